@@ -1,0 +1,62 @@
+# The two commands: `make up` (run it all) and `make test` (check it all). Both set up a fresh machine by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo test lint types unit integration e2e format lock clean
+# FACTS: with this set, every start imports 2-4 times slower.
+unexport PYTHONDONTWRITEBYTECODE
+
+help:            ## show this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(READY)  ## make .venv from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "churn needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@touch $(READY)
+
+up: setup        ## train the first model if there is none, start everything, stay until Ctrl-C
+	@exec $(BIN)/churn up
+
+demo: setup      ## close the loop once on real customers; exit 0 only if every step happened
+	@exec $(BIN)/churn demo
+
+test: lint types ## everything: lint, types, import rules and every test
+	$(BIN)/pytest
+
+lint: setup      ## ruff, import rules, YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict .
+
+types: setup     ## mypy, strict
+	$(BIN)/mypy
+
+unit: setup      ## the tests without I/O, in seconds
+	$(BIN)/pytest tests/unit
+
+integration: setup
+	$(BIN)/pytest tests/integration
+
+e2e: setup
+	$(BIN)/pytest tests/e2e
+
+format: setup    ## let ruff format the tree
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup      ## resolve pyproject.toml anew into requirements.lock (no URLs in it)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --no-annotate \
+	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+
+clean:           ## remove the environment and what was built (CHURN_HOME stays)
+	rm -rf $(VENV) build dist

@@ -1,0 +1,174 @@
+"""The one description of a customer. Column lists, the request model, the frame schema and the simulator derive from it."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from churn.errors import InputError
+
+Kind = Literal["number", "integer", "flag", "category"]
+Role = Literal["feature", "id", "ignored", "sensitive"]
+
+RESERVED = frozenset({"customer_id", "prediction_id"})
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Part):
+    """One column of a customer.
+
+    `number` and `integer` have inclusive bounds in `unit`; a `flag` is one of two levels and 0 or 1 in a frame;
+    a `category` is one of `levels`, always text.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    source: str
+    kind: Kind
+    role: Role = "feature"
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    levels: tuple[str, ...] = ()
+    true_level: str = "Yes"
+    false_level: str = "No"
+    nullable: bool = False
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.name in RESERVED:
+            raise ValueError(f"column {self.name!r}: the name is reserved for the log")
+        if self.kind == "category" and self.role == "feature" and not self.levels:
+            raise ValueError(f"column {self.name!r}: a category needs its levels")
+        if self.kind != "category" and self.levels:
+            raise ValueError(f"column {self.name!r}: only a category has levels")
+        if len(set(self.levels)) != len(self.levels):
+            raise ValueError(f"column {self.name!r}: a level is listed twice")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"column {self.name!r}: minimum is above maximum")
+        return self
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the column is a float in a frame: numbers, integers and flags (0 or 1)."""
+        return self.kind != "category"
+
+
+class Target(_Part):
+    """What came true: the column of a labelled file and the texts of its two levels."""
+
+    column: str = "churn"
+    source: str = "Churn"
+    true_level: str = "True"
+    false_level: str = "False"
+
+
+class Check(_Part):
+    """A relation between columns of one row: |column - equals * times| <= tolerance, where both are present."""
+
+    column: str
+    equals: str
+    times: float
+    tolerance: float = Field(gt=0)
+
+    def __str__(self) -> str:
+        return f"must be {self.equals} times {self.times:g}, within {self.tolerance:g}"
+
+
+class Contract(_Part):
+    """A whole contract, as one YAML file spells it.
+
+    Examples
+    --------
+    >>> telecom = load_contract("telecom")
+    >>> len(telecom.features), telecom.target.column
+    (19, 'churn')
+    >>> telecom["total_day_minutes"].unit
+    'minutes'
+    """
+
+    name: str
+    description: str = ""
+    target: Target = Target()
+    columns: tuple[Column, ...] = Field(min_length=1)
+    checks: tuple[Check, ...] = ()
+    population: dict[str, Any] | None = None
+    digest: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [column.name for column in self.columns]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"column {repeated[0]!r} is described twice")
+        if self.target.column in names:
+            raise ValueError(f"the target {self.target.column!r} is also a column")
+        numeric = {column.name for column in self.columns if column.is_numeric}
+        for check in self.checks:
+            for name in (check.column, check.equals):
+                if name not in numeric:
+                    raise ValueError(f"a check names {name!r}, which is no number of this contract")
+        if not self.features:
+            raise ValueError("no column has the role 'feature'")
+        return self
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns a model may use and a request may hold, in the contract's order."""
+        return tuple(column for column in self.columns if column.role == "feature")
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of `features`."""
+        return [column.name for column in self.features]
+
+    @property
+    def numeric_features(self) -> list[str]:
+        """Names of the features that are floats in a frame: numbers, integers, and flags as 0 or 1."""
+        return [column.name for column in self.features if column.is_numeric]
+
+    @property
+    def id_column(self) -> Column | None:
+        """The column that names the customer, if the export has one."""
+        return next((column for column in self.columns if column.role == "id"), None)
+
+
+def load_contract(name_or_path: str | Path = "telecom") -> Contract:
+    """Read a contract that ships with the package (by name) or any YAML file (by path).
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is not a contract; the message names the field and the rule.
+    """
+    packaged = resources.files("churn").joinpath("contracts", f"{name_or_path}.yaml")
+    try:
+        text = packaged.read_text() if packaged.is_file() else Path(name_or_path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"contract {str(name_or_path)!r}: not a packaged contract nor a readable YAML file ({error})") from error
+    try:
+        document = yaml.safe_load(text)
+        if not isinstance(document, dict):
+            raise InputError(f"contract {str(name_or_path)!r}: a mapping is expected at the top")
+        document["digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return Contract.model_validate(document)
+    except yaml.YAMLError as error:
+        raise InputError(f"contract {str(name_or_path)!r}: not YAML ({' '.join(str(error).split())})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "contract"
+        raise InputError(f"contract {str(name_or_path)!r}: {where}: {first['msg']}") from error

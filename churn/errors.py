@@ -1,0 +1,86 @@
+"""The one family of errors. Entry points turn them into exit codes and HTTP answers, each in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ChurnError(Exception):
+    """Something went wrong that the caller can understand; the message says what to do. CLI exit code 1."""
+
+    exit_code = 1
+
+
+class InputError(ChurnError):
+    """What the caller gave is wrong: a file, an option, a setting. CLI exit code 2."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One broken rule of the contract.
+
+    Attributes
+    ----------
+    rule : str
+        What is required, in words.
+    column : str or None
+        The column as the contract names it; None when the whole file is meant.
+    row : int or None
+        1-based line of the file (a CSV header is line 1), or None when the whole column is meant.
+    value : str or None
+        The offending value as it was read.
+    """
+
+    rule: str
+    column: str | None = None
+    row: int | None = None
+    value: str | None = None
+
+    def __str__(self) -> str:
+        where = ", ".join(
+            part
+            for part in (
+                f"row {self.row}" if self.row is not None else "",
+                f"column {self.column!r}" if self.column is not None else "",
+            )
+            if part
+        )
+        found = f" (found {self.value!r})" if self.value is not None else ""
+        return f"{where}: {self.rule}{found}" if where else f"{self.rule}{found}"
+
+
+class ContractError(InputError):
+    """Data that breaks the contract.
+
+    Parameters
+    ----------
+    source : str
+        The file or table that was read.
+    problems : list of Problem
+        What is wrong, at least one; `total` may count more than are listed.
+    """
+
+    def __init__(self, source: str, problems: list[Problem], total: int | None = None) -> None:
+        self.source = source
+        self.problems = problems
+        self.total = total if total is not None else len(problems)
+        more = f" (and {self.total - 1} more)" if self.total > 1 else ""
+        super().__init__(f"{source}: {problems[0]}{more}")
+
+
+class RegistryError(ChurnError):
+    """The model registry is away, or does not hold what was asked for."""
+
+
+class NoModel(RegistryError):
+    """There is no such model version (or no champion yet)."""
+
+
+class ModelRefused(ChurnError):
+    """A model's artifact is not what it claims to be; the model in service stays."""
+
+
+class StoreError(ChurnError):
+    """The prediction store cannot be read or written."""

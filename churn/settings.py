@@ -1,0 +1,97 @@
+"""How one deployment differs from another. Entry points build `Settings`; nothing reads it at import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from churn.errors import InputError
+
+
+def _in_home(name: str) -> Any:
+    return lambda data: f"sqlite:///{data['home'] / name}"
+
+
+class Settings(BaseSettings):
+    """Every setting, from the environment (prefix `CHURN_`). docs/settings.md lists them; a test keeps it complete."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".churn"), description="Folder of all local state; delete it to start anew.")
+    contract: str = Field("telecom", description="Name of a packaged contract, or path of another YAML file.")
+    data: Path = Field(Path("data/telecom_churn.csv"), description="Labelled customers to train on.")
+    dvc_remote: Path = Field(Path("../shared/dvc-remote"), description="Machine-local DVC remote, used where it exists.")
+    data_url: str = Field(
+        "https://raw.githubusercontent.com/Yorko/mlcourse.ai/"
+        "0b6125c37cf6693ae0a698913456c3cf56058e54/data/telecom_churn.csv",
+        description="Public source of the data, pinned to a commit; its hash is checked. Empty: never asked.",
+    )
+    store_url: str = Field(
+        default_factory=_in_home("store.db"),
+        description="SQLAlchemy URL of predictions, outcomes, monitor runs and decisions (SQLite or PostgreSQL).",
+    )
+    tracking_uri: str = Field(
+        default_factory=_in_home("mlflow.db"), description="MLflow tracking and registry: a sqlite:/// file or http(s) URL."
+    )
+    model_name: str = Field("churn", description="Registered model.")
+    params: Path = Field(Path("params.yaml"), description="How to train: split, grid, threshold, gate.")
+
+    host: str = Field("127.0.0.1", description="Address the service binds. Anything but loopback needs API keys.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the service.")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server that `churn up` starts.")
+    prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server that `churn up` starts.")
+    evidently_port: int = Field(8085, ge=1, le=65535, description="Port of the Evidently UI that `churn up` starts.")
+    exporter_port: int = Field(8090, ge=1, le=65535, description="Port of the monitor's Prometheus exporter.")
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Comma-separated NAME:SCOPE+SCOPE:SHA256 of the key; scopes predict, outcomes, admin. Empty: loopback only.",
+    )
+    max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request body, in bytes; above it 413.")
+    max_batch_rows: int = Field(100_000, ge=1, description="Most customers in one batch; above it 413.")
+    registry_poll_seconds: float = Field(2.0, gt=0, description="How often the service looks for a new champion, in seconds.")
+
+    seed: int = Field(17, ge=0, description="Seed of sampling outside training (traffic, simulation, bootstrap).")
+    false_alarm_rate: float = Field(0.01, gt=0, lt=1, description="Chance that one monitor run without drift alarms.")
+    window_rows: int = Field(500, ge=20, description="Predictions a monitor window aims at.")
+    min_window_rows: int = Field(50, ge=20, description="Fewest predictions that are judged; below it the monitor waits.")
+    min_labelled_rows: int = Field(100, ge=10, description="Fewest labelled rows for a verdict on performance or a retraining.")
+    policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
+    policy_n: int = Field(3, ge=1, description="Windows the policy looks back on.")
+    cooldown_seconds: float = Field(3600, ge=0, description="Least time between two retrainings that drift triggers, in seconds.")
+    monitor_interval_seconds: float = Field(300, gt=0, description="How often the monitor runs, in seconds.")
+    retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("store_url", "tracking_uri", mode="after")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be empty; leave it unset for the default")
+        return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Build the settings from the environment; keyword arguments win over it.
+
+    Raises
+    ------
+    InputError
+        If a value breaks its rule; the message names the variable.
+
+    Examples
+    --------
+    >>> load_settings(port=8123).port
+    8123
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"CHURN_{str(first['loc'][0]).upper()}: {first['msg']} (found {first['input']!r})") from error
