@@ -55,9 +55,9 @@ class Settings(BaseSettings):
 
     seed: int = Field(17, ge=0, description="Seed of sampling outside training (traffic, simulation, bootstrap).")
     false_alarm_rate: float = Field(0.01, gt=0, lt=1, description="Chance that one monitor run without drift alarms.")
-    window_rows: int = Field(500, ge=20, description="Predictions a monitor window aims at.")
-    min_window_rows: int = Field(50, ge=20, description="Fewest predictions that are judged; below it the monitor waits.")
-    min_labelled_rows: int = Field(100, ge=10, description="Fewest labelled rows for a verdict on performance or a retraining.")
+    min_window_rows: int = Field(200, ge=20, description="Fewest new predictions that are judged; below it the monitor waits.")
+    max_window_rows: int = Field(50_000, ge=20, description="Most predictions in one window: the newest.")
+    min_labelled_rows: int = Field(100, ge=10, description="Fewest new outcomes for a verdict on performance.")
     policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
     policy_n: int = Field(3, ge=1, description="Windows the policy looks back on.")
     cooldown_seconds: float = Field(3600, ge=0, description="Least time between two retrainings that drift triggers, in seconds.")

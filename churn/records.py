@@ -1,0 +1,116 @@
+"""What the store remembers: predictions, outcomes, looks of the monitor, decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from uuid6 import uuid7
+
+
+def new_id() -> str:
+    """Make a UUIDv7: unique, and sorted by time of birth (RFC 9562)."""
+    return str(uuid7())
+
+
+def now() -> datetime:
+    """Give the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One answer of the service, as it is logged before it is sent.
+
+    Attributes
+    ----------
+    features : dict
+        The customer as validated: feature name to number, boolean, text or None.
+    churn_probability, threshold : float
+        In [0, 1].
+    """
+
+    prediction_id: str
+    customer_id: str | None
+    requested_at: datetime
+    model_version: str
+    churn_probability: float
+    threshold: float
+    churn: bool
+    features: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came true for a prediction, named by its id or, for the customer's newest prediction, by the customer."""
+
+    churned: bool
+    observed_at: datetime
+    prediction_id: str | None = None
+    customer_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReceipt:
+    """What became of a list of outcomes. The positions (0-based) in `unknown` and `conflicting` were not stored.
+
+    Attributes
+    ----------
+    accepted : int
+        Stored now.
+    duplicates : int
+        Said before, with the same result: nothing changed.
+    unknown : list of int
+        No such prediction, or no prediction for that customer.
+    conflicting : list of int
+        Another result is already stored for that prediction. The first one stays.
+    """
+
+    accepted: int = 0
+    duplicates: int = 0
+    unknown: list[int] = field(default_factory=list)
+    conflicting: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorRun:
+    """One look of the monitor at what is new of one model version: unjudged predictions, and unjudged outcomes.
+
+    Attributes
+    ----------
+    last_seq, last_outcome_seq : int
+        How far the looks have come, by the store's numbering of predictions and of outcomes; the next look starts after them.
+    rows, labelled_rows : int
+        Predictions judged for covariate shift, and labelled predictions judged for performance; 0 where there were too few.
+    verdict : dict
+        The whole evidence, JSON-ready.
+    report : str or None
+        Path of the report for people.
+    """
+
+    run_id: str
+    started_at: datetime
+    model_version: str
+    last_seq: int
+    last_outcome_seq: int
+    rows: int
+    labelled_rows: int
+    covariate_alarm: bool
+    concept_alarm: bool
+    verdict: dict[str, Any]
+    report: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Something that was decided: kind policy, gate, promotion, rollback or retrain, with its evidence."""
+
+    kind: str
+    action: str
+    actor: str
+    reason: str
+    model_version: str | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    decision_id: str = field(default_factory=new_id)
+    decided_at: datetime = field(default_factory=now)

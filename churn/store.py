@@ -1,0 +1,312 @@
+"""The store: predictions, outcomes, looks of the monitor and decisions, in SQLite or PostgreSQL by one URL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+import pandas as pd
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+
+from churn.contract import Contract
+from churn.errors import InputError, StoreError
+from churn.frame import frame_from_records
+from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, now
+from churn.tables import decisions, monitor_runs, outcomes, predictions
+
+# SQLite takes at most 32,766 parameters in a statement; PostgreSQL 65,535.
+CHUNK = 4_000
+LOG_COLUMNS = [
+    "seq",
+    "prediction_id",
+    "customer_id",
+    "requested_at",
+    "model_version",
+    "churn_probability",
+    "churned",
+    "observed_at",
+    "outcome_seq",
+]
+
+
+def migrate(url: str) -> None:
+    """Bring the database at `url` to the newest schema; one that is new is made, one that is up to date untouched.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be reached or migrated.
+    """
+    config = Config()
+    config.set_main_option("script_location", "churn:migrations")
+    engine = _engine(url)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except SQLAlchemyError as error:
+        raise StoreError(f"the store cannot be set up: {_plain(error)}") from error
+    finally:
+        engine.dispose()
+
+
+class Store:
+    """A connection pool to one migrated database. Every method is one transaction and raises StoreError if it fails."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Migrate the database at `url` and connect to it."""
+        migrate(url)
+        return cls(_engine(url))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    def ping(self) -> None:
+        """Ask the store for a sign of life; StoreError if there is none."""
+        with _translated(), self.engine.connect() as connection:
+            connection.execute(sa.select(1))
+
+    def write_predictions(self, batch: Sequence[Prediction]) -> None:
+        """Store predictions, all or none. Ones that are already there (by prediction_id) are left as they are."""
+        rows = [
+            {
+                "prediction_id": p.prediction_id,
+                "customer_id": p.customer_id,
+                "requested_at": p.requested_at,
+                "model_version": p.model_version,
+                "churn_probability": p.churn_probability,
+                "threshold": p.threshold,
+                "churn": p.churn,
+                "features": p.features,
+            }
+            for p in batch
+        ]
+        if not rows:
+            return
+        with _translated(), self.engine.begin() as connection:
+            connection.execute(self._insert_new(predictions, "prediction_id"), rows)
+
+    def write_outcomes(self, batch: Sequence[Outcome]) -> OutcomeReceipt:
+        """Store what came true. Saying the same twice changes nothing; of two different results the first stays."""
+        with _translated(), self.engine.begin() as connection:
+            ids = _resolve(connection, batch)
+            known = _churned_by_id(connection, [i for i in ids if i is not None])
+            receipt = OutcomeReceipt(unknown=[n for n, i in enumerate(ids) if i is None])
+            fresh: dict[str, Outcome] = {}
+            duplicates, received_at = 0, now()
+            for position, (prediction_id, outcome) in enumerate(zip(ids, batch, strict=True)):
+                if prediction_id is None:
+                    continue
+                said = fresh[prediction_id].churned if prediction_id in fresh else known.get(prediction_id)
+                if said is None:
+                    fresh[prediction_id] = outcome
+                elif said == outcome.churned:
+                    duplicates += 1
+                else:
+                    receipt.conflicting.append(position)
+            rows = [
+                {"prediction_id": i, "churned": o.churned, "observed_at": o.observed_at, "received_at": received_at}
+                for i, o in fresh.items()
+            ]
+            if rows:
+                connection.execute(self._insert_new(outcomes, "prediction_id"), rows)
+        return OutcomeReceipt(len(fresh), duplicates, receipt.unknown, receipt.conflicting)
+
+    def count_predictions(self, *, model_version: str | None = None, after_seq: int = 0) -> int:
+        """Count predictions, of one model version or of all, numbered above `after_seq`."""
+        query = sa.select(sa.func.count()).select_from(predictions).where(predictions.c.seq > after_seq)
+        if model_version is not None:
+            query = query.where(predictions.c.model_version == model_version)
+        with _translated(), self.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def read_predictions(
+        self,
+        contract: Contract,
+        *,
+        model_version: str | None = None,
+        after_seq: int = 0,
+        after_outcome_seq: int | None = None,
+        newest: int | None = None,
+    ) -> pd.DataFrame:
+        """Read predictions with their outcomes, in the order of `seq`.
+
+        Parameters
+        ----------
+        contract : Contract
+            Names the features.
+        model_version : str, optional
+            Only what this model answered.
+        after_seq : int
+            Only predictions numbered above it.
+        after_outcome_seq : int, optional
+            Only labelled predictions, whose outcome is numbered above it (0: all labelled ones). None: labelled or not.
+        newest : int, optional
+            At most so many, the newest.
+
+        Returns
+        -------
+        pandas.DataFrame, shape (n_predictions, 9 + n_features)
+            Columns seq, prediction_id, customer_id, requested_at, model_version, churn_probability (0 to 1),
+            churned (0.0, 1.0, or NaN while unknown), observed_at, outcome_seq (NaN while unknown), then the contract's
+            features as in `churn.frame`.
+        """
+        query = (
+            sa.select(
+                predictions.c.seq,
+                predictions.c.prediction_id,
+                predictions.c.customer_id,
+                predictions.c.requested_at,
+                predictions.c.model_version,
+                predictions.c.churn_probability,
+                outcomes.c.churned,
+                outcomes.c.observed_at,
+                outcomes.c.seq.label("outcome_seq"),
+                predictions.c.features,
+            )
+            .join(outcomes, outcomes.c.prediction_id == predictions.c.prediction_id, isouter=after_outcome_seq is None)
+            .where(predictions.c.seq > after_seq)
+            .order_by(predictions.c.seq.desc())
+        )
+        if after_outcome_seq is not None:
+            query = query.where(outcomes.c.seq > after_outcome_seq)
+        if model_version is not None:
+            query = query.where(predictions.c.model_version == model_version)
+        if newest is not None:
+            query = query.limit(newest)
+        with _translated(), self.engine.connect() as connection:
+            rows = connection.execute(query).all()[::-1]
+        head = pd.DataFrame([row[:9] for row in rows], columns=LOG_COLUMNS)
+        head = head.astype({"churned": "float64", "outcome_seq": "float64"})
+        return pd.concat([head, frame_from_records([row.features for row in rows], contract)], axis=1)
+
+    def write_monitor_run(self, run: MonitorRun) -> bool:
+        """Store one look, unless the window was judged before; tell whether it was stored."""
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(monitor_runs.insert(), [asdict(run)])
+        except IntegrityError:
+            return False
+        except SQLAlchemyError as error:
+            raise StoreError(_plain(error)) from error
+        return True
+
+    def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
+        """List the newest looks, newest first."""
+        query = sa.select(monitor_runs).order_by(monitor_runs.c.started_at.desc(), monitor_runs.c.run_id.desc()).limit(limit)
+        if model_version is not None:
+            query = query.where(monitor_runs.c.model_version == model_version)
+        with _translated(), self.engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [MonitorRun(**row) for row in rows]
+
+    def write_decision(self, decision: Decision) -> None:
+        """Store a decision with its evidence."""
+        with _translated(), self.engine.begin() as connection:
+            connection.execute(decisions.insert(), [asdict(decision)])
+
+    def decisions(self, *, kind: str | None = None, since: datetime | None = None, limit: int = 100) -> list[Decision]:
+        """List the newest decisions, newest first."""
+        query = sa.select(decisions).order_by(decisions.c.decided_at.desc(), decisions.c.decision_id.desc()).limit(limit)
+        if kind is not None:
+            query = query.where(decisions.c.kind == kind)
+        if since is not None:
+            query = query.where(decisions.c.decided_at >= since)
+        with _translated(), self.engine.connect() as connection:
+            return [Decision(**row) for row in connection.execute(query).mappings().all()]
+
+    def _insert_new(self, table: sa.Table, key: str) -> Any:
+        if self.engine.dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+            return pg_insert(table).on_conflict_do_nothing(index_elements=[key])
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        return sqlite_insert(table).on_conflict_do_nothing(index_elements=[key])
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+        if backend == "postgresql" and parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if backend not in ("sqlite", "postgresql"):
+            raise InputError(f"CHURN_STORE_URL: SQLite or PostgreSQL is needed, not {backend!r}")
+        engine = sa.create_engine(
+            parsed, pool_pre_ping=True, json_serializer=lambda value: orjson.dumps(value).decode(), json_deserializer=orjson.loads
+        )
+    except (ArgumentError, ImportError) as error:
+        raise InputError(f"CHURN_STORE_URL: {error}") from error
+    if backend == "sqlite":
+        if parsed.database not in (None, "", ":memory:"):
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    # Write-ahead log: readers never wait for the writer, and what is committed survives a killed process.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+class _translated:
+    """Turn the database's errors into StoreError."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: Any, error: BaseException | None, _trace: Any) -> None:
+        if isinstance(error, SQLAlchemyError):
+            raise StoreError(_plain(error)) from error
+
+
+def _plain(error: SQLAlchemyError) -> str:
+    # Never the statement's parameters: they are personal values.
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+def _resolve(connection: sa.Connection, batch: Sequence[Outcome]) -> list[str | None]:
+    """Give the prediction each outcome speaks of, None where there is none."""
+    said = [o.prediction_id for o in batch if o.prediction_id is not None]
+    known: set[str] = set()
+    for chunk in _chunks(said):
+        known.update(connection.execute(sa.select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(chunk))).scalars())
+    newest: dict[str, str] = {}
+    for chunk in _chunks([o.customer_id for o in batch if o.prediction_id is None and o.customer_id is not None]):
+        last = (
+            sa.select(sa.func.max(predictions.c.seq)).where(predictions.c.customer_id.in_(chunk)).group_by(predictions.c.customer_id)
+        )
+        query = sa.select(predictions.c.customer_id, predictions.c.prediction_id).where(predictions.c.seq.in_(last))
+        newest.update((str(row.customer_id), row.prediction_id) for row in connection.execute(query))
+    return [
+        (o.prediction_id if o.prediction_id in known else None) if o.prediction_id is not None else newest.get(o.customer_id or "")
+        for o in batch
+    ]
+
+
+def _churned_by_id(connection: sa.Connection, ids: list[str]) -> dict[str, bool]:
+    known: dict[str, bool] = {}
+    for chunk in _chunks(ids):
+        query = sa.select(outcomes.c.prediction_id, outcomes.c.churned).where(outcomes.c.prediction_id.in_(chunk))
+        known.update((row.prediction_id, row.churned) for row in connection.execute(query))
+    return known
+
+
+def _chunks(values: list[str]) -> list[list[str]]:
+    return [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]

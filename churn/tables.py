@@ -1,0 +1,94 @@
+"""The tables of the store. Migrations in churn/migrations make exactly these; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC. Naive datetimes are refused: they are how time zones get lost."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+# SQLite numbers rows by itself only in a column declared INTEGER.
+Sequence = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+
+metadata = sa.MetaData()
+
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("prediction_id", sa.String(36), nullable=False, unique=True),
+    sa.Column("customer_id", sa.String(128)),
+    sa.Column("requested_at", UtcTime, nullable=False),
+    sa.Column("model_version", sa.String(32), nullable=False),
+    sa.Column("churn_probability", sa.Double, nullable=False),
+    sa.Column("threshold", sa.Double, nullable=False),
+    sa.Column("churn", sa.Boolean, nullable=False),
+    sa.Column("features", sa.JSON, nullable=False),
+    sa.Index("ix_predictions_model_version_seq", "model_version", "seq"),
+    sa.Index("ix_predictions_customer_id_seq", "customer_id", "seq"),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("prediction_id", sa.String(36), sa.ForeignKey("predictions.prediction_id"), nullable=False, unique=True),
+    sa.Column("churned", sa.Boolean, nullable=False),
+    sa.Column("observed_at", UtcTime, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+)
+
+# One row a look of the monitor; the unique constraint is what keeps a window from being judged twice.
+monitor_runs = sa.Table(
+    "monitor_runs",
+    metadata,
+    sa.Column("run_id", sa.String(36), primary_key=True),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("model_version", sa.String(32), nullable=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("last_outcome_seq", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("labelled_rows", sa.Integer, nullable=False),
+    sa.Column("covariate_alarm", sa.Boolean, nullable=False),
+    sa.Column("concept_alarm", sa.Boolean, nullable=False),
+    sa.Column("verdict", sa.JSON, nullable=False),
+    sa.Column("report", sa.String(1024)),
+    sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", name="uq_monitor_runs_window"),
+)
+
+# Everything that was decided, by whom and why: kind is policy, gate, promotion, rollback or retrain.
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("decision_id", sa.String(36), primary_key=True),
+    sa.Column("decided_at", UtcTime, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("model_version", sa.String(32)),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Index("ix_decisions_kind_decided_at", "kind", "decided_at"),
+)
