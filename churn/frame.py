@@ -33,8 +33,8 @@ def frame_from_records(records: Iterable[Mapping[str, Any]], contract: Contract)
     --------
     >>> from churn.contract import load_contract
     >>> frame = frame_from_records([{"total_day_minutes": 180, "international_plan": True}], load_contract())
-    >>> frame.loc[0, ["total_day_minutes", "international_plan", "state"]].tolist()
-    [180.0, 1.0, None]
+    >>> frame[["total_day_minutes", "international_plan", "state"]].to_dict("records")
+    [{'total_day_minutes': 180.0, 'international_plan': 1.0, 'state': None}]
     """
     rows = list(records)
     columns: dict[str, Any] = {}

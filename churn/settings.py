@@ -25,8 +25,7 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data/telecom_churn.csv"), description="Labelled customers to train on.")
     dvc_remote: Path = Field(Path("../shared/dvc-remote"), description="Machine-local DVC remote, used where it exists.")
     data_url: str = Field(
-        "https://raw.githubusercontent.com/Yorko/mlcourse.ai/"
-        "0b6125c37cf6693ae0a698913456c3cf56058e54/data/telecom_churn.csv",
+        "https://raw.githubusercontent.com/Yorko/mlcourse.ai/0b6125c37cf6693ae0a698913456c3cf56058e54/data/telecom_churn.csv",
         description="Public source of the data, pinned to a commit; its hash is checked. Empty: never asked.",
     )
     store_url: str = Field(

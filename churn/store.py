@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -265,15 +266,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-class _translated:
-    """Turn the database's errors into StoreError."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, SQLAlchemyError):
-            raise StoreError(_plain(error)) from error
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(_plain(error)) from error
 
 
 def _plain(error: SQLAlchemyError) -> str:
@@ -286,16 +284,22 @@ def _resolve(connection: sa.Connection, batch: Sequence[Outcome]) -> list[str | 
     said = [o.prediction_id for o in batch if o.prediction_id is not None]
     known: set[str] = set()
     for chunk in _chunks(said):
-        known.update(connection.execute(sa.select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(chunk))).scalars())
+        known.update(
+            connection.execute(sa.select(predictions.c.prediction_id).where(predictions.c.prediction_id.in_(chunk))).scalars()
+        )
     newest: dict[str, str] = {}
     for chunk in _chunks([o.customer_id for o in batch if o.prediction_id is None and o.customer_id is not None]):
         last = (
-            sa.select(sa.func.max(predictions.c.seq)).where(predictions.c.customer_id.in_(chunk)).group_by(predictions.c.customer_id)
+            sa.select(sa.func.max(predictions.c.seq))
+            .where(predictions.c.customer_id.in_(chunk))
+            .group_by(predictions.c.customer_id)
         )
         query = sa.select(predictions.c.customer_id, predictions.c.prediction_id).where(predictions.c.seq.in_(last))
         newest.update((str(row.customer_id), row.prediction_id) for row in connection.execute(query))
     return [
-        (o.prediction_id if o.prediction_id in known else None) if o.prediction_id is not None else newest.get(o.customer_id or "")
+        (o.prediction_id if o.prediction_id in known else None)
+        if o.prediction_id is not None
+        else newest.get(o.customer_id or "")
         for o in batch
     ]
 

@@ -1,1 +1,1 @@
-
+"""The monitor: windows, drift, performance, policy, reports."""

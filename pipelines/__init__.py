@@ -1,1 +1,1 @@
-
+"""The top layer: Prefect flows, their schedules and triggers, and the `churn` command."""

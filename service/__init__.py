@@ -1,1 +1,1 @@
-
+"""The HTTP service: predictions, outcomes, the model in service."""

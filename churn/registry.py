@@ -1,0 +1,1 @@
+"""The model registry: the only file that imports mlflow."""
