@@ -155,7 +155,7 @@ def _convert(text: pd.Series, column: Column, problems: list[Problem]) -> pd.Ser
     if missing.any() and not column.nullable:
         problems += _listed(missing, text, column.name, "must not be missing")
     if column.kind == "category":
-        return pd.Series(np.where(missing, None, text), index=text.index, dtype=object)
+        return text.astype(object).mask(missing, pd.Series([None] * len(text), index=text.index, dtype=object))
     if column.kind == "flag":
         spelled = text.str.casefold()
         yes = spelled.isin({column.true_level.casefold(), "true", "1", "1.0"})
