@@ -1,0 +1,92 @@
+"""Who is trained on and who is not. Nothing is fitted before this."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from churn.data import Dataset
+from churn.errors import InputError
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Customers whose outcome is known.
+
+    Attributes
+    ----------
+    features : pandas.DataFrame, shape (n, n_features)
+    outcome : pandas.Series of int64 (0 or 1), shape (n,)
+    """
+
+    features: pd.DataFrame
+    outcome: pd.Series
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+
+def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[Labelled, Labelled]:
+    """Split into training customers and a holdout with the same churn rate; the same seed gives the same split.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Labelled.
+    holdout : float
+        Share held out, in (0, 1).
+    folds : int
+        Folds of the tuning to come: each class needs at least as many training customers.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        If there is one class only, or too few customers of a class for the folds.
+    """
+    outcome = dataset.labelled
+    counts = {level: int((outcome == level).sum()) for level in (0, 1)}
+    if min(counts.values()) == 0:
+        raise InputError(
+            f"{dataset.source}: every customer {'stayed' if counts[1] == 0 else 'churned'}; both are needed to learn"
+        )
+    if int(min(counts.values()) * (1 - holdout)) < folds:
+        raise InputError(
+            f"{dataset.source}: {counts[1]} churned and {counts[0]} stayed; {folds} folds need at least "
+            f"{int(np.ceil(folds / (1 - holdout)))} of each"
+        )
+    train, held = train_test_split(np.arange(len(dataset)), test_size=holdout, stratify=outcome, random_state=seed)
+    return _take(dataset, np.sort(train)), _take(dataset, np.sort(held))
+
+
+def _take(dataset: Dataset, rows: np.ndarray) -> Labelled:
+    return Labelled(dataset.features.iloc[rows].reset_index(drop=True), dataset.labelled.iloc[rows].reset_index(drop=True))
+
+
+def reserved_for_gate(keys: pd.Series, share: float) -> np.ndarray:
+    """Say which logged customers are kept for the gate, for ever: no model is trained on them.
+
+    The customer's id decides, by hash, so that one customer is always on one side and no state is kept.
+
+    Parameters
+    ----------
+    keys : pandas.Series of str, shape (n,)
+        Customer id, or prediction id where there is none.
+    share : float
+        Share to keep, in (0, 1).
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> reserved_for_gate(pd.Series(["a", "b", "c", "a"]), 0.5).tolist()
+    [True, True, False, True]
+    """
+    buckets = [int.from_bytes(hashlib.sha256(f"gate:{key}".encode()).digest()[:8], "big") for key in keys]
+    return np.array([bucket < share * 2**64 for bucket in buckets], dtype=bool)

@@ -1,0 +1,139 @@
+"""From customers to a model that can be judged: who is trained on, and what was learned. Neither Prefect nor MLflow here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from churn.contract import Contract
+from churn.data import Dataset
+from churn.evaluation import Scorecard, choose_threshold, evaluate
+from churn.frame import frame_digest
+from churn.model import Model, ModelInfo, build_pipeline
+from churn.params import Params
+from churn.records import now
+from churn.split import Labelled, reserved_for_gate, split
+from churn.tuning import Tuned, tune
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Who is trained on, and who is kept for judging.
+
+    Attributes
+    ----------
+    train : Labelled
+        The data's training part, then the part of the labelled traffic that may be trained on.
+    holdout : Labelled
+        The data's holdout.
+    fresh : Labelled
+        What the gate judges on: traffic never trained on or, where that is too little, the holdout.
+    source : str
+        For people.
+    simulated : bool
+    """
+
+    train: Labelled
+    holdout: Labelled
+    fresh: Labelled
+    source: str
+    simulated: bool
+    fresh_is_traffic: bool = False
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that stand for exactly the customers trained on."""
+        return frame_digest(self.train.features.assign(**{"<outcome>": self.train.outcome}))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that was just fitted, with everything that is logged about it.
+
+    Attributes
+    ----------
+    model : Model
+    tuned : Tuned
+    holdout : Scorecard
+        On customers it was not trained on.
+    reference : pandas.DataFrame, shape (n_train, 2 + n_features)
+        What the monitor compares the world with: churn_probability (out-of-fold), churned (0 or 1), then the features.
+    """
+
+    model: Model
+    tuned: Tuned
+    holdout: Scorecard
+    reference: pd.DataFrame
+
+
+def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract, params: Params) -> TrainingSet:
+    """Put the data and the labelled traffic together, and say who is trained on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Labelled.
+    traffic : pandas.DataFrame or None
+        Labelled predictions, as `Store.read_predictions(..., after_outcome_seq=0)` gives them.
+    contract : Contract
+    params : Params
+    """
+    train, holdout = split(dataset, holdout=params.split.holdout, folds=params.tuning.folds, seed=params.seed)
+    if traffic is None or traffic.empty:
+        return TrainingSet(train, holdout, holdout, dataset.source, dataset.simulated)
+    kept = reserved_for_gate(traffic["customer_id"].fillna(traffic["prediction_id"]), params.gate.fresh_share)
+    fresh = _labelled(traffic[kept].tail(params.gate.max_fresh_rows), contract)
+    enough = len(fresh) >= params.gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
+    learned = _labelled(traffic[~kept], contract)
+    return TrainingSet(
+        train=Labelled(
+            pd.concat([train.features, learned.features], ignore_index=True),
+            pd.concat([train.outcome, learned.outcome], ignore_index=True),
+        ),
+        holdout=holdout,
+        fresh=fresh if enough else holdout,
+        source=f"{dataset.source} + {len(learned)} labelled predictions",
+        simulated=dataset.simulated,
+        fresh_is_traffic=enough,
+    )
+
+
+def _labelled(traffic: pd.DataFrame, contract: Contract) -> Labelled:
+    return Labelled(
+        traffic[contract.feature_names].reset_index(drop=True), traffic["churned"].astype(np.int64).reset_index(drop=True)
+    )
+
+
+def train(
+    training_set: TrainingSet, contract: Contract, params: Params, *, name: str, trigger: str, git_commit: str = ""
+) -> Trained:
+    """Tune, fit, choose the threshold, and score on the holdout. The same input gives the same model, bit for bit."""
+    features = contract.numeric_features
+    known = training_set.train
+    tuned = tune(build_pipeline(params.seed), known, features, params.tuning, params.seed)
+    threshold = choose_threshold(known.outcome.to_numpy(), tuned.out_of_fold, params.threshold)
+    info = ModelInfo(
+        name=name,
+        trained_at=now(),
+        trigger=trigger,
+        data_digest=training_set.digest,
+        data_source=training_set.source,
+        simulated=training_set.simulated,
+        rows=len(known),
+        contract=contract.name,
+        contract_digest=contract.digest,
+        features=features,
+        threshold=threshold,
+        params={key: value if isinstance(value, str) else float(str(value)) for key, value in tuned.best.items()},
+        git_commit=git_commit,
+    )
+    model = Model(tuned.pipeline, info)
+    held = training_set.holdout
+    card = evaluate(held.outcome.to_numpy(), model.predict_probability(held.features), threshold)
+    reference = known.features.copy()
+    reference.insert(0, "churn_probability", tuned.out_of_fold)
+    reference.insert(1, "churned", known.outcome.to_numpy())
+    model = Model(tuned.pipeline, info.model_copy(update={"metrics": card.metrics()}))
+    return Trained(model, tuned, card, reference)

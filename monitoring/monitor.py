@@ -1,0 +1,191 @@
+"""One look of the monitor: window → drift → performance → policy → a run and a decision to be recorded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from churn.contract import Contract
+from churn.records import Decision, MonitorRun, new_id
+from churn.records import now as present
+from churn.settings import Settings
+from churn.store import Store
+from monitoring.drift import DriftReport, detect_drift
+from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
+from monitoring.policy import RetrainDecision, decide
+from monitoring.windows import Window, take_window
+
+# Looks to search for the last n labelled ones: outcomes come late, so most looks have none.
+HISTORY = 200
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look saw and decided; nothing of it is written yet.
+
+    Attributes
+    ----------
+    drift : DriftReport or None
+        None where the window has too few new predictions.
+    performance, reference_performance : Performance or None
+    concept : ConceptResult or None
+        None where the window has too few new outcomes.
+    policy : RetrainDecision
+    run, decision : MonitorRun and Decision, or None
+        What `record` writes; None if the window is empty, for then there is nothing to remember.
+    """
+
+    window: Window
+    drift: DriftReport | None
+    performance: Performance | None
+    reference_performance: Performance | None
+    concept: ConceptResult | None
+    policy: RetrainDecision
+    run: MonitorRun | None = None
+    decision: Decision | None = None
+
+
+def look(
+    store: Store,
+    contract: Contract,
+    settings: Settings,
+    model_version: str,
+    reference: pd.DataFrame,
+    *,
+    now: datetime | None = None,
+) -> Look:
+    """Judge what is new of one model version. Writes nothing: a look that is killed is simply done again.
+
+    The false-alarm rate of the whole look is `settings.false_alarm_rate`: half of it goes to the comparison of customers and
+    predictions with the reference, half to the outcomes.
+
+    Parameters
+    ----------
+    reference : pandas.DataFrame
+        What this version was trained on, as `Registry.reference` gives it: columns churn_probability (out-of-fold), churned
+        (0 or 1), and the contract's features.
+    now : datetime, optional
+        With time zone; the present moment by default.
+
+    Raises
+    ------
+    StoreError
+        If the store is away.
+    """
+    now = now or present()
+    alpha = settings.false_alarm_rate / 2
+    window = take_window(store, contract, model_version, settings)
+    if window.is_empty:
+        return Look(window, None, None, None, None, RetrainDecision("none", _waiting(window, settings)))
+
+    drift = None if window.current.empty else detect_drift(reference, window.current, contract, alpha)
+    performance, reference_performance, concept = None, None, None
+    if not window.labelled.empty:
+        performance = measure_performance(window.labelled)
+        reference_performance = measure_performance(reference)
+        concept = detect_concept_drift(reference, window.labelled, alpha)
+
+    run_id = new_id()
+    run = MonitorRun(
+        run_id=run_id,
+        started_at=now,
+        model_version=model_version,
+        last_seq=window.last_seq,
+        last_outcome_seq=window.last_outcome_seq,
+        rows=len(window.current),
+        labelled_rows=len(window.labelled),
+        covariate_alarm=bool(drift and drift.drifted),
+        concept_alarm=bool(concept and concept.alarm),
+        verdict={},
+        report=str(report_path(settings, run_id)),
+    )
+    history = store.monitor_runs(model_version=model_version, limit=HISTORY)
+    since = now - timedelta(seconds=settings.cooldown_seconds)
+    decisions = [d for kind in ("policy", "promotion") for d in store.decisions(kind=kind, since=since)]
+    policy = decide(run, history, decisions, settings, now)
+    run = replace(
+        run,
+        verdict={
+            "window": _describe(window),
+            "drift": drift.as_dict() if drift else None,
+            "performance": {
+                "window": asdict(performance) if performance else None,
+                "reference": asdict(reference_performance) if reference_performance else None,
+            },
+            "concept": concept.as_dict() if concept else None,
+            "policy": asdict(policy),
+        },
+    )
+    decision = Decision(
+        kind="policy",
+        action=policy.action,
+        actor="monitor",
+        reason=policy.reason,
+        model_version=model_version,
+        evidence=_summary(run, drift, performance, concept),
+        decided_at=now,
+    )
+    return Look(window, drift, performance, reference_performance, concept, policy, run, decision)
+
+
+def record(store: Store, look: Look) -> bool:
+    """Write a look: the run first, then the decision. Tell whether it was written.
+
+    The store takes each window of a model version once. If another monitor judged this one in the meantime, nothing is
+    written and False is returned: its decision stands, and this one must not be acted upon. False also for an empty window.
+
+    Raises
+    ------
+    StoreError
+        If the store is away. If that happens after the run was written, the run with its verdict still counts as a
+        violation in the next look, which decides anew.
+    """
+    if look.run is None or look.decision is None or not store.write_monitor_run(look.run):
+        return False
+    store.write_decision(look.decision)
+    return True
+
+
+def report_path(settings: Settings, run_id: str) -> Path:
+    """Name the report for people of one run. `monitoring.reports` writes it after the run was recorded."""
+    return settings.home / "reports" / f"{run_id}.html"
+
+
+def _waiting(window: Window, settings: Settings) -> str:
+    return (
+        f"too little is new: {window.waiting_rows} predictions of {settings.min_window_rows} needed, "
+        f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}"
+    )
+
+
+def _describe(window: Window) -> dict[str, Any]:
+    span = window.span
+    return {
+        "rows": len(window.current),
+        "labelled_rows": len(window.labelled),
+        "waiting_rows": window.waiting_rows,
+        "waiting_labelled_rows": window.waiting_labelled_rows,
+        "from": span[0].isoformat() if span else None,
+        "until": span[1].isoformat() if span else None,
+    }
+
+
+def _summary(
+    run: MonitorRun, drift: DriftReport | None, performance: Performance | None, concept: ConceptResult | None
+) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "rows": run.rows,
+        "labelled_rows": run.labelled_rows,
+        "covariate_alarm": run.covariate_alarm,
+        "concept_alarm": run.concept_alarm,
+        "drifted": [f"{result.feature} ({result.aspect})" for result in drift.drifted] if drift else [],
+        "roc_auc": performance.roc_auc if performance else None,
+        "brier": performance.brier if performance else None,
+        "calibration_in_the_large": performance.calibration_in_the_large if performance else None,
+        "violated": [test.question for test in concept.tests if test.violated] if concept else [],
+    }

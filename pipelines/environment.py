@@ -1,0 +1,57 @@
+"""What the libraries are told before they are imported: where their state lies, and to keep quiet. The user's own words win."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import httpx
+
+from churn.settings import Settings
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Set the environment for this process and its children, where the user has not set it."""
+    home = settings.home
+    defaults = {
+        # Nothing phones home unless the user asks for it.
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DVC_NO_ANALYTICS": "true",
+        # An MLflow server that is away is found out in seconds, not in the default's minutes.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "GIT_PYTHON_REFRESH": "quiet",
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "CHURN_HOME": str(home),
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    # Prefect makes its database here, but not the folder.
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+
+
+def use_local_prefect(settings: Settings) -> None:
+    """Send flow runs to the Prefect server of `churn up`, if one answers; else Prefect starts its own for the run."""
+    api = prefect_api(settings)
+    if "PREFECT_API_URL" not in os.environ and answers(f"{api}/health"):
+        os.environ["PREFECT_API_URL"] = api
+
+
+def prefect_api(settings: Settings) -> str:
+    """Give the address of the Prefect server that `churn up` starts."""
+    return f"http://127.0.0.1:{settings.prefect_port}/api"
+
+
+def answers(url: str) -> bool:
+    """Tell whether a GET of `url` is answered with 200 within two seconds."""
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,77 @@
+"""The monitoring flow: windows → drift + performance → report → policy → retrain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+
+from churn.contract import Contract, load_contract
+from churn.registry import Registry
+from churn.settings import Settings, load_settings
+from churn.store import Store
+from monitoring.monitor import Look, look, record
+
+RETRAIN_EVENT = "churn.retrain.wanted"
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def find_champion(registry: Registry) -> tuple[str, pd.DataFrame]:
+    """Name the model in service and read what it was trained on."""
+    version = registry.champion_version()
+    return version, registry.reference(version)
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def look_at_window(store: Store, contract: Contract, settings: Settings, version: str, reference: pd.DataFrame) -> Look:
+    """Compare what is new with the reference and decide what to do."""
+    return look(store, contract, settings, version, reference)
+
+
+@task(cache_policy=NO_CACHE)
+def report(seen: Look, reference: pd.DataFrame, contract: Contract, settings: Settings) -> Look:
+    """Draw the window for people: an Evidently snapshot and a page."""
+    from monitoring.reports import write_report
+
+    return seen.with_report(write_report(seen, reference, contract, settings).html)
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def conclude(store: Store, seen: Look) -> bool:
+    """Write the look and its decision down; False if this window was judged before."""
+    return record(store, seen)
+
+
+@task(cache_policy=NO_CACHE)
+def ask_for_retraining(model_name: str, seen: Look) -> None:
+    """Say it to whoever listens; the retraining deployment does."""
+    emit_event(
+        event=RETRAIN_EVENT,
+        resource={"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name},
+        payload={"reason": seen.decision.reason, "run_id": seen.run.run_id},
+    )
+
+
+@flow(name="monitor", log_prints=True)
+def monitor_flow() -> dict[str, Any]:
+    """Look once at everything new since the last look."""
+    settings = load_settings()
+    contract = load_contract(settings.contract)
+    store, registry = Store.open(settings.store_url), Registry(settings)
+    try:
+        version, reference = find_champion(registry)
+        seen = look_at_window(store, contract, settings, version, reference)
+        if seen.window.is_empty:
+            get_run_logger().info("nothing to judge yet: %s", seen.decision.reason)
+            return {"judged": False, "reason": seen.decision.reason}
+        seen = report(seen, reference, contract, settings)
+        new = conclude(store, seen)
+        if new and seen.decision.action == "retrain":
+            ask_for_retraining(settings.model_name, seen)
+    finally:
+        store.close()
+    get_run_logger().info("%s: %s", seen.decision.action, seen.decision.reason)
+    return {"judged": new, "action": seen.decision.action, "reason": seen.decision.reason, "run_id": seen.run.run_id}

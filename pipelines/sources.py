@@ -1,0 +1,137 @@
+"""Bring the data: what is there, else DVC's remote, else the pinned public file, else an invented population, said loudly."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from churn.contract import Contract
+from churn.data import Dataset
+from churn.errors import InputError
+from churn.settings import Settings
+
+# Of the file, as data/'s DVC folder object lists it. dvc.lock and data.dvc pin the same bytes.
+TELECOM_MD5 = "7fe5c864ba1d3ab59b4d8810ad813798"
+SIMULATED_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the labelled customers are and how they got there.
+
+    Attributes
+    ----------
+    path : Path
+    simulated : bool
+        Whether they are invented.
+    how : str
+        One sentence for people.
+    """
+
+    path: Path
+    simulated: bool
+    how: str
+
+
+def pull_data(settings: Settings, contract: Contract) -> Source:
+    """Bring the training data, trying the nearest source first.
+
+    Raises
+    ------
+    InputError
+        If what is there is not what is pinned: a wrong hash is never trained on.
+    """
+    path = settings.data
+    if path.exists():
+        if _is_pinned(path):
+            _check(path, path.read_bytes())
+        return find_data(settings)
+    if not _is_pinned(path):
+        raise InputError(f"{path}: no such file (CHURN_DATA)")
+    if _dvc_pull(settings):
+        _check(path, path.read_bytes())
+        return Source(path, False, f"{path} pulled by DVC")
+    problem = _download(settings, path)
+    if problem is None:
+        return Source(path, False, f"{path} fetched from its public source, hash checked")
+    return _simulated(settings, contract, problem)
+
+
+def find_data(settings: Settings) -> Source:
+    """Find what `pull_data` brought, without bringing anything."""
+    for path in (settings.data, settings.home / "data" / "simulated.csv"):
+        if path.exists():
+            simulated = _note_of(path).exists()
+            return Source(path, simulated, f"{path} is {'invented' if simulated else 'there'}")
+    raise InputError(f"{settings.data}: no such file; bring it with: churn data pull")
+
+
+def _is_pinned(path: Path) -> bool:
+    return path == Settings.model_fields["data"].default
+
+
+def _check(path: Path, content: bytes) -> None:
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != TELECOM_MD5:
+        raise InputError(f"{path}: its md5 is {found}, not the pinned {TELECOM_MD5}; delete it and run: churn data pull")
+
+
+def _dvc_pull(settings: Settings) -> bool:
+    """Pull data.dvc from the machine-local remote, where there is one."""
+    remote = settings.dvc_remote
+    if not remote.is_dir() or not Path("data.dvc").exists():
+        return False
+    # For this checkout on this machine only. Without `verify` a corrupt remote is pulled silently.
+    for name, value in (("core.remote", "machine"), ("remote.machine.url", str(remote.absolute())), ("remote.machine.verify", "true")):
+        _dvc("config", "--local", name, value)
+    return _dvc("pull", "--quiet", "data.dvc").returncode == 0
+
+
+def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def _download(settings: Settings, path: Path) -> str | None:
+    """Fetch the public file; None if it is there now, else why not. A wrong hash is an error, not a reason to go on."""
+    if not settings.data_url:
+        return "CHURN_DATA_URL is empty"
+    try:
+        answer = httpx.get(settings.data_url, timeout=20, follow_redirects=True).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return f"{settings.data_url} does not answer ({type(error).__name__})"
+    _check(Path(settings.data_url), answer.content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, staging = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(answer.content)
+    Path(staging).replace(path)
+    return None
+
+
+def _simulated(settings: Settings, contract: Contract, problem: str) -> Source:
+    from churn.simulation import simulate
+
+    path = settings.home / "data" / "simulated.csv"
+    write_simulated(simulate(contract, SIMULATED_ROWS, settings.seed), contract, path)
+    return Source(path, True, f"NO REAL DATA: {problem}. {SIMULATED_ROWS:,} INVENTED customers are used instead, in {path}")
+
+
+
+def write_simulated(dataset: Dataset, contract: Contract, path: Path) -> None:
+    """Write invented customers as CSV, with a note beside it so that nothing trained on them passes for real."""
+    from churn.simulation import write_csv
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _note_of(path).write_text("The customers in the file of this name are invented (churn.simulation).\n")
+    write_csv(dataset, contract, path)
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.simulated")

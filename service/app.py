@@ -1,0 +1,122 @@
+"""The app: settings in, a FastAPI out. Nothing is opened before its lifespan starts; nothing is left when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from churn import registry as model_registry
+from churn.contract import load_contract
+from churn.errors import StoreError
+from churn.settings import Settings
+from service.auth import parse_keys
+from service.champion import ChampionFollower, ModelHolder, ModelSource, Shelf
+from service.documentation import complete_openapi
+from service.late_store import LateStore
+from service.metrics import MeasuredRequests, ServiceMetrics
+from service.prediction_log import PredictionLog, PredictionStore
+from service.problems import install_problems
+from service.routes import model, operations, outcomes, predict
+from service.schemas import OutcomesRequest, RequestModels
+from service.state import ServiceState
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    registry: ModelSource | None = None,
+    store: PredictionStore | None = None,
+    shelf: Shelf | None = None,
+) -> FastAPI:
+    """Make the service.
+
+    Parameters
+    ----------
+    settings : Settings
+    registry : ModelSource, optional
+        Where models come from, if not from the registry of the settings.
+    store : PredictionStore, optional
+        Where predictions and outcomes go, if not to the store of the settings.
+    shelf : Shelf, optional
+        Where the last known good model lies, if not on the disk of the settings.
+
+    Raises
+    ------
+    InputError
+        If the contract or the API keys are malformed.
+    """
+    state = _build_state(settings, registry, store, shelf)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with _running(state):
+            yield
+
+    app = FastAPI(
+        title="churn",
+        description="Who is about to leave: churn probabilities of telecom customers, and what came true.",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = state
+    for routes in (predict, outcomes, model, operations):
+        app.include_router(routes.router)
+    app.add_middleware(MeasuredRequests, metrics=state.metrics)
+    install_problems(app)
+    complete_openapi(app, [state.requests.customer, state.requests.batch, OutcomesRequest])
+    return app
+
+
+def _build_state(
+    settings: Settings, registry: ModelSource | None, store: PredictionStore | None, shelf: Shelf | None
+) -> ServiceState:
+    contract = load_contract(settings.contract)
+    metrics, holder = ServiceMetrics(contract), ModelHolder()
+    store = store if store is not None else LateStore(settings.store_url)
+    source = registry if registry is not None else model_registry.Registry(settings)
+    disk = Shelf(partial(model_registry.remember, settings), partial(model_registry.last_known_good, settings))
+    return ServiceState(
+        settings=settings,
+        keys=parse_keys(settings.api_keys.get_secret_value()),
+        requests=RequestModels.of(contract, settings.max_batch_rows),
+        metrics=metrics,
+        store=store,
+        log=PredictionLog(store, metrics),
+        holder=holder,
+        follower=ChampionFollower(
+            source,
+            holder,
+            shelf if shelf is not None else disk,
+            contract=contract,
+            metrics=metrics,
+            poll_seconds=settings.registry_poll_seconds,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _running(state: ServiceState) -> AsyncIterator[None]:
+    try:
+        await asyncio.to_thread(state.store.ping)
+    except StoreError as error:
+        logger.warning("starting without the store; it is tried again when it is needed: %s", error)
+    state.log.start()
+    try:
+        await state.follower.start()
+        yield
+    finally:
+        # By now the server has finished its requests; what a cut-off one left in the log is still written.
+        state.draining = True
+        await state.follower.stop()
+        await state.log.close()
+        await asyncio.to_thread(state.store.close)

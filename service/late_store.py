@@ -1,0 +1,45 @@
+"""A store that may be away when the service starts: it is opened on first use, and tried again until it is there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from churn.records import Outcome, OutcomeReceipt, Prediction
+from churn.store import Store
+from service.prediction_log import PredictionStore
+
+
+class LateStore:
+    """Opens `url` (and migrates it) when it is first needed. Until that succeeds, every method raises StoreError."""
+
+    def __init__(self, url: str, open_store: Callable[[str], PredictionStore] = Store.open) -> None:
+        self._url = url
+        self._open_store = open_store
+        self._store: PredictionStore | None = None
+        self._opening = threading.Lock()
+
+    def _opened(self) -> PredictionStore:
+        if self._store is None:
+            with self._opening:
+                if self._store is None:
+                    self._store = self._open_store(self._url)
+        return self._store
+
+    def write_predictions(self, batch: Sequence[Prediction], /) -> None:
+        """See `Store.write_predictions`."""
+        self._opened().write_predictions(batch)
+
+    def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
+        """See `Store.write_outcomes`."""
+        return self._opened().write_outcomes(batch)
+
+    def ping(self) -> None:
+        """See `Store.ping`."""
+        self._opened().ping()
+
+    def close(self) -> None:
+        """See `Store.close`; nothing to do if it was never opened."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None

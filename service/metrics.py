@@ -1,0 +1,144 @@
+"""The service's Prometheus metrics, one set an app. Names are promised in DESIGN.md."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from churn.contract import Contract
+from churn.records import OutcomeReceipt, Prediction
+
+if TYPE_CHECKING:
+    from churn.model import ModelInfo
+
+# Read by prometheus_client itself, when it is imported: then all values live in files that the workers share.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+PROBABILITY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class ServiceMetrics:
+    """What the service counts. With several workers, counters add up; each gauge says how the workers' values are joined."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.predictions = Counter("churn_predictions_total", "Answered predictions.", ["model_version", "decision"], registry=r)
+        self.probability = Histogram(
+            "churn_predicted_probability", "Answered churn probabilities.", buckets=PROBABILITY_BUCKETS, registry=r
+        )
+        self.requests = Counter("churn_http_requests_total", "HTTP requests.", ["route", "method", "status"], registry=r)
+        self.seconds = Histogram(
+            "churn_http_request_duration_seconds", "Time to answer, in seconds.", ["route"], buckets=SECONDS_BUCKETS, registry=r
+        )
+        # A gauge, as prometheus_client's Info cannot be shared by workers; nor can a series be removed there.
+        self.model_info = Gauge(
+            "churn_model_info",
+            "1 for the model in service, 0 for those it replaced.",
+            ["version", "run_id", "data_digest"],
+            registry=r,
+            multiprocess_mode="livemax",
+        )
+        self.model_loaded = Gauge(
+            "churn_model_loaded_timestamp_seconds",
+            "When the model in service was loaded (of several workers: the oldest).",
+            registry=r,
+            multiprocess_mode="livemin",
+        )
+        self.reloads = Counter("churn_model_reloads_total", "Attempts to take a new champion.", ["result"], registry=r)
+        missing = Counter("churn_feature_missing_total", "Answered predictions without this feature.", ["feature"], registry=r)
+        self.missing = {column.name: missing.labels(column.name) for column in contract.features}
+        self.log_written = Counter("churn_log_written_total", "Predictions committed to the store.", registry=r)
+        self.log_spooled = Gauge(
+            "churn_log_spooled", "Predictions on disk that wait for the store.", registry=r, multiprocess_mode="livesum"
+        )
+        self.log_lag = Gauge(
+            "churn_log_lag_seconds", "Age of the oldest prediction not yet committed.", registry=r, multiprocess_mode="livemax"
+        )
+        self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)
+        self._in_service: Gauge | None = None
+
+    def count_predictions(self, predictions: Sequence[Prediction]) -> None:
+        """Count answers of one model."""
+        for prediction in predictions:
+            self.probability.observe(prediction.churn_probability)
+            for name, value in prediction.features.items():
+                if value is None:
+                    self.missing[name].inc()
+        churn = sum(prediction.churn for prediction in predictions)
+        for decision, number in (("churn", churn), ("stay", len(predictions) - churn)):
+            if number:
+                self.predictions.labels(predictions[0].model_version, decision).inc(number)
+
+    def count_outcomes(self, receipt: OutcomeReceipt) -> None:
+        """Count what became of received outcomes."""
+        self.outcomes.labels("accepted").inc(receipt.accepted)
+        self.outcomes.labels("duplicate").inc(receipt.duplicates)
+        self.outcomes.labels("unknown").inc(len(receipt.unknown))
+        self.outcomes.labels("conflicting").inc(len(receipt.conflicting))
+
+    def show_model(self, info: ModelInfo) -> None:
+        """Say which model is in service from now on."""
+        if self._in_service is not None:
+            self._in_service.set(0)
+        self._in_service = self.model_info.labels(info.version, info.run_id, info.data_digest)
+        self._in_service.set(1)
+        self.model_loaded.set(time.time())
+
+    def expose(self, accept: str) -> tuple[bytes, str]:
+        """Give all metrics, of all workers, in the format that the `Accept` header asks for; and its media type."""
+        registry = self.registry
+        folder = os.environ.get(SHARED_FOLDER)
+        if folder is not None:
+            forget_dead_workers(Path(folder))
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+        encode, media_type = choose_encoder(accept)
+        return encode(registry), media_type
+
+
+def forget_dead_workers(folder: Path) -> None:
+    """Drop the gauges of workers that are gone: nobody else does when a worker is killed. Counters stay."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdecimal() and not Path("/proc", pid).exists() and Path("/proc/self").exists():
+            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
+
+
+class MeasuredRequests:
+    """ASGI middleware that counts and times every request by the route's template, so that labels stay few."""
+
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+        self.app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500  # unless an answer says otherwise: what escapes from here is answered as 500 further out
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self._metrics.requests.labels(route, method, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)

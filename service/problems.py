@@ -1,0 +1,166 @@
+"""Every error as an RFC 9457 problem. One table says which error has which status; no handler decides for itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+
+MEDIA_TYPE = "application/problem+json"
+LISTED_ERRORS = 100
+NAME_LENGTH = 200
+logger = logging.getLogger(__name__)
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str = Field(description="Where: `total_day_minutes`, or in a batch `customers.3.total_day_minutes`.")
+    problem: str = Field(description="Which rule it breaks. The value is never repeated.")
+
+
+class ProblemDetails(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = Field(description="What kind of problem: stable, for programs.")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path that was asked for.")
+    errors: list[FieldProblem] = []
+
+
+class RequestProblem(ChurnError):
+    """A request that cannot be answered as it is."""
+
+    def __init__(self, detail: str, errors: Iterable[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.errors = list(errors)
+
+
+class NotAuthenticated(RequestProblem):
+    """The key is missing or unknown."""
+
+
+class NotAllowed(RequestProblem):
+    """The key is known, but lacks the scope."""
+
+
+class TooLarge(RequestProblem):
+    """The body has too many bytes or rows."""
+
+
+class WrongMediaType(RequestProblem):
+    """The body is not of a kind this route reads."""
+
+
+class Unprocessable(RequestProblem):
+    """The request breaks a rule of the contract."""
+
+
+class NotReady(RequestProblem):
+    """The service cannot do its work at the moment."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One row of the table. Without `detail`, the error's own message is shown: only for messages that hold no secrets."""
+
+    status: int
+    slug: str
+    title: str
+    detail: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_LATER = {"Retry-After": "1"}
+_UNEXPECTED = Kind(500, "unexpected", "Unexpected error", "The service failed in a way it should not. It has been logged.")
+PROBLEMS: dict[type[Exception], Kind] = {
+    NotAuthenticated: Kind(
+        401, "not-authenticated", "A valid key is needed", headers={"WWW-Authenticate": 'Bearer realm="churn"'}
+    ),
+    NotAllowed: Kind(403, "not-allowed", "The key lacks the scope"),
+    # The rest of such a body is not read: the connection cannot go on.
+    TooLarge: Kind(413, "too-large", "Too much in one request", headers={"Connection": "close"}),
+    WrongMediaType: Kind(415, "wrong-media-type", "Not a media type this route reads"),
+    Unprocessable: Kind(422, "unprocessable", "The request breaks a rule"),
+    ClientDisconnect: Kind(400, "gone", "The client went away", "The connection closed before the body was complete."),
+    NotReady: Kind(503, "not-ready", "Not ready", headers=_LATER),
+    NoModel: Kind(503, "no-model", "No model is in service", headers=_LATER),
+    ModelRefused: Kind(409, "model-refused", "The champion was refused", "It did not pass the checks; the old model stays."),
+    RegistryError: Kind(503, "registry-away", "The registry is away", "The model in service stays.", _LATER),
+    StoreError: Kind(503, "store-away", "The store is away", "It cannot be reached now. Nothing was answered or kept.", _LATER),
+    ChurnError: _UNEXPECTED,
+}
+
+
+def unprocessable(error: ValidationError | RequestValidationError) -> RequestProblem:
+    """Turn pydantic's findings into a problem: 413 for too many rows, otherwise 422. No value of the request gets through."""
+    if isinstance(error, ValidationError):
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        found = list(error.errors())
+    problems = [_field_problem(one["loc"], one["msg"]) for one in found[:LISTED_ERRORS]]
+    if any(one["type"] == "too_long" and len(one["loc"]) == 1 for one in found):
+        return TooLarge("The request holds too many rows.", problems)
+    more = f"; the first {LISTED_ERRORS} are listed" if len(found) > LISTED_ERRORS else ""
+    return Unprocessable(f"{len(found)} problem{'s' if len(found) > 1 else ''} found{more}.", problems)
+
+
+def _field_problem(location: tuple[Any, ...], message: str) -> FieldProblem:
+    parts = location[1:] if location and location[0] in ("query", "path", "header") else location
+    name = ".".join(str(part)[:NAME_LENGTH] for part in parts)
+    return FieldProblem(field=name or "body", problem=message.removeprefix("Value error, "))
+
+
+def install_problems(app: FastAPI) -> None:
+    """Let every error of `app` leave as a problem."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem_response(request, error)
+
+    for caught in (ChurnError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(caught, answer)
+
+
+def problem_response(request: Request, error: Exception) -> Response:
+    """Look `error` up in the table and spell it as a problem."""
+    if isinstance(error, RequestValidationError):
+        error = unprocessable(error)
+    kind = _kind(error)
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
+        # An error from outside the family is logged with its traceback by the server.
+        logger.warning(
+            "%s answered %d: %s", request.url.path, kind.status, error if isinstance(error, ChurnError) else kind.title
+        )
+    document = ProblemDetails(
+        type=f"urn:churn:problem:{kind.slug}",
+        title=kind.title,
+        status=kind.status,
+        detail=str(error) if kind.detail is None else kind.detail,
+        instance=request.url.path,
+        errors=error.errors if isinstance(error, RequestProblem) else [],
+    )
+    return Response(orjson.dumps(document.model_dump()), kind.status, dict(kind.headers), MEDIA_TYPE)
+
+
+def _kind(error: Exception) -> Kind:
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        slug = status.phrase.lower().replace(" ", "-")
+        return Kind(status, slug, status.phrase, f"{status.description or status.phrase}.", error.headers or {})
+    return next((PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS), _UNEXPECTED)

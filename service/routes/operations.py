@@ -1,0 +1,54 @@
+"""What machines ask: /healthz, /readyz, /metrics; and /docs, for people. Always open."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from churn.errors import NoModel, StoreError
+from service.documentation import docs_page, problems
+from service.problems import FieldProblem, NotReady
+from service.schemas import HealthAnswer, ReadyAnswer
+from service.state import State
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", responses=problems())
+async def healthz() -> HealthAnswer:
+    """Tell that the process is alive."""
+    return HealthAnswer()
+
+
+@router.get("/readyz", responses=problems(503))
+async def readyz(state: State) -> ReadyAnswer:
+    """Tell whether predictions can be answered: a model is loaded, the log can be written, and the service is not stopping."""
+    missing: list[FieldProblem] = []
+    if state.draining:
+        missing.append(FieldProblem(field="service", problem="is stopping"))
+    try:
+        version = state.holder.current().version
+    except NoModel as error:
+        missing.append(FieldProblem(field="model", problem=str(error)))
+    try:
+        await state.log.check()
+    except StoreError:
+        missing.append(FieldProblem(field="log", problem="predictions cannot be logged: the store is away"))
+    if missing:
+        raise NotReady("The service cannot answer predictions now.", missing)
+    return ReadyAnswer(model_version=version)
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems()})
+async def metrics(request: Request, state: State) -> Response:
+    """Give the metrics in the Prometheus text format, or OpenMetrics if asked for."""
+    state.metrics.log_lag.set(state.log.lag_seconds())
+    content, media_type = state.metrics.expose(request.headers.get("accept", ""))
+    return Response(content, headers={"Content-Type": media_type})
+
+
+@router.get("/docs", include_in_schema=False)
+async def docs(request: Request) -> HTMLResponse:
+    """Show the API to people."""
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return HTMLResponse(docs_page(request.app.openapi()), headers=policy)

@@ -1,0 +1,40 @@
+"""POST /outcomes: what came true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Depends, Request
+
+from churn.records import now
+from service.auth import require
+from service.body import parse_json, read_json_body
+from service.documentation import json_body, problems
+from service.problems import TooLarge
+from service.schemas import OutcomeItem, OutcomeReference, OutcomesAnswer, OutcomesRequest
+from service.state import State
+
+router = APIRouter(tags=["outcomes"], dependencies=[Depends(require("outcomes"))])
+
+
+@router.post("/outcomes", responses=problems(401, 403, 413, 415, 422, 503), openapi_extra=json_body("OutcomesRequest"))
+async def report_outcomes(request: Request, state: State) -> OutcomesAnswer:
+    """Report what came true. Sending the same again changes nothing; of two different results the first one stays."""
+    body = await read_json_body(request, state.settings.max_body_bytes)
+    items = (await asyncio.to_thread(parse_json, OutcomesRequest, body)).outcomes
+    if len(items) > state.settings.max_batch_rows:
+        raise TooLarge(f"At most {state.settings.max_batch_rows} outcomes in one request.")
+    received = now()
+    receipt = await asyncio.to_thread(state.store.write_outcomes, [item.outcome(received) for item in items])
+    state.metrics.count_outcomes(receipt)
+    return OutcomesAnswer(
+        accepted=receipt.accepted,
+        duplicates=receipt.duplicates,
+        unknown=_references(items, receipt.unknown),
+        conflicting=_references(items, receipt.conflicting),
+    )
+
+
+def _references(items: list[OutcomeItem], positions: Iterable[int]) -> list[OutcomeReference]:
+    return [OutcomeReference(index=i, prediction_id=items[i].prediction_id, customer_id=items[i].customer_id) for i in positions]

@@ -1,0 +1,180 @@
+"""What goes in and comes out over HTTP. The customer's own fields come from the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from churn.contract import Contract
+from churn.model import ModelInfo
+from churn.records import Outcome, now
+from churn.request import CustomerBase, request_model
+
+CLOCK_SKEW = timedelta(minutes=5)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reason(_Part):
+    """How one feature moved the answer."""
+
+    feature: str
+    value: float | bool | str | None = Field(description="As it was sent; null where it was missing.")
+    contribution: float = Field(description="In log-odds: above 0 it raises the risk.")
+    text: str
+
+
+class PredictionAnswer(_Part):
+    """One customer's churn probability, as it stands in the log."""
+
+    prediction_id: str = Field(description="UUIDv7. Report the outcome with it.")
+    customer_id: str | None
+    churn_probability: float = Field(ge=0, le=1)
+    churn: bool = Field(description="Whether the probability is at or above the threshold.")
+    threshold: float = Field(ge=0, le=1)
+    model_version: str
+    base_value: float | None = Field(
+        None,
+        description="With `reasons` only: the log-odds of an average customer. With all contributions it adds up to the logit.",
+    )
+    reasons: list[Reason] | None = Field(None, description="With `?reasons=k` only: the k strongest, strongest first.")
+
+
+class BatchAnswer(_Part):
+    """All customers of a batch, in its order, by one model."""
+
+    model_version: str
+    predictions: list[PredictionAnswer]
+
+
+class BatchRequest(_Part):
+    """Customers to score together: all, or none if one breaks a rule."""
+
+    customers: list[Any]
+
+
+def _without_nul(value: str) -> str:
+    # PostgreSQL cannot store NUL in text; one such record would fail all those that are committed with it.
+    if "\x00" in value:
+        raise ValueError("must not contain NUL characters")
+    return value
+
+
+CustomerId = Annotated[str, Field(strict=True, min_length=1, max_length=128), AfterValidator(_without_nul)]
+PredictionId = Annotated[str, Field(strict=True, min_length=1, max_length=36), AfterValidator(_without_nul)]
+
+
+@dataclass(frozen=True)
+class RequestModels:
+    """The models of the bodies that hold customers."""
+
+    customer: type[CustomerBase]
+    batch: type[BatchRequest]
+
+    @classmethod
+    def of(cls, contract: Contract, max_rows: int) -> Self:
+        """Derive them from the contract."""
+        base = request_model(contract)
+        customer: type[CustomerBase] = create_model(
+            "Customer", __base__=base, __doc__=base.__doc__, customer_id=(CustomerId | None, None)
+        )
+        rows: Any = Annotated[list[customer], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
+        batch = create_model("BatchRequest", __base__=BatchRequest, __doc__=BatchRequest.__doc__, customers=(rows, ...))
+        return cls(customer, batch)
+
+
+class OutcomeItem(_Part):
+    """What came true for one prediction, or for a customer's newest prediction."""
+
+    prediction_id: PredictionId | None = None
+    customer_id: CustomerId | None = None
+    churned: StrictBool
+    observed_at: Annotated[AwareDatetime, Field(strict=True)] | None = Field(
+        None, description="With a time zone (RFC 3339); now, if absent."
+    )
+
+    @field_validator("observed_at")
+    @classmethod
+    def _possible(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value > now() + CLOCK_SKEW:
+            raise ValueError("must not be in the future")
+        if value is not None and value < EARLIEST:
+            raise ValueError("must not be before 1970")
+        return value
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.prediction_id is None) == (self.customer_id is None):
+            raise ValueError("needs either prediction_id or customer_id")
+        return self
+
+    def outcome(self, received_at: datetime) -> Outcome:
+        """Give the record; what was observed at no stated time was observed when it was received."""
+        return Outcome(self.churned, self.observed_at or received_at, self.prediction_id, self.customer_id)
+
+
+class OutcomesRequest(_Part):
+    """What came true. Sending it again changes nothing."""
+
+    outcomes: list[OutcomeItem] = Field(min_length=1)
+
+
+class OutcomeReference(_Part):
+    """An outcome that was not stored: its position in the request, and the name it had there."""
+
+    index: int = Field(ge=0)
+    prediction_id: str | None = None
+    customer_id: str | None = None
+
+
+class OutcomesAnswer(_Part):
+    """What became of the outcomes."""
+
+    accepted: int = Field(description="Stored now.")
+    duplicates: int = Field(description="Known before, with the same result.")
+    unknown: list[OutcomeReference] = Field(description="No such prediction.")
+    conflicting: list[OutcomeReference] = Field(description="Another result is known already; it stays.")
+
+
+class ModelAnswer(ModelInfo):
+    """The model in service."""
+
+    aliases: list[str] = Field(description="The names the registry gives this version, as far as is known.")
+    loaded_at: datetime
+    loaded_from: Literal["registry", "disk"] = Field(description="`disk`: the last known good model; the registry was away.")
+
+
+class ReloadAnswer(_Part):
+    """What /admin/reload did."""
+
+    result: Literal["loaded", "unchanged"]
+    model_version: str
+
+
+class HealthAnswer(_Part):
+    """The process is alive."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyAnswer(_Part):
+    """A model is loaded and the log can be written."""
+
+    status: Literal["ready"] = "ready"
+    model_version: str

@@ -1,0 +1,156 @@
+"""Running the service for real: addresses, workers, signals. `churn serve` calls `run`."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import logging
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+import uvicorn
+import uvicorn.config
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from churn.contract import load_contract
+from churn.errors import ChurnError, InputError, StoreError
+from churn.settings import Settings
+from churn.store import migrate
+from service.app import create_app
+from service.auth import parse_keys
+from service.metrics import SHARED_FOLDER
+from service.state import ServiceState
+
+# How long the service answers on while it already says that it is not ready, so that a load balancer can look away.
+DRAIN_SECONDS = 1.0
+FINISH_SECONDS = 30
+logger = logging.getLogger(__name__)
+
+
+def run(settings: Settings, workers: int = 1) -> None:
+    """Serve until told to stop (SIGINT or SIGTERM); requests that are running are finished.
+
+    Parameters
+    ----------
+    settings : Settings
+    workers : int
+        Processes, at least 1. They share the port, the store and the metrics; each follows the champion by itself.
+
+    Raises
+    ------
+    InputError
+        If the settings are malformed, or ask for an open address without API keys.
+    ChurnError
+        If the address cannot be bound.
+    """
+    check_settings(settings, workers)
+    try:
+        # Once, before the workers: two at a time would get in each other's way.
+        migrate(settings.store_url)
+    except StoreError as error:
+        logger.warning("starting without the store: %s", error)
+    config = uvicorn.Config(
+        partial(served_app, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=workers,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=FINISH_SECONDS,
+        log_config=log_config(),
+    )
+    try:
+        if workers == 1:
+            uvicorn.Server(config).run()
+        else:
+            with shared_metrics(settings):
+                Multiprocess(config, sockets=[config.bind_socket()]).run()
+    except KeyboardInterrupt:
+        return
+    except SystemExit as stop:
+        # uvicorn has logged why. Its own exit codes are not the ones that `churn` promises.
+        if stop.code:
+            raise ChurnError(f"the service could not start on {settings.host}:{settings.port}") from stop
+
+
+def check_settings(settings: Settings, workers: int = 1) -> None:
+    """Refuse what must not be started: malformed keys or contract, no workers, or an open address without keys."""
+    if workers < 1:
+        raise InputError("--workers must be at least 1")
+    load_contract(settings.contract)
+    if not parse_keys(settings.api_keys.get_secret_value()) and not is_loopback(settings.host):
+        raise InputError(
+            f"CHURN_HOST={settings.host} is open to others, but there are no keys: set CHURN_API_KEYS, or bind 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach `host`.
+
+    Examples
+    --------
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "churn.example")]
+    [True, True, True, False, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def served_app(settings: Settings) -> FastAPI:
+    """Make the app of one worker: as `create_app` makes it, and on SIGTERM it stops being ready before it stops."""
+    app = create_app(settings)
+    serve = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(served: FastAPI) -> AsyncIterator[Any]:
+        async with serve(served) as state:
+            _drain_on_sigterm(app.state.service)
+            yield state
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def _drain_on_sigterm(state: ServiceState) -> None:
+    stop = signal.getsignal(signal.SIGTERM)  # uvicorn's, which closes the listening socket at once
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        if state.draining or not callable(stop):
+            return
+        state.draining = True
+        timer = threading.Timer(DRAIN_SECONDS, stop, (number, frame))
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, drain)
+
+
+def log_config() -> dict[str, Any]:
+    """Give uvicorn's log configuration with our own loggers in it."""
+    config = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
+    for name in ("churn", "service"):
+        config["loggers"][name] = {"handlers": ["default"], "level": "INFO", "propagate": False}
+    return config
+
+
+@contextmanager
+def shared_metrics(settings: Settings) -> Iterator[None]:
+    """Let the workers that start now share their metrics in a fresh folder."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="metrics-", dir=settings.home) as folder:
+        os.environ[SHARED_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_FOLDER]

@@ -1,0 +1,155 @@
+"""Stand-ins for the registry, the store and the shelf, and small models to serve. Imported by the integration tests too."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from churn.contract import load_contract
+from churn.errors import NoModel, RegistryError, StoreError
+from churn.model import Model, ModelInfo
+from churn.records import Outcome, OutcomeReceipt, Prediction
+from churn.settings import Settings
+from service.champion import Shelf
+
+FEATURES = ["total_day_minutes", "customer_service_calls", "international_plan"]
+CUSTOMER = {"total_day_minutes": 265.1, "customer_service_calls": 4, "international_plan": "Yes", "state": "OH"}
+KEY_TEXT = {scope: f"key for {scope}" for scope in ("predict", "outcomes", "admin")}
+KEYS = ",".join(f"{scope}:{scope}:{hashlib.sha256(text.encode()).hexdigest()}" for scope, text in KEY_TEXT.items())
+
+
+def make_model(version: str = "1", *, slope: float = 1.0, features: Sequence[str] = FEATURES) -> Model:
+    """A small fitted pipeline; each `slope` gives other probabilities."""
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({name: rng.normal(100, 40, 200) for name in features})
+    frame.iloc[::10, 0] = np.nan
+    logit = slope * (frame.fillna(100).iloc[:, 0] - 100) / 40 - 1
+    churned = (rng.random(200) < 1 / (1 + np.exp(-logit))).astype(int)
+    pipeline = Pipeline([("imputer", SimpleImputer()), ("scaler", StandardScaler()), ("logreg", LogisticRegression())])
+    return Model(pipeline.fit(frame, churned), make_info(version, features))
+
+
+def make_info(version: str, features: Sequence[str] = FEATURES) -> ModelInfo:
+    contract = load_contract()
+    return ModelInfo(
+        name="churn",
+        version=version,
+        run_id=f"run-{version}",
+        trained_at=datetime(2026, 1, 2, tzinfo=UTC),
+        data_digest=f"digest-{version}",
+        data_source="invented",
+        simulated=True,
+        rows=200,
+        contract=contract.name,
+        contract_digest=contract.digest,
+        features=list(features),
+        threshold=0.5,
+        metrics={"roc_auc": 0.8},
+    )
+
+
+class FakeRegistry:
+    """A registry in memory: set `champion`, add to `models`, or take it `away`."""
+
+    def __init__(self, *models: Model) -> None:
+        self.models: dict[str, Model | Exception] = {model.info.version: model for model in models}
+        self.champion: str | None = models[-1].info.version if models else None
+        self.away = False
+        self.loads: list[str] = []
+
+    def champion_version(self) -> str:
+        if self.away:
+            raise RegistryError("postgresql://user:secret@registry did not answer")
+        if self.champion is None:
+            raise NoModel("there is no champion; train one with: churn train")
+        return self.champion
+
+    def load(self, version: str, /) -> Model:
+        self.loads.append(version)
+        found = self.models[version]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class FakeStore:
+    """A store in memory. `away` makes it fail; `gate` (an event) holds writes back until it is set."""
+
+    def __init__(self) -> None:
+        self.predictions: list[Prediction] = []
+        self.groups: list[int] = []
+        self.outcomes: list[Outcome] = []
+        self.receipt = OutcomeReceipt()
+        self.away = False
+        self.closed = False
+        self.error: Exception = StoreError("postgresql://user:secret@store is away")
+        self.gate = threading.Event()
+        self.gate.set()
+        self.writing = threading.Event()
+
+    def write_predictions(self, batch: Sequence[Prediction], /) -> None:
+        self.writing.set()
+        assert self.gate.wait(10), "the test forgot to open the gate"
+        self._check()
+        self.groups.append(len(batch))
+        self.predictions += batch
+
+    def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
+        self._check()
+        self.outcomes += batch
+        return self.receipt
+
+    def ping(self) -> None:
+        self._check()
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _check(self) -> None:
+        if self.away:
+            raise self.error
+
+
+class FakeShelf:
+    """A shelf in memory."""
+
+    def __init__(self, model: Model | None = None) -> None:
+        self.model = model
+
+    def put(self, model: Model) -> None:
+        self.model = model
+
+    def shelf(self) -> Shelf:
+        return Shelf(self.put, lambda: self.model)
+
+
+def make_settings(home: Path, **changes: Any) -> Settings:
+    """Settings that no environment variable changes; the registry is polled so rarely that a test decides when to look."""
+    if isinstance(changes.get("api_keys"), str):
+        changes["api_keys"] = SecretStr(changes["api_keys"])
+    fixed = {"contract": "telecom", "api_keys": SecretStr(""), "host": "127.0.0.1", "registry_poll_seconds": 3600.0}
+    return Settings(**{"home": home, "store_url": f"sqlite:///{home / 'store.db'}", **fixed, **changes})
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """The app between start and shutdown, and a client that sees what a client sees: also answers to unexpected errors."""
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://churn") as client:
+            yield client
