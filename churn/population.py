@@ -214,7 +214,9 @@ def relations(contract: Contract) -> dict[str, Check]:
     found: dict[str, Check] = {}
     for check in contract.checks:
         if check.column in found:
-            raise InputError(f"contract {contract.name!r}: checks: {check.column!r} follows from two columns; it can't be simulated")
+            raise InputError(
+                f"contract {contract.name!r}: checks: {check.column!r} follows from two columns; it can't be simulated"
+            )
         found[check.column] = check
     for name in found:
         seen, at = {name}, name

@@ -50,8 +50,12 @@ class Registry:
     def _client(self) -> MlflowClient:
         if self._client_ is None:
             with _translated(self._uri):
+                import mlflow
                 from mlflow import MlflowClient
 
+                # Some of MLflow's functions take no address: they ask this setting of the process.
+                mlflow.set_tracking_uri(self._uri)
+                mlflow.set_registry_uri(self._uri)
                 if self._uri.startswith("sqlite:"):
                     self._home.mkdir(parents=True, exist_ok=True)
                 self._client_ = MlflowClient(self._uri, self._uri)
@@ -135,8 +139,6 @@ class Registry:
         with _translated(self._uri), tempfile.TemporaryDirectory() as folder:
             import mlflow
 
-            mlflow.set_tracking_uri(self._uri)
-            mlflow.set_registry_uri(self._uri)
             with mlflow.start_run(experiment_id=self._experiment(), run_name=trained.model.info.trigger, tags=tags) as run:
                 run_id = str(run.info.run_id)
                 self._log_run(trained, files)

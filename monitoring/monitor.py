@@ -21,6 +21,8 @@ from monitoring.windows import Window, take_window
 
 # Looks to search for the last n labelled ones: outcomes come late, so most looks have none.
 HISTORY = 200
+# Decisions within the cooldown: far more than looks fit into it.
+RECENT = 5_000
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,10 @@ class Look:
     ----------
     drift : DriftReport or None
         None where the window has too few new predictions.
-    performance, reference_performance : Performance or None
-    concept : ConceptResult or None
+    performance, reference_performance, concept
         None where the window has too few new outcomes.
-    policy : RetrainDecision
-    run, decision : MonitorRun and Decision, or None
-        What `record` writes; None if the window is empty, for then there is nothing to remember.
+    run, decision : MonitorRun, Decision
+        What `record` is going to write; nothing if the window is empty.
     """
 
     window: Window
@@ -44,9 +44,12 @@ class Look:
     performance: Performance | None
     reference_performance: Performance | None
     concept: ConceptResult | None
-    policy: RetrainDecision
-    run: MonitorRun | None = None
-    decision: Decision | None = None
+    run: MonitorRun
+    decision: Decision
+
+    def with_report(self, path: Path | str) -> Look:
+        """Give the same look, whose run says where its report is."""
+        return replace(self, run=replace(self.run, report=str(path)))
 
 
 def look(
@@ -79,19 +82,15 @@ def look(
     now = now or present()
     alpha = settings.false_alarm_rate / 2
     window = take_window(store, contract, model_version, settings)
-    if window.is_empty:
-        return Look(window, None, None, None, None, RetrainDecision("none", _waiting(window, settings)))
-
-    drift = None if window.current.empty else detect_drift(reference, window.current, contract, alpha)
-    performance, reference_performance, concept = None, None, None
+    drift, performance, reference_performance, concept = None, None, None, None
+    if not window.current.empty:
+        drift = detect_drift(reference, window.current, contract, alpha)
     if not window.labelled.empty:
-        performance = measure_performance(window.labelled)
-        reference_performance = measure_performance(reference)
+        performance, reference_performance = measure_performance(window.labelled), measure_performance(reference)
         concept = detect_concept_drift(reference, window.labelled, alpha)
 
-    run_id = new_id()
     run = MonitorRun(
-        run_id=run_id,
+        run_id=new_id(),
         started_at=now,
         model_version=model_version,
         last_seq=window.last_seq,
@@ -101,12 +100,8 @@ def look(
         covariate_alarm=bool(drift and drift.drifted),
         concept_alarm=bool(concept and concept.alarm),
         verdict={},
-        report=str(report_path(settings, run_id)),
     )
-    history = store.monitor_runs(model_version=model_version, limit=HISTORY)
-    since = now - timedelta(seconds=settings.cooldown_seconds)
-    decisions = [d for kind in ("policy", "promotion") for d in store.decisions(kind=kind, since=since)]
-    policy = decide(run, history, decisions, settings, now)
+    policy = _decide(store, settings, window, run, now)
     run = replace(
         run,
         verdict={
@@ -129,7 +124,7 @@ def look(
         evidence=_summary(run, drift, performance, concept),
         decided_at=now,
     )
-    return Look(window, drift, performance, reference_performance, concept, policy, run, decision)
+    return Look(window, drift, performance, reference_performance, concept, run, decision)
 
 
 def record(store: Store, look: Look) -> bool:
@@ -144,22 +139,23 @@ def record(store: Store, look: Look) -> bool:
         If the store is away. If that happens after the run was written, the run with its verdict still counts as a
         violation in the next look, which decides anew.
     """
-    if look.run is None or look.decision is None or not store.write_monitor_run(look.run):
+    if look.window.is_empty or not store.write_monitor_run(look.run):
         return False
     store.write_decision(look.decision)
     return True
 
 
-def report_path(settings: Settings, run_id: str) -> Path:
-    """Name the report for people of one run. `monitoring.reports` writes it after the run was recorded."""
-    return settings.home / "reports" / f"{run_id}.html"
-
-
-def _waiting(window: Window, settings: Settings) -> str:
-    return (
-        f"too little is new: {window.waiting_rows} predictions of {settings.min_window_rows} needed, "
-        f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}"
-    )
+def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, now: datetime) -> RetrainDecision:
+    if window.is_empty:
+        return RetrainDecision(
+            "none",
+            f"too little is new: {window.waiting_rows} predictions of {settings.min_window_rows} needed, "
+            f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}",
+        )
+    history = store.monitor_runs(model_version=run.model_version, limit=HISTORY)
+    since = now - timedelta(seconds=settings.cooldown_seconds)
+    recent = [decision for kind in ("policy", "promotion") for decision in store.decisions(kind=kind, since=since, limit=RECENT)]
+    return decide(run, history, recent, settings, now)
 
 
 def _describe(window: Window) -> dict[str, Any]:

@@ -16,6 +16,7 @@ covariate shift as far as the model is calibrated among the customers that arriv
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -151,10 +152,9 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
     """
     if reference.empty or labelled.empty:
         return ConceptResult(alpha, len(labelled), len(reference), ())
-    (y_ref, p_ref), (y, p) = _sides(reference), _sides(labelled)
     threshold = alpha / 2
-    large = _residual_sum(y_ref, p_ref, np.ones_like(p_ref), y, p, np.ones_like(p))
-    loss = _residual_sum(y_ref, p_ref, -_logit(p_ref), y, p, -_logit(p))
+    large = _contrast(_moments(reference, np.ones_like), _moments(labelled, np.ones_like))
+    loss = _contrast(_moments(reference, _minus_logit), _moments(labelled, _minus_logit))
     tests = (
         _test("calibration in the large", large, large.two_sided, threshold),
         _test("excess log loss", loss, loss.upper, threshold),
@@ -191,17 +191,36 @@ class _Contrast:
         return float(min(1.0, 2 * min(self._null.sf(self.z), self._null.cdf(self.z))))
 
 
-def _residual_sum(
-    y_ref: np.ndarray, p_ref: np.ndarray, w_ref: np.ndarray, y: np.ndarray, p: np.ndarray, w: np.ndarray
-) -> _Contrast:
-    n_ref, n = y_ref.size, y.size
-    expected_ref, expected = w_ref**2 * p_ref * (1 - p_ref), w**2 * p * (1 - p)
-    scale = max(1.0, float((w_ref**2 * (y_ref - p_ref) ** 2).mean() / expected_ref.mean())) if expected_ref.any() else 1.0
-    third_ref, third = w_ref**3 * p_ref * (1 - p_ref) * (1 - 2 * p_ref), w**3 * p * (1 - p) * (1 - 2 * p)
+@dataclass(frozen=True)
+class _Moments:
+    """Of w (y - p) in one sample: its mean, its mean square, and what the model expects of its 2nd and 3rd central moment."""
+
+    rows: int
+    mean: float
+    mean_square: float
+    expected_square: float
+    expected_cube: float
+
+
+def _moments(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> _Moments:
+    y, p = _sides(rows)
+    w = weigh(p)
+    residual, variance = w * (y - p), p * (1 - p)
+    return _Moments(
+        rows=y.size,
+        mean=float(residual.mean()),
+        mean_square=float((residual**2).mean()),
+        expected_square=float((w**2 * variance).mean()),
+        expected_cube=float((w**3 * variance * (1 - 2 * p)).mean()),
+    )
+
+
+def _contrast(reference: _Moments, window: _Moments) -> _Contrast:
+    scatter = max(1.0, reference.mean_square / reference.expected_square) if reference.expected_square > 0 else 1.0
     return _Contrast(
-        effect=float((w * (y - p)).mean() - (w_ref * (y_ref - p_ref)).mean()),
-        variance=scale * float(expected.mean() / n + expected_ref.mean() / n_ref),
-        third_moment=scale**1.5 * float(third.mean() / n**2 - third_ref.mean() / n_ref**2),
+        effect=window.mean - reference.mean,
+        variance=scatter * (window.expected_square / window.rows + reference.expected_square / reference.rows),
+        third_moment=scatter**1.5 * (window.expected_cube / window.rows**2 - reference.expected_cube / reference.rows**2),
     )
 
 
@@ -219,5 +238,5 @@ def _sides(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return y, np.clip(p, SMALLEST, 1 - SMALLEST)
 
 
-def _logit(p: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log(p) - np.log1p(-p))
+def _minus_logit(p: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log1p(-p) - np.log(p))

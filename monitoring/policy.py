@@ -40,31 +40,35 @@ def decide(
     now : datetime
         With time zone.
     """
+    if current.concept_alarm:
+        return _on_violation(current, history, decisions, settings, now)
     if current.labelled_rows == 0:
         if current.covariate_alarm:
-            return RetrainDecision(
-                "watch", f"the {current.rows} new predictions have drifted; outcomes are needed to judge the model"
-            )
+            return RetrainDecision("watch", f"the {current.rows} new predictions drifted; outcomes are needed to judge the model")
         return RetrainDecision("none", f"the {current.rows} new predictions look like the reference")
-    if not current.concept_alarm:
-        if current.covariate_alarm:
-            return RetrainDecision(
-                "watch", f"the predictions have drifted, but the model holds on {current.labelled_rows} labelled rows"
-            )
-        return RetrainDecision("none", f"the model holds on {current.labelled_rows} labelled rows")
+    if current.covariate_alarm:
+        return RetrainDecision(
+            "watch", f"{current.rows} predictions drifted, but the model holds on {current.labelled_rows} outcomes"
+        )
+    return RetrainDecision("none", f"the model holds on {current.labelled_rows} outcomes")
 
+
+def _on_violation(
+    current: MonitorRun, history: Sequence[MonitorRun], decisions: Sequence[Decision], settings: Settings, now: datetime
+) -> RetrainDecision:
     labelled = [look for look in (current, *history) if look.labelled_rows > 0][: settings.policy_n]
     violations = sum(look.concept_alarm for look in labelled)
-    found = f"{violations} of the last {len(labelled)} labelled looks violate"
+    found = f"the model is worse than it was in {violations} of the last {len(labelled)} looks at outcomes, the newest among them"
+    rule = f"{settings.policy_k} of {settings.policy_n} are needed"
     if violations < settings.policy_k:
-        return RetrainDecision("watch", f"{found}; {settings.policy_k} of {settings.policy_n} are needed to retrain")
-    waiting_for = _cooldown_left(current.model_version, decisions, settings, now)
-    if waiting_for > timedelta(0):
+        return RetrainDecision("watch", f"{found}; {rule} to retrain")
+    wait = _cooldown_left(current.model_version, decisions, settings, now).total_seconds()
+    if wait > 0:
         return RetrainDecision(
-            "watch", f"{found}, but a retraining was triggered less than {settings.cooldown_seconds:g} s ago: "
-            f"{waiting_for.total_seconds():.0f} s to wait"
-        )  # fmt: skip
-    return RetrainDecision("retrain", f"{found}, and so does the newest ({settings.policy_k} of {settings.policy_n} are needed)")
+            "watch",
+            f"{found}, but a retraining was triggered already: {wait:.0f} of {settings.cooldown_seconds:g} seconds to wait",
+        )
+    return RetrainDecision("retrain", f"{found}; {rule}")
 
 
 def _cooldown_left(model_version: str, decisions: Sequence[Decision], settings: Settings, now: datetime) -> timedelta:

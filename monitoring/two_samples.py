@@ -6,7 +6,7 @@ Evidently's pictures call these very functions, so that picture and decision can
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -52,8 +52,8 @@ def compare_numbers(reference: pd.Series, current: pd.Series, threshold: float =
     if len(reference) == len(current) == 1:
         # Two single values say nothing about each other (and scipy divides by zero).
         return Comparison("Kolmogorov-Smirnov", float(reference.iloc[0] != current.iloc[0]), 1.0)
-    method = "exact" if max(len(reference), len(current)) <= EXACT_ROWS else "asymp"
-    result = stats.ks_2samp(reference.to_numpy(), current.to_numpy(), method=method)
+    method: Literal["exact", "asymp"] = "exact" if max(len(reference), len(current)) <= EXACT_ROWS else "asymp"
+    result = stats.ks_2samp(reference.to_list(), current.to_list(), method=method)
     return Comparison("Kolmogorov-Smirnov", float(result.statistic), float(min(result.pvalue, 1.0)))
 
 

@@ -89,7 +89,11 @@ def _dvc_pull(settings: Settings) -> bool:
     if not remote.is_dir() or not Path("data.dvc").exists():
         return False
     # For this checkout on this machine only. Without `verify` a corrupt remote is pulled silently.
-    for name, value in (("core.remote", "machine"), ("remote.machine.url", str(remote.absolute())), ("remote.machine.verify", "true")):
+    for name, value in (
+        ("core.remote", "machine"),
+        ("remote.machine.url", str(remote.absolute())),
+        ("remote.machine.verify", "true"),
+    ):
         _dvc("config", "--local", name, value)
     return _dvc("pull", "--quiet", "data.dvc").returncode == 0
 
@@ -121,7 +125,6 @@ def _simulated(settings: Settings, contract: Contract, problem: str) -> Source:
     path = settings.home / "data" / "simulated.csv"
     write_simulated(simulate(contract, SIMULATED_ROWS, settings.seed), contract, path)
     return Source(path, True, f"NO REAL DATA: {problem}. {SIMULATED_ROWS:,} INVENTED customers are used instead, in {path}")
-
 
 
 def write_simulated(dataset: Dataset, contract: Contract, path: Path) -> None:

@@ -64,7 +64,9 @@ def register(registry: Registry, trained: Trained, training_set: TrainingSet, de
     held, info = training_set.holdout, trained.model.info
     probability = trained.model.predict_probability(held.features)
     files = {
-        "plots/quality.png": draw_quality(held.outcome.to_numpy(), probability, info.threshold, f"Holdout, {len(held)} customers"),
+        "plots/quality.png": draw_quality(
+            held.outcome.to_numpy(), probability, info.threshold, f"Holdout, {len(held)} customers"
+        ),
         "tuning.csv": trained.tuned.candidates,
         "gate.json": {"promote": decision.promote, "reason": decision.reason, **decision.evidence},
     }
@@ -128,7 +130,9 @@ def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, An
         result = conclude(store, registry, model, decision)
     finally:
         store.close()
-    get_run_logger().info("version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"])
+    get_run_logger().info(
+        "version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"]
+    )
     return result
 
 

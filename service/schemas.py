@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -91,9 +91,8 @@ class RequestModels:
     def of(cls, contract: Contract, max_rows: int) -> Self:
         """Derive them from the contract."""
         base = request_model(contract)
-        customer: type[CustomerBase] = create_model(
-            "Customer", __base__=base, __doc__=base.__doc__, customer_id=(CustomerId | None, None)
-        )
+        derived = create_model("Customer", __base__=base, __doc__=base.__doc__, customer_id=(CustomerId | None, None))
+        customer = cast(type[CustomerBase], derived)
         rows: Any = Annotated[list[customer], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
         batch = create_model("BatchRequest", __base__=BatchRequest, __doc__=BatchRequest.__doc__, customers=(rows, ...))
         return cls(customer, batch)

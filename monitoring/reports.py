@@ -1,0 +1,239 @@
+"""The picture of a look, for people: a workspace that `evidently ui` shows, and a page. The only file importing evidently.
+
+Pictures decide nothing. So that they cannot contradict what was decided, Evidently draws with our tests and our threshold:
+its own chi-square takes the reference for exact, and alarms too often. It drops missing values: missingness that drifted
+is drawn as a count of its own. Columns that cannot be compared (constant, or empty on one side) would stop Evidently:
+they are left out, and named.
+
+Evidently phones home unless DO_NOT_TRACK is in the environment *before* it is imported: entry points set it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.exceptions import UndefinedMetricWarning
+
+from churn.contract import Contract
+from churn.settings import Settings
+from monitoring.drift import PROBABILITY, DriftReport
+from monitoring.monitor import Look
+from monitoring.two_samples import compare_levels, compare_numbers
+
+PROJECT = "churn"
+# Evidently needs 10 s for 100,000 rows; a picture of 5,000 looks the same.
+SAMPLE_ROWS = 5_000
+NUMBERS, LEVELS = "churn_numbers", "churn_levels"
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a look's report is.
+
+    Attributes
+    ----------
+    html : Path
+        The page: drift if new predictions were judged, else performance.
+    performance_html : Path or None
+        The page of performance, if outcomes were judged; the same as `html` if only they were.
+    workspace : Path
+        For `evidently ui --workspace`.
+    left_out : dict
+        What is not in the picture, and why.
+    """
+
+    html: Path
+    performance_html: Path | None
+    workspace: Path
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settings: Settings) -> ReportPaths:
+    """Draw a look that judged something: one snapshot of drift, one of performance, each in the workspace and as a page.
+
+    Parameters
+    ----------
+    look : Look
+        With a window that is not empty.
+    reference : pandas.DataFrame
+        The one that the look compared with.
+
+    Returns
+    -------
+    ReportPaths
+        Pages are in `settings.home`/reports, named by the run; of 5 MB each. A page is whole or not there.
+    """
+    workspace = settings.home / "evidently"
+    page = settings.home / "reports" / f"{look.run.run_id}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    left_out: dict[str, str] = {}
+    drawn: list[tuple[Path, Any]] = []
+    with _quiet():
+        if look.drift is not None:
+            drawn.append((page, _draw_drift(look, look.drift, reference, contract, settings, left_out)))
+        if look.performance is not None:
+            path = page.with_name(f"{look.run.run_id}-performance.html") if drawn else page
+            drawn.append((path, _draw_performance(look, reference, settings, left_out)))
+        _keep(workspace, [snapshot for _, snapshot in drawn])
+        for path, snapshot in drawn:
+            _save_page(snapshot, path)
+    return ReportPaths(page, drawn[-1][0] if look.performance is not None else None, workspace, left_out)
+
+
+def _draw_drift(
+    look: Look, drift: DriftReport, reference: pd.DataFrame, contract: Contract, settings: Settings, left_out: dict[str, str]
+) -> Any:
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import DatasetMissingValueCount, DriftedColumnsCount, MissingValueCount, RowCount, ValueDrift
+
+    _register_tests()
+    compared = [result for result in drift.results if result.aspect != "missing"]
+    left_out.update({result.feature: "constant or empty" for result in compared if result.method == "none"})
+    drawn = [result.feature for result in compared if result.method != "none"]
+    absent = [result.feature for result in drift.drifted if result.aspect == "missing"]
+    numbers = [name for name in drawn if name == PROBABILITY or contract[name].kind in ("number", "integer")]
+    definition = DataDefinition(
+        numerical_columns=numbers, categorical_columns=[name for name in {**dict.fromkeys(drawn + absent)} if name not in numbers]
+    )
+    metrics: list[Any] = [RowCount(), DatasetMissingValueCount()]
+    if drawn:
+        metrics.append(
+            DriftedColumnsCount(
+                columns=drawn,
+                num_method=NUMBERS,
+                cat_method=LEVELS,
+                num_threshold=drift.threshold,
+                cat_threshold=drift.threshold,
+                drift_share=1 / len(drawn),
+            )
+        )
+    metrics += [
+        ValueDrift(column=name, method=NUMBERS if name in numbers else LEVELS, threshold=drift.threshold) for name in drawn
+    ]
+    metrics += [MissingValueCount(column=name) for name in absent]
+    frames = [
+        Dataset.from_pandas(_sample(_spelled(part, drawn + absent, contract), settings), data_definition=definition)
+        for part in (look.window.current, reference)
+    ]
+    report = Report(metrics, include_tests=True)
+    return report.run(*frames, timestamp=look.run.started_at, name="drift", **_said(look, "drift", left_out))
+
+
+def _draw_performance(look: Look, reference: pd.DataFrame, settings: Settings, left_out: dict[str, str]) -> Any:
+    from evidently import BinaryClassification, DataDefinition, Dataset, Report
+    from evidently.metrics import LogLoss, RocAuc, RowCount
+
+    drawable = all(part["churned"].nunique() == 2 for part in (look.window.labelled, reference))
+    if not drawable:
+        left_out["churned"] = "outcomes of one kind only"
+    task = BinaryClassification(target="churned", prediction_probas=PROBABILITY, pos_label=1)
+    definition = DataDefinition(
+        numerical_columns=[PROBABILITY], categorical_columns=["churned"], classification=[task] if drawable else None
+    )
+    frames = [
+        Dataset.from_pandas(
+            _sample(part[["churned", PROBABILITY]].astype({"churned": int}), settings), data_definition=definition
+        )
+        for part in (look.window.labelled, reference)
+    ]
+    report = Report([RowCount(), RocAuc(), LogLoss()] if drawable else [RowCount()], include_tests=False)
+    return report.run(*frames, timestamp=look.run.started_at, name="performance", **_said(look, "performance", left_out))
+
+
+def _register_tests() -> None:
+    """Make our tests known to Evidently by name: its metrics take no functions. Doing it again changes nothing."""
+    from evidently.legacy.calculations.stattests import StatTest, register_stattest
+    from evidently.legacy.core import ColumnType
+
+    def numbers(reference: pd.Series, current: pd.Series, _type: Any, threshold: float) -> tuple[float, bool]:
+        p_value = compare_numbers(reference, current, threshold).p_value
+        return p_value, p_value <= threshold
+
+    def levels(reference: pd.Series, current: pd.Series, _type: Any, threshold: float) -> tuple[float, bool]:
+        p_value = compare_levels(reference, current, threshold).p_value
+        return p_value, p_value <= threshold
+
+    register_stattest(StatTest(NUMBERS, "Kolmogorov-Smirnov p-value", [ColumnType.Numerical]), numbers)
+    register_stattest(StatTest(LEVELS, "Fisher's exact or chi-square p-value", [ColumnType.Categorical]), levels)
+
+
+def _spelled(frame: pd.DataFrame, names: list[str], contract: Contract) -> pd.DataFrame:
+    """The drawn columns, with flags in words."""
+    spelled = frame[list(dict.fromkeys(names))].copy()
+    for name in spelled:
+        if name != PROBABILITY and contract[str(name)].kind == "flag":
+            column = contract[str(name)]
+            spelled[name] = spelled[name].map({1.0: column.true_level, 0.0: column.false_level}).astype(object)
+    return spelled
+
+
+def _sample(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    drawn = frame.sample(SAMPLE_ROWS, random_state=settings.seed) if len(frame) > SAMPLE_ROWS else frame
+    return drawn.reset_index(drop=True)
+
+
+def _said(look: Look, what: str, left_out: dict[str, str]) -> dict[str, Any]:
+    run = look.run
+    rows = {"drift": run.rows, "performance": run.labelled_rows}[what]
+    return {
+        "tags": [what, f"model {run.model_version}", *(["sample"] if rows > SAMPLE_ROWS else [])],
+        "metadata": {
+            "run_id": run.run_id,
+            "model_version": run.model_version,
+            "rows": str(rows),
+            "drawn_rows": str(min(rows, SAMPLE_ROWS)),
+            "covariate_alarm": str(run.covariate_alarm),
+            "concept_alarm": str(run.concept_alarm),
+            "action": look.decision.action,
+            "reason": look.decision.reason,
+            "left_out": ", ".join(sorted(left_out)) or "nothing",
+        },
+    }
+
+
+def _keep(workspace: Path, snapshots: list[Any]) -> None:
+    from evidently.ui.workspace import Workspace
+
+    workspace.mkdir(parents=True, exist_ok=True)
+    opened = Workspace.create(str(workspace))
+    found = [project for project in opened.search_project(PROJECT) if project.name == PROJECT]
+    project = found[0] if found else opened.create_project(PROJECT, description="What the monitor saw, look by look.")
+    if not project.dashboard.model().panels:
+        _add_panels(project)
+    for snapshot in snapshots:
+        opened.add_run(project.id, snapshot, include_data=False)
+
+
+def _add_panels(project: Any) -> None:
+    from evidently.sdk.models import PanelMetric
+    from evidently.sdk.panels import line_plot_panel
+
+    for title, metric, labels in (
+        ("Share of drifted columns", "DriftedColumnsCount", {"value_type": "share"}),
+        ("Drift of the predicted probability: p-value", "ValueDrift", {"column": PROBABILITY}),
+        ("ROC AUC on what came true", "RocAuc", {}),
+        ("Log loss on what came true", "LogLoss", {}),
+    ):
+        values = [PanelMetric(legend=title, metric=metric, metric_labels=labels)]
+        project.dashboard.add_panel(line_plot_panel(title=title, values=values, size="half"), tab="Monitor")
+
+
+def _save_page(snapshot: Any, path: Path) -> None:
+    half = path.with_suffix(".html.part")
+    snapshot.save_html(str(half))
+    half.replace(path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Evidently warns of its libraries' old ways, and of a precision that we don't draw: nothing that our reader could mend."""
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, UndefinedMetricWarning):
+            warnings.simplefilter("ignore", category)
+        yield

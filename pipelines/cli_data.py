@@ -1,0 +1,171 @@
+"""`churn data …` and `churn drift`: files of customers, no server and no store needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import console, print_json, warn
+
+app = typer.Typer(no_args_is_help=True, help="Bring, check, describe and invent customers.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command()
+def pull(as_json: Json = False) -> None:
+    """Bring the training data and check its hash.
+
+    Example: churn data pull
+    """
+    from churn.contract import load_contract
+    from churn.settings import load_settings
+    from pipelines.environment import prepare_environment
+    from pipelines.sources import pull_data
+
+    settings = load_settings()
+    prepare_environment(settings)
+    source = pull_data(settings, load_contract(settings.contract))
+    if source.simulated:
+        warn(source.how)
+    if as_json:
+        print_json({"path": str(source.path), "simulated": source.simulated, "how": source.how})
+    elif not source.simulated:
+        console.print(source.how)
+
+
+@app.command()
+def simulate(
+    path: Annotated[Path, typer.Argument(help="CSV file to write.")],
+    customers: Annotated[int, typer.Option(min=1, help="How many.")] = 5_000,
+    scenario: Annotated[str, typer.Option(help="A scenario of `churn traffic --list`.")] = "calm",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same customers.")] = 1,
+) -> None:
+    """Invent labelled customers.
+
+    Example: churn data simulate /tmp/customers.csv --customers 10000 --scenario plan-launch
+    """
+    from churn.contract import load_contract
+    from churn.settings import load_settings
+    from pipelines.sources import write_simulated
+    from pipelines.traffic import simulate_scenario
+
+    contract = load_contract(load_settings().contract)
+    write_simulated(simulate_scenario(contract, scenario, customers, seed), contract, path)
+    console.print(f"{customers:,} invented customers in {path}")
+
+
+@app.command()
+def validate(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")], as_json: Json = False) -> None:
+    """Hold a file against the contract. Exit 2 and the rows, columns and rules if it breaks it.
+
+    Example: churn data validate data/telecom_churn.csv
+    """
+    from churn.contract import load_contract
+    from churn.data import read_dataset
+    from churn.errors import ContractError
+    from churn.settings import load_settings
+
+    contract = load_contract(load_settings().contract)
+    try:
+        dataset = read_dataset(path, contract)
+    except ContractError as error:
+        if as_json:
+            print_json({"valid": False, "problems": error.total, "listed": [_problem(p) for p in error.problems]})
+        else:
+            for problem in error.problems[1:]:
+                console.print(str(problem), markup=False)
+        raise
+    if dataset.ignored_columns:
+        warn(f"columns the contract does not know, left aside: {', '.join(dataset.ignored_columns)}")
+    if as_json:
+        print_json({"valid": True, "rows": len(dataset), "digest": dataset.digest, "churn_rate": float(dataset.labelled.mean())})
+    else:
+        console.print(
+            f"{path}: {len(dataset):,} customers, {dataset.labelled.mean():.2%} churned, digest {dataset.digest}: valid"
+        )
+
+
+def _problem(problem: object) -> dict[str, object]:
+    return {name: getattr(problem, name) for name in ("row", "column", "rule", "value")}
+
+
+@app.command()
+def describe(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")], as_json: Json = False) -> None:
+    """Summarise a file, column by column, in the contract's units.
+
+    Example: churn data describe data/telecom_churn.csv
+    """
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    from churn.contract import load_contract
+    from churn.data import read_dataset
+    from churn.settings import load_settings
+
+    contract = load_contract(load_settings().contract)
+    dataset = read_dataset(path, contract, labelled=False, check_relations=False)
+    rows = []
+    for column in contract.features:
+        values = dataset.features[column.name]
+        row: dict[str, object] = {
+            "column": column.name,
+            "kind": column.kind,
+            "unit": column.unit,
+            "missing": int(values.isna().sum()),
+        }
+        if column.is_numeric:
+            row |= {name: float(getattr(values, name)()) for name in ("min", "median", "mean", "max")}
+        else:
+            row |= {"levels": int(values.nunique()), "most": str(values.mode().iloc[0]) if values.notna().any() else None}
+        rows.append(row)
+    if as_json:
+        print_json({"rows": len(dataset), "columns": rows})
+        return
+    table = Table(title=f"{path}: {len(dataset):,} customers", box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in ("column", "kind", "unit", "missing", "min", "median", "mean", "max", "levels", "most"):
+        table.add_column(heading, no_wrap=heading == "column")
+    for row in rows:
+        table.add_row(*[_cell(row.get(str(column.header))) for column in table.columns])
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def drift(
+    reference: Annotated[Path, typer.Argument(help="File to compare with.")],
+    current: Annotated[list[Path], typer.Argument(help="Files to judge.")],
+    as_json: Json = False,
+    fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 1 if any file alarms.")] = False,
+) -> None:
+    """Compare files and print one verdict each. No server, no store, no model.
+
+    Example: churn drift january.csv february.csv march.csv
+    """
+    from churn.contract import load_contract
+    from churn.data import read_dataset
+    from churn.settings import load_settings
+    from monitoring.drift import detect_drift
+
+    settings = load_settings()
+    contract = load_contract(settings.contract)
+
+    def read(path: Path) -> object:
+        return read_dataset(path, contract, labelled=False, check_relations=False).features
+
+    baseline = read(reference)
+    verdicts = []
+    for path in current:
+        report = detect_drift(baseline, read(path), contract, settings.false_alarm_rate)
+        moved = [result for result in report.results if result.drifted]
+        verdicts.append({"file": str(path), "alarm": report.alarm, "drifted": [result.as_dict() for result in moved]})
+        if not as_json:
+            word = "[red]drift[/red]" if report.alarm else "[green]no drift[/green]"
+            console.print(f"{path}: {word} {', '.join(result.feature for result in moved)}")
+    if as_json:
+        print_json(verdicts)
+    if fail_on_drift and any(verdict["alarm"] for verdict in verdicts):
+        raise typer.Exit(1)

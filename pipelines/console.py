@@ -1,0 +1,27 @@
+"""How the command talks: people on a console, scripts in JSON, errors in one line on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+console = Console(highlight=False, soft_wrap=True)
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY, default=str).decode() + "\n")
+
+
+def warn(text: str) -> None:
+    """Say something loudly, and go on."""
+    _errors.print(text, style="bold yellow", markup=False)
+
+
+def fail(text: str) -> None:
+    """Say in one line what went wrong."""
+    _errors.print(f"churn: {text}", style="bold red", markup=False)

@@ -1,0 +1,167 @@
+"""Keep a few programs running, with supervisord: one log each, restarts with backoff, and none left behind at the end."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from churn.errors import ChurnError
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: what to run, and how to see that it is ready."""
+
+    name: str
+    command: tuple[str, ...]
+    ready: Callable[[], bool] = lambda: True
+
+
+class Supervisor:
+    """A supervisord of our own, for the time of a `with` block. Leaving the block stops every program, last started first."""
+
+    def __init__(self, programs: list[Program], home: Path) -> None:
+        self._programs = {program.name: program for program in programs}
+        self._home = home
+        self._logs = home / "logs"
+        # A socket's path may have 107 characters at most, which CHURN_HOME alone can exceed.
+        self._run = Path(tempfile.mkdtemp(prefix="churn-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def log(self, name: str) -> Path:
+        """Where a program's output goes."""
+        return self._logs / f"{name}.log"
+
+    def __enter__(self) -> Self:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        config = self._run / "supervisord.conf"
+        config.write_text(self._config())
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent", "--configuration", str(config)],
+            # A group of its own: Ctrl-C reaches us alone, and we stop the programs in order.
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            self._call("getState")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        shutil.rmtree(self._run, ignore_errors=True)
+
+    def start(self, *names: str) -> None:
+        """Start programs and wait until each is ready.
+
+        Raises
+        ------
+        ChurnError
+            If one ends, or is not ready within three minutes; the message shows the end of its log.
+        """
+        for name in names:
+            self._call("startProcess", name, False)
+        for name in names:
+            self._wait_until_ready(self._programs[name])
+
+    def _wait_until_ready(self, program: Program) -> None:
+        deadline = time.monotonic() + 180
+        while not program.ready():
+            state = self.state(program.name)
+            if state in ("FATAL", "EXITED", "STOPPED", "UNKNOWN") or time.monotonic() > deadline:
+                tail = "\n".join(self.log(program.name).read_text(errors="replace").splitlines()[-15:])
+                raise ChurnError(f"{program.name} did not start ({state.lower()}); its log {self.log(program.name)} ends with:\n{tail}")
+            time.sleep(0.2)
+
+    def restart(self, name: str) -> None:
+        """Stop one program, start it again, wait until it is ready."""
+        self._call("stopProcess", name, True)
+        self.start(name)
+
+    def state(self, name: str) -> str:
+        """Tell a program's state in supervisord's words, such as RUNNING or BACKOFF."""
+        return str(self._call("getProcessInfo", name)["statename"])
+
+    def states(self) -> dict[str, str]:
+        """Tell the state of every program."""
+        return {str(info["name"]): str(info["statename"]) for info in self._call("getAllProcessInfo")}
+
+    def alive(self) -> bool:
+        """Tell whether supervisord itself is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        try:
+            return self._answer(method, *arguments)
+        except Fault as error:
+            raise ChurnError(f"supervisord: {method} {' '.join(map(str, arguments))}: {error.faultString}") from error
+
+    @retry(retry=retry_if_exception_type(OSError), stop=stop_after_delay(15), wait=wait_fixed(0.1), reraise=True)
+    def _answer(self, method: str, *arguments: Any) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._run}/supervisor.sock")
+        with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+
+    def _config(self) -> str:
+        parts = [
+            f"[unix_http_server]\nfile={self._run}/supervisor.sock\nchmod=0700",
+            f"[supervisord]\nnodaemon=true\nlogfile={_escaped(str(self._logs / 'supervisord.log'))}\npidfile={self._run}/supervisord.pid",
+            "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+        ]
+        for priority, program in enumerate(self._programs.values(), start=1):
+            parts.append(
+                f"[program:{program.name}]\n"
+                f"command={_escaped(' '.join(map(_quoted, program.command)))}\n"
+                f"priority={priority}\n"  # started in this order, stopped in the reverse
+                "autostart=false\nautorestart=true\nstartsecs=2\nstartretries=8\n"
+                "stopsignal=TERM\nstopwaitsecs=20\nstopasgroup=false\nkillasgroup=true\n"
+                f"stdout_logfile={_escaped(str(self.log(program.name)))}\n"
+                "redirect_stderr=true\nstdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"
+            )
+        return "\n\n".join(parts) + "\n"
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Find a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Tell whether a port can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _quoted(argument: str) -> str:
+    return '"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _escaped(value: str) -> str:
+    return value.replace("%", "%%")

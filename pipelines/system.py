@@ -1,0 +1,135 @@
+"""The programs of the whole system on one machine, and how they come up: `churn up` and `churn demo` run the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+from churn.contract import load_contract
+from churn.errors import InputError, NoModel
+from churn.records import now
+from churn.settings import Settings
+from pipelines.console import console, warn
+from pipelines.environment import answers, prefect_api, prepare_environment
+from pipelines.sources import pull_data
+from pipelines.supervision import Program, Supervisor, is_free
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Name the pages of the running system, for people."""
+    local = "http://127.0.0.1"
+    return {
+        "API": f"{local}:{settings.port}",
+        "API docs": f"{local}:{settings.port}/docs",
+        "MLflow": f"{local}:{settings.mlflow_port}" if _own_mlflow(settings) else settings.tracking_uri,
+        "Prefect": f"{local}:{settings.prefect_port}",
+        "Evidently": f"{local}:{settings.evidently_port}",
+        "Monitor metrics": f"{local}:{settings.exporter_port}/metrics",
+    }
+
+
+def _own_mlflow(settings: Settings) -> bool:
+    return settings.tracking_uri.startswith("sqlite:")
+
+
+def programs(settings: Settings) -> list[Program]:
+    """List the programs, in the order of starting."""
+    python, home = sys.executable, settings.home
+    churn = (python, "-m", "pipelines.cli")
+    local = "http://127.0.0.1"
+    mlflow = Program(
+        "mlflow",
+        (python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port), "--workers", "1")
+        + ("--backend-store-uri", settings.tracking_uri, "--default-artifact-root", (home / "artifacts").as_uri(), "--no-serve-artifacts"),
+        lambda: answers(f"{local}:{settings.mlflow_port}/health"),
+    )
+    prefect = Program(
+        "prefect",
+        (python, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port)),
+        lambda: answers(f"{prefect_api(settings)}/health"),
+    )
+    evidently = Program(
+        "evidently",
+        (python, "-m", "evidently", "ui", "--workspace", str(home / "evidently"))
+        + ("--host", "127.0.0.1", "--port", str(settings.evidently_port)),
+        lambda: answers(f"{local}:{settings.evidently_port}/"),
+    )
+    exporter = Program("exporter", (*churn, "exporter"), lambda: answers(f"{local}:{settings.exporter_port}/metrics"))
+    service = Program("service", (*churn, "serve"), lambda: answers(f"{local}:{settings.port}/readyz"))
+    flows = Program("flows", (*churn, "flows"), lambda: _deployed(settings))
+    return [*([mlflow] if _own_mlflow(settings) else []), prefect, evidently, exporter, service, flows]
+
+
+def _deployed(settings: Settings) -> bool:
+    with suppress(httpx.HTTPError):
+        for name in ("train/retrain", "monitor/look"):
+            answer = httpx.get(f"{prefect_api(settings)}/deployments/name/{name}", timeout=5, trust_env=False)
+            if answer.status_code != 200 or answer.json().get("status") != "READY":
+                return False
+        return True
+    return False
+
+
+def check_ports(settings: Settings) -> None:
+    """InputError that names every port that is taken and the setting to change."""
+    wanted = {name: getattr(settings, name) for name in ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")}
+    if not _own_mlflow(settings):
+        del wanted["mlflow_port"]
+    taken = [f"{port} (CHURN_{name.upper()})" for name, port in wanted.items() if not is_free(port)]
+    if taken:
+        raise InputError(f"in use by another program, or by a churn that already runs: port {', '.join(taken)}")
+    repeated = [str(port) for port in wanted.values() if list(wanted.values()).count(port) > 1]
+    if repeated:
+        raise InputError(f"one port for two programs: {', '.join(sorted(set(repeated)))}")
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Supervisor]:
+    """Bring the whole system up for the time of a `with` block: data, servers, a first model, service, flows."""
+    check_ports(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    prepare_environment(settings)
+    os.environ.setdefault("PREFECT_API_URL", prefect_api(settings))
+    os.environ["PREFECT_SERVER_API_HOST"] = "127.0.0.1"
+    with console.status("looking for the data"):
+        source = pull_data(settings, load_contract(settings.contract))
+    (warn if source.simulated else console.print)(source.how)
+    all_programs = programs(settings)
+    if _own_mlflow(settings):
+        os.environ["CHURN_TRACKING_URI"] = f"http://127.0.0.1:{settings.mlflow_port}"
+    with Supervisor(all_programs, settings.home) as supervisor:
+        names = [program.name for program in all_programs]
+        servers, rest = names[:-2], names[-2:]
+        with console.status("starting " + ", ".join(servers)):
+            supervisor.start(*servers)
+        train_first_model()
+        with console.status("starting " + ", ".join(rest)):
+            supervisor.start(*rest)
+        yield supervisor
+
+
+def train_first_model() -> None:
+    """Train and register a model if there is no champion yet. The servers run by now; the flow shows in Prefect's UI."""
+    from churn.registry import Registry
+    from churn.settings import load_settings
+
+    registry = Registry(load_settings())
+    try:
+        console.print(f"version {registry.champion_version()} is champion")
+    except NoModel:
+        with console.status("training the first model"):
+            from pipelines.train import train_flow
+
+            started = now()
+            result = train_flow(trigger="first model")
+        console.print(f"version {result['version']} trained in {(now() - started).total_seconds():.0f} s: {result['reason']}")
+
+
+def log_folder(settings: Settings) -> Path:
+    """Where the programs' logs are."""
+    return settings.home / "logs"

@@ -1,0 +1,84 @@
+"""A client of the service: asks about customers, and later says what came true."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import numpy as np
+import pandas as pd
+
+from churn.contract import Contract
+from churn.data import Dataset
+from churn.errors import ChurnError, InputError
+
+
+def simulate_scenario(contract: Contract, scenario: str, customers: int, seed: int) -> Dataset:
+    """Invent the customers of a named scenario; InputError names the scenarios there are."""
+    from churn.simulation import SCENARIOS, simulate
+
+    if scenario not in SCENARIOS:
+        raise InputError(f"--scenario {scenario!r}: there are {', '.join(SCENARIOS)}")
+    chosen = SCENARIOS[scenario]
+    return simulate(contract, customers, seed, shift=chosen.shift, drift=chosen.drift)
+
+
+class Client:
+    """Talks to one service. Any answer but success is a ChurnError with the service's own words."""
+
+    def __init__(self, url: str, contract: Contract, key: str | None = None) -> None:
+        self.contract = contract
+        self._url = url
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False, headers={"X-API-Key": key} if key else {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._http.close()
+
+    def get(self, path: str) -> dict[str, Any]:
+        """GET a JSON document."""
+        return self._ask("GET", path)
+
+    def predict_one(self, customer: dict[str, Any]) -> dict[str, Any]:
+        """Ask about one customer."""
+        return self._ask("POST", "/predict", customer)
+
+    def predict(self, dataset: Dataset, prefix: str) -> list[dict[str, Any]]:
+        """Ask about each customer, one request each; ids are `prefix` and the row's number where the data has none."""
+        return [self.predict_one(customer) for customer in as_customers(dataset, self.contract, prefix)]
+
+    def report_outcomes(self, answers: list[dict[str, Any]], dataset: Dataset, chunk: int = 500) -> int:
+        """Say what came true for each answer; the number that was new to the service."""
+        outcomes = [
+            {"prediction_id": answer["prediction_id"], "churned": bool(churned)}
+            for answer, churned in zip(answers, dataset.labelled, strict=True)
+        ]
+        parts = [outcomes[start : start + chunk] for start in range(0, len(outcomes), chunk)]
+        return sum(int(self._ask("POST", "/outcomes", {"outcomes": part})["accepted"]) for part in parts)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        try:
+            answer = self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise ChurnError(f"no service at {self._url} ({type(error).__name__}); start it with: churn up") from error
+        if answer.is_error:
+            raise ChurnError(f"{method} {path} was answered {answer.status_code}: {answer.text[:500]}")
+        return dict(answer.json())
+
+
+def as_customers(dataset: Dataset, contract: Contract, prefix: str) -> list[dict[str, Any]]:
+    """Spell rows as POST /predict reads them: plain numbers, booleans, text; a missing value is left out."""
+    ids = dataset.customer_id if dataset.customer_id is not None else [f"{prefix}-{row}" for row in range(len(dataset))]
+    flags = {column.name for column in contract.features if column.kind == "flag"}
+    customers = []
+    for customer_id, row in zip(ids, dataset.features.to_dict("records"), strict=True):
+        values = {str(name): bool(value) if name in flags else value for name, value in row.items() if not _missing(value)}
+        customers.append({"customer_id": str(customer_id), **values})
+    return customers
+
+
+def _missing(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))

@@ -1,0 +1,64 @@
+"""`churn up`: the whole system on this machine, in the foreground."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+from rich.table import Table
+
+from churn.errors import ChurnError
+from churn.settings import Settings
+from pipelines.console import console, warn
+from pipelines.supervision import Supervisor
+from pipelines.system import addresses, log_folder, running
+
+
+def run(settings: Settings) -> None:
+    """Start everything, say where it is, stay until SIGINT or SIGTERM, stop everything in order."""
+    stop = threading.Event()
+
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            return
+        stop.set()
+        # While things still start there is something to interrupt; later the wait below ends by itself.
+        if not up:
+            raise KeyboardInterrupt
+
+    up = False
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask_to_stop)
+    try:
+        with running(settings) as supervisor:
+            up = True
+            _announce(settings)
+            _stay(supervisor, stop)
+            console.print("stopping")
+    except KeyboardInterrupt:
+        console.print("stopped before everything was up")
+    console.print(f"stopped; the state stays in {settings.home}")
+
+
+def _announce(settings: Settings) -> None:
+    table = Table(show_header=False, box=None)
+    for name, address in addresses(settings).items():
+        table.add_row(f"[bold]{name}[/bold]", address)
+    console.print(table)
+    console.print(f"logs in {log_folder(settings)}; Ctrl-C stops")
+
+
+def _stay(supervisor: Supervisor, stop: threading.Event) -> None:
+    """Wait for the signal; say when a program had to be restarted."""
+    seen: dict[str, str] = {}
+    while not stop.wait(2):
+        if not supervisor.alive():
+            raise ChurnError("supervisord ended; nothing runs any more")
+        for name, state in supervisor.states().items():
+            if state != seen.setdefault(name, state):
+                if state in ("BACKOFF", "FATAL", "EXITED"):
+                    warn(f"{name} is {state.lower()}; see {supervisor.log(name)}")
+                elif state == "RUNNING":
+                    console.print(f"{name} runs again")
+                seen[name] = state

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.app import create_app
+from tests.unit.service.fakes import FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry(make_model("1"))
+
+
+@pytest.fixture
+def shelf() -> FakeShelf:
+    return FakeShelf()
+
+
+@pytest.fixture
+def app(tmp_path: Path, registry: FakeRegistry, store: FakeStore, shelf: FakeShelf) -> FastAPI:
+    return create_app(make_settings(tmp_path), registry=registry, store=store, shelf=shelf.shelf())
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(app) as client:
+        yield client

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn.errors import StoreError
+from service.app import create_app
+from service.schemas import BatchAnswer, PredictionAnswer
+from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+
+pytestmark = pytest.mark.anyio
+
+
+def own_probability(registry: FakeRegistry, customer: dict[str, Any]) -> float:
+    model = registry.load(registry.champion or "")
+    row = [float({"Yes": 1.0, "No": 0.0}.get(v, v)) if (v := customer.get(name)) is not None else np.nan for name in FEATURES]
+    return float(model.pipeline.predict_proba(pd.DataFrame([row], columns=FEATURES))[0, 1])
+
+
+async def test_answer_is_the_pipelines_own_and_is_what_is_logged(
+    client: httpx.AsyncClient, store: FakeStore, registry: FakeRegistry
+) -> None:
+    response = await client.post("/predict", json={**CUSTOMER, "customer_id": "c-1"})
+    assert response.status_code == 200
+    body = response.json()
+    PredictionAnswer.model_validate(body)
+    assert set(body) == {"prediction_id", "customer_id", "churn_probability", "churn", "threshold", "model_version"}
+    assert body["churn_probability"] == pytest.approx(own_probability(registry, CUSTOMER), abs=1e-12)
+    assert body["churn"] is (body["churn_probability"] >= 0.5)
+    assert uuid.UUID(body["prediction_id"]).version == 7
+    (logged,) = store.predictions
+    assert {name: getattr(logged, name) for name in body} == body
+    assert logged.features["international_plan"] is True
+    assert logged.features["account_length"] is None
+
+
+async def test_missing_and_null_numbers_are_imputed_alike(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
+    absent = {"customer_service_calls": 4, "international_plan": "No"}
+    answers = [await client.post("/predict", json=c) for c in (absent, {**absent, "total_day_minutes": None})]
+    assert [a.json()["churn_probability"] for a in answers] == pytest.approx([own_probability(registry, absent)] * 2, abs=1e-12)
+
+
+async def test_threshold_itself_is_churn(tmp_path: Path, store: FakeStore) -> None:
+    model = make_model()
+    row = pd.DataFrame([[265.1, 4.0, 1.0]], columns=FEATURES)
+    exact = float(model.predict_probability(row)[0])
+    at_threshold = type(model)(model.pipeline, model.info.model_copy(update={"threshold": exact}))
+    app = create_app(make_settings(tmp_path), registry=FakeRegistry(at_threshold), store=store, shelf=FakeShelf().shelf())
+    async with running(app) as client:
+        assert (await client.post("/predict", json=CUSTOMER)).json()["churn"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"total_day_minutes": -1}', "total_day_minutes"),
+        (b'{"total_day_minutes": NaN}', "total_day_minutes"),
+        (b'{"total_day_minutes": Infinity}', "total_day_minutes"),
+        (b'{"total_day_minutes": 1e999}', "total_day_minutes"),
+        (b'{"total_day_minutes": "12"}', "total_day_minutes"),
+        (b'{"account_length": 1.5}', "account_length"),
+        (b'{"international_plan": "maybe"}', "international_plan"),
+        (b'{"area_code": [1]}', "area_code"),
+        (b'{"total_day_minutes": 1, "shoe_size": 43}', "shoe_size"),
+        (b'{"total_day_minutes": 1, "customer_id": "a\\u0000b"}', "customer_id"),
+        (b'{"total_day_minutes": 1, "customer_id": "\\ud800"}', "body"),
+        (b'{"total_day_minutes": ' + b"9" * 5000 + b"}", "body"),
+        (b"{}", "body"),
+        (b'{"customer_id": "c-1"}', "body"),
+        (b"[]", "body"),
+        (b"", "body"),
+        (b"{", "body"),
+        (b"\xff\xfe", "body"),
+        (b"[" * 100_000, "body"),
+    ],
+)
+async def test_bad_customer_is_422_and_not_logged(client: httpx.AsyncClient, store: FakeStore, body: bytes, field: str) -> None:
+    response = await client.post("/predict", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+    assert store.predictions == []
+
+
+async def test_problem_never_repeats_a_customers_value(client: httpx.AsyncClient) -> None:
+    response = await client.post(
+        "/predict", json={"customer_id": "Jane Secret", "total_day_minutes": -987654.0, "state": "Narnia"}
+    )
+    assert response.status_code == 422
+    assert not any(value in response.text for value in ("Jane", "987654", "Narnia"))
+
+
+async def test_duplicate_keys_are_no_server_error(client: httpx.AsyncClient) -> None:
+    body = b'{"total_day_minutes": 1, "total_day_minutes": 2}'
+    assert (await client.post("/predict", content=body, headers={"content-type": "application/json"})).status_code < 500
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "application/x-www-form-urlencoded"])
+async def test_other_media_types_are_415(client: httpx.AsyncClient, media_type: str) -> None:
+    for route in ("/predict", "/predict/batch", "/outcomes"):
+        response = await client.post(route, content=b"a,b\n1,2", headers={"content-type": media_type})
+        assert (response.status_code, response.json()["status"]) == (415, 415)
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/ld+json", ""])
+async def test_json_by_any_name_is_read(client: httpx.AsyncClient, media_type: str) -> None:
+    response = await client.post("/predict", content=b'{"total_day_minutes": 1}', headers={"content-type": media_type})
+    assert response.status_code == 200
+
+
+async def test_batch_answers_as_single_requests_do_in_order(client: httpx.AsyncClient, store: FakeStore) -> None:
+    customers = [{**CUSTOMER, "customer_id": f"c{n}", "total_day_minutes": 50.0 * n} for n in range(4)]
+    response = await client.post("/predict/batch", json={"customers": customers})
+    assert response.status_code == 200
+    body = response.json()
+    BatchAnswer.model_validate(body)
+    singles = [(await client.post("/predict", json=customer)).json() for customer in customers]
+    assert body["model_version"] == "1"
+    assert [p["customer_id"] for p in body["predictions"]] == ["c0", "c1", "c2", "c3"]
+    for one, single in zip(body["predictions"], singles, strict=True):
+        assert set(one) == set(single)
+        assert one["churn_probability"] == pytest.approx(single["churn_probability"], abs=1e-12)
+    assert [p.prediction_id for p in store.predictions[:4]] == [p["prediction_id"] for p in body["predictions"]]
+
+
+async def test_one_bad_row_names_itself_and_nothing_is_logged(client: httpx.AsyncClient, store: FakeStore) -> None:
+    customers = [CUSTOMER, CUSTOMER, CUSTOMER, {**CUSTOMER, "total_day_minutes": -5}]
+    response = await client.post("/predict/batch", json={"customers": customers})
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == ["customers.3.total_day_minutes"]
+    assert store.predictions == []
+
+
+@pytest.mark.parametrize(
+    "body", [{"customers": []}, {}, {"customers": None}, {"customers": [{}]}, {"customers": [CUSTOMER], "x": 1}]
+)
+async def test_empty_or_misspelled_batch_is_422(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    assert (await client.post("/predict/batch", json=body)).status_code == 422
+
+
+async def test_at_most_100_problems_are_listed_of_all(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict/batch", json={"customers": [{"state": 1}] * 150})
+    assert len(response.json()["errors"]) == 100
+    assert response.json()["detail"].startswith("150 problems")
+
+
+async def test_too_many_rows_or_bytes_are_413_announced_or_not(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:
+    settings = make_settings(tmp_path, max_batch_rows=3, max_body_bytes=1024)
+    app = create_app(settings, registry=registry, store=store, shelf=FakeShelf().shelf())
+    small = {"total_day_minutes": 1}
+
+    async def chunks(size: int) -> Any:
+        for _ in range(size):
+            yield b" " * 100
+
+    json_type = {"content-type": "application/json"}
+    async with running(app) as client:
+        rows = await client.post("/predict/batch", json={"customers": [small] * 4})
+        assert (rows.status_code, rows.json()["type"]) == (413, "urn:churn:problem:too-large")
+        assert (await client.post("/predict/batch", json={"customers": [small] * 3})).status_code == 200
+        store.predictions.clear()
+        outcome = {"prediction_id": "p", "churned": True}
+        assert (await client.post("/outcomes", json={"outcomes": [outcome] * 4})).status_code == 413
+        for route in ("/predict", "/predict/batch", "/outcomes"):
+            assert (await client.post(route, content=b" " * 1025, headers=json_type)).status_code == 413
+            assert (await client.post(route, content=chunks(11), headers=json_type)).status_code == 413
+            assert (await client.post(route, content=chunks(10), headers=json_type)).status_code == 422
+    assert store.predictions == []
+    assert store.outcomes == []
+
+
+async def test_store_away_is_503_without_a_probability_and_recovers(client: httpx.AsyncClient, store: FakeStore) -> None:
+    store.away = True
+    for route, body in (("/predict", CUSTOMER), ("/predict/batch", {"customers": [CUSTOMER]})):
+        response = await client.post(route, json=body)
+        assert response.status_code == 503
+        assert response.json()["type"] == "urn:churn:problem:store-away"
+        assert response.headers["retry-after"] == "1"
+        assert "probability" not in response.text
+        assert "secret" not in response.text
+    store.away = False
+    assert (await client.post("/predict", json=CUSTOMER)).status_code == 200
+
+
+async def test_unexpected_error_is_a_generic_500(client: httpx.AsyncClient, store: FakeStore) -> None:
+    store.away, store.error = True, RuntimeError("Jane Secret")
+    response = await client.post("/predict", json=CUSTOMER)
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "Jane" not in response.text
+    store.away, store.error = False, StoreError("")
+    assert (await client.post("/predict", json=CUSTOMER)).status_code == 200
+
+
+async def test_answer_waits_for_the_commit(client: httpx.AsyncClient, store: FakeStore) -> None:
+    store.gate.clear()
+    request = asyncio.create_task(client.post("/predict", json=CUSTOMER))
+    await asyncio.to_thread(store.writing.wait, 10)
+    assert not request.done()
+    assert (await client.get("/healthz")).status_code == 200  # the loop is free meanwhile
+    assert not request.done()
+    store.gate.set()
+    assert (await request).status_code == 200
+
+
+async def test_without_a_model_predictions_are_503(tmp_path: Path, store: FakeStore) -> None:
+    app = create_app(make_settings(tmp_path), registry=FakeRegistry(), store=store, shelf=FakeShelf().shelf())
+    async with running(app) as client:
+        for response in (
+            await client.post("/predict", json=CUSTOMER),
+            await client.post("/predict/batch", json={"customers": [CUSTOMER]}),
+            await client.get("/model"),
+        ):
+            assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:no-model")
+    assert store.predictions == []

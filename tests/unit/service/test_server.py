@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from churn.errors import InputError
+from service.server import check_settings, run, shared_metrics
+from tests.unit.service.fakes import KEYS, make_settings
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "churn.example", ""])  # noqa: S104
+def test_open_address_without_keys_is_refused_before_anything_starts(tmp_path: Path, host: str) -> None:
+    with pytest.raises(InputError, match="CHURN_API_KEYS") as caught:
+        run(make_settings(tmp_path / "home", host=host))
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(("host", "keys"), [("127.0.0.1", ""), ("::1", ""), ("localhost", ""), ("0.0.0.0", KEYS)])  # noqa: S104
+def test_loopback_or_keys_are_enough(tmp_path: Path, host: str, keys: str) -> None:
+    check_settings(make_settings(tmp_path, host=host, api_keys=keys))
+
+
+def test_malformed_settings_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    for changes in ({"api_keys": "nonsense"}, {"contract": "nowhere.yaml"}):
+        with pytest.raises(InputError):
+            run(make_settings(tmp_path / "home", **changes))
+    with pytest.raises(InputError, match="workers"):
+        run(make_settings(tmp_path / "home"), workers=0)
+    assert not (tmp_path / "home").exists()
+
+
+def test_workers_share_a_fresh_folder_that_goes_away(tmp_path: Path) -> None:
+    with shared_metrics(make_settings(tmp_path)):
+        folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        assert folder.parent == tmp_path
+        assert list(folder.iterdir()) == []
+    assert not folder.exists()
+    assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
