@@ -15,11 +15,26 @@ from churn.errors import InputError
 Kind = Literal["number", "integer", "flag", "category"]
 Role = Literal["feature", "id", "ignored", "sensitive"]
 
-RESERVED = frozenset({"customer_id", "prediction_id"})
+# Names that the log, and the request model, give to columns of their own.
+RESERVED = frozenset(
+    {
+        "customer_id",
+        "prediction_id",
+        "seq",
+        "requested_at",
+        "model_version",
+        "churn_probability",
+        "churned",
+        "observed_at",
+        "outcome_seq",
+        "features",
+        *(name for name in dir(BaseModel) if not name.startswith("_")),
+    }
+)
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Column(_Part):
@@ -45,7 +60,7 @@ class Column(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.name in RESERVED:
-            raise ValueError(f"column {self.name!r}: the name is reserved for the log")
+            raise ValueError(f"column {self.name!r}: the name is reserved")
         if self.kind == "category" and self.role == "feature" and not self.levels:
             raise ValueError(f"column {self.name!r}: a category needs its levels")
         if self.kind != "category" and self.levels:
@@ -54,6 +69,8 @@ class Column(_Part):
             raise ValueError(f"column {self.name!r}: a level is listed twice")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"column {self.name!r}: minimum is above maximum")
+        if self.kind == "flag" and self.true_level.casefold() == self.false_level.casefold():
+            raise ValueError(f"column {self.name!r}: both levels are {self.true_level!r}")
         return self
 
     @property
@@ -111,11 +128,16 @@ class Contract(_Part):
             raise ValueError(f"column {repeated[0]!r} is described twice")
         if self.target.column in names:
             raise ValueError(f"the target {self.target.column!r} is also a column")
-        numeric = {column.name for column in self.columns if column.is_numeric}
+        # A file may spell a column either way, so no spelling may mean two columns.
+        parts = [*({column.name, column.source} for column in self.columns), {self.target.column, self.target.source}]
+        spellings = [spelling for part in parts for spelling in part]
+        if shared := sorted({spelling for spelling in spellings if spellings.count(spelling) > 1}):
+            raise ValueError(f"two columns are spelled {shared[0]!r}")
+        numeric = set(self.numeric_features)
         for check in self.checks:
             for name in (check.column, check.equals):
                 if name not in numeric:
-                    raise ValueError(f"a check names {name!r}, which is no number of this contract")
+                    raise ValueError(f"a check names {name!r}, which is no numeric feature of this contract")
         if not self.features:
             raise ValueError("no column has the role 'feature'")
         return self
@@ -157,8 +179,8 @@ def load_contract(name_or_path: str | Path = "telecom") -> Contract:
     """
     packaged = resources.files("churn").joinpath("contracts", f"{name_or_path}.yaml")
     try:
-        text = packaged.read_text() if packaged.is_file() else Path(name_or_path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = packaged.read_text("utf-8") if packaged.is_file() else Path(name_or_path).read_text("utf-8")
+    except (OSError, ValueError) as error:
         raise InputError(f"contract {str(name_or_path)!r}: not a packaged contract nor a readable YAML file ({error})") from error
     try:
         document = yaml.safe_load(text)

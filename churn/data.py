@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.errors
 
-from churn.contract import Column, Contract
+from churn.cells import Problems, convert, read_flags, texts
+from churn.contract import Contract, Target
 from churn.errors import ContractError, InputError, Problem
+from churn.files import Sheet, read_sheet
 from churn.frame import frame_digest, frame_schema
-
-MISSING = frozenset({"", "na", "nan", "null", "none"})
-LISTED_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Dataset:
         In the contract's order: float64 (flags 0/1) and text columns, see `churn.frame`.
     outcome : pandas.Series of int64 (0 or 1), shape (n_customers,), or None
         What came true, if the file tells.
-    customer_id : pandas.Series of str, or None
+    customer_id : pandas.Series of str (None where missing), or None
     source : str
         Where it came from, for people.
     simulated : bool
@@ -83,135 +83,88 @@ def read_dataset(
     Raises
     ------
     ContractError
-        With up to 20 problems, each naming row, column and rule. Rows are lines of the file; the header is line 1.
+        With up to 20 problems, each naming row, column and rule. Rows are lines of a CSV file, whose header is line 1, or
+        numbered from 1 in Parquet.
     InputError
         If the file cannot be read at all.
     """
-    raw = _read_text(path)
-    problems: list[Problem] = []
-    columns = {column.name: _find(raw, column.name, column.source) for column in contract.columns}
-    target_column = _find(raw, contract.target.column, contract.target.source)
-    for column in contract.features:
-        if columns[column.name] is None:
-            problems.append(Problem(f"column is missing (in the source: {column.source!r})", column=column.name))
-    if labelled and target_column is None:
-        problems.append(Problem(f"column is missing (in the source: {contract.target.source!r})", column=contract.target.column))
-    if problems:
-        raise ContractError(str(path), problems)
-    if raw.empty:
+    sheet = read_sheet(path)
+    found = _find_columns(sheet, contract, labelled)
+    if sheet.rows == 0:
         raise ContractError(str(path), [Problem("has no rows, only a header")])
 
+    problems = Problems(sheet)
     features = pd.DataFrame(
-        {column.name: _convert(raw[columns[column.name]], column, problems) for column in contract.features},
+        {column.name: convert(sheet.columns[found[column.name]], column, problems) for column in contract.features},
         columns=contract.feature_names,
     )
-    outcome = _outcome(raw, target_column, contract, labelled, problems)
-    if not problems:
-        problems += _broken_rules(features, contract)
-    if not problems and check_relations:
-        problems += _broken_relations(features, contract)
-    if problems:
-        problems.sort(key=lambda problem: problem.row or 0)
-        raise ContractError(str(path), problems[:LISTED_PROBLEMS], total=len(problems))
+    target = contract.target
+    outcome = _outcome(sheet.columns[found[target.column]], target, labelled, problems) if target.column in found else None
+    if not problems.total:
+        _note_broken_rules(features, contract, problems)
+    if not problems.total and check_relations:
+        _note_broken_relations(features, contract, problems)
+    problems.raise_any()
 
-    id_column = contract.id_column
-    id_source = columns[id_column.name] if id_column else _find(raw, "customer_id", "Customer ID")
-    known = {name for name in (*columns.values(), target_column, id_source) if name is not None}
+    id_name = contract.id_column.name if contract.id_column else "customer_id"
     return Dataset(
         features,
         outcome,
-        customer_id=raw[id_source] if id_source is not None else None,
+        customer_id=texts(sheet.columns[found[id_name]]) if id_name in found else None,
         source=path.name,
         simulated=simulated,
-        ignored_columns=[name for name in raw.columns if name not in known],
+        ignored_columns=[name for name in sheet.columns if name not in found.values()],
     )
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    """Every cell as text, so that our rules, not a parser's guesses, decide what it is."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-            return frame.astype(object).where(frame.notna(), "").map(_cell)
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, skipinitialspace=True)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OSError, ValueError) as error:
-        kind = "Parquet" if path.suffix == ".parquet" else "CSV text in UTF-8"
-        raise InputError(f"{path}: not readable as {kind} ({' '.join(str(error).split())})") from error
-
-
-def _cell(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _find(raw: pd.DataFrame, name: str, source: str) -> str | None:
-    return next((spelling for spelling in (source, name) if spelling in raw.columns), None)
-
-
-def _convert(text: pd.Series, column: Column, problems: list[Problem]) -> pd.Series:
-    text = text.str.strip()
-    missing = text.str.casefold().isin(MISSING) & ~text.isin(column.levels)
-    if missing.any() and not column.nullable:
-        problems += _listed(missing, text, column.name, "must not be missing")
-    if column.kind == "category":
-        return text.astype(object).mask(missing, pd.Series([None] * len(text), index=text.index, dtype=object))
-    if column.kind == "flag":
-        spelled = text.str.casefold()
-        yes = spelled.isin({column.true_level.casefold(), "true", "1", "1.0"})
-        no = spelled.isin({column.false_level.casefold(), "false", "0", "0.0"})
-        problems += _listed(~(yes | no | missing), text, column.name, f"must be {column.true_level} or {column.false_level}")
-        return pd.Series(np.where(yes, 1.0, np.where(no, 0.0, np.nan)), index=text.index)
-    numbers = pd.to_numeric(text.where(~missing), errors="coerce").astype(np.float64)
-    problems += _listed(numbers.isna() & ~missing, text, column.name, "must be a number")
-    return numbers
-
-
-def _outcome(
-    raw: pd.DataFrame, name: str | None, contract: Contract, labelled: bool, problems: list[Problem]
-) -> pd.Series | None:
-    if name is None:
-        return None
-    spelled = raw[name].str.strip().str.casefold()
-    target = contract.target
-    yes = spelled.isin({target.true_level.casefold(), "true", "1", "1.0"})
-    no = spelled.isin({target.false_level.casefold(), "false", "0", "0.0"})
-    unknown = ~(yes | no)
-    blank = spelled.isin(MISSING)
-    if unknown.any():
-        if not labelled and bool((blank | ~unknown).all()):
-            return None
-        problems += _listed(unknown, raw[name], target.column, f"must be {target.true_level} or {target.false_level}")
-    return yes.astype(np.int64)
-
-
-def _listed(wrong: pd.Series, text: pd.Series, column: str, rule: str) -> list[Problem]:
-    rows = np.flatnonzero(wrong.to_numpy())
-    return [Problem(rule, column=column, row=int(row) + 2, value=str(text.iloc[row])) for row in rows]
-
-
-def _broken_rules(features: pd.DataFrame, contract: Contract) -> list[Problem]:
-    try:
-        frame_schema(contract).validate(features, lazy=True)
-    except pandera.errors.SchemaErrors as errors:
-        cases = errors.failure_cases
-        return [
-            Problem(
-                str(case.check),
-                column=str(case.column),
-                row=None if pd.isna(case.index) else int(case.index) + 2,
-                value=None if pd.isna(case.failure_case) else f"{case.failure_case}",
-            )
-            for case in cases.itertuples()
-        ]
-    return []
-
-
-def _broken_relations(features: pd.DataFrame, contract: Contract) -> list[Problem]:
+def _find_columns(sheet: Sheet, contract: Contract, labelled: bool) -> dict[str, str]:
+    """Give the file's own spelling of each column that is there; ContractError if one is missing or there twice."""
     problems: list[Problem] = []
+    found: dict[str, str] = {}
+    target, customer = contract.target, contract.id_column
+    spellings = {column.name: column.source for column in contract.columns} | {target.column: target.source}
+    if customer is None:
+        spellings["customer_id"] = "Customer ID"
+    needed = {*contract.feature_names, *([target.column] if labelled else [])}
+    for name, source in spellings.items():
+        present = [spelling for spelling in dict.fromkeys((source, name)) if spelling in sheet.columns]
+        if present:
+            found[name] = present[0]
+        elif name in needed:
+            problems.append(Problem(f"column is missing (in the source: {source!r})", column=name))
+        if len(present) > 1:
+            problems.append(Problem(f"column is there twice, as {present[0]!r} and as {present[1]!r}", column=name))
+    if problems:
+        raise ContractError(str(sheet.path), problems)
+    return found
+
+
+def _outcome(cells: Any, target: Target, labelled: bool, problems: Problems) -> pd.Series | None:
+    trial = Problems(problems.sheet)
+    flags = read_flags(cells, target.true_level, target.false_level, target.column, trial)
+    if trial.total == 0 and flags.isna().any():
+        if not labelled:
+            return None
+        trial.note(flags.isna().to_numpy(), cells, target.column, f"must be {target.true_level} or {target.false_level}")
+    problems.take(trial)
+    return flags.fillna(0).astype(np.int64)
+
+
+def _note_broken_rules(features: pd.DataFrame, contract: Contract, problems: Problems) -> None:
+    schema = frame_schema(contract)
+    try:
+        schema.validate(features, lazy=False)
+    except pandera.errors.SchemaError:
+        # Something is wrong. pandera lists millions of cases slowly: ask it for the column and the check, count ourselves.
+        for name, column in schema.columns.items():
+            values = features[name]
+            for check in column.checks:
+                passed = check(values.dropna()).check_output.reindex(values.index, fill_value=True)
+                problems.note(~passed.to_numpy(dtype=bool), values, name, str(check.error))
+
+
+def _note_broken_relations(features: pd.DataFrame, contract: Contract, problems: Problems) -> None:
     for check in contract.checks:
         difference = (features[check.column] - features[check.equals] * check.times).abs()
         # The tolerance is in the column's own unit; the slack is for the binary spelling of decimals.
-        broken = difference > check.tolerance + 1e-9
-        problems += _listed(broken, features[check.column], check.column, str(check))
-    return problems
+        problems.note((difference > check.tolerance + 1e-9).to_numpy(), features[check.column], check.column, str(check))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,10 @@ class _Part(BaseModel):
 
 
 class Normal(_Part):
-    """A number: normal with this mean and standard deviation, rounded to `decimals`, clipped to `least` and the contract's bounds.
+    """A number: normal with this mean and standard deviation, rounded to `decimals`.
 
-    A share `zero_share` is 0 instead; where the column `only_with` is 0, so is this one.
+    It is clipped to `least` and to the contract's bounds. A share `zero_share` is 0 instead; where the column `only_with`
+    is 0, so is this one.
     """
 
     mean: float
@@ -76,7 +77,9 @@ class Levels(_Part):
 
 def _pick(weights: tuple[float, ...], rng: np.random.Generator, rows: int) -> NDArray[np.intp]:
     edges = np.cumsum(weights)
-    return np.searchsorted(edges, rng.random(rows) * edges[-1], side="right")
+    # The product may round up to the last edge itself.
+    drawn = np.searchsorted(edges, rng.random(rows) * edges[-1], side="right")
+    return np.asarray(np.minimum(drawn, np.flatnonzero(weights)[-1]), dtype=np.intp)
 
 
 FORMS = {"mean": "normal", "counts": "counts", "share": "share", "levels": "levels"}
@@ -105,6 +108,12 @@ class Condition(_Part):
     at_most: float | None = None
     flag: bool | None = None
     one_of: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("needs at least one requirement")
+        return self
 
     def holds(self, values: Values) -> NDArray[np.bool_]:
         """Tell for each value whether the condition holds, shape as `values`."""
@@ -191,10 +200,13 @@ class Population(_Part):
     churn: Mechanism
 
     @model_validator(mode="after")
-    def _weights_not_all_zero(self) -> Population:
+    def _weights_not_all_zero(self) -> Self:
         for name, marginal in self.columns.items():
-            weights = marginal.counts if isinstance(marginal, Counts) else ()
-            weights = tuple(marginal.levels.values()) if isinstance(marginal, Levels) else weights
+            weights: tuple[float, ...] = ()
+            if isinstance(marginal, Counts):
+                weights = marginal.counts
+            elif isinstance(marginal, Levels):
+                weights = tuple(marginal.levels.values())
             if weights and not sum(weights):
                 raise ValueError(f"columns.{name}: at least one weight must be above 0")
         return self
@@ -242,7 +254,7 @@ def read_population(contract: Contract) -> Population:
     --------
     >>> from churn.contract import load_contract
     >>> read_population(load_contract()).churn.rules["big-bill"].probability
-    0.99
+    1.0
     """
     follows = relations(contract)
     free = {column.name: column for column in contract.features if column.name not in follows}
@@ -261,36 +273,48 @@ def read_population(contract: Contract) -> Population:
 
 
 def _hold_against(contract: Contract, population: Population, follows: set[str]) -> None:
-    features = {column.name: column for column in contract.features}
-
-    def refuse(where: str, rule: str) -> None:
+    def refuse(where: str, rule: str) -> NoReturn:
         raise InputError(f"contract {contract.name!r}: population.{where}: {rule}")
 
+    features = {column.name: column for column in contract.features}
     for name, marginal in population.columns.items():
-        where = f"columns.{name}"
         if name not in features:
-            refuse(where, "the contract has no such feature")
+            refuse(f"columns.{name}", "the contract has no such feature")
         if name in follows:
-            refuse(where, "follows from a check and must not have values of its own")
-        column = features[name]
-        if not isinstance(marginal, FITTING[column.kind]):
-            refuse(where, f"does not suit a column of kind {column.kind!r}")
-        if isinstance(marginal, Levels) and (strange := sorted(set(marginal.levels) - set(column.levels))):
-            refuse(where, f"unknown level {strange[0]!r}")
-        if isinstance(marginal, Normal | Counts) and marginal.only_with is not None:
-            other = population.columns.get(marginal.only_with)
-            # One step only: so there is no circle, and no order to work out.
-            if other is None or isinstance(other, Levels) or getattr(other, "only_with", None) is not None:
-                refuse(where, "only_with must name a declared number or flag that has no only_with itself")
-    for where, name in population.churn.names():
+            refuse(f"columns.{name}", "follows from a check and must not have values of its own")
+        if broken := _misfit(features[name], marginal, population.columns):
+            refuse(f"columns.{name}", broken)
+    if wrong := mechanism_misfit(population.churn, contract):
+        refuse(*wrong)
+
+
+def _misfit(column: Column, marginal: Marginal, declared: Mapping[str, Marginal]) -> str:
+    if not isinstance(marginal, FITTING[column.kind]):
+        return f"does not suit a column of kind {column.kind!r}"
+    if isinstance(marginal, Levels):
+        strange = sorted(set(marginal.levels) - set(column.levels))
+        return f"unknown level {strange[0]!r}" if strange else ""
+    if isinstance(marginal, Normal | Counts) and marginal.only_with is not None:
+        other = declared.get(marginal.only_with)
+        # One step only: so there is no circle, and no order to work out.
+        if other is None or isinstance(other, Levels) or getattr(other, "only_with", None) is not None:
+            return "only_with must name a declared number or flag that has no only_with itself"
+    return ""
+
+
+def mechanism_misfit(mechanism: Mechanism, contract: Contract) -> tuple[str, str] | None:
+    """Tell where, and how, a mechanism does not fit the contract; None if it does."""
+    features = {column.name: column for column in contract.features}
+    for where, name in mechanism.names():
         if name not in features:
-            refuse(where, f"{name!r} is neither a feature nor an index")
+            return where, f"{name!r} is neither a feature nor an index"
         if not features[name].is_numeric and not where.startswith("churn.rules."):
-            refuse(where, f"{name!r} is not a number")
-    for title, rule in population.churn.rules.items():
+            return where, f"{name!r} is not a number"
+    for title, rule in mechanism.rules.items():
         for name, condition in rule.when.items():
             if bool(condition.one_of) != (name in features and not features[name].is_numeric):
-                refuse(f"churn.rules.{title}", f"{name!r}: a category needs one_of, and only a category has it")
+                return f"churn.rules.{title}", f"{name!r}: a category needs one_of, and only a category has it"
+    return None
 
 
 def generic_marginal(column: Column) -> Normal | Share | Levels:

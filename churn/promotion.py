@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from churn.evaluation import evaluate
 from churn.model import Model
@@ -35,6 +36,7 @@ def decide(challenger: Model, champion: Model | None, fresh: Labelled, params: G
     """Judge a challenger against the champion, or against knowing nothing if there is no champion.
 
     The challenger must have a lower log loss beyond chance, by a paired bootstrap over customers, and must be calibrated.
+    The question is one-sided: of two models that are equally good, a challenger passes with probability 1 - confidence.
     With no champion its rival is the constant churn rate of the fresh customers, the best that can be said
     without looking at anyone.
 
@@ -51,8 +53,8 @@ def decide(challenger: Model, champion: Model | None, fresh: Labelled, params: G
     new = challenger.predict_probability(fresh.features)
     old = champion.predict_probability(fresh.features) if champion else np.full(len(y), y.mean())
     rival = f"version {champion.info.version}" if champion else "no model at all"
-    gain = _log_losses(y, old) - _log_losses(y, new)
-    low, high = bootstrap_mean_interval(gain, confidence=params.confidence, resamples=params.resamples, seed=seed)
+    gain = log_losses(y, old) - log_losses(y, new)
+    low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
     card = evaluate(y, new, challenger.info.threshold)
     checks = {"better_log_loss": low > 0, "calibrated": card.ece <= params.max_calibration_error}
     evidence = {
@@ -75,12 +77,12 @@ def decide(challenger: Model, champion: Model | None, fresh: Labelled, params: G
     return GateDecision(False, "; ".join(failed[name] for name, passed in checks.items() if not passed), evidence)
 
 
-def bootstrap_mean_interval(values: np.ndarray, *, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
+def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
     """Percentile bootstrap interval of a mean (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
 
     Parameters
     ----------
-    values : array of float, shape (n,)
+    sample : array of float, shape (n,)
         For a paired comparison: the difference of each pair.
     confidence : float
         Of the two-sided interval, in (0, 1).
@@ -92,6 +94,7 @@ def bootstrap_mean_interval(values: np.ndarray, *, confidence: float, resamples:
     >>> float(low), float(high)
     (1.0, 1.0)
     """
+    values = np.asarray(sample, dtype=np.float64)
     rng = np.random.default_rng(seed)
     means = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(resamples)])
     tail = (1 - confidence) / 2
@@ -99,6 +102,7 @@ def bootstrap_mean_interval(values: np.ndarray, *, confidence: float, resamples:
     return float(low), float(high)
 
 
-def _log_losses(outcome: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def log_losses(outcome: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Give each customer's log loss in nats, shape (n,); probabilities are kept 1e-15 away from 0 and 1."""
     p = np.clip(probability, 1e-15, 1 - 1e-15)
     return np.asarray(-np.where(outcome == 1, np.log(p), np.log1p(-p)))

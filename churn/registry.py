@@ -143,7 +143,8 @@ class Registry:
                 run_id = str(run.info.run_id)
                 self._log_run(trained, files)
                 source = self._log_model(trained, Path(folder), run_id)
-            number = self._create_version(source, run_id, trained, tags)
+            registered = mlflow.register_model(source, self._name, await_registration_for=0, tags=tags)
+            number = str(registered.version)
         info = trained.model.info.model_copy(update={"version": number, "run_id": run_id})
         client.set_model_version_tag(self._name, number, "data_digest", info.data_digest)
         return Model(trained.model.pipeline, info)
@@ -194,15 +195,6 @@ class Registry:
         if logged.signature is None:
             raise RegistryError("MLflow logged the model without its signature")
         return str(logged.model_uri)
-
-    def _create_version(self, source: str, run_id: str, trained: Trained, tags: dict[str, str]) -> str:
-        client = self._client
-        if not any(model.name == self._name for model in client.search_registered_models(f"name='{self._name}'")):
-            client.create_registered_model(
-                self._name, description=f"Churn probability, contract {trained.model.info.contract!r}."
-            )
-        created = client.create_model_version(self._name, source, run_id=run_id, tags=tags)
-        return str(created.version)
 
     def load(self, version: str) -> Model:
         """Fetch a version (once) and load it. NoModel if there is none, ModelRefused if it is not what it claims to be."""

@@ -15,7 +15,8 @@ class CustomerBase(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
-    customer_id: Annotated[str, Field(strict=True, min_length=1, max_length=128)] | None = None
+    # No control characters: PostgreSQL stores no NUL, and a line break in an id breaks logs and CSV files.
+    customer_id: Annotated[str, Field(strict=True, min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> CustomerBase:

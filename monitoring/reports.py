@@ -93,14 +93,15 @@ def _draw_drift(
     from evidently.metrics import DatasetMissingValueCount, DriftedColumnsCount, MissingValueCount, RowCount, ValueDrift
 
     _register_tests()
-    compared = [result for result in drift.results if result.aspect != "missing"]
-    left_out.update({result.feature: "constant or empty" for result in compared if result.method == "none"})
-    drawn = [result.feature for result in compared if result.method != "none"]
+    parts = [_sample(part, settings) for part in (look.window.current, reference)]
+    compared = {result.feature: result.method for result in drift.results if result.aspect != "missing"}
+    # Where values are few, the sample may have none of them.
+    drawn = [name for name, method in compared.items() if method != "none" and all(part[name].notna().any() for part in parts)]
+    left_out.update({name: "constant or empty" for name in compared if name not in drawn})
     absent = [result.feature for result in drift.drifted if result.aspect == "missing"]
     numbers = [name for name in drawn if name == PROBABILITY or contract[name].kind in ("number", "integer")]
-    definition = DataDefinition(
-        numerical_columns=numbers, categorical_columns=[name for name in {**dict.fromkeys(drawn + absent)} if name not in numbers]
-    )
+    others = [name for name in dict.fromkeys(drawn + absent) if name not in numbers]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
     metrics: list[Any] = [RowCount(), DatasetMissingValueCount()]
     if drawn:
         metrics.append(
@@ -117,10 +118,7 @@ def _draw_drift(
         ValueDrift(column=name, method=NUMBERS if name in numbers else LEVELS, threshold=drift.threshold) for name in drawn
     ]
     metrics += [MissingValueCount(column=name) for name in absent]
-    frames = [
-        Dataset.from_pandas(_sample(_spelled(part, drawn + absent, contract), settings), data_definition=definition)
-        for part in (look.window.current, reference)
-    ]
+    frames = [Dataset.from_pandas(_spelled(part, drawn + absent, contract), data_definition=definition) for part in parts]
     report = Report(metrics, include_tests=True)
     return report.run(*frames, timestamp=look.run.started_at, name="drift", **_said(look, "drift", left_out))
 
@@ -129,19 +127,15 @@ def _draw_performance(look: Look, reference: pd.DataFrame, settings: Settings, l
     from evidently import BinaryClassification, DataDefinition, Dataset, Report
     from evidently.metrics import LogLoss, RocAuc, RowCount
 
-    drawable = all(part["churned"].nunique() == 2 for part in (look.window.labelled, reference))
+    parts = [_sample(part[["churned", PROBABILITY]], settings) for part in (look.window.labelled, reference)]
+    drawable = all(part["churned"].nunique() == 2 for part in parts)
     if not drawable:
         left_out["churned"] = "outcomes of one kind only"
     task = BinaryClassification(target="churned", prediction_probas=PROBABILITY, pos_label=1)
     definition = DataDefinition(
         numerical_columns=[PROBABILITY], categorical_columns=["churned"], classification=[task] if drawable else None
     )
-    frames = [
-        Dataset.from_pandas(
-            _sample(part[["churned", PROBABILITY]].astype({"churned": int}), settings), data_definition=definition
-        )
-        for part in (look.window.labelled, reference)
-    ]
+    frames = [Dataset.from_pandas(part.astype({"churned": int}), data_definition=definition) for part in parts]
     report = Report([RowCount(), RocAuc(), LogLoss()] if drawable else [RowCount()], include_tests=False)
     return report.run(*frames, timestamp=look.run.started_at, name="performance", **_said(look, "performance", left_out))
 

@@ -49,7 +49,9 @@ def train() -> None:
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
     known, held = _read("train"), _read("holdout")
-    trained = fit(TrainingSet(known, held, held, settings.data.name, False), contract, params, name=settings.model_name, trigger="dvc")
+    trained = fit(
+        TrainingSet(known, held, held, settings.data.name, False), contract, params, name=settings.model_name, trigger="dvc"
+    )
     folder = _folder("model")
     (folder / "pipeline.skops").write_bytes(dump_pipeline(trained.model.pipeline))
     # What is the same whenever and wherever it is made: no time, no commit, and no score of the holdout yet.
@@ -77,7 +79,9 @@ def evaluate() -> None:
     _write(folder / "precision_recall.csv", recall=recall, precision=precision)
     observed, predicted = calibration_curve(y, p, n_bins=10, strategy="quantile")
     _write(folder / "calibration.csv", predicted=predicted, observed=observed)
-    draw_quality(y, p, model.info.threshold, f"Holdout, {len(held)} customers").savefig(folder / "quality.png", metadata={"Software": None})
+    draw_quality(y, p, model.info.threshold, f"Holdout, {len(held)} customers").savefig(
+        folder / "quality.png", metadata={"Software": None}
+    )
 
 
 def _tidy(value: float) -> float | int | None:

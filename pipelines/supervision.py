@@ -90,7 +90,9 @@ class Supervisor:
             state = self.state(program.name)
             if state in ("FATAL", "EXITED", "STOPPED", "UNKNOWN") or time.monotonic() > deadline:
                 tail = "\n".join(self.log(program.name).read_text(errors="replace").splitlines()[-15:])
-                raise ChurnError(f"{program.name} did not start ({state.lower()}); its log {self.log(program.name)} ends with:\n{tail}")
+                raise ChurnError(
+                    f"{program.name} did not start ({state.lower()}); its log {self.log(program.name)} ends with:\n{tail}"
+                )
             time.sleep(0.2)
 
     def restart(self, name: str) -> None:

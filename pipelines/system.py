@@ -45,7 +45,13 @@ def programs(settings: Settings) -> list[Program]:
     mlflow = Program(
         "mlflow",
         (python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port), "--workers", "1")
-        + ("--backend-store-uri", settings.tracking_uri, "--default-artifact-root", (home / "artifacts").as_uri(), "--no-serve-artifacts"),
+        + (
+            "--backend-store-uri",
+            settings.tracking_uri,
+            "--default-artifact-root",
+            (home / "artifacts").as_uri(),
+            "--no-serve-artifacts",
+        ),
         lambda: answers(f"{local}:{settings.mlflow_port}/health"),
     )
     prefect = Program(
@@ -55,7 +61,7 @@ def programs(settings: Settings) -> list[Program]:
     )
     evidently = Program(
         "evidently",
-        (python, "-m", "evidently", "ui", "--workspace", str(home / "evidently"))
+        (str(Path(python).with_name("evidently")), "ui", "--workspace", str(home / "evidently"))
         + ("--host", "127.0.0.1", "--port", str(settings.evidently_port)),
         lambda: answers(f"{local}:{settings.evidently_port}/"),
     )
@@ -77,7 +83,9 @@ def _deployed(settings: Settings) -> bool:
 
 def check_ports(settings: Settings) -> None:
     """InputError that names every port that is taken and the setting to change."""
-    wanted = {name: getattr(settings, name) for name in ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")}
+    wanted = {
+        name: getattr(settings, name) for name in ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
+    }
     if not _own_mlflow(settings):
         del wanted["mlflow_port"]
     taken = [f"{port} (CHURN_{name.upper()})" for name, port in wanted.items() if not is_free(port)]
@@ -119,15 +127,15 @@ def train_first_model() -> None:
     from churn.settings import load_settings
 
     registry = Registry(load_settings())
-    try:
+    with suppress(NoModel):
         console.print(f"version {registry.champion_version()} is champion")
-    except NoModel:
-        with console.status("training the first model"):
-            from pipelines.train import train_flow
+        return
+    with console.status("training the first model"):
+        from pipelines.train import train_flow
 
-            started = now()
-            result = train_flow(trigger="first model")
-        console.print(f"version {result['version']} trained in {(now() - started).total_seconds():.0f} s: {result['reason']}")
+        started = now()
+        result = train_flow(trigger="first model")
+    console.print(f"version {result['version']} trained in {(now() - started).total_seconds():.0f} s: {result['reason']}")
 
 
 def log_folder(settings: Settings) -> Path:

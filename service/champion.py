@@ -218,6 +218,6 @@ def pause_seconds(poll_seconds: float, failures: int, longest: float) -> float:
     Examples
     --------
     >>> [pause_seconds(2, failures, 30) for failures in (0, 1, 2, 3, 100)]
-    [2.0, 4.0, 8.0, 16.0, 30]
+    [2.0, 4.0, 8.0, 16.0, 30.0]
     """
-    return max(poll_seconds, min(longest, poll_seconds * 2.0 ** min(failures, 20)))
+    return float(max(poll_seconds, min(longest, poll_seconds * 2.0 ** min(failures, 20))))

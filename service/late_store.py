@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from churn.errors import StoreError
 from churn.records import Outcome, OutcomeReceipt, Prediction
 from churn.store import Store
 from service.prediction_log import PredictionStore
@@ -23,7 +24,10 @@ class LateStore:
         if self._store is None:
             with self._opening:
                 if self._store is None:
-                    self._store = self._open_store(self._url)
+                    try:
+                        self._store = self._open_store(self._url)
+                    except OSError as error:  # the folder of an SQLite file cannot be made
+                        raise StoreError(f"the store's folder cannot be made: {error.strerror}") from error
         return self._store
 
     def write_predictions(self, batch: Sequence[Prediction], /) -> None:

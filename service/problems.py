@@ -20,6 +20,8 @@ from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, Store
 
 MEDIA_TYPE = "application/problem+json"
 LISTED_ERRORS = 100
+# Spelling an error out takes a kilobyte; whoever sends a million unknown fields must not get a gigabyte for them.
+SPELLED_ERRORS = 100_000
 NAME_LENGTH = 200
 logger = logging.getLogger(__name__)
 
@@ -111,6 +113,9 @@ PROBLEMS: dict[type[Exception], Kind] = {
 def unprocessable(error: ValidationError | RequestValidationError) -> RequestProblem:
     """Turn pydantic's findings into a problem: 413 for too many rows, otherwise 422. No value of the request gets through."""
     if isinstance(error, ValidationError):
+        if error.error_count() > SPELLED_ERRORS:
+            few = FieldProblem(field="body", problem="too many problems to list; send less, to see them")
+            return Unprocessable(f"{error.error_count()} problems found.", [few])
         found = error.errors(include_url=False, include_context=False, include_input=False)
     else:
         found = list(error.errors())

@@ -1,4 +1,8 @@
-"""Running the service for real: addresses, workers, signals. `churn serve` calls `run`."""
+"""Running the service for real: addresses, workers, signals. `churn serve` calls `run`.
+
+A worker imports this module before it can tell its parent that it is alive. What takes seconds to import is therefore imported
+in the functions that need it: on a busy machine the parent would otherwise kill workers for being slow, again and again.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +17,25 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvicorn.config
-from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from churn.contract import load_contract
 from churn.errors import ChurnError, InputError, StoreError
 from churn.settings import Settings
-from churn.store import migrate
-from service.app import create_app
-from service.auth import parse_keys
-from service.metrics import SHARED_FOLDER
-from service.state import ServiceState
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from service.state import ServiceState
 
 # How long the service answers on while it already says that it is not ready, so that a load balancer can look away.
 DRAIN_SECONDS = 1.0
 FINISH_SECONDS = 30
+# A worker that does not answer its parent for so long is replaced.
+SILENT_SECONDS = 30
 logger = logging.getLogger(__name__)
 
 
@@ -51,11 +55,13 @@ def run(settings: Settings, workers: int = 1) -> None:
     ChurnError
         If the address cannot be bound.
     """
+    from churn.store import migrate
+
     check_settings(settings, workers)
     try:
         # Once, before the workers: two at a time would get in each other's way.
         migrate(settings.store_url)
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         logger.warning("starting without the store: %s", error)
     config = uvicorn.Config(
         partial(served_app, settings),
@@ -66,6 +72,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=FINISH_SECONDS,
+        timeout_worker_healthcheck=SILENT_SECONDS,
         log_config=log_config(),
     )
     try:
@@ -84,6 +91,9 @@ def run(settings: Settings, workers: int = 1) -> None:
 
 def check_settings(settings: Settings, workers: int = 1) -> None:
     """Refuse what must not be started: malformed keys or contract, no workers, or an open address without keys."""
+    from churn.contract import load_contract
+    from service.auth import parse_keys
+
     if workers < 1:
         raise InputError("--workers must be at least 1")
     load_contract(settings.contract)
@@ -109,6 +119,8 @@ def is_loopback(host: str) -> bool:
 
 def served_app(settings: Settings) -> FastAPI:
     """Make the app of one worker: as `create_app` makes it, and on SIGTERM it stops being ready before it stops."""
+    from service.app import create_app
+
     app = create_app(settings)
     serve = app.router.lifespan_context
 
@@ -147,6 +159,8 @@ def log_config() -> dict[str, Any]:
 @contextmanager
 def shared_metrics(settings: Settings) -> Iterator[None]:
     """Let the workers that start now share their metrics in a fresh folder."""
+    from service.metrics import SHARED_FOLDER
+
     settings.home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="metrics-", dir=settings.home) as folder:
         os.environ[SHARED_FOLDER] = folder

@@ -20,6 +20,8 @@ from service.state import ServiceState, State
 router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])
 _PROBLEMS = problems(401, 403, 413, 415, 422, 503)
 MOST_REASONS = 1_000
+# One customer is validated on the event loop, so it may not be so large that this takes long.
+ONE_CUSTOMER_BYTES = 64 * 1024
 
 
 @router.post("/predict", response_model=PredictionAnswer, responses=_PROBLEMS, openapi_extra=json_body("Customer"))
@@ -29,7 +31,7 @@ async def predict(
     reasons: Annotated[int | None, Query(ge=1, le=MOST_REASONS, description="How many of the strongest reasons to give.")] = None,
 ) -> Response:
     """Score one customer. The answer is in the log before it is sent."""
-    body = await read_json_body(request, state.settings.max_body_bytes)
+    body = await read_json_body(request, min(ONE_CUSTOMER_BYTES, state.settings.max_body_bytes))
     customer = parse_json(state.requests.customer, body)
     served = state.holder.current()
     predictions = served.score([customer])

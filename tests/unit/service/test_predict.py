@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from churn.errors import StoreError
+from service import problems
 from service.app import create_app
 from service.schemas import BatchAnswer, PredictionAnswer
 from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
@@ -78,7 +79,7 @@ async def test_threshold_itself_is_churn(tmp_path: Path, store: FakeStore) -> No
         (b"", "body"),
         (b"{", "body"),
         (b"\xff\xfe", "body"),
-        (b"[" * 100_000, "body"),
+        (b"[" * 10_000, "body"),
     ],
 )
 async def test_bad_customer_is_422_and_not_logged(client: httpx.AsyncClient, store: FakeStore, body: bytes, field: str) -> None:
@@ -149,6 +150,19 @@ async def test_at_most_100_problems_are_listed_of_all(client: httpx.AsyncClient)
     response = await client.post("/predict/batch", json={"customers": [{"state": 1}] * 150})
     assert len(response.json()["errors"]) == 100
     assert response.json()["detail"].startswith("150 problems")
+
+
+async def test_customer_of_unreasonable_size_is_413(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/predict", json={f"x{n}": 1 for n in range(10_000)})).status_code == 413
+
+
+async def test_more_problems_than_can_be_spelled_out_are_counted(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problems, "SPELLED_ERRORS", 5)
+    response = await client.post("/predict", json={f"x{n}": 1 for n in range(6)})
+    assert (response.status_code, response.json()["detail"]) == (422, "6 problems found.")
+    assert [e["field"] for e in response.json()["errors"]] == ["body"]
 
 
 async def test_too_many_rows_or_bytes_are_413_announced_or_not(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:

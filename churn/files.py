@@ -1,0 +1,128 @@
+"""Read a CSV or Parquet file as columns, cell by cell as it was written. What the cells mean is decided in `churn.data`."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from churn.errors import ContractError, InputError, Problem
+
+# pyarrow reads in blocks, and a line must fit into one. No customer is that long.
+LONGEST_LINE = 4 * 2**20
+LOOKED_AT = 64 * 2**10
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The columns of one file, in its order: text if it is a CSV file, any type if it is Parquet."""
+
+    path: Path
+    columns: dict[str, Any]
+    rows: int
+
+    def lines(self, rows: list[int]) -> dict[int, int]:
+        """Give the number people know a row by: its line in a CSV file (the header is line 1), its place from 1 in Parquet.
+
+        Only asked about the few rows of an error message: blank lines and quoted line breaks make it a slow question. Rows that
+        cannot be told (behind a field of 128 KiB, where Python's reader gives up) are left out.
+        """
+        if _is_parquet(self.path):
+            return {row: row + 1 for row in rows}
+        wanted, found, row = set(rows), dict[int, int](), -1  # the header is row -1
+        with _open_text(self.path) as text, suppress(csv.Error):
+            reader, start = csv.reader(text), 1
+            for cells in reader:
+                if cells and row in wanted:
+                    found[row] = start
+                row += bool(cells)
+                start = reader.line_num + 1
+                if len(found) == len(wanted):
+                    break
+        return found
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Read a file whole.
+
+    Parameters
+    ----------
+    path : Path
+        `.parquet`, or CSV in UTF-8 under any other name (`.csv.gz` too): comma, double quotes, any line ending, a byte order
+        mark or none. Blank lines are skipped.
+
+    Raises
+    ------
+    ContractError
+        If a row has more or fewer fields than the header, or two columns have the same name.
+    InputError
+        If the file cannot be read at all.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        # ParquetFile, not read_table: that one also takes columns from folder names like `month=7`.
+        table = pa.parquet.ParquetFile(path).read() if _is_parquet(path) else _read_csv(path)
+    except (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
+        kind = "Parquet" if _is_parquet(path) else "CSV text in UTF-8"
+        raise InputError(f"{path}: not readable as {kind} ({_why(error)})") from error
+    names = [name.strip() for name in table.column_names]
+    if repeated := next((name for place, name in enumerate(names) if name in names[:place]), None):
+        raise ContractError(str(path), [Problem("the file has two columns of this name", column=repeated)])
+    return Sheet(path, dict(zip(names, table.columns, strict=True)), table.num_rows)
+
+
+def _read_csv(path: Path) -> pa.Table:
+    ragged: list[Any] = []
+
+    def note(row: Any) -> str:
+        ragged.append(row)
+        return "skip"
+
+    with _open(path) as raw:
+        if b"\0" in raw.read(LOOKED_AT):
+            raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
+    with _open_text(path) as text:
+        names = next(filter(None, csv.reader(text)), [])
+    table = pa.csv.read_csv(
+        path,
+        # One thread: with more, pyarrow cannot tell which row is ragged.
+        pa.csv.ReadOptions(use_threads=False, block_size=LONGEST_LINE),
+        pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+        pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+    )
+    if ragged:
+        first = ragged[0].number - 2  # pyarrow counts from 1, the header included
+        rule = f"must have {ragged[0].expected_columns} fields, as the header has, not {ragged[0].actual_columns}"
+        line = Sheet(path, {}, 0).lines([first]).get(first)
+        raise ContractError(str(path), [Problem(rule, row=line)], total=len(ragged))
+    return table
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix == ".parquet"
+
+
+def _open(path: Path) -> Any:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _open_text(path: Path) -> Any:
+    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
+
+
+def _why(error: Exception) -> str:
+    if "straddling" in str(error):
+        return f"a line is longer than {LONGEST_LINE >> 20} MiB; is a quote not closed?"
+    if "Empty CSV" in str(error):
+        return "it is empty, or a header only"
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,242 @@
+"""`churn demo`: the loop closed once, on real customers. Nothing is scripted: every step is seen to happen, or the demo fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from churn.contract import Contract, load_contract
+from churn.data import Dataset, read_dataset
+from churn.errors import ChurnError
+from churn.promotion import bootstrap_mean_interval, log_losses
+from churn.records import Decision, MonitorRun
+from churn.registry import Registry
+from churn.settings import Settings, load_settings
+from churn.store import Store
+from pipelines.console import console, warn
+from pipelines.demo_customers import PLAN, Cast, cast, population
+from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise
+from pipelines.demo_traffic import Stream
+from pipelines.environment import prepare_environment
+from pipelines.sources import pull_data, write_simulated
+from pipelines.supervision import free_port
+from pipelines.system import running
+from pipelines.traffic import Client
+
+# How long a step that should come by itself is waited for, in seconds.
+PATIENCE = 120.0
+
+
+class DemoFailed(ChurnError):
+    """A step of the loop did not happen."""
+
+
+def run(settings: Settings, out: Path, *, keep: bool = False) -> None:
+    """Close the loop in a system of its own (other ports, a folder inside CHURN_HOME), then take it down.
+
+    Raises
+    ------
+    DemoFailed
+        If any step did not really happen; the message says which.
+    """
+    started = time.monotonic()
+    prepare_environment(settings)
+    out.mkdir(parents=True, exist_ok=True)
+    contract = load_contract(settings.contract)
+    people = _people(settings, contract)
+    demo_settings = _own_system(settings, people.training, contract)
+    with running(demo_settings), Client(f"http://127.0.0.1:{demo_settings.port}", contract) as client:
+        loop = Loop(load_settings(), contract, client, people)
+        try:
+            loop.close()
+        finally:
+            loop.store.close()
+            if loop.results:
+                print_windows(loop.results)
+                console.print(f"plot    {draw_windows(loop.results, out / 'windows.png')}")
+                console.print(f"report  {_kept(loop.reports, out)}")
+    if not keep:
+        shutil.rmtree(demo_settings.home, ignore_errors=True)
+    console.print(f"[green]the loop closed[/green] in {time.monotonic() - started:.0f} s")
+
+
+def _people(settings: Settings, contract: Contract) -> Cast:
+    source = pull_data(settings, contract)
+    real = None if source.simulated else read_dataset(source.path, contract)
+    if real is None:
+        warn(f"{source.how}. This demo runs on invented customers.")
+    return cast(population(contract, real, settings.seed), settings.seed)
+
+
+def _own_system(settings: Settings, training: Dataset, contract: Contract) -> Settings:
+    """Settings of a system beside the user's own. They go through the environment, as the programs will read them."""
+    from churn.simulation import write_csv
+
+    home = settings.home / "demo"
+    shutil.rmtree(home, ignore_errors=True)
+    data = home / "data" / "before-the-launch.csv"
+    data.parent.mkdir(parents=True)
+    (write_simulated if training.simulated else write_csv)(training, contract, data)
+    own: dict[str, Any] = {
+        "home": home,
+        "data": data,
+        "store_url": f"sqlite:///{home / 'store.db'}",
+        "tracking_uri": f"sqlite:///{home / 'mlflow.db'}",
+        "min_window_rows": 100,
+        # Time runs faster here: the monitor looks when it is asked, and may act at once.
+        "monitor_interval_seconds": 86_400,
+        "cooldown_seconds": 0,
+        "registry_poll_seconds": 0.5,
+    }
+    own |= {name: free_port() for name in ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")}
+    os.environ |= {f"CHURN_{name.upper()}": str(value) for name, value in own.items()}
+    os.environ |= {"PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": f"http://127.0.0.1:{own['prefect_port']}/api"}
+    (home / "prefect").mkdir()
+    return load_settings()
+
+
+class Loop:
+    """The demo's steps, in order, and what came of them."""
+
+    def __init__(self, settings: Settings, contract: Contract, client: Client, people: Cast) -> None:
+        self.contract = contract
+        self.client = client
+        self.people = people
+        self.store = Store.open(settings.store_url)
+        self.registry = Registry(settings)
+        self.results: list[WindowResult] = []
+        self.reports: list[str] = []
+
+    def close(self) -> None:
+        """Go once around."""
+        first = self.client.get("/model")["version"]
+        for number, customers in enumerate(self.people.calm, start=1):
+            self._ordinary(f"ordinary {number}", customers)
+        later = self._until_taken_over(first, list(self.people.mixed))
+        for number, customers in enumerate(later, start=1):
+            answers = self._serve(f"after {number}", customers)
+            run = self._look()
+            self._note(f"after {number}", customers, answers, run, run)
+        self._compare(first, later)
+
+    def _ordinary(self, name: str, customers: Dataset) -> None:
+        answers = self._serve(name, customers)
+        run = self._look()
+        self._note(name, customers, answers, run, run)
+        if run.covariate_alarm or run.concept_alarm:
+            raise DemoFailed(f"{name}: the monitor alarmed on ordinary traffic: {run.verdict['policy']['reason']}")
+
+    def _until_taken_over(self, first: str, windows: list[Dataset]) -> list[Dataset]:
+        """Serve mixed windows until a challenger is in service; give back the windows not used."""
+        console.rule("the international plan is launched")
+        for number in range(1, len(windows)):
+            name, customers = f"launch {number}", windows[number - 1]
+            answers = self._serve(name, customers, outcomes=False)
+            at_once = self._look()
+            if not at_once.covariate_alarm:
+                raise DemoFailed(f"{name}: no alarm on covariate shift")
+            console.print(f"{name}: covariate shift, before any outcome: {at_once.verdict['policy']['reason']}")
+            self.client.report_outcomes(answers, customers)
+            run = self._look()
+            self._note(name, customers, answers, at_once, run)
+            if run.verdict["policy"]["action"] != "retrain":
+                continue
+            with Stream(self.client, customers, self.contract) as stream:
+                decision = self._await_retraining()
+                console.print(f"retraining: {decision.action}: {decision.reason}")
+                if decision.action == "promoted":
+                    self._await_takeover(str(decision.model_version), stream)
+            if stream.failed:
+                raise DemoFailed(f"{len(stream.failed)} of {stream.sent} requests failed meanwhile: {stream.failed[0]}")
+            console.print(
+                f"meanwhile {stream.sent} requests, none failed, answered by version {' and '.join(sorted(stream.versions))}"
+            )
+            if decision.action == "promoted":
+                if not any(r.run.concept_alarm for r in self.results):
+                    raise DemoFailed("a retraining without an alarm on concept drift")
+                return windows[number:]
+        raise DemoFailed("no challenger passed the gate")
+
+    def _serve(self, name: str, customers: Dataset, *, outcomes: bool = True) -> list[dict[str, Any]]:
+        with console.status(f"{name}: {len(customers)} customers"):
+            answers = self.client.predict(customers, name)
+            if outcomes and self.client.report_outcomes(answers, customers) != len(customers):
+                raise DemoFailed(f"{name}: not every outcome was accepted")
+        return answers
+
+    def _look(self) -> MonitorRun:
+        """Let the monitor look: the deployment that its schedule runs, started by hand."""
+        from prefect.deployments import run_deployment
+
+        with console.status("the monitor looks"):
+            flow_run = run_deployment("monitor/look", timeout=PATIENCE, poll_interval=0.5, as_subflow=False)
+        if flow_run.state is None or not flow_run.state.is_completed():
+            raise DemoFailed(f"the monitor's run {flow_run.name} ended as {flow_run.state}")
+        newest = self.store.monitor_runs(limit=1)
+        if not newest or newest[0].started_at < flow_run.expected_start_time:
+            raise DemoFailed(f"the monitor's run {flow_run.name} judged nothing")
+        self.reports += [newest[0].report] if newest[0].report else []
+        return newest[0]
+
+    def _await_retraining(self) -> Decision:
+        """Wait for the retraining that the monitor's event triggers."""
+        known = {decision.decision_id for decision in self.store.decisions(kind="retrain")}
+        deadline = time.monotonic() + PATIENCE
+        with console.status("the event starts a retraining"):
+            while time.monotonic() < deadline:
+                new = [decision for decision in self.store.decisions(kind="retrain") if decision.decision_id not in known]
+                if new and new[0].action == "failed":
+                    raise DemoFailed(f"the retraining failed: {new[0].reason}")
+                if new:
+                    return new[0]
+                time.sleep(0.5)
+        raise DemoFailed(f"no retraining ended within {PATIENCE:.0f} s")
+
+    def _await_takeover(self, version: str, stream: Stream) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while version not in stream.versions:
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"version {version} is champion, but the service did not take it within {PATIENCE:.0f} s")
+            time.sleep(0.1)
+
+    def _note(self, name: str, customers: Dataset, answers: list[dict[str, Any]], shift: MonitorRun, outcome: MonitorRun) -> None:
+        self.results.append(summarise(name, customers, answers, shift, outcome))
+        console.print(
+            f"{name}: {self.results[-1].verdict}; {outcome.verdict['policy']['action']}: {outcome.verdict['policy']['reason']}"
+        )
+
+    def _compare(self, first: str, windows: list[Dataset]) -> None:
+        """Old against new champion, on customers with the plan whom no training, gate or window has used."""
+        old, new = self.registry.load(first), self.registry.load("champion")
+        losses: dict[str, list[float]] = {"old": [], "new": []}
+        squares: dict[str, list[float]] = {"old": [], "new": []}
+        for customers in windows:
+            has_plan = (customers.features[PLAN] == 1).to_numpy()
+            y = customers.labelled.to_numpy()[has_plan]
+            for key, model in (("old", old), ("new", new)):
+                p = model.predict_probability(customers.features[has_plan])
+                losses[key] += log_losses(y, p).tolist()
+                squares[key] += ((p - y) ** 2).tolist()
+        gain = [a - b for a, b in zip(losses["old"], losses["new"], strict=True)]
+        low, high = bootstrap_mean_interval(gain, confidence=0.95, resamples=2_000, seed=1)
+        console.print(
+            f"{len(gain)} customers with the plan that were not used so far: Brier {_mean(squares['old']):.3f} → {_mean(squares['new']):.3f}, "
+            f"log loss {_mean(losses['old']):.3f} → {_mean(losses['new']):.3f}, gain {_mean(gain):.3f} [{low:.3f}, {high:.3f}]"
+        )
+        if low <= 0:
+            raise DemoFailed("on customers with the plan the new champion is not clearly better")
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _kept(reports: list[str], out: Path) -> str:
+    """Copy the newest report out of the demo's folder, which is going to be removed."""
+    with suppress(OSError, IndexError):
+        return str(shutil.copy(reports[-1], out / "evidently.html"))
+    return "none was written"

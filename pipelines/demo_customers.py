@@ -1,0 +1,83 @@
+"""Who takes part in the demo, and when: real customers, dealt out so that nobody is met twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from churn.contract import Contract
+from churn.data import Dataset
+from churn.errors import InputError
+
+PLAN = "international_plan"
+CALM_WINDOWS, MIXED_WINDOWS = 3, 4
+WINDOW, PLAN_IN_WINDOW = 250, 80
+LEAST_TRAINING = 1_000
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The customers of the demo, dealt out without overlap.
+
+    Attributes
+    ----------
+    training : Dataset
+        Without the international plan: it has not been launched yet.
+    calm : list of Dataset
+        Windows of ordinary traffic, without the plan.
+    mixed : list of Dataset
+        Windows in which customers with the plan arrive among the others. The last is kept for the model that takes over.
+    """
+
+    training: Dataset
+    calm: list[Dataset]
+    mixed: list[Dataset]
+
+
+def cast(dataset: Dataset, seed: int) -> Cast:
+    """Deal the customers out by chance.
+
+    Raises
+    ------
+    InputError
+        If there are too few customers with or without the plan.
+    """
+    rng = np.random.default_rng(seed)
+    has_plan = dataset.features[PLAN] == 1
+    plan, others = (list(rng.permutation(np.flatnonzero(mask))) for mask in (has_plan, ~has_plan))
+    with_plan = MIXED_WINDOWS * PLAN_IN_WINDOW
+    without = CALM_WINDOWS * WINDOW + MIXED_WINDOWS * (WINDOW - PLAN_IN_WINDOW) + LEAST_TRAINING
+    if len(plan) < with_plan or len(others) < without:
+        raise InputError(f"{dataset.source}: the demo needs {with_plan} customers with the plan and {without} without")
+
+    def deal(pile: list[int], count: int) -> list[int]:
+        dealt, pile[:count] = pile[:count], []
+        return dealt
+
+    calm = [_take(dataset, deal(others, WINDOW)) for _ in range(CALM_WINDOWS)]
+    mixed = [
+        _take(dataset, list(rng.permutation(deal(plan, PLAN_IN_WINDOW) + deal(others, WINDOW - PLAN_IN_WINDOW))))
+        for _ in range(MIXED_WINDOWS)
+    ]
+    return Cast(_take(dataset, sorted(others)), calm, mixed)
+
+
+def _take(dataset: Dataset, rows: list[int]) -> Dataset:
+    return Dataset(
+        dataset.features.iloc[rows].reset_index(drop=True),
+        dataset.labelled.iloc[rows].reset_index(drop=True),
+        customer_id=pd.Series([f"customer-{row:06d}" for row in rows]),
+        source=dataset.source,
+        simulated=dataset.simulated,
+    )
+
+
+def population(contract: Contract, source: Dataset | None, seed: int) -> Dataset:
+    """Give the real customers or, where there are none, as many invented ones."""
+    if source is not None:
+        return source
+    from churn.simulation import simulate
+
+    return simulate(contract, 4_000, seed)

@@ -1,0 +1,94 @@
+"""What the demo shows at its end: a row a window, and a picture of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.table import Table
+
+from churn.data import Dataset
+from churn.evaluation import Scorecard, evaluate
+from churn.records import MonitorRun
+from pipelines.console import console
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """One window of the demo: who answered, what the monitor said, how good the answers were."""
+
+    name: str
+    version: str
+    rows: int
+    shift: MonitorRun
+    run: MonitorRun
+    card: Scorecard
+
+    @property
+    def verdict(self) -> str:
+        """The alarms in words."""
+        alarms = [word for word, on in (("covariate", self.shift.covariate_alarm), ("concept", self.run.concept_alarm)) if on]
+        return " + ".join(alarms) or "calm"
+
+
+def summarise(name: str, customers: Dataset, answers: list[dict[str, Any]], shift: MonitorRun, run: MonitorRun) -> WindowResult:
+    """Score the answers that were really given against what came true."""
+    probability = np.array([answer["churn_probability"] for answer in answers])
+    card = evaluate(customers.labelled.to_numpy(), probability, answers[-1]["threshold"])
+    return WindowResult(name, str(answers[-1]["model_version"]), len(answers), shift, run, card)
+
+
+def print_windows(results: list[WindowResult]) -> None:
+    """Print the closing table."""
+    table = Table(box=SIMPLE, title="the loop, window by window")
+    for heading in ("window", "model", "rows", "churned", "drift", "decision", "ROC AUC", "Brier"):
+        table.add_column(heading, justify="right" if heading in ("rows", "churned", "ROC AUC", "Brier") else "left")
+    for result in results:
+        card = result.card
+        table.add_row(
+            result.name,
+            result.version,
+            str(result.rows),
+            f"{card.churn_rate:.1%}",
+            result.verdict,
+            result.run.verdict["policy"]["action"],
+            f"{card.roc_auc:.3f}",
+            f"{card.brier:.3f}",
+        )
+    console.print(table)
+
+
+def draw_windows(results: list[WindowResult], path: Path) -> Path:
+    """Draw quality window by window, alarms marked, and say where the picture is."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    x = np.arange(len(results))
+    for axes, values, label in (
+        (upper, [r.card.roc_auc for r in results], "ROC AUC"),
+        (lower, [r.card.brier for r in results], "Brier score (lower is better)"),
+    ):
+        axes.plot(x, values, color="0.3", zorder=2)
+        for word, color in (
+            ("calm", "tab:green"),
+            ("covariate", "tab:orange"),
+            ("covariate + concept", "tab:red"),
+            ("concept", "tab:red"),
+        ):
+            where = [i for i, r in enumerate(results) if r.verdict == word]
+            if where:
+                axes.scatter(where, [values[i] for i in where], color=color, s=60, zorder=3, label=word)
+        for i in range(1, len(results)):
+            if results[i].version != results[i - 1].version:
+                axes.axvline(i - 0.5, color="tab:blue", linestyle="--", label=f"version {results[i].version} takes over")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    upper.legend(fontsize="small", ncols=2)
+    lower.set_xticks(x, [r.name for r in results])
+    figure.suptitle("Quality of the answers, window by window")
+    figure.savefig(path, dpi=120)
+    return path

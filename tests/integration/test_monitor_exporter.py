@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import threading
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from churn.errors import StoreError
+from churn.records import Decision
+from churn.store import Store
+from monitoring import exporter as module
+from monitoring.exporter import exporter, serve_exporter
+from monitoring.monitor import look, record
+from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+REFERENCE = customers(1500, seed=1)
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def store(url):
+    opened = Store.open(url)
+    yield opened
+    opened.close()
+
+
+def scrape(port: int) -> dict[tuple[str, ...], float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_a_new_store_has_nothing_to_tell_but_that_it_is_up(url):
+    with exporter(lambda: Store.open(url), 0) as port:
+        assert scrape(port) == {("churn_monitor_up",): 1.0, ("churn_outcomes_total",): 0.0}
+
+
+def test_what_the_monitor_saw_is_told(store, url):
+    frame = launch(200, seed=2)
+    come_true(store, serve(store, frame), frame)
+    seen = look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert record(store, seen)
+    serve(store, customers(150, seed=3))
+    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
+
+    with exporter(lambda: Store.open(url), 0) as port:
+        told = scrape(port)
+    assert told["churn_monitor_up",] == 1
+    assert told["churn_monitor_last_run_timestamp_seconds",] == (NOW + timedelta(minutes=5)).timestamp()
+    # Drift is that of the newest look at predictions, performance that of the newest at outcomes.
+    assert told["churn_window_rows",] == 150
+    assert told["churn_drift_alarm", "covariate"] == 0
+    assert told["churn_drift_alarm", "prediction"] == 0
+    assert told["churn_drift_alarm", "concept"] == 1
+    assert told["churn_drift_statistic", "plan"] < told["churn_drift_threshold", "plan"]
+    assert {key[1] for key in told if key[0] == "churn_drift_statistic"} == {*CONTRACT.feature_names, "churn_probability"}
+    assert seen.performance is not None
+    assert told["churn_roc_auc", "realized"] == pytest.approx(seen.performance.roc_auc)
+    assert told["churn_brier_score", "realized"] == pytest.approx(seen.performance.brier)
+    assert told["churn_outcomes_total",] == 200
+    assert told["churn_flow_last_success_timestamp_seconds", "monitor"] == (NOW + timedelta(minutes=5)).timestamp()
+
+
+def test_a_feature_that_drifted_is_above_its_threshold(store, url):
+    frame = customers(200, seed=2)
+    frame["minutes"] = float("nan")
+    serve(store, frame)
+    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW))
+    with exporter(lambda: Store.open(url), 0) as port:
+        told = scrape(port)
+    above = {
+        n
+        for (name, *n_) in told
+        if name == "churn_drift_statistic"
+        for n in n_
+        if told[name, n] >= told["churn_drift_threshold", n]
+    }
+    assert above == {"minutes"}
+    assert told["churn_drift_alarm", "covariate"] == 1
+    assert ("churn_roc_auc", "realized") not in told
+
+
+def test_retrainings_are_counted_by_reason_and_result(store, url):
+    for n, (action, reason) in enumerate(
+        [("promoted", "drift"), ("rejected", "drift"), ("rejected", "drift"), ("failed", "schedule"), ("failed", None)]
+    ):
+        evidence = {} if reason is None else {"reason": reason}
+        store.write_decision(Decision("retrain", action, "train", "", evidence=evidence, decided_at=NOW + timedelta(hours=n)))
+    store.write_decision(Decision("policy", "retrain", "monitor", "", evidence={"reason": "drift"}))
+    with exporter(lambda: Store.open(url), 0) as port:
+        told = scrape(port)
+    assert {key[1:]: value for key, value in told.items() if key[0] == "churn_retrains_total"} == {
+        ("drift", "promoted"): 1,
+        ("drift", "rejected"): 2,
+        ("schedule", "failed"): 1,
+        ("", "failed"): 1,
+    }
+    assert told["churn_flow_last_success_timestamp_seconds", "train"] == (NOW + timedelta(hours=2)).timestamp()
+
+
+def test_a_store_that_is_away_is_told_and_found_again(url):
+    away = True
+
+    def open_store() -> Store:
+        if away:
+            raise StoreError("away")
+        return Store.open(url)
+
+    with exporter(open_store, 0) as port:
+        assert scrape(port) == {("churn_monitor_up",): 0.0}
+        away = False
+        assert scrape(port)["churn_monitor_up",] == 1.0
+
+
+def test_a_store_that_goes_away_later_is_told(store, url):
+    with exporter(lambda: Store.open(url), 0) as port:
+        assert scrape(port)["churn_monitor_up",] == 1.0
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE outcomes RENAME TO gone")
+        assert scrape(port) == {("churn_monitor_up",): 0.0}
+
+
+def test_it_is_served_until_it_is_stopped(url, tmp_path, monkeypatch):
+    bound: list[int] = []
+    ready, stop = threading.Event(), threading.Event()
+
+    def start(port, **kwargs):
+        server, thread = original(0, **kwargs)
+        assert port == settings.exporter_port
+        bound.append(server.server_port)
+        ready.set()
+        return server, thread
+
+    original = module.start_http_server
+    monkeypatch.setattr(module, "start_http_server", start)
+    settings = make_settings(tmp_path, store_url=url)
+    served = threading.Thread(target=serve_exporter, args=(settings,), kwargs={"stop": stop})
+    served.start()
+    assert ready.wait(10)
+    assert scrape(bound[0])["churn_monitor_up",] == 1.0
+    stop.set()
+    served.join(10)
+    assert not served.is_alive()
+    with pytest.raises(OSError, match="refused"):
+        scrape(bound[0])

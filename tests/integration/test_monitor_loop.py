@@ -1,0 +1,100 @@
+"""The monitor on a real SQLite store, rows written in the order of life."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from churn.store import Store
+from monitoring.monitor import look, record
+from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
+
+REFERENCE = customers(1500, seed=1)
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()
+
+
+def see(store: Store, version: str = "1", **settings):
+    return look(store, CONTRACT, make_settings(**settings), version, REFERENCE)
+
+
+def test_predictions_are_judged_once_and_their_outcomes_when_they_come(store):
+    frame = customers(200, seed=2)
+    ids = serve(store, frame)
+    first = see(store)
+    assert (first.run.rows, first.run.labelled_rows) == (200, 0)
+    assert record(store, first)
+
+    assert see(store).window.is_empty
+
+    come_true(store, ids, frame)
+    second = see(store)
+    assert (second.run.rows, second.run.labelled_rows) == (0, 200)
+    assert second.performance is not None
+    assert second.performance.churn_rate == frame["churned"].mean()
+    assert record(store, second)
+    assert see(store).window.is_empty
+    assert [run.labelled_rows for run in store.monitor_runs()] == [200, 0]
+
+
+def test_what_is_read_back_is_what_was_seen(store):
+    come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
+    seen = see(store)
+    assert record(store, seen.with_report("/reports/x.html"))
+    (run,), (decision,) = store.monitor_runs(model_version="1"), store.decisions(kind="policy")
+    assert run.verdict["drift"]["results"][0]["feature"] == "minutes"
+    assert (run.covariate_alarm, run.concept_alarm, run.report) == (True, True, "/reports/x.html")
+    assert (decision.action, decision.reason) == ("watch", seen.decision.reason)
+    assert decision.evidence == seen.decision.evidence
+
+
+def test_two_violating_windows_retrain_once(store):
+    actions = []
+    for seed in (2, 3, 4):
+        come_true(store, serve(store, (frame := launch(200, seed))), frame)
+        seen = see(store)
+        assert record(store, seen)
+        actions.append(seen.decision.action)
+    assert actions == ["watch", "retrain", "watch"]
+
+
+def test_a_new_version_starts_with_its_own_predictions_and_no_violations(store):
+    for seed, version in ((2, "1"), (3, "2")):
+        come_true(store, serve(store, (frame := launch(200, seed)), version), frame)
+        seen = see(store, version)
+        assert (seen.run.rows, seen.run.labelled_rows) == (200, 200)
+        assert seen.decision.action == "watch"
+        assert record(store, seen)
+
+
+def test_killed_before_recording_nothing_is_lost(store):
+    serve(store, customers(200, seed=2))
+    killed = see(store)
+    again = see(store)
+    assert again.run.verdict == killed.run.verdict
+    assert record(store, again)
+    assert not record(store, killed)
+    assert len(store.monitor_runs()) == len(store.decisions()) == 1
+
+
+def test_killed_between_run_and_decision_the_violation_still_counts(store):
+    come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
+    store.write_monitor_run(see(store).run)
+    assert see(store).window.is_empty
+    come_true(store, serve(store, (frame := launch(200, seed=3))), frame)
+    assert see(store).decision.action == "retrain"
+
+
+def test_missing_values_go_through_the_store_and_alarm(store):
+    frame = customers(200, seed=2)
+    frame.loc[:60, "minutes"] = math.nan
+    serve(store, frame)
+    drift = see(store).drift
+    assert drift is not None
+    assert [(result.feature, result.aspect) for result in drift.drifted] == [("minutes", "missing")]

@@ -1,0 +1,149 @@
+"""The service as a process of its own, as `churn serve` runs it: killed, stopped, and with several workers.
+
+Its registry is away from the start: it serves the last known good model from disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import skops.io
+
+from churn import registry
+from churn.contract import load_contract
+from churn.settings import Settings
+from churn.store import Store
+from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
+
+SCRIPT = (
+    "import sys; from churn.settings import load_settings; from service.server import run; run(load_settings(), int(sys.argv[1]))"
+)
+Serve = Callable[..., tuple[subprocess.Popen[bytes], str]]
+
+
+def put_last_known_good(settings: Settings) -> None:
+    model = make_model("4")
+    folder = settings.home / "models" / settings.model_name / f"4-{model.info.run_id}"
+    folder.mkdir(parents=True)
+    (folder / registry.INFO_FILE).write_text(model.info.model_dump_json())
+    skops.io.dump(model.pipeline, folder / registry.PIPELINE_FILE)
+    registry.remember(settings, model)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(workers: int = 1) -> tuple[subprocess.Popen[bytes], str]:
+        put_last_known_good(make_settings(tmp_path))
+        with socket.socket() as free, socket.socket() as nobody:
+            free.bind(("127.0.0.1", 0))
+            nobody.bind(("127.0.0.1", 0))
+            port, away = free.getsockname()[1], nobody.getsockname()[1]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}
+        env = {
+            **clean,
+            "CHURN_HOME": str(tmp_path),
+            "CHURN_PORT": str(port),
+            "CHURN_TRACKING_URI": f"http://127.0.0.1:{away}",
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(workers)], env=env, start_new_session=True)
+        started.append(process)
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: httpx.get(f"{address}/readyz", timeout=10).status_code == 200, process)
+        return process, address
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the service ended with {process.returncode}"
+        try:
+            if condition():
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    pytest.fail("the service did not get there in time")
+
+
+def stored_ids(home: Path) -> set[str]:
+    store = Store.open(f"sqlite:///{home / 'store.db'}")
+    try:
+        return set(store.read_predictions(load_contract())["prediction_id"])
+    finally:
+        store.close()
+
+
+def test_kill_right_after_the_answers_loses_none(serve: Serve, tmp_path: Path) -> None:
+    process, address = serve()
+    answered: list[str] = []
+
+    def ask(_: int) -> None:
+        with httpx.Client(base_url=address) as client:
+            try:
+                while True:
+                    answered.append(client.post("/predict", json=CUSTOMER).raise_for_status().json()["prediction_id"])
+                    if len(answered) >= 200:
+                        process.kill()
+            except (httpx.TransportError, json.JSONDecodeError):
+                return
+
+    with ThreadPoolExecutor(4) as clients:
+        list(clients.map(ask, range(4)))
+    assert process.wait(10) == -signal.SIGKILL
+    assert len(answered) >= 200
+    assert set(answered) <= stored_ids(tmp_path)
+
+
+def test_sigterm_first_shows_in_readyz_then_stops_cleanly(serve: Serve, tmp_path: Path) -> None:
+    process, address = serve()
+    with httpx.Client(base_url=address) as client:
+        process.terminate()
+        wait_until(lambda: client.get("/readyz").status_code == 503, process, 5)
+        assert [e["field"] for e in client.get("/readyz").json()["errors"]] == ["service"]
+        answer = client.post("/predict", json=CUSTOMER)  # still answered
+        assert answer.status_code == 200
+    process.wait(20)
+    assert answer.json()["prediction_id"] in stored_ids(tmp_path)
+
+
+def test_workers_share_port_store_and_metrics(serve: Serve, tmp_path: Path) -> None:
+    process, address = serve(2)
+
+    def ask(_: int) -> Any:
+        # A connection each: the kernel deals them out to the workers.
+        return httpx.post(f"{address}/predict", json=CUSTOMER, timeout=30)
+
+    with ThreadPoolExecutor(8) as clients:
+        responses = list(clients.map(ask, range(40)))
+    assert {response.status_code for response in responses} == {200}
+    assert {response.json()["prediction_id"] for response in responses} == stored_ids(tmp_path)
+    metrics = httpx.get(f"{address}/metrics").text.splitlines()
+    assert "churn_log_written_total 40.0" in metrics
+    assert any(line.startswith("churn_model_info{") and 'version="4"' in line and line.endswith(" 1.0") for line in metrics)
+    process.terminate()
+    process.wait(30)
+    assert list(tmp_path.glob("metrics-*")) == []
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{address}/healthz")

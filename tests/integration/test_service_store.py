@@ -1,0 +1,146 @@
+"""The app with a real store: what was answered is what is stored, whoever takes over in the meantime."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from churn.contract import load_contract
+from churn.frame import frame_from_records
+from churn.store import Store
+from service.app import create_app
+from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, make_model, make_settings, running
+
+pytestmark = pytest.mark.anyio
+CONTRACT = load_contract()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def customer(n: int) -> dict[str, Any]:
+    return {**CUSTOMER, "customer_id": f"c{n}", "total_day_minutes": float(n)}
+
+
+def app_on(home: Path, registry: FakeRegistry, **changes: Any) -> Any:
+    return create_app(make_settings(home, **changes), registry=registry, shelf=FakeShelf().shelf())
+
+
+async def test_answered_is_stored_and_read_back_scores_the_same(tmp_path: Path) -> None:
+    registry = FakeRegistry(make_model("1"))
+    async with running(app_on(tmp_path, registry)) as client:
+        answers = [(await client.post("/predict", json=customer(n))).json() for n in range(3)]
+        batch = await client.post("/predict/batch", json={"customers": [customer(n) for n in range(3, 8)]})
+        answers += batch.json()["predictions"]
+        bad = await client.post("/predict/batch", json={"customers": [customer(8), {"total_day_minutes": -1}]})
+        assert bad.status_code == 422
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    stored = store.read_predictions(CONTRACT)
+    store.close()
+    for name in ("prediction_id", "customer_id", "churn_probability", "model_version"):
+        assert stored[name].tolist() == [answer[name] for answer in answers]
+    again = make_model("1").pipeline.predict_proba(stored[make_model("1").info.features])[:, 1]
+    assert np.abs(again - stored["churn_probability"]).max() < 1e-9
+
+
+async def test_outcomes_come_back_to_their_predictions_once(tmp_path: Path) -> None:
+    async with running(app_on(tmp_path, FakeRegistry(make_model("1")))) as client:
+        first, second = [(await client.post("/predict", json=customer(n))).json() for n in range(2)]
+        said = [
+            {"prediction_id": first["prediction_id"], "churned": True},
+            {"customer_id": second["customer_id"], "churned": False, "observed_at": "2026-01-01T00:00:00Z"},
+            {"prediction_id": "nobody", "churned": True},
+        ]
+        answers = [(await client.post("/outcomes", json={"outcomes": said})).json() for _ in range(2)]
+        assert [(a["accepted"], a["duplicates"]) for a in answers] == [(2, 0), (0, 2)]
+        assert answers[0]["unknown"] == [{"index": 2, "prediction_id": "nobody", "customer_id": None}]
+        other = [{"prediction_id": first["prediction_id"], "churned": False}]
+        conflict = (await client.post("/outcomes", json={"outcomes": other})).json()
+        assert [c["index"] for c in conflict["conflicting"]] == [0]
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    assert store.read_predictions(CONTRACT, after_outcome_seq=0)["churned"].tolist() == [1.0, 0.0]
+    store.close()
+
+
+async def test_swap_under_load_fails_no_request_and_mixes_no_versions(tmp_path: Path) -> None:
+    models = {str(n): make_model(str(n), slope=n - 2.5) for n in range(1, 5)}
+    registry = FakeRegistry(models["1"])
+    registry.models.update(models)
+    expected = {
+        version: model.predict_probability(
+            frame_from_records([{**customer(n), "international_plan": True} for n in range(300)], CONTRACT)
+        )
+        for version, model in models.items()
+    }
+    done = asyncio.Event()
+    answers: list[dict[str, Any]] = []
+
+    async def ask(client: Any, worker: int) -> None:
+        turn = 0
+        while not done.is_set():
+            numbers = [(worker * 37 + turn + k) % 300 for k in range(5)]
+            response = await client.post("/predict/batch", json={"customers": [customer(n) for n in numbers]})
+            single = await client.post("/predict", json=customer(numbers[0]))
+            assert (response.status_code, single.status_code) == (200, 200)
+            body = response.json()
+            assert {p["model_version"] for p in body["predictions"]} == {body["model_version"]}
+            answers.extend([*body["predictions"], single.json()])
+            turn += 1
+
+    async with running(app_on(tmp_path, registry)) as client, asyncio.TaskGroup() as group:
+        for worker in range(4):
+            group.create_task(ask(client, worker))
+        for version in ("2", "3", "4", "1", "3"):
+            registry.champion = version
+            reload = await client.post("/admin/reload")
+            assert reload.json() == {"result": "loaded", "model_version": version}
+            seen = len(answers)
+            while len(answers) < seen + 30:  # until the new one has answered too
+                await asyncio.sleep(0)
+        done.set()
+    assert {a["model_version"] for a in answers} == {"1", "2", "3", "4"}
+    for a in answers:
+        assert a["churn_probability"] == pytest.approx(expected[a["model_version"]][int(a["customer_id"][1:])], abs=1e-9)
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    stored = store.read_predictions(CONTRACT).set_index("prediction_id")
+    store.close()
+    assert len(stored) == len(answers)
+    assert stored.loc[[a["prediction_id"] for a in answers], "model_version"].tolist() == [a["model_version"] for a in answers]
+
+
+async def test_store_that_breaks_is_503_and_not_ready_then_both_recover(tmp_path: Path) -> None:
+    app = app_on(tmp_path, FakeRegistry(make_model("1")))
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    async with running(app) as client:
+        assert (await client.post("/predict", json=customer(1))).status_code == 200
+        with store.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE predictions RENAME TO elsewhere"))
+        response = await client.post("/predict", json=customer(2))
+        assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:store-away")
+        assert "elsewhere" not in response.text
+        assert (await client.get("/readyz")).status_code == 503
+        with store.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE elsewhere RENAME TO predictions"))
+        assert (await client.post("/predict", json=customer(3))).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
+    assert store.read_predictions(CONTRACT)["customer_id"].tolist() == ["c1", "c3"]
+    store.close()
+
+
+async def test_service_starts_without_the_store_and_finds_it_later(tmp_path: Path) -> None:
+    where = tmp_path / "later"
+    where.touch()  # a file where the store's folder should be
+    app = app_on(tmp_path, FakeRegistry(make_model("1")), store_url=f"sqlite:///{where}/store.db")
+    async with running(app) as client:
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.post("/predict", json=customer(1))).status_code == 503
+        where.unlink()
+        where.mkdir()
+        assert (await client.post("/predict", json=customer(2))).status_code == 200

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from churn.errors import InputError
+from churn.settings import Settings, load_settings
+
+REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"CHURN_{name.upper()}", raising=False)
+
+
+def rows() -> dict[str, tuple[str, str]]:
+    found = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", REFERENCE.read_text("utf-8"), re.MULTILINE)
+    return {name: (default, description) for name, default, description in found}
+
+
+def shown_default(name: str) -> str:
+    field = Settings.model_fields[name]
+    if name in ("store_url", "tracking_uri"):
+        return f"`sqlite:///CHURN_HOME/{'store.db' if name == 'store_url' else 'mlflow.db'}`"
+    value = getattr(field.default, "get_secret_value", lambda: field.default)()
+    return f"`{value}`" if str(value) else "empty"
+
+
+def test_reference_lists_exactly_the_settings_there_are() -> None:
+    assert list(rows()) == [f"CHURN_{name.upper()}" for name in Settings.model_fields]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_reference_tells_default_and_description(name: str) -> None:
+    assert rows()[f"CHURN_{name.upper()}"] == (shown_default(name), Settings.model_fields[name].description)
+
+
+def test_environment_wins_over_defaults_and_arguments_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_PORT", "8123")
+    assert load_settings().port == 8123
+    assert load_settings(port=8124).port == 8124
+
+
+def test_state_lies_under_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(home="state")
+    assert settings.home == tmp_path / "state"
+    assert settings.store_url == f"sqlite:///{tmp_path}/state/store.db"
+    assert settings.tracking_uri == f"sqlite:///{tmp_path}/state/mlflow.db"
+    assert not settings.home.exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("port", "70000"), ("false_alarm_rate", "0"), ("store_url", " "), ("seed", "-1")])
+def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"CHURN_{name.upper()}", value)
+    with pytest.raises(InputError, match=f"^CHURN_{name.upper()}: "):
+        load_settings()
+
+
+def test_keys_do_not_show() -> None:
+    settings = load_settings(api_keys="shop:predict:0123abcd")
+    assert "0123abcd" not in repr(settings)
+    assert settings.api_keys.get_secret_value() == "shop:predict:0123abcd"
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().port = 1  # type: ignore[misc]

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn.contract import Contract
+from churn.records import Decision, MonitorRun, Outcome, Prediction, new_id
+from churn.settings import Settings
+from churn.store import LOG_COLUMNS, Store
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+CONTRACT = Contract.model_validate(
+    {
+        "name": "small",
+        "columns": [
+            {"name": "minutes", "source": "Minutes", "kind": "number", "unit": "minutes", "nullable": True},
+            {"name": "calls", "source": "Calls", "kind": "integer", "nullable": True},
+            {"name": "plan", "source": "Plan", "kind": "flag", "nullable": True},
+            {"name": "state", "source": "State", "kind": "category", "levels": [f"S{n:02}" for n in range(51)], "nullable": True},
+        ],
+    }
+)
+
+
+def make_settings(home: Path = Path("/nowhere"), **overrides: Any) -> Settings:
+    values = {"min_window_rows": 50, "min_labelled_rows": 20, "max_window_rows": 1000, "cooldown_seconds": 600} | overrides
+    return Settings(home=home, **values)
+
+
+def customers(rows: int, seed: int, *, plan_share: float = 0.0, minutes: float = 180.0) -> pd.DataFrame:
+    """Calibrated customers: they leave with just the probability that the model says."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.normal(minutes, 50, rows)
+    p = 1 / (1 + np.exp(-(-2.2 + (drawn - 180) / 60)))
+    return pd.DataFrame(
+        {
+            "churn_probability": p,
+            "churned": (rng.random(rows) < p).astype(float),
+            "minutes": drawn,
+            "calls": rng.poisson(100, rows).astype(float),
+            "plan": (rng.random(rows) < plan_share).astype(float),
+            "state": rng.choice(CONTRACT["state"].levels, rows).astype(object),
+        }
+    )
+
+
+def logged(frame: pd.DataFrame, *, start: int = 1, labelled: bool = True) -> pd.DataFrame:
+    """Customers as the store's log gives them."""
+    seq = np.arange(start, start + len(frame))
+    head = pd.DataFrame(
+        {
+            "seq": seq,
+            "prediction_id": [f"p{n}" for n in seq],
+            "customer_id": None,
+            "requested_at": [NOW - timedelta(seconds=1000 - int(n)) for n in range(len(frame))],
+            "model_version": "1",
+            "churn_probability": frame["churn_probability"].to_numpy(),
+            "churned": frame["churned"].to_numpy() if labelled else np.nan,
+            "observed_at": NOW if labelled else None,
+            "outcome_seq": seq.astype(float) if labelled else np.nan,
+        },
+        columns=LOG_COLUMNS,
+    )
+    return pd.concat([head, frame[CONTRACT.feature_names].reset_index(drop=True)], axis=1)
+
+
+def make_run(**overrides: Any) -> MonitorRun:
+    values: dict[str, Any] = {
+        "run_id": "r1",
+        "started_at": NOW,
+        "model_version": "1",
+        "last_seq": 0,
+        "last_outcome_seq": 0,
+        "rows": 200,
+        "labelled_rows": 100,
+        "covariate_alarm": False,
+        "concept_alarm": False,
+        "verdict": {},
+    }
+    return MonitorRun(**values | overrides)
+
+
+def launch(rows: int, seed: int) -> pd.DataFrame:
+    """A new plan that half of the customers have, and all who have it leave."""
+    frame = customers(rows, seed, plan_share=0.5)
+    frame.loc[frame["plan"] == 1, "churned"] = 1.0
+    return frame
+
+
+def serve(store: Store, frame: pd.DataFrame, version: str = "1") -> list[str]:
+    """Log predictions in a real store, as the service does; give their ids."""
+    batch = [
+        Prediction(
+            prediction_id=new_id(),
+            customer_id=None,
+            requested_at=NOW + timedelta(seconds=n),
+            model_version=version,
+            churn_probability=float(row["churn_probability"]),
+            threshold=0.5,
+            churn=bool(row["churn_probability"] >= 0.5),
+            features={
+                name: None if isinstance(row[name], float) and math.isnan(row[name]) else row[name]
+                for name in CONTRACT.feature_names
+            },
+        )
+        for n, row in enumerate(frame.to_dict("records"))
+    ]
+    store.write_predictions(batch)
+    return [prediction.prediction_id for prediction in batch]
+
+
+def come_true(store: Store, ids: list[str], frame: pd.DataFrame) -> None:
+    store.write_outcomes(
+        [Outcome(bool(y), NOW + timedelta(days=30), prediction_id=i) for i, y in zip(ids, frame["churned"], strict=True)]
+    )
+
+
+class FakeStore:
+    """Keeps everything in lists, newest first, and tells what it was asked."""
+
+    def __init__(self, log: pd.DataFrame | None = None) -> None:
+        self.log = log if log is not None else logged(customers(0, 0))
+        self.runs: list[MonitorRun] = []
+        self.written: list[Decision] = []
+
+    def read_predictions(
+        self,
+        contract: Contract,
+        *,
+        model_version: str | None = None,
+        after_seq: int = 0,
+        after_outcome_seq: int | None = None,
+        newest: int | None = None,
+    ) -> pd.DataFrame:
+        rows = self.log[(self.log["seq"] > after_seq) & (self.log["model_version"] == model_version)]
+        if after_outcome_seq is not None:
+            rows = rows[rows["outcome_seq"] > after_outcome_seq]
+        return rows.tail(newest if newest is not None else len(rows)).reset_index(drop=True)
+
+    def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
+        return [run for run in self.runs if run.model_version == model_version][:limit]
+
+    def write_monitor_run(self, run: MonitorRun) -> bool:
+        windows = {(r.model_version, r.last_seq, r.last_outcome_seq) for r in self.runs}
+        if (run.model_version, run.last_seq, run.last_outcome_seq) in windows:
+            return False
+        self.runs.insert(0, run)
+        return True
+
+    def decisions(self, *, kind: str | None = None, since: datetime | None = None, limit: int = 100) -> list[Decision]:
+        found = [d for d in self.written if d.kind == kind and (since is None or d.decided_at >= since)]
+        return found[:limit]
+
+    def write_decision(self, decision: Decision) -> None:
+        self.written.insert(0, decision)
