@@ -53,7 +53,7 @@ def _renamed(node: Any, files: _Names, objects: _Names) -> Any:
         return [_renamed(item, files, objects) for item in node]
     if not isinstance(node, dict):
         return node
-    renamed = {}
+    renamed: dict[str, Any] = {}
     for key, value in node.items():
         if key == "__id__":
             renamed[key] = objects(value)

@@ -23,8 +23,8 @@ class _Part(BaseModel):
 class Normal(_Part):
     """A number: normal with this mean and standard deviation, rounded to `decimals`.
 
-    It is clipped to `least` and to the contract's bounds. A share `zero_share` is 0 instead; where the column `only_with`
-    is 0, so is this one.
+    Customers who have a flag named in `plus` have so much more. It is clipped to `least` and to the contract's bounds. A share
+    `zero_share` is 0 instead; where the column `only_with` is 0, so is this one.
     """
 
     mean: float
@@ -33,10 +33,11 @@ class Normal(_Part):
     least: float | None = None
     zero_share: Probability = 0.0
     only_with: str | None = None
+    plus: dict[str, float] = Field(default_factory=dict)
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Values:
-        """Draw float64 values, shape (rows,); not yet rounded, and clipped from below only."""
-        values = rng.normal(self.mean, self.sd, rows)
+    def draw(self, rng: np.random.Generator, rows: int, lift: Values | float = 0.0) -> Values:
+        """Draw float64 values, shape (rows,); not yet rounded, clipped from below only. `lift` is what `plus` comes to."""
+        values = rng.normal(self.mean, self.sd, rows) + lift
         if self.least is not None:
             np.maximum(values, self.least, out=values)
         if self.zero_share:
@@ -294,6 +295,8 @@ def _misfit(column: Column, marginal: Marginal, declared: Mapping[str, Marginal]
     if isinstance(marginal, Levels):
         strange = sorted(set(marginal.levels) - set(column.levels))
         return f"unknown level {strange[0]!r}" if strange else ""
+    if isinstance(marginal, Normal) and not all(isinstance(declared.get(name), Share) for name in marginal.plus):
+        return "plus must name declared flags"
     if isinstance(marginal, Normal | Counts) and marginal.only_with is not None:
         other = declared.get(marginal.only_with)
         # One step only: so there is no circle, and no order to work out.

@@ -117,7 +117,12 @@ def _customers(contract: Contract, population: Population, rows: int, seed: int,
         else:
             if isinstance(marginal, Share) and name in shift.share:
                 marginal = Share(share=shift.share[name])
-            values = marginal.draw(_stream(seed, name), rows)
+            stream = _stream(seed, name)
+            if isinstance(marginal, Normal) and marginal.plus:
+                lift = sum((value(flag) * amount for flag, amount in marginal.plus.items()), np.zeros(rows))
+                values = marginal.draw(stream, rows, lift)
+            else:
+                values = marginal.draw(stream, rows)
         if isinstance(marginal, Levels | Share):
             return values
         values = _moved(values, name, shift, partial(_stream, seed))

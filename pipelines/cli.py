@@ -86,7 +86,6 @@ def monitor(
     prepare_environment(settings)
     use_local_prefect(settings)
     from monitoring.exporter import serve_exporter
-
     from pipelines.monitor import monitor_flow
 
     stop = threading.Event()
@@ -105,9 +104,8 @@ def monitor(
 @app.command(hidden=True)
 def exporter() -> None:
     """Serve the monitor's metrics for Prometheus (a part of `churn up`)."""
-    from monitoring.exporter import serve_exporter
-
     from churn.settings import load_settings
+    from monitoring.exporter import serve_exporter
 
     serve_exporter(load_settings(), stop=None)
 
@@ -139,10 +137,9 @@ def traffic(
     """
     import os
 
-    from churn.simulation import SCENARIOS
-
     from churn.contract import load_contract
     from churn.settings import load_settings
+    from churn.simulation import SCENARIOS
     from pipelines.traffic import Client, simulate_scenario
 
     if show:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.console import console, print_json, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Bring, check, describe and invent customers.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -153,18 +156,17 @@ def drift(
     settings = load_settings()
     contract = load_contract(settings.contract)
 
-    def read(path: Path) -> object:
+    def read(path: Path) -> pd.DataFrame:
         return read_dataset(path, contract, labelled=False, check_relations=False).features
 
     baseline = read(reference)
     verdicts = []
     for path in current:
         report = detect_drift(baseline, read(path), contract, settings.false_alarm_rate)
-        moved = [result for result in report.results if result.drifted]
-        verdicts.append({"file": str(path), "alarm": report.alarm, "drifted": [result.as_dict() for result in moved]})
+        verdicts.append({"file": str(path), "alarm": bool(report.drifted), **report.as_dict()})
         if not as_json:
-            word = "[red]drift[/red]" if report.alarm else "[green]no drift[/green]"
-            console.print(f"{path}: {word} {', '.join(result.feature for result in moved)}")
+            word = "[red]drift[/red]" if report.drifted else "[green]no drift[/green]"
+            console.print(f"{path}: {word} {', '.join(f'{r.feature} ({r.aspect})' for r in report.drifted)}")
     if as_json:
         print_json(verdicts)
     if fail_on_drift and any(verdict["alarm"] for verdict in verdicts):

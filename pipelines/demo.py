@@ -7,18 +7,18 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from churn.contract import Contract, load_contract
 from churn.data import Dataset, read_dataset
 from churn.errors import ChurnError
 from churn.promotion import bootstrap_mean_interval, log_losses
-from churn.records import Decision, MonitorRun
+from churn.records import Decision, MonitorRun, now
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
 from pipelines.console import console, warn
-from pipelines.demo_customers import PLAN, Cast, cast, population
+from pipelines.demo_customers import PLAN, Cast, deal_out, population
 from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise
 from pipelines.demo_traffic import Stream
 from pipelines.environment import prepare_environment
@@ -26,6 +26,9 @@ from pipelines.sources import pull_data, write_simulated
 from pipelines.supervision import free_port
 from pipelines.system import running
 from pipelines.traffic import Client
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
 
 # How long a step that should come by itself is waited for, in seconds.
 PATIENCE = 120.0
@@ -69,7 +72,7 @@ def _people(settings: Settings, contract: Contract) -> Cast:
     real = None if source.simulated else read_dataset(source.path, contract)
     if real is None:
         warn(f"{source.how}. This demo runs on invented customers.")
-    return cast(population(contract, real, settings.seed), settings.seed)
+    return deal_out(population(contract, real, settings.seed), settings.seed)
 
 
 def _own_system(settings: Settings, training: Dataset, contract: Contract) -> Settings:
@@ -172,12 +175,13 @@ class Loop:
         """Let the monitor look: the deployment that its schedule runs, started by hand."""
         from prefect.deployments import run_deployment
 
+        asked_at = now()
         with console.status("the monitor looks"):
-            flow_run = run_deployment("monitor/look", timeout=PATIENCE, poll_interval=0.5, as_subflow=False)
+            flow_run = cast("FlowRun", run_deployment("monitor/look", timeout=PATIENCE, poll_interval=0.5, as_subflow=False))
         if flow_run.state is None or not flow_run.state.is_completed():
             raise DemoFailed(f"the monitor's run {flow_run.name} ended as {flow_run.state}")
         newest = self.store.monitor_runs(limit=1)
-        if not newest or newest[0].started_at < flow_run.expected_start_time:
+        if not newest or newest[0].started_at < asked_at:
             raise DemoFailed(f"the monitor's run {flow_run.name} judged nothing")
         self.reports += [newest[0].report] if newest[0].report else []
         return newest[0]
@@ -224,7 +228,8 @@ class Loop:
         gain = [a - b for a, b in zip(losses["old"], losses["new"], strict=True)]
         low, high = bootstrap_mean_interval(gain, confidence=0.95, resamples=2_000, seed=1)
         console.print(
-            f"{len(gain)} customers with the plan that were not used so far: Brier {_mean(squares['old']):.3f} → {_mean(squares['new']):.3f}, "
+            f"{len(gain)} customers with the plan that were not used so far: "
+            f"Brier {_mean(squares['old']):.3f} → {_mean(squares['new']):.3f}, "
             f"log loss {_mean(losses['old']):.3f} → {_mean(losses['new']):.3f}, gain {_mean(gain):.3f} [{low:.3f}, {high:.3f}]"
         )
         if low <= 0:

@@ -36,7 +36,7 @@ class Cast:
     mixed: list[Dataset]
 
 
-def cast(dataset: Dataset, seed: int) -> Cast:
+def deal_out(dataset: Dataset, seed: int) -> Cast:
     """Deal the customers out by chance.
 
     Raises
@@ -64,7 +64,8 @@ def cast(dataset: Dataset, seed: int) -> Cast:
     return Cast(_take(dataset, sorted(others)), calm, mixed)
 
 
-def _take(dataset: Dataset, rows: list[int]) -> Dataset:
+def _take(dataset: Dataset, dealt: list[int]) -> Dataset:
+    rows = np.asarray(dealt, dtype=np.intp)
     return Dataset(
         dataset.features.iloc[rows].reset_index(drop=True),
         dataset.labelled.iloc[rows].reset_index(drop=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -24,7 +25,7 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
     One run of each at a time: a second one is cancelled, not queued, because the first already sees what it would see.
     """
     one_at_a_time = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-    retrain = train_flow.to_deployment(  # type: ignore[attr-defined]
+    retrain = train_flow.to_deployment(
         name="retrain",
         description="Train a challenger; it becomes champion if it passes the gate.",
         schedules=[Cron(settings.retrain_cron, timezone="UTC", parameters={"trigger": "schedule"}, slug="cron")],
@@ -38,14 +39,15 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
         concurrency_limit=one_at_a_time,
         tags=["churn"],
     )
-    look = monitor_flow.to_deployment(  # type: ignore[attr-defined]
+    look = monitor_flow.to_deployment(
         name="look",
         description="Look at what is new: drift, performance, and what to do about it.",
         schedules=[Interval(timedelta(seconds=settings.monitor_interval_seconds), slug="interval")],
         concurrency_limit=one_at_a_time,
         tags=["churn"],
     )
-    return [retrain, look]
+    # Prefect types these as awaitable too, for callers inside an event loop.
+    return [cast(RunnerDeployment, retrain), cast(RunnerDeployment, look)]
 
 
 def main() -> None:

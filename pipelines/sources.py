@@ -74,7 +74,7 @@ def find_data(settings: Settings) -> Source:
 
 
 def _is_pinned(path: Path) -> bool:
-    return path == Settings.model_fields["data"].default
+    return bool(path == Settings.model_fields["data"].default)
 
 
 def _check(path: Path, content: bytes) -> None:

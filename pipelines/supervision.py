@@ -127,7 +127,9 @@ class Supervisor:
     def _config(self) -> str:
         parts = [
             f"[unix_http_server]\nfile={self._run}/supervisor.sock\nchmod=0700",
-            f"[supervisord]\nnodaemon=true\nlogfile={_escaped(str(self._logs / 'supervisord.log'))}\npidfile={self._run}/supervisord.pid",
+            "[supervisord]\nnodaemon=true\n"
+            f"pidfile={self._run}/supervisord.pid\n"
+            f"logfile={_escaped(str(self._logs / 'supervisord.log'))}",
             "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         ]
         for priority, program in enumerate(self._programs.values(), start=1):

@@ -44,13 +44,11 @@ def programs(settings: Settings) -> list[Program]:
     local = "http://127.0.0.1"
     mlflow = Program(
         "mlflow",
-        (python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port), "--workers", "1")
-        + (
-            "--backend-store-uri",
-            settings.tracking_uri,
-            "--default-artifact-root",
-            (home / "artifacts").as_uri(),
-            "--no-serve-artifacts",
+        (
+            *(python, "-m", "mlflow", "server", "--workers", "1"),
+            *("--host", "127.0.0.1", "--port", str(settings.mlflow_port)),
+            *("--backend-store-uri", settings.tracking_uri),
+            *("--default-artifact-root", (home / "artifacts").as_uri(), "--no-serve-artifacts"),
         ),
         lambda: answers(f"{local}:{settings.mlflow_port}/health"),
     )
@@ -61,8 +59,10 @@ def programs(settings: Settings) -> list[Program]:
     )
     evidently = Program(
         "evidently",
-        (str(Path(python).with_name("evidently")), "ui", "--workspace", str(home / "evidently"))
-        + ("--host", "127.0.0.1", "--port", str(settings.evidently_port)),
+        (
+            *(str(Path(python).with_name("evidently")), "ui", "--workspace", str(home / "evidently")),
+            *("--host", "127.0.0.1", "--port", str(settings.evidently_port)),
+        ),
         lambda: answers(f"{local}:{settings.evidently_port}/"),
     )
     exporter = Program("exporter", (*churn, "exporter"), lambda: answers(f"{local}:{settings.exporter_port}/metrics"))

@@ -94,8 +94,9 @@ def conclude(store: Store, registry: Registry, model: Model, decision: GateDecis
     return {"version": version, "promoted": decision.promote, "reason": decision.reason, "metrics": model.info.metrics}
 
 
-def record_failure(_flow: Any, flow_run: Any, state: Any) -> None:
+def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     """Write down that a training did not come to its end."""
+    del flow
     settings = load_settings()
     store = Store.open(settings.store_url)
     try:

@@ -27,9 +27,14 @@ from churn.settings import Settings
 from churn.store import Store
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
-SCRIPT = (
-    "import sys; from churn.settings import load_settings; from service.server import run; run(load_settings(), int(sys.argv[1]))"
-)
+SCRIPT = """
+import sys
+from churn.settings import load_settings
+from service import server
+
+server.DRAIN_SECONDS = float(sys.argv[2])
+server.run(load_settings(), int(sys.argv[1]))
+"""
 Serve = Callable[..., tuple[subprocess.Popen[bytes], str]]
 
 
@@ -46,7 +51,7 @@ def put_last_known_good(settings: Settings) -> None:
 def serve(tmp_path: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(workers: int = 1) -> tuple[subprocess.Popen[bytes], str]:
+    def start(workers: int = 1, drain_seconds: float = 0.1) -> tuple[subprocess.Popen[bytes], str]:
         put_last_known_good(make_settings(tmp_path))
         with socket.socket() as free, socket.socket() as nobody:
             free.bind(("127.0.0.1", 0))
@@ -61,7 +66,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(workers)], env=env, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(workers), str(drain_seconds)], env=env, start_new_session=True
+        )
         started.append(process)
         address = f"http://127.0.0.1:{port}"
         wait_until(lambda: httpx.get(f"{address}/readyz", timeout=10).status_code == 200, process)
@@ -117,7 +124,7 @@ def test_kill_right_after_the_answers_loses_none(serve: Serve, tmp_path: Path) -
 
 
 def test_sigterm_first_shows_in_readyz_then_stops_cleanly(serve: Serve, tmp_path: Path) -> None:
-    process, address = serve()
+    process, address = serve(drain_seconds=5)
     with httpx.Client(base_url=address) as client:
         process.terminate()
         wait_until(lambda: client.get("/readyz").status_code == 503, process, 5)

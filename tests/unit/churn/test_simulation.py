@@ -281,6 +281,7 @@ def test_what_must_not_be_missing_is_not_lost() -> None:
         (("columns", "area_code", "levels", "999"), 1, "unknown level '999'"),
         (("columns", "area_code", "levels"), {"415": 0}, "at least one weight must be above 0"),
         (("columns", "customer_service_calls", "counts"), [1, -1], "population.columns.customer_service_calls.counts"),
+        (("columns", "total_day_minutes", "plus"), {"total_day_calls": 1}, "plus must name declared flags"),
         (("columns", "total_day_calls", "only_with"), "minutes", "only_with must name"),
         (("columns", "total_day_calls", "only_with"), "total_eve_calls", "only_with must name"),
         (("churn", "base_rate"), 0, "population.churn.base_rate"),

@@ -145,3 +145,11 @@ def test_surprise_grows_as_p_falls():
     assert surprise(1.0) == 0.0
     assert surprise(1e-4) == 4.0
     assert surprise(0.0) == 300.0
+
+
+def test_the_level_that_moved_most_is_named_though_it_became_rarer():
+    reference, window = customers(600, seed=1), customers(300, seed=2)
+    reference["state"] = ["S00"] * 300 + ["S01"] * 100 + ["S02"] * 100 + ["S03"] * 100
+    window["state"] = ["S01"] * 100 + ["S02"] * 100 + ["S03"] * 100
+    result = next(r for r in drift(window, reference).drifted if r.feature == "state")
+    assert (result.measure, result.reference, result.current) == ("share of S00", 0.5, 0.0)

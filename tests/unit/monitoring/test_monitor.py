@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import orjson
 
+from churn.records import Decision
 from monitoring.monitor import look, record
 from tests.unit.monitoring.fakes import CONTRACT, NOW, FakeStore, customers, launch, logged, make_settings
 
@@ -100,3 +101,23 @@ def test_the_run_remembers_its_report():
     seen = see(FakeStore(logged(customers(200, 2))))
     assert seen.run.report is None
     assert seen.with_report("/reports/r.html").run.report == "/reports/r.html"
+
+
+def test_the_moment_of_the_look_is_that_of_its_run_and_its_decision():
+    seen = see(FakeStore(logged(customers(200, 2))), now=NOW + timedelta(hours=3))
+    assert seen.run.started_at == seen.decision.decided_at == NOW + timedelta(hours=3)
+
+
+def test_a_promotion_in_the_store_ends_the_wait_for_the_new_version():
+    store = FakeStore()
+    store.written = [
+        Decision("promotion", "promote", "gate", "", model_version="1", decided_at=NOW - timedelta(seconds=5)),
+        Decision("policy", "retrain", "monitor", "", model_version="0", decided_at=NOW - timedelta(seconds=10)),
+    ]
+    actions = []
+    for n in range(2):
+        store.log = logged(launch(200 * (n + 1), 2))
+        seen = see(store, now=NOW + timedelta(seconds=n))
+        assert record(store, seen)
+        actions.append(seen.decision.action)
+    assert actions == ["watch", "retrain"]

@@ -131,3 +131,18 @@ def test_without_rows_nothing_is_asked(window, reference):
 def test_certainties_that_fail_alarm_and_do_not_crash():
     assert concept(labelled([0.0] * 100, [1.0] * 100)).alarm
     assert concept(customers(100, seed=2), labelled([0.0] * 100, [0.0] * 100)).tests[0].p_value >= 0
+
+
+def test_a_reference_that_scatters_more_than_the_model_says_makes_it_less_sure():
+    # Half of these were certain to leave and half to stay, where the model says 0.1: squares of 0.41 instead of 0.09.
+    window, scattered = labelled([0.1] * 100, [0.0] * 100), labelled([0.1] * 1000, [0.0, 1.0] * 500)
+    plain = labelled([0.1] * 1000, [0.0] * 900 + [1.0] * 100)
+    ratio = concept(window, scattered).tests[0].standard_error / concept(window, plain).tests[0].standard_error
+    assert ratio == pytest.approx(math.sqrt(0.41 / 0.09))
+
+
+def test_two_samples_of_one_size_are_skewed_alike_and_the_skewness_cancels():
+    reference, window = labelled([0.1] * 300, [1.0] * 30 + [0.0] * 270), labelled([0.1] * 300, [1.0] * 45 + [0.0] * 255)
+    test = concept(window, reference).tests[0]
+    assert test.z == pytest.approx(0.05 / math.sqrt(2 * 0.09 / 300))
+    assert test.p_value == pytest.approx(2 * stats.norm.sf(test.z))

@@ -74,6 +74,7 @@ def test_after_the_cooldown_it_retrains_again():
 def test_only_the_policys_own_retrain_decisions_start_the_wait():
     others = [
         Decision("policy", "watch", "monitor", "", decided_at=NOW),
+        Decision("gate", "retrain", "someone", "", decided_at=NOW),
         Decision("retrain", "rejected", "train", "", decided_at=NOW),
     ]
     assert judge(VIOLATES, [VIOLATES], others).action == "retrain"

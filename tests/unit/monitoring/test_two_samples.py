@@ -76,3 +76,16 @@ def test_drawing_gives_the_same_each_time():
 
 def test_one_level_cannot_be_compared():
     assert compare_levels(levels(5), levels(50), 0.01).p_value == 1.0
+
+
+def test_a_drawn_p_value_is_never_zero():
+    # Zero would pass any threshold, however small: more than a finite number of draws can say.
+    p_value = compare_levels(levels(*[30] * 40), pd.Series(["new"] * 80), 0.001).p_value
+    assert p_value == pytest.approx(1 / 10_001)
+
+
+def test_drawing_stops_early_where_there_is_nothing():
+    same = levels(*[4] * 40)
+    p_value = compare_levels(levels(*[30] * 40), same, 1e-4).p_value
+    assert p_value * (two_samples.BLOCK + 1) == pytest.approx(round(p_value * (two_samples.BLOCK + 1)))
+    assert p_value == 1.0
