@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import skops.io
 from pydantic import ValidationError
 from sklearn.pipeline import Pipeline
 
@@ -234,6 +233,8 @@ class Registry:
 
 def load_folder(folder: Path, version: str) -> Model:
     """Load a model from its artifact folder. Nothing is unpickled; ModelRefused if anything is not as it must be."""
+    import skops.io  # here, because who only asks for versions or references should not wait for it
+
     try:
         info = ModelInfo.model_validate_json(_find(folder, INFO_FILE).read_text())
         file = _find(folder, PIPELINE_FILE)
