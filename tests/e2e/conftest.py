@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.supervision import free_port
+
+PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
+CHECKOUT = Path(__file__).parents[2]
+# Long enough for a slow machine: nothing here is about speed.
+PATIENCE = 240
+
+
+class System:
+    """`churn up` in a home and on ports of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.ports = {name: free_port() for name in PORTS}
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PREFECT_", "MLFLOW_"))},
+            **{f"CHURN_{name.upper()}": str(port) for name, port in self.ports.items()},
+            "CHURN_HOME": str(home),
+            "CHURN_MONITOR_INTERVAL_SECONDS": "5",
+        }
+        self.process: subprocess.Popen[str] | None = None
+        self.output = home.with_suffix(".out")
+
+    def url(self, path: str, port: str = "port") -> str:
+        return f"http://127.0.0.1:{self.ports[port]}{path}"
+
+    def start(self) -> None:
+        with self.output.open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pipelines.cli", "up"],
+                cwd=CHECKOUT,
+                env=self.environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        eventually(lambda: "Ctrl-C stops" in self.said() or self.process.poll() is not None, "churn up is up")
+        assert self.process.poll() is None, self.said()
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def stop(self, number: int) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(timeout=PATIENCE)
+
+    def processes(self) -> list[str]:
+        """Command lines of every process that was given this system's home."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (folder / "environ").read_bytes()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if f"CHURN_HOME={self.home}\0".encode() in environment and command:
+                found.append(command)
+        return found
+
+
+def eventually(happened: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"it did not happen: {what}")
+        time.sleep(0.3)
+
+
+@pytest.fixture
+def system(tmp_path: Path):
+    made = System(tmp_path / "home")
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.stop(signal.SIGINT)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import httpx
+
+from tests.e2e.conftest import CHECKOUT, System, eventually
+
+CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
+
+
+def completed_scheduled_runs(system: System) -> list[dict[str, object]]:
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["look"]}}}
+    runs = httpx.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
+    return [run for run in runs if run["auto_scheduled"]]
+
+
+def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: System) -> None:
+    system.start()
+    answer = httpx.post(system.url("/predict"), json=CUSTOMER)
+    assert answer.status_code == 200, answer.text
+    first = answer.json()
+    assert 0 < first["churn_probability"] < 1
+    outcome = {"outcomes": [{"prediction_id": first["prediction_id"], "churned": True}]}
+    assert httpx.post(system.url("/outcomes"), json=outcome).json()["accepted"] == 1
+
+    for page, port in (("/", "mlflow_port"), ("/", "prefect_port"), ("/", "evidently_port"), ("/docs", "port")):
+        shown = httpx.get(system.url(page, port), follow_redirects=True)
+        assert shown.status_code == 200, (page, port)
+        assert "<html" in shown.text.lower(), (page, port)
+    assert "churn_outcomes_total 1.0" in httpx.get(system.url("/metrics", "exporter_port")).text
+
+    deployed = httpx.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
+    schedules = {d["name"]: [s["schedule"] for s in d["schedules"] if s["active"]] for d in deployed}
+    assert schedules["retrain"][0]["cron"] == "0 3 * * 0"
+    assert schedules["look"][0]["interval"] == 5
+    eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
+
+    second_up = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "up"], cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False
+    )
+    assert second_up.returncode == 2
+    assert str(system.ports["port"]) in second_up.stderr
+
+    assert system.stop(signal.SIGINT) == 0
+    assert system.processes() == []
+
+    system.start()
+    assert "version 1 is champion" in system.said()
+    again = httpx.post(system.url("/outcomes"), json=outcome).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    active = httpx.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
+    assert not any(deployment["paused"] for deployment in active)
+    assert system.stop(signal.SIGTERM) == 0
+    assert system.processes() == []
