@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import ValidationError
 from sklearn.pipeline import Pipeline
+from sqlalchemy import make_url
 
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
 from churn.model import Model, ModelInfo
@@ -254,9 +255,10 @@ def remember(settings: Settings, model: Model) -> None:
     """Make `model` the last known good one, for a start while the registry is away."""
     pointer = _pointer(settings)
     pointer.parent.mkdir(parents=True, exist_ok=True)
-    staging = pointer.with_suffix(".new")
-    staging.write_text(json.dumps({"version": model.info.version, "run_id": model.info.run_id}))
-    staging.replace(pointer)
+    # A name of its own: several workers of one service remember at the same time.
+    with tempfile.NamedTemporaryFile("w", dir=pointer.parent, prefix=".last-", delete=False) as staging:
+        json.dump({"version": model.info.version, "run_id": model.info.run_id}, staging)
+    Path(staging.name).replace(pointer)
 
 
 def last_known_good(settings: Settings) -> Model | None:
@@ -297,8 +299,11 @@ def _translated(uri: str, missing: str = "") -> Iterator[None]:
     except (RequestException, SQLAlchemyError, OSError) as error:
         raise _as_registry_error(uri, error) from error
     except ImportError as error:
-        raise InputError(f"CHURN_TRACKING_URI={uri} needs full MLflow: pip install 'churn[pipelines]' ({error})") from error
+        raise InputError(f"CHURN_TRACKING_URI needs full MLflow: pip install 'churn[pipelines]' ({error})") from error
 
 
 def _as_registry_error(uri: str, error: Exception) -> RegistryError:
-    return RegistryError(f"the registry at {uri} did not answer: {str(error).strip().splitlines()[0]}")
+    said = [*str(error).strip().splitlines(), type(error).__name__][0]
+    # An address can hold a password.
+    shown = make_url(uri).render_as_string(hide_password=True) if "@" in uri else uri
+    return RegistryError(f"the registry at {shown} did not answer: {said.replace(uri, shown)}")

@@ -253,7 +253,11 @@ def _engine(url: str) -> sa.Engine:
         raise InputError(f"CHURN_STORE_URL: {error}") from error
     if backend == "sqlite":
         if parsed.database not in (None, "", ":memory:"):
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(str(parsed.database)).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"no folder for the store: {error}") from error
         sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

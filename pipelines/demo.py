@@ -6,12 +6,14 @@ import os
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from churn.contract import Contract, load_contract
 from churn.data import Dataset, read_dataset
 from churn.errors import ChurnError
+from churn.evaluation import evaluate
 from churn.promotion import bootstrap_mean_interval, log_losses
 from churn.records import Decision, MonitorRun, now
 from churn.registry import Registry
@@ -123,7 +125,7 @@ class Loop:
         for number, customers in enumerate(later, start=1):
             answers = self._serve(f"after {number}", customers)
             run = self._look()
-            self._note(f"after {number}", customers, answers, run, run)
+            self._note(f"after {number}", customers, answers, run, run, first)
         self._compare(first, later)
 
     def _ordinary(self, name: str, customers: Dataset) -> None:
@@ -142,7 +144,7 @@ class Loop:
             at_once = self._look()
             if not at_once.covariate_alarm:
                 raise DemoFailed(f"{name}: no alarm on covariate shift")
-            console.print(f"{name}: covariate shift, before any outcome: {at_once.verdict['policy']['reason']}")
+            console.print(f"{name}: covariate shift, before any outcome, in {_moved(at_once)}")
             self.client.report_outcomes(answers, customers)
             run = self._look()
             self._note(name, customers, answers, at_once, run)
@@ -207,8 +209,20 @@ class Loop:
                 raise DemoFailed(f"version {version} is champion, but the service did not take it within {PATIENCE:.0f} s")
             time.sleep(0.1)
 
-    def _note(self, name: str, customers: Dataset, answers: list[dict[str, Any]], shift: MonitorRun, outcome: MonitorRun) -> None:
-        self.results.append(summarise(name, customers, answers, shift, outcome))
+    def _note(
+        self,
+        name: str,
+        customers: Dataset,
+        answers: list[dict[str, Any]],
+        shift: MonitorRun,
+        outcome: MonitorRun,
+        replaced: str | None = None,
+    ) -> None:
+        result = summarise(name, customers, answers, shift, outcome)
+        if replaced is not None:
+            probability = self.registry.load(replaced).predict_probability(customers.features)
+            result = replace(result, without=evaluate(customers.labelled.to_numpy(), probability, result.card.threshold))
+        self.results.append(result)
         console.print(
             f"{name}: {self.results[-1].verdict}; {outcome.verdict['policy']['action']}: {outcome.verdict['policy']['reason']}"
         )
@@ -234,6 +248,12 @@ class Loop:
         )
         if low <= 0:
             raise DemoFailed("on customers with the plan the new champion is not clearly better")
+
+
+def _moved(run: MonitorRun) -> str:
+    """Name what drifted and by how much, most surprising first."""
+    drifted = sorted((r for r in run.verdict["drift"]["results"] if r["drifted"]), key=lambda r: r["p_value"])
+    return "; ".join(f"{r['feature']}: {r['measure']} {r['reference']:.3g} → {r['current']:.3g}" for r in drifted)
 
 
 def _mean(values: list[float]) -> float:

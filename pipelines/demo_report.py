@@ -18,7 +18,15 @@ from pipelines.console import console
 
 @dataclass(frozen=True)
 class WindowResult:
-    """One window of the demo: who answered, what the monitor said, how good the answers were."""
+    """One window of the demo: who answered, what the monitor said, how good the answers were.
+
+    Attributes
+    ----------
+    card : Scorecard
+        Of the answers that were given.
+    without : Scorecard or None
+        Of what the first champion would have answered, after it was replaced.
+    """
 
     name: str
     version: str
@@ -26,6 +34,7 @@ class WindowResult:
     shift: MonitorRun
     run: MonitorRun
     card: Scorecard
+    without: Scorecard | None = None
 
     @property
     def verdict(self) -> str:
@@ -55,10 +64,14 @@ def print_windows(results: list[WindowResult]) -> None:
             f"{card.churn_rate:.1%}",
             result.verdict,
             result.run.verdict["policy"]["action"],
-            f"{card.roc_auc:.3f}",
-            f"{card.brier:.3f}",
+            _with_rival(card.roc_auc, result.without and result.without.roc_auc),
+            _with_rival(card.brier, result.without and result.without.brier),
         )
     console.print(table)
+
+
+def _with_rival(value: float, rival: float | None) -> str:
+    return f"{value:.3f}" if rival is None else f"{value:.3f} (old model: {rival:.3f})"
 
 
 def draw_windows(results: list[WindowResult], path: Path) -> Path:
@@ -68,10 +81,17 @@ def draw_windows(results: list[WindowResult], path: Path) -> Path:
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     x = np.arange(len(results))
-    for axes, values, label in (
-        (upper, [r.card.roc_auc for r in results], "ROC AUC"),
-        (lower, [r.card.brier for r in results], "Brier score (lower is better)"),
-    ):
+    for axes, name, label in ((upper, "roc_auc", "ROC AUC"), (lower, "brier", "Brier score (lower is better)")):
+        values = [getattr(r.card, name) for r in results]
+        replaced = [(i, getattr(r.without, name)) for i, r in enumerate(results) if r.without]
+        if replaced:
+            axes.scatter(
+                *zip(*replaced, strict=True),
+                facecolors="none",
+                edgecolors="0.3",
+                s=60,
+                label="the old model on the same customers",
+            )
         axes.plot(x, values, color="0.3", zorder=2)
         for word, color in (
             ("calm", "tab:green"),
