@@ -83,8 +83,9 @@ def texts(cells: Any, *, spared: tuple[str, ...] = ()) -> pd.Series:
 def read_flags(cells: Any, true_level: str, false_level: str, name: str, problems: Problems) -> pd.Series:
     """Read 1.0, 0.0 or NaN; the levels, true/false and 1/0 are understood in any case of letters."""
     spelled = pc.utf8_lower(_as_text(cells))
-    yes = _is_in(spelled, {true_level.lower(), "true", "1", "1.0"})
-    no = _is_in(spelled, {false_level.lower(), "false", "0", "0.0"} - {true_level.lower()})
+    # The contract's own levels win: a column `stayed` may say False for those who left.
+    yes = _is_in(spelled, {"true", "1", "1.0"} - {false_level.lower()} | {true_level.lower()})
+    no = _is_in(spelled, {"false", "0", "0.0"} - {true_level.lower()} | {false_level.lower()})
     missing = spelled.is_null().to_numpy()
     problems.note(~(yes | no | missing), cells, name, f"must be {true_level} or {false_level}")
     return pd.Series(np.where(yes, 1.0, np.where(no, 0.0, np.nan)))
@@ -101,8 +102,7 @@ def _read_numbers(cells: Any, name: str, problems: Problems) -> pd.Series:
     # pyarrow takes the nearest float64, as Python does, but also `inf` and the like, which are no measurements.
     proper = pc.match_substring_regex(text, NUMBER)
     problems.note(pc.fill_null(pc.invert(proper), False).to_numpy(), cells, name, "must be a number")
-    text = pc.if_else(proper, pc.utf8_ltrim(text, "+"), None)
-    return _finite(pc.cast(text, pa.float64()), cells, name, problems)
+    return _finite(pc.cast(pc.if_else(proper, text, None), pa.float64()), cells, name, problems)
 
 
 def _finite(numbers: Any, cells: Any, name: str, problems: Problems) -> pd.Series:

@@ -70,7 +70,6 @@ def read_sheet(path: Path) -> Sheet:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        # ParquetFile, not read_table: that one also takes columns from folder names like `month=7`.
         table = pa.parquet.ParquetFile(path).read() if _is_parquet(path) else _read_csv(path)
     except (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
         kind = "Parquet" if _is_parquet(path) else "CSV text in UTF-8"
@@ -98,7 +97,7 @@ def _read_csv(path: Path) -> pa.Table:
         # One thread: with more, pyarrow cannot tell which row is ragged.
         pa.csv.ReadOptions(use_threads=False, block_size=LONGEST_LINE),
         pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
-        pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
     if ragged:
         first = ragged[0].number - 2  # pyarrow counts from 1, the header included

@@ -121,7 +121,7 @@ class Loop:
         first = self.client.get("/model")["version"]
         for number, customers in enumerate(self.people.calm, start=1):
             self._ordinary(f"ordinary {number}", customers)
-        later = self._until_taken_over(first, list(self.people.mixed))
+        later = self._until_taken_over(self.people.mixed)
         for number, customers in enumerate(later, start=1):
             answers = self._serve(f"after {number}", customers)
             run = self._look()
@@ -135,36 +135,43 @@ class Loop:
         if run.covariate_alarm or run.concept_alarm:
             raise DemoFailed(f"{name}: the monitor alarmed on ordinary traffic: {run.verdict['policy']['reason']}")
 
-    def _until_taken_over(self, first: str, windows: list[Dataset]) -> list[Dataset]:
+    def _until_taken_over(self, windows: list[Dataset]) -> list[Dataset]:
         """Serve mixed windows until a challenger is in service; give back the windows not used."""
         console.rule("the international plan is launched")
-        for number in range(1, len(windows)):
-            name, customers = f"launch {number}", windows[number - 1]
-            answers = self._serve(name, customers, outcomes=False)
-            at_once = self._look()
-            if not at_once.covariate_alarm:
-                raise DemoFailed(f"{name}: no alarm on covariate shift")
-            console.print(f"{name}: covariate shift, before any outcome, in {_moved(at_once)}")
-            self.client.report_outcomes(answers, customers)
-            run = self._look()
-            self._note(name, customers, answers, at_once, run)
-            if run.verdict["policy"]["action"] != "retrain":
-                continue
-            with Stream(self.client, customers, self.contract) as stream:
-                decision = self._await_retraining()
-                console.print(f"retraining: {decision.action}: {decision.reason}")
-                if decision.action == "promoted":
-                    self._await_takeover(str(decision.model_version), stream)
-            if stream.failed:
-                raise DemoFailed(f"{len(stream.failed)} of {stream.sent} requests failed meanwhile: {stream.failed[0]}")
-            console.print(
-                f"meanwhile {stream.sent} requests, none failed, answered by version {' and '.join(sorted(stream.versions))}"
-            )
-            if decision.action == "promoted":
-                if not any(r.run.concept_alarm for r in self.results):
-                    raise DemoFailed("a retraining without an alarm on concept drift")
+        for number, customers in enumerate(windows[:-1], start=1):
+            run = self._launch(f"launch {number}", customers, look_at_once=number == 1)
+            if run.verdict["policy"]["action"] == "retrain" and self._retrain(customers):
                 return windows[number:]
         raise DemoFailed("no challenger passed the gate")
+
+    def _launch(self, name: str, customers: Dataset, *, look_at_once: bool) -> MonitorRun:
+        """Serve a window with customers of the new plan; covariate shift must be seen, on request before any outcome is known."""
+        answers = self._serve(name, customers, outcomes=not look_at_once)
+        shift = run = self._look()
+        if look_at_once:
+            console.print(f"{name}: before any outcome: {shift.verdict['policy']['reason']}")
+            self.client.report_outcomes(answers, customers)
+            run = self._look()
+        if not shift.covariate_alarm:
+            raise DemoFailed(f"{name}: no alarm on covariate shift")
+        console.print(f"{name}: drift in {_moved(shift)}")
+        self._note(name, customers, answers, shift, run)
+        return run
+
+    def _retrain(self, customers: Dataset) -> bool:
+        """Let the event retrain while traffic goes on; True if the challenger took over, False if the gate turned it down."""
+        if not any(result.run.concept_alarm for result in self.results):
+            raise DemoFailed("a retraining without an alarm on concept drift")
+        with Stream(self.client, customers, self.contract) as stream:
+            decision = self._await_retraining()
+            console.print(f"retraining: {decision.action}: {decision.reason}")
+            if decision.action == "promoted":
+                self._await_takeover(str(decision.model_version), stream)
+        if stream.failed:
+            raise DemoFailed(f"{len(stream.failed)} of {stream.sent} requests failed meanwhile: {stream.failed[0]}")
+        versions = " and ".join(sorted(stream.versions))
+        console.print(f"meanwhile {stream.sent} requests, none failed, answered by version {versions}")
+        return decision.action == "promoted"
 
     def _serve(self, name: str, customers: Dataset, *, outcomes: bool = True) -> list[dict[str, Any]]:
         with console.status(f"{name}: {len(customers)} customers"):

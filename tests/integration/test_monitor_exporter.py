@@ -72,6 +72,19 @@ def test_what_the_monitor_saw_is_told(store, url):
     assert told["churn_flow_last_success_timestamp_seconds", "monitor"] == (NOW + timedelta(minutes=5)).timestamp()
 
 
+def test_a_look_at_outcomes_only_leaves_the_drift_of_the_look_before(store, url):
+    frame = customers(150, seed=3)
+    ids = serve(store, frame)
+    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW))
+    come_true(store, ids, frame)
+    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
+    with exporter(lambda: Store.open(url), 0) as port:
+        told = scrape(port)
+    assert told["churn_window_rows",] == 150
+    assert told["churn_drift_alarm", "covariate"] == 0
+    assert ("churn_brier_score", "realized") in told
+
+
 def test_a_feature_that_drifted_is_above_its_threshold(store, url):
     frame = customers(200, seed=2)
     frame["minutes"] = float("nan")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.contract import Column, Contract
+from churn.contract import Column, Contract, Target
 from churn.data import Dataset, read_dataset
 from churn.errors import ContractError, InputError, Problem
 from churn.simulation import simulate, write_csv
@@ -259,6 +259,31 @@ def test_relations_are_rules_for_training_data_only(read: Reader, lines: list[st
     assert len(read(changed(content, 3, "Total day minutes", ""))) == 6
 
 
+@pytest.mark.parametrize(("charge", "kept"), [("0.15", False), ("0.16", True), ("0.18", True), ("0.19", False)])
+def test_a_relation_holds_up_to_its_tolerance(read: Reader, lines: list[str], charge: str, kept: bool) -> None:
+    content = changed(changed(lines, 3, "Total day minutes", "1"), 3, "Total day charge", charge)
+    if kept:
+        assert len(read(content)) == 6
+    else:
+        assert problems(read, content)[0].row == 3
+
+
+def test_the_contracts_levels_win_over_the_common_ones(tmp_path: Path) -> None:
+    target = Target(column="left", source="Stayed", true_level="False", false_level="True")
+    shop = Contract(name="shop", target=target, columns=(Column(name="spent", source="Spent", kind="number"),))
+    path = tmp_path / "shop.csv"
+    path.write_text("Spent,Stayed\n1,True\n2,False\n")
+    assert read_dataset(path, shop).labelled.tolist() == [0, 1]
+    pd.DataFrame({"Spent": [1, 2], "Stayed": [True, False]}).to_parquet(tmp_path / "shop.parquet")
+    assert read_dataset(tmp_path / "shop.parquet", shop).labelled.tolist() == [0, 1]
+
+
+def test_text_stays_text_behind_a_byte_order_mark(read: Reader, lines: list[str]) -> None:
+    reordered = [",".join([cells[2], *cells[:2], *cells[3:]]) for cells in (line.split(",") for line in lines)]
+    reordered[1:] = ["0" + line for line in reordered[1:]]
+    assert problems(read, "\ufeff" + "\n".join(reordered))[0].column == "area_code"
+
+
 def test_unlabelled_data_need_no_outcome(read: Reader, lines: list[str]) -> None:
     bare = [line.rsplit(",", 1)[0] for line in lines]
     assert problems(read, bare)[0].column == "churn"
@@ -376,4 +401,7 @@ def test_a_truncated_parquet_file_is_refused(contract: Contract, tmp_path: Path)
 def test_folder_names_are_not_columns(contract: Contract, tmp_path: Path) -> None:
     folder = tmp_path / "state=KS"
     folder.mkdir()
-    assert len(read_dataset(parquet(contract, folder / "a.parquet"), contract)) == 4
+    data = simulate(contract, 4, seed=3)
+    data.features.drop(columns="state").assign(churn=data.labelled).to_parquet(folder / "a.parquet")
+    with pytest.raises(ContractError, match="'state': column is missing"):
+        read_dataset(folder / "a.parquet", contract)

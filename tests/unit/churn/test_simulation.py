@@ -87,6 +87,21 @@ def test_writing_leaves_all_or_nothing(contract: Contract, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_reader_of_the_old_file_keeps_it(contract: Contract, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("before")
+    with path.open() as reader:
+        write_csv(simulate(contract, 3, 1), contract, path)
+        assert reader.read() == "before"
+    assert path.read_text().startswith("State,")
+
+
+def test_nothing_has_one_spelling(contract: Contract) -> None:
+    minutes = simulate(contract, 100, 1, shift=Shift(scale={"total_day_minutes": -1e-9})).features["total_day_minutes"]
+    assert (minutes == 0).all()
+    assert not np.signbit(minutes).any()
+
+
 def test_writing_needs_a_folder(contract: Contract, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_csv(simulate(contract, 3, 1), contract, tmp_path / "nowhere" / "a.csv")
@@ -356,11 +371,11 @@ def test_a_generic_population_can_be_learned() -> None:
 def test_a_bound_of_what_follows_binds_what_it_follows_from() -> None:
     columns = (
         Column(name="minutes", source="Minutes", kind="number", minimum=0),
-        Column(name="fee", source="Fee", kind="number", minimum=0, maximum=5),
+        Column(name="fee", source="Fee", kind="number", minimum=1, maximum=5),
     )
     shop = Contract(name="shop", columns=columns, checks=(Check(column="fee", equals="minutes", times=0.5, tolerance=0.01),))
-    features = simulate(shop, 500, 1).features
-    assert features["minutes"].max() == 10
+    features = simulate(shop, 500, 1, shift=Shift(mix=Mix(share=0.5, shift=Shift(scale={"minutes": 0})))).features
+    assert (features["minutes"].min(), features["minutes"].max()) == (2, 10)
     assert features["fee"].max() == 5
 
 
