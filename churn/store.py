@@ -14,6 +14,7 @@ import pandas as pd
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from churn.contract import Contract
@@ -24,6 +25,8 @@ from churn.tables import decisions, monitor_runs, outcomes, predictions
 
 # SQLite takes at most 32,766 parameters in a statement; PostgreSQL 65,535.
 CHUNK = 4_000
+# Any number will do, as long as nothing else in the database uses it.
+MIGRATION_LOCK = 4_287_001
 LOG_COLUMNS = [
     "seq",
     "prediction_id",
@@ -50,12 +53,22 @@ def migrate(url: str) -> None:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
+            _take_turn(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, CommandError) as error:
         raise StoreError(f"the store cannot be set up: {_plain(error)}") from error
     finally:
         engine.dispose()
+
+
+def _take_turn(connection: sa.Connection) -> None:
+    """Let one process migrate at a time: the others wait here until it has committed, and then find nothing to do."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+    else:
+        # The driver begins no transaction before it reads or makes tables, and so would let two processes make the same.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 class Store:
@@ -265,7 +278,7 @@ def _engine(url: str) -> sa.Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     # Write-ahead log: readers never wait for the writer, and what is committed survives a killed process.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
+    for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -278,7 +291,7 @@ def _translated() -> Iterator[None]:
         raise StoreError(_plain(error)) from error
 
 
-def _plain(error: SQLAlchemyError) -> str:
+def _plain(error: SQLAlchemyError | CommandError) -> str:
     # Never the statement's parameters: they are personal values.
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
 

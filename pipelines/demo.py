@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -49,6 +50,8 @@ def run(settings: Settings, out: Path, *, keep: bool = False) -> None:
         If any step did not really happen; the message says which.
     """
     started = time.monotonic()
+    # Told to stop, the demo takes its system down like after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     prepare_environment(settings)
     out.mkdir(parents=True, exist_ok=True)
     contract = load_contract(settings.contract)

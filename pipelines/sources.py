@@ -66,7 +66,9 @@ def pull_data(settings: Settings, contract: Contract) -> Source:
 
 def find_data(settings: Settings) -> Source:
     """Find what `pull_data` brought, without bringing anything."""
-    for path in (settings.data, settings.home / "data" / "simulated.csv"):
+    # Invented customers stand in for the pinned data alone, never for a file that somebody named.
+    invented = [settings.home / "data" / "simulated.csv"] if _is_pinned(settings.data) else []
+    for path in (settings.data, *invented):
         if path.exists():
             simulated = _note_of(path).exists()
             return Source(path, simulated, f"{path} is {'invented' if simulated else 'there'}")

@@ -115,10 +115,18 @@ def running(settings: Settings) -> Iterator[Supervisor]:
         servers, rest = names[:-2], names[-2:]
         with console.status("starting " + ", ".join(servers)):
             supervisor.start(*servers)
+        _bury_orphans()
         train_first_model()
         with console.status("starting " + ", ".join(rest)):
             supervisor.start(*rest)
         yield supervisor
+
+
+def _bury_orphans() -> None:
+    from pipelines.orphans import crash_orphans
+
+    if orphans := crash_orphans():
+        warn(f"{orphans} flow run{'s' if orphans > 1 else ''} ended with the last system and did not finish")
 
 
 def train_first_model() -> None:

