@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from churn.contract import Contract
 from churn.errors import InputError, StoreError
@@ -206,13 +208,24 @@ class Store:
         head = head.astype({"churned": "float64", "outcome_seq": "float64"})
         return pd.concat([head, frame_from_records([row.features for row in rows], contract)], axis=1)
 
-    def write_monitor_run(self, run: MonitorRun) -> bool:
-        """Store one look, unless the window was judged before; tell whether it was stored."""
+    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None) -> bool:
+        """Store one look and what was decided on it, both or neither, unless the window was judged before.
+
+        Returns
+        -------
+        bool
+            True if this look is in the store now (also if it was already: saying it twice changes nothing), False if
+            another look has judged the same window.
+        """
         try:
             with self.engine.begin() as connection:
                 connection.execute(monitor_runs.insert(), [asdict(run)])
+                if decision is not None:
+                    connection.execute(decisions.insert(), [asdict(decision)])
         except IntegrityError:
-            return False
+            with _translated(), self.engine.connect() as connection:
+                same = sa.select(monitor_runs.c.run_id).where(monitor_runs.c.run_id == run.run_id)
+                return connection.execute(same).first() is not None
         except SQLAlchemyError as error:
             raise StoreError(_plain(error)) from error
         return True
@@ -275,12 +288,21 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    # Write-ahead log: readers never wait for the writer, and what is committed survives a killed process.
-    for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("busy_timeout=15000", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    _write_ahead(connection)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+# The busy timeout does not hold for this one statement where two processes open a new file at once.
+@retry(retry=retry_if_exception(_is_busy), stop=stop_after_delay(15), wait=wait_fixed(0.02), reraise=True)
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Log ahead of writing: readers never wait for the writer, and what is committed survives a killed process."""
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def look(
 
 
 def record(store: Store, look: Look) -> bool:
-    """Write a look: the run first, then the decision. Tell whether it was written.
+    """Write a look, run and decision, both or neither. Tell whether it was written.
 
     The store takes each window of a model version once. If another monitor judged this one in the meantime, nothing is
     written and False is returned: its decision stands, and this one must not be acted upon. False also for an empty window.
@@ -136,13 +136,14 @@ def record(store: Store, look: Look) -> bool:
     Raises
     ------
     StoreError
-        If the store is away. If that happens after the run was written, the run with its verdict still counts as a
-        violation in the next look, which decides anew.
+        If the store is away.
     """
-    if look.window.is_empty or not store.write_monitor_run(look.run):
-        return False
-    store.write_decision(look.decision)
-    return True
+    return not look.window.is_empty and store.write_monitor_run(look.run, look.decision)
+
+
+def report_path(settings: Settings, run_id: str) -> Path:
+    """Say where the page of a look is, or is going to be: the look is recorded before it is drawn."""
+    return settings.home / "reports" / f"{run_id}.html"
 
 
 def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, now: datetime) -> RetrainDecision:

@@ -32,7 +32,7 @@ def decide(
     Parameters
     ----------
     current : MonitorRun
-        The look to decide on; its verdict is not read.
+        The look to decide on; of its verdict only the names of what drifted are read, for the reason.
     history : sequence of MonitorRun
         Earlier looks at the same model version, newest first. Looks without labelled rows say nothing here and are skipped.
     decisions : sequence of Decision
@@ -42,15 +42,23 @@ def decide(
     """
     if current.concept_alarm:
         return _on_violation(current, history, decisions, settings, now)
+    drifted = f"{current.rows} predictions drifted{_named(current)}"
     if current.labelled_rows == 0:
         if current.covariate_alarm:
-            return RetrainDecision("watch", f"the {current.rows} new predictions drifted; outcomes are needed to judge the model")
+            return RetrainDecision("watch", f"{drifted}; outcomes are needed to judge the model")
         return RetrainDecision("none", f"the {current.rows} new predictions look like the reference")
     if current.covariate_alarm:
-        return RetrainDecision(
-            "watch", f"{current.rows} predictions drifted, but the model holds on {current.labelled_rows} outcomes"
-        )
+        return RetrainDecision("watch", f"{drifted}, but the model holds on {current.labelled_rows} outcomes")
     return RetrainDecision("none", f"the model holds on {current.labelled_rows} outcomes")
+
+
+def _named(look: MonitorRun, most: int = 3) -> str:
+    """Name the features that drifted, in brackets, most surprising first; empty if the verdict does not say."""
+    results = (look.verdict.get("drift") or {}).get("results", [])
+    drifted = sorted((r for r in results if r["drifted"]), key=lambda r: (r["p_value"], -r["statistic"]))
+    names = list(dict.fromkeys(str(r["feature"]) for r in drifted))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f" ({', '.join(names[:most])}{more})" if names else ""
 
 
 def _on_violation(

@@ -23,7 +23,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from churn.contract import Contract
 from churn.settings import Settings
 from monitoring.drift import PROBABILITY, DriftReport
-from monitoring.monitor import Look
+from monitoring.monitor import Look, report_path
 from monitoring.two_samples import compare_levels, compare_numbers
 
 PROJECT = "churn"
@@ -70,7 +70,7 @@ def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settin
         Pages are in `settings.home`/reports, named by the run; of 5 MB each. A page is whole or not there.
     """
     workspace = settings.home / "evidently"
-    page = settings.home / "reports" / f"{look.run.run_id}.html"
+    page = report_path(settings, look.run.run_id)
     page.parent.mkdir(parents=True, exist_ok=True)
     left_out: dict[str, str] = {}
     drawn: list[tuple[Path, Any]] = []

@@ -13,7 +13,7 @@ from churn.contract import Contract, load_contract
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
-from monitoring.monitor import Look, look, record
+from monitoring.monitor import Look, look, record, report_path
 
 RETRAIN_EVENT = "churn.retrain.wanted"
 
@@ -32,11 +32,11 @@ def look_at_window(store: Store, contract: Contract, settings: Settings, version
 
 
 @task(cache_policy=NO_CACHE)
-def report(seen: Look, reference: pd.DataFrame, contract: Contract, settings: Settings) -> Look:
+def report(seen: Look, reference: pd.DataFrame, contract: Contract, settings: Settings) -> None:
     """Draw the window for people: an Evidently snapshot and a page."""
     from monitoring.reports import write_report
 
-    return seen.with_report(write_report(seen, reference, contract, settings).html)
+    write_report(seen, reference, contract, settings)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -51,7 +51,7 @@ def ask_for_retraining(model_name: str, seen: Look) -> None:
     emit_event(
         event=RETRAIN_EVENT,
         resource={"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name},
-        payload={"reason": seen.decision.reason, "run_id": seen.run.run_id},
+        payload={"reason": "drift", "detail": seen.decision.reason, "run_id": seen.run.run_id},
     )
 
 
@@ -67,10 +67,13 @@ def monitor_flow() -> dict[str, Any]:
         if seen.window.is_empty:
             get_run_logger().info("nothing to judge yet: %s", seen.decision.reason)
             return {"judged": False, "reason": seen.decision.reason}
-        seen = report(seen, reference, contract, settings)
+        seen = seen.with_report(report_path(settings, seen.run.run_id))
         new = conclude(store, seen)
         if new and seen.decision.action == "retrain":
             ask_for_retraining(settings.model_name, seen)
+        # The picture comes last: whatever happens to it, the decision stands and has been acted on.
+        if new:
+            report(seen, reference, contract, settings)
     finally:
         store.close()
     get_run_logger().info("%s: %s", seen.decision.action, seen.decision.reason)

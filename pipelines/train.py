@@ -23,6 +23,8 @@ from churn.store import Store
 from churn.training import Trained, TrainingSet, assemble, train
 from pipelines.sources import find_data
 
+TRIGGERS = ("schedule", "drift", "first model", "manual")
+
 
 @task(cache_policy=NO_CACHE)
 def read_customers(settings: Settings, contract: Contract) -> Dataset:
@@ -85,13 +87,18 @@ def conclude(store: Store, registry: Registry, model: Model, decision: GateDecis
     """Write the decision down, and make the challenger champion if it passed."""
     version, trigger = model.info.version, model.info.trigger
     result = "promoted" if decision.promote else "rejected"
-    evidence = {"reason": trigger, "version": version, "data_digest": model.info.data_digest, **decision.evidence}
+    evidence = {"trigger": trigger, "version": version, "data_digest": model.info.data_digest, **decision.evidence}
     store.write_decision(Decision("gate", result, "gate", decision.reason, version, evidence))
     if decision.promote:
         old = registry.promote(version)
         store.write_decision(Decision("promotion", "promoted", "gate", decision.reason, version, evidence | {"replaced": old}))
-    store.write_decision(Decision("retrain", result, "train", decision.reason, version, {"reason": trigger}))
+    store.write_decision(Decision("retrain", result, "train", decision.reason, version, _because(trigger)))
     return {"version": version, "promoted": decision.promote, "reason": decision.reason, "metrics": model.info.metrics}
+
+
+def _because(trigger: str) -> dict[str, str]:
+    """Give the trigger and the word for it that metrics count by; what a person typed counts as manual."""
+    return {"trigger": trigger, "reason": trigger if trigger in TRIGGERS else "manual"}
 
 
 def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
@@ -101,7 +108,7 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     store = Store.open(settings.store_url)
     try:
         trigger = str((flow_run.parameters or {}).get("trigger", "manual"))
-        store.write_decision(Decision("retrain", "failed", "train", str(state.message or state.name), None, {"reason": trigger}))
+        store.write_decision(Decision("retrain", "failed", "train", str(state.message or state.name), None, _because(trigger)))
     finally:
         store.close()
 

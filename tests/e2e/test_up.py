@@ -38,9 +38,8 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     assert schedules["look"][0]["interval"] == 5
     eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
 
-    second_up = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "up"], cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "pipelines.cli", "up"]
+    second_up = subprocess.run(command, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)
     assert second_up.returncode == 2
     assert str(system.ports["port"]) in second_up.stderr
 

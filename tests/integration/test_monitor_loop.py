@@ -83,12 +83,21 @@ def test_killed_before_recording_nothing_is_lost(store):
     assert len(store.monitor_runs()) == len(store.decisions()) == 1
 
 
-def test_killed_between_run_and_decision_the_violation_still_counts(store):
+def test_a_run_and_its_decision_are_written_both_or_neither(store):
     come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
-    store.write_monitor_run(see(store).run)
-    assert see(store).window.is_empty
-    come_true(store, serve(store, (frame := launch(200, seed=3))), frame)
-    assert see(store).decision.action == "retrain"
+    seen = see(store)
+    store.write_decision(seen.decision)  # taken: writing the look must fail on its second half
+    with pytest.raises(AssertionError):
+        assert record(store, seen)
+    assert store.monitor_runs() == []
+
+
+def test_recording_the_same_look_twice_is_not_a_conflict(store):
+    serve(store, customers(200, seed=2))
+    seen = see(store)
+    assert record(store, seen)
+    assert record(store, seen)
+    assert len(store.monitor_runs()) == len(store.decisions()) == 1
 
 
 def test_missing_values_go_through_the_store_and_alarm(store):

@@ -353,7 +353,7 @@ def test_an_error_never_repeats_a_customer(store: Store) -> None:
         ("mysql://localhost/churn", InputError, "SQLite or PostgreSQL"),
         ("no url at all", InputError, "CHURN_STORE_URL"),
         ("postgresql://nobody:hunter2@127.0.0.1:1/churn", StoreError, "cannot be set up"),
-        ("sqlite:////dev/null/store.db", StoreError, "cannot be set up"),
+        ("sqlite:////dev/null/store.db", StoreError, "no folder for the store"),
         ("sqlite:////dev", StoreError, "cannot be set up"),
     ],
 )

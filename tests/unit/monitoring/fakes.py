@@ -146,11 +146,13 @@ class FakeStore:
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
         return [run for run in self.runs if run.model_version == model_version][:limit]
 
-    def write_monitor_run(self, run: MonitorRun) -> bool:
+    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None) -> bool:
         windows = {(r.model_version, r.last_seq, r.last_outcome_seq) for r in self.runs}
         if (run.model_version, run.last_seq, run.last_outcome_seq) in windows:
             return False
         self.runs.insert(0, run)
+        if decision is not None:
+            self.written.insert(0, decision)
         return True
 
     def decisions(self, *, kind: str | None = None, since: datetime | None = None, limit: int = 100) -> list[Decision]:
