@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed
@@ -16,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pydantic import ValidationError
 from sklearn.pipeline import Pipeline
 from sqlalchemy import make_url
 
@@ -35,6 +36,11 @@ TRUSTED_TYPES = ["numpy.dtype"]
 CHAMPION = "champion"
 PREVIOUS = "previous"
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE = "model.json", "reference.parquet", "model.skops"
+# A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
+UNREADABLE = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(ValueError, TypeError, LookupError, AttributeError, ImportError, ArithmeticError, MemoryError, RuntimeError),
+)
 
 
 class Registry:
@@ -145,8 +151,8 @@ class Registry:
                 source = self._log_model(trained, Path(folder), run_id)
             registered = mlflow.register_model(source, self._name, await_registration_for=0, tags=tags)
             number = str(registered.version)
+            client.set_model_version_tag(self._name, number, "data_digest", trained.model.info.data_digest)
         info = trained.model.info.model_copy(update={"version": number, "run_id": run_id})
-        client.set_model_version_tag(self._name, number, "data_digest", info.data_digest)
         return Model(trained.model.pipeline, info)
 
     def _experiment(self) -> str:
@@ -209,7 +215,13 @@ class Registry:
 
     def reference(self, version: str) -> pd.DataFrame:
         """Read what a version was trained on: churn_probability (out-of-fold), churned (0 or 1), then the features."""
-        return pd.read_parquet(_find(self._fetch(self._registered(version)), REFERENCE_FILE))
+        registered = self._registered(version)
+        folder = self._fetch(registered)
+        try:
+            return pd.read_parquet(_find(folder, REFERENCE_FILE))
+        except UNREADABLE as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ModelRefused(f"the reference of version {registered.version} cannot be read: {_one_line(error)}") from error
 
     def _fetch(self, registered: ModelVersion) -> Path:
         number = str(registered.version)
@@ -226,10 +238,19 @@ class Registry:
                 mlflow.artifacts.download_artifacts(
                     f"models:/{self._name}/{number}", dst_path=str(staging), tracking_uri=self._uri
                 )
-                staging.rename(target)
+                _put(staging, target)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
         return target
+
+
+def _put(staging: Path, target: Path) -> None:
+    try:
+        staging.rename(target)
+    except OSError:
+        # Another process of ours fetched the same version meanwhile.
+        if not target.is_dir():
+            raise
 
 
 def load_folder(folder: Path, version: str) -> Model:
@@ -243,9 +264,8 @@ def load_folder(folder: Path, version: str) -> Model:
         if foreign:
             raise ModelRefused(f"version {version} holds types that are not trusted: {', '.join(sorted(foreign))}")
         pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, ValidationError) as error:
-        # A broken archive can fail anywhere in the reader; all of it means the same here.
-        raise ModelRefused(f"version {version} cannot be loaded: {' '.join(str(error).split())}") from error
+    except UNREADABLE as error:
+        raise ModelRefused(f"version {version} cannot be loaded: {_one_line(error)}") from error
     if not isinstance(pipeline, Pipeline):
         raise ModelRefused(f"version {version} is no pipeline but a {type(pipeline).__name__}")
     return Model(pipeline, info.model_copy(update={"version": version}))
@@ -274,6 +294,10 @@ def last_known_good(settings: Settings) -> Model | None:
 
 def _pointer(settings: Settings) -> Path:
     return settings.home / "models" / settings.model_name / "last-known-good.json"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _find(folder: Path, name: str) -> Path:

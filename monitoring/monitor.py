@@ -99,11 +99,6 @@ def look(
         labelled_rows=len(window.labelled),
         covariate_alarm=bool(drift and drift.drifted),
         concept_alarm=bool(concept and concept.alarm),
-        verdict={},
-    )
-    policy = _decide(store, settings, window, run, now)
-    run = replace(
-        run,
         verdict={
             "window": _describe(window),
             "drift": drift.as_dict() if drift else None,
@@ -112,9 +107,10 @@ def look(
                 "reference": asdict(reference_performance) if reference_performance else None,
             },
             "concept": concept.as_dict() if concept else None,
-            "policy": asdict(policy),
         },
     )
+    policy = _decide(store, settings, window, run, now)
+    run = replace(run, verdict=run.verdict | {"policy": asdict(policy)})
     decision = Decision(
         kind="policy",
         action=policy.action,

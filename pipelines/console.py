@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
+# Into a file or a pipe, tables need a width that holds them.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
