@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
@@ -30,7 +30,7 @@ class TuningParams(_Part):
 
     folds: int = Field(5, ge=2, le=50)
     scoring: Literal["neg_log_loss", "roc_auc", "average_precision", "neg_brier_score"] = "neg_log_loss"
-    grid: dict[str, list[Any]] = Field(
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         default_factory=lambda: {
             "logreg__solver": ["newton-cg", "saga", "lbfgs"],
             "logreg__C": np.linspace(0.001, 1.0, 10).tolist(),

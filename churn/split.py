@@ -46,7 +46,7 @@ def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[L
     Raises
     ------
     InputError
-        If there is one class only, or too few customers of a class for the folds.
+        If there is one class only, or too few customers of a class for the folds or for the holdout.
     """
     outcome = dataset.labelled
     counts = {level: int((outcome == level).sum()) for level in (0, 1)}
@@ -58,6 +58,11 @@ def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[L
         raise InputError(
             f"{dataset.source}: {counts[1]} churned and {counts[0]} stayed; {folds} folds need at least "
             f"{int(np.ceil(folds / (1 - holdout)))} of each"
+        )
+    if min(counts.values()) * holdout < 1:
+        raise InputError(
+            f"{dataset.source}: {counts[1]} churned and {counts[0]} stayed; a holdout of {holdout:g} needs at least "
+            f"{int(np.ceil(1 / holdout))} of each"
         )
     train, held = train_test_split(np.arange(len(dataset)), test_size=holdout, stratify=outcome, random_state=seed)
     return _take(dataset, np.sort(train)), _take(dataset, np.sort(held))

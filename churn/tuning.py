@@ -9,7 +9,9 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import InvalidParameterError
 
+from churn.errors import InputError
 from churn.params import TuningParams
 from churn.split import Labelled
 
@@ -53,11 +55,21 @@ def tune(pipeline: Pipeline, train: Labelled, features: list[str], params: Tunin
     params : TuningParams
     seed : int
         Of the folds.
+
+    Raises
+    ------
+    InputError
+        If the grid names a parameter, or a value, that the pipeline does not know.
     """
+    if unknown := sorted(set(params.grid) - set(pipeline.get_params())):
+        raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
     folds = StratifiedKFold(params.folds, shuffle=True, random_state=seed)
     x = train.features[features]
     search = GridSearchCV(pipeline, params.grid, scoring=params.scoring, cv=folds, error_score="raise")
-    search.fit(x, train.outcome)
+    try:
+        search.fit(x, train.outcome)
+    except InvalidParameterError as error:
+        raise InputError(f"tuning.grid: {error}") from error
     results = pd.DataFrame(search.cv_results_)
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
     best = clone(pipeline).set_params(**search.best_params_)

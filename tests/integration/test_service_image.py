@@ -86,10 +86,20 @@ def install(root: Path) -> Image:
     for stage in (stages["build"], stages["wheel"], stages["service-environment"]):
         for path in copied_paths(stage):
             copy(CHECKOUT / path, root / "src" / path)
-        environment = {**inherited, **stages["build"].environment, "UV_CACHE_DIR": cache, "PATH": f"{root}/base/bin:/usr/bin:/bin"}
+        environment = {
+            **inherited,
+            **stages["build"].environment,
+            "UV_CACHE_DIR": cache,
+            "PATH": f"{root}/base/bin:/usr/bin:/bin",
+        }
         for step in stage.all("RUN"):
             done = subprocess.run(
-                ["/bin/sh", "-ec", image.path(step)], cwd=root / "src", env=environment, capture_output=True, text=True, check=False
+                ["/bin/sh", "-ec", image.path(step)],
+                cwd=root / "src",
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, f"{step}\n{done.stdout}{done.stderr}"
     return image

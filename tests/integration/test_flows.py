@@ -1,0 +1,148 @@
+"""The flows against a real Prefect API, a real MLflow on SQLite and a real store; only the customers are invented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from churn.contract import Contract, load_contract
+from churn.data import Dataset
+from churn.errors import ContractError, NoModel
+from churn.model import Model
+from churn.records import Outcome, Prediction, new_id, now
+from churn.registry import Registry
+from churn.settings import Settings, load_settings
+from churn.simulation import SCENARIOS, simulate, write_csv
+from churn.store import Store
+
+# Prefect's own client warns of its own ways.
+pytestmark = [pytest.mark.filterwarnings("default")]
+
+QUICK = """
+seed: 17
+tuning: {grid: {logreg__C: [0.1, 1.0]}, folds: 3}
+gate: {resamples: 200, min_fresh_rows: 100}
+"""
+
+
+@dataclass
+class System:
+    settings: Settings
+    contract: Contract
+    store: Store
+    registry: Registry
+
+    def serve(self, model: Model, customers: Dataset, *, outcomes: bool = True) -> None:
+        """What the service does, without HTTP."""
+        probability = model.predict_probability(customers.features)
+        batch = [
+            Prediction(new_id(), f"c{n}-{new_id()}", now(), model.info.version, float(p), 0.5, bool(p >= 0.5), row)
+            for n, (p, row) in enumerate(zip(probability, customers.features.to_dict("records"), strict=True))
+        ]
+        self.store.write_predictions(batch)
+        if outcomes:
+            said = [Outcome(bool(y), now(), p.prediction_id) for p, y in zip(batch, customers.labelled, strict=True)]
+            assert self.store.write_outcomes(said).accepted == len(batch)
+
+
+@pytest.fixture(scope="module")
+def prefect_api() -> Iterator[None]:
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="module")
+def system(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    home = tmp_path_factory.mktemp("home")
+    contract = load_contract()
+    write_csv(simulate(contract, 3_000, 1, shift=SCENARIOS["before-launch"].shift), contract, home / "customers.csv")
+    (home / "params.yaml").write_text(QUICK)
+    values = {"home": home, "data": home / "customers.csv", "params": home / "params.yaml", "cooldown_seconds": 0}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(f"CHURN_{name.upper()}", str(value))
+        for name in ("STORE_URL", "TRACKING_URI", "CONTRACT"):
+            patch.delenv(f"CHURN_{name}", raising=False)
+        settings = load_settings()
+        store = Store.open(settings.store_url)
+        yield System(settings, contract, store, Registry(settings))
+        store.close()
+
+
+def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from pipelines import monitor
+    from pipelines.monitor import monitor_flow
+    from pipelines.train import train_flow
+
+    with pytest.raises(NoModel):
+        monitor_flow()
+
+    first = train_flow(trigger="first model")
+    assert first["promoted"]
+    assert system.registry.champion_version() == first["version"] == "1"
+    champion = system.registry.load("champion")
+    assert (champion.info.trigger, champion.info.simulated, champion.info.rows) == ("first model", False, 2250)
+
+    same = train_flow(trigger="a whim")
+    assert not same["promoted"], "the same model again is not better"
+    assert system.registry.champion_version() == "1"
+    retrains = system.store.decisions(kind="retrain")
+    assert [(d.action, d.evidence["reason"]) for d in retrains] == [("rejected", "manual"), ("promoted", "first model")]
+
+    assert monitor_flow()["judged"] is False, "nothing to judge yet"
+    assert system.store.monitor_runs() == []
+
+    wanted: list[str] = []
+    monkeypatch.setattr(monitor, "emit_event", lambda event, resource, payload: wanted.append(f"{event}: {payload['reason']}"))
+    calm = simulate(system.contract, 300, 5, shift=SCENARIOS["before-launch"].shift)
+    system.serve(champion, calm)
+    seen = monitor_flow()
+    assert (seen["judged"], seen["action"]) == (True, "none"), seen["reason"]
+
+    changed = simulate(system.contract, 1_600, 6, shift=SCENARIOS["plan-launch"].shift)
+    for start in (0, 800):
+        rows = slice(start, start + 800)
+        system.serve(champion, Dataset(changed.features.iloc[rows], changed.labelled.iloc[rows]))
+        seen = monitor_flow()
+    assert seen["action"] == "retrain", seen["reason"]
+    assert wanted == ["churn.retrain.wanted: drift"]
+    run = system.store.monitor_runs()[0]
+    assert run.report is not None
+    assert Path(run.report).is_file()
+
+    second = train_flow(trigger="drift")
+    assert second["promoted"], second["reason"]
+    promotion = system.store.decisions(kind="promotion")[0]
+    assert (promotion.actor, promotion.evidence["replaced"], promotion.model_version) == ("gate", "1", second["version"])
+
+    broken = tmp_path / "broken.csv"
+    broken.write_text(system.settings.data.read_text().replace("No", "Maybe", 1))
+    with pytest.raises(ContractError, match="row 2, column 'international_plan'"):
+        train_flow(trigger="schedule", data=str(broken))
+    failed = system.store.decisions(kind="retrain")[0]
+    assert (failed.action, failed.evidence["reason"]) == ("failed", "schedule")
+    assert system.registry.champion_version() == second["version"]
+
+
+def test_a_run_whose_process_is_gone_is_marked_as_crashed(system: System) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.states import Running
+
+    from pipelines.deployments import make_deployments
+    from pipelines.orphans import crash_orphans
+
+    retrain, look = make_deployments(system.settings)
+    ids = [deployment.apply() for deployment in (retrain, look)]
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run_from_deployment(ids[0])
+        client.set_flow_run_state(run.id, Running(), force=True)
+        assert crash_orphans() == 1
+        assert client.read_flow_run(run.id).state.is_crashed()
+        described = client.read_deployment(ids[0])
+    assert described.concurrency_options.collision_strategy.value == "CANCEL_NEW"
+    assert [schedule.schedule.cron for schedule in described.schedules] == [system.settings.retrain_cron]

