@@ -11,7 +11,7 @@ import typer
 from churn.errors import ChurnError
 from pipelines import cli_data, cli_model
 from pipelines.console import console, fail, print_json
-from pipelines.environment import prepare_environment, use_local_prefect
+from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
 app = typer.Typer(
     name="churn",
@@ -38,10 +38,16 @@ def train(
 
     Example: churn train --data customers.csv --trigger "new price list"
     """
+    from churn.contract import load_contract
+    from churn.data import read_dataset
     from churn.settings import load_settings
+    from pipelines.sources import find_data
 
-    settings = load_settings()
+    settings = load_settings(data=data) if data else load_settings()
     prepare_environment(settings)
+    contract = load_contract(settings.contract)
+    read_dataset(find_data(settings).path, contract)  # bad data is said at once, before anything starts
+    quiet_prefect()
     use_local_prefect(settings)
     with console.status("tuning, fitting and judging a challenger"):
         from pipelines.train import train_flow
@@ -84,6 +90,7 @@ def monitor(
 
     settings = load_settings()
     prepare_environment(settings)
+    quiet_prefect()
     use_local_prefect(settings)
     from monitoring.exporter import serve_exporter
     from pipelines.monitor import monitor_flow

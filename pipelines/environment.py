@@ -30,7 +30,6 @@ def prepare_environment(settings: Settings) -> None:
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
         "CHURN_HOME": str(home),
     }
     for name, value in defaults.items():
@@ -44,6 +43,11 @@ def use_local_prefect(settings: Settings) -> None:
     api = prefect_api(settings)
     if "PREFECT_API_URL" not in os.environ and answers(f"{api}/health"):
         os.environ["PREFECT_API_URL"] = api
+
+
+def quiet_prefect() -> None:
+    """Keep Prefect's own log off this terminal, before it is imported: the command says itself what went wrong, in one line."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
 
 
 def prefect_api(settings: Settings) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 import httpx
 
 from churn.contract import load_contract
+from churn.data import read_dataset
 from churn.errors import InputError, NoModel
 from churn.records import now
 from churn.settings import Settings
 from pipelines.console import console, warn
-from pipelines.environment import answers, prefect_api, prepare_environment
+from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect
 from pipelines.sources import pull_data
 from pipelines.supervision import Program, Supervisor, is_free
 
@@ -105,7 +106,9 @@ def running(settings: Settings) -> Iterator[Supervisor]:
     os.environ.setdefault("PREFECT_API_URL", prefect_api(settings))
     os.environ["PREFECT_SERVER_API_HOST"] = "127.0.0.1"
     with console.status("looking for the data"):
-        source = pull_data(settings, load_contract(settings.contract))
+        contract = load_contract(settings.contract)
+        source = pull_data(settings, contract)
+        read_dataset(source.path, contract)  # what is wrong with it is said now, not by a flow later
     (warn if source.simulated else console.print)(source.how)
     all_programs = programs(settings)
     if _own_mlflow(settings):
@@ -115,6 +118,7 @@ def running(settings: Settings) -> Iterator[Supervisor]:
         servers, rest = names[:-2], names[-2:]
         with console.status("starting " + ", ".join(servers)):
             supervisor.start(*servers)
+        quiet_prefect()
         _bury_orphans()
         train_first_model()
         with console.status("starting " + ", ".join(rest)):

@@ -20,6 +20,6 @@ def assert_is_churn_command(words: list[str]) -> None:
     context = typer.Context(command, info_name="churn")
     rest = words[1:]
     while hasattr(command, "commands"):
-        assert rest and rest[0] in command.commands, f"there is no command {' '.join(words)}"
+        assert set(rest[:1]) & set(command.commands), f"there is no command {' '.join(words)}"
         command, rest = command.commands[rest[0]], rest[1:]
     command.make_context(command.name, rest, parent=context)

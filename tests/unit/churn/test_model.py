@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from churn.model import Model, ModelInfo, build_pipeline
+from churn.records import now
+
+
+def fitted(columns: list[str]) -> tuple[Model, pd.DataFrame]:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=80), "b": rng.normal(size=80), "name": "x"})
+    pipeline = build_pipeline(1).fit(frame[columns], (frame["a"] + rng.normal(size=80) > 0).astype(int))
+    info = ModelInfo(
+        name="m",
+        trained_at=now(),
+        data_digest="d",
+        data_source="s",
+        rows=80,
+        contract="c",
+        contract_digest="c",
+        features=columns,
+        threshold=0.5,
+    )
+    return Model(pipeline, info), frame
+
+
+def test_the_steps_are_the_recipe_s() -> None:
+    steps = build_pipeline(3).named_steps
+    assert {name: type(step) for name, step in steps.items()} == {
+        "imputer": SimpleImputer,
+        "scaler": StandardScaler,
+        "logreg": LogisticRegression,
+    }
+    assert steps["logreg"].random_state == 3
+
+
+def test_the_probability_is_the_pipeline_s_own_for_churn() -> None:
+    model, frame = fitted(["a", "b"])
+    assert np.array_equal(model.predict_probability(frame), model.pipeline.predict_proba(frame[["a", "b"]])[:, 1])
+    assert np.corrcoef(model.predict_probability(frame), frame["a"])[0, 1] > 0.5
+
+
+def test_the_order_of_columns_and_other_columns_do_not_matter() -> None:
+    model, frame = fitted(["b", "a"])
+    assert np.array_equal(model.predict_probability(frame[["name", "a", "b"]]), model.predict_probability(frame[["b", "a"]]))
+
+
+def test_a_missing_value_is_answered_like_the_median() -> None:
+    model, frame = fitted(["a", "b"])
+    missing = pd.DataFrame({"a": [np.nan], "b": [0.3]})
+    median = pd.DataFrame({"a": [frame["a"].median()], "b": [0.3]})
+    assert model.predict_probability(missing)[0] == pytest.approx(model.predict_probability(median)[0], abs=1e-15)
+
+
+def test_what_is_known_of_a_model_survives_json() -> None:
+    info = fitted(["a"])[0].info
+    assert ModelInfo.model_validate_json(info.model_dump_json()) == info
+
+
+def test_fields_of_a_later_release_are_left_aside() -> None:
+    info = fitted(["a"])[0].info
+    assert ModelInfo.model_validate({**info.model_dump(), "invented_later": 1}) == info

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn.artifact import dump_pipeline
+from churn.contract import Contract
+from churn.data import Dataset
+from churn.evaluation import choose_threshold, evaluate
+from churn.params import GateParams, Params, SplitParams, TuningParams
+from churn.records import now
+from churn.simulation import simulate
+from churn.split import reserved_for_gate, split
+from churn.training import Trained, TrainingSet, assemble, train
+
+PARAMS = Params(
+    seed=3,
+    split=SplitParams(holdout=0.25),
+    tuning=TuningParams(folds=3, grid={"logreg__solver": ["saga", "lbfgs"], "logreg__C": [0.01, 1.0]}),
+    gate=GateParams(min_fresh_rows=30, fresh_share=0.5),
+)
+
+
+@pytest.fixture(scope="module")
+def customers(contract: Contract) -> Dataset:
+    return simulate(contract, 800, seed=5)
+
+
+def fit(dataset: Dataset, contract: Contract, params: Params = PARAMS, traffic: pd.DataFrame | None = None) -> Trained:
+    return train(assemble(dataset, traffic, contract, params), contract, params, name="churn", trigger="test", git_commit="abc")
+
+
+@pytest.fixture(scope="module")
+def trained(customers: Dataset, contract: Contract) -> Trained:
+    return fit(customers, contract)
+
+
+def traffic_of(dataset: Dataset, **columns: Any) -> pd.DataFrame:
+    """Labelled predictions as the store gives them. The row's number is in account_length, to tell customers apart."""
+    rows = len(dataset)
+    head = pd.DataFrame(
+        {
+            "seq": np.arange(1, rows + 1),
+            "prediction_id": [f"p{n}" for n in range(rows)],
+            "customer_id": [f"visitor-{n}" for n in range(rows)],
+            "churned": dataset.labelled.astype(float),
+        }
+    )
+    features = dataset.features.assign(account_length=np.arange(5000.0, 5000.0 + rows))
+    return pd.concat([head.assign(**columns), features], axis=1)
+
+
+def visitors(frame: pd.DataFrame) -> set[int]:
+    """Which of the traffic's customers are in a frame."""
+    lengths = frame["account_length"]
+    return set((lengths[lengths >= 5000] - 5000).astype(int))
+
+
+# The same input, the same model
+
+
+def test_the_same_data_params_and_seed_give_the_same_model_bit_for_bit(
+    trained: Trained, customers: Dataset, contract: Contract
+) -> None:
+    again = fit(customers, contract)
+    assert dump_pipeline(again.model.pipeline) == dump_pipeline(trained.model.pipeline)
+    same = {"trained_at": now()}
+    assert again.model.info.model_copy(update=same) == trained.model.info.model_copy(update=same)
+    pd.testing.assert_frame_equal(again.reference, trained.reference, check_exact=True)
+    assert again.holdout == trained.holdout
+
+
+def test_another_seed_gives_another_split_and_other_coefficients(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    other = fit(customers, contract, PARAMS.model_copy(update={"seed": 4}))
+    assert other.model.info.data_digest != trained.model.info.data_digest
+    assert not np.array_equal(other.model.pipeline["logreg"].coef_, trained.model.pipeline["logreg"].coef_)
+
+
+# Nothing is fitted before the split
+
+
+def test_the_imputer_and_the_scaler_saw_the_training_customers_only(
+    trained: Trained, customers: Dataset, contract: Contract
+) -> None:
+    known, _ = split(customers, holdout=0.25, folds=3, seed=3)
+    x = known.features[contract.numeric_features]
+    assert np.array_equal(trained.model.pipeline["imputer"].statistics_, x.median().to_numpy())
+    assert trained.model.pipeline["scaler"].mean_ == pytest.approx(x.mean().to_numpy(), rel=1e-12)
+    assert trained.model.pipeline["scaler"].n_samples_seen_ == len(known) == 600
+
+
+def test_whatever_the_held_out_customers_are_like_the_model_is_the_same(
+    trained: Trained, customers: Dataset, contract: Contract
+) -> None:
+    marked = replace(customers, features=customers.features.assign(account_length=np.arange(800.0)))
+    held = split(marked, holdout=0.25, folds=3, seed=3)[1].features["account_length"].astype(int)
+    poisoned = customers.features.copy()
+    poisoned.loc[held, contract.numeric_features] = 1e6
+    other = fit(replace(customers, features=poisoned), contract)
+    assert dump_pipeline(other.model.pipeline) == dump_pipeline(trained.model.pipeline)
+    assert other.model.info.threshold == trained.model.info.threshold
+    assert other.holdout != trained.holdout
+
+
+def test_the_outcomes_of_the_held_out_customers_teach_nothing(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    training_set = assemble(customers, None, contract, PARAMS)
+    turned = replace(training_set.holdout, outcome=1 - training_set.holdout.outcome)
+    other = train(replace(training_set, holdout=turned), contract, PARAMS, name="churn", trigger="test")
+    assert dump_pipeline(other.model.pipeline) == dump_pipeline(trained.model.pipeline)
+    assert other.model.info.threshold == trained.model.info.threshold
+
+
+# What is known of a model
+
+
+def test_what_is_known_of_the_model_is_true(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    info = trained.model.info
+    assert (info.name, info.trigger, info.git_commit, info.simulated) == ("churn", "test", "abc", True)
+    assert (info.rows, info.contract, info.contract_digest) == (600, "telecom", contract.digest)
+    assert info.features == contract.numeric_features
+    assert info.params == trained.tuned.best
+    assert info.data_source == customers.source
+    assert info.version == ""
+
+
+def test_the_scores_are_those_of_the_holdout(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    held = assemble(customers, None, contract, PARAMS).holdout
+    y, p = held.outcome.to_numpy(), trained.model.predict_probability(held.features)
+    assert trained.holdout == evaluate(y, p, trained.model.info.threshold)
+    assert trained.model.info.metrics == trained.holdout.metrics()
+    assert trained.holdout.roc_auc > 0.7
+
+
+def test_the_threshold_comes_from_the_training_customers_out_of_fold(trained: Trained) -> None:
+    known = trained.reference["churned"].to_numpy()
+    assert trained.model.info.threshold == choose_threshold(known, trained.tuned.out_of_fold, PARAMS.threshold)
+
+
+def test_the_reference_is_who_was_trained_on_and_what_they_would_have_been_answered(
+    trained: Trained, customers: Dataset, contract: Contract
+) -> None:
+    known = assemble(customers, None, contract, PARAMS).train
+    assert trained.reference.columns.tolist() == ["churn_probability", "churned", *contract.feature_names]
+    assert np.array_equal(trained.reference["churn_probability"], trained.tuned.out_of_fold)
+    assert trained.reference["churned"].tolist() == known.outcome.tolist()
+    pd.testing.assert_frame_equal(trained.reference[contract.feature_names], known.features)
+
+
+def test_the_digest_changes_with_one_value_and_with_one_outcome(customers: Dataset, contract: Contract) -> None:
+    training_set = assemble(customers, None, contract, PARAMS)
+    features, outcome = training_set.train.features.copy(), training_set.train.outcome.copy()
+    features.loc[0, "total_day_minutes"] += 0.1
+    outcome[0] = 1 - outcome[0]
+    changed = [
+        replace(training_set, train=replace(training_set.train, features=features)),
+        replace(training_set, train=replace(training_set.train, outcome=outcome)),
+    ]
+    assert len({training_set.digest, *(other.digest for other in changed)}) == 3
+    assert assemble(customers, None, contract, PARAMS).digest == training_set.digest
+
+
+# Columns that tell nothing
+
+
+def test_a_constant_column_weighs_nothing(customers: Dataset, contract: Contract) -> None:
+    constant = replace(customers, features=customers.features.assign(total_day_calls=100.0))
+    trained = fit(constant, contract)
+    weight = trained.model.pipeline["logreg"].coef_[0][contract.numeric_features.index("total_day_calls")]
+    assert weight == pytest.approx(0, abs=1e-9)
+    assert np.isfinite(trained.tuned.out_of_fold).all()
+
+
+def test_a_column_that_is_missing_for_everybody_weighs_nothing(customers: Dataset, contract: Contract) -> None:
+    empty = replace(customers, features=customers.features.assign(total_day_calls=np.nan))
+    trained = fit(empty, contract)
+    weight = trained.model.pipeline["logreg"].coef_[0][contract.numeric_features.index("total_day_calls")]
+    assert weight == pytest.approx(0, abs=1e-9)
+    told = trained.model.predict_probability(customers.features.head(5))
+    assert np.isfinite(told).all()
+    assert told == pytest.approx(trained.model.predict_probability(empty.features.head(5)), abs=1e-9)
+
+
+def test_missing_values_are_learned_with(customers: Dataset, contract: Contract) -> None:
+    holes = customers.features.copy()
+    holes.loc[::3, "total_day_minutes"] = np.nan
+    trained = fit(replace(customers, features=holes), contract)
+    assert trained.holdout.roc_auc > 0.6
+
+
+# Traffic
+
+
+def test_without_traffic_the_gate_judges_on_the_holdout(customers: Dataset, contract: Contract) -> None:
+    nobody = traffic_of(customers).head(0)
+    for traffic in (None, nobody):
+        training_set = assemble(customers, traffic, contract, PARAMS)
+        assert training_set.fresh is training_set.holdout
+        assert not training_set.fresh_is_traffic
+        assert (len(training_set.train), len(training_set.holdout)) == (600, 200)
+
+
+def test_customers_kept_for_the_gate_are_never_trained_on(customers: Dataset, contract: Contract) -> None:
+    traffic = traffic_of(simulate(contract, 400, seed=6))
+    training_set = assemble(customers, traffic, contract, PARAMS)
+    kept = set(np.flatnonzero(reserved_for_gate(traffic["customer_id"], 0.5)))
+    assert visitors(training_set.train.features) == set(range(400)) - kept
+    assert visitors(training_set.fresh.features) == kept
+    assert training_set.fresh_is_traffic
+    assert len(training_set.train) == 600 + 400 - len(kept)
+    assert visitors(training_set.holdout.features) == set()
+    assert f"{400 - len(kept)} labelled predictions" in training_set.source
+
+
+def test_a_customer_who_came_twice_is_on_one_side(customers: Dataset, contract: Contract) -> None:
+    names = [f"visitor-{n % 100}" for n in range(400)]
+    training_set = assemble(customers, traffic_of(simulate(contract, 400, seed=6), customer_id=names), contract, PARAMS)
+    learned, judged = ({n % 100 for n in visitors(part.features)} for part in (training_set.train, training_set.fresh))
+    assert learned | judged == set(range(100))
+    assert not learned & judged
+
+
+def test_traffic_without_customer_ids_is_told_apart_by_prediction(customers: Dataset, contract: Contract) -> None:
+    traffic = traffic_of(simulate(contract, 400, seed=6), customer_id=None)
+    training_set = assemble(customers, traffic, contract, PARAMS)
+    kept = set(np.flatnonzero(reserved_for_gate(traffic["prediction_id"], 0.5)))
+    assert visitors(training_set.fresh.features) == kept
+    assert 150 < len(kept) < 250
+
+
+def test_outcomes_stay_with_the_traffic_s_customers(customers: Dataset, contract: Contract) -> None:
+    population = simulate(contract, 400, seed=6)
+    training_set = assemble(customers, traffic_of(population), contract, PARAMS)
+    for part in (training_set.fresh, training_set.train):
+        seen = part.features["account_length"] >= 5000
+        numbers = (part.features.loc[seen, "account_length"] - 5000).astype(int)
+        assert part.outcome[seen].tolist() == population.labelled.iloc[numbers].tolist()
+
+
+def fresh_rows(training_set: TrainingSet) -> int:
+    return len(visitors(training_set.fresh.features))
+
+
+def test_too_few_fresh_rows_mean_the_holdout_and_are_still_not_trained_on(customers: Dataset, contract: Contract) -> None:
+    traffic = traffic_of(simulate(contract, 400, seed=6))
+    kept = int(reserved_for_gate(traffic["customer_id"], 0.5).sum())
+    few = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=kept + 1, fresh_share=0.5)})
+    enough = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=kept, fresh_share=0.5)})
+    fallen_back = assemble(customers, traffic, contract, few)
+    assert fallen_back.fresh is fallen_back.holdout
+    assert not fallen_back.fresh_is_traffic
+    assert len(visitors(fallen_back.train.features)) == 400 - kept
+    assert fresh_rows(assemble(customers, traffic, contract, enough)) == kept
+
+
+def test_fresh_customers_of_one_class_cannot_judge(customers: Dataset, contract: Contract) -> None:
+    training_set = assemble(customers, traffic_of(simulate(contract, 400, seed=6), churned=0.0), contract, PARAMS)
+    assert not training_set.fresh_is_traffic
+    assert training_set.fresh is training_set.holdout
+
+
+def test_the_newest_fresh_customers_judge(customers: Dataset, contract: Contract) -> None:
+    params = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=30, max_fresh_rows=60, fresh_share=0.5)})
+    traffic = traffic_of(simulate(contract, 400, seed=6))
+    kept = np.flatnonzero(reserved_for_gate(traffic["customer_id"], 0.5))
+    assert visitors(assemble(customers, traffic, contract, params).fresh.features) == set(kept[-60:])
+
+
+def test_traffic_changes_the_model_and_its_digest(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    other = fit(customers, contract, traffic=traffic_of(simulate(contract, 400, seed=6)))
+    assert other.model.info.data_digest != trained.model.info.data_digest
+    assert other.model.info.rows > 600
+    assert len(other.reference) == other.model.info.rows
