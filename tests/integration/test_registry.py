@@ -1,0 +1,334 @@
+"""The registry on a real MLflow with a SQLite database: one for the module, because making one takes seconds."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from churn.contract import Contract
+from churn.errors import ModelRefused, NoModel, RegistryError
+from churn.model import Model
+from churn.params import Params, TuningParams
+from churn.plots import draw_quality
+from churn.registry import REFERENCE_FILE, Registry, last_known_good, remember
+from churn.settings import Settings
+from churn.simulation import simulate
+from churn.training import Trained, assemble, train
+
+PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
+# As `prepare_environment` sets it for the commands.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def trained_with(contract: Contract, seed: int) -> Trained:
+    training_set = assemble(simulate(contract, 400, seed), None, contract, PARAMS)
+    return train(training_set, contract, PARAMS, name="churn", trigger=f"test {seed}")
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        with warnings.catch_warnings():
+            # MLflow warns of its own type hints while it is imported. What it says later is an error as ever.
+            warnings.filterwarnings("ignore", message=".*inferred as AnyType", category=UserWarning)
+            import mlflow.pyfunc  # noqa: F401
+        yield
+
+
+@pytest.fixture(scope="module")
+def settings(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def challengers(contract: Contract) -> list[Trained]:
+    return [trained_with(contract, seed) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def models(settings: Settings, challengers: list[Trained]) -> list[Model]:
+    """Versions 1 and 2. Before the first there is nothing, which only this fixture can see."""
+    registry = Registry(settings)
+    assert registry.versions() == []
+    with pytest.raises(NoModel, match="churn train"):
+        registry.champion_version()
+    with pytest.raises(NoModel):
+        registry.load("1")
+    registered = []
+    for trained in challengers:
+        held = trained.reference
+        files = {
+            "plots/quality.png": draw_quality(held["churned"].to_numpy(), trained.tuned.out_of_fold, 0.5, "quality"),
+            "tuning.csv": trained.tuned.candidates,
+            "gate.json": {"promote": True},
+        }
+        registered.append(registry.register(trained, files, {"trigger": trained.model.info.trigger, "simulated": "true"}))
+    with pytest.raises(NoModel):
+        registry.champion_version()
+    return registered
+
+
+@pytest.fixture
+def registry(settings: Settings, models: list[Model]) -> Registry:
+    assert [model.info.version for model in models] == ["1", "2"]
+    return Registry(settings)
+
+
+def cached(settings: Settings, model: Model) -> Path:
+    return settings.home / "models" / "churn" / f"{model.info.version}-{model.info.run_id}"
+
+
+def other_home(settings: Settings, home: Path) -> Settings:
+    """Another machine that asks the same registry."""
+    return settings.model_copy(update={"home": home})
+
+
+def test_a_registered_model_answers_bit_for_bit_as_it_did_in_training(
+    registry: Registry, models: list[Model], challengers: list[Trained]
+) -> None:
+    for number, trained in enumerate(challengers, start=1):
+        loaded = registry.load(str(number))
+        customers = trained.reference
+        assert np.array_equal(loaded.predict_probability(customers), trained.model.predict_probability(customers))
+        assert loaded.info == models[number - 1].info
+        assert loaded.info.version == str(number)
+        assert loaded.info.run_id
+        assert loaded.info.metrics == trained.holdout.metrics()
+
+
+def test_the_reference_is_who_it_was_trained_on(registry: Registry, challengers: list[Trained]) -> None:
+    pd.testing.assert_frame_equal(registry.reference("2"), challengers[1].reference, check_exact=True)
+
+
+def test_mlflow_s_own_clients_find_signature_example_and_the_right_answers(
+    registry: Registry, challengers: list[Trained], settings: Settings
+) -> None:
+    import mlflow
+
+    registry.version("1")
+    model = mlflow.pyfunc.load_model("models:/churn/1")
+    features = challengers[0].model.info.features
+    assert model.metadata.signature is not None
+    assert model.metadata.signature.inputs.input_names() == features
+    assert {str(kind) for kind in model.metadata.signature.inputs.input_types()} == {"DataType.double"}
+    assert model.input_example.columns.tolist() == features
+    customers = challengers[0].reference[features].head(20)
+    expected = challengers[0].model.predict_probability(customers)
+    assert np.array_equal(np.asarray(model.predict(customers))[:, 1], expected)
+
+
+def test_the_run_shows_params_metrics_and_files(registry: Registry, models: list[Model], challengers: list[Trained]) -> None:
+    import mlflow
+
+    registry.version("1")
+    run = mlflow.get_run(models[0].info.run_id)
+    assert float(run.data.params["logreg__C"]) == 0.1
+    assert float(run.data.params["threshold"]) == models[0].info.threshold
+    assert run.data.metrics["holdout_roc_auc"] == challengers[0].holdout.roc_auc
+    assert run.data.metrics["cv_score"] == challengers[0].tuned.score
+    assert run.data.tags["trigger"] == "test 1"
+    assert run.info.run_name == "test 1"
+    listed = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+    assert {"plots", "tuning.csv", "gate.json"} <= listed
+    assert mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/gate.json") == {"promote": True}
+
+
+def test_versions_are_listed_newest_first_with_aliases_and_tags(registry: Registry, models: list[Model]) -> None:
+    registry.promote("1")
+    registry.promote("2")
+    listed = registry.versions()
+    assert [(version, aliases) for version, aliases, _ in listed] == [("2", ["champion"]), ("1", ["previous"])]
+    assert listed[1][2]["trigger"] == "test 1"
+    assert listed[1][2]["data_digest"] == models[0].info.data_digest
+
+
+def test_promotion_names_who_it_was_and_rollback_brings_him_back(registry: Registry) -> None:
+    registry.promote("1")
+    assert registry.promote("2") == "1"
+    assert registry.champion_version() == registry.version("champion") == "2"
+    assert registry.version("previous") == "1"
+    assert registry.rollback() == ("2", "1")
+    assert registry.champion_version() == "1"
+    assert registry.load("champion").info.version == "1"
+    assert registry.rollback() == ("1", "2")
+
+
+def test_promoting_the_champion_again_changes_nothing(registry: Registry) -> None:
+    registry.promote("1")
+    registry.promote("2")
+    assert registry.promote("2") == "2"
+    assert (registry.champion_version(), registry.version("previous")) == ("2", "1")
+
+
+def test_what_was_never_registered_is_no_model(registry: Registry, settings: Settings) -> None:
+    registry.promote("1")
+    for unknown in ("99", "nobody"):
+        with pytest.raises(NoModel, match=unknown):
+            registry.version(unknown)
+    with pytest.raises(NoModel):
+        registry.promote("99")
+    assert registry.champion_version() == "1"
+    with pytest.raises(NoModel):
+        Registry(settings.model_copy(update={"model_name": "other"})).champion_version()
+
+
+def test_without_a_previous_champion_there_is_nothing_to_go_back_to(
+    registry: Registry, settings: Settings, contract: Contract
+) -> None:
+    from mlflow import MlflowClient
+
+    registry.promote("1")
+    MlflowClient().delete_registered_model_alias("churn", "previous")
+    with pytest.raises(NoModel, match="no previous champion"):
+        registry.rollback()
+    assert registry.champion_version() == "1"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "no model.json"])
+def test_a_damaged_artifact_is_refused_and_fetched_anew(
+    registry: Registry, settings: Settings, models: list[Model], damage: str
+) -> None:
+    registry.load("1")
+    folder = cached(settings, models[0])
+    file = next(folder.rglob("model.skops"))
+    match damage:
+        case "truncated":
+            file.write_bytes(file.read_bytes()[:-500])
+        case "garbage":
+            file.write_bytes(b"not a model")
+        case _:
+            next(folder.rglob("model.json")).unlink()
+    with pytest.raises(ModelRefused, match="version 1"):
+        registry.load("1")
+    assert not folder.exists()
+    assert registry.load("1").info.version == "1"
+
+
+def test_a_damaged_reference_is_refused_and_fetched_anew(registry: Registry, settings: Settings, models: list[Model]) -> None:
+    registry.reference("1")
+    next(cached(settings, models[0]).rglob(REFERENCE_FILE)).write_bytes(b"PAR1")
+    with pytest.raises(ModelRefused, match="reference of version 1"):
+        registry.reference("1")
+    assert len(registry.reference("1")) == models[0].info.rows
+
+
+def test_a_foreign_type_in_the_registry_is_refused_and_not_kept(
+    registry: Registry, settings: Settings, models: list[Model], tmp_path: Path
+) -> None:
+    here = other_home(settings, tmp_path)
+    Registry(here).load("2")
+    foreign = Pipeline([("own", FunctionTransformer(assemble)), ("logreg", models[1].pipeline["logreg"])])
+    next(cached(here, models[1]).rglob("model.skops")).write_bytes(skops.io.dumps(foreign))
+    with pytest.raises(ModelRefused, match=r"churn\.training\.assemble"):
+        Registry(here).load("2")
+    assert not cached(here, models[1]).exists()
+
+
+def test_what_was_fetched_is_not_fetched_again(registry: Registry, settings: Settings, models: list[Model]) -> None:
+    registry.load("1")
+    artifacts, away = settings.home / "artifacts", settings.home / "artifacts-away"
+    artifacts.rename(away)
+    try:
+        assert registry.load("1").info.version == "1"
+        with pytest.raises(RegistryError, match="version 2"):
+            shutil.rmtree(cached(settings, models[1]), ignore_errors=True)
+            registry.load("2")
+    finally:
+        away.rename(artifacts)
+    assert registry.load("2").info.version == "2"
+
+
+def test_fetching_leaves_nothing_half_written(registry: Registry, settings: Settings, tmp_path: Path) -> None:
+    here = other_home(settings, tmp_path)
+    Registry(here).load("1")
+    assert len(list((tmp_path / "models" / "churn").iterdir())) == 1
+
+
+def test_two_processes_that_fetch_at_once_both_get_the_model(
+    registry: Registry, settings: Settings, models: list[Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.artifacts
+
+    here = other_home(settings, tmp_path)
+    download = mlflow.artifacts.download_artifacts
+
+    def overtaken(*arguments: str, **named: str) -> str:
+        fetched = download(*arguments, **named)
+        if not cached(here, models[0]).exists():
+            shutil.copytree(named["dst_path"], cached(here, models[0]))
+        return fetched
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", overtaken)
+    assert Registry(here).load("1").info.version == "1"
+    assert [path.name for path in (tmp_path / "models" / "churn").iterdir()] == [cached(here, models[0]).name]
+
+
+def away(home: Path) -> Settings:
+    return Settings(home=home, tracking_uri="http://127.0.0.1:1")
+
+
+def test_a_registry_that_is_away_is_found_out_quickly(environment: None, tmp_path: Path, challengers: list[Trained]) -> None:
+    registry = Registry(away(tmp_path))
+    begun = time.monotonic()
+    for call in (
+        registry.champion_version,
+        registry.versions,
+        registry.rollback,
+        lambda: registry.load("1"),
+        lambda: registry.reference("1"),
+        lambda: registry.promote("1"),
+        lambda: registry.register(challengers[0], {}, {}),
+    ):
+        with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1 did not answer") as caught:
+            call()
+        assert not isinstance(caught.value, NoModel)
+        assert "\n" not in str(caught.value)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_database_that_is_none_is_a_registry_error(environment: None, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear customer, " * 200)
+    with pytest.raises(RegistryError, match="did not answer"):
+        Registry(Settings(home=tmp_path, tracking_uri=f"sqlite:///{letter}")).champion_version()
+
+
+def test_the_last_known_good_model_needs_no_registry(
+    registry: Registry, settings: Settings, challengers: list[Trained], tmp_path: Path
+) -> None:
+    here = other_home(settings, tmp_path)
+    remember(here, Registry(here).load("2"))
+    back = last_known_good(away(tmp_path))
+    assert back is not None
+    assert back.info.version == "2"
+    customers = challengers[1].reference
+    assert np.array_equal(back.predict_probability(customers), challengers[1].model.predict_probability(customers))
+
+
+def test_a_model_without_metadata_of_its_own_is_not_registered_as_champion(registry: Registry, challengers: list[Trained]) -> None:
+    before = registry.promote("1") and registry.champion_version()
+    renamed = replace(challengers[0].model, info=challengers[0].model.info.model_copy(update={"trigger": "third"}))
+    model = registry.register(replace(challengers[0], model=renamed), {}, {})
+    assert registry.champion_version() == before == "1"
+    assert registry.load(model.info.version).info.trigger == "third"

@@ -1,0 +1,214 @@
+"""What is loaded from a model's folder and what is refused; no registry is asked here (tests/integration does)."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import random
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from churn.artifact import dump_pipeline
+from churn.errors import ModelRefused
+from churn.model import Model, ModelInfo, build_pipeline
+from churn.records import now
+from churn.registry import INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
+from churn.settings import Settings
+
+X = np.random.default_rng(0).normal(size=(60, 2))
+Y = (X[:, 0] > 0).astype(int)
+PIPELINE = build_pipeline(1).fit(X, Y)
+INFO = ModelInfo(
+    name="churn",
+    version="7",
+    run_id="r7",
+    trained_at=now(),
+    data_digest="d",
+    data_source="s",
+    rows=60,
+    contract="telecom",
+    contract_digest="c",
+    features=["a", "b"],
+    threshold=0.5,
+)
+WITNESS: list[str] = []
+
+
+def witnessed(values: Any) -> Any:
+    WITNESS.append("the artifact's code ran")
+    return values
+
+
+class Explodes:
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return WITNESS.append, ("unpickled",)
+
+
+def folder_of(folder: Path, content: bytes, info: str | None = None) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / INFO_FILE).write_text(INFO.model_dump_json() if info is None else info)
+    (folder / PIPELINE_FILE).write_bytes(content)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_executed() -> Any:
+    WITNESS.clear()
+    yield
+    assert WITNESS == []
+
+
+def test_a_model_answers_bit_for_bit_as_before(tmp_path: Path) -> None:
+    model = load_folder(folder_of(tmp_path, dump_pipeline(PIPELINE)), "8")
+    assert np.array_equal(model.pipeline.predict_proba(X), PIPELINE.predict_proba(X))
+    assert model.info == INFO.model_copy(update={"version": "8"})
+
+
+def test_the_files_may_lie_deeper_as_mlflow_lays_them(tmp_path: Path) -> None:
+    folder_of(tmp_path / "deep" / "extra_files", dump_pipeline(PIPELINE))
+    assert load_folder(tmp_path, "8").info.run_id == "r7"
+
+
+def test_a_function_of_another_module_is_refused_and_not_run(tmp_path: Path) -> None:
+    foreign = Pipeline([("own", FunctionTransformer(witnessed)), ("logreg", LogisticRegression())]).fit(X, Y)
+    WITNESS.clear()
+    folder = folder_of(tmp_path, skops.io.dumps(foreign))
+    with pytest.raises(ModelRefused, match=r"not trusted: .*witnessed"):
+        load_folder(folder, "8")
+
+
+def test_an_object_of_another_module_is_refused(tmp_path: Path) -> None:
+    foreign = Pipeline([("own", FunctionTransformer(kw_args={"p": Path("/")})), ("logreg", LogisticRegression())])
+    with pytest.raises(ModelRefused, match="not trusted"):
+        load_folder(folder_of(tmp_path, skops.io.dumps(foreign)), "8")
+
+
+def test_what_the_artifact_says_of_its_own_trust_is_not_asked(tmp_path: Path) -> None:
+    schema = json.loads(zipfile.ZipFile(io.BytesIO(dump_pipeline(PIPELINE))).read("schema.json"))
+    schema["content"]["content"]["steps"]["content"][0]["content"][1] |= {"__module__": "subprocess", "__class__": "Popen"}
+    with pytest.raises(ModelRefused, match="Popen"):
+        load_folder(folder_of(tmp_path, repacked(json.dumps(schema))), "8")
+
+
+def repacked(schema: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(dump_pipeline(PIPELINE))) as old, zipfile.ZipFile(content, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, schema if name == "schema.json" else old.read(name))
+    return content.getvalue()
+
+
+def test_a_pickle_is_refused_and_not_unpickled(tmp_path: Path) -> None:
+    for n, content in enumerate((pickle.dumps(Explodes()), pickle.dumps(PIPELINE))):
+        with pytest.raises(ModelRefused, match="version 8"):
+            load_folder(folder_of(tmp_path / str(n), content), "8")
+
+
+def test_a_pickle_inside_the_archive_is_not_unpickled(tmp_path: Path) -> None:
+    poisoned = io.BytesIO()
+    np.save(poisoned, np.array([Explodes()], dtype=object), allow_pickle=True)
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(dump_pipeline(PIPELINE))) as old, zipfile.ZipFile(content, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, poisoned.getvalue() if name.endswith(".npy") else old.read(name))
+    with pytest.raises(ModelRefused, match="allow_pickle"):
+        load_folder(folder_of(tmp_path, content.getvalue()), "8")
+
+
+def test_what_is_no_pipeline_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="no pipeline but a LogisticRegression"):
+        load_folder(folder_of(tmp_path, skops.io.dumps(LogisticRegression())), "8")
+
+
+@pytest.mark.parametrize("missing", [INFO_FILE, PIPELINE_FILE])
+def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+    folder = folder_of(tmp_path, dump_pipeline(PIPELINE))
+    (folder / missing).unlink()
+    with pytest.raises(ModelRefused, match=missing):
+        load_folder(folder, "8")
+
+
+@pytest.mark.parametrize("info", ["", "[]", '{"name": "churn"}', "\ud83d".encode("utf-16", "surrogatepass").decode("latin-1")])
+def test_what_is_known_must_be_readable(tmp_path: Path, info: str) -> None:
+    with pytest.raises(ModelRefused) as caught:
+        load_folder(folder_of(tmp_path, dump_pipeline(PIPELINE), info), "8")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_damaged_archive_is_refused_or_whole_and_nothing_else(tmp_path: Path, compression: int) -> None:
+    content = skops.io.dumps(PIPELINE, compression=compression)
+    chance = random.Random(1)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(content)
+        if chance.random() < 0.3:
+            del damaged[chance.randrange(len(damaged)) :]
+        else:
+            damaged[chance.randrange(len(damaged))] ^= chance.randrange(1, 256)
+        try:
+            load_folder(folder_of(tmp_path, bytes(damaged)), "8")
+        except ModelRefused as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 200
+
+
+def test_a_schema_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="recursion"):
+        load_folder(folder_of(tmp_path, repacked("[" * 100_000)), "8")
+
+
+# The last known good one
+
+
+def settings(home: Path) -> Settings:
+    return Settings(home=home)
+
+
+def test_before_anything_served_there_is_nothing(tmp_path: Path) -> None:
+    assert last_known_good(settings(tmp_path)) is None
+
+
+def test_the_last_that_served_is_loaded_from_disk_alone(tmp_path: Path) -> None:
+    for number in ("7", "8"):
+        folder_of(tmp_path / "models" / "churn" / f"{number}-r{number}", dump_pipeline(PIPELINE))
+        info = INFO.model_copy(update={"version": number, "run_id": f"r{number}"})
+        remember(settings(tmp_path), Model(PIPELINE, info))
+    back = last_known_good(settings(tmp_path))
+    assert back is not None
+    assert back.info.version == "8"
+    assert np.array_equal(back.pipeline.predict_proba(X), PIPELINE.predict_proba(X))
+    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    again = last_known_good(settings(tmp_path))
+    assert again is not None
+    assert again.info.version == "7"
+
+
+def test_remembering_leaves_nothing_half_written(tmp_path: Path) -> None:
+    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    assert [path.name for path in (tmp_path / "models" / "churn").iterdir()] == ["last-known-good.json"]
+
+
+@pytest.mark.parametrize("said", ["", "null", "{}", '{"version": "7"}', "[1]"])
+def test_a_pointer_that_says_nothing_is_nothing(tmp_path: Path, said: str) -> None:
+    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    (tmp_path / "models" / "churn" / "last-known-good.json").write_text(said)
+    assert last_known_good(settings(tmp_path)) is None
+
+
+def test_a_last_known_good_that_is_gone_is_refused(tmp_path: Path) -> None:
+    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    with pytest.raises(ModelRefused):
+        last_known_good(settings(tmp_path))
