@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/root/.cache/uv uv build --wheel --quiet --build-c
 # Versions and hashes come from the lock, which covers all extras: as a constraint it lets an image take only what it needs.
 # Dependencies come before the wheel, so that a change of our code does not install them again.
 FROM build AS service-environment
-RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python python3 /opt/churn \
+RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/churn \
  && uv pip install --quiet --python /opt/churn/bin/python \
       --constraint requirements.lock --requirements pyproject.toml --extra postgres
 COPY --from=wheel /wheels /wheels
@@ -34,7 +34,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --no-deps --python /opt/churn/bin/python /wheels/*.whl
 
 FROM build AS pipelines-environment
-RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python python3 /opt/churn \
+RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/churn \
  && uv pip install --quiet --python /opt/churn/bin/python \
       --constraint requirements.lock --requirements pyproject.toml --extra pipelines --extra postgres
 COPY --from=wheel /wheels /wheels

@@ -230,7 +230,7 @@ class Registry:
         if target.exists():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _translated(self._uri, f"the artifact of version {number} is gone"):
+        with _translated(self._uri):
             import mlflow.artifacts
 
             staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{number}-"))
@@ -238,6 +238,9 @@ class Registry:
                 mlflow.artifacts.download_artifacts(
                     f"models:/{self._name}/{number}", dst_path=str(staging), tracking_uri=self._uri
                 )
+                # A store that is not mounted downloads as nothing at all. Not NoModel: there is one, and it may come back.
+                if not any(staging.rglob(PIPELINE_FILE)):
+                    raise RegistryError(f"the artifact of version {number} is not where the registry at {self._uri} says")
                 _put(staging, target)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)

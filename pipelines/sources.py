@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,10 +80,10 @@ def _is_pinned(path: Path) -> bool:
     return bool(path == Settings.model_fields["data"].default)
 
 
-def _check(path: Path, content: bytes) -> None:
+def _check(name: object, content: bytes, remedy: str = "delete it and run: churn data pull") -> None:
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != TELECOM_MD5:
-        raise InputError(f"{path}: its md5 is {found}, not the pinned {TELECOM_MD5}; delete it and run: churn data pull")
+        raise InputError(f"{name}: its md5 is {found}, not the pinned {TELECOM_MD5}; {remedy}")
 
 
 def _dvc_pull(settings: Settings) -> bool:
@@ -112,12 +113,13 @@ def _download(settings: Settings, path: Path) -> str | None:
         answer = httpx.get(settings.data_url, timeout=20, follow_redirects=True).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"{settings.data_url} does not answer ({type(error).__name__})"
-    _check(Path(settings.data_url), answer.content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staging = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(answer.content)
-    Path(staging).replace(path)
+    _check(settings.data_url, answer.content, "set CHURN_DATA_URL to another copy, or to nothing")
+    # Beside data/, not in it: DVC pins everything that lies there.
+    with _said(path), tempfile.TemporaryDirectory(prefix=".data-", dir=path.parent.parent) as folder:
+        staging = Path(folder) / path.name
+        staging.write_bytes(answer.content)
+        path.parent.mkdir(exist_ok=True)
+        staging.replace(path)
     return None
 
 
@@ -133,9 +135,18 @@ def write_simulated(dataset: Dataset, contract: Contract, path: Path) -> None:
     """Write invented customers as CSV, with a note beside it so that nothing trained on them passes for real."""
     from churn.simulation import write_csv
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _note_of(path).write_text("The customers in the file of this name are invented (churn.simulation).\n")
+    with _said(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _note_of(path).write_text("The customers in the file of this name are invented (churn.simulation).\n")
     write_csv(dataset, contract, path)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _note_of(path: Path) -> Path:

@@ -23,11 +23,12 @@ from churn.errors import ChurnError
 
 @dataclass(frozen=True)
 class Program:
-    """One program: what to run, and how to see that it is ready."""
+    """One program: what to run, how to see that it is ready, and how often it may fail to start in a row (8: half a minute)."""
 
     name: str
     command: tuple[str, ...]
     ready: Callable[[], bool] = lambda: True
+    retries: int = 8
 
 
 class Supervisor:
@@ -137,7 +138,7 @@ class Supervisor:
                 f"[program:{program.name}]\n"
                 f"command={_escaped(' '.join(map(_quoted, program.command)))}\n"
                 f"priority={priority}\n"  # started in this order, stopped in the reverse
-                "autostart=false\nautorestart=true\nstartsecs=2\nstartretries=8\n"
+                f"autostart=false\nautorestart=true\nstartsecs=2\nstartretries={program.retries}\n"
                 "stopsignal=TERM\nstopwaitsecs=20\nstopasgroup=false\nkillasgroup=true\n"
                 f"stdout_logfile={_escaped(str(self.log(program.name)))}\n"
                 "redirect_stderr=true\nstdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"

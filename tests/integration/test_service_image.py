@@ -26,6 +26,7 @@ from tests.unit.deploy.dockerfile import CHECKOUT, Stage, copied_paths, lineage,
 # How this machine reaches its package index is the builder's business, as a proxy is for `docker build`.
 BUILDER = re.compile(r"(PIP|UV|SSL|REQUESTS)_|https?_proxy|no_proxy", re.IGNORECASE)
 MADE_BY_THE_BUILD = re.compile(r"(?<![\w.])/(opt/churn|wheels|tmp)\b")
+BASE_PYTHON = "/usr/local/bin/python3"
 KEY = "0" * 64
 
 
@@ -35,7 +36,8 @@ class Image:
     stage: Stage
 
     def path(self, text: str) -> str:
-        return MADE_BY_THE_BUILD.sub(lambda found: f"{self.root}/{found[1]}", text)
+        made_here = MADE_BY_THE_BUILD.sub(lambda found: f"{self.root}/{found[1]}", text)
+        return made_here.replace(BASE_PYTHON, f"{self.root}/base/bin/python3")
 
     def environment(self, **more: str) -> dict[str, str]:
         declared = {name: self.path(value) for name, value in self.stage.environment.items()}
@@ -143,6 +145,16 @@ def test_leaves_out_what_serving_does_not_need(image: Image, module: str) -> Non
         assert "ModuleNotFoundError" in done.stderr
     else:
         assert done.returncode == 0, done.stderr
+
+
+def test_runs_on_the_bases_python(image: Image) -> None:
+    said = [
+        subprocess.run(
+            [python, "-c", "import sys; print(sys.version, sys._base_executable)"], capture_output=True, check=True
+        ).stdout
+        for python in (image.root / "base/bin/python", image.root / "opt/churn/bin/python")
+    ]
+    assert said[0] == said[1]
 
 
 def test_command_and_app_import(image: Image) -> None:

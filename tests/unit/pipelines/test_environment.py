@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from churn.settings import Settings
+from pipelines.environment import answers, prefect_api, prepare_environment, use_local_prefect
+from tests.unit.pipelines.loopback import Answer, web_server
+
+
+@pytest.fixture(autouse=True)
+def clean_environment() -> Iterator[None]:
+    with mock.patch.dict(os.environ):
+        for name in list(os.environ):
+            if name.startswith(("PREFECT_", "MLFLOW_", "CHURN_", "DVC_", "DO_NOT")):
+                del os.environ[name]
+        yield
+
+
+def test_nothing_phones_home_and_all_state_is_in_churn_home(tmp_path: Path) -> None:
+    prepare_environment(Settings(home=tmp_path / "home"))
+    assert os.environ["DO_NOT_TRACK"] == "true"
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert os.environ["DVC_NO_ANALYTICS"] == "true"
+    assert os.environ["CHURN_HOME"] == str(tmp_path / "home")
+    assert Path(os.environ["PREFECT_HOME"]) == tmp_path / "home" / "prefect"
+    assert (tmp_path / "home" / "prefect").is_dir()
+
+
+def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "false"
+    os.environ["PREFECT_HOME"] = str(tmp_path / "mine")
+    prepare_environment(Settings(home=tmp_path / "home"))
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+    assert os.environ["PREFECT_HOME"] == str(tmp_path / "mine")
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_only_success_is_an_answer() -> None:
+    with web_server(lambda asked: Answer(status=200 if asked.path == "/health" else 503)) as url:
+        assert answers(f"{url}/health")
+        assert not answers(f"{url}/other")
+    assert not answers("http://127.0.0.1:1/health")
+
+
+def test_a_prefect_server_that_runs_is_used_and_one_the_user_named_first() -> None:
+    with web_server(lambda asked: Answer(status=200 if asked.path == "/api/health" else 404)) as url:
+        settings = Settings(prefect_port=int(url.rsplit(":", 1)[1]))
+        use_local_prefect(settings)
+        assert os.environ["PREFECT_API_URL"] == prefect_api(settings) == f"{url}/api"
+        os.environ["PREFECT_API_URL"] = "http://elsewhere/api"
+        use_local_prefect(settings)
+        assert os.environ["PREFECT_API_URL"] == "http://elsewhere/api"
+
+
+def test_without_a_prefect_server_none_is_named() -> None:
+    use_local_prefect(Settings(prefect_port=1))
+    assert "PREFECT_API_URL" not in os.environ
