@@ -119,7 +119,8 @@ def describe(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
             "missing": int(values.isna().sum()),
         }
         if column.is_numeric:
-            row |= {name: float(getattr(values, name)()) for name in ("min", "median", "mean", "max")}
+            known = values.dropna()
+            row |= {name: float(getattr(known, name)()) if len(known) else None for name in ("min", "median", "mean", "max")}
         else:
             row |= {"levels": int(values.nunique()), "most": str(values.mode().iloc[0]) if values.notna().any() else None}
         rows.append(row)

@@ -118,6 +118,8 @@ class Supervisor:
             return self._answer(method, *arguments)
         except Fault as error:
             raise ChurnError(f"supervisord: {method} {' '.join(map(str, arguments))}: {error.faultString}") from error
+        except OSError as error:
+            raise ChurnError(f"supervisord does not answer ({error}); its log: {self._logs / 'supervisord.log'}") from error
 
     @retry(retry=retry_if_exception_type(OSError), stop=stop_after_delay(15), wait=wait_fixed(0.1), reraise=True)
     def _answer(self, method: str, *arguments: Any) -> Any:
@@ -140,7 +142,7 @@ class Supervisor:
                 f"priority={priority}\n"  # started in this order, stopped in the reverse
                 f"autostart=false\nautorestart=true\nstartsecs=2\nstartretries={program.retries}\n"
                 "stopsignal=TERM\nstopwaitsecs=20\nstopasgroup=false\nkillasgroup=true\n"
-                f"stdout_logfile={_escaped(str(self.log(program.name)))}\n"
+                f"stdout_logfile={_escaped(_escaped(str(self.log(program.name))))}\n"  # supervisord expands this one twice
                 "redirect_stderr=true\nstdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"
             )
         return "\n\n".join(parts) + "\n"

@@ -245,7 +245,9 @@ def test_a_foreign_type_in_the_registry_is_refused_and_not_kept(
     assert not cached(here, models[1]).exists()
 
 
-def test_what_was_fetched_outlives_an_artifact_store_that_is_away(registry: Registry, settings: Settings, models: list[Model]) -> None:
+def test_what_was_fetched_outlives_an_artifact_store_that_is_away(
+    registry: Registry, settings: Settings, models: list[Model]
+) -> None:
     registry.load("1")
     artifacts, away = settings.home / "artifacts", settings.home / "artifacts-away"
     artifacts.rename(away)

@@ -66,9 +66,10 @@ def may_become(root: Path, user: int) -> bool:
     if os.geteuid() != 0:
         return False
     try:
-        return subprocess.run([root / "base/bin/python", "-c", ""], user=user, group=user, check=False).returncode == 0
+        tried = subprocess.run([root / "base/bin/python", "-c", ""], user=user, group=user, capture_output=True, check=False)
     except PermissionError:
         return False
+    return tried.returncode == 0
 
 
 def install(root: Path) -> Image:

@@ -74,7 +74,9 @@ def test_the_same_data_params_and_seed_give_the_same_model_bit_for_bit(
     assert again.holdout == trained.holdout
 
 
-def test_another_seed_gives_another_split_and_other_coefficients(trained: Trained, customers: Dataset, contract: Contract) -> None:
+def test_another_seed_gives_another_split_and_other_coefficients(
+    trained: Trained, customers: Dataset, contract: Contract
+) -> None:
     other = fit(customers, contract, PARAMS.model_copy(update={"seed": 4}))
     assert other.model.info.data_digest != trained.model.info.data_digest
     assert not np.array_equal(other.model.pipeline["logreg"].coef_, trained.model.pipeline["logreg"].coef_)

@@ -53,7 +53,7 @@ def test_what_is_there_is_used(contract: Contract) -> None:
 
 def test_what_is_there_but_is_not_what_is_pinned_is_refused_and_left_alone(contract: Contract) -> None:
     put(b"other customers\n")
-    with pytest.raises(InputError, match="md5 is .*, not the pinned .*; delete it and run: churn data pull") as caught:
+    with pytest.raises(InputError, match=r"md5 is .*, not the pinned .*; delete it and run: churn data pull") as caught:
         pull_data(settings(), contract)
     assert caught.value.exit_code == 2
     assert DATA.read_bytes() == b"other customers\n"
@@ -145,7 +145,10 @@ def test_a_named_file_that_is_not_there_is_an_error_and_nothing_stands_in_for_it
 ) -> None:
     pull_data(settings(), contract)  # invented customers lie ready
     asked: list[Asked] = []
-    with web_server(lambda request: asked.append(request) or Answer(CONTENT)) as url, pytest.raises(InputError, match=r"mine\.csv"):
+    with (
+        web_server(lambda request: asked.append(request) or Answer(CONTENT)) as url,
+        pytest.raises(InputError, match=r"mine\.csv"),
+    ):
         look(settings(data=Path("mine.csv"), data_url=url), contract)
     assert asked == []
 

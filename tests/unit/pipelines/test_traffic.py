@@ -37,7 +37,7 @@ class Service:
 
 
 def test_customers_are_spelled_as_the_service_reads_them(contract: Contract) -> None:
-    population = simulate(contract, 200, 1, shift=Shift(missing={name: 0.2 for name in contract.feature_names}))
+    population = simulate(contract, 200, 1, shift=Shift(missing=dict.fromkeys(contract.feature_names, 0.2)))
     customers = as_customers(population, contract, "test")
     model = request_model(contract)
     read = [model.model_validate_json(json.dumps(customer)).model_dump() for customer in customers]

@@ -1,0 +1,135 @@
+"""DVC reproduces: clean checkouts give the same model, a second run does nothing, a corrupt remote is not believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.sources import TELECOM_MD5
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# What makes two checkouts on one machine differ in nothing but their folder.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "DVC_", "GIT_"))} | {
+    "DVC_NO_ANALYTICS": "true",
+    "DO_NOT_TRACK": "true",
+    "CHURN_DATA_URL": "",
+}
+
+
+@pytest.fixture(scope="module")
+def pinned_data(real_data: Path) -> Path:
+    if hashlib.md5(real_data.read_bytes(), usedforsecurity=False).hexdigest() != TELECOM_MD5:
+        pytest.skip(f"needs the customers that data.dvc pins, and {real_data} is not that file: run `.venv/bin/churn data pull`")
+    return real_data
+
+
+def check_out(folder: Path) -> Path:
+    """Lay down what git tracks, as it is in the working tree, and nothing else."""
+    if shutil.which("git") is None or not (CHECKOUT / ".git").exists():
+        pytest.skip("needs git, to tell what belongs to a clean checkout: apt-get install -y git, and a clone of the repository")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        source = CHECKOUT / name
+        if source.is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / name)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    return folder
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory, pinned_data: Path) -> list[tuple[Path, str]]:
+    """Two clean checkouts, and what `dvc repro` said in each."""
+    made = []
+    for name in ("first", "second"):
+        folder = check_out(tmp_path_factory.mktemp(name))
+        (folder / "data").mkdir()
+        shutil.copy(pinned_data, folder / "data" / "telecom_churn.csv")
+        made.append((folder, run(folder, "dvc", "repro").stdout))
+    return made
+
+
+def test_two_clean_checkouts_make_the_same_model_and_the_same_numbers(reproduced: list[tuple[Path, str]]) -> None:
+    (first, said), (second, said_too) = reproduced
+    for text in (said, said_too):
+        assert all(f"Running stage '{stage}'" in text for stage in ("split", "train", "evaluate"))
+    made = sorted(
+        path.relative_to(first) for path in (first / "build").rglob("*") if path.is_file() and path.name != ".gitignore"
+    )
+    assert {"metrics.json", "pipeline.skops", "model.json", "train.parquet", "holdout.parquet"} <= {path.name for path in made}
+    for path in made:
+        assert (first / path).read_bytes() == (second / path).read_bytes(), path
+    assert (first / "dvc.lock").read_bytes() == (second / "dvc.lock").read_bytes()
+
+
+def test_the_numbers_are_those_of_a_model_that_works(reproduced: list[tuple[Path, str]]) -> None:
+    metrics = json.loads((reproduced[0][0] / "build" / "metrics.json").read_text())
+    assert metrics["rows"] == 834
+    assert metrics["churn_rate"] == pytest.approx(0.145, abs=0.001)
+    assert 0.75 < metrics["roc_auc"] < 0.95
+    assert metrics["brier"] < 0.12
+
+
+def test_a_second_run_does_nothing(reproduced: list[tuple[Path, str]]) -> None:
+    folder = reproduced[0][0]
+    said = run(folder, "dvc", "repro").stdout
+    assert all(f"Stage '{stage}' didn't change, skipping" in said for stage in ("split", "train", "evaluate"))
+    assert "Running" not in said
+    assert json.loads(run(folder, "dvc", "status", "--json").stdout) == {}
+
+
+def test_metrics_and_plots_can_be_shown(reproduced: list[tuple[Path, str]], tmp_path: Path) -> None:
+    folder = reproduced[0][0]
+    shown = json.loads(run(folder, "dvc", "metrics", "show", "--json").stdout)
+    assert "roc_auc" in json.dumps(shown)
+    page = run(folder, "dvc", "plots", "show", "--out", str(tmp_path / "plots")).stdout.strip()
+    assert page.endswith("index.html")
+    html = (tmp_path / "plots" / "index.html").read_text()
+    assert all(
+        title in html for title in ("ROC on the holdout", "Precision and recall on the holdout", "Calibration on the holdout")
+    )
+
+
+def remote_with(folder: Path, content: bytes, name: str = TELECOM_MD5) -> Path:
+    """Make a DVC remote by hand: the file, and the listing of data/ whose md5 data.dvc pins."""
+    listing = json.dumps([{"md5": name, "relpath": "telecom_churn.csv"}]).encode()
+    digest = hashlib.md5(listing, usedforsecurity=False).hexdigest()
+    assert f"{digest}.dir" in (CHECKOUT / "data.dvc").read_text()
+    for object_name, value in ((f"{digest}.dir", listing), (name, content)):
+        path = folder / "files" / "md5" / object_name[:2] / object_name[2:]
+        path.parent.mkdir(parents=True)
+        path.write_bytes(value)
+    return folder
+
+
+@pytest.mark.parametrize("corrupt", [False, True], ids=["whole", "corrupt"])
+def test_the_data_come_from_a_local_remote_unless_it_is_corrupt(tmp_path: Path, pinned_data: Path, corrupt: bool) -> None:
+    content = pinned_data.read_bytes()
+    remote = remote_with(tmp_path / "remote", content[:-1] + b"!" if corrupt else content)
+    folder = check_out(tmp_path / "checkout")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENVIRONMENT, "CHURN_DVC_REMOTE", str(remote))
+        said = json.loads(run(folder, "pipelines.cli", "data", "pull", "--json").stdout)
+    pulled = folder / "data" / "telecom_churn.csv"
+    assert said["simulated"] is corrupt
+    if corrupt:
+        assert not pulled.exists()
+    else:
+        assert pulled.read_bytes() == content
+        assert "DVC" in said["how"]

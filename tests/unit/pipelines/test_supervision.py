@@ -1,0 +1,161 @@
+"""A real supervisord with programs of a few lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from churn.errors import ChurnError
+from pipelines.supervision import Program, Supervisor, free_port, is_free
+
+# Says its process id, then stays until it is told to stop, and says that too.
+STAYS = """
+import os, pathlib, signal, sys, time
+here, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+def leave(*_):
+    with (here / "left").open("a") as file:
+        file.write(name + "\\n")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+with (here / name).open("a") as file:
+    file.write(f"{os.getpid()}\\n")
+while True:
+    time.sleep(0.05)
+"""
+FAILS = "print('hello'); import sys; sys.exit('the port is taken 100%')"
+
+
+def stays(here: Path, name: str) -> Program:
+    script = here / "stays.py"
+    script.write_text(STAYS)
+    return Program(name, (sys.executable, str(script), str(here), name), lambda: bool(pids(here, name)))
+
+
+def pids(here: Path, name: str) -> list[int]:
+    path = here / name
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for something that must happen; how long it takes does not matter."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_start_waits_until_each_is_ready_and_leaving_stops_all_last_started_first(tmp_path: Path) -> None:
+    names = ["first", "second", "third"]
+    with Supervisor([stays(tmp_path, name) for name in names], tmp_path / "home") as supervisor:
+        assert set(supervisor.states().values()) == {"STOPPED"}
+        supervisor.start("first", "second")
+        running = [*pids(tmp_path, "first"), *pids(tmp_path, "second")]
+        assert len(running) == 2
+        assert supervisor.state("third") == "STOPPED"
+        supervisor.start("third")
+        running += pids(tmp_path, "third")
+        daemon = psutil.Process(running[0]).ppid()
+        assert supervisor.alive()
+    assert not supervisor.alive()
+    assert all(is_gone(pid) for pid in [*running, daemon])
+    assert (tmp_path / "left").read_text().split() == ["third", "second", "first"]
+
+
+def test_leaving_because_of_an_error_stops_all_too(tmp_path: Path) -> None:
+    def start_one_and_nobody(supervisor: Supervisor) -> None:
+        supervisor.start("one")
+        supervisor.start("nobody")
+
+    with pytest.raises(ChurnError, match="nobody"), Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
+        start_one_and_nobody(supervisor)
+    assert is_gone(pids(tmp_path, "one")[0])
+
+
+def test_a_program_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
+        supervisor.start("one")
+        os.kill(pids(tmp_path, "one")[0], signal.SIGKILL)
+        until(lambda: len(pids(tmp_path, "one")) == 2)
+        first, second = pids(tmp_path, "one")
+        assert is_gone(first)
+        assert not is_gone(second)
+    assert is_gone(second)
+
+
+def test_a_program_can_be_restarted(tmp_path: Path) -> None:
+    with Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
+        supervisor.start("one")
+        supervisor.restart("one")
+        until(lambda: len(pids(tmp_path, "one")) == 2)
+        assert is_gone(pids(tmp_path, "one")[0])
+
+
+def test_a_program_that_ends_is_an_error_that_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    program = Program("broken", (sys.executable, "-u", "-c", FAILS), ready=lambda: False, retries=0)
+    with (
+        Supervisor([program, stays(tmp_path, "one")], tmp_path / "home") as supervisor,
+        pytest.raises(ChurnError, match="broken did not start") as caught,
+    ):
+        supervisor.start("one", "broken")
+    assert str(caught.value).endswith("hello\nthe port is taken 100%")
+    assert str(tmp_path / "home" / "logs" / "broken.log") in str(caught.value)
+    assert is_gone(pids(tmp_path, "one")[0])
+
+
+def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    program = Program("ghost", (str(tmp_path / "no such program"),), ready=lambda: False, retries=0)
+    with Supervisor([program], tmp_path / "home") as supervisor, pytest.raises(ChurnError, match="ghost"):
+        supervisor.start("ghost")
+
+
+def test_an_unknown_name_is_an_error(tmp_path: Path) -> None:
+    with Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
+        with pytest.raises(ChurnError, match="nobody"):
+            supervisor.start("nobody")
+        with pytest.raises(ChurnError, match="nobody"):
+            supervisor.state("nobody")
+
+
+def test_a_home_with_a_long_and_odd_name_works(tmp_path: Path) -> None:
+    home = tmp_path / ("long" * 30) / "100% of a home"
+    assert len(str(home)) > 107
+    with Supervisor([stays(tmp_path, "one")], home) as supervisor:
+        supervisor.start("one")
+        assert supervisor.log("one").parent == home / "logs"
+        assert {path.name for path in (home / "logs").iterdir()} >= {"one.log", "supervisord.log"}
+
+
+def test_arguments_arrive_as_they_were_given(tmp_path: Path) -> None:
+    arguments = ("with blank", 'with "quotes"', "with 100% and %(here)s", "with \\ backslash", "")
+    script = "import json, sys; json.dump(sys.argv[2:], open(sys.argv[1], 'w')); import time; time.sleep(60)"
+    out = tmp_path / "said.json"
+    program = Program(
+        "said", (sys.executable, "-c", script, str(out), *arguments), lambda: out.exists() and out.stat().st_size > 0
+    )
+    with Supervisor([program], tmp_path / "home") as supervisor:
+        supervisor.start("said")
+        until(lambda: out.read_text().endswith("]"))
+    assert tuple(json.loads(out.read_text())) == arguments
+
+
+def test_a_port_is_free_until_somebody_listens() -> None:
+    port = free_port()
+    assert is_free(port)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        assert not is_free(port)
+    assert is_free(port)
