@@ -21,7 +21,7 @@ COPY churn/ churn/
 COPY service/ service/
 COPY monitoring/ monitoring/
 COPY pipelines/ pipelines/
-RUN --mount=type=cache,target=/root/.cache/uv uv build --wheel --quiet --build-constraints requirements.lock --out-dir /wheels
+RUN --mount=type=cache,target=/root/.cache/uv uv build --wheel --quiet --build-constraints requirements.lock --require-hashes --out-dir /wheels
 
 # Versions and hashes come from the lock, which covers all extras: as a constraint it lets an image take only what it needs.
 # Dependencies come before the wheel, so that a change of our code does not install them again.

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow server that `churn up` starts.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server that `churn up` starts.")
     evidently_port: int = Field(8085, ge=1, le=65535, description="Port of the Evidently UI that `churn up` starts.")
+    exporter_host: str = Field(
+        "127.0.0.1", description="Address the exporter binds. It asks for no key: open it only where a network policy guards it."
+    )
     exporter_port: int = Field(8090, ge=1, le=65535, description="Port of the monitor's Prometheus exporter.")
     api_keys: SecretStr = Field(
         SecretStr(""),

@@ -74,7 +74,7 @@ class MonitorCollector(Collector):
 
 
 def serve_exporter(settings: Settings, *, stop: threading.Event | None = None) -> None:
-    """Answer Prometheus on 127.0.0.1:`settings.exporter_port` until `stop` is set; without it, until the process is stopped.
+    """Answer Prometheus on `settings.exporter_host` until `stop` is set; without it, until the process is stopped.
 
     The store may come later: until then the answer is `churn_monitor_up 0`.
 
@@ -83,16 +83,16 @@ def serve_exporter(settings: Settings, *, stop: threading.Event | None = None) -
     OSError
         If the port is taken.
     """
-    with exporter(lambda: Store.open(settings.store_url), settings.exporter_port):
+    with exporter(lambda: Store.open(settings.store_url), settings.exporter_port, settings.exporter_host):
         (stop or threading.Event()).wait()
 
 
 @contextmanager
-def exporter(open_store: Callable[[], Store], port: int) -> Iterator[int]:
-    """Answer Prometheus on loopback while the block runs; give the port (a free one, if asked for 0)."""
+def exporter(open_store: Callable[[], Store], port: int, host: str = "127.0.0.1") -> Iterator[int]:
+    """Answer Prometheus on `host` while the block runs; give the port (a free one, if asked for 0)."""
     collector, registry = MonitorCollector(open_store), CollectorRegistry(auto_describe=False)
     registry.register(collector)
-    server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    server, thread = start_http_server(port, addr=host, registry=registry)
     try:
         yield server.server_port
     finally:

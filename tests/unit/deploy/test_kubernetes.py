@@ -157,11 +157,11 @@ def test_probes_ask_routes_on_ports_that_are_there(overlay: str, tmp_path: Path,
 @overlays
 def test_exporters_probe_asks_its_port(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
     container = pods(overlay)["churn-exporter"]["containers"][0]
-    port = settings_of(overlay, container, monkeypatch).exporter_port
-    assert container["ports"] == [{"name": "metrics", "containerPort": port}]
-    script = container["livenessProbe"]["exec"]["command"][-1]
-    assert f'os.environ.get("CHURN_EXPORTER_PORT", "{port}")' in script
-    compile(script, "livenessProbe", "exec")
+    settings = settings_of(overlay, container, monkeypatch)
+    assert container["ports"] == [{"name": "metrics", "containerPort": settings.exporter_port}]
+    # From outside the pod, as Prometheus will.
+    assert settings.exporter_host == "0.0.0.0"  # noqa: S104
+    assert container["livenessProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
 
 
 @overlays
@@ -265,7 +265,10 @@ def test_network_is_closed_but_for_what_is_used(overlay: str, monkeypatch: pytes
     assert opened(policies["churn-dependencies"]) == {53, 5432, port_of(settings.tracking_uri)}
     assert opened(policies["churn-flows"]) == {443, port_of(prefect_url)}
     assert all("egress" not in spec for name, spec in policies.items() if name not in ("churn-dependencies", "churn-flows"))
-    assert {port["port"] for name in policies for rule in policies[name].get("ingress", []) for port in rule["ports"]} == {"http"}
+    assert {port["port"] for name in policies for rule in policies[name].get("ingress", []) for port in rule["ports"]} == {
+        "http",
+        "metrics",
+    }
 
 
 def opened(policy: dict[str, Any]) -> set[int]:
