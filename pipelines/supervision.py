@@ -67,7 +67,8 @@ class Supervisor:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(timeout=60)
+                # Each program may take its 20 s, one after the other. Killing supervisord earlier would leave them behind.
+                self._process.wait(timeout=20 * len(self._programs) + 20)
             except subprocess.TimeoutExpired:
                 self._process.kill()
         shutil.rmtree(self._run, ignore_errors=True)

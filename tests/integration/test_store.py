@@ -251,6 +251,25 @@ def test_a_window_is_judged_once(store: Store) -> None:
     assert store.write_monitor_run(look(model_version="2"))
 
 
+def test_a_look_said_twice_is_there_once(store: Store) -> None:
+    first = look()
+    assert store.write_monitor_run(first)
+    assert store.write_monitor_run(first)
+    assert store.monitor_runs() == [first]
+
+
+def test_a_look_and_its_decision_are_stored_both_or_neither(store: Store) -> None:
+    first = Decision("policy", "wait", "monitor", "calm", decided_at=NOON)
+    assert store.write_monitor_run(look(), first)
+    assert not store.write_monitor_run(look(), Decision("policy", "retrain", "monitor", "drift"))
+    with pytest.raises(StoreError):
+        store.write_monitor_run(
+            look(last_seq=11), Decision("policy", "wait", "monitor", "x", decided_at=NOON.replace(tzinfo=None))
+        )
+    assert len(store.monitor_runs()) == 1
+    assert store.decisions() == [first]
+
+
 def test_looks_are_listed_newest_first(store: Store) -> None:
     for n in range(4):
         store.write_monitor_run(look(last_seq=n, started_at=NOON + timedelta(minutes=n), model_version=str(n % 2)))

@@ -53,6 +53,15 @@ def test_an_equally_good_challenger_passes_as_often_as_the_setting_says() -> Non
     assert 1 <= passed <= 24
 
 
+def test_the_question_is_one_sided() -> None:
+    # With confidence 0.95 the lower end is the 5 % quantile, not the 2.5 % one.
+    fresh = judged(300, 1, new=0.5, old=0.7)
+    y = fresh.outcome.to_numpy()
+    gain = log_losses(y, fresh.features["old"].to_numpy()) - log_losses(y, fresh.features["new"].to_numpy())
+    interval = decide(CHALLENGER, CHAMPION, fresh, GATE, 1).evidence["interval"]
+    assert interval == pytest.approx(bootstrap_mean_interval(gain, confidence=0.9, resamples=200, seed=1), rel=1e-9)
+
+
 def test_a_stricter_gate_lets_fewer_equals_through() -> None:
     strict = COMPARISON.model_copy(update={"confidence": 0.995})
     passed = sum(decide(CHALLENGER, CHAMPION, judged(200, seed, new=0.7, old=0.7), strict, seed).promote for seed in range(100))

@@ -87,6 +87,7 @@ def test_leaving_because_of_an_error_stops_all_too(tmp_path: Path) -> None:
 def test_a_program_that_is_killed_is_started_again(tmp_path: Path) -> None:
     with Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
         supervisor.start("one")
+        until(lambda: supervisor.state("one") == "RUNNING")  # before that, it would count as a failed start
         os.kill(pids(tmp_path, "one")[0], signal.SIGKILL)
         until(lambda: len(pids(tmp_path, "one")) == 2)
         first, second = pids(tmp_path, "one")
