@@ -97,11 +97,6 @@ class Supervisor:
                 )
             time.sleep(0.2)
 
-    def restart(self, name: str) -> None:
-        """Stop one program, start it again, wait until it is ready."""
-        self._call("stopProcess", name, True)
-        self.start(name)
-
     def state(self, name: str) -> str:
         """Tell a program's state in supervisord's words, such as RUNNING or BACKOFF."""
         return str(self._call("getProcessInfo", name)["statename"])

@@ -96,14 +96,6 @@ def test_a_program_that_is_killed_is_started_again(tmp_path: Path) -> None:
     assert is_gone(second)
 
 
-def test_a_program_can_be_restarted(tmp_path: Path) -> None:
-    with Supervisor([stays(tmp_path, "one")], tmp_path / "home") as supervisor:
-        supervisor.start("one")
-        supervisor.restart("one")
-        until(lambda: len(pids(tmp_path, "one")) == 2)
-        assert is_gone(pids(tmp_path, "one")[0])
-
-
 def test_a_program_that_ends_is_an_error_that_shows_the_end_of_its_log(tmp_path: Path) -> None:
     program = Program("broken", (sys.executable, "-u", "-c", FAILS), ready=lambda: False, retries=0)
     with (
