@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churn.errors import InputError
 
+NAME = r"^[a-z][a-z0-9_]*$"
 Kind = Literal["number", "integer", "flag", "category"]
 Role = Literal["feature", "id", "ignored", "sensitive"]
 
@@ -42,9 +43,13 @@ class Column(_Part):
 
     `number` and `integer` have inclusive bounds in `unit`; a `flag` is one of two levels and 0 or 1 in a frame;
     a `category` is one of `levels`, always text.
+
+    Only a `feature` is asked for in a request, read by a model and kept in the log. The `id` names the customer. What is
+    `sensitive` is read from labelled files where it is there, for comparing groups, and never reaches a model; a sensitive
+    category needs no levels. What is `ignored` is not read at all.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=NAME)
     source: str
     kind: Kind
     role: Role = "feature"
@@ -100,6 +105,14 @@ class Check(_Part):
         return f"must be {self.equals} times {self.times:g}, within {self.tolerance:g}"
 
 
+class Sum(_Part):
+    """Numbers that mean something together, such as all that a customer pays: a model may use their sum."""
+
+    unit: str | None = None
+    of: tuple[str, ...] = Field(min_length=2)
+    description: str = ""
+
+
 class Contract(_Part):
     """A whole contract, as one YAML file spells it.
 
@@ -117,6 +130,7 @@ class Contract(_Part):
     target: Target = Target()
     columns: tuple[Column, ...] = Field(min_length=1)
     checks: tuple[Check, ...] = ()
+    sums: dict[Annotated[str, Field(pattern=NAME)], Sum] = Field(default_factory=dict)
     population: dict[str, Any] | None = None
     digest: str = ""
 
@@ -138,8 +152,17 @@ class Contract(_Part):
             for name in (check.column, check.equals):
                 if name not in numeric:
                     raise ValueError(f"a check names {name!r}, which is no numeric feature of this contract")
+        for total, added in self.sums.items():
+            if total in spellings:
+                raise ValueError(f"the sum {total!r} has the name of a column")
+            if foreign := sorted(set(added.of) - numeric):
+                raise ValueError(f"the sum {total!r} names {foreign[0]!r}, which is no numeric feature of this contract")
+            if len(set(added.of)) < len(added.of):
+                raise ValueError(f"the sum {total!r} names a column twice")
         if not self.features:
             raise ValueError("no column has the role 'feature'")
+        if len(ids := [column.name for column in self.columns if column.role == "id"]) > 1:
+            raise ValueError(f"columns {ids[0]!r} and {ids[1]!r} both have the role 'id'; one names the customer")
         return self
 
     def __getitem__(self, name: str) -> Column:
@@ -164,6 +187,11 @@ class Contract(_Part):
         return [column.name for column in self.features if column.is_numeric]
 
     @property
+    def sensitive(self) -> tuple[Column, ...]:
+        """The columns by which groups of customers are compared, and which no model, request or log ever holds."""
+        return tuple(column for column in self.columns if column.role == "sensitive")
+
+    @property
     def id_column(self) -> Column | None:
         """The column that names the customer, if the export has one."""
         return next((column for column in self.columns if column.role == "id"), None)
@@ -182,15 +210,26 @@ def load_contract(name_or_path: str | Path = "telecom") -> Contract:
         text = packaged.read_text("utf-8") if packaged.is_file() else Path(name_or_path).read_text("utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"contract {str(name_or_path)!r}: not a packaged contract nor a readable YAML file ({error})") from error
+    return parse_contract(text, str(name_or_path))
+
+
+def parse_contract(text: str, name: str) -> Contract:
+    """Read a contract from its YAML text; `name` is what error messages call it.
+
+    Raises
+    ------
+    InputError
+        If it is not a contract; the message names the field and the rule.
+    """
     try:
         document = yaml.safe_load(text)
         if not isinstance(document, dict):
-            raise InputError(f"contract {str(name_or_path)!r}: a mapping is expected at the top")
+            raise InputError(f"contract {name!r}: a mapping is expected at the top")
         document["digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return Contract.model_validate(document)
     except yaml.YAMLError as error:
-        raise InputError(f"contract {str(name_or_path)!r}: not YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"contract {name!r}: not YAML ({' '.join(str(error).split())})") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contract"
-        raise InputError(f"contract {str(name_or_path)!r}: {where}: {first['msg']}") from error
+        raise InputError(f"contract {name!r}: {where}: {first['msg']}") from error

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pandera.errors
+from pandera.pandas import DataFrameSchema
 
 from churn.cells import Problems, convert, read_flags, texts
 from churn.contract import Contract, Target
 from churn.errors import ContractError, InputError, Problem
 from churn.files import Sheet, read_sheet
-from churn.frame import frame_digest, frame_schema
+from churn.frame import frame_digest, frame_schema, sensitive_schema
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Dataset:
         Where it came from, for people.
     simulated : bool
         Whether these are invented customers.
+    sensitive : pandas.DataFrame, shape (n_customers, at least 1), or None
+        The sensitive columns that the file has, spelled as features are; for comparing groups, never for a model.
     """
 
     features: pd.DataFrame
@@ -40,6 +43,7 @@ class Dataset:
     source: str = ""
     simulated: bool = False
     ignored_columns: list[str] = field(default_factory=list)
+    sensitive: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -58,8 +62,13 @@ class Dataset:
         return self.outcome
 
     @property
+    def uninformative(self) -> list[str]:
+        """Names of the features that are empty or the same for everybody: they are kept, and nothing is learned from them."""
+        return [str(name) for name, values in self.features.items() if values.nunique(dropna=False) <= 1]
+
+    @property
     def digest(self) -> str:
-        """16 hexadecimal digits that stand for exactly these features and outcomes."""
+        """16 hexadecimal digits that stand for exactly these features and outcomes: what a model may learn from."""
         frame = self.features if self.outcome is None else self.features.assign(**{"<outcome>": self.outcome.to_numpy()})
         return frame_digest(frame)
 
@@ -76,7 +85,8 @@ def read_dataset(
     contract : Contract
         What is allowed.
     labelled : bool
-        Whether every row must have an outcome. If False, the outcome is read where the file has it for all rows.
+        Whether every row must have an outcome, and be the only one of its customer: one who is there twice would be both
+        learned from and judged by. If False, the outcome is read where the file has it for all rows.
     check_relations : bool
         Whether the contract's relations between columns are rules (training data) or may be broken (traffic).
 
@@ -98,22 +108,36 @@ def read_dataset(
         {column.name: convert(sheet.columns[found[column.name]], column, problems) for column in contract.features},
         columns=contract.feature_names,
     )
+    # Lenient: whatever is not there, column or cell, is not known. Only what is there must be what it is said to be.
+    sensitive = pd.DataFrame(
+        {
+            column.name: convert(sheet.columns[found[column.name]], column.model_copy(update={"nullable": True}), problems)
+            for column in contract.sensitive
+            if column.name in found
+        }
+    )
     target = contract.target
     outcome = _outcome(sheet.columns[found[target.column]], target, labelled, problems) if target.column in found else None
+    id_name = contract.id_column.name if contract.id_column else "customer_id"
+    customer_id = texts(sheet.columns[found[id_name]]) if id_name in found else None
+    if labelled and customer_id is not None:
+        repeated = (customer_id.duplicated() & customer_id.notna()).to_numpy()
+        problems.note(repeated, customer_id, id_name, "the customer is there twice; keep one row each")
     if not problems.total:
-        _note_broken_rules(features, contract, problems)
+        _note_broken_rules(features, frame_schema(contract), problems)
+        _note_broken_rules(sensitive, sensitive_schema(contract[str(name)] for name in sensitive), problems)
     if not problems.total and check_relations:
         _note_broken_relations(features, contract, problems)
     problems.raise_any()
 
-    id_name = contract.id_column.name if contract.id_column else "customer_id"
     return Dataset(
         features,
         outcome,
-        customer_id=texts(sheet.columns[found[id_name]]) if id_name in found else None,
+        customer_id=customer_id,
         source=path.name,
         simulated=simulated,
         ignored_columns=[name for name in sheet.columns if name not in found.values()],
+        sensitive=None if sensitive.empty else sensitive,
     )
 
 
@@ -145,19 +169,19 @@ def _outcome(cells: Any, target: Target, labelled: bool, problems: Problems) -> 
     if trial.total == 0 and flags.isna().any():
         if not labelled:
             return None
-        trial.note(flags.isna().to_numpy(), cells, target.column, f"must be {target.true_level} or {target.false_level}")
+        rule = f"must be {target.true_level} or {target.false_level}, not blank"
+        trial.note(flags.isna().to_numpy(), cells, target.column, rule)
     problems.take(trial)
     return flags.fillna(0).astype(np.int64)
 
 
-def _note_broken_rules(features: pd.DataFrame, contract: Contract, problems: Problems) -> None:
-    schema = frame_schema(contract)
+def _note_broken_rules(frame: pd.DataFrame, schema: DataFrameSchema, problems: Problems) -> None:
     try:
-        schema.validate(features, lazy=False)
+        schema.validate(frame, lazy=False)
     except pandera.errors.SchemaError:
         # Something is wrong. pandera lists millions of cases slowly: ask it for the column and the check, count ourselves.
         for name, column in schema.columns.items():
-            values = features[name]
+            values = frame[name]
             for check in column.checks:
                 passed = check(values.dropna()).check_output.reindex(values.index, fill_value=True)
                 problems.note(~passed.to_numpy(dtype=bool), values, name, str(check.error))

@@ -1,20 +1,38 @@
-"""How good a model's probabilities are: the `Scorecard`, and the threshold that turns them into answers."""
+"""How good a model's probabilities are: the `Scorecard`. Intervals, slices and curves are in `churn.assessment`."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, precision_recall_curve, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from churn.params import ThresholdParams
+from churn.params import ProfitParams
+from churn.profit import empc, profits
+from churn.ranking import rank
 
 
 @dataclass(frozen=True)
 class Scorecard:
     """Quality of n labelled predictions. Ranking, probabilities, and the answers at one threshold.
 
-    Every value is in [0, 1], except `log_loss` (nats, >= 0) and the counts.
+    Every value is in [0, 1], except `log_loss` (nats, >= 0), `top_decile_lift` (times the churn rate, in [0, 10]),
+    `calibration_gap` (in [-1, 1]), `profit` and `empc` (money per customer) and the counts.
+
+    Attributes
+    ----------
+    calibration_gap : float
+        Churn rate minus mean probability: above 0 the model says too little (calibration in the large).
+    selection_rate : float
+        Share of customers answered as churn.
+    top_decile_gain, top_decile_lift : float
+        Of the tenth with the highest scores: its share of all churners, and its churn rate over that of all.
+    profit : float or None
+        Expected profit of contacting those answered as churn, in `ProfitParams.currency` per customer of the base; None if no
+        `ProfitParams` were given.
+    empc : float or None
+        Expected maximum profit, in the same unit, see `churn.profit.empc`.
     """
 
     rows: int
@@ -33,23 +51,36 @@ class Scorecard:
     false_positives: int
     false_negatives: int
     true_negatives: int
+    calibration_gap: float
+    selection_rate: float
+    top_decile_gain: float
+    top_decile_lift: float
+    profit: float | None = None
+    empc: float | None = None
 
     def metrics(self, prefix: str = "") -> dict[str, float]:
-        """Give all values by name, for a tracker."""
-        return {f"{prefix}{name}": float(value) for name, value in asdict(self).items()}
+        """Give all values that are known by name, for a tracker: neither None nor NaN, which trackers and JSON refuse."""
+        return {f"{prefix}{name}": float(value) for name, value in self.report().items() if value is not None}
+
+    def report(self) -> dict[str, float | int | None]:
+        """Give all values by name, ready for JSON: what is not known is None."""
+        return {name: None if value is None or math.isnan(value) else value for name, value in asdict(self).items()}
 
 
-def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> Scorecard:
+def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float, *, profit: ProfitParams | None = None) -> Scorecard:
     """Score probabilities against what came true.
 
     Parameters
     ----------
     outcome : array of 0 and 1, shape (n,)
-        Both classes must occur for `roc_auc` and `pr_auc` to be numbers; else they are NaN.
+        Both classes must occur for `roc_auc` and `pr_auc` to be numbers, and somebody must churn for gain and lift; else
+        they are NaN.
     probability : array of float, shape (n,)
         In [0, 1].
     threshold : float
         At or above it the answer is churn.
+    profit : ProfitParams, optional
+        If given, `profit` and `empc` are told.
 
     Examples
     --------
@@ -63,6 +94,7 @@ def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> 
     tp, fp = int((answer & (y == 1)).sum()), int((answer & (y == 0)).sum())
     fn, tn = int((~answer & (y == 1)).sum()), int((~answer & (y == 0)).sum())
     both = 0 < y.sum() < len(y)
+    gain = float(rank(y, p).gain(0.1))
     return Scorecard(
         rows=len(y),
         churn_rate=float(y.mean()),
@@ -80,6 +112,12 @@ def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> 
         false_positives=fp,
         false_negatives=fn,
         true_negatives=tn,
+        calibration_gap=float(np.mean(y - p)),
+        selection_rate=(tp + fp) / len(y),
+        top_decile_gain=gain,
+        top_decile_lift=gain / 0.1,
+        profit=float(profits(y, p, threshold, profit).mean()) if profit else None,
+        empc=empc(y, p, profit)[0] if profit else None,
     )
 
 
@@ -91,29 +129,32 @@ def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bin
     outcome : array of 0 and 1, shape (n,)
     probability : array of float in [0, 1], shape (n,)
     bins : int
-        Bins of equal population; equal width leaves most of them empty when churn is rare.
+        Bins of equal population, see `equal_bins`; equal width leaves most of them empty when churn is rare.
 
     Returns
     -------
     float
         In [0, 1].
     """
-    order = np.argsort(probability, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    gaps = [abs(float(np.mean(outcome[part]) - np.mean(probability[part]))) * len(part) for part in parts]
-    return float(sum(gaps) / len(order))
+    gaps = np.bincount(equal_bins(probability, bins), weights=np.asarray(outcome) - probability)
+    return float(np.abs(gaps).sum() / len(probability))
 
 
-def choose_threshold(outcome: np.ndarray, probability: np.ndarray, params: ThresholdParams) -> float:
-    """Choose the threshold on out-of-fold probabilities: the one with the highest F1, or a fixed one.
+def equal_bins(probability: np.ndarray, bins: int) -> np.ndarray:
+    """Put customers into bins of equal population by rising probability; a bin can be larger, or empty, where scores are equal.
+
+    Customers of equal score are together, in the bin that the middle of them is in: to split them would be to sort by row number.
 
     Returns
     -------
-    float
-        In (0, 1).
+    numpy.ndarray of int, shape (n,)
+        The bin of each, from 0 to bins - 1.
+
+    Examples
+    --------
+    >>> equal_bins(np.array([0.1, 0.2, 0.2, 0.2, 0.7, 0.9]), 3).tolist()
+    [0, 1, 1, 1, 2, 2]
     """
-    if params.method == "fixed":
-        return params.value
-    precision, recall, thresholds = precision_recall_curve(outcome, probability)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    return float(thresholds[int(np.argmax(f1[:-1]))])
+    _, group, size = np.unique(probability, return_inverse=True, return_counts=True)
+    twice_the_middle = 2 * np.cumsum(size) - size
+    return np.asarray((twice_the_middle * bins // (2 * len(probability)))[group])

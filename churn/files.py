@@ -20,6 +20,7 @@ from churn.errors import ContractError, InputError, Problem
 # pyarrow reads in blocks, and a line must fit into one. No customer is that long.
 LONGEST_LINE = 4 * 2**20
 LOOKED_AT = 64 * 2**10
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def read_sheet(path: Path) -> Sheet:
     ContractError
         If a row has more or fewer fields than the header, or two columns have the same name.
     InputError
-        If the file cannot be read at all.
+        If the file cannot be read at all, or has no commas but another separator.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -92,6 +93,8 @@ def _read_csv(path: Path) -> pa.Table:
             raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
     with _open_text(path) as text:
         names = next(filter(None, csv.reader(text)), [])
+    if len(names) == 1 and (other := next((mark for mark in OTHER_SEPARATORS if mark in names[0]), None)):
+        raise InputError(f"{path}: separated by {OTHER_SEPARATORS[other]}; save it with commas, and numbers with decimal points")
     table = pa.csv.read_csv(
         path,
         # One thread: with more, pyarrow cannot tell which row is ragged.

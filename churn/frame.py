@@ -55,7 +55,7 @@ def frame_schema(contract: Contract, *, target: bool = False) -> pa.DataFrameSch
 @lru_cache(maxsize=16)
 def _frame_schema(contract_json: str, target: bool) -> pa.DataFrameSchema:
     contract = Contract.model_validate_json(contract_json)
-    columns = {column.name: _column_schema(column) for column in contract.features}
+    columns = {column.name: _column_schema(column, column.nullable) for column in contract.features}
     if target:
         columns[contract.target.column] = pa.Column(
             np.int64, pa.Check.isin([0, 1], error=f"must be {contract.target.true_level} or {contract.target.false_level}")
@@ -63,10 +63,16 @@ def _frame_schema(contract_json: str, target: bool) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, strict="filter")
 
 
-def _column_schema(column: Column) -> pa.Column:
-    if column.kind == "category":
-        return pa.Column(object, pa.Check.isin(list(column.levels), error="unknown level"), nullable=column.nullable)
+def sensitive_schema(columns: Iterable[Column]) -> pa.DataFrameSchema:
+    """Give the pandera schema of sensitive columns: any may be missing, and a category without levels is any text."""
+    return pa.DataFrameSchema({column.name: _column_schema(column, True) for column in columns})
+
+
+def _column_schema(column: Column, nullable: bool) -> pa.Column:
     checks = []
+    if column.kind == "category":
+        known = [pa.Check.isin(list(column.levels), error="unknown level")] if column.levels else None
+        return pa.Column(object, known, nullable=nullable)
     if column.kind == "flag":
         checks.append(pa.Check.isin([0.0, 1.0], error=f"must be {column.true_level} or {column.false_level}"))
     else:
@@ -78,7 +84,7 @@ def _column_schema(column: Column) -> pa.Column:
         checks.append(pa.Check(np.isfinite, error="must be a finite number"))
     if column.kind == "integer":
         checks.append(pa.Check(lambda values: values % 1 == 0, error="must be a whole number"))
-    return pa.Column(np.float64, checks, nullable=column.nullable)
+    return pa.Column(np.float64, checks, nullable=nullable)
 
 
 def frame_digest(frame: pd.DataFrame) -> str:

@@ -14,6 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from churn.contract import Contract
+from churn.features import LinearTerms
+from churn.params import Form
+
 
 class ModelInfo(BaseModel):
     """What is known of one trained model. Stored beside its artifact, answered by GET /model."""
@@ -36,14 +40,16 @@ class ModelInfo(BaseModel):
     metrics: dict[str, float] = Field(default_factory=dict, description="On the holdout.")
     params: dict[str, Any] = Field(default_factory=dict)
     git_commit: str = ""
+    reference_digest: str = Field("", description="Of the frame that drift is measured against.")
 
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline and what is known of it."""
+    """A fitted pipeline and what is known of it: `info` for programs, `card` (Markdown; empty if it has none) for people."""
 
     pipeline: Pipeline
     info: ModelInfo
+    card: str = ""
 
     def predict_probability(self, features: pd.DataFrame) -> np.ndarray:
         """Give the probability of churn.
@@ -61,12 +67,28 @@ class Model:
         return np.asarray(self.pipeline.predict_proba(features[self.info.features])[:, 1], dtype=np.float64)
 
 
-def build_pipeline(seed: int) -> Pipeline:
-    """Make the unfitted pipeline: impute the median, scale to unit variance, fit a logistic regression."""
-    return Pipeline(
-        [
-            ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("scaler", StandardScaler()),
-            ("logreg", LogisticRegression(max_iter=1_000, random_state=seed)),
-        ]
-    )
+def build_pipeline(seed: int, *, form: Form = "plain", sums: dict[str, list[str]] | None = None) -> Pipeline:
+    """Make an unfitted pipeline: (features →) imputer → scaler → logistic regression.
+
+    Parameters
+    ----------
+    seed : int
+    form : {"terms", "plain"}
+        `plain` imputes the median, scales to unit variance and weighs the numeric columns as they are; `terms` first turns all
+        columns into terms in which churn is linear (`churn.features`).
+    sums : dict of str to list of str, optional
+        Numbers whose sum means something, by the sum's name; for `terms`.
+    """
+    steps: list[tuple[str, Any]] = [
+        ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
+        ("scaler", StandardScaler()),
+        ("logreg", LogisticRegression(max_iter=1_000, random_state=seed)),
+    ]
+    if form == "terms":
+        steps.insert(0, ("features", LinearTerms(sums=sums, seed=seed)))
+    return Pipeline(steps)
+
+
+def columns_read(form: Form, contract: Contract) -> list[str]:
+    """Name the columns that a pipeline of this form reads, in order: all features, or the numeric ones."""
+    return contract.feature_names if form == "terms" else contract.numeric_features

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from churn.errors import InputError
+
+Form = Literal["terms", "plain"]
 
 
 class _Part(BaseModel):
@@ -22,38 +25,146 @@ class SplitParams(_Part):
     holdout: float = Field(0.25, gt=0, lt=0.9)
 
 
-class TuningParams(_Part):
-    """The grid that is searched, and how a candidate is scored.
+class ModelParams(_Part):
+    """The model's form: `terms` finds what is linear first (churn/features.py), `plain` takes the numeric columns as they are."""
 
-    A value of `grid` is a list, or `{linspace: [start, stop, count]}`.
+    form: Form = "terms"
+
+
+class TuningParams(_Part):
+    """What is searched, how, and how a candidate is scored.
+
+    A value of `grid` is a list, `{linspace: [start, stop, count]}` or, for `random` and `halving`, `{loguniform: [low, high]}` or
+    `{uniform: [low, high]}`. A list of grids is searched one after the other. Without a grid it is the form's own.
     """
 
+    search: Literal["grid", "random", "halving"] = "grid"
+    candidates: int = Field(20, ge=2, description="How many `random` draws, and with how many `halving` starts.")
     folds: int = Field(5, ge=2, le=50)
     scoring: Literal["neg_log_loss", "roc_auc", "average_precision", "neg_brier_score"] = "neg_log_loss"
-    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
-        default_factory=lambda: {
-            "logreg__solver": ["newton-cg", "saga", "lbfgs"],
-            "logreg__C": np.linspace(0.001, 1.0, 10).tolist(),
-        }
-    )
+    grid: list[Grid] | None = None
 
     @field_validator("grid", mode="before")
     @classmethod
-    def _spelled_out(cls, grid: Any) -> Any:
-        if not isinstance(grid, dict):
-            return grid
-        return {name: np.linspace(*value["linspace"]).tolist() if _is_linspace(value) else value for name, value in grid.items()}
+    def _spelled_out(cls, grids: Any) -> Any:
+        grids = [grids] if isinstance(grids, dict) else grids
+        if not isinstance(grids, list):
+            return grids
+        return [{name: _spell_out(value) for name, value in grid.items()} if isinstance(grid, dict) else grid for grid in grids]
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        if self.grid is not None and not self.grid:
+            raise ValueError("grid needs at least one entry; leave it out for the form's own")
+        if self.search == "grid" and any(isinstance(value, Distribution) for grid in self.grid or [] for value in grid.values()):
+            raise ValueError("a grid search needs lists; distributions are for `random` and `halving`")
+        return self
+
+    def grid_for(self, form: Form) -> list[Grid]:
+        """Give the grid to search with a pipeline of this form."""
+        return GRIDS[form] if self.grid is None else self.grid
 
 
-def _is_linspace(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"linspace"} and len(value["linspace"]) == 3
+class Distribution(_Part):
+    """Where a random search draws a parameter from."""
+
+    law: Literal["uniform", "loguniform"]
+    low: float
+    high: float
+
+
+Grid = dict[str, Annotated[list[Any], Field(min_length=1)] | Distribution]
+GRIDS: dict[Form, list[Grid]] = {
+    # The recipe's own.
+    "plain": [{"logreg__solver": ["newton-cg", "saga", "lbfgs"], "logreg__C": np.linspace(0.001, 1.0, 10).tolist()}],
+    # Rules, sparse or less so; and none, for a world that is linear as it is.
+    "terms": [
+        {"features__trees": [50], "features__strictness": [0.5, 0.7], "logreg__C": [1.0]},
+        {"features__trees": [0], "features__strictness": [0.1, 0.5], "logreg__C": [1.0]},
+    ],
+}
+
+
+def _spell_out(value: Any) -> Any:
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    [(law, numbers)] = value.items()
+    if not (isinstance(numbers, list) and all(isinstance(number, int | float) for number in numbers)):
+        return value
+    if law == "linspace" and len(numbers) == 3:
+        return np.linspace(numbers[0], numbers[1], int(numbers[2])).tolist()
+    if law in ("uniform", "loguniform") and len(numbers) == 2:
+        low, high = numbers
+        if not low < high or (law == "loguniform" and low <= 0):
+            raise ValueError(f"{law} needs {'0 < ' if law == 'loguniform' else ''}low < high")
+        return {"law": law, "low": low, "high": high}
+    return value
 
 
 class ThresholdParams(_Part):
     """How the threshold between stay and churn is chosen on out-of-fold probabilities."""
 
-    method: Literal["f1", "fixed"] = "f1"
+    method: Literal["profit", "top_k", "f1", "fixed"] = "profit"
+    budget: int | float = Field(
+        0.1, gt=0, description="With `top_k`: who can be contacted at most, as a share in (0, 1) or as a count of customers."
+    )
     value: float = Field(0.5, gt=0, lt=1, description="With method `fixed`.")
+
+    @field_validator("budget")
+    @classmethod
+    def _share_or_count(cls, budget: float) -> float:
+        if isinstance(budget, float) and budget >= 1:
+            raise ValueError("a share must be below 1, and a count a whole number such as 200")
+        return budget
+
+
+class ProfitParams(_Part):
+    """What a retention campaign costs and brings; money is in `currency`, per customer. See `churn.profit`.
+
+    The values are those of the case study that EMPC comes from (Verbraken, Verbeke and Baesens, IEEE TKDE 25(5), 2013).
+    """
+
+    currency: str = Field("USD", min_length=1)
+    customer_value: float = Field(200, gt=0, description="Value of a customer who stays (customer lifetime value).")
+    cost_of_offer: float = Field(10, ge=0, description="Of an accepted offer; who would have stayed anyway accepts it.")
+    cost_of_contact: float = Field(1, ge=0)
+    acceptance: float = Field(0.3, ge=0, le=1, description="Share of would-be churners who accept the offer and stay.")
+    acceptance_alpha: float = Field(6, gt=0, description="EMPC leaves the acceptance open: it is Beta(alpha, beta).")
+    acceptance_beta: float = Field(14, gt=0)
+
+    @model_validator(mode="after")
+    def _worth_an_offer(self) -> Self:
+        if self.customer_value <= self.cost_of_offer:
+            raise ValueError("customer_value must be above cost_of_offer, or no offer is ever worth making")
+        return self
+
+
+class SliceParams(_Part):
+    """Which groups of customers are looked at on their own, and how large they must be."""
+
+    min_rows: int = Field(50, ge=2)
+    min_churners: int = Field(10, ge=1, description="Who churned, and as many who stayed.")
+    bands: dict[str, Annotated[list[float], Field(min_length=1)]] = Field(
+        default_factory=lambda: {"account_length": [50.0, 100.0, 150.0], "tenure": [12.0, 24.0, 48.0]},
+        description="Inner edges for numeric columns; the file is shared by contracts: a column that one lacks is left aside.",
+    )
+
+    @field_validator("bands")
+    @classmethod
+    def _ascending(cls, bands: dict[str, list[float]]) -> dict[str, list[float]]:
+        for column, edges in bands.items():
+            if any(low >= high for low, high in pairwise(edges)):
+                raise ValueError(f"the edges of {column!r} must rise")
+        return bands
+
+
+class EvaluationParams(_Part):
+    """How sure a score must say it is, and for whom it is told apart."""
+
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the two-sided bootstrap intervals.")
+    resamples: int = Field(500, ge=100)
+    calibration_bins: int = Field(10, ge=2, description="Of the calibration curve; bins of equal population.")
+    slices: SliceParams = SliceParams()
 
 
 class GateParams(_Part):
@@ -64,7 +175,12 @@ class GateParams(_Part):
     fresh_share: float = Field(0.5, gt=0, lt=1)
     min_fresh_rows: int = Field(200, ge=30)
     max_fresh_rows: int = Field(20_000, ge=30)
-    max_calibration_error: float = Field(0.1, gt=0, le=1)
+    max_calibration_error: float = Field(0.1, gt=0, le=1, description="ECE of the challenger.")
+    max_calibration_bias: float = Field(0.05, gt=0, le=1, description="Mean probability less churn rate, either way.")
+    max_profit_loss: float = Field(0.1, ge=0, description="In the profit's currency per customer.")
+    max_slice_loss: float = Field(0.02, ge=0, description="How much log loss (nats) may rise in any one slice.")
+    min_class_rows: int = Field(10, ge=2, description="Who churned, and as many who stayed, for there to be enough evidence.")
+    max_latency_ms: float = Field(50, gt=0, description="Median of one customer's answer through the serving path.")
 
 
 class Params(_Part):
@@ -72,8 +188,11 @@ class Params(_Part):
 
     seed: int = Field(17, ge=0)
     split: SplitParams = SplitParams()
+    model: ModelParams = ModelParams()
     tuning: TuningParams = TuningParams()
     threshold: ThresholdParams = ThresholdParams()
+    profit: ProfitParams = ProfitParams()
+    evaluation: EvaluationParams = EvaluationParams()
     gate: GateParams = GateParams()
 
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from churn.contract import Contract
 from churn.evaluation import evaluate
+from churn.frame import frame_digest
+from churn.gate_checks import (
+    Check,
+    ServingCheck,
+    better_log_loss,
+    calibrated,
+    enough_evidence,
+    fast_enough,
+    log_losses,
+    no_slice_falls,
+    profit_not_worse,
+    served_alike,
+    unbiased,
+)
 from churn.model import Model
-from churn.params import GateParams
+from churn.params import Params, ProfitParams
+from churn.profit import profits
+from churn.slices import slices_of
 from churn.split import Labelled
+
+__all__ = ["GateDecision", "ServingCheck", "decide"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +41,10 @@ class GateDecision:
     ----------
     promote : bool
     reason : str
-        One sentence with the numbers.
+        One sentence with the numbers; where checks failed, one of each.
     evidence : dict
-        JSON-ready: rows, scores of both models, the interval, each check.
+        JSON-ready and enough for an audit: what was judged by which params, and each check by name with `passed`, `value`,
+        `limit`, `sentence` and `detail`.
     """
 
     promote: bool
@@ -32,77 +52,95 @@ class GateDecision:
     evidence: dict[str, Any]
 
 
-def decide(challenger: Model, champion: Model | None, fresh: Labelled, params: GateParams, seed: int) -> GateDecision:
+def decide(
+    challenger: Model,
+    champion: Model | None,
+    fresh: Labelled,
+    params: Params,
+    contract: Contract,
+    *,
+    serving: ServingCheck | None,
+) -> GateDecision:
     """Judge a challenger against the champion, or against knowing nothing if there is no champion.
 
-    The challenger must have a lower log loss beyond chance, by a paired bootstrap over customers, and must be calibrated.
-    The question is one-sided: of two models that are equally good, a challenger passes with probability 1 - confidence.
-    With no champion its rival is the constant churn rate of the fresh customers, the best that can be said
-    without looking at anyone.
+    It must have a lower log loss beyond chance. It may not, beyond chance, lose profit, lose log loss in a slice, or be off the
+    churn rate, each by more than a stated margin; its calibration error has a limit; and it must be served as it is, fast enough.
+    Of two models that are equally good, a challenger passes with probability 1 - confidence at most.
+
+    With no champion its rival is the constant churn rate of the fresh customers, the best that can be said without looking at
+    anyone, and the more profitable of contacting everybody and nobody. So it is with a champion that reads columns which the
+    contract no longer has: it cannot answer anybody any more.
 
     Parameters
     ----------
     challenger, champion : Model
     fresh : Labelled
         Customers that neither was trained on.
-    params : GateParams
-    seed : int
-        Of the bootstrap.
+    params : Params
+        Its seed is that of the bootstrap.
+    contract : Contract
+        Names the slices.
+    serving : ServingCheck or None
+        None if the challenger will not be served (a benchmark): then nothing is asked about that.
     """
     y = fresh.outcome.to_numpy()
-    new = challenger.predict_probability(fresh.features)
-    old = champion.predict_probability(fresh.features) if champion else np.full(len(y), y.mean())
-    rival = f"version {champion.info.version}" if champion else "no model at all"
-    gain = log_losses(y, old) - log_losses(y, new)
-    low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
-    card = evaluate(y, new, challenger.info.threshold)
-    checks = {"better_log_loss": low > 0, "calibrated": card.ece <= params.max_calibration_error}
-    evidence = {
+    able = champion if champion and set(champion.info.features) <= set(fresh.features.columns) else None
+    rival = f"version {able.info.version}" if able else "no model at all"
+    evidence: dict[str, Any] = {
         "rows": len(y),
+        "churned": int(y.sum()),
+        "fresh_digest": frame_digest(fresh.features.assign(**{"<outcome>": fresh.outcome})),
+        "contract": {"name": contract.name, "digest": contract.digest},
         "rival": rival,
-        "log_loss_gain": float(gain.mean()),
-        "interval": [low, high],
-        "confidence": params.confidence,
-        "checks": checks,
-        "challenger": asdict(card),
-        "champion": asdict(evaluate(y, old, champion.info.threshold)) if champion else None,
+        "confidence": params.gate.confidence,
+        "models": {"challenger": _identity(challenger), "champion": _identity(champion) if champion else None},
+        "params": params.model_dump(mode="json", include={"seed", "gate", "profit", "evaluation"}),
+        "serving": asdict(serving) if serving else None,
     }
-    said = f"log loss lower by {gain.mean():.4f} [{low:.4f}, {high:.4f}] than {rival} on {len(y)} fresh customers"
-    if all(checks.values()):
-        return GateDecision(True, said, evidence)
-    failed = {
-        "better_log_loss": f"not better beyond chance: {said}",
-        "calibrated": f"calibration error {card.ece:.3f} is above {params.max_calibration_error:g}",
+    enough = enough_evidence(y, params.gate)
+    if not enough.passed:
+        return _decision([enough], evidence)
+
+    new = challenger.predict_probability(fresh.features)
+    old = able.predict_probability(fresh.features) if able else np.full(len(y), y.mean())
+    earned = profits(y, new, challenger.info.threshold, params.profit)
+    forgone = profits(y, old, able.info.threshold, params.profit) if able else _profits_without_model(y, params.profit)
+    gain = log_losses(y, old) - log_losses(y, new)
+    card = evaluate(y, new, challenger.info.threshold, profit=params.profit)
+    checks = [
+        enough,
+        better := better_log_loss(gain, params.gate, params.seed, rival),
+        profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency),
+        no_slice_falls(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate),
+        calibrated(card.ece, params.gate),
+        unbiased(y, new, params.gate),
+    ]
+    if serving:
+        checks += [served_alike(serving), fast_enough(serving, params.gate)]
+    evidence |= {
+        "log_loss_gain": better.value,
+        "interval": better.detail["interval"],
+        "challenger": card.report(),
+        "champion": evaluate(y, old, able.info.threshold, profit=params.profit).report() if able else None,
     }
-    return GateDecision(False, "; ".join(failed[name] for name, passed in checks.items() if not passed), evidence)
+    return _decision(checks, evidence, passed=better.sentence)
 
 
-def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
-
-    Parameters
-    ----------
-    sample : array of float, shape (n,)
-        For a paired comparison: the difference of each pair.
-    confidence : float
-        Of the two-sided interval, in (0, 1).
-    resamples, seed : int
-
-    Examples
-    --------
-    >>> low, high = bootstrap_mean_interval(np.ones(50), confidence=0.95, resamples=200, seed=0)
-    >>> float(low), float(high)
-    (1.0, 1.0)
-    """
-    values = np.asarray(sample, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    means = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(resamples)])
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+def _decision(checks: Sequence[Check], evidence: dict[str, Any], passed: str = "") -> GateDecision:
+    """Promote if every check passed; `passed` is then the reason."""
+    failed = [check.sentence for check in checks if not check.passed]
+    return GateDecision(
+        not failed, "; ".join(failed) or passed, {**evidence, "checks": {check.name: check.report() for check in checks}}
+    )
 
 
-def log_losses(outcome: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Give each customer's log loss in nats, shape (n,); probabilities are kept 1e-15 away from 0 and 1."""
-    p = np.clip(probability, 1e-15, 1 - 1e-15)
-    return np.asarray(-np.where(outcome == 1, np.log(p), np.log1p(-p)))
+def _identity(model: Model) -> dict[str, Any]:
+    """Give what an audit needs to know which model it was; an unregistered one has no version yet."""
+    kept = {"version", "run_id", "trained_at", "data_digest", "contract_digest", "reference_digest", "threshold"}
+    return model.info.model_dump(mode="json", include=kept)
+
+
+def _profits_without_model(outcome: np.ndarray, params: ProfitParams) -> np.ndarray:
+    """Give each customer's profit if everybody is contacted, or nobody: whichever is worth more in all, shape (n,)."""
+    everybody = profits(outcome, np.ones(len(outcome)), 0.0, params)
+    return everybody if everybody.mean() > 0 else np.zeros(len(outcome))

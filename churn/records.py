@@ -104,7 +104,7 @@ class MonitorRun:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Something that was decided: kind policy, gate, promotion, rollback or retrain, with its evidence."""
+    """Something that was decided: kind policy, gate, intent, promotion, rollback or retrain, with its evidence."""
 
     kind: str
     action: str

@@ -1,46 +1,41 @@
 """The model registry: the only file that imports mlflow.
 
-A version's artifact is a folder: the pipeline as skops, `model.json` (its `ModelInfo`) and `reference.parquet`. Those that were
-fetched stay in `CHURN_HOME/models`, so that a registry that is away never stops the service.
+A version's artifact is the folder of `churn.model_folder`. Those that were fetched stay in `CHURN_HOME/models`, so that a
+registry that is away never stops the service.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
+from pandas.api.types import is_numeric_dtype
 from sqlalchemy import make_url
 
+from churn.card import number_card, summary
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
-from churn.model import Model, ModelInfo
+from churn.model import Model
+from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, REFERENCE_FILE, TRUSTED_TYPES, load_folder, read_reference
 from churn.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
 
     from churn.training import Trained
 
-# The server's own list: what an artifact says of itself is not asked. Everything else in it is refused.
-TRUSTED_TYPES = ["numpy.dtype"]
 CHAMPION = "champion"
 PREVIOUS = "previous"
-INFO_FILE, REFERENCE_FILE, PIPELINE_FILE = "model.json", "reference.parquet", "model.skops"
-# A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
-UNREADABLE = (
-    *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
-    *(ValueError, TypeError, LookupError, AttributeError, ImportError, ArithmeticError, MemoryError, RuntimeError),
-)
+# MLflow's own limit, in characters.
+LONGEST_TAG = 5_000
 
 
 class Registry:
@@ -98,8 +93,32 @@ class Registry:
             for v in sorted(found, key=lambda v: -int(v.version))
         ]
 
-    def promote(self, version: str) -> str | None:
-        """Make `version` the champion; the old one becomes `previous`, and its version is returned (None if there was none)."""
+    def previous_version(self) -> str:
+        """Tell which version was champion before; NoModel if none was."""
+        try:
+            return self.version(PREVIOUS)
+        except NoModel as error:
+            raise NoModel(f"there is no previous champion of model {self._name!r} to go back to") from error
+
+    def tags_of(self, version: str, /) -> dict[str, str]:
+        """Give the tags of a version; NoModel if there is none."""
+        return dict(self._registered(version).tags)
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
+        """Move the aliases. `churn.takeover` calls this and keeps the record; nobody else should.
+
+        Parameters
+        ----------
+        version : str
+            Becomes the champion; the old one becomes `previous`.
+        tags : mapping, optional
+            Of the version, from before it leads.
+
+        Returns
+        -------
+        str or None
+            The old champion; None if there was none.
+        """
         client = self._client
         number = self.version(version)
         try:
@@ -109,23 +128,15 @@ class Registry:
         if old == number:
             return old
         with _translated(self._uri):
+            for name, value in (tags or {}).items():
+                client.set_model_version_tag(self._name, number, name, value[:LONGEST_TAG])
             if old is not None:
                 client.set_registered_model_alias(self._name, PREVIOUS, old)
             # The last write decides: until here the old champion serves, from here the new one.
             client.set_registered_model_alias(self._name, CHAMPION, number)
         return old
 
-    def rollback(self) -> tuple[str, str]:
-        """Make the previous champion the champion again; (version that left, version that returned). NoModel if there is none."""
-        leaving = self.champion_version()
-        try:
-            returning = self.version(PREVIOUS)
-        except NoModel as error:
-            raise NoModel(f"there is no previous champion of model {self._name!r} to go back to") from error
-        self.promote(returning)
-        return leaving, returning
-
-    def register(self, trained: Trained, files: dict[str, Any], tags: dict[str, str]) -> Model:
+    def register(self, trained: Trained, files: dict[str, Any], tags: dict[str, str], *, card: str = "") -> Model:
         """Log a training as an MLflow run and register its model; not yet champion.
 
         Parameters
@@ -135,6 +146,8 @@ class Registry:
             Run artifacts: a name ending in .png is a figure, in .csv a frame, in .json a document.
         tags : dict
             Of the run and of the version.
+        card : str
+            Markdown, for people; kept in the artifact, its first words also as the version's description.
 
         Returns
         -------
@@ -145,58 +158,92 @@ class Registry:
         with _translated(self._uri), tempfile.TemporaryDirectory() as folder:
             import mlflow
 
-            with mlflow.start_run(experiment_id=self._experiment(), run_name=trained.model.info.trigger, tags=tags) as run:
+            with mlflow.start_run(
+                experiment_id=self._experiment(self._name), run_name=trained.model.info.trigger, tags=tags
+            ) as run:
                 run_id = str(run.info.run_id)
                 self._log_run(trained, files)
-                source = self._log_model(trained, Path(folder), run_id)
+                source = self._log_model(trained, Path(folder), run_id, card)
             registered = mlflow.register_model(source, self._name, await_registration_for=0, tags=tags)
             number = str(registered.version)
             client.set_model_version_tag(self._name, number, "data_digest", trained.model.info.data_digest)
+            if card:
+                where = (
+                    f"The whole card: `{CARD_FILE}` in the model's artifacts, `churn model card {number}`, or GET /model/card."
+                )
+                client.update_model_version(self._name, number, f"{summary(trained.model.info)}\n\n{where}")
         info = trained.model.info.model_copy(update={"version": number, "run_id": run_id})
-        return Model(trained.model.pipeline, info)
+        return Model(trained.model.pipeline, info, number_card(card, info))
 
-    def _experiment(self) -> str:
-        """Find or make the experiment; with a local database its artifacts lie beside it, with a server the server decides."""
-        found = self._client.get_experiment_by_name(self._name)
-        if found is not None:
-            return str(found.experiment_id)
-        local = self._uri.startswith("sqlite:")
-        return self._client.create_experiment(self._name, (self._home / "artifacts").as_uri() if local else None)
+    def log_comparison(self, title: str, contenders: dict[str, dict[str, float]], files: dict[str, Any]) -> str:
+        """Log models that were compared, each as a run below one common run, in an experiment of their own.
+
+        Parameters
+        ----------
+        title : str
+            Of the common run.
+        contenders : dict
+            Name to metrics.
+        files : dict
+            Artifacts of the common run, as in `register`.
+
+        Returns
+        -------
+        str
+            Id of the common run.
+        """
+        experiment = self._experiment(f"{self._name}-comparison")
+        with _translated(self._uri):
+            import mlflow
+
+            with mlflow.start_run(experiment_id=experiment, run_name=title) as common:
+                _log_files(files)
+                for name, metrics in contenders.items():
+                    with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True):
+                        mlflow.log_metrics(metrics)
+        return str(common.info.run_id)
+
+    def _experiment(self, name: str) -> str:
+        """Find or make an experiment; with a local database its artifacts lie beside it, with a server the server decides."""
+        with _translated(self._uri):
+            found = self._client.get_experiment_by_name(name)
+            if found is not None:
+                return str(found.experiment_id)
+            local = self._uri.startswith("sqlite:")
+            return self._client.create_experiment(name, (self._home / "artifacts").as_uri() if local else None)
 
     def _log_run(self, trained: Trained, files: dict[str, Any]) -> None:
         import mlflow
 
         info = trained.model.info
         mlflow.log_params({**info.params, "rows": info.rows, "features": len(info.features), "threshold": info.threshold})
-        mlflow.log_metrics({**trained.holdout.metrics("holdout_"), "cv_score": trained.tuned.score})
-        for name, content in files.items():
-            match Path(name).suffix:
-                case ".png":
-                    mlflow.log_figure(content, name)
-                case ".csv":
-                    mlflow.log_text(content.to_csv(index=False), name)
-                case _:
-                    mlflow.log_dict(content, name)
+        mlflow.log_metrics({**trained.evaluation.metrics("holdout_"), "cv_score": trained.tuned.score})
+        _log_files(files)
 
-    def _log_model(self, trained: Trained, folder: Path, run_id: str) -> str:
+    def _log_model(self, trained: Trained, folder: Path, run_id: str, card: str) -> str:
         import mlflow.sklearn
-        from mlflow.models import infer_signature
 
         info = trained.model.info.model_copy(update={"run_id": run_id})
         (folder / INFO_FILE).write_text(info.model_dump_json(indent=2))
         trained.reference.to_parquet(folder / REFERENCE_FILE, index=False)
+        extra = [folder / INFO_FILE, folder / REFERENCE_FILE]
+        if card:
+            extra.append(folder / CARD_FILE)
+            extra[-1].write_text(card, "utf-8")
         example = trained.reference[info.features].head(3)
         logged = mlflow.sklearn.log_model(
             trained.model.pipeline,
             name="model",
             serialization_format="skops",
             skops_trusted_types=TRUSTED_TYPES,
-            signature=infer_signature(example, trained.model.predict_probability(example)),
+            signature=_signature(example),
             input_example=example,
             pyfunc_predict_fn="predict_proba",
+            # The feature step is a class of ours: with its source in the artifact, any MLflow can load the model.
+            code_paths=[str(Path(__file__).parent)],
             # Spelled out: inferring them starts a process that imports everything anew.
             pip_requirements=[f"{name}=={installed(name)}" for name in ("scikit-learn", "pandas", "numpy", "skops")],
-            extra_files=[str(folder / INFO_FILE), str(folder / REFERENCE_FILE)],
+            extra_files=[str(file) for file in extra],
         )
         if logged.signature is None:
             raise RegistryError("MLflow logged the model without its signature")
@@ -214,14 +261,14 @@ class Registry:
             raise
 
     def reference(self, version: str) -> pd.DataFrame:
-        """Read what a version was trained on: churn_probability (out-of-fold), churned (0 or 1), then the features."""
+        """Read what a version was trained on, as `Trained.reference` has it."""
         registered = self._registered(version)
         folder = self._fetch(registered)
         try:
-            return pd.read_parquet(_find(folder, REFERENCE_FILE))
-        except UNREADABLE as error:
+            return read_reference(folder, str(registered.version))
+        except ModelRefused:
             shutil.rmtree(folder, ignore_errors=True)
-            raise ModelRefused(f"the reference of version {registered.version} cannot be read: {_one_line(error)}") from error
+            raise
 
     def _fetch(self, registered: ModelVersion) -> Path:
         number = str(registered.version)
@@ -247,6 +294,29 @@ class Registry:
         return target
 
 
+def _log_files(files: dict[str, Any]) -> None:
+    import mlflow
+
+    for name, content in files.items():
+        match Path(name).suffix:
+            case ".png":
+                mlflow.log_figure(content, name)
+            case ".csv":
+                mlflow.log_text(content.to_csv(index=False), name)
+            case _:
+                mlflow.log_dict(content, name)
+
+
+def _signature(columns: pd.DataFrame) -> ModelSignature:
+    """Say what goes in, any of which may be missing, and that a probability comes out."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+    kinds = {name: DataType.double if is_numeric_dtype(columns[name]) else DataType.string for name in columns}
+    inputs = Schema([ColSpec(kind, str(name), required=False) for name, kind in kinds.items()])
+    return ModelSignature(inputs, Schema([TensorSpec(np.dtype(np.float64), (-1, 2))]))
+
+
 def _put(staging: Path, target: Path) -> None:
     try:
         staging.rename(target)
@@ -254,60 +324,6 @@ def _put(staging: Path, target: Path) -> None:
         # Another process of ours fetched the same version meanwhile.
         if not target.is_dir():
             raise
-
-
-def load_folder(folder: Path, version: str) -> Model:
-    """Load a model from its artifact folder. Nothing is unpickled; ModelRefused if anything is not as it must be."""
-    import skops.io  # here, because who only asks for versions or references should not wait for it
-
-    try:
-        info = ModelInfo.model_validate_json(_find(folder, INFO_FILE).read_text())
-        file = _find(folder, PIPELINE_FILE)
-        foreign = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
-        if foreign:
-            raise ModelRefused(f"version {version} holds types that are not trusted: {', '.join(sorted(foreign))}")
-        pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
-    except UNREADABLE as error:
-        raise ModelRefused(f"version {version} cannot be loaded: {_one_line(error)}") from error
-    if not isinstance(pipeline, Pipeline):
-        raise ModelRefused(f"version {version} is no pipeline but a {type(pipeline).__name__}")
-    return Model(pipeline, info.model_copy(update={"version": version}))
-
-
-def remember(settings: Settings, model: Model) -> None:
-    """Make `model` the last known good one, for a start while the registry is away."""
-    pointer = _pointer(settings)
-    pointer.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own: several workers of one service remember at the same time.
-    with tempfile.NamedTemporaryFile("w", dir=pointer.parent, prefix=".last-", delete=False) as staging:
-        json.dump({"version": model.info.version, "run_id": model.info.run_id}, staging)
-    Path(staging.name).replace(pointer)
-
-
-def last_known_good(settings: Settings) -> Model | None:
-    """Load the last model that served, from disk alone; None if none ever did."""
-    pointer = _pointer(settings)
-    try:
-        said = json.loads(pointer.read_text())
-        version, run_id = str(said["version"]), str(said["run_id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return load_folder(pointer.parent / f"{version}-{run_id}", version)
-
-
-def _pointer(settings: Settings) -> Path:
-    return settings.home / "models" / settings.model_name / "last-known-good.json"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _find(folder: Path, name: str) -> Path:
-    found = sorted(folder.rglob(name))
-    if not found:
-        raise FileNotFoundError(f"{name} is missing in the artifact")
-    return found[0]
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from churn.errors import InputError
 
+SHORTEST_KEY = 16
+
 
 def _in_home(name: str) -> Any:
     return lambda data: f"sqlite:///{data['home'] / name}"
@@ -51,6 +53,10 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Comma-separated NAME:SCOPE+SCOPE:SHA256 of the key; scopes predict, outcomes, admin. Empty: loopback only.",
     )
+    pseudonym_key: SecretStr = Field(
+        SecretStr(""),
+        description="With a key (16 characters or more) customer ids are stored as keyed hashes; a new key unlinks. Empty: off.",
+    )
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request body, in bytes; above it 413.")
     max_batch_rows: int = Field(100_000, ge=1, description="Most customers in one batch; above it 413.")
     registry_poll_seconds: float = Field(2.0, gt=0, description="How often the service looks for a new champion, in seconds.")
@@ -70,6 +76,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("pseudonym_key", mode="after")
+    @classmethod
+    def _long_enough(cls, key: SecretStr) -> SecretStr:
+        if 0 < len(key.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(f"needs {SHORTEST_KEY} characters or more, or none: a short key can be guessed")
+        return key
 
     @field_validator("store_url", "tracking_uri", mode="after")
     @classmethod
@@ -96,4 +109,8 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"CHURN_{str(first['loc'][0]).upper()}: {first['msg']} (found {first['input']!r})") from error
+        name = str(first["loc"][0])
+        # What was found is not told of a secret, and the error that tells is not chained: tracebacks end up in logs.
+        if Settings.model_fields[name].annotation is SecretStr:
+            raise InputError(f"CHURN_{name.upper()}: {first['msg']}") from None
+        raise InputError(f"CHURN_{name.upper()}: {first['msg']} (found {first['input']!r})") from error

@@ -21,10 +21,13 @@ class Labelled:
     ----------
     features : pandas.DataFrame, shape (n, n_features)
     outcome : pandas.Series of int64 (0 or 1), shape (n,)
+    sensitive : pandas.DataFrame, shape (n, at least 1), or None
+        Columns of the role `sensitive`, the same rows, where they are known; for comparing groups, never for a model.
     """
 
     features: pd.DataFrame
     outcome: pd.Series
+    sensitive: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -69,7 +72,11 @@ def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[L
 
 
 def _take(dataset: Dataset, rows: np.ndarray) -> Labelled:
-    return Labelled(dataset.features.iloc[rows].reset_index(drop=True), dataset.labelled.iloc[rows].reset_index(drop=True))
+    return Labelled(
+        dataset.features.iloc[rows].reset_index(drop=True),
+        dataset.labelled.iloc[rows].reset_index(drop=True),
+        None if dataset.sensitive is None else dataset.sensitive.iloc[rows].reset_index(drop=True),
+    )
 
 
 def reserved_for_gate(keys: pd.Series, share: float) -> np.ndarray:

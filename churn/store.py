@@ -244,13 +244,22 @@ class Store:
         with _translated(), self.engine.begin() as connection:
             connection.execute(decisions.insert(), [asdict(decision)])
 
-    def decisions(self, *, kind: str | None = None, since: datetime | None = None, limit: int = 100) -> list[Decision]:
-        """List the newest decisions, newest first."""
+    def decisions(
+        self,
+        *,
+        kind: str | tuple[str, ...] | None = None,
+        since: datetime | None = None,
+        model_version: str | None = None,
+        limit: int = 100,
+    ) -> list[Decision]:
+        """List the newest decisions, newest first: of one kind or several, since a moment, of one model version."""
         query = sa.select(decisions).order_by(decisions.c.decided_at.desc(), decisions.c.decision_id.desc()).limit(limit)
         if kind is not None:
-            query = query.where(decisions.c.kind == kind)
+            query = query.where(decisions.c.kind.in_([kind] if isinstance(kind, str) else kind))
         if since is not None:
             query = query.where(decisions.c.decided_at >= since)
+        if model_version is not None:
+            query = query.where(decisions.c.model_version == model_version)
         with _translated(), self.engine.connect() as connection:
             return [Decision(**row) for row in connection.execute(query).mappings().all()]
 

@@ -80,7 +80,7 @@ monitor_runs = sa.Table(
     sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", name="uq_monitor_runs_window"),
 )
 
-# Everything that was decided, by whom and why: kind is policy, gate, promotion, rollback or retrain.
+# Everything that was decided, by whom and why: kind is policy, gate, intent, promotion, rollback or retrain.
 decisions = sa.Table(
     "decisions",
     metadata,

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from churn.assessment import Evaluation, assess
 from churn.contract import Contract
 from churn.data import Dataset
-from churn.evaluation import Scorecard, choose_threshold, evaluate
+from churn.evaluation import Scorecard
 from churn.frame import frame_digest
-from churn.model import Model, ModelInfo, build_pipeline
+from churn.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.params import Params
 from churn.records import now
 from churn.split import Labelled, reserved_for_gate, split
-from churn.tuning import Tuned, tune
+from churn.threshold import choose_threshold
+from churn.tuning import OnScore, Tuned, tune
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,22 @@ class Trained:
     ----------
     model : Model
     tuned : Tuned
-    holdout : Scorecard
+    evaluation : Evaluation
         On customers it was not trained on.
-    reference : pandas.DataFrame, shape (n_train, 2 + n_features)
-        What the monitor compares the world with: churn_probability (out-of-fold), churned (0 or 1), then the features.
+    reference : pandas.DataFrame, shape (n_train, 3 + n_features)
+        What the monitor compares the world with: churn_probability (out-of-fold), churned (0 or 1), served_probability (this
+        model's own), then the features.
     """
 
     model: Model
     tuned: Tuned
-    holdout: Scorecard
+    evaluation: Evaluation
     reference: pd.DataFrame
+
+    @property
+    def holdout(self) -> Scorecard:
+        """The scores on customers it was not trained on."""
+        return self.evaluation.card
 
 
 def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract, params: Params) -> TrainingSet:
@@ -91,6 +99,8 @@ def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract,
         train=Labelled(
             pd.concat([train.features, learned.features], ignore_index=True),
             pd.concat([train.outcome, learned.outcome], ignore_index=True),
+            # The log knows nothing sensitive.
+            None if train.sensitive is None else train.sensitive.reindex(range(len(train) + len(learned))),
         ),
         holdout=holdout,
         fresh=fresh if enough else holdout,
@@ -107,13 +117,26 @@ def _labelled(traffic: pd.DataFrame, contract: Contract) -> Labelled:
 
 
 def train(
-    training_set: TrainingSet, contract: Contract, params: Params, *, name: str, trigger: str, git_commit: str = ""
+    training_set: TrainingSet,
+    contract: Contract,
+    params: Params,
+    *,
+    name: str,
+    trigger: str,
+    git_commit: str = "",
+    on_score: OnScore | None = None,
 ) -> Trained:
-    """Tune, fit, choose the threshold, and score on the holdout. The same input gives the same model, bit for bit."""
-    features = contract.numeric_features
+    """Tune, fit, choose the threshold, and score on the holdout. The same input gives the same model, bit for bit.
+
+    `on_score` is told of the tuning's progress, see `churn.tuning.tune`.
+    """
+    form = params.model.form
+    features = columns_read(form, contract)
     known = training_set.train
-    tuned = tune(build_pipeline(params.seed), known, features, params.tuning, params.seed)
-    threshold = choose_threshold(known.outcome.to_numpy(), tuned.out_of_fold, params.threshold)
+    sums = {name: list(total.of) for name, total in contract.sums.items()}
+    pipeline = build_pipeline(params.seed, form=form, sums=sums)
+    tuned = tune(pipeline, known, features, params.tuning, params.seed, form=form, on_score=on_score)
+    threshold = choose_threshold(known.outcome.to_numpy(), tuned.out_of_fold, params.threshold, params.profit)
     info = ModelInfo(
         name=name,
         trained_at=now(),
@@ -131,9 +154,13 @@ def train(
     )
     model = Model(tuned.pipeline, info)
     held = training_set.holdout
-    card = evaluate(held.outcome.to_numpy(), model.predict_probability(held.features), threshold)
+    evaluation = assess(held, model.predict_probability(held.features), threshold, contract, params)
     reference = known.features.copy()
     reference.insert(0, "churn_probability", tuned.out_of_fold)
     reference.insert(1, "churned", known.outcome.to_numpy())
-    model = Model(tuned.pipeline, info.model_copy(update={"metrics": card.metrics()}))
-    return Trained(model, tuned, card, reference)
+    # What this very model answers them: a window's answers are compared with these. Out-of-fold answers come from other models,
+    # whose steps lie elsewhere.
+    reference.insert(2, "served_probability", model.predict_probability(known.features))
+    found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
+    model = Model(tuned.pipeline, info.model_copy(update=found))
+    return Trained(model, tuned, evaluation, reference)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the halving searches importable)
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingRandomSearchCV,
+    ParameterGrid,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_predict,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 
 from churn.errors import InputError
-from churn.params import TuningParams
+from churn.params import Distribution, Form, Grid, TuningParams
 from churn.split import Labelled
+
+# Told how many candidates have been scored on a fold so far.
+OnScore = Callable[[int], None]
+HALVING_FACTOR = 3
 
 
 @dataclass(frozen=True)
@@ -41,8 +58,17 @@ class Tuned:
     out_of_fold: np.ndarray
 
 
-def tune(pipeline: Pipeline, train: Labelled, features: list[str], params: TuningParams, seed: int) -> Tuned:
-    """Search `params.grid` with stratified folds and refit the best candidate.
+def tune(
+    pipeline: Pipeline,
+    train: Labelled,
+    features: list[str],
+    params: TuningParams,
+    seed: int,
+    *,
+    form: Form = "plain",
+    on_score: OnScore | None = None,
+) -> Tuned:
+    """Search with stratified folds and refit the best candidate.
 
     Parameters
     ----------
@@ -54,30 +80,102 @@ def tune(pipeline: Pipeline, train: Labelled, features: list[str], params: Tunin
         The columns the model reads, in order.
     params : TuningParams
     seed : int
-        Of the folds.
+        Of the folds, and of what a random search draws.
+    form : {"terms", "plain"}
+        Whose own grid is searched where `params` has none.
+    on_score : callable, optional
+        Called after each candidate and fold with how many there were so far; see `scores_to_come`.
 
     Raises
     ------
     InputError
         If the grid names a parameter, or a value, that the pipeline does not know.
     """
-    if unknown := sorted(set(params.grid) - set(pipeline.get_params())):
+    grids = params.grid_for(form)
+    if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
     folds = StratifiedKFold(params.folds, shuffle=True, random_state=seed)
     x = train.features[features]
-    search = GridSearchCV(pipeline, params.grid, scoring=params.scoring, cv=folds, error_score="raise")
+    scoring = _Counted(params.scoring, on_score)
+    search = _search(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
     try:
         search.fit(x, train.outcome)
     except InvalidParameterError as error:
         raise InputError(f"tuning.grid: {error}") from error
+    # A draw is NumPy's own float, for which the artifact would need to trust one more type.
+    chosen = {name: value.item() if isinstance(value, np.generic) else value for name, value in search.best_params_.items()}
     results = pd.DataFrame(search.cv_results_)
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
-    best = clone(pipeline).set_params(**search.best_params_)
+    best = clone(pipeline).set_params(**chosen)
     out_of_fold = cross_val_predict(best, x, train.outcome, cv=folds, method="predict_proba")[:, 1]
     return Tuned(
-        pipeline=search.best_estimator_,
-        best=dict(search.best_params_),
+        pipeline=search.best_estimator_.set_params(**chosen),
+        best=chosen,
         score=float(search.best_score_),
         candidates=results[columns].sort_values("rank_test_score", kind="stable").reset_index(drop=True),
         out_of_fold=np.asarray(out_of_fold, dtype=np.float64),
     )
+
+
+def _search(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: int) -> Callable[..., Any]:
+    spaces = [{name: _law(value) for name, value in grid.items()} for grid in grids]
+    match params.search:
+        case "grid":
+            return partial(GridSearchCV, pipeline, spaces)
+        case "random":
+            draws = _draws(params, grids)
+            return partial(RandomizedSearchCV, pipeline, spaces, n_iter=draws, random_state=seed)
+        case "halving":
+            # Each round keeps the best third of the candidates, and gives them three times the customers; the last has all.
+            return partial(
+                HalvingRandomSearchCV,
+                pipeline,
+                spaces,
+                n_candidates=_draws(params, grids),
+                factor=HALVING_FACTOR,
+                min_resources="exhaust",
+                random_state=seed,
+            )
+
+
+def _law(value: Any) -> Any:
+    if not isinstance(value, Distribution):
+        return value
+    return (
+        stats.loguniform(value.low, value.high) if value.law == "loguniform" else stats.uniform(value.low, value.high - value.low)
+    )
+
+
+def _draws(params: TuningParams, grids: list[Grid]) -> int:
+    """How many candidates a random search draws: not more than there are, where all values are listed."""
+    if any(isinstance(value, Distribution) for grid in grids for value in grid.values()):
+        return params.candidates
+    return min(params.candidates, len(ParameterGrid(grids)))
+
+
+def scores_to_come(params: TuningParams, form: Form) -> int | None:
+    """Tell how often `on_score` will be called; None where the search decides on its way."""
+    grids = params.grid_for(form)
+    match params.search:
+        case "grid":
+            return len(ParameterGrid(grids)) * params.folds
+        case "random":
+            return _draws(params, grids) * params.folds
+        case "halving":
+            return None
+
+
+class _Counted:
+    """A scorer that says how often it was asked."""
+
+    def __init__(self, scoring: str, on_score: OnScore | None) -> None:
+        self._scorer = get_scorer(scoring)
+        self._on_score = on_score
+        self._asked = 0
+
+    def __call__(self, estimator: Any, x: pd.DataFrame, y: pd.Series) -> float:
+        score = float(self._scorer(estimator, x, y))
+        self._asked += 1
+        if self._on_score is not None:
+            self._on_score(self._asked)
+        return score

@@ -21,7 +21,7 @@ import pandas as pd
 from churn.contract import Column, Contract
 from monitoring.two_samples import compare_levels, compare_numbers
 
-PROBABILITY = "churn_probability"
+PROBABILITY, SERVED = "churn_probability", "served_probability"
 Aspect = Literal["values", "missing", "prediction"]
 
 
@@ -119,6 +119,15 @@ class _Comparison:
     @property
     def sides(self) -> bool:
         return not (self.reference.empty or self.current.empty)
+
+
+def as_served(reference: pd.DataFrame) -> pd.DataFrame:
+    """Give a reference with the answers of the very model that answers the windows, where it has them.
+
+    Out-of-fold answers, which tell how good a model is, come from other models: with few distinct answers their steps alone
+    would look like drift. References made before there were served answers keep the out-of-fold ones.
+    """
+    return reference.assign(**{PROBABILITY: reference[SERVED]}) if SERVED in reference else reference
 
 
 def detect_drift(reference: pd.DataFrame, window: pd.DataFrame, contract: Contract, alpha: float) -> DriftReport:

@@ -14,7 +14,7 @@ from churn.records import Decision, MonitorRun, new_id
 from churn.records import now as present
 from churn.settings import Settings
 from churn.store import Store
-from monitoring.drift import DriftReport, detect_drift
+from monitoring.drift import DriftReport, as_served, detect_drift
 from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
 from monitoring.policy import RetrainDecision, decide
 from monitoring.windows import Window, take_window
@@ -70,7 +70,7 @@ def look(
     ----------
     reference : pandas.DataFrame
         What this version was trained on, as `Registry.reference` gives it: columns churn_probability (out-of-fold), churned
-        (0 or 1), and the contract's features.
+        (0 or 1), served_probability, and the contract's features.
     now : datetime, optional
         With time zone; the present moment by default.
 
@@ -84,7 +84,7 @@ def look(
     window = take_window(store, contract, model_version, settings)
     drift, performance, reference_performance, concept = None, None, None, None
     if not window.current.empty:
-        drift = detect_drift(reference, window.current, contract, alpha)
+        drift = detect_drift(as_served(reference), window.current, contract, alpha)
     if not window.labelled.empty:
         performance, reference_performance = measure_performance(window.labelled), measure_performance(reference)
         concept = detect_concept_drift(reference, window.labelled, alpha)

@@ -22,7 +22,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from churn.contract import Contract
 from churn.settings import Settings
-from monitoring.drift import PROBABILITY, DriftReport
+from monitoring.drift import PROBABILITY, DriftReport, as_served
 from monitoring.monitor import Look, report_path
 from monitoring.two_samples import compare_levels, compare_numbers
 
@@ -93,7 +93,7 @@ def _draw_drift(
     from evidently.metrics import DatasetMissingValueCount, DriftedColumnsCount, MissingValueCount, RowCount, ValueDrift
 
     _register_tests()
-    parts = [_sample(part, settings) for part in (look.window.current, reference)]
+    parts = [_sample(part, settings) for part in (look.window.current, as_served(reference))]
     compared = {result.feature: result.method for result in drift.results if result.aspect != "missing"}
     # Where values are few, the sample may have none of them.
     drawn = [name for name, method in compared.items() if method != "none" and all(part[name].notna().any() for part in parts)]

@@ -46,7 +46,8 @@ def train(
     settings = load_settings(data=data) if data else load_settings()
     prepare_environment(settings)
     contract = load_contract(settings.contract)
-    read_dataset(find_data(settings).path, contract)  # bad data is said at once, before anything starts
+    # Bad data is said at once, before anything starts.
+    cli_data.warn_uninformative(read_dataset(find_data(settings).path, contract))
     quiet_prefect()
     use_local_prefect(settings)
     with console.status("tuning, fitting and judging a challenger"):

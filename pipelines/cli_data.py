@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from churn.errors import InputError
 from pipelines.console import console, print_json, warn
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from churn.data import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Bring, check, describe and invent customers.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -95,11 +98,24 @@ def _problem(problem: object) -> dict[str, object]:
 
 
 @app.command()
-def describe(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")], as_json: Json = False) -> None:
-    """Summarise a file, column by column, in the contract's units.
+def describe(
+    path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    draft: Annotated[Path | None, typer.Option(help="YAML file to write: a first contract for this file, to be checked.")] = None,
+    target: Annotated[str | None, typer.Option(help="With --draft: the column that says who left.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --draft: overwrite the YAML file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Summarise a file, column by column, in the contract's units; or draft a contract from another company's file.
 
     Example: churn data describe data/telecom_churn.csv
+
+    Example: churn data describe export.csv --draft contract.yaml
     """
+    if draft is not None:
+        _draft(path, draft, target, force, as_json)
+        return
+    if target is not None or force:
+        raise InputError("--target and --force go with --draft")
     from rich.box import SIMPLE
     from rich.table import Table
 
@@ -124,8 +140,9 @@ def describe(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
         else:
             row |= {"levels": int(values.nunique()), "most": str(values.mode().iloc[0]) if values.notna().any() else None}
         rows.append(row)
+    warn_uninformative(dataset)
     if as_json:
-        print_json({"rows": len(dataset), "columns": rows})
+        print_json({"rows": len(dataset), "columns": rows, "uninformative": dataset.uninformative})
         return
     table = Table(title=f"{path}: {len(dataset):,} customers", box=SIMPLE, padding=(0, 1, 0, 0))
     for heading in ("column", "kind", "unit", "missing", "min", "median", "mean", "max", "levels", "most"):
@@ -133,6 +150,36 @@ def describe(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
     for row in rows:
         table.add_row(*[_cell(row.get(str(column.header))) for column in table.columns])
     console.print(table)
+
+
+def warn_uninformative(dataset: Dataset) -> None:
+    """Name the columns that no model can learn from. They are kept: a later file may tell more."""
+    if names := dataset.uninformative:
+        warn(f"columns that are empty or the same for everybody, from which nothing is learned: {', '.join(names)}")
+
+
+def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool) -> None:
+    from churn.draft import draft_contract
+
+    if out.exists() and not force:
+        raise InputError(f"{out}: is there already; --force overwrites it")
+    draft = draft_contract(path, target)
+    try:
+        out.write_text(draft.text, "utf-8")
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
+    contract = draft.contract
+    by_role = {role: [c.name for c in contract.columns if c.role == role] for role in ("feature", "id", "sensitive", "ignored")}
+    if as_json:
+        columns = [{**guess.column, "role": guess.column.get("role", "feature"), "why": guess.why} for guess in draft.guesses]
+        print_json({"contract": str(out), "target": contract.target.model_dump(), "columns": columns})
+        return
+    outcome = contract.target
+    console.print(f"target: {outcome.source!r}, {outcome.true_level!r} for who left", markup=False)
+    for role, columns_of_role in by_role.items():
+        console.print(f"{role}: {', '.join(columns_of_role) or 'none'}", markup=False)
+    then = f"CHURN_CONTRACT={out} churn data validate {path}"
+    console.print(f"{out} is a draft: read it, mend what was guessed wrong, then: {then}", markup=False)
 
 
 def _cell(value: object) -> str:

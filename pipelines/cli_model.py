@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +11,14 @@ import typer
 from rich.table import Table
 
 from pipelines.console import console, print_json
+from pipelines.history import as_document, history_table
 
 if TYPE_CHECKING:
     from churn.registry import Registry
+    from churn.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="List, show, promote and roll back models.")
+LAST_DECISIONS = 10
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -40,17 +43,66 @@ def list_versions(as_json: Json = False) -> None:
 
 @app.command()
 def show(version: Annotated[str, typer.Argument(help="Version number or alias.")] = "champion", as_json: Json = False) -> None:
-    """Show what is known of one version.
+    """Show what is known of one version, and what was last decided about it.
 
     Example: churn model show 3
     """
+    from churn.takeover import HISTORY, without_closed
+
     info = _registry().load(version).info
+    with _store() as store:
+        decided = without_closed(store.decisions(kind=HISTORY, model_version=info.version, limit=LAST_DECISIONS))
     if as_json:
-        print_json(info.model_dump(mode="json"))
+        print_json({**info.model_dump(mode="json"), "decisions": [as_document(one) for one in decided]})
         return
     for name, value in info.model_dump(mode="json").items():
         shown = {metric: round(number, 4) for metric, number in value.items()} if name == "metrics" else value
         console.print(f"[bold]{name}[/bold]: {shown}")
+    if decided:
+        console.print(history_table(decided))
+
+
+@app.command()
+def card(
+    version: Annotated[str, typer.Argument(help="Version number or alias.")] = "champion",
+    raw: Annotated[bool, typer.Option("--raw", help="Print the Markdown itself, as a pipe always gets it.")] = False,
+) -> None:
+    """Show the model card: what a version is for, what it was made from, how good it is and for whom, its limits.
+
+    Example: churn model card 3 --raw
+    """
+    from churn.card import render_card
+    from churn.contract import load_contract
+    from churn.settings import load_settings
+
+    model = _registry().load(version)
+    text = model.card or render_card(model.info, contract=load_contract(load_settings().contract))
+    if raw or not console.is_terminal:
+        typer.echo(text, nl=False)
+        return
+    from rich.markdown import Markdown
+
+    console.print(Markdown(text), soft_wrap=False)
+
+
+@app.command()
+def history(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List what was decided about models, newest first: by the gate, and every promotion and rollback. Who, when, which and why.
+
+    Example: churn model history --limit 5
+    """
+    from churn.takeover import HISTORY, without_closed
+
+    with _store() as store:
+        # A takeover that went well is two records, of which one is shown.
+        decided = without_closed(store.decisions(kind=HISTORY, limit=2 * limit))[:limit]
+    if as_json:
+        print_json([as_document(one) for one in decided])
+        return
+    console.print(history_table(decided) if decided else "nothing was decided yet; train a model with: churn train")
 
 
 @app.command()
@@ -62,23 +114,28 @@ def promote(
 
     Example: churn model promote 3 --reason "the gate's rows were mislabelled"
     """
+    from churn import takeover
+
     registry = _registry()
-    number = registry.version(version)
-    registry.load(number)  # a model that cannot be loaded is not promoted
-    old = registry.promote(number)
-    _write_down("promotion", "promoted", reason, number, {"replaced": old})
-    console.print(f"version {number} is champion" + (f"; it was {old}" if old and old != number else ""))
+    info = registry.load(version).info  # a model that cannot be loaded is not promoted
+    with _store() as store:
+        old = takeover.promote(registry, store, info, actor=takeover.person(), reason=reason)
+    _say(info.version, old, "is champion")
 
 
 @app.command()
 def rollback(reason: Annotated[str, typer.Option(help="Why, for the record.")]) -> None:
-    """Make the previous champion the champion again.
+    """Make the previous champion the champion again. It is written down who did it and why. A second rollback undoes the first.
 
     Example: churn model rollback --reason "complaints from the call centre"
     """
-    leaving, returning = _registry().rollback()
-    _write_down("rollback", "rolled back", reason, returning, {"replaced": leaving})
-    console.print(f"version {returning} is champion again; it was {leaving}")
+    from churn import takeover
+
+    registry = _registry()
+    with _store() as store:
+        info = registry.load(takeover.rollback_version(registry, store)).info
+        old = takeover.rollback(registry, store, info, actor=takeover.person(), reason=reason)
+    _say(info.version, old, "is champion again")
 
 
 def evaluate(
@@ -86,26 +143,30 @@ def evaluate(
     model: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
     as_json: Json = False,
 ) -> None:
-    """Score a labelled file with a registered model and print the scorecard.
+    """Score a labelled file with a registered model: the scorecard with its intervals, and the same for slices of the customers.
 
     Example: churn evaluate data/telecom_churn.csv --model champion
     """
+    from churn.assessment import assess
     from churn.contract import load_contract
     from churn.data import read_dataset
-    from churn.evaluation import evaluate as score
+    from churn.params import load_params
     from churn.settings import load_settings
+    from churn.split import Labelled
+    from pipelines.scorecard import print_scorecard
 
-    dataset = read_dataset(file, load_contract(load_settings().contract), check_relations=False)
+    settings = load_settings()
+    contract, params = load_contract(settings.contract), load_params(settings.params)
+    dataset = read_dataset(file, contract, check_relations=False)
     loaded = _registry().load(model)
-    probability = loaded.predict_probability(dataset.features)
-    card = asdict(score(dataset.labelled.to_numpy(), probability, loaded.info.threshold))
+    known = Labelled(dataset.features, dataset.labelled, dataset.sensitive)
+    found = assess(known, loaded.predict_probability(dataset.features), loaded.info.threshold, contract, params)
     if as_json:
-        print_json({"file": str(file), "model_version": loaded.info.version, **card})
+        report = {name: value for name, value in found.report().items() if name != "metrics"}
+        named = {"file": str(file), "model_version": loaded.info.version}
+        print_json({**named, **found.card.report(), "intervals": found.intervals, **report})
         return
-    table = Table("measure", "value", title=f"version {loaded.info.version} on {file}")
-    for name, value in card.items():
-        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else f"{value:,}")
-    console.print(table)
+    print_scorecard(found, f"version {loaded.info.version} on {file}")
 
 
 def _registry() -> Registry:
@@ -119,13 +180,20 @@ def _registry() -> Registry:
     return Registry(settings)
 
 
-def _write_down(kind: str, action: str, reason: str, version: str, evidence: dict[str, str | None]) -> None:
-    from churn.records import Decision
+@contextmanager
+def _store() -> Iterator[Store]:
     from churn.settings import load_settings
     from churn.store import Store
 
     store = Store.open(load_settings().store_url)
     try:
-        store.write_decision(Decision(kind, action, getpass.getuser(), reason, version, dict(evidence)))
+        yield store
     finally:
         store.close()
+
+
+def _say(version: str, old: str | None, what: str) -> None:
+    if old == version:
+        console.print(f"version {version} was champion already; nothing changed")
+    else:
+        console.print(f"version {version} {what}" + (f"; it was {old}" if old else ""))

@@ -15,7 +15,7 @@ from churn.contract import Contract, load_contract
 from churn.data import Dataset, read_dataset
 from churn.errors import ChurnError
 from churn.evaluation import evaluate
-from churn.promotion import bootstrap_mean_interval, log_losses
+from churn.gate_checks import bootstrap_mean_interval, log_losses
 from churn.records import Decision, MonitorRun, now
 from churn.registry import Registry
 from churn.settings import Settings, load_settings

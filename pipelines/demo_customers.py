@@ -42,8 +42,10 @@ def deal_out(dataset: Dataset, seed: int) -> Cast:
     Raises
     ------
     InputError
-        If there are too few customers with or without the plan.
+        If the contract has no such plan, or there are too few customers with or without it.
     """
+    if PLAN not in dataset.features:
+        raise InputError(f"the demo launches the {PLAN!r}, which this contract does not have; run it with CHURN_CONTRACT=telecom")
     rng = np.random.default_rng(seed)
     has_plan = dataset.features[PLAN] == 1
     plan, others = (list(rng.permutation(np.flatnonzero(mask))) for mask in (has_plan, ~has_plan))

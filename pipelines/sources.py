@@ -47,7 +47,8 @@ def pull_data(settings: Settings, contract: Contract) -> Source:
     Raises
     ------
     InputError
-        If what is there is not what is pinned: a wrong hash is never trained on.
+        If what is there is not what is pinned: a wrong hash is never trained on. If nothing is there, and the contract does not
+        say how to invent customers.
     """
     path = settings.data
     if path.exists():
@@ -62,6 +63,12 @@ def pull_data(settings: Settings, contract: Contract) -> Source:
     problem = _download(settings, path)
     if problem is None:
         return Source(path, False, f"{path} fetched from its public source, hash checked")
+    if contract.population is None:
+        # What would be made up from bounds alone is no stand-in: a model of it says nothing about anybody.
+        raise InputError(
+            f"{path}: no such file ({problem}), and contract {contract.name!r} has no population to invent customers from; "
+            "set CHURN_DATA to a file of labelled customers"
+        )
     return _simulated(settings, contract, problem)
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import skops.io
 import typer
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from churn.artifact import dump_pipeline
+from churn.assessment import assess
 from churn.contract import load_contract
 from churn.data import read_dataset
-from churn.evaluation import evaluate as score
 from churn.model import Model, ModelInfo
+from churn.model_folder import TRUSTED_TYPES
 from churn.params import load_params
-from churn.plots import draw_quality
-from churn.registry import TRUSTED_TYPES
+from churn.plots import draw_business, draw_quality, draw_slices
 from churn.settings import load_settings
 from churn.split import Labelled
 from churn.training import TrainingSet, assemble
@@ -62,32 +60,48 @@ def train() -> None:
 
 @app.command()
 def evaluate() -> None:
-    """build/{split/holdout.parquet,model} → build/metrics.json and build/plots."""
+    """build/{split/holdout.parquet,model} → build/{metrics,slices}.json and build/plots."""
+    settings = load_settings()
+    contract, params = load_contract(settings.contract), load_params(settings.params)
     held = _read("holdout")
     said = json.loads((BUILD / "model" / "model.json").read_text())
     pipeline = skops.io.load(BUILD / "model" / "pipeline.skops", trusted=TRUSTED_TYPES)
     model = Model(pipeline, ModelInfo.model_validate(said | {"trained_at": 0}))
     y, p = held.outcome.to_numpy(), model.predict_probability(held.features)
-    card = score(y, p, model.info.threshold)
-    metrics = {name: _tidy(value) for name, value in {**card.metrics(), "cv_score": said["cv_score"]}.items()}
-    (BUILD / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    found = assess(held, p, model.info.threshold, contract, params)
+    report = found.report()
+    intervals = {name: dict(zip(("low", "high"), interval, strict=True)) for name, interval in found.intervals.items()}
+    metrics = {**found.card.report(), "cv_score": said["cv_score"], "intervals": intervals}
+    _dump(BUILD / "metrics.json", metrics)
+    _dump(BUILD / "slices.json", {name: report[name] for name in ("confidence", "slices", "gaps", "notes")})
 
     folder = _folder("plots")
-    fpr, tpr, _ = roc_curve(y, p)
-    _write(folder / "roc.csv", false_positive_rate=fpr, true_positive_rate=tpr)
-    precision, recall, _ = precision_recall_curve(y, p)
-    _write(folder / "precision_recall.csv", recall=recall, precision=precision)
-    observed, predicted = calibration_curve(y, p, n_bins=10, strategy="quantile")
-    _write(folder / "calibration.csv", predicted=predicted, observed=observed)
-    draw_quality(y, p, model.info.threshold, f"Holdout, {len(held)} customers").savefig(
-        folder / "quality.png", metadata={"Software": None}
-    )
+    for name, curve in found.curves.items():
+        curve.round(DIGITS).to_csv(folder / f"{name}.csv", index=False)
+    title = f"Holdout, {len(held)} customers"
+    pictures = {
+        "quality": draw_quality(y, p, model.info.threshold, title),
+        "business": draw_business(found, params.threshold.budget, params.profit, title),
+        "slices": draw_slices(found, title),
+    }
+    for name, picture in pictures.items():
+        picture.savefig(folder / f"{name}.png", metadata={"Software": None})
 
 
-def _tidy(value: float) -> float | int | None:
-    if math.isnan(value):
-        return None
-    return int(value) if value.is_integer() and abs(value) > 1 else round(value, DIGITS)
+def _dump(path: Path, document: Any) -> None:
+    path.write_text(json.dumps(_rounded(document), indent=2, allow_nan=False) + "\n")
+
+
+def _rounded(document: Any) -> Any:
+    match document:
+        case dict():
+            return {name: _rounded(value) for name, value in document.items()}
+        case list():
+            return [_rounded(value) for value in document]
+        case float():
+            return round(document, DIGITS)
+        case _:
+            return document
 
 
 def _folder(name: str) -> Path:
@@ -99,10 +113,6 @@ def _folder(name: str) -> Path:
 def _read(name: str) -> Labelled:
     frame = pd.read_parquet(BUILD / "split" / f"{name}.parquet")
     return Labelled(frame.drop(columns=OUTCOME), frame[OUTCOME])
-
-
-def _write(path: Path, **columns: object) -> None:
-    pd.DataFrame(columns).round(DIGITS).to_csv(path, index=False)
 
 
 if __name__ == "__main__":

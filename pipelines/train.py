@@ -9,18 +9,22 @@ import pandas as pd
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from churn.card import render_card
 from churn.contract import Contract, load_contract
 from churn.data import Dataset, read_dataset
 from churn.errors import NoModel
 from churn.model import Model
 from churn.params import Params, load_params
-from churn.plots import draw_quality
+from churn.plots import draw_business, draw_quality, draw_slices
 from churn.promotion import GateDecision, decide
 from churn.records import Decision
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
+from churn.takeover import identity, promote
 from churn.training import Trained, TrainingSet, assemble, train
+from churn.tuning import scores_to_come
+from pipelines.serving_check import check_serving
 from pipelines.sources import find_data
 
 TRIGGERS = ("schedule", "drift", "first model", "manual")
@@ -42,7 +46,13 @@ def read_labelled_traffic(store: Store, contract: Contract) -> pd.DataFrame:
 @task(cache_policy=NO_CACHE)
 def tune_and_fit(training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str) -> Trained:
     """Search the grid, fit the best, score it on the holdout."""
-    return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit())
+    logger, total = get_run_logger(), scores_to_come(params.tuning, params.model.form)
+
+    def tell(scores: int) -> None:
+        if scores % params.tuning.folds == 0:
+            logger.info("tuning: %d%s fits scored", scores, "" if total is None else f" of {total}")
+
+    return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=tell)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -55,22 +65,33 @@ def load_champion(registry: Registry) -> Model | None:
 
 
 @task(cache_policy=NO_CACHE)
-def judge(trained: Trained, champion: Model | None, training_set: TrainingSet, params: Params) -> GateDecision:
+def judge(
+    trained: Trained, champion: Model | None, training_set: TrainingSet, contract: Contract, params: Params
+) -> GateDecision:
     """Let the gate compare challenger and champion on customers neither was trained on."""
-    return decide(trained.model, champion, training_set.fresh, params.gate, params.seed)
+    fresh = training_set.fresh
+    serving = check_serving(trained.model, fresh.features, contract)
+    return decide(trained.model, champion, fresh, params, contract, serving=serving)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def register(registry: Registry, trained: Trained, training_set: TrainingSet, decision: GateDecision) -> Model:
-    """Log the run with its pictures and register the version, not yet as champion."""
+def register(
+    registry: Registry, trained: Trained, training_set: TrainingSet, decision: GateDecision, contract: Contract, params: Params
+) -> Model:
+    """Log the run with its pictures and its card, and register the version, not yet as champion."""
     held, info = training_set.holdout, trained.model.info
-    probability = trained.model.predict_probability(held.features)
+    probability, found = trained.model.predict_probability(held.features), trained.evaluation
+    title = f"Holdout, {len(held)} customers"
+    verdict = {"promote": decision.promote, "reason": decision.reason, **decision.evidence}
     files = {
-        "plots/quality.png": draw_quality(
-            held.outcome.to_numpy(), probability, info.threshold, f"Holdout, {len(held)} customers"
-        ),
+        "plots/quality.png": draw_quality(held.outcome.to_numpy(), probability, info.threshold, title),
+        "plots/business.png": draw_business(found, params.threshold.budget, params.profit, title),
+        "plots/slices.png": draw_slices(found, title),
+        **{f"curves/{name}.csv": curve for name, curve in found.curves.items()},
+        "scorecard.json": found.report(),
+        "slices.csv": found.slices,
         "tuning.csv": trained.tuned.candidates,
-        "gate.json": {"promote": decision.promote, "reason": decision.reason, **decision.evidence},
+        "gate.json": verdict,
     }
     tags = {
         "trigger": info.trigger,
@@ -79,21 +100,35 @@ def register(registry: Registry, trained: Trained, training_set: TrainingSet, de
         "simulated": str(info.simulated).lower(),
         "mlflow.source.git.commit": info.git_commit,
     }
-    return registry.register(trained, files, tags)
+    left = float(training_set.train.outcome.mean())
+    card = render_card(info, contract=contract, params=params, evaluation=found.report(), gate=verdict, churn_rate=left)
+    return registry.register(trained, files, tags, card=card)
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def record_verdict(store: Store, model: Model, decision: GateDecision) -> None:
+    """Write down what the gate found, before anything follows from it."""
+    verdict = "passed" if decision.promote else "rejected"
+    store.write_decision(Decision("gate", verdict, "gate", decision.reason, model.info.version, _evidence(model, decision)))
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def conclude(store: Store, registry: Registry, model: Model, decision: GateDecision) -> dict[str, Any]:
-    """Write the decision down, and make the challenger champion if it passed."""
-    version, trigger = model.info.version, model.info.trigger
-    result = "promoted" if decision.promote else "rejected"
-    evidence = {"trigger": trigger, "version": version, "data_digest": model.info.data_digest, **decision.evidence}
-    store.write_decision(Decision("gate", result, "gate", decision.reason, version, evidence))
+    """Make the challenger champion if it passed, and write down what became of the training.
+
+    Nothing says "promoted" before it is true. A process that dies on the way leaves the verdict, an open intent at most, and a
+    version that nobody serves; the next training makes another.
+    """
+    info = model.info
     if decision.promote:
-        old = registry.promote(version)
-        store.write_decision(Decision("promotion", "promoted", "gate", decision.reason, version, evidence | {"replaced": old}))
-    store.write_decision(Decision("retrain", result, "train", decision.reason, version, _because(trigger)))
-    return {"version": version, "promoted": decision.promote, "reason": decision.reason, "metrics": model.info.metrics}
+        promote(registry, store, info, actor="gate", reason=decision.reason, evidence=_evidence(model, decision))
+    result = "promoted" if decision.promote else "rejected"
+    store.write_decision(Decision("retrain", result, "train", decision.reason, info.version, _because(info.trigger)))
+    return {"version": info.version, "promoted": decision.promote, "reason": decision.reason, "metrics": info.metrics}
+
+
+def _evidence(model: Model, decision: GateDecision) -> dict[str, Any]:
+    return {**identity(model.info), "version": model.info.version, **decision.evidence}
 
 
 def _because(trigger: str) -> dict[str, str]:
@@ -133,8 +168,9 @@ def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, An
         training_set = assemble(dataset, traffic, contract, params)
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger)
         champion = load_champion(registry)
-        decision = judge(trained, champion, training_set, params)
-        model = register(registry, trained, training_set, decision)
+        decision = judge(trained, champion, training_set, contract, params)
+        model = register(registry, trained, training_set, decision, contract, params)
+        record_verdict(store, model, decision)
         result = conclude(store, registry, model, decision)
     finally:
         store.close()

@@ -10,9 +10,11 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from churn import registry as model_registry
 from churn.contract import load_contract
 from churn.errors import StoreError
+from churn.model_folder import last_known_good, remember
+from churn.pseudonym import Pseudonymiser
+from churn.registry import Registry
 from churn.settings import Settings
 from service.auth import parse_keys
 from service.champion import ChampionFollower, ModelHolder, ModelSource, Shelf
@@ -21,6 +23,7 @@ from service.late_store import LateStore
 from service.metrics import MeasuredRequests, ServiceMetrics
 from service.prediction_log import PredictionLog, PredictionStore
 from service.problems import install_problems
+from service.pseudonymous_store import PseudonymousStore
 from service.routes import model, operations, outcomes, predict
 from service.schemas import OutcomesRequest, RequestModels
 from service.state import ServiceState
@@ -83,8 +86,10 @@ def _build_state(
     contract = load_contract(settings.contract)
     metrics, holder = ServiceMetrics(contract), ModelHolder()
     store = store if store is not None else LateStore(settings.store_url)
-    source = registry if registry is not None else model_registry.Registry(settings)
-    disk = Shelf(partial(model_registry.remember, settings), partial(model_registry.last_known_good, settings))
+    if key := settings.pseudonym_key.get_secret_value():
+        store = PseudonymousStore(store, Pseudonymiser(key))
+    source = registry if registry is not None else Registry(settings)
+    disk = Shelf(partial(remember, settings), partial(last_known_good, settings))
     return ServiceState(
         settings=settings,
         keys=parse_keys(settings.api_keys.get_secret_value()),

@@ -1,63 +1,34 @@
-"""Why: how each feature moved a customer's log-odds. Exact for a logistic regression on standardized features."""
+"""Why, in words: how each column of a customer moved the log-odds of leaving (`churn.attribution` says by how much)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
+from churn.attribution import Attribution, Attributor
 from churn.contract import Column, Contract
 from churn.model import Model
+from churn.rules import Rule
 from service.schemas import Reason
-
-STEPS = ["imputer", "scaler", "logreg"]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """One customer's log-odds, taken apart: logit = base + the sum of all contributions.
-
-    Attributes
-    ----------
-    base : float
-        The log-odds of a customer who is average in everything.
-    contributions : numpy.ndarray of float64, shape (n_features,)
-        Coefficient times standardized value, in log-odds.
-    counted : numpy.ndarray of float64, shape (n_features,)
-        The values the model worked with: those of the customer, imputed where they were missing.
-    """
-
-    base: float
-    contributions: np.ndarray
-    counted: np.ndarray
 
 
 class Explainer:
-    """Explains the answers of one model whose pipeline has the steps imputer, scaler and logreg."""
+    """Explains the answers of one model."""
 
-    def __init__(self, model: Model, contract: Contract) -> None:
-        self._pipeline: Pipeline = model.pipeline
-        self._columns = [contract[name] for name in model.info.features]
+    def __init__(self, attributor: Attributor, contract: Contract) -> None:
+        self._attributor = attributor
+        self._contract = contract
+        self._columns = [contract[name] for name in attributor.columns]
 
     @classmethod
     def of(cls, model: Model, contract: Contract) -> Explainer | None:
-        """Make the explainer of `model`, or None if this model is no such pipeline."""
-        steps = dict(model.pipeline.steps)
-        explainable = (
-            list(steps) == STEPS
-            and isinstance(steps["scaler"], StandardScaler)
-            and isinstance(steps["logreg"], LogisticRegression)
-            # An imputer may drop columns; then coefficients and features do not match.
-            and steps["logreg"].coef_.shape == (1, len(model.info.features))
-        )
-        return cls(model, contract) if explainable else None
+        """Make the explainer of `model`, or None if its answers cannot be taken apart."""
+        attributor = Attributor.of(model.pipeline, model.info.features)
+        return None if attributor is None else cls(attributor, contract)
 
-    def explain(self, customer: pd.DataFrame) -> Explanation:
+    def explain(self, customer: pd.DataFrame) -> Attribution:
         """Take one customer's log-odds apart.
 
         Parameters
@@ -65,43 +36,81 @@ class Explainer:
         customer : pandas.DataFrame, shape (1, at least the model's features)
             As in `churn.frame`.
         """
-        features = customer[[column.name for column in self._columns]]
-        steps = self._pipeline.named_steps
-        counted = np.asarray(steps["imputer"].transform(features), dtype=np.float64)
-        standardized = np.asarray(steps["scaler"].transform(counted), dtype=np.float64)
-        contributions = steps["logreg"].coef_[0] * standardized[0]
-        return Explanation(float(steps["logreg"].intercept_[0]), contributions, counted[0])
+        return self._attributor.attribute(customer)
 
-    def reasons(self, explanation: Explanation, features: dict[str, Any], strongest: int) -> list[Reason]:
+    def reasons(self, attribution: Attribution, features: dict[str, Any], strongest: int) -> list[Reason]:
         """Put the strongest contributions into words, strongest first."""
-        order = np.argsort(-np.abs(explanation.contributions), kind="stable")[:strongest]
-        averages = self._pipeline.named_steps["scaler"].mean_
-        if averages is None:  # a scaler that does not center
-            averages = np.zeros(len(self._columns))
-        return [
-            Reason(
-                feature=self._columns[i].name,
-                value=features[self._columns[i].name],
-                contribution=float(explanation.contributions[i]),
-                text=_tell(
-                    self._columns[i],
-                    features[self._columns[i].name],
-                    float(explanation.counted[i]),
-                    float(averages[i]),
-                    float(explanation.contributions[i]),
-                ),
+        # Equal shares differ in their last digits; the contract's order decides between them.
+        order = np.argsort(-np.abs(attribution.contributions).round(9), kind="stable")[:strongest]
+        return [self._reason(self._columns[i], attribution, float(attribution.contributions[i]), features) for i in order]
+
+    def _reason(self, column: Column, attribution: Attribution, contribution: float, features: dict[str, Any]) -> Reason:
+        value = features[column.name]
+        effect = "raises the risk" if contribution > 0 else "lowers the risk" if contribution < 0 else "makes no difference"
+        others = self._together_with(column, attribution, contribution)
+        text = f"{_tell(column, value, self._attributor.typical[column.name])}: {effect}{f' ({others})' if others else ''}"
+        return Reason(feature=column.name, value=value, contribution=contribution, text=text)
+
+    def _together_with(self, column: Column, attribution: Attribution, contribution: float) -> str:
+        """Say what else was asked of the customer by the rule through which this column counted most; empty if nothing."""
+        features = self._attributor.features
+        if features is None:
+            return ""
+        terms, inputs = features.terms, features.inputs
+        gains = attribution.term_gains * np.sign(contribution)
+        mine = [i for i, names in enumerate(self._attributor.term_columns) if column.name in names and gains[i] > 0]
+        strongest = max(mine, key=lambda i: gains[i], default=None)
+        if strongest is None or strongest < len(terms.ramps):
+            return ""
+        # What is asked of the column alone is told by its value; a sum that it is part of is told.
+        rule: Rule = terms.rules[strongest - len(terms.ramps)]
+        told = [self._condition(inputs.names[i], *bounds) for i, bounds in rule if inputs.sources[i] != (column.name,)]
+        # A rule's weight and what it gained have one sign where it holds; else the customer is out of a rule others are in.
+        holds = attribution.term_gains[strongest] * self._attributor.weights[strongest] > 0
+        return f"{'with' if holds else 'not among those with'} {' and '.join(told)}" if told else ""
+
+    def _condition(self, name: str, low: float, high: float) -> str:
+        category, is_level, level = name.partition(" = ")
+        if is_level:
+            return f"{_spoken(category)} {'other than ' if low == -np.inf else ''}{level}"
+        known = {column.name: column for column in self._columns}
+        if (column := known.get(name)) is None:
+            return (
+                f"{_spoken(name)} {_bounds(low, high, self._contract.sums[name].unit if name in self._contract.sums else None)}"
             )
-            for i in order
-        ]
+        if column.kind == "flag":
+            return f"{_spoken(name)} {column.false_level if low == -np.inf else column.true_level}"
+        if column.kind == "integer":  # bounds lie between two whole numbers
+            low, high = np.floor(low) + 1, np.floor(high)
+            if low == high:
+                return f"{_spoken(name)} of {low:g}"
+        unit = None if name.endswith(column.unit or "") else column.unit
+        return f"{_spoken(name)} {_bounds(low, high, unit, whole=column.kind == 'integer')}"
 
 
-def _tell(column: Column, value: Any, counted: float, average: float, contribution: float) -> str:
-    name = column.name.replace("_", " ")
-    effect = "raises the risk" if contribution > 0 else "lowers the risk" if contribution < 0 else "makes no difference"
-    unit = f" {column.unit}" if column.unit else ""
+def _bounds(low: float, high: float, unit: str | None, *, whole: bool = False) -> str:
+    said = f" {unit}" if unit else ""
+    if low == -np.inf:
+        return f"of at most {high:.4g}{said}"
+    if high == np.inf:
+        return f"{'of at least' if whole else 'above'} {low:.4g}{said}"
+    return f"between {low:.4g} and {high:.4g}{said}"
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _tell(column: Column, value: Any, typical: Any) -> str:
+    name = _spoken(column.name)
+    # "4 customer service calls calls" says it twice.
+    unit = f" {column.unit}" if column.unit and not name.endswith(column.unit) else ""
+    if column.kind in ("flag", "category"):
+        said = value
+        if column.kind == "flag":
+            said, typical = (column.true_level if flag else column.false_level for flag in (value, typical))
+        return f"{name} is not known, counted as {typical}" if value is None else f"{name} is {said}"
     if value is None:
-        return f"{name} is not known, counted as {counted:.4g}{unit}: {effect}"
-    if column.kind == "flag":
-        return f"{name} is {column.true_level if value else column.false_level}: {effect}"
-    side = "above" if counted > average else "below" if counted < average else "at"
-    return f"{name} of {counted:g}{unit} is {side} the average of {average:.4g}: {effect}"
+        return f"{name} is not known, counted as {typical:.4g}{unit}"
+    side = "above" if value > typical else "below" if value < typical else "at"
+    return f"{name} of {value:g}{unit} is {side} the typical {typical:.4g}"

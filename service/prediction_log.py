@@ -138,7 +138,10 @@ class PredictionLog:
         return group
 
     def _settle(self, rows: int, error: BaseException | None) -> None:
-        """Tell the requests of the group. (Here a spool on disk would take over from a store that is away.)"""
+        """Tell the requests of the group.
+
+        (Here a spool on disk would take over from a store that is away: behind `service.pseudonymous_store`, as the store is.)
+        """
         if error is None:
             self._failed_at = None
             self._metrics.log_written.inc(rows)

@@ -25,23 +25,20 @@ def verified(model: Model, contract: Contract, loaded_from: Literal["registry", 
     Raises
     ------
     ModelRefused
-        If it reads features that the contract does not know as numbers, does not answer finite probabilities of 0 and 1, or
+        If it reads features that the contract does not have, does not answer finite probabilities of 0 and 1, or
         answers otherwise through the serving path than its pipeline does itself.
     """
     version = model.info.version
-    unknown = sorted(set(model.info.features) - set(contract.numeric_features))
+    unknown = sorted(set(model.info.features) - set(contract.feature_names))
     if unknown or not model.info.features:
-        raise ModelRefused(f"version {version} reads features that contract {contract.name!r} has no numbers for: {unknown}")
+        raise ModelRefused(f"version {version} reads features that contract {contract.name!r} does not have: {unknown}")
     try:
         served = ServedModel(model, contract, Explainer.of(model, contract), loaded_from)
         customers = _trial_customers(contract)
         model_customer = request_model(contract)
         answers = [p.churn_probability for p in served.score([model_customer.model_validate(c) for c in customers])]
         # Built here anew, so that an error of the serving path's own frame does not hide.
-        own_frame = pd.DataFrame(
-            [[np.nan if c[name] is None else float(c[name]) for name in model.info.features] for c in customers],
-            columns=model.info.features,
-        )
+        own_frame = pd.DataFrame({name: _own_column(contract[name], customers) for name in model.info.features})
         own = np.asarray(model.pipeline.predict_proba(own_frame), dtype=np.float64)
         classes = [int(label) for label in model.pipeline.classes_]
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, ValidationError) as error:
@@ -58,13 +55,22 @@ def verified(model: Model, contract: Contract, loaded_from: Literal["registry", 
 
 
 def _trial_customers(contract: Contract) -> list[dict[str, Any]]:
-    """Invent customers that the contract allows: low to high values, each number missing once, flags both ways."""
+    """Invent customers that the contract allows: low to high values, every level, flags both ways, each missing where it may."""
     rows = [{column.name: _value(column, place) for column in contract.features} for place in PLACES]
     middle = rows[len(rows) // 2]
     for column in contract.features:
-        if column.kind in ("number", "integer") and len(contract.features) > 1:
+        # Numbers may always be missing: that is the imputer's work.
+        if (column.nullable or column.kind in ("number", "integer")) and len(contract.features) > 1:
             rows.append({**middle, column.name: None})
+        rows += [{**middle, column.name: level} for level in column.levels]
     return rows
+
+
+def _own_column(column: Column, customers: list[dict[str, Any]]) -> pd.Series:
+    values = [customer[column.name] for customer in customers]
+    if not column.is_numeric:
+        return pd.Series(values, dtype=object)
+    return pd.Series([np.nan if value is None else float(value) for value in values], dtype=np.float64)
 
 
 def _value(column: Column, place: float) -> Any:

@@ -16,14 +16,19 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from churn import takeover
+from churn.card import render_card, summary
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
+from churn.frame import frame_digest
 from churn.model import Model
+from churn.model_folder import REFERENCE_FILE, last_known_good, remember
 from churn.params import Params, TuningParams
 from churn.plots import draw_quality
-from churn.registry import REFERENCE_FILE, Registry, last_known_good, remember
+from churn.registry import Registry
 from churn.settings import Settings
 from churn.simulation import simulate
+from churn.store import Store
 from churn.training import Trained, assemble, train
 
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
@@ -67,7 +72,7 @@ def challengers(contract: Contract) -> list[Trained]:
 
 
 @pytest.fixture(scope="module")
-def models(settings: Settings, challengers: list[Trained]) -> list[Model]:
+def models(settings: Settings, challengers: list[Trained], contract: Contract) -> list[Model]:
     """Versions 1 and 2. Before the first there is nothing, which only this fixture can see."""
     registry = Registry(settings)
     assert registry.versions() == []
@@ -83,7 +88,9 @@ def models(settings: Settings, challengers: list[Trained]) -> list[Model]:
             "tuning.csv": trained.tuned.candidates,
             "gate.json": {"promote": True},
         }
-        registered.append(registry.register(trained, files, {"trigger": trained.model.info.trigger, "simulated": "true"}))
+        info = trained.model.info
+        card = render_card(info, contract=contract, params=PARAMS, evaluation=trained.evaluation.report())
+        registered.append(registry.register(trained, files, {"trigger": info.trigger, "simulated": "true"}, card=card))
     with pytest.raises(NoModel):
         registry.champion_version()
     return registered
@@ -121,8 +128,54 @@ def test_the_reference_is_who_it_was_trained_on(registry: Registry, challengers:
     pd.testing.assert_frame_equal(registry.reference("2"), challengers[1].reference, check_exact=True)
 
 
+def test_the_record_names_the_reference_that_drift_is_measured_against(registry: Registry) -> None:
+    assert frame_digest(registry.reference("1")) == registry.load("1").info.reference_digest != ""
+
+
+def test_the_card_comes_back_with_the_model_and_describes_the_version(
+    registry: Registry, models: list[Model], challengers: list[Trained]
+) -> None:
+    from mlflow import MlflowClient
+
+    card = registry.load("2").card
+    assert card == models[1].card
+    assert card.startswith("# Model card: churn, version 2\n")
+    assert "TRAINED ON SIMULATED CUSTOMERS" in card
+    interval = challengers[1].evaluation.intervals["roc_auc"]
+    assert f"| roc_auc | {challengers[1].holdout.roc_auc:.4f} | [{interval[0]:.4f}, {interval[1]:.4f}] |" in card
+    described = MlflowClient().get_model_version("churn", "2").description
+    assert described.startswith(summary(challengers[1].model.info))
+    assert "churn model card 2" in described
+
+
+def test_a_takeover_leaves_its_trail_in_store_and_registry(registry: Registry, tmp_path: Path) -> None:
+    registry.promote("1")
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    loaded = registry.load("2")
+    assert takeover.promote(registry, store, loaded.info, actor="ada@desk", reason="the gate was wrong") == "1"
+    back = registry.load(takeover.rollback_version(registry, store))
+    assert takeover.rollback(registry, store, back.info, actor="bob@desk", reason="so was ada") == "2"
+    undone, done = takeover.without_closed(store.decisions(kind=takeover.HISTORY))
+    store.close()
+    assert (done.kind, done.model_version, done.evidence["replaced"], done.actor) == ("promotion", "2", "1", "ada@desk")
+    assert (undone.kind, undone.model_version, undone.evidence["replaced"], undone.actor) == ("rollback", "1", "2", "bob@desk")
+    for decision, model in ((done, loaded), (undone, back)):
+        for name in ("run_id", "data_digest", "reference_digest", "threshold"):
+            assert decision.evidence[name] == getattr(model.info, name) != ""
+    tags = {version: tags for version, _, tags in registry.versions()}
+    assert (tags["2"]["promoted_by"], tags["2"]["promotion_reason"]) == ("ada@desk", "the gate was wrong")
+    assert tags["1"]["promotion_intent"] == undone.evidence["intent"]
+    assert (registry.champion_version(), registry.previous_version()) == ("1", "2")
+
+
+def test_a_reason_longer_than_a_tag_may_be_does_not_stop_a_promotion(registry: Registry) -> None:
+    registry.promote("1")
+    registry.promote("2", tags={"promotion_reason": "x" * 20_000})
+    assert registry.champion_version() == "2"
+
+
 def test_mlflow_s_own_clients_find_signature_example_and_the_right_answers(
-    registry: Registry, challengers: list[Trained], settings: Settings
+    registry: Registry, challengers: list[Trained], contract: Contract
 ) -> None:
     import mlflow
 
@@ -131,7 +184,8 @@ def test_mlflow_s_own_clients_find_signature_example_and_the_right_answers(
     features = challengers[0].model.info.features
     assert model.metadata.signature is not None
     assert model.metadata.signature.inputs.input_names() == features
-    assert {str(kind) for kind in model.metadata.signature.inputs.input_types()} == {"DataType.double"}
+    kinds = [str(kind) for kind in model.metadata.signature.inputs.input_types()]
+    assert kinds == ["DataType.double" if contract[name].is_numeric else "DataType.string" for name in features]
     assert model.input_example.columns.tolist() == features
     customers = challengers[0].reference[features].head(20)
     expected = challengers[0].model.predict_probability(customers)
@@ -163,15 +217,16 @@ def test_versions_are_listed_newest_first_with_aliases_and_tags(registry: Regist
     assert listed[1][2]["data_digest"] == models[0].info.data_digest
 
 
-def test_promotion_names_who_it_was_and_rollback_brings_him_back(registry: Registry) -> None:
+def test_promotion_names_who_it_was_and_the_way_back(registry: Registry) -> None:
     registry.promote("1")
     assert registry.promote("2") == "1"
     assert registry.champion_version() == registry.version("champion") == "2"
     assert registry.version("previous") == "1"
-    assert registry.rollback() == ("2", "1")
+    assert registry.previous_version() == "1"
+    assert registry.promote(registry.previous_version()) == "2"
     assert registry.champion_version() == "1"
     assert registry.load("champion").info.version == "1"
-    assert registry.rollback() == ("1", "2")
+    assert registry.previous_version() == "2"
 
 
 def test_promoting_the_champion_again_changes_nothing(registry: Registry) -> None:
@@ -201,7 +256,7 @@ def test_without_a_previous_champion_there_is_nothing_to_go_back_to(
     registry.promote("1")
     MlflowClient().delete_registered_model_alias("churn", "previous")
     with pytest.raises(NoModel, match="no previous champion"):
-        registry.rollback()
+        registry.previous_version()
     assert registry.champion_version() == "1"
 
 
@@ -298,7 +353,7 @@ def test_a_registry_that_is_away_is_found_out_quickly(environment: None, tmp_pat
     for call in (
         registry.champion_version,
         registry.versions,
-        registry.rollback,
+        registry.previous_version,
         lambda: registry.load("1"),
         lambda: registry.reference("1"),
         lambda: registry.promote("1"),

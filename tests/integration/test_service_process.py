@@ -21,7 +21,7 @@ import httpx
 import pytest
 import skops.io
 
-from churn import registry
+from churn import model_folder
 from churn.contract import load_contract
 from churn.settings import Settings
 from churn.store import Store
@@ -42,9 +42,9 @@ def put_last_known_good(settings: Settings) -> None:
     model = make_model("4")
     folder = settings.home / "models" / settings.model_name / f"4-{model.info.run_id}"
     folder.mkdir(parents=True)
-    (folder / registry.INFO_FILE).write_text(model.info.model_dump_json())
-    skops.io.dump(model.pipeline, folder / registry.PIPELINE_FILE)
-    registry.remember(settings, model)
+    (folder / model_folder.INFO_FILE).write_text(model.info.model_dump_json())
+    skops.io.dump(model.pipeline, folder / model_folder.PIPELINE_FILE)
+    model_folder.remember(settings, model)
 
 
 @pytest.fixture

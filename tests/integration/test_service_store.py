@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from churn.contract import load_contract
 from churn.frame import frame_from_records
+from churn.pseudonym import Pseudonymiser
 from churn.store import Store
 from service.app import create_app
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, make_model, make_settings, running
@@ -144,3 +146,42 @@ async def test_service_starts_without_the_store_and_finds_it_later(tmp_path: Pat
         where.unlink()
         where.mkdir()
         assert (await client.post("/predict", json=customer(2))).status_code == 200
+
+
+KEY, OTHER_KEY = "a key of sixteen or more", "another key, as long as that"
+PLAIN = "customer-4711-mueller"
+
+
+def files_of(home: Path) -> bytes:
+    """Every byte on disk, the write-ahead log too."""
+    return b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+
+
+async def outcome_accepted(home: Path, key: str) -> bool:
+    """Whether a service with `key` finds the prediction of the customer."""
+    async with running(app_on(home, FakeRegistry(make_model("1")), pseudonym_key=SecretStr(key))) as client:
+        said = {"outcomes": [{"customer_id": PLAIN, "churned": True}]}
+        return bool((await client.post("/outcomes", json=said)).json()["accepted"])
+
+
+async def test_with_a_key_no_plain_id_is_on_disk_and_outcomes_find_their_predictions(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = {**CUSTOMER, "customer_id": PLAIN}
+    caplog.set_level(0)
+    async with running(app_on(tmp_path, FakeRegistry(make_model("1")), pseudonym_key=SecretStr(KEY))) as client:
+        assert (await client.post("/predict", json=asked)).json()["customer_id"] == PLAIN
+        await client.post("/predict/batch", json={"customers": [asked, {**asked, "total_day_minutes": -1}]})
+        assert PLAIN.encode() not in files_of(tmp_path), "while it runs"
+    assert not await outcome_accepted(tmp_path, OTHER_KEY), "another key unlinks"
+    assert not await outcome_accepted(tmp_path, ""), "so does none"
+    assert await outcome_accepted(tmp_path, KEY)
+    assert Pseudonymiser(KEY)(PLAIN).encode() in files_of(tmp_path)
+    assert PLAIN.encode() not in files_of(tmp_path)
+    assert PLAIN not in caplog.text
+
+
+async def test_without_a_key_ids_are_stored_as_they_came(tmp_path: Path) -> None:
+    async with running(app_on(tmp_path, FakeRegistry(make_model("1")))) as client:
+        await client.post("/predict", json={**CUSTOMER, "customer_id": PLAIN})
+    assert PLAIN.encode() in files_of(tmp_path)

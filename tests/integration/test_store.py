@@ -287,6 +287,9 @@ def test_decisions_come_back_newest_first_with_their_evidence(store: Store) -> N
         store.write_decision(decision)
     assert store.decisions() == [same_time, later, first]
     assert store.decisions(kind="gate") == [first]
+    assert store.decisions(kind=("gate", "policy"), limit=2) == [same_time, later]
+    assert store.decisions(model_version="2") == [first]
+    assert store.decisions(model_version="3") == []
     assert store.decisions(since=NOON + timedelta(minutes=1)) == [same_time, later]
     assert store.decisions(since=NOON) == [same_time, later, first]
     assert store.decisions(limit=1) == [same_time]

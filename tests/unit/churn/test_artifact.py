@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from churn.artifact import dump_pipeline
 from churn.model import build_pipeline
-from churn.registry import TRUSTED_TYPES
+from churn.model_folder import TRUSTED_TYPES
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)

@@ -44,6 +44,7 @@ def test_roles_decide_what_a_model_may_use(tmp_path: Path) -> None:
     gender = {"name": "gender", "source": "Gender", "kind": "category", "role": "sensitive"}
     shop = load(tmp_path, number, gender, FLAG, CALLS)
     assert shop.feature_names == shop.numeric_features == ["plan", "calls"]
+    assert [column.name for column in shop.sensitive] == ["gender"]
     assert shop.id_column is not None
     assert shop.id_column.name == "customer"
     with pytest.raises(KeyError):
@@ -70,6 +71,7 @@ def test_roles_decide_what_a_model_may_use(tmp_path: Path) -> None:
         ([{**BILL, "levels": ["a"]}], {}, "only a category has levels"),
         ([{**FLAG, "true_level": "yes", "false_level": "YES"}], {}, "both levels"),
         ([{**BILL, "role": "ignored"}], {}, "no column has the role 'feature'"),
+        ([BILL, {**CALLS, "role": "id"}, {**FLAG, "role": "id"}], {}, "'calls' and 'plan' both have the role 'id'"),
         ([], {}, "columns"),
         ([BILL], {"checks": [{"column": "bill", "equals": "calls", "times": 1, "tolerance": 1}]}, "a check names 'calls'"),
         (

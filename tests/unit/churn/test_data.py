@@ -137,7 +137,7 @@ def test_spellings_of_missing(read: Reader, lines: list[str], text: str) -> None
         ("Area code", "999", "unknown level"),
         ("Total day charge", "99.99", "must be total_day_minutes times 0.17, within 0.01"),
         ("Churn", "perhaps", "must be True or False"),
-        ("Churn", "", "must be True or False"),
+        ("Churn", "", "must be True or False, not blank"),
     ],
 )
 def test_a_wrong_value_names_row_column_and_rule(

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import f1_score
 
-from churn.evaluation import choose_threshold, evaluate, expected_calibration_error
-from churn.params import ThresholdParams
-
-F1 = ThresholdParams()
+from churn.evaluation import evaluate, expected_calibration_error
+from churn.params import ProfitParams
 
 
 def test_a_case_worked_out_by_hand() -> None:
@@ -80,28 +76,64 @@ def test_calibration_error_of_the_truth_is_small_and_of_an_exaggeration_large() 
     assert expected_calibration_error(outcome, np.minimum(1, truth * 2)) == pytest.approx(truth.mean(), abs=0.03)
 
 
+def test_customers_of_equal_score_are_in_one_bin_whatever_their_order() -> None:
+    # Split by row, those who churned would all be in one bin, and 0.5 would look wrong for both.
+    outcome = np.array([0] * 10 + [1] * 10)
+    assert expected_calibration_error(outcome, np.full(20, 0.5)) == 0
+    probability = np.array([0.1, 0.8] * 10)
+    mixed = np.random.default_rng(0).permutation(20)
+    once = expected_calibration_error(outcome, probability)
+    assert once == pytest.approx((0.4 * 10 + 0.3 * 10) / 20)
+    assert expected_calibration_error(outcome[mixed], probability[mixed]) == pytest.approx(once)
+
+
 def test_fewer_customers_than_bins_still_have_a_calibration_error() -> None:
     assert expected_calibration_error(np.array([1, 0]), np.array([0.75, 0.25])) == pytest.approx(0.25)
 
 
-def test_the_threshold_separates_what_can_be_separated() -> None:
-    outcome, probability = np.array([0, 0, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.4, 0.8])
-    assert choose_threshold(outcome, probability, F1) == 0.4
+def test_the_gap_and_who_is_selected_by_hand() -> None:
+    card = evaluate(np.array([1, 1, 0, 0, 0]), np.array([0.9, 0.2, 0.6, 0.1, 0.1]), 0.5)
+    assert card.calibration_gap == pytest.approx(2 / 5 - 1.9 / 5)
+    assert card.selection_rate == pytest.approx(2 / 5)
 
 
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(1, 19)), min_size=4, max_size=40).filter(
-        lambda rows: 0 < sum(churned for churned, _ in rows) < len(rows)
-    )
-)
-def test_no_other_threshold_has_a_higher_f1(rows: list[tuple[bool, int]]) -> None:
-    outcome = np.array([int(churned) for churned, _ in rows])
-    probability = np.array([twentieths / 20 for _, twentieths in rows])
-    chosen = choose_threshold(outcome, probability, F1)
-    best = max(f1_score(outcome, probability >= threshold) for threshold in np.unique(probability))
-    assert f1_score(outcome, probability >= chosen) == pytest.approx(best)
+def test_the_top_decile_by_hand() -> None:
+    # Of 20 customers 4 churn; the two with the highest scores hold one of them.
+    outcome = np.array([1, 0, 1, 1, 1] + [0] * 15)
+    card = evaluate(outcome, np.linspace(0.9, 0.1, 20), 0.5)
+    assert card.top_decile_gain == pytest.approx(1 / 4)
+    assert card.top_decile_lift == pytest.approx((1 / 2) / (4 / 20))
 
 
-def test_a_fixed_threshold_is_what_was_said() -> None:
-    params = ThresholdParams(method="fixed", value=0.37)
-    assert choose_threshold(np.array([0, 1]), np.array([0.1, 0.9]), params) == 0.37
+def test_equal_scores_at_the_decile_s_edge_count_as_a_random_choice_among_them_would() -> None:
+    # The tenth is two of twenty customers: the first, who churns, and one of four with the same score, of whom one churns.
+    outcome = np.array([1, 0, 1, 0, 0] + [0] * 15)
+    card = evaluate(outcome, np.array([0.9] + [0.8] * 4 + [0.1] * 15), 0.5)
+    assert card.top_decile_gain == pytest.approx((1 + 1 / 4) / 2)
+
+
+def test_a_score_that_knows_nothing_has_no_lift() -> None:
+    assert evaluate(np.array([1, 0, 0, 0, 1]), np.full(5, 0.4), 0.5).top_decile_lift == pytest.approx(1)
+
+
+def test_profit_is_told_only_if_it_is_said_what_a_customer_is_worth() -> None:
+    outcome, probability = np.array([1, 0, 0, 1]), np.array([0.9, 0.8, 0.1, 0.2])
+    silent = evaluate(outcome, probability, 0.5)
+    assert (silent.profit, silent.empc) == (None, None)
+    assert not {"profit", "empc"} & set(silent.metrics())
+    told = evaluate(outcome, probability, 0.5, profit=ProfitParams())
+    assert told.profit == pytest.approx((56 - 11) / 4)
+    assert told.empc is not None
+    assert told.metrics()["profit"] == told.profit
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_is_not_known_is_none_in_reports_and_absent_in_metrics(level: int) -> None:
+    card = evaluate(np.full(4, level), np.array([0.1, 0.2, 0.3, 0.4]), 0.5)
+    report = json.loads(json.dumps(card.report(), allow_nan=False))
+    assert report["roc_auc"] is None
+    assert report["brier"] == card.brier
+    assert (report["top_decile_lift"] is None) == (level == 0)
+    metrics = card.metrics()
+    assert "roc_auc" not in metrics
+    assert all(math.isfinite(value) for value in metrics.values())

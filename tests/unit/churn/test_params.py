@@ -8,7 +8,7 @@ from sklearn.model_selection import ParameterGrid
 
 from churn.errors import InputError
 from churn.model import build_pipeline
-from churn.params import Params, load_params
+from churn.params import Distribution, Params, load_params
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -27,22 +27,46 @@ def test_a_file_that_is_not_there_means_the_defaults(tmp_path: Path) -> None:
     assert load_params(tmp_path / "params.yaml") == Params()
 
 
-def test_the_grid_is_the_recipe_s() -> None:
-    grid = Params().tuning.grid
+def test_the_grid_of_the_plain_pipeline_is_the_recipe_s() -> None:
+    [grid] = Params().tuning.grid_for("plain")
     assert grid == {"logreg__solver": ["newton-cg", "saga", "lbfgs"], "logreg__C": np.linspace(0.001, 1.0, 10).tolist()}
     assert len(ParameterGrid(grid)) == 30
     assert set(grid) <= set(build_pipeline(1).get_params())
 
 
+def test_the_grid_of_the_terms_is_one_the_pipeline_knows() -> None:
+    grids = Params().tuning.grid_for("terms")
+    assert {name for grid in grids for name in grid} <= set(build_pipeline(1, form="terms").get_params())
+    assert [0] in [grid["features__trees"] for grid in grids]
+
+
+def test_a_grid_in_the_file_wins(tmp_path: Path) -> None:
+    params = load_params(written(tmp_path, "tuning: {grid: [{logreg__C: [1]}, {logreg__C: [2]}]}"))
+    assert params.tuning.grid_for("plain") == params.tuning.grid_for("terms") == [{"logreg__C": [1]}, {"logreg__C": [2]}]
+
+
+def test_distributions_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "tuning: {search: random, grid: {logreg__C: {loguniform: [0.1, 10]}, a: {uniform: [0, 1]}}}")
+    assert load_params(path).tuning.grid == [
+        {"logreg__C": Distribution(law="loguniform", low=0.1, high=10), "a": Distribution(law="uniform", low=0, high=1)}
+    ]
+
+
 def test_linspace_is_spelled_out_and_lists_are_taken_as_they_are(tmp_path: Path) -> None:
     path = written(tmp_path, "tuning: {grid: {logreg__C: {linspace: [0, 1, 3]}, logreg__solver: [saga]}}")
-    assert load_params(path).tuning.grid == {"logreg__C": [0.0, 0.5, 1.0], "logreg__solver": ["saga"]}
+    assert load_params(path).tuning.grid == [{"logreg__C": [0.0, 0.5, 1.0], "logreg__solver": ["saga"]}]
 
 
 def test_what_is_not_said_keeps_its_default(tmp_path: Path) -> None:
     params = load_params(written(tmp_path, "split: {holdout: 0.4}"))
     assert params.split.holdout == 0.4
     assert params.tuning == Params().tuning
+
+
+@pytest.mark.parametrize(("text", "budget"), [("0.2", 0.2), ("200", 200), ("1", 1)])
+def test_a_budget_is_a_share_or_a_count(tmp_path: Path, text: str, budget: float) -> None:
+    said = load_params(written(tmp_path, f"threshold: {{method: top_k, budget: {text}}}")).threshold.budget
+    assert (said, type(said)) == (budget, type(budget))
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
@@ -57,9 +81,22 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
         ("split: {holdout: 0.95}", "split.holdout"),
         ("tuning: {folds: 1}", "tuning.folds"),
         ("tuning: {scoring: accuracy}", "tuning.scoring"),
-        ("tuning: {grid: {logreg__C: []}}", "tuning.grid.logreg__C"),
+        ("tuning: {grid: {logreg__C: []}}", r"tuning.grid.0.logreg__C"),
+        ("tuning: {grid: []}", "tuning"),
+        ("tuning: {grid: {logreg__C: {loguniform: [0.1, 1]}}}", "distributions"),
+        ("tuning: {search: random, grid: {logreg__C: {loguniform: [0, 1]}}}", "0 < low < high"),
+        ("tuning: {search: random, grid: {logreg__C: {uniform: [2, 1]}}}", "low < high"),
+        ("tuning: {search: luck}", "tuning.search"),
+        ("model: {form: deep}", "model.form"),
         ("tuning: {grid: {logreg__C: {linspace: [0, 1, -3]}}}", "tuning.grid"),
         ("threshold: {method: fixed, value: 1}", "threshold.value"),
+        ("threshold: {method: accuracy}", "threshold.method"),
+        ("threshold: {budget: 1.5}", "threshold.budget: .*a count a whole number"),
+        ("threshold: {budget: 0}", "threshold.budget"),
+        ("profit: {acceptance: 1.1}", "profit.acceptance"),
+        ("profit: {customer_value: 5, cost_of_offer: 5}", "profit: .*customer_value must be above cost_of_offer"),
+        ("evaluation: {confidence: 1}", "evaluation.confidence"),
+        ("evaluation: {slices: {bands: {tenure: [3, 2]}}}", "evaluation.slices.bands: .*'tenure' must rise"),
         ("gate: {confidence: 0.5}", "gate.confidence"),
         ("seed: -1", "seed"),
     ],

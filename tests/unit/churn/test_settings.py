@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,16 @@ def test_keys_do_not_show() -> None:
     settings = load_settings(api_keys="shop:predict:0123abcd")
     assert "0123abcd" not in repr(settings)
     assert settings.api_keys.get_secret_value() == "shop:predict:0123abcd"
+
+
+def test_a_pseudonym_key_is_long_enough_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().pseudonym_key.get_secret_value() == ""
+    monkeypatch.setenv("CHURN_PSEUDONYM_KEY", "k" * 16)
+    assert load_settings().pseudonym_key.get_secret_value() == "k" * 16
+    monkeypatch.setenv("CHURN_PSEUDONYM_KEY", "fifteen-letters")
+    with pytest.raises(InputError, match=r"^CHURN_PSEUDONYM_KEY: .*16 characters") as caught:
+        load_settings()
+    assert "fifteen" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_settings_are_frozen() -> None:

@@ -8,20 +8,30 @@ import pandas as pd
 import pytest
 
 from churn.artifact import dump_pipeline
+from churn.assessment import assess
 from churn.contract import Contract
 from churn.data import Dataset
-from churn.evaluation import choose_threshold, evaluate
-from churn.params import GateParams, Params, SplitParams, TuningParams
+from churn.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.records import now
 from churn.simulation import simulate
 from churn.split import reserved_for_gate, split
+from churn.threshold import choose_threshold
 from churn.training import Trained, TrainingSet, assemble, train
 
 PARAMS = Params(
     seed=3,
     split=SplitParams(holdout=0.25),
+    model=ModelParams(form="plain"),
     tuning=TuningParams(folds=3, grid={"logreg__solver": ["saga", "lbfgs"], "logreg__C": [0.01, 1.0]}),
     gate=GateParams(min_fresh_rows=30, fresh_share=0.5),
+    evaluation=EvaluationParams(resamples=100),
+)
+
+TERMS = PARAMS.model_copy(
+    update={
+        "model": ModelParams(form="terms"),
+        "tuning": TuningParams(folds=3, grid={"features__trees": [20], "features__strictness": [0.5, 0.7]}),
+    }
 )
 
 
@@ -63,10 +73,11 @@ def visitors(frame: pd.DataFrame) -> set[int]:
 # The same input, the same model
 
 
+@pytest.mark.parametrize("params", [PARAMS, TERMS], ids=["plain", "terms"])
 def test_the_same_data_params_and_seed_give_the_same_model_bit_for_bit(
-    trained: Trained, customers: Dataset, contract: Contract
+    customers: Dataset, contract: Contract, params: Params
 ) -> None:
-    again = fit(customers, contract)
+    trained, again = (fit(customers, contract, params) for _ in range(2))
     assert dump_pipeline(again.model.pipeline) == dump_pipeline(trained.model.pipeline)
     same = {"trained_at": now()}
     assert again.model.info.model_copy(update=same) == trained.model.info.model_copy(update=same)
@@ -116,7 +127,33 @@ def test_the_outcomes_of_the_held_out_customers_teach_nothing(trained: Trained, 
     assert other.model.info.threshold == trained.model.info.threshold
 
 
+def test_the_terms_are_found_among_the_training_customers_only(customers: Dataset, contract: Contract) -> None:
+    training_set = assemble(customers, None, contract, TERMS)
+    numbers = dict.fromkeys(contract.numeric_features, 1000000.0)
+    strange = replace(
+        training_set.holdout,
+        features=training_set.holdout.features.assign(**numbers, state="WY"),
+        outcome=1 - training_set.holdout.outcome,
+    )
+    first = train(training_set, contract, TERMS, name="churn", trigger="test")
+    other = train(replace(training_set, holdout=strange), contract, TERMS, name="churn", trigger="test")
+    assert dump_pipeline(other.model.pipeline) == dump_pipeline(first.model.pipeline)
+    assert np.array_equal(other.tuned.out_of_fold, first.tuned.out_of_fold)
+
+
 # What is known of a model
+
+
+def test_a_model_of_terms_reads_every_feature_and_ranks_better(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    told: list[int] = []
+    training_set = assemble(customers, None, contract, TERMS)
+    terms = train(training_set, contract, TERMS, name="churn", trigger="test", on_score=told.append)
+    assert terms.model.info.features == contract.feature_names
+    assert list(terms.model.pipeline.named_steps) == ["features", "imputer", "scaler", "logreg"]
+    assert terms.model.pipeline["features"].sums == {"total_charge": list(contract.sums["total_charge"].of)}
+    assert terms.holdout.roc_auc > trained.holdout.roc_auc + 0.03
+    assert terms.holdout.log_loss < trained.holdout.log_loss - 0.05
+    assert told == list(range(1, 7))
 
 
 def test_what_is_known_of_the_model_is_true(trained: Trained, customers: Dataset, contract: Contract) -> None:
@@ -131,22 +168,24 @@ def test_what_is_known_of_the_model_is_true(trained: Trained, customers: Dataset
 
 def test_the_scores_are_those_of_the_holdout(trained: Trained, customers: Dataset, contract: Contract) -> None:
     held = assemble(customers, None, contract, PARAMS).holdout
-    y, p = held.outcome.to_numpy(), trained.model.predict_probability(held.features)
-    assert trained.holdout == evaluate(y, p, trained.model.info.threshold)
+    told = assess(held, trained.model.predict_probability(held.features), trained.model.info.threshold, contract, PARAMS)
+    assert trained.evaluation.report() == told.report()
+    assert trained.holdout == told.card
     assert trained.model.info.metrics == trained.holdout.metrics()
     assert trained.holdout.roc_auc > 0.7
 
 
 def test_the_threshold_comes_from_the_training_customers_out_of_fold(trained: Trained) -> None:
     known = trained.reference["churned"].to_numpy()
-    assert trained.model.info.threshold == choose_threshold(known, trained.tuned.out_of_fold, PARAMS.threshold)
+    assert trained.model.info.threshold == choose_threshold(known, trained.tuned.out_of_fold, PARAMS.threshold, PARAMS.profit)
 
 
 def test_the_reference_is_who_was_trained_on_and_what_they_would_have_been_answered(
     trained: Trained, customers: Dataset, contract: Contract
 ) -> None:
     known = assemble(customers, None, contract, PARAMS).train
-    assert trained.reference.columns.tolist() == ["churn_probability", "churned", *contract.feature_names]
+    assert trained.reference.columns.tolist() == ["churn_probability", "churned", "served_probability", *contract.feature_names]
+    assert np.array_equal(trained.reference["served_probability"], trained.model.predict_probability(known.features))
     assert np.array_equal(trained.reference["churn_probability"], trained.tuned.out_of_fold)
     assert trained.reference["churned"].tolist() == known.outcome.tolist()
     pd.testing.assert_frame_equal(trained.reference[contract.feature_names], known.features)

@@ -13,7 +13,7 @@ from churn.errors import InputError
 from churn.model import build_pipeline
 from churn.params import TuningParams
 from churn.split import Labelled
-from churn.tuning import tune
+from churn.tuning import scores_to_come, tune
 
 FEATURES = ["a", "b"]
 
@@ -32,7 +32,7 @@ def test_every_candidate_is_tried_and_ranked() -> None:
     params = TuningParams(folds=3)
     tuned = tune(build_pipeline(1), customers(150), FEATURES, params, seed=1)
     tried = tuned.candidates[["param_logreg__solver", "param_logreg__C"]].apply(tuple, axis=1)
-    wanted = [(c["logreg__solver"], c["logreg__C"]) for c in ParameterGrid(params.grid)]
+    wanted = [(c["logreg__solver"], c["logreg__C"]) for c in ParameterGrid(params.grid_for("plain"))]
     assert sorted(tried) == sorted(wanted)
     assert tuned.candidates["rank_test_score"].is_monotonic_increasing
     assert tuned.candidates["mean_test_score"].iloc[0] == tuned.score == tuned.candidates["mean_test_score"].max()
@@ -52,7 +52,7 @@ def test_the_best_is_the_one_with_the_best_mean_over_the_folds() -> None:
     known = customers()
     tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
     means = {}
-    for c in SMALL.grid["logreg__C"]:
+    for c in SMALL.grid[0]["logreg__C"]:
         scores = []
         for rows, others in StratifiedKFold(3, shuffle=True, random_state=1).split(known.features, known.outcome):
             x, y = known.features[FEATURES], known.outcome
@@ -108,3 +108,44 @@ def test_the_pipeline_that_was_given_stays_unfitted() -> None:
 def test_a_grid_the_pipeline_does_not_know_is_an_input_error(grid: dict[str, list[object]], named: str) -> None:
     with pytest.raises(InputError, match=rf"tuning\.grid: .*{named}"):
         tune(build_pipeline(1), customers(), FEATURES, TuningParams(folds=2, grid=grid), seed=1)
+
+
+def searched(**params: object) -> TuningParams:
+    return TuningParams.model_validate({"folds": 3, "grid": {"logreg__C": {"loguniform": [0.001, 10]}}, **params})
+
+
+@pytest.mark.parametrize("search", ["random", "halving"])
+def test_what_is_drawn_follows_the_seed_and_lies_where_it_should(search: str) -> None:
+    params = searched(search=search, candidates=6)
+    first, same, other = (tune(build_pipeline(1), customers(), FEATURES, params, seed=seed) for seed in (1, 1, 2))
+    assert first.best == same.best
+    assert np.array_equal(first.out_of_fold, same.out_of_fold)
+    drawn = first.candidates["param_logreg__C"]
+    assert drawn.between(0.001, 10).all()
+    assert drawn.nunique() == 6
+    assert set(drawn).isdisjoint(other.candidates["param_logreg__C"])
+    assert type(first.best["logreg__C"]) is float
+    assert type(first.pipeline["logreg"].C) is float
+
+
+def test_halving_gives_more_customers_to_fewer_candidates() -> None:
+    tuned = tune(build_pipeline(1), customers(), FEATURES, searched(search="halving", candidates=9), seed=1)
+    # 9, then 3, then 1: the one that is left is the best.
+    assert len(tuned.candidates) == 9 + 3 + 1
+    assert tuned.pipeline["scaler"].n_samples_seen_ == 300
+
+
+def test_no_more_is_drawn_than_there_is() -> None:
+    params = searched(search="random", candidates=50, grid={"logreg__C": [0.1, 1.0]})
+    assert len(tune(build_pipeline(1), customers(), FEATURES, params, seed=1).candidates) == 2
+
+
+@pytest.mark.parametrize("params", [SMALL, searched(search="random", candidates=4)])
+def test_progress_is_told_up_to_the_number_announced(params: TuningParams) -> None:
+    told: list[int] = []
+    tune(build_pipeline(1), customers(), FEATURES, params, seed=1, on_score=told.append)
+    assert told == list(range(1, scores_to_come(params, "plain") + 1))
+
+
+def test_how_long_halving_takes_is_not_announced() -> None:
+    assert scores_to_come(searched(search="halving"), "plain") is None

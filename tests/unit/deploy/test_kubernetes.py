@@ -19,7 +19,11 @@ from tests.unit.deploy.dockerfile import lineage, read_stages
 from tests.unit.deploy.manifests import K8S, OVERLAYS, containers, documents, environment, our_pods, pods, probes, render
 from tests.unit.service.fakes import KEYS, make_settings
 
-SECRETS = {"CHURN_STORE_URL": "store-url", "CHURN_API_KEYS": "api-keys"}
+SECRETS: dict[str, dict[str, object]] = {
+    "CHURN_STORE_URL": {"key": "store-url"},
+    "CHURN_API_KEYS": {"key": "api-keys"},
+    "CHURN_PSEUDONYM_KEY": {"key": "pseudonym-key", "optional": True},
+}
 # 1.30 is the oldest with `preStop: sleep` switched on.
 VERSIONS = ("1.30", "1.37")
 
@@ -29,7 +33,11 @@ overlays = pytest.mark.parametrize("overlay", OVERLAYS)
 def settings_of(overlay: str, container: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"CHURN_{name.upper()}", raising=False)
-    secret = {"CHURN_STORE_URL": "postgresql+psycopg://churn@postgres/churn", "CHURN_API_KEYS": KEYS}
+    secret = {
+        "CHURN_STORE_URL": "postgresql+psycopg://churn@postgres/churn",
+        "CHURN_API_KEYS": KEYS,
+        "CHURN_PSEUDONYM_KEY": "k" * 32,
+    }
     for name, value in environment(overlay, container).items():
         monkeypatch.setenv(name, value if value is not None else secret[name])
     return load_settings()
@@ -130,7 +138,7 @@ def test_secrets_are_referred_to_and_never_written(overlay: str) -> None:
             for variable in wanted:
                 assert entries[variable] == {
                     "name": variable,
-                    "valueFrom": {"secretKeyRef": {"name": "churn-secrets", "key": SECRETS[variable]}},
+                    "valueFrom": {"secretKeyRef": {"name": "churn-secrets", **SECRETS[variable]}},
                 }
 
 

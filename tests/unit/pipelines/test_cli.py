@@ -17,6 +17,7 @@ import pytest
 import typer
 
 from churn.contract import Contract
+from churn.errors import ChurnError
 from churn.shift import Shift
 from churn.simulation import SCENARIOS, simulate, write_csv
 from pipelines import cli, sources
@@ -92,7 +93,19 @@ def commands() -> list[tuple[str, ...]]:
 def test_the_commands_are_those_of_the_design() -> None:
     assert {" ".join(path) for path in commands()} >= {
         *("data pull", "data simulate", "data validate", "data describe", "train", "serve", "monitor"),
-        *("model list", "model show", "model promote", "model rollback", "drift", "evaluate", "traffic", "up", "demo"),
+        *(
+            "model list",
+            "model show",
+            "model card",
+            "model history",
+            "model promote",
+            "model rollback",
+            "drift",
+            "evaluate",
+            "traffic",
+            "up",
+            "demo",
+        ),
     }
 
 
@@ -263,6 +276,77 @@ def test_describe_shows_a_column_of_which_nothing_is_known(churn: Churn, custome
     assert churn("data", "describe", customers).code == 0
 
 
+def with_columns(path: Path, **columns: str) -> Path:
+    """The file with columns that have one value each."""
+    rows = lines_of(path)
+    return rewritten(path, [[*row, *(columns if n == 0 else columns.values())] for n, row in enumerate(rows)])
+
+
+def test_describe_and_train_name_the_columns_that_say_nothing(
+    churn: Churn, contract: Contract, customers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert churn("data", "describe", customers, "--json").json["uninformative"] == []
+    mute = simulate(contract, 300, 1, shift=Shift(missing={"total_eve_calls": 1.0}))
+    write_csv(mute, contract, customers)
+    said = churn("data", "describe", customers, "--json")
+    assert said.json["uninformative"] == ["total_eve_calls"]
+    assert "nothing is learned: total_eve_calls" in said.err
+
+    class ReachedError(ChurnError):
+        pass
+
+    def stop(_settings: object) -> None:
+        raise ReachedError("the training would start now")
+
+    monkeypatch.setattr(cli, "use_local_prefect", stop)
+    said = churn("train", "--data", customers)
+    assert "nothing is learned: total_eve_calls" in said.err
+    assert "the training would start now" in said.err
+
+
+def test_a_draft_is_a_contract_that_the_file_keeps(churn: Churn, customers: Path) -> None:
+    with_columns(customers, gender="f")
+    rows = lines_of(customers)
+    rewritten(customers, [*rows[:-1], [*rows[-1][:-1], "m"]])
+    said = churn("data", "describe", customers, "--draft", "drafted.yaml")
+    assert (said.code, said.err) == (0, "")
+    assert "target: 'Churn', 'True' for who left" in said.out
+    assert "sensitive: gender" in said.out
+    assert "CHURN_CONTRACT=drafted.yaml churn data validate" in said.out
+    os.environ["CHURN_CONTRACT"] = "drafted.yaml"
+    validated = churn("data", "validate", customers)
+    assert (validated.code, validated.err) == (0, "")
+    assert "300 customers" in validated.out
+
+
+def test_a_draft_in_json_says_what_was_guessed_and_why(churn: Churn, customers: Path) -> None:
+    with_columns(customers, version="7")
+    document = churn("data", "describe", customers, "--draft", "drafted.yaml", "--json").json
+    assert document["contract"] == "drafted.yaml"
+    assert document["target"] == {"column": "churn", "source": "Churn", "true_level": "True", "false_level": "False"}
+    columns = {column["name"]: column for column in document["columns"]}
+    assert columns["total_day_calls"]["role"] == "feature"
+    assert (columns["version"]["role"], columns["version"]["why"]) == ("ignored", "ignored: it is the same for everybody")
+
+
+def test_a_draft_is_not_written_over_a_file_unless_told_to(churn: Churn, customers: Path, tmp_path: Path) -> None:
+    out = tmp_path / "drafted.yaml"
+    out.write_text("mended by hand\n")
+    assert_one_line(churn("data", "describe", customers, "--draft", out), 2, "drafted.yaml", "--force")
+    assert out.read_text() == "mended by hand\n"
+    assert churn("data", "describe", customers, "--draft", out, "--force").code == 0
+    assert "columns:" in out.read_text()
+
+
+def test_what_cannot_be_drafted_is_one_line_and_nothing_is_written(churn: Churn, customers: Path, tmp_path: Path) -> None:
+    describe = ("data", "describe", customers)
+    assert_one_line(churn(*describe, "--draft", "x.yaml", "--target", "State"), 2, "--target", "'State'")
+    assert_one_line(churn(*describe, "--draft", "no-such-folder/x.yaml"), 2, "cannot be written")
+    assert_one_line(churn(*describe, "--target", "Churn"), 2, "--draft")
+    assert_one_line(churn(*describe, "--force"), 2, "--draft")
+    assert list(tmp_path.glob("*.yaml")) == []
+
+
 def test_invented_customers_are_written_marked_and_valid(churn: Churn, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "invented.csv"
     assert churn("data", "simulate", out, "--customers", 50, "--scenario", "plan-launch", "--seed", 3).code == 0
@@ -338,7 +422,10 @@ def test_drift_of_a_broken_file_is_one_line_and_no_verdict(churn: Churn, custome
 
 def test_a_registry_that_is_away_is_one_line_and_exit_1(churn: Churn, customers: Path) -> None:
     os.environ["CHURN_TRACKING_URI"] = "http://127.0.0.1:1"
-    for command in (("model", "list"), ("model", "show"), ("evaluate", customers), ("model", "rollback", "--reason", "x")):
+    for command in (
+        *(("model", "list"), ("model", "show"), ("model", "card"), ("evaluate", customers)),
+        *(("model", "rollback", "--reason", "x"), ("model", "promote", "2", "--reason", "x")),
+    ):
         assert_one_line(churn(*command), 1, "127.0.0.1:1", "did not answer")
 
 

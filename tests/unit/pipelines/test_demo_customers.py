@@ -87,3 +87,9 @@ def test_real_customers_are_taken_as_they_are_and_missing_ones_invented(contract
     assert population(contract, real, seed=1) is real
     assert everybody.simulated
     deal_out(everybody, seed=1)
+
+
+def test_a_contract_without_the_plan_has_no_demo() -> None:
+    other = Dataset(pd.DataFrame({"tenure": [1.0, 2.0]}), pd.Series([0, 1]), source="other.csv")
+    with pytest.raises(InputError, match="run it with CHURN_CONTRACT=telecom"):
+        deal_out(other, 1)

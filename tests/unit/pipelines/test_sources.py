@@ -168,3 +168,11 @@ def test_nothing_brought_says_how_to_bring_it() -> None:
 def test_invented_customers_that_cannot_be_written_are_an_input_error(contract: Contract, path: str) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_simulated(simulate(contract, 20, 1), contract, Path(path))
+
+
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:1/telecom.csv"])
+def test_without_data_a_contract_that_cannot_invent_customers_says_so(contract: Contract, address: str) -> None:
+    other = contract.model_copy(update={"name": "other", "population": None})
+    with pytest.raises(InputError, match=r"no such file .* contract 'other' has no population .* set CHURN_DATA"):
+        pull_data(settings(data_url=address), other)
+    assert files() == set()

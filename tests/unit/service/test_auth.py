@@ -29,6 +29,7 @@ GUARDED: list[tuple[str, str, Any, str | None]] = [
     ("POST", "/outcomes", {"outcomes": [{"prediction_id": "p", "churned": True}]}, "outcomes"),
     ("POST", "/admin/reload", None, "admin"),
     ("GET", "/model", None, None),
+    ("GET", "/model/card", None, None),
 ]
 
 

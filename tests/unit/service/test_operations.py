@@ -19,6 +19,7 @@ ROUTES = {
     ("POST", "/predict/batch"),
     ("POST", "/outcomes"),
     ("GET", "/model"),
+    ("GET", "/model/card"),
     ("POST", "/admin/reload"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -20,8 +20,8 @@ from sklearn.preprocessing import FunctionTransformer
 from churn.artifact import dump_pipeline
 from churn.errors import ModelRefused
 from churn.model import Model, ModelInfo, build_pipeline
+from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
 from churn.records import now
-from churn.registry import INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
 from churn.settings import Settings
 
 X = np.random.default_rng(0).normal(size=(60, 2))
@@ -211,3 +211,13 @@ def test_a_last_known_good_that_is_gone_is_refused(tmp_path: Path) -> None:
     remember(settings(tmp_path), Model(PIPELINE, INFO))
     with pytest.raises(ModelRefused):
         last_known_good(settings(tmp_path))
+
+
+def test_the_card_comes_with_the_model_and_gets_its_number(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, dump_pipeline(PIPELINE))
+    assert load_folder(folder, "8").card == ""
+    (folder / CARD_FILE).write_text("# Model card: churn\n\nWhat it is for: Überblick.\n", "utf-8")
+    assert load_folder(folder, "8").card == "# Model card: churn, version 8\n\nWhat it is for: Überblick.\n"
+    (folder / CARD_FILE).write_bytes(b"\xff")
+    with pytest.raises(ModelRefused, match="version 8"):
+        load_folder(folder, "8")

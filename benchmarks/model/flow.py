@@ -1,0 +1,44 @@
+"""The same race as a Prefect run that leaves its scores in MLflow, one run a contender, for comparing them there."""
+
+from __future__ import annotations
+
+import pandas as pd
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from benchmarks.model.contenders import Contender, contenders
+from benchmarks.model.picture import draw
+from benchmarks.model.race import race, summarise
+from churn.contract import load_contract
+from churn.params import load_params
+from churn.registry import Registry
+from churn.settings import load_settings
+from churn.split import Labelled
+
+
+@task(cache_policy=NO_CACHE, task_run_name="{name}")
+def score_contender(name: str, contender: Contender, known: Labelled, folds: int, repeats: int, seed: int) -> pd.DataFrame:
+    """Score one contender on the common folds."""
+    return race(name, contender, known, folds=folds, repeats=repeats, seed=seed, done=lambda: None)
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def log_comparison(registry: Registry, scores: pd.DataFrame, folds: int, title: str) -> str:
+    """Leave scores and picture in MLflow."""
+    summary = summarise(scores, folds)
+    runs: dict[str, dict[str, float]] = {}
+    for row in summary.to_dict("records"):
+        figures = {f"{row['metric']}_{figure}": float(row[figure]) for figure in ("mean", "sd", "low", "high")}
+        runs.setdefault(row["contender"], {}).update(figures)
+    return registry.log_comparison(title, runs, {"race.png": draw(scores, title), "scores.csv": scores, "summary.csv": summary})
+
+
+@flow(name="compare-models")
+def compare(known: Labelled, folds: int, repeats: int, seed: int, title: str) -> pd.DataFrame:
+    """Race all contenders and log them."""
+    settings = load_settings()
+    entered = contenders(load_contract(settings.contract), load_params(settings.params))
+    parts = [score_contender(name, contender, known, folds, repeats, seed) for name, contender in entered.items()]
+    scores = pd.concat(parts, ignore_index=True)
+    log_comparison(Registry(settings), scores, folds, title)
+    return scores

@@ -1,0 +1,82 @@
+"""Repeated stratified cross-validation: every contender on exactly the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.model_selection import RepeatedStratifiedKFold
+
+from benchmarks.model.contenders import Contender
+from churn.evaluation import evaluate
+from churn.split import Labelled
+
+# Larger is better in the first two.
+METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier", "log_loss": "log loss", "ece": "ECE"}
+CONFIDENCE = 0.95
+
+
+def race(
+    name: str, contender: Contender, known: Labelled, *, folds: int, repeats: int, seed: int, done: Callable[[], None]
+) -> pd.DataFrame:
+    """Score one contender.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (folds * repeats, 2 + n_metrics)
+        contender, fold, and a column a metric.
+    """
+    outcome = known.outcome.to_numpy()
+    plan = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    rows = []
+    for fold, (learned, asked) in enumerate(plan.split(outcome, outcome)):
+        part = Labelled(known.features.iloc[learned].reset_index(drop=True), known.outcome.iloc[learned].reset_index(drop=True))
+        card = evaluate(outcome[asked], contender(part, known.features.iloc[asked]), 0.5)
+        rows.append({"contender": name, "fold": fold, **{metric: getattr(card, metric) for metric in METRICS}})
+        done()
+    return pd.DataFrame(rows)
+
+
+def summarise(scores: pd.DataFrame, folds: int) -> pd.DataFrame:
+    """Give mean, standard deviation and 95 % interval of each contender and metric.
+
+    The folds of repeated cross-validation share customers, so their standard error is the corrected one of Nadeau and Bengio,
+    Inference for the Generalization Error, Machine Learning 52, 2003: variance * (1 / folds + test share / training share).
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Of `race`, one or more contenders.
+    folds : int
+        In one repeat.
+
+    Returns
+    -------
+    pandas.DataFrame
+        contender, metric, mean, sd, low, high, in the order of `scores`.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"contender": "a", "fold": range(5), **{metric: [0.8, 0.9, 0.8, 0.9, 0.85] for metric in METRICS}})
+    >>> summarise(scores, 5).query("metric == 'roc_auc'")[["mean", "sd", "low", "high"]].round(3).values.tolist()
+    [[0.85, 0.05, 0.757, 0.943]]
+    """
+    rows = []
+    for name, part in scores.groupby("contender", sort=False):
+        for metric in METRICS:
+            values = part[metric].to_numpy()
+            error = values.std(ddof=1) * np.sqrt(1 / len(values) + 1 / (folds - 1))
+            reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error)
+            mean = float(values.mean())
+            sd = float(values.std(ddof=1))
+            rows.append({"contender": name, "metric": metric, "mean": mean, "sd": sd, "low": mean - reach, "high": mean + reach})
+    return pd.DataFrame(rows)
+
+
+def lead(scores: pd.DataFrame, ours: str, rival: str, folds: int) -> pd.DataFrame:
+    """Give how much better `ours` is than `rival` on the same folds, as `summarise` does: above 0 is better in every metric."""
+    mine, theirs = (scores[scores["contender"] == name].set_index("fold")[list(METRICS)] for name in (ours, rival))
+    better = (mine - theirs) * np.array([1 if metric in ("roc_auc", "pr_auc") else -1 for metric in METRICS])
+    return summarise(better.reset_index().assign(contender=f"{ours} over {rival}"), folds)

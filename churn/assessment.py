@@ -1,0 +1,118 @@
+"""All that is told of a model's quality on labelled customers: scores, how sure they are, for whom, and the curves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn.contract import Contract
+from churn.curves import curves_of
+from churn.evaluation import Scorecard, evaluate
+from churn.intervals import metric_intervals
+from churn.params import Params
+from churn.slices import find_slices, gaps_of, score_slices
+from churn.split import Labelled
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `assess` found.
+
+    Attributes
+    ----------
+    card : Scorecard
+    intervals : dict of str to (low, high)
+        Of the scorecard's values, by their names; counts have none.
+    slices : pandas.DataFrame
+        See `churn.slices.score_slices`.
+    gaps : pandas.DataFrame
+        See `churn.slices.gaps_of`.
+    notes : list of str
+        Who was to be looked at, and could not be.
+    curves : dict of str to pandas.DataFrame
+        See `churn.curves.curves_of`.
+    confidence : float
+        Of all intervals.
+    currency : str
+        Of `profit` and `empc`, which are per customer.
+    """
+
+    card: Scorecard
+    intervals: dict[str, tuple[float, float]]
+    slices: pd.DataFrame
+    gaps: pd.DataFrame
+    notes: list[str]
+    curves: dict[str, pd.DataFrame]
+    confidence: float
+    currency: str
+
+    def metrics(self, prefix: str = "") -> dict[str, float]:
+        """Give the scorecard and its intervals (`<name>_low`, `<name>_high`) by name, for a tracker; no NaN."""
+        bounds = {
+            f"{prefix}{name}_{side}": bound
+            for name, interval in self.intervals.items()
+            for side, bound in zip(("low", "high"), interval, strict=True)
+        }
+        return self.card.metrics(prefix) | bounds
+
+    def report(self) -> dict[str, Any]:
+        """Give everything but the curves, ready for JSON: no NaN, no NumPy.
+
+        Returns
+        -------
+        dict
+            `metrics` is {name: {value, low, high}}, low and high where there is an interval; `slices` and `gaps` are lists of
+            rows.
+        """
+        return {
+            "confidence": self.confidence,
+            "currency": self.currency,
+            "metrics": {
+                name: {"value": value} | dict(zip(("low", "high"), self.intervals.get(name, ()), strict=False))
+                for name, value in self.card.report().items()
+            },
+            "slices": _rows(self.slices),
+            "gaps": _rows(self.gaps),
+            "notes": self.notes,
+        }
+
+
+def assess(known: Labelled, probability: np.ndarray, threshold: float, contract: Contract, params: Params) -> Evaluation:
+    """Judge probabilities on labelled customers, none of whom the model was fitted on. The same input gives the same answer.
+
+    Parameters
+    ----------
+    known : Labelled
+    probability : array of float in [0, 1], shape (n,)
+    threshold : float
+    contract : Contract
+        Says what can be sliced by.
+    params : Params
+        `evaluation`, `profit` and `seed`.
+    """
+    y, p, how = known.outcome.to_numpy(), np.asarray(probability, dtype=np.float64), params.evaluation
+    slices, notes = find_slices(known, contract, how.slices)
+    table = score_slices(y, p, threshold, slices, how, params.seed)
+    return Evaluation(
+        card=evaluate(y, p, threshold, profit=params.profit),
+        intervals=metric_intervals(
+            *(y, p, threshold), confidence=how.confidence, resamples=how.resamples, seed=params.seed, profit=params.profit
+        ),
+        slices=table,
+        gaps=gaps_of(table),
+        notes=notes,
+        curves=curves_of(y, p, params.profit, bins=how.calibration_bins, confidence=how.confidence),
+        confidence=how.confidence,
+        currency=params.profit.currency,
+    )
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in table.astype(object).to_dict("records")
+    ]

@@ -1,0 +1,198 @@
+"""The model card of one version: what it is for, what it was made from, how good it is and for whom, and its limits. Markdown.
+
+Everything but `ModelInfo` may be unknown, as it is of a version registered before there were cards: then the card says so.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from string import Template
+
+import yaml
+
+from churn.card_quality import (
+    UNKNOWN,
+    Report,
+    calibration_section,
+    gate_section,
+    metrics_section,
+    paired,
+    slices_section,
+    threshold_section,
+)
+from churn.contract import Column, Contract
+from churn.markdown import code, facts, line, number, table
+from churn.model import ModelInfo
+from churn.params import Params
+
+SIMULATED = (
+    "> **WARNING: TRAINED ON SIMULATED CUSTOMERS.** Nobody in its data exists. Do not use its answers about real people.\n\n"
+)
+
+
+def render_card(
+    info: ModelInfo,
+    *,
+    contract: Contract | None = None,
+    params: Params | None = None,
+    evaluation: Report | None = None,
+    gate: Report | None = None,
+    churn_rate: float | None = None,
+) -> str:
+    """Write the card of a version.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    contract : Contract, optional
+        The one it was trained under; another one (by digest) is left aside.
+    params : Params, optional
+        All of params.yaml, as it was trained with.
+    evaluation : mapping, optional
+        `Evaluation.report()` on the holdout. If None, what `info.metrics` knows.
+    gate : mapping, optional
+        promote, reason, and the checks of the gate's evidence.
+    churn_rate : float, optional
+        Of the customers trained on, in [0, 1].
+
+    Returns
+    -------
+    str
+        Markdown; tables as GitHub has them.
+    """
+    if contract is not None and contract.digest != info.contract_digest:
+        contract = None
+    measured = dict(evaluation["metrics"]) if evaluation else paired(info.metrics)
+    text = Template(resources.files("churn").joinpath("templates", "model-card.md").read_text("utf-8")).substitute(
+        name=line(info.name),
+        simulated_warning=SIMULATED if info.simulated else "",
+        summary=summary(info),
+        contract=line(info.contract),
+        model=_model(info),
+        data=_data(info, contract, churn_rate, measured),
+        features=_features(info, contract),
+        kept_out=_kept_out(info, contract),
+        metrics=metrics_section(measured, evaluation),
+        slices=slices_section(evaluation),
+        threshold=threshold_section(info, params),
+        calibration=calibration_section(measured),
+        training=_training(info, params),
+        gate=gate_section(gate),
+        limits=_limits(info, evaluation),
+        reproduce=_reproduce(info, params),
+    )
+    return number_card(text, info)
+
+
+def number_card(card: str, info: ModelInfo) -> str:
+    """Put the version into a card's heading: the registry gives the number when the card is already written."""
+    heading = f"# Model card: {line(info.name)}\n"
+    if not info.version or not card.startswith(heading):
+        return card
+    return f"{heading.rstrip()}, version {info.version}\n{card.removeprefix(heading)}"
+
+
+def summary(info: ModelInfo) -> str:
+    """Say in one paragraph what a version is: the first of its card, and its description in the registry."""
+    kind = "**simulated** customers" if info.simulated else "customers"
+    told = {"roc_auc": "ROC AUC", "log_loss": "log loss", "ece": "calibration error"}
+    scores = ", ".join(f"{label} {info.metrics[name]:.3f}" for name, label in told.items() if name in info.metrics)
+    return (
+        f"Probability that a telecom customer leaves, by a logistic regression on {len(info.features)} columns. Trained "
+        f"{info.trained_at:%Y-%m-%d} ({line(info.trigger)}) on {info.rows:,} {kind} of {line(info.data_source)}. "
+        + (f"On customers held out: {scores}." if scores else "No scores are recorded.")
+    )
+
+
+def _model(info: ModelInfo) -> str:
+    known = {
+        "form": "features → imputer → scaler → logistic regression, one scikit-learn pipeline stored by skops",
+        "trained at": f"{info.trained_at:%Y-%m-%d %H:%M} UTC",
+        "trigger": info.trigger,
+        "version": info.version,
+        "MLflow run": code(info.run_id),
+    }
+    return facts(known)
+
+
+def _data(info: ModelInfo, contract: Contract | None, churn_rate: float | None, measured: Report) -> str:
+    held, held_rate = (measured.get(name, {}).get("value") for name in ("rows", "churn_rate"))
+    known = {
+        "source": info.data_source,
+        "kind": "**SIMULATED: invented customers**" if info.simulated else "customers of the source, not simulated",
+        "customers trained on": f"{info.rows:,}" + (f", of whom {churn_rate:.1%} left" if churn_rate is not None else ""),
+        "customers held out": f"{held:,.0f}, of whom {held_rate:.1%} left" if held and held_rate is not None else "",
+        "digest of the training data": code(info.data_digest),
+        "digest of the drift reference": code(info.reference_digest),
+        "contract": f"`{line(info.contract)}` (digest {code(info.contract_digest)})",
+        "outcome": f"`{contract.target.column}`: {contract.target.true_level} or {contract.target.false_level}"
+        if contract
+        else "",
+    }
+    return facts(known)
+
+
+def _features(info: ModelInfo, contract: Contract | None) -> str:
+    known = {column.name: column for column in contract.columns} if contract else {}
+    if not known:
+        return ", ".join(code(name) for name in info.features)
+    rows = [
+        (code(name), column.kind, column.unit or "", _range(column), column.description)
+        for name in info.features
+        if (column := known.get(name)) is not None
+    ]
+    return table(("feature", "kind", "unit", "range or levels", "what"), rows)
+
+
+def _range(column: Column) -> str:
+    if column.kind == "flag":
+        return f"{column.true_level}, {column.false_level}"
+    if column.kind == "category":
+        more = f" and {len(column.levels) - 5} more" if len(column.levels) > 5 else ""
+        return ", ".join(column.levels[:5]) + more
+    low, high = ("" if bound is None else f"{bound:g}" for bound in (column.minimum, column.maximum))
+    return f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}" if high else ""
+
+
+def _kept_out(info: ModelInfo, contract: Contract | None) -> str:
+    if contract is None:
+        return UNKNOWN
+    why = {
+        "id": "names a customer",
+        "ignored": "the contract ignores it",
+        "sensitive": "sensitive: never given to a model, only used to compare groups",
+        "feature": "a feature of the contract that this model does not read",
+    }
+    rows = [(code(c.name), c.role, why[c.role]) for c in contract.columns if c.role != "feature" or c.name not in info.features]
+    return table(("column", "role", "why"), rows) if rows else "Nothing: the model reads every column of the contract."
+
+
+def _training(info: ModelInfo, params: Params | None) -> str:
+    chosen = facts({name: number(value) for name, value in info.params.items()}) if info.params else UNKNOWN
+    if params is None:
+        return chosen
+    return f"Searched by {params.tuning.folds}-fold cross-validation, scored by {params.tuning.scoring}. Chosen:\n\n{chosen}"
+
+
+def _limits(info: ModelInfo, evaluation: Report | None) -> str:
+    limits = [
+        "It knows what its columns say of one period: no history, no price of a competitor, no reason in words.",
+        "What is missing in a request is filled in; each value filled in makes the answer more like everybody's.",
+        "A column that is kept out can still act through another that goes with it (a proxy). The gaps above are where to look.",
+        "The intervals tell chance, not drift: they hold for customers like those held out.",
+        "Using it changes the outcome it predicts: who is contacted and stays was not wrong to flag.",
+    ]
+    if info.simulated:
+        limits.insert(0, "**Simulated data: none of its scores says anything about real customers.**")
+    if evaluation is None:
+        limits.append("This card was written after the fact, from what the version's record knows.")
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _reproduce(info: ModelInfo, params: Params | None) -> str:
+    commit = f"Commit {code(info.git_commit)}" if info.git_commit else "The commit is not recorded"
+    said = f"{commit}; training data with digest {code(info.data_digest)}; `churn train` (or `dvc repro`)."
+    if params is None:
+        return said
+    spelled = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
+    return f"{said} The same data, params and seed give the same model, bit for bit.\n\n```yaml\n{spelled}```"

@@ -1,0 +1,139 @@
+"""What a column of a file looks like, as far as its cells tell: its kind, its levels, and whether it can be told from others."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from churn.cells import Problems, convert, texts
+from churn.contract import Column, Kind
+from churn.files import Sheet
+from churn.naming import snake_case
+
+# Pairs of levels that say which of the two is yes.
+PAIRS = (("yes", "no"), ("true", "false"), ("1", "0"), ("y", "n"), ("t", "f"))
+# A category's levels all go into the model. Above this number, or where most rows have one of their own, it is free text.
+MOST_LEVELS, FEW_LEVELS, ROWS_A_LEVEL = 60, 10, 5
+# Fewer rows prove nothing about numbering or being unique.
+LEAST_ROWS = 20
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
+# A word that may be a level ("Offer: None") as well as a missing value.
+NOTHING = ("None", "none", "NONE")
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """One column of a file.
+
+    Attributes
+    ----------
+    words : tuple of str
+        Of its name, in lower case.
+    kind : {"number", "integer", "flag", "category"} or None
+        None where no kind suits: it is empty, a date, or free text.
+    levels : tuple of str
+        Of a category, or of numbers that are few enough to be one; true level and false level of a flag. As the file spells them.
+    missing : int
+        Cells without a value.
+    different : int
+        Different values, as text.
+    unique : bool
+        Whether there are enough rows to say so, and each has a value of its own.
+    numbers_rows : bool
+        Whether it is 0, 1, 2, … or 1, 2, 3, …
+    minimum : float
+        Of a number or integer; NaN otherwise.
+    """
+
+    source: str
+    words: tuple[str, ...]
+    kind: Kind | None
+    levels: tuple[str, ...]
+    missing: int
+    different: int
+    unique: bool
+    numbers_rows: bool = False
+    is_date: bool = False
+    minimum: float = float("nan")
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every row has the same value."""
+        return self.different == 1 and self.missing == 0
+
+    @property
+    def has_two_levels(self) -> bool:
+        """Whether it is a flag, or has exactly two different values."""
+        return self.kind == "flag" or self.different == 2
+
+
+def profile_columns(sheet: Sheet) -> dict[str, ColumnProfile]:
+    """Look at every column of a file, by the file's own name of it."""
+    return {source: _profile(source, cells, sheet) for source, cells in sheet.columns.items()}
+
+
+def _profile(source: str, cells: Any, sheet: Sheet) -> ColumnProfile:
+    values = texts(cells)
+    known = values.dropna()
+    counts = Counter(known)
+    common: dict[str, Any] = {
+        "source": source,
+        "words": tuple(snake_case(source).split("_")),
+        "missing": len(values) - len(known),
+        "different": len(counts),
+        "unique": len(counts) == len(values) >= LEAST_ROWS,
+    }
+    if not counts:
+        return ColumnProfile(kind=None, levels=(), **common)
+    if pa.types.is_temporal(cells.type) or all(map(DATE.fullmatch, counts)):
+        return ColumnProfile(kind=None, levels=(), is_date=True, **common)
+    if pair := _flag_levels(counts):
+        return ColumnProfile(kind="flag", levels=pair, **common)
+    trial = Problems(sheet)
+    numbers = convert(cells, Column(name="n", source=source, kind="number", nullable=True), trial).dropna()
+    if not trial.total and len(numbers):
+        whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) < 2**53
+        return ColumnProfile(
+            kind="integer" if whole else "number",
+            levels=_levels(cells) or (),
+            numbers_rows=_numbers_rows(numbers, len(values)),
+            minimum=float(numbers.min()),
+            **common,
+        )
+    levels = _levels(cells)
+    if levels is None:
+        return ColumnProfile(kind=None, levels=(), **common)
+    # "None" was counted as missing above; as a level it is not.
+    common["missing"] = int(texts(cells, spared=levels).isna().sum())
+    return ColumnProfile(kind="category", levels=levels, **common)
+
+
+def _levels(cells: Any) -> tuple[str, ...] | None:
+    """Give the sorted levels of a category; None where they are too many to be one."""
+    known = texts(cells, spared=NOTHING).dropna()
+    levels = known.unique()
+    if len(levels) > MOST_LEVELS or (len(levels) > FEW_LEVELS and len(levels) * ROWS_A_LEVEL > len(known)):
+        return None
+    return tuple(sorted(levels))
+
+
+def _flag_levels(counts: Counter[str]) -> tuple[str, ...]:
+    """Give the spellings of yes and of no, the more frequent ones; nothing where the column is no flag."""
+    spelled: dict[str, str] = {}
+    for text, _ in counts.most_common():
+        level = {"1.0": "1", "0.0": "0"}.get(text, text)
+        spelled.setdefault(level.lower(), level)
+    pair = next((pair for pair in PAIRS if set(pair) == set(spelled)), ())
+    return tuple(spelled[level] for level in pair)
+
+
+def _numbers_rows(numbers: pd.Series, rows: int) -> bool:
+    if len(numbers) != rows or rows < LEAST_ROWS:
+        return False
+    return any(np.array_equal(numbers.to_numpy(), np.arange(first, first + rows)) for first in (0, 1))

@@ -1,0 +1,86 @@
+"""The curves of labelled probabilities as frames: for pictures, for `dvc plots`, for a tracker."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from churn.evaluation import equal_bins
+from churn.params import ProfitParams
+from churn.profit import profit_curve
+from churn.ranking import rank
+
+# More points than a picture can show are left out.
+POINTS = 1_000
+
+
+def curves_of(
+    outcome: np.ndarray, probability: np.ndarray, profit: ProfitParams, *, bins: int = 10, confidence: float = 0.95
+) -> dict[str, pd.DataFrame]:
+    """Give all curves.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+        Without both classes there is no `roc`, and without churners no `precision_recall`, `gains` or `lift`.
+    probability : array of float in [0, 1], shape (n,)
+    profit : ProfitParams
+    bins : int
+        Of the calibration curve.
+    confidence : float
+        Of its intervals, in (0, 1).
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        - roc: false_positive_rate, true_positive_rate
+        - precision_recall: recall, precision
+        - calibration: predicted, observed, low, high, customers; see `calibration_curve`
+        - gains: contacted_share, churners_share
+        - lift: decile (1 has the highest scores), lift (its churn rate over that of all)
+        - profit: threshold, contacted_share, profit_per_customer
+    """
+    curves = {
+        "calibration": calibration_curve(outcome, probability, bins=bins, confidence=confidence),
+        "profit": _thinned(profit_curve(outcome, probability, profit)),
+    }
+    if not outcome.any():
+        return curves
+    precision, recall, _ = precision_recall_curve(outcome, probability)
+    curves["precision_recall"] = _thinned(pd.DataFrame({"recall": recall, "precision": precision}))
+    ranking = rank(outcome, probability)
+    shares = ranking.contacted / ranking.total
+    curves["gains"] = _thinned(pd.DataFrame({"contacted_share": shares, "churners_share": ranking.gain(shares)}))
+    tenths = np.linspace(0, 1, 11)
+    curves["lift"] = pd.DataFrame({"decile": np.arange(1, 11), "lift": np.diff(ranking.gain(tenths)) / 0.1})
+    if not outcome.all():
+        false_positive_rate, true_positive_rate, _ = roc_curve(outcome, probability)
+        rates = {"false_positive_rate": false_positive_rate, "true_positive_rate": true_positive_rate}
+        curves["roc"] = _thinned(pd.DataFrame(rates))
+    return curves
+
+
+def calibration_curve(outcome: np.ndarray, probability: np.ndarray, *, bins: int, confidence: float) -> pd.DataFrame:
+    """Compare what was said with what came true, in bins of equal population: those of `expected_calibration_error`.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (at most bins, 5)
+        predicted (mean probability), observed (churn rate), its Wilson interval low and high, customers.
+    """
+    rows = []
+    bin_of = equal_bins(probability, bins)
+    for number in np.unique(bin_of):
+        part = bin_of == number
+        customers, churned = int(part.sum()), int(outcome[part].sum())
+        wilson = binomtest(churned, customers).proportion_ci(confidence, method="wilson")
+        rows.append((float(probability[part].mean()), churned / customers, wilson.low, wilson.high, customers))
+    return pd.DataFrame(rows, columns=["predicted", "observed", "low", "high", "customers"])
+
+
+def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
+    if len(curve) <= POINTS:
+        return curve
+    return curve.iloc[np.linspace(0, len(curve) - 1, POINTS).round().astype(int)].reset_index(drop=True)

@@ -1,0 +1,236 @@
+"""The feature step: terms in which churn is linear, so that a logistic regression reaches what boosted trees reach.
+
+From training customers alone it makes candidates: each number within its usual range, hinges at its quartiles, each level of a
+category, sums that the contract declares (what a customer pays in all), and rules of shallow boosted trees over all of these
+(`churn.rules`). A lasso keeps the few that pull their weight; the pipeline's own logistic regression then weighs these anew,
+nearly without shrinking them (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis 52(1), 2007), which keeps
+probabilities calibrated. Every answer stays a sum that can be read.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
+
+from churn.inputs import Floats, Inputs
+from churn.rules import Rule, grow_rules
+
+# A number counts only within the range of nearly all training customers: nothing is extrapolated.
+USUAL_RANGE = (0.005, 0.995)
+KNOTS = (0.25, 0.5, 0.75)
+FEW_VALUES = 20
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A number that counts between `low` and `high`, and no further outside."""
+
+    input: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a model: ramps first, then rules (1 where all their conditions hold, else 0)."""
+
+    ramps: list[Ramp]
+    rules: list[Rule]
+
+    def __len__(self) -> int:
+        return len(self.ramps) + len(self.rules)
+
+    def take(self, kept: NDArray[np.bool_]) -> Terms:
+        """Keep some of them."""
+        ramps = [ramp for ramp, keep in zip(self.ramps, kept[: len(self.ramps)], strict=True) if keep]
+        return Terms(ramps, [rule for rule, keep in zip(self.rules, kept[len(self.ramps) :], strict=True) if keep])
+
+    def inputs(self) -> list[tuple[int, ...]]:
+        """The inputs that each term reads."""
+        return [*((ramp.input,) for ramp in self.ramps), *(tuple(column for column, _ in rule) for rule in self.rules)]
+
+    def evaluate(self, inputs: Floats) -> Floats:
+        """Give the terms' values, shape (n, n_terms), for inputs of shape (n, n_inputs)."""
+        values = np.empty((len(inputs), len(self)))
+        if self.ramps:
+            low, high = (np.array([getattr(ramp, side) for ramp in self.ramps]) for side in ("low", "high"))
+            np.clip(inputs[:, [ramp.input for ramp in self.ramps]], low, high, out=values[:, : len(self.ramps)])
+        if self.rules:
+            conditions = [(column, low, high) for rule in self.rules for column, (low, high) in rule]
+            column, low, high = (np.array(part) for part in zip(*conditions, strict=True))
+            met = inputs[:, column]
+            starts = np.cumsum([0, *map(len, self.rules[:-1])])
+            values[:, len(self.ramps) :] = np.logical_and.reduceat((met > low) & (met <= high), starts, axis=1)
+        return values
+
+
+class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Turn customers into the terms that were found in the training customers.
+
+    Parameters
+    ----------
+    sums : dict of str to list of str, optional
+        Numbers that mean something together, by the name of their sum.
+    strictness : float
+        Of the lasso that selects: its penalty a customer is strictness * sd(outcome) * sqrt(ln(candidates) / customers), the
+        rate at which noise alone lets a candidate in (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009).
+    trees, depth : int
+        Of the trees whose paths become rules; 0 trees: no rules.
+    min_rows : int
+        Fewest training customers a rule, or a level of a category, may stand for.
+    max_rows : int
+        Terms are looked for among so many customers at most, drawn by chance; every customer has a say in their weights.
+    seed : int
+
+    Attributes
+    ----------
+    inputs_ : dict
+        Of `Inputs`, as plain values: the artifact needs no class of ours for them.
+    ramps_ : array of float64, shape (n_ramps, 3)
+        Input, low and high.
+    conditions_ : array of float64, shape (n_conditions, 4)
+        Rule, input, low and high: the rule holds where low < input <= high in each of its conditions.
+    """
+
+    def __init__(
+        self,
+        sums: dict[str, list[str]] | None = None,
+        strictness: float = 0.6,
+        trees: int = 50,
+        depth: int = 3,
+        min_rows: int = 20,
+        max_rows: int = 20_000,
+        seed: int = 0,
+    ) -> None:
+        self.sums = sums
+        self.strictness = strictness
+        self.trees = trees
+        self.depth = depth
+        self.min_rows = min_rows
+        self.max_rows = max_rows
+        self.seed = seed
+
+    def fit(self, x: pd.DataFrame, y: Any) -> Self:
+        """Find the terms.
+
+        Parameters
+        ----------
+        x : pandas.DataFrame, shape (n, n_columns)
+            Numeric columns (missing as NaN) and text columns (missing as None).
+        y : array of 0 and 1, shape (n,)
+        """
+        outcome = np.asarray(y, dtype=np.int64)
+        inputs = Inputs.learn(x, self.sums or {}, self.min_rows)
+        looked_at = np.arange(len(x))
+        if len(x) > self.max_rows:
+            looked_at = np.sort(np.random.default_rng(self.seed).choice(len(x), self.max_rows, replace=False))
+        matrix, outcome = inputs.matrix(x.iloc[looked_at]), outcome[looked_at]
+        terms = self._select(self._candidates(matrix, outcome, inputs), matrix, outcome)
+        self.inputs_ = dict(vars(inputs))
+        self.ramps_ = np.array([(ramp.input, ramp.low, ramp.high) for ramp in terms.ramps], dtype=np.float64).reshape(-1, 3)
+        self.conditions_ = np.array(
+            [(number, column, low, high) for number, rule in enumerate(terms.rules) for column, (low, high) in rule],
+            dtype=np.float64,
+        ).reshape(-1, 4)
+        self.feature_names_in_ = np.array(inputs.columns, dtype=object)
+        self.n_features_in_ = len(inputs.columns)
+        return self
+
+    def _candidates(self, matrix: Floats, outcome: NDArray[np.int64], inputs: Inputs) -> Terms:
+        ramps: list[Ramp] = []
+        for column in range(len(inputs.names)):
+            values = matrix[:, column]
+            few = len(np.unique(values)) <= FEW_VALUES
+            low, high = (values.min(), values.max()) if few else np.quantile(values, USUAL_RANGE)
+            if not low < high:
+                continue  # one value only: it tells nobody apart
+            ramps.append(Ramp(column, float(low), float(high)))
+            knots = [] if few else sorted({float(knot) for knot in np.quantile(values, KNOTS)})
+            ramps += [Ramp(column, knot, float(high)) for knot in knots if low < knot < high]
+        rules: list[Rule] = []
+        if self.trees and ramps:
+            rules = grow_rules(matrix, outcome, trees=self.trees, depth=self.depth, min_rows=self.min_rows, seed=self.seed)
+        return Terms(ramps, rules)
+
+    def _select(self, candidates: Terms, matrix: Floats, outcome: NDArray[np.int64]) -> Terms:
+        values = candidates.evaluate(matrix)
+        spread = values.std(axis=0)
+        varying = spread > 0
+        candidates, values, spread = candidates.take(varying), values[:, varying], spread[varying]
+        if len(candidates) < 2:
+            return candidates
+        customers = len(outcome)
+        penalty = self.strictness * outcome.std() * np.sqrt(np.log(len(candidates)) / customers)
+        lasso = LogisticRegression(
+            l1_ratio=1,
+            C=1 / (customers * penalty),
+            solver="liblinear",
+            # liblinear shrinks the intercept too; on this scale hardly.
+            intercept_scaling=10,
+            max_iter=1_000,
+            random_state=self.seed,
+        )
+        with warnings.catch_warnings():
+            # Which terms are kept is settled long before the last digits of their weights, which nobody uses.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            lasso.fit((values - values.mean(axis=0)) / spread, outcome)
+        kept = lasso.coef_[0] != 0
+        # Nothing stands out of the noise: go on with the columns themselves.
+        return candidates.take(kept) if kept.any() else Terms(candidates.ramps, [])
+
+    @property
+    def inputs(self) -> Inputs:
+        """How customers become inputs."""
+        check_is_fitted(self, "inputs_")
+        return Inputs(**self.inputs_)
+
+    @property
+    def terms(self) -> Terms:
+        """The terms that were kept, in the order of the columns that `transform` gives."""
+        check_is_fitted(self, "inputs_")
+        rules: dict[int, list[tuple[int, tuple[float, float]]]] = {}
+        for rule, column, low, high in self.conditions_.tolist():
+            rules.setdefault(int(rule), []).append((int(column), (low, high)))
+        return Terms([Ramp(int(column), low, high) for column, low, high in self.ramps_.tolist()], [*map(tuple, rules.values())])
+
+    def transform(self, x: pd.DataFrame) -> Floats:
+        """Give the terms' values.
+
+        Parameters
+        ----------
+        x : pandas.DataFrame, shape (n, at least n_columns)
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n, n_terms)
+            NaN where a term is a number that is missing, for the imputer. Rules and sums take what is missing for typical.
+        """
+        inputs, terms = self.inputs, self.terms
+        values = terms.evaluate(inputs.matrix(x))
+        missing = inputs.missing(x)
+        for place, ramp in enumerate(terms.ramps):
+            if ramp.input < missing.shape[1]:
+                values[missing[:, ramp.input], place] = np.nan
+        return values
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Say each term in short, shape (n_terms,)."""
+        names, terms = self.inputs.names, self.terms
+        ramps = [f"{names[ramp.input]} within {ramp.low:.4g} and {ramp.high:.4g}" for ramp in terms.ramps]
+        rules = [" and ".join(_say(names[column], *bounds) for column, bounds in rule) for rule in terms.rules]
+        return np.array([*ramps, *rules], dtype=object)
+
+
+def _say(name: str, low: float, high: float) -> str:
+    if low == -np.inf:
+        return f"{name} <= {high:.4g}"
+    return f"{name} > {low:.4g}" if high == np.inf else f"{low:.4g} < {name} <= {high:.4g}"

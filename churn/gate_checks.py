@@ -1,0 +1,246 @@
+"""What the gate asks of a challenger: one function a question, each answered with its numbers and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from churn.params import GateParams
+from churn.slices import Slice
+
+# The promise of the serving path: the registered pipeline's own probabilities.
+SERVING_TOLERANCE = 1e-9
+# Values drawn at once in a bootstrap: more does not fit into a processor's cache, and is slower.
+AT_ONCE = 100_000
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the gate and its answer.
+
+    Attributes
+    ----------
+    name : str
+    passed : bool
+    value : float or None
+        What was measured; None if nothing could be.
+    limit : float
+        What it was held against, in the same unit.
+    sentence : str
+        The answer for people, whether passed or not.
+    detail : dict
+        JSON-ready: what else was measured.
+    """
+
+    name: str
+    passed: bool
+    value: float | None
+    limit: float
+    sentence: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def report(self) -> dict[str, Any]:
+        """Give everything but the name, JSON-ready."""
+        return {name: value for name, value in asdict(self).items() if name != "name"}
+
+
+@dataclass(frozen=True)
+class ServingCheck:
+    """What became of the challenger when it was written, loaded as the service loads it, and asked through the serving path.
+
+    Attributes
+    ----------
+    rows : int
+        Customers asked.
+    max_difference : float or None
+        Largest distance between a served probability and the challenger's own, >= 0; None if it could not be asked.
+    latency_ms : float or None
+        Median of one customer's answer, in milliseconds; None if it could not be asked.
+    refused : str
+        Why it could not be asked; empty if it could.
+    """
+
+    rows: int
+    max_difference: float | None
+    latency_ms: float | None
+    refused: str = ""
+
+
+def enough_evidence(outcome: np.ndarray, params: GateParams) -> Check:
+    """Ask whether there are enough customers of both classes for an interval to mean anything."""
+    churned = int(outcome.sum())
+    fewest, least = min(churned, len(outcome) - churned), params.min_class_rows
+    said = f"{churned} of {len(outcome)} fresh customers churned; the gate needs {least} who did and as many who did not"
+    passed = fewest >= least
+    return Check("enough_evidence", passed, float(fewest), float(least), said if passed else f"not enough evidence: {said}")
+
+
+def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, rival: str) -> Check:
+    """Ask whether the challenger's log loss is lower beyond chance.
+
+    One-sided: of two models that are equally good, a challenger passes with probability 1 - confidence. It is Vuong's test of two
+    non-nested models (Econometrica 57(2), 1989) with a bootstrap in the place of the normal law.
+
+    Parameters
+    ----------
+    gain : array of float, shape (n,)
+        Each customer's log loss under the rival less that under the challenger, in nats.
+    """
+    low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
+    mean = float(gain.mean())
+    said = f"log loss lower by {mean:.4f} [{low:.4f}, {high:.4f}] than {rival} on {len(gain)} fresh customers"
+    passed = low > 0
+    return Check(
+        "better_log_loss", passed, mean, 0.0, said if passed else f"not better beyond chance: {said}", {"interval": [low, high]}
+    )
+
+
+def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: str) -> Check:
+    """Ask whether the challenger, at its own threshold, loses more than `max_profit_loss` beyond chance.
+
+    Why it need not win: docs/adr/0005-gate-log-loss-decides.md.
+
+    Parameters
+    ----------
+    gain : array of float, shape (n,)
+        Each customer's profit under the challenger less that under the rival, in `currency`.
+    """
+    low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
+    mean = float(gain.mean())
+    passed = high >= -params.max_profit_loss
+    numbers = f"profit differs by {mean:+.2f} [{low:+.2f}, {high:+.2f}] {currency} a customer"
+    said = numbers if passed else f"{numbers}: credibly more than {params.max_profit_loss:g} lost"
+    return Check("profit_not_worse", passed, mean, -params.max_profit_loss, said, {"interval": [low, high], "currency": currency})
+
+
+def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams) -> Check:
+    """Ask whether log loss rises in any slice by more than `max_slice_loss`, beyond chance.
+
+    Each slice's rise has a one-sided lower bound by Student's t. All of them hold at once with probability `confidence`
+    (Bonferroni), so that having many slices is no reason to be rejected.
+
+    Parameters
+    ----------
+    gain : array of float, shape (n,)
+        As in `better_log_loss`.
+    slices : sequence of Slice
+        They may overlap.
+    """
+    tail = (1 - params.confidence) / max(len(slices), 1)
+    rises = [_rise(part, -gain[part.rows], tail) for part in slices]
+    if not rises:
+        return Check("no_slice_falls", True, None, params.max_slice_loss, "no slice has enough customers to be judged")
+    failed = [rise for rise in rises if rise.at_least > params.max_slice_loss]
+    where = ", ".join(f"{rise.column}={rise.level} (+{rise.mean:.3f}, at least +{rise.at_least:.3f})" for rise in failed)
+    said = f"log loss rises credibly by more than {params.max_slice_loss:g} in {where or f'none of {len(rises)} slices'}"
+    worst = max(rise.at_least for rise in rises)
+    return Check("no_slice_falls", not failed, worst, params.max_slice_loss, said, {"slices": [asdict(rise) for rise in rises]})
+
+
+@dataclass(frozen=True)
+class _Rise:
+    """How much log loss rises in one slice, in nats: on its customers, and at least in the long run."""
+
+    column: str
+    level: str
+    rows: int
+    mean: float
+    at_least: float
+
+
+def _rise(part: Slice, rise: np.ndarray, tail: float) -> _Rise:
+    return _Rise(part.column, part.level, len(rise), float(rise.mean()), mean_bounds(rise, tail)[0])
+
+
+def calibrated(error: float, params: GateParams) -> Check:
+    """Ask whether the challenger's expected calibration error is within its limit."""
+    passed = error <= params.max_calibration_error
+    said = f"calibration error {error:.3f} is {'within' if passed else 'above'} {params.max_calibration_error:g}"
+    return Check("calibrated", passed, error, params.max_calibration_error, said)
+
+
+def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams) -> Check:
+    """Ask whether the mean probability is the churn rate: calibration-in-the-large (Van Calster et al., BMC Medicine 17, 2019).
+
+    It fails if the bias is credibly larger than `max_calibration_bias`, to either side.
+    """
+    low, high = mean_bounds(probability - outcome, 1 - params.confidence)
+    bias, limit = float(np.mean(probability - outcome)), params.max_calibration_bias
+    passed = low <= limit and high >= -limit
+    numbers = f"the mean probability {probability.mean():.3f} is {bias:+.3f} [{low:+.3f}, {high:+.3f}] off the churn rate"
+    said = numbers if passed else f"{numbers}: credibly more than {limit:g}"
+    return Check("unbiased", passed, bias, limit, said, {"interval": [low, high]})
+
+
+def served_alike(serving: ServingCheck) -> Check:
+    """Ask whether the service will answer what the challenger's own pipeline answers."""
+    if serving.max_difference is None:
+        return Check("served_alike", False, None, SERVING_TOLERANCE, f"cannot be served: {serving.refused}")
+    # Not <=: a difference that is no number must fail.
+    passed = bool(serving.max_difference <= SERVING_TOLERANCE)
+    said = f"{serving.rows} customers are answered through the serving path within {serving.max_difference:.2g} of the pipeline"
+    return Check(
+        "served_alike", passed, serving.max_difference, SERVING_TOLERANCE, said if passed else f"{said}: more than rounding"
+    )
+
+
+def fast_enough(serving: ServingCheck, params: GateParams) -> Check:
+    """Ask whether one customer is answered within the latency budget (median, on this machine)."""
+    if serving.latency_ms is None:
+        return Check("fast_enough", False, None, params.max_latency_ms, "no latency was measured: it cannot be served")
+    passed, limit = serving.latency_ms <= params.max_latency_ms, params.max_latency_ms
+    said = f"a customer is answered in {serving.latency_ms:.1f} ms, {'within' if passed else 'above'} {limit:g} ms"
+    return Check("fast_enough", passed, serving.latency_ms, limit, said)
+
+
+def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
+
+    Parameters
+    ----------
+    sample : array of float, shape (n,)
+        For a paired comparison: the difference of each pair.
+    confidence : float
+        Of the two-sided interval, in (0, 1).
+    resamples, seed : int
+
+    Examples
+    --------
+    >>> low, high = bootstrap_mean_interval(np.ones(50), confidence=0.95, resamples=200, seed=0)
+    >>> float(low), float(high)
+    (1.0, 1.0)
+    """
+    values = np.asarray(sample, dtype=np.float64)
+    interval = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=resamples,
+        batch=max(1, AT_ONCE // len(values)),
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def mean_bounds(sample: np.ndarray, tail: float) -> tuple[float, float]:
+    """Student's t bounds of a mean, each one wrong with probability `tail`; the sample has at least two values.
+
+    Examples
+    --------
+    >>> [round(bound, 3) for bound in mean_bounds(np.array([1.0, 2.0, 3.0]), 0.05)]
+    [0.314, 3.686]
+    """
+    reach = float(stats.t.isf(tail, len(sample) - 1)) * float(np.std(sample, ddof=1)) / float(np.sqrt(len(sample)))
+    return float(np.mean(sample)) - reach, float(np.mean(sample)) + reach
+
+
+def log_losses(outcome: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Give each customer's log loss in nats, shape (n,); probabilities are kept 1e-15 away from 0 and 1."""
+    p = np.clip(probability, 1e-15, 1 - 1e-15)
+    return np.asarray(-np.where(outcome == 1, np.log(p), np.log1p(-p)))

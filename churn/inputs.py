@@ -1,0 +1,93 @@
+"""What terms are made of: a customer's columns as numbers without gaps, sums of columns, and levels of categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How a frame becomes a matrix of inputs, one a number, a sum, and a level of a category, in this order.
+
+    Attributes
+    ----------
+    columns : list of str
+        The frame's columns, in its order.
+    numbers : list of str
+        Those that are float64 in a frame.
+    sums : dict
+        Name to the numbers that it adds up.
+    levels : dict
+        Category to the levels that have an input of their own. Any other level has none: all its inputs are 0.
+    typical : dict
+        What each column is taken for where it is missing: the median of a number, the most frequent level of a category.
+    """
+
+    columns: list[str]
+    numbers: list[str]
+    sums: dict[str, list[str]]
+    levels: dict[str, list[str]]
+    typical: dict[str, Any]
+
+    @classmethod
+    def learn(cls, frame: pd.DataFrame, sums: dict[str, list[str]], min_rows: int) -> Self:
+        """Learn what is typical, and which levels at least `min_rows` customers have."""
+        columns = list(map(str, frame.columns))
+        numbers = [name for name in columns if pd.api.types.is_numeric_dtype(frame[name])]
+        typical: dict[str, Any] = {}
+        levels: dict[str, list[str]] = {}
+        for name in columns:
+            known = frame[name].dropna()
+            if name in numbers:
+                # A column without any value says nothing; 0 is what the imputer takes it for too.
+                typical[name] = float(np.median(known.to_numpy(dtype=np.float64))) if len(known) else 0.0
+            else:
+                counts = known.astype(str).value_counts()
+                ranked = sorted(counts.index, key=lambda level: (-counts[level], level))
+                typical[name] = ranked[0] if ranked else None
+                levels[name] = sorted(level for level in ranked if counts[level] >= min_rows)
+        return cls(columns, numbers, {name: list(parts) for name, parts in sums.items()}, levels, typical)
+
+    @property
+    def names(self) -> list[str]:
+        """One name an input; a level's is `column = level`."""
+        levels = [f"{column} = {level}" for column, known in self.levels.items() for level in known]
+        return [*self.numbers, *self.sums, *levels]
+
+    @property
+    def sources(self) -> list[tuple[str, ...]]:
+        """The columns that each input reads."""
+        levels = [(column,) for column, known in self.levels.items() for _ in known]
+        return [*((name,) for name in self.numbers), *map(tuple, self.sums.values()), *levels]
+
+    def matrix(self, frame: pd.DataFrame) -> Floats:
+        """Give the inputs, float64 of shape (n, n_inputs), with what is typical in place of what is missing."""
+        filled = self._filled(frame)
+        with np.errstate(over="ignore"):  # two numbers near the largest there is: infinity is the right order of things
+            sums = [np.sum([filled[part] for part in parts], axis=0) for parts in self.sums.values()]
+        # None of the typical levels is missing, so that a comparison tells all.
+        levels = [filled[column] == level for column, known in self.levels.items() for level in known]
+        parts = [*(filled[name] for name in self.numbers), *sums, *levels]
+        return np.column_stack(parts).astype(np.float64) if parts else np.zeros((len(frame), 0))
+
+    def _filled(self, frame: pd.DataFrame) -> dict[str, Any]:
+        filled: dict[str, Any] = {}
+        for name in self.columns:
+            values = frame[name].to_numpy()
+            if name in self.numbers:
+                numbers = values.astype(np.float64)
+                filled[name] = np.where(np.isnan(numbers), self.typical[name], numbers)
+            else:
+                filled[name] = np.where(pd.isna(values), self.typical[name], values)
+        return filled
+
+    def missing(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Tell which numbers are missing, shape (n, n_numbers)."""
+        return np.asarray(np.isnan(frame[self.numbers].to_numpy(dtype=np.float64)))

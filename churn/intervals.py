@@ -1,0 +1,184 @@
+"""How sure a score is: bootstrap intervals of all scores at once, from one set of resamples.
+
+A resample of n customers with replacement is n counts: how often each was drawn. Every score of a resample is a sum weighted by
+these counts, so that customers are ranked once and all resamples are scored together, instead of calling sklearn for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from churn.params import ProfitParams
+from churn.profit import empc_of, profit_of_churner, profit_of_stayer
+
+# Counts held in memory at once: resamples x customers.
+CELLS = 1_000_000
+# A resample adds noise, and noise adds to these, so that resamples lie above the sample as the sample lies above the truth. Their
+# intervals are reflected at the sample's value (basic bootstrap; Davison and Hinkley, Bootstrap Methods, 1997, sec. 5.2). With
+# 800 simulated customers, 95 % intervals hold the truth in 64 % of trials for perfect calibration and in 86 % for an ECE of .05;
+# unreflected ones in 0 % and 81 %.
+REFLECTED = ("ece",)
+
+
+def metric_intervals(
+    outcome: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    profit: ProfitParams | None = None,
+) -> dict[str, tuple[float, float]]:
+    """Give percentile bootstrap intervals over customers (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
+
+    Resamples in which a score means nothing (ranking, with one class only) are left out of its interval.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in [0, 1], shape (n,)
+    threshold : float
+    confidence : float
+        Of each two-sided interval, in (0, 1).
+    resamples, seed : int
+    profit : ProfitParams, optional
+        If given, also `profit` and `empc`, in its currency per customer.
+
+    Returns
+    -------
+    dict of str to (low, high)
+        By the names of `Scorecard`; without those that no resample could tell.
+    """
+    order = np.argsort(probability, kind="stable")
+    y, p = np.asarray(outcome, dtype=np.int64)[order], np.asarray(probability, dtype=np.float64)[order]
+    chunks = [resampled_metrics(y, p, threshold, counts, profit) for counts in _draws(len(y), resamples, seed)]
+    tail = (1 - confidence) / 2
+    intervals = {}
+    for name in chunks[0]:
+        values = np.concatenate([chunk[name] for chunk in chunks])
+        known = values[np.isfinite(values)]
+        if len(known):
+            low, high = np.quantile(known, [tail, 1 - tail])
+            intervals[name] = (float(low), float(high))
+    for name in REFLECTED:
+        once = np.ones((1, len(y)), dtype=np.int64)
+        value = resampled_metrics(y, p, threshold, once, None)[name].item()
+        low, high = intervals[name]
+        intervals[name] = (max(0.0, 2 * value - high), max(0.0, 2 * value - low))
+    return intervals
+
+
+def _draws(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Draw counts, shape (some resamples, n), each row with sum n."""
+    rng = np.random.default_rng(seed)
+    size = max(1, CELLS // n)
+    for start in range(0, resamples, size):
+        rows = min(size, resamples - start)
+        drawn = rng.integers(0, n, (rows, n)) + np.arange(rows)[:, None] * n
+        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+
+
+def resampled_metrics(
+    outcome: np.ndarray, probability: np.ndarray, threshold: float, counts: np.ndarray, profit: ProfitParams | None
+) -> dict[str, np.ndarray]:
+    """Score resamples, each the same as `evaluate` on customers repeated `counts` times.
+
+    Parameters
+    ----------
+    outcome, probability : arrays, shape (n,)
+        Of customers in the order of rising probability.
+    threshold : float
+    counts : array of int, shape (resamples, n)
+        Each row sums to n.
+    profit : ProfitParams or None
+
+    Returns
+    -------
+    dict of str to array of float, shape (resamples,)
+        NaN where a resample can't tell.
+    """
+    y, p, w, n = outcome, probability, counts.astype(np.float64), float(len(outcome))
+    told = np.clip(p, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)  # as sklearn's log_loss
+    loss = -np.where(y == 1, np.log(told), np.log1p(-told))
+    churned, answered = y == 1, p >= threshold
+    churners, tp, fp = (w @ kind.astype(np.float64) for kind in (churned, churned & answered, ~churned & answered))
+    found = {
+        "churn_rate": churners / n,
+        **_ranking(churned, p, w),
+        "brier": w @ (p - y) ** 2 / n,
+        "log_loss": w @ loss / n,
+        "ece": _calibration_error(y, p, w),
+        "calibration_gap": w @ (y - p) / n,
+        "accuracy": (tp + (n - churners - fp)) / n,
+        "precision": _ratio(tp, tp + fp, 0.0),
+        "recall": _ratio(tp, churners, 0.0),
+        "f1": _ratio(2 * tp, tp + fp + churners, 0.0),
+        "selection_rate": (tp + fp) / n,
+    }
+    if profit is not None:
+        found["profit"] = (tp * profit_of_churner(profit) + fp * profit_of_stayer(profit)) / n
+        found["empc"] = _empc(churned, p, w, profit)
+    return found
+
+
+def _ranking(churned: np.ndarray, p: np.ndarray, w: np.ndarray) -> dict[str, np.ndarray]:
+    """ROC AUC by trapezoids, average precision by steps, and the gain of the first tenth; customers come in rising order."""
+    first = _first_of_group(p)
+    # Highest score first, from nobody to everybody: shape (resamples, groups + 1).
+    tp, fp = (_summed(np.add.reduceat(w * kind, first, axis=1)[:, ::-1]) for kind in (churned, ~churned))
+    churners, stayers = tp[:, -1], fp[:, -1]
+    area = (np.diff(fp) * (tp[:, 1:] + tp[:, :-1]) / 2).sum(axis=1)
+    precision = _ratio(tp[:, 1:], tp[:, 1:] + fp[:, 1:], 0.0)
+    steps = (np.diff(tp) * precision).sum(axis=1)
+    gain = _ratio(_at(tp, tp + fp, 0.1 * w.shape[1]), churners, np.nan)
+    both = (churners > 0) & (stayers > 0)
+    return {
+        "roc_auc": np.where(both, _ratio(area, churners * stayers, np.nan), np.nan),
+        "pr_auc": np.where(both, _ratio(steps, churners, np.nan), np.nan),
+        "top_decile_gain": gain,
+        "top_decile_lift": gain / 0.1,
+    }
+
+
+def _calibration_error(y: np.ndarray, p: np.ndarray, w: np.ndarray, bins: int = 10) -> np.ndarray:
+    """`expected_calibration_error`, whose bins move with the resample."""
+    first = _first_of_group(p)
+    size, gap = (np.add.reduceat(part, first, axis=1) for part in (w, w * (y - p)))
+    resamples, n = w.shape
+    bin_of = ((2 * np.cumsum(size, axis=1) - size) * bins // (2 * n)).astype(np.int64)
+    # A group that was not drawn may lie beyond the last bin; there is nothing of it.
+    places = np.minimum(bin_of, bins - 1) + np.arange(resamples)[:, None] * bins
+    sums = np.bincount(places.ravel(), weights=gap.ravel(), minlength=resamples * bins).reshape(resamples, bins)
+    return np.asarray(np.abs(sums).sum(axis=1) / n)
+
+
+def _empc(churned: np.ndarray, p: np.ndarray, w: np.ndarray, profit: ProfitParams) -> np.ndarray:
+    first = _first_of_group(p)
+    customers, churners = (np.add.reduceat(part, first, axis=1)[:, ::-1] for part in (w, w * churned))
+    return np.array([empc_of(c[c > 0], k[c > 0], profit)[0] for c, k in zip(customers, churners, strict=True)])
+
+
+def _first_of_group(p: np.ndarray) -> np.ndarray:
+    """Find where each group of equal scores begins, in rising order."""
+    return np.flatnonzero(np.diff(p, prepend=-1.0))
+
+
+def _summed(parts: np.ndarray) -> np.ndarray:
+    """Cumulative sums along the rows, from 0."""
+    return np.pad(np.cumsum(parts, axis=1), ((0, 0), (1, 0)))
+
+
+def _at(values: np.ndarray, places: np.ndarray, place: float) -> np.ndarray:
+    """Interpolate each row of `values` at `place`, given where its entries are (rising from 0 to at least `place`)."""
+    after = np.maximum((places < place).sum(axis=1), 1)[:, None]
+    (low, high), (x0, x1) = (
+        (np.take_along_axis(of, after - 1, 1)[:, 0], np.take_along_axis(of, after, 1)[:, 0]) for of in (values, places)
+    )
+    return np.asarray(low + (high - low) * _ratio(place - x0, x1 - x0, 0.0))
+
+
+def _ratio(over: np.ndarray, under: np.ndarray, otherwise: float) -> np.ndarray:
+    return np.asarray(np.divide(over, under, out=np.full(np.shape(over), otherwise), where=under > 0))

@@ -1,0 +1,95 @@
+"""Rules learned from data: the paths of shallow boosted trees, as RuleFit reads them.
+
+Friedman and Popescu, Predictive Learning via Rule Ensembles, Annals of Applied Statistics 2(3), 2008. What a tree finds with a
+few splits (a large bill *and* no voice mail) becomes one column of zeros and ones, for which a linear model can have a weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import GradientBoostingClassifier
+
+Floats = NDArray[np.float64]
+# Where each input must lie: input to (low, high), which holds where low < value <= high.
+Rule = tuple[tuple[int, tuple[float, float]], ...]
+LEARNING_RATE, SUBSAMPLE = 0.1, 0.5
+# Trees work with single precision; beyond this they would see infinity.
+LARGEST = 1e30
+
+
+def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int, min_rows: int, seed: int) -> list[Rule]:
+    """Fit boosted trees and give each distinct path from a root, to a leaf or to a node on the way.
+
+    Parameters
+    ----------
+    inputs : array of float, shape (n, n_inputs)
+        Without missing values.
+    outcome : array of 0 and 1, shape (n,)
+        Both must occur.
+    trees, depth : int
+        How many trees, and how many conditions a rule may have.
+    min_rows : int
+        Fewest customers that a rule may hold for, and not hold for.
+    seed : int
+
+    Returns
+    -------
+    list of Rule
+        Shorter ones first; of several that hold for the same customers (or for exactly the others) the first.
+    """
+    boosted = GradientBoostingClassifier(
+        n_estimators=trees,
+        max_depth=depth,
+        learning_rate=LEARNING_RATE,
+        subsample=SUBSAMPLE,
+        min_samples_leaf=min_rows,
+        random_state=seed,
+    ).fit(np.clip(inputs, -LARGEST, LARGEST), outcome)
+    found = {rule for tree in boosted.estimators_[:, 0] for rule in _paths(tree.tree_)}
+    return _distinct(sorted(found, key=lambda rule: (len(rule), rule)), inputs, min_rows)
+
+
+def _paths(tree: Any) -> list[Rule]:
+    found: list[Rule] = []
+    waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
+    while waiting:
+        node, bounds = waiting.pop()
+        if bounds:
+            found.append(tuple(sorted(bounds.items())))
+        if tree.children_left[node] == tree.children_right[node]:  # a leaf
+            continue
+        column, cut = int(tree.feature[node]), float(tree.threshold[node])
+        low, high = bounds.get(column, (-np.inf, np.inf))
+        waiting.append((int(tree.children_left[node]), bounds | {column: (low, min(high, cut))}))
+        waiting.append((int(tree.children_right[node]), bounds | {column: (max(low, cut), high)}))
+    return found
+
+
+def _distinct(rules: list[Rule], inputs: Floats, min_rows: int) -> list[Rule]:
+    kept: list[Rule] = []
+    seen: set[bytes] = set()
+    for rule in rules:
+        holds = rule_holds(rule, inputs)
+        if min_rows <= holds.sum() <= len(holds) - min_rows:
+            pattern = np.packbits(holds if holds[0] else ~holds).tobytes()
+            if pattern not in seen:
+                seen.add(pattern)
+                kept.append(rule)
+    return kept
+
+
+def rule_holds(rule: Rule, inputs: Floats) -> NDArray[np.bool_]:
+    """Tell for whom a rule holds, shape (n,).
+
+    Examples
+    --------
+    >>> rule_holds(((0, (1.0, 2.0)),), np.array([[1.0], [1.5], [2.0], [2.5]])).tolist()
+    [False, True, True, False]
+    """
+    holds = np.ones(len(inputs), dtype=np.bool_)
+    for column, (low, high) in rule:
+        holds &= (inputs[:, column] > low) & (inputs[:, column] <= high)
+    return holds

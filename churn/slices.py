@@ -1,0 +1,195 @@
+"""Slices: groups of customers on whom the model is looked at on its own, because a good mean can hide a bad part.
+
+Every flag and category among the features, every band of a tenure, and every column the contract marks as sensitive. Who is in no
+known level is a level too: "missing".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from churn.contract import Column, Contract
+from churn.evaluation import evaluate
+from churn.intervals import metric_intervals
+from churn.params import EvaluationParams, SliceParams
+from churn.split import Labelled
+
+MISSING = "missing"
+# Values of a number that are levels rather than a scale: a senior citizen is 0 or 1.
+FEW = 4
+MEASURES = ("churn_rate", "roc_auc", "brier", "log_loss", "calibration_gap", "selection_rate", "precision", "recall")
+WITH_INTERVAL = ("roc_auc", "log_loss", "calibration_gap", "recall")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Customers who have one level of one column.
+
+    Attributes
+    ----------
+    column, level : str
+        The level as the contract spells it, or what was made of it: a band, "other (3 levels)", "missing".
+    rows : array of bool, shape (n,)
+        Who is in it.
+    """
+
+    column: str
+    level: str
+    rows: np.ndarray
+
+
+def slices_of(known: Labelled, contract: Contract, params: SliceParams) -> list[Slice]:
+    """Give the slices with enough customers of each class, in the contract's order.
+
+    Levels with too few are pooled as "other (N levels)", and left out if they are too few even so. A column with one slice that
+    holds everybody tells nothing and has none.
+
+    Parameters
+    ----------
+    known : Labelled
+    contract : Contract
+    params : SliceParams
+    """
+    return find_slices(known, contract, params)[0]
+
+
+def find_slices(known: Labelled, contract: Contract, params: SliceParams) -> tuple[list[Slice], list[str]]:
+    """Give `slices_of`, and in words who was looked for and is not in any."""
+    found: list[Slice] = []
+    notes = [
+        f"{name}: has bands in params.yaml, but is no numeric feature of contract {contract.name!r}"
+        for name in params.bands
+        if name not in contract.numeric_features
+    ]
+    outcome = known.outcome.to_numpy()
+    for column, levels in _levels(known, contract, params):
+        of_column, left_out = _pooled(column, levels, outcome, params)
+        if len(of_column) == 1 and of_column[0].rows.all():
+            of_column, left_out = [], len(outcome)
+        found += of_column
+        if left_out:
+            notes.append(
+                f"{column}: {left_out:,} of {len(outcome):,} customers are in no slice; it takes {params.min_rows} customers, "
+                f"{params.min_churners} who churned and as many who stayed"
+            )
+    return found, notes
+
+
+def _levels(known: Labelled, contract: Contract, params: SliceParams) -> list[tuple[str, pd.Series]]:
+    """Give each sliced column's level for each customer, as ordered categories."""
+    levels = []
+    for column in contract.features:
+        values = known.features[column.name]
+        if column.kind in {"flag", "category"}:
+            levels.append((column.name, _named(values, column)))
+        elif column.name in params.bands:
+            levels.append((column.name, _banded(values, params.bands[column.name])))
+    for column in contract.sensitive:
+        if known.sensitive is not None and column.name in known.sensitive:
+            values = known.sensitive[column.name]
+            few = not pd.api.types.is_numeric_dtype(values) or values.nunique() <= FEW
+            levels.append((column.name, _named(values, column) if few else _quartered(values)))
+    return levels
+
+
+def _named(values: pd.Series, column: Column) -> pd.Series:
+    if column.kind == "flag":
+        values = values.replace({0: column.false_level, 1: column.true_level})
+    named = values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value), na_action="ignore")
+    return _with_missing(named.astype("category"))
+
+
+def _banded(values: pd.Series, edges: list[float]) -> pd.Series:
+    middle = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    labels = [f"under {edges[0]:g}", *middle, f"{edges[-1]:g} and more"]
+    return _with_missing(pd.cut(values, [-np.inf, *edges, np.inf], right=False, labels=labels))
+
+
+def _quartered(values: pd.Series) -> pd.Series:
+    edges = np.unique(values.quantile([0.25, 0.5, 0.75]).to_numpy())
+    return _banded(values, [float(edge) for edge in edges])
+
+
+def _with_missing(levels: pd.Series) -> pd.Series:
+    return levels.cat.add_categories(MISSING).fillna(MISSING)
+
+
+def _pooled(column: str, levels: pd.Series, outcome: np.ndarray, params: SliceParams) -> tuple[list[Slice], int]:
+    """Make the levels slices, the small ones together; and count who is in none."""
+    large: list[Slice] = []
+    small: list[Slice] = []
+    for level in levels.cat.categories:
+        rows = (levels == level).to_numpy()
+        if rows.any():
+            (large if _enough(rows, outcome, params) else small).append(Slice(column, str(level), rows))
+    if not small:
+        return large, 0
+    together = np.logical_or.reduce([part.rows for part in small])
+    if not _enough(together, outcome, params):
+        return large, int(together.sum())
+    return [*large, Slice(column, f"other ({len(small)} levels)", together)], 0
+
+
+def _enough(rows: np.ndarray, outcome: np.ndarray, params: SliceParams) -> bool:
+    churned = int(outcome[rows].sum())
+    return int(rows.sum()) >= params.min_rows and min(churned, int(rows.sum()) - churned) >= params.min_churners
+
+
+def score_slices(
+    outcome: np.ndarray, probability: np.ndarray, threshold: float, slices: list[Slice], params: EvaluationParams, seed: int
+) -> pd.DataFrame:
+    """Score each slice on its own, with bootstrap intervals within it.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in [0, 1], shape (n,)
+    threshold : float
+    slices : list of Slice
+    params : EvaluationParams
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n_slices, …)
+        column, level, rows, churned (counts), then the names of `Scorecard`; intervals are `<name>_low` and `<name>_high`.
+    """
+    rows = []
+    for part in slices:
+        y, p = outcome[part.rows], probability[part.rows]
+        card = evaluate(y, p, threshold)
+        intervals = metric_intervals(y, p, threshold, confidence=params.confidence, resamples=params.resamples, seed=seed)
+        rows.append(
+            [part.column, part.level, len(y), int(y.sum()), *(getattr(card, name) for name in MEASURES)]
+            + [bound for name in WITH_INTERVAL for bound in intervals[name]]
+        )
+    bounds = [f"{name}_{side}" for name in WITH_INTERVAL for side in ("low", "high")]
+    return pd.DataFrame(rows, columns=["column", "level", "rows", "churned", *MEASURES, *bounds])
+
+
+def gaps_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Give, for each column, how far its levels are apart: the largest value minus the smallest.
+
+    For recall that is the difference of equal opportunity (Hardt, Price and Srebro, NIPS 2016), for the selection rate the
+    difference of demographic parity: Fairlearn's `equal_opportunity_difference` and `demographic_parity_difference`. Where churn
+    rates differ, so do the selection rates of the best of models: a gap is a question, not a verdict.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `score_slices` gives it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        column, levels (how many), then the gaps churn_rate, selection_rate, recall in [0, 1]. Columns of one level have none.
+    """
+    measures = ["churn_rate", "selection_rate", "recall"]
+    groups = table.groupby("column", sort=False)
+    gaps = groups[measures].max() - groups[measures].min()
+    gaps.insert(0, "levels", groups.size())
+    return gaps[gaps["levels"] > 1].reset_index()

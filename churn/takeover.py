@@ -1,0 +1,191 @@
+"""Who leads changes here and nowhere else: promotion and rollback, each with a record of who, when, which model and why.
+
+The alias is in the registry and the record in the store, so no transaction spans the two. An intent is written first, then the
+alias moves, then what came of it is written. Whenever this process dies, the trail has no gap:
+
+    before the intent          nothing happened, nothing is written
+    between intent and alias   the intent stands open; the registry shows that nobody moved
+    between alias and record   the intent stands open; the registry shows the move, and the champion's tags name the intent
+
+The next takeover, or the same one tried again, finds the intent that the champion names, and completes it; a takeover that fails
+says so in a record of its own. Records of kind `promotion` and `rollback` therefore tell only what was done.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from churn.errors import NoModel, RegistryError
+from churn.model import ModelInfo
+from churn.records import Decision
+
+INTENT = "intent"
+INTENT_TAG = "promotion_intent"
+PAST = {"promotion": "promoted", "rollback": "rolled back"}
+HISTORY = (INTENT, "gate", *PAST)
+# As wide as the table's column.
+ACTOR_WIDTH = 128
+# Intents that are looked through for one left open: more than one is open only if processes keep dying.
+RECENT = 50
+
+
+class DecisionLog(Protocol):
+    """What is needed of `churn.store.Store`."""
+
+    def write_decision(self, decision: Decision, /) -> None:
+        """Store a decision."""
+
+    def decisions(self, *, kind: tuple[str, ...], limit: int) -> list[Decision]:
+        """List the newest decisions of these kinds, newest first."""
+
+
+class Aliases(Protocol):
+    """What is needed of `churn.registry.Registry`."""
+
+    def champion_version(self) -> str:
+        """Tell which version is champion; NoModel if none is."""
+
+    def previous_version(self) -> str:
+        """Tell which version was champion before; NoModel if none was."""
+
+    def tags_of(self, version: str, /) -> Mapping[str, str]:
+        """Give the tags of a version."""
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+        """Move the aliases and tag the version."""
+
+
+def promote(
+    aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str, evidence: Mapping[str, Any] | None = None
+) -> str | None:
+    """Make a version the champion and write it down. Promoting the champion again changes nothing and leaves no record.
+
+    Parameters
+    ----------
+    aliases : Aliases
+    store : DecisionLog
+    info : ModelInfo
+        Of a registered version that can be loaded.
+    actor : str
+        Who or what: "gate", or user@host.
+    reason : str
+    evidence : mapping, optional
+        JSON-ready; kept with the record beside what identifies the model.
+
+    Returns
+    -------
+    str or None
+        The version it took over from; itself if it was champion already; None if there was no champion.
+
+    Raises
+    ------
+    StoreError
+        Before anything moved, or (with an open intent in the store) afterwards.
+    RegistryError
+        Written down as failed; or the intent stays open, if the registry cannot tell whether the alias moved.
+    """
+    return _take_over(aliases, store, info, "promotion", actor, reason, evidence or {})
+
+
+def rollback(aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str) -> str | None:
+    """Make `info`, the version of `rollback_version`, champion again and write it down; as `promote`.
+
+    Who leaves becomes the previous champion, so that rolling back twice undoes the first.
+    """
+    return _take_over(aliases, store, info, "rollback", actor, reason, {})
+
+
+def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
+    """Tell which version a rollback leads to: the previous champion, or the champion if its rollback was left without its record.
+
+    Raises
+    ------
+    NoModel
+        If there is no champion, or none was before it.
+    """
+    champion = aliases.champion_version()
+    unrecorded = _unrecorded(aliases, store, champion)
+    return champion if unrecorded and unrecorded.action == "rollback" else aliases.previous_version()
+
+
+def _take_over(
+    aliases: Aliases, store: DecisionLog, info: ModelInfo, kind: str, actor: str, reason: str, evidence: Mapping[str, Any]
+) -> str | None:
+    replaced = _champion(aliases)
+    unrecorded = _unrecorded(aliases, store, replaced)
+    completed = _complete(store, unrecorded) if unrecorded else replaced
+    if replaced == info.version:
+        return completed
+    facts = {**evidence, **identity(info), "replaced": replaced}
+    intent = Decision(INTENT, kind, actor[:ACTOR_WIDTH], reason, info.version, facts)
+    store.write_decision(intent)
+    tags = {
+        "promoted_by": intent.actor,
+        "promoted_at": intent.decided_at.isoformat(timespec="seconds"),
+        "promotion_reason": reason,
+        INTENT_TAG: intent.decision_id,
+    }
+    try:
+        aliases.promote(info.version, tags=tags)
+    except RegistryError as error:
+        # Who does not answer may have moved it all the same. If it cannot be asked, the intent stays open.
+        if _champion(aliases) != info.version:
+            failed = {"intent": intent.decision_id, "error": str(error)}
+            store.write_decision(Decision(INTENT, "failed", intent.actor, reason, info.version, {**facts, **failed}))
+            raise
+    return _complete(store, intent)
+
+
+def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> Decision | None:
+    """Find the intent of the takeover that made the champion, if nobody wrote that it was done."""
+    if champion is None:
+        return None
+    by = aliases.tags_of(champion).get(INTENT_TAG)
+    return next((intent for intent in open_intents(store) if intent.decision_id == by), None)
+
+
+def _complete(store: DecisionLog, intent: Decision) -> str | None:
+    facts = {**intent.evidence, "intent": intent.decision_id}
+    store.write_decision(Decision(intent.action, PAST[intent.action], intent.actor, intent.reason, intent.model_version, facts))
+    replaced = intent.evidence["replaced"]
+    return None if replaced is None else str(replaced)
+
+
+def _champion(aliases: Aliases) -> str | None:
+    try:
+        return aliases.champion_version()
+    except NoModel:
+        return None
+
+
+def identity(info: ModelInfo) -> dict[str, Any]:
+    """Give what tells a model from any other: run, data, contract, threshold, drift reference. JSON-ready."""
+    kept = {"run_id", "trigger", "data_digest", "contract_digest", "reference_digest", "threshold", "git_commit"}
+    return info.model_dump(mode="json", include=kept)
+
+
+def open_intents(store: DecisionLog) -> list[Decision]:
+    """List the intents of which nobody wrote what came of them, newest first: their process died, or is still at it."""
+    return [
+        d for d in without_closed(store.decisions(kind=(INTENT, *PAST), limit=RECENT)) if d.kind == INTENT and d.action in PAST
+    ]
+
+
+def without_closed(decisions: Iterable[Decision]) -> list[Decision]:
+    """Leave out the intents that another of the decisions closes; the order stays."""
+    listed = list(decisions)
+    closed = {d.evidence.get("intent") for d in listed}
+    return [d for d in listed if d.decision_id not in closed]
+
+
+def person() -> str:
+    """Name who runs this process: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user that no passwd file knows
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,37 @@
+"""Every benchmark runs by its one command; the short form is enough to see that it still does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def run(name: str, out: Path) -> dict[str, Any]:
+    command = [sys.executable, "-W", "error", "-m", f"benchmarks.{name}", "--short", "--out", str(out)]
+    finished = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.strip(), "it prints a table"
+    document: dict[str, Any] = json.loads(out.read_text())
+    return document
+
+
+# A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
+@pytest.mark.parametrize("name", ["gate"])
+def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path) -> None:
+    assert run(name, tmp_path / "made" / f"{name}.json")["results"]
+
+
+def test_the_gate_tells_equals_from_the_better_even_in_a_short_run(tmp_path: Path) -> None:
+    equal, better = run("gate", tmp_path / "gate.json")["results"]
+    assert (equal["better_by"], better["better_by"]) == (0.0, 0.04)
+    # 20 trials of 5 %: more than 4 has a probability of .003. At +.04 and 1,000 rows it takes nearly all.
+    assert equal["counts"].get("taken", 0) <= 4
+    assert better["counts"]["taken"] >= 16
+    assert better["interval"][0] < better["taken"] <= better["interval"][1]

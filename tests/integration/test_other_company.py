@@ -1,0 +1,186 @@
+"""Another company's export runs through the whole system, with no change of code: draft, train, serve, log, monitor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+from anyio.from_thread import start_blocking_portal
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.ibm_sample import ibm_sample
+from churn.contract import Contract, load_contract
+from churn.data import Dataset, read_dataset
+from churn.registry import Registry
+from churn.settings import load_settings
+from churn.store import Store
+from pipelines import cli
+from pipelines.traffic import as_customers
+from tests.unit.service.fakes import running
+
+# Prefect's own client warns of its own ways.
+pytestmark = [pytest.mark.filterwarnings("default")]
+
+QUICK = """
+tuning: {folds: 3}
+evaluation: {resamples: 100}
+gate: {resamples: 200}
+"""
+KNOWN = 6_000
+SENSITIVE = {"gender", "senior_citizen", "partner", "dependents"}
+
+
+@dataclass
+class Company:
+    contract: Contract
+    arriving: Dataset
+    registry: Registry
+    store: Store
+    trained: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def prefect_api() -> Iterator[None]:
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="module")
+def company(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    from pipelines.train import train_flow
+
+    home = tmp_path_factory.mktemp("company")
+    customers = ibm_sample()
+    export, later, drafted = home / "export.csv", home / "later.csv", home / "contract.yaml"
+    customers[:KNOWN].to_csv(export, index=False)
+    customers[KNOWN:].to_csv(later, index=False)
+    (home / "params.yaml").write_text(QUICK)
+    values = {"home": home, "data": export, "params": home / "params.yaml", "contract": drafted}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("STORE_URL", "TRACKING_URI", "API_KEYS", "PSEUDONYM_KEY"):
+            patch.delenv(f"CHURN_{name}", raising=False)
+        for name, value in values.items():
+            patch.setenv(f"CHURN_{name.upper()}", str(value))
+        patch.setattr(sys, "argv", ["churn", "data", "describe", str(export), "--draft", str(drafted)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code
+        settings, contract = load_settings(), load_contract(drafted)
+        store = Store.open(settings.store_url)
+        trained = train_flow(trigger="first model")
+        yield Company(contract, read_dataset(later, contract), Registry(settings), store, trained)
+        store.close()
+
+
+Service = Callable[[str, dict[str, Any]], httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def post(company: Company) -> Iterator[Service]:
+    """The service in this process, on an event loop of its own."""
+    from service.app import create_app
+
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running(create_app(load_settings()))) as client:
+        yield lambda path, body: portal.call(partial(client.post, path, json=body))
+
+
+def someone(company: Company) -> dict[str, Any]:
+    return as_customers(company.arriving, company.contract, "c")[0]
+
+
+def test_the_first_model_is_promoted_and_ranks_as_well_as_on_this_mechanism_it_can(company: Company) -> None:
+    assert company.trained["promoted"], company.trained["reason"]
+    champion = company.registry.load("champion")
+    probability = champion.predict_probability(company.arriving.features)
+    assert roc_auc_score(company.arriving.labelled, probability) > 0.82
+    assert company.trained["metrics"]["roc_auc"] > 0.82
+    assert probability.mean() == pytest.approx(company.arriving.labelled.mean(), abs=0.04)
+
+
+def test_the_model_has_never_seen_what_is_sensitive(company: Company) -> None:
+    assert {column.name for column in company.contract.sensitive} == SENSITIVE
+    champion = company.registry.load("champion")
+    assert set(champion.info.features) <= set(company.contract.feature_names)
+    assert not SENSITIVE & {*champion.info.features, *company.registry.reference(champion.info.version)}
+    others = company.arriving.features.assign(**dict.fromkeys(SENSITIVE, 1.0))
+    np.testing.assert_array_equal(champion.predict_probability(others), champion.predict_probability(company.arriving.features))
+
+
+def test_a_total_that_is_blank_or_absent_is_imputed(post: Service, company: Company) -> None:
+    customer = someone(company)
+    del customer["total_charges"]
+    answers = [post("/predict", customer | blank) for blank in ({}, {"total_charges": None})]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len({answer.json()["churn_probability"] for answer in answers}) == 1
+    assert 0 < answers[0].json()["churn_probability"] < 1
+
+
+def test_categories_are_asked_about_in_the_companys_own_words(post: Service, company: Company) -> None:
+    customer = someone(company) | {"online_security": "No internet service", "internet_service": "No"}
+    asked = [customer | {"contract": level} for level in ("Month-to-month", "Two year")]
+    monthly, bound = (post("/predict?reasons=3", one).json() for one in asked)
+    assert monthly["churn_probability"] > bound["churn_probability"]
+    assert len(monthly["reasons"]) == 3
+    assert {reason["feature"] for reason in monthly["reasons"]} <= set(company.contract.feature_names)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"gender": "Female"}, "gender"),
+        ({"senior_citizen": 1}, "senior_citizen"),
+        ({"customer": "7590-VHVEG"}, "customer"),
+        ({"contract": "Three year"}, "contract"),
+        ({"total_charges": " "}, "total_charges"),
+    ],
+)
+def test_what_the_contract_does_not_allow_is_422(post: Service, company: Company, changed: dict[str, Any], field: str) -> None:
+    answer = post("/predict", someone(company) | changed)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_what_was_asked_and_came_true_is_monitored(post: Service, company: Company) -> None:
+    from pipelines.monitor import monitor_flow
+
+    customers = as_customers(company.arriving, company.contract, "c")[:600]
+    answered = post("/predict/batch", {"customers": customers}).json()["predictions"]
+    outcomes = [
+        {"prediction_id": answer["prediction_id"], "churned": bool(churned)}
+        for answer, churned in zip(answered, company.arriving.labelled, strict=False)
+    ]
+    assert post("/outcomes", {"outcomes": outcomes}).json()["accepted"] == 600
+
+    logged = company.store.read_predictions(company.contract)
+    assert not SENSITIVE & set(logged)
+    assert not any(SENSITIVE & set(features) for features in _logged_features(company))
+    seen = monitor_flow()
+    assert (seen["judged"], seen["action"]) == (True, "none"), seen["reason"]
+    run = company.store.monitor_runs()[0]
+    assert run.labelled_rows == 600
+    assert {result["feature"] for result in run.verdict["drift"]["results"]} == {
+        "churn_probability",
+        *company.contract.feature_names,
+    }
+    assert run.report is not None
+    assert Path(run.report).is_file()
+
+
+def _logged_features(company: Company) -> list[dict[str, Any]]:
+    """What is in the store, whatever the contract would let through."""
+    from sqlalchemy import create_engine
+
+    with create_engine(load_settings().store_url).connect() as connection:
+        logged = pd.read_sql_table("predictions", connection)
+    assert len(logged) >= 600
+    return list(logged["features"])

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+
+from churn.artifact import dump_pipeline
+from churn.contract import Contract
+from churn.features import LinearTerms, Ramp, Terms
+from churn.model import build_pipeline
+from churn.model_folder import TRUSTED_TYPES
+from churn.simulation import simulate
+
+SUMS = {"total_charge": ["total_day_charge", "total_eve_charge", "total_night_charge", "total_intl_charge"]}
+
+
+@pytest.fixture(scope="module")
+def world(contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
+    customers = simulate(contract, 1_200, seed=4)
+    return customers.features, customers.labelled
+
+
+@pytest.fixture(scope="module")
+def fitted(world: tuple[pd.DataFrame, pd.Series]) -> LinearTerms:
+    return LinearTerms(sums=SUMS, trees=30).fit(*world)
+
+
+def coin(rows: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """A number that matters, one that does not, and a category."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"x": rng.normal(size=rows), "noise": rng.normal(size=rows), "plan": rng.choice(["a", "b"], rows)})
+    return frame, (rng.random(rows) < 1 / (1 + np.exp(-2 * frame["x"]))).astype(np.int64).to_numpy()
+
+
+def test_terms_are_ramps_and_rules_as_they_are_described() -> None:
+    terms = Terms([Ramp(0, 1.0, 3.0)], [((0, (1.0, np.inf)), (1, (-np.inf, 0.5))), ((1, (0.0, 1.0)),)])
+    values = terms.evaluate(np.array([[0.0, 0.0], [2.0, 0.0], [9.0, 1.0]]))
+    assert values.tolist() == [[1, 0, 0], [2, 1, 0], [3, 0, 1]]
+
+
+def test_what_was_found_is_a_few_rules_that_rank_far_better_than_the_columns(
+    world: tuple[pd.DataFrame, pd.Series], contract: Contract
+) -> None:
+    fresh = simulate(contract, 2_000, seed=5)
+    numbers = contract.numeric_features
+    terms = build_pipeline(1, form="terms", sums=SUMS).fit(*world)
+    plain = build_pipeline(1).fit(world[0][numbers], world[1])
+    assert len(terms["features"].terms) < 60
+    told = roc_auc_score(fresh.labelled, terms.predict_proba(fresh.features)[:, 1])
+    assert told > roc_auc_score(fresh.labelled, plain.predict_proba(fresh.features[numbers])[:, 1]) + 0.05
+
+
+def test_the_sum_is_what_makes_the_bill_a_rule(world: tuple[pd.DataFrame, pd.Series], fitted: LinearTerms) -> None:
+    assert any("total_charge >" in name for name in fitted.get_feature_names_out())
+    assert not any("total_charge" in name for name in LinearTerms(trees=30).fit(*world).get_feature_names_out())
+
+
+def test_transform_gives_a_named_column_a_term(world: tuple[pd.DataFrame, pd.Series], fitted: LinearTerms) -> None:
+    values = fitted.transform(world[0])
+    assert values.shape == (1_200, len(fitted.terms)) == (1_200, len(fitted.get_feature_names_out()))
+    assert values.dtype == np.float64
+    assert (values.std(axis=0) > 0).all()
+    one_by_one = np.vstack([fitted.transform(world[0].iloc[[row]]) for row in range(20)])
+    assert np.array_equal(one_by_one, values[:20])
+
+
+def test_a_missing_number_is_left_to_the_imputer_which_says_what_the_rules_took_it_for() -> None:
+    frame, outcome = coin(500)
+    pipeline = build_pipeline(1, form="terms").set_params(features__trees=0).fit(frame, outcome)
+    terms = pipeline["features"].terms
+    missing = frame.head(1).assign(x=np.nan)
+    values = pipeline["features"].transform(missing)[0]
+    ramps = [place for place, ramp in enumerate(terms.ramps) if ramp.input == 0]
+    assert ramps
+    assert np.isnan(values[ramps]).all()
+    typical = frame.head(1).assign(x=frame["x"].median())
+    assert pipeline.predict_proba(missing) == pytest.approx(pipeline.predict_proba(typical), abs=1e-12)
+
+
+def test_rules_take_what_is_missing_for_typical(world: tuple[pd.DataFrame, pd.Series], fitted: LinearTerms) -> None:
+    pipeline = build_pipeline(1, form="terms", sums=SUMS).fit(*world)
+    assert pipeline["features"].terms.rules
+    customer = world[0].head(50)
+    for name in customer:
+        typical = pipeline["features"].inputs.typical[name]
+        missing = customer.assign(**{name: None if isinstance(typical, str) else np.nan})
+        told = pipeline.predict_proba(customer.assign(**{name: typical}))
+        assert pipeline.predict_proba(missing) == pytest.approx(told, abs=1e-12)
+
+
+def test_nothing_is_extrapolated() -> None:
+    frame, outcome = coin(500)
+    pipeline = build_pipeline(1, form="terms").fit(frame, outcome)
+    far, farther = (pipeline.predict_proba(frame.head(1).assign(x=x))[0, 1] for x in (1e3, 1.7e308))
+    assert far == farther
+    assert np.isfinite(far)
+
+
+def test_stricter_means_fewer_terms(world: tuple[pd.DataFrame, pd.Series]) -> None:
+    counts = [len(LinearTerms(sums=SUMS, trees=30, strictness=strictness).fit(*world).terms) for strictness in (0.3, 0.7, 2.0)]
+    assert counts[0] > counts[1] > counts[2] > 0
+
+
+def test_noise_alone_leaves_the_columns_as_they_are() -> None:
+    frame, _ = coin(400)
+    outcome = np.random.default_rng(1).integers(0, 2, 400)
+    terms = LinearTerms(strictness=5).fit(frame, outcome).terms
+    assert terms.rules == []
+    assert {ramp.input for ramp in terms.ramps} >= {0, 1}
+
+
+def test_without_trees_there_are_no_rules() -> None:
+    terms = LinearTerms(trees=0).fit(*coin(500)).terms
+    assert terms.rules == []
+    assert any(ramp.input == 0 for ramp in terms.ramps)
+
+
+def test_constant_and_empty_columns_make_no_term() -> None:
+    frame, outcome = coin(300)
+    frame = frame.assign(constant=7.0, empty=np.nan, same="s", nothing=pd.Series([None] * 300, dtype=object))
+    fitted = LinearTerms(strictness=0.01).fit(frame, outcome)
+    told = " ".join(fitted.get_feature_names_out())
+    assert not any(name in told for name in ("constant", "empty", "same", "nothing"))
+    assert np.isfinite(fitted.transform(frame)).all()
+
+
+def test_very_few_customers_still_give_a_model() -> None:
+    frame, outcome = coin(12)
+    pipeline = build_pipeline(1, form="terms").fit(frame, outcome)
+    assert np.isfinite(pipeline.predict_proba(frame)).all()
+
+
+def test_of_very_many_customers_a_drawn_part_is_looked_at() -> None:
+    frame, outcome = coin(2_000)
+    drawn = LinearTerms(max_rows=300, seed=1)
+    assert not np.array_equal(drawn.fit(frame, outcome).ramps_, LinearTerms(seed=1).fit(frame, outcome).ramps_)
+    assert np.array_equal(drawn.fit(frame, outcome).ramps_, clone(drawn).fit(frame, outcome).ramps_)
+
+
+def test_it_comes_back_from_its_artifact_as_it_was(world: tuple[pd.DataFrame, pd.Series]) -> None:
+    pipeline = build_pipeline(1, form="terms", sums=SUMS).fit(*world)
+    back = skops.io.loads(dump_pipeline(pipeline), trusted=TRUSTED_TYPES)
+    assert back["features"].terms == pipeline["features"].terms
+    assert np.array_equal(back.predict_proba(world[0]), pipeline.predict_proba(world[0]))
+    assert dump_pipeline(back) == dump_pipeline(pipeline)
+
+
+def test_unfitted_it_says_so() -> None:
+    with pytest.raises(NotFittedError):
+        LinearTerms().transform(coin(3)[0])

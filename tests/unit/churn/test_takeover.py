@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from churn import takeover
+from churn.errors import NoModel, RegistryError, StoreError
+from churn.model import ModelInfo
+from churn.records import Decision
+
+
+def info(version: str) -> ModelInfo:
+    return ModelInfo(
+        name="churn",
+        version=version,
+        run_id=f"run-{version}",
+        trained_at=datetime(2026, 1, 2, tzinfo=UTC),
+        data_digest=f"data-{version}",
+        data_source="s",
+        rows=10,
+        contract="telecom",
+        contract_digest="c",
+        reference_digest=f"reference-{version}",
+        features=["a"],
+        threshold=0.25,
+    )
+
+
+class Aliases:
+    """As the registry does it. `breaks` says where a move fails; `away` that it cannot be asked afterwards."""
+
+    def __init__(self, champion: str | None = None, previous: str | None = None) -> None:
+        self.champion, self.previous = champion, previous
+        self.tags: dict[str, dict[str, str]] = {}
+        self.breaks = ""
+        self.away = False
+
+    def champion_version(self) -> str:
+        if self.away:
+            raise RegistryError("the registry is away")
+        if self.champion is None:
+            raise NoModel("there is none")
+        return self.champion
+
+    def previous_version(self) -> str:
+        if self.previous is None:
+            raise NoModel("there is none")
+        return self.previous
+
+    def tags_of(self, version: str, /) -> Mapping[str, str]:
+        return self.tags.get(version, {})
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+        if self.breaks == "before":
+            raise RegistryError("the registry did not answer")
+        self.tags[version] = dict(tags)
+        self.previous, self.champion = self.champion, version
+        if self.breaks == "after":
+            raise RegistryError("the answer was lost")
+        return self.previous
+
+
+class Log:
+    def __init__(self) -> None:
+        self.written: list[Decision] = []
+        self.writes_left = 100
+
+    def write_decision(self, decision: Decision, /) -> None:
+        if self.writes_left == 0:
+            raise StoreError("the store is away")
+        self.writes_left -= 1
+        self.written.insert(0, decision)
+
+    def decisions(self, *, kind: tuple[str, ...], limit: int) -> list[Decision]:
+        return [d for d in self.written if d.kind in kind][:limit]
+
+    def said(self) -> list[tuple[str, str, str | None]]:
+        return [(d.kind, d.action, d.model_version) for d in reversed(self.written)]
+
+
+def promote(aliases: Aliases, log: Log, version: str, **more: Any) -> str | None:
+    return takeover.promote(aliases, log, info(version), actor="ada@desk", reason="a whim", **more)
+
+
+def rollback(aliases: Aliases, log: Log) -> str | None:
+    return takeover.rollback(aliases, log, info(takeover.rollback_version(aliases, log)), actor="ada@desk", reason="regret")
+
+
+def test_a_promotion_tells_who_when_which_instead_of_which_and_why() -> None:
+    aliases, log = Aliases("1"), Log()
+    assert promote(aliases, log, "2", evidence={"checks": {"better": True}}) == "1"
+    done = log.written[0]
+    assert (done.kind, done.action, done.actor, done.reason, done.model_version) == (
+        *("promotion", "promoted", "ada@desk", "a whim", "2"),
+    )
+    assert done.decided_at.tzinfo is not None
+    expected = {
+        "replaced": "1",
+        "run_id": "run-2",
+        "data_digest": "data-2",
+        "reference_digest": "reference-2",
+        "threshold": 0.25,
+        "checks": {"better": True},
+    }
+    assert {name: done.evidence[name] for name in expected} == expected
+    assert log.said() == [("intent", "promotion", "2"), ("promotion", "promoted", "2")]
+    assert done.evidence["intent"] == log.written[1].decision_id
+
+
+def test_the_version_carries_tags_that_lead_to_the_record() -> None:
+    aliases, log = Aliases(), Log()
+    assert promote(aliases, log, "1") is None
+    assert log.written[0].evidence["replaced"] is None
+    tags = aliases.tags["1"]
+    assert (tags["promoted_by"], tags["promotion_reason"]) == ("ada@desk", "a whim")
+    assert tags["promotion_intent"] == log.written[0].evidence["intent"]
+    assert datetime.fromisoformat(tags["promoted_at"]) <= datetime.now(UTC)
+
+
+def test_rolling_back_twice_undoes_the_first() -> None:
+    aliases, log = Aliases(), Log()
+    for version in ("A", "B"):
+        promote(aliases, log, version)
+    assert rollback(aliases, log) == "B"
+    assert (aliases.champion, aliases.previous) == ("A", "B")
+    assert rollback(aliases, log) == "A"
+    assert (aliases.champion, aliases.previous) == ("B", "A")
+    assert [entry for entry in log.said() if entry[0] == "rollback"] == [
+        ("rollback", "rolled back", "A"),
+        ("rollback", "rolled back", "B"),
+    ]
+    assert takeover.open_intents(log) == []
+
+
+def test_promoting_the_champion_changes_nothing_and_leaves_no_record() -> None:
+    aliases, log = Aliases("1", "0"), Log()
+    assert promote(aliases, log, "1") == "1"
+    assert (aliases.champion, aliases.previous, log.written) == ("1", "0", [])
+
+
+def test_without_the_store_nobody_moves() -> None:
+    aliases, log = Aliases("1"), Log()
+    log.writes_left = 0
+    with pytest.raises(StoreError):
+        promote(aliases, log, "2")
+    assert aliases.champion == "1"
+
+
+def test_a_move_that_fails_is_written_down_as_failed() -> None:
+    aliases, log = Aliases("1"), Log()
+    aliases.breaks = "before"
+    with pytest.raises(RegistryError, match="did not answer"):
+        promote(aliases, log, "2")
+    assert log.said() == [("intent", "promotion", "2"), ("intent", "failed", "2")]
+    assert "did not answer" in log.written[0].evidence["error"]
+    assert takeover.open_intents(log) == []
+
+
+def test_a_move_whose_answer_was_lost_is_written_down_as_done() -> None:
+    aliases, log = Aliases("1"), Log()
+    aliases.breaks = "after"
+    assert promote(aliases, log, "2") == "1"
+    assert log.said()[-1] == ("promotion", "promoted", "2")
+
+
+def test_where_the_registry_cannot_tell_the_intent_stays_open() -> None:
+    aliases, log = Aliases("1"), Log()
+
+    class Dies(Aliases):
+        def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+            self.away = True
+            raise RegistryError("the registry did not answer")
+
+    with pytest.raises(RegistryError):
+        promote(Dies("1"), log, "2")
+    assert log.said() == [("intent", "promotion", "2")]
+    assert [d.model_version for d in takeover.open_intents(log)] == ["2"]
+    assert aliases.champion == "1"
+
+
+def test_a_death_between_alias_and_record_is_seen_and_healed_by_trying_again() -> None:
+    aliases, log = Aliases("1"), Log()
+    log.writes_left = 1
+    with pytest.raises(StoreError):
+        promote(aliases, log, "2")
+    assert aliases.champion == "2"
+    (intent,) = takeover.open_intents(log)
+    log.writes_left = 100
+    assert promote(aliases, log, "2") == "1"
+    assert log.said() == [("intent", "promotion", "2"), ("promotion", "promoted", "2")]
+    assert log.written[0].evidence["intent"] == intent.decision_id
+    assert takeover.open_intents(log) == []
+    assert promote(aliases, log, "2") == "2"
+
+
+def test_a_rollback_that_died_before_its_record_is_completed_and_not_undone() -> None:
+    aliases, log = Aliases("B", "A"), Log()
+    log.writes_left = 1
+    with pytest.raises(StoreError):
+        rollback(aliases, log)
+    log.writes_left = 100
+    assert rollback(aliases, log) == "B"
+    assert (aliases.champion, aliases.previous) == ("A", "B")
+    assert log.said() == [("intent", "rollback", "A"), ("rollback", "rolled back", "A")]
+
+
+def test_the_next_takeover_writes_what_the_last_one_left_out() -> None:
+    aliases, log = Aliases("1"), Log()
+    log.writes_left = 1
+    with pytest.raises(StoreError):
+        promote(aliases, log, "2")
+    log.writes_left = 100
+    assert promote(aliases, log, "3") == "2"
+    assert log.said()[1:] == [("promotion", "promoted", "2"), ("intent", "promotion", "3"), ("promotion", "promoted", "3")]
+
+
+def test_an_intent_that_never_moved_anything_is_never_called_done() -> None:
+    aliases, log = Aliases("1"), Log()
+    log.write_decision(Decision("intent", "promotion", "gate", "died at once", "2", {"replaced": "1"}))
+    promote(aliases, log, "2")
+    promote(aliases, log, "3")
+    assert [d.actor for d in log.written if d.kind == "promotion"] == ["ada@desk", "ada@desk"]
+    assert [d.actor for d in takeover.open_intents(log)] == ["gate"]
+
+
+def test_without_a_previous_champion_there_is_no_way_back() -> None:
+    for aliases in (Aliases(), Aliases("1")):
+        with pytest.raises(NoModel):
+            rollback(aliases, Log())
+
+
+def test_history_shows_one_record_for_one_takeover() -> None:
+    aliases, log = Aliases(), Log()
+    promote(aliases, log, "1")
+    promote(aliases, log, "2")
+    assert [d.kind for d in takeover.without_closed(log.written)] == ["promotion", "promotion"]
+
+
+def test_an_actor_fits_its_column() -> None:
+    aliases, log = Aliases(), Log()
+    takeover.promote(aliases, log, info("1"), actor="a" * 300, reason="r")
+    assert len(log.written[0].actor) == 128
+
+
+def test_a_person_is_user_and_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    assert takeover.person() == f"ada@{socket.gethostname()}"
+
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    assert takeover.person().startswith("uid ")

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from churn.errors import NoModel, RegistryError
+from churn.model import Model, ModelInfo
+from churn.promotion import GateDecision
+from churn.records import Decision, now
+from pipelines.train import conclude, record_verdict
+
+EVIDENCE = {"rows": 300, "checks": {"better_log_loss": {"passed": True}}}
+PASSED, FAILED = GateDecision(True, "lower by far", EVIDENCE), GateDecision(False, "not better beyond chance", EVIDENCE)
+
+
+class ProcessDied(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+class Journal:
+    """Stands for registry and store: what was said and done, in order."""
+
+    def __init__(self, *, dies: bool = False, away: bool = False) -> None:
+        self.champion, self.dies, self.away = "1", dies, away
+        self.tags: dict[str, Mapping[str, str]] = {}
+        self.written: list[Decision] = []
+
+    def champion_version(self) -> str:
+        if not self.champion:
+            raise NoModel("none")
+        return self.champion
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
+        if self.dies:
+            raise ProcessDied
+        if self.away:
+            raise RegistryError("away")
+        old, self.champion = self.champion, version
+        self.tags[version] = tags or {}
+        return old
+
+    def tags_of(self, version: str, /) -> Mapping[str, str]:
+        return self.tags.get(version, {})
+
+    def write_decision(self, decision: Decision, /) -> None:
+        if decision.action == "promoted":
+            assert self.champion == decision.model_version, "it is said before it is true"
+        self.written.append(decision)
+
+    def decisions(self, *, kind: tuple[str, ...], limit: int) -> list[Decision]:
+        return [d for d in reversed(self.written) if d.kind in kind][:limit]
+
+    def said(self) -> list[tuple[str, str]]:
+        return [(d.kind, d.action) for d in self.written]
+
+
+def model() -> Model:
+    known: dict[str, Any] = {"data_source": "", "rows": 0, "contract": "", "contract_digest": "", "features": []}
+    told = {"version": "2", "trigger": "drift", "data_digest": "d2", "reference_digest": "r2", "threshold": 0.3}
+    return Model(None, ModelInfo(name="m", trained_at=now(), **told, **known))
+
+
+def told(journal: Journal, decision: GateDecision) -> dict[str, Any]:
+    record_verdict.fn(journal, model(), decision)
+    return conclude.fn(journal, journal, model(), decision)
+
+
+def test_a_challenger_that_passed_leads_and_every_record_can_be_audited() -> None:
+    journal = Journal()
+    result = told(journal, PASSED)
+    assert (result["version"], result["promoted"], journal.champion) == ("2", True, "2")
+    assert [said for said in journal.said() if said[0] != "intent"] == [
+        ("gate", "passed"),
+        ("promotion", "promoted"),
+        ("retrain", "promoted"),
+    ]
+    for record in (d for d in journal.written if d.kind in ("gate", "promotion")):
+        assert (record.actor, record.model_version, record.reason) == ("gate", "2", "lower by far")
+        evidence = record.evidence
+        assert (evidence["data_digest"], evidence["reference_digest"], evidence["threshold"]) == ("d2", "r2", 0.3)
+        assert evidence["checks"] == EVIDENCE["checks"]
+    assert next(d for d in journal.written if d.kind == "promotion").evidence["replaced"] == "1"
+
+
+def test_no_better_model_is_a_result_like_any_other() -> None:
+    journal = Journal()
+    result = told(journal, FAILED)
+    assert (result["promoted"], result["reason"], journal.champion) == (False, "not better beyond chance", "1")
+    assert journal.said() == [("gate", "rejected"), ("retrain", "rejected")]
+
+
+@pytest.mark.parametrize(("journal", "error"), [(Journal(dies=True), ProcessDied), (Journal(away=True), RegistryError)])
+def test_who_dies_before_the_champion_moved_has_not_said_that_it_did(journal: Journal, error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        told(journal, PASSED)
+    assert journal.champion == "1"
+    assert journal.said()[0] == ("gate", "passed")
+    assert "promoted" not in {action for _, action in journal.said()}
+
+
+def test_what_is_tried_again_after_the_champion_moved_is_written_once() -> None:
+    journal = Journal()
+    told(journal, PASSED)
+    conclude.fn(journal, journal, model(), PASSED)
+    assert journal.said().count(("promotion", "promoted")) == 1
