@@ -104,7 +104,8 @@ class Attributor:
         customer : pandas.DataFrame, shape (1, at least the pipeline's columns)
             As in `churn.frame`.
         """
-        own = [customer[name].iloc[0] for name in self.columns]
+        known = customer if self.features is None else self.features.inputs.complete(customer[self.columns])
+        own = [known[name].iloc[0] for name in self.columns]
         mixed = {
             name: pd.Series(np.where(self._changed[:, place], own[place], self.typical[name]), dtype=customer[name].dtype)
             for place, name in enumerate(self.columns)
@@ -122,6 +123,12 @@ class Attributor:
             for name, share in zip(names, (mixtures.weights @ worth).tolist(), strict=True):
                 # What did nothing differs from 0 by the last digits of the others.
                 shares[name] += share if abs(share) > NOTHING else 0.0
+        relations = {} if self.features is None else self.features.inputs.relations
+        for name, (origin, _) in relations.items():
+            # What was not said but followed from another column is that column's doing.
+            if pd.isna(customer[name].iloc[0]) and not pd.isna(customer[origin].iloc[0]):
+                shares[origin] += shares[name]
+                shares[name] = 0.0
         base = self._intercept + float(parts[0].sum())
         return Attribution(base, np.array([shares[name] for name in self.columns]), gains)
 

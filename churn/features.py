@@ -80,6 +80,8 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     sums : dict of str to list of str, optional
         Numbers that mean something together, by the name of their sum.
+    relations : dict of str to (str, float), optional
+        Number to another one and the factor between them, see `churn.inputs.Inputs`.
     strictness : float
         Of the lasso that selects: its penalty a customer is strictness * sd(outcome) * sqrt(ln(candidates) / customers), the
         rate at which noise alone lets a candidate in (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009).
@@ -104,6 +106,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         sums: dict[str, list[str]] | None = None,
+        relations: dict[str, tuple[str, float]] | None = None,
         strictness: float = 0.6,
         trees: int = 50,
         depth: int = 3,
@@ -112,6 +115,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
     ) -> None:
         self.sums = sums
+        self.relations = relations
         self.strictness = strictness
         self.trees = trees
         self.depth = depth
@@ -129,11 +133,11 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         y : array of 0 and 1, shape (n,)
         """
         outcome = np.asarray(y, dtype=np.int64)
-        inputs = Inputs.learn(x, self.sums or {}, self.min_rows)
+        inputs = Inputs.learn(x, self.sums or {}, self.min_rows, self.relations)
         looked_at = np.arange(len(x))
         if len(x) > self.max_rows:
             looked_at = np.sort(np.random.default_rng(self.seed).choice(len(x), self.max_rows, replace=False))
-        matrix, outcome = inputs.matrix(x.iloc[looked_at]), outcome[looked_at]
+        matrix, outcome = inputs.matrix(inputs.complete(x.iloc[looked_at])), outcome[looked_at]
         terms = self._select(self._candidates(matrix, outcome, inputs), matrix, outcome)
         self.inputs_ = dict(vars(inputs))
         self.ramps_ = np.array([(ramp.input, ramp.low, ramp.high) for ramp in terms.ramps], dtype=np.float64).reshape(-1, 3)
@@ -212,11 +216,13 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         numpy.ndarray of float64, shape (n, n_terms)
-            NaN where a term is a number that is missing, for the imputer. Rules and sums take what is missing for typical.
+            NaN where a term is a number that is missing (and follows from no other), for the imputer. Rules and sums take what
+            is missing for typical.
         """
         inputs, terms = self.inputs, self.terms
-        values = terms.evaluate(inputs.matrix(x))
-        missing = inputs.missing(x)
+        known = inputs.complete(x)
+        values = terms.evaluate(inputs.matrix(known))
+        missing = inputs.missing(known)
         for place, ramp in enumerate(terms.ramps):
             if ramp.input < missing.shape[1]:
                 values[missing[:, ramp.input], place] = np.nan

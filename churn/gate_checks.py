@@ -103,7 +103,7 @@ def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, rival: str)
 def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: str) -> Check:
     """Ask whether the challenger, at its own threshold, loses more than `max_profit_loss` beyond chance.
 
-    Why it need not win: docs/adr/0005-gate-log-loss-decides.md.
+    Why it need not win: docs/adr/0006-log-loss-decides-profit-may-object.md.
 
     Parameters
     ----------

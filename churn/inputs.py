@@ -26,18 +26,29 @@ class Inputs:
         Name to the numbers that it adds up.
     levels : dict
         Category to the levels that have an input of their own. Any other level has none: all its inputs are 0.
+    relations : dict
+        Number to another number and the factor that this one is times the other (a charge to its minutes and their rate): where
+        only one of them is known, the other follows.
     typical : dict
-        What each column is taken for where it is missing: the median of a number, the most frequent level of a category.
+        What each column is taken for where it is missing and does not follow: the median of a number, the most frequent level
+        of a category.
     """
 
     columns: list[str]
     numbers: list[str]
     sums: dict[str, list[str]]
     levels: dict[str, list[str]]
+    relations: dict[str, tuple[str, float]]
     typical: dict[str, Any]
 
     @classmethod
-    def learn(cls, frame: pd.DataFrame, sums: dict[str, list[str]], min_rows: int) -> Self:
+    def learn(
+        cls,
+        frame: pd.DataFrame,
+        sums: dict[str, list[str]],
+        min_rows: int,
+        relations: dict[str, tuple[str, float]] | None = None,
+    ) -> Self:
         """Learn what is typical, and which levels at least `min_rows` customers have."""
         columns = list(map(str, frame.columns))
         numbers = [name for name in columns if pd.api.types.is_numeric_dtype(frame[name])]
@@ -53,7 +64,7 @@ class Inputs:
                 ranked = sorted(counts.index, key=lambda level: (-counts[level], level))
                 typical[name] = ranked[0] if ranked else None
                 levels[name] = sorted(level for level in ranked if counts[level] >= min_rows)
-        return cls(columns, numbers, {name: list(parts) for name, parts in sums.items()}, levels, typical)
+        return cls(columns, numbers, {name: list(parts) for name, parts in sums.items()}, levels, dict(relations or {}), typical)
 
     @property
     def names(self) -> list[str]:
@@ -66,6 +77,24 @@ class Inputs:
         """The columns that each input reads."""
         levels = [(column,) for column, known in self.levels.items() for _ in known]
         return [*((name,) for name in self.numbers), *map(tuple, self.sums.values()), *levels]
+
+    def complete(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Put what follows from another number in place of what is missing; everything else stays as it is.
+
+        Examples
+        --------
+        >>> rates = {"charge": ("minutes", 0.5), "minutes": ("charge", 2.0)}
+        >>> both = Inputs.learn(pd.DataFrame({"minutes": [10.0], "charge": [5.0]}), {}, 1, rates)
+        >>> both.complete(pd.DataFrame({"minutes": [30.0, np.nan], "charge": [np.nan, 4.0]})).to_numpy().tolist()
+        [[30.0, 15.0], [8.0, 4.0]]
+        """
+        with np.errstate(over="ignore"):
+            followed = {
+                name: frame[name].fillna(frame[other] * factor)
+                for name, (other, factor) in self.relations.items()
+                if frame[name].hasnans
+            }
+        return frame.assign(**followed) if followed else frame
 
     def matrix(self, frame: pd.DataFrame) -> Floats:
         """Give the inputs, float64 of shape (n, n_inputs), with what is typical in place of what is missing."""

@@ -67,7 +67,7 @@ class Model:
         return np.asarray(self.pipeline.predict_proba(features[self.info.features])[:, 1], dtype=np.float64)
 
 
-def build_pipeline(seed: int, *, form: Form = "plain", sums: dict[str, list[str]] | None = None) -> Pipeline:
+def build_pipeline(seed: int, *, form: Form = "plain", contract: Contract | None = None) -> Pipeline:
     """Make an unfitted pipeline: (features →) imputer → scaler → logistic regression.
 
     Parameters
@@ -76,8 +76,8 @@ def build_pipeline(seed: int, *, form: Form = "plain", sums: dict[str, list[str]
     form : {"terms", "plain"}
         `plain` imputes the median, scales to unit variance and weighs the numeric columns as they are; `terms` first turns all
         columns into terms in which churn is linear (`churn.features`).
-    sums : dict of str to list of str, optional
-        Numbers whose sum means something, by the sum's name; for `terms`.
+    contract : Contract, optional
+        For `terms`: its sums are terms too, and its checks tell a number from another.
     """
     steps: list[tuple[str, Any]] = [
         ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
@@ -85,8 +85,18 @@ def build_pipeline(seed: int, *, form: Form = "plain", sums: dict[str, list[str]
         ("logreg", LogisticRegression(max_iter=1_000, random_state=seed)),
     ]
     if form == "terms":
-        steps.insert(0, ("features", LinearTerms(sums=sums, seed=seed)))
+        sums = {name: list(total.of) for name, total in contract.sums.items()} if contract else {}
+        steps.insert(0, ("features", LinearTerms(sums=sums, relations=_relations(contract), seed=seed)))
     return Pipeline(steps)
+
+
+def _relations(contract: Contract | None) -> dict[str, tuple[str, float]]:
+    found: dict[str, tuple[str, float]] = {}
+    for check in contract.checks if contract else ():
+        if check.times:
+            found.setdefault(check.column, (check.equals, check.times))
+            found.setdefault(check.equals, (check.column, 1 / check.times))
+    return found
 
 
 def columns_read(form: Form, contract: Contract) -> list[str]:

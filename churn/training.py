@@ -133,8 +133,7 @@ def train(
     form = params.model.form
     features = columns_read(form, contract)
     known = training_set.train
-    sums = {name: list(total.of) for name, total in contract.sums.items()}
-    pipeline = build_pipeline(params.seed, form=form, sums=sums)
+    pipeline = build_pipeline(params.seed, form=form, contract=contract)
     tuned = tune(pipeline, known, features, params.tuning, params.seed, form=form, on_score=on_score)
     threshold = choose_threshold(known.outcome.to_numpy(), tuned.out_of_fold, params.threshold, params.profit)
     info = ModelInfo(

@@ -57,8 +57,7 @@ class Tuned:
 
     def __call__(self, known: Labelled, asked: pd.DataFrame) -> np.ndarray:
         """Tune, fit, and give probabilities of shape (n_asked,)."""
-        sums = {name: list(total.of) for name, total in self.contract.sums.items()}
-        pipeline = build_pipeline(self.params.seed, form=self.form, sums=sums)
+        pipeline = build_pipeline(self.params.seed, form=self.form, contract=self.contract)
         best = tune(pipeline, known, self.columns, self.params.tuning, self.params.seed, form=self.form).pipeline
         return np.asarray(best.predict_proba(asked[self.columns])[:, 1], dtype=np.float64)
 

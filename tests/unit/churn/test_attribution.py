@@ -10,11 +10,9 @@ from sklearn.pipeline import Pipeline
 
 from churn import attribution
 from churn.attribution import Attributor
-from churn.contract import Contract
+from churn.contract import Contract, load_contract
 from churn.model import build_pipeline
 from churn.simulation import simulate
-
-SUMS = {"total_charge": ["total_day_charge", "total_eve_charge", "total_night_charge", "total_intl_charge"]}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def customers(contract: Contract) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def terms(contract: Contract) -> Pipeline:
     known = simulate(contract, 1_200, seed=4)
-    return build_pipeline(1, form="terms", sums=SUMS).fit(known.features, known.labelled)
+    return build_pipeline(1, form="terms", contract=load_contract()).fit(known.features, known.labelled)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +115,14 @@ def test_other_pipelines_are_not_taken_apart(plain: Pipeline, contract: Contract
     assert Attributor.of(Pipeline([("logreg", LogisticRegression())]), columns) is None
     assert Attributor.of(plain, columns[:-1]) is None
     assert Attributor.of(Pipeline([*steps[:2], ("features", steps[0][1]), steps[2]]), columns) is None
+
+
+def test_what_follows_from_another_column_is_that_column_s_doing(terms: Pipeline, contract: Contract) -> None:
+    made = attributor(terms, contract)
+    known = simulate(contract, 300, seed=9).features
+    whole = known.iloc[[int(np.argmax(terms.decision_function(known)))]]
+    told = dict(zip(made.columns, made.attribute(whole).contributions, strict=True))
+    unsaid = dict(zip(made.columns, made.attribute(whole.assign(total_day_charge=np.nan)).contributions, strict=True))
+    assert told["total_day_charge"] != 0
+    assert unsaid["total_day_charge"] == 0
+    assert unsaid["total_day_minutes"] == pytest.approx(told["total_day_charge"] + told["total_day_minutes"], abs=1e-3)
