@@ -47,24 +47,31 @@ class Explainer:
     def _reason(self, column: Column, attribution: Attribution, contribution: float, features: dict[str, Any]) -> Reason:
         value = features[column.name]
         effect = "raises the risk" if contribution > 0 else "lowers the risk" if contribution < 0 else "makes no difference"
-        others = self._together_with(column, attribution, contribution)
+        others = self._together_with(self._speaks_for(column, features), attribution, contribution)
         text = f"{_tell(column, value, self._attributor.typical[column.name])}: {effect}{f' ({others})' if others else ''}"
         return Reason(feature=column.name, value=value, contribution=contribution, text=text)
 
-    def _together_with(self, column: Column, attribution: Attribution, contribution: float) -> str:
-        """Say what else was asked of the customer by the rule through which this column counted most; empty if nothing."""
+    def _speaks_for(self, column: Column, features: dict[str, Any]) -> set[str]:
+        """Name the column and those that were not said but follow from it: a charge from its minutes."""
+        model = self._attributor.features
+        relations = {} if model is None else model.inputs.relations
+        unsaid = {name for name, (origin, _) in relations.items() if origin == column.name and features[name] is None}
+        return {column.name, *unsaid}
+
+    def _together_with(self, columns: set[str], attribution: Attribution, contribution: float) -> str:
+        """Say what else was asked of the customer by the rule through which the columns counted most; empty if nothing."""
         features = self._attributor.features
         if features is None:
             return ""
         terms, inputs = features.terms, features.inputs
         gains = attribution.term_gains * np.sign(contribution)
-        mine = [i for i, names in enumerate(self._attributor.term_columns) if column.name in names and gains[i] > 0]
+        mine = [i for i, names in enumerate(self._attributor.term_columns) if columns & set(names) and gains[i] > 0]
         strongest = max(mine, key=lambda i: gains[i], default=None)
         if strongest is None or strongest < len(terms.ramps):
             return ""
-        # What is asked of the column alone is told by its value; a sum that it is part of is told.
+        # What is asked of a column alone is told by its value; a sum that it is part of is told.
         rule: Rule = terms.rules[strongest - len(terms.ramps)]
-        told = [self._condition(inputs.names[i], *bounds) for i, bounds in rule if inputs.sources[i] != (column.name,)]
+        told = [self._condition(inputs.names[i], *bounds) for i, bounds in rule if not set(inputs.sources[i]) <= columns]
         # A rule's weight and what it gained have one sign where it holds; else the customer is out of a rule others are in.
         holds = attribution.term_gains[strongest] * self._attributor.weights[strongest] > 0
         return f"{'with' if holds else 'not among those with'} {' and '.join(told)}" if told else ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -391,3 +393,46 @@ def test_registering_promotes_nobody(registry: Registry, challengers: list[Train
     model = registry.register(replace(challengers[0], model=renamed), {}, {})
     assert registry.champion_version() == before == "1"
     assert registry.load(model.info.version).info.trigger == "third"
+
+
+STRANGER = """
+import sys
+sys.path = [path for path in sys.path if path.rstrip("/") != sys.argv[3]]
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
+import importlib.util
+assert importlib.util.find_spec("churn") is None
+import mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/churn/1")
+print(*model.predict(pandas.read_parquet(sys.argv[2]))[:, 1].tolist())
+"""
+
+
+def test_an_mlflow_that_does_not_know_this_code_gives_the_same_answers(
+    settings: Settings, models: list[Model], challengers: list[Trained], tmp_path: Path
+) -> None:
+    info = challengers[0].model.info
+    customers = challengers[0].reference[info.features].head(20)
+    customers.to_parquet(tmp_path / "customers.parquet")
+    checkout = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", STRANGER, settings.tracking_uri, str(tmp_path / "customers.parquet"), checkout]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    expected = challengers[0].model.predict_probability(customers)
+    assert np.array_equal([float(word) for word in told.stdout.split()], expected)
+
+
+def test_a_comparison_is_one_run_with_a_run_below_it_for_each_contender(settings: Settings, registry: Registry) -> None:
+    from mlflow import MlflowClient
+
+    scores = {"dummy": {"roc_auc_mean": 0.5}, "ours": {"roc_auc_mean": 0.9}}
+    common = registry.log_comparison("a race", scores, {"scores.csv": pd.DataFrame({"fold": [0]})})
+    client = MlflowClient(settings.tracking_uri)
+    experiment = client.get_experiment_by_name("churn-comparison")
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"a race", "dummy", "ours"}
+    assert runs["ours"].data.metrics == {"roc_auc_mean": 0.9}
+    assert runs["ours"].data.tags["mlflow.parentRunId"] == common == runs["a race"].info.run_id
+    assert [file.path for file in client.list_artifacts(common)] == ["scores.csv"]
+    # The models that were registered are in an experiment of their own.
+    assert registry.versions()

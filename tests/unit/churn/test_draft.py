@@ -274,6 +274,13 @@ def test_names_are_not_given_twice_nor_how_another_column_is_spelled(tmp_path: P
     assert names == {"Day Minutes": "day_minutes_2", "day_minutes": "day_minutes", "day-minutes": "day_minutes_3"}
 
 
+@pytest.mark.parametrize("text", ["a\x85b", "a\u2028b", "a\nb", "a: b", "# a", "'a\"b", "größer", "No", "null", "{a}"])
+def test_names_and_levels_are_spelled_so_that_yaml_reads_them_again(tmp_path: Path, text: str) -> None:
+    contract = draft(tmp_path, **{f"{text}plan": [f"{text}1", "other", text] * 8}).contract
+    assert contract.columns[1].source == f"{text}plan"
+    assert f"{text}1" in contract.columns[1].levels
+
+
 @given(st.text(max_size=12), st.sets(st.sampled_from(["a", "b", "column", "column_2", "a_2"])))
 def test_every_spelling_has_a_valid_name(spelling: str, taken: set[str]) -> None:
     name = free_name(snake_case(spelling), taken)
