@@ -1,6 +1,6 @@
 """The feature step: terms in which churn is linear, so that a logistic regression reaches what boosted trees reach.
 
-From training customers alone it makes candidates: each number within its usual range, hinges at its quartiles, each level of a
+From training customers alone it makes candidates: each number within its usual range, hinges at its quantiles, each level of a
 category, sums that the contract declares (what a customer pays in all), and rules of shallow boosted trees over all of these
 (`churn.rules`). A lasso keeps the few that pull their weight; the pipeline's own logistic regression then weighs these anew,
 nearly without shrinking them (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis 52(1), 2007), which keeps
@@ -26,7 +26,6 @@ from churn.rules import Rule, grow_rules
 
 # A number counts only within the range of nearly all training customers: nothing is extrapolated.
 USUAL_RANGE = (0.005, 0.995)
-KNOTS = (0.25, 0.5, 0.75)
 FEW_VALUES = 20
 
 
@@ -87,6 +86,8 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rate at which noise alone lets a candidate in (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009).
     trees, depth : int
         Of the trees whose paths become rules; 0 trees: no rules.
+    knots : int
+        At how many quantiles of a number hinges are offered; 3: at its quartiles.
     min_rows : int
         Fewest training customers a rule, or a level of a category, may stand for.
     max_rows : int
@@ -110,6 +111,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         strictness: float = 0.6,
         trees: int = 50,
         depth: int = 3,
+        knots: int = 3,
         min_rows: int = 20,
         max_rows: int = 20_000,
         seed: int = 0,
@@ -119,6 +121,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.strictness = strictness
         self.trees = trees
         self.depth = depth
+        self.knots = knots
         self.min_rows = min_rows
         self.max_rows = max_rows
         self.seed = seed
@@ -151,6 +154,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _candidates(self, matrix: Floats, outcome: NDArray[np.int64], inputs: Inputs) -> Terms:
         ramps: list[Ramp] = []
+        quantiles = np.arange(1, self.knots + 1) / (self.knots + 1)
         for column in range(len(inputs.names)):
             values = matrix[:, column]
             few = len(np.unique(values)) <= FEW_VALUES
@@ -158,7 +162,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if not low < high:
                 continue  # one value only: it tells nobody apart
             ramps.append(Ramp(column, float(low), float(high)))
-            knots = [] if few else sorted({float(knot) for knot in np.quantile(values, KNOTS)})
+            knots = [] if few else sorted({float(knot) for knot in np.quantile(values, quantiles)})
             ramps += [Ramp(column, knot, float(high)) for knot in knots if low < knot < high]
         rules: list[Rule] = []
         if self.trees and ramps:

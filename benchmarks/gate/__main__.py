@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.gate.trials import CHAMPION_AUC, Cell, Result, run_all
+from benchmarks.gate.trials import CHAMPION_AUC, Cell, Result, pooled, run_all
 from churn.contract import load_contract
 from churn.params import Params, load_params
 
@@ -47,12 +47,16 @@ def main() -> None:
             done=lambda _: progress.advance(work),
         )
     console.print(table_of(results, params))
+    equals = pooled([result for result in results if not result.cell.better_by])
+    rate, low, high = equals.rate()
+    console.print(f"equals exchanged in all: {rate:.1%} [{low:.1%}, {high:.1%}] of {equals.trials:,} trials")
     said.out.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "seed": SEED,
         "champion_auc": CHAMPION_AUC,
         "gate": params.gate.model_dump(),
         "promise": {"most_equals_taken": MOST_EQUALS, "least_better_taken": LEAST_BETTER},
+        "equals_taken": {"rate": rate, "interval": [low, high], "trials": equals.trials},
         "results": [result.report() for result in results],
     }
     said.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
@@ -66,12 +70,12 @@ def all_cells() -> list[Cell]:
 
 
 def table_of(results: list[Result], params: Params) -> Table:
-    """Show how often a challenger was taken, and how often two other rules would have taken it.
-
-    `shared` is the correlation of the two models' errors.
-    """
-    table = Table(title=f"The gate at confidence {params.gate.confidence:g}, {results[0].trials} trials each")
-    for heading in ("ROC AUC", "rows", "shared", "taken", "95 % (Wilson)", "log loss alone", "both better"):
+    """Show how often a challenger was taken, and how often two other rules would have taken it."""
+    table = Table(
+        title=f"How often the gate takes a challenger, at confidence {params.gate.confidence:g}; {results[0].trials} trials each",
+        caption="shared: how the errors correlate; alone: if log loss decided alone; both: if profit had to be better too",
+    )
+    for heading in ("ROC AUC", "rows", "shared", "taken", "95 % (Wilson)", "alone", "both"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         cell, (rate, low, high) = result.cell, result.rate()

@@ -56,6 +56,14 @@ class Result:
         return {**vars(self.cell), "trials": self.trials, "taken": rate, "interval": [low, high], "counts": self.counts}
 
 
+def pooled(results: list[Result]) -> Result:
+    """Put the trials of several cells together; the cell is that of the first."""
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts.update(result.counts)
+    return Result(results[0].cell, sum(result.trials for result in results), dict(counts))
+
+
 def run_cell(cell: Cell, town: Town, contract: Contract, params: Params, *, trials: int, seed: int) -> Result:
     """Judge `trials` fresh draws; the same seed gives the same counts."""
     champion = read_with_auc(town, CHAMPION_AUC)

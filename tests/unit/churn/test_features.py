@@ -133,6 +133,17 @@ def test_without_trees_there_are_no_rules() -> None:
     assert any(ramp.input == 0 for ramp in terms.ramps)
 
 
+@pytest.mark.parametrize(("knots", "lows"), [(0, 1), (1, 2), (3, 4)])
+def test_hinges_stand_at_the_quantiles(knots: int, lows: int) -> None:
+    frame, outcome = coin(500)
+    candidates = LinearTerms(trees=0, knots=knots, strictness=1e-6).fit(frame[["x"]], outcome).terms
+    assert len(candidates.ramps) == lows
+    assert [ramp.low for ramp in candidates.ramps[1:]] == pytest.approx(
+        np.quantile(frame["x"], np.arange(1, knots + 1) / (knots + 1)).tolist()
+    )
+    assert len({ramp.high for ramp in candidates.ramps}) == 1
+
+
 def test_constant_and_empty_columns_make_no_term() -> None:
     frame, outcome = coin(300)
     frame = frame.assign(constant=7.0, empty=np.nan, same="s", nothing=pd.Series([None] * 300, dtype=object))
