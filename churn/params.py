@@ -170,7 +170,7 @@ class EvaluationParams(_Part):
 class GateParams(_Part):
     """What a challenger must show before it takes over."""
 
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="One-sided: an equally good challenger passes in 1 - confidence.")
+    confidence: float = Field(0.96, gt=0.5, lt=1, description="One-sided: an equally good challenger passes in 1 - confidence.")
     resamples: int = Field(2000, ge=200)
     fresh_share: float = Field(0.5, gt=0, lt=1)
     min_fresh_rows: int = Field(200, ge=30)
