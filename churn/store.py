@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
-import pandas as pd
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -21,9 +20,11 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from churn.contract import Contract
 from churn.errors import InputError, StoreError
-from churn.frame import frame_from_records
 from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, now
 from churn.tables import decisions, monitor_runs, outcomes, predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # SQLite takes at most 32,766 parameters in a statement; PostgreSQL 65,535.
 CHUNK = 4_000
@@ -179,6 +180,11 @@ class Store:
             churned (0.0, 1.0, or NaN while unknown), observed_at, outcome_seq (NaN while unknown), then the contract's
             features as in `churn.frame`.
         """
+        # Here, because the serving process only writes.
+        import pandas as pd
+
+        from churn.frame import frame_from_records
+
         query = (
             sa.select(
                 predictions.c.seq,

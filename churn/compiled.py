@@ -1,0 +1,382 @@
+"""A fitted pipeline folded into plain numbers: all that an answer needs, and neither sklearn nor pandas to get it.
+
+Imputing, scaling and weighing are linear in each term, so that they fold into one weight a term, one value for where it is
+missing, and one intercept. What is left for a customer is a short sum. The pipeline stays the truth: `service.verification`
+compares the two before a model may serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp, inf
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.contract import Contract
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+Floats = NDArray[np.float64]
+# Rows that are worked on at a time: what they need stays in the processor's cache.
+BLOCK = 16_384
+
+
+class Ramp(NamedTuple):
+    """Adds `weight` times the input, held between `low` and `high`; or times `missing`, where the number is missing."""
+
+    input: int
+    low: float
+    high: float
+    weight: float
+    missing: float
+
+
+class Condition(NamedTuple):
+    """Holds where low < input <= high."""
+
+    input: int
+    low: float
+    high: float
+
+
+class WeighedRule(NamedTuple):
+    """Adds `weight` where all conditions hold."""
+
+    conditions: tuple[Condition, ...]
+    weight: float
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """The log-odds of churn as a sum of ramps and rules over inputs: numbers, then sums of numbers, then levels of categories.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        What it reads, in order.
+    numbers : tuple of str
+        Those of them that are numbers or flags, in the order of the first inputs.
+    sums : dict
+        Name to the numbers that it adds up.
+    levels : dict
+        Category to the levels that have an input of their own.
+    relations : dict
+        Number to the other number that it follows from where it is missing, and the factor.
+    typical : dict
+        What each column is taken for in sums and rules where it is missing: a number, a level, or None.
+    category_levels : dict
+        Category to all levels of the contract; codes in `logits` count in these.
+    ramps, rules : tuple
+    intercept : float
+    """
+
+    columns: tuple[str, ...]
+    numbers: tuple[str, ...]
+    sums: dict[str, tuple[str, ...]]
+    levels: dict[str, tuple[str, ...]]
+    relations: dict[str, tuple[str, float]]
+    typical: dict[str, float | str | None]
+    category_levels: dict[str, tuple[str, ...]]
+    ramps: tuple[Ramp, ...]
+    rules: tuple[WeighedRule, ...]
+    intercept: float
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, columns: Sequence[str], contract: Contract) -> Self | None:
+        """Fold a fitted pipeline of (features →) imputer → scaler → logistic regression.
+
+        Returns
+        -------
+        CompiledModel or None
+            None if there is a step, or a setting of one, that this does not know.
+        """
+        from churn.folding import fold
+
+        folded = fold(pipeline, list(columns), contract)
+        return None if folded is None else cls(**folded)
+
+    def to_document(self) -> dict[str, Any]:
+        """Spell it as JSON can; infinite bounds are null."""
+        bounds = [[c.input, _finite(c.low), _finite(c.high)] for rule in self.rules for c in rule.conditions]
+        return {
+            **{name: getattr(self, name) for name in ("columns", "numbers", "sums", "levels", "relations", "typical")},
+            "category_levels": self.category_levels,
+            "ramps": [[r.input, _finite(r.low), _finite(r.high), r.weight, r.missing] for r in self.ramps],
+            "conditions": bounds,
+            "rules": [[len(rule.conditions), rule.weight] for rule in self.rules],
+            "intercept": self.intercept,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_document` spelled.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError, IndexError, AttributeError
+            If it is something else.
+        """
+        conditions = iter([Condition(int(i), _low(low), _high(high)) for i, low, high in document["conditions"]])
+        model = cls(
+            columns=tuple(document["columns"]),
+            numbers=tuple(document["numbers"]),
+            sums={name: tuple(parts) for name, parts in document["sums"].items()},
+            levels={name: tuple(known) for name, known in document["levels"].items()},
+            relations={name: (str(other), float(factor)) for name, (other, factor) in document["relations"].items()},
+            typical=dict(document["typical"]),
+            category_levels={name: tuple(known) for name, known in document["category_levels"].items()},
+            ramps=tuple(Ramp(int(i), _low(low), _high(high), float(w), float(m)) for i, low, high, w, m in document["ramps"]),
+            rules=tuple(
+                WeighedRule(tuple(next(conditions) for _ in range(length)), float(weight)) for length, weight in document["rules"]
+            ),
+            intercept=float(document["intercept"]),
+        )
+        model._program  # noqa: B018 -- every index is looked up once: one that does not exist shows now
+        return model
+
+    @property
+    def input_names(self) -> list[str]:
+        """One name an input; a level's is `column = level`."""
+        levels = [f"{column} = {level}" for column, known in self.levels.items() for level in known]
+        return [*self.numbers, *self.sums, *levels]
+
+    @property
+    def input_columns(self) -> list[tuple[str, ...]]:
+        """The columns that each input reads."""
+        levels = [(column,) for column, known in self.levels.items() for _ in known]
+        return [*((name,) for name in self.numbers), *self.sums.values(), *levels]
+
+    def probability(self, values: Sequence[Any]) -> float:
+        """Give one customer's probability of churn; `values` as in `logit`."""
+        return expit(self.logit(values))
+
+    def logit(self, values: Sequence[Any]) -> float:
+        """Give one customer's log-odds of churn.
+
+        Parameters
+        ----------
+        values : sequence, as long as `columns`
+            In the order of `columns`: a number (flags 0 and 1, or booleans), the text of a category's level, None where missing.
+        """
+        program = self._program
+        missing: set[int] = set()
+        if None in values:
+            values, missing = self._completed(values)
+        inputs = [values[place] for place in program.numbers]
+        for places in program.sums:
+            total = 0.0
+            for place in places:
+                total += values[place]
+            inputs.append(total)
+        for place, level in program.levels:
+            inputs.append(values[place] == level)
+        logit = self.intercept
+        for at, low, high, weight, instead in program.ramps:
+            value = inputs[at]
+            if at in missing:
+                value = instead
+            elif value < low:
+                value = low
+            elif value > high:
+                value = high
+            logit += weight * value
+        for conditions, weight in program.rules:
+            for at, low, high in conditions:
+                if not low < inputs[at] <= high:
+                    break
+            else:
+                logit += weight
+        return float(logit)
+
+    def _completed(self, values: Sequence[Any]) -> tuple[list[Any], set[int]]:
+        """Fill what is missing, with what follows from another number or is typical; and tell which inputs are missing."""
+        program = self._program
+        known = list(values)
+        missing: set[int] = set()
+        for place, other, factor, typical, at in program.gaps:
+            if values[place] is None:
+                if other is not None and values[other] is not None:
+                    known[place] = values[other] * factor
+                else:
+                    known[place] = typical
+                    if at is not None:
+                        missing.add(at)
+        return known, missing
+
+    def probabilities(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
+        """Give many customers' probabilities of churn, shape (n,); `columns` as in `logits`."""
+        logits = self.logits(columns)
+        # As in `expit`: exp of a positive number may overflow.
+        small = np.exp(-np.abs(logits))
+        return np.where(logits >= 0, 1.0, small) / (1.0 + small)
+
+    def logits(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
+        """Give many customers' log-odds of churn.
+
+        Parameters
+        ----------
+        columns : mapping of str to array, each of shape (n,)
+            Numbers and flags as float64 with NaN where missing; categories as integers, the place of the level in the contract's
+            list, -1 where missing. Other columns than the model's are left aside.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n,)
+        """
+        rows = len(columns[self.columns[0]])
+        logits = np.empty(rows)
+        for start in range(0, rows, BLOCK):
+            block = {name: columns[name][start : start + BLOCK] for name in self.columns}
+            self._sum_up(block, logits[start : start + BLOCK])
+        return logits
+
+    def _sum_up(self, block: dict[str, NDArray[Any]], logits: Floats) -> None:
+        inputs = _Inputs(self, block)
+        logits[:] = self.intercept
+        for ramp in self.ramps:
+            part = np.clip(inputs[ramp.input], ramp.low, ramp.high)
+            if (missing := inputs.missing(ramp.input)) is not None:
+                part[missing] = ramp.missing
+            part *= ramp.weight
+            logits += part
+        held: dict[Condition, NDArray[np.bool_]] = {}
+        for rule in self.rules:
+            holds: NDArray[np.bool_] | None = None
+            for condition in rule.conditions:
+                if condition not in held:
+                    held[condition] = _holds(inputs[condition.input], condition)
+                holds = held[condition] if holds is None else holds & held[condition]
+            logits += rule.weight if holds is None else holds * rule.weight
+
+    @cached_property
+    def _program(self) -> _Program:
+        place = {name: number for number, name in enumerate(self.columns)}
+        gaps: list[tuple[int, int | None, float, Any, int | None]] = []
+        for name in self.columns:
+            other, factor = self.relations.get(name, (None, 1.0))
+            at = self.numbers.index(name) if name in self.numbers else None
+            gaps.append((place[name], None if other is None else place[other], factor, self.typical[name], at))
+        inputs = len(self.input_names)
+        used = {*(ramp.input for ramp in self.ramps), *(c.input for rule in self.rules for c in rule.conditions)}
+        if not used <= set(range(inputs)):
+            raise ValueError("a term reads an input that does not exist")
+        # Of the levels, of which there may be many, only those that a term reads are looked at.
+        first = len(self.numbers) + len(self.sums)
+        kept = [*range(first), *sorted(at for at in used if at >= first)]
+        moved = {at: number for number, at in enumerate(kept)}
+        levels = [(place[column], level) for column, known in self.levels.items() for level in known]
+        program = _Program(
+            numbers=tuple(place[name] for name in self.numbers),
+            sums=tuple(tuple(place[part] for part in parts) for parts in self.sums.values()),
+            levels=tuple(levels[at - first] for at in kept[first:]),
+            gaps=tuple(gaps),
+            ramps=tuple(ramp._replace(input=moved[ramp.input]) for ramp in self.ramps),
+            rules=tuple(
+                WeighedRule(tuple(c._replace(input=moved[c.input]) for c in rule.conditions), rule.weight) for rule in self.rules
+            ),
+        )
+        return program
+
+
+class _Program(NamedTuple):
+    """Where things stand in a customer's values, and the terms over these.
+
+    A gap: the place, the place and the factor of what it follows from, what is typical, and its input if it is a number.
+    """
+
+    numbers: tuple[int, ...]
+    sums: tuple[tuple[int, ...], ...]
+    levels: tuple[tuple[int, str], ...]
+    gaps: tuple[tuple[int, int | None, float, Any, int | None], ...]
+    ramps: tuple[Ramp, ...]
+    rules: tuple[WeighedRule, ...]
+
+
+class _Inputs:
+    """The inputs of a block of customers, each made when it is first asked for."""
+
+    def __init__(self, model: CompiledModel, block: dict[str, NDArray[Any]]) -> None:
+        self._model, self._block = model, block
+        self._made: dict[int, NDArray[Any]] = {}
+        self._known: dict[str, tuple[Floats, NDArray[np.bool_] | None]] = {}
+        self._levels = [(column, level) for column, known in model.levels.items() for level in known]
+        self._sums = list(model.sums.values())
+
+    def __getitem__(self, at: int) -> NDArray[Any]:
+        if at not in self._made:
+            self._made[at] = self._make(at)
+        return self._made[at]
+
+    def missing(self, at: int) -> NDArray[np.bool_] | None:
+        """Tell where a number is missing (and follows from no other); None if it is nowhere."""
+        return self._number(self._model.numbers[at])[1] if at < len(self._model.numbers) else None
+
+    def _make(self, at: int) -> NDArray[Any]:
+        numbers = self._model.numbers
+        if at < len(numbers):
+            return self._number(numbers[at])[0]
+        at -= len(numbers)
+        if at < len(self._sums):
+            # In this order, as one customer's sum is made: a condition may lie on its last digit.
+            total = self._number(self._sums[at][0])[0].copy()
+            with np.errstate(over="ignore"):
+                for name in self._sums[at][1:]:
+                    total += self._number(name)[0]
+            return total
+        column, level = self._levels[at - len(self._sums)]
+        levels, codes = self._model.category_levels[column], self._block[column]
+        is_level = codes == levels.index(level) if level in levels else np.zeros(len(codes), np.bool_)
+        return is_level | (codes < 0) if self._model.typical[column] == level else is_level
+
+    def _number(self, name: str) -> tuple[Floats, NDArray[np.bool_] | None]:
+        if name not in self._known:
+            values = self._block[name]
+            missing = np.isnan(values)
+            if not missing.any():
+                self._known[name] = values, None
+            else:
+                if name in self._model.relations:
+                    other, factor = self._model.relations[name]
+                    with np.errstate(over="ignore"):
+                        values = np.where(missing, self._block[other] * factor, values)
+                    missing = np.isnan(values)
+                self._known[name] = np.where(missing, cast("float", self._model.typical[name]), values), missing
+        return self._known[name]
+
+
+def expit(logit: float) -> float:
+    """Turn log-odds into a probability, for any finite or infinite number.
+
+    Examples
+    --------
+    >>> [expit(logit) for logit in (-1e308, 0.0, 1e308)]
+    [0.0, 0.5, 1.0]
+    """
+    if logit >= 0:
+        return 1.0 / (1.0 + exp(-logit))
+    small = exp(logit)
+    return small / (1.0 + small)
+
+
+def _holds(values: NDArray[Any], condition: Condition) -> NDArray[np.bool_]:
+    if condition.low == -inf:
+        return values <= condition.high
+    above = values > condition.low
+    return above if condition.high == inf else above & (values <= condition.high)
+
+
+def _finite(bound: float) -> float | None:
+    return None if bound in (inf, -inf) else bound
+
+
+def _low(bound: float | None) -> float:
+    return -inf if bound is None else float(bound)
+
+
+def _high(bound: float | None) -> float:
+    return inf if bound is None else float(bound)

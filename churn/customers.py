@@ -1,0 +1,65 @@
+"""Many validated customers at once, a column each feature: what batches are made of, whatever format they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from churn.contract import Column, Contract
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class CustomerColumns:
+    """Customers that keep the contract.
+
+    Attributes
+    ----------
+    values : dict of str to array of shape (n,)
+        One a feature, in the contract's order. Numbers and flags: float64, NaN where missing. Categories: integers, the place of
+        the level in the contract's list, -1 where missing.
+    customer_ids : sequence of (str or None), or None
+        None: nobody was named.
+    """
+
+    values: dict[str, NDArray[Any]]
+    customer_ids: Sequence[str | None] | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+    def feature_texts(self, contract: Contract) -> list[str]:
+        """Spell each customer's features as the log keeps them: a JSON object, one a row."""
+        names = list(self.values)
+        columns = [_spelled(values, contract[name]) for name, values in self.values.items()]
+        return [orjson.dumps(dict(zip(names, row, strict=True))).decode() for row in zip(*columns, strict=True)]
+
+    def frame(self, contract: Contract) -> pd.DataFrame:
+        """Give them as the frame that pipelines read (`churn.frame`)."""
+        import pandas as pd
+
+        frame: dict[str, Any] = {}
+        for name, values in self.values.items():
+            column = contract[name]
+            frame[name] = values if column.is_numeric else pd.Series(_spelled(values, column), dtype=object)
+        return pd.DataFrame(frame)
+
+
+def _spelled(values: NDArray[Any], column: Column) -> list[Any]:
+    if column.kind == "category":
+        # Code -1, the last of the list, is what is missing.
+        levels: list[Any] = np.array([*column.levels, None], dtype=object)[values].tolist()
+        return levels
+    spelled: list[Any] = values.tolist() if column.kind != "flag" else (values == 1).tolist()
+    missing = np.isnan(values)
+    if missing.any():
+        for row in np.flatnonzero(missing).tolist():
+            spelled[row] = None
+    return spelled

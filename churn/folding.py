@@ -1,0 +1,93 @@
+"""How a fitted pipeline becomes a `churn.compiled.CompiledModel`. Needs sklearn, which the serving process does not load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from churn.compiled import Condition, Ramp, WeighedRule
+from churn.contract import Contract
+from churn.features import LinearTerms
+
+Floats = NDArray[np.float64]
+STEPS = {"imputer": SimpleImputer, "scaler": StandardScaler, "logreg": LogisticRegression}
+
+
+def fold(pipeline: Pipeline, columns: list[str], contract: Contract) -> dict[str, Any] | None:
+    """Give the attributes of the compiled model, or None if the pipeline holds something that is not known here."""
+    steps = dict(pipeline.steps)
+    features = steps.pop("features", None)
+    # A subclass may do anything, so the types are compared themselves.
+    known = list(steps) == list(STEPS) and all(type(steps[name]) is kind for name, kind in STEPS.items())
+    if features is not None:
+        known = known and pipeline.steps[0][0] == "features" and type(features) is LinearTerms
+    if not known or not set(columns) <= set(contract.feature_names):
+        return None
+    weighed = _weights(steps["imputer"], steps["scaler"], steps["logreg"])
+    if weighed is None:
+        return None
+    imputed, weights, intercept = weighed
+    levels = {column.name: column.levels for column in contract.features if column.kind == "category" and column.name in columns}
+    common = {"columns": tuple(columns), "intercept": intercept, "category_levels": levels}
+    if features is None:
+        if len(weights) != len(columns) or levels:
+            return None
+        ramps = [Ramp(n, -np.inf, np.inf, w, m) for n, (w, m) in enumerate(zip(weights, imputed, strict=True))]
+        typical = dict(zip(columns, imputed, strict=True))
+        nothing: dict[str, Any] = {"sums": {}, "levels": {}, "relations": {}, "rules": ()}
+        return {**common, **nothing, "numbers": tuple(columns), "typical": typical, "ramps": tuple(ramps)}
+    return _fold_terms(features, columns, imputed, weights, common)
+
+
+def _fold_terms(
+    features: LinearTerms, columns: list[str], imputed: list[float], weights: list[float], common: dict[str, Any]
+) -> dict[str, Any] | None:
+    inputs, terms = features.inputs, features.terms
+    categories = set(common["category_levels"])
+    if len(weights) != len(terms) or inputs.columns != columns or categories != set(columns) - set(inputs.numbers):
+        return None
+    ramps = [
+        Ramp(ramp.input, float(ramp.low), float(ramp.high), weight, instead)
+        for ramp, weight, instead in zip(terms.ramps, weights, imputed, strict=False)
+    ]
+    rules = [
+        WeighedRule(tuple(Condition(column, float(low), float(high)) for column, (low, high) in rule), weight)
+        for rule, weight in zip(terms.rules, weights[len(ramps) :], strict=True)
+    ]
+    return {
+        **common,
+        "numbers": tuple(inputs.numbers),
+        "sums": {name: tuple(parts) for name, parts in inputs.sums.items()},
+        "levels": {name: tuple(known) for name, known in inputs.levels.items()},
+        "relations": {name: (other, float(factor)) for name, (other, factor) in inputs.relations.items()},
+        "typical": dict(inputs.typical),
+        "ramps": tuple(ramps),
+        "rules": tuple(rules),
+    }
+
+
+def _weights(
+    imputer: SimpleImputer, scaler: StandardScaler, logreg: LogisticRegression
+) -> tuple[list[float], list[float], float] | None:
+    """Give what each term is imputed with, its weight, and the intercept; None if these steps do more than that."""
+    try:
+        statistics = np.asarray(imputer.statistics_, dtype=np.float64)
+    except (ValueError, TypeError):  # it imputes text
+        return None
+    fills_gaps = isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)
+    if imputer.add_indicator or not fills_gaps or not np.isfinite(statistics).all():
+        return None
+    coefficients, classes = np.asarray(logreg.coef_, dtype=np.float64), list(logreg.classes_)
+    if coefficients.shape != (1, len(statistics)) or classes != [0, 1]:
+        return None
+    scale = np.ones(len(statistics)) if scaler.scale_ is None else np.asarray(scaler.scale_, dtype=np.float64)
+    mean = np.zeros(len(statistics)) if not scaler.with_mean else np.asarray(scaler.mean_, dtype=np.float64)
+    weights = coefficients[0] / scale
+    intercept = float(np.asarray(logreg.intercept_).ravel()[0]) - float(weights @ mean)
+    return statistics.tolist(), weights.tolist(), intercept

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule, expit
+from churn.contract import Contract, load_contract
+from churn.customers import CustomerColumns
+from churn.features import LinearTerms
+from churn.model import build_pipeline
+from churn.simulation import simulate
+
+CONTRACT = load_contract()
+NOTHING: Any = None
+
+
+def fitted(form: Any = "terms", rows: int = 1_500) -> Pipeline:
+    data = simulate(CONTRACT, rows, seed=3)
+    columns = CONTRACT.feature_names if form == "terms" else CONTRACT.numeric_features
+    pipeline = build_pipeline(3, form=form, contract=CONTRACT)
+    if form == "terms":
+        pipeline.set_params(features__strictness=0.2)  # so that there are terms of every kind
+    return pipeline.fit(data.features[columns], data.outcome)
+
+
+@pytest.fixture(scope="module")
+def terms() -> Pipeline:
+    return fitted()
+
+
+def asked(rows: int = 2_000) -> pd.DataFrame:
+    """Customers as they come, with a fifth of all values missing, and with every bound and every threshold's neighbourhood."""
+    rng = np.random.default_rng(5)
+    frame = simulate(CONTRACT, rows, seed=4).features
+    for column in CONTRACT.features:
+        name = column.name
+        if column.kind in ("number", "integer"):
+            edges = [column.minimum, column.maximum if column.maximum is not None else 1e12, 0.0]
+            at = rng.choice(rows, min(60, rows), replace=False)
+            frame.loc[at, name] = rng.choice([edge for edge in edges if edge is not None], len(at))
+        missing = rng.random(rows) < 0.2
+        frame[name] = frame[name].mask(missing) if column.is_numeric else frame[name].where(~missing, NOTHING)
+    return frame
+
+
+def columns_of(frame: pd.DataFrame, contract: Contract = CONTRACT) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for column in contract.features:
+        if column.is_numeric:
+            values[column.name] = frame[column.name].to_numpy(dtype=np.float64)
+        else:
+            place = {level: number for number, level in enumerate(column.levels)}
+            values[column.name] = np.array([place.get(level, -1) for level in frame[column.name]], dtype=np.int32)
+    return values
+
+
+def rows_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[Any]]:
+    known = frame[list(columns)].astype(object).where(frame[list(columns)].notna(), NOTHING)
+    return [list(row) for row in known.itertuples(index=False)]
+
+
+def compiled(pipeline: Pipeline, columns: list[str]) -> CompiledModel:
+    model = CompiledModel.of(pipeline, columns, CONTRACT)
+    assert model is not None
+    return model
+
+
+@pytest.mark.parametrize("form", ["terms", "plain"])
+def test_it_answers_what_the_pipeline_answers(form: str) -> None:
+    pipeline = fitted(form)
+    columns = CONTRACT.feature_names if form == "terms" else CONTRACT.numeric_features
+    model, frame = compiled(pipeline, columns), asked()
+    own = pipeline.predict_proba(frame[columns])[:, 1]
+    many = model.probabilities(columns_of(frame))
+    one = np.array([model.probability(row) for row in rows_of(frame, model.columns)])
+    assert np.abs(many - own).max() < 1e-12
+    assert np.abs(one - own).max() < 1e-12
+
+
+def test_the_terms_that_are_compared_are_of_every_kind(terms: Pipeline) -> None:
+    model = compiled(terms, CONTRACT.feature_names)
+    used = {model.input_columns[c.input] for rule in model.rules for c in rule.conditions}
+    assert model.ramps
+    assert any(len(columns) > 1 for columns in used), "no rule reads a sum"
+    assert model.relations
+
+
+def test_real_thresholds_are_met_from_both_sides(terms: Pipeline) -> None:
+    model = compiled(terms, CONTRACT.feature_names)
+    at_a_number = [c for rule in model.rules for c in rule.conditions if c.input < len(model.numbers)]
+    rows = []
+    base = asked(1).iloc[0]
+    for condition in at_a_number:
+        for bound in (condition.low, condition.high):
+            if np.isfinite(bound):
+                for value in (np.nextafter(bound, -np.inf), bound, np.nextafter(bound, np.inf)):
+                    rows.append({**base, model.numbers[condition.input]: value})
+    frame = pd.DataFrame(rows)
+    own = terms.predict_proba(frame[CONTRACT.feature_names])[:, 1]
+    assert len(frame) > 5
+    assert np.abs(model.probabilities(columns_of(frame)) - own).max() < 1e-12
+
+
+def test_blocks_of_rows_are_put_together_in_order(terms: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, columns = compiled(terms, CONTRACT.feature_names), columns_of(asked(100))
+    whole = model.logits(columns)
+    monkeypatch.setattr("churn.compiled.BLOCK", 7)
+    assert np.array_equal(model.logits(columns), whole)
+
+
+def test_a_document_makes_the_same_model(terms: Pipeline) -> None:
+    model = compiled(terms, CONTRACT.feature_names)
+    again = CompiledModel.from_document(json.loads(json.dumps(model.to_document(), allow_nan=False)))
+    assert again == model
+
+
+@pytest.mark.parametrize("damage", ["ramps", "conditions"])
+def test_a_document_that_reads_what_is_not_there_is_refused(terms: Pipeline, damage: str) -> None:
+    document = compiled(terms, CONTRACT.feature_names).to_document()
+    document[damage] = [[999, *entry[1:]] for entry in document[damage]]
+    with pytest.raises(ValueError, match="does not exist"):
+        CompiledModel.from_document(document)
+
+
+def test_typical_levels_count_where_a_category_is_missing() -> None:
+    model = CompiledModel(
+        columns=("plan",),
+        numbers=(),
+        sums={},
+        levels={"plan": ("basic",)},
+        relations={},
+        typical={"plan": "basic"},
+        category_levels={"plan": ("family", "basic")},
+        ramps=(),
+        rules=(WeighedRule((Condition(0, 0.5, np.inf),), 2.0),),
+        intercept=-1.0,
+    )
+    assert [model.logit([value]) for value in ("family", "basic", None)] == [-1.0, 1.0, 1.0]
+    assert model.logits({"plan": np.array([0, 1, -1])}).tolist() == [-1.0, 1.0, 1.0]
+
+
+def test_what_is_missing_follows_from_another_number_before_it_is_typical() -> None:
+    model = CompiledModel(
+        columns=("minutes", "charge"),
+        numbers=("minutes", "charge"),
+        sums={"both": ("minutes", "charge")},
+        levels={},
+        relations={"charge": ("minutes", 0.5)},
+        typical={"minutes": 10.0, "charge": 7.0},
+        category_levels={},
+        ramps=(Ramp(1, 0.0, 100.0, 1.0, 3.0), Ramp(2, -np.inf, np.inf, 10.0, 0.0)),
+        rules=(),
+        intercept=0.0,
+    )
+    rows = [(8.0, 1.0), (8.0, None), (None, 1.0), (None, None)]
+    # Nothing known: the ramp takes what it is imputed with, the sum what is typical.
+    wanted = [1.0 + 90.0, 4.0 + 120.0, 1.0 + 110.0, 3.0 + 170.0]
+    assert [model.logit(row) for row in rows] == wanted
+    many = {name: np.array([np.nan if row[n] is None else row[n] for row in rows]) for n, name in enumerate(model.columns)}
+    assert model.logits(many).tolist() == wanted
+
+
+class Doubled(LogisticRegression):  # type: ignore[misc]
+    def predict_proba(self, x: Any) -> Any:
+        return super().predict_proba(x) ** 2
+
+
+def _own_scaler(pipeline: Pipeline) -> None:
+    pipeline.steps[-2] = ("scaler", MinMaxScaler().fit(np.zeros((2, len(pipeline["logreg"].coef_[0])))))
+
+
+def _own_regression(pipeline: Pipeline) -> None:
+    pipeline["logreg"].__class__ = Doubled
+
+
+def _indicators(pipeline: Pipeline) -> None:
+    pipeline["imputer"].add_indicator = True
+
+
+def _other_gaps(pipeline: Pipeline) -> None:
+    pipeline["imputer"].missing_values = -1
+
+
+def _other_classes(pipeline: Pipeline) -> None:
+    pipeline["logreg"].classes_ = np.array([1, 2])
+
+
+def _renamed(pipeline: Pipeline) -> None:
+    pipeline.steps[0] = ("cleaner", pipeline.steps[0][1])
+
+
+@pytest.mark.parametrize("change", [_own_scaler, _own_regression, _indicators, _other_gaps, _other_classes, _renamed])
+def test_what_is_not_known_is_not_compiled(change: Callable[[Pipeline], None]) -> None:
+    pipeline = fitted("plain", 300)
+    change(pipeline)
+    assert CompiledModel.of(pipeline, CONTRACT.numeric_features, CONTRACT) is None
+
+
+def test_a_pipeline_of_foreign_columns_is_not_compiled() -> None:
+    pipeline = Pipeline([("imputer", SimpleImputer()), ("scaler", StandardScaler()), ("logreg", LogisticRegression())])
+    pipeline.fit(np.arange(8.0).reshape(4, 2), [0, 1, 0, 1])
+    assert CompiledModel.of(pipeline, ["shoe_size", "total_day_minutes"], CONTRACT) is None
+    assert CompiledModel.of(pipeline, ["state", "total_day_minutes"], CONTRACT) is None
+
+
+def test_steps_that_leave_values_alone_are_folded_too() -> None:
+    pipeline = Pipeline(
+        [
+            ("imputer", SimpleImputer(strategy="constant", fill_value=5.0)),
+            ("scaler", StandardScaler(with_mean=False, with_std=False)),
+            ("logreg", LogisticRegression()),
+        ]
+    )
+    names = ["total_day_minutes", "customer_service_calls"]
+    frame = pd.DataFrame({names[0]: [1.0, np.nan, 30.0, 40.0], names[1]: [1.0, 2.0, np.nan, 4.0]})
+    pipeline.fit(frame, [0, 0, 1, 1])
+    columns = {name: frame[name].to_numpy() for name in names}
+    assert np.allclose(compiled(pipeline, names).probabilities(columns), pipeline.predict_proba(frame)[:, 1], atol=1e-14)
+
+
+def test_logits_beyond_all_numbers_are_still_probabilities() -> None:
+    assert [expit(z) for z in (-np.inf, np.inf, -745.2, 745.2)] == [0.0, 1.0, expit(-745.2), 1.0]
+    model = compiled(fitted("plain", 300), CONTRACT.numeric_features)
+    far = {name: np.array([-1e300, 1e300]) for name in model.columns}
+    assert set(model.probabilities(far).tolist()) <= {0.0, 1.0}
+
+
+def test_nothing_of_sklearn_or_pandas_is_loaded_to_answer() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, churn.compiled, churn.customers; sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
+
+
+def test_customers_are_spelled_for_the_log_as_they_were_sent() -> None:
+    frame = asked(50)
+    customers = CustomerColumns(columns_of(frame))
+    texts = [json.loads(text) for text in customers.feature_texts(CONTRACT)]
+    assert len(customers) == len(texts) == 50
+    assert list(texts[0]) == CONTRACT.feature_names
+    assert {type(text["international_plan"]) for text in texts} == {bool, type(None)}
+    for name in CONTRACT.feature_names:
+        for text, value in zip(texts, frame[name], strict=True):
+            assert (text[name] is None) if pd.isna(value) else (text[name] == value)
+    pd.testing.assert_frame_equal(customers.frame(CONTRACT), frame.reset_index(drop=True)[CONTRACT.feature_names])
+
+
+def test_linear_terms_can_be_subclassed_but_then_not_compiled(terms: Pipeline) -> None:
+    class Own(LinearTerms):
+        pass
+
+    own = fitted("terms", 300)
+    own["features"].__class__ = Own
+    assert CompiledModel.of(own, CONTRACT.feature_names, CONTRACT) is None
