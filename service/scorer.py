@@ -1,0 +1,91 @@
+"""The two ways to a probability: the compiled model, and, for a pipeline that cannot be compiled, the pipeline itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.compiled import CompiledModel
+from churn.contract import Contract
+from churn.customers import CustomerColumns
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+Floats = NDArray[np.float64]
+Path = Literal["compiled", "pipeline"]
+
+
+class Scorer(Protocol):
+    """What a model in service needs to answer."""
+
+    path: Path
+
+    def values(self, features: Sequence[Any], /) -> Sequence[Any]:
+        """Pick what the model reads, in its order, from a value a feature in the contract's order."""
+
+    def one(self, values: Sequence[Any], /) -> float:
+        """Give one customer's probability; a value a feature, in the contract's order, None where missing."""
+
+    def many(self, customers: CustomerColumns, /) -> Floats:
+        """Give many customers' probabilities, shape (n,)."""
+
+
+class CompiledScorer:
+    """Answers by a sum over plain numbers."""
+
+    path: Path = "compiled"
+
+    def __init__(self, compiled: CompiledModel, contract: Contract) -> None:
+        self.compiled = compiled
+        self.values = _picker(compiled.columns, contract)
+
+    def one(self, values: Sequence[Any], /) -> float:
+        """See `Scorer`. A few microseconds."""
+        return self.compiled.probability(self.values(values))
+
+    def many(self, customers: CustomerColumns, /) -> Floats:
+        """See `Scorer`."""
+        return self.compiled.probabilities(customers.values)
+
+
+class PipelineScorer:
+    """Asks the pipeline itself, through a frame: some milliseconds a request."""
+
+    path: Path = "pipeline"
+
+    def __init__(self, pipeline: Pipeline, columns: Sequence[str], contract: Contract) -> None:
+        self._pipeline, self._columns, self._contract = pipeline, list(columns), contract
+        self.values = _picker(columns, contract)
+
+    def one(self, values: Sequence[Any], /) -> float:
+        """See `Scorer`."""
+        return float(self.many(one_customer(values, self._contract))[0])
+
+    def many(self, customers: CustomerColumns, /) -> Floats:
+        """See `Scorer`."""
+        frame = customers.frame(self._contract)[self._columns]
+        return np.asarray(self._pipeline.predict_proba(frame)[:, 1], dtype=np.float64)
+
+
+def _picker(columns: Sequence[str], contract: Contract) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    names = contract.feature_names
+    places = [names.index(name) for name in columns]
+    if places == list(range(len(names))):
+        return lambda features: features
+    return itemgetter(*places) if len(places) > 1 else lambda features: (features[places[0]],)
+
+
+def one_customer(values: Sequence[Any], contract: Contract) -> CustomerColumns:
+    """Make columns of length one from a value a feature, in the contract's order."""
+    columns: dict[str, NDArray[Any]] = {}
+    for column, value in zip(contract.features, values, strict=True):
+        if column.is_numeric:
+            columns[column.name] = np.array([np.nan if value is None else float(value)])
+        else:
+            columns[column.name] = np.array([-1 if value is None else column.levels.index(value)], dtype=np.int32)
+    return CustomerColumns(columns)
