@@ -114,7 +114,7 @@ def test_real_thresholds_are_met_from_both_sides(terms: Pipeline) -> None:
 def test_blocks_of_rows_are_put_together_in_order(terms: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     model, columns = compiled(terms, CONTRACT.feature_names), columns_of(asked(100))
     whole = model.logits(columns)
-    monkeypatch.setattr("churn.compiled.BLOCK", 7)
+    monkeypatch.setattr("churn.compiled_columns.BLOCK", 7)
     assert np.array_equal(model.logits(columns), whole)
 
 
