@@ -4,29 +4,24 @@ The logit is a sum of terms, and a term may read several columns (a large bill *
 against the typical customer is shared among its columns by their Shapley value: each column's gain, averaged over all orders in
 which the columns could change from the typical customer's to this one's (Sundararajan and Najmi, The Many Shapley Values for
 Model Explanation, ICML 2020: "baseline Shapley"). A term of one column goes to that column whole.
+
+For a customer it is told from the cuts between which each value lies which rules could differ at all; most cannot. Of the others
+each is a game of switches, whose shares are known (`churn.shapley`); sums need a look at all mixtures (`churn.mixing`).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from math import comb
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from churn.attribution_plan import Plan, PlannedRule, complete, held
+from churn.compiled import CompiledModel
+from churn.mixing import Mixed
+from churn.shapley import shares
 
-from churn.features import LinearTerms
-
-Floats = NDArray[np.float64]
-STEPS = {"imputer": SimpleImputer, "scaler": StandardScaler, "logreg": LogisticRegression}
-# With more columns in one term there are too many orders to go through; then so many are drawn. The sum stays exact.
-MOST_COLUMNS, ORDERS = 10, 256
+# What did nothing may differ from 0 by the last digits of what did something.
 NOTHING = 1e-13
 
 
@@ -38,133 +33,143 @@ class Attribution:
     ----------
     base : float
         The log-odds of the typical customer.
-    contributions : numpy.ndarray of float64, shape (n_columns,)
-        In log-odds.
-    term_gains : numpy.ndarray of float64, shape (n_terms,)
-        By how much each term differs from that of the typical customer, in log-odds; their sum is that of the contributions.
+    contributions : list of float
+        One a column of the model, in log-odds.
+    term_gains : dict
+        Number of a term (ramps first, then rules) to how much more it adds than for the typical customer, in log-odds; terms
+        that add the same are left out.
     """
 
     base: float
-    contributions: Floats
-    term_gains: Floats
+    contributions: list[float]
+    term_gains: dict[int, float]
 
 
 class Attributor:
-    """Takes the answers of one pipeline apart: imputer → scaler → logistic regression, with or without terms before them."""
+    """Takes the answers of one compiled model apart."""
 
-    def __init__(self, pipeline: Pipeline, columns: list[str]) -> None:
-        self._head = pipeline[:-1]
-        self.weights = np.asarray(pipeline["logreg"].coef_[0], dtype=np.float64)
-        self._intercept = float(pipeline["logreg"].intercept_[0])
-        self.columns = columns
-        self.features: LinearTerms | None = pipeline.named_steps.get("features")
-        if self.features is None:
-            self.typical: dict[str, Any] = dict(zip(columns, pipeline["imputer"].statistics_.tolist(), strict=True))
-            sources: list[tuple[str, ...]] = [(name,) for name in columns]
+    def __init__(self, model: CompiledModel) -> None:
+        self.plan = Plan(model)
+
+    def attribute(self, values: Sequence[Any]) -> Attribution:
+        """Take one customer's log-odds apart; `values` as in `CompiledModel.logit`."""
+        work = _Work(self.plan, values)
+        work.add_ramps()
+        work.add_rules()
+        return work.done()
+
+
+class _Work:
+    """One customer being taken apart."""
+
+    _known: Sequence[Any]
+    _missing: Collection[int] = ()
+    _followed: Collection[tuple[int, int]] = ()
+
+    def __init__(self, plan: Plan, values: Sequence[Any]) -> None:
+        self._plan = plan
+        if None in values:
+            self._known, self._missing, self._followed = complete(plan, values)
         else:
-            inputs = self.features.inputs
-            self.typical = inputs.typical
-            sources = [
-                tuple(dict.fromkeys(name for number in numbers for name in inputs.sources[number]))
-                for numbers in self.features.terms.inputs()
-            ]
-        self.term_columns = sources
-        # Terms that read the same columns are shared out together.
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for term, names in enumerate(sources):
-            groups.setdefault(tuple(sorted(names)), []).append(term)
-        self._alone = {names[0]: terms for names, terms in groups.items() if len(names) == 1}
-        self._together = {names: terms for names, terms in groups.items() if len(names) > 1}
-        # Row 0 is the typical customer, row 1 the one asked about, and then, group by group, all that lies between the two.
-        changed = [np.zeros((1, len(columns)), np.bool_), np.ones((1, len(columns)), np.bool_)]
-        for names in self._together:
-            mixed = np.zeros((len(_mixtures(len(names)).changed), len(columns)), np.bool_)
-            mixed[:, [columns.index(name) for name in names]] = _mixtures(len(names)).changed
-            changed.append(mixed)
-        self._changed = np.concatenate(changed)
+            self._known = values
+        self._contributions = [0.0] * len(values)
+        self._gains: dict[int, float] = {}
+        self._mixed: dict[int, Mixed] = {}
 
-    @classmethod
-    def of(cls, pipeline: Pipeline, columns: list[str]) -> Attributor | None:
-        """Make the attributor of a fitted pipeline, or None if it is none that can be taken apart."""
-        steps = dict(pipeline.steps)
-        features = steps.pop("features", None)
-        if list(steps) != list(STEPS) or not all(isinstance(steps[name], kind) for name, kind in STEPS.items()):
-            return None
-        if features is not None and (pipeline.steps[0][0] != "features" or not isinstance(features, LinearTerms)):
-            return None
-        terms = len(columns) if features is None else len(features.terms)
-        # An imputer may drop columns; then weights and terms do not match.
-        return cls(pipeline, columns) if steps["logreg"].coef_.shape == (1, terms) else None
+    def add_ramps(self) -> None:
+        contributions, gains = self._contributions, self._gains
+        for at, low, high, weight, instead, term, typical in self._plan.slopes:
+            gain = weight * (instead if at in self._missing else held(self._known[at], low, high)) - typical
+            if gain:
+                contributions[at] += gain
+                gains[term] = gain
+        for at, by_level in self._plan.level_gains:
+            for term, gain in by_level.get(self._known[at], ()):
+                contributions[at] += gain
+                gains[term] = gain
+        for blend, low, high, weight, term in self._plan.sum_slopes:
+            gain, parts = self._mix(blend).ramp(low, high)
+            if gain:
+                gains[term] = weight * gain
+            for at, part in parts:
+                contributions[at] += weight * part
 
-    def attribute(self, customer: pd.DataFrame) -> Attribution:
-        """Take one customer's log-odds apart.
+    def add_rules(self) -> None:
+        """Find the rules that some mixture of this customer and the typical one meets and some does not, and share them out."""
+        known, plan = self._known, self._plan
+        on, off = [0] * len(known), [0] * len(known)
+        undecided, dead = self._look_at_sums()
+        changed = undecided
+        for at, cuts, steps in plan.number_steps:
+            comes, goes, fails = steps[bisect_left(cuts, known[at])]
+            on[at], off[at] = comes, goes
+            changed |= comes | goes
+            dead |= fails
+        for at, by_level in plan.level_steps:
+            comes, goes, fails = by_level[known[at]]
+            on[at], off[at] = comes, goes
+            changed |= comes | goes
+            dead |= fails
+        changed &= ~dead
+        while changed:
+            bit = changed & -changed
+            changed ^= bit
+            rule = plan.rules[bit.bit_length() - 1]
+            coming = [at for at in rule.columns if on[at] & bit]
+            going = [at for at in rule.columns if off[at] & bit]
+            self._share_out(rule, coming, going, self._mix(rule.blend) if bit & undecided else None)
 
-        Parameters
-        ----------
-        customer : pandas.DataFrame, shape (1, at least the pipeline's columns)
-            As in `churn.frame`.
-        """
-        known = customer if self.features is None else self.features.inputs.complete(customer[self.columns])
-        own = [known[name].iloc[0] for name in self.columns]
-        mixed = {
-            name: pd.Series(np.where(self._changed[:, place], own[place], self.typical[name]), dtype=customer[name].dtype)
-            for place, name in enumerate(self.columns)
-        }
-        parts = np.asarray(self._head.transform(pd.DataFrame(mixed)), dtype=np.float64) * self.weights
-        gains = parts[1] - parts[0]
-        shares = dict.fromkeys(self.columns, 0.0)
-        for name, terms in self._alone.items():
-            shares[name] += float(gains[terms].sum())
-        row = 2
-        for names, terms in self._together.items():
-            mixtures = _mixtures(len(names))
-            worth = parts[row : row + len(mixtures.changed), terms].sum(axis=1)
-            row += len(mixtures.changed)
-            for name, share in zip(names, (mixtures.weights @ worth).tolist(), strict=True):
-                # What did nothing differs from 0 by the last digits of the others.
-                shares[name] += share if abs(share) > NOTHING else 0.0
-        relations = {} if self.features is None else self.features.inputs.relations
-        for name, (origin, _) in relations.items():
+    def _look_at_sums(self) -> tuple[int, int]:
+        """Give the rules whose bounds on sums some mixtures meet and some do not, or perhaps so; and those that none meets."""
+        known, typical = self._known, self._plan.typical
+        undecided, dead = self._plan.tangled, 0
+        for parts, reads, cuts, above, below in self._plan.sum_steps:
+            least = most = 0.0
+            for at in parts:
+                own, usual = known[at], typical[at]
+                if own < usual:
+                    least += own
+                    most += usual
+                else:
+                    least += usual
+                    most += own
+            first, last = bisect_left(cuts, least), bisect_left(cuts, most)
+            undecided |= reads & ~(above[first] & below[last])
+            dead |= reads & ~(above[last] & below[first])
+        return undecided, dead
+
+    def _share_out(self, rule: PlannedRule, on: list[int], off: list[int], mixed: Mixed | None) -> None:
+        """Share a rule's weight among the columns that make it hold, those that stop it from holding, and those mixed in sums."""
+        weight, contributions = rule.weight, self._contributions
+        if mixed is None:
+            share_on, share_off = shares(len(on), len(off), 0, 1)
+            gain = (not off) - (not on)
+        else:
+            holds = mixed.holds(rule.sums, rule.members)
+            if holds is None:
+                return
+            share_on, share_off, *others = mixed.shares(len(on), len(off), holds)
+            for at, share in zip(mixed.players, others, strict=True):
+                if abs(share) > NOTHING:
+                    contributions[at] += weight * share
+            before, after = mixed.ends(holds)
+            gain = (after and not off) - (before and not on)
+        if gain:
+            self._gains[rule.term] = weight * gain
+        for at in on:
+            contributions[at] += weight * share_on
+        for at in off:
+            contributions[at] += weight * share_off
+
+    def _mix(self, blend: int) -> Mixed:
+        found = self._mixed.get(blend)
+        if found is None:
+            found = self._mixed[blend] = self._plan.blends[blend].mix(self._known)
+        return found
+
+    def done(self) -> Attribution:
+        for name, origin in self._followed:
             # What was not said but followed from another column is that column's doing.
-            if pd.isna(customer[name].iloc[0]) and not pd.isna(customer[origin].iloc[0]):
-                shares[origin] += shares[name]
-                shares[name] = 0.0
-        base = self._intercept + float(parts[0].sum())
-        return Attribution(base, np.array([shares[name] for name in self.columns]), gains)
-
-
-@dataclass(frozen=True)
-class _Mixtures:
-    """Customers between two others: in row r they have changed where `changed[r]`; `weights @ worth` are the Shapley values."""
-
-    changed: NDArray[np.bool_]
-    weights: Floats
-
-
-@lru_cache(maxsize=64)
-def _mixtures(players: int) -> _Mixtures:
-    if players <= MOST_COLUMNS:
-        subsets = np.arange(2**players)
-        changed = (subsets[:, None] >> np.arange(players)) & 1 == 1
-        size = changed.sum(axis=1)
-        # A column's value is the mean over the sizes of the others' subset, and within a size over the subsets.
-        joined = np.array([1 / (players * comb(players - 1, s)) for s in range(players)])
-        gained = joined[np.maximum(size - 1, 0)]
-        lost = joined[np.minimum(size, players - 1)]
-        return _Mixtures(changed, np.where(changed.T, gained, -lost))
-    rng = np.random.default_rng(0)
-    rows, weights = [], []
-    for _ in range(ORDERS):
-        state = np.zeros(players, dtype=np.bool_)
-        order = rng.permutation(players)
-        for step, player in enumerate([None, *order]):
-            weight = np.zeros(players)
-            if player is not None:
-                state = state.copy()
-                state[player] = True
-                weight[player] = 1 / ORDERS
-            if step < players:
-                weight[order[step]] -= 1 / ORDERS
-            rows.append(state)
-            weights.append(weight)
-    return _Mixtures(np.array(rows), np.array(weights).T)
+            self._contributions[origin] += self._contributions[name]
+            self._contributions[name] = 0.0
+        return Attribution(self._plan.base, self._contributions, self._gains)

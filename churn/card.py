@@ -22,7 +22,7 @@ from churn.card_quality import (
 )
 from churn.contract import Column, Contract
 from churn.markdown import code, facts, line, number, table
-from churn.model import ModelInfo
+from churn.model_info import ModelInfo
 from churn.params import Params
 
 SIMULATED = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn.markdown import interval, line, number, table
-from churn.model import ModelInfo
+from churn.model_info import ModelInfo
 from churn.params import Params, ProfitParams, ThresholdParams
 
 UNKNOWN = "Not recorded."

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from churn.contract import Column, Contract
+from churn.customer_texts import customer_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +37,7 @@ class CustomerColumns:
 
     def feature_texts(self, contract: Contract) -> list[str]:
         """Spell each customer's features as the log keeps them: a JSON object, one a row."""
-        names = list(self.values)
-        columns = [_spelled(values, contract[name]) for name, values in self.values.items()]
-        return [orjson.dumps(dict(zip(names, row, strict=True))).decode() for row in zip(*columns, strict=True)]
+        return customer_texts(self.values, contract)
 
     def frame(self, contract: Contract) -> pd.DataFrame:
         """Give them as the frame that pipelines read (`churn.frame`)."""

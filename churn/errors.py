@@ -78,6 +78,10 @@ class NoModel(RegistryError):
     """There is no such model version (or no champion yet)."""
 
 
+class NoPreviousModel(ChurnError):
+    """There is no model to go back to."""
+
+
 class ModelRefused(ChurnError):
     """A model's artifact is not what it claims to be; the model in service stays."""
 

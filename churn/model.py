@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -16,31 +14,10 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.contract import Contract
 from churn.features import LinearTerms
+from churn.model_info import ModelInfo
 from churn.params import Form
 
-
-class ModelInfo(BaseModel):
-    """What is known of one trained model. Stored beside its artifact, answered by GET /model."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str
-    version: str = ""
-    run_id: str = ""
-    trained_at: datetime
-    trigger: str = Field("manual", description="Why it was trained.")
-    data_digest: str
-    data_source: str
-    simulated: bool = Field(False, description="Whether it was trained on invented customers.")
-    rows: int = Field(ge=0, description="Customers it was trained on.")
-    contract: str
-    contract_digest: str
-    features: list[str] = Field(description="What it reads, in order.")
-    threshold: float = Field(ge=0, le=1, description="A churn probability at or above it is answered as churn.")
-    metrics: dict[str, float] = Field(default_factory=dict, description="On the holdout.")
-    params: dict[str, Any] = Field(default_factory=dict)
-    git_commit: str = ""
-    reference_digest: str = Field("", description="Of the frame that drift is measured against.")
+__all__ = ["Model", "ModelInfo", "build_pipeline", "columns_read"]
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,34 @@
 """A model's artifact as a folder on disk: its files, what is loaded from them and what is refused, and the last known good one.
 
 The folder holds the pipeline as skops, `model.json` (its `ModelInfo`), `reference.parquet` and, since there are cards, `card.md`.
-No registry is asked here.
+No registry is asked here. What takes long to import is imported by the functions that load: a server only asks which was last.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-
-import pandas as pd
-from sklearn.pipeline import Pipeline
+from typing import TYPE_CHECKING, Protocol
 
 from churn.card import number_card
 from churn.errors import ModelRefused
-from churn.model import Model, ModelInfo
+from churn.model_info import ModelInfo
 from churn.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn.model import Model
 
 # The server's own list: what an artifact says of itself is not asked. Everything else in it is refused.
 TRUSTED_TYPES = ["churn.features.LinearTerms", "numpy.dtype"]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
+# MLflow's own description, with the signature.
+MLMODEL_FILE = "MLmodel"
 # A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
 UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
@@ -30,9 +36,20 @@ UNREADABLE = (
 )
 
 
+class Informed(Protocol):
+    """Anything that knows which model it is."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known of the model."""
+
+
 def load_folder(folder: Path, version: str) -> Model:
     """Load a model from its artifact folder. Nothing is unpickled; ModelRefused if anything is not as it must be."""
-    import skops.io  # here, because who only asks for versions or references should not wait for it
+    import skops.io
+    from sklearn.pipeline import Pipeline
+
+    from churn.model import Model
 
     try:
         info = ModelInfo.model_validate_json(_find(folder, INFO_FILE).read_text())
@@ -52,13 +69,30 @@ def load_folder(folder: Path, version: str) -> Model:
 
 def read_reference(folder: Path, version: str) -> pd.DataFrame:
     """Read what a model was trained on; ModelRefused if it cannot be read."""
+    import pandas as pd
+
     try:
         return pd.read_parquet(_find(folder, REFERENCE_FILE))
     except UNREADABLE as error:
         raise ModelRefused(f"the reference of version {version} cannot be read: {_one_line(error)}") from error
 
 
-def remember(settings: Settings, model: Model) -> None:
+def digest_folder(folder: Path) -> str:
+    """Digest the files of an artifact that are read: SHA-256, hexadecimal. ModelRefused if one cannot be read.
+
+    Other files lie beside them, such as what MLflow notes on each download.
+    """
+    digest = hashlib.sha256()
+    try:
+        for name in sorted((INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE)):
+            for file in sorted(folder.rglob(name))[:1]:
+                digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    except OSError as error:
+        raise ModelRefused(f"the artifact in {folder} cannot be read: {_one_line(error)}") from error
+    return digest.hexdigest()
+
+
+def remember(settings: Settings, model: Informed) -> None:
     """Make `model` the last known good one, for a start while the registry is away."""
     pointer = _pointer(settings)
     pointer.parent.mkdir(parents=True, exist_ok=True)
@@ -68,15 +102,24 @@ def remember(settings: Settings, model: Model) -> None:
     Path(staging.name).replace(pointer)
 
 
-def last_known_good(settings: Settings) -> Model | None:
-    """Load the last model that served, from disk alone; None if none ever did."""
-    pointer = _pointer(settings)
+def last_known(settings: Settings) -> tuple[str, str] | None:
+    """Tell the version and the run of the last model that served; None if none ever did."""
     try:
-        said = json.loads(pointer.read_text())
-        version, run_id = str(said["version"]), str(said["run_id"])
+        said = json.loads(_pointer(settings).read_text())
+        return str(said["version"]), str(said["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return load_folder(pointer.parent / f"{version}-{run_id}", version)
+
+
+def last_known_good(settings: Settings) -> Model | None:
+    """Load the last model that served, from disk alone; None if none ever did."""
+    known = last_known(settings)
+    return None if known is None else load_folder(artifact_folder(settings, *known), known[0])
+
+
+def artifact_folder(settings: Settings, version: str, run_id: str) -> Path:
+    """Say where a fetched artifact lies. Its name holds the run: another registry's version of this number is another model."""
+    return _pointer(settings).parent / f"{version}-{run_id}"
 
 
 def _pointer(settings: Settings) -> Path:

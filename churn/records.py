@@ -16,11 +16,11 @@ COUNTER_BITS = 32
 
 
 def new_id() -> str:
-    """Make a UUIDv7: unique, and sorted by time of birth to the millisecond (RFC 9562)."""
-    milliseconds, rest = time.time_ns() // 1_000_000, os.urandom(10).hex()
-    # Version 7, and the variant: of the hexadecimal digit after it, two bits are free.
-    digits = f"{milliseconds:012x}"
-    return f"{digits[:8]}-{digits[8:]}-7{rest[:3]}-{'89ab'[int(rest[3], 16) & 3]}{rest[4:7]}-{rest[7:19]}"
+    """Make a UUIDv7: unique, and sorted by time of birth to a quarter of a microsecond (RFC 9562, 6.2, method 3)."""
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    born, chance = f"{milliseconds:012x}7{nanoseconds * 4096 // 1_000_000:03x}", os.urandom(8).hex()
+    # After the version (7) and its fraction comes the variant: two bits of the digit are free.
+    return f"{born[:8]}-{born[8:12]}-{born[12:]}-{'89ab'[int(chance[0], 16) & 3]}{chance[1:4]}-{chance[4:]}"
 
 
 def new_ids(count: int) -> list[str]:

@@ -22,7 +22,18 @@ from sqlalchemy import make_url
 from churn.card import number_card, summary
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
 from churn.model import Model
-from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, REFERENCE_FILE, TRUSTED_TYPES, load_folder, read_reference
+from churn.model_folder import (
+    CARD_FILE,
+    INFO_FILE,
+    PIPELINE_FILE,
+    REFERENCE_FILE,
+    TRUSTED_TYPES,
+    artifact_folder,
+    digest_folder,
+    load_folder,
+    read_reference,
+)
+from churn.registry_aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
 from churn.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,8 +43,6 @@ if TYPE_CHECKING:
 
     from churn.training import Trained
 
-CHAMPION = "champion"
-PREVIOUS = "previous"
 # MLflow's own limit, in characters.
 LONGEST_TAG = 5_000
 
@@ -42,6 +51,7 @@ class Registry:
     """The registered versions of one model, and their aliases. Every method raises RegistryError when the registry is away."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._name = settings.model_name
         self._uri = settings.tracking_uri
         self._home = settings.home
@@ -100,6 +110,37 @@ class Registry:
         except NoModel as error:
             raise NoModel(f"there is no previous champion of model {self._name!r} to go back to") from error
 
+    def aliases(self) -> dict[str, str]:
+        """Give alias to version; empty if nothing was ever registered."""
+        client = self._client
+        try:
+            with _translated(self._uri, f"there is no model {self._name!r}"):
+                return {str(alias): str(number) for alias, number in client.get_registered_model(self._name).aliases.items()}
+        except NoModel:
+            return {}
+
+    def registered(self, version: str, /) -> Registered:
+        """Tell of a version; NoModel if there is none."""
+        found = self._registered(version)
+        return Registered(str(found.version), str(found.run_id or ""), str(found.tags.get(DIGEST_TAG, "")))
+
+    def challenge(self, version: str, /) -> str:
+        """Give a version the alias `challenger`: services score it in the shadow. Tells its number; NoModel if none."""
+        client = self._client
+        number = self.version(version)
+        with _translated(self._uri):
+            client.set_registered_model_alias(self._name, CHALLENGER, number)
+        return number
+
+    def end_challenge(self) -> str | None:
+        """Take the alias `challenger` away; tells who had it."""
+        number = self.aliases().get(CHALLENGER)
+        if number is not None:
+            client = self._client
+            with _translated(self._uri):
+                client.delete_registered_model_alias(self._name, CHALLENGER)
+        return number
+
     def tags_of(self, version: str, /) -> dict[str, str]:
         """Give the tags of a version; NoModel if there is none."""
         return dict(self._registered(version).tags)
@@ -134,6 +175,8 @@ class Registry:
                 client.set_registered_model_alias(self._name, PREVIOUS, old)
             # The last write decides: until here the old champion serves, from here the new one.
             client.set_registered_model_alias(self._name, CHAMPION, number)
+        if self.aliases().get(CHALLENGER) == number:
+            self.end_challenge()
         return old
 
     def register(self, trained: Trained, files: dict[str, Any], tags: dict[str, str], *, card: str = "") -> Model:
@@ -167,6 +210,9 @@ class Registry:
             registered = mlflow.register_model(source, self._name, await_registration_for=0, tags=tags)
             number = str(registered.version)
             client.set_model_version_tag(self._name, number, "data_digest", trained.model.info.data_digest)
+            # Of what the registry gives back: who fetches it later can tell whether it is still the same.
+            digest = digest_folder(self._fetch(registered))
+            client.set_model_version_tag(self._name, number, DIGEST_TAG, digest)
             if card:
                 where = (
                     f"The whole card: `{CARD_FILE}` in the model's artifacts, `churn model card {number}`, or GET /model/card."
@@ -254,6 +300,11 @@ class Registry:
         registered = self._registered(version)
         folder = self._fetch(registered)
         try:
+            promised = registered.tags.get(DIGEST_TAG)
+            if promised and digest_folder(folder) != promised:
+                raise ModelRefused(
+                    f"the artifact of version {registered.version} is not the one that was registered: its hash differs"
+                )
             return load_folder(folder, str(registered.version))
         except ModelRefused:
             # Not kept: it may have been broken on the way here.
@@ -272,8 +323,7 @@ class Registry:
 
     def _fetch(self, registered: ModelVersion) -> Path:
         number = str(registered.version)
-        # The run is in the folder's name: another registry's version of the same number is another model.
-        target = self._home / "models" / self._name / f"{number}-{registered.run_id}"
+        target = artifact_folder(self._settings, number, str(registered.run_id))
         if target.exists():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)

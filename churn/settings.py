@@ -59,7 +59,34 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request body, in bytes; above it 413.")
     max_batch_rows: int = Field(100_000, ge=1, description="Most customers in one batch; above it 413.")
+    spool_max_bytes: int = Field(
+        2**30, ge=0, description="Most bytes of predictions kept on disk while the store is away; beyond, 503. 0: no spool."
+    )
+    store_timeout_seconds: float = Field(
+        5.0, gt=0, le=3600, description="How long a write may wait for the store before predictions go to the spool, in seconds."
+    )
     registry_poll_seconds: float = Field(2.0, gt=0, description="How often the service looks for a new champion, in seconds.")
+    shadow_share: float = Field(0.1, ge=0, le=1, description="Share of the answered customers that the challenger is asked too.")
+    probation_seconds: float = Field(
+        900.0, ge=0, description="How long a new champion is watched, to be left if it does worse, in seconds. 0: not at all."
+    )
+    probation_error_rate: float = Field(
+        0.01, gt=0, lt=1, description="Share of requests that may fail under a new champion, beyond those that failed before it."
+    )
+    probation_latency_factor: float = Field(
+        3.0, gt=1, description="How many times as slow p99 of /predict may become under a new champion, from look to look."
+    )
+    probation_latency_seconds: float = Field(0.1, gt=0, description="A p99 of /predict up to this is never too slow, in seconds.")
+    probation_brier: float = Field(
+        0.01, gt=0, lt=1, description="By how much a new champion's Brier score may be worse than the one before it would have."
+    )
+    probation_false_rollback_rate: float = Field(
+        0.001, gt=0, lt=1, description="Chance that a champion that keeps its bounds on errors and Brier score is rolled back."
+    )
+    probation_min_requests: int = Field(
+        100, ge=1, description="Fewest requests that errors, and latency from look to look, are judged by."
+    )
+    probation_min_outcomes: int = Field(50, ge=1, description="Fewest outcomes that a new champion's Brier score is judged by.")
 
     seed: int = Field(17, ge=0, description="Seed of sampling outside training (traffic, simulation, bootstrap).")
     false_alarm_rate: float = Field(0.01, gt=0, lt=1, description="Chance that one monitor run without drift alarms.")

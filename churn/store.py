@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,7 +21,8 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from churn.contract import Contract
 from churn.errors import InputError, StoreError
-from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, now
+from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow, now
+from churn.store_rows import RowWriter, row_writer
 from churn.tables import decisions, monitor_runs, outcomes, predictions
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # SQLite takes at most 32,766 parameters in a statement; PostgreSQL 65,535.
 CHUNK = 4_000
+# How long a writer waits for another one's commit in SQLite.
+TIMEOUT_SECONDS = 15.0
 # Any number will do, as long as nothing else in the database uses it.
 MIGRATION_LOCK = 4_287_001
 LOG_COLUMNS = [
@@ -77,17 +81,31 @@ def _take_turn(connection: sa.Connection) -> None:
 class Store:
     """A connection pool to one migrated database. Every method is one transaction and raises StoreError if it fails."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.engine = engine
+        self._timeout_seconds = timeout_seconds
+        self._writing = threading.Lock()
+        self._row_writer: RowWriter | None = None
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Migrate the database at `url` and connect to it."""
+    def open(cls, url: str, timeout_seconds: float | None = None) -> Self:
+        """Migrate the database at `url` and connect to it.
+
+        Parameters
+        ----------
+        url : str
+        timeout_seconds : float, optional
+            How long a statement may take, or wait for others. None: as long as it takes in PostgreSQL, 15 s in SQLite.
+        """
         migrate(url)
-        return cls(_engine(url))
+        return cls(_engine(url, timeout_seconds), timeout_seconds or TIMEOUT_SECONDS)
 
     def close(self) -> None:
         """Give the connections back."""
+        with self._writing:
+            if self._row_writer is not None:
+                self._row_writer.close()
+                self._row_writer = None
         self.engine.dispose()
 
     def ping(self) -> None:
@@ -97,23 +115,20 @@ class Store:
 
     def write_predictions(self, batch: Sequence[Prediction]) -> None:
         """Store predictions, all or none. Ones that are already there (by prediction_id) are left as they are."""
-        rows = [
-            {
-                "prediction_id": p.prediction_id,
-                "customer_id": p.customer_id,
-                "requested_at": p.requested_at,
-                "model_version": p.model_version,
-                "churn_probability": p.churn_probability,
-                "threshold": p.threshold,
-                "churn": p.churn,
-                "features": p.features,
-            }
-            for p in batch
-        ]
+        try:
+            rows = [prediction.row() for prediction in batch]
+        except ValueError as error:
+            raise StoreError(str(error)) from error
+        self.write_rows(rows)
+
+    def write_rows(self, rows: Sequence[PredictionRow]) -> None:
+        """Store predictions as `write_predictions` does, spelled as the log keeps them."""
         if not rows:
             return
-        with _translated(), self.engine.begin() as connection:
-            connection.execute(self._insert_new(predictions, "prediction_id"), rows)
+        with self._writing:
+            if self._row_writer is None:
+                self._row_writer = row_writer(self.engine, self._timeout_seconds)
+            self._row_writer.write(rows)
 
     def write_outcomes(self, batch: Sequence[Outcome]) -> OutcomeReceipt:
         """Store what came true. Saying the same twice changes nothing; of two different results the first stays."""
@@ -279,7 +294,7 @@ class Store:
         return sqlite_insert(table).on_conflict_do_nothing(index_elements=[key])
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         backend = parsed.get_backend_name()
@@ -287,8 +302,13 @@ def _engine(url: str) -> sa.Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if backend not in ("sqlite", "postgresql"):
             raise InputError(f"CHURN_STORE_URL: SQLite or PostgreSQL is needed, not {backend!r}")
+        limits = {} if timeout_seconds is None or backend == "sqlite" else _postgres_limits(timeout_seconds)
         engine = sa.create_engine(
-            parsed, pool_pre_ping=True, json_serializer=lambda value: orjson.dumps(value).decode(), json_deserializer=orjson.loads
+            parsed,
+            connect_args=limits,
+            pool_pre_ping=True,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
         )
     except (ArgumentError, ImportError) as error:
         raise InputError(f"CHURN_STORE_URL: {error}") from error
@@ -301,6 +321,16 @@ def _engine(url: str) -> sa.Engine:
                 raise StoreError(f"no folder for the store: {error}") from error
         sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _postgres_limits(seconds: float) -> dict[str, Any]:
+    """Let nothing hang: not a connection that is being made, not a statement, not a peer that is gone without a word."""
+    milliseconds = max(1, round(1000 * seconds))
+    return {
+        "connect_timeout": max(2, round(seconds)),  # libpq takes whole seconds, and no fewer than two
+        "options": f"-c statement_timeout={milliseconds}",
+        "tcp_user_timeout": milliseconds,
+    }
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

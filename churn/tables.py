@@ -62,6 +62,18 @@ outcomes = sa.Table(
     sa.Column("received_at", UtcTime, nullable=False),
 )
 
+# What a challenger would have answered. Best effort, beside the log: no foreign key, for a row may come before its prediction.
+shadow_predictions = sa.Table(
+    "shadow_predictions",
+    metadata,
+    sa.Column("prediction_id", sa.String(36), nullable=False),
+    sa.Column("model_version", sa.String(32), nullable=False),
+    sa.Column("churn_probability", sa.Double, nullable=False),
+    sa.Column("churn", sa.Boolean, nullable=False),
+    sa.Column("requested_at", UtcTime, nullable=False),
+    sa.PrimaryKeyConstraint("model_version", "prediction_id", name="pk_shadow_predictions"),
+)
+
 # One row a look of the monitor; the unique constraint is what keeps a window from being judged twice.
 monitor_runs = sa.Table(
     "monitor_runs",

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from churn.errors import NoModel, RegistryError
-from churn.model import ModelInfo
+from churn.model_info import ModelInfo
 from churn.records import Decision
 
 INTENT = "intent"

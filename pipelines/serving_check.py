@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from churn.model_folder import INFO_FILE, PIPELINE_FILE, load_folder
 from churn.promotion import ServingCheck
 from churn.request import request_model
 from service.predictor import ServedModel
+from service.trial import as_columns
 from service.verification import verified
 
 MAX_ROWS = 500
@@ -58,9 +59,12 @@ def check_serving(
         return ServingCheck(0, None, None, f"{'.'.join(map(str, first['loc']))}: no request can hold it: {first['msg']}")
     if not requests:
         return ServingCheck(0, None, None, "there is no fresh customer to ask about")
-    answers = np.array([prediction.churn_probability for prediction in served.score(requests)])
-    latency = [_timed(served, requests[n % len(requests)], clock) for n in range(SINGLE_ROWS)]
-    difference = float(np.abs(answers - challenger.predict_probability(customers)).max())
+    asked = [list(request.features().values()) for request in requests]
+    together = served.score_columns(as_columns(asked, contract)).probabilities
+    one_by_one = np.array([served.score_one(values, None).churn_probability for values in asked])
+    latency = [_timed(served, asked[n % len(asked)], clock) for n in range(SINGLE_ROWS)]
+    own = challenger.predict_probability(customers)
+    difference = max(float(np.abs(answers - own).max()) for answers in (together, one_by_one))
     return ServingCheck(len(requests), difference, 1000 * float(np.median(latency)))
 
 
@@ -95,7 +99,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _timed(served: ServedModel, customer: Any, clock: Callable[[], float]) -> float:
+def _timed(served: ServedModel, values: Sequence[Any], clock: Callable[[], float]) -> float:
     start = clock()
-    served.score([customer])
+    served.score_one(values, None)
     return clock() - start

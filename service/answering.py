@@ -41,6 +41,7 @@ async def answer_one(state: ServiceState, values: Sequence[Any], customer_id: st
         answered |= served.explain(values, reasons)
     await state.log.submit((row,))
     state.metrics.count_one(row, values)
+    state.models.shadow.offer(row, values)
     return orjson.dumps(answered)
 
 
@@ -58,6 +59,7 @@ async def score_and_log(state: ServiceState, served: ServedModel, customers: Cus
         batch, rows = await asyncio.to_thread(_score, served, customers)
     await state.log.write(rows)
     state.metrics.count_many(batch)
+    state.models.shadow.offer_many(batch)
     return batch
 
 

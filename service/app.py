@@ -9,23 +9,27 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from churn.contract import load_contract
 from churn.errors import StoreError
-from churn.model_folder import last_known_good, remember
 from churn.pseudonym import Pseudonymiser
-from churn.registry import Registry
 from churn.settings import Settings
+from churn.store import Store
 from service.auth import parse_keys
-from service.champion import ChampionFollower, ModelHolder, ModelSource, Shelf
 from service.documentation import complete_openapi
+from service.fast_lane import FastLane
 from service.late_store import LateStore
 from service.metrics import MeasuredRequests, ServiceMetrics
+from service.model_changes import ModelChanges
 from service.prediction_log import PredictionLog, PredictionStore
 from service.problems import install_problems
+from service.protocol_schemas import InferRequest, InvocationsRequest
 from service.pseudonymous_store import PseudonymousStore
-from service.routes import model, operations, outcomes, predict
-from service.schemas import OutcomesRequest, RequestModels
+from service.routes import batch, mlflow_protocol, model, open_inference, operations, outcomes, predict
+from service.schemas import OutcomesRequest, RequestModels, RollbackRequest
+from service.sources import ModelSource, Shelf
+from service.spool import Spool
 from service.state import ServiceState
 
 logger = logging.getLogger(__name__)
@@ -72,11 +76,14 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.service = state
-    for routes in (predict, outcomes, model, operations):
+    for routes in (predict, batch, open_inference, mlflow_protocol, outcomes, model, operations):
         app.include_router(routes.router)
+    # The last one added stands outermost.
+    app.add_middleware(FastLane, state=state)
     app.add_middleware(MeasuredRequests, metrics=state.metrics)
     install_problems(app)
-    complete_openapi(app, [state.requests.customer, state.requests.batch, OutcomesRequest])
+    bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackRequest, InferRequest, InvocationsRequest]
+    complete_openapi(app, [state.requests.customer, state.requests.batch, *bodies])
     return app
 
 
@@ -84,28 +91,29 @@ def _build_state(
     settings: Settings, registry: ModelSource | None, store: PredictionStore | None, shelf: Shelf | None
 ) -> ServiceState:
     contract = load_contract(settings.contract)
-    metrics, holder = ServiceMetrics(contract), ModelHolder()
-    store = store if store is not None else LateStore(settings.store_url)
+    metrics = ServiceMetrics(contract)
+    models = ModelChanges.of(settings, contract, metrics, source=registry, shelf=shelf)
+    store = (
+        store
+        if store is not None
+        else LateStore(settings.store_url, partial(Store.open, timeout_seconds=settings.store_timeout_seconds))
+    )
+    spool = Spool(settings.home / "spool", settings.spool_max_bytes)
+    log = PredictionLog(store, spool, metrics)
     if key := settings.pseudonym_key.get_secret_value():
-        store = PseudonymousStore(store, Pseudonymiser(key))
-    source = registry if registry is not None else Registry(settings)
-    disk = Shelf(partial(remember, settings), partial(last_known_good, settings))
+        pseudonym = Pseudonymiser(key)
+        log = PredictionLog(store, spool, metrics, pseudonym)
+        store = PseudonymousStore(store, pseudonym)
     return ServiceState(
         settings=settings,
+        contract=contract,
         keys=parse_keys(settings.api_keys.get_secret_value()),
         requests=RequestModels.of(contract, settings.max_batch_rows),
         metrics=metrics,
         store=store,
-        log=PredictionLog(store, metrics),
-        holder=holder,
-        follower=ChampionFollower(
-            source,
-            holder,
-            shelf if shelf is not None else disk,
-            contract=contract,
-            metrics=metrics,
-            poll_seconds=settings.registry_poll_seconds,
-        ),
+        log=log,
+        holder=models.holder,
+        models=models,
     )
 
 
@@ -117,11 +125,11 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
         logger.warning("starting without the store; it is tried again when it is needed: %s", error)
     state.log.start()
     try:
-        await state.follower.start()
+        await state.models.start()
         yield
     finally:
         # By now the server has finished its requests; what a cut-off one left in the log is still written.
         state.draining = True
-        await state.follower.stop()
+        await state.models.stop()
         await state.log.close()
         await asyncio.to_thread(state.store.close)

@@ -11,10 +11,11 @@ from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import Scope
 
 from churn.errors import InputError
 from service.problems import NotAllowed, NotAuthenticated
-from service.state import service_state
+from service.state import ServiceState, service_state
 
 SCOPES = frozenset({"predict", "outcomes", "admin"})
 _ENTRY = re.compile(r"(?P<name>[^:\s]+):(?P<scopes>[a-z+]+):(?P<digest>[0-9a-fA-F]{64})")
@@ -79,6 +80,24 @@ def authenticate(keys: tuple[ApiKey, ...], presented: str | None, scope: str | N
     if scope is not None and scope not in found[0].scopes:
         raise NotAllowed(f"This route needs a key with the scope {scope!r}.")
     return found[0]
+
+
+def authorize(state: ServiceState, scope: Scope, wanted: str | None) -> ApiKey | None:
+    """Do for a raw ASGI scope what `require` does for a route: find the key in its headers, and whether it may.
+
+    Raises
+    ------
+    NotAuthenticated, NotAllowed
+    """
+    if not state.keys:
+        return None
+    presented = bearer = None
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            presented = value.decode("latin-1")
+        elif name == b"authorization" and value[:7].lower() == b"bearer ":
+            bearer = value[7:].strip().decode("latin-1")
+    return authenticate(state.keys, presented if presented is not None else bearer, wanted)
 
 
 def require(scope: str | None) -> Callable[..., Awaitable[None]]:

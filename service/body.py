@@ -25,6 +25,11 @@ async def read_json_body(request: Request, max_bytes: int) -> bytes:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         raise WrongMediaType("Send JSON, with the header Content-Type: application/json.")
+    return await read_body(request, max_bytes)
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read a body of any kind, of at most `max_bytes`; TooLarge if it is larger."""
     too_large = TooLarge(f"The body may have at most {max_bytes} bytes.")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:

@@ -1,77 +1,64 @@
-"""Following the champion: a new one is loaded beside the old, put to the test, and takes over by one assignment."""
+"""Following the champion: a new one is loaded beside the old, put to the test, and takes over by one assignment.
+
+The follower looks at the registry's aliases every few seconds. An order to roll back (`service.rollback`) comes before what the
+registry says, until the registry has been told or says something new.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
-from churn.contract import Contract
-from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError
-from churn.model import Model
+from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
+from churn.registry_aliases import CHALLENGER, CHAMPION, PREVIOUS
+from service.holder import ModelHolder, is_same
 from service.metrics import ServiceMetrics
 from service.predictor import ServedModel
-from service.verification import verified
+from service.rollback import MemoryOrders, Order, Orders
+from service.sources import ModelSource, Shelf
 
-FIRST_LOOK_SECONDS = 10.0
+# A last known good model that is ready on disk does not wait longer for a registry that is slow to answer.
+FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS = 1.0, 10.0
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_REFUSAL_SECONDS = 300.0
+# A rollback is in force at once; so long its answer waits for the record.
+RECORD_SECONDS = 15.0
 logger = logging.getLogger(__name__)
 
 
-class ModelSource(Protocol):
-    """What the service needs of `churn.registry.Registry`."""
-
-    def champion_version(self) -> str:
-        """Tell which version is champion; NoModel if none is, RegistryError if the registry is away."""
-
-    def load(self, version: str, /) -> Model:
-        """Load a version; ModelRefused if it is not what it claims to be."""
-
-
 @dataclass(frozen=True)
-class Shelf:
-    """The last known good model on disk: how to put one there, and how to take it."""
+class RolledBack:
+    """A rollback that is in force; `recorded` tells whether the registry knows it already (or else is told later)."""
 
-    put: Callable[[Model], None]
-    take: Callable[[], Model | None]
-
-
-class ModelHolder:
-    """Holds the one reference to the model in service."""
-
-    def __init__(self) -> None:
-        self._served: ServedModel | None = None
-
-    def current(self) -> ServedModel:
-        """Give the model in service. A request asks once and keeps what it got; NoModel if there is none yet."""
-        if self._served is None:
-            raise NoModel("no model is in service yet; train one with: churn train")
-        return self._served
-
-    def peek(self) -> ServedModel | None:
-        """Give the model in service, if any."""
-        return self._served
-
-    def swap(self, served: ServedModel) -> None:
-        """Let `served` take over: requests that are running finish with the model they have."""
-        self._served = served
+    leaving: str
+    version: str
+    recorded: bool
 
 
 @dataclass
 class _Refusal:
     """A version that was refused, and when it may be tried again: it may have been broken on its way here."""
 
-    version: str
     times: int
     retry_at: float
 
 
 class ChampionFollower:
-    """Looks for a new champion every `poll_seconds`, less often while the registry is away."""
+    """Looks for a new champion every `poll_seconds`, less often while the registry is away.
+
+    Attributes
+    ----------
+    aliases : mapping
+        Alias to version, as the registry last said.
+    on_swap : callable
+        Told of each change of the model in service: the one before, the one after.
+    on_challenger : callable
+        Told of each new challenger, and None when there is none any more.
+    """
 
     def __init__(
         self,
@@ -79,48 +66,56 @@ class ChampionFollower:
         holder: ModelHolder,
         shelf: Shelf,
         *,
-        contract: Contract,
         metrics: ServiceMetrics,
         poll_seconds: float,
+        orders: Orders | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.champion: str | None = None
+        self.aliases: Mapping[str, str] = {}
+        self.on_swap: Callable[[ServedModel, ServedModel], None] = lambda _before, _after: None
+        self.on_challenger: Callable[[ServedModel | None], None] = lambda _challenger: None
         self._source = source
         self._holder = holder
         self._shelf = shelf
-        self._contract = contract
         self._metrics = metrics
         self._poll_seconds = poll_seconds
+        self._orders: Orders = orders if orders is not None else MemoryOrders()
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
-        self._refusal: _Refusal | None = None
+        self._refusals: dict[str, _Refusal] = {}
+        self._challenger: str | None = None
         self._told = ""
         self._looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._recording: asyncio.Task[bool] | None = None
+        self._record_failures, self._record_at = 0, 0.0
 
     async def start(self) -> None:
         """Begin to follow. Returns with a model in service if the registry has one in time, or else the disk; or with none."""
         self._task = asyncio.create_task(self._follow())
-        try:
-            await asyncio.wait_for(self._looked.wait(), FIRST_LOOK_SECONDS)
-        except TimeoutError:
-            logger.warning("the registry has not answered for %g seconds; going on without it", FIRST_LOOK_SECONDS)
+        if not await self._look_within(FIRST_LOOK_SECONDS):
+            await self._take_last_known_good(patient=False)
+        if self._holder.peek() is None and not await self._look_within(LONGEST_FIRST_LOOK_SECONDS):
+            logger.warning("the registry has not answered for %g seconds; going on without it", LONGEST_FIRST_LOOK_SECONDS)
         if self._holder.peek() is None:
-            await self._take_last_known_good()
+            await self._take_last_known_good(patient=True)
 
     async def stop(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        self._source.close()
+        tasks = {task for task in (self._task, self._recording) if task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def take_champion(self, *, insist: bool = False) -> bool:
-        """Take the registry's champion, if it is not in service already; tell whether it took over.
+        """Take the registry's champion, if it is not in service already; tell whether the model in service changed.
 
         Parameters
         ----------
         insist : bool
-            Whether a version that was refused a moment ago is tried again.
+            A person asks: a version that was refused a moment ago is tried again, and one that was rolled back taken again.
 
         Raises
         ------
@@ -129,76 +124,219 @@ class ChampionFollower:
         """
         async with self._one_at_a_time:
             try:
-                served = await self._load_new_champion(insist)
+                return await self._look(insist)
             except ChurnError as error:
                 self._note(error)
                 raise
-            if served is None:
-                return False
-            self._holder.swap(served)
-            self._metrics.show_model(served.model.info)
-            self._metrics.reloads.labels("loaded").inc()
-            self._refusal, self._told = None, ""
-            logger.info("model version %s is in service", served.version)
-            await self._remember(served.model)
-            return True
 
-    async def _load_new_champion(self, insist: bool) -> ServedModel | None:
-        version = await asyncio.to_thread(self._source.champion_version)
-        self.champion = version
-        current = self._holder.peek()
+    async def roll_back(self, *, actor: str, reason: str) -> RolledBack:
+        """Let the model before this one take over at once, and have the registry's aliases moved, with a record.
+
+        If the registry or the store is away, the rollback holds here (also over a restart, and for the other workers of this
+        home), and is recorded later: until then, or until somebody else is made champion or a person reloads.
+
+        Raises
+        ------
+        NoModel, NoPreviousModel
+        """
+        async with self._one_at_a_time:
+            leaving, target = self._holder.current(), self._holder.previous
+            if target is None:
+                raise NoPreviousModel("there is no previous model to go back to")
+            order = Order(leaving.version, target.version, target.info.run_id, actor, reason)
+            try:
+                await asyncio.to_thread(self._orders.write, order)
+            except OSError as error:
+                logger.warning("the rollback holds only in this worker, until it stops: %s", error)
+                self._orders = MemoryOrders()
+                self._orders.write(order)
+            await self._obey(order)
+            self._record_failures, self._record_at = 0, 0.0
+            recording = self._record(order)
+        if recording is not None:
+            await asyncio.wait({recording}, timeout=RECORD_SECONDS)
+        return RolledBack(leaving.version, target.version, recording is not None and recording.done() and recording.result())
+
+    async def follow_others(self) -> None:
+        """Keep the previous champion warm, and follow the challenger. What goes wrong is noted, and tried again."""
+        served = self._holder.peek()
+        if served is None:
+            return
+        previous, warm = self.aliases.get(PREVIOUS), self._holder.previous
+        # While a rollback waits for the registry, the registry's word on who was before is out of date.
+        if self._orders.read() is None and previous not in (None, served.version, warm and warm.version):
+            loaded = await self._load_quietly(str(previous))
+            if loaded is not None and self._holder.peek() is served:
+                self._holder.keep_warm(loaded)
+        challenger = self.aliases.get(CHALLENGER)
+        if challenger == served.version:
+            challenger = None
+        if challenger != self._challenger:
+            loaded = await self._load_quietly(challenger) if challenger is not None else None
+            # One that is refused takes nobody's place, but the old one is challenger no more.
+            self._challenger = loaded.version if loaded is not None else None
+            self.on_challenger(loaded)
+
+    async def _look(self, insist: bool) -> bool:
+        order = await asyncio.to_thread(self._orders.read)
+        changed = order is not None and await self._obey(order)
+        self.aliases = await asyncio.to_thread(self._source.aliases)
+        champion = self.aliases.get(CHAMPION)
+        if champion is None:
+            raise NoModel("there is no champion; train one with: churn train")
+        if order is not None and (insist or champion != order.leaving):
+            # The registry knows it, or somebody decided otherwise since.
+            await asyncio.to_thread(self._orders.clear)
+            order = None
+        if order is not None:
+            self._record(order)
+            return changed
+        return await self._take(champion, insist) or changed
+
+    async def _take(self, version: str, insist: bool) -> bool:
         # A model from disk is loaded anew: another registry may have given its number to another model.
+        current, warm = self._holder.peek(), self._holder.previous
         if current is not None and current.version == version and current.loaded_from == "registry":
+            return False
+        if warm is not None and warm.version == version and warm.loaded_from == "registry":
+            served = warm
+        elif self._is_refused(version) and not insist:
+            return False
+        else:
+            served = await self._load(version)
+        self._swap(served, "loaded")
+        self._told = ""
+        await self._remember(served)
+        return True
+
+    async def _obey(self, order: Order) -> bool:
+        """Let the version that an order names take over from the one that is to leave; tell whether it did."""
+        current, target = self._holder.peek(), self._holder.previous
+        if current is None or current.version != order.leaving:
+            return False
+        if target is None or (target.version, target.info.run_id) != (order.version, order.run_id):
+            target = await asyncio.to_thread(self._source.load_again, order.version, order.run_id)
+        if target is None:
+            logger.error("version %s is to be left for %s, which is not here any more", order.leaving, order.version)
+            return False
+        self._swap(target, "rolled back")
+        logger.warning("version %s was left for %s by %s: %s", order.leaving, order.version, order.actor, order.reason)
+        await self._remember(target)
+        return True
+
+    def _swap(self, served: ServedModel, result: str) -> None:
+        before = self._holder.peek()
+        self._holder.swap(served)
+        self._metrics.show_model(served.info)
+        self._metrics.models.show_path(served.path)
+        self._metrics.reloads.labels(result).inc()
+        logger.info("model version %s is in service", served.version)
+        if before is not None and not is_same(before, served) and result == "loaded":
+            self.on_swap(before, served)
+
+    def _record(self, order: Order) -> asyncio.Task[bool] | None:
+        """Have the registry told, unless somebody is at it, or it failed a moment ago."""
+        if self._recording is not None and not self._recording.done():
+            return self._recording
+        if self._clock() < self._record_at:
             return None
-        refusal = self._refusal
-        if refusal is not None and refusal.version == version and not insist and self._clock() < refusal.retry_at:
+        self._recording = asyncio.create_task(self._write_record(order))
+        return self._recording
+
+    async def _write_record(self, order: Order) -> bool:
+        try:
+            await asyncio.to_thread(self._source.roll_back, order)
+        except ChurnError as error:
+            self._record_failures += 1
+            pause = pause_seconds(self._poll_seconds, self._record_failures, LONGEST_REFUSAL_SECONDS)
+            self._record_at = self._clock() + pause
+            logger.warning("the rollback to version %s is not recorded yet: %s", order.version, error)
+            return False
+        if await asyncio.to_thread(self._orders.read) == order:
+            await asyncio.to_thread(self._orders.clear)
+        # As the registry will say at the next look.
+        self.aliases = {**self.aliases, CHAMPION: order.version, PREVIOUS: order.leaving}
+        return True
+
+    async def _load(self, version: str) -> ServedModel:
+        try:
+            served = await asyncio.to_thread(self._source.load, version)
+        except ModelRefused:
+            times = self._refusals[version].times + 1 if version in self._refusals else 1
+            pause = pause_seconds(self._poll_seconds, times, LONGEST_REFUSAL_SECONDS)
+            self._refusals[version] = _Refusal(times, self._clock() + pause)
+            self._metrics.models.refused.labels(version).set(1)
+            raise
+        if self._refusals.pop(version, None) is not None:
+            self._metrics.models.refused.labels(version).set(0)
+        return served
+
+    async def _load_quietly(self, version: str) -> ServedModel | None:
+        if self._is_refused(version):
             return None
         try:
-            return await asyncio.to_thread(lambda: verified(self._source.load(version), self._contract, "registry"))
-        except ModelRefused:
-            times = refusal.times + 1 if refusal is not None and refusal.version == version else 1
-            pause = pause_seconds(self._poll_seconds, times, LONGEST_REFUSAL_SECONDS)
-            self._refusal = _Refusal(version, times, self._clock() + pause)
-            raise
+            return await self._load(version)
+        except ChurnError as error:
+            self._note(error)
+            return None
+
+    def _is_refused(self, version: str) -> bool:
+        refusal = self._refusals.get(version)
+        return refusal is not None and self._clock() < refusal.retry_at
 
     async def _follow(self) -> None:
         failures = 0
         while True:
-            attempt = asyncio.create_task(self.take_champion())
-            try:
-                await asyncio.wait({attempt})
-            except asyncio.CancelledError:
-                attempt.cancel()
-                raise
-            error = attempt.exception()
-            if error is not None and not isinstance(error, ChurnError):
-                # A bug. It is not hidden, but the next champion must still be found.
-                self._metrics.reloads.labels("failed").inc()
-                logger.error("looking for the champion failed", exc_info=error)
+            error = await self._survive(self.take_champion())
             # An empty registry and a refused version are asked about at the usual pace: the answer is there, and may change.
             away = error is not None and not isinstance(error, NoModel | ModelRefused)
             failures = failures + 1 if away else 0
             self._looked.set()
+            if not away:
+                await self._survive(self.follow_others())
             await asyncio.sleep(pause_seconds(self._poll_seconds, failures, LONGEST_PAUSE_SECONDS))
 
-    async def _take_last_known_good(self) -> None:
+    async def _survive(self, step: Coroutine[Any, Any, object]) -> BaseException | None:
+        attempt = asyncio.create_task(step)
         try:
-            model = await asyncio.to_thread(self._shelf.take)
-            served = None if model is None else await asyncio.to_thread(verified, model, self._contract, "disk")
-        except ModelRefused as error:
-            logger.warning("the last known good model is refused: %s", error)
+            await asyncio.wait({attempt})
+        except asyncio.CancelledError:
+            attempt.cancel()
+            raise
+        error = attempt.exception()
+        if error is not None and not isinstance(error, ChurnError):
+            # A bug. It is not hidden, but the next champion must still be found.
+            self._metrics.reloads.labels("failed").inc()
+            logger.error("looking for the champion failed", exc_info=error)
+        return error
+
+    async def _look_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._looked.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _take_last_known_good(self, *, patient: bool) -> None:
+        try:
+            served = await asyncio.to_thread(self._shelf.take, patient)
+        except ChurnError as error:
+            logger.warning("the last known good model cannot serve: %s", error)
             return
         # The registry may have answered in the meantime: what it says is newer.
         if served is not None and self._holder.peek() is None:
             self._holder.swap(served)
-            self._metrics.show_model(served.model.info)
-            logger.warning("the registry has no model to give; version %s, the last known good, is in service", served.version)
+            self._metrics.show_model(served.info)
+            self._metrics.models.show_path(served.path)
+            logger.warning(
+                "the registry gave no model yet; version %s, the last known good, is in service", served.version
+            )
 
-    async def _remember(self, model: Model) -> None:
+    async def _remember(self, served: ServedModel) -> None:
         try:
-            await asyncio.to_thread(self._shelf.put, model)
+            await asyncio.to_thread(self._shelf.put, served)
         except OSError as error:
-            logger.warning("version %s serves, but cannot be remembered on disk: %s", model.info.version, error)
+            logger.warning("version %s serves, but cannot be remembered on disk: %s", served.version, error)
 
     def _note(self, error: ChurnError) -> None:
         """Count a failure, and log it unless it is the same as the last one."""
@@ -209,7 +347,8 @@ class ChampionFollower:
             self._metrics.reloads.labels(result).inc()
         if str(error) != self._told:
             self._told = str(error)
-            logger.warning("no new champion: %s", error)
+            # Loudly: somebody made it champion, and it does not serve.
+            logger.log(logging.ERROR if isinstance(error, ModelRefused) else logging.WARNING, "no new champion: %s", error)
 
 
 def pause_seconds(poll_seconds: float, failures: int, longest: float) -> float:

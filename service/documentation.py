@@ -29,9 +29,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     words = {
         401: "No valid key",
         403: "The key lacks the scope",
+        404: "Not found",
+        406: "None of the media types asked for",
         409: "The champion was refused",
         413: "Too many bytes or rows",
-        415: "Not JSON",
+        415: "Not a media type that is read here",
         422: "A rule is broken",
         503: "No model, or the store or registry is away",
         500: "Unexpected error",

@@ -1,105 +1,134 @@
-"""Why, in words: how each column of a customer moved the log-odds of leaving (`churn.attribution` says by how much)."""
+"""Why, in words: how each column of a customer moved the log-odds of leaving (`churn.attribution` says by how much).
+
+What does not depend on the customer (names, units, what is typical, what a rule asks for) is put into words once a model.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from collections.abc import Callable, Sequence
+from math import floor, inf, isfinite
+from typing import Any, Self
 
 from churn.attribution import Attribution, Attributor
+from churn.compiled import CompiledModel, Condition
 from churn.contract import Column, Contract
-from churn.model import Model
-from churn.rules import Rule
-from service.schemas import Reason
+
+EFFECTS = {True: "raises the risk", False: "lowers the risk"}
+NO_EFFECT = "makes no difference"
+# What a number that may be any size did to the log-odds has to be spelled as JSON, which knows no infinity.
+LARGEST = 1.7976931348623157e308
 
 
 class Explainer:
     """Explains the answers of one model."""
 
     def __init__(self, attributor: Attributor, contract: Contract) -> None:
+        plan = attributor.plan
+        model = plan.model
         self._attributor = attributor
-        self._contract = contract
-        self._columns = [contract[name] for name in attributor.columns]
+        self._weights = [*(ramp.weight for ramp in model.ramps), *(rule.weight for rule in model.rules)]
+        self._term_columns = plan.term_columns
+        self._columns = model.columns
+        self._tell = [_teller(contract[name], model.typical[name]) for name in model.columns]
+        # A charge that was not said is told by its minutes: by place, the places of what may follow from it.
+        self._followers = [tuple(at for at, origin, _ in plan.follows if origin == place) for place in range(len(model.columns))]
+        inputs = list(zip(model.input_names, model.input_columns, strict=True))
+        places = {name: frozenset({place}) for place, name in enumerate(model.columns)}
+        self._asked: list[list[tuple[frozenset[int], str]]] = [[] for _ in model.ramps]
+        for rule in model.rules:
+            said = []
+            for condition in rule.conditions:
+                name, read = inputs[condition.input]
+                said.append((frozenset().union(*(places[one] for one in read)), say_condition(name, condition, contract)))
+            self._asked.append(said)
 
     @classmethod
-    def of(cls, model: Model, contract: Contract) -> Explainer | None:
-        """Make the explainer of `model`, or None if its answers cannot be taken apart."""
-        attributor = Attributor.of(model.pipeline, model.info.features)
-        return None if attributor is None else cls(attributor, contract)
+    def of(cls, compiled: CompiledModel, contract: Contract) -> Self:
+        """Make the explainer of a compiled model."""
+        return cls(Attributor(compiled), contract)
 
-    def explain(self, customer: pd.DataFrame) -> Attribution:
-        """Take one customer's log-odds apart.
+    def reasons_for(self, values: Sequence[Any], strongest: int) -> tuple[float, list[dict[str, Any]]]:
+        """Give the base value and the strongest contributions, with words.
 
         Parameters
         ----------
-        customer : pandas.DataFrame, shape (1, at least the model's features)
-            As in `churn.frame`.
+        values : sequence
+            As in `CompiledModel.logit`, flags as booleans.
+        strongest : int
+            How many columns at most, strongest first; equally strong ones in the contract's order.
+
+        Returns
+        -------
+        float
+            The log-odds of the typical customer. With the contributions of all columns it adds up to the logit.
+        list of dict
+            feature, value (as given), contribution (log-odds) and text: ready to be spelled as JSON.
         """
-        return self._attributor.attribute(customer)
+        attribution = self._attributor.attribute(values)
+        contributions = attribution.contributions
+        # Equal shares differ in their last digits; the order of the columns decides between them.
+        ranked = sorted([(-round(abs(share), 9), at) for at, share in enumerate(contributions) if share])[:strongest]
+        chosen = [at for _, at in ranked]
+        if len(chosen) < min(strongest, len(contributions)):
+            chosen += [at for at, share in enumerate(contributions) if not share][: strongest - len(chosen)]
+        return attribution.base, [self._reason(at, attribution, values) for at in chosen]
 
-    def reasons(self, attribution: Attribution, features: dict[str, Any], strongest: int) -> list[Reason]:
-        """Put the strongest contributions into words, strongest first."""
-        # Equal shares differ in their last digits; the contract's order decides between them.
-        order = np.argsort(-np.abs(attribution.contributions).round(9), kind="stable")[:strongest]
-        return [self._reason(self._columns[i], attribution, float(attribution.contributions[i]), features) for i in order]
+    def _reason(self, at: int, attribution: Attribution, values: Sequence[Any]) -> dict[str, Any]:
+        value, contribution = values[at], attribution.contributions[at]
+        text = f"{self._tell[at](value)}: {EFFECTS[contribution > 0] if contribution else NO_EFFECT}"
+        if contribution and (others := self._together_with(at, attribution, values)):
+            text = f"{text} ({others})"
+        if not isfinite(contribution):
+            contribution = LARGEST if contribution > 0 else -LARGEST
+        return {"feature": self._columns[at], "value": value, "contribution": contribution, "text": text}
 
-    def _reason(self, column: Column, attribution: Attribution, contribution: float, features: dict[str, Any]) -> Reason:
-        value = features[column.name]
-        effect = "raises the risk" if contribution > 0 else "lowers the risk" if contribution < 0 else "makes no difference"
-        others = self._together_with(self._speaks_for(column, features), attribution, contribution)
-        text = f"{_tell(column, value, self._attributor.typical[column.name])}: {effect}{f' ({others})' if others else ''}"
-        return Reason(feature=column.name, value=value, contribution=contribution, text=text)
-
-    def _speaks_for(self, column: Column, features: dict[str, Any]) -> set[str]:
-        """Name the column and those that were not said but follow from it: a charge from its minutes."""
-        model = self._attributor.features
-        relations = {} if model is None else model.inputs.relations
-        unsaid = {name for name, (origin, _) in relations.items() if origin == column.name and features[name] is None}
-        return {column.name, *unsaid}
-
-    def _together_with(self, columns: set[str], attribution: Attribution, contribution: float) -> str:
-        """Say what else was asked of the customer by the rule through which the columns counted most; empty if nothing."""
-        features = self._attributor.features
-        if features is None:
-            return ""
-        terms, inputs = features.terms, features.inputs
-        gains = attribution.term_gains * np.sign(contribution)
-        mine = [i for i, names in enumerate(self._attributor.term_columns) if columns & set(names) and gains[i] > 0]
-        strongest = max(mine, key=lambda i: gains[i], default=None)
-        if strongest is None or strongest < len(terms.ramps):
+    def _together_with(self, at: int, attribution: Attribution, values: Sequence[Any]) -> str:
+        """Say what else was asked of the customer by the rule through which the column counted most; empty if nothing."""
+        speaks_for = {at, *(place for place in self._followers[at] if values[place] is None)}
+        sign = 1.0 if attribution.contributions[at] > 0 else -1.0
+        most, strongest = 0.0, -1
+        for term, gain in attribution.term_gains.items():
+            gained = sign * gain
+            # Of equally strong terms the first; they come in no order.
+            stronger = gained > most or (gained == most > 0 and term < strongest)
+            if stronger and not self._term_columns[term].isdisjoint(speaks_for):
+                most, strongest = gained, term
+        if strongest < 0 or not self._asked[strongest]:
             return ""
         # What is asked of a column alone is told by its value; a sum that it is part of is told.
-        rule: Rule = terms.rules[strongest - len(terms.ramps)]
-        told = [self._condition(inputs.names[i], *bounds) for i, bounds in rule if not set(inputs.sources[i]) <= columns]
+        told = [said for read, said in self._asked[strongest] if not read <= speaks_for]
+        if not told:
+            return ""
         # A rule's weight and what it gained have one sign where it holds; else the customer is out of a rule others are in.
-        holds = attribution.term_gains[strongest] * self._attributor.weights[strongest] > 0
-        return f"{'with' if holds else 'not among those with'} {' and '.join(told)}" if told else ""
+        holds = attribution.term_gains[strongest] * self._weights[strongest] > 0
+        return f"{'with' if holds else 'not among those with'} {' and '.join(told)}"
 
-    def _condition(self, name: str, low: float, high: float) -> str:
-        category, is_level, level = name.partition(" = ")
-        if is_level:
-            return f"{_spoken(category)} {'other than ' if low == -np.inf else ''}{level}"
-        known = {column.name: column for column in self._columns}
-        if (column := known.get(name)) is None:
-            return (
-                f"{_spoken(name)} {_bounds(low, high, self._contract.sums[name].unit if name in self._contract.sums else None)}"
-            )
-        if column.kind == "flag":
-            return f"{_spoken(name)} {column.false_level if low == -np.inf else column.true_level}"
-        if column.kind == "integer":  # bounds lie between two whole numbers
-            low, high = np.floor(low) + 1, np.floor(high)
-            if low == high:
-                return f"{_spoken(name)} of {low:g}"
-        unit = None if name.endswith(column.unit or "") else column.unit
-        return f"{_spoken(name)} {_bounds(low, high, unit, whole=column.kind == 'integer')}"
+
+def say_condition(name: str, condition: Condition, contract: Contract) -> str:
+    """Put what a rule asks of an input into words; `name` as in `CompiledModel.input_names`."""
+    _, low, high = condition
+    category, is_level, level = name.partition(" = ")
+    if is_level:
+        return f"{_spoken(category)} {'other than ' if low == -inf else ''}{level}"
+    if name in contract.sums:
+        return f"{_spoken(name)} {_bounds(low, high, contract.sums[name].unit)}"
+    column = contract[name]
+    if column.kind == "flag":
+        return f"{_spoken(name)} {column.false_level if low == -inf else column.true_level}"
+    whole = column.kind == "integer"
+    if whole:  # bounds lie between two whole numbers
+        low, high = (low if low == -inf else floor(low) + 1), (high if high == inf else floor(high))
+        if low == high:
+            return f"{_spoken(name)} of {low:g}"
+    unit = None if name.endswith(column.unit or "") else column.unit
+    return f"{_spoken(name)} {_bounds(low, high, unit, whole=whole)}"
 
 
 def _bounds(low: float, high: float, unit: str | None, *, whole: bool = False) -> str:
     said = f" {unit}" if unit else ""
-    if low == -np.inf:
+    if low == -inf:
         return f"of at most {high:.4g}{said}"
-    if high == np.inf:
+    if high == inf:
         return f"{'of at least' if whole else 'above'} {low:.4g}{said}"
     return f"between {low:.4g} and {high:.4g}{said}"
 
@@ -108,16 +137,25 @@ def _spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _tell(column: Column, value: Any, typical: Any) -> str:
+def _teller(column: Column, typical: Any) -> Callable[[Any], str]:
+    """Make what says a column's value, and how it compares with the typical one."""
     name = _spoken(column.name)
+    if column.kind == "flag":
+        flags = {True: f"{name} is {column.true_level}", False: f"{name} is {column.false_level}"}
+        unknown = f"{name} is not known, counted as {column.true_level if typical else column.false_level}"
+        return lambda value: unknown if value is None else flags[bool(value)]
+    if column.kind == "category":
+        unknown = f"{name} is not known, counted as {typical}"
+        return lambda value: unknown if value is None else f"{name} is {value}"
     # "4 customer service calls calls" says it twice.
     unit = f" {column.unit}" if column.unit and not name.endswith(column.unit) else ""
-    if column.kind in ("flag", "category"):
-        said = value
-        if column.kind == "flag":
-            said, typical = (column.true_level if flag else column.false_level for flag in (value, typical))
-        return f"{name} is not known, counted as {typical}" if value is None else f"{name} is {said}"
-    if value is None:
-        return f"{name} is not known, counted as {typical:.4g}{unit}"
-    side = "above" if value > typical else "below" if value < typical else "at"
-    return f"{name} of {value:g}{unit} is {side} the typical {typical:.4g}"
+    unknown = f"{name} is not known, counted as {typical:.4g}{unit}"
+    usual = f"the typical {typical:.4g}"
+
+    def tell(value: float | None) -> str:
+        if value is None:
+            return unknown
+        side = "above" if value > typical else "below" if value < typical else "at"
+        return f"{name} of {value:g}{unit} is {side} {usual}"
+
+    return tell

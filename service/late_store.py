@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from churn.errors import StoreError
-from churn.records import Outcome, OutcomeReceipt, Prediction
+from churn.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.store import Store
 from service.prediction_log import PredictionStore
 
@@ -30,9 +30,9 @@ class LateStore:
                         raise StoreError(f"the store's folder cannot be made: {error.strerror}") from error
         return self._store
 
-    def write_predictions(self, batch: Sequence[Prediction], /) -> None:
-        """See `Store.write_predictions`."""
-        self._opened().write_predictions(batch)
+    def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
+        """See `Store.write_rows`."""
+        self._opened().write_rows(rows)
 
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """See `Store.write_outcomes`."""

@@ -6,18 +6,21 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn.contract import Contract
-from churn.records import OutcomeReceipt, Prediction
+from churn.records import OutcomeReceipt, PredictionRow
+from service.model_metrics import ModelMetrics
 
 if TYPE_CHECKING:
-    from churn.model import ModelInfo
+    from churn.model_info import ModelInfo
+    from service.predictor import ScoredBatch
 
 # Read by prometheus_client itself, when it is imported: then all values live in files that the workers share.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -61,23 +64,46 @@ class ServiceMetrics:
         self.log_spooled = Gauge(
             "churn_log_spooled", "Predictions on disk that wait for the store.", registry=r, multiprocess_mode="livesum"
         )
+        self.log_replayed = Counter("churn_log_replayed_total", "Predictions that came to the store from the spool.", registry=r)
         self.log_lag = Gauge(
-            "churn_log_lag_seconds", "Age of the oldest prediction not yet committed.", registry=r, multiprocess_mode="livemax"
+            "churn_log_lag_seconds",
+            "Age of the oldest prediction that is not in the store.",
+            registry=r,
+            multiprocess_mode="livemax",
         )
         self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)
+        self.models = ModelMetrics(r)
         self._in_service: Gauge | None = None
+        self._decisions: dict[tuple[str, bool], Counter] = {}
 
-    def count_predictions(self, predictions: Sequence[Prediction]) -> None:
-        """Count answers of one model."""
-        for prediction in predictions:
-            self.probability.observe(prediction.churn_probability)
-            for name, value in prediction.features.items():
+    def count_one(self, row: PredictionRow, values: Sequence[Any]) -> None:
+        """Count an answer; `values` are the customer's, one a feature in the contract's order."""
+        self.probability.observe(row.churn_probability)
+        key = row.model_version, row.churn
+        counter = self._decisions.get(key)
+        if counter is None:
+            counter = self._decisions[key] = self.predictions.labels(row.model_version, "churn" if row.churn else "stay")
+        counter.inc()
+        if None in values:
+            for counter, value in zip(self.missing.values(), values, strict=True):
                 if value is None:
-                    self.missing[name].inc()
-        churn = sum(prediction.churn for prediction in predictions)
-        for decision, number in (("churn", churn), ("stay", len(predictions) - churn)):
+                    counter.inc()
+
+    def count_many(self, batch: ScoredBatch) -> None:
+        """Count answers of one model, all at once."""
+        places = np.searchsorted(PROBABILITY_BUCKETS, batch.probabilities)
+        for place, number in enumerate(np.bincount(places, minlength=len(PROBABILITY_BUCKETS)).tolist()):
             if number:
-                self.predictions.labels(predictions[0].model_version, decision).inc(number)
+                self.probability._buckets[place].inc(number)
+        self.probability._sum.inc(float(batch.probabilities.sum()))
+        churn = int(batch.churn.sum())
+        for decision, number in (("churn", churn), ("stay", len(batch.churn) - churn)):
+            if number:
+                self.predictions.labels(batch.model_version, decision).inc(number)
+        for name, values in batch.customers.values.items():
+            absent = int(np.count_nonzero(np.isnan(values) if values.dtype.kind == "f" else values < 0))
+            if absent:
+                self.missing[name].inc(absent)
 
     def count_outcomes(self, receipt: OutcomeReceipt) -> None:
         """Count what became of received outcomes."""

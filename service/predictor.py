@@ -1,63 +1,125 @@
-"""From validated customers to records of the log. All feature work is the pipeline's own: nothing is rebuilt here."""
+"""A model in service: from validated customers to answers and to records of the log. Nothing of the pipeline is rebuilt here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
+import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from churn.contract import Contract
-from churn.frame import frame_from_records
-from churn.model import Model
-from churn.records import Prediction, new_id, now
-from churn.request import CustomerBase
-from service.explain import Explainer
+from churn.customers import CustomerColumns
+from churn.model_info import ModelInfo
+from churn.records import PredictionRow, new_id, new_ids, now
 from service.problems import FieldProblem, Unprocessable
+from service.scorer import Path, Scorer
+
+if TYPE_CHECKING:
+    from service.explain import Explainer
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """Many answers of one model, in the order of their customers. `rows` are what is logged of them."""
+
+    customers: CustomerColumns
+    prediction_ids: Sequence[str]
+    probabilities: NDArray[np.float64]
+    churn: NDArray[np.bool_]
+    model_version: str
+    threshold: float
+    requested_at: str
+
+    @property
+    def customer_ids(self) -> Sequence[str | None]:
+        """Who was asked about; None where nobody was named."""
+        named = self.customers.customer_ids
+        return [None] * len(self.prediction_ids) if named is None else named
+
+    def rows(self, contract: Contract) -> list[PredictionRow]:
+        """Spell them as the log keeps them."""
+        asked, version, threshold = self.requested_at, self.model_version, self.threshold
+        return [
+            PredictionRow(prediction_id, customer_id, asked, version, probability, threshold, churn, features)
+            for prediction_id, customer_id, probability, churn, features in zip(
+                self.prediction_ids,
+                self.customer_ids,
+                self.probabilities.tolist(),
+                self.churn.tolist(),
+                self.customers.feature_texts(contract),
+                strict=True,
+            )
+        ]
 
 
 @dataclass(frozen=True)
 class ServedModel:
     """One model in service, with all that belongs to it. A request holds one of these from start to end."""
 
-    model: Model
+    info: ModelInfo
+    card: str
     contract: Contract
+    scorer: Scorer
     explainer: Explainer | None
     loaded_from: Literal["registry", "disk"]
     loaded_at: datetime = field(default_factory=now)
 
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.contract.feature_names)
+
     @property
     def version(self) -> str:
         """The registry's number of it."""
-        return self.model.info.version
+        return self.info.version
 
-    def score(self, customers: Sequence[CustomerBase]) -> list[Prediction]:
-        """Answer customers, in their order.
+    @property
+    def path(self) -> Path:
+        """Which way answers come: by the compiled model, or by the pipeline itself."""
+        return self.scorer.path
 
-        One customer takes 2-4 ms, nearly all of it with the interpreter lock held: for /predict a thread would add switching and
-        win nothing, so it runs on the event loop. A batch runs in a thread, where the loop gets its turns in between.
+    def score_one(self, values: Sequence[Any], customer_id: str | None) -> PredictionRow:
+        """Answer one customer.
+
+        Parameters
+        ----------
+        values : sequence
+            A validated value a feature, in the contract's order: float, bool, text, or None where missing.
+        customer_id : str or None
         """
-        records = [customer.features() for customer in customers]
-        probabilities = self.model.predict_probability(frame_from_records(records, self.contract))
-        asked, threshold = now(), self.model.info.threshold
-        return [
-            Prediction(
-                prediction_id=new_id(),
-                customer_id=customer.customer_id,
-                requested_at=asked,
-                model_version=self.version,
-                churn_probability=probability,
-                threshold=threshold,
-                churn=probability >= threshold,
-                features=features,
-            )
-            for customer, features, probability in zip(customers, records, probabilities.tolist(), strict=True)
-        ]
+        probability = self.scorer.one(values)
+        threshold = self.info.threshold
+        return PredictionRow(
+            new_id(),
+            customer_id,
+            moment(),
+            self.info.version,
+            probability,
+            threshold,
+            probability >= threshold,
+            orjson.dumps(dict(zip(self._names, values, strict=True))).decode(),
+        )
 
-    def explain(self, prediction: Prediction, strongest: int) -> dict[str, Any]:
-        """Give the base value and the strongest reasons of an answer of this model.
+    def score_columns(self, customers: CustomerColumns) -> ScoredBatch:
+        """Answer many customers."""
+        probabilities, threshold = self.scorer.many(customers), self.info.threshold
+        return ScoredBatch(
+            customers,
+            new_ids(len(customers)),
+            probabilities,
+            probabilities >= threshold,
+            self.info.version,
+            threshold,
+            moment(),
+        )
+
+    def explain(self, values: Sequence[Any], strongest: int) -> dict[str, Any]:
+        """Give the base value and the strongest reasons of the answer to one customer; `values` as in `score_one`.
 
         Raises
         ------
@@ -67,19 +129,22 @@ class ServedModel:
         if self.explainer is None:
             problem = FieldProblem(field="reasons", problem="the model in service cannot give reasons")
             raise Unprocessable("1 problem found.", [problem])
-        frame: pd.DataFrame = frame_from_records([prediction.features], self.contract)
-        explanation = self.explainer.explain(frame)
-        reasons = self.explainer.reasons(explanation, prediction.features, strongest)
-        return {"base_value": explanation.base, "reasons": [reason.model_dump() for reason in reasons]}
+        base, reasons = self.explainer.reasons_for(self.scorer.values(values), strongest)
+        return {"base_value": base, "reasons": reasons}
 
 
-def answer(prediction: Prediction) -> dict[str, Any]:
+def moment() -> str:
+    """Spell the present moment as the log does: UTC, to the microsecond."""
+    return datetime.now(UTC).isoformat(" ", "microseconds")[:26]
+
+
+def answer(row: PredictionRow) -> dict[str, Any]:
     """Spell a record of the log as an answer: what is sent is what is stored."""
     return {
-        "prediction_id": prediction.prediction_id,
-        "customer_id": prediction.customer_id,
-        "churn_probability": prediction.churn_probability,
-        "churn": prediction.churn,
-        "threshold": prediction.threshold,
-        "model_version": prediction.model_version,
+        "prediction_id": row.prediction_id,
+        "customer_id": row.customer_id,
+        "churn_probability": row.churn_probability,
+        "churn": row.churn,
+        "threshold": row.threshold,
+        "model_version": row.model_version,
     }

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
 
 MEDIA_TYPE = "application/problem+json"
 LISTED_ERRORS = 100
@@ -104,6 +104,7 @@ PROBLEMS: dict[type[Exception], Kind] = {
     NotReady: Kind(503, "not-ready", "Not ready", headers=_LATER),
     NoModel: Kind(503, "no-model", "No model is in service", headers=_LATER),
     ModelRefused: Kind(409, "model-refused", "The champion was refused", "It did not pass the checks; the old model stays."),
+    NoPreviousModel: Kind(409, "no-previous-model", "There is no model to go back to"),
     RegistryError: Kind(503, "registry-away", "The registry is away", "The model in service stays.", _LATER),
     StoreError: Kind(503, "store-away", "The store is away", "It cannot be reached now. Nothing was answered or kept.", _LATER),
     ChurnError: _UNEXPECTED,
@@ -160,7 +161,15 @@ def problem_response(request: Request, error: Exception) -> Response:
         instance=request.url.path,
         errors=error.errors if isinstance(error, RequestProblem) else [],
     )
-    return Response(orjson.dumps(document.model_dump()), kind.status, dict(kind.headers), MEDIA_TYPE)
+    return Response(orjson.dumps(document.model_dump() | _told_to(document)), kind.status, dict(kind.headers), MEDIA_TYPE)
+
+
+def _told_to(document: ProblemDetails) -> dict[str, str]:
+    """Give the member `error` that clients of the Open Inference Protocol look for. (RFC 9457 lets a problem have others.)"""
+    if not document.instance.startswith("/v2"):
+        return {}
+    found = "; ".join(f"{one.field}: {one.problem}" for one in document.errors[:3])
+    return {"error": f"{document.detail} {found}".strip()}
 
 
 def _kind(error: Exception) -> Kind:

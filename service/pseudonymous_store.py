@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from churn.pseudonym import Pseudonymiser
-from churn.records import Outcome, OutcomeReceipt, Prediction
+from churn.records import Outcome, OutcomeReceipt, PredictionRow
 from service.prediction_log import PredictionStore
 
 
 class PseudonymousStore:
-    """Passes everything on to `store`, with pseudonyms for customer ids; outcomes find their predictions by the same pseudonym.
+    """Passes everything on to `store`, with pseudonyms for customer ids in outcomes: these find their predictions by them.
 
-    Whatever keeps records on disk belongs behind this. Answers are made before it, and echo the id that the caller sent.
+    Predictions get theirs in `service.prediction_log`, before anything is written. Answers are made before that, and echo the id
+    that the caller sent.
     """
 
     def __init__(self, store: PredictionStore, pseudonym: Pseudonymiser) -> None:
         self._store = store
         self._pseudonym = pseudonym
 
-    def write_predictions(self, batch: Sequence[Prediction], /) -> None:
-        """See `Store.write_predictions`."""
-        self._store.write_predictions([replace(one, customer_id=self._of(one.customer_id)) for one in batch])
+    def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
+        """See `Store.write_rows`. The log has put pseudonyms into the rows before they came to the store or the spool."""
+        self._store.write_rows(rows)
 
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """See `Store.write_outcomes`."""

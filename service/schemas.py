@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from churn.contract import Contract
-from churn.model import ModelInfo
+from churn.model_info import ModelInfo
 from churn.records import Outcome, now
 from churn.request import CustomerBase, request_model
 
@@ -157,6 +157,7 @@ class ModelAnswer(ModelInfo):
     aliases: list[str] = Field(description="The names the registry gives this version, as far as is known.")
     loaded_at: datetime
     loaded_from: Literal["registry", "disk"] = Field(description="`disk`: the last known good model; the registry was away.")
+    path: Literal["compiled", "pipeline"] = Field(description="Whether answers come from the compiled model or from its pipeline.")
 
 
 class ReloadAnswer(_Part):
@@ -164,6 +165,20 @@ class ReloadAnswer(_Part):
 
     result: Literal["loaded", "unchanged"]
     model_version: str
+
+
+class RollbackRequest(_Part):
+    """Why the model in service is left."""
+
+    reason: Annotated[str, Field(strict=True, min_length=1, max_length=2_000)]
+
+
+class RollbackAnswer(_Part):
+    """What /admin/rollback did."""
+
+    model_version: str = Field(description="Serves from now on.")
+    replaced: str = Field(description="Does not serve any more.")
+    recorded: bool = Field(description="Whether registry and history have it already; else they get it when they can be reached.")
 
 
 class HealthAnswer(_Part):

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
+from churn.contract import Contract
 from churn.settings import Settings
-from service.champion import ChampionFollower, ModelHolder
+from service.columns import ColumnRules
+from service.holder import ModelHolder
 from service.metrics import ServiceMetrics
+from service.model_changes import ModelChanges
 from service.prediction_log import PredictionLog, PredictionStore
 from service.schemas import RequestModels
 
 if TYPE_CHECKING:
     from service.auth import ApiKey
+
+# One customer is validated on the event loop, so it may not be so large that this takes long.
+ONE_CUSTOMER_BYTES = 64 * 1024
 
 
 @dataclass
@@ -22,14 +29,25 @@ class ServiceState:
     """The parts of one running app. Only `draining` changes."""
 
     settings: Settings
+    contract: Contract
     keys: tuple[ApiKey, ...]
     requests: RequestModels
     metrics: ServiceMetrics
     store: PredictionStore
     log: PredictionLog
     holder: ModelHolder
-    follower: ChampionFollower
+    models: ModelChanges
     draining: bool = False
+
+    @cached_property
+    def rules(self) -> ColumnRules:
+        """The rules of the contract for columns of customers."""
+        return ColumnRules(self.contract, self.requests.customer)
+
+    @cached_property
+    def most_bytes_of_one(self) -> int:
+        """The largest body with one customer."""
+        return min(ONE_CUSTOMER_BYTES, self.settings.max_body_bytes)
 
 
 async def service_state(request: Request) -> ServiceState:

@@ -1,84 +1,113 @@
-"""A model is put to the test before it serves: it must answer, through the serving path, what its own pipeline answers."""
+"""A model is put to the test before it serves: it must answer, on every path that serves, what its own pipeline answers.
+
+Runs where sklearn is (`service.loader`, the gate, tests). What a worker itself asks again is in `service.servable.serve`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from churn.contract import Column, Contract
+from churn.card import render_card
+from churn.compiled import CompiledModel
+from churn.contract import Contract
 from churn.errors import ModelRefused
 from churn.model import Model
 from churn.request import request_model
-from service.explain import Explainer
 from service.predictor import ServedModel
+from service.scorer import CompiledScorer, PipelineScorer, Scorer
+from service.servable import TOLERANCE, Servable, serve
+from service.trial import as_columns, drawn_customers, edge_customers, knots_of, plain_customers
 
-TOLERANCE = 1e-9
-PLACES = (0.0, 0.02, 0.1, 0.5, 1.0)
+# A compiled model answers each in microseconds, one by one too; a pipeline takes milliseconds for one.
+DRAWN, SINGLE_BY_PIPELINE = 4_000, 20
+PROBES = 40
+SEED = 4
 
 
 def verified(model: Model, contract: Contract, loaded_from: Literal["registry", "disk"]) -> ServedModel:
-    """Make a model ready to serve.
+    """Make a model ready to serve in this process; ModelRefused as in `verify`."""
+    return serve(verify(model, contract), contract, loaded_from, model.pipeline)
+
+
+def verify(model: Model, contract: Contract, *, folder: str = "", artifact_digest: str = "") -> Servable:
+    """Compile a model if it can be, and compare its answers with those of its pipeline on thousands of customers.
+
+    Parameters
+    ----------
+    model : Model
+    contract : Contract
+    folder, artifact_digest : str
+        Where it was loaded from, see `Servable`.
 
     Raises
     ------
     ModelRefused
         If it reads features that the contract does not have, does not answer finite probabilities of 0 and 1, or
-        answers otherwise through the serving path than its pipeline does itself.
+        answers otherwise through the serving path than its pipeline does itself (by more than 1e-9).
     """
-    version = model.info.version
-    unknown = sorted(set(model.info.features) - set(contract.feature_names))
-    if unknown or not model.info.features:
-        raise ModelRefused(f"version {version} reads features that contract {contract.name!r} does not have: {unknown}")
+    version, info = f"version {model.info.version}", model.info
+    unknown = sorted(set(info.features) - set(contract.feature_names))
+    if unknown or not info.features:
+        raise ModelRefused(f"{version} reads features that contract {contract.name!r} does not have: {unknown}")
+    if len(set(info.features)) < len(info.features):
+        raise ModelRefused(f"{version} reads a feature twice")
     try:
-        served = ServedModel(model, contract, Explainer.of(model, contract), loaded_from)
-        customers = _trial_customers(contract)
-        model_customer = request_model(contract)
-        answers = [p.churn_probability for p in served.score([model_customer.model_validate(c) for c in customers])]
+        compiled = CompiledModel.of(model.pipeline, info.features, contract)
+        customers = _validated(plain_customers(contract), contract)
+        customers += edge_customers(compiled, contract)
+        customers += drawn_customers(contract, DRAWN, SEED, knots_of(compiled))
         # Built here anew, so that an error of the serving path's own frame does not hide.
-        own_frame = pd.DataFrame({name: _own_column(contract[name], customers) for name in model.info.features})
+        own_frame = pd.DataFrame({name: _own_column(name, customers, contract) for name in info.features})
         own = np.asarray(model.pipeline.predict_proba(own_frame), dtype=np.float64)
         classes = [int(label) for label in model.pipeline.classes_]
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, ValidationError) as error:
+        if classes != [0, 1] or own.shape != (len(customers), 2):
+            raise ModelRefused(f"{version} does not answer the two classes 0 and 1 but {classes}")
+        if not np.isfinite(own).all() or own.min() < 0 or own.max() > 1:
+            raise ModelRefused(f"{version} answers what is no probability")
+        scorer: Scorer = (
+            PipelineScorer(model.pipeline, info.features, contract) if compiled is None else CompiledScorer(compiled, contract)
+        )
+        singles = len(customers) if compiled is not None else SINGLE_BY_PIPELINE
+        one_by_one = np.array([scorer.one(values) for values in customers[:singles]])
+        together = scorer.many(as_columns(customers, contract))
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, ValidationError) as error:
         # An unfitted or mutilated pipeline can fail in each of these ways; all of them mean that it cannot be asked.
-        raise ModelRefused(f"version {version} cannot answer: {' '.join(str(error).split())}") from error
-    if classes != [0, 1] or own.shape != (len(customers), 2):
-        raise ModelRefused(f"version {version} does not answer the two classes 0 and 1 but {classes}")
-    if not np.isfinite(own).all() or own.min() < 0 or own.max() > 1:
-        raise ModelRefused(f"version {version} answers what is no probability")
-    difference = float(np.abs(np.asarray(answers) - own[:, 1]).max())
+        raise ModelRefused(f"{version} cannot answer: {' '.join(str(error).split())}") from error
+    difference = max(_furthest(one_by_one, own[:singles, 1]), _furthest(together, own[:, 1]))
     if not difference <= TOLERANCE:
-        raise ModelRefused(f"version {version} answers {difference:.2g} off its own pipeline")
-    return served
+        raise ModelRefused(f"{version} answers {difference:.2g} off its own pipeline")
+    probes = [(customers[at], float(own[at, 1])) for at in np.linspace(0, len(customers) - 1, PROBES).astype(int)]
+    return Servable(
+        info=info,
+        # A model registered before there were cards gets one of what is known.
+        card=model.card or render_card(info, contract=contract),
+        compiled=None if compiled is None else compiled.to_document(),
+        folder=folder,
+        artifact_digest=artifact_digest,
+        probes=probes,
+    )
 
 
-def _trial_customers(contract: Contract) -> list[dict[str, Any]]:
-    """Invent customers that the contract allows: low to high values, every level, flags both ways, each missing where it may."""
-    rows = [{column.name: _value(column, place) for column in contract.features} for place in PLACES]
-    middle = rows[len(rows) // 2]
-    for column in contract.features:
-        # Numbers may always be missing: that is the imputer's work.
-        if (column.nullable or column.kind in ("number", "integer")) and len(contract.features) > 1:
-            rows.append({**middle, column.name: None})
-        rows += [{**middle, column.name: level} for level in column.levels]
-    return rows
+def _furthest(answers: NDArray[np.float64], own: NDArray[np.float64]) -> float:
+    return float(np.abs(answers - own).max())
 
 
-def _own_column(column: Column, customers: list[dict[str, Any]]) -> pd.Series:
-    values = [customer[column.name] for customer in customers]
+def _validated(customers: list[list[Any]], contract: Contract) -> list[list[Any]]:
+    """Send customers through the request model, as one that came over HTTP."""
+    model_customer = request_model(contract)
+    sent = [dict(zip(contract.feature_names, values, strict=True)) for values in customers]
+    return [list(model_customer.model_validate(customer).features().values()) for customer in sent]
+
+
+def _own_column(name: str, customers: Sequence[Sequence[Any]], contract: Contract) -> pd.Series:
+    place, column = contract.feature_names.index(name), contract[name]
+    values = [customer[place] for customer in customers]
     if not column.is_numeric:
         return pd.Series(values, dtype=object)
     return pd.Series([np.nan if value is None else float(value) for value in values], dtype=np.float64)
-
-
-def _value(column: Column, place: float) -> Any:
-    if column.kind == "category":
-        return column.levels[int(place * (len(column.levels) - 1))]
-    if column.kind == "flag":
-        return place >= 0.1
-    low = column.minimum if column.minimum is not None else -1000.0
-    high = column.maximum if column.maximum is not None else max(low, 0.0) + 1000.0
-    value = low + place * (max(high, low) - low)
-    return float(np.clip(np.ceil(value), low, high)) if column.kind == "integer" else value

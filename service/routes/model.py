@@ -1,17 +1,18 @@
-"""GET /model, GET /model/card and POST /admin/reload: which model serves, and taking the registry's champion now."""
+"""GET /model, GET /model/card: which model serves. POST /admin/reload and /admin/rollback: take the champion now, or leave it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import PlainTextResponse
 
-from churn.card import render_card
-from service.auth import require
-from service.documentation import problems
-from service.schemas import ModelAnswer, ReloadAnswer
+from service.auth import authorize, require
+from service.body import parse_json, read_json_body
+from service.documentation import json_body, problems
+from service.schemas import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackRequest
 from service.state import State
 
 router = APIRouter(tags=["model"])
+DEFAULT_REASON = "asked for over HTTP, without a reason"
 
 
 class MarkdownResponse(PlainTextResponse):
@@ -24,9 +25,11 @@ class MarkdownResponse(PlainTextResponse):
 async def describe_model(state: State) -> ModelAnswer:
     """Describe the model in service. Any valid key will do."""
     served = state.holder.current()
+    aliases = state.models.follower.aliases
     return ModelAnswer(
-        **served.model.info.model_dump(),
-        aliases=["champion"] if served.version == state.follower.champion else [],
+        **served.info.model_dump(),
+        aliases=sorted(alias for alias, version in aliases.items() if version == served.version),
+        path=served.path,
         loaded_at=served.loaded_at,
         loaded_from=served.loaded_from,
     )
@@ -36,12 +39,30 @@ async def describe_model(state: State) -> ModelAnswer:
 async def show_card(state: State) -> MarkdownResponse:
     """Tell people what the model in service is for, what it was made from, how good it is and for whom. Any valid key will do."""
     served = state.holder.current()
-    # A model registered before there were cards gets one of what is known.
-    return MarkdownResponse(served.model.card or render_card(served.model.info, contract=served.contract))
+    return MarkdownResponse(served.card)
 
 
 @router.post("/admin/reload", responses=problems(401, 403, 409, 503), dependencies=[Depends(require("admin"))])
 async def reload_champion(state: State) -> ReloadAnswer:
     """Take the registry's champion now, even one that was refused before. (Other workers follow with their next look.)"""
-    took_over = await state.follower.take_champion(insist=True)
+    took_over = await state.models.follower.take_champion(insist=True)
     return ReloadAnswer(result="loaded" if took_over else "unchanged", model_version=state.holder.current().version)
+
+
+@router.post(
+    "/admin/rollback",
+    responses=problems(401, 403, 409, 413, 415, 422, 503),
+    dependencies=[Depends(require("admin"))],
+    openapi_extra={"requestBody": {**json_body("RollbackRequest")["requestBody"], "required": False}},
+)
+async def roll_back(request: Request, state: State) -> RollbackAnswer:
+    """Go back to the model before, at once, and have the registry's aliases moved, with a record of why.
+
+    If the registry is away the rollback holds here, and is recorded when it is back (`recorded` is false until then). A second
+    rollback undoes the first.
+    """
+    body = await read_json_body(request, state.most_bytes_of_one)
+    reason = parse_json(RollbackRequest, body).reason if body.strip() else DEFAULT_REASON
+    key = authorize(state, request.scope, "admin")
+    done = await state.models.follower.roll_back(actor="api" if key is None else f"api key {key.name}", reason=reason)
+    return RollbackAnswer(model_version=done.version, replaced=done.leaving, recorded=done.recorded)

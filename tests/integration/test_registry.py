@@ -28,6 +28,7 @@ from churn.model_folder import REFERENCE_FILE, last_known_good, remember
 from churn.params import Params, TuningParams
 from churn.plots import draw_quality
 from churn.registry import Registry
+from churn.registry_aliases import DIGEST_TAG, alias_reader
 from churn.settings import Settings
 from churn.simulation import simulate
 from churn.store import Store
@@ -293,13 +294,57 @@ def test_a_damaged_reference_is_refused_and_fetched_anew(registry: Registry, set
 def test_a_foreign_type_in_the_registry_is_refused_and_not_kept(
     registry: Registry, settings: Settings, models: list[Model], tmp_path: Path
 ) -> None:
+    from mlflow import MlflowClient
+
     here = other_home(settings, tmp_path)
     Registry(here).load("2")
     foreign = Pipeline([("own", FunctionTransformer(assemble)), ("logreg", models[1].pipeline["logreg"])])
     next(cached(here, models[1]).rglob("model.skops")).write_bytes(skops.io.dumps(foreign))
-    with pytest.raises(ModelRefused, match=r"churn\.training\.assemble"):
-        Registry(here).load("2")
+    client, digest = MlflowClient(), registry.registered("2").artifact_digest
+    client.delete_model_version_tag("churn", "2", DIGEST_TAG)  # as of a version from before there were digests
+    try:
+        with pytest.raises(ModelRefused, match=r"churn\.training\.assemble"):
+            Registry(here).load("2")
+    finally:
+        client.set_model_version_tag("churn", "2", DIGEST_TAG, digest)
     assert not cached(here, models[1]).exists()
+
+
+def test_an_artifact_that_is_not_the_one_registered_is_refused_before_it_is_loaded(
+    registry: Registry, settings: Settings, models: list[Model], tmp_path: Path
+) -> None:
+    here = other_home(settings, tmp_path)
+    Registry(here).load("2")
+    shutil.copyfile(
+        *(next(cached(place, model).rglob("model.skops")) for place, model in ((settings, models[0]), (here, models[1])))
+    )
+    with pytest.raises(ModelRefused, match="version 2 is not what was registered"):
+        Registry(here).load("2")
+    assert Registry(here).load("2").info.version == "2"  # fetched anew
+
+
+def test_every_way_to_ask_for_aliases_and_versions_says_the_same(
+    registry: Registry, settings: Settings, models: list[Model]
+) -> None:
+    registry.promote("1")
+    registry.promote("2")
+    assert registry.challenge("1") == "1"
+    light = alias_reader(settings)
+    assert not isinstance(light, Registry)
+    assert light.aliases() == registry.aliases() == {"champion": "2", "previous": "1", "challenger": "1"}
+    assert light.registered("1") == registry.registered("1")
+    assert light.registered("1").run_id == models[0].info.run_id
+    assert len(light.registered("1").artifact_digest) == 64
+    for reader in (light, registry):
+        with pytest.raises(NoModel):
+            reader.registered("99")
+    registry.promote("1")  # it won: there is no challenger any more
+    assert light.aliases() == {"champion": "1", "previous": "2"}
+    registry.challenge("2")
+    assert registry.end_challenge() == "2"
+    assert registry.end_challenge() is None
+    other = settings.model_copy(update={"model_name": "other"})
+    assert Registry(other).aliases() == alias_reader(other).aliases() == {}
 
 
 def test_what_was_fetched_outlives_an_artifact_store_that_is_away(

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
-from itertools import permutations
+import math
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from churn import attribution
-from churn.attribution import Attributor
-from churn.contract import Contract, load_contract
+from churn import mixing, shapley
+from churn.attribution import Attribution, Attributor
+from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule
+from churn.contract import Contract
 from churn.model import build_pipeline
 from churn.simulation import simulate
+
+Values = list[Any]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +34,9 @@ def customers(contract: Contract) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def terms(contract: Contract) -> Pipeline:
     known = simulate(contract, 1_200, seed=4)
-    return build_pipeline(1, form="terms", contract=load_contract()).fit(known.features, known.labelled)
+    pipeline = build_pipeline(1, form="terms", contract=contract)
+    pipeline.set_params(features__strictness=0.2)  # so that there are terms of every kind
+    return pipeline.fit(known.features, known.labelled)
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +45,66 @@ def plain(contract: Contract) -> Pipeline:
     return build_pipeline(1).fit(known.features[contract.numeric_features], known.labelled)
 
 
-def attributor(pipeline: Pipeline, contract: Contract) -> Attributor:
+def compiled(pipeline: Pipeline, contract: Contract) -> CompiledModel:
     columns = contract.feature_names if "features" in pipeline.named_steps else contract.numeric_features
-    made = Attributor.of(pipeline, columns)
-    assert made is not None
-    return made
+    model = CompiledModel.of(pipeline, columns, contract)
+    assert model is not None
+    return model
+
+
+def rows_of(frame: pd.DataFrame, model: CompiledModel) -> list[Values]:
+    rows = frame[list(model.columns)].astype(object).itertuples(index=False)
+    return [[None if pd.isna(value) else value for value in row] for row in rows]
+
+
+def by_all_mixtures(model: CompiledModel, values: Values) -> tuple[float, list[float]]:
+    """The definition itself: term by term, every column's gain in every set of the term's columns, by the model's own logit."""
+    place = {name: at for at, name in enumerate(model.columns)}
+    typical = [model.typical[name] for name in model.columns]
+    known, followed = list(values), []
+    for name, (other, factor) in model.relations.items():
+        if values[place[name]] is None and values[place[other]] is not None:
+            known[place[name]] = values[place[other]] * factor
+            followed.append((place[name], place[other]))
+    shares = [0.0] * len(values)
+    bare = replace(model, intercept=0.0, relations={})
+    alone = [replace(bare, ramps=(ramp,), rules=()) for ramp in model.ramps]
+    alone += [replace(bare, ramps=(), rules=(rule,)) for rule in model.rules]
+    for term in alone:
+        inputs = [*(r.input for r in term.ramps), *(c.input for rule in term.rules for c in rule.conditions)]
+        players = sorted({place[name] for number in inputs for name in model.input_columns[number]})
+        worth = {}
+        for size in range(len(players) + 1):
+            for inside in combinations(players, size):
+                mixture = [known[at] if at in inside else typical[at] for at in range(len(values))]
+                worth[inside] = term.logit(mixture)
+        for player in players:
+            for inside, before in worth.items():
+                if player not in inside:
+                    likely = math.factorial(len(inside)) * math.factorial(len(players) - len(inside) - 1)
+                    gained = worth[tuple(sorted({*inside, player}))] - before
+                    shares[player] += gained * likely / math.factorial(len(players))
+    for name, origin in followed:
+        shares[origin] += shares[name]
+        shares[name] = 0.0
+    return replace(model, relations={}).logit(typical), shares
+
+
+def told(model: CompiledModel, values: Values) -> Attribution:
+    return Attributor(model).attribute(values)
+
+
+@pytest.mark.parametrize("form", ["terms", "plain"])
+def test_contributions_are_what_the_definition_gives(
+    form: str, request: pytest.FixtureRequest, contract: Contract, customers: pd.DataFrame
+) -> None:
+    model = compiled(request.getfixturevalue(form), contract)
+    attributor = Attributor(model)
+    for values in rows_of(customers[::6], model):
+        base, shares = by_all_mixtures(model, values)
+        found = attributor.attribute(values)
+        assert found.base == pytest.approx(base, abs=1e-11)
+        assert found.contributions == pytest.approx(shares, abs=1e-11)
 
 
 @pytest.mark.parametrize("form", ["terms", "plain"])
@@ -50,79 +112,129 @@ def test_base_and_contributions_are_the_logit(
     form: str, request: pytest.FixtureRequest, contract: Contract, customers: pd.DataFrame
 ) -> None:
     pipeline = request.getfixturevalue(form)
-    made = attributor(pipeline, contract)
-    logits = pipeline.decision_function(customers[made.columns])
-    for row, logit in enumerate(logits):
-        told = made.attribute(customers.iloc[[row]])
-        assert told.base + told.contributions.sum() == pytest.approx(logit, abs=1e-11)
-        assert told.term_gains.sum() == pytest.approx(told.contributions.sum(), abs=1e-11)
+    model = compiled(pipeline, contract)
+    attributor = Attributor(model)
+    logits = pipeline.decision_function(customers[list(model.columns)])
+    for values, logit in zip(rows_of(customers, model), logits, strict=True):
+        found = attributor.attribute(values)
+        assert found.base + sum(found.contributions) == pytest.approx(logit, abs=1e-11)
+        assert sum(found.term_gains.values()) == pytest.approx(sum(found.contributions), abs=1e-11)
 
 
 @pytest.mark.parametrize("form", ["terms", "plain"])
 def test_the_typical_customer_has_nothing_to_explain(form: str, request: pytest.FixtureRequest, contract: Contract) -> None:
-    made = attributor(request.getfixturevalue(form), contract)
-    typical = pd.DataFrame({name: [made.typical[name]] for name in made.columns})
-    assert not made.attribute(typical).contributions.any()
+    model = compiled(request.getfixturevalue(form), contract)
+    found = told(model, [model.typical[name] for name in model.columns])
+    assert not any(found.contributions)
+    assert not found.term_gains
 
 
-def test_what_is_missing_or_typical_contributes_nothing(terms: Pipeline, contract: Contract, customers: pd.DataFrame) -> None:
-    made = attributor(terms, contract)
-    for row in range(30, 60):
-        customer = customers.iloc[[row]]
-        told = dict(zip(made.columns, made.attribute(customer).contributions, strict=True))
-        missing = [name for name in made.columns if pd.isna(customer[name].iloc[0])]
-        assert [told[name] for name in missing] == pytest.approx([0.0] * len(missing), abs=1e-12)
-
-
-def test_the_shares_of_a_term_are_its_columns_shapley_values(terms: Pipeline, contract: Contract) -> None:
-    made = attributor(terms, contract)
-    names = next(set(names) for names in made.term_columns if len(names) == 3)
-    known = simulate(contract, 1_000, seed=9).features
-    typical = pd.DataFrame({name: [made.typical[name]] for name in made.columns}).astype(known.dtypes)
-    risky = known.iloc[[int(np.argmax(terms.decision_function(known)))]].reset_index(drop=True)
-    # Only the columns of one term differ from the typical customer, so that the logit's own Shapley values are asked for.
-    customer = typical.assign(**{name: risky[name] for name in names})
-    orders = list(permutations(sorted(names)))
-    expected = dict.fromkeys(names, 0.0)
-    for order in orders:
-        mixed = typical.copy()
-        before = terms.decision_function(mixed)[0]
-        for name in order:
-            mixed[name] = customer[name]
-            after = terms.decision_function(mixed)[0]
-            expected[name] += (after - before) / len(orders)
-            before = after
-    told = dict(zip(made.columns, made.attribute(customer).contributions, strict=True))
-    assert {name: told[name] for name in names} == pytest.approx(expected, abs=1e-9)
-
-
-def test_drawn_orders_share_out_the_same_sum(
-    terms: Pipeline, contract: Contract, customers: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+def test_what_is_missing_and_follows_from_nothing_contributes_nothing(
+    terms: Pipeline, contract: Contract, customers: pd.DataFrame
 ) -> None:
-    exact = attributor(terms, contract).attribute(customers.iloc[[3]])
-    attribution._mixtures.cache_clear()
-    monkeypatch.setattr(attribution, "MOST_COLUMNS", 1)
-    drawn = attributor(terms, contract).attribute(customers.iloc[[3]])
-    attribution._mixtures.cache_clear()
-    assert drawn.contributions.sum() == pytest.approx(exact.contributions.sum(), abs=1e-11)
-    assert drawn.contributions == pytest.approx(exact.contributions, abs=0.5)
-
-
-def test_other_pipelines_are_not_taken_apart(plain: Pipeline, contract: Contract) -> None:
-    columns = contract.numeric_features
-    steps = plain.steps
-    assert Attributor.of(Pipeline([steps[1], steps[0], steps[2]]), columns) is None
-    assert Attributor.of(Pipeline([("logreg", LogisticRegression())]), columns) is None
-    assert Attributor.of(plain, columns[:-1]) is None
-    assert Attributor.of(Pipeline([*steps[:2], ("features", steps[0][1]), steps[2]]), columns) is None
+    model = compiled(terms, contract)
+    for values in rows_of(customers[30:], model):
+        found = told(model, values)
+        for value, contribution in zip(values, found.contributions, strict=True):
+            assert value is not None or contribution == pytest.approx(0, abs=1e-12)
 
 
 def test_what_follows_from_another_column_is_that_column_s_doing(terms: Pipeline, contract: Contract) -> None:
-    made = attributor(terms, contract)
-    known = simulate(contract, 300, seed=9).features
-    whole = known.iloc[[int(np.argmax(terms.decision_function(known)))]]
-    told = dict(zip(made.columns, made.attribute(whole).contributions, strict=True))
-    unsaid = dict(zip(made.columns, made.attribute(whole.assign(total_day_charge=np.nan)).contributions, strict=True))
-    assert told["total_day_charge"] != 0
-    assert unsaid["total_day_charge"] == 0
-    assert unsaid["total_day_minutes"] == pytest.approx(told["total_day_charge"] + told["total_day_minutes"], abs=1e-3)
+    model = compiled(terms, contract)
+    charge, minutes = model.columns.index("total_day_charge"), model.columns.index("total_day_minutes")
+    whole = max(rows_of(simulate(contract, 300, seed=9).features, model), key=model.logit)
+    said = told(model, whole).contributions
+    whole[charge] = None
+    unsaid = told(model, whole).contributions
+    assert said[charge] != 0
+    assert unsaid[charge] == 0
+    assert unsaid[minutes] == pytest.approx(said[charge] + said[minutes], abs=1e-3)
+
+
+# Models as no training would find them
+
+
+def made_up(seed: int) -> tuple[CompiledModel, list[Values]]:
+    """Sums that overlap, rules that read a sum and its parts, several levels of a category; and customers on the cuts."""
+    rng = np.random.default_rng(seed)
+    numbers, levels = ("a", "b", "c", "d", "flag"), ("x", "y", "z")
+    grid = [0.0, 0.5, 1.0, 1.5, 2.0]
+    sums = {"ab": ("a", "b"), "dca": ("d", "c", "a")} if seed % 2 else {"bacd": ("b", "a", "c", "d")}
+
+    def bounds(choices: list[float]) -> tuple[float, float]:
+        low, high = sorted(rng.choice(choices, 2, replace=False))
+        return float(rng.choice([-np.inf, low])), float(rng.choice([np.inf, high]))
+
+    def choices(number: int) -> list[float]:
+        is_sum = len(numbers) <= number < len(numbers) + len(sums)
+        return [value * 2 + 0.25 for value in grid] if is_sum else [0.0, 0.5] if number >= len(numbers) + len(sums) else grid
+
+    inputs = len(numbers) + len(sums) + 2 * len(levels)
+    rules = []
+    for _ in range(12):
+        read = rng.choice(inputs, rng.integers(1, 5), replace=False)
+        rules.append(
+            WeighedRule(tuple(Condition(int(n), *bounds(choices(int(n)))) for n in read), float(rng.normal())),
+        )
+    ramps = []
+    for _ in range(6):
+        number = int(rng.integers(inputs))
+        low, high = sorted(rng.choice(choices(number), 2, replace=False))
+        ramps.append(Ramp(number, float(low), float(high), float(rng.normal()), float(rng.choice(grid))))
+    model = CompiledModel(
+        columns=("k", "a", "b", "flag", "c", "l", "d"),
+        numbers=numbers,
+        sums=sums,
+        levels={"k": levels, "l": levels},
+        relations={"a": ("b", 0.5), "b": ("a", 2.0)},
+        typical={"k": "x", "l": "z" if seed % 3 else None, "a": 0.5, "b": 1.0, "c": 1.5, "d": 0.0, "flag": 0.0},
+        category_levels={"k": (*levels, "w"), "l": (*levels, "w")},
+        ramps=tuple(ramps),
+        rules=tuple(rules),
+        intercept=float(rng.normal()),
+    )
+    asked: list[Values] = []
+    for _ in range(12):
+        kinds: Values = [*(float(value) for value in rng.choice([*grid, 5.0], 4)), bool(rng.integers(2))]
+        a, b, c, d, flag = kinds
+        k, level = (str(one) for one in rng.choice([*levels, "w"], 2))
+        asked.append([None if rng.random() < 0.15 else value for value in (k, a, b, flag, c, level, d)])
+    return model, asked
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_any_model_is_taken_apart_by_the_definition(seed: int) -> None:
+    model, asked = made_up(seed)
+    attributor = Attributor(model)
+    for values in asked:
+        base, shares = by_all_mixtures(model, values)
+        found = attributor.attribute(values)
+        assert found.base == pytest.approx(base, abs=1e-12)
+        assert found.contributions == pytest.approx(shares, abs=1e-12)
+        assert found.base + sum(found.contributions) == pytest.approx(model.logit(values), abs=1e-12)
+        assert sum(found.term_gains.values()) == pytest.approx(sum(shares), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drawn_orders_share_out_the_same_sum(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = made_up(seed)
+    exact = [told(model, values) for values in asked]
+    for module in (mixing, shapley):
+        monkeypatch.setattr(module, "MOST_MIXED", 1)
+    shapley.mixtures.cache_clear()
+    drawn = [told(model, values) for values in asked]
+    shapley.mixtures.cache_clear()
+    for values, all_of_it, part in zip(asked, exact, drawn, strict=True):
+        assert part.base + sum(part.contributions) == pytest.approx(model.logit(values), abs=1e-11)
+        assert part.contributions == pytest.approx(all_of_it.contributions, abs=0.2)
+        assert part.term_gains == pytest.approx(all_of_it.term_gains, abs=1e-12)
+
+
+def test_a_sum_too_large_for_a_float_is_still_shared_out(contract: Contract) -> None:
+    model, _ = made_up(0)
+    total = len(model.numbers)
+    ramp, rule = Ramp(total, 0.0, 4.0, 0.5, 0.0), WeighedRule((Condition(total, 4.0, math.inf),), 2.0)
+    model = replace(model, ramps=(ramp,), rules=(rule,), intercept=0.0)
+    found = told(model, ["x", 1.7e308, 1.7e308, False, 1.5, "x", 0.0])
+    assert found.base + sum(found.contributions) == pytest.approx(0.5 * 4 + 2)
+    assert found.contributions[1] == pytest.approx(found.contributions[2])

@@ -14,12 +14,14 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.artifact import dump_pipeline
 from churn.contract import Contract
+from churn.customers import CustomerColumns
 from churn.data import Dataset
 from churn.frame import frame_from_records
 from churn.model import Model, ModelInfo
 from churn.records import now
 from churn.simulation import simulate
 from pipelines.serving_check import MAX_ROWS, check_serving
+from service.predictor import ScoredBatch, ServedModel
 
 TIMED = 9
 
@@ -90,27 +92,26 @@ def test_a_model_that_answers_otherwise_after_it_was_written_is_found(
 def test_customers_are_asked_with_numbers_missing(
     contract: Contract, customers: Dataset, challenger: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[pd.DataFrame] = []
+    asked: dict[str, pd.DataFrame] = {}
+    score, predict = ServedModel.score_columns, Model.predict_probability
 
-    def told(self: Model, features: pd.DataFrame) -> np.ndarray:
-        asked.append(features)
-        return np.full(len(features), 0.5)
+    def scored(self: ServedModel, many: CustomerColumns) -> ScoredBatch:
+        asked["served"] = many.frame(contract)
+        return score(self, many)
 
-    monkeypatch.setattr(Model, "predict_probability", told)
-    monkeypatch.setattr("pipelines.serving_check.verified", _unverified)
+    def predicted(self: Model, features: pd.DataFrame) -> np.ndarray:
+        asked["own"] = features
+        return predict(self, features)
+
+    monkeypatch.setattr(ServedModel, "score_columns", scored)
+    monkeypatch.setattr(Model, "predict_probability", predicted)
     check_serving(challenger, customers.features, contract)
-    served, own = asked[0], asked[-1]
-    pd.testing.assert_frame_equal(served, own)
+    own = asked["own"]
+    pd.testing.assert_frame_equal(asked["served"], own)
     numbers = [column.name for column in contract.features if column.kind in ("number", "integer")]
     assert own[numbers].isna().any().all()
     assert own[numbers].isna().any(axis=1).mean() == pytest.approx(0.5, abs=0.01)
     assert not customers.features.isna().any().any(), "the caller's frame is left as it was"
-
-
-def _unverified(model: Model, contract: Contract, loaded_from: str) -> object:
-    from service.predictor import ServedModel
-
-    return ServedModel(model, contract, None, "disk")
 
 
 def test_a_model_the_service_would_refuse_is_a_result_and_no_crash(contract: Contract, customers: Dataset) -> None:

@@ -7,8 +7,9 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import numpy as np
@@ -21,20 +22,31 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from churn.contract import load_contract
-from churn.errors import NoModel, RegistryError, StoreError
+from churn.errors import RegistryError, StoreError
 from churn.model import Model, ModelInfo
-from churn.records import Outcome, OutcomeReceipt, Prediction
+from churn.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.settings import Settings
-from service.champion import Shelf
+from service.predictor import ServedModel
+from service.rollback import Order
+from service.servable import Servable, serve
+from service.sources import Shelf
+from service.verification import verify
 
 FEATURES = ["total_day_minutes", "customer_service_calls", "international_plan"]
 CUSTOMER = {"total_day_minutes": 265.1, "customer_service_calls": 4, "international_plan": "Yes", "state": "OH"}
+# By the model's identity; the model is kept with it, so that no other gets its number.
+_READY: dict[int, tuple[Model, Servable]] = {}
 KEY_TEXT = {scope: f"key for {scope}" for scope in ("predict", "outcomes", "admin")}
 KEYS = ",".join(f"{scope}:{scope}:{hashlib.sha256(text.encode()).hexdigest()}" for scope, text in KEY_TEXT.items())
 
 
 def make_model(version: str = "1", *, slope: float = 1.0, features: Sequence[str] = FEATURES) -> Model:
-    """A small fitted pipeline; each `slope` gives other probabilities."""
+    """A small fitted pipeline; each `slope` gives other probabilities. Asked for the same again, it is the same."""
+    return _fitted(version, slope, tuple(features))
+
+
+@cache
+def _fitted(version: str, slope: float, features: tuple[str, ...]) -> Model:
     rng = np.random.default_rng(7)
     frame = pd.DataFrame({name: rng.normal(100, 40, 200) for name in features})
     frame.iloc[::10, 0] = np.nan
@@ -42,6 +54,13 @@ def make_model(version: str = "1", *, slope: float = 1.0, features: Sequence[str
     churned = (rng.random(200) < 1 / (1 + np.exp(-logit))).astype(int)
     pipeline = Pipeline([("imputer", SimpleImputer()), ("scaler", StandardScaler()), ("logreg", LogisticRegression())])
     return Model(pipeline.fit(frame, churned), make_info(version, features))
+
+
+def served_model(model: Model, loaded_from: Literal["registry", "disk"]) -> ServedModel:
+    """A model made ready to serve, put to the test once."""
+    if id(model) not in _READY:
+        _READY[id(model)] = model, verify(model, load_contract())
+    return serve(_READY[id(model)][1], load_contract(), loaded_from, model.pipeline)
 
 
 def make_info(version: str, features: Sequence[str] = FEATURES) -> ModelInfo:
@@ -64,34 +83,51 @@ def make_info(version: str, features: Sequence[str] = FEATURES) -> ModelInfo:
 
 
 class FakeRegistry:
-    """A registry in memory: set `champion`, add to `models`, or take it `away`."""
+    """A registry in memory: set `champion` or `others` (alias to version), add to `models`, or take it `away`."""
 
     def __init__(self, *models: Model) -> None:
         self.models: dict[str, Model | Exception] = {model.info.version: model for model in models}
         self.champion: str | None = models[-1].info.version if models else None
         self.away = False
+        self.others: dict[str, str] = {}
         self.loads: list[str] = []
+        self.orders: list[Order] = []
+        self.closed = False
 
-    def champion_version(self) -> str:
-        if self.away:
-            raise RegistryError("postgresql://user:secret@registry did not answer")
-        if self.champion is None:
-            raise NoModel("there is no champion; train one with: churn train")
-        return self.champion
+    def aliases(self) -> dict[str, str]:
+        self._check()
+        return {**({} if self.champion is None else {"champion": self.champion}), **self.others}
 
-    def load(self, version: str, /) -> Model:
+    def load(self, version: str, /) -> ServedModel:
+        self._check()
         self.loads.append(version)
         found = self.models[version]
         if isinstance(found, Exception):
             raise found
-        return found
+        return served_model(found, "registry")
+
+    def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
+        found = self.models.get(version)
+        return served_model(found, "disk") if isinstance(found, Model) and found.info.run_id == run_id else None
+
+    def roll_back(self, order: Order, /) -> None:
+        self._check()
+        self.orders.append(order)
+        self.others["previous"], self.champion = order.leaving, order.version
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _check(self) -> None:
+        if self.away:
+            raise RegistryError("postgresql://user:secret@registry did not answer")
 
 
 class FakeStore:
     """A store in memory. `away` makes it fail; `gate` (an event) holds writes back until it is set."""
 
     def __init__(self) -> None:
-        self.predictions: list[Prediction] = []
+        self.rows: list[PredictionRow] = []
         self.groups: list[int] = []
         self.outcomes: list[Outcome] = []
         self.receipt = OutcomeReceipt()
@@ -102,12 +138,12 @@ class FakeStore:
         self.gate.set()
         self.writing = threading.Event()
 
-    def write_predictions(self, batch: Sequence[Prediction], /) -> None:
+    def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
         self.writing.set()
         assert self.gate.wait(10), "the test forgot to open the gate"
         self._check()
-        self.groups.append(len(batch))
-        self.predictions += batch
+        self.groups.append(len(rows))
+        self.rows += rows
 
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         self._check()
@@ -130,12 +166,16 @@ class FakeShelf:
 
     def __init__(self, model: Model | None = None) -> None:
         self.model = model
+        self.kept: ServedModel | None = None
 
-    def put(self, model: Model) -> None:
-        self.model = model
+    def put(self, served: ServedModel) -> None:
+        self.kept = served
+
+    def take(self, patient: bool, /) -> ServedModel | None:
+        return None if self.model is None else served_model(self.model, "disk")
 
     def shelf(self) -> Shelf:
-        return Shelf(self.put, lambda: self.model)
+        return Shelf(self.put, self.take)
 
 
 def make_settings(home: Path, **changes: Any) -> Settings:

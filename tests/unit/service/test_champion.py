@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,14 @@ import httpx
 import pytest
 
 from churn.contract import load_contract
-from churn.errors import ModelRefused, NoModel, RegistryError
-from churn.model import Model
+from churn.errors import ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
 from service.app import create_app
-from service.champion import ChampionFollower, ModelHolder, Shelf
+from service.champion import ChampionFollower
+from service.holder import ModelHolder
 from service.metrics import ServiceMetrics
+from service.predictor import ServedModel
+from service.rollback import FileOrders, MemoryOrders, Order, Orders
+from service.sources import Shelf
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +27,9 @@ pytestmark = pytest.mark.anyio
 class Following:
     """A follower with everything around it, and a clock that a test moves."""
 
-    def __init__(self, registry: FakeRegistry, shelf: Shelf | None = None, poll_seconds: float = 3600) -> None:
+    def __init__(
+        self, registry: FakeRegistry, shelf: Shelf | None = None, poll_seconds: float = 3600, orders: Orders | None = None
+    ) -> None:
         self.time = 0.0
         self.holder = ModelHolder()
         self.metrics = ServiceMetrics(load_contract())
@@ -31,11 +38,23 @@ class Following:
             registry,
             self.holder,
             shelf if shelf is not None else self.kept.shelf(),
-            contract=load_contract(),
             metrics=self.metrics,
             poll_seconds=poll_seconds,
+            orders=orders,
             clock=lambda: self.time,
         )
+        self.swaps: list[tuple[str, str]] = []
+        self.challengers: list[str | None] = []
+        self.follower.on_swap = lambda before, after: self.swaps.append((before.version, after.version))
+        self.follower.on_challenger = lambda model: self.challengers.append(model.version if model else None)
+
+    @property
+    def versions(self) -> tuple[str, str | None]:
+        previous = self.holder.previous
+        return self.holder.current().version, previous.version if previous else None
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
 
     def reloads(self, result: str) -> float:
         return self.metrics.registry.get_sample_value("churn_model_reloads_total", {"result": result}) or 0.0
@@ -54,7 +73,12 @@ async def test_new_champion_takes_over_and_is_remembered() -> None:
     registry.models["2"], registry.champion = make_model("2", slope=2), "2"
     assert await following.follower.take_champion() is True
     assert following.holder.current().version == "2"
-    assert following.kept.model is registry.models["2"]
+    assert following.kept.kept is following.holder.current()
+    assert following.swaps == [("1", "2")]
+    assert (following.sample("churn_model_path", path="compiled"), following.sample("churn_model_path", path="pipeline")) == (
+        1,
+        0,
+    )
     assert (following.in_service("1"), following.in_service("2")) == (0.0, 1.0)
     assert following.reloads("loaded") == 2
 
@@ -67,7 +91,8 @@ async def test_refused_version_leaves_the_old_one_and_is_tried_again_only_after_
     with pytest.raises(ModelRefused):
         await following.follower.take_champion()
     assert following.holder.current().version == "1"
-    assert following.kept.model is registry.models["1"]
+    assert following.kept.kept is following.holder.current()
+    assert following.sample("churn_model_refused", version="2") == 1
     following.time = 3.9
     assert await following.follower.take_champion() is False
     assert registry.loads == ["1", "2"]
@@ -81,6 +106,7 @@ async def test_refused_version_leaves_the_old_one_and_is_tried_again_only_after_
     assert following.reloads("refused") == 3
     registry.models["2"] = make_model("2")
     assert await following.follower.take_champion(insist=True) is True
+    assert following.sample("churn_model_refused", version="2") == 0
 
 
 async def test_another_champion_after_a_refused_one_is_taken_at_once() -> None:
@@ -116,7 +142,7 @@ async def test_start_takes_the_last_known_good_model_when_the_registry_is_away_t
             # The number is the same; the registry's model is taken nevertheless.
             while following.holder.current().loaded_from == "disk":
                 await asyncio.sleep(0.01)
-        assert following.holder.current().model is registry.models["1"]
+        assert following.holder.previous is None, "one version is not two models"
     finally:
         await following.follower.stop()
 
@@ -138,16 +164,30 @@ async def test_start_with_nothing_takes_the_first_champion_there_is() -> None:
 
 
 async def test_broken_last_known_good_model_does_not_stop_the_start() -> None:
-    def refuse() -> Model:
+    def refuse(_patient: bool) -> ServedModel:
         raise ModelRefused("not a model")
 
     registry = FakeRegistry()
     registry.away = True
-    for take in (refuse, lambda: make_model("9", features=["shoe_size"])):
-        following = Following(registry, Shelf(lambda _: None, take))
+    following = Following(registry, Shelf(lambda _: None, refuse))
+    await following.follower.start()
+    await following.follower.stop()
+    assert following.holder.peek() is None
+
+
+async def test_a_last_known_good_model_that_is_ready_serves_while_the_registry_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.champion.FIRST_LOOK_SECONDS", 0.01)
+    registry, answering = FakeRegistry(make_model("2")), threading.Event()
+    monkeypatch.setattr(registry, "_check", lambda: answering.wait(10))
+    following = Following(registry, FakeShelf(make_model("1")).shelf(), poll_seconds=0.01)
+    try:
         await following.follower.start()
+        assert following.versions == ("1", None)
+        answering.set()
+        await until(lambda: following.versions == ("2", "1"))
+    finally:
+        answering.set()
         await following.follower.stop()
-        assert following.holder.peek() is None
 
 
 async def test_a_bug_in_the_registry_is_logged_with_its_traceback_and_following_goes_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -169,10 +209,10 @@ async def test_a_bug_in_the_registry_is_logged_with_its_traceback_and_following_
 
 
 async def test_full_disk_does_not_keep_a_champion_from_serving() -> None:
-    def full(_: Model) -> None:
+    def full(_: ServedModel) -> None:
         raise OSError(28, "No space left on device")
 
-    following = Following(FakeRegistry(make_model("1")), Shelf(full, lambda: None))
+    following = Following(FakeRegistry(make_model("1")), Shelf(full, lambda _: None))
     assert await following.follower.take_champion() is True
     assert following.holder.current().version == "1"
 
@@ -186,6 +226,229 @@ async def test_same_failure_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
             with pytest.raises(RegistryError):
                 await following.follower.take_champion()
     assert len(caplog.records) == 1
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def two_models() -> FakeRegistry:
+    registry = FakeRegistry(make_model("1"), make_model("2", slope=2))
+    registry.champion = "1"
+    return registry
+
+
+async def second_in_service(registry: FakeRegistry, orders: Orders | None = None) -> Following:
+    following = Following(registry, orders=orders)
+    await following.follower.take_champion()
+    registry.champion, registry.others["previous"] = "2", "1"
+    await following.follower.take_champion()
+    return following
+
+
+async def test_a_rollback_is_in_force_at_once_and_recorded_and_undone_by_another() -> None:
+    following = await second_in_service(registry := two_models())
+    before = following.holder.previous
+    done = await following.follower.roll_back(actor="ada", reason="complaints")
+    assert (done.leaving, done.version, done.recorded) == ("2", "1", True)
+    assert following.holder.current() is before, "the one that was warm, not a new one"
+    assert registry.orders == [Order("2", "1", "run-1", "ada", "complaints")]
+    assert registry.champion == "1"
+    assert following.kept.kept is before
+    assert following.reloads("rolled back") == 1
+    assert await following.follower.take_champion() is False
+    await following.follower.roll_back(actor="bob", reason="no, it was right")
+    assert (following.versions, registry.champion) == (("2", "1"), "2")
+    assert registry.loads == ["1", "2"]
+
+
+async def test_a_rollback_is_no_swap_to_watch() -> None:
+    following = await second_in_service(two_models())
+    await following.follower.roll_back(actor="probation", reason="slow")
+    assert following.swaps == [("1", "2")]
+
+
+async def test_without_a_model_before_there_is_nothing_to_roll_back_to() -> None:
+    following = Following(FakeRegistry(make_model("1")))
+    with pytest.raises(NoModel):
+        await following.follower.roll_back(actor="ada", reason="")
+    await following.follower.take_champion()
+    with pytest.raises(NoPreviousModel):
+        await following.follower.roll_back(actor="ada", reason="")
+
+
+async def test_while_the_registry_is_away_a_rollback_holds_and_is_recorded_when_it_is_back() -> None:
+    following = await second_in_service(registry := two_models())
+    registry.away = True
+    done = await following.follower.roll_back(actor="ada", reason="complaints")
+    assert (done.recorded, following.versions) == (False, ("1", "2"))
+    with pytest.raises(RegistryError):
+        await following.follower.take_champion()
+    registry.away = False
+    assert await following.follower.take_champion() is False, "the registry still names 2; it is not taken again"
+    assert following.versions == ("1", "2")
+    assert registry.orders == [], "the last try was a moment ago"
+    following.time += 3601 * 2
+    await following.follower.take_champion()
+    await until(lambda: registry.champion == "1")
+    assert len(registry.orders) == 1
+    assert await following.follower.take_champion() is False
+    assert following.versions == ("1", "2")
+
+
+@pytest.mark.parametrize("error", [StoreError("away"), RegistryError("away")])
+async def test_a_record_that_fails_is_tried_again_less_and_less_often(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    following = await second_in_service(registry := two_models())
+    tries: list[float] = []
+
+    def fail(_: Order) -> None:
+        tries.append(following.time)
+        raise error
+
+    monkeypatch.setattr(registry, "roll_back", fail)
+    await following.follower.roll_back(actor="ada", reason="")
+    for following.time in range(0, 40_000, 1_000):
+        await following.follower.take_champion()
+        await asyncio.sleep(0.002)
+    assert 3 <= len(tries) <= 12
+    assert following.versions == ("1", "2")
+
+
+async def test_somebody_else_made_champion_ends_a_rollback_that_waits() -> None:
+    following = await second_in_service(registry := two_models())
+    registry.away = True
+    await following.follower.roll_back(actor="ada", reason="")
+    registry.away, registry.champion = False, "3"
+    registry.models["3"] = make_model("3")
+    assert await following.follower.take_champion() is True
+    assert following.versions == ("3", "1")
+    registry.champion = "2"
+    assert await following.follower.take_champion() is True, "the order is gone"
+
+
+async def test_a_person_who_reloads_ends_a_rollback_that_waits() -> None:
+    following = await second_in_service(registry := two_models())
+    registry.away = True
+    await following.follower.roll_back(actor="ada", reason="")
+    with pytest.raises(RegistryError):
+        await following.follower.take_champion(insist=True)
+    assert following.versions == ("1", "2"), "nobody knows what to reload"
+    registry.away = False
+    assert await following.follower.take_champion(insist=True) is True
+    assert following.versions == ("2", "1")
+
+
+async def test_another_worker_of_this_home_follows_a_rollback_while_the_registry_is_away(tmp_path: Path) -> None:
+    registry = two_models()
+    here, there = [await second_in_service(registry, FileOrders(tmp_path)) for _ in range(2) if reset(registry)]
+    registry.away = True
+    await here.follower.roll_back(actor="ada", reason="complaints")
+    with pytest.raises(RegistryError):
+        await there.follower.take_champion()
+    assert there.versions == ("1", "2")
+    registry.away = False
+    assert await there.follower.take_champion() is False
+    await until(lambda: registry.champion == "1")
+
+
+def reset(registry: FakeRegistry) -> bool:
+    registry.champion = "1"
+    registry.others.clear()
+    return True
+
+
+async def test_a_rollback_outlives_a_restart_while_the_registry_is_away(tmp_path: Path) -> None:
+    registry = two_models()
+    orders = FileOrders(tmp_path / "deep" / "folder")
+    here = await second_in_service(registry, orders)
+    registry.away = True
+    await here.follower.roll_back(actor="ada", reason="complaints")
+    registry.away = False
+    started_anew = Following(registry, here.kept.shelf(), orders=FileOrders(tmp_path / "deep" / "folder"))
+    started_anew.holder.swap(here.kept.kept or pytest.fail("nothing was remembered"))
+    await started_anew.follower.take_champion()
+    assert started_anew.versions == ("1", None)
+    await until(lambda: registry.champion == "1")
+    assert orders.read() is None
+
+
+async def test_a_full_disk_does_not_stop_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = MemoryOrders()
+
+    def full(_: Order) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(orders, "write", full)
+    following = await second_in_service(registry := two_models(), orders)
+    assert (await following.follower.roll_back(actor="ada", reason="")).recorded
+    assert (following.versions, registry.champion) == (("1", "2"), "1")
+
+
+def test_a_file_that_is_no_order_is_none(tmp_path: Path) -> None:
+    orders = FileOrders(tmp_path)
+    assert orders.read() is None
+    for text in ("", "{", "[]", "{}", '{"leaving": "1", "strange": 2}'):
+        (tmp_path / "rollback.json").write_text(text)
+        assert orders.read() is None
+    orders.write(Order("2", "1", "run", "ada", "why"))
+    assert orders.read() == Order("2", "1", "run", "ada", "why")
+    orders.clear()
+    orders.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_after_a_restart_the_previous_champion_is_warm_too() -> None:
+    registry = two_models()
+    registry.champion, registry.others["previous"] = "2", "1"
+    following = Following(registry)
+    await following.follower.take_champion()
+    await following.follower.follow_others()
+    assert following.versions == ("2", "1")
+    assert following.swaps == []
+    await following.follower.follow_others()
+    assert registry.loads == ["2", "1"]
+
+
+async def test_a_previous_champion_that_is_refused_is_no_way_back_and_no_hindrance() -> None:
+    registry = two_models()
+    registry.champion, registry.others["previous"] = "2", "1"
+    registry.models["1"] = ModelRefused("torn")
+    following = Following(registry)
+    await following.follower.take_champion()
+    for _ in range(3):
+        await following.follower.follow_others()
+    assert (following.versions, registry.loads) == (("2", None), ["2", "1"])
+
+
+async def test_the_challenger_is_followed_until_there_is_none() -> None:
+    following = Following(registry := two_models())
+    await following.follower.take_champion()
+    for challenger in ("2", "2", "1", None):
+        registry.others = {"challenger": challenger} if challenger else {}
+        await following.follower.take_champion()
+        await following.follower.follow_others()
+    assert following.challengers == ["2", None], "who leads is no challenger"
+    registry.others, registry.models["3"] = {"challenger": "3"}, ModelRefused("torn")
+    await following.follower.take_champion()
+    await following.follower.follow_others()
+    assert following.challengers == ["2", None, None]
+    assert following.sample("churn_model_refused", version="3") == 1
+
+
+async def test_rollback_route_goes_back_and_tells(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
+    answer = await client.post("/admin/rollback")
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:churn:problem:no-previous-model")
+    registry.models["2"], registry.champion = make_model("2"), "2"
+    await client.post("/admin/reload")
+    answer = await client.post("/admin/rollback", json={"reason": "complaints"})
+    assert answer.json() == {"model_version": "1", "replaced": "2", "recorded": True}
+    assert registry.orders == [Order("2", "1", "run-1", "api", "complaints")]
+    assert (await client.post("/predict", json=CUSTOMER)).json()["model_version"] == "1"
+    assert (await client.get("/model")).json()["aliases"] == ["champion"]
+    for wrong in ({"reason": ""}, {"reason": 3}, {"why": "x"}, []):
+        assert (await client.post("/admin/rollback", json=wrong)).status_code == 422
 
 
 async def test_model_route_describes_what_serves(client: httpx.AsyncClient, registry: FakeRegistry) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,29 +9,21 @@ from typing import Any
 
 import httpx
 import numpy as np
+import orjson
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.contract import load_contract
-from churn.frame import frame_from_records
-from churn.model import Model, build_pipeline
+from churn.model import build_pipeline
 from churn.request import request_model
 from churn.simulation import simulate
 from service.app import create_app
-from service.explain import Explainer
+from service.explain import Explainer, say_condition
 from service.schemas import PredictionAnswer, Reason
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_info, make_model, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 CONTRACT = load_contract()
-
-
-def test_pipeline_of_other_steps_is_not_explained() -> None:
-    model = make_model()
-    steps = model.pipeline.steps
-    other_order = Pipeline([steps[1], steps[0], steps[2]])
-    assert Explainer.of(replace(model, pipeline=other_order), CONTRACT) is None
-    assert Explainer.of(replace(model, pipeline=Pipeline([("logreg", LogisticRegression())])), CONTRACT) is None
 
 
 @pytest.mark.anyio
@@ -65,7 +59,7 @@ async def test_bad_number_of_reasons_is_422(client: httpx.AsyncClient, store: Fa
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert [e["field"] for e in response.json()["errors"]] == ["reasons"]
-    assert store.predictions == []
+    assert store.rows == []
 
 
 @pytest.mark.anyio
@@ -76,7 +70,7 @@ async def test_model_without_reasons_says_so_and_logs_nothing(tmp_path: Path, st
     async with running(app) as client:
         response = await client.post("/predict?reasons=2", json=CUSTOMER)
         assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "reasons")
-        assert store.predictions == []
+        assert store.rows == []
         assert (await client.post("/predict", json=CUSTOMER)).status_code == 200
 
 
@@ -84,21 +78,49 @@ async def test_model_without_reasons_says_so_and_logs_nothing(tmp_path: Path, st
 
 
 @pytest.fixture(scope="module")
-def terms() -> Model:
+def terms() -> CompiledModel:
     known = simulate(CONTRACT, 1_500, seed=4)
     pipeline = build_pipeline(1, form="terms", contract=CONTRACT).fit(known.features, known.labelled)
-    return Model(pipeline, make_info("1", CONTRACT.feature_names))
+    model = CompiledModel.of(pipeline, CONTRACT.feature_names, CONTRACT)
+    assert model is not None
+    return model
 
 
-def told(model: Model, **customer: Any) -> dict[str, Reason]:
-    explainer = Explainer.of(model, CONTRACT)
-    assert explainer is not None
-    features = request_model(CONTRACT).model_validate(customer).features()
-    attribution = explainer.explain(frame_from_records([features], CONTRACT))
-    return {reason.feature: reason for reason in explainer.reasons(attribution, features, 99)}
+def values_of(**customer: Any) -> list[Any]:
+    return list(request_model(CONTRACT).model_validate(customer).features().values())
 
 
-def test_a_rule_names_what_else_it_asks_for(terms: Model) -> None:
+def told(model: CompiledModel, **customer: Any) -> dict[str, Reason]:
+    _, reasons = Explainer.of(model, CONTRACT).reasons_for(values_of(**customer), 99)
+    return {reason["feature"]: Reason.model_validate(reason) for reason in reasons}
+
+
+def test_all_reasons_add_up_to_the_logit(terms: CompiledModel) -> None:
+    values = values_of(customer_service_calls=5, total_day_minutes=300.0, international_plan="Yes")
+    base, reasons = Explainer.of(terms, CONTRACT).reasons_for(values, 99)
+    assert base + sum(reason["contribution"] for reason in reasons) == pytest.approx(terms.logit(values), abs=1e-11)
+    assert sorted(reason["feature"] for reason in reasons) == sorted(terms.columns)
+
+
+def test_what_made_no_difference_comes_last_in_the_order_of_the_columns(terms: CompiledModel) -> None:
+    values = values_of(customer_service_calls=5)
+    _, reasons = Explainer.of(terms, CONTRACT).reasons_for(values, 99)
+    idle = [reason["feature"] for reason in reasons if not reason["contribution"]]
+    assert len(idle) > 3
+    assert idle == [reason["feature"] for reason in reasons[-len(idle) :]]
+    assert idle == [name for name in terms.columns if name in idle]
+    assert all(reason["text"].endswith(": makes no difference") for reason in reasons[-len(idle) :])
+    few = len(reasons) - len(idle) + 2
+    assert Explainer.of(terms, CONTRACT).reasons_for(values, few)[1] == reasons[:few]
+
+
+def test_of_equal_contributions_the_first_column_comes_first() -> None:
+    model = made_up([WeighedRule((Condition(1, 3.5, math.inf), Condition(0, 200.0, math.inf)), 2.0)])
+    _, reasons = Explainer.of(model, CONTRACT).reasons_for([250.0, 4.0], 2)
+    assert [(r["feature"], r["contribution"]) for r in reasons] == [("total_day_minutes", 1.0), ("customer_service_calls", 1.0)]
+
+
+def test_a_rule_names_what_else_it_asks_for(terms: CompiledModel) -> None:
     reasons = told(terms, customer_service_calls=5, total_day_minutes=90.0, total_day_charge=15.3)
     assert re.fullmatch(
         r"customer service calls of 5 is above the typical 1: raises the risk \(with total charge of at most [\d.]+ USD\)",
@@ -107,7 +129,7 @@ def test_a_rule_names_what_else_it_asks_for(terms: Model) -> None:
     assert "(with customer service calls of at least 4 and total charge" in reasons["total_day_charge"].text
 
 
-def test_the_minutes_speak_for_a_charge_that_was_not_said(terms: Model) -> None:
+def test_the_minutes_speak_for_a_charge_that_was_not_said(terms: CompiledModel) -> None:
     reasons = told(terms, customer_service_calls=5, total_day_minutes=90.0)
     assert reasons["total_day_minutes"].text.startswith("total day minutes of 90 is below the typical")
     assert "raises the risk (with customer service calls of at least 4" in reasons["total_day_minutes"].text
@@ -115,14 +137,62 @@ def test_the_minutes_speak_for_a_charge_that_was_not_said(terms: Model) -> None:
     assert reasons["total_day_charge"].text.endswith("makes no difference")
 
 
-def test_plans_and_levels_are_said_as_the_contract_spells_them(terms: Model) -> None:
+def test_plans_and_levels_are_said_as_the_contract_spells_them(terms: CompiledModel) -> None:
     reasons = told(terms, international_plan="Yes", total_intl_calls=1, state="OH")
     assert reasons["international_plan"].text.startswith(
         "international plan is Yes: raises the risk (with total intl calls of at"
     )
+    assert reasons["international_plan"].value is True
     assert "(with international plan Yes" in reasons["total_intl_calls"].text
     assert reasons["state"].text.startswith("state is OH:")
     assert reasons["area_code"].text.startswith("area code is not known, counted as 415")
+    assert reasons["voice_mail_plan"].text.startswith("voice mail plan is not known, counted as No")
+
+
+def made_up(rules: list[WeighedRule], ramps: list[Ramp] | None = None) -> CompiledModel:
+    return CompiledModel(
+        columns=("total_day_minutes", "customer_service_calls"),
+        numbers=("total_day_minutes", "customer_service_calls"),
+        sums={},
+        levels={},
+        relations={},
+        typical={"total_day_minutes": 180.0, "customer_service_calls": 1.0},
+        category_levels={},
+        ramps=tuple(ramps or ()),
+        rules=tuple(rules),
+        intercept=0.0,
+    )
+
+
+def test_who_is_out_of_a_rule_that_others_are_in_is_told_so() -> None:
+    model = made_up([WeighedRule((Condition(0, -math.inf, 200.0), Condition(1, -math.inf, 3.5)), -2.0)])
+    _, reasons = Explainer.of(model, CONTRACT).reasons_for([250.0, 1.0], 1)
+    assert reasons[0]["text"] == (
+        "total day minutes of 250 is above the typical 180: raises the risk "
+        "(not among those with customer service calls of at most 3)"
+    )
+
+
+def test_the_rule_that_counted_most_is_the_one_that_is_told() -> None:
+    weak = WeighedRule((Condition(0, 200.0, math.inf), Condition(1, 0.5, math.inf)), 1.0)
+    strong = WeighedRule((Condition(0, 220.0, math.inf), Condition(1, -math.inf, 2.5)), 1.5)
+    first, second = "(with customer service calls of at least 1)", "(with customer service calls of at most 2)"
+    for rules, said in (([weak, strong], second), ([strong, weak], second), ([weak, strong._replace(weight=1.0)], first)):
+        _, reasons = Explainer.of(made_up(rules), CONTRACT).reasons_for([250.0, 1.0], 1)
+        assert reasons[0]["text"].endswith(said)
+    # What counted most is the number itself, or pulls the other way: there is nothing to add.
+    ramp = Ramp(0, 0.0, 300.0, 0.1, 180.0)
+    opposed = weak._replace(weight=-1.0)
+    for model in (made_up([weak], [ramp]), made_up([opposed], [ramp])):
+        _, reasons = Explainer.of(model, CONTRACT).reasons_for([250.0, 1.0], 1)
+        assert reasons[0]["text"] == "total day minutes of 250 is above the typical 180: raises the risk"
+
+
+def test_a_number_of_any_size_makes_json() -> None:
+    model = made_up([], [Ramp(0, -math.inf, math.inf, 1e10, 180.0)])
+    for value, sign in ((1.7e308, 1), (-1.7e308, -1)):
+        _, reasons = Explainer.of(model, CONTRACT).reasons_for([value, 1.0], 1)
+        assert json.loads(orjson.dumps(reasons))[0]["contribution"] * sign > 1e300
 
 
 @pytest.mark.parametrize(
@@ -131,6 +201,7 @@ def test_plans_and_levels_are_said_as_the_contract_spells_them(terms: Model) -> 
         ("state = NJ", (0.5, np.inf), "state NJ"),
         ("state = NJ", (-np.inf, 0.5), "state other than NJ"),
         ("international_plan", (-np.inf, 0.5), "international plan No"),
+        ("international_plan", (0.5, np.inf), "international plan Yes"),
         ("customer_service_calls", (3.5, np.inf), "customer service calls of at least 4"),
         ("customer_service_calls", (2.5, 3.5), "customer service calls of 3"),
         ("customer_service_calls", (1.5, 4.5), "customer service calls between 2 and 4"),
@@ -139,7 +210,13 @@ def test_plans_and_levels_are_said_as_the_contract_spells_them(terms: Model) -> 
         ("total_day_charge", (30.0, 40.0), "total day charge between 30 and 40 USD"),
     ],
 )
-def test_a_condition_in_words(terms: Model, name: str, bounds: tuple[float, float], said: str) -> None:
-    explainer = Explainer.of(terms, CONTRACT)
-    assert explainer is not None
-    assert explainer._condition(name, *bounds) == said
+def test_a_condition_in_words(name: str, bounds: tuple[float, float], said: str) -> None:
+    assert say_condition(name, Condition(0, *bounds), CONTRACT) == said
+
+
+def test_the_unit_is_said_once() -> None:
+    _, reasons = Explainer.of(made_up([]), CONTRACT).reasons_for([None, 2.0], 2)
+    assert [reason["text"] for reason in reasons] == [
+        "total day minutes is not known, counted as 180: makes no difference",
+        "customer service calls of 2 is above the typical 1: makes no difference",
+    ]

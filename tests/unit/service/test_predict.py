@@ -36,7 +36,7 @@ async def test_answer_is_the_pipelines_own_and_is_what_is_logged(
     assert body["churn_probability"] == pytest.approx(own_probability(registry, CUSTOMER), abs=1e-12)
     assert body["churn"] is (body["churn_probability"] >= 0.5)
     assert uuid.UUID(body["prediction_id"]).version == 7
-    (logged,) = store.predictions
+    (logged,) = store.rows
     assert {name: getattr(logged, name) for name in body} == body
     assert logged.features["international_plan"] is True
     assert logged.features["account_length"] is None
@@ -87,7 +87,7 @@ async def test_bad_customer_is_422_and_not_logged(client: httpx.AsyncClient, sto
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert [error["field"] for error in response.json()["errors"]] == [field]
-    assert store.predictions == []
+    assert store.rows == []
 
 
 async def test_problem_never_repeats_a_customers_value(client: httpx.AsyncClient) -> None:
@@ -128,7 +128,7 @@ async def test_batch_answers_as_single_requests_do_in_order(client: httpx.AsyncC
     for one, single in zip(body["predictions"], singles, strict=True):
         assert set(one) == set(single)
         assert one["churn_probability"] == pytest.approx(single["churn_probability"], abs=1e-12)
-    assert [p.prediction_id for p in store.predictions[:4]] == [p["prediction_id"] for p in body["predictions"]]
+    assert [p.prediction_id for p in store.rows[:4]] == [p["prediction_id"] for p in body["predictions"]]
 
 
 async def test_one_bad_row_names_itself_and_nothing_is_logged(client: httpx.AsyncClient, store: FakeStore) -> None:
@@ -136,7 +136,7 @@ async def test_one_bad_row_names_itself_and_nothing_is_logged(client: httpx.Asyn
     response = await client.post("/predict/batch", json={"customers": customers})
     assert response.status_code == 422
     assert [error["field"] for error in response.json()["errors"]] == ["customers.3.total_day_minutes"]
-    assert store.predictions == []
+    assert store.rows == []
 
 
 @pytest.mark.parametrize(
@@ -179,14 +179,14 @@ async def test_too_many_rows_or_bytes_are_413_announced_or_not(tmp_path: Path, s
         rows = await client.post("/predict/batch", json={"customers": [small] * 4})
         assert (rows.status_code, rows.json()["type"]) == (413, "urn:churn:problem:too-large")
         assert (await client.post("/predict/batch", json={"customers": [small] * 3})).status_code == 200
-        store.predictions.clear()
+        store.rows.clear()
         outcome = {"prediction_id": "p", "churned": True}
         assert (await client.post("/outcomes", json={"outcomes": [outcome] * 4})).status_code == 413
         for route in ("/predict", "/predict/batch", "/outcomes"):
             assert (await client.post(route, content=b" " * 1025, headers=json_type)).status_code == 413
             assert (await client.post(route, content=chunks(11), headers=json_type)).status_code == 413
             assert (await client.post(route, content=chunks(10), headers=json_type)).status_code == 422
-    assert store.predictions == []
+    assert store.rows == []
     assert store.outcomes == []
 
 
@@ -233,4 +233,4 @@ async def test_without_a_model_predictions_are_503(tmp_path: Path, store: FakeSt
             await client.get("/model"),
         ):
             assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:no-model")
-    assert store.predictions == []
+    assert store.rows == []

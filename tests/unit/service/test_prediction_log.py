@@ -1,24 +1,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
 from churn.contract import load_contract
 from churn.errors import StoreError
-from churn.records import Prediction, new_id, now
+from churn.records import Prediction, PredictionRow, new_id, now
 from service import prediction_log
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
 from service.prediction_log import PredictionLog
+from service.spool import Spool
 from tests.unit.service.fakes import FakeStore
 
 pytestmark = pytest.mark.anyio
 
 
-def record() -> Prediction:
-    return Prediction(new_id(), None, now(), "1", 0.25, 0.5, False, {"total_day_minutes": 1.0})
+def record(customer_id: str | None = None) -> PredictionRow:
+    return Prediction(new_id(), customer_id, now(), "1", 0.25, 0.5, False, {"total_day_minutes": 1.0}).row()
 
 
 @pytest.fixture
@@ -27,8 +30,16 @@ def metrics() -> ServiceMetrics:
 
 
 @pytest.fixture
-async def log(store: FakeStore, metrics: ServiceMetrics) -> AsyncIterator[PredictionLog]:
-    log = PredictionLog(store, metrics)
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", 2**20)
+
+
+@pytest.fixture
+async def log(
+    store: FakeStore, metrics: ServiceMetrics, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[PredictionLog]:
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 0.002)
+    log = PredictionLog(store, spool, metrics)
     log.start()
     yield log
     store.gate.set()
@@ -58,29 +69,140 @@ async def test_what_gathers_during_a_commit_shares_the_next_one_in_order(log: Pr
     store.gate.set()
     await asyncio.gather(first, *waiting)
     assert store.groups == [1, 7]
-    assert store.predictions[1:] == records
+    assert store.rows[1:] == records
 
 
-async def test_group_is_bounded_and_no_request_is_split(
-    log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_group_is_bounded(log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_log, "GROUP_ROWS", 5)
     first = await first_group_in_writing(log, store)
-    waiting = [asyncio.create_task(log.write([record() for _ in range(size)])) for size in (2, 3, 1, 9, 1)]
+    waiting = [asyncio.create_task(log.write([record() for _ in range(size)])) for size in (2, 3, 1, 4)]
     await settle()
     store.gate.set()
     await asyncio.gather(first, *waiting)
-    assert store.groups == [1, 5, 1, 9, 1]
+    assert store.groups == [1, 5, 5]
 
 
-async def test_failed_group_fails_its_requests_only(log: PredictionLog, store: FakeStore, metrics: ServiceMetrics) -> None:
+async def test_a_batch_lets_single_requests_pass_and_is_answered_when_all_of_it_is_kept(
+    log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "PIECE_ROWS", 10)
+    first = await first_group_in_writing(log, store)
+    batch = [record() for _ in range(25)]
+    waiting = asyncio.create_task(log.write(batch))
+    await settle()
+    single = asyncio.create_task(log.write([record("single")]))
+    await settle()
+    store.gate.set()
+    await asyncio.gather(first, single)
+    await waiting
+    assert [row.customer_id for row in store.rows].index("single") == 1
+    assert store.groups == [1, 11, 10, 5]
+    assert [row for row in store.rows[1:] if row.customer_id is None] == batch
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+def sample(metrics: ServiceMetrics, name: str) -> float | None:
+    return metrics.registry.get_sample_value(name)
+
+
+async def test_while_the_store_is_away_answers_go_on_and_it_gets_them_later_once_and_in_order(
+    log: PredictionLog, store: FakeStore, metrics: ServiceMetrics, spool: Spool
+) -> None:
+    store.away = True
+    records = [record() for _ in range(6)]
+    for one in records:
+        await log.write([one])
+    assert store.rows == []
+    assert await log.check() == "spool"
+    assert sample(metrics, "churn_log_spooled") == 6
+    assert sample(metrics, "churn_log_written_total") == 0
+    assert log.lag_seconds() > 0
+    store.away = False
+    await until(lambda: spool.empty)
+    await log.write([record()])
+    assert store.rows[:6] == records
+    assert len(store.rows) == 7
+    await until(lambda: sample(metrics, "churn_log_spooled") == 0)
+    assert sample(metrics, "churn_log_written_total") == 7
+    assert sample(metrics, "churn_log_replayed_total") == 6
+    assert await log.check() == "store"
+
+
+async def test_what_comes_while_the_spool_is_fed_waits_behind_it(log: PredictionLog, store: FakeStore, spool: Spool) -> None:
+    store.away = True
+    early = [record() for _ in range(3)]
+    await log.write(early)
+    store.gate.clear()
+    store.writing.clear()
+    store.away = False
+    await asyncio.to_thread(store.writing.wait, 10)  # the feeder hangs in the store
+    late = record()
+    await log.write([late])
+    assert store.rows == []
+    store.gate.set()
+    await until(lambda: spool.empty)
+    assert store.rows == [*early, late]
+
+
+async def test_neither_store_nor_spool_fails_the_requests_only(
+    store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = PredictionLog(store, Spool(tmp_path / "spool", 0), metrics)
+    log.start()
+    assert await log.check() == "store"
     store.away = True
     failed = await asyncio.gather(*(log.write([record()]) for _ in range(3)), return_exceptions=True)
     assert [type(error) for error in failed] == [StoreError] * 3
+    with pytest.raises(StoreError, match="last write failed"):
+        await log.check()
+    monkeypatch.setattr(prediction_log, "FAILURE_COUNTS_SECONDS", 0.0)
+    with pytest.raises(StoreError, match="full"):
+        await log.check()
     store.away = False
+    assert await log.check() == "store"
     await log.write([record(), record()])
-    assert len(store.predictions) == 2
-    assert metrics.registry.get_sample_value("churn_log_written_total") == 2
+    assert len(store.rows) == 2
+    assert sample(metrics, "churn_log_written_total") == 2
+    await log.close()
+
+
+async def test_pseudonyms_are_all_that_is_written(store: FakeStore, metrics: ServiceMetrics, tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", 2**20)
+    log = PredictionLog(store, spool, metrics, lambda customer_id: f"p:{len(customer_id)}")
+    log.start()
+    await log.write([record("anna"), record()])
+    store.away = True
+    await log.write([record("berta")])
+    written = b"".join(file.read_bytes() for file in (tmp_path / "spool").iterdir())
+    assert [row.customer_id for row in store.rows] == ["p:4", None]
+    assert b"p:5" in written
+    assert b"berta" not in written
+    await log.close()
+
+
+async def test_what_a_stopped_service_left_in_the_spool_is_older_than_what_the_next_one_writes(
+    store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 0.002)
+    left, fresh = record(), record()
+    store.away = True
+    first = PredictionLog(store, Spool(tmp_path / "spool", 2**20), metrics)
+    first.start()
+    await first.write([left])
+    await first.close()
+    spool = Spool(tmp_path / "spool", 2**20)
+    second = PredictionLog(store, spool, metrics)
+    second.start()
+    await second.write([fresh])
+    assert store.rows == []
+    store.away = False
+    await until(lambda: spool.empty)
+    assert store.rows == [left, fresh]
+    await second.close()
 
 
 async def test_request_that_went_away_does_not_disturb_the_others(log: PredictionLog, store: FakeStore) -> None:
@@ -107,7 +229,7 @@ async def test_close_writes_what_is_waiting_then_refuses(log: PredictionLog, sto
     assert not closing.done()
     store.gate.set()
     await asyncio.gather(first, waiting, closing)
-    assert len(store.predictions) == 2
+    assert len(store.rows) == 2
     log.start()
 
 
@@ -127,34 +249,14 @@ async def test_lag_is_the_age_of_the_oldest_record_that_waits(
     assert log.lag_seconds() == 0
 
 
-async def test_check_holds_a_failed_write_against_the_store_for_a_while_only(
-    log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await log.check()
-    store.away = True
-    with pytest.raises(StoreError):
-        await log.check()
-    with pytest.raises(StoreError):
-        await log.write([record()])
-    store.away = False
-    with pytest.raises(StoreError, match="last write failed"):
-        await log.check()
-    monkeypatch.setattr(prediction_log, "FAILURE_COUNTS_SECONDS", 0.0)
-    await log.check()
-    monkeypatch.undo()
-    await log.write([record()])
-    await log.check()
-
-
 async def test_check_does_not_wait_for_a_store_that_hangs(
     log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prediction_log, "PING_SECONDS", 0.01)
-    first = await first_group_in_writing(log, store)
-    with pytest.raises(StoreError, match="did not answer"):
-        await log.check()
-    store.gate.set()
-    await first
+    held = threading.Event()
+    monkeypatch.setattr(store, "ping", lambda: held.wait(10))
+    assert await log.check() == "spool"
+    held.set()
 
 
 async def test_late_store_opens_when_it_can_and_once(store: FakeStore) -> None:
@@ -167,13 +269,13 @@ async def test_late_store_opens_when_it_can_and_once(store: FakeStore) -> None:
         return store
 
     late = LateStore("sqlite:///x", open_store)
-    for method in (late.ping, lambda: late.write_predictions([record()])):
+    for method in (late.ping, lambda: late.write_rows([record()])):
         with pytest.raises(StoreError):
             method()
-    late.write_predictions([record()])
+    late.write_rows([record()])
     late.write_outcomes([])
     late.ping()
-    assert (len(tries), len(store.predictions)) == (3, 1)
+    assert (len(tries), len(store.rows)) == (3, 1)
     late.close()
     assert store.closed
 

@@ -29,9 +29,9 @@ async def test_the_store_gets_pseudonyms_and_the_caller_its_own_ids(client: http
     one = (await client.post("/predict", json={**CUSTOMER, "customer_id": "c-1"})).json()
     batch = (await client.post("/predict/batch", json={"customers": [CUSTOMER, {**CUSTOMER, "customer_id": "c-1"}]})).json()
     assert [answer["customer_id"] for answer in (one, *batch["predictions"])] == ["c-1", None, "c-1"]
-    assert [stored.customer_id for stored in store.predictions] == [NAME, None, NAME]
-    assert store.predictions[0].prediction_id == one["prediction_id"]
-    assert store.predictions[0].churn_probability == one["churn_probability"]
+    assert [stored.customer_id for stored in store.rows] == [NAME, None, NAME]
+    assert store.rows[0].prediction_id == one["prediction_id"]
+    assert store.rows[0].churn_probability == one["churn_probability"]
 
 
 async def test_outcomes_are_named_by_the_same_pseudonym(client: httpx.AsyncClient, store: FakeStore) -> None:

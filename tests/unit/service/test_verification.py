@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,15 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from churn.contract import load_contract
+from churn.compiled import CompiledModel, Condition
+from churn.contract import Contract, load_contract
 from churn.errors import ModelRefused
-from churn.model import Model
-from service.verification import verified
-from tests.unit.service.fakes import make_model
+from churn.model import Model, build_pipeline
+from churn.request import request_model
+from churn.simulation import simulate
+from service.trial import drawn_customers, may_be_missing, plain_customers
+from service.verification import verified, verify
+from tests.unit.service.fakes import make_info, make_model
 
 CONTRACT = load_contract()
 
@@ -45,9 +50,15 @@ def odd_model(**what: Any) -> Model:
 def test_good_model_is_made_ready_to_serve() -> None:
     model = make_model("5")
     served = verified(model, CONTRACT, "registry")
-    assert served.model is model
-    assert (served.version, served.loaded_from) == ("5", "registry")
-    assert verified(odd_model(), CONTRACT, "disk").explainer is None
+    assert (served.info, served.path, served.loaded_from) == (model.info, "compiled", "registry")
+    assert served.explainer is not None
+    assert served.card.startswith("# Model card")
+
+
+def test_pipeline_that_cannot_be_compiled_answers_by_itself() -> None:
+    served = verified(odd_model(value=0.25), CONTRACT, "disk")
+    assert (served.path, served.explainer) == ("pipeline", None)
+    assert served.score_one(plain_customers(CONTRACT)[0], None).churn_probability == 0.25
 
 
 @pytest.mark.parametrize(
@@ -88,10 +99,58 @@ def test_pipeline_that_cannot_take_missing_values_is_refused() -> None:
         verified(replace(model, pipeline=bare), CONTRACT, "registry")
 
 
-def test_serving_path_that_differs_from_the_pipeline_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def off(self: Model, features: pd.DataFrame) -> np.ndarray:
-        return self.pipeline.predict_proba(features[self.info.features])[:, 1] * (1 - 1e-7)
-
-    monkeypatch.setattr(Model, "predict_probability", off)
+@pytest.mark.parametrize("way", ["probability", "probabilities"])
+def test_serving_path_that_differs_from_the_pipeline_is_refused(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = getattr(CompiledModel, way)
+    monkeypatch.setattr(CompiledModel, way, lambda self, values: right(self, values) * (1 - 1e-7))
     with pytest.raises(ModelRefused, match="off its own pipeline"):
-        verified(make_model(), CONTRACT, "registry")
+        verify(make_model(), CONTRACT)
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_difference_at_one_edge_alone_is_found(
+    place: int, monkeypatch: pytest.MonkeyPatch, contract: Contract, trained: Model
+) -> None:
+    """Such as `<` in place of `<=`, which no customer drawn evenly would ever show."""
+    compiled = CompiledModel.of(trained.pipeline, trained.info.features, contract)
+    assert compiled is not None
+    number = {at for at, name in enumerate(compiled.numbers) if contract[name].kind == "number"}
+    rule = next(rule for rule in compiled.rules if rule.conditions[place].input in number)
+    moved = list(rule.conditions)
+    at, low, high = moved[place]
+    moved[place] = Condition(at, low, math.nextafter(high, 0)) if high < math.inf else Condition(at, math.nextafter(low, 0), high)
+    others = [one._replace(conditions=tuple(moved)) if one is rule else one for one in compiled.rules]
+    wrong = replace(compiled, rules=tuple(others))
+    assert verify(trained, contract).compiled == compiled.to_document()
+    monkeypatch.setattr(CompiledModel, "of", lambda *_: wrong)
+    with pytest.raises(ModelRefused, match="off its own pipeline"):
+        verify(trained, contract)
+
+
+@pytest.fixture(scope="module")
+def trained(contract: Contract) -> Model:
+    data = simulate(contract, 600, 11)
+    pipeline = build_pipeline(1, form="terms", contract=contract).fit(data.features, data.labelled)
+    return Model(pipeline, make_info("1", contract.feature_names))
+
+
+def test_every_form_of_pipeline_that_is_trained_is_compiled_and_agrees(contract: Contract, trained: Model) -> None:
+    servable = verify(trained, contract, folder="there", artifact_digest="abc")
+    assert servable.compiled is not None
+    assert (servable.folder, servable.artifact_digest, len(servable.probes)) == ("there", "abc", 40)
+
+
+def test_trial_customers_are_all_that_the_contract_allows(contract: Contract) -> None:
+    customers = plain_customers(contract) + drawn_customers(contract, 4_000, 4, {"total_day_minutes": [264.45]})
+    customer_model = request_model(contract)
+    sent = [dict(zip(contract.feature_names, values, strict=True)) for values in customers]
+    for customer in sent:
+        assert customer_model.model_validate(customer).features() == customer
+    for column in contract.features:
+        seen = {customer[column.name] for customer in sent}
+        assert (None in seen) == may_be_missing(column)
+        assert set(column.levels) <= seen
+        if column.minimum is not None:
+            assert column.minimum in seen
+    beside = {math.nextafter(264.45, 0), 264.45, math.nextafter(264.45, 999)}
+    assert beside <= {customer["total_day_minutes"] for customer in sent}

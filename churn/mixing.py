@@ -1,0 +1,176 @@
+"""Customers between the typical one and the one asked about, in the columns that sums are made of: which sums they have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.shapley import MOST_MIXED, mixtures, shares
+
+Floats = NDArray[np.float64]
+# A sum by its number in the blend, or a member by its place; which lies where low < value <= high.
+Bounds = tuple[tuple[int, float, float], ...]
+# Beyond this nothing is told apart: a sum may be infinite, and infinity times a share of 0 is no number.
+LARGEST = 1e300
+
+
+class Blend:
+    """Sums that a term reads together; `members` are the places of all columns in any of them."""
+
+    def __init__(self, sums: Sequence[tuple[int, ...]], typical: Sequence[Any]) -> None:
+        self.sums = list(sums)
+        self.members = tuple(dict.fromkeys(at for parts in sums for at in parts))
+        self.typical = typical
+
+    def typical_total(self, number: int) -> float:
+        """Add up a sum of the typical customer."""
+        return total_of(self.sums[number], self.typical)
+
+    def mix(self, known: Sequence[Any]) -> Mixed:
+        """Give the customers between; in what the two do not differ, there is nothing between."""
+        players = [at for at in self.members if known[at] != self.typical[at]]
+        return (AllMixed if len(players) <= MOST_MIXED else DrawnMixed)(self, known, players)
+
+
+def total_of(parts: Sequence[int], values: Sequence[Any]) -> float:
+    """Add up, in the order in which `CompiledModel.logit` does: a bound may lie on the last digit."""
+    total = 0.0
+    for at in parts:
+        total += values[at]
+    return total
+
+
+class Mixed(ABC):
+    """The customers between two; `players` are the places of the columns in which the two differ."""
+
+    def __init__(self, blend: Blend, known: Sequence[Any], players: list[int]) -> None:
+        self.blend, self.known, self.players = blend, known, players
+
+    @abstractmethod
+    def holds(self, sums: Bounds, members: Bounds) -> Any:
+        """Tell which of them lie within all bounds; None if none does."""
+
+    @abstractmethod
+    def ends(self, holds: Any) -> tuple[bool, bool]:
+        """Tell whether the typical customer is among these, and whether the one asked about is."""
+
+    @abstractmethod
+    def shares(self, on: int, off: int, holds: Any) -> Sequence[float]:
+        """See `churn.shapley.shares`."""
+
+    @abstractmethod
+    def totals(self, number: int) -> Sequence[float] | Floats:
+        """Give the sum that each of them has."""
+
+    def ramp(self, low: float, high: float) -> tuple[float, list[tuple[int, float]]]:
+        """Give by how much the first sum, held between bounds, is more than the typical one; and each player's share of that."""
+        totals = self.totals(0)
+        if low <= min(totals) and max(totals) <= min(high, LARGEST):
+            return float(totals[-1] - totals[0]), [(at, self.known[at] - self.blend.typical[at]) for at in self.players]
+        held = np.clip(np.clip(totals, low, high), -LARGEST, LARGEST)
+        parts = (mixtures(0, 0, len(self.players)).weights[2:] @ held).tolist()
+        return float(held[-1] - held[0]), list(zip(self.players, parts, strict=True))
+
+
+class AllMixed(Mixed):
+    """All of them: number s has player k's own value where bit k of s is 1. Some of them are an integer with a bit for each."""
+
+    def __init__(self, blend: Blend, known: Sequence[Any], players: list[int]) -> None:
+        super().__init__(blend, known, players)
+        self._everybody = (1 << (1 << len(players))) - 1
+        self._ranked: dict[int, tuple[list[float], list[int]]] = {}
+
+    def totals(self, number: int) -> list[float]:
+        """See `Mixed`."""
+        parts, known, typical = self.blend.sums[number], self.known, self.blend.typical
+        totals = [0.0]
+        for at in self.blend.members:
+            own, usual = (known[at], typical[at]) if at in parts else (0.0, 0.0)
+            with_own = [total + own for total in totals]
+            totals = [total + usual for total in totals] + with_own if at in self.players else with_own
+        if len(self.blend.sums) > 1:
+            # Then the members may come in another order than in the sum itself.
+            totals[0], totals[-1] = total_of(parts, typical), total_of(parts, known)
+        return totals
+
+    def holds(self, sums: Bounds, members: Bounds) -> int | None:
+        """See `Mixed`."""
+        found = self._everybody
+        for number, low, high in sums:
+            ascending, up_to = self._ranked.get(number) or self._rank(number)
+            found &= up_to[bisect_right(ascending, high)] ^ up_to[bisect_right(ascending, low)]
+        for at, low, high in members:
+            own = low < self.known[at] <= high
+            if at in self.players:
+                changed = _changed(len(self.players), self.players.index(at))
+                usual = low < self.blend.typical[at] <= high
+                found &= own * changed | usual * (self._everybody ^ changed)
+            else:
+                found *= own
+        return found or None
+
+    def _rank(self, number: int) -> tuple[list[float], list[int]]:
+        """Give the sums in ascending order, and who has one of the first n of them."""
+        totals = self.totals(number)
+        order = sorted(range(len(totals)), key=totals.__getitem__)
+        up_to, found = [0], 0
+        for which in order:
+            found |= 1 << which
+            up_to.append(found)
+        ranked = self._ranked[number] = [totals[which] for which in order], up_to
+        return ranked
+
+    def ends(self, holds: int) -> tuple[bool, bool]:
+        """See `Mixed`."""
+        return holds & 1 == 1, holds > self._everybody >> 1
+
+    def shares(self, on: int, off: int, holds: int) -> Sequence[float]:
+        """See `Mixed`."""
+        return shares(on, off, len(self.players), holds)
+
+
+@lru_cache(maxsize=128)
+def _changed(players: int, player: int) -> int:
+    """Give those of all mixtures that have this player's own value."""
+    return sum(1 << which for which in range(1 << players) if which >> player & 1)
+
+
+class DrawnMixed(Mixed):
+    """Those on the way of some orders that are drawn: the first of them is the typical customer, the last the one asked about."""
+
+    def totals(self, number: int) -> Floats:
+        """See `Mixed`."""
+        inside = mixtures(0, 0, len(self.players)).inside
+        totals = np.zeros(len(inside))
+        with np.errstate(over="ignore"):
+            for at in self.blend.sums[number]:
+                own, usual = self.known[at], self.blend.typical[at]
+                totals += np.where(inside[:, self.players.index(at)], own, usual) if at in self.players else own
+        return totals
+
+    def holds(self, sums: Bounds, members: Bounds) -> NDArray[np.bool_] | None:
+        """See `Mixed`."""
+        inside = mixtures(0, 0, len(self.players)).inside
+        found = np.ones(len(inside), np.bool_)
+        for number, low, high in sums:
+            totals = self.totals(number)
+            found &= (low < totals) & (totals <= high)
+        for at, low, high in members:
+            own, usual = low < self.known[at] <= high, low < self.blend.typical[at] <= high
+            found &= np.where(inside[:, self.players.index(at)], own, usual) if at in self.players else own
+        return found if found.any() else None
+
+    def ends(self, holds: NDArray[np.bool_]) -> tuple[bool, bool]:
+        """See `Mixed`."""
+        return bool(holds[0]), bool(holds[-1])
+
+    def shares(self, on: int, off: int, holds: NDArray[np.bool_]) -> Sequence[float]:
+        """See `Mixed`."""
+        found: list[float] = (mixtures(on, off, len(self.players)).weights @ holds).tolist()
+        return found

@@ -1,0 +1,200 @@
+"""Writing many predictions fast: primitives go to the database in few statements, without a mapper's work a row.
+
+An answer waits for its record's commit, so this is on the way of every request. Two things decide how long: a statement of many
+rows gives the interpreter's lock away once, where one a row fights for it once a row; and moving the write-ahead log's pages into
+the database (a checkpoint) waits for the disk, so that it must not happen inside somebody's commit.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from churn.errors import StoreError
+from churn.records import PredictionRow
+
+# Rows a statement: each number of rows is a statement of its own, which SQLite keeps prepared.
+STATEMENT_ROWS = 64
+CHECKPOINT_SECONDS = 0.5
+# Above it, writers are held up for a moment so that the write-ahead log can begin anew.
+LARGEST_WAL = 128 * 2**20
+_COLUMNS = ", ".join(PredictionRow._fields)
+_PLACES = f"({', '.join('?' * len(PredictionRow._fields))})"
+logger = logging.getLogger(__name__)
+
+
+class RowWriter(Protocol):
+    """Writes rows of one database. Not for two threads at once."""
+
+    def write(self, rows: Sequence[PredictionRow], /) -> None:
+        """Store rows, all or none; those that are there already (by prediction_id) stay as they are. StoreError if it cannot."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+def row_writer(engine: sa.Engine, busy_seconds: float) -> RowWriter:
+    """Make the writer that suits the database; it waits for others so long at most."""
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path not in (None, "", ":memory:"):
+        return SqliteRowWriter(Path(str(path)), busy_seconds)
+    return EngineRowWriter(engine)
+
+
+class SqliteRowWriter:
+    """Writes through a connection of its own, on which commits never wait for a checkpoint."""
+
+    def __init__(self, path: Path, busy_seconds: float) -> None:
+        self._path, self._busy_seconds = path, busy_seconds
+        self._connection: sqlite3.Connection | None = None
+        self._checkpoints: Checkpoints | None = None
+
+    def write(self, rows: Sequence[PredictionRow], /) -> None:
+        """See `RowWriter`."""
+        try:
+            connection = self._connected()
+            if len(rows) <= STATEMENT_ROWS:
+                connection.execute(_insert(len(rows)), list(chain.from_iterable(rows)))
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for start in range(0, len(rows), STATEMENT_ROWS):
+                    some = rows[start : start + STATEMENT_ROWS]
+                    connection.execute(_insert(len(some)), list(chain.from_iterable(some)))
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            # Never the values. The next write begins with a new connection: a file that was away may be another one.
+            self.close()
+            raise StoreError(str(error)) from error
+
+    def close(self) -> None:
+        """See `RowWriter`."""
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
+            self._checkpoints = None
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            # `mode=rw`: a file that is gone must not be made anew, without its tables.
+            self._connection = _connect(self._path, self._busy_seconds)
+            self._checkpoints = Checkpoints(self._path)
+            self._checkpoints.start()
+        return self._connection
+
+
+class Checkpoints:
+    """Moves the write-ahead log into the database, in a thread and through a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, without waiting for a checkpoint that runs."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        done = -1
+        while not self._stopped.wait(CHECKPOINT_SECONDS):
+            try:
+                size = self._wal.stat().st_size if self._wal.exists() else 0
+                changed = self._wal.stat().st_mtime_ns if size else 0
+                if changed == done:
+                    continue
+                with closing(_connect(self._path, 0.2)) as connection:
+                    self.checkpoint(connection, size)
+                done = changed
+            except (sqlite3.Error, OSError) as error:
+                # Another process may be at it, or the file away: the next round tries again.
+                logger.debug("no checkpoint: %s", error)
+
+    def checkpoint(self, connection: sqlite3.Connection, size: int) -> None:
+        """Move what can be moved while others write and read; if the log is large, then the rest, so that it begins anew."""
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if size > LARGEST_WAL:
+            # Little is left by now, so that writers wait for little.
+            connection.execute("PRAGMA wal_checkpoint(RESTART)")
+
+
+class EngineRowWriter:
+    """Writes through SQLAlchemy's connections: to PostgreSQL in one statement, whatever the number of rows."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        places = ", ".join(f"%({name})s::{kind}[]" for name, kind in _POSTGRES.items())
+        picked = ", ".join(_POSTGRES_VALUES.get(name, name) for name in _POSTGRES)
+        self._postgres = (
+            f"INSERT INTO predictions ({_COLUMNS}) SELECT {picked} "  # noqa: S608 -- made of our own columns' names
+            f"FROM unnest({places}) AS given({_COLUMNS}) "
+            "ON CONFLICT (prediction_id) DO NOTHING"
+        )
+
+    def write(self, rows: Sequence[PredictionRow], /) -> None:
+        """See `RowWriter`."""
+        try:
+            with self._engine.begin() as connection:
+                if self._engine.dialect.name == "postgresql":
+                    columns = zip(PredictionRow._fields, map(list, zip(*rows, strict=True)), strict=True)
+                    connection.exec_driver_sql(self._postgres, dict(columns))
+                else:
+                    connection.exec_driver_sql(_insert(1), [tuple(row) for row in rows])
+        except SQLAlchemyError as error:
+            # Never the statement's parameters: they are personal values.
+            raise StoreError(str(getattr(error, "orig", None) or error).strip().splitlines()[0]) from error
+
+    def close(self) -> None:
+        """See `RowWriter`: the pool's connections are the engine's."""
+
+
+_POSTGRES = {
+    "prediction_id": "text",
+    "customer_id": "text",
+    "requested_at": "text",
+    "model_version": "text",
+    "churn_probability": "float8",
+    "threshold": "float8",
+    "churn": "bool",
+    "features": "text",
+}
+_POSTGRES_VALUES = {"requested_at": "(requested_at || '+00')::timestamptz", "features": "features::json"}
+
+
+def _insert(rows: int) -> str:
+    return f"INSERT INTO predictions ({_COLUMNS}) VALUES {', '.join([_PLACES] * rows)} ON CONFLICT (prediction_id) DO NOTHING"  # noqa: S608
+
+
+def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{path.absolute()}?mode=rw",
+        uri=True,
+        timeout=busy_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=2 * STATEMENT_ROWS,
+    )
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection

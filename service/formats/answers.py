@@ -1,0 +1,54 @@
+"""What a batch is answered with: the same columns in every format, in the order of the customers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+
+import orjson
+
+from service.predictor import ScoredBatch
+
+COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "threshold", "model_version")
+# Rows in one piece of a streamed answer.
+PIECE_ROWS = 10_000
+
+
+def json_answer(batch: ScoredBatch) -> bytes:
+    """Spell a batch as `service.schemas.BatchAnswer`."""
+    threshold, version = batch.threshold, batch.model_version
+    predictions = [
+        {
+            "prediction_id": prediction_id,
+            "customer_id": customer_id,
+            "churn_probability": probability,
+            "churn": churn,
+            "threshold": threshold,
+            "model_version": version,
+        }
+        for prediction_id, customer_id, probability, churn in zip(
+            batch.prediction_ids, batch.customer_ids, batch.probabilities.tolist(), batch.churn.tolist(), strict=True
+        )
+    ]
+    return orjson.dumps({"model_version": version, "predictions": predictions})
+
+
+def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
+    """Spell a batch as CSV, piece by piece; flags are true and false, as in JSON."""
+    ids, customers, probabilities = batch.prediction_ids, batch.customer_ids, batch.probabilities
+    for start in range(0, len(ids), PIECE_ROWS):
+        text = StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        if start == 0:
+            writer.writerow(COLUMNS)
+        end = start + PIECE_ROWS
+        rows = zip(
+            ids[start:end],
+            customers[start:end],
+            probabilities[start:end].tolist(),
+            ("true" if churn else "false" for churn in batch.churn[start:end].tolist()),
+            strict=True,
+        )
+        writer.writerows((*row, batch.threshold, batch.model_version) for row in rows)
+        yield text.getvalue().encode()

@@ -1,0 +1,114 @@
+"""Customers and answers as Arrow IPC: the streaming format, and the file format, a stream between magic words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from churn.customers import CustomerColumns
+from service.columns import ColumnRules
+from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table
+from service.formats.arrow_sizes import Malformed, unpacked_bytes
+from service.formats.json_text import refuse
+from service.formats.records import check_rows
+from service.predictor import ScoredBatch
+from service.problems import TooLarge
+
+_MAGIC, _PADDED = b"ARROW1", 8
+
+
+def read_arrow(body: bytes, rules: ColumnRules, most: int, most_bytes: int, *, file: bool) -> CustomerColumns:
+    """Read a stream or a file of record batches.
+
+    A file is read in its own order, as the stream that it holds: its footer is an index that we do not need to trust.
+
+    Raises
+    ------
+    TooLarge
+        More than `most` rows, or more than `most_bytes` once unpacked; told before anything is.
+    Unprocessable
+    """
+    if file and not (body.startswith(_MAGIC) and body.endswith(_MAGIC)):
+        refuse("body", "must be an Arrow IPC file")
+    stream = memoryview(body)[_PADDED:] if file else memoryview(body)
+    try:
+        _check_sizes(stream, most_bytes)
+        table = _read(stream, rules, most)
+        check_rows(table.num_rows, most)
+        return from_table(table, rules)
+    except (pa.ArrowException, Malformed, OSError, UnicodeDecodeError, OverflowError):
+        # Not the library's own words: they may quote the body.
+        refuse("body", "is not what its Arrow messages say it is: broken, cut off, or of a type that is not understood")
+
+
+def _check_sizes(stream: memoryview, most_bytes: int) -> None:
+    messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(stream))
+    claimed = 0
+    while True:
+        try:
+            message = messages.read_next_message()
+        except StopIteration:
+            return
+        claimed += unpacked_bytes(message.metadata.to_pybytes(), memoryview(message.body) if message.body else b"")
+        if claimed > most_bytes:
+            raise TooLarge(f"The body may have at most {most_bytes} bytes, unpacked.")
+
+
+def _read(stream: memoryview, rules: ColumnRules, most: int) -> Any:
+    batches: list[Any] = []
+    rows = 0
+    with pa.ipc.open_stream(pa.py_buffer(stream), options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
+        check_schema(reader.schema, rules)
+        for batch in reader:
+            rows += batch.num_rows
+            if rows > most:
+                raise TooLarge(f"At most {most} customers in one request.")
+            batches.append(batch)
+        return pa.Table.from_batches(batches, reader.schema)
+
+
+def arrow_answer(batch: ScoredBatch, *, file: bool) -> Iterator[bytes]:
+    """Spell a batch as an Arrow IPC stream or file, piece by piece."""
+    sink = _Pieces()
+    writer = (pa.ipc.new_file if file else pa.ipc.new_stream)(pa.PythonFile(sink, mode="w"), ANSWER)
+    for piece in answer_batches(batch):
+        writer.write_batch(piece)
+        yield sink.take()
+    writer.close()
+    yield sink.take()
+
+
+class _Pieces:
+    """A file that is read while it is being written."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._written: list[bytes] = []
+        self._place = 0
+
+    def write(self, data: Any) -> int:
+        """Keep `data` until it is taken."""
+        piece = bytes(data)
+        self._written.append(piece)
+        self._place += len(piece)
+        return len(piece)
+
+    def take(self) -> bytes:
+        """Give what was written since the last time."""
+        taken = b"".join(self._written)
+        self._written.clear()
+        return taken
+
+    def tell(self) -> int:
+        """Tell how much was written in all."""
+        return self._place
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def close(self) -> None:
+        """Say that nothing more comes."""
+        self.closed = True

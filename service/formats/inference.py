@@ -1,0 +1,138 @@
+"""Inference requests of the Open Inference Protocol V2 into customers, and answers into its responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from pydantic import ValidationError
+
+from churn.customers import CustomerColumns
+from service.columns import CUSTOMER_ID, ColumnRules, Table
+from service.feature_cells import Cells
+from service.formats.json_text import load_json, refuse
+from service.formats.records import check_rows
+from service.formats.tensors import Tensor, binary_of, read_tensors
+from service.predictor import ScoredBatch
+from service.problems import unprocessable
+from service.protocol_schemas import InferOutput, InferRequest
+
+OUTPUTS = {"churn_probability": "FP64", "churn": "BOOL", "prediction_id": "BYTES"}
+DATATYPES = {"number": "FP64", "integer": "FP64", "flag": "BOOL", "category": "BYTES"}
+
+
+class Inference(NamedTuple):
+    """A request, read: its envelope and its customers."""
+
+    request: InferRequest
+    customers: CustomerColumns
+
+
+def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, most: int) -> Inference:
+    """Read a request.
+
+    Parameters
+    ----------
+    body : bytes
+        JSON, and after it the tensors of the binary extension.
+    json_bytes : int
+        Length of the JSON part.
+    rules : ColumnRules
+    most : int
+        Rows.
+
+    Raises
+    ------
+    TooLarge, Unprocessable
+    """
+    whole = memoryview(body)
+    try:
+        request = InferRequest.model_validate(load_json(whole[:json_bytes], nan_is_null=True))
+    except ValidationError as error:
+        raise unprocessable(error) from None
+    for place, output in enumerate(request.outputs):
+        if output.name not in OUTPUTS:
+            refuse(f"outputs.{place}.name", f"must be one of {', '.join(OUTPUTS)}")
+        if foreign := sorted({"classification", "shared_memory_region"} & output.parameters.keys()):
+            refuse(f"outputs.{place}.parameters.{foreign[0]}", "is not supported")
+    check_rows(max(one.shape[0] for one in request.inputs), most)
+    return Inference(request, _customers(read_tensors(request.inputs, whole[json_bytes:]), rules))
+
+
+def _customers(tensors: Sequence[Tensor], rules: ColumnRules) -> CustomerColumns:
+    rows = tensors[0].shape[0]
+    if any(tensor.shape[0] != rows for tensor in tensors):
+        refuse("inputs", "all tensors need the same number of rows")
+    columns: dict[str, Any] = {}
+    names: list[str] = []
+    for place, tensor in enumerate(tensors):
+        for name, values in _columns(tensor, rules, place):
+            names.append(name)
+            columns[name] = values
+    rules.check_names(names, "inputs")
+    cells: dict[str, Cells] = {}
+    for name, values in columns.items():
+        if name != CUSTOMER_ID:
+            feature = rules.features[name]
+            cells[name] = feature.from_numbers(values) if isinstance(values, np.ndarray) else feature.from_objects(values)
+
+    def record(row: int) -> dict[str, Any]:
+        return {name: _spelled(values, row, name, rules) for name, values in columns.items()}
+
+    ids = columns.get(CUSTOMER_ID)
+    if isinstance(ids, np.ndarray):
+        refuse(f"inputs.{CUSTOMER_ID}", "must be BYTES")
+    return rules.customers(Table(rows, cells, record, "inputs", ids))
+
+
+def _columns(tensor: Tensor, rules: ColumnRules, place: int) -> list[tuple[str, Any]]:
+    """Give the columns that a tensor holds: its own, or, of a matrix of numbers, all numeric features in the contract's order."""
+    width = tensor.shape[1] if len(tensor.shape) > 1 else 1
+    if width == 1 and (tensor.name in rules.names or len(tensor.shape) == 1):
+        return [(tensor.name, tensor.values)]
+    numeric = rules.contract.numeric_features
+    if width != len(numeric) or tensor.name in rules.names or not isinstance(tensor.values, np.ndarray):
+        refuse(
+            f"inputs.{place}.shape",
+            f"must be [n] or [n, 1] for a feature, or [n, {len(numeric)}] for one tensor of all numeric features",
+        )
+    matrix = tensor.values.reshape(-1, width)
+    return [(name, np.ascontiguousarray(matrix[:, number])) for number, name in enumerate(numeric)]
+
+
+def _spelled(values: Any, row: int, name: str, rules: ColumnRules) -> Any:
+    if isinstance(values, np.ndarray):
+        return rules.features[name].spelled(values[row].item())
+    return values[row]
+
+
+def spell_inference(request: InferRequest, batch: ScoredBatch, model_name: str) -> tuple[bytes, int | None]:
+    """Give the body of an answer, and the length of its JSON part if tensors follow in binary."""
+    asked = request.outputs or [InferOutput(name=name) for name in OUTPUTS]
+    found: dict[str, Any] = {
+        "churn_probability": batch.probabilities,
+        "churn": batch.churn,
+        "prediction_id": batch.prediction_ids,
+    }
+    outputs: list[dict[str, Any]] = []
+    binary: list[bytes] = []
+    for output in asked:
+        values = found[output.name]
+        tensor = {"name": output.name, "datatype": OUTPUTS[output.name], "shape": [len(values)]}
+        if output.parameters.get("binary_data", request.parameters.get("binary_data_output", False)) is True:
+            binary.append(binary_of(OUTPUTS[output.name], values))
+            tensor["parameters"] = {"binary_data_size": len(binary[-1])}
+        else:
+            tensor["data"] = values
+        outputs.append(tensor)
+    answer = {
+        "model_name": model_name,
+        "model_version": batch.model_version,
+        **({} if request.id is None else {"id": request.id}),
+        "parameters": {"threshold": batch.threshold},
+        "outputs": outputs,
+    }
+    text = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    return (b"".join([text, *binary]), len(text)) if binary else (text, None)

@@ -1,0 +1,107 @@
+"""JSON, read strictly: a key that is there twice, a number without bounds or a nest without end is a problem, never a guess."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import orjson
+
+from service.problems import NAME_LENGTH, FieldProblem, Unprocessable
+
+_NOT_JSON = "Invalid JSON"
+# Digits of a whole number that needs more than 64 bits: as a float it has the same value to all who read it.
+LONG_NUMBER = 19
+
+
+def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
+    """Decode a JSON document.
+
+    Parameters
+    ----------
+    body : bytes or memoryview
+        UTF-8.
+    nan_is_null : bool
+        Read the literal NaN as null. JSON has no such literal, but Python's own writer makes it of a missing number, and so do
+        the clients of MLflow and Triton. Infinity stays an error.
+
+    Raises
+    ------
+    Unprocessable
+        If it is not JSON, or an object has a key twice; the problem names the key.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        text = bytes(body)
+        if not nan_is_null or b"NaN" not in text:
+            # Of the error only the place: its message may quote the body.
+            raise not_json(f"{_NOT_JSON} at line {error.lineno} column {error.colno}") from None
+        return _load_slowly(text)
+    # Every key has one colon. Are there more, then some are in texts, or a key is there twice and only the last was kept.
+    text = bytes(body) if isinstance(body, memoryview) else body
+    if text.count(b":") != _keys(document):
+        _load_slowly(text)
+    return document
+
+
+def _keys(document: Any) -> int:
+    """Count the keys of a document; in a list that does not begin with an object none are looked for."""
+    count, waiting = 0, [document]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is dict:
+            count += len(value)
+            waiting += [part for part in value.values() if type(part) in (dict, list)]
+        elif type(value) is list and value and type(value[0]) is dict:
+            if _all_flat(value):
+                count += sum(map(len, value))
+            else:
+                waiting += [part for part in value if type(part) in (dict, list)]
+    return count
+
+
+def _all_flat(records: list[Any]) -> bool:
+    """Tell whether these are objects of plain values, as customers are: then they need not be looked into one by one."""
+    if set(map(type, records)) != {dict}:
+        return False
+    # The values of the first say what the others are like; what they hold beyond that is only counted too low.
+    return not any(type(value) in (dict, list) for value in records[0].values())
+
+
+def _load_slowly(text: bytes) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    name = key.encode("utf-8", "replace").decode()[:NAME_LENGTH]
+                    raise Unprocessable("1 problem found.", [FieldProblem(field=name, problem="The key is there twice")])
+                seen.add(key)
+        return found
+
+    def constant(name: str) -> None:
+        if name != "NaN":
+            raise ValueError(name)
+
+    def whole(digits: str) -> int | float:
+        return int(digits) if len(digits) < LONG_NUMBER else float(digits)
+
+    try:
+        document = json.loads(text.decode(), object_pairs_hook=once, parse_constant=constant, parse_int=whole)
+        # Half a surrogate pair is no text: nothing can be said of it in an answer.
+        json.dumps(document, ensure_ascii=False).encode()
+        return document
+    except (ValueError, RecursionError):
+        raise not_json(_NOT_JSON) from None
+
+
+def not_json(problem: str) -> Unprocessable:
+    """Make the problem of a body that is no JSON, or not the JSON that is asked for."""
+    return Unprocessable("1 problem found.", [FieldProblem(field="body", problem=problem)])
+
+
+def refuse(field: str, problem: str) -> NoReturn:
+    """Raise Unprocessable with one problem."""
+    raise Unprocessable("1 problem found.", [FieldProblem(field=field[:NAME_LENGTH], problem=problem)])

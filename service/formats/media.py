@@ -1,0 +1,88 @@
+"""Which format a body has, and which one its answer shall have."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from starlette.exceptions import HTTPException
+
+from service.problems import WrongMediaType
+
+
+class Media(Enum):
+    """The formats of batches, by their media types."""
+
+    JSON = "application/json"
+    CSV = "text/csv"
+    PARQUET = "application/vnd.apache.parquet"
+    ARROW_STREAM = "application/vnd.apache.arrow.stream"
+    ARROW_FILE = "application/vnd.apache.arrow.file"
+
+
+ALL = tuple(Media)
+
+
+def given_media(content_type: str, allowed: tuple[Media, ...] = ALL) -> Media:
+    """Tell a body's format; JSON if nothing is said.
+
+    Raises
+    ------
+    WrongMediaType
+        If it is none of `allowed`, or says another charset than UTF-8.
+    """
+    name, _, parameters = content_type.partition(";")
+    name = name.strip().lower()
+    charset = next((p.split("=", 1)[1] for p in parameters.split(";") if p.strip().lower().startswith("charset=")), "utf-8")
+    if charset.strip().strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise WrongMediaType("Texts must be UTF-8.")
+    if not name or name.endswith("+json"):
+        return Media.JSON
+    found = next((media for media in allowed if media.value == name), None)
+    if found is None:
+        raise WrongMediaType(f"Send one of {', '.join(media.value for media in allowed)}.")
+    return found
+
+
+def wanted_media(accept: str, given: Media) -> Media:
+    """Choose an answer's format by an `Accept` header (RFC 9110, 12.5.1): the body's own where several will do.
+
+    Raises
+    ------
+    HTTPException
+        406, if none will do.
+
+    Examples
+    --------
+    >>> wanted_media("*/*", Media.CSV), wanted_media("text/csv;q=0.5, application/json", Media.PARQUET)
+    (<Media.CSV: 'text/csv'>, <Media.JSON: 'application/json'>)
+    """
+    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    if not ranges:
+        return given
+    # The first of equals wins: what was given stands first.
+    order = [given, *(media for media in ALL if media is not given)]
+    quality = {media: _quality(media, ranges) for media in order}
+    best = max(order, key=lambda media: quality[media])
+    if quality[best] <= 0:
+        raise HTTPException(406)
+    return best
+
+
+def _range(text: str) -> tuple[str, float]:
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return name, float(parameter[2:])
+            except ValueError:
+                return name, 0.0
+    return name, 1.0
+
+
+def _quality(media: Media, ranges: list[tuple[str, float]]) -> float:
+    """The most exact range that matches decides."""
+    for name in (media.value, f"{media.value.partition('/')[0]}/*", "*/*"):
+        matching = [quality for asked, quality in ranges if asked == name]
+        if matching:
+            return max(matching)
+    return 0.0

@@ -1,0 +1,54 @@
+"""A batch's body: read, and unpacked if it was compressed, never to more bytes than a body may have."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastapi import Request
+
+from service.body import read_body
+from service.formats.json_text import refuse
+from service.problems import TooLarge, WrongMediaType
+
+T = TypeVar("T")
+# Smaller bodies are read on the event loop: to hand them to a thread would take as long.
+SMALL_BODY = 16 * 1024
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+async def read_payload(request: Request, max_bytes: int) -> bytes:
+    """Read a body of at most `max_bytes`, before and after it is unpacked (`Content-Encoding: gzip` or `deflate`).
+
+    Raises
+    ------
+    TooLarge, WrongMediaType, Unprocessable
+    """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity") and encoding not in _WINDOWS:
+        raise WrongMediaType("Send the body as it is, or with Content-Encoding gzip or deflate.")
+    body = await read_body(request, max_bytes)
+    if encoding in _WINDOWS:
+        return await off_the_loop(len(body), lambda: unpack(body, encoding, max_bytes))
+    return body
+
+
+def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Decompress a body to at most `max_bytes`; TooLarge if there is more, Unprocessable if it is broken."""
+    stream = zlib.decompressobj(_WINDOWS[encoding])
+    try:
+        unpacked = stream.decompress(body, max_bytes + 1)
+    except zlib.error:
+        refuse("body", f"must be {encoding}, as its header says")
+    if len(unpacked) > max_bytes:
+        raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
+    if not stream.eof or stream.unused_data:
+        refuse("body", f"the {encoding} data is cut off, or goes on after its end")
+    return unpacked
+
+
+async def off_the_loop(size: int, work: Callable[[], T], *, small: int = SMALL_BODY) -> T:
+    """Do the work in a thread, unless it is small: the event loop stays free for others."""
+    return work() if size <= small else await asyncio.to_thread(work)

@@ -1,0 +1,95 @@
+"""Customers as JSON spells tables: a list of objects, a list of rows, or an object of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from churn.customers import CustomerColumns
+from service.columns import CUSTOMER_ID, ColumnRules
+from service.formats.json_text import refuse
+from service.problems import TooLarge
+
+
+def check_rows(rows: int, most: int) -> None:
+    """Raise TooLarge if there are more rows than `most`, Unprocessable if there are none."""
+    if rows > most:
+        raise TooLarge(f"At most {most} customers in one request.")
+    if rows == 0:
+        refuse("body", "at least one customer is needed")
+
+
+def from_records(records: Any, rules: ColumnRules, where: str, most: int) -> CustomerColumns:
+    """Read a list of objects, one a customer; a field that is absent is missing.
+
+    Raises
+    ------
+    TooLarge, Unprocessable
+    """
+    if type(records) is not list:
+        refuse(where, "Input should be a valid list")
+    check_rows(len(records), most)
+    columns = _by_column(records, rules)
+    if columns is not None:
+        return rules.objects(columns, len(records), where, record=records.__getitem__)
+    # Some row is no object, or has foreign fields: those rows are judged one by one, and most of them are refused.
+    known = [*rules.features, CUSTOMER_ID]
+    plain = [row if type(row) is dict else {} for row in records]
+    odd = [not (type(row) is dict and row.keys() <= rules.names) for row in records]
+    columns = {name: [row.get(name) for row in plain] for name in known}
+    return rules.objects(columns, len(records), where, record=records.__getitem__, odd=odd)
+
+
+def _by_column(records: list[Any], rules: ColumnRules) -> dict[str, Sequence[Any]] | None:
+    """Turn rows into columns; None if a row is no object or has a foreign field."""
+    if set(map(type, records)) != {dict}:
+        return None
+    names = list(records[0])
+    if len(names) > 1 and rules.names.issuperset(names) and set(map(len, records)) == {len(names)}:
+        try:
+            # All have as many fields as the first; that they are the same ones shows when each is taken.
+            return dict(zip(names, zip(*map(itemgetter(*names), records), strict=True), strict=True))
+        except KeyError:
+            pass
+    found = set().union(*records)
+    if not found <= rules.names:
+        return None
+    return {name: [row.get(name) for row in records] for name in (*rules.features, CUSTOMER_ID) if name in found}
+
+
+def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, most: int) -> CustomerColumns:
+    """Read a list of lists, a value a name in each.
+
+    Raises
+    ------
+    TooLarge, Unprocessable
+    """
+    if type(rows) is not list:
+        refuse(where, "Input should be a valid list")
+    check_rows(len(rows), most)
+    rules.check_names(names, where)
+    if set(map(type, rows)) != {list} or set(map(len, rows)) != {len(names)}:
+        wrong = next(place for place, row in enumerate(rows) if type(row) is not list or len(row) != len(names))
+        refuse(f"{where}.{wrong}", f"a list of {len(names)} values is expected, one a column")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return rules.objects(columns, len(rows), where, record=lambda row: dict(zip(names, rows[row], strict=True)))
+
+
+def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, most: int) -> CustomerColumns:
+    """Read an object of lists, a column a name.
+
+    Raises
+    ------
+    TooLarge, Unprocessable
+    """
+    rules.check_names(list(columns), where)
+    for name, values in columns.items():
+        if type(values) is not list:
+            refuse(f"{where}.{name}", "Input should be a valid list")
+    lengths = set(map(len, columns.values()))
+    if len(lengths) > 1:
+        refuse(where, "all columns need the same number of values")
+    rows = lengths.pop() if lengths else 0
+    check_rows(rows, most)
+    return rules.objects(columns, rows, where)

@@ -1,0 +1,126 @@
+"""Tensors of the Open Inference Protocol V2, in JSON or in its binary extension, as columns of customers and back.
+
+(https://github.com/kserve/open-inference-protocol; the extension: triton-inference-server/server,
+docs/protocol/extension_binary_data.md.)
+
+The protocol has no null. Missing is NaN in a tensor of floats, an empty text in one of BYTES, null in JSON; a feature that has no
+tensor is missing too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from struct import Struct, error
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.formats.json_text import refuse
+from service.protocol_schemas import InferInput
+
+NUMBERS = {
+    "FP64": "<f8",
+    "FP32": "<f4",
+    "FP16": "<f2",
+    **{f"INT{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)},
+    **{f"UINT{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)},
+}
+_LENGTH = Struct("<I")
+_INTEGERS = frozenset({int, type(None)})
+_FLOATS = frozenset({float, int, type(None)})
+_BOOLEANS = frozenset({bool, type(None)})
+_TEXTS = frozenset({str, type(None)})
+
+
+class Tensor(NamedTuple):
+    """A tensor, read: numbers as an array (NaN where missing), anything else as a list; `shape` elements, row by row."""
+
+    name: str
+    shape: tuple[int, ...]
+    values: NDArray[np.float64] | list[Any]
+
+
+def read_tensors(inputs: Sequence[InferInput], binary: memoryview) -> list[Tensor]:
+    """Read all inputs; `binary` is what follows the JSON part of the body.
+
+    Raises
+    ------
+    Unprocessable
+        If data, datatype, shape and sizes do not agree.
+    """
+    tensors: list[Tensor] = []
+    for place, one in enumerate(inputs):
+        where = f"inputs.{place}"
+        if "shared_memory_region" in one.parameters:
+            refuse(f"{where}.parameters", "shared memory is not supported")
+        if one.datatype not in NUMBERS and one.datatype not in ("BOOL", "BYTES"):
+            refuse(f"{where}.datatype", "must be BOOL, BYTES, or a number's (FP64, INT64 …)")
+        size = one.parameters.get("binary_data_size")
+        if size is None:
+            values: Any = _from_json(one, where)
+        else:
+            if type(size) is not int or not 0 <= size <= len(binary):
+                refuse(f"{where}.parameters.binary_data_size", "must be the bytes of the tensor, in the body")
+            values, binary = _from_binary(one.datatype, binary[:size], where), binary[size:]
+        if len(values) != int(np.prod(one.shape, dtype=np.int64)):
+            refuse(f"{where}.shape", "must be the shape of the data")
+        tensors.append(Tensor(one.name, tuple(one.shape), values))
+    if len(binary):
+        refuse("body", "goes on after the last tensor")
+    return tensors
+
+
+def _from_json(one: InferInput, where: str) -> NDArray[np.float64] | list[Any]:
+    data = one.data
+    if type(data) is not list:
+        refuse(f"{where}.data", "Input should be a valid list")
+    if len(one.shape) > 1 and data and set(map(type, data)) == {list}:
+        # Nested as the shape is, or flat: both are allowed.
+        data = [value for row in data for value in row]
+    types = set(map(type, data))
+    match one.datatype:
+        case "BYTES":
+            allowed = _TEXTS
+        case "BOOL":
+            allowed = _BOOLEANS
+        case name:
+            allowed = _FLOATS if name.startswith("FP") else _INTEGERS
+    if not types <= allowed:
+        refuse(f"{where}.data", f"must be {one.datatype}, as its datatype says")
+    if one.datatype in NUMBERS:
+        return np.array(data, dtype=np.float64)
+    return [None if value == "" else value for value in data] if one.datatype == "BYTES" else data
+
+
+def _from_binary(datatype: str, data: memoryview, where: str) -> NDArray[np.float64] | list[Any]:
+    if datatype == "BYTES":
+        try:
+            return [text or None for text in _texts(data)]
+        except (error, UnicodeDecodeError):
+            refuse(where, "BYTES must be texts in UTF-8, each after its length")
+    if datatype == "BOOL":
+        return [{0: False, 1: True}.get(byte, byte) for byte in data]
+    dtype = np.dtype(NUMBERS[datatype])
+    if len(data) % dtype.itemsize:
+        refuse(where, f"must be {datatype}, as its datatype says")
+    return np.frombuffer(data, dtype).astype(np.float64)
+
+
+def _texts(data: memoryview) -> Iterator[str]:
+    place = 0
+    while place < len(data):
+        (length,) = _LENGTH.unpack_from(data, place)
+        place += _LENGTH.size
+        if place + length > len(data):
+            raise error
+        yield str(data[place : place + length], "utf-8")
+        place += length
+
+
+def binary_of(datatype: str, values: Any) -> bytes:
+    """Spell a tensor of an answer in the binary extension."""
+    if datatype == "BYTES":
+        encoded = [text.encode() for text in values]
+        return b"".join([part for text in encoded for part in (_LENGTH.pack(len(text)), text)])
+    return np.asarray(values).astype("?" if datatype == "BOOL" else NUMBERS[datatype]).tobytes()

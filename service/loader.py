@@ -1,0 +1,136 @@
+"""The process that makes servables: it alone imports MLflow, sklearn and skops, works for some seconds, and is gone.
+
+    python -m service.loader < request.json > answer.json
+
+A request says what to `do`: `prepare` (a registered version), `prepare_last` (the last known good one, from disk alone) or
+`roll_back` (move the registry's aliases, with a record). The answer is one line: {"result": "done" | "refused" | "no model" |
+"away" | "failed", "reason": ...}. `service.loading` is the other end. Addresses may hold passwords, so they come by stdin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from churn.contract import Contract, load_contract
+from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.model import Model
+from churn.model_folder import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good
+from churn.settings import Settings, load_settings
+from service.servable import servable_file, write_servable
+from service.verification import verify
+
+# Whoever asked has given up by then; nobody else would end this process.
+LONGEST_SECONDS = 300
+# Requests come first where processors are few.
+NICENESS = 10
+
+
+def main() -> int:
+    """Do what stdin asks for and say on stdout what came of it; 0 unless there is a bug."""
+    signal.alarm(LONGEST_SECONDS)
+    os.nice(NICENESS)
+    # Libraries print what they like to stdout; the answer has it for itself.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answer:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        answer.write(orjson.dumps(respond(orjson.loads(sys.stdin.buffer.read()))) + b"\n")
+    return 0
+
+
+def respond(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what a request asks for; an error of ours is an answer."""
+    try:
+        settings = load_settings(**request["settings"])
+        match request["do"]:
+            case "prepare":
+                prepare(settings, request["version"])
+            case "prepare_last":
+                prepare_last(settings)
+            case "roll_back":
+                roll_back(settings, request["leaving"], request["version"], actor=request["actor"], reason=request["reason"])
+            case other:
+                raise ValueError(f"nobody knows how to {other!r}")
+    except ChurnError as error:
+        kinds: list[tuple[type[ChurnError], str]] = [
+            (ModelRefused, "refused"),
+            (NoModel, "no model"),
+            (RegistryError, "away"),
+            (StoreError, "store away"),
+        ]
+        return {"result": next((name for kind, name in kinds if isinstance(error, kind)), "failed"), "reason": str(error)}
+    return {"result": "done"}
+
+
+def prepare(settings: Settings, version: str) -> None:
+    """Fetch a registered version, check it, compile it and write its servable."""
+    from churn.registry import Registry
+
+    registry = Registry(settings)
+    model, known = registry.load(version), registry.registered(version)
+    contract = load_contract(settings.contract)
+    check_signature(artifact_folder(settings, known.version, known.run_id), model, contract)
+    _write(settings, contract, model, known.run_id)
+
+
+def prepare_last(settings: Settings) -> None:
+    """Make the servable of the last known good model from its folder. NoModel if no model ever served."""
+    model, known = last_known_good(settings), last_known(settings)
+    if model is None or known is None:
+        raise NoModel("no model was ever in service here")
+    _write(settings, load_contract(settings.contract), model, known[1])
+
+
+def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, reason: str) -> None:
+    """Make `version` the champion in place of `leaving`, with a record. Does nothing if somebody else leads by now."""
+    from churn import takeover
+    from churn.registry import Registry
+    from churn.store import Store
+
+    registry = Registry(settings)
+    if registry.champion_version() not in (leaving, version):
+        return
+    info = registry.load(version).info
+    store = Store.open(settings.store_url)
+    try:
+        takeover.rollback(registry, store, info, actor=actor, reason=reason)
+    finally:
+        store.close()
+
+
+def check_signature(folder: Path, model: Model, contract: Contract) -> None:
+    """Compare MLflow's signature with what the model says it reads, and with the contract; ModelRefused if they differ."""
+    version, wanted = model.info.version, []
+    for name in model.info.features:
+        if name not in contract.feature_names:
+            raise ModelRefused(f"version {version} reads {name!r}, which contract {contract.name!r} does not have")
+        wanted.append((name, "double" if contract[name].is_numeric else "string"))
+    try:
+        described = yaml.safe_load(next(folder.rglob(MLMODEL_FILE)).read_text("utf-8"))
+        inputs = json.loads(described["signature"]["inputs"])
+        signed = [(column["name"], column["type"]) for column in inputs]
+    except StopIteration:
+        raise ModelRefused(f"version {version} has no {MLMODEL_FILE} in its artifact, and so no signature") from None
+    except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError) as error:
+        raise ModelRefused(f"the signature of version {version} cannot be read: {' '.join(str(error).split())}") from error
+    if signed != wanted:
+        differing = next((pair for pair in zip(signed, wanted, strict=False) if pair[0] != pair[1]), (len(signed), len(wanted)))
+        raise ModelRefused(f"the signature of version {version} is not what it reads: {differing[0]} instead of {differing[1]}")
+
+
+def _write(settings: Settings, contract: Contract, model: Model, run_id: str) -> None:
+    folder = artifact_folder(settings, model.info.version, run_id)
+    model = replace(model, info=model.info.model_copy(update={"run_id": run_id}))
+    servable = verify(model, contract, folder=str(folder), artifact_digest=digest_folder(folder))
+    write_servable(servable, servable_file(settings, contract, model.info.version, run_id))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

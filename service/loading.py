@@ -1,0 +1,175 @@
+"""Models from the registry, for a worker that knows neither MLflow nor sklearn: aliases are polled, servables read from disk.
+
+A servable that is not there yet is made by a process of its own (`service.loader`), for one of the workers; the others wait.
+Everything here blocks, and is called in threads.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from churn.contract import Contract
+from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.model_folder import last_known, remember
+from churn.registry_aliases import AliasReader, Registered, alias_reader
+from churn.settings import Settings
+from service.predictor import ServedModel
+from service.rollback import Order
+from service.servable import Servable, models_folder, read_servable, servable_file, serve
+
+COMMAND = (sys.executable, "-m", "service.loader")
+# Fetching and checking take some seconds; a large artifact over a slow line takes longer.
+LOADER_SECONDS = 240.0
+LOCK_LOOK_SECONDS = 0.1
+# Of the settings, what the loader needs.
+NEEDED = {"home", "contract", "model_name", "store_url", "tracking_uri"}
+ERRORS: dict[str, type[ChurnError]] = {
+    "refused": ModelRefused,
+    "no model": NoModel,
+    "away": RegistryError,
+    "store away": StoreError,
+    "failed": ChurnError,
+}
+logger = logging.getLogger(__name__)
+
+
+class RegistrySource:
+    """The models of the settings' registry, and the last known good one on disk."""
+
+    def __init__(self, settings: Settings, contract: Contract) -> None:
+        self._settings = settings
+        self._contract = contract
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._closed = threading.Event()
+
+    @cached_property
+    def _reader(self) -> AliasReader:
+        return alias_reader(self._settings)
+
+    def aliases(self) -> Mapping[str, str]:
+        """Give alias to version; RegistryError if the registry is away."""
+        return self._reader.aliases()
+
+    def load(self, version: str, /) -> ServedModel:
+        """Load a registered version. NoModel if there is none, ModelRefused if it is not what it claims to be."""
+        known = self._reader.registered(version)
+        file = servable_file(self._settings, self._contract, known.version, known.run_id)
+        servable = _usable(file, known)
+        if servable is None:
+            with self._alone():
+                # Another worker may have made it in the meantime.
+                servable = _usable(file, known)
+                if servable is None:
+                    self._run({"do": "prepare", "version": version})
+                    servable = _made(read_servable(file), version)
+        return serve(servable, self._contract, "registry")
+
+    def take(self, patient: bool, /) -> ServedModel | None:
+        """Load the last known good model from disk; None if there is none, or if it is not ready and nobody has the patience."""
+        known = last_known(self._settings)
+        if known is None:
+            return None
+        file = servable_file(self._settings, self._contract, *known)
+        servable = _usable(file, None)
+        if servable is None and patient:
+            with self._alone():
+                servable = _usable(file, None)
+                if servable is None:
+                    self._run({"do": "prepare_last"})
+                    servable = _made(read_servable(file), known[0])
+        return None if servable is None else serve(servable, self._contract, "disk")
+
+    def put(self, served: ServedModel) -> None:
+        """Make `served` the last known good model."""
+        remember(self._settings, served)
+
+    def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
+        """Load a version that was loaded here before, without the registry; None if it is not there any more."""
+        servable = _usable(servable_file(self._settings, self._contract, version, run_id), None)
+        return None if servable is None else serve(servable, self._contract, "disk")
+
+    def roll_back(self, order: Order, /) -> None:
+        """Move the registry's aliases as an order says, with a record. RegistryError or StoreError if that cannot be done now."""
+        with self._alone():
+            asked = {"leaving": order.leaving, "version": order.version, "actor": order.actor, "reason": order.reason}
+            self._run({"do": "roll_back", **asked})
+
+    def close(self) -> None:
+        """End what is being made."""
+        self._closed.set()
+        for child in list(self._children):
+            child.kill()
+
+    def _run(self, request: dict[str, Any]) -> None:
+        settings = self._settings.model_dump(mode="json", include=NEEDED)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as child:  # noqa: S603 -- our own interpreter
+            self._children.add(child)
+            try:
+                if self._closed.is_set():
+                    child.kill()
+                said, complaints = child.communicate(orjson.dumps({**request, "settings": settings}), LOADER_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                raise ChurnError(f"making a model ready took longer than {LOADER_SECONDS:g} seconds") from None
+            finally:
+                self._children.discard(child)
+        try:
+            answer = orjson.loads(said)
+            result, reason = str(answer["result"]), str(answer.get("reason", ""))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            last = (complaints.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
+            if complaints:
+                logger.error("the loader failed:\n%s", complaints.decode("utf-8", "replace")[-4_000:])
+            raise ChurnError(f"the loader ended with {child.returncode}: {last}") from None
+        if result != "done":
+            raise ERRORS.get(result, ChurnError)(reason)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one worker of this home at a time work: the lock goes with the process that holds it, however that ends."""
+        folder = models_folder(self._settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + LOADER_SECONDS
+        with (folder / "loading.lock").open("wb") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise ChurnError("another worker has been making a model ready for too long") from None
+                if self._closed.wait(LOCK_LOOK_SECONDS):
+                    raise ChurnError("the service is stopping")
+            yield
+
+
+def _usable(file: Path, known: Registered | None) -> Servable | None:
+    """Read a servable if it is whole, and of the artifact that was registered."""
+    try:
+        servable = read_servable(file)
+    except ModelRefused as error:
+        logger.warning("a servable is made anew: %s", error)
+        return None
+    if servable is not None and known is not None and known.artifact_digest not in ("", servable.artifact_digest):
+        logger.warning("the servable of version %s is made anew: the registry has another artifact", known.version)
+        return None
+    return servable
+
+
+def _made(servable: Servable | None, version: str) -> Servable:
+    if servable is None:
+        raise ChurnError(f"the loader left no servable of version {version}")
+    return servable

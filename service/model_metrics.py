@@ -1,0 +1,58 @@
+"""Metrics of the models beside the one in service: which path answers, what is refused, the challenger's shadow, probation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+DIFFERENCE_BUCKETS = (0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+
+
+class ModelMetrics:
+    """What is counted of models."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.path = Gauge(
+            "churn_model_path",
+            "1 for the way in which answers are computed: compiled, or by the pipeline itself.",
+            ["path"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.refused = Gauge(
+            "churn_model_refused",
+            "1 for a version that an alias names and that was refused; 0 once it was not.",
+            ["version"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.shadow = Counter(
+            "churn_shadow_total",
+            "Answers offered to the challenger: logged, or dropped because there were too many, or the store was away.",
+            ["result"],
+            registry=registry,
+        )
+        self.difference = Histogram(
+            "churn_shadow_difference",
+            "How far the challenger's probability is from the champion's.",
+            buckets=DIFFERENCE_BUCKETS,
+            registry=registry,
+        )
+        self.disagreements = Counter(
+            "churn_shadow_disagreements_total", "Customers whom challenger and champion decide differently.", registry=registry
+        )
+        self.probation = Gauge(
+            "churn_probation_active",
+            "1 while a new champion is on probation.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.probations = Counter(
+            "churn_probations_total", "Probations that ended: passed, rolled back, or cut short.", ["result"], registry=registry
+        )
+
+    def show_path(self, path: Literal["compiled", "pipeline"]) -> None:
+        """Say in which way answers are computed from now on."""
+        for name in ("compiled", "pipeline"):
+            self.path.labels(name).set(float(name == path))

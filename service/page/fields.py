@@ -1,0 +1,102 @@
+"""The form of a contract, as HTML: a field a feature, in groups. Nothing of the contract gets into it unescaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+from typing import Any
+
+from churn.contract import Column
+
+# So many columns without a family still read well together; more of them are told apart by their kind.
+FEW = 8
+KINDS = {"number": "Numbers", "integer": "Numbers", "flag": "Yes or no", "category": "Choices"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns that belong together. In labels the group's words are left out: under "Total day" stands "Minutes"."""
+
+    title: str
+    columns: Sequence[Column]
+    words: str = ""
+
+
+def group_columns(columns: Sequence[Column]) -> list[Group]:
+    """Put neighbours whose names begin with the same two words together, and all the others before them."""
+    others: list[Column] = []
+    families: list[Group] = []
+    for family, members in groupby(columns, key=_family):
+        found = list(members)
+        if family and len(found) > 1:
+            families.append(Group(_spoken(family).capitalize(), found, family))
+        else:
+            others += found
+    if len(others) <= FEW:
+        groups = [Group("Customer", others)] if others else []
+    else:
+        titles = dict.fromkeys(KINDS[column.kind] for column in others)
+        groups = [Group(title, [column for column in others if KINDS[column.kind] == title]) for title in titles]
+    return [*groups, *families]
+
+
+def _family(column: Column) -> str:
+    words = column.name.split("_")
+    return "_".join(words[:2]) if len(words) > 2 else ""
+
+
+def render_groups(groups: Sequence[Group], typical: Mapping[str, Any]) -> str:
+    """Render all fields; `typical` values stand in those that are empty."""
+    return "\n".join(
+        f"<fieldset class=group><legend>{escape(group.title)}</legend><div class=fields>"
+        f"{''.join(_field(column, group.words, typical.get(column.name)) for column in group.columns)}</div></fieldset>"
+        for group in groups
+    )
+
+
+def _field(column: Column, words: str, typical: Any) -> str:
+    label = escape(_spoken(column.name.removeprefix(words).lstrip("_") or column.name).capitalize())
+    name = escape(column.name)
+    required = not column.nullable and column.kind in ("flag", "category")
+    hint = f'<p class=hint id="hint-{name}">{escape(column.description)}</p>' if column.description else ""
+    told = f'"{f"hint-{name} " if hint else ""}error-{name}"'
+    error = f'<p class=error id="error-{name}" hidden></p>'
+    asked = f' data-kind={column.kind} data-name="{name}"'
+    if column.kind == "flag":
+        choices = [("true", column.true_level), ("false", column.false_level), *([] if required else [("", "Not known")])]
+        radios = "".join(
+            f'<label><input type=radio name="{name}" value="{value}" id="field-{name}{f"-{value}" if value else ""}"'
+            f"{'' if value or required else ' checked'}><span>{escape(said)}</span></label>"
+            for value, said in choices
+        )
+        # `tabindex` is for the page to lead there if nothing is chosen.
+        return (
+            f"<fieldset class=field{asked} tabindex=-1 aria-describedby={told}><legend class=label>{label}</legend>"
+            f"<div class=choice>{radios}</div>{hint}{error}</fieldset>"
+        )
+    if column.kind == "category":
+        options = "".join(f'<option value="{escape(level)}">{escape(level)}</option>' for level in column.levels)
+        first = "Choose" if required else "Not known"
+        control = f'<select id="field-{name}" aria-describedby={told}><option value="">{first}</option>{options}</select>'
+        unit = ""
+    else:
+        limits = "".join(
+            f' {side}="{bound:.15g}"' for side, bound in (("min", column.minimum), ("max", column.maximum)) if bound is not None
+        )
+        step, keyboard = ("1", "numeric") if column.kind == "integer" else ("any", "decimal")
+        usual = f' placeholder="{typical:.6g}"' if isinstance(typical, float | int) else ""
+        unit = f"<span class=unit>{escape(column.unit)}</span>" if column.unit else ""
+        control = (
+            f'<input id="field-{name}" type=number inputmode={keyboard} step={step}{limits}{usual} autocomplete=off '
+            f"aria-describedby={told}>"
+        )
+    return (
+        f'<div class=field{asked}><label class=label for="field-{name}">{label} {unit}</label>{control}'
+        f"{hint}{error}</div>"
+    )
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")

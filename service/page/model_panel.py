@@ -1,0 +1,65 @@
+"""The model in service, as a part of the page."""
+
+from __future__ import annotations
+
+from html import escape
+
+from churn.model_info import ModelInfo
+from service.predictor import ServedModel
+
+# What says most, and what people call it. The card tells all.
+SCORES = {
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+    "ece": "Calibration error",
+    "precision": "Precision",
+    "recall": "Recall",
+    "top_decile_lift": "Lift of the top tenth",
+}
+FROM = {"registry": "the registry", "disk": "disk: the last known good model, since the registry is away"}
+PATHS = {"compiled": "the compiled model", "pipeline": "its pipeline"}
+
+
+def render_model(served: ServedModel, *, link: bool) -> str:
+    """Render what is known of the model; `link` to its card if a browser may follow it without a key."""
+    info = served.info
+    facts = [
+        ("Trained", f"{_moment(info.trained_at)} ({escape(info.trigger)})"),
+        ("On", f"{info.rows:,} customers of {escape(info.data_source)}"),
+        ("Threshold", f"{info.threshold:.1%}: from there on a customer counts as leaving"),
+        ("Loaded", f"{_moment(served.loaded_at)} from {FROM[served.loaded_from]}"),
+        ("Answers by", PATHS[served.path]),
+    ]
+    warning = "<p class=warning>Trained on simulated customers: nobody in its data exists.</p>" if info.simulated else ""
+    card = ""
+    if served.card:
+        raw = '<p><a href="model/card">The card as Markdown</a></p>' if link else ""
+        card = (
+            f"<details><summary>Model card</summary>{raw}"
+            f'<pre class=card tabindex=0 role=region aria-label="Model card">{escape(served.card)}</pre></details>'
+        )
+    return (
+        f"<p class=version><b>{escape(info.name)}</b> version <b data-version>{escape(info.version)}</b></p>{warning}"
+        f"<dl>{''.join(f'<dt>{name}</dt><dd>{said}</dd>' for name, said in facts)}</dl>{_scores(info)}{card}"
+    )
+
+
+def _scores(info: ModelInfo) -> str:
+    rows = "".join(
+        f"<tr><th scope=row>{said}</th><td>{info.metrics[name]:.3g}</td><td>{_interval(info, name)}</td></tr>"
+        for name, said in SCORES.items()
+        if name in info.metrics
+    )
+    return f"<table><caption>On customers it was not trained on</caption>{rows}</table>" if rows else ""
+
+
+def _interval(info: ModelInfo, name: str) -> str:
+    low, high = info.metrics.get(f"{name}_low"), info.metrics.get(f"{name}_high")
+    return "" if low is None or high is None else f"{low:.3g} to {high:.3g}"
+
+
+def _moment(at: object) -> str:
+    said = f"{at:%Y-%m-%d %H:%M} UTC"
+    return f"<time datetime=\"{at:%Y-%m-%dT%H:%M:%SZ}\">{said}</time>"

@@ -1,0 +1,84 @@
+"""The page: one document without anything from elsewhere, and the policy that lets a browser run nothing but its own script."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Self
+
+from churn.contract import Contract
+from churn.settings import Settings
+from service.page.fields import group_columns, render_groups
+from service.page.links import render_links
+from service.page.model_panel import render_model
+from service.predictor import ServedModel
+from service.scorer import CompiledScorer
+
+HIDDEN = "<p>Enter an API key to see the model in service.</p>"
+NONE = "<p class=warning>No model is in service yet. Train one with <code>churn train</code>.</p>"
+
+
+@dataclass(frozen=True)
+class Page:
+    """The parts of the page that stay the same while the service runs."""
+
+    settings: Settings
+    contract: Contract
+    with_keys: bool
+    links: str
+
+    @classmethod
+    def of(cls, settings: Settings, contract: Contract, *, with_keys: bool) -> Self:
+        """Make the page of a service; `with_keys` if it asks for API keys."""
+        return cls(settings, contract, with_keys, render_links(settings))
+
+    def render(self, served: ServedModel | None, *, trusted: bool) -> str:
+        """Render the page.
+
+        Parameters
+        ----------
+        served : ServedModel or None
+            The model in service, if any.
+        trusted : bool
+            Whether the visitor may know of the model.
+        """
+        shown = served if trusted else None
+        scorer = None if shown is None else shown.scorer
+        typical = scorer.compiled.typical if isinstance(scorer, CompiledScorer) else {}
+        return _template().substitute(
+            style=_asset("style.css"),
+            script=_asset("script.js"),
+            customer=escape(self.contract.description),
+            groups=render_groups(group_columns(self.contract.features), typical),
+            key="" if self.with_keys else "hidden",
+            model=HIDDEN if not trusted else NONE if shown is None else render_model(shown, link=not self.with_keys),
+            links=self.links,
+        )
+
+
+@cache
+def policy() -> str:
+    """Give the Content-Security-Policy: the page's own style and script by their hashes, answers from this service, no more."""
+    return (
+        f"default-src 'none'; script-src '{_digest('script.js')}'; style-src '{_digest('style.css')}'; connect-src 'self'; "
+        "img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _digest(name: str) -> str:
+    return f"sha256-{b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("service.page").joinpath(name).read_text("utf-8")
+
+
+@cache
+def _template() -> Template:
+    return Template(_asset("index.html"))

@@ -1,0 +1,93 @@
+"""An order to roll back: obeyed at once by every worker of this home, and kept until the registry has been told.
+
+It is a file beside the models, so that it outlives a restart and reaches workers even while the registry is away.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+FILE = "rollback.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """Leave one version for another.
+
+    Attributes
+    ----------
+    leaving, version : str
+        The version that is not to serve, and the one that takes over.
+    run_id : str
+        Of `version`.
+    actor, reason : str
+        For the record.
+    """
+
+    leaving: str
+    version: str
+    run_id: str
+    actor: str
+    reason: str
+
+
+class Orders(Protocol):
+    """Where the order that stands is kept. At most one does."""
+
+    def read(self) -> Order | None:
+        """Give the order that stands, if any."""
+
+    def write(self, order: Order, /) -> None:
+        """Give an order. OSError if it cannot be kept."""
+
+    def clear(self) -> None:
+        """Take the order back, or note that it was carried out."""
+
+
+class MemoryOrders:
+    """Orders of one process."""
+
+    def __init__(self) -> None:
+        self._order: Order | None = None
+
+    def read(self) -> Order | None:
+        """See `Orders`."""
+        return self._order
+
+    def write(self, order: Order, /) -> None:
+        """See `Orders`."""
+        self._order = order
+
+    def clear(self) -> None:
+        """See `Orders`."""
+        self._order = None
+
+
+class FileOrders:
+    """Orders that all workers of one home share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / FILE
+
+    def read(self) -> Order | None:
+        """See `Orders`. A file that is none of ours is no order."""
+        try:
+            return Order(**orjson.loads(self._file.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, order: Order, /) -> None:
+        """See `Orders`."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("wb", dir=self._file.parent, prefix=".rollback-", delete=False) as staging:
+            staging.write(orjson.dumps(asdict(order)))
+        Path(staging.name).replace(self._file)
+
+    def clear(self) -> None:
+        """See `Orders`."""
+        self._file.unlink(missing_ok=True)

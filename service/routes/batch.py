@@ -1,0 +1,105 @@
+"""POST /predict/batch: many customers by one model, in the format that the client has."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response, StreamingResponse
+
+from churn.customers import CustomerColumns
+from service.answering import score_and_log
+from service.auth import require
+from service.body import parse_json
+from service.documentation import json_body, problems
+from service.formats.answers import csv_answer, json_answer
+from service.formats.csv_text import read_csv
+from service.formats.json_text import load_json
+from service.formats.media import Media, given_media, wanted_media
+from service.formats.payload import off_the_loop, read_payload
+from service.formats.records import from_records
+from service.predictor import ScoredBatch
+from service.schemas import BatchAnswer
+from service.state import ServiceState, State
+
+router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])
+# A body that was compressed by its own format may unpack to so many times the largest body.
+UNPACKED_BODIES = 8
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_TEXT = {"schema": {"type": "string"}}
+_OTHERS = {media.value: _TEXT if media is Media.CSV else _BINARY for media in Media if media is not Media.JSON}
+_BODY = json_body("BatchRequest")
+_BODY["requestBody"]["content"] |= _OTHERS
+
+
+@router.post(
+    "/predict/batch",
+    response_model=BatchAnswer,
+    responses={200: {"content": _OTHERS}, **problems(401, 403, 406, 413, 415, 422, 503)},
+    openapi_extra=_BODY,
+)
+async def predict_batch(request: Request, state: State) -> Response:
+    """Score many customers with one model: all of them, or none if one breaks a rule.
+
+    What comes as JSON, CSV, Parquet or Arrow IPC is answered in the same format, or in the one that `Accept` asks for.
+    """
+    given = given_media(request.headers.get("content-type", ""))
+    wanted = wanted_media(request.headers.get("accept", ""), given)
+    body = await read_payload(request, state.settings.max_body_bytes)
+    served = state.holder.current()
+    customers = await off_the_loop(len(body), lambda: read_customers(given, body, state))
+    batch = await score_and_log(state, served, customers)
+    return await _answer(batch, wanted)
+
+
+def read_customers(media: Media, body: bytes, state: ServiceState) -> CustomerColumns:
+    """Read and validate the customers of a body.
+
+    Raises
+    ------
+    TooLarge, Unprocessable
+    """
+    rules, most = state.rules, state.settings.max_batch_rows
+    most_bytes = UNPACKED_BODIES * state.settings.max_body_bytes
+    match media:
+        case Media.JSON:
+            return from_records(_customers(body, state), rules, "customers", most)
+        case Media.CSV:
+            return read_csv(body, rules, most)
+        case Media.PARQUET:
+            # These two import pyarrow, which a service that gets no such bodies never needs.
+            from service.formats.parquet import read_parquet
+
+            return read_parquet(body, rules, most, most_bytes)
+        case _:
+            from service.formats.arrow_ipc import read_arrow
+
+            return read_arrow(body, rules, most, most_bytes, file=media is Media.ARROW_FILE)
+
+
+def _customers(body: bytes, state: ServiceState) -> Any:
+    document = load_json(body)
+    if type(document) is dict and document.keys() == {"customers"}:
+        customers = document["customers"]
+        if type(customers) is list and customers:
+            return customers
+    # Not the body that is asked for: its model says what is wrong.
+    return parse_json(state.requests.batch, body).customers
+
+
+async def _answer(batch: ScoredBatch, media: Media) -> Response:
+    match media:
+        case Media.JSON:
+            content = await off_the_loop(len(batch.prediction_ids), lambda: json_answer(batch), small=200)
+            return Response(content, media_type=media.value)
+        case Media.CSV:
+            return StreamingResponse(csv_answer(batch), media_type=media.value)
+        case Media.PARQUET:
+            from service.formats.parquet import parquet_answer
+
+            return Response(await asyncio.to_thread(parquet_answer, batch), media_type=media.value)
+        case _:
+            from service.formats.arrow_ipc import arrow_answer
+
+            return StreamingResponse(arrow_answer(batch, file=media is Media.ARROW_FILE), media_type=media.value)

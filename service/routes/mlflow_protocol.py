@@ -1,0 +1,132 @@
+"""MLflow's scoring protocol: POST /invocations, GET /ping, /health and /version, as `mlflow models serve` has them.
+
+The answer is what MLflow gives for the registered model, whose pyfunc answers `predict_proba`: two probabilities a customer, of
+staying and of leaving. (https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/; mlflow/pyfunc/scoring_server.)
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import PlainTextResponse, Response
+
+from churn.customers import CustomerColumns
+from service.answering import score_and_log
+from service.auth import require
+from service.documentation import problems
+from service.formats.json_text import load_json, refuse
+from service.formats.media import Media, given_media
+from service.formats.payload import off_the_loop, read_payload
+from service.formats.records import from_columns, from_records, from_rows
+from service.predictor import ScoredBatch, ServedModel
+from service.protocol_schemas import InvocationsAnswer, InvocationsRequest
+from service.routes.batch import read_customers
+from service.state import ServiceState, State
+
+router = APIRouter(tags=["mlflow"])
+_MEDIA = (Media.JSON, Media.CSV, Media.PARQUET)
+_INPUTS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            Media.JSON.value: {"schema": {"$ref": f"#/components/schemas/{InvocationsRequest.__name__}"}},
+            Media.CSV.value: {"schema": {"type": "string"}},
+            Media.PARQUET.value: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@router.post(
+    "/invocations",
+    response_model=InvocationsAnswer,
+    responses=problems(401, 403, 413, 415, 422, 503),
+    openapi_extra=_BODY,
+    dependencies=[Depends(require("predict"))],
+)
+async def invocations(request: Request, state: State) -> Response:
+    """Score customers as `mlflow models serve` does. `prediction_ids`, which MLflow has not, name them in the log."""
+    given = given_media(request.headers.get("content-type", ""), _MEDIA)
+    body = await read_payload(request, state.settings.max_body_bytes)
+    served = state.holder.current()
+    customers = await off_the_loop(len(body), lambda: _read(given, body, state, served))
+    batch = await score_and_log(state, served, customers)
+    content = await off_the_loop(len(customers), lambda: _spell(batch), small=200)
+    return Response(content, media_type=Media.JSON.value)
+
+
+@router.get("/ping", response_class=PlainTextResponse, responses=problems(503))
+@router.get("/health", response_class=PlainTextResponse, responses=problems(503))
+async def ping(state: State) -> PlainTextResponse:
+    """Tell that a model is loaded, as MLflow and SageMaker ask."""
+    state.holder.current()
+    return PlainTextResponse("\n")
+
+
+@router.get("/version", response_class=PlainTextResponse, responses=problems())
+async def mlflow_version() -> PlainTextResponse:
+    """Tell which version of MLflow's protocol this is. (For the model's version: GET /model.)"""
+    return PlainTextResponse(_mlflow_version())
+
+
+@lru_cache(maxsize=1)
+def _mlflow_version() -> str:
+    # Of the package's description: mlflow itself is not imported here.
+    return version("mlflow-skinny")
+
+
+def _read(media: Media, body: bytes, state: ServiceState, served: ServedModel) -> CustomerColumns:
+    if media is not Media.JSON:
+        return read_customers(media, body, state)
+    rules, most = state.rules, state.settings.max_batch_rows
+    document = load_json(body, nan_is_null=True)
+    name, data = _input(document)
+    if name == "dataframe_split":
+        data, names = _split(data, served)
+        return from_rows(data, names, rules, name, most)
+    if name == "inputs" and type(data) is dict:
+        # One customer may be spelled without the lists.
+        if not any(type(value) is list for value in data.values()):
+            return from_records([data], rules, name, most)
+        return from_columns(data, rules, name, most)
+    if name != "dataframe_records" and type(data) is list and data and type(data[0]) is list:
+        return from_rows(data, served.info.features, rules, name, most)
+    return from_records(data, rules, name, most)
+
+
+def _input(document: Any) -> tuple[str, Any]:
+    if type(document) is not dict:
+        refuse("body", "Input should be an object")
+    # (`params` are for models that have some: as in MLflow, they change nothing for this one.)
+    if foreign := sorted(set(document) - {*_INPUTS, "params"}):
+        refuse(foreign[0], "Extra inputs are not permitted")
+    found = [name for name in _INPUTS if name in document]
+    if len(found) != 1:
+        refuse("body", f"exactly one of {', '.join(_INPUTS)} is needed")
+    return found[0], document[found[0]]
+
+
+def _split(data: Any, served: ServedModel) -> tuple[Any, list[Any]]:
+    if type(data) is not dict:
+        refuse("dataframe_split", "Input should be an object")
+    if foreign := sorted(set(data) - {"columns", "data", "index"}):
+        refuse(f"dataframe_split.{foreign[0]}", "Extra inputs are not permitted")
+    if "data" not in data:
+        refuse("dataframe_split.data", "Field required")
+    # Without names, the columns are those of the model's signature, in its order.
+    names = data.get("columns", served.info.features)
+    if type(names) is not list:
+        refuse("dataframe_split.columns", "Input should be a valid list")
+    return data["data"], names
+
+
+def _spell(batch: ScoredBatch) -> bytes:
+    both = np.column_stack([1.0 - batch.probabilities, batch.probabilities])
+    answer = {"predictions": both, "prediction_ids": batch.prediction_ids, "model_version": batch.model_version}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,0 +1,152 @@
+"""Open Inference Protocol V2 (REST), which clients of KServe and Triton speak, with Triton's binary extension.
+
+Problems are those of every route, with one more member: `error`, the text that these clients look for.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from service.answering import score_and_log
+from service.auth import require
+from service.documentation import json_body, problems
+from service.formats.inference import DATATYPES, OUTPUTS, read_inference, spell_inference
+from service.formats.json_text import refuse
+from service.formats.media import Media, given_media
+from service.formats.payload import off_the_loop, read_payload
+from service.predictor import ServedModel
+from service.protocol_schemas import (
+    InferAnswer,
+    InferRequest,
+    LiveAnswer,
+    ModelMetadata,
+    ModelReadyAnswer,
+    ServerMetadata,
+    ServerReadyAnswer,
+    TensorMetadata,
+)
+from service.routes.operations import readyz
+from service.state import ServiceState, State
+
+router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+_ANY_KEY = [Depends(require(None))]
+_BINARY = "application/octet-stream"
+_BODY: dict[str, Any] = json_body(InferRequest.__name__)
+_BODY["requestBody"]["content"][_BINARY] = {"schema": {"type": "string", "format": "binary"}}
+_ANSWERS = {200: {"content": {_BINARY: {}}}, **problems(401, 403, 404, 413, 415, 422, 503)}
+
+
+@router.get("/health/live", responses=problems())
+async def server_live() -> LiveAnswer:
+    """Tell that the process is alive."""
+    return LiveAnswer()
+
+
+@router.get("/health/ready", responses=problems(503))
+async def server_ready(state: State) -> ServerReadyAnswer:
+    """Tell whether predictions can be answered, as /readyz does."""
+    await readyz(state)
+    return ServerReadyAnswer()
+
+
+@router.get("", responses=problems(401), dependencies=_ANY_KEY)
+async def server_metadata() -> ServerMetadata:
+    """Tell what this server is."""
+    return ServerMetadata(name="churn", version=installed("churn"), extensions=["binary_tensor_data"])
+
+
+@router.get("/models/{name}", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
+@router.get("/models/{name}/versions/{version}", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
+async def model_metadata(state: State, name: str, version: str | None = None) -> ModelMetadata:
+    """Tell which tensors the model in service reads and answers.
+
+    Each feature is a tensor of shape [n], and so is `customer_id`; what may be missing may be left out. Or one tensor of numbers,
+    of any other name, holds all numeric features: shape [n, len(tensor_columns)].
+    """
+    served = _served(state, name, version)
+    features = [TensorMetadata(name=f.name, datatype=DATATYPES[f.kind], shape=[-1]) for f in state.contract.features]
+    return ModelMetadata(
+        name=name,
+        versions=[served.version],
+        platform="churn_sklearn",
+        inputs=[*features, TensorMetadata(name="customer_id", datatype="BYTES", shape=[-1])],
+        outputs=[TensorMetadata(name=output, datatype=datatype, shape=[-1]) for output, datatype in OUTPUTS.items()],
+        parameters={"tensor_columns": state.contract.numeric_features, "threshold": served.info.threshold},
+    )
+
+
+@router.get("/models/{name}/ready", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
+@router.get("/models/{name}/versions/{version}/ready", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
+async def model_ready(state: State, name: str, version: str | None = None) -> ModelReadyAnswer:
+    """Tell that the model, or this version of it, is in service."""
+    _served(state, name, version)
+    return ModelReadyAnswer(name=name)
+
+
+@router.post(
+    "/models/{name}/infer",
+    response_model=InferAnswer,
+    responses={
+        200: {"content": {_BINARY: _BODY["requestBody"]["content"][_BINARY]}},
+        **problems(401, 403, 404, 413, 415, 422, 503),
+    },
+    openapi_extra=_BODY,
+    dependencies=[Depends(require("predict"))],
+)
+@router.post(
+    "/models/{name}/versions/{version}/infer",
+    response_model=InferAnswer,
+    responses={
+        200: {"content": {_BINARY: _BODY["requestBody"]["content"][_BINARY]}},
+        **problems(401, 403, 404, 413, 415, 422, 503),
+    },
+    openapi_extra=_BODY,
+    dependencies=[Depends(require("predict"))],
+)
+async def infer(
+    request: Request,
+    state: State,
+    name: str,
+    version: str | None = None,
+    inference_header_content_length: Annotated[
+        str | None, Header(description="Length of the JSON part of the body, where tensors follow in binary.")
+    ] = None,
+) -> Response:
+    """Score customers: a tensor a feature, or one of all numeric features."""
+    served = _served(state, name, version)
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != _BINARY:
+        given_media(content_type, (Media.JSON,))
+    body = await read_payload(request, state.settings.max_body_bytes)
+    json_bytes = _json_bytes(inference_header_content_length, len(body))
+    inference = await off_the_loop(
+        len(body), lambda: read_inference(body, json_bytes, state.rules, state.settings.max_batch_rows)
+    )
+    batch = await score_and_log(state, served, inference.customers)
+    content, json_length = await off_the_loop(
+        len(inference.customers), lambda: spell_inference(inference.request, batch, name), small=200
+    )
+    if json_length is None:
+        return Response(content, media_type=Media.JSON.value)
+    return Response(content, media_type=_BINARY, headers={"Inference-Header-Content-Length": str(json_length)})
+
+
+def _served(state: ServiceState, name: str, version: str | None) -> ServedModel:
+    """Find the model in service; 404 if it is not the one that is asked for."""
+    served = state.holder.current()
+    if name != state.settings.model_name or version not in (None, served.version):
+        raise HTTPException(404)
+    return served
+
+
+def _json_bytes(header: str | None, size: int) -> int:
+    if header is None:
+        return size
+    if not (header.isascii() and header.isdecimal() and len(header) <= 12 and int(header) <= size):
+        refuse("Inference-Header-Content-Length", "must be the length of the JSON part of the body")
+    return int(header)

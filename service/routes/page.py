@@ -1,0 +1,30 @@
+"""GET /: the page for people. It needs no key, since it holds nothing but the form; the model is shown to whom may know of it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
+
+from service.auth import authorize
+from service.page.render import policy
+from service.problems import RequestProblem
+from service.state import State
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/", include_in_schema=False)
+async def page(request: Request, state: State) -> HTMLResponse:
+    """Show a form to score a customer, and the model in service. With keys configured the model is shown to a valid one only."""
+    try:
+        authorize(state, request.scope, None)
+        trusted = True
+    except RequestProblem:
+        trusted = False
+    headers = {
+        "Content-Security-Policy": policy(),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HTMLResponse(state.page.render(state.holder.peek(), trusted=trusted), headers=headers)

@@ -1,0 +1,215 @@
+"""What a worker loads: a model as one JSON file, made and checked by `service.loader`, read without sklearn, pandas or MLflow.
+
+It holds the compiled model, what is known of it, and a few customers with the pipeline's own answers, which every worker asks
+again before the model serves. A file belongs to one version of one run, to the code that made it, and to one contract: for any
+other it is not found, and made anew. It carries its own hash: one that is torn is refused, and made anew too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import ValidationError
+
+import churn
+import service
+from churn.compiled import CompiledModel
+from churn.contract import Contract
+from churn.errors import ModelRefused
+from churn.model_info import ModelInfo
+from churn.settings import Settings
+from service.explain import Explainer
+from service.predictor import ServedModel
+from service.scorer import CompiledScorer, PipelineScorer, one_customer
+
+TOLERANCE = 1e-9
+# What has a say in how a pipeline becomes a servable, and in how it answers.
+CODE = {
+    churn: (
+        "compiled.py",
+        "compiled_columns.py",
+        "features.py",
+        "folding.py",
+        "inputs.py",
+        "model_folder.py",
+        "model_info.py",
+        "rules.py",
+    ),
+    service: ("loader.py", "servable.py", "scorer.py", "trial.py", "verification.py"),
+}
+LIBRARIES = ("numpy", "scikit-learn", "skops")
+# All of it means that the file is not what was written.
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ValidationError)
+
+
+@dataclass(frozen=True)
+class Servable:
+    """A checked model, ready to be served.
+
+    Attributes
+    ----------
+    info : ModelInfo
+    card : str
+        Markdown.
+    compiled : dict or None
+        `CompiledModel.to_document`; None: the pipeline itself has to answer.
+    folder : str
+        Where the artifact lies, from which the pipeline is loaded if there is nothing compiled.
+    artifact_digest : str
+        Of that folder, see `churn.model_folder.digest_folder`.
+    probes : list of (list, float)
+        A value a feature in the contract's order, and the pipeline's probability.
+    """
+
+    info: ModelInfo
+    card: str
+    compiled: dict[str, Any] | None
+    folder: str
+    artifact_digest: str
+    probes: Sequence[tuple[Sequence[Any], float]]
+
+
+def servable_file(settings: Settings, contract: Contract, version: str, run_id: str) -> Path:
+    """Say where the servable of a version lies: under `CHURN_HOME/models`, beside the artifact's folder."""
+    # A number or an id that came from elsewhere is no path.
+    name = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in (version, run_id))
+    return models_folder(settings) / "servable" / f"{name}-{code_digest()[:12]}-{contract.digest}.json"
+
+
+def models_folder(settings: Settings) -> Path:
+    """Say where models lie on disk."""
+    return settings.home / "models" / settings.model_name
+
+
+@cache
+def code_digest() -> str:
+    """Digest the code and the libraries that turn a pipeline into a servable: SHA-256, hexadecimal."""
+    digest = hashlib.sha256()
+    for package, names in CODE.items():
+        folder = Path(package.__path__[0])
+        for name in names:
+            digest.update((folder / name).read_bytes())
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            digest.update(f"{library}=={version(library)}".encode())
+    return digest.hexdigest()
+
+
+def write_servable(servable: Servable, file: Path) -> None:
+    """Write it whole or not at all."""
+    body = orjson.dumps(
+        {
+            "info": servable.info.model_dump(mode="json"),
+            "card": servable.card,
+            "compiled": servable.compiled,
+            "folder": servable.folder,
+            "artifact_digest": servable.artifact_digest,
+            "probes": servable.probes,
+        }
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=".writing-", delete=False) as staging:
+        try:
+            staging.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            staging.flush()
+            os.fsync(staging.fileno())
+            Path(staging.name).replace(file)
+        except BaseException:
+            Path(staging.name).unlink(missing_ok=True)
+            raise
+
+
+def read_servable(file: Path) -> Servable | None:
+    """Read one; None if there is none.
+
+    Raises
+    ------
+    ModelRefused
+        If the file is not as it was written.
+    """
+    try:
+        said, _, body = file.read_bytes().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != said:
+            raise ModelRefused(f"{file.name} is torn or was changed: its hash is wrong")
+        document: Mapping[str, Any] = orjson.loads(body)
+        return Servable(
+            info=ModelInfo.model_validate(document["info"]),
+            card=str(document["card"]),
+            compiled=document["compiled"],
+            folder=str(document["folder"]),
+            artifact_digest=str(document["artifact_digest"]),
+            probes=[(values, float(probability)) for values, probability in document["probes"]],
+        )
+    except FileNotFoundError:
+        return None
+    except UNREADABLE as error:
+        raise ModelRefused(f"{file.name} cannot be read: {error}") from error
+
+
+def serve(servable: Servable, contract: Contract, loaded_from: Literal["registry", "disk"], pipeline: Any = None) -> ServedModel:
+    """Make a servable answer, warm: it has answered its probes, one by one and together, as its pipeline did.
+
+    Parameters
+    ----------
+    servable : Servable
+    contract : Contract
+    loaded_from : {"registry", "disk"}
+    pipeline : sklearn.pipeline.Pipeline, optional
+        Of a model that is not compiled; by default it is loaded from the servable's folder.
+
+    Raises
+    ------
+    ModelRefused
+        If it answers otherwise here, or cannot answer.
+    """
+    name, info = f"version {servable.info.version}", servable.info
+    try:
+        if servable.compiled is not None:
+            compiled = CompiledModel.from_document(servable.compiled)
+            served = ServedModel(
+                info, servable.card, contract, CompiledScorer(compiled, contract), Explainer.of(compiled, contract), loaded_from
+            )
+        else:
+            pipeline = _load_pipeline(servable) if pipeline is None else pipeline
+            served = ServedModel(
+                info, servable.card, contract, PipelineScorer(pipeline, info.features, contract), None, loaded_from
+            )
+        worst = max(
+            (max(abs(answer - said) for answer in _answers(served, values)) for values, said in servable.probes), default=0
+        )
+        if not worst <= TOLERANCE:
+            raise ModelRefused(f"{name} answers {worst:.2g} off its own pipeline")
+        if served.explainer is not None and servable.probes:
+            served.explain(servable.probes[0][0], 1)
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        raise ModelRefused(f"{name} cannot answer: {' '.join(str(error).split()) or type(error).__name__}") from error
+    return served
+
+
+def _answers(served: ServedModel, values: Sequence[Any]) -> tuple[float, float]:
+    return served.scorer.one(values), float(served.scorer.many(one_customer(values, served.contract))[0])
+
+
+def _load_pipeline(servable: Servable) -> Any:
+    # Only here does a worker import sklearn. The artifact is checked anew: it was loaded by another process.
+    from churn.model_folder import digest_folder, load_folder
+
+    folder = Path(servable.folder)
+    if digest_folder(folder) != servable.artifact_digest:
+        raise ModelRefused(f"the artifact of version {servable.info.version} in {folder} is not the one that was checked")
+    return load_folder(folder, servable.info.version).pipeline
+
+
+def from_registry(served: ServedModel) -> ServedModel:
+    """Say of a model from disk that the registry has it too."""
+    return replace(served, loaded_from="registry")

@@ -1,0 +1,179 @@
+"""Invented customers on which a model is tried before it serves: all that the contract allows, its edges above all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.compiled import CompiledModel, Condition
+from churn.contract import Column, Contract
+from churn.customers import CustomerColumns
+
+PLACES = (0.0, 0.02, 0.1, 0.5, 1.0)
+# Where the contract has no bound, a number is drawn from here; one in so many is far outside.
+WIDE = 1_000.0
+FAR, FAR_SHARE = 1e9, 0.02
+MISSING_SHARE, EDGE_SHARE = 0.15, 0.4
+
+
+def plain_customers(contract: Contract) -> list[list[Any]]:
+    """Give low to high values, every level, flags both ways, and each feature missing where it may be.
+
+    Returns
+    -------
+    list of list
+        A value a feature in the contract's order: float, bool, text, or None where missing.
+    """
+    rows = [[_value(column, place) for column in contract.features] for place in PLACES]
+    middle = rows[len(rows) // 2]
+    for place, column in enumerate(contract.features):
+        if may_be_missing(column) and len(contract.features) > 1:
+            rows.append([*middle[:place], None, *middle[place + 1 :]])
+        rows += [[*middle[:place], level, *middle[place + 1 :]] for level in column.levels]
+    return rows
+
+
+def drawn_customers(contract: Contract, rows: int, seed: int, knots: Mapping[str, Sequence[float]]) -> list[list[Any]]:
+    """Draw customers at random.
+
+    Parameters
+    ----------
+    contract : Contract
+    rows, seed : int
+    knots : mapping of str to sequence of float
+        Feature to the values at which its weight changes: these, and the numbers right beside them, are drawn often.
+
+    Returns
+    -------
+    list of list
+        As in `plain_customers`; nobody is without any value.
+    """
+    rng = np.random.default_rng(seed)
+    columns = [_drawn(column, rows, knots.get(column.name, ()), rng) for column in contract.features]
+    return [list(row) for row in zip(*columns, strict=True) if any(value is not None for value in row)]
+
+
+def edge_customers(compiled: CompiledModel | None, contract: Contract) -> list[list[Any]]:
+    """Put customers on the edges of each rule: its conditions hold, and one number lies on a bound or right beside it."""
+    if compiled is None:
+        return []
+    names, rows = contract.feature_names, []
+    middle = [_value(column, PLACES[len(PLACES) // 2]) for column in contract.features]
+    for rule in compiled.rules:
+        inside = list(middle)
+        for condition in rule.conditions:
+            _meet(condition, inside, compiled, contract)
+        rows.append(inside)
+        for at, low, high in rule.conditions:
+            if at < len(compiled.numbers):
+                place = names.index(compiled.numbers[at])
+                column = contract.features[place]
+                for bound in filter(math.isfinite, (low, high)):
+                    for value in (bound, math.nextafter(bound, -math.inf), math.nextafter(bound, math.inf)):
+                        told = value > 0.5 if column.kind == "flag" else _allowed(column, value)
+                        rows.append([*inside[:place], told, *inside[place + 1 :]])
+    return rows
+
+
+def _meet(condition: Condition, values: list[Any], compiled: CompiledModel, contract: Contract) -> None:
+    """Change `values` so that a condition holds, as far as the contract allows."""
+    at, low, high = condition
+    names, sums = contract.feature_names, list(compiled.sums.values())
+    wanted = high if high < math.inf else math.nextafter(low, math.inf)
+    wanted = (low + high) / 2 if math.isfinite(low) and math.isfinite(high) else wanted
+    if at >= len(compiled.numbers) + len(sums):
+        column, _, level = compiled.input_names[at].partition(" = ")
+        place = names.index(column)
+        others = [other for other in contract.features[place].levels if other != level]
+        values[place] = level if low >= 0 or not others else others[0]
+        return
+    parts = (compiled.numbers[at],) if at < len(compiled.numbers) else sums[at - len(compiled.numbers)]
+    places = [names.index(part) for part in parts]
+    rest = sum(values[place] for place in places[1:])
+    column_of_first = contract.features[places[0]]
+    first = _allowed(column_of_first, wanted - rest)
+    values[places[0]] = first > 0.5 if column_of_first.kind == "flag" else first
+
+
+def knots_of(compiled: CompiledModel | None) -> dict[str, list[float]]:
+    """Name the values at which the terms of a model change, by the number they read."""
+    found: dict[str, set[float]] = {}
+    if compiled is not None:
+        bounds = [(ramp.input, ramp.low, ramp.high) for ramp in compiled.ramps]
+        bounds += [(c.input, c.low, c.high) for rule in compiled.rules for c in rule.conditions]
+        for at, low, high in bounds:
+            if at < len(compiled.numbers):
+                found.setdefault(compiled.numbers[at], set()).update(filter(math.isfinite, (low, high)))
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def may_be_missing(column: Column) -> bool:
+    """Tell whether a request may leave a feature out. Numbers may always be missing: that is the imputer's work."""
+    return column.nullable or column.kind in ("number", "integer")
+
+
+def as_columns(customers: Sequence[Sequence[Any]], contract: Contract) -> CustomerColumns:
+    """Put customers, each as in `plain_customers`, into columns."""
+    values: dict[str, NDArray[Any]] = {}
+    for place, column in enumerate(contract.features):
+        told = [customer[place] for customer in customers]
+        if column.is_numeric:
+            values[column.name] = np.array([np.nan if one is None else one for one in told], dtype=np.float64)
+        else:
+            codes: dict[str | None, int] = {level: code for code, level in enumerate(column.levels)}
+            values[column.name] = np.array([codes.get(one, -1) for one in told], dtype=np.int32)
+    return CustomerColumns(values)
+
+
+def _value(column: Column, place: float) -> Any:
+    if column.kind == "category":
+        return column.levels[int(place * (len(column.levels) - 1))]
+    if column.kind == "flag":
+        return place >= 0.1
+    low, high = _bounds(column)
+    return _allowed(column, low + place * (high - low))
+
+
+def _bounds(column: Column) -> tuple[float, float]:
+    low = column.minimum if column.minimum is not None else min(-WIDE, column.maximum or 0.0)
+    high = column.maximum if column.maximum is not None else max(low, 0.0) + WIDE
+    return low, max(high, low)
+
+
+def _allowed(column: Column, value: float) -> float:
+    low = -math.inf if column.minimum is None else column.minimum
+    high = math.inf if column.maximum is None else column.maximum
+    if column.kind == "integer":
+        value, low, high = round(value), math.ceil(low) if low > -math.inf else low, math.floor(high) if high < math.inf else high
+    return float(min(max(value, low), high))
+
+
+def _drawn(column: Column, rows: int, knots: Sequence[float], rng: np.random.Generator) -> list[Any]:
+    missing = rng.random(rows) < (MISSING_SHARE if may_be_missing(column) else 0.0)
+    if column.kind == "category":
+        # One level in ten of a long list would hardly be seen: all are drawn alike.
+        values: list[Any] = [column.levels[at] for at in rng.integers(0, len(column.levels), rows).tolist()]
+    elif column.kind == "flag":
+        values = (rng.random(rows) < 0.5).tolist()
+    else:
+        values = [_allowed(column, value) for value in _numbers(column, rows, knots, rng)]
+    return [None if gone else value for value, gone in zip(values, missing.tolist(), strict=True)]
+
+
+def _numbers(column: Column, rows: int, knots: Sequence[float], rng: np.random.Generator) -> list[float]:
+    low, high = _bounds(column)
+    edges = [low, high, 0.0, -0.0]
+    for knot in knots:
+        edges += [knot, math.nextafter(knot, -math.inf), math.nextafter(knot, math.inf), math.floor(knot), math.ceil(knot)]
+    drawn = rng.uniform(low, high, rows)
+    at_edge = rng.random(rows) < EDGE_SHARE
+    drawn[at_edge] = rng.choice(edges, int(at_edge.sum()))
+    # `_allowed` brings it back where the contract has bounds.
+    far = rng.random(rows) < FAR_SHARE
+    drawn[far] = rng.choice([-FAR, FAR], int(far.sum()))
+    values: list[float] = drawn.tolist()
+    return values

@@ -1,0 +1,60 @@
+"""What shadow and probation keep in the store and ask of it: on a connection of their own, opened when there is need."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from churn.store import Store
+    from churn.store_shadow import Realized, ShadowRow
+
+
+class TrialStore(Protocol):
+    """Every method blocks, and raises StoreError if the store is away."""
+
+    def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
+        """Store the challenger's answers."""
+
+    def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
+        """List what came true of a version's own answers, see `churn.store_shadow.realized_answers`."""
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+class LateTrialStore:
+    """The store at `url`, opened on first use."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._store: Store | None = None
+        self._opening = threading.Lock()
+
+    def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
+        """See `TrialStore`."""
+        from churn.store_shadow import write_shadow
+
+        write_shadow(self._opened(), rows)
+
+    def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
+        """See `TrialStore`."""
+        from churn.store_shadow import realized_answers
+
+        return realized_answers(self._opened(), version, since=since, after_outcome_seq=after_outcome_seq, limit=limit)
+
+    def close(self) -> None:
+        """See `TrialStore`; nothing to do if it was never opened."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _opened(self) -> Store:
+        from churn.store import Store
+
+        with self._opening:
+            if self._store is None:
+                self._store = Store.open(self._url)
+            return self._store

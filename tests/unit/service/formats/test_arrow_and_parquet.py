@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from struct import pack_into
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from churn.contract import Contract
+from churn.customers import CustomerColumns
+from service.columns import ColumnRules
+from service.formats.arrow_ipc import read_arrow
+from service.formats.parquet import read_parquet
+from service.problems import RequestProblem, TooLarge, Unprocessable
+from service.schemas import RequestModels
+
+MOST_ROWS, MOST_BYTES = 1_000, 1_000_000
+CUSTOMERS = [
+    {
+        "total_day_minutes": 265.1,
+        "total_day_calls": 3,
+        "international_plan": True,
+        "area_code": 415,
+        "state": "OH",
+        "customer_id": "a",
+    },
+    {
+        "total_day_minutes": None,
+        "total_day_calls": 4,
+        "international_plan": None,
+        "area_code": None,
+        "state": None,
+        "customer_id": None,
+    },
+]
+TABLE = pa.Table.from_pylist(CUSTOMERS)
+Read = Callable[[bytes], CustomerColumns]
+
+
+@pytest.fixture(scope="module")
+def rules(contract: Contract) -> ColumnRules:
+    return ColumnRules(contract, RequestModels.of(contract, 100).customer)
+
+
+def stream(table: Any, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def file(table: Any, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def parquet(table: Any, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, **options)
+    return sink.getvalue()
+
+
+def reader(kind: str, rules: ColumnRules) -> Read:
+    if kind == "parquet":
+        return lambda body: read_parquet(body, rules, MOST_ROWS, MOST_BYTES)
+    return lambda body: read_arrow(body, rules, MOST_ROWS, MOST_BYTES, file=kind == "file")
+
+
+WRITE = {"stream": stream, "file": file, "parquet": parquet}
+
+
+@pytest.mark.parametrize("kind", WRITE)
+def test_every_way_to_spell_a_value_means_the_same(kind: str, rules: ColumnRules) -> None:
+    minutes, calls, _, _, state, ids = ([one[name] for one in CUSTOMERS] for name in TABLE.column_names)
+    ways = [
+        TABLE,
+        pa.table(
+            {
+                "customer_id": pa.array(ids).dictionary_encode(),
+                "total_day_minutes": pa.array([Decimal("265.1"), None]),
+                "total_day_calls": pa.array([3.0, 4.0], pa.float32()),
+                "international_plan": pa.array(["yes", None]),
+                "area_code": pa.array([415.0, float("nan")]),
+                "state": pa.array(state, pa.large_string()),
+            }
+        ),
+        pa.table(
+            {
+                "total_day_minutes": pa.array(minutes),
+                "total_day_calls": pa.array(calls, pa.uint8()),
+                "international_plan": pa.array([1.0, float("nan")]),
+                "area_code": pa.array(["415", None]).dictionary_encode(),
+                "state": pa.chunked_array(
+                    [pa.array(["OH"]).dictionary_encode(), pa.array([None], pa.string()).dictionary_encode()]
+                ),
+                "customer_id": pa.array(ids),
+            }
+        ),
+    ]
+    expected = {"total_day_minutes": [265.1, np.nan], "total_day_calls": [3, 4], "international_plan": [1, np.nan]}
+    if kind == "file":
+        ways = [table.unify_dictionaries() for table in ways]  # a file may hold no second dictionary
+    for table in ways:
+        got = reader(kind, rules)(WRITE[kind](table))
+        for name, values in expected.items():
+            np.testing.assert_array_equal(got.values[name], values)
+        levels = {name: (*rules.contract[name].levels, None) for name in ("area_code", "state")}
+        assert [levels["area_code"][code] for code in got.values["area_code"]] == ["415", None]
+        assert [levels["state"][code] for code in got.values["state"]] == ["OH", None]
+        assert list(got.customer_ids or []) == ["a", None]
+
+
+@pytest.mark.parametrize("kind", WRITE)
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ({"shoe_size": [1]}, "columns.shoe_size"),
+        ({"state": [["OH"]]}, "columns.state"),
+        ({"state": [{"x": {"y": {"z": 1}}}]}, "columns.state"),
+        ({"state": [b"OH"]}, "columns.state"),
+        ({"total_day_minutes": pa.array([1], pa.timestamp("s"))}, "columns.total_day_minutes"),
+        ({"total_day_minutes": ["12"]}, "rows.0.total_day_minutes"),
+        ({"total_day_minutes": [True]}, "rows.0.total_day_minutes"),
+        ({"total_day_minutes": [float("inf")]}, "rows.0.total_day_minutes"),
+        ({"total_day_minutes": [-1.0]}, "rows.0.total_day_minutes"),
+        ({"total_day_calls": [1.5]}, "rows.0.total_day_calls"),
+        ({"area_code": [True]}, "rows.0.area_code"),
+        ({"area_code": [416]}, "rows.0.area_code"),
+        ({"international_plan": [2]}, "rows.0.international_plan"),
+        ({"account_length": [1], "customer_id": [17]}, "rows.0.customer_id"),
+        ({"account_length": [1], "customer_id": [""]}, "rows.0.customer_id"),
+        ({"total_day_minutes": pa.array([None], pa.float64())}, "rows.0"),
+        ({"state": pa.nulls(1)}, "rows.0"),
+    ],
+)
+def test_what_breaks_a_rule_is_named(kind: str, rules: ColumnRules, column: dict[str, Any], field: str) -> None:
+    with pytest.raises(Unprocessable) as error:
+        reader(kind, rules)(WRITE[kind](pa.table(column)))
+    assert [one.field for one in error.value.errors] == [field]
+
+
+@pytest.mark.parametrize("kind", WRITE)
+def test_a_column_that_is_there_twice_is_refused(kind: str, rules: ColumnRules) -> None:
+    twice = pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0])], names=["total_day_minutes"] * 2)
+    with pytest.raises(Unprocessable):
+        reader(kind, rules)(WRITE[kind](twice))
+
+
+@pytest.mark.parametrize("kind", WRITE)
+def test_rows_over_the_limit_are_413_and_none_are_422(kind: str, rules: ColumnRules) -> None:
+    def of(rows: int) -> Any:
+        return pa.table({"total_day_minutes": pa.array(np.zeros(rows))})
+
+    assert len(reader(kind, rules)(WRITE[kind](of(MOST_ROWS)))) == MOST_ROWS
+    with pytest.raises(TooLarge):
+        reader(kind, rules)(WRITE[kind](of(MOST_ROWS + 1)))
+    with pytest.raises(Unprocessable):
+        reader(kind, rules)(WRITE[kind](of(0)))
+
+
+def test_rows_without_any_bytes_are_counted_too(rules: ColumnRules) -> None:
+    with pytest.raises(TooLarge):
+        reader("stream", rules)(stream(pa.table({"state": pa.nulls(10**9)})))
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_compressed_arrow_is_read_and_a_bomb_is_told_before_it_goes_off(rules: ColumnRules, compression: str) -> None:
+    assert len(reader("stream", rules)(stream(TABLE, compression=compression))) == 2
+    assert len(reader("file", rules)(file(TABLE, compression=compression))) == 2
+    bomb = stream(pa.table({"state": ["x" * 10_000_000]}), compression=compression)
+    assert len(bomb) < 100_000
+    with pytest.raises(TooLarge):
+        reader("stream", rules)(bomb)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "gzip", "snappy", "brotli"])
+def test_a_parquet_bomb_is_told_before_it_goes_off(rules: ColumnRules, compression: str) -> None:
+    assert len(reader("parquet", rules)(parquet(TABLE, compression=compression))) == 2
+    bomb = parquet(pa.table({"state": ["x" * 20_000_000]}), compression=compression, use_dictionary=False)
+    with pytest.raises(TooLarge):
+        reader("parquet", rules)(bomb)
+
+
+def test_a_long_text_that_repeats_is_kept_once(rules: ColumnRules) -> None:
+    text = "x" * 400_000
+    body = parquet(pa.table({"state": [text] * 900}), dictionary_pagesize_limit=2**24, write_statistics=False)
+    with pytest.raises(Unprocessable) as error:
+        reader("parquet", rules)(body)
+    assert str(error.value).startswith("900 problems")
+
+
+def test_a_claim_of_more_bytes_than_there_are_is_told(rules: ColumnRules) -> None:
+    body = bytearray(stream(pa.table({"total_day_minutes": pa.array(np.zeros(900))}), compression="zstd"))
+    place = bytes(body).rindex((7200).to_bytes(8, "little"))
+    for claim in (2**50, -5):
+        pack_into("<q", body, place, claim)
+        with pytest.raises(RequestProblem):
+            reader("stream", rules)(bytes(body))
+
+
+@pytest.mark.parametrize("kind", WRITE)
+def test_dictionary_indices_out_of_range_are_refused(kind: str, rules: ColumnRules) -> None:
+    indices = pa.array([0, 5], pa.int32())
+    lying = pa.DictionaryArray.from_arrays(indices, pa.array(["OH"]), safe=False)
+    if kind == "parquet":
+        return  # its writer already refuses to lie
+    with pytest.raises(Unprocessable):
+        reader(kind, rules)(WRITE[kind](pa.table({"state": lying})))
+
+
+@pytest.mark.parametrize("kind", WRITE)
+def test_broken_bodies_are_problems_and_nothing_worse(kind: str, rules: ColumnRules) -> None:
+    """Cut off at every place, and with bytes changed by chance."""
+    whole = WRITE[kind](TABLE)
+    read = reader(kind, rules)
+    rng = random.Random(17)  # noqa: S311
+    broken = [whole[:length] for length in range(0, len(whole), 7)]
+    for _ in range(400):
+        body = bytearray(whole)
+        for _ in range(rng.choice([1, 1, 2, 8])):
+            body[rng.randrange(len(body))] = rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])
+        broken.append(bytes(body))
+    refused = 0
+    for body in broken:
+        try:
+            read(body)
+        except RequestProblem:
+            refused += 1
+    assert refused > len(broken) / 4

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+from starlette.exceptions import HTTPException
+
+from service.formats.media import Media, given_media, wanted_media
+from service.formats.payload import unpack
+from service.problems import TooLarge, Unprocessable, WrongMediaType
+
+
+@pytest.mark.parametrize(
+    ("header", "media"),
+    [
+        ("", Media.JSON),
+        ("application/json; charset=UTF-8", Media.JSON),
+        ("application/ld+json", Media.JSON),
+        ('TEXT/CSV; header=present; charset="utf-8"', Media.CSV),
+        ("application/vnd.apache.arrow.stream", Media.ARROW_STREAM),
+    ],
+)
+def test_content_types_that_are_read(header: str, media: Media) -> None:
+    assert given_media(header) is media
+
+
+@pytest.mark.parametrize("header", ["text/plain", "multipart/form-data; boundary=x", "text/csv; charset=latin-1", "/", ";"])
+def test_content_types_that_are_not(header: str) -> None:
+    if header == ";":
+        assert given_media(header) is Media.JSON
+        return
+    with pytest.raises(WrongMediaType):
+        given_media(header)
+
+
+def test_only_what_a_route_allows_is_read() -> None:
+    with pytest.raises(WrongMediaType, match="application/json"):
+        given_media("text/csv", (Media.JSON,))
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", Media.CSV),
+        ("*/*", Media.CSV),
+        ("text/*", Media.CSV),
+        ("application/json", Media.JSON),
+        ("application/json, */*;q=0.1", Media.JSON),
+        ("text/csv;q=0, */*", Media.JSON),
+        ("application/vnd.apache.parquet, text/csv;q=0.9", Media.PARQUET),
+        ("text/html, application/json;q=0.5", Media.JSON),
+    ],
+)
+def test_accept_chooses(accept: str, wanted: Media) -> None:
+    assert wanted_media(accept, Media.CSV) is wanted
+
+
+@pytest.mark.parametrize("accept", ["image/png", "*/*;q=0", "text/csv;q=x", "application/json;q=0"])
+def test_accept_of_nothing_that_there_is_is_406(accept: str) -> None:
+    with pytest.raises(HTTPException) as error:
+        wanted_media(accept, Media.CSV)
+    assert error.value.status_code == 406
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_bodies_are_unpacked_up_to_the_limit(encoding: str, pack: object) -> None:
+    assert callable(pack)
+    assert unpack(pack(b"x" * 1000), encoding, 1000) == b"x" * 1000
+    with pytest.raises(TooLarge):
+        unpack(pack(b"x" * 1001), encoding, 1000)
+    with pytest.raises(TooLarge):
+        unpack(pack(b"\0" * 50_000_000), encoding, 1000)
+    for broken in (b"", b"no such thing", pack(b"x" * 1000)[:-5], pack(b"x") + b"more", pack(b"x") + pack(b"y")):
+        with pytest.raises(Unprocessable):
+            unpack(broken, encoding, 1000)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.routes import predict
+from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
+
+pytestmark = pytest.mark.anyio
+PLAIN = {"content-type": "application/json"}
+# Means the same, and is not the usual spelling.
+UNUSUAL = {"content-type": "application/json; charset=utf-8"}
+OWN = ("prediction_id", "instance", "request_id")
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What came to FastAPI's route."""
+    seen: list[Any] = []
+    answer_one = predict.answer_one
+
+    async def noted(*args: Any) -> bytes:
+        seen.append(args[1])
+        return await answer_one(*args)
+
+    monkeypatch.setattr(predict, "answer_one", noted)
+    return seen
+
+
+def comparable(response: httpx.Response) -> tuple[Any, ...]:
+    body = {name: value for name, value in response.json().items() if name not in OWN}
+    return response.status_code, response.headers["content-type"], body
+
+
+CUSTOMERS = [
+    CUSTOMER,
+    {**CUSTOMER, "customer_id": "c-1"},
+    {"total_day_minutes": None, "customer_service_calls": 2},
+    {**CUSTOMER, "international_plan": False, "area_code": 415, "state": "KS"},
+]
+
+
+@pytest.mark.parametrize("customer", CUSTOMERS)
+@pytest.mark.parametrize("query", ["", "?reasons=2"])
+async def test_both_ways_give_the_same_answer_and_the_same_record(
+    client: httpx.AsyncClient, store: FakeStore, slow: list[Any], customer: dict[str, Any], query: str
+) -> None:
+    fast = await client.post(f"/predict{query}", json=customer, headers=PLAIN)
+    assert not slow, "a plain request went the long way"
+    long = await client.post(f"/predict{query}", json=customer, headers=UNUSUAL)
+    assert len(slow) == 1
+    assert fast.status_code == 200
+    assert comparable(fast) == comparable(long)
+    first, second = store.rows
+    assert first[3:] == second[3:]
+    assert (first.prediction_id, second.prediction_id) == (fast.json()["prediction_id"], long.json()["prediction_id"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predict", b'{"total_day_minutes": -1}'),
+        ("/predict", b'{"total_day_minutes": 1, "total_day_minutes": 2}'),
+        ("/predict", b"{"),
+        ("/predict", b""),
+        ("/predict", b'{"state": "OH", "total_day_minutes": "' + b"9" * 70_000 + b'"}'),
+        ("/predict?reasons=0", b'{"total_day_minutes": 1}'),
+        ("/predict?reasons=x", b'{"total_day_minutes": 1}'),
+        ("/predict/", b'{"total_day_minutes": 1}'),
+    ],
+)
+async def test_what_is_wrong_is_told_as_on_the_long_way(
+    client: httpx.AsyncClient, store: FakeStore, path: str, body: bytes
+) -> None:
+    fast = await client.post(path, content=body, headers=PLAIN)
+    long = await client.post(path, content=body, headers=UNUSUAL)
+    assert fast.status_code >= 400
+    assert comparable(fast) == comparable(long)
+    assert not store.rows
+
+
+async def test_a_body_in_pieces_is_put_together(client: httpx.AsyncClient, slow: list[Any]) -> None:
+    async def pieces() -> Any:
+        yield b'{"total_day_minutes": 1, "custo'
+        yield b'mer_service_calls": 2}'
+
+    response = await client.post("/predict", content=pieces(), headers=PLAIN)
+    assert response.status_code == 200
+    assert len(slow) == 1
+
+
+async def test_other_spellings_of_reasons_are_understood(client: httpx.AsyncClient, slow: list[Any]) -> None:
+    response = await client.post("/predict?reasons=03", json=CUSTOMER, headers=PLAIN)
+    assert len(response.json()["reasons"]) == 3
+    assert len(slow) == 1
+
+
+async def test_keys_are_asked_for(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> None:
+    app = create_app(make_settings(tmp_path, api_keys=KEYS), registry=registry, store=store, shelf=FakeShelf().shelf())
+    async with running(app) as client:
+        answers = {
+            name: (await client.post("/predict", json=CUSTOMER, headers={**PLAIN, **headers})).status_code
+            for name, headers in {
+                "none": {},
+                "unknown": {"x-api-key": "guessed"},
+                "other scope": {"x-api-key": KEY_TEXT["outcomes"]},
+                "right": {"x-api-key": KEY_TEXT["predict"]},
+                "bearer": {"authorization": f"Bearer {KEY_TEXT['predict']}"},
+            }.items()
+        }
+    assert answers == {"none": 401, "unknown": 401, "other scope": 403, "right": 200, "bearer": 200}
+
+
+async def test_it_is_measured_as_every_request(client: httpx.AsyncClient) -> None:
+    await client.post("/predict", json=CUSTOMER, headers=PLAIN)
+    await client.post("/predict", json=CUSTOMER, headers=UNUSUAL)
+    await client.post("/predict", content=b"{", headers=PLAIN)
+    metrics = (await client.get("/metrics")).text
+    assert 'churn_http_requests_total{method="POST",route="/predict",status="200"} 2.0' in metrics
+    assert 'churn_http_requests_total{method="POST",route="/predict",status="422"} 1.0' in metrics
+    assert "churn_predicted_probability_count 2.0" in metrics
+
+
+async def test_neither_store_nor_model_is_a_503(
+    app: FastAPI, client: httpx.AsyncClient, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    empty = create_app(make_settings(tmp_path / "e"), registry=FakeRegistry(), store=FakeStore(), shelf=FakeShelf().shelf())
+    async with running(empty) as nobody:
+        response = await nobody.post("/predict", json=CUSTOMER, headers=PLAIN)
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+    assert response.headers["retry-after"] == "1"
+
+
+async def test_requests_side_by_side_are_logged_each_once(client: httpx.AsyncClient, store: FakeStore) -> None:
+    answers = await asyncio.gather(*(client.post("/predict", json={**CUSTOMER, "customer_id": f"c-{n}"}) for n in range(50)))
+    logged = {row.customer_id: row.prediction_id for row in store.rows}
+    assert {a.json()["customer_id"]: a.json()["prediction_id"] for a in answers} == logged
+    assert len(store.rows) == 50

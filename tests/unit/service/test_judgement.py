@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from math import inf, log
+
+import numpy as np
+import pytest
+
+from service.judgement import (
+    Bounds,
+    Period,
+    Trial,
+    fortune_on_errors,
+    fortune_on_losses,
+    is_slow,
+    judge_probation,
+    slow_limit,
+)
+
+BOUNDS = Bounds()
+FAST = ((0.01, 990), (0.1, 9), (0.5, 1), (1.0, 0), (inf, 0))
+BEFORE = Period(1_000, 0, FAST)
+
+
+def requests(number: int, errors: int = 0) -> Period:
+    return Period(number, errors, FAST)
+
+
+@pytest.mark.parametrize(
+    ("since", "verdict"),
+    [
+        # Idle, or hardly anything yet: nobody is rolled back.
+        (Trial(Period()), "waiting"),
+        (Trial(requests(99, errors=99)), "waiting"),
+        (Trial(requests(0), excess_losses=[0.9] * 49), "waiting"),
+        # Errors, allowed up to 1 % more than before.
+        (Trial(requests(100)), "holding"),
+        (Trial(requests(100, errors=2)), "holding"),
+        (Trial(requests(100, errors=20)), "broken"),
+        (Trial(requests(10_000, errors=100)), "holding"),
+        (Trial(requests(10_000, errors=120)), "holding"),
+        (Trial(requests(10_000, errors=200)), "broken"),
+        # Latency, only when look after look was slow.
+        (Trial(requests(5_000), slow_looks=3), "holding"),
+        (Trial(requests(5_000), slow_looks=4), "broken"),
+        # Losses on the same customers, allowed up to 0.01 more.
+        (Trial(requests(0), excess_losses=[0.0] * 1_000), "holding"),
+        (Trial(requests(0), excess_losses=[0.009] * 5_000), "holding"),
+        (Trial(requests(0), excess_losses=[0.4, -0.4] * 500), "holding"),
+        (Trial(requests(0), excess_losses=[0.9, 0.9] * 30), "broken"),
+        (Trial(requests(0), excess_losses=[0.3, -0.1] * 500), "broken"),
+        (Trial(requests(0), excess_losses=[-0.3] * 1_000), "holding"),
+    ],
+)
+def test_verdicts(since: Trial, verdict: str) -> None:
+    assert judge_probation(BEFORE, since, BOUNDS).kind == verdict
+
+
+def test_what_failed_before_as_well_is_not_held_against_the_new_model() -> None:
+    since = Trial(requests(2_000, errors=100))
+    assert judge_probation(requests(1_000, errors=50), since, BOUNDS).kind == "holding"
+    assert judge_probation(requests(1_000), since, BOUNDS).kind == "broken"
+    assert judge_probation(requests(10, errors=1), since, BOUNDS).kind == "broken", "ten requests tell of no rate"
+
+
+def test_the_verdict_says_why_with_figures() -> None:
+    verdict = judge_probation(BEFORE, Trial(requests(400, errors=40)), BOUNDS)
+    assert verdict.reason == "40 of 400 requests failed; 0.00% did before, 1.00% more may"
+    assert verdict.evidence["errors"] == 40
+    worse = judge_probation(BEFORE, Trial(requests(0), excess_losses=[0.5] * 100), BOUNDS)
+    assert "0.5000 worse" in worse.reason
+    assert "100 known outcomes" in worse.reason
+    slow = judge_probation(BEFORE, Trial(requests(500), slow_looks=4), BOUNDS)
+    assert "longer than 0.1 s, 4 looks in a row" in slow.reason
+
+
+def test_a_model_within_its_bounds_is_rolled_back_no_more_often_than_promised() -> None:
+    """At the very edge of both bounds, looked at after each of 400 requests or outcomes."""
+    rng, rate, runs = np.random.default_rng(5), 0.05, 400
+    needed, stopped = log(2 / rate), {"errors": 0, "losses": 0}
+    for _ in range(runs):
+        failed = np.cumsum(rng.random(400) < 0.05)
+        stopped["errors"] += any(fortune_on_errors(int(failed[n]), n + 1, 0.05) >= needed for n in range(0, 400, 5))
+        losses = rng.choice([-0.98, 1.0], 400, p=[0.5, 0.5])
+        stopped["losses"] += any(fortune_on_losses(losses[:n].tolist(), 0.01) >= needed for n in range(20, 400, 40))
+    assert stopped["errors"] / runs <= rate / 2 + 0.01
+    assert stopped["losses"] / runs <= rate / 2 + 0.01
+
+
+def test_a_model_that_is_much_worse_is_found_within_a_hundred_outcomes() -> None:
+    rng, found = np.random.default_rng(6), 0
+    for _ in range(50):
+        losses = rng.normal(0.25, 0.3, 100).clip(-1, 1).tolist()
+        found += judge_probation(BEFORE, Trial(Period(), excess_losses=losses), BOUNDS).kind == "broken"
+    assert found >= 48
+
+
+def test_extremes_overflow_nothing() -> None:
+    assert fortune_on_errors(10**7, 10**7, 1e-9) > 1e8
+    assert fortune_on_errors(0, 10**7, 0.5) < 0
+    assert fortune_on_errors(5, 10, 1.0) == -inf, "everything may fail"
+    assert fortune_on_losses([-1.0] * 10_000, 0.999) < 0 < fortune_on_losses([1.0] * 10_000, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "limit"),
+    [
+        (Period(1_000, 0, FAST), 0.1),  # the floor
+        (Period(1_000, 0, ((0.01, 0), (0.1, 1_000), (0.5, 0), (1.0, 0), (inf, 0))), 0.5),  # three times 0.1, up to the next bound
+        (Period(1_000, 0, ((0.1, 980), (1.0, 0), (inf, 20))), inf),  # p99 is off the scale
+        (Period(99, 0, FAST), inf),
+        (Period(), inf),
+    ],
+)
+def test_slow_is_some_times_the_tail_before(before: Period, limit: float) -> None:
+    assert slow_limit(before, BOUNDS) == limit
+
+
+@pytest.mark.parametrize(
+    ("look", "slow"),
+    [
+        (Period(99, 0, ((0.1, 0), (1.0, 99), (inf, 0))), None),
+        (Period(1_000, 0, ((0.1, 990), (1.0, 10), (inf, 0))), False),
+        (Period(1_000, 0, ((0.1, 989), (1.0, 11), (inf, 0))), True),
+    ],
+)
+def test_a_look_is_slow_if_more_than_the_tail_is(look: Period, slow: bool | None) -> None:
+    assert is_slow(BEFORE, look, BOUNDS) is slow
+
+
+def test_periods_are_differences() -> None:
+    now, then = Period(10, 3, ((0.1, 6), (inf, 4))), Period(4, 1, ((0.1, 2), (inf, 2)))
+    assert now - then == Period(6, 2, ((0.1, 4), (inf, 2)))
+    assert now - Period() == now

@@ -1,0 +1,255 @@
+"""The worker's end of loading, against a loader that is a script of few lines. The real one is in tests/integration."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.contract import Contract
+from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.registry_aliases import Registered
+from churn.settings import Settings
+from service import loading
+from service.loading import RegistrySource
+from service.rollback import Order
+from service.servable import Servable, read_servable, servable_file, write_servable
+from service.verification import verify
+from tests.unit.service.fakes import make_model, make_settings
+
+ORDER = Order("2", "1", "run-1", "ada", "complaints")
+
+
+class FakeReader:
+    """Aliases in memory, of one version whose artifact has this digest."""
+
+    def __init__(self, digest: str = "abc") -> None:
+        self.digest = digest
+
+    def aliases(self) -> dict[str, str]:
+        return {"champion": "7"}
+
+    def registered(self, version: str, /) -> Registered:
+        return Registered(version, f"run-{version}", self.digest)
+
+
+@pytest.fixture(scope="module")
+def servable(contract: Contract) -> Servable:
+    return verify(make_model("7"), contract, artifact_digest="abc")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return make_settings(tmp_path, store_url="postgresql://user:secret@store/churn")
+
+
+@pytest.fixture
+def source(settings: Settings, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> RegistrySource:
+    made = RegistrySource(settings, contract)
+    monkeypatch.setitem(made.__dict__, "_reader", FakeReader())
+    return made
+
+
+@pytest.fixture
+def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a script in the loader's place. Its requests are kept in requests.jsonl."""
+
+    def put(script: str) -> None:
+        note = f"open({str(tmp_path / 'requests.jsonl')!r}, 'a').write(sys.stdin.read() + chr(10))"
+        (tmp_path / "loader.py").write_text(f"import sys, os, time, json\n{note}\n{script}\n")
+        monkeypatch.setattr(loading, "COMMAND", (sys.executable, str(tmp_path / "loader.py")))
+
+    return put
+
+
+def requests(tmp_path: Path) -> list[dict[str, Any]]:
+    file = tmp_path / "requests.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def done_with(servable: Servable, settings: Settings, contract: Contract, tmp_path: Path) -> str:
+    """A loader that puts the servable there, as the real one does."""
+    file = servable_file(settings, contract, "7", "run-7")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_servable(servable, tmp_path / "prepared.json")
+    return f'import shutil\nshutil.copy({str(tmp_path / "prepared.json")!r}, {str(file)!r})\nprint(\'{{"result": "done"}}\')'
+
+
+def test_a_version_is_made_ready_once_and_then_read_from_disk(
+    source: RegistrySource, loader: Any, servable: Servable, settings: Settings, contract: Contract, tmp_path: Path
+) -> None:
+    loader(done_with(servable, settings, contract, tmp_path))
+    for _ in range(2):
+        served = source.load("7")
+        assert (served.version, served.loaded_from, served.path) == ("7", "registry", "compiled")
+    assert [(one["do"], one["version"]) for one in requests(tmp_path)] == [("prepare", "7")]
+
+
+def test_the_loader_gets_what_it_needs_of_the_settings_and_not_by_its_arguments(
+    source: RegistrySource, loader: Any, settings: Settings, tmp_path: Path
+) -> None:
+    loader("print(json.dumps({'result': 'refused', 'reason': ' '.join(sys.argv[1:])}))")
+    with pytest.raises(ModelRefused, match=r"^$"):
+        source.load("7")
+    told = requests(tmp_path)[0]["settings"]
+    assert told == {
+        "home": str(settings.home),
+        "contract": "telecom",
+        "model_name": "churn",
+        "store_url": "postgresql://user:secret@store/churn",
+        "tracking_uri": settings.tracking_uri,
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "error"),
+    [
+        ("refused", ModelRefused),
+        ("no model", NoModel),
+        ("away", RegistryError),
+        ("store away", StoreError),
+        ("failed", ChurnError),
+        ("something new", ChurnError),
+    ],
+)
+def test_what_the_loader_says_is_raised_here(source: RegistrySource, loader: Any, result: str, error: type[ChurnError]) -> None:
+    loader(f"print(json.dumps({{'result': {result!r}, 'reason': 'for a reason'}}))")
+    with pytest.raises(ChurnError, match="for a reason") as caught:
+        source.roll_back(ORDER)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("raise SystemExit('out of memory')", "ended with 1: out of memory"),
+        ("os.kill(os.getpid(), 9)", "ended with -9: it said nothing"),
+        ("print('not json')", "ended with 0: it said nothing"),
+        ("print('[]')", "ended with 0"),
+        ("print('{}')", "ended with 0"),
+    ],
+)
+def test_a_loader_that_breaks_down_is_an_error_that_tells(source: RegistrySource, loader: Any, script: str, words: str) -> None:
+    loader(script)
+    with pytest.raises(ChurnError, match=words) as caught:
+        source.load("7")
+    assert not isinstance(caught.value, ModelRefused | RegistryError)
+
+
+def test_a_loader_that_says_done_and_leaves_nothing_is_an_error(source: RegistrySource, loader: Any) -> None:
+    loader('print(\'{"result": "done"}\')')
+    with pytest.raises(ChurnError, match="left no servable of version 7"):
+        source.load("7")
+
+
+def test_a_loader_that_hangs_is_ended(source: RegistrySource, loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "LOADER_SECONDS", 0.2)
+    loader("time.sleep(60)")
+    begun = time.monotonic()
+    with pytest.raises(ChurnError, match="took longer than"):
+        source.load("7")
+    assert time.monotonic() - begun < 30
+
+
+def test_closing_ends_a_loader_and_those_who_wait_for_it(source: RegistrySource, loader: Any, tmp_path: Path) -> None:
+    loader("time.sleep(60)")
+    errors: list[ChurnError] = []
+
+    def load() -> None:
+        try:
+            source.load("7")
+        except ChurnError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 20
+    while not requests(tmp_path):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    source.close()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert len(errors) == 2
+    assert len(requests(tmp_path)) == 1, "one loader at a time"
+
+
+@pytest.mark.parametrize("harm", ["torn", "another artifact"])
+def test_a_servable_that_is_not_right_is_made_anew(
+    harm: str,
+    source: RegistrySource,
+    loader: Any,
+    servable: Servable,
+    settings: Settings,
+    contract: Contract,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = servable_file(settings, contract, "7", "run-7")
+    write_servable(servable, file)
+    if harm == "torn":
+        file.write_bytes(file.read_bytes()[:-10])
+    else:
+        monkeypatch.setitem(source.__dict__, "_reader", FakeReader("def"))
+        servable = Servable(**{**vars(servable), "artifact_digest": "def"})
+    loader(done_with(servable, settings, contract, tmp_path))
+    assert source.load("7").version == "7"
+    assert len(requests(tmp_path)) == 1
+    assert read_servable(file) is not None
+
+
+def test_a_version_from_before_there_were_digests_is_served(
+    source: RegistrySource, servable: Servable, settings: Settings, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(source.__dict__, "_reader", FakeReader(""))
+    write_servable(servable, servable_file(settings, contract, "7", "run-7"))
+    assert source.load("7").version == "7"
+
+
+def test_the_last_known_good_model_is_taken_if_it_is_ready_or_there_is_time(
+    source: RegistrySource, loader: Any, servable: Servable, settings: Settings, contract: Contract, tmp_path: Path
+) -> None:
+    assert source.take(True) is None
+    write_servable(servable, servable_file(settings, contract, "7", "run-7"))
+    source.put(source.load("7"))
+    served = source.take(False)
+    assert served is not None
+    assert (served.version, served.loaded_from) == ("7", "disk")
+    assert requests(tmp_path) == []
+    servable_file(settings, contract, "7", "run-7").unlink()
+    assert source.take(False) is None
+    loader(done_with(servable, settings, contract, tmp_path))
+    assert source.take(True) is not None
+    assert [one["do"] for one in requests(tmp_path)] == ["prepare_last"]
+
+
+def test_a_version_is_loaded_again_without_the_registry_if_it_is_still_there(
+    source: RegistrySource, servable: Servable, settings: Settings, contract: Contract
+) -> None:
+    assert source.load_again("7", "run-7") is None
+    write_servable(servable, servable_file(settings, contract, "7", "run-7"))
+    assert source.load_again("7", "run-8") is None
+    served = source.load_again("7", "run-7")
+    assert served is not None
+    assert served.loaded_from == "disk"
+
+
+def test_an_order_reaches_the_loader(source: RegistrySource, loader: Any, tmp_path: Path) -> None:
+    loader('print(\'{"result": "done"}\')')
+    source.roll_back(ORDER)
+    told = requests(tmp_path)[0]
+    assert {name: told[name] for name in ("do", "leaving", "version", "actor", "reason")} == {
+        "do": "roll_back",
+        "leaving": "2",
+        "version": "1",
+        "actor": "ada",
+        "reason": "complaints",
+    }

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import skops.io
+
+from churn.contract import Contract
+from churn.errors import ModelRefused
+from churn.model_folder import INFO_FILE, PIPELINE_FILE, digest_folder
+from service import servable as module
+from service.servable import Servable, read_servable, servable_file, serve, write_servable
+from service.verification import verify
+from tests.unit.service.fakes import make_model, make_settings
+
+
+@pytest.fixture(scope="module")
+def servable(contract: Contract) -> Servable:
+    return verify(make_model("7"), contract, folder="/there", artifact_digest="abc")
+
+
+def test_what_is_written_is_read(servable: Servable, contract: Contract, tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "one.json"
+    assert read_servable(file) is None
+    write_servable(servable, file)
+    read = read_servable(file)
+    assert read is not None
+    assert (read.info, read.card, read.folder, read.artifact_digest) == (servable.info, servable.card, "/there", "abc")
+    served = serve(read, contract, "disk")
+    for values, probability in servable.probes:
+        assert served.scorer.one(values) == pytest.approx(probability, abs=1e-12)
+    assert [path.name for path in file.parent.iterdir()] == ["one.json"]
+
+
+@pytest.mark.parametrize("harm", ["torn", "changed", "empty", "other", "no hash"])
+def test_a_file_that_is_not_as_it_was_written_is_refused(harm: str, servable: Servable, tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    write_servable(servable, file)
+    whole = file.read_bytes()
+    file.write_bytes(
+        {
+            "torn": whole[:-1],
+            "changed": whole.replace(b'"intercept":', b'"intercept":1', 1),
+            "empty": b"",
+            "other": b"{}",
+            "no hash": whole.partition(b"\n")[2],
+        }[harm]
+    )
+    assert file.read_bytes() != whole
+    with pytest.raises(ModelRefused, match=r"one\.json"):
+        read_servable(file)
+
+
+def test_one_that_answers_otherwise_here_is_refused(servable: Servable, contract: Contract) -> None:
+    assert servable.compiled is not None
+    values, probability = servable.probes[3]
+    for wrong in (
+        replace(servable, compiled={**servable.compiled, "intercept": servable.compiled["intercept"] + 1e-6}),
+        replace(servable, probes=[(values, probability + 2e-9)]),
+    ):
+        with pytest.raises(ModelRefused, match="off its own pipeline"):
+            serve(wrong, contract, "disk")
+    for broken in ({}, {**servable.compiled, "ramps": [[99, 0, 1, 1, 0]]}, {**servable.compiled, "columns": ["shoe_size"]}):
+        with pytest.raises(ModelRefused, match="version 7 cannot answer"):
+            serve(replace(servable, compiled=broken), contract, "disk")
+
+
+def test_a_pipeline_that_cannot_be_compiled_is_loaded_from_the_folder_that_was_checked(
+    servable: Servable, contract: Contract, tmp_path: Path
+) -> None:
+    model = make_model("7")
+    skops.io.dump(model.pipeline, tmp_path / PIPELINE_FILE)
+    (tmp_path / INFO_FILE).write_text(model.info.model_dump_json())
+    plain = replace(servable, compiled=None, folder=str(tmp_path), artifact_digest=digest_folder(tmp_path))
+    served = serve(plain, contract, "disk")
+    assert served.path == "pipeline"
+    assert served.scorer.one(plain.probes[0][0]) == pytest.approx(plain.probes[0][1], abs=1e-12)
+    (tmp_path / INFO_FILE).write_text(model.info.model_dump_json() + " ")
+    with pytest.raises(ModelRefused, match="not the one that was checked"):
+        serve(plain, contract, "disk")
+
+
+def test_each_version_run_code_and_contract_has_a_file_of_its_own(
+    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings(tmp_path)
+    files = {servable_file(settings, contract, version, run) for version in ("1", "2") for run in ("a", "b")}
+    files.add(servable_file(settings, contract.model_copy(update={"digest": "other"}), "1", "a"))
+    monkeypatch.setattr(module, "code_digest", lambda: "another upgrade")
+    files.add(servable_file(settings, contract, "1", "a"))
+    assert len(files) == 6
+    strange = servable_file(settings, contract, "../../1", "/etc/passwd")
+    assert strange.parent == tmp_path / "models" / "churn" / "servable"
+
+
+def test_the_code_s_digest_knows_every_file_and_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = module.code_digest()
+    for package, names in module.CODE.items():
+        for name in names:
+            assert (Path(package.__path__[0]) / name).is_file()
+    monkeypatch.setattr(module, "version", lambda library: "0.0")
+    assert module.code_digest.__wrapped__() != usual
+    assert len(usual) == 64
+
+
+READ = """
+import sys
+from pathlib import Path
+from churn.contract import load_contract
+from service.servable import read_servable, serve
+served = serve(read_servable(Path(sys.argv[1])), load_contract(), "disk")
+print(served.version, sorted({"sklearn", "pandas", "mlflow", "skops", "pandera", "scipy", "pyarrow"} & set(sys.modules)))
+"""
+
+
+def test_a_worker_serves_without_sklearn_pandas_or_mlflow(servable: Servable, tmp_path: Path) -> None:
+    write_servable(servable, tmp_path / "one.json")
+    told = subprocess.run(
+        [sys.executable, "-c", READ, str(tmp_path / "one.json")], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert told.stdout == "7 []\n", told.stderr

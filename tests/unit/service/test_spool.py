@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from churn.errors import StoreError
+from churn.records import PredictionRow, new_id
+from service import spool as spool_module
+from service.spool import Spool
+
+
+def rows(count: int, customer_id: str | None = None) -> list[PredictionRow]:
+    asked = "2026-01-02 03:04:05.000006"
+    return [PredictionRow(new_id(), customer_id, asked, "1", 0.25, 0.5, False, '{"state":"OH"}') for _ in range(count)]
+
+
+class Taker:
+    """A store that takes so many writes, and then is away."""
+
+    def __init__(self, writes: int = 1_000) -> None:
+        self.writes, self.rows = writes, list[PredictionRow]()
+
+    def __call__(self, some: Sequence[PredictionRow]) -> None:
+        if self.writes == 0:
+            raise StoreError("away")
+        self.writes -= 1
+        known = {row.prediction_id for row in self.rows}
+        self.rows += [row for row in some if row.prediction_id not in known]
+
+
+def make(folder: Path, max_bytes: int = 2**20) -> Spool:
+    return Spool(folder / "spool", max_bytes)
+
+
+def files(folder: Path, suffix: str = ".spool") -> list[Path]:
+    return sorted((folder / "spool").glob(f"*{suffix}"))
+
+
+def test_rows_come_back_in_order_and_leave_nothing_behind(tmp_path: Path) -> None:
+    spool, groups, taker = make(tmp_path), [rows(3), rows(1, "é"), rows(2)], Taker()
+    assert spool.empty
+    for group in groups:
+        spool.append(group)
+    assert (spool.empty, spool.rows) == (False, 6)
+    assert spool.feed(taker) == 6
+    assert taker.rows == [row for group in groups for row in group]
+    assert (spool.empty, spool.rows, spool.lag_seconds()) == (True, 0, 0.0)
+    assert files(tmp_path) == []
+
+
+def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+    make(tmp_path).append(rows(1))
+    assert stat.S_IMODE(files(tmp_path)[0].stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
+
+
+def test_a_store_that_leaves_again_gets_the_rest_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "FEED_ROWS", 2)
+    spool, given, taker = make(tmp_path), rows(7), Taker(writes=2)
+    for row in given:
+        spool.append([row])
+    with pytest.raises(StoreError):
+        spool.feed(taker)
+    assert taker.rows == given[:4]
+    assert spool.rows == 3
+    taker.writes = 100
+    spool.feed(taker)
+    assert taker.rows == given
+
+
+def test_what_is_appended_while_it_is_fed_comes_too(tmp_path: Path) -> None:
+    spool, early, late = make(tmp_path), rows(2), rows(2)
+    taken: list[PredictionRow] = []
+
+    def take(some: Sequence[PredictionRow]) -> None:
+        if not taken:
+            spool.append(late)
+        taken.extend(some)
+
+    spool.append(early)
+    spool.feed(take)
+    assert taken == [*early, *late]
+    assert spool.empty
+
+
+def test_full_segments_are_followed_by_new_ones_and_removed_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 400)
+    monkeypatch.setattr(spool_module, "FEED_ROWS", 1)
+    spool, given = make(tmp_path), rows(9)
+    for row in given:
+        spool.append([row])
+    before = len(files(tmp_path))
+    taker = Taker(writes=5)
+    with pytest.raises(StoreError):
+        spool.feed(taker)
+    assert 1 < len(files(tmp_path)) < before
+    taker.writes = 100
+    spool.feed(taker)
+    assert taker.rows == given
+
+
+def test_a_full_spool_takes_no_more_and_keeps_what_it_has(tmp_path: Path) -> None:
+    spool, given, taker = make(tmp_path, 600), rows(3), Taker()
+    spool.append(given)
+    with pytest.raises(StoreError, match="full"):
+        spool.append(rows(3))
+    spool.feed(taker)
+    assert taker.rows == given
+    spool.append(rows(3))
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool, given, taker = make(tmp_path), rows(2), Taker()
+    spool.append(given)
+    size = files(tmp_path)[0].stat().st_size
+    written = os.pwrite
+
+    def half(descriptor: int, data: bytes, offset: int) -> int:
+        return written(descriptor, data[: len(data) // 2], offset)
+
+    monkeypatch.setattr(os, "pwrite", half)
+    with pytest.raises(StoreError, match="No space"):
+        spool.append(rows(2))
+    monkeypatch.undo()
+    assert files(tmp_path)[0].stat().st_size == size
+    after = rows(1)
+    spool.append(after)
+    spool.feed(taker)
+    assert taker.rows == [*given, *after]
+
+
+def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file is in the way")
+    with pytest.raises(StoreError, match="folder"):
+        make(tmp_path).append(rows(1))
+
+
+def test_a_dead_workers_segment_is_taken_over_and_comes_first(tmp_path: Path) -> None:
+    dead, own, taker = make(tmp_path), make(tmp_path), Taker()
+    older, newer = rows(2), rows(2)
+    dead.append(older)
+    own.append(newer)
+    assert own.adopt() == 0, "a living worker's segment was taken"
+    dead.close()  # as the kernel does when a process is killed
+    assert own.adopt() == 2
+    assert own.rows == 4
+    own.feed(taker)
+    assert taker.rows == [*older, *newer]
+    assert files(tmp_path) == []
+
+
+def test_feeding_again_what_was_fed_before_a_kill_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "FEED_ROWS", 2)
+    first, given, taker = make(tmp_path), rows(6), Taker(writes=2)
+    for row in given:
+        first.append([row])
+    with pytest.raises(StoreError):
+        first.feed(taker)
+    first.close()
+    second = make(tmp_path)
+    taker.writes = 100
+    assert second.adopt() == 6
+    second.feed(taker)
+    assert taker.rows == given
+
+
+@pytest.mark.parametrize("cut", [1, 7, 9, 100])
+def test_an_append_that_a_kill_cut_short_is_set_aside(tmp_path: Path, cut: int) -> None:
+    first, given, taker = make(tmp_path), rows(2), Taker()
+    first.append(given)
+    whole = files(tmp_path)[0].stat().st_size
+    first.append(rows(1))
+    os.truncate(files(tmp_path)[0], whole + cut)
+    first.close()
+    second = make(tmp_path)
+    assert second.adopt() == 2
+    second.append(rows(1))
+    second.feed(taker)
+    assert taker.rows[:2] == given
+    assert files(tmp_path, ".bad")[0].stat().st_size == cut
+
+
+def test_a_damaged_record_is_set_aside_and_the_others_are_fed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, groups, taker = make(tmp_path), [rows(1), rows(1), rows(1)], Taker()
+    sizes = []
+    for group in groups:
+        first.append(group)
+        sizes.append(files(tmp_path)[0].stat().st_size)
+    first.close()
+    with files(tmp_path)[0].open("r+b") as file:
+        file.seek(sizes[0] + 20)
+        file.write(b"\xff")
+    second = make(tmp_path)
+    assert second.adopt() == 2
+    second.feed(taker)
+    assert taker.rows == [*groups[0], *groups[2]]
+    assert files(tmp_path, ".bad")[0].stat().st_size == sizes[1] - sizes[0]
+    assert "damaged" in caplog.text
+
+
+def test_two_workers_do_not_take_one_segment_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, one, two = make(tmp_path), make(tmp_path), make(tmp_path)
+    dead.append(rows(1))
+    dead.close()
+    assert (one.adopt(), two.adopt()) == (1, 0)
+    # Opened before it was removed, locked after: it is gone, and nothing of it is fed again.
+    path = files(tmp_path)[0]
+    lock = fcntl.flock
+
+    def removed_meanwhile(descriptor: int, operation: int) -> None:
+        one.feed(Taker())
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
+    assert two.adopt() == 0
+    assert not path.exists()
+
+
+def test_the_age_of_what_waits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = make(tmp_path)
+    assert spool.lag_seconds() == 0
+    spool.append(rows(1))
+    now = spool_module.time.time()
+    monkeypatch.setattr(spool_module.time, "time", lambda: now + 60)
+    assert 60 <= spool.lag_seconds() < 70
+
+
+def test_a_disk_that_refuses_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    with pytest.raises(StoreError, match="Input/output error"):
+        make(tmp_path).append(rows(1))
