@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -32,8 +34,14 @@ def new_ids(count: int) -> list[str]:
     >>> batch == sorted(set(batch)), len(batch[0]), batch[0][14]
     (True, 36, '7')
     """
-    prefix = new_id()[: -COUNTER_BITS // 4]
-    return [f"{prefix}{number:08x}" for number in range(count)]
+    digits = COUNTER_BITS // 4
+    prefix = new_id()[:-digits]
+    # All counters at once: formatting each number takes twice as long.
+    numbers = array("I", range(count))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    counters = numbers.tobytes().hex()
+    return [prefix + counters[place : place + digits] for place in range(0, len(counters), digits)]
 
 
 def now() -> datetime:

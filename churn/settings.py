@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address the exporter binds. It asks for no key: open it only where a network policy guards it."
     )
     exporter_port: int = Field(8090, ge=1, le=65535, description="Port of the monitor's Prometheus exporter.")
+    page_links: str = Field(
+        "",
+        description="Other UIs that the page at / links to, as comma-separated NAME=URL. "
+        "Empty: those that `churn up` starts, if the service binds loopback.",
+    )
     api_keys: SecretStr = Field(
         SecretStr(""),
         description="Comma-separated NAME:SCOPE+SCOPE:SHA256 of the key; scopes predict, outcomes, admin. Empty: loopback only.",
@@ -59,6 +64,22 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request body, in bytes; above it 413.")
     max_batch_rows: int = Field(100_000, ge=1, description="Most customers in one batch; above it 413.")
+    max_concurrent: int = Field(256, ge=1, description="Most requests in work at once in a worker; above it 503.")
+    max_inflight_bytes: int = Field(
+        256 * 2**20, ge=1024, description="Most bytes of bodies in work at once in a worker; above it 503."
+    )
+    rate_limit: float = Field(
+        0.0, ge=0, description="Requests a second of one key (or address, without keys) and worker; above it 429. 0: any."
+    )
+    rate_burst: int = Field(100, ge=1, description="Requests that one caller may send at once after a rest, with a rate limit.")
+    body_timeout_seconds: float = Field(20.0, gt=0, description="How long a body may take to come, in seconds; then 408.")
+    access_log: Literal["errors", "all", "off"] = Field(
+        "errors", description="Which requests are logged one by one: `errors` (status 400 and above), `all` or `off`."
+    )
+    log_format: Literal["json", "text"] = Field("json", description="How the service logs: `json`, an object a line, or `text`.")
+    failed_requests_kept: int = Field(
+        1000, ge=0, description="Refused requests that are kept for GET /admin/failures, without values, of each worker."
+    )
     spool_max_bytes: int = Field(
         2**30, ge=0, description="Most bytes of predictions kept on disk while the store is away; beyond, 503. 0: no spool."
     )
@@ -104,6 +125,12 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
+    @field_validator("page_links", mode="after")
+    @classmethod
+    def _are_links(cls, value: str) -> str:
+        parse_links(value)
+        return value
+
     @field_validator("pseudonym_key", mode="after")
     @classmethod
     def _long_enough(cls, key: SecretStr) -> SecretStr:
@@ -117,6 +144,23 @@ class Settings(BaseSettings):
         if not value.strip():
             raise ValueError("must not be empty; leave it unset for the default")
         return value
+
+
+def parse_links(text: str) -> dict[str, str]:
+    """Read `CHURN_PAGE_LINKS`; ValueError if it is something else, or leads anywhere but to http or https.
+
+    Examples
+    --------
+    >>> parse_links("Grafana=https://grafana.example/d/1?x=y, Prefect=http://127.0.0.1:4200/")
+    {'Grafana': 'https://grafana.example/d/1?x=y', 'Prefect': 'http://127.0.0.1:4200/'}
+    """
+    links = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, address = (part.strip() for part in entry.partition("="))
+        if not name or not address.startswith(("http://", "https://")):
+            raise ValueError(f"{entry!r} must be NAME=URL, and the URL begin with http:// or https://")
+        links[name] = address
+    return links
 
 
 def load_settings(**overrides: Any) -> Settings:

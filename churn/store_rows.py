@@ -24,9 +24,12 @@ from churn.records import PredictionRow
 
 # Rows a statement: each number of rows is a statement of its own, which SQLite keeps prepared.
 STATEMENT_ROWS = 64
-CHECKPOINT_SECONDS = 0.5
+# Each checkpoint makes those who write at that moment wait for the disk, so there are few of them.
+CHECKPOINT_SECONDS = 5.0
 # Above it, writers are held up for a moment so that the write-ahead log can begin anew.
-LARGEST_WAL = 128 * 2**20
+LARGEST_WAL = 256 * 2**20
+# How long that moment may be: a reader who stays longer is waited for in the next round.
+RESTART_SECONDS = 0.05
 _COLUMNS = ", ".join(PredictionRow._fields)
 _PLACES = f"({', '.join('?' * len(PredictionRow._fields))})"
 logger = logging.getLogger(__name__)
@@ -120,23 +123,27 @@ class Checkpoints:
         done = -1
         while not self._stopped.wait(CHECKPOINT_SECONDS):
             try:
-                size = self._wal.stat().st_size if self._wal.exists() else 0
-                changed = self._wal.stat().st_mtime_ns if size else 0
-                if changed == done:
+                changed = self._wal.stat().st_mtime_ns if self._wal.exists() else 0
+                if changed in (0, done):
                     continue
-                with closing(_connect(self._path, 0.2)) as connection:
-                    self.checkpoint(connection, size)
+                with closing(_connect(self._path, RESTART_SECONDS)) as connection:
+                    checkpoint(connection, LARGEST_WAL)
                 done = changed
             except (sqlite3.Error, OSError) as error:
                 # Another process may be at it, or the file away: the next round tries again.
                 logger.debug("no checkpoint: %s", error)
 
-    def checkpoint(self, connection: sqlite3.Connection, size: int) -> None:
-        """Move what can be moved while others write and read; if the log is large, then the rest, so that it begins anew."""
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        if size > LARGEST_WAL:
-            # Little is left by now, so that writers wait for little.
-            connection.execute("PRAGMA wal_checkpoint(RESTART)")
+
+def checkpoint(connection: sqlite3.Connection, largest: int) -> None:
+    """Move what can be moved while others write and read; if the log has more bytes, then the rest, so that it begins anew.
+
+    What counts is how much of it is in use: its file does not shrink by itself.
+    """
+    _, used, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    if used * page > largest:
+        # Little is left by now, so that writers wait for little.
+        connection.execute("PRAGMA wal_checkpoint(RESTART)")
 
 
 class EngineRowWriter:
@@ -195,6 +202,6 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=2 * STATEMENT_ROWS,
     )
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0", f"journal_size_limit={LARGEST_WAL}"):
         connection.execute(f"PRAGMA {pragma}")
     return connection

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pipelines.console import console, print_json
 from pipelines.history import as_document, history_table
+from pipelines.shadow_table import shadow_table
 
 if TYPE_CHECKING:
     from churn.registry import Registry
@@ -43,21 +44,28 @@ def list_versions(as_json: Json = False) -> None:
 
 @app.command()
 def show(version: Annotated[str, typer.Argument(help="Version number or alias.")] = "champion", as_json: Json = False) -> None:
-    """Show what is known of one version, and what was last decided about it.
+    """Show what is known of one version, how it did as a challenger, and what was last decided about it.
 
     Example: churn model show 3
     """
+    from dataclasses import asdict
+
+    from churn.store_shadow import compare_shadow
     from churn.takeover import HISTORY, without_closed
 
     info = _registry().load(version).info
     with _store() as store:
         decided = without_closed(store.decisions(kind=HISTORY, model_version=info.version, limit=LAST_DECISIONS))
+        shadow = compare_shadow(store, info.version)
     if as_json:
-        print_json({**info.model_dump(mode="json"), "decisions": [as_document(one) for one in decided]})
+        known = {**info.model_dump(mode="json"), "shadow": None if shadow is None else asdict(shadow)}
+        print_json({**known, "decisions": [as_document(one) for one in decided]})
         return
     for name, value in info.model_dump(mode="json").items():
         shown = {metric: round(number, 4) for metric, number in value.items()} if name == "metrics" else value
         console.print(f"[bold]{name}[/bold]: {shown}")
+    if shadow is not None:
+        console.print(shadow_table(shadow))
     if decided:
         console.print(history_table(decided))
 
@@ -136,6 +144,31 @@ def rollback(reason: Annotated[str, typer.Option(help="Why, for the record.")]) 
         info = registry.load(takeover.rollback_version(registry, store)).info
         old = takeover.rollback(registry, store, info, actor=takeover.person(), reason=reason)
     _say(info.version, old, "is champion again")
+
+
+@app.command()
+def challenge(
+    version: Annotated[str | None, typer.Argument(help="Version number.")] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="Let nobody challenge the champion any more.")] = False,
+) -> None:
+    """Make a version the challenger: services ask it in the shadow of the champion, and `churn model show` compares the two.
+
+    Example: churn model challenge 3
+    """
+    from churn.errors import InputError
+
+    if (version is None) is not stop:
+        raise InputError("churn model challenge needs a version, or --stop (and not both)")
+    registry = _registry()
+    if version is None:
+        ended = registry.end_challenge()
+        console.print("there was no challenger" if ended is None else f"version {ended} is no challenger any more")
+        return
+    info = registry.load(version).info  # a model that cannot be loaded challenges nobody
+    if info.version == registry.aliases().get("champion"):
+        raise InputError(f"version {info.version} is the champion; it cannot challenge itself")
+    registry.challenge(info.version)
+    console.print(f"version {info.version} is the challenger; compare: churn model show {info.version}")
 
 
 def evaluate(

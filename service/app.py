@@ -18,20 +18,37 @@ from churn.settings import Settings
 from churn.store import Store
 from service.auth import parse_keys
 from service.documentation import complete_openapi
+from service.door import Door
+from service.failed_requests import FailedRequests
 from service.fast_lane import FastLane
 from service.late_store import LateStore
-from service.metrics import MeasuredRequests, ServiceMetrics
+from service.metrics import ServiceMetrics
 from service.model_changes import ModelChanges
 from service.prediction_log import PredictionLog, PredictionStore
 from service.problems import install_problems
 from service.protocol_schemas import InferRequest, InvocationsRequest
 from service.pseudonymous_store import PseudonymousStore
-from service.routes import batch, mlflow_protocol, model, open_inference, operations, outcomes, predict
+from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
 from service.schemas import OutcomesRequest, RequestModels, RollbackRequest
 from service.sources import ModelSource, Shelf
 from service.spool import Spool
 from service.state import ServiceState
 
+# Names of ours that may stand in a problem, beside the contract's.
+FIELDS = [
+    "body",
+    "customers",
+    "customer_id",
+    "outcomes",
+    "prediction_id",
+    "churned",
+    "observed_at",
+    "reasons",
+    "inputs",
+    "service",
+    "model",
+    "log",
+]
 logger = logging.getLogger(__name__)
 
 
@@ -76,11 +93,11 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.service = state
-    for routes in (predict, batch, open_inference, mlflow_protocol, outcomes, model, operations):
+    for routes in (predict, batch, open_inference, mlflow_protocol, outcomes, model, failures, operations, page):
         app.include_router(routes.router)
     # The last one added stands outermost.
     app.add_middleware(FastLane, state=state)
-    app.add_middleware(MeasuredRequests, metrics=state.metrics)
+    app.add_middleware(Door, state=state)
     install_problems(app)
     bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackRequest, InferRequest, InvocationsRequest]
     complete_openapi(app, [state.requests.customer, state.requests.batch, *bodies])
@@ -114,6 +131,9 @@ def _build_state(
         log=log,
         holder=models.holder,
         models=models,
+        failures=FailedRequests(
+            settings.home / "failed-requests", settings.failed_requests_kept, contract.feature_names + FIELDS
+        ),
     )
 
 
@@ -124,6 +144,7 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
     except StoreError as error:
         logger.warning("starting without the store; it is tried again when it is needed: %s", error)
     state.log.start()
+    state.failures.start()
     try:
         await state.models.start()
         yield
@@ -132,4 +153,5 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
         state.draining = True
         await state.models.stop()
         await state.log.close()
+        await asyncio.to_thread(state.failures.close)
         await asyncio.to_thread(state.store.close)

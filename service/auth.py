@@ -16,6 +16,7 @@ from starlette.types import Scope
 from churn.errors import InputError
 from service.problems import NotAllowed, NotAuthenticated
 from service.state import ServiceState, service_state
+from service.visit import visit_of
 
 SCOPES = frozenset({"predict", "outcomes", "admin"})
 _ENTRY = re.compile(r"(?P<name>[^:\s]+):(?P<scopes>[a-z+]+):(?P<digest>[0-9a-fA-F]{64})")
@@ -61,29 +62,21 @@ def parse_keys(text: str) -> tuple[ApiKey, ...]:
     return tuple(keys)
 
 
-def authenticate(keys: tuple[ApiKey, ...], presented: str | None, scope: str | None) -> ApiKey | None:
-    """Find whose key was presented, and that it has the scope (None: any key will do). Without configured keys all is open.
-
-    Raises
-    ------
-    NotAuthenticated, NotAllowed
-    """
-    if not keys:
-        return None
-    if not presented:
-        raise NotAuthenticated("Send a key in the header X-API-Key, or as Authorization: Bearer.")
-    digest = hashlib.sha256(presented.encode()).digest()
+def known_key(keys: tuple[ApiKey, ...], presented: bytes) -> ApiKey | None:
+    """Find whose key this is; None if it is nobody's."""
+    digest = hashlib.sha256(presented).digest()
+    found = None
     # All are compared, in constant time each: how long it takes tells nothing of which key is near.
-    found = [key for key in keys if hmac.compare_digest(key.digest, digest)]
-    if not found:
-        raise NotAuthenticated("The key is not known.")
-    if scope is not None and scope not in found[0].scopes:
-        raise NotAllowed(f"This route needs a key with the scope {scope!r}.")
-    return found[0]
+    for key in keys:
+        if hmac.compare_digest(key.digest, digest):
+            found = key
+    return found
 
 
 def authorize(state: ServiceState, scope: Scope, wanted: str | None) -> ApiKey | None:
-    """Do for a raw ASGI scope what `require` does for a route: find the key in its headers, and whether it may.
+    """Let in only requests whose key, which the door looked up, has the scope `wanted` (None: any key will do); give the key.
+
+    Without configured keys all is open.
 
     Raises
     ------
@@ -91,13 +84,13 @@ def authorize(state: ServiceState, scope: Scope, wanted: str | None) -> ApiKey |
     """
     if not state.keys:
         return None
-    presented = bearer = None
-    for name, value in scope["headers"]:
-        if name == b"x-api-key":
-            presented = value.decode("latin-1")
-        elif name == b"authorization" and value[:7].lower() == b"bearer ":
-            bearer = value[7:].strip().decode("latin-1")
-    return authenticate(state.keys, presented if presented is not None else bearer, wanted)
+    visit = visit_of(scope)
+    key = visit.key if visit is not None else None
+    if key is None:
+        raise NotAuthenticated("Send a known key in the header X-API-Key, or as Authorization: Bearer.")
+    if wanted is not None and wanted not in key.scopes:
+        raise NotAllowed(f"This route needs a key with the scope {wanted!r}.")
+    return key
 
 
 def require(scope: str | None) -> Callable[..., Awaitable[None]]:
@@ -105,10 +98,9 @@ def require(scope: str | None) -> Callable[..., Awaitable[None]]:
 
     async def check(
         request: Request,
-        header: Annotated[str | None, Security(_header)],
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+        _header: Annotated[str | None, Security(_header)],  # these two are for the OpenAPI document
+        _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> None:
-        presented = header if header is not None else bearer.credentials if bearer is not None else None
-        authenticate((await service_state(request)).keys, presented, scope)
+        authorize(await service_state(request), request.scope, scope)
 
     return check

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import asyncio
+import json
+from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from service.problems import TooLarge, WrongMediaType, unprocessable
+from service.problems import (
+    LISTED_ERRORS,
+    NAME_LENGTH,
+    FieldProblem,
+    TooLarge,
+    TooSlow,
+    Unprocessable,
+    WrongMediaType,
+    unprocessable,
+)
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -29,25 +40,60 @@ async def read_json_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Read a body of any kind, of at most `max_bytes`; TooLarge if it is larger."""
+    """Read a body of any kind, of at most `max_bytes`.
+
+    Raises
+    ------
+    TooLarge
+        If it is larger.
+    TooSlow
+        If it has not come within `CHURN_BODY_TIMEOUT_SECONDS`.
+    """
     too_large = TooLarge(f"The body may have at most {max_bytes} bytes.")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise too_large
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise too_large
-        chunks.append(chunk)
+    seconds = request.app.state.service.settings.body_timeout_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > max_bytes:
+                    raise too_large
+                chunks.append(chunk)
+    except TimeoutError:
+        raise TooSlow(f"The body did not come within {seconds:g} seconds.") from None
     return b"".join(chunks)
 
 
 def parse_json(model: type[Parsed], body: bytes) -> Parsed:
     """Validate a body, or raise the problem that names each broken rule and no value."""
+    refuse_repeated_fields(body)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         # Not chained: pydantic's error holds the customer's values.
         raise unprocessable(error) from None
+
+
+def refuse_repeated_fields(body: bytes) -> None:
+    """Raise the problem that names a field which one object holds twice: which of them counts is anybody's guess (RFC 8259, 4).
+
+    What is no JSON, or nested too deep, is left to who reads it next.
+    """
+    repeated: list[str] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in found}) < len(found):
+            names = [name for name, _ in found]
+            repeated.extend(sorted({name for name in names if names.count(name) > 1}))
+
+    try:
+        json.loads(body, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return
+    if repeated:
+        problems = [FieldProblem(field=name[:NAME_LENGTH], problem="is there twice") for name in repeated[:LISTED_ERRORS]]
+        raise Unprocessable(f"{len(repeated)} field{'s are' if len(repeated) > 1 else ' is'} there twice.", problems)

@@ -328,9 +328,7 @@ class ChampionFollower:
             self._holder.swap(served)
             self._metrics.show_model(served.info)
             self._metrics.models.show_path(served.path)
-            logger.warning(
-                "the registry gave no model yet; version %s, the last known good, is in service", served.version
-            )
+            logger.warning("the registry gave no model yet; version %s, the last known good, is in service", served.version)
 
     async def _remember(self, served: ServedModel) -> None:
         try:

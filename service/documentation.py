@@ -32,13 +32,24 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         404: "Not found",
         406: "None of the media types asked for",
         409: "The champion was refused",
+        408: "The body did not come in time",
         413: "Too many bytes or rows",
         415: "Not a media type that is read here",
         422: "A rule is broken",
+        429: "The caller asks too often",
         503: "No model, or the store or registry is away",
         500: "Unexpected error",
     }
-    return {status: {"description": words[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in (*statuses, 500)}
+    return {
+        status: {"description": words[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted({*statuses, *_at_the_door(statuses), 500})
+    }
+
+
+def _at_the_door(statuses: tuple[int, ...]) -> set[int]:
+    """Give what the door may answer to a route: whoever needs a key may be told to come later, who sends a body to be faster."""
+    told = {429, 503} if 401 in statuses else set()
+    return told | {408} if 413 in statuses else told
 
 
 def complete_openapi(app: FastAPI, bodies: list[type[BaseModel]]) -> None:

@@ -7,6 +7,7 @@ of `service.routes.predict` then gives the same answer, or says what is wrong. N
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from churn.errors import ChurnError
 from service.answering import answer_one
 from service.auth import authorize
-from service.problems import RequestProblem, problem_response
+from service.problems import RequestProblem, TooSlow, problem_response
 from service.quick_check import QuickCheck
 from service.state import ServiceState
 
@@ -43,7 +44,12 @@ class FastLane:
         if query not in REASONS or not self._may_come(scope):
             await self.app(scope, receive, send)
             return
-        message = await receive()
+        try:
+            async with asyncio.timeout(self._state.settings.body_timeout_seconds):
+                message = await receive()
+        except TimeoutError:
+            await self._say(TooSlow("The body did not come in time."), scope, receive, send)
+            return
         body = message.get("body", b"")
         if message["type"] != "http.request" or message.get("more_body") or len(body) > self._state.most_bytes_of_one:
             await self.app(scope, _again(message, receive), send)
@@ -55,13 +61,16 @@ class FastLane:
         try:
             answered = await answer_one(self._state, checked.values, checked.customer_id, REASONS[query])
         except ChurnError as error:
-            scope["route"] = _Route
-            await problem_response(Request(scope), error)(scope, receive, send)
+            await self._say(error, scope, receive, send)
             return
         scope["route"] = _Route
         headers = [_TYPE, (b"content-length", b"%d" % len(answered))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answered})
+
+    async def _say(self, error: ChurnError, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = _Route
+        await problem_response(Request(scope), error)(scope, receive, send)
 
     def _may_come(self, scope: Scope) -> bool:
         """Tell whether the request is JSON and has a key that may predict. (The long way says what is wrong.)"""

@@ -23,8 +23,8 @@ LONGEST_TEXT = 10_000
 MISSING_CODE = -1
 UNKNOWN_CODE = -2
 _NUMBERS = frozenset({float, int, type(None)})
-_FLAGS = frozenset({bool, int, float, str, type(None)})
-_LEVELS = frozenset({str, int, type(None)})
+_FLAGS: frozenset[type] = frozenset({bool, int, float, str, type(None)})
+_LEVELS: frozenset[type] = frozenset({str, int, type(None)})
 _IDS = frozenset({str, type(None)})
 
 
@@ -95,7 +95,8 @@ class FeatureCells:
         if types <= _NUMBERS:
             # None becomes NaN, and no other NaN may hide among them.
             numbers = np.array(values, dtype=np.float64)
-            if np.count_nonzero(np.isnan(numbers)) == values.count(None):
+            gaps = np.count_nonzero(np.isnan(numbers))
+            if not gaps or gaps == values.count(None):
                 return self.from_numbers(numbers)
         plain = [value if type(value) in _NUMBERS else None for value in values]
         cells = self.from_numbers(np.array(plain, dtype=np.float64))

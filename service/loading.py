@@ -53,6 +53,8 @@ class RegistrySource:
         self._contract = contract
         self._children: set[subprocess.Popen[bytes]] = set()
         self._closed = threading.Event()
+        # As long as nothing serves, nothing is more urgent than a model.
+        self._urgent = True
 
     @cached_property
     def _reader(self) -> AliasReader:
@@ -74,7 +76,9 @@ class RegistrySource:
                 if servable is None:
                     self._run({"do": "prepare", "version": version})
                     servable = _made(read_servable(file), version)
-        return serve(servable, self._contract, "registry")
+        served = serve(servable, self._contract, "registry")
+        self._urgent = False
+        return served
 
     def take(self, patient: bool, /) -> ServedModel | None:
         """Load the last known good model from disk; None if there is none, or if it is not ready and nobody has the patience."""
@@ -89,7 +93,11 @@ class RegistrySource:
                 if servable is None:
                     self._run({"do": "prepare_last"})
                     servable = _made(read_servable(file), known[0])
-        return None if servable is None else serve(servable, self._contract, "disk")
+        if servable is None:
+            return None
+        served = serve(servable, self._contract, "disk")
+        self._urgent = False
+        return served
 
     def put(self, served: ServedModel) -> None:
         """Make `served` the last known good model."""
@@ -114,13 +122,14 @@ class RegistrySource:
 
     def _run(self, request: dict[str, Any]) -> None:
         settings = self._settings.model_dump(mode="json", include=NEEDED)
+        asked = orjson.dumps({**request, "settings": settings, "urgent": self._urgent})
         pipe = subprocess.PIPE
         with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as child:  # noqa: S603 -- our own interpreter
             self._children.add(child)
             try:
                 if self._closed.is_set():
                     child.kill()
-                said, complaints = child.communicate(orjson.dumps({**request, "settings": settings}), LOADER_SECONDS)
+                said, complaints = child.communicate(asked, LOADER_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
                 raise ChurnError(f"making a model ready took longer than {LOADER_SECONDS:g} seconds") from None

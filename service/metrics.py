@@ -12,7 +12,6 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn.contract import Contract
 from churn.records import OutcomeReceipt, PredictionRow
@@ -71,6 +70,8 @@ class ServiceMetrics:
             registry=r,
             multiprocess_mode="livemax",
         )
+        self.shed = Counter("churn_requests_shed_total", "Requests that were turned away at the door (503 or 429).", registry=r)
+        self.rejected = Counter("churn_rejected_total", "Requests answered with a problem.", ["problem"], registry=r)
         self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)
         self.models = ModelMetrics(r)
         self._in_service: Gauge | None = None
@@ -138,33 +139,3 @@ def forget_dead_workers(folder: Path) -> None:
         pid = file.stem.rpartition("_")[2]
         if pid.isdecimal() and not Path("/proc", pid).exists() and Path("/proc/self").exists():
             mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
-
-
-class MeasuredRequests:
-    """ASGI middleware that counts and times every request by the route's template, so that labels stay few."""
-
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
-        self.app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 500  # unless an answer says otherwise: what escapes from here is answered as 500 further out
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watch)
-        finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            self._metrics.requests.labels(route, method, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)

@@ -191,7 +191,11 @@ class PredictionLog:
                 self._idle = False
                 continue
             self._writing = group
-            error = self._keep([row for piece in group for row in piece.rows])
+            error: Exception | None
+            try:
+                error = self._keep([row for piece in group for row in piece.rows])
+            except Exception as bug:  # noqa: BLE001 -- it is the requests' error, who wait for it; the thread goes on for the others
+                error = bug
             self._writing = []
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self._settle, group, error)
@@ -224,7 +228,7 @@ class PredictionLog:
             logger.error("%d predictions were not logged, and not answered: %s", len(rows), error)
             return error
 
-    def _settle(self, group: Sequence[_Piece], error: StoreError | None) -> None:
+    def _settle(self, group: Sequence[_Piece], error: Exception | None) -> None:
         """Tell the requests of a group."""
         self._failed_at = None if error is None else time.monotonic()
         for piece in group:

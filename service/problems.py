@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
+from service.visit import visit_of
 
 MEDIA_TYPE = "application/problem+json"
 LISTED_ERRORS = 100
@@ -43,6 +44,7 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     instance: str = Field(description="The path that was asked for.")
+    request_id: str | None = Field(None, description="As in the header X-Request-ID: quote it when you ask for help.")
     errors: list[FieldProblem] = []
 
 
@@ -74,6 +76,33 @@ class Unprocessable(RequestProblem):
     """The request breaks a rule of the contract."""
 
 
+class TooSlow(RequestProblem):
+    """The body did not come in time."""
+
+
+class ComeLater(RequestProblem):
+    """Too much at the moment.
+
+    Parameters
+    ----------
+    detail : str
+    retry_after : int
+        Seconds after which it may be worth trying again.
+    """
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class TooManyRequests(ComeLater):
+    """One caller asks too often."""
+
+
+class Overloaded(ComeLater):
+    """All callers together ask too much."""
+
+
 class NotReady(RequestProblem):
     """The service cannot do its work at the moment."""
 
@@ -98,6 +127,9 @@ PROBLEMS: dict[type[Exception], Kind] = {
     NotAllowed: Kind(403, "not-allowed", "The key lacks the scope"),
     # The rest of such a body is not read: the connection cannot go on.
     TooLarge: Kind(413, "too-large", "Too much in one request", headers={"Connection": "close"}),
+    TooSlow: Kind(408, "too-slow", "The body did not come in time", headers={"Connection": "close"}),
+    TooManyRequests: Kind(429, "too-many-requests", "Too many requests"),
+    Overloaded: Kind(503, "overloaded", "Too much to do"),
     WrongMediaType: Kind(415, "wrong-media-type", "Not a media type this route reads"),
     Unprocessable: Kind(422, "unprocessable", "The request breaks a rule"),
     ClientDisconnect: Kind(400, "gone", "The client went away", "The connection closed before the body was complete."),
@@ -148,7 +180,8 @@ def problem_response(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         error = unprocessable(error)
     kind = _kind(error)
-    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady):
+    visit = visit_of(request.scope)
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady | ComeLater):
         # An error from outside the family is logged with its traceback by the server.
         logger.warning(
             "%s answered %d: %s", request.url.path, kind.status, error if isinstance(error, ChurnError) else kind.title
@@ -159,9 +192,13 @@ def problem_response(request: Request, error: Exception) -> Response:
         status=kind.status,
         detail=str(error) if kind.detail is None else kind.detail,
         instance=request.url.path,
+        request_id=visit.request_id if visit else None,
         errors=error.errors if isinstance(error, RequestProblem) else [],
     )
-    return Response(orjson.dumps(document.model_dump() | _told_to(document)), kind.status, dict(kind.headers), MEDIA_TYPE)
+    headers = {**kind.headers, "Retry-After": str(error.retry_after)} if isinstance(error, ComeLater) else dict(kind.headers)
+    if (app := request.scope.get("app")) is not None and not isinstance(error, ComeLater):
+        app.state.service.note_refusal(request.method, request.scope.get("route"), document)
+    return Response(orjson.dumps(document.model_dump() | _told_to(document)), kind.status, headers, MEDIA_TYPE)
 
 
 def _told_to(document: ProblemDetails) -> dict[str, str]:

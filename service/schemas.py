@@ -157,7 +157,9 @@ class ModelAnswer(ModelInfo):
     aliases: list[str] = Field(description="The names the registry gives this version, as far as is known.")
     loaded_at: datetime
     loaded_from: Literal["registry", "disk"] = Field(description="`disk`: the last known good model; the registry was away.")
-    path: Literal["compiled", "pipeline"] = Field(description="Whether answers come from the compiled model or from its pipeline.")
+    path: Literal["compiled", "pipeline"] = Field(
+        description="Whether answers come from the compiled model or from its pipeline."
+    )
 
 
 class ReloadAnswer(_Part):
@@ -181,6 +183,12 @@ class RollbackAnswer(_Part):
     recorded: bool = Field(description="Whether registry and history have it already; else they get it when they can be reached.")
 
 
+class FailuresAnswer(_Part):
+    """Requests that were refused lately."""
+
+    failures: list[dict[str, Any]] = Field(description="Newest first: at, request_id, method, route, status, problem, errors.")
+
+
 class HealthAnswer(_Part):
     """The process is alive."""
 
@@ -192,3 +200,4 @@ class ReadyAnswer(_Part):
 
     status: Literal["ready"] = "ready"
     model_version: str
+    log: Literal["store", "spool"] = Field(description="Where predictions are logged; `spool`: on disk, until the store is back.")

@@ -6,7 +6,6 @@ in the functions that need it: on a busy machine the parent would otherwise kill
 
 from __future__ import annotations
 
-import copy
 import ipaddress
 import logging
 import os
@@ -20,11 +19,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-import uvicorn.config
 from uvicorn.supervisors import Multiprocess
 
 from churn.errors import ChurnError, InputError, StoreError
 from churn.settings import Settings
+from service.garbage import settle
+from service.logs import log_config
+from service.one_write import OneWriteProtocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -71,9 +72,10 @@ def run(settings: Settings, workers: int = 1) -> None:
         workers=workers,
         access_log=False,
         server_header=False,
+        http=OneWriteProtocol,
         timeout_graceful_shutdown=FINISH_SECONDS,
         timeout_worker_healthcheck=SILENT_SECONDS,
-        log_config=log_config(),
+        log_config=log_config(settings.log_format),
     )
     try:
         if workers == 1:
@@ -127,6 +129,7 @@ def served_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(served: FastAPI) -> AsyncIterator[Any]:
         async with serve(served) as state:
+            settle()
             _drain_on_sigterm(app.state.service)
             yield state
 
@@ -146,14 +149,6 @@ def _drain_on_sigterm(state: ServiceState) -> None:
         timer.start()
 
     signal.signal(signal.SIGTERM, drain)
-
-
-def log_config() -> dict[str, Any]:
-    """Give uvicorn's log configuration with our own loggers in it."""
-    config = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
-    for name in ("churn", "service"):
-        config["loggers"][name] = {"handlers": ["default"], "level": "INFO", "propagate": False}
-    return config
 
 
 @contextmanager

@@ -11,10 +11,13 @@ from fastapi import Depends, Request
 from churn.contract import Contract
 from churn.settings import Settings
 from service.columns import ColumnRules
+from service.failed_requests import FailedRequests
 from service.holder import ModelHolder
-from service.metrics import ServiceMetrics
+from service.metrics import METHODS, ServiceMetrics
 from service.model_changes import ModelChanges
+from service.page.render import Page
 from service.prediction_log import PredictionLog, PredictionStore
+from service.problems import ProblemDetails
 from service.schemas import RequestModels
 
 if TYPE_CHECKING:
@@ -37,12 +40,31 @@ class ServiceState:
     log: PredictionLog
     holder: ModelHolder
     models: ModelChanges
+    failures: FailedRequests
     draining: bool = False
 
     @cached_property
     def rules(self) -> ColumnRules:
         """The rules of the contract for columns of customers."""
         return ColumnRules(self.contract, self.requests.customer)
+
+    @cached_property
+    def page(self) -> Page:
+        """The page for people."""
+        return Page.of(self.settings, self.contract, with_keys=bool(self.keys))
+
+    def note_refusal(self, method: str, route: object, document: ProblemDetails) -> None:
+        """Count a request that was answered with a problem, and keep it in the sample."""
+        slug = document.type.rpartition(":")[2]
+        self.metrics.rejected.labels(slug).inc()
+        self.failures.note(
+            request_id=document.request_id or "",
+            method=method if method in METHODS else "other",
+            path=getattr(route, "path", "unmatched"),
+            status=document.status,
+            problem=slug,
+            errors=document.errors,
+        )
 
     @cached_property
     def most_bytes_of_one(self) -> int:

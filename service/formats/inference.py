@@ -120,7 +120,7 @@ def spell_inference(request: InferRequest, batch: ScoredBatch, model_name: str) 
     binary: list[bytes] = []
     for output in asked:
         values = found[output.name]
-        tensor = {"name": output.name, "datatype": OUTPUTS[output.name], "shape": [len(values)]}
+        tensor: dict[str, Any] = {"name": output.name, "datatype": OUTPUTS[output.name], "shape": [len(values)]}
         if output.parameters.get("binary_data", request.parameters.get("binary_data_output", False)) is True:
             binary.append(binary_of(OUTPUTS[output.name], values))
             tensor["parameters"] = {"binary_data_size": len(binary[-1])}

@@ -1,100 +1,90 @@
-"""How large the pages of a Parquet column become when they are decoded, told before they are.
+"""How many rows a Parquet file has, and how large its pages become when they are decoded: told before they are.
 
-What a file's footer says of sizes binds nobody; what each page's header says is what the decoder makes room for. The headers are
-Thrift structs in the compact protocol: here their two sizes are read, and all else is skipped.
-(parquet.thrift, PageHeader; thrift/doc/specs/thrift-compact-protocol.md.)
+What a footer says of sizes binds nobody; what each page's header says is what the decoder makes room for. They are read here and
+not through pyarrow, whose view of a column's metadata ends the process where they are broken (an uncaught C++ exception, 25.0).
+(parquet.thrift: FileMetaData, RowGroup, ColumnChunk, ColumnMetaData, PageHeader.)
 """
 
 from __future__ import annotations
 
-_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
-_UNCOMPRESSED, _COMPRESSED = 2, 3
-_DEEPEST = 16
+from typing import Any, NamedTuple
+
+from service.formats.thrift_compact import CompactReader, Malformed
+
+_MAGIC = b"PAR1"
+_TAIL = 8
 
 
-class Malformed(ValueError):
-    """A page header that is none."""
+class ParquetSizes(NamedTuple):
+    """What a file claims.
+
+    Attributes
+    ----------
+    rows : int
+    unpacked_bytes : int
+        Of all pages.
+    columns : frozenset of str
+        Names of the columns; a file with nested ones is told to have none.
+    """
+
+    rows: int
+    unpacked_bytes: int
+    columns: frozenset[str]
 
 
-def unpacked_bytes(chunk: memoryview) -> int:
-    """Add up the sizes that the pages of a column chunk claim to unpack to.
+def read_sizes(body: bytes) -> ParquetSizes:
+    """Read the claims of a whole file.
 
     Raises
     ------
     Malformed
-        If a header is none, or a size is negative.
+        If it is no Parquet file, or its metadata are broken or contradict each other.
     """
-    place = claimed = 0
-    while place < len(chunk):
-        header = _Header(chunk, place)
-        sizes = header.read_sizes()
-        uncompressed, compressed = sizes.get(_UNCOMPRESSED, -1), sizes.get(_COMPRESSED, -1)
-        if uncompressed < 0 or compressed < 0:
-            raise Malformed("a page has no size")
-        claimed += uncompressed
-        place = header.place + compressed
+    length = int.from_bytes(body[-_TAIL:-4], "little")
+    if not (body.startswith(_MAGIC) and body.endswith(_MAGIC) and length <= len(body) - _TAIL - len(_MAGIC)):
+        raise Malformed("not a Parquet file")
+    footer = CompactReader(body[-_TAIL - length : -_TAIL]).struct()
+    groups = [_typed(group, dict) for group in _field(footer, 4, list)]
+    rows = _size(footer, 3)
+    if sum(_size(group, 3) for group in groups) != rows:
+        raise Malformed("the row groups have other rows than the file")
+    chunks = [_field(_typed(chunk, dict), 3, dict) for group in groups for chunk in _field(group, 1, list)]
+    # The schema is a tree in preorder: its root, and, where nothing is nested, a leaf a column.
+    leaves = [_typed(element, dict) for element in _field(footer, 2, list)[1:]]
+    flat = not any(element.get(5) for element in leaves)
+    columns = frozenset(_field(element, 4, bytes).decode() for element in leaves if flat)
+    return ParquetSizes(rows, sum(_pages(memoryview(body), chunk) for chunk in chunks), columns)
+
+
+def _pages(body: memoryview, chunk: dict[int, Any]) -> int:
+    """Add up the sizes that the pages of a column chunk claim to unpack to."""
+    start, dictionary = _size(chunk, 9), chunk.get(11)
+    if isinstance(dictionary, int) and 0 < dictionary < start:
+        start = dictionary
+    end = start + _size(chunk, 7)
+    if end > len(body):
+        raise Malformed("a column lies outside of the file")
+    claimed = 0
+    reader = CompactReader(body[:end], start)
+    while reader.place < end:
+        header = reader.struct()
+        claimed += _size(header, 2)
+        reader.place += _size(header, 3)
     return claimed
 
 
-class _Header:
-    """Reads one struct, from `place` on."""
+def _field(struct: dict[int, Any], number: int, kind: type) -> Any:
+    return _typed(struct.get(number), kind)
 
-    def __init__(self, data: memoryview, place: int) -> None:
-        self.place = place
-        self._data = data
 
-    def read_sizes(self) -> dict[int, int]:
-        """Give the 32-bit fields of the struct, by their numbers."""
-        found: dict[int, int] = {}
-        number = 0
-        while kind := self._byte():
-            number = number + (kind >> 4) if kind >> 4 else self._zigzag()
-            if kind & 15 == _I32:
-                # Of a field that is there twice, the larger one is believed.
-                found[number] = max(self._zigzag(), found.get(number, -1))
-            else:
-                self._skip(kind & 15, 0)
-        return found
+def _typed(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise Malformed("metadata lack what they need")
+    return value
 
-    def _byte(self) -> int:
-        if self.place >= len(self._data):
-            raise Malformed("a page header is cut off")
-        self.place += 1
-        return self._data[self.place - 1]
 
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._byte()
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-            if shift > 63:
-                raise Malformed("a number is too long")
-
-    def _zigzag(self) -> int:
-        value = self._varint()
-        return (value >> 1) ^ -(value & 1)
-
-    def _skip(self, kind: int, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise Malformed("a page header is nested too deep")
-        if kind in (_TRUE, _FALSE):
-            return
-        if kind in (_I16, _I32, _I64):
-            self._varint()
-        elif kind == _BYTE:
-            self.place += 1
-        elif kind == _DOUBLE:
-            self.place += 8
-        elif kind == _BINARY:
-            length = self._varint()  # (moves the place, too)
-            self.place += length
-        elif kind == _STRUCT:
-            while inner := self._byte():
-                if not inner >> 4:
-                    self._varint()
-                self._skip(inner & 15, depth + 1)
-        else:
-            raise Malformed("a page header holds what none does")
+def _size(struct: dict[int, Any], number: int) -> int:
+    size = struct.get(number)
+    if type(size) is not int or size < 0:
+        raise Malformed("a size is missing or negative")
+    return size

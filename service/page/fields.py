@@ -87,15 +87,14 @@ def _field(column: Column, words: str, typical: Any) -> str:
         )
         step, keyboard = ("1", "numeric") if column.kind == "integer" else ("any", "decimal")
         usual = f' placeholder="{typical:.6g}"' if isinstance(typical, float | int) else ""
-        unit = f"<span class=unit>{escape(column.unit)}</span>" if column.unit else ""
+        # "Minutes" in minutes says it twice.
+        says_it = column.unit is None or label.lower().endswith(escape(column.unit))
+        unit = "" if says_it else f"<span class=unit>{escape(column.unit or '')}</span>"
         control = (
             f'<input id="field-{name}" type=number inputmode={keyboard} step={step}{limits}{usual} autocomplete=off '
             f"aria-describedby={told}>"
         )
-    return (
-        f'<div class=field{asked}><label class=label for="field-{name}">{label} {unit}</label>{control}'
-        f"{hint}{error}</div>"
-    )
+    return f'<div class=field{asked}><label class=label for="field-{name}">{label} {unit}</label>{control}{hint}{error}</div>'
 
 
 def _spoken(name: str) -> str:

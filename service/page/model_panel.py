@@ -62,4 +62,4 @@ def _interval(info: ModelInfo, name: str) -> str:
 
 def _moment(at: object) -> str:
     said = f"{at:%Y-%m-%d %H:%M} UTC"
-    return f"<time datetime=\"{at:%Y-%m-%dT%H:%M:%SZ}\">{said}</time>"
+    return f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{said}</time>'

@@ -11,8 +11,11 @@ from importlib import resources
 from string import Template
 from typing import Self
 
+import orjson
+
 from churn.contract import Contract
 from churn.settings import Settings
+from service.page.example import example_customer
 from service.page.fields import group_columns, render_groups
 from service.page.links import render_links
 from service.page.model_panel import render_model
@@ -49,12 +52,14 @@ class Page:
         """
         shown = served if trusted else None
         scorer = None if shown is None else shown.scorer
-        typical = scorer.compiled.typical if isinstance(scorer, CompiledScorer) else {}
+        compiled = scorer.compiled if isinstance(scorer, CompiledScorer) else None
+        example = {} if compiled is None else example_customer(compiled, self.contract)
         return _template().substitute(
             style=_asset("style.css"),
             script=_asset("script.js"),
             customer=escape(self.contract.description),
-            groups=render_groups(group_columns(self.contract.features), typical),
+            groups=render_groups(group_columns(self.contract.features), {} if compiled is None else compiled.typical),
+            example=escape(orjson.dumps(example).decode()),
             key="" if self.with_keys else "hidden",
             model=HIDDEN if not trusted else NONE if shown is None else render_model(shown, link=not self.with_keys),
             links=self.links,

@@ -93,7 +93,9 @@
     try {
       const {response, body} = await ask(customer, Math.max(1, fields.length));
       if (response.ok) showAnswer(body);
-      else if (response.status === 401 || response.status === 403) showProblems(body.title, [{field: "key", problem: body.detail}]);
+      else if (response.status === 401 || response.status === 403) {
+        showProblems(body.title, [{field: "key", problem: byId("key").value ? body.detail : "Enter a key."}]);
+      }
       else showProblems(`${body.title}. ${body.detail}`, body.errors ?? []);
     } catch (error) {
       console.warn(error);
@@ -154,7 +156,10 @@
     track.setAttribute("aria-hidden", "true");
     bar.style.width = `${(50 * Math.abs(contribution)) / longest}%`;
     track.append(bar);
-    item.append(element("b", "", name), element("span", "amount", signed(contribution)), track, element("span", "text", text));
+    const told = element("span", "text", "");
+    // A reason begins with the name of its column.
+    told.append(element("b", "", name), text.startsWith(name) ? text.slice(name.length) : `: ${text}`);
+    item.append(told, element("span", "amount", signed(contribution)), track);
     return item;
   }
 
@@ -166,6 +171,7 @@
       if (!response.ok) return;
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
       byId("model").replaceChildren(...fresh.getElementById("model").childNodes);
+      byId("example").dataset.customer = fresh.getElementById("example").dataset.customer;
       for (const input of form.querySelectorAll("input[type=number]")) {
         input.placeholder = fresh.getElementById(input.id)?.placeholder ?? "";
       }
@@ -176,25 +182,39 @@
   }
 
   function offerExample() {
-    byId("example").hidden = !form.querySelector("input[placeholder]:not([placeholder=''])");
+    byId("example").hidden = byId("example").dataset.customer === "{}";
   }
 
-  function fillWithTypical() {
-    for (const input of form.querySelectorAll("input[type=number]")) input.value = input.placeholder;
+  // All but the key.
+  function clear() {
+    forgetProblems();
+    for (const field of fields) {
+      if (field.dataset.kind !== "flag") control(field).value = "";
+      for (const radio of field.querySelectorAll("[type=radio]")) radio.checked = radio.value === "";
+    }
+    byId("found").hidden = true;
+    byId("waiting").hidden = false;
+    byId("status").textContent = "";
+  }
+
+  function fillWithExample() {
+    clear();
+    const customer = JSON.parse(byId("example").dataset.customer);
+    for (const field of fields) {
+      const {kind, name} = field.dataset;
+      if (!(name in customer)) continue;
+      if (kind === "flag") field.querySelector(`input[value="${customer[name]}"]`).checked = true;
+      else control(field).value = customer[name];
+    }
   }
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!byId("score").hasAttribute("aria-disabled")) score();
   });
-  form.addEventListener("reset", () => {
-    forgetProblems();
-    byId("found").hidden = true;
-    byId("waiting").hidden = false;
-    byId("status").textContent = "";
-  });
+  byId("clear").addEventListener("click", clear);
   byId("key").addEventListener("change", refreshModel);
-  byId("example").addEventListener("click", fillWithTypical);
+  byId("example").addEventListener("click", fillWithExample);
   for (const button of form.querySelectorAll("button")) button.disabled = false;
   offerExample();
 })();

@@ -58,8 +58,8 @@ async def reload_champion(state: State) -> ReloadAnswer:
 async def roll_back(request: Request, state: State) -> RollbackAnswer:
     """Go back to the model before, at once, and have the registry's aliases moved, with a record of why.
 
-    If the registry is away the rollback holds here, and is recorded when it is back (`recorded` is false until then). A second
-    rollback undoes the first.
+    The answer waits some seconds for the record, the model does not. If the registry is away the rollback holds here, and is
+    recorded when it is back (`recorded` is false until then). A second rollback undoes the first.
     """
     body = await read_json_body(request, state.most_bytes_of_one)
     reason = parse_json(RollbackRequest, body).reason if body.strip() else DEFAULT_REASON

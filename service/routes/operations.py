@@ -31,12 +31,12 @@ async def readyz(state: State) -> ReadyAnswer:
     except NoModel as error:
         missing.append(FieldProblem(field="model", problem=str(error)))
     try:
-        await state.log.check()
+        log = await state.log.check()
     except StoreError:
-        missing.append(FieldProblem(field="log", problem="predictions cannot be logged: the store is away"))
+        missing.append(FieldProblem(field="log", problem="predictions cannot be logged: neither store nor spool can be written"))
     if missing:
         raise NotReady("The service cannot answer predictions now.", missing)
-    return ReadyAnswer(model_version=version)
+    return ReadyAnswer(model_version=version, log=log)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems()})

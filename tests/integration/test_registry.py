@@ -318,7 +318,7 @@ def test_an_artifact_that_is_not_the_one_registered_is_refused_before_it_is_load
     shutil.copyfile(
         *(next(cached(place, model).rglob("model.skops")) for place, model in ((settings, models[0]), (here, models[1])))
     )
-    with pytest.raises(ModelRefused, match="version 2 is not what was registered"):
+    with pytest.raises(ModelRefused, match="version 2 is not the one that was registered"):
         Registry(here).load("2")
     assert Registry(here).load("2").info.version == "2"  # fetched anew
 

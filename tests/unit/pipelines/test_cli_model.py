@@ -17,8 +17,9 @@ from sklearn.pipeline import Pipeline
 from churn.contract import Contract
 from churn.errors import NoModel, RegistryError
 from churn.model import Model, ModelInfo
-from churn.records import Decision
+from churn.records import Decision, Outcome, Prediction
 from churn.store import Store
+from churn.store_shadow import ShadowRow, write_shadow
 from churn.takeover import person
 from pipelines import cli, cli_model
 
@@ -34,6 +35,18 @@ class Registry:
         self.contract = contract
         self.tags: dict[str, Mapping[str, str]] = {}
         self.away = False
+        self.challenger: str | None = None
+
+    def aliases(self) -> dict[str, str]:
+        return {"champion": self.champion, **({"challenger": self.challenger} if self.challenger else {})}
+
+    def challenge(self, version: str, /) -> str:
+        self.challenger = version
+        return version
+
+    def end_challenge(self) -> str | None:
+        ended, self.challenger = self.challenger, None
+        return ended
 
     def champion_version(self) -> str:
         return self.champion
@@ -208,6 +221,47 @@ def test_show_tells_what_was_decided_about_the_version(churn: Churn) -> None:
     assert "0.1642" in shown
     assert "promotion" in shown
     assert json.loads(churn("show", "3", "--json"))["decisions"] == []
+
+
+def test_a_challenger_is_named_and_ended(churn: Churn, registry: Registry) -> None:
+    assert "there was no challenger" in churn("challenge", "--stop")
+    assert "version 2 is the challenger" in churn("challenge", "2")
+    assert registry.challenger == "2"
+    assert "version 2 is no challenger any more" in churn("challenge", "--stop")
+    assert registry.challenger is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        ((), "needs a version, or --stop", 2),
+        (("2", "--stop"), "needs a version, or --stop", 2),
+        (("1",), "cannot challenge itself", 2),
+        (("9",), "there is no version '9'", 1),
+    ],
+)
+def test_what_can_be_no_challenger_is_told(
+    arguments: tuple[str, ...], words: str, code: int, churn: Churn, registry: Registry
+) -> None:
+    assert words in churn("challenge", *arguments, code=code)
+    assert registry.challenger is None
+
+
+def test_show_compares_a_challenger_with_who_answered(churn: Churn, store_url: str) -> None:
+    assert json.loads(churn("show", "2", "--json"))["shadow"] is None
+    store = Store.open(store_url)
+    store.write_predictions([Prediction(f"p{n}", None, datetime.now(UTC), "1", 0.4, 0.5, False, {}) for n in range(4)])
+    write_shadow(store, [ShadowRow(f"p{n}", "2", 0.6, True, datetime.now(UTC)) for n in range(4)])
+    assert "+0.2000" in churn("show", "2")
+    store.write_outcomes([Outcome(True, datetime.now(UTC), "p1")])
+    store.close()
+    document = json.loads(churn("show", "2", "--json"))["shadow"]
+    assert (document["n"], document["labelled"], document["disagreement_rate"]) == (4, 1, 1.0)
+    assert (document["brier"], document["brier_champion"]) == (pytest.approx(0.16), pytest.approx(0.36))
+    shown = churn("show", "2")
+    assert "4 customers whom both answered" in shown
+    for figure in ("100.00%", "0.1600", "0.3600"):
+        assert figure in shown
 
 
 def test_the_card_is_raw_in_a_pipe_and_on_demand_and_drawn_on_a_terminal(churn: Churn, monkeypatch: pytest.MonkeyPatch) -> None:

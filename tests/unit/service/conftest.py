@@ -37,6 +37,16 @@ def app(tmp_path: Path, registry: FakeRegistry, store: FakeStore, shelf: FakeShe
 
 
 @pytest.fixture
+async def spoolless(
+    tmp_path: Path, registry: FakeRegistry, store: FakeStore, shelf: FakeShelf
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A service that has nowhere to put predictions while the store is away."""
+    app = create_app(make_settings(tmp_path, spool_max_bytes=0), registry=registry, store=store, shelf=shelf.shelf())
+    async with running(app) as client:
+        yield client
+
+
+@pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with running(app) as client:
         yield client

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,29 +36,26 @@ RULES = ColumnRules(MIXED, CUSTOMER)
 TELECOM = load_contract()
 TELECOM_RULES = ColumnRules(TELECOM, RequestModels.of(TELECOM, 100).customer)
 
-odd = st.sampled_from(
-    [None, True, False, 0, 1, -0.0, 1.0, 1.5, -1, 1e308, 1e-300, 2**53 + 1, 2**63, float("inf"), float("nan"), "", "1", "12", "N"]
-    + [
-        "ja",
-        "JA",
-        "jA",
-        "Nein",
-        "true",
-        "N/A",
-        "07",
-        7,
-        7.0,
-        "ß",
-        "ss",
-        "\x00",
-        [],
-        {},
-        [1],
-        "\U0001f600",
-        1e9 + 0.5,
-        1000000.0005,
-    ]
-)
+odd_numbers = [
+    0,
+    1,
+    -0.0,
+    1.0,
+    1.5,
+    -1,
+    7,
+    7.0,
+    1e308,
+    1e-300,
+    2**53 + 1,
+    2**63,
+    1e9 + 0.5,
+    1000000.0005,
+    float("inf"),
+    float("nan"),
+]
+odd_texts = ["", "1", "12", "N", "ja", "JA", "jA", "Nein", "true", "N/A", "07", "ß", "ss", "\x00", "\U0001f600"]
+odd = st.sampled_from([None, True, False, [], {}, [1], *odd_numbers, *odd_texts])
 plain = {
     "spent": st.floats(allow_nan=False) | st.integers(-(2**63), 2**64 - 1),
     "share": st.floats(-1, 1) | st.none(),
@@ -92,6 +90,13 @@ def problems(error: RequestProblem) -> list[tuple[str, str]]:
     return [(problem.field, problem.problem) for problem in error.errors]
 
 
+def attempt(read_them: Callable[[], CustomerColumns]) -> CustomerColumns | list[tuple[str, str]]:
+    try:
+        return read_them()
+    except Unprocessable as error:
+        return problems(error)
+
+
 @given(st.lists(st.builds(dict.__or__, records, foreign) | good, min_size=1, max_size=6))
 @example([{"calls": 1000000000.5, "plan": 1, "region": "N"}])
 @example([{"plan": True, "region": "N", "spent": 1}, {"plan": True, "region": "N"}, {}])
@@ -100,14 +105,14 @@ def problems(error: RequestProblem) -> list[tuple[str, str]]:
 def test_every_customer_has_the_request_models_verdict(customers: list[dict[str, Any]]) -> None:
     expected = [verdict(customer) for customer in customers]
     wrong = [(row, one) for row, one in enumerate(expected) if isinstance(one, list)]
-    try:
-        got = from_records(customers, RULES, "customers", 100)
-    except Unprocessable as error:
-        assert problems(error) == [(f"customers.{row}{field}", problem) for row, one in wrong for field, problem in one]
-    else:
-        assert wrong == []
-        for row, one in enumerate(expected):
-            assert read(got, row, MIXED) == pytest.approx(one)
+    if wrong:
+        with pytest.raises(Unprocessable) as error:
+            from_records(customers, RULES, "customers", 100)
+        assert problems(error.value) == [(f"customers.{row}{field}", problem) for row, one in wrong for field, problem in one]
+        return
+    got = from_records(customers, RULES, "customers", 100)
+    for row, one in enumerate(expected):
+        assert read(got, row, MIXED) == pytest.approx(one)
 
 
 @given(st.lists(good, min_size=1, max_size=6))
@@ -141,12 +146,9 @@ def test_rows_and_columns_are_read_as_records_are(customers: list[dict[str, Any]
 def test_arrow_columns_have_the_same_verdict_as_json(customers: list[dict[str, Any]]) -> None:
     table = pa.Table.from_pylist(customers)
     check_schema(table.schema, TELECOM_RULES)
-    try:
-        expected: Any = from_records(customers, TELECOM_RULES, "rows", 100)
-    except Unprocessable as error:
-        with pytest.raises(Unprocessable) as found:
-            from_table(table, TELECOM_RULES)
-        assert problems(found.value) == problems(error)
+    expected = attempt(lambda: from_records(customers, TELECOM_RULES, "rows", 100))
+    if isinstance(expected, list):
+        assert attempt(lambda: from_table(table, TELECOM_RULES)) == expected
         return
     got = from_table(table, TELECOM_RULES)
     assert list(got.values) == TELECOM.feature_names

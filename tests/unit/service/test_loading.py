@@ -88,7 +88,9 @@ def test_a_version_is_made_ready_once_and_then_read_from_disk(
     for _ in range(2):
         served = source.load("7")
         assert (served.version, served.loaded_from, served.path) == ("7", "registry", "compiled")
-    assert [(one["do"], one["version"]) for one in requests(tmp_path)] == [("prepare", "7")]
+    source.roll_back(ORDER)
+    asked = requests(tmp_path)
+    assert [(one["do"], one["version"], one["urgent"]) for one in asked] == [("prepare", "7", True), ("roll_back", "1", False)]
 
 
 def test_the_loader_gets_what_it_needs_of_the_settings_and_not_by_its_arguments(

@@ -100,7 +100,7 @@ async def test_ready_while_model_and_log_are_there(client: httpx.AsyncClient) ->
 
 
 async def test_not_ready_names_all_that_is_missing_and_healthz_stays(tmp_path: Path, store: FakeStore) -> None:
-    app = create_app(make_settings(tmp_path), registry=FakeRegistry(), store=store, shelf=FakeShelf().shelf())
+    app = create_app(make_settings(tmp_path, spool_max_bytes=0), registry=FakeRegistry(), store=store, shelf=FakeShelf().shelf())
     store.away = True
     async with running(app) as client:
         app.state.service.draining = True
@@ -111,8 +111,8 @@ async def test_not_ready_names_all_that_is_missing_and_healthz_stays(tmp_path: P
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_failed_write_shows_in_readyz(client: httpx.AsyncClient, store: FakeStore) -> None:
-    store.away = True
+async def test_failed_write_shows_in_readyz(spoolless: httpx.AsyncClient, store: FakeStore) -> None:
+    store.away, client = True, spoolless
     await client.post("/predict", json=CUSTOMER)
     store.away = False
     assert [e["field"] for e in (await client.get("/readyz")).json()["errors"]] == ["log"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from churn.errors import StoreError
+from churn.model import Model
 from service import problems
 from service.app import create_app
 from service.schemas import BatchAnswer, PredictionAnswer
@@ -20,7 +22,8 @@ pytestmark = pytest.mark.anyio
 
 
 def own_probability(registry: FakeRegistry, customer: dict[str, Any]) -> float:
-    model = registry.load(registry.champion or "")
+    model = registry.models[registry.champion or ""]
+    assert isinstance(model, Model)
     row = [float({"Yes": 1.0, "No": 0.0}.get(v, v)) if (v := customer.get(name)) is not None else np.nan for name in FEATURES]
     return float(model.pipeline.predict_proba(pd.DataFrame([row], columns=FEATURES))[0, 1])
 
@@ -38,8 +41,9 @@ async def test_answer_is_the_pipelines_own_and_is_what_is_logged(
     assert uuid.UUID(body["prediction_id"]).version == 7
     (logged,) = store.rows
     assert {name: getattr(logged, name) for name in body} == body
-    assert logged.features["international_plan"] is True
-    assert logged.features["account_length"] is None
+    features = json.loads(logged.features)
+    assert features["international_plan"] is True
+    assert features["account_length"] is None
 
 
 async def test_missing_and_null_numbers_are_imputed_alike(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
@@ -105,7 +109,7 @@ async def test_duplicate_keys_are_no_server_error(client: httpx.AsyncClient) -> 
 
 @pytest.mark.parametrize("media_type", ["text/csv", "application/x-www-form-urlencoded"])
 async def test_other_media_types_are_415(client: httpx.AsyncClient, media_type: str) -> None:
-    for route in ("/predict", "/predict/batch", "/outcomes"):
+    for route in ("/predict", "/outcomes"):
         response = await client.post(route, content=b"a,b\n1,2", headers={"content-type": media_type})
         assert (response.status_code, response.json()["status"]) == (415, 415)
 
@@ -190,8 +194,18 @@ async def test_too_many_rows_or_bytes_are_413_announced_or_not(tmp_path: Path, s
     assert store.outcomes == []
 
 
-async def test_store_away_is_503_without_a_probability_and_recovers(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_while_the_store_is_away_answers_go_on(client: httpx.AsyncClient, store: FakeStore) -> None:
     store.away = True
+    for route, body in (("/predict", CUSTOMER), ("/predict/batch", {"customers": [CUSTOMER]})):
+        assert (await client.post(route, json=body)).status_code == 200
+    assert (await client.get("/readyz")).json()["log"] == "spool"
+    assert store.rows == []
+
+
+async def test_neither_store_nor_spool_is_503_without_a_probability_and_recovers(
+    spoolless: httpx.AsyncClient, store: FakeStore
+) -> None:
+    store.away, client = True, spoolless
     for route, body in (("/predict", CUSTOMER), ("/predict/batch", {"customers": [CUSTOMER]})):
         response = await client.post(route, json=body)
         assert response.status_code == 503

@@ -1,0 +1,133 @@
+"""The door: every request comes in and goes out here. It gets a name, is let in or turned away, and is measured and noted.
+
+One ASGI middleware, outermost, because each layer costs every request. What stands inside finds the `Visit` in the scope, under
+`service.visit.IN_SCOPE`, and the same in `service.visit.CURRENT`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.auth import known_key
+from service.limits import Limits
+from service.metrics import METHODS
+from service.problems import RequestProblem, problem_response
+from service.state import ServiceState
+from service.visit import CURRENT, IN_SCOPE, Visit
+
+# Whoever asks these must get an answer most of all when there is too much of everything else.
+ALWAYS_OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+CLIENT_ERROR = 400
+LONGEST_NUMBER = 16
+logger = logging.getLogger("service.access")
+
+
+class Door:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, state: ServiceState) -> None:
+        self.app = app
+        self._state = state
+        settings = state.settings
+        self._limits = Limits(settings.max_concurrent, settings.max_inflight_bytes, settings.rate_limit, settings.rate_burst)
+        self._largest = settings.max_body_bytes
+        self._noted = {"all": 0, "errors": CLIENT_ERROR, "off": 1_000}[settings.access_log]
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        visit = scope[IN_SCOPE] = Visit(headers.get(b"x-request-id", b""), headers.get(b"traceparent", b""))
+        CURRENT.set(visit)
+        status = 500  # unless an answer says otherwise: what escapes from here is answered as 500 further out
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *visit.headers()]
+            await send(message)
+
+        entered = False
+        try:
+            if scope["path"] not in ALWAYS_OPEN:
+                if self._state.keys:
+                    visit.key = known_key(self._state.keys, _presented(headers))
+                visit.weight = self._weight(headers)
+                self._limits.count(_caller(visit, scope))
+                self._limits.enter(visit.weight)
+                entered = True
+            await self.app(scope, receive, answer)
+        except RequestProblem as problem:
+            if entered:
+                raise
+            self._state.metrics.shed.inc()
+            await problem_response(Request(scope), problem)(scope, receive, answer)
+        finally:
+            if entered:
+                self._limits.leave(visit.weight)
+            self._note(scope, visit, status, time.perf_counter() - started)
+
+    def _weight(self, headers: dict[bytes, bytes]) -> int:
+        """Tell how many bytes the body may take: as many as any if its length is not told."""
+        length = headers.get(b"content-length", b"")
+        if length.isdigit():
+            return min(int(length), self._largest) if len(length) < LONGEST_NUMBER else self._largest
+        return self._largest if b"transfer-encoding" in headers else 0
+
+    def _note(self, scope: Scope, visit: Visit, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        series = self._series.get((route, scope["method"], status))
+        if series is None:
+            series = self._measured(route, scope["method"], status)
+        counter, histogram = series
+        counter.inc()
+        histogram.observe(seconds)
+        if status >= self._noted:
+            logger.info("%s %s %d", scope["method"], route, status, extra=_facts(scope, visit, route, status, seconds))
+
+    def _measured(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        # Methods are the caller's to invent; routes and statuses are ours.
+        known = method if method in METHODS else "other"
+        metrics = self._state.metrics
+        series = metrics.requests.labels(route, known, str(status)), metrics.seconds.labels(route)
+        if known != "other":
+            self._series[route, method, status] = series
+        return series
+
+
+def _presented(headers: dict[bytes, bytes]) -> bytes:
+    """Give the key that came with a request, by either header; empty if none did."""
+    bearer = headers.get(b"authorization", b"")
+    return headers.get(b"x-api-key") or (bearer[7:].strip() if bearer[:7].lower() == b"bearer " else b"")
+
+
+def _caller(visit: Visit, scope: Scope) -> str:
+    if visit.key is not None:
+        return f"key {visit.key.name}"
+    client = scope.get("client")
+    return f"address {client[0]}" if client else "address"
+
+
+def _facts(scope: Scope, visit: Visit, route: str, status: int, seconds: float) -> dict[str, Any]:
+    """Give what the access log says of a request: nothing that a customer could be known by."""
+    return {
+        "request_id": visit.request_id,
+        "trace_id": visit.trace_id or None,
+        "method": scope["method"] if scope["method"] in METHODS else "other",
+        "route": route,
+        "status": status,
+        "duration_ms": round(1000 * seconds, 3),
+        "bytes": visit.weight,
+        "key": visit.key.name if visit.key else None,
+    }

@@ -1,0 +1,24 @@
+"""GET /admin/failures: which requests were refused lately, and why. For who wonders why a client gets errors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from service.auth import require
+from service.documentation import problems
+from service.schemas import FailuresAnswer
+from service.state import State
+
+router = APIRouter(tags=["operations"], dependencies=[Depends(require("admin"))])
+
+
+@router.get("/admin/failures", responses=problems(401, 403, 422))
+async def show_failures(
+    state: State, limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many, the newest.")] = 100
+) -> FailuresAnswer:
+    """Tell of the newest refused requests, of all workers: when, where, and which rules were broken; never a value."""
+    found: list[dict[str, Any]] = await asyncio.to_thread(state.failures.newest, limit)
+    return FailuresAnswer(failures=found)

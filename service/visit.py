@@ -1,0 +1,63 @@
+"""What is known of a request while it is answered: its name, its trace, whose it is. The door makes it; anybody may ask it."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from starlette.types import Scope
+
+from churn.records import new_id
+
+if TYPE_CHECKING:
+    from service.auth import ApiKey
+
+IN_SCOPE = "churn.visit"
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+# W3C Trace Context: version, trace, parent, flags. Later versions may say more; zeros alone are invalid, and so is version ff.
+_TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+
+
+class Visit:
+    """One request.
+
+    Attributes
+    ----------
+    request_id : str
+        The caller's own, if it sent a sane one.
+    trace_id, span_id : str
+        Of the W3C trace that the caller is in, and of our part in it; empty if it is in none.
+    key : ApiKey or None
+        Whose request it is; None if no known key came with it.
+    weight : int
+        Bytes that it may hold in memory.
+    """
+
+    __slots__ = ("flags", "key", "request_id", "span_id", "trace_id", "weight")
+
+    def __init__(self, request_id: bytes, traceparent: bytes) -> None:
+        self.request_id = request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else new_id()
+        self.trace_id = self.span_id = self.flags = ""
+        self.key: ApiKey | None = None
+        self.weight = 0
+        if traceparent and (match := _TRACE.fullmatch(traceparent)) is not None:
+            self.trace_id, self.flags = match[1].decode(), match[3].decode()
+            self.span_id = os.urandom(8).hex()
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Give the headers by which the caller finds this request again."""
+        named = (b"x-request-id", self.request_id.encode())
+        if not self.trace_id:
+            return [named]
+        return [named, (b"traceparent", f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode())]
+
+
+CURRENT: ContextVar[Visit | None] = ContextVar("visit", default=None)
+
+
+def visit_of(scope: Scope) -> Visit | None:
+    """Give the visit that the door made; None if the request did not come through it."""
+    visit: Visit | None = scope.get(IN_SCOPE)
+    return visit

@@ -1,0 +1,296 @@
+"""The page at / in a real Chromium, at the keyboard alone."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from churn.contract import load_contract
+from churn.model import Model, build_pipeline
+from churn.simulation import simulate
+from service.app import create_app
+from tests.e2e.browser import PATIENCE, Browser, chromium
+from tests.unit.service.fakes import KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_info, make_model, make_settings
+
+CONTRACT = load_contract()
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    known = simulate(CONTRACT, 1_500, seed=4)
+    pipeline = build_pipeline(1, form="terms", contract=CONTRACT).fit(known.features, known.labelled)
+    info = make_info("7", CONTRACT.feature_names).model_copy(update={"trained_at": datetime(2026, 11, 20, tzinfo=UTC)})
+    return Model(pipeline, info, card="# The card")
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The app behind a real server, on a port that nobody else has."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()  # who comes before the server is up, waits
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
+        yield browser
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def registry(model: Model) -> FakeRegistry:
+    return FakeRegistry(model)
+
+
+@pytest.fixture
+def address(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> Iterator[str]:
+    app = create_app(make_settings(tmp_path), registry=registry, store=store, shelf=FakeShelf().shelf())
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Browser:
+    browser.complaints.clear()
+    browser.addresses.clear()
+    browser.open(f"{address}/")
+    return browser
+
+
+ANSWERED = "!document.getElementById('found').hidden"
+
+
+def test_a_customer_is_scored_and_explained_by_keyboard_alone(page: Browser, store: FakeStore, address: str) -> None:
+    page.tab_to("international_plan")
+    page.press("ArrowRight")  # from "Not known" round to "Yes"
+    assert page.ask("document.querySelector('input[name=international_plan]:checked').value") == "true"
+    page.tab_to("field-total_intl_calls")
+    page.type("1")
+    page.tab_to("field-customer_id")
+    page.type("C-1")
+    page.press("Enter")
+    page.wait_for(ANSWERED)
+
+    (row,) = store.rows
+    assert (row.customer_id, row.churn) == ("C-1", True)
+    assert '"international_plan":true' in row.features
+    assert '"total_intl_calls":1' in row.features
+    assert '"state":null' in row.features
+    assert float(page.text("probability").rstrip("%")) == pytest.approx(100 * row.churn_probability, abs=0.51)
+    assert page.text("decision") == "likely to leave"
+    assert "threshold of 50%" in page.text("against")
+    assert row.prediction_id in page.text("record")
+    assert page.ask("document.activeElement.id") == "field-customer_id"
+    said = page.ask("document.getElementById('status').textContent")
+    assert said.startswith(page.text("probability"))
+    assert "First reason: " in said
+    assert page.ask("document.getElementById('status').getAttribute('aria-live')") == "polite"
+
+    bars = page.ask("""[...document.querySelectorAll('.reason')].map((item) => {
+        const bar = item.querySelector('.bar').getBoundingClientRect();
+        const track = item.querySelector('.track').getBoundingClientRect();
+        const middle = (track.left + track.right) / 2;
+        const said = (part) => item.querySelector(part).textContent;
+        return {amount: said('.amount'), text: said('.text'), right: bar.left >= middle - 1, left: bar.right <= middle + 1,
+                width: parseFloat(item.querySelector('.bar').style.width)};
+    })""")
+    assert any(bar["text"].startswith("international plan is Yes: raises the risk") for bar in bars)
+    for bar in bars:
+        assert (bar["amount"][0], bar["right"], bar["left"]) in {("+", True, False), ("−", False, True)}  # noqa: RUF001
+    widths = [bar["width"] for bar in bars]
+    assert widths[0] == pytest.approx(50)
+    assert widths == sorted(widths, reverse=True)
+
+    assert page.complaints == []
+    assert {urlsplit(one).netloc for one in page.addresses if not one.startswith("data:")} == {urlsplit(address).netloc}
+
+
+def test_what_the_service_refuses_is_told_at_its_field(page: Browser, store: FakeStore) -> None:
+    page.tab_to("field-total_day_minutes")
+    page.type("99999")
+    page.tab_to("field-total_eve_calls")
+    page.type("1.5")
+    page.press("Enter")
+    page.wait_for("document.querySelector('[aria-invalid=true]')")
+    assert page.focused() == "field-total_day_minutes"
+    assert "44640" in page.text("error-total_day_minutes")
+    assert page.text("error-total_eve_calls")
+    assert page.ask("document.querySelectorAll('.error:not([hidden])').length") == 2
+    assert page.ask("document.getElementById('alert').getAttribute('role')") == "alert"
+    assert "2 problems" in page.text("alert")
+    assert store.rows == []
+
+    for _ in "99999":
+        page.press("Backspace")
+    page.type("200")
+    page.tab_to("field-total_eve_calls")
+    page.type("9")  # Tab selects what is there
+    page.press("Enter")
+    page.wait_for(ANSWERED)
+    assert page.ask("document.querySelectorAll('[aria-invalid]').length") == 0
+    assert page.ask("document.getElementById('alert').hidden")
+
+
+def test_nothing_filled_in_is_told_above_the_form(page: Browser) -> None:
+    page.tab_to("score")
+    page.press("Enter")
+    page.wait_for("!document.getElementById('alert').hidden")
+    assert page.focused() == "alert"
+    assert len(page.text("alert").splitlines()) > 1
+
+
+def test_no_number_is_told_before_it_is_sent(page: Browser, store: FakeStore) -> None:
+    page.tab_to("field-total_day_minutes")
+    page.type("1e")
+    page.press("Enter")
+    page.wait_for("document.querySelector('[aria-invalid=true]')")
+    assert page.text("error-total_day_minutes") == "is not a number"
+    assert not any("predict" in address for address in page.addresses)
+    assert store.rows == []
+
+
+def test_the_example_fills_the_form_and_clear_empties_it(page: Browser) -> None:
+    page.tab_to("example")
+    page.press("Enter")
+    assert page.ask("document.querySelectorAll('input[type=number]').length") == len(
+        page.ask("[...document.querySelectorAll('input[type=number]')].map((one) => one.value).filter(Boolean)")
+    )
+    page.press("Tab", shift=True)
+    assert page.focused() == "score"
+    page.press("Space")
+    page.wait_for(ANSWERED)
+    assert page.ask("document.querySelectorAll('.reason').length") > 0
+    page.tab_to("clear")
+    page.press("Enter")
+    assert not page.ask(ANSWERED)
+    assert page.ask("[...document.querySelectorAll('#form input:not([type=radio]), select')].every((one) => one.value === '')")
+    assert page.ask("[...document.querySelectorAll('input:checked')].every((one) => one.value === '')")
+    assert page.complaints == []
+
+
+def test_tab_leads_through_the_page_and_out_of_it(page: Browser) -> None:
+    seen = []
+    for _ in range(150):
+        page.press("Tab")
+        seen.append(page.ask("document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)"))
+        if seen.count("Skip to the form") > 1:
+            break
+    assert seen.count("Skip to the form") == 2, "Tab is trapped"
+    assert {"field-state", "field-customer_id", "score", "example", "clear", "Model card"} <= set(seen)
+
+
+def test_who_is_new_in_service_is_shown_with_its_first_answer(page: Browser, registry: FakeRegistry, model: Model) -> None:
+    assert page.ask("document.querySelector('[data-version]').textContent") == "7"
+    registry.models["8"] = Model(model.pipeline, model.info.model_copy(update={"version": "8", "run_id": "run-8"}))
+    registry.champion = "8"
+    assert page.ask("fetch('admin/reload', {method: 'POST'}).then((response) => response.status)") == 200
+    page.tab_to("field-total_day_minutes")
+    page.type("200")
+    page.press("Enter")
+    page.wait_for("document.querySelector('[data-version]').textContent === '8'")
+
+
+def test_a_service_that_cannot_be_reached_is_told(page: Browser) -> None:
+    page.ask("window.fetch = () => Promise.reject(new TypeError('gone'))")
+    page.tab_to("field-total_day_minutes")
+    page.type("200")
+    page.press("Enter")
+    page.wait_for("!document.getElementById('alert').hidden")
+    assert "cannot be reached" in page.text("alert")
+    assert page.focused() == "alert"
+    assert not page.ask("document.getElementById('score').hasAttribute('aria-disabled')")
+
+
+def test_it_fits_a_phone_and_reads_in_the_dark(page: Browser) -> None:
+    try:
+        page.send("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
+        page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        assert page.ask("document.documentElement.scrollWidth") == 360
+        shown = page.ask("""['.lead', '.hint', '.unit', 'h2', 'a', '#score', '#clear', '.choice span'].map((what) => {
+            const found = document.querySelector(what);
+            let behind = found;
+            while (getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+            return [what, getComputedStyle(found).color, getComputedStyle(behind).backgroundColor];
+        })""")
+        for what, ink, paper in shown:
+            assert contrast(ink, paper) >= 4.5, what  # WCAG 2.2, 1.4.3
+    finally:
+        page.send("Emulation.clearDeviceMetricsOverride")
+        page.send("Emulation.setEmulatedMedia", features=[])
+
+
+def contrast(one: str, other: str) -> float:
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_a_key_opens_the_model_and_the_answers_and_stays_in_memory(browser: Browser, tmp_path: Path, model: Model) -> None:
+    store = FakeStore()
+    settings = make_settings(tmp_path, api_keys=KEYS)
+    app = create_app(settings, registry=FakeRegistry(model), store=store, shelf=FakeShelf().shelf())
+    with serving(app) as address:
+        browser.open(f"{address}/")
+        browser.tab_to("field-total_day_minutes")
+        browser.type("200")
+        browser.press("Enter")
+        browser.wait_for("document.querySelector('[aria-invalid=true]')")
+        assert browser.focused() == "key"
+        assert browser.text("error-key") == "Enter a key."
+        browser.type(KEY_TEXT["outcomes"])
+        browser.press("Enter")
+        browser.wait_for("document.getElementById('error-key').textContent.includes('scope')")
+        browser.ask("document.getElementById('key').select()")
+        browser.type(KEY_TEXT["predict"])
+        browser.press("Enter")
+        browser.wait_for(ANSWERED)
+        browser.wait_for("document.querySelector('[data-version]')")
+        assert browser.ask("document.getElementById('field-total_day_minutes').placeholder") != ""
+        browser.tab_to("example")
+        browser.press("Enter")
+        assert browser.ask("document.getElementById('key').value") == KEY_TEXT["predict"]
+        assert browser.ask("localStorage.length + sessionStorage.length + document.cookie.length") == 0
+    assert len(store.rows) == 1
+
+
+def test_a_model_without_reasons_still_answers(browser: Browser, tmp_path: Path) -> None:
+    plain = make_model()
+    steps = [(f"step{number}", step) for number, (_, step) in enumerate(plain.pipeline.steps)]
+    unnamed = Model(type(plain.pipeline)(steps), plain.info)
+    app = create_app(make_settings(tmp_path), registry=FakeRegistry(unnamed), store=FakeStore(), shelf=FakeShelf().shelf())
+    with serving(app) as address:
+        browser.open(f"{address}/")
+        assert browser.ask("document.getElementById('example').hidden")
+        browser.tab_to("field-total_day_minutes")
+        browser.type("200")
+        browser.press("Enter")
+        browser.wait_for(ANSWERED)
+        assert browser.text("why") == "This model cannot give reasons."

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import pytest
+
+from service import garbage, server
+from tests.unit.service.fakes import make_settings
+
+
+@pytest.mark.anyio
+async def test_a_worker_settles_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(server, "settle", lambda: called.append("settle"))
+    monkeypatch.setattr(server, "_drain_on_sigterm", lambda state: called.append("drain"))
+    app = server.served_app(make_settings(tmp_path, tracking_uri="http://127.0.0.1:9"))
+    monkeypatch.setattr(type(app.state.service.models), "start", nothing)
+    assert called == []
+    async with app.router.lifespan_context(app):
+        assert called == ["settle", "drain"]
+
+
+async def nothing(_: object) -> None:
+    return None
+
+
+def test_settling_sets_aside_what_exists_and_looks_less_often() -> None:
+    before = gc.get_threshold()
+    try:
+        garbage.settle()
+        assert gc.get_freeze_count() > 1_000
+        assert gc.get_threshold()[0] > before[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
