@@ -142,7 +142,9 @@ def checkpoint(connection: sqlite3.Connection, largest: int) -> None:
     _, used, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     (page,) = connection.execute("PRAGMA page_size").fetchone()
     if used * page > largest:
-        # Little is left by now, so that writers wait for little.
+        # What was written in the meantime is moved before writers are held up, so that they wait for little.
+        for _ in range(2):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         connection.execute("PRAGMA wal_checkpoint(RESTART)")
 
 

@@ -17,14 +17,15 @@ from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, Reg
 from churn.registry_aliases import CHALLENGER, CHAMPION, PREVIOUS
 from service.holder import ModelHolder, is_same
 from service.metrics import ServiceMetrics
+from service.pauses import Refusals, pause_seconds
 from service.predictor import ServedModel
+from service.recording import Recorder
 from service.rollback import MemoryOrders, Order, Orders
 from service.sources import ModelSource, Shelf
 
 # A last known good model that is ready on disk does not wait longer for a registry that is slow to answer.
 FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS = 1.0, 10.0
 LONGEST_PAUSE_SECONDS = 30.0
-LONGEST_REFUSAL_SECONDS = 300.0
 # A rollback is in force at once; so long its answer waits for the record.
 RECORD_SECONDS = 15.0
 logger = logging.getLogger(__name__)
@@ -37,14 +38,6 @@ class RolledBack:
     leaving: str
     version: str
     recorded: bool
-
-
-@dataclass
-class _Refusal:
-    """A version that was refused, and when it may be tried again: it may have been broken on its way here."""
-
-    times: int
-    retry_at: float
 
 
 class ChampionFollower:
@@ -80,15 +73,13 @@ class ChampionFollower:
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._orders: Orders = orders if orders is not None else MemoryOrders()
-        self._clock = clock
+        self._refusals = Refusals(poll_seconds, clock, metrics.models.refused)
+        self._recorder = Recorder(source, poll_seconds, clock)
         self._one_at_a_time = asyncio.Lock()
-        self._refusals: dict[str, _Refusal] = {}
         self._challenger: str | None = None
         self._told = ""
         self._looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._recording: asyncio.Task[bool] | None = None
-        self._record_failures, self._record_at = 0, 0.0
 
     async def start(self) -> None:
         """Begin to follow. Returns with a model in service if the registry has one in time, or else the disk; or with none."""
@@ -103,7 +94,7 @@ class ChampionFollower:
     async def stop(self) -> None:
         """Stop following."""
         self._source.close()
-        tasks = {task for task in (self._task, self._recording) if task is not None}
+        tasks = {task for task in (self._task, self._recorder.task) if task is not None}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -151,8 +142,7 @@ class ChampionFollower:
                 self._orders = MemoryOrders()
                 self._orders.write(order)
             await self._obey(order)
-            self._record_failures, self._record_at = 0, 0.0
-            recording = self._record(order)
+            recording = self._recorder.record(order, self._recorded, at_once=True)
         if recording is not None:
             await asyncio.wait({recording}, timeout=RECORD_SECONDS)
         return RolledBack(leaving.version, target.version, recording is not None and recording.done() and recording.result())
@@ -163,8 +153,7 @@ class ChampionFollower:
         if served is None:
             return
         previous, warm = self.aliases.get(PREVIOUS), self._holder.previous
-        # While a rollback waits for the registry, the registry's word on who was before is out of date.
-        if self._orders.read() is None and previous not in (None, served.version, warm and warm.version):
+        if previous not in (None, served.version, warm and warm.version):
             loaded = await self._load_quietly(str(previous))
             if loaded is not None and self._holder.peek() is served:
                 self._holder.keep_warm(loaded)
@@ -189,7 +178,7 @@ class ChampionFollower:
             await asyncio.to_thread(self._orders.clear)
             order = None
         if order is not None:
-            self._record(order)
+            self._recorder.record(order, self._recorded)
             return changed
         return await self._take(champion, insist) or changed
 
@@ -200,7 +189,7 @@ class ChampionFollower:
             return False
         if warm is not None and warm.version == version and warm.loaded_from == "registry":
             served = warm
-        elif self._is_refused(version) and not insist:
+        elif version in self._refusals and not insist:
             return False
         else:
             served = await self._load(version)
@@ -234,55 +223,29 @@ class ChampionFollower:
         if before is not None and not is_same(before, served) and result == "loaded":
             self.on_swap(before, served)
 
-    def _record(self, order: Order) -> asyncio.Task[bool] | None:
-        """Have the registry told, unless somebody is at it, or it failed a moment ago."""
-        if self._recording is not None and not self._recording.done():
-            return self._recording
-        if self._clock() < self._record_at:
-            return None
-        self._recording = asyncio.create_task(self._write_record(order))
-        return self._recording
-
-    async def _write_record(self, order: Order) -> bool:
-        try:
-            await asyncio.to_thread(self._source.roll_back, order)
-        except ChurnError as error:
-            self._record_failures += 1
-            pause = pause_seconds(self._poll_seconds, self._record_failures, LONGEST_REFUSAL_SECONDS)
-            self._record_at = self._clock() + pause
-            logger.warning("the rollback to version %s is not recorded yet: %s", order.version, error)
-            return False
-        if await asyncio.to_thread(self._orders.read) == order:
-            await asyncio.to_thread(self._orders.clear)
+    def _recorded(self, order: Order) -> None:
+        if self._orders.read() == order:
+            self._orders.clear()
         # As the registry will say at the next look.
         self.aliases = {**self.aliases, CHAMPION: order.version, PREVIOUS: order.leaving}
-        return True
 
     async def _load(self, version: str) -> ServedModel:
         try:
             served = await asyncio.to_thread(self._source.load, version)
         except ModelRefused:
-            times = self._refusals[version].times + 1 if version in self._refusals else 1
-            pause = pause_seconds(self._poll_seconds, times, LONGEST_REFUSAL_SECONDS)
-            self._refusals[version] = _Refusal(times, self._clock() + pause)
-            self._metrics.models.refused.labels(version).set(1)
+            self._refusals.add(version)
             raise
-        if self._refusals.pop(version, None) is not None:
-            self._metrics.models.refused.labels(version).set(0)
+        self._refusals.forget(version)
         return served
 
     async def _load_quietly(self, version: str) -> ServedModel | None:
-        if self._is_refused(version):
+        if version in self._refusals:
             return None
         try:
             return await self._load(version)
         except ChurnError as error:
             self._note(error)
             return None
-
-    def _is_refused(self, version: str) -> bool:
-        refusal = self._refusals.get(version)
-        return refusal is not None and self._clock() < refusal.retry_at
 
     async def _follow(self) -> None:
         failures = 0
@@ -347,14 +310,3 @@ class ChampionFollower:
             self._told = str(error)
             # Loudly: somebody made it champion, and it does not serve.
             logger.log(logging.ERROR if isinstance(error, ModelRefused) else logging.WARNING, "no new champion: %s", error)
-
-
-def pause_seconds(poll_seconds: float, failures: int, longest: float) -> float:
-    """Give the pause before the next look: the usual one, doubled with each failure in a row, up to `longest`.
-
-    Examples
-    --------
-    >>> [pause_seconds(2, failures, 30) for failures in (0, 1, 2, 3, 100)]
-    [2.0, 4.0, 8.0, 16.0, 30.0]
-    """
-    return float(max(poll_seconds, min(longest, poll_seconds * 2.0 ** min(failures, 20))))

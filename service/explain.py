@@ -89,9 +89,7 @@ class Explainer:
         most, strongest = 0.0, -1
         for term, gain in attribution.term_gains.items():
             gained = sign * gain
-            # Of equally strong terms the first; they come in no order.
-            stronger = gained > most or (gained == most > 0 and term < strongest)
-            if stronger and not self._term_columns[term].isdisjoint(speaks_for):
+            if gained > most and not self._term_columns[term].isdisjoint(speaks_for):
                 most, strongest = gained, term
         if strongest < 0 or not self._asked[strongest]:
             return ""

@@ -1,7 +1,7 @@
 """A reader of Thrift's compact protocol, in which Parquet spells its metadata: structs as dicts, by the numbers of their fields.
 
-It trusts nothing: what is nested too deep, goes on for too long or leads out of the data is `Malformed`, and nothing gets room before
-it is there. (thrift/doc/specs/thrift-compact-protocol.md.)
+It trusts nothing: what is nested too deep, goes on for too long or leads out of the data is `Malformed`, and nothing gets room
+before it is there. (thrift/doc/specs/thrift-compact-protocol.md.)
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ async def server_metadata() -> ServerMetadata:
     return ServerMetadata(name="churn", version=installed("churn"), extensions=["binary_tensor_data"])
 
 
-@router.get("/models/{name}", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
-@router.get("/models/{name}/versions/{version}", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
+@router.get("/models/{name}", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
+@router.get("/models/{name}/versions/{version}", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
 async def model_metadata(state: State, name: str, version: str | None = None) -> ModelMetadata:
     """Tell which tensors the model in service reads and answers.
 
@@ -80,8 +80,8 @@ async def model_metadata(state: State, name: str, version: str | None = None) ->
     )
 
 
-@router.get("/models/{name}/ready", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
-@router.get("/models/{name}/versions/{version}/ready", responses=problems(401, 404, 503), dependencies=_ANY_KEY)
+@router.get("/models/{name}/ready", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
+@router.get("/models/{name}/versions/{version}/ready", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
 async def model_ready(state: State, name: str, version: str | None = None) -> ModelReadyAnswer:
     """Tell that the model, or this version of it, is in service."""
     _served(state, name, version)

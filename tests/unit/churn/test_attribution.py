@@ -173,9 +173,9 @@ def made_up(seed: int) -> tuple[CompiledModel, list[Values]]:
     rules = []
     for _ in range(12):
         read = rng.choice(inputs, rng.integers(1, 5), replace=False)
-        rules.append(
-            WeighedRule(tuple(Condition(int(n), *bounds(choices(int(n)))) for n in read), float(rng.normal())),
-        )
+        if rng.random() < 0.3:  # several conditions on one input
+            read = [*read, read[0], len(numbers), len(numbers)]
+        rules.append(WeighedRule(tuple(Condition(int(n), *bounds(choices(int(n)))) for n in read), float(rng.normal())))
     ramps = []
     for _ in range(6):
         number = int(rng.integers(inputs))
@@ -228,6 +228,25 @@ def test_drawn_orders_share_out_the_same_sum(seed: int, monkeypatch: pytest.Monk
         assert part.base + sum(part.contributions) == pytest.approx(model.logit(values), abs=1e-11)
         assert part.contributions == pytest.approx(all_of_it.contributions, abs=0.2)
         assert part.term_gains == pytest.approx(all_of_it.term_gains, abs=1e-12)
+
+
+def test_a_bound_on_the_last_digit_of_a_sum_is_met_as_in_the_logit() -> None:
+    model, _ = made_up(1)
+    assert 0.1 + 0.2 + 0.3 > 0.3 + 0.2 + 0.1 == 0.6
+    first, other = len(model.numbers), len(model.numbers) + 1
+    rule = WeighedRule((Condition(first, 0.6, math.inf), Condition(other, -math.inf, 0.6)), 2.0)
+    model = replace(model, sums={"abc": ("a", "b", "c"), "cba": ("c", "b", "a")}, ramps=(), rules=(rule,))
+    values = ["x", 0.1, 0.2, False, 0.3, "x", 0.0]
+    found = told(model, values)
+    assert model.logit(values) - model.intercept == 2.0
+    assert found.base + sum(found.contributions) == pytest.approx(model.logit(values), abs=1e-12)
+
+
+def test_a_part_of_a_sum_that_does_not_matter_contributes_nothing_at_all() -> None:
+    model, _ = made_up(0)
+    rule = WeighedRule((Condition(len(model.numbers), 50.0, math.inf),), 3.0)
+    found = told(replace(model, ramps=(), rules=(rule,)), ["x", 60.0, 1.5, False, 1.75, "x", 0.25])
+    assert found.contributions == [0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_a_sum_too_large_for_a_float_is_still_shared_out(contract: Contract) -> None:

@@ -120,6 +120,14 @@ def test_of_equal_contributions_the_first_column_comes_first() -> None:
     assert [(r["feature"], r["contribution"]) for r in reasons] == [("total_day_minutes", 1.0), ("customer_service_calls", 1.0)]
 
 
+def test_the_last_digits_do_not_decide_which_comes_first() -> None:
+    assert 0.3 + 0.2 + 0.1 < 0.1 + 0.2 + 0.3
+    rules = [WeighedRule((Condition(0, 200.0 + n, math.inf),), weight) for n, weight in enumerate((0.3, 0.2, 0.1))]
+    rules += [WeighedRule((Condition(1, 2.5 + n, math.inf),), weight) for n, weight in enumerate((0.1, 0.2, 0.3))]
+    _, reasons = Explainer.of(made_up(rules), CONTRACT).reasons_for([250.0, 9.0], 2)
+    assert [reason["feature"] for reason in reasons] == ["total_day_minutes", "customer_service_calls"]
+
+
 def test_a_rule_names_what_else_it_asks_for(terms: CompiledModel) -> None:
     reasons = told(terms, customer_service_calls=5, total_day_minutes=90.0, total_day_charge=15.3)
     assert re.fullmatch(

@@ -35,6 +35,8 @@ def requests(number: int, errors: int = 0) -> Period:
         # Errors, allowed up to 1 % more than before.
         (Trial(requests(100)), "holding"),
         (Trial(requests(100, errors=2)), "holding"),
+        (Trial(requests(100, errors=7)), "holding"),  # 7 % are much, but chance may do it
+        (Trial(requests(100, errors=8)), "broken"),
         (Trial(requests(100, errors=20)), "broken"),
         (Trial(requests(10_000, errors=100)), "holding"),
         (Trial(requests(10_000, errors=120)), "holding"),
@@ -46,6 +48,7 @@ def requests(number: int, errors: int = 0) -> Period:
         (Trial(requests(0), excess_losses=[0.0] * 1_000), "holding"),
         (Trial(requests(0), excess_losses=[0.009] * 5_000), "holding"),
         (Trial(requests(0), excess_losses=[0.4, -0.4] * 500), "holding"),
+        (Trial(requests(0), excess_losses=[0.1] * 60), "holding"),
         (Trial(requests(0), excess_losses=[0.9, 0.9] * 30), "broken"),
         (Trial(requests(0), excess_losses=[0.3, -0.1] * 500), "broken"),
         (Trial(requests(0), excess_losses=[-0.3] * 1_000), "holding"),

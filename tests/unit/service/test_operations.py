@@ -21,6 +21,17 @@ ROUTES = {
     ("GET", "/model"),
     ("GET", "/model/card"),
     ("POST", "/admin/reload"),
+    ("POST", "/admin/rollback"),
+    ("GET", "/admin/failures"),
+    ("POST", "/invocations"),
+    ("GET", "/ping"),
+    ("GET", "/health"),
+    ("GET", "/version"),
+    ("GET", "/v2"),
+    ("GET", "/v2/health/live"),
+    ("GET", "/v2/health/ready"),
+    *(("GET", f"/v2/models/{{name}}{version}{ready}") for version in ("", "/versions/{version}") for ready in ("", "/ready")),
+    *(("POST", f"/v2/models/{{name}}{version}/infer") for version in ("", "/versions/{version}")),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -95,7 +106,7 @@ def test_gauges_of_workers_that_are_gone_are_forgotten(tmp_path: Path) -> None:
 
 
 async def test_ready_while_model_and_log_are_there(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/readyz")).json() == {"status": "ready", "model_version": "1"}
+    assert (await client.get("/readyz")).json() == {"status": "ready", "model_version": "1", "log": "store"}
     assert (await client.get("/healthz")).json() == {"status": "alive"}
 
 
@@ -143,7 +154,7 @@ async def test_wrong_address_or_method_is_a_problem(
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
-    assert set(body) == {"type", "title", "status", "detail", "instance", "errors"}
+    assert set(body) == {"type", "title", "status", "detail", "instance", "request_id", "errors"}
     assert (body["type"], body["status"]) == (f"urn:churn:problem:{kind}", status)
     assert status != 405 or response.headers["allow"]
 

@@ -43,7 +43,7 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(harm: str, servable: Se
     file.write_bytes(
         {
             "torn": whole[:-1],
-            "changed": whole.replace(b'"intercept":', b'"intercept":1', 1),
+            "changed": whole.replace(b'"version":"7"', b'"version":"8"', 1),
             "empty": b"",
             "other": b"{}",
             "no hash": whole.partition(b"\n")[2],

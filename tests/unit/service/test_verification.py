@@ -122,6 +122,7 @@ def test_a_difference_at_one_edge_alone_is_found(
     others = [one._replace(conditions=tuple(moved)) if one is rule else one for one in compiled.rules]
     wrong = replace(compiled, rules=tuple(others))
     assert verify(trained, contract).compiled == compiled.to_document()
+    monkeypatch.setattr("service.verification.DRAWN", 50)  # chance alone would not find it
     monkeypatch.setattr(CompiledModel, "of", lambda *_: wrong)
     with pytest.raises(ModelRefused, match="off its own pipeline"):
         verify(trained, contract)

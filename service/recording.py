@@ -1,0 +1,61 @@
+"""Telling the registry of a rollback that is in force here already, until it knows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from churn.errors import ChurnError
+from service.pauses import LONGEST_REFUSAL_SECONDS, pause_seconds
+from service.rollback import Order
+from service.sources import ModelSource
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Has the aliases moved and the record written, one try at a time, each after a longer pause."""
+
+    def __init__(self, source: ModelSource, poll_seconds: float, clock: Callable[[], float]) -> None:
+        self.task: asyncio.Task[bool] | None = None
+        self._source = source
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+        self._failures, self._again_at = 0, 0.0
+
+    def record(self, order: Order, done: Callable[[Order], None], *, at_once: bool = False) -> asyncio.Task[bool] | None:
+        """Try, unless somebody is at it, or it failed a moment ago.
+
+        Parameters
+        ----------
+        order : Order
+        done : callable
+            Told when the registry knows.
+        at_once : bool
+            Whether a person waits: earlier failures do not count.
+
+        Returns
+        -------
+        Task or None
+            Of whether it is recorded.
+        """
+        if at_once:
+            self._failures, self._again_at = 0, 0.0
+        if self.task is not None and not self.task.done():
+            return self.task
+        if self._clock() < self._again_at:
+            return None
+        self.task = asyncio.create_task(self._try(order, done))
+        return self.task
+
+    async def _try(self, order: Order, done: Callable[[Order], None]) -> bool:
+        try:
+            await asyncio.to_thread(self._source.roll_back, order)
+        except ChurnError as error:
+            self._failures += 1
+            self._again_at = self._clock() + pause_seconds(self._poll_seconds, self._failures, LONGEST_REFUSAL_SECONDS)
+            logger.warning("the rollback to version %s is not recorded yet: %s", order.version, error)
+            return False
+        done(order)
+        return True

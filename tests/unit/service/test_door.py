@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.logs import JsonLines
+from service.visit import Visit
+from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
+
+pytestmark = pytest.mark.anyio
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def app_with(tmp_path: Path, store: FakeStore, registry: FakeRegistry, **changes: Any) -> Any:
+    return create_app(make_settings(tmp_path, **changes), registry=registry, store=store, shelf=FakeShelf().shelf())
+
+
+async def test_a_request_keeps_its_name_or_gets_one(client: httpx.AsyncClient) -> None:
+    named = await client.get("/healthz", headers={"x-request-id": "order-7/3"})
+    unnamed = [await client.get("/healthz") for _ in range(2)]
+    insane = await client.get("/healthz", headers={"x-request-id": "a b"})
+    long = await client.get("/healthz", headers={"x-request-id": "x" * 129})
+    assert named.headers["x-request-id"] == "order-7/3"
+    made = {r.headers["x-request-id"] for r in (*unnamed, insane, long)}
+    assert len(made) == 4
+    assert not made & {"a b", "x" * 129}
+
+
+async def test_problems_carry_the_name_too(client: httpx.AsyncClient) -> None:
+    for response in (
+        await client.post("/predict", json={"x": 1}, headers={"x-request-id": "r-1"}),
+        await client.get("/nowhere", headers={"x-request-id": "r-1"}),
+    ):
+        assert response.headers["x-request-id"] == response.json()["request_id"] == "r-1"
+
+
+async def test_a_trace_goes_on_with_a_span_of_our_own(client: httpx.AsyncClient) -> None:
+    response = await client.get("/healthz", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    version, trace, span, flags = response.headers["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", TRACE, "01")
+    assert span != PARENT
+    assert len(span) == 16
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        f"ff-{TRACE}-{PARENT}-01",
+        f"00-{'0' * 32}-{PARENT}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{PARENT}-01",
+        f"00-{TRACE}-{PARENT}",
+        "garbage",
+    ],
+)
+def test_what_is_no_trace_is_ignored(traceparent: str) -> None:
+    assert Visit(b"", traceparent.encode()).trace_id == ""
+
+
+async def test_what_is_too_much_at_once_is_shed_but_health_is_not(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry
+) -> None:
+    async with running(app_with(tmp_path, store, registry, max_concurrent=2)) as client:
+        store.gate.clear()
+        held = [asyncio.create_task(client.post("/predict", json=CUSTOMER)) for _ in range(2)]
+        await asyncio.to_thread(store.writing.wait, 10)
+        while client_in_work(client) < 2:
+            await asyncio.sleep(0.001)
+        shed = await client.post("/predict", json=CUSTOMER)
+        assert (shed.status_code, shed.json()["type"]) == (503, "urn:churn:problem:overloaded")
+        assert shed.headers["retry-after"] == "1"
+        assert (await client.get("/healthz")).status_code == 200
+        assert "churn_requests_shed_total 1.0" in (await client.get("/metrics")).text
+        store.gate.set()
+        assert [(await one).status_code for one in held] == [200, 200]
+        assert (await client.post("/predict", json=CUSTOMER)).status_code == 200
+
+
+def client_in_work(client: httpx.AsyncClient) -> int:
+    app: Any = client._transport.app  # type: ignore[attr-defined]
+    middleware = app.middleware_stack
+    while not hasattr(middleware, "_limits"):
+        middleware = middleware.app
+    return int(middleware._limits.requests)
+
+
+async def test_callers_with_keys_have_rates_of_their_own(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:
+    app = app_with(tmp_path, store, registry, api_keys=KEYS, rate_limit=0.001, rate_burst=2)
+    async with running(app) as client:
+        asked = [
+            await client.get("/model", headers={"x-api-key": KEY_TEXT[scope]})
+            for scope in ("predict", "predict", "predict", "outcomes")
+        ]
+        assert [r.status_code for r in asked] == [200, 200, 429, 200]
+        assert asked[2].json()["type"] == "urn:churn:problem:too-many-requests"
+        assert int(asked[2].headers["retry-after"]) > 900
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_refused_requests_leave_nothing_behind(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:
+    async with running(app_with(tmp_path, store, registry)) as client:
+        for _ in range(3):
+            await client.post("/predict", json={"x": 1})
+            await client.get("/nowhere")
+        assert client_in_work(client) == 0
+
+
+async def test_a_body_that_does_not_come_is_given_up(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:
+    async def never() -> Any:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with running(app_with(tmp_path, store, registry, body_timeout_seconds=0.01)) as client:
+        response = await client.post("/predict", content=never(), headers={"content-type": "application/json"})
+        assert (response.status_code, response.json()["type"]) == (408, "urn:churn:problem:too-slow")
+
+
+@pytest.mark.parametrize(("level", "noted"), [("errors", [422]), ("all", [200, 422]), ("off", [])])
+async def test_the_access_log_tells_what_is_asked_of_it_and_nothing_personal(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry, caplog: pytest.LogCaptureFixture, level: str, noted: list[int]
+) -> None:
+    caplog.set_level(logging.INFO, "service.access")
+    async with running(app_with(tmp_path, store, registry, access_log=level)) as client:
+        await client.post("/predict?reasons=1", json={**CUSTOMER, "customer_id": "jane-doe"})
+        await client.post("/predict", json={**CUSTOMER, "customer_id": "jane-doe", "state": "Janes state", "jane": 1})
+    records = [record for record in caplog.records if record.name == "service.access"]
+    assert [record.__dict__["status"] for record in records] == noted
+    lines = "\n".join(JsonLines().format(record) for record in caplog.records)
+    assert "jane" not in lines.lower()
+    for record in records:
+        line = json.loads(JsonLines().format(record))
+        assert (line["route"], line["method"], line["level"]) == ("/predict", "POST", "info")
+        assert line["duration_ms"] >= 0
+
+
+async def test_a_line_of_the_log_names_its_request_and_keeps_tracebacks(client: httpx.AsyncClient, store: FakeStore) -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        record = logging.getLogger("service").makeRecord("service", 40, "f", 1, "it %s", ("failed",), sys.exc_info())
+    line = json.loads(JsonLines().format(record))
+    assert (line["message"], line["level"], line["logger"]) == ("it failed", "error", "service")
+    assert "ValueError: broken" in line["traceback"]
+    assert "\n" not in JsonLines().format(record)
+
+
+async def test_refused_requests_are_counted_and_sampled_without_values(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry
+) -> None:
+    async with running(app_with(tmp_path, store, registry, failed_requests_kept=3)) as client:
+        for n in range(3):
+            await client.post("/predict", json={"total_day_minutes": -n, "Jane Doe": 1, "state": "Jane"})
+        await client.get("/nowhere")
+        await client.post("/predict", content=b"{", headers={"content-type": "application/json"})
+        answer = (await client.get("/admin/failures?limit=2")).json()["failures"]
+        everything = (await client.get("/admin/failures")).text
+        metrics = (await client.get("/metrics")).text
+    assert [one["problem"] for one in answer] == ["unprocessable", "not-found"]
+    assert 'churn_rejected_total{problem="unprocessable"} 4.0' in metrics
+    assert "Jane" not in everything
+    assert "(unknown)" in everything
+    assert "total_day_minutes" in everything
+    assert len(json.loads(everything)["failures"]) == 3
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "failed-requests").iterdir())
+    assert b"Jane" not in kept
+    assert kept.count(b"\n") == 3
