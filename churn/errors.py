@@ -88,3 +88,7 @@ class ModelRefused(ChurnError):
 
 class StoreError(ChurnError):
     """The prediction store cannot be read or written."""
+
+
+class RowsRefused(StoreError):
+    """The store is there, but some of the rows break its rules; to write them again would change nothing."""

@@ -102,10 +102,12 @@ class Store:
 
     def close(self) -> None:
         """Give the connections back."""
-        with self._writing:
+        # A write that hangs has the lock: it ends with the process.
+        if self._writing.acquire(timeout=self._timeout_seconds):
             if self._row_writer is not None:
                 self._row_writer.close()
                 self._row_writer = None
+            self._writing.release()
         self.engine.dispose()
 
     def ping(self) -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from churn.errors import StoreError
+from churn.errors import RowsRefused, StoreError
 from churn.records import PredictionRow
 
 # Rows a statement: each number of rows is a statement of its own, which SQLite keeps prepared.
@@ -59,6 +59,7 @@ class SqliteRowWriter:
     def __init__(self, path: Path, busy_seconds: float) -> None:
         self._path, self._busy_seconds = path, busy_seconds
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._checkpoints: Checkpoints | None = None
 
     def write(self, rows: Sequence[PredictionRow], /) -> None:
@@ -78,7 +79,9 @@ class SqliteRowWriter:
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError) as error:
+            raise RowsRefused(str(error)) from error
+        except (sqlite3.Error, OSError) as error:
             # Never the values. The next write begins with a new connection: a file that was away may be another one.
             self.close()
             raise StoreError(str(error)) from error
@@ -94,9 +97,14 @@ class SqliteRowWriter:
             self._connection = None
 
     def _connected(self) -> sqlite3.Connection:
+        # To a file that was moved or removed, an open connection goes on writing, and nobody would ever find it there.
+        found = self._path.stat()
+        if self._connection is not None and (found.st_dev, found.st_ino) != self._file:
+            self.close()
         if self._connection is None:
             # `mode=rw`: a file that is gone must not be made anew, without its tables.
             self._connection = _connect(self._path, self._busy_seconds)
+            self._file = found.st_dev, found.st_ino
             self._checkpoints = Checkpoints(self._path)
             self._checkpoints.start()
         return self._connection
@@ -170,6 +178,8 @@ class EngineRowWriter:
                     connection.exec_driver_sql(self._postgres, dict(columns))
                 else:
                     connection.exec_driver_sql(_insert(1), [tuple(row) for row in rows])
+        except (IntegrityError, DataError) as error:
+            raise RowsRefused(type(error.orig).__name__) from None
         except SQLAlchemyError as error:
             # Never the statement's parameters: they are personal values.
             raise StoreError(str(getattr(error, "orig", None) or error).strip().splitlines()[0]) from error

@@ -24,11 +24,12 @@ from service.fast_lane import FastLane
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
 from service.model_changes import ModelChanges
-from service.prediction_log import PredictionLog, PredictionStore
+from service.prediction_log import PredictionLog
 from service.problems import install_problems
 from service.protocol_schemas import InferRequest, InvocationsRequest
 from service.pseudonymous_store import PseudonymousStore
 from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
+from service.row_keeper import PING_SECONDS, PredictionStore
 from service.schemas import OutcomesRequest, RequestModels, RollbackRequest
 from service.sources import ModelSource, Shelf
 from service.spool import Spool
@@ -116,10 +117,10 @@ def _build_state(
         else LateStore(settings.store_url, partial(Store.open, timeout_seconds=settings.store_timeout_seconds))
     )
     spool = Spool(settings.home / "spool", settings.spool_max_bytes)
-    log = PredictionLog(store, spool, metrics)
+    log = PredictionLog(store, spool, metrics, hang_seconds=settings.store_timeout_seconds)
     if key := settings.pseudonym_key.get_secret_value():
         pseudonym = Pseudonymiser(key)
-        log = PredictionLog(store, spool, metrics, pseudonym)
+        log = PredictionLog(store, spool, metrics, pseudonym, hang_seconds=settings.store_timeout_seconds)
         store = PseudonymousStore(store, pseudonym)
     return ServiceState(
         settings=settings,
@@ -140,8 +141,8 @@ def _build_state(
 @asynccontextmanager
 async def _running(state: ServiceState) -> AsyncIterator[None]:
     try:
-        await asyncio.to_thread(state.store.ping)
-    except StoreError as error:
+        await asyncio.wait_for(asyncio.to_thread(state.store.ping), PING_SECONDS)
+    except (StoreError, TimeoutError) as error:
         logger.warning("starting without the store; it is tried again when it is needed: %s", error)
     state.log.start()
     state.failures.start()

@@ -1,7 +1,7 @@
 """Customers from columns of any source, valid by the same rules as one customer of POST /predict.
 
 What is certainly right is found a column at a time (`service.feature_cells`). Every customer that is not is shown to the request
-model, which has the last word and makes the errors: the same customer has the same verdict, in the same words, over every protocol.
+model, which has the last word and makes the errors: the same customer has the same verdict over every protocol.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from churn.errors import StoreError
 from churn.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.store import Store
-from service.prediction_log import PredictionStore
+from service.row_keeper import PredictionStore
 
 
 class LateStore:

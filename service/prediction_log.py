@@ -1,8 +1,4 @@
-"""The prediction log: an answer is sent only after its record is kept, and many records share one commit.
-
-Records go to the store. If it cannot take them they go to the spool on disk, and so does all that comes after them until the
-store has caught up: it gets everything once and in order. If neither can be written, nothing is answered.
-"""
+"""The prediction log: an answer is sent only after its record is kept, and many records share one commit."""
 
 from __future__ import annotations
 
@@ -14,41 +10,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
-from churn.errors import StoreError
-from churn.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.errors import RowsRefused, StoreError
+from churn.records import PredictionRow
 from service.metrics import ServiceMetrics
+from service.row_keeper import PING_SECONDS, Place, PredictionStore, RowKeeper
 from service.spool import Spool
 
 GROUP_ROWS = 5_000
 # Of a batch, so many rows are written between two groups of single requests, which therefore wait for so many at most.
 PIECE_ROWS = 2_000
-PING_SECONDS = 5.0
 # After a failed write the service calls itself not ready for so long; then traffic may come and try again. Without an end, a
 # service that gets no traffic because it is not ready could never find out that it can write again.
 FAILURE_COUNTS_SECONDS = 5.0
-# How often a store that was away is tried again, and dead workers' segments are looked for.
+# How often a write that hangs is looked for, a store that was away tried again, and dead workers' segments looked for.
 REPLAY_SECONDS = 0.5
+HANG_SECONDS = 5.0
 ADOPT_SECONDS = 10.0
-Place = Literal["store", "spool"]
 logger = logging.getLogger(__name__)
-
-
-class PredictionStore(Protocol):
-    """What the service needs of `churn.store.Store`. Every method raises StoreError if the store is away."""
-
-    def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
-        """Store all or none; rows that are there already stay as they are."""
-
-    def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
-        """Store what came true."""
-
-    def ping(self) -> None:
-        """Ask for a sign of life."""
-
-    def close(self) -> None:
-        """Give the connections back."""
 
 
 @dataclass(eq=False, slots=True)
@@ -68,11 +47,25 @@ class _Piece:
     request: _Request
 
 
+@dataclass(eq=False, slots=True)
+class _Group:
+    """Pieces that share a commit. Whoever claims it tells its requests: who wrote it, or who gave up waiting for that."""
+
+    pieces: list[_Piece]
+    begun: float
+    place: Place
+    claimed: bool = False
+
+    def rows(self) -> list[PredictionRow]:
+        return [row for piece in self.pieces for row in piece.rows]
+
+
 class PredictionLog:
     """Group commit: while one group is being written, the next one gathers.
 
-    One thread writes, off the event loop, and wakes it once a group; a second one feeds the store from the spool. A lone request
-    waits for nobody.
+    One thread writes, off the event loop, and wakes it once a group. A second one feeds the store from the spool, and looks after
+    the first: if the store hangs, so does the thread that writes to it, and another one takes its place. A lone request waits for
+    nobody.
 
     Parameters
     ----------
@@ -81,16 +74,26 @@ class PredictionLog:
     metrics : ServiceMetrics
     pseudonym : callable, optional
         Makes a pseudonym of a customer's id. Nothing else than pseudonyms gets to the store or on the disk then.
+    hang_seconds : float
+        How long the store may take for a group before it goes to the spool.
     """
 
     def __init__(
-        self, store: PredictionStore, spool: Spool, metrics: ServiceMetrics, pseudonym: Callable[[str], str] | None = None
+        self,
+        store: PredictionStore,
+        spool: Spool,
+        metrics: ServiceMetrics,
+        pseudonym: Callable[[str], str] | None = None,
+        *,
+        hang_seconds: float = HANG_SECONDS,
     ) -> None:
-        self._store, self._spool, self._metrics, self._pseudonym = store, spool, metrics, pseudonym
+        self._keeper, self._metrics, self._pseudonym = RowKeeper(store, spool, metrics), metrics, pseudonym
+        self._hang_seconds = hang_seconds
         # Appended to by the event loop, taken from by the writer: a deque's two ends need no lock.
         self._singles: deque[_Piece] = deque()
         self._bulk: deque[_Piece] = deque()
-        self._writing: list[_Piece] = []
+        self._writing: _Group | None = None
+        self._claims = threading.Lock()
         self._idle = False
         self._arrived = threading.Event()
         self._closing = True
@@ -106,24 +109,29 @@ class PredictionLog:
         self._closing, self._idle = False, False
         self._stopped.clear()
         # Before anything new is written: what an earlier worker left behind is older.
-        self._adopt()
-        self._writer = threading.Thread(target=self._write_groups, name="prediction-log", daemon=True)
-        self._feeder = threading.Thread(target=self._feed_store, name="spool-feeder", daemon=True)
-        self._writer.start()
+        self._keeper.adopt()
+        self._start_writer()
+        self._feeder = threading.Thread(target=self._look_after, name="spool-feeder", daemon=True)
         self._feeder.start()
+
+    def _start_writer(self) -> None:
+        self._writer = threading.Thread(target=self._write_groups, name="prediction-log", daemon=True)
+        self._writer.start()
 
     async def close(self) -> None:
         """Keep what is waiting, then stop. What is in the spool stays there, for the next start."""
         self._closing = True
-        self._stopped.set()
         self._arrived.set()
         await asyncio.to_thread(self._join)
         # The last group's requests are told by the event loop itself.
         await asyncio.sleep(0)
-        self._spool.close()
+        self._keeper.close()
 
     def _join(self) -> None:
-        self._writer.join()
+        # Another writer may take its place while it is waited for.
+        while self._writer.is_alive():
+            self._writer.join(REPLAY_SECONDS)
+        self._stopped.set()
         self._feeder.join(PING_SECONDS)
 
     def submit(self, rows: Sequence[PredictionRow]) -> asyncio.Future[None]:
@@ -161,26 +169,21 @@ class PredictionLog:
             raise StoreError("the prediction log is closed")
         if self._failed_at is not None and time.monotonic() - self._failed_at < FAILURE_COUNTS_SECONDS:
             raise StoreError("the last write failed")
-        if not self._spool.empty:
-            await asyncio.to_thread(self._spool.check)
-            return "spool"
-        try:
-            await asyncio.wait_for(asyncio.to_thread(self._store.ping), PING_SECONDS)
-        except (StoreError, TimeoutError):
-            await asyncio.to_thread(self._spool.check)
-            return "spool"
-        return "store"
+        return await self._keeper.check()
 
     def lag_seconds(self) -> float:
         """Tell the age of the oldest record that is not in the store; 0 if all are."""
-        pieces = [*self._writing[:1], *list(self._singles)[:1], *list(self._bulk)[:1]]
-        waiting = max((time.monotonic() - piece.request.arrived for piece in pieces), default=0.0)
-        return max(waiting, self._spool.lag_seconds())
+        group = self._writing
+        waiting = [group.pieces[0].request.arrived] if group else []
+        for pieces in (self._singles, self._bulk):
+            with suppress(IndexError):  # the writer took it
+                waiting.append(pieces[0].request.arrived)
+        return max(time.monotonic() - min(waiting) if waiting else 0.0, self._keeper.lag_seconds())
 
     def _write_groups(self) -> None:
         while True:
-            group = self._take_group()
-            if not group:
+            pieces = self._take_pieces()
+            if not pieces:
                 if self._closing:
                     return
                 self._arrived.clear()
@@ -190,47 +193,58 @@ class PredictionLog:
                     self._arrived.wait()
                 self._idle = False
                 continue
-            self._writing = group
-            error: Exception | None
-            try:
-                error = self._keep([row for piece in group for row in piece.rows])
-            except Exception as bug:  # noqa: BLE001 -- it is the requests' error, who wait for it; the thread goes on for the others
-                error = bug
-            self._writing = []
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(self._settle, group, error)
+            self._writing = group = _Group(pieces, time.monotonic(), self._keeper.place)
+            if not self._write(group):
+                return
+            self._writing = None
 
-    def _take_group(self) -> list[_Piece]:
+    def _write(self, group: _Group) -> bool:
+        """Keep a group and tell its requests; False if that took so long that others have done it, and another thread goes on."""
+        error: Exception | None = None
+        try:
+            place = self._keeper.keep(group.rows(), group.place)
+        except RowsRefused as refused:
+            if len(group.pieces) > 1 and self._claim(group):
+                # The store has nothing against most of them: each is written alone, so that the error is only its own.
+                for piece in group.pieces:
+                    self._write(_Group([piece], group.begun, group.place))
+                return True
+            error = refused
+        except Exception as bug:  # noqa: BLE001 -- it is the requests' error, who wait for it; the thread goes on for the others
+            error = bug
+        if not self._claim(group):
+            return False
+        if error is None and place == "store":
+            self._metrics.log_written.inc(len(group.rows()))
+        self._tell(group, error)
+        return True
+
+    def _claim(self, group: _Group) -> bool:
+        with self._claims:
+            mine, group.claimed = not group.claimed, True
+        return mine
+
+    def _tell(self, group: _Group, error: Exception | None) -> None:
+        if error is not None:
+            logger.error("%d predictions were not logged, and not answered: %s", len(group.rows()), _said(error))
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._settle, group.pieces, error)
+
+    def _take_pieces(self) -> list[_Piece]:
         """Take what is waiting, up to `GROUP_ROWS` rows, and of a batch one piece."""
-        group: list[_Piece] = []
+        taken: list[_Piece] = []
         rows = 0
         while self._singles and rows < GROUP_ROWS:
-            group.append(self._singles.popleft())
-            rows += len(group[-1].rows)
+            taken.append(self._singles.popleft())
+            rows += len(taken[-1].rows)
         if self._bulk:
-            group.append(self._bulk.popleft())
-        return group
-
-    def _keep(self, rows: Sequence[PredictionRow]) -> StoreError | None:
-        """Put rows into the store, or behind what waits for it."""
-        try:
-            if self._spool.empty:
-                try:
-                    self._store.write_rows(rows)
-                    self._metrics.log_written.inc(len(rows))
-                    return None
-                except StoreError as error:
-                    logger.error("the store is away; predictions go to the spool: %s", type(error).__name__)
-            self._spool.append(rows)
-            self._metrics.log_spooled.set(self._spool.rows)
-            return None
-        except StoreError as error:
-            logger.error("%d predictions were not logged, and not answered: %s", len(rows), error)
-            return error
+            taken.append(self._bulk.popleft())
+        return taken
 
     def _settle(self, group: Sequence[_Piece], error: Exception | None) -> None:
         """Tell the requests of a group."""
-        self._failed_at = None if error is None else time.monotonic()
+        if not isinstance(error, RowsRefused):
+            self._failed_at = None if error is None else time.monotonic()
         for piece in group:
             request = piece.request
             request.pieces -= 1
@@ -241,32 +255,36 @@ class PredictionLog:
             elif request.pieces == 0:
                 request.kept.set_result(None)
 
-    def _feed_store(self) -> None:
+    def _look_after(self) -> None:
         adopted = time.monotonic()
         while not self._stopped.wait(REPLAY_SECONDS):
+            group = self._writing
+            if group is not None and group.place == "store" and time.monotonic() - group.begun > REPLAY_SECONDS:
+                # Nothing else is begun with a store that is slow: whoever hangs there could not look after anybody.
+                if time.monotonic() - group.begun > self._hang_seconds:
+                    self._take_over(group)
+                continue
             if time.monotonic() - adopted > ADOPT_SECONDS:
                 adopted = time.monotonic()
-                self._adopt()
-            if self._spool.empty:
-                continue
-            try:
-                fed = self._spool.feed(self._replay)
-                logger.warning("the store is back: it has %d predictions from the spool", fed)
-            except StoreError:
-                continue  # still away: it was said when it went
-            finally:
-                self._metrics.log_spooled.set(self._spool.rows)
+                self._keeper.adopt()
+            if self._keeper.place == "spool":
+                self._keeper.feed_store(lambda: self._closing)
 
-    def _replay(self, rows: Sequence[PredictionRow]) -> None:
-        self._store.write_rows(rows)
-        self._metrics.log_written.inc(len(rows))
-        self._metrics.log_replayed.inc(len(rows))
-        if self._stopped.is_set():
-            raise StoreError("the service stops; the rest waits for the next start")
-
-    def _adopt(self) -> None:
+    def _take_over(self, group: _Group) -> None:
+        """Spool the rows that a writer waits with; if its write succeeds after all, nothing is in the store twice."""
+        if not self._claim(group):
+            return
+        logger.error("the store does not answer; predictions go to the spool")
+        error: StoreError | None = None
         try:
-            if self._spool.adopt():
-                self._metrics.log_spooled.set(self._spool.rows)
-        except OSError as error:
-            logger.error("the spool cannot be read: %s", error.strerror)
+            self._keeper.spool(group.rows())
+        except StoreError as full:
+            error = full
+        self._writing = None
+        self._start_writer()
+        self._tell(group, error)
+
+
+def _said(error: Exception) -> str:
+    """Give what may be logged of an error: a message of our own, or the kind of any other."""
+    return str(error) if isinstance(error, StoreError) else type(error).__name__

@@ -104,7 +104,7 @@ class Probation:
             return
         if self._watch is not None:
             self._end("cut short")
-        at_swap = self._count()
+        at_swap = self.count()
         ends_at = self._clock() + self._seconds
         self._watch = _Watch(before, after, at_swap - self._past[0], at_swap, at_swap, now(), ends_at)
         self.verdict = None
@@ -124,7 +124,7 @@ class Probation:
 
     async def look(self) -> None:
         """Look once: judge the model on probation if it is still in service, and leave it if it broke its bounds."""
-        watch, counted = self._watch, self._count()
+        watch, counted = self._watch, self.count()
         if watch is None:
             self._past.append(counted)
             return
@@ -155,7 +155,7 @@ class Probation:
     def _end(self, result: str) -> None:
         self._watch = None
         self._past.clear()
-        self._past.append(self._count())
+        self._past.append(self.count())
         self._metrics.probation.set(0)
         self._metrics.probations.labels(result).inc()
 
@@ -181,7 +181,7 @@ class Probation:
             except ChurnError as error:
                 logger.error("a model that broke its probation could not be left: %s", error)
 
-    def _count(self) -> Period:
+    def count(self) -> Period:
         """Read the counters of this process."""
         requests = errors = 0
         within: dict[float, int] = {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from churn.pseudonym import Pseudonymiser
 from churn.records import Outcome, OutcomeReceipt, PredictionRow
-from service.prediction_log import PredictionStore
+from service.row_keeper import PredictionStore
 
 
 class PseudonymousStore:

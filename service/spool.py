@@ -88,7 +88,11 @@ class Spool:
         for path in paths:
             if path in held or (segment := _Segment.take(path)) is None:
                 continue
-            rows = segment.recover()
+            try:
+                rows = segment.recover()
+            except OSError:
+                segment.close()
+                raise
             with self._lock:
                 # Before what this worker spooled itself: it is older.
                 place = next((n for n, other in enumerate(self._segments) if other.own), len(self._segments))
@@ -124,6 +128,12 @@ class Spool:
                     if not self._segments:
                         self.rows, self._oldest = 0, None
         return fed
+
+    def set_aside(self, rows: Sequence[PredictionRow]) -> None:
+        """Keep rows that the store will never take, for people to look at."""
+        bad = self._folder / f"refused{BAD_SUFFIX}"
+        _append(bad, _record(rows))
+        logger.error("the store refuses %d predictions: they are set aside in %s", len(rows), bad)
 
     def close(self) -> None:
         """Let go of the segments: another worker, or the next start, takes them over."""
@@ -246,12 +256,17 @@ class _Segment:
 
     def _set_aside(self, start: int, stop: int) -> None:
         bad = self.path.with_suffix(BAD_SUFFIX)
-        descriptor = os.open(bad, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, os.pread(self._descriptor, stop - start, start))
-        finally:
-            os.close(descriptor)
+        _append(bad, os.pread(self._descriptor, stop - start, start))
         logger.error("a record of the spool is cut short or damaged: %d bytes are set aside in %s", stop - start, bad)
+
+
+def _append(file: Path, data: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, data)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _record(rows: Sequence[PredictionRow]) -> bytes:

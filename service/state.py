@@ -16,8 +16,9 @@ from service.holder import ModelHolder
 from service.metrics import METHODS, ServiceMetrics
 from service.model_changes import ModelChanges
 from service.page.render import Page
-from service.prediction_log import PredictionLog, PredictionStore
+from service.prediction_log import PredictionLog
 from service.problems import ProblemDetails
+from service.row_keeper import PredictionStore
 from service.schemas import RequestModels
 
 if TYPE_CHECKING:

@@ -62,11 +62,8 @@ def edge_customers(compiled: CompiledModel | None, contract: Contract) -> list[l
     if compiled is None:
         return []
     names, rows = contract.feature_names, []
-    middle = [_value(column, PLACES[len(PLACES) // 2]) for column in contract.features]
     for rule in compiled.rules:
-        inside = list(middle)
-        for condition in rule.conditions:
-            _meet(condition, inside, compiled, contract)
+        inside = _within(rule.conditions, compiled, contract)
         rows.append(inside)
         for at, low, high in rule.conditions:
             if at < len(compiled.numbers):
@@ -79,24 +76,43 @@ def edge_customers(compiled: CompiledModel | None, contract: Contract) -> list[l
     return rows
 
 
-def _meet(condition: Condition, values: list[Any], compiled: CompiledModel, contract: Contract) -> None:
-    """Change `values` so that a condition holds, as far as the contract allows."""
-    at, low, high = condition
-    names, sums = contract.feature_names, list(compiled.sums.values())
-    wanted = high if high < math.inf else math.nextafter(low, math.inf)
-    wanted = (low + high) / 2 if math.isfinite(low) and math.isfinite(high) else wanted
-    if at >= len(compiled.numbers) + len(sums):
-        column, _, level = compiled.input_names[at].partition(" = ")
-        place = names.index(column)
-        others = [other for other in contract.features[place].levels if other != level]
-        values[place] = level if low >= 0 or not others else others[0]
-        return
-    parts = (compiled.numbers[at],) if at < len(compiled.numbers) else sums[at - len(compiled.numbers)]
-    places = [names.index(part) for part in parts]
-    rest = sum(values[place] for place in places[1:])
-    column_of_first = contract.features[places[0]]
-    first = _allowed(column_of_first, wanted - rest)
-    values[places[0]] = first > 0.5 if column_of_first.kind == "flag" else first
+def _within(conditions: Sequence[Condition], compiled: CompiledModel, contract: Contract) -> list[Any]:
+    """Invent a customer for whom all conditions of a rule hold, as far as the contract allows."""
+    names, numbers, sums = contract.feature_names, compiled.numbers, list(compiled.sums.values())
+    values = [_value(column, PLACES[len(PLACES) // 2]) for column in contract.features]
+    settled: set[str] = set()
+    # Sums come last: they are made up by the numbers that no other condition asks for.
+    for at, low, high in sorted(conditions, key=lambda one: len(numbers) <= one.input < len(numbers) + len(sums)):
+        if at < len(numbers):
+            values[names.index(numbers[at])] = _between(contract[numbers[at]], low, high)
+            settled.add(numbers[at])
+        elif at >= len(numbers) + len(sums):
+            category, _, level = compiled.input_names[at].partition(" = ")
+            others = [other for other in contract[category].levels if other != level]
+            values[names.index(category)] = level if low >= 0 or not others else others[0]
+        else:
+            parts = sums[at - len(numbers)]
+            free = [names.index(part) for part in parts if part not in settled]
+            fixed = sum(values[names.index(part)] for part in parts if part in settled)
+            usual = sum(values[place] for place in free)
+            wanted = _inside(low, high, below=high / 2, above=low * 1.1)
+            for place in free:
+                values[place] = _allowed(contract.features[place], values[place] * (wanted - fixed) / usual if usual else 0.0)
+    return values
+
+
+def _between(column: Column, low: float, high: float) -> Any:
+    """Give a value above `low` and up to `high`."""
+    if column.kind == "flag":
+        return low >= 0
+    if column.kind == "integer":
+        return _allowed(column, math.floor(high) if high < math.inf else math.floor(low) + 1)
+    return _allowed(column, _inside(low, high, below=high, above=math.nextafter(low, math.inf)))
+
+
+def _inside(low: float, high: float, *, below: float, above: float) -> float:
+    """Give the middle of two bounds; `below` or `above` where there is only an upper or a lower one."""
+    return below if low == -math.inf else above if high == math.inf else (low + high) / 2
 
 
 def knots_of(compiled: CompiledModel | None) -> dict[str, list[float]]:

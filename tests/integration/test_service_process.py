@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 import skops.io
+from sqlalchemy import text
 
 from churn import model_folder
 from churn.contract import load_contract
@@ -41,7 +42,7 @@ Serve = Callable[..., tuple[subprocess.Popen[bytes], str]]
 def put_last_known_good(settings: Settings) -> None:
     model = make_model("4")
     folder = settings.home / "models" / settings.model_name / f"4-{model.info.run_id}"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / model_folder.INFO_FILE).write_text(model.info.model_dump_json())
     skops.io.dump(model.pipeline, folder / model_folder.PIPELINE_FILE)
     model_folder.remember(settings, model)
@@ -121,6 +122,49 @@ def test_kill_right_after_the_answers_loses_none(serve: Serve, tmp_path: Path) -
     assert process.wait(10) == -signal.SIGKILL
     assert len(answered) >= 200
     assert set(answered) <= stored_ids(tmp_path)
+
+
+def test_killed_again_and_again_while_the_store_comes_and_goes_each_answer_is_there_once(serve: Serve, tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    answered: list[str] = []
+    away = False
+
+    def toggle() -> None:
+        nonlocal away
+        names = ("elsewhere", "predictions") if away else ("predictions", "elsewhere")
+        with store.engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {names[0]} RENAME TO {names[1]}"))
+        away = not away
+
+    # Killed while the store is there, while it is away, and while it gets what it missed.
+    for moment in ("writing", "spooling", "feeding"):
+        process, address = serve()
+        asked = len(answered)
+
+        def ask(_: int, process: Any = process, address: str = address, moment: str = moment, asked: int = asked) -> None:
+            with httpx.Client(base_url=address) as client:
+                try:
+                    while True:
+                        answered.append(client.post("/predict", json=CUSTOMER).raise_for_status().json()["prediction_id"])
+                        if len(answered) == asked + 60 and moment != "writing":
+                            toggle()
+                        if len(answered) >= asked + 200:
+                            process.kill()
+                except (httpx.TransportError, json.JSONDecodeError):
+                    return
+
+        with ThreadPoolExecutor(4) as clients:
+            list(clients.map(ask, range(4)))
+        assert process.wait(10) == -signal.SIGKILL
+    assert not away
+    process, address = serve()
+    wait_until(lambda: httpx.get(f"{address}/readyz").json()["log"] == "store", process)
+    stored = store.read_predictions(load_contract())["prediction_id"].tolist()
+    store.close()
+    assert len(answered) >= 600
+    assert len(stored) == len(set(stored))
+    assert set(answered) <= set(stored)
+    assert not list((tmp_path / "spool").glob("*.spool"))
 
 
 def test_sigterm_first_shows_in_readyz_then_stops_cleanly(serve: Serve, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from pydantic import SecretStr
@@ -117,11 +118,69 @@ async def test_swap_under_load_fails_no_request_and_mixes_no_versions(tmp_path: 
     assert stored.loc[[a["prediction_id"] for a in answers], "model_version"].tolist() == [a["model_version"] for a in answers]
 
 
-async def test_store_that_breaks_is_503_and_not_ready_then_both_recover(tmp_path: Path) -> None:
+async def in_the_store(client: httpx.AsyncClient) -> None:
+    while (await client.get("/readyz")).json().get("log") != "store":
+        await asyncio.sleep(0.02)
+
+
+async def test_while_the_store_is_broken_answers_go_on_and_it_gets_them_in_order_when_it_is_back(tmp_path: Path) -> None:
     app = app_on(tmp_path, FakeRegistry(make_model("1")))
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     async with running(app) as client:
         assert (await client.post("/predict", json=customer(1))).status_code == 200
+        with store.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE predictions RENAME TO elsewhere"))
+        for number in range(2, 6):
+            assert (await client.post("/predict", json=customer(number))).status_code == 200
+        assert (await client.get("/readyz")).json()["log"] == "spool"
+        outcome = {"outcomes": [{"customer_id": "c1", "churned": True}]}
+        away = await client.post("/outcomes", json=outcome)
+        assert (away.status_code, away.json()["type"]) == (503, "urn:churn:problem:store-away")
+        assert "elsewhere" not in away.text
+        with store.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE elsewhere RENAME TO predictions"))
+        await in_the_store(client)
+        assert (await client.post("/predict", json=customer(6))).status_code == 200
+    assert store.read_predictions(CONTRACT)["customer_id"].tolist() == [f"c{number}" for number in range(1, 7)]
+    assert list((tmp_path / "spool").iterdir()) == []
+    store.close()
+
+
+async def test_a_batch_is_kept_whole_while_the_store_is_broken(tmp_path: Path) -> None:
+    app = app_on(tmp_path, FakeRegistry(make_model("1")))
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    async with running(app) as client:
+        with store.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE predictions RENAME TO elsewhere"))
+        batch = await client.post("/predict/batch", json={"customers": [customer(number) for number in range(5_000)]})
+        with store.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE elsewhere RENAME TO predictions"))
+        await in_the_store(client)
+    answered = [one["prediction_id"] for one in batch.json()["predictions"]]
+    assert store.read_predictions(CONTRACT)["prediction_id"].tolist() == answered
+    store.close()
+
+
+async def test_service_starts_without_the_store_and_finds_it_later(tmp_path: Path) -> None:
+    where = tmp_path / "later"
+    where.touch()  # a file where the store's folder should be
+    app = app_on(tmp_path, FakeRegistry(make_model("1")), store_url=f"sqlite:///{where}/store.db")
+    async with running(app) as client:
+        assert (await client.get("/readyz")).json()["log"] == "spool"
+        assert (await client.post("/predict", json=customer(1))).status_code == 200
+        where.unlink()
+        where.mkdir()
+        await in_the_store(client)
+        assert (await client.post("/predict", json=customer(2))).status_code == 200
+    store = Store.open(f"sqlite:///{where}/store.db")
+    assert store.read_predictions(CONTRACT)["customer_id"].tolist() == ["c1", "c2"]
+    store.close()
+
+
+async def test_neither_store_nor_spool_is_503_and_not_ready_then_both_recover(tmp_path: Path) -> None:
+    app = app_on(tmp_path, FakeRegistry(make_model("1")), spool_max_bytes=0)
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    async with running(app) as client:
         with store.engine.begin() as connection:
             connection.execute(text("ALTER TABLE predictions RENAME TO elsewhere"))
         response = await client.post("/predict", json=customer(2))
@@ -132,20 +191,8 @@ async def test_store_that_breaks_is_503_and_not_ready_then_both_recover(tmp_path
             connection.execute(text("ALTER TABLE elsewhere RENAME TO predictions"))
         assert (await client.post("/predict", json=customer(3))).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
-    assert store.read_predictions(CONTRACT)["customer_id"].tolist() == ["c1", "c3"]
+    assert store.read_predictions(CONTRACT)["customer_id"].tolist() == ["c3"]
     store.close()
-
-
-async def test_service_starts_without_the_store_and_finds_it_later(tmp_path: Path) -> None:
-    where = tmp_path / "later"
-    where.touch()  # a file where the store's folder should be
-    app = app_on(tmp_path, FakeRegistry(make_model("1")), store_url=f"sqlite:///{where}/store.db")
-    async with running(app) as client:
-        assert (await client.get("/readyz")).status_code == 503
-        assert (await client.post("/predict", json=customer(1))).status_code == 503
-        where.unlink()
-        where.mkdir()
-        assert (await client.post("/predict", json=customer(2))).status_code == 200
 
 
 KEY, OTHER_KEY = "a key of sixteen or more", "another key, as long as that"

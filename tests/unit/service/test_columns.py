@@ -98,6 +98,7 @@ def attempt(read_them: Callable[[], CustomerColumns]) -> CustomerColumns | list[
 
 
 @given(st.lists(st.builds(dict.__or__, records, foreign) | good, min_size=1, max_size=6))
+@example([{"plan": True, "region": "N", "calls": 1, "spent": float("nan")}])
 @example([{"calls": 1000000000.5, "plan": 1, "region": "N"}])
 @example([{"plan": True, "region": "N", "spent": 1}, {"plan": True, "region": "N"}, {}])
 @example([{"customer_id": "c"}, {"plan": "JA", "region": "N"}])

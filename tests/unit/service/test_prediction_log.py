@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from churn.contract import load_contract
-from churn.errors import StoreError
+from churn.errors import RowsRefused, StoreError
 from churn.records import Prediction, PredictionRow, new_id, now
-from service import prediction_log
+from service import prediction_log, row_keeper
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
 from service.prediction_log import PredictionLog
@@ -252,11 +252,138 @@ async def test_lag_is_the_age_of_the_oldest_record_that_waits(
 async def test_check_does_not_wait_for_a_store_that_hangs(
     log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_log, "PING_SECONDS", 0.01)
-    held = threading.Event()
-    monkeypatch.setattr(store, "ping", lambda: held.wait(10))
+    monkeypatch.setattr(row_keeper, "PING_SECONDS", 0.01)
+    held, pings = threading.Event(), list[None]()
+
+    def hang() -> None:
+        pings.append(None)
+        held.wait(10)
+
+    monkeypatch.setattr(store, "ping", hang)
+    assert await asyncio.gather(*(log.check() for _ in range(3))) == ["spool"] * 3
     assert await log.check() == "spool"
     held.set()
+    assert len(pings) == 1
+
+
+@pytest.fixture
+async def hasty(
+    store: FakeStore, metrics: ServiceMetrics, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[PredictionLog]:
+    """A log that gives up on a store at once."""
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 0.002)
+    log = PredictionLog(store, spool, metrics, hang_seconds=0.004)
+    log.start()
+    yield log
+    store.gate.set()
+    await log.close()
+
+
+async def test_a_write_that_hangs_is_spooled_and_answered_and_so_is_what_comes_after_it(
+    hasty: PredictionLog, store: FakeStore, metrics: ServiceMetrics, spool: Spool
+) -> None:
+    store.gate.clear()
+    records = [record() for _ in range(3)]
+    for one in records:
+        await hasty.write([one])
+    assert (store.rows, spool.rows) == ([], 3)
+    assert await hasty.check() == "spool"
+    store.gate.set()
+    await until(lambda: spool.empty)
+    # The write that hung came through after all; a real store keeps a prediction once.
+    assert list(dict.fromkeys(store.rows)) == records
+    assert len(store.rows) <= 4
+    assert sample(metrics, "churn_log_written_total") == 3
+    late = record()
+    await hasty.write([late])
+    assert store.rows[-1] == late
+    assert sum(thread.name == "prediction-log" for thread in threading.enumerate()) == 1
+
+
+async def test_a_log_closes_though_the_store_hangs(
+    store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 0.002)
+    log = PredictionLog(store, Spool(tmp_path / "spool", 2**20), metrics, hang_seconds=0.004)
+    log.start()
+    store.gate.clear()
+    waiting = asyncio.create_task(log.write([record()]))
+    await asyncio.to_thread(store.writing.wait, 10)
+    closing = asyncio.create_task(log.close())
+    await asyncio.gather(waiting, closing)
+    assert store.rows == []
+    store.gate.set()
+    left = Spool(tmp_path / "spool", 2**20)
+    assert left.adopt() == 1
+    left.close()
+
+
+async def test_a_hanging_store_and_a_full_spool_fail_the_request(
+    store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 0.002)
+    log = PredictionLog(store, Spool(tmp_path / "spool", 0), metrics, hang_seconds=0.004)
+    log.start()
+    store.gate.clear()
+    with pytest.raises(StoreError, match="full"):
+        await log.write([record()])
+    store.gate.set()
+    await log.close()
+
+
+class PickyStore(FakeStore):
+    """Never takes the rows of one customer."""
+
+    def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
+        if not self.away and any(row.customer_id == "refused" for row in rows):
+            self.writing.set()
+            assert self.gate.wait(10)
+            raise RowsRefused("a rule is broken")
+        super().write_rows(rows)
+
+
+async def test_rows_that_the_store_refuses_fail_their_own_request_only(metrics: ServiceMetrics, spool: Spool) -> None:
+    store = PickyStore()
+    log = PredictionLog(store, spool, metrics)
+    log.start()
+    first = await first_group_in_writing(log, store)
+    good = [record() for _ in range(3)]
+    waiting = [asyncio.create_task(log.write([one])) for one in (good[0], record("refused"), *good[1:])]
+    await settle()
+    store.gate.set()
+    ended = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert [type(one) for one in ended] == [type(None), type(None), RowsRefused, type(None), type(None)]
+    assert store.rows[1:] == good
+    assert spool.empty
+    assert await log.check() == "store"
+    assert sample(metrics, "churn_log_written_total") == 4
+    await log.close()
+
+
+async def test_rows_that_the_store_refuses_do_not_keep_the_others_in_the_spool(
+    metrics: ServiceMetrics, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 0.002)
+    store = PickyStore()
+    store.away = True
+    log = PredictionLog(store, spool, metrics)
+    log.start()
+    good = [record() for _ in range(5)]
+    await log.write([*good[:2], record("refused"), *good[2:]])
+    store.away = False
+    await until(lambda: spool.empty)
+    assert store.rows == good
+    assert b"refused" in (tmp_path / "spool" / "refused.bad").read_bytes()
+    await log.close()
+
+
+async def test_a_bug_in_the_store_fails_its_requests_and_the_log_goes_on(log: PredictionLog, store: FakeStore) -> None:
+    store.away, store.error = True, KeyError("a bug")
+    with pytest.raises(KeyError):
+        await log.write([record()])
+    store.away = False
+    await log.write([record()])
+    assert len(store.rows) == 1
 
 
 async def test_late_store_opens_when_it_can_and_once(store: FakeStore) -> None:

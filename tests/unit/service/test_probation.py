@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from churn.contract import Contract
 from churn.store_shadow import Realized
@@ -8,7 +10,7 @@ from service.holder import ModelHolder
 from service.judgement import Bounds
 from service.metrics import ServiceMetrics
 from service.probation import Probation
-from tests.unit.service.fakes import FEATURES, make_model, served_model
+from tests.unit.service.fakes import CUSTOMER, FEATURES, make_model, served_model
 from tests.unit.service.test_shadow import FakeTrialStore
 
 pytestmark = pytest.mark.anyio
@@ -187,3 +189,15 @@ async def test_a_probation_of_no_seconds_is_none(contract: Contract) -> None:
     watching.requests(200, "500")
     await watching.probation.look()
     assert (watching.reasons, watching.active) == ([], 0)
+
+
+async def test_it_reads_the_counters_that_the_service_keeps(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """Whoever renames these, or keeps them elsewhere, leaves every champion unwatched."""
+    for body in (CUSTOMER, CUSTOMER, {"shoe_size": 3}):
+        await client.post("/predict", json=body)
+    await client.post("/predict/batch", json={"customers": [CUSTOMER]})
+    await client.get("/healthz")
+    counted = app.state.service.models.probation.count()
+    assert (counted.requests, counted.errors) == (4, 0)
+    assert sum(number for _, number in counted.latencies) == 3
+    assert counted.latencies[-1][0] == float("inf")
