@@ -21,11 +21,14 @@ def example_customer(model: CompiledModel, contract: Contract) -> dict[str, Any]
     """
     customer = {name: _allowed(contract[name], value) for name, value in model.typical.items() if value is not None}
 
-    def far(one: dict[str, Any]) -> float:
-        return side * model.logit([one.get(name) for name in model.columns])
+    def logit(one: dict[str, Any]) -> float:
+        return model.logit([one.get(name) for name in model.columns])
 
-    side = 1.0
-    side = -1.0 if far(customer) > 0 else 1.0
+    side = -1.0 if logit(customer) > 0 else 1.0
+
+    def far(one: dict[str, Any]) -> float:
+        return side * logit(one)
+
     changed: set[str] = set()
     while far(customer) <= 0 and len(changed) < MOST_CHANGES:
         tried = [

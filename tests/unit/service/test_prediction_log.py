@@ -297,7 +297,7 @@ async def test_a_write_that_hangs_is_spooled_and_answered_and_so_is_what_comes_a
     late = record()
     await hasty.write([late])
     assert store.rows[-1] == late
-    assert sum(thread.name == "prediction-log" for thread in threading.enumerate()) == 1
+    await until(lambda: sum(thread.name == "prediction-log" for thread in threading.enumerate()) == 1)
 
 
 async def test_a_log_closes_though_the_store_hangs(

@@ -1,0 +1,178 @@
+"""How predictions are written in bulk: all or none, each once, and with a write-ahead log that stays small."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from churn import store_rows
+from churn.contract import load_contract
+from churn.errors import RowsRefused, StoreError
+from churn.records import PredictionRow, new_ids
+from churn.store import Store
+from churn.store_rows import checkpoint
+from tests.integration.postgres import postgres_server
+
+CONTRACT = load_contract()
+
+
+def rows(count: int, **changes: object) -> list[PredictionRow]:
+    asked = "2026-01-02 03:04:05.000006"
+    row = PredictionRow("", "c1", asked, "1", 0.1 + 0.2, 0.5, False, '{"state": "OH", "total_day_minutes": 0.1}')
+    return [row._replace(prediction_id=one, **changes) for one in new_ids(count)]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with postgres_server() as server, server.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    url = f"sqlite:///{tmp_path / 'store.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    store = Store.open(url)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM predictions")
+    yield store
+    store.close()
+
+
+def ids(store: Store) -> list[str]:
+    found: list[str] = store.read_predictions(CONTRACT)["prediction_id"].tolist()
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2, 64, 65, 5_000])
+def test_rows_are_read_back_as_they_were_written_in_their_order(store: Store, count: int) -> None:
+    given = rows(count)
+    store.write_rows(given)
+    stored = store.read_predictions(CONTRACT)
+    assert stored["prediction_id"].tolist() == [row.prediction_id for row in given]
+    last = stored.iloc[-1]
+    assert (last["churn_probability"], last["total_day_minutes"]) == (0.1 + 0.2, 0.1)
+    assert last["requested_at"].isoformat() == "2026-01-02T03:04:05.000006+00:00"
+
+
+def test_a_row_that_is_there_stays_as_it_is_and_the_others_are_added(store: Store) -> None:
+    known, fresh = rows(2), rows(1)
+    store.write_rows(known)
+    store.write_rows([known[1]._replace(model_version="2"), *fresh, known[0]])
+    assert ids(store) == [row.prediction_id for row in [*known, *fresh]]
+    assert store.count_predictions(model_version="2") == 0
+
+
+@pytest.mark.parametrize("place", [0, 1, 150])
+def test_one_row_that_is_refused_keeps_all_from_being_stored(store: Store, place: int) -> None:
+    given = rows(200)
+    given[place] = given[place]._replace(model_version=None)  # type: ignore[arg-type]
+    with pytest.raises(RowsRefused) as error:
+        store.write_rows(given)
+    assert "c1" not in str(error.value), "values do not belong into messages"
+    assert ids(store) == []
+    store.write_rows(rows(1))
+    assert len(ids(store)) == 1
+
+
+def test_a_file_that_was_moved_is_not_written_any_more(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    store = Store.open(f"sqlite:///{here / 'store.db'}")
+    first, lost, last = rows(1), rows(1), rows(1)
+    store.write_rows(first)
+    here.rename(there)
+    with pytest.raises(StoreError):
+        store.write_rows(lost)
+    here.mkdir()
+    with pytest.raises(StoreError):
+        store.write_rows(lost)
+    assert list(here.iterdir()) == [], "a new file, without tables, was made"
+    here.rmdir()
+    there.rename(here)
+    store.write_rows(last)
+    assert ids(store) == [first[0].prediction_id, last[0].prediction_id]
+    store.close()
+
+
+def test_a_file_that_was_replaced_is_the_store_from_then_on(tmp_path: Path) -> None:
+    Store.open(f"sqlite:///{tmp_path / 'other.db'}").close()
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    store.write_rows(rows(1))
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"store.db{end}").rename(tmp_path / f"old.db{end}")
+    (tmp_path / "other.db").rename(tmp_path / "store.db")
+    given = rows(1)
+    store.write_rows(given)
+    store.close()
+    again = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    assert ids(again) == [given[0].prediction_id]
+    again.close()
+
+
+def test_a_writer_waits_for_others_as_long_as_it_may(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}", timeout_seconds=0.05)
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            store.write_rows(rows(1))
+        other.execute("ROLLBACK")
+    store.write_rows(rows(1))
+    store.close()
+
+
+def test_a_large_write_ahead_log_begins_anew_unless_somebody_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = Store.open(f"sqlite:///{path}")
+    store.write_rows(rows(5_000))
+    wal = path.with_name("store.db-wal")
+    full = wal.stat().st_size
+    with closing(store_rows._connect(path, 0.01)) as checkpoints, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        before = reader.execute("SELECT count(*) FROM predictions").fetchone()
+        store.write_rows(rows(5_000))
+        checkpoint(checkpoints, largest=0)
+        assert reader.execute("SELECT count(*) FROM predictions").fetchone() == before, "a reader sees one moment"
+        store.write_rows(rows(1))
+        assert wal.stat().st_size > full
+        reader.execute("COMMIT")
+        grown = wal.stat().st_size
+        checkpoint(checkpoints, largest=0)
+        store.write_rows(rows(5_000))
+        assert wal.stat().st_size == grown, "it was written from its beginning"
+    assert store.count_predictions() == 15_001
+    store.close()
+
+
+def test_checkpoints_go_on_beside_the_writer_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_rows, "CHECKPOINT_SECONDS", 0.002)
+    path = tmp_path / "store.db"
+    store = Store.open(f"sqlite:///{path}")
+    given = rows(100)
+    store.write_rows(given)
+    deadline = time.monotonic() + 10
+    while given[-1].prediction_id.encode() not in path.read_bytes():  # without its write-ahead log
+        assert time.monotonic() < deadline, "nothing was moved into the database"
+        time.sleep(0.002)
+    store.close()
+    for thread in threading.enumerate():
+        if thread.name == "checkpoints":
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_writers_are_held_up_only_if_the_write_ahead_log_is_large(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    store.write_rows(rows(100))
+    statements: list[str] = []
+    with closing(store_rows._connect(tmp_path / "store.db", 0.01)) as connection:
+        connection.set_trace_callback(statements.append)
+        checkpoint(connection, largest=2**20)
+        assert not any("RESTART" in statement for statement in statements)
+        checkpoint(connection, largest=2**10)
+        assert any("RESTART" in statement for statement in statements)
+    store.close()
