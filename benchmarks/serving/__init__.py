@@ -1,0 +1,1 @@
+"""How fast the service answers, beside the servers that people use for such a model today."""

@@ -1,0 +1,159 @@
+"""Who takes part in the race for single answers: how each is started, asked, and checked before it is timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from benchmarks.serving.inhouse import FOLDER
+from benchmarks.serving.world import World, as_json, environment
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PEERS, PINS = CHECKOUT / ".peers", Path(__file__).resolve().parent / "peers"
+BIN = Path(sys.executable).parent
+OURS, BARE, NO_MODEL, DATAFRAME = "churn", "bare ASGI", "FastAPI, no model", "FastAPI + DataFrame"
+MLFLOW, MLSERVER, BENTOML = "mlflow models serve", "MLServer", "BentoML"
+UVICORN = ["--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--http", "httptools"]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One server.
+
+    Attributes
+    ----------
+    name : str
+    command : list of str
+    path : str
+        Where it is asked.
+    body : bytes
+        One customer as JSON.
+    probability : callable or None
+        Reads the probability out of an answer; None: it asks no model.
+    ready : str
+        Answers 200 as soon as predictions are answered; empty: `path` itself is asked.
+    """
+
+    name: str
+    command: list[str]
+    path: str
+    body: bytes
+    probability: Callable[[Any], float] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    folder: Path = CHECKOUT
+    ready: str = ""
+
+
+def in_house(world: World, customers: pd.DataFrame, port: int) -> list[Contestant]:
+    """Give those that run in our own environment, ours last."""
+    body = orjson.dumps(_with_flags(as_json(customers), world))
+    shared = {**environment(world, port), FOLDER: str(world.mlflow_model)}
+
+    def uvicorn(app: str, *more: str) -> list[str]:
+        return [str(BIN / "uvicorn"), f"benchmarks.serving.inhouse:{app}", "--port", str(port), *more, *UVICORN]
+
+    def answer(found: Any) -> float:
+        return float(found["churn_probability"])
+
+    return [
+        Contestant(BARE, uvicorn("bare"), "/predict", body, environment=shared),
+        Contestant(NO_MODEL, uvicorn("validating", "--factory"), "/predict", body, environment=shared),
+        Contestant(DATAFRAME, uvicorn("dataframe", "--factory"), "/predict", body, answer, shared),
+        ours(world, body, port),
+    ]
+
+
+def ours(world: World, body: bytes, port: int, workers: int = 1) -> Contestant:
+    """Give our service as a user has it: full validation, every answer logged to SQLite, metrics on."""
+    command = [str(BIN / "churn"), "serve", "--workers", str(workers)]
+    return Contestant(
+        OURS,
+        command,
+        "/predict",
+        body,
+        lambda found: float(found["churn_probability"]),
+        environment(world, port),
+        ready="/readyz",
+    )
+
+
+def peer(name: str, world: World, customers: pd.DataFrame, port: int, work: Path) -> Contestant:
+    """Give one of the servers that people use today."""
+    record = as_json(customers)
+    shared = {**environment(world, port), "PYTHONPATH": str(CHECKOUT), "BENCHMARK_PIPELINE": str(world.pipeline)}
+    if name == MLFLOW:
+        split = {"dataframe_split": {"columns": list(record), "data": [list(record.values())]}}
+        command = [str(PEERS / "mlflow/bin/mlflow"), "models", "serve", "-m", str(world.mlflow_model), "-p", str(port)]
+        path = f"{PEERS / 'mlflow/bin'}:{os.environ.get('PATH', '')}"
+        return Contestant(
+            MLFLOW,
+            [*command, "-h", "127.0.0.1", "--env-manager", "local", "--workers", "1"],
+            "/invocations",
+            orjson.dumps(split),
+            lambda found: float(found["predictions"][0][1]),
+            {**shared, "PATH": path},
+            ready="/ping",
+        )
+    if name == MLSERVER:
+        folder = _mlserver_folder(world, port, work)
+        return Contestant(
+            MLSERVER,
+            [str(PEERS / "mlserver/bin/mlserver"), "start", str(folder)],
+            "/v2/models/churn/infer",
+            orjson.dumps(_open_inference(record)),
+            lambda found: float(found["outputs"][0]["data"][1]),
+            shared,
+            ready="/v2/models/churn/ready",
+        )
+    command = [str(PEERS / "bentoml/bin/bentoml"), "serve", "bento_service:Churn", "--port", str(port), "--host", "127.0.0.1"]
+    paths = {"BENTOML_HOME": str(work / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
+    return Contestant(
+        BENTOML, command, "/predict", orjson.dumps({"customer": record}), float, {**shared, **paths}, PINS, ready="/readyz"
+    )
+
+
+def install(name: str) -> None:
+    """Make a peer's environment from its pins, unless it is there; CalledProcessError if that fails."""
+    folder, tool = {MLFLOW: ("mlflow", "mlflow"), MLSERVER: ("mlserver", "mlserver"), BENTOML: ("bentoml", "bentoml")}[name]
+    if (PEERS / folder / "bin" / tool).is_file():
+        return
+    uv = str(BIN / "uv")
+    subprocess.run([uv, "venv", "--quiet", str(PEERS / folder)], check=True)
+    pins = ["-r", str(PINS / f"{folder}.txt"), "--no-deps"]
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(PEERS / folder / "bin/python"), *pins], check=True)
+
+
+def _with_flags(record: dict[str, Any], world: World) -> dict[str, Any]:
+    """Spell flags as booleans, as a client of ours would."""
+    flags = {column.name for column in world.contract.features if column.kind == "flag"}
+    return {name: bool(value) if name in flags and value is not None else value for name, value in record.items()}
+
+
+def _open_inference(record: dict[str, Any]) -> dict[str, Any]:
+    inputs = [
+        {"name": name, "shape": [1, 1], "datatype": "BYTES", "data": [value], "parameters": {"content_type": "str"}}
+        if isinstance(value, str)
+        else {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [value]}
+        for name, value in record.items()
+    ]
+    return {"parameters": {"content_type": "pd"}, "inputs": inputs, "outputs": [{"name": "predict_proba"}]}
+
+
+def _mlserver_folder(world: World, port: int, work: Path) -> Path:
+    folder = work / "mlserver"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "parallel_workers": 0}
+    (folder / "settings.json").write_text(json.dumps({**settings, "debug": False, "logging_settings": None}))
+    parameters = {"uri": str(world.pipeline), "version": "1"}
+    model = {"name": "churn", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": parameters}
+    (folder / "model-settings.json").write_text(json.dumps(model))
+    return folder

@@ -1,0 +1,174 @@
+"""Starting a server, asking it with wrk, and stopping it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from benchmarks.serving.contestants import Contestant
+from churn.errors import ChurnError
+
+READY_SECONDS = 120
+# wrk's numbers as they are: its own table rounds them, and gives no 99 % without an option.
+_SCRIPT = """
+local file = io.open(os.getenv("BENCHMARK_BODY"), "rb")
+wrk.method, wrk.body = "POST", file:read("*all")
+wrk.headers["Content-Type"] = os.getenv("BENCHMARK_TYPE")
+file:close()
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format('\\nJSON{"requests":%d,"seconds":%.6f,"p50":%.3f,"p99":%.3f,"bad":%d}\\n', summary.requests,
+    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk saw: requests a second, and latencies in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+    requests: int
+
+
+@dataclass
+class Server:
+    """A contestant that runs."""
+
+    contestant: Contestant
+    process: subprocess.Popen[bytes]
+    port: int
+    ready_seconds: float
+
+    def rss(self) -> float:
+        """Give the resident memory of its largest process, in MB: the worker, where there is one."""
+        family = [self.process.pid, *_children(self.process.pid)]
+        return max(_rss(pid) for pid in family)
+
+
+@contextmanager
+def running(contestant: Contestant, port: int, log: Path) -> Iterator[Server]:
+    """Run a server until the block ends; ChurnError with the end of what it printed if it does not get ready."""
+    with log.open("wb") as out:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            contestant.command,
+            env=contestant.environment,
+            cwd=contestant.folder,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait(contestant, process, port, log)
+            yield Server(contestant, process, port, time.perf_counter() - started)
+        finally:
+            _stop(process)
+
+
+def _wait(contestant: Contestant, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if contestant.ready:
+                ready = httpx.get(f"http://127.0.0.1:{port}{contestant.ready}", timeout=2).status_code
+            else:
+                ready = ask(contestant, port).status_code
+            if ready == httpx.codes.OK:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.02)
+    said = log.read_text(errors="replace").strip().splitlines()[-3:]
+    raise ChurnError(f"{contestant.name} did not get ready: {' | '.join(said)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+    process.wait()
+
+
+def ask(contestant: Contestant, port: int) -> httpx.Response:
+    """Ask once."""
+    address = f"http://127.0.0.1:{port}{contestant.path}"
+    return httpx.post(address, content=contestant.body, headers={"content-type": "application/json"}, timeout=60)
+
+
+def press(port: int, path: str, body: bytes, *, connections: int, seconds: float, media_type: str = "application/json") -> Load:
+    """Ask as fast as answers come, over so many connections.
+
+    Raises
+    ------
+    ChurnError
+        If wrk is missing, or any answer was no success: the figure would mean nothing.
+    """
+    if shutil.which("wrk") is None:
+        raise ChurnError("wrk is missing; install it with: apt-get install wrk")
+    with tempfile.TemporaryDirectory() as name:
+        script, file = Path(name, "wrk.lua"), Path(name, "body")
+        script.write_text(_SCRIPT)
+        file.write_bytes(body)
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(script)]
+        told = {**os.environ, "BENCHMARK_BODY": str(file), "BENCHMARK_TYPE": media_type}
+        done = subprocess.run(
+            [*command, f"http://127.0.0.1:{port}{path}"],
+            env=told,
+            capture_output=True,
+            text=True,
+            timeout=seconds + 90,
+            check=True,
+        )
+    found = json.loads(done.stdout.rpartition("JSON")[2])
+    if found["bad"] or not found["requests"]:
+        raise ChurnError(f"{found['bad']} of {found['requests']} answers were no success")
+    return Load(found["requests"] / found["seconds"], found["p50"], found["p99"], found["requests"])
+
+
+def free_port() -> int:
+    """Find a port with two more free ones behind it."""
+    while True:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+                third.bind(("127.0.0.1", port + 2))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        direct = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [*direct, *(grandchild for child in direct for grandchild in _children(child))]
+
+
+def _rss(pid: int) -> float:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,0 +1,42 @@
+"""Our service without its log, to tell the log's share: answers are made and counted, but no record of them is made or kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+from churn.customers import CustomerColumns
+from churn.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.settings import load_settings
+from service import answering
+from service.app import create_app
+from service.predictor import ScoredBatch, ServedModel
+
+
+class NoStore:
+    """A store that keeps nothing."""
+
+    def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
+        """Keep nothing."""
+
+    def write_outcomes(self, _batch: Sequence[Outcome], /) -> OutcomeReceipt:
+        """Keep nothing."""
+        return OutcomeReceipt()
+
+    def ping(self) -> None:
+        """Be there."""
+
+    def close(self) -> None:
+        """Have nothing to close."""
+
+
+def app() -> FastAPI:
+    """Make the app: as the service has it, but for the records."""
+
+    def score(served: ServedModel, customers: CustomerColumns) -> tuple[ScoredBatch, list[Any]]:
+        return served.score_columns(customers), []
+
+    answering._score = score
+    return create_app(load_settings(), store=NoStore())

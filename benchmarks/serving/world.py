@@ -1,0 +1,104 @@
+"""What all contestants serve: one model, registered and exported for each of them, and the customers that are asked about."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from churn.contract import Contract, load_contract
+from churn.data import read_dataset
+from churn.model import Model
+from churn.params import Form, Params, load_params
+from churn.registry import Registry
+from churn.settings import Settings, load_settings
+from churn.simulation import simulate
+from churn.training import assemble, train
+
+SEED, TRAINED_ON = 17, 1_200
+REAL = (Path("data/telecom_churn.csv"), Path("../shared/data/telecom_churn.csv"))
+
+
+@dataclass(frozen=True)
+class World:
+    """One registered champion and where it lies.
+
+    Attributes
+    ----------
+    home : Path
+        `CHURN_HOME` of our service.
+    mlflow_model, folder, pipeline : Path
+        The artifact as MLflow serves it, the same as `churn.model_folder` reads it, and the pipeline alone as joblib.
+    """
+
+    home: Path
+    settings: Settings
+    contract: Contract
+    model: Model
+    mlflow_model: Path
+    pipeline: Path
+
+    def customers(self, rows: int) -> pd.DataFrame:
+        """Invent customers, all different, shape (rows, n_features)."""
+        return simulate(self.contract, rows, seed=SEED + 1).features
+
+    def probabilities(self, customers: pd.DataFrame) -> np.ndarray:
+        """Give the pipeline's own answers, shape (rows,)."""
+        return self.model.predict_probability(customers)
+
+
+def make_world(home: Path, form: Form, *, short: bool) -> World:
+    """Train a model and make it champion of a registry under `home`; on invented customers if short or if there are no real ones."""
+    contract, params = load_contract(), load_params(Path("params.yaml"))
+    params = params.model_copy(update={"model": params.model.model_copy(update={"form": form})})
+    real = next((path for path in REAL if path.is_file()), None)
+    if short or real is None:
+        dataset = simulate(contract, TRAINED_ON, seed=SEED)
+        params = _cheap(params)
+    else:
+        dataset = read_dataset(real, contract)
+    trained = train(assemble(dataset, None, contract, params), contract, params, name="churn", trigger="benchmark")
+    settings = load_settings(
+        home=home, store_url=f"sqlite:///{home / 'store.db'}", tracking_uri=f"sqlite:///{home / 'mlflow.db'}"
+    )
+    registry = Registry(settings)
+    model = registry.register(trained, {}, {})
+    registry.promote(model.info.version)
+    served = next(path.parent for path in (home / "artifacts").rglob("MLmodel"))
+    pipeline = home / "pipeline.joblib"
+    joblib.dump(model.pipeline, pipeline)
+    return World(home, settings, contract, registry.load(model.info.version), served, pipeline)
+
+
+def _cheap(params: Params) -> Params:
+    tuning = params.tuning.model_copy(update={"search": "grid", "grid": [{"logreg__C": [1.0]}], "folds": 2})
+    return params.model_copy(update={"tuning": tuning})
+
+
+def as_json(customers: pd.DataFrame, row: int = 0) -> dict[str, Any]:
+    """Spell one customer as JSON has it."""
+    record: dict[str, Any] = json.loads(customers.iloc[[row]].to_json(orient="records"))[0]
+    return record
+
+
+def environment(world: World, port: int) -> dict[str, str]:
+    """Give what our own service needs to know; settings of the shell's are left out."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PROMETHEUS_"))}
+    return {
+        **clean,
+        "CHURN_HOME": str(world.home),
+        "CHURN_STORE_URL": world.settings.store_url,
+        "CHURN_TRACKING_URI": world.settings.tracking_uri,
+        "CHURN_PORT": str(port),
+        "CHURN_MAX_BODY_BYTES": str(512 * 2**20),
+        "CHURN_MAX_BATCH_ROWS": "1000000",
+        "CHURN_MAX_INFLIGHT_BYTES": str(2**31),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
