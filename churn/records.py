@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import time
 from array import array
@@ -15,14 +16,23 @@ import orjson
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 # Of a UUIDv7's 74 free bits, the last so many count within a batch.
 COUNTER_BITS = 32
+# Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
+_CHANCE = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_CHANCE.seed)
 
 
-def new_id() -> str:
-    """Make a UUIDv7: unique, and sorted by time of birth to a quarter of a microsecond (RFC 9562, 6.2, method 3)."""
-    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
-    born, chance = f"{milliseconds:012x}7{nanoseconds * 4096 // 1_000_000:03x}", os.urandom(8).hex()
-    # After the version (7) and its fraction comes the variant: two bits of the digit are free.
-    return f"{born[:8]}-{born[8:12]}-{born[12:]}-{'89ab'[int(chance[0], 16) & 3]}{chance[1:4]}-{chance[4:]}"
+def new_id(at: int | None = None) -> str:
+    """Make a UUIDv7: unique, and sorted by time of birth to a quarter of a microsecond (RFC 9562, 6.2, method 3).
+
+    Parameters
+    ----------
+    at : int, optional
+        When it is born, in nanoseconds since 1970; now, if not given.
+    """
+    milliseconds, nanoseconds = divmod(at or time.time_ns(), 1_000_000)
+    # After the version (7) and its fraction comes the variant (binary 10), and then chance.
+    born = f"{milliseconds:012x}7{nanoseconds * 4096 // 1_000_000:03x}{_CHANCE.getrandbits(62) | 1 << 63:016x}"
+    return f"{born[:8]}-{born[8:12]}-{born[12:16]}-{born[16:20]}-{born[20:]}"
 
 
 def new_ids(count: int) -> list[str]:

@@ -132,6 +132,14 @@ class Store:
                 self._row_writer = row_writer(self.engine, self._timeout_seconds)
             self._row_writer.write(rows)
 
+    def write_rows_at_once(self, rows: Sequence[PredictionRow]) -> bool:
+        """Store a few predictions if that waits for nobody and nothing but the disk; tell whether they are stored.
+
+        For one thread only, beside which others may `write_rows`.
+        """
+        writer = self._row_writer
+        return writer is not None and writer.write_at_once(rows)
+
     def write_outcomes(self, batch: Sequence[Outcome]) -> OutcomeReceipt:
         """Store what came true. Saying the same twice changes nothing; of two different results the first stays."""
         with _translated(), self.engine.begin() as connection:

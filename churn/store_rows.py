@@ -36,10 +36,13 @@ logger = logging.getLogger(__name__)
 
 
 class RowWriter(Protocol):
-    """Writes rows of one database. Not for two threads at once."""
+    """Writes rows of one database. Not for two threads at once (`write_at_once` may be called beside `write`)."""
 
     def write(self, rows: Sequence[PredictionRow], /) -> None:
         """Store rows, all or none; those that are there already (by prediction_id) stay as they are. StoreError if it cannot."""
+
+    def write_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
+        """Store a few rows, all or none, if it can be done without waiting for anybody; tell whether they are stored."""
 
     def close(self) -> None:
         """Give the connection back."""
@@ -59,6 +62,8 @@ class SqliteRowWriter:
     def __init__(self, path: Path, busy_seconds: float) -> None:
         self._path, self._busy_seconds = path, busy_seconds
         self._connection: sqlite3.Connection | None = None
+        self._hasty: sqlite3.Connection | None = None
+        self._hasty_file: tuple[int, int] | None = None
         self._file: tuple[int, int] | None = None
         self._checkpoints: Checkpoints | None = None
 
@@ -83,11 +88,40 @@ class SqliteRowWriter:
             raise RowsRefused(str(error)) from error
         except (sqlite3.Error, OSError) as error:
             # Never the values. The next write begins with a new connection: a file that was away may be another one.
-            self.close()
+            self._disconnect()
             raise StoreError(str(error)) from error
+
+    def write_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
+        """See `RowWriter`. Through another connection, which gives up at once when somebody else is writing."""
+        if self._checkpoints is None or len(rows) > STATEMENT_ROWS:
+            return False  # nothing was written yet: the other way finds out whether there is anything to write to
+        try:
+            found = self._path.stat()
+            if (found.st_dev, found.st_ino) != self._hasty_file:
+                self._drop_hasty()
+            if self._hasty is None:
+                self._hasty = _connect(self._path, 0.0)
+                self._hasty_file = found.st_dev, found.st_ino
+            self._hasty.execute(_insert(len(rows)), list(chain.from_iterable(rows)))
+        except (sqlite3.Error, OSError) as error:
+            # The other way waits for who is busy, or tells what is broken.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                self._drop_hasty()
+            return False
+        return True
+
+    def _drop_hasty(self) -> None:
+        hasty, self._hasty = self._hasty, None
+        if hasty is not None:
+            with suppress(sqlite3.Error):
+                hasty.close()
 
     def close(self) -> None:
         """See `RowWriter`."""
+        self._drop_hasty()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._checkpoints is not None:
             self._checkpoints.stop()
             self._checkpoints = None
@@ -100,7 +134,7 @@ class SqliteRowWriter:
         # To a file that was moved or removed, an open connection goes on writing, and nobody would ever find it there.
         found = self._path.stat()
         if self._connection is not None and (found.st_dev, found.st_ino) != self._file:
-            self.close()
+            self._disconnect()
         if self._connection is None:
             # `mode=rw`: a file that is gone must not be made anew, without its tables.
             self._connection = _connect(self._path, self._busy_seconds)
@@ -183,6 +217,10 @@ class EngineRowWriter:
         except SQLAlchemyError as error:
             # Never the statement's parameters: they are personal values.
             raise StoreError(str(getattr(error, "orig", None) or error).strip().splitlines()[0]) from error
+
+    def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
+        """See `RowWriter`: a server is always waited for."""
+        return False
 
     def close(self) -> None:
         """See `RowWriter`: the pool's connections are the engine's."""

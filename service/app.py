@@ -10,6 +10,7 @@ from functools import partial
 
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.types import ASGIApp
 
 from churn.contract import load_contract
 from churn.errors import StoreError
@@ -96,13 +97,21 @@ def create_app(
     app.state.service = state
     for routes in (predict, batch, open_inference, mlflow_protocol, outcomes, model, failures, operations, page):
         app.include_router(routes.router)
-    # The last one added stands outermost.
-    app.add_middleware(FastLane, state=state)
-    app.add_middleware(Door, state=state)
+    _stand_outside(app, state)
     install_problems(app)
     bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackRequest, InferRequest, InvocationsRequest]
     complete_openapi(app, [state.requests.customer, state.requests.batch, *bodies])
     return app
+
+
+def _stand_outside(app: FastAPI, state: ServiceState) -> None:
+    """Put the door and the fast lane around all of the framework's own middleware: what needs none of it pays for none of it."""
+    build = app.build_middleware_stack
+
+    def stack() -> ASGIApp:
+        return Door(FastLane(build(), state), state)
+
+    app.build_middleware_stack = stack  # type: ignore[method-assign]
 
 
 def _build_state(

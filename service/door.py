@@ -47,14 +47,17 @@ class Door:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        visit = scope[IN_SCOPE] = Visit(headers.get(b"x-request-id", b""), headers.get(b"traceparent", b""))
+        visit = scope[IN_SCOPE] = Visit(
+            headers.get(b"x-request-id", b""), headers.get(b"traceparent", b""), headers.get(b"content-type", b"")
+        )
         CURRENT.set(visit)
+        began = False
         status = 500  # unless an answer says otherwise: what escapes from here is answered as 500 further out
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, began
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, began = message["status"], True
                 message["headers"] = [*message["headers"], *visit.headers()]
             await send(message)
 
@@ -73,6 +76,11 @@ class Door:
                 raise
             self._state.metrics.shed.inc()
             await problem_response(Request(scope), problem)(scope, receive, answer)
+        except Exception as error:
+            # What comes out of the framework is answered already. A bug of the fast lane is not.
+            if not began:
+                await problem_response(Request(scope), error)(scope, receive, answer)
+            raise
         finally:
             if entered:
                 self._limits.leave(visit.weight)

@@ -7,8 +7,8 @@ of `service.routes.predict` then gives the same answer, or says what is wrong. N
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,9 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from churn.errors import ChurnError
 from service.answering import answer_one
 from service.auth import authorize
-from service.problems import RequestProblem, TooSlow, problem_response
+from service.problems import RequestProblem, problem_response
 from service.quick_check import QuickCheck
 from service.state import ServiceState
+from service.visit import visit_of
 
 PATH, METHOD, SCOPE = "/predict", "POST", "predict"
 # What may be asked in the query, spelled as nearly everybody spells it.
@@ -28,7 +29,7 @@ _TYPE = (b"content-type", JSON)
 
 
 class FastLane:
-    """ASGI middleware, innermost: what limits, measures and names requests stands around it."""
+    """ASGI middleware around the framework: what limits, measures and names requests stands around it in turn."""
 
     def __init__(self, app: ASGIApp, state: ServiceState) -> None:
         self.app = app
@@ -44,11 +45,9 @@ class FastLane:
         if query not in REASONS or not self._may_come(scope):
             await self.app(scope, receive, send)
             return
-        try:
-            async with asyncio.timeout(self._state.settings.body_timeout_seconds):
-                message = await receive()
-        except TimeoutError:
-            await self._say(TooSlow("The body did not come in time."), scope, receive, send)
+        message = _at_once(receive)
+        if message is None:  # it is still on its way: who waits for it must not wait for ever
+            await self.app(scope, receive, send)
             return
         body = message.get("body", b"")
         if message["type"] != "http.request" or message.get("more_body") or len(body) > self._state.most_bytes_of_one:
@@ -74,9 +73,9 @@ class FastLane:
 
     def _may_come(self, scope: Scope) -> bool:
         """Tell whether the request is JSON and has a key that may predict. (The long way says what is wrong.)"""
-        for name, value in scope["headers"]:
-            if name == b"content-type" and value != JSON:
-                return False
+        visit = visit_of(scope)
+        if visit is None or (visit.media_type and visit.media_type != JSON):
+            return False
         try:
             authorize(self._state, scope, SCOPE)
         except RequestProblem:
@@ -88,6 +87,19 @@ class _Route:
     """What the metrics ask of a route: its template."""
 
     path = PATH
+
+
+def _at_once(receive: Receive) -> Message | None:
+    """Give the next message if it is there already, as a small body nearly always is; None if it has to be waited for."""
+    coming = cast("Coroutine[Any, Any, Message]", receive())
+    try:
+        coming.send(None)
+    except StopIteration as here:
+        message: Message = here.value
+        return message
+    # Nothing was taken: a receive that is given up while it waits leaves everything to the next one.
+    coming.close()
+    return None
 
 
 def _again(message: Message, receive: Receive) -> Receive:

@@ -34,6 +34,10 @@ class LateStore:
         """See `Store.write_rows`."""
         self._opened().write_rows(rows)
 
+    def write_rows_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
+        """See `Store.write_rows_at_once`."""
+        return self._store is not None and self._store.write_rows_at_once(rows)
+
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """See `Store.write_outcomes`."""
         return self._opened().write_outcomes(batch)

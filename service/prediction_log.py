@@ -20,6 +20,10 @@ from service.spool import Spool
 GROUP_ROWS = 5_000
 # Of a batch, so many rows are written between two groups of single requests, which therefore wait for so many at most.
 PIECE_ROWS = 2_000
+# So many rows of a request may be written on the event loop.
+FEW_ROWS = 16
+# A write on the event loop that takes longer than the first makes all go through the writer for the second.
+LONG_SECONDS, PATIENT_SECONDS = 0.05, 1.0
 # After a failed write the service calls itself not ready for so long; then traffic may come and try again. Without an end, a
 # service that gets no traffic because it is not ready could never find out that it can write again.
 FAILURE_COUNTS_SECONDS = 5.0
@@ -63,9 +67,10 @@ class _Group:
 class PredictionLog:
     """Group commit: while one group is being written, the next one gathers.
 
-    One thread writes, off the event loop, and wakes it once a group. A second one feeds the store from the spool, and looks after
-    the first: if the store hangs, so does the thread that writes to it, and another one takes its place. A lone request waits for
-    nobody.
+    A few records go to the store right on the event loop, once in each of its rounds, if that waits for nobody: to hand them to a
+    thread and to be woken by it takes longer than to write them. All else is written by a thread, which wakes the loop once a
+    group; so is everything for a while when a write took long, as on a slow disk. A second thread feeds the store from the spool,
+    and looks after the first: if the store hangs, so does the thread that writes to it, and another one takes its place.
 
     Parameters
     ----------
@@ -99,6 +104,8 @@ class PredictionLog:
         self._closing = True
         self._stopped = threading.Event()
         self._failed_at: float | None = None
+        self._fresh: list[_Piece] = []
+        self._patient_until = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._writer: threading.Thread
         self._feeder: threading.Thread
@@ -121,6 +128,8 @@ class PredictionLog:
     async def close(self) -> None:
         """Keep what is waiting, then stop. What is in the spool stays there, for the next start."""
         self._closing = True
+        # Before the writer sees that nothing more will come.
+        self._hand_over()
         self._arrived.set()
         await asyncio.to_thread(self._join)
         # The last group's requests are told by the event loop itself.
@@ -148,16 +157,44 @@ class PredictionLog:
             pseudonym = self._pseudonym
             rows = [row if row.customer_id is None else row._replace(customer_id=pseudonym(row.customer_id)) for row in rows]
         kept = self._loop.create_future()
+        if len(rows) <= FEW_ROWS:
+            if not self._fresh:
+                self._loop.call_soon(self._write_at_once)
+            self._fresh.append(_Piece(rows, _Request(kept, 1, time.monotonic())))
+            return kept
         if len(rows) <= PIECE_ROWS:
             self._singles.append(_Piece(rows, _Request(kept, 1, time.monotonic())))
         else:
             starts = range(0, len(rows), PIECE_ROWS)
             request = _Request(kept, len(starts), time.monotonic())
             self._bulk.extend(_Piece(rows[start : start + PIECE_ROWS], request) for start in starts)
+        self._wake_writer()
+        return kept
+
+    def _wake_writer(self) -> None:
         if self._idle:
             self._idle = False
             self._arrived.set()
-        return kept
+
+    def _write_at_once(self) -> None:
+        """Write what gathered in this round of the loop, or hand it to the writer."""
+        group = self._fresh
+        started = time.monotonic()
+        if group and self._idle and started >= self._patient_until:
+            rows = [row for piece in group for row in piece.rows]
+            if self._keeper.keep_at_once(rows):
+                self._metrics.log_written.inc(len(rows))
+                if time.monotonic() - started > LONG_SECONDS:
+                    self._patient_until = time.monotonic() + PATIENT_SECONDS
+                self._fresh = []
+                self._settle(group, None)
+                return
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._singles.extend(self._fresh)
+        self._fresh = []
+        self._wake_writer()
 
     async def write(self, rows: Sequence[PredictionRow]) -> None:
         """Return when all rows are kept; see `submit`."""
@@ -175,7 +212,7 @@ class PredictionLog:
         """Tell the age of the oldest record that is not in the store; 0 if all are."""
         group = self._writing
         waiting = [group.pieces[0].request.arrived] if group else []
-        for pieces in (self._singles, self._bulk):
+        for pieces in (self._fresh, self._singles, self._bulk):
             with suppress(IndexError):  # the writer took it
                 waiting.append(pieces[0].request.arrived)
         return max(time.monotonic() - min(waiting) if waiting else 0.0, self._keeper.lag_seconds())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -93,12 +94,13 @@ class ServedModel:
             A validated value a feature, in the contract's order: float, bool, text, or None where missing.
         customer_id : str or None
         """
+        at = time.time_ns()
         probability = self.scorer.one(values)
         threshold = self.info.threshold
         return PredictionRow(
-            new_id(),
+            new_id(at),
             customer_id,
-            moment(),
+            moment(at),
             self.info.version,
             probability,
             threshold,
@@ -116,7 +118,7 @@ class ServedModel:
             probabilities >= threshold,
             self.info.version,
             threshold,
-            moment(),
+            moment(time.time_ns()),
         )
 
     def explain(self, values: Sequence[Any], strongest: int) -> dict[str, Any]:
@@ -134,9 +136,22 @@ class ServedModel:
         return {"base_value": base, "reasons": reasons}
 
 
-def moment() -> str:
-    """Spell the present moment as the log does: UTC, to the microsecond."""
-    return datetime.now(UTC).isoformat(" ", "microseconds")[:26]
+def moment(at: int) -> str:
+    """Spell a moment, in nanoseconds since 1970, as the log does: UTC, to the microsecond.
+
+    Examples
+    --------
+    >>> moment(1_767_323_045_000_006_789)
+    '2026-01-02 03:04:05.000006'
+    """
+    seconds, rest = divmod(at, 1_000_000_000)
+    return f"{_second(seconds)}.{rest // 1_000:06d}"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    # Thousands of answers share it.
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
 def answer(row: PredictionRow) -> dict[str, Any]:

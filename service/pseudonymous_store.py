@@ -25,6 +25,10 @@ class PseudonymousStore:
         """See `Store.write_rows`. The log has put pseudonyms into the rows before they came to the store or the spool."""
         self._store.write_rows(rows)
 
+    def write_rows_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
+        """See `Store.write_rows_at_once`."""
+        return self._store.write_rows_at_once(rows)
+
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """See `Store.write_outcomes`."""
         return self._store.write_outcomes([replace(one, customer_id=self._of(one.customer_id)) for one in batch])

@@ -26,6 +26,9 @@ class PredictionStore(Protocol):
     def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
         """Store all or none; rows that are there already stay as they are. RowsRefused if some of them break its rules."""
 
+    def write_rows_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
+        """Store a few rows if that waits for nobody; tell whether they are stored. Called by the event loop only."""
+
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """Store what came true."""
 
@@ -68,6 +71,10 @@ class RowKeeper:
                 logger.error("the store is away; predictions go to the spool: %s", type(error).__name__)
         self.spool(rows)
         return "spool"
+
+    def keep_at_once(self, rows: Sequence[PredictionRow]) -> bool:
+        """Put a few rows into the store if that is their place and waits for nobody; tell whether they are there."""
+        return self._spool.empty and self._store.write_rows_at_once(rows)
 
     def spool(self, rows: Sequence[PredictionRow]) -> None:
         """Put rows into the spool; StoreError if it cannot be written."""

@@ -29,6 +29,7 @@ from service.one_write import OneWriteProtocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from service.state import ServiceState
 
@@ -72,6 +73,9 @@ def run(settings: Settings, workers: int = 1) -> None:
         workers=workers,
         access_log=False,
         server_header=False,
+        # Whoever stands before us is not asked who stands before them.
+        proxy_headers=False,
+        ws="none",
         http=OneWriteProtocol,
         timeout_graceful_shutdown=FINISH_SECONDS,
         timeout_worker_healthcheck=SILENT_SECONDS,
@@ -119,7 +123,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def served_app(settings: Settings) -> FastAPI:
+def served_app(settings: Settings) -> ASGIApp:
     """Make the app of one worker: as `create_app` makes it, and on SIGTERM it stops being ready before it stops."""
     from service.app import create_app
 
@@ -134,7 +138,17 @@ def served_app(settings: Settings) -> FastAPI:
             yield state
 
     app.router.lifespan_context = lifespan
-    return app
+    # Straight to the door, without the two calls by which a FastAPI finds its own middleware.
+    door = app.build_middleware_stack()
+
+    async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["app"] = app
+            await door(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return serve_one
 
 
 def _drain_on_sigterm(state: ServiceState) -> None:

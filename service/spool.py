@@ -25,7 +25,7 @@ import orjson
 from churn.errors import StoreError
 from churn.records import TIME_FORMAT, PredictionRow, new_id
 
-SUFFIX, BAD_SUFFIX = ".spool", ".bad"
+SUFFIX, NEW_SUFFIX, BAD_SUFFIX = ".spool", ".new", ".bad"
 _HEADER = struct.Struct("<II")  # length and CRC-32 of what follows
 SEGMENT_BYTES = 64 * 2**20
 FEED_ROWS = 5_000
@@ -164,13 +164,20 @@ class _Segment:
 
     @classmethod
     def make(cls, folder: Path) -> _Segment:
-        # Named by time, so that names sort as they were made.
+        # Named by time, so that names sort as they were made. The name comes after the lock: without one it would be taken over.
         path = folder / f"{new_id()}{SUFFIX}"
+        unnamed = path.with_suffix(NEW_SUFFIX)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                unnamed.rename(path)
+                _keep_names(folder)
+            except OSError:
+                os.close(descriptor)
+                raise
         except OSError as error:
             raise StoreError(f"the spool cannot be written: {error.strerror}") from error
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return cls(path, descriptor, own=True)
 
     @classmethod
@@ -258,6 +265,15 @@ class _Segment:
         bad = self.path.with_suffix(BAD_SUFFIX)
         _append(bad, os.pread(self._descriptor, stop - start, start))
         logger.error("a record of the spool is cut short or damaged: %d bytes are set aside in %s", stop - start, bad)
+
+
+def _keep_names(folder: Path) -> None:
+    """Let the names in a folder survive a power cut, as `fdatasync` does for what is in the files."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _append(file: Path, data: bytes) -> None:

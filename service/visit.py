@@ -31,14 +31,17 @@ class Visit:
         Of the W3C trace that the caller is in, and of our part in it; empty if it is in none.
     key : ApiKey or None
         Whose request it is; None if no known key came with it.
+    media_type : bytes
+        Of its body, as the header says it; empty if it does not.
     weight : int
         Bytes that it may hold in memory.
     """
 
-    __slots__ = ("flags", "key", "request_id", "span_id", "trace_id", "weight")
+    __slots__ = ("flags", "key", "media_type", "request_id", "span_id", "trace_id", "weight")
 
-    def __init__(self, request_id: bytes, traceparent: bytes) -> None:
-        self.request_id = request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else new_id()
+    def __init__(self, request_id: bytes = b"", traceparent: bytes = b"", media_type: bytes = b"") -> None:
+        self.request_id = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else new_id()
+        self.media_type = media_type
         self.trace_id = self.span_id = self.flags = ""
         self.key: ApiKey | None = None
         self.weight = 0

@@ -21,6 +21,10 @@ class NoStore:
     def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
         """Keep nothing."""
 
+    def write_rows_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
+        """Keep nothing, at once."""
+        return True
+
     def write_outcomes(self, _batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """Keep nothing."""
         return OutcomeReceipt()

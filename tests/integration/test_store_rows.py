@@ -176,3 +176,39 @@ def test_writers_are_held_up_only_if_the_write_ahead_log_is_large(tmp_path: Path
         checkpoint(connection, largest=2**10)
         assert any("RESTART" in statement for statement in statements)
     store.close()
+
+
+def test_a_few_rows_are_stored_at_once_unless_somebody_else_is_writing(tmp_path: Path) -> None:
+    store, given = Store.open(f"sqlite:///{tmp_path / 'store.db'}"), rows(4)
+    assert not store.write_rows_at_once(given[:1]), "whether the file is there is for the other way to find out"
+    store.write_rows(given[:1])
+    assert store.write_rows_at_once(given[:3])
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not store.write_rows_at_once(given[3:])
+        other.execute("ROLLBACK")
+    assert not store.write_rows_at_once(rows(store_rows.STATEMENT_ROWS + 1)), "that would take long"
+    assert not store.write_rows_at_once([given[3]._replace(model_version=None)])  # type: ignore[arg-type]
+    assert store.write_rows_at_once(given[3:])
+    assert ids(store) == [row.prediction_id for row in given]
+    store.close()
+
+
+@pytest.mark.parametrize("seen_first", [True, False])
+def test_rows_stored_at_once_follow_a_file_that_was_replaced(tmp_path: Path, seen_first: bool) -> None:
+    Store.open(f"sqlite:///{tmp_path / 'other.db'}").close()
+    store, given = Store.open(f"sqlite:///{tmp_path / 'store.db'}"), rows(4)
+    store.write_rows(given[:1])
+    assert store.write_rows_at_once(given[1:2])
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"store.db{end}").rename(tmp_path / f"old.db{end}")
+    if not seen_first:
+        assert not store.write_rows_at_once(given[2:3])
+    (tmp_path / "other.db").rename(tmp_path / "store.db")
+    if seen_first:
+        store.write_rows(given[2:3])
+    assert store.write_rows_at_once(given[3:])
+    store.close()
+    again = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    assert ids(again) == [row.prediction_id for row in given[2 if seen_first else 3 :]]
+    again.close()

@@ -145,6 +145,9 @@ class FakeStore:
         self.groups.append(len(rows))
         self.rows += rows
 
+    def write_rows_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
+        return False
+
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         self._check()
         self.outcomes += batch
