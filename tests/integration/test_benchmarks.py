@@ -23,7 +23,7 @@ def run(name: str, out: Path) -> dict[str, Any]:
 
 
 # A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
-@pytest.mark.parametrize("name", ["gate", "model"])
+@pytest.mark.parametrize("name", ["gate", "model", "serving"])
 def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path) -> None:
     assert run(name, tmp_path / "made" / f"{name}.json")["results"]
 

@@ -212,3 +212,30 @@ def test_rows_stored_at_once_follow_a_file_that_was_replaced(tmp_path: Path, see
     again = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     assert ids(again) == [row.prediction_id for row in given[2 if seen_first else 3 :]]
     again.close()
+
+
+def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    first, second, third = rows(1), rows(3), rows(1)
+    assert not store.write_rows_at_once(first), "nobody has found out yet whether there is a store"
+    store.write_rows(first)
+    assert store.write_rows_at_once(second)
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert not store.write_rows_at_once(third)
+        assert time.monotonic() - began < store_rows.CHECKPOINT_SECONDS, "it waited for the other writer"
+        other.execute("ROLLBACK")
+    assert store.write_rows_at_once(third)
+    assert not store.write_rows_at_once(rows(store_rows.STATEMENT_ROWS + 1))
+    assert ids(store) == [row.prediction_id for row in (*first, *second, *third)]
+    (tmp_path / "store.db").rename(tmp_path / "moved.db")
+    assert not store.write_rows_at_once(rows(1))
+    store.close()
+
+
+def test_a_server_is_always_waited_for(postgres: str) -> None:
+    store = Store.open(postgres)
+    store.write_rows(rows(1))
+    assert not store.write_rows_at_once(rows(1))
+    store.close()

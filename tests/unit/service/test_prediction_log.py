@@ -409,3 +409,52 @@ async def test_late_store_opens_when_it_can_and_once(store: FakeStore) -> None:
 
 async def test_late_store_that_never_opened_closes() -> None:
     LateStore("sqlite:////nowhere/at/all/x.db").close()
+
+
+def at_once(store: FakeStore) -> Callable[[list[PredictionRow]], bool]:
+    def write(rows: list[PredictionRow]) -> bool:
+        store.rows += rows
+        return True
+
+    return write
+
+
+async def test_few_records_are_written_by_the_loop_itself_all_of_one_round_together(
+    log: PredictionLog, store: FakeStore, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until(lambda: log._idle)
+    calls: list[int] = []
+    write = at_once(store)
+    monkeypatch.setattr(store, "write_rows_at_once", lambda rows: calls.append(len(rows)) or write(rows))
+    records = [record() for _ in range(5)]
+    await asyncio.gather(*(log.write([one]) for one in records))
+    assert (store.rows, store.groups, calls) == (records, [], [5])
+    assert sample(metrics, "churn_log_written_total") == 5
+
+
+async def test_a_slow_disk_does_not_hold_up_the_loop_twice(
+    log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until(lambda: log._idle)
+    monkeypatch.setattr(store, "write_rows_at_once", at_once(store))
+    monkeypatch.setattr(prediction_log, "LONG_SECONDS", -1.0)
+    monkeypatch.setattr(prediction_log, "PATIENT_SECONDS", 3_600.0)
+    await log.write([record()])
+    assert store.groups == []
+    await log.write([record()])
+    assert store.groups == [1]
+
+
+async def test_what_waits_on_disk_is_not_overtaken_by_the_loop(
+    log: PredictionLog, store: FakeStore, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.away = True
+    early, late = record(), record()
+    await log.write([early])
+    await until(lambda: log._idle)
+    monkeypatch.setattr(store, "write_rows_at_once", at_once(store))
+    await log.write([late])
+    assert store.rows == []
+    store.away = False
+    await until(lambda: spool.empty)
+    assert store.rows == [early, late]
