@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1_000_000, help="for the memory scene (default a million)")
     parser.add_argument("--out", type=Path, default=OUT)
     said = parser.parse_args()
-    console = Console()
+    # A pipe has no width of its own; the tables need this much.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     short = said.short
     wanted = said.only.split(",")
     if shutil.which("wrk") is None:
@@ -49,7 +52,7 @@ def main() -> None:
         say("training the model that everybody serves")
         world = make_world(work / "home", said.form, short=short)
         seconds, repeats, peers = (1, 1, False) if short else (5, 3, True)
-        run = {
+        run: dict[str, Callable[[], Any]] = {
             "single": lambda: scenes.single_answers(world, work, say, seconds=seconds, repeats=repeats, peers=peers),
             "batch": lambda: scenes.json_batches(
                 world, work, say, rows=500 if short else 10_000, seconds=2 * seconds, peers=peers
@@ -98,7 +101,7 @@ def show(console: Console, results: dict[str, Any]) -> None:
 def single_table(single: list[dict[str, Any]]) -> Table:
     """Show the race for single answers."""
     table = Table(title="One customer a request, one worker, 32 connections")
-    for heading in ("", "requests/s", "× bare", "p50 ms", "p99 ms", "1 conn. p50 ms", "ready s", "RSS MB"):
+    for heading in ("", "requests/s", "of bare", "p50 ms", "p99 ms", "1 conn. p50 ms", "ready s", "RSS MB"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     bare = next((one["rate"] for one in single if one["name"] == BARE and "rate" in one), float("nan"))
     order = [BARE, NO_MODEL, OURS, DATAFRAME, MLFLOW]

@@ -1,4 +1,4 @@
-"""What our service is held against in its own environment: a bare server, FastAPI without a model, and FastAPI as tutorials do it."""
+"""What our service is held against in its own environment: a bare server, FastAPI without a model, FastAPI as tutorials do it."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def json_batches(world: World, work: Path, say: Say, *, rows: int, seconds: floa
     ]
     if peers:
         makers.append(lambda at: replace(peer(MLFLOW, world, customers.head(1), at, work), body=body))
-    found = []
+    found: list[Figures] = []
     for make in makers:
         port = free_port()
         contestant = make(port)
@@ -154,7 +154,7 @@ def json_batches(world: World, work: Path, say: Say, *, rows: int, seconds: floa
 
 
 def columnar_batches(world: World, work: Path, *, rows: int) -> list[Figures]:
-    """Time, in this process, a body of Parquet or Arrow from its bytes to the answer's, and what it costs to log it. CPU seconds."""
+    """Time, in this process, a body of Parquet or Arrow from its bytes to the answer's, and what logging costs. CPU seconds."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -214,7 +214,7 @@ def reasons(world: World, work: Path, *, seconds: float, repeats: int) -> Figure
 
 
 def starts(world: World, work: Path) -> Figures:
-    """Time from the command to the first good answer of /readyz: once with the model still to be fetched, then from a warm disk."""
+    """Time from the command to the first good answer of /readyz: first with the model still to be fetched, then warm."""
     found = []
     for _ in range(3):
         port = free_port()

@@ -54,7 +54,7 @@ class World:
 
 
 def make_world(home: Path, form: Form, *, short: bool) -> World:
-    """Train a model and make it champion of a registry under `home`; on invented customers if short or if there are no real ones."""
+    """Train a model and make it champion of a registry under `home`; on invented customers if short or if there are no others."""
     contract, params = load_contract(), load_params(Path("params.yaml"))
     params = params.model_copy(update={"model": params.model.model_copy(update={"form": form})})
     real = next((path for path in REAL if path.is_file()), None)
