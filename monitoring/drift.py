@@ -21,6 +21,9 @@ import pandas as pd
 from churn.contract import Column, Contract
 from monitoring.two_samples import compare_levels, compare_numbers
 
+# The service answers what the pipeline does to 1e-9, and not to the last digit. Where many customers share one score, as with
+# rules, a last digit would put all of them on one side of the reference's.
+SAME_DIGITS = 9
 PROBABILITY, SERVED = "churn_probability", "served_probability"
 Aspect = Literal["values", "missing", "prediction"]
 
@@ -181,7 +184,8 @@ def _comparisons(reference: pd.DataFrame, window: pd.DataFrame, contract: Contra
         yield _Comparison(name, "values", numeric, _measure(column), reference[name].dropna(), window[name].dropna())
         yield _Comparison(name, "missing", False, "share missing", _absence(reference[name]), _absence(window[name]))
     if PROBABILITY in reference and PROBABILITY in window:
-        yield _Comparison(PROBABILITY, "prediction", True, "mean", reference[PROBABILITY].dropna(), window[PROBABILITY].dropna())
+        before, now = (part[PROBABILITY].dropna().round(SAME_DIGITS) for part in (reference, window))
+        yield _Comparison(PROBABILITY, "prediction", True, "mean", before, now)
 
 
 def _absence(values: pd.Series) -> pd.Series:

@@ -48,11 +48,22 @@ class FailedRequests:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def note(self, *, request_id: str, method: str, path: str, status: int, problem: str, errors: Sequence[FieldProblem]) -> None:
+    def note(
+        self,
+        *,
+        request_id: str,
+        method: str,
+        path: str,
+        status: int,
+        problem: str,
+        errors: Sequence[FieldProblem],
+        body_bytes: int | None,
+        model_version: str | None,
+    ) -> None:
         """Keep what is known of a refused request. Cheap: nothing is written here."""
         listed = [{"field": self._told(one.field), "problem": one.problem} for one in errors[:PROBLEMS]]
         entry = {
-            "at": now().isoformat(timespec="milliseconds"),
+            "at": now().isoformat(timespec="microseconds"),
             "request_id": request_id,
             "method": method,
             "route": path,
@@ -60,6 +71,8 @@ class FailedRequests:
             "problem": problem,
             "problems": len(errors),
             "errors": listed,
+            "body_bytes": body_bytes,
+            "model_version": model_version,
         }
         self._kept.append(orjson.dumps(entry))
         self._changed = True
@@ -75,7 +88,8 @@ class FailedRequests:
         for line in lines:
             with suppress(orjson.JSONDecodeError):
                 entries.append(orjson.loads(line))
-        return sorted(entries, key=lambda entry: str(entry.get("at")), reverse=True)[:limit]
+        entries.sort(key=lambda entry: str(entry.get("at")))
+        return entries[: -limit - 1 : -1]
 
     def start(self) -> None:
         """Begin to write now and then."""
@@ -115,6 +129,8 @@ class FailedRequests:
 
     def _told(self, field: str) -> str:
         parts = field.split(".")
-        if all(part in self._known or part.isdecimal() for part in parts):
-            return field
-        return ".".join(part if part in self._known or part.isdecimal() else "(unknown)" for part in parts[:4])
+        # A number is told where it is the position in a list; as a name it may be anybody's telephone number.
+        fine = [part in self._known or (n == 1 and part.isdecimal()) for n, part in enumerate(parts)]
+        return (
+            field if all(fine) else ".".join(part if told else "(unknown)" for part, told in zip(parts[:4], fine, strict=False))
+        )

@@ -57,7 +57,7 @@ class _Group:
 
     pieces: list[_Piece]
     begun: float
-    place: Place
+    at_store: bool = False
     claimed: bool = False
 
     def rows(self) -> list[PredictionRow]:
@@ -230,29 +230,33 @@ class PredictionLog:
                     self._arrived.wait()
                 self._idle = False
                 continue
-            self._writing = group = _Group(pieces, time.monotonic(), self._keeper.place)
+            self._writing = group = _Group(pieces, time.monotonic())
             if not self._write(group):
                 return
-            self._writing = None
 
     def _write(self, group: _Group) -> bool:
         """Keep a group and tell its requests; False if that took so long that others have done it, and another thread goes on."""
+        rows = group.rows()
+        place: Place = "spool"
         error: Exception | None = None
         try:
-            place = self._keeper.keep(group.rows(), group.place)
+            if not self._keeper.keep_behind(rows):
+                group.at_store = True
+                place = self._keeper.keep(rows)
         except RowsRefused as refused:
             if len(group.pieces) > 1 and self._claim(group):
                 # The store has nothing against most of them: each is written alone, so that the error is only its own.
                 for piece in group.pieces:
-                    self._write(_Group([piece], group.begun, group.place))
+                    self._write(_Group([piece], group.begun))
                 return True
             error = refused
         except Exception as bug:  # noqa: BLE001 -- it is the requests' error, who wait for it; the thread goes on for the others
             error = bug
         if not self._claim(group):
             return False
+        self._writing = None
         if error is None and place == "store":
-            self._metrics.log_written.inc(len(group.rows()))
+            self._metrics.log_written.inc(len(rows))
         self._tell(group, error)
         return True
 
@@ -296,7 +300,7 @@ class PredictionLog:
         adopted = time.monotonic()
         while not self._stopped.wait(REPLAY_SECONDS):
             group = self._writing
-            if group is not None and group.place == "store" and time.monotonic() - group.begun > REPLAY_SECONDS:
+            if group is not None and group.at_store and time.monotonic() - group.begun > REPLAY_SECONDS:
                 # Nothing else is begun with a store that is slow: whoever hangs there could not look after anybody.
                 if time.monotonic() - group.begun > self._hang_seconds:
                     self._take_over(group)

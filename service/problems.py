@@ -197,7 +197,7 @@ def problem_response(request: Request, error: Exception) -> Response:
     )
     headers = {**kind.headers, "Retry-After": str(error.retry_after)} if isinstance(error, ComeLater) else dict(kind.headers)
     if (app := request.scope.get("app")) is not None and not isinstance(error, ComeLater):
-        app.state.service.note_refusal(request.method, request.scope.get("route"), document)
+        app.state.service.note_refusal(request, document)
     return Response(orjson.dumps(document.model_dump() | _told_to(document)), kind.status, headers, MEDIA_TYPE)
 
 

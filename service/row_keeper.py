@@ -51,8 +51,15 @@ class RowKeeper:
         """Where rows are to go now."""
         return "store" if self._spool.empty else "spool"
 
-    def keep(self, rows: Sequence[PredictionRow], place: Place) -> Place:
-        """Put rows where they survive this process, and tell where that is: at `place`, or in the spool if that fails.
+    def keep_behind(self, rows: Sequence[PredictionRow]) -> bool:
+        """Put rows behind what waits for the store; tell whether anything does. StoreError if the spool cannot be written."""
+        if self._spool.empty or not self._spool.append_behind(rows):
+            return False
+        self._metrics.log_spooled.set(self._spool.rows)
+        return True
+
+    def keep(self, rows: Sequence[PredictionRow]) -> Place:
+        """Put rows into the store, or into the spool if that fails, and tell which.
 
         Raises
         ------
@@ -61,14 +68,13 @@ class RowKeeper:
         StoreError
             If neither store nor spool can be written.
         """
-        if place == "store":
-            try:
-                self._store.write_rows(rows)
-                return "store"
-            except RowsRefused:
-                raise
-            except StoreError as error:
-                logger.error("the store is away; predictions go to the spool: %s", type(error).__name__)
+        try:
+            self._store.write_rows(rows)
+            return "store"
+        except RowsRefused:
+            raise
+        except StoreError as error:
+            logger.error("the store is away; predictions go to the spool: %s", type(error).__name__)
         self.spool(rows)
         return "spool"
 

@@ -186,7 +186,9 @@ class RollbackAnswer(_Part):
 class FailuresAnswer(_Part):
     """Requests that were refused lately."""
 
-    failures: list[dict[str, Any]] = Field(description="Newest first: at, request_id, method, route, status, problem, errors.")
+    failures: list[dict[str, Any]] = Field(
+        description="Newest first: at, request_id, method, route, status, problem, errors, body_bytes, model_version."
+    )
 
 
 class HealthAnswer(_Part):

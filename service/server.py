@@ -123,7 +123,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def served_app(settings: Settings) -> ASGIApp:
+def prepared_app(settings: Settings) -> FastAPI:
     """Make the app of one worker: as `create_app` makes it, and on SIGTERM it stops being ready before it stops."""
     from service.app import create_app
 
@@ -138,7 +138,12 @@ def served_app(settings: Settings) -> ASGIApp:
             yield state
 
     app.router.lifespan_context = lifespan
-    # Straight to the door, without the two calls by which a FastAPI finds its own middleware.
+    return app
+
+
+def served_app(settings: Settings) -> ASGIApp:
+    """Give what uvicorn calls: straight to the door, without the two calls by which a FastAPI finds its own middleware."""
+    app = prepared_app(settings)
     door = app.build_middleware_stack()
 
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:

@@ -68,17 +68,31 @@ class Spool:
         StoreError
             If the spool is full or the disk does not take them. Nothing of them is kept.
         """
-        record = _record(rows)
         with self._lock:
-            self._make_room(len(record))
-            last = self._segments[-1] if self._segments else None
-            if last is None or not last.own or last.size + len(record) > SEGMENT_BYTES:
-                last = _Segment.make(self._folder)
-                self._segments.append(last)
-            last.append(record)
-            self.rows += len(rows)
-            if self._oldest is None:
-                self._oldest = time.time()
+            self._append(rows)
+
+    def append_behind(self, rows: Sequence[PredictionRow]) -> bool:
+        """Do as `append` does if anything waits for the store; tell whether it does.
+
+        Without this, some rows would always come a moment after the last ones had gone to the store, and begin a new spool.
+        """
+        with self._lock:
+            if not self._segments:
+                return False
+            self._append(rows)
+        return True
+
+    def _append(self, rows: Sequence[PredictionRow]) -> None:
+        record = _record(rows)
+        self._make_room(len(record))
+        last = self._segments[-1] if self._segments else None
+        if last is None or not last.own or last.size + len(record) > SEGMENT_BYTES:
+            last = _Segment.make(self._folder)
+            self._segments.append(last)
+        last.append(record)
+        self.rows += len(rows)
+        if self._oldest is None:
+            self._oldest = time.time()
 
     def adopt(self) -> int:
         """Take over the segments of workers that are gone; tell how many rows they hold. Foreign and live ones are left alone."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # One customer is validated on the event loop, so it may not be so large that this takes long.
 ONE_CUSTOMER_BYTES = 64 * 1024
+LONGEST_NUMBER = 16
 
 
 @dataclass
@@ -54,17 +55,20 @@ class ServiceState:
         """The page for people."""
         return Page.of(self.settings, self.contract, with_keys=bool(self.keys))
 
-    def note_refusal(self, method: str, route: object, document: ProblemDetails) -> None:
+    def note_refusal(self, request: Request, document: ProblemDetails) -> None:
         """Count a request that was answered with a problem, and keep it in the sample."""
-        slug = document.type.rpartition(":")[2]
+        slug, served = document.type.rpartition(":")[2], self.holder.peek()
+        length = request.headers.get("content-length", "")
         self.metrics.rejected.labels(slug).inc()
         self.failures.note(
             request_id=document.request_id or "",
-            method=method if method in METHODS else "other",
-            path=getattr(route, "path", "unmatched"),
+            method=request.method if request.method in METHODS else "other",
+            path=getattr(request.scope.get("route"), "path", "unmatched"),
             status=document.status,
             problem=slug,
             errors=document.errors,
+            body_bytes=int(length) if length.isascii() and length.isdigit() and len(length) < LONGEST_NUMBER else None,
+            model_version=served.version if served else None,
         )
 
     @cached_property

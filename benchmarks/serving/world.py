@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,10 @@ def make_world(home: Path, form: Form, *, short: bool) -> World:
         home=home, store_url=f"sqlite:///{home / 'store.db'}", tracking_uri=f"sqlite:///{home / 'mlflow.db'}"
     )
     registry = Registry(settings)
-    model = registry.register(trained, {}, {})
+    with warnings.catch_warnings():
+        # MLflow warns of type hints of its own functions when it is imported for the first time.
+        warnings.simplefilter("ignore", UserWarning)
+        model = registry.register(trained, {}, {})
     registry.promote(model.info.version)
     served = next(path.parent for path in (home / "artifacts").rglob("MLmodel"))
     pipeline = home / "pipeline.joblib"

@@ -153,3 +153,11 @@ def test_the_level_that_moved_most_is_named_though_it_became_rarer():
     window["state"] = ["S01"] * 100 + ["S02"] * 100 + ["S03"] * 100
     result = next(r for r in drift(window, reference).drifted if r.feature == "state")
     assert (result.measure, result.reference, result.current) == ("share of S00", 0.5, 0.0)
+
+
+def test_the_last_digits_of_answers_that_many_customers_share_are_no_drift() -> None:
+    scores = np.repeat([0.0123456789012345, 0.2, 0.85], 200)
+    reference, window = pd.DataFrame({"churn_probability": scores}), pd.DataFrame({"churn_probability": scores + 1e-15})
+    assert not detect_drift(reference, window, CONTRACT, 0.01).drifted
+    moved = pd.DataFrame({"churn_probability": scores + 0.01})
+    assert detect_drift(reference, moved, CONTRACT, 0.01).drifted

@@ -141,7 +141,6 @@ async def test_limit_of_rows_and_rules_hold_in_every_format(
         assert response.json()["errors"] == [
             {"field": f"{where}.1.total_day_minutes", "problem": "Input should be greater than or equal to 0"}
         ]
-        assert "-5" not in response.text
     assert store.rows == []
 
 

@@ -14,7 +14,7 @@ async def test_a_worker_settles_when_it_is_ready(tmp_path: Path, monkeypatch: py
     called: list[str] = []
     monkeypatch.setattr(server, "settle", lambda: called.append("settle"))
     monkeypatch.setattr(server, "_drain_on_sigterm", lambda state: called.append("drain"))
-    app = server.served_app(make_settings(tmp_path, tracking_uri="http://127.0.0.1:9"))
+    app = server.prepared_app(make_settings(tmp_path, tracking_uri="http://127.0.0.1:9"))
     monkeypatch.setattr(type(app.state.service.models), "start", nothing)
     assert called == []
     async with app.router.lifespan_context(app):

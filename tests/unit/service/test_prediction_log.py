@@ -233,6 +233,18 @@ async def test_close_writes_what_is_waiting_then_refuses(log: PredictionLog, sto
     log.start()
 
 
+async def test_what_came_in_the_last_moment_is_kept_when_it_closes(
+    store: FakeStore, metrics: ServiceMetrics, spool: Spool
+) -> None:
+    for _ in range(20):
+        log = PredictionLog(store, spool, metrics)
+        log.start()
+        kept = log.submit([record()])
+        await log.close()
+        assert kept.done()
+    assert len(store.rows) == 20
+
+
 async def test_lag_is_the_age_of_the_oldest_record_that_waits(
     log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,17 @@ def test_rows_come_back_in_order_and_leave_nothing_behind(tmp_path: Path) -> Non
     assert files(tmp_path) == []
 
 
+def test_rows_go_behind_others_only_if_there_are_others(tmp_path: Path) -> None:
+    spool, given, taker = make(tmp_path), rows(2), Taker()
+    assert not spool.append_behind(given)
+    assert spool.empty
+    spool.append(given[:1])
+    assert spool.append_behind(given[1:])
+    spool.feed(taker)
+    assert taker.rows == given
+    assert not spool.append_behind(given)
+
+
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     make(tmp_path).append(rows(1))
     assert stat.S_IMODE(files(tmp_path)[0].stat().st_mode) == 0o600
