@@ -13,7 +13,12 @@ from churn.contract import Column, Contract
 class CustomerBase(BaseModel):
     """A customer whose fields are the contract's features. Unknown fields are refused; values may be null or absent."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        allow_inf_nan=False,
+        frozen=True,
+        json_schema_extra=lambda schema: _some_value(schema),  # noqa: PLW0108 -- it is defined below
+    )
 
     # No control characters: PostgreSQL stores no NUL, and a line break in an id breaks logs and CSV files.
     customer_id: Annotated[str, Field(strict=True, min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
@@ -48,6 +53,11 @@ def request_model(contract: Contract) -> type[CustomerBase]:
         else:
             fields[column.name] = (annotation, Field(description=_describe(column)))
     return create_model("Customer", __base__=CustomerBase, __doc__=contract.description or CustomerBase.__doc__, **fields)
+
+
+def _some_value(schema: dict[str, Any]) -> None:
+    """Say in JSON Schema that not all features may be missing."""
+    schema["not"] = {"properties": {name: {"type": "null"} for name in schema["properties"] if name != "customer_id"}}
 
 
 def _describe(column: Column) -> str:

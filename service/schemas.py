@@ -76,8 +76,13 @@ def _without_nul(value: str) -> str:
     return value
 
 
-CustomerId = Annotated[str, Field(strict=True, min_length=1, max_length=128), AfterValidator(_without_nul)]
-PredictionId = Annotated[str, Field(strict=True, min_length=1, max_length=36), AfterValidator(_without_nul)]
+_NO_NUL = {"pattern": "^[^\\u0000]*$"}
+CustomerId = Annotated[
+    str, Field(strict=True, min_length=1, max_length=128, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
+]
+PredictionId = Annotated[
+    str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
+]
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,19 @@ class RequestModels:
         return cls(customer, batch)
 
 
+# In JSON Schema: one of the two, and only one.
+_EITHER: dict[str, Any] = {
+    "oneOf": [
+        {"required": [name], "properties": {name: {"type": "string"}, other: {"type": "null"}}}
+        for name, other in (("prediction_id", "customer_id"), ("customer_id", "prediction_id"))
+    ]
+}
+
+
 class OutcomeItem(_Part):
     """What came true for one prediction, or for a customer's newest prediction."""
+
+    model_config = ConfigDict(json_schema_extra=_EITHER)
 
     prediction_id: PredictionId | None = None
     customer_id: CustomerId | None = None
