@@ -10,6 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from churn.contract import Column, Contract
 
 
+def _some_value(schema: dict[str, Any]) -> None:
+    """Say in JSON Schema that not all features may be missing."""
+    schema["not"] = {"properties": {name: {"type": "null"} for name in schema["properties"] if name != "customer_id"}}
+
+
 class CustomerBase(BaseModel):
     """A customer whose fields are the contract's features. Unknown fields are refused; values may be null or absent."""
 
@@ -53,11 +58,6 @@ def request_model(contract: Contract) -> type[CustomerBase]:
         else:
             fields[column.name] = (annotation, Field(description=_describe(column)))
     return create_model("Customer", __base__=CustomerBase, __doc__=contract.description or CustomerBase.__doc__, **fields)
-
-
-def _some_value(schema: dict[str, Any]) -> None:
-    """Say in JSON Schema that not all features may be missing."""
-    schema["not"] = {"properties": {name: {"type": "null"} for name in schema["properties"] if name != "customer_id"}}
 
 
 def _describe(column: Column) -> str:

@@ -53,7 +53,8 @@ def filter_case(context, case):
 
 def test_every_answer_is_one_of_the_document(tmp_path: Path) -> None:
     registry = FakeRegistry(make_model("1"), make_model("2", slope=2.0))
-    app = create_app(make_settings(tmp_path, api_keys=KEYS), registry=registry, store=FakeStore(), shelf=FakeShelf().shelf())
+    store = FakeStore()
+    app = create_app(make_settings(tmp_path, api_keys=KEYS), registry=registry, store=store, shelf=FakeShelf().shelf())
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     (tmp_path / "hooks.py").write_text(HOOKS)
     report = tmp_path / "report.json"
@@ -82,6 +83,6 @@ def test_every_answer_is_one_of_the_document(tmp_path: Path) -> None:
     }
     assert told["operations"]["tested"] == told["operations"]["total"] > 20
     assert told["test_cases"]["generated"] > 500
-    # Nearly all that is sent would be turned away at once, were the key or the model not what the test thinks they are.
-    assert not told["warnings"]["missing_auth"]
-    assert not told["warnings"]["missing_test_data"]
+    # Were the key not known, or no model in service, all would be turned away, and nothing tested.
+    assert len(store.rows) > 10
+    assert len(store.outcomes) > 10
