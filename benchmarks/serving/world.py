@@ -85,17 +85,14 @@ def _cheap(params: Params) -> Params:
     return params.model_copy(update={"tuning": tuning})
 
 
-def as_json(customers: pd.DataFrame) -> list[dict[str, Any]]:
-    """Spell customers as JSON has them."""
-    records: list[dict[str, Any]] = json.loads(customers.to_json(orient="records"))
-    return records
+def as_json(customers: pd.DataFrame, row: int = 0) -> dict[str, Any]:
+    """Spell one customer as JSON has it."""
+    record: dict[str, Any] = json.loads(customers.iloc[[row]].to_json(orient="records"))[0]
+    return record
 
 
 def environment(world: World, port: int) -> dict[str, str]:
-    """Give what servers need to know: defaults all, but for where things lie. Settings of the shell's are left out.
-
-    All get one thread of BLAS, or those that use sklearn would fight for the few cores there are; and no access log.
-    """
+    """Give what our own service needs to know; settings of the shell's are left out."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PROMETHEUS_"))}
     return {
         **clean,
@@ -103,9 +100,9 @@ def environment(world: World, port: int) -> dict[str, str]:
         "CHURN_STORE_URL": world.settings.store_url,
         "CHURN_TRACKING_URI": world.settings.tracking_uri,
         "CHURN_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "UVICORN_ACCESS_LOG": "false",
+        "CHURN_MAX_BODY_BYTES": str(512 * 2**20),
+        "CHURN_MAX_BATCH_ROWS": "1000000",
+        "CHURN_MAX_INFLIGHT_BYTES": str(2**31),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
     }
