@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from itertools import chain
@@ -26,6 +27,8 @@ from churn.records import PredictionRow
 STATEMENT_ROWS = 64
 # Each checkpoint makes those who write at that moment wait for the disk, so there are few of them.
 CHECKPOINT_SECONDS = 5.0
+# A file's time of change may be older than the change by so much.
+TICK_SECONDS = 0.1
 # Above it, writers are held up for a moment so that the write-ahead log can begin anew.
 LARGEST_WAL = 256 * 2**20
 # How long that moment may be: a reader who stays longer is waited for in the next round.
@@ -162,32 +165,33 @@ class Checkpoints:
         self._stopped.set()
 
     def _run(self) -> None:
-        done = -1
+        done = 0.0
         while not self._stopped.wait(CHECKPOINT_SECONDS):
             try:
-                changed = self._wal.stat().st_mtime_ns if self._wal.exists() else 0
-                if changed in (0, done):
+                if not self._wal.exists() or self._wal.stat().st_mtime + TICK_SECONDS < done:
                     continue
+                started = time.time()
                 with closing(_connect(self._path, RESTART_SECONDS)) as connection:
-                    checkpoint(connection, LARGEST_WAL)
-                done = changed
+                    if checkpoint(connection, LARGEST_WAL):
+                        done = started
             except (sqlite3.Error, OSError) as error:
                 # Another process may be at it, or the file away: the next round tries again.
                 logger.debug("no checkpoint: %s", error)
 
 
-def checkpoint(connection: sqlite3.Connection, largest: int) -> None:
+def checkpoint(connection: sqlite3.Connection, largest: int) -> bool:
     """Move what can be moved while others write and read; if the log has more bytes, then the rest, so that it begins anew.
 
-    What counts is how much of it is in use: its file does not shrink by itself.
+    What counts is how much of it is in use: its file does not shrink by itself. Tells whether all there was has been moved.
     """
-    _, used, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    _, used, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     (page,) = connection.execute("PRAGMA page_size").fetchone()
     if used * page > largest:
         # What was written in the meantime is moved before writers are held up, so that they wait for little.
         for _ in range(2):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         connection.execute("PRAGMA wal_checkpoint(RESTART)")
+    return bool(used == moved)
 
 
 class EngineRowWriter:

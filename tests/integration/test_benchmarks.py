@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def run(name: str, out: Path) -> dict[str, Any]:
+def run(name: str, out: Path, data: Path | None = None) -> dict[str, Any]:
     command = [sys.executable, "-W", "error", "-m", f"benchmarks.{name}", "--short", "--out", str(out)]
-    finished = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
+    env = os.environ | ({} if data is None else {"CHURN_DATA": str(data)})
+    finished = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.strip(), "it prints a table"
     document: dict[str, Any] = json.loads(out.read_text())
@@ -24,8 +26,8 @@ def run(name: str, out: Path) -> dict[str, Any]:
 
 # A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
 @pytest.mark.parametrize("name", ["gate", "model", "serving"])
-def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path) -> None:
-    assert run(name, tmp_path / "made" / f"{name}.json")["results"]
+def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path, real_data: Path) -> None:
+    assert run(name, tmp_path / "made" / f"{name}.json", real_data)["results"]
 
 
 def test_the_gate_tells_equals_from_the_better_even_in_a_short_run(tmp_path: Path) -> None:
