@@ -135,42 +135,54 @@ def _looks(runs: list[MonitorRun]) -> Iterator[Metric]:
         yield from _drift(drift)
         alarm.add_metric(["covariate"], drift["covariate_alarm"])
         alarm.add_metric(["prediction"], drift["prediction_alarm"])
+        # Looks of older versions did not ask.
+        alarm.add_metric(["joint"], drift.get("joint_alarm", False))
     if labelled is not None:
         alarm.add_metric(["concept"], labelled.concept_alarm)
-        yield from _performance(labelled.verdict["performance"]["window"])
+    realized = labelled.verdict["performance"]["window"] if labelled is not None else None
+    yield from _performance(realized, seen.verdict["performance"].get("estimated") if seen is not None else None)
     yield alarm
 
 
 def _drift(drift: dict[str, Any]) -> Iterator[Metric]:
     statistic = GaugeMetricFamily(
         "churn_drift_statistic",
-        "How surprising the feature's window is: -log10 of the smallest p-value of its values and its missingness.",
+        "How surprising the feature's window is: -log10 of the smallest of its p-values, adjusted for the whole look.",
         labels=["feature"],
     )
     threshold = GaugeMetricFamily(
         "churn_drift_threshold",
-        "A churn_drift_statistic at or above it is drift: -log10 of the corrected threshold.",
+        "A churn_drift_statistic at or above it is drift: -log10 of the look's false-alarm rate.",
         labels=["feature"],
     )
     surprises: dict[str, float] = {}
+    thresholds: dict[str, float] = {}
     for result in drift["results"]:
         name = result["feature"]
         surprises[name] = max(surprises.get(name, 0.0), surprise(result["p_value"]))
+        thresholds[name] = surprise(result["threshold"])
     for name, value in surprises.items():
         statistic.add_metric([name], value)
-        threshold.add_metric([name], surprise(drift["threshold"]))
+        threshold.add_metric([name], thresholds[name])
     yield statistic
     yield threshold
 
 
-def _performance(window: dict[str, Any]) -> Iterator[Metric]:
-    for name, help_text, value in (
-        ("churn_roc_auc", "ROC AUC of the newest judged outcomes.", window["roc_auc"]),
-        ("churn_brier_score", "Brier score of the newest judged outcomes.", window["brier"]),
+def _performance(realized: dict[str, Any] | None, estimated: dict[str, Any] | None) -> Iterator[Metric]:
+    """What came true in the newest judged outcomes, and what the model itself expects of the newest window."""
+    for name, help_text, key in (
+        (
+            "churn_roc_auc",
+            "ROC AUC of the newest judged outcomes, and as the model's own answers to the newest window have it.",
+            "roc_auc",
+        ),
+        ("churn_brier_score", "Brier score of the newest judged outcomes, and as the model's own answers have it.", "brier"),
     ):
-        if value is not None:
-            family = GaugeMetricFamily(name, help_text, labels=["source"])
-            family.add_metric(["realized"], value)
+        family = GaugeMetricFamily(name, help_text, labels=["source"])
+        for source, found in (("realized", realized), ("estimated", estimated)):
+            if found is not None and found.get(key) is not None:
+                family.add_metric([source], found[key])
+        if family.samples:
             yield family
 
 

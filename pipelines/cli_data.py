@@ -1,4 +1,4 @@
-"""`churn data …` and `churn drift`: files of customers, no server and no store needed."""
+"""`churn data …` files of customers, no server and no store needed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from churn.errors import InputError
 from pipelines.console import console, print_json, warn
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from churn.data import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Bring, check, describe and invent customers.")
@@ -184,38 +182,3 @@ def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool
 
 def _cell(value: object) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def drift(
-    reference: Annotated[Path, typer.Argument(help="File to compare with.")],
-    current: Annotated[list[Path], typer.Argument(help="Files to judge.")],
-    as_json: Json = False,
-    fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 1 if any file alarms.")] = False,
-) -> None:
-    """Compare files and print one verdict each. No server, no store, no model.
-
-    Example: churn drift january.csv february.csv march.csv
-    """
-    from churn.contract import load_contract
-    from churn.data import read_dataset
-    from churn.settings import load_settings
-    from monitoring.drift import detect_drift
-
-    settings = load_settings()
-    contract = load_contract(settings.contract)
-
-    def read(path: Path) -> pd.DataFrame:
-        return read_dataset(path, contract, labelled=False, check_relations=False).features
-
-    baseline = read(reference)
-    verdicts = []
-    for path in current:
-        report = detect_drift(baseline, read(path), contract, settings.false_alarm_rate)
-        verdicts.append({"file": str(path), "alarm": bool(report.drifted), **report.as_dict()})
-        if not as_json:
-            word = "[red]drift[/red]" if report.drifted else "[green]no drift[/green]"
-            console.print(f"{path}: {word} {', '.join(f'{r.feature} ({r.aspect})' for r in report.drifted)}")
-    if as_json:
-        print_json(verdicts)
-    if fail_on_drift and any(verdict["alarm"] for verdict in verdicts):
-        raise typer.Exit(1)

@@ -5,14 +5,18 @@ import orjson
 import pandas as pd
 import pytest
 
-from monitoring.drift import detect_drift, surprise
+from monitoring.drift import ReferenceProfile, detect_drift, surprise
+from churn.contract import Contract
 from tests.unit.monitoring.fakes import CONTRACT, customers
 
 REFERENCE = customers(1500, seed=1)
 ALPHA = 0.005
 
 
-def drift(window: pd.DataFrame, reference: pd.DataFrame = REFERENCE):
+PROFILE = ReferenceProfile.of(REFERENCE, CONTRACT)
+
+
+def drift(window: pd.DataFrame, reference: pd.DataFrame | ReferenceProfile = PROFILE):
     return detect_drift(reference, window, CONTRACT, ALPHA)
 
 
@@ -39,7 +43,7 @@ def test_a_new_plan_alarms_though_the_reference_never_had_it():
 
 def test_moved_minutes_alarm_and_so_do_the_probabilities_they_move():
     report = drift(customers(500, seed=2, minutes=230.0))
-    assert found(report) == {("minutes", "values"), ("churn_probability", "prediction")}
+    assert found(report) >= {("minutes", "values"), ("churn_probability", "prediction")}
     assert report.covariate_alarm
     assert report.prediction_alarm
     minutes = next(result for result in report.drifted if result.feature == "minutes")
@@ -73,27 +77,19 @@ def test_a_level_that_the_reference_never_had_alarms_and_is_named():
 
 def test_51_states_in_200_rows_raise_no_false_alarm():
     windows = [customers(200, seed=seed)[["state"]] for seed in range(100, 160)]
-    p_values = [drift(window).results[0].p_value for window in windows]
-    assert min(p_values) > ALPHA / 10
-    assert np.mean(p_values) == pytest.approx(0.5, abs=0.12)
-
-
-def test_the_threshold_shares_alpha_among_what_can_come_out_either_way():
-    window = customers(250, seed=2)
-    # minutes, calls, state, probability: nothing is ever missing, and nobody has the plan.
-    assert drift(window).tests == 4
-    window.loc[0, "calls"] = np.nan
-    report = drift(window)
-    assert report.tests == 5
-    assert {result.threshold for result in report.results} == {ALPHA / 5}
+    assert not any(drift(window).alarm for window in windows)
 
 
 def test_a_p_value_at_the_threshold_is_drift():
     window = customers(250, seed=2, minutes=200.0)
-    p_value = min(result.p_value for result in drift(window).results)
-    at = detect_drift(REFERENCE, window, CONTRACT, p_value * 4)
-    below = detect_drift(REFERENCE, window, CONTRACT, p_value * 3.99)
-    assert (bool(at.drifted), bool(below.drifted)) == (True, False)
+    p_value = drift(window).p_value
+    assert (
+        detect_drift(REFERENCE, window, CONTRACT, p_value).alarm,
+        detect_drift(REFERENCE, window, CONTRACT, p_value * 0.99).alarm,
+    ) == (
+        True,
+        False,
+    )
 
 
 def test_constant_and_missing_columns_are_nothing_to_compare():
@@ -102,7 +98,7 @@ def test_constant_and_missing_columns_are_nothing_to_compare():
     window["calls"] = reference["calls"] = 3.0
     report = drift(window, reference)
     methods = {result.feature: result.method for result in report.results if result.aspect == "values"}
-    assert methods == {"minutes": "Kolmogorov-Smirnov", "calls": "none", "plan": "none", "state": "none"}
+    assert methods == {"minutes": "rank scores (location)", "calls": "none", "plan": "none", "state": "none"}
     assert found(report) == set()
 
 
@@ -126,11 +122,12 @@ def test_an_empty_reference_has_nothing_to_say():
     assert (report.tests, found(report)) == (0, set())
 
 
-def test_the_most_surprising_comes_first():
+def test_what_matters_most_to_the_model_comes_first():
     window = customers(500, seed=2, minutes=210.0, plan_share=0.5)
     p_values = [result.p_value for result in drift(window).drifted]
     assert len(p_values) >= 2
-    assert p_values == sorted(p_values)
+    impacts = [abs(result.impact or 0.0) for result in drift(window).drifted if not result.note]
+    assert impacts == sorted(impacts, reverse=True)
 
 
 def test_the_verdict_is_json_and_the_same_each_time():
@@ -138,7 +135,7 @@ def test_the_verdict_is_json_and_the_same_each_time():
     first, second = drift(window).as_dict(), drift(window).as_dict()
     assert orjson.dumps(first) == orjson.dumps(second)
     assert first["covariate_alarm"] is True
-    assert len(first["results"]) == 9
+    assert {result["aspect"] for result in first["results"]} == {"values", "range", "missing", "dependence", "prediction"}
 
 
 def test_surprise_grows_as_p_falls():
@@ -161,3 +158,79 @@ def test_the_last_digits_of_answers_that_many_customers_share_are_no_drift() -> 
     assert not detect_drift(reference, window, CONTRACT, 0.01).drifted
     moved = pd.DataFrame({"churn_probability": scores + 0.01})
     assert detect_drift(reference, moved, CONTRACT, 0.01).drifted
+
+
+def related(rows: int, seed: int) -> pd.DataFrame:
+    frame = customers(rows, seed)
+    frame["calls"] = (frame["minutes"] / 2).round()
+    return frame
+
+
+def test_what_no_longer_hangs_together_alarms_though_each_column_is_as_it_was() -> None:
+    window = related(600, 2)
+    window["calls"] = np.random.default_rng(0).permutation(window["calls"])
+    report = drift(window, related(1500, 1))
+    assert report.joint_alarm
+    (pair,) = {(r.feature, r.other) for r in report.drifted}
+    assert pair == ("minutes", "calls")
+    assert report.drifted[0].reference == pytest.approx(1.0, abs=0.05)
+    assert report.drifted[0].current == pytest.approx(0.0, abs=0.15)
+
+
+def test_a_pair_that_moves_as_one_is_no_broken_dependence() -> None:
+    window = related(400, 2)
+    window["minutes"] += 15
+    window["calls"] = (window["minutes"] / 2).round()
+    assert "dependence" not in {result.aspect for result in drift(window, related(1500, 1)).drifted}
+
+
+def test_a_relation_of_the_contract_that_breaks_is_named(contract: Contract) -> None:
+    before = pd.DataFrame({"total_day_minutes": np.linspace(0, 350, 800), "total_day_charge": np.linspace(0, 350, 800) * 0.17})
+    now = before.iloc[::2].copy()
+    now.iloc[:20, 1] += 0.05
+    report = detect_drift(before, now, contract, 0.01)
+    assert [(r.feature, r.aspect, r.current) for r in report.drifted] == [("total_day_charge", "relation", 0.05)]
+
+
+def test_a_few_values_beyond_anything_seen_alarm() -> None:
+    window = customers(500, seed=2)
+    window.loc[:9, "minutes"] = 1e6
+    assert ("minutes", "range") in found(drift(window))
+
+
+def test_drift_in_a_column_that_the_model_ignores_is_a_note() -> None:
+    window = customers(500, seed=2)
+    window["calls"] += 10
+    report = drift(window)
+    assert report.alarm
+    assert not report.covariate_alarm
+    assert {result.feature for result in report.notes} == {"calls"}
+
+
+def test_impact_is_the_shift_in_log_odds_times_its_weight() -> None:
+    window = customers(500, seed=2, minutes=200.0)
+    minutes = next(r for r in drift(window).drifted if (r.feature, r.aspect) == ("minutes", "values"))
+    # The model adds a 60th of each minute.
+    assert minutes.impact == pytest.approx(minutes.shift / 60, rel=0.2)
+
+
+def test_parts_of_a_window_make_the_whole() -> None:
+    window = customers(700, seed=2, minutes=200.0)
+    window.loc[::9, "minutes"] = np.nan
+    whole, parts = drift(window), drift([window[:100], window[100:650], window[650:]])
+    for one, other in zip(whole.results, parts.results, strict=True):
+        assert one.p_value == pytest.approx(other.p_value, rel=1e-3)
+        assert one.current == pytest.approx(other.current)
+
+
+def test_numbers_that_became_text_are_missing_and_not_the_end() -> None:
+    window = customers(300, seed=2).astype({"minutes": object})
+    window["minutes"] = "a lot"
+    assert found(drift(window)) == {("minutes", "missing")}
+
+
+@pytest.mark.parametrize("rows", [50, 200, 1000])
+def test_calm_windows_alarm_as_rarely_as_was_asked(rows: int) -> None:
+    alarms = sum(drift(customers(rows, seed=1000 + seed)).alarm for seed in range(60))
+    # At .005: more than two of 60 have a chance of .004; the seeds are fixed.
+    assert alarms <= 2

@@ -30,7 +30,8 @@ def test_the_run_carries_the_whole_evidence_as_json():
     verdict = orjson.loads(orjson.dumps(seen.run.verdict))
     assert verdict["window"]["from"] == (NOW - timedelta(seconds=1000)).isoformat()
     assert verdict["window"]["rows"] == 200
-    assert len(verdict["drift"]["results"]) == 9
+    assert {result["feature"] for result in verdict["drift"]["results"]} == {*CONTRACT.feature_names, "churn_probability"}
+    assert verdict["drift"]["p_value"] <= verdict["drift"]["alpha"]
     assert verdict["performance"]["window"]["rows"] == 200
     assert verdict["performance"]["reference"]["rows"] == 1500
     assert verdict["concept"]["alarm"] is True

@@ -1,0 +1,111 @@
+"""`churn drift`: files against a reference, one verdict each; no server, no store, no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from churn.errors import ChurnError, InputError
+from pipelines.console import console, fail, print_json
+
+if TYPE_CHECKING:
+    from churn.observed import Observed
+    from monitoring.drift import DriftReport, DriftResult
+
+SHOWN = 8
+
+
+def drift(
+    reference: Annotated[Path, typer.Argument(help="File to compare with.")],
+    current: Annotated[list[Path], typer.Argument(help="Files to judge.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Draw an Evidently page here; of several files, each in a page of its own.")
+    ] = None,
+    fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 1 if any file alarms.")] = False,
+) -> None:
+    """Compare files and print one verdict each: no server, no store, no model. CHURN_FALSE_ALARM_RATE is its false-alarm rate.
+
+    Values that break the contract are compared as they are, not refused. A file that cannot be read at all is said, the others
+    are judged, and the exit is 2. Impact is told where the reference has outcomes.
+
+    Example: churn drift january.csv february.csv march.csv
+    """
+    from churn.contract import load_contract
+    from churn.observed import read_observed
+    from churn.settings import load_settings
+    from monitoring.drift import ReferenceProfile, detect_drift
+
+    settings = load_settings()
+    contract = load_contract(settings.contract)
+    before = read_observed(reference, contract)
+    if before.frame.empty:
+        raise InputError(f"{reference}: has no rows to compare with")
+    known = before.frame.drop(columns=list(before.absent))
+    profile = ReferenceProfile.of(known, contract)
+    verdicts, unread = [], []
+    for path in current:
+        try:
+            now = read_observed(path, contract)
+        except ChurnError as error:
+            unread.append(path)
+            verdicts.append({"file": str(path), "error": str(error)})
+            if not as_json:
+                fail(str(error))
+            continue
+        found = detect_drift(profile, now.frame.drop(columns="churned", errors="ignore"), contract, settings.false_alarm_rate)
+        verdicts.append(_document(now, found))
+        if not as_json:
+            _print(now, found)
+        if report is not None:
+            _draw(report if len(current) == 1 else report.with_stem(f"{report.stem}-{path.stem}"), known, now, found)
+    if as_json:
+        print_json(verdicts)
+    if unread:
+        raise typer.Exit(2)
+    if fail_on_drift and any(verdict["alarm"] for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def _document(now: Observed, found: DriftReport) -> dict[str, Any]:
+    return {"file": str(now.path), **found.as_dict(), "unreadable": now.unreadable, "absent": list(now.absent)}
+
+
+def _print(now: Observed, found: DriftReport) -> None:
+    word = "[red]drift[/red]" if found.alarm else "[green]no drift[/green]"
+    name = str(now.path).replace("[", r"\[")
+    if not now.frame.shape[0]:
+        console.print(f"{name}: {word} (it has no rows)")
+        return
+    console.print(f"{name}: {word} (p = {found.p_value:.2g}, {found.rows:,} rows)", soft_wrap=True)
+    for result in found.drifted[:SHOWN]:
+        console.print(f"  {_line(result)}", markup=False, soft_wrap=True)
+    if len(found.drifted) > SHOWN:
+        console.print(f"  and {len(found.drifted) - SHOWN} more; --json lists them", markup=False)
+    for column, cells in now.unreadable.items():
+        console.print(
+            f"  {column}: {cells} of {found.rows} cells cannot be read, and count as missing", markup=False, soft_wrap=True
+        )
+    for column in now.absent:
+        console.print(f"  {column}: the file has no such column; it counts as missing", markup=False, soft_wrap=True)
+
+
+def _line(result: DriftResult) -> str:
+    moved = "" if result.shift is None else f" {result.reference:.4g} → {result.current:.4g} ({result.shift:+.3g})"
+    impact = "" if result.impact is None else f", impact {result.impact:+.2f} log-odds"
+    note = ", a note: it hardly matters to who leaves" if result.note else ""
+    tested = f"statistic {result.statistic:.3g}, p {result.p_value:.2g} ≤ {result.threshold:g} by {result.method}"
+    return f"{result.feature} ({result.aspect}): {result.measure}{moved}; {tested}{impact}{note}"
+
+
+def _draw(path: Path, known: Any, now: Observed, found: DriftReport) -> None:
+    from churn.contract import load_contract
+    from churn.settings import load_settings
+    from monitoring.reports import write_comparison
+    from pipelines.environment import prepare_environment
+
+    settings = load_settings()
+    prepare_environment(settings)
+    write_comparison(path, known, now.frame, found, load_contract(settings.contract), settings)
