@@ -14,7 +14,9 @@ from monitoring.drift_report import Aspect, DriftReport, DriftResult
 from monitoring.profile import PROBABILITY, ReferenceProfile, Sums
 from monitoring.two_samples import compare_levels
 
-# How alpha is shared. Families without a test leave theirs to the others.
+# How alpha is shared. Families without a test leave theirs to the others. A fifth is kept back: calibration takes the reference
+# for the population, and what is drawn is finite.
+KEPT_BACK = 0.2
 SHARES = {"location": 0.4, "shape": 0.12, "levels": 0.3, "dependence": 0.18}
 # Broken pairs that are listed: the most surprising ones, one for two columns.
 MOST_PAIRS_LISTED = 5
@@ -61,7 +63,7 @@ class Comparisons:
         nulls = self._calibrated()
         used = {name: name in nulls for name in SHARES} | {"levels": tests > 0}
         total = sum(share for name, share in SHARES.items() if used[name]) or 1.0
-        shares = {name: share / total for name, share in SHARES.items()}
+        shares = {name: share * (1 - KEPT_BACK) / total for name, share in SHARES.items()}
 
         results = [self._count(count, tests, shares["levels"]) for count in counts]
         numbers = list(self._numbers(nulls, shares))
@@ -230,7 +232,11 @@ class Comparisons:
             present = max(side.present[name], 1)
             if name in self.profile.flags:
                 levels = side.levels.get(name, NOTHING)
-                placed = scores.of_column(np.array([float(level) for level in levels], dtype=np.float64))[:, 0] if levels else []
+                placed: np.ndarray = (
+                    scores.of_column(np.array([float(level) for level in levels], dtype=np.float64))[:, 0]
+                    if levels
+                    else np.zeros(0)
+                )
                 means.append(sum(float(s) * n for s, n in zip(placed, levels.values(), strict=True)) / present if levels else 0.0)
             else:
                 means.extend((side.scores[owners == name][:width] / present).tolist())

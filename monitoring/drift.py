@@ -9,9 +9,9 @@ One look asks many questions, in four families:
 - *dependence*: what hangs together, as mean products of the rank scores of two columns.
 
 Each family has its share of alpha. Within location, shape and dependence the threshold is calibrated by bootstrap of the
-reference at the window's size (`monitoring.calibration`); levels, whose tests are exact, share theirs evenly (Bonferroni), without
-the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for all of that: a window
-without drift has one at or below alpha with probability alpha, at any size, and the run's own p-value is the smallest.
+reference at the window's size (`monitoring.calibration`); levels, whose tests are exact, share theirs evenly (Bonferroni),
+without the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for all of that: a
+window without drift has one at or below alpha with probability alpha, at any size; the run's own p-value is the smallest.
 """
 
 from __future__ import annotations

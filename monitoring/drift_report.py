@@ -21,8 +21,8 @@ class DriftResult:
     method : str
         The test, or "none" where there is nothing to compare: a constant column, or one side without values.
     statistic : float
-        Distance of the two sides, from 0 (equal): for numbers the largest difference of mean rank scores (in standard
-        deviations), for levels the total variation distance, for shares their difference, for dependence the difference of correlations.
+        Distance of the two sides, from 0 (equal): for numbers the largest difference of mean scores, in standard deviations; for
+        levels the total variation distance; for shares their difference; for dependence the difference of correlations.
     p_value : float
         How probable such a difference anywhere in this look (or a larger one) is without drift: adjusted for all comparisons.
     threshold : float

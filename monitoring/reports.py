@@ -1,8 +1,8 @@
 """The picture of a look, for people: a workspace that `evidently ui` shows, and a page. The only file importing evidently.
 
-Pictures decide nothing. So that they cannot contradict what was decided, Evidently draws with our tests and our threshold:
-its own chi-square takes the reference for exact, and alarms too often. It drops missing values: missingness that drifted
-is drawn as a count of its own. Columns that cannot be compared (constant, or empty on one side) would stop Evidently:
+Pictures decide nothing, and cannot contradict what was decided: the p-values and thresholds that Evidently shows are those of
+the look, made of all rows, though what is drawn is a bounded sample, which it says. It drops missing values: missingness that
+drifted is drawn as a count of its own. Columns that cannot be compared (constant, or empty on one side) would stop Evidently:
 they are left out, and named.
 
 Evidently phones home unless DO_NOT_TRACK is in the environment *before* it is imported: entry points set it.
@@ -11,7 +11,7 @@ Evidently phones home unless DO_NOT_TRACK is in the environment *before* it is i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,6 @@ from churn.contract import Contract
 from churn.settings import Settings
 from monitoring.drift import PROBABILITY, DriftReport, as_served
 from monitoring.monitor import Look, report_path
-from monitoring.two_samples import compare_levels, compare_numbers
 
 PROJECT = "churn"
 # Evidently needs 10 s for 100,000 rows; a picture of 5,000 looks the same.
@@ -89,12 +88,26 @@ def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settin
 def _draw_drift(
     look: Look, drift: DriftReport, reference: pd.DataFrame, contract: Contract, settings: Settings, left_out: dict[str, str]
 ) -> Any:
+    report, frames = _drift_report(drift, look.window.current, as_served(reference), contract, settings, left_out)
+    return report.run(*frames, timestamp=look.run.started_at, name="drift", **_said(look, "drift", left_out))
+
+
+def _drift_report(
+    drift: DriftReport,
+    current: pd.DataFrame,
+    reference: pd.DataFrame,
+    contract: Contract,
+    settings: Settings,
+    left_out: dict[str, str],
+) -> tuple[Any, list[Any]]:
+    """Give the report and its two sides, current first."""
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import DatasetMissingValueCount, DriftedColumnsCount, MissingValueCount, RowCount, ValueDrift
 
-    _register_tests()
-    parts = [_sample(part, settings) for part in (look.window.current, as_served(reference))]
-    compared = {result.feature: result.method for result in drift.results if result.aspect != "missing"}
+    p_values = _by_column(drift)
+    _register_tests(p_values)
+    parts = [_sample(part, settings) for part in (current, reference)]
+    compared = {result.feature: result.method for result in drift.results if result.aspect in ("values", "prediction")}
     # Where values are few, the sample may have none of them.
     drawn = [name for name, method in compared.items() if method != "none" and all(part[name].notna().any() for part in parts)]
     left_out.update({name: "constant or empty" for name in compared if name not in drawn})
@@ -109,18 +122,38 @@ def _draw_drift(
                 columns=drawn,
                 num_method=NUMBERS,
                 cat_method=LEVELS,
-                num_threshold=drift.threshold,
-                cat_threshold=drift.threshold,
+                num_threshold=drift.alpha,
+                cat_threshold=drift.alpha,
                 drift_share=1 / len(drawn),
             )
         )
-    metrics += [
-        ValueDrift(column=name, method=NUMBERS if name in numbers else LEVELS, threshold=drift.threshold) for name in drawn
-    ]
+    metrics += [ValueDrift(column=name, method=NUMBERS if name in numbers else LEVELS, threshold=drift.alpha) for name in drawn]
     metrics += [MissingValueCount(column=name) for name in absent]
     frames = [Dataset.from_pandas(_spelled(part, drawn + absent, contract), data_definition=definition) for part in parts]
-    report = Report(metrics, include_tests=True)
-    return report.run(*frames, timestamp=look.run.started_at, name="drift", **_said(look, "drift", left_out))
+    return Report(metrics, include_tests=True), frames
+
+
+def _by_column(drift: DriftReport) -> dict[str, float]:
+    """Give the p-value that decided about each column: the smallest of its own, and of the pairs that it is in."""
+    p_values: dict[str, float] = {}
+    for result in drift.results:
+        if result.aspect != "missing":
+            for name in (result.feature, result.other):
+                if name is not None:
+                    p_values[name] = min(p_values.get(name, 1.0), result.p_value)
+    return p_values
+
+
+def write_comparison(
+    path: Path, reference: pd.DataFrame, current: pd.DataFrame, drift: DriftReport, contract: Contract, settings: Settings
+) -> None:
+    """Draw a comparison of two files as a page, 5 MB of it; it is whole or not there."""
+    left_out: dict[str, str] = {}
+    with _quiet():
+        known = [name for name in contract.feature_names if name in reference and name in current]
+        report, frames = _drift_report(drift, current[known], reference[known], contract, settings, left_out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _save_page(report.run(*frames, name="drift"), path)
 
 
 def _draw_performance(look: Look, reference: pd.DataFrame, settings: Settings, left_out: dict[str, str]) -> Any:
@@ -140,21 +173,23 @@ def _draw_performance(look: Look, reference: pd.DataFrame, settings: Settings, l
     return report.run(*frames, timestamp=look.run.started_at, name="performance", **_said(look, "performance", left_out))
 
 
-def _register_tests() -> None:
-    """Make our tests known to Evidently by name: its metrics take no functions. Doing it again changes nothing."""
+def _register_tests(p_values: Mapping[str, float]) -> None:
+    """Make the look's p-values known to Evidently as tests with names: its metrics take no functions.
+
+    Each look replaces those of the look before: Evidently asks only while it runs.
+    """
     from evidently.legacy.calculations.stattests import StatTest, register_stattest
     from evidently.legacy.core import ColumnType
 
-    def numbers(reference: pd.Series, current: pd.Series, _type: Any, threshold: float) -> tuple[float, bool]:
-        p_value = compare_numbers(reference, current, threshold).p_value
+    def decided(reference: pd.Series, current: pd.Series, _type: Any, threshold: float) -> tuple[float, bool]:
+        p_value = p_values.get(str(current.name), 1.0)
         return p_value, p_value <= threshold
 
-    def levels(reference: pd.Series, current: pd.Series, _type: Any, threshold: float) -> tuple[float, bool]:
-        p_value = compare_levels(reference, current, threshold).p_value
-        return p_value, p_value <= threshold
+    def decided_levels(reference: pd.Series, current: pd.Series, _type: Any, threshold: float) -> tuple[float, bool]:
+        return decided(reference, current, _type, threshold)
 
-    register_stattest(StatTest(NUMBERS, "Kolmogorov-Smirnov p-value", [ColumnType.Numerical]), numbers)
-    register_stattest(StatTest(LEVELS, "Fisher's exact or chi-square p-value", [ColumnType.Categorical]), levels)
+    register_stattest(StatTest(NUMBERS, "calibrated rank scores, p-value of the look", [ColumnType.Numerical]), decided)
+    register_stattest(StatTest(LEVELS, "exact test of shares, p-value of the look", [ColumnType.Categorical]), decided_levels)
 
 
 def _spelled(frame: pd.DataFrame, names: list[str], contract: Contract) -> pd.DataFrame:

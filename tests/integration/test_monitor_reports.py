@@ -79,7 +79,7 @@ class TestWorkspace:
         snapshot = snapshots(tmp_path)[f"drift {seen.run.run_id}"]
         assert seen.drift is not None
         decided = {r.feature: r.p_value for r in seen.drift.results if r.aspect != "missing"}
-        assert thresholds(snapshot) == {seen.drift.threshold}
+        assert thresholds(snapshot) == {seen.drift.alpha}
         assert values(snapshot, "ValueDrift") == pytest.approx(decided)
         drifted = [r for r in seen.drift.drifted if r.aspect != "missing"]
         assert len(drifted) == 3

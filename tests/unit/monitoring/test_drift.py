@@ -5,8 +5,8 @@ import orjson
 import pandas as pd
 import pytest
 
-from monitoring.drift import ReferenceProfile, detect_drift, surprise
 from churn.contract import Contract
+from monitoring.drift import ReferenceProfile, detect_drift, surprise
 from tests.unit.monitoring.fakes import CONTRACT, customers
 
 REFERENCE = customers(1500, seed=1)
