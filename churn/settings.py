@@ -117,6 +117,16 @@ class Settings(BaseSettings):
     policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
     policy_n: int = Field(3, ge=1, description="Windows the policy looks back on.")
     cooldown_seconds: float = Field(3600, ge=0, description="Least time between two retrainings that drift triggers, in seconds.")
+    retrain_timeout_seconds: float = Field(
+        3600, gt=0, description="How long a triggered retraining may say nothing before it is taken for dead, in seconds."
+    )
+    max_retrains_per_day: int = Field(4, ge=1, description="Most retrainings that drift triggers within 24 hours.")
+    page_brier: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="A Brier score worse than the reference's by more than this, which retraining does not mend, pages.",
+    )
     monitor_interval_seconds: float = Field(300, gt=0, description="How often the monitor runs, in seconds.")
     retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
 

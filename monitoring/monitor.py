@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from churn.settings import Settings
 from churn.store import Store
 from monitoring.drift import DriftReport, as_served, detect_drift
 from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
-from monitoring.policy import RetrainDecision, decide
+from monitoring.policy import RetrainDecision, decide, memory
 from monitoring.windows import Window, take_window
 
 # Looks to search for the last n labelled ones: outcomes come late, so most looks have none.
 HISTORY = 200
-# Decisions within the cooldown: far more than looks fit into it.
+# Decisions within the policy's memory: far more than looks fit into it.
 RECENT = 5_000
 
 
@@ -150,8 +150,8 @@ def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, n
             f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}",
         )
     history = store.monitor_runs(model_version=run.model_version, limit=HISTORY)
-    since = now - timedelta(seconds=settings.cooldown_seconds)
-    recent = [decision for kind in ("policy", "promotion") for decision in store.decisions(kind=kind, since=since, limit=RECENT)]
+    since = now - memory(settings)
+    recent = [d for kind in ("policy", "promotion", "retrain") for d in store.decisions(kind=kind, since=since, limit=RECENT)]
     return decide(run, history, recent, settings, now)
 
 

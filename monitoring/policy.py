@@ -1,61 +1,83 @@
-"""When to retrain: k of the last n labelled looks violate, the newest does, and the last retraining is long enough ago."""
+"""What follows from a look: nothing, watching, retraining, or waking somebody. Pure: it reads and writes nothing.
+
+Retrain when k of the last n labelled looks violate and the newest does (the rule of Databricks' mlops-stacks), and nothing speaks
+against it: a retraining that runs, one just made, too many in a day, or one after the other that found nothing better.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from churn.records import Decision, MonitorRun
 from churn.settings import Settings
 
-Action = Literal["none", "watch", "retrain"]
+Action = Literal["none", "watch", "retrain", "page"]
+DAY = timedelta(days=1)
+# How a retraining that was asked for ends.
+ENDS = ("retrain", "promotion")
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainDecision:
-    """What to do after a look, and why, in a sentence with numbers."""
+    """What to do after a look, and why, in a sentence with numbers.
+
+    Attributes
+    ----------
+    wants_labels : bool
+        Whether outcomes are what is missing: customers changed, and nobody knows yet whether the model suffers.
+    """
 
     action: Action
     reason: str
+    wants_labels: bool = False
 
 
 def decide(
     current: MonitorRun, history: Sequence[MonitorRun], decisions: Sequence[Decision], settings: Settings, now: datetime
 ) -> RetrainDecision:
-    """Decide what follows from a look. Pure: it reads and writes nothing.
+    """Decide what follows from a look.
 
     Only performance on outcomes can call for retraining: without them nobody knows whether a population that looks different
-    is also answered worse. The rule of k of n, with the newest among the k, is that of Databricks' mlops-stacks.
+    is also answered worse. Waking somebody is for a model that is bad in fact and that retraining does not mend.
 
     Parameters
     ----------
     current : MonitorRun
-        The look to decide on; of its verdict only the names of what drifted are read, for the reason.
+        The look to decide on; of its verdict only names and the Brier scores are read, and may be absent.
     history : sequence of MonitorRun
         Earlier looks at the same model version, newest first. Looks without labelled rows say nothing here and are skipped.
     decisions : sequence of Decision
-        Recent decisions, in any order: those of kind "policy" start the wait, those of kind "promotion" can end it.
+        Those of `memory(settings)`, in any order: kind "policy" starts a wait, "retrain" and "promotion" end it.
     now : datetime
         With time zone.
     """
     if current.concept_alarm:
         return _on_violation(current, history, decisions, settings, now)
-    drifted = f"{current.rows} predictions drifted{_named(current)}"
+    drifted, noted = _named(current, note=False), _named(current, note=True)
+    found = f"{current.rows} predictions drifted{drifted}"
     if current.labelled_rows == 0:
         if current.covariate_alarm:
-            return RetrainDecision("watch", f"{drifted}; outcomes are needed to judge the model")
-        return RetrainDecision("none", f"the {current.rows} new predictions look like the reference")
+            return RetrainDecision("watch", f"{found}; outcomes are needed to judge the model", wants_labels=True)
+        calm = f"the {current.rows} new predictions look like the reference"
+        return RetrainDecision("none", f"{calm}, but for columns that the model ignores{noted}" if noted else calm)
     if current.covariate_alarm:
-        return RetrainDecision("watch", f"{drifted}, but the model holds on {current.labelled_rows} outcomes")
-    return RetrainDecision("none", f"the model holds on {current.labelled_rows} outcomes")
+        return RetrainDecision("watch", f"{found}, but the model holds on {current.labelled_rows} outcomes")
+    holds = f"the model holds on {current.labelled_rows} outcomes"
+    return RetrainDecision("none", f"{holds}; drift only in columns that it ignores{noted}" if noted else holds)
 
 
-def _named(look: MonitorRun, most: int = 3) -> str:
-    """Name the features that drifted, in brackets, most surprising first; empty if the verdict does not say."""
-    results = (look.verdict.get("drift") or {}).get("results", [])
-    drifted = sorted((r for r in results if r["drifted"]), key=lambda r: (r["p_value"], -r["statistic"]))
+def memory(settings: Settings) -> timedelta:
+    """Say how far back `decide` looks among decisions: beyond the longest wait, and a day."""
+    return max(DAY, 2 * timedelta(seconds=max(settings.cooldown_seconds, settings.retrain_timeout_seconds)))
+
+
+def _named(look: MonitorRun, *, note: bool, most: int = 3) -> str:
+    """Name the features that drifted, in brackets, most important first; empty if the verdict does not say."""
+    results = [r for r in (look.verdict.get("drift") or {}).get("results", []) if r["drifted"] and bool(r.get("note")) is note]
+    drifted = sorted(results, key=lambda r: (-abs(r.get("impact") or 0.0), r["p_value"], -r["statistic"]))
     names = list(dict.fromkeys(str(r["feature"]) for r in drifted))
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f" ({', '.join(names[:most])}{more})" if names else ""
@@ -70,25 +92,95 @@ def _on_violation(
     rule = f"{settings.policy_k} of {settings.policy_n} are needed"
     if violations < settings.policy_k:
         return RetrainDecision("watch", f"{found}; {rule} to retrain")
-    wait = _cooldown_left(current.model_version, decisions, settings, now).total_seconds()
-    if wait > 0:
-        return RetrainDecision(
-            "watch",
-            f"{found}, but a retraining was triggered already: {wait:.0f} of {settings.cooldown_seconds:g} seconds to wait",
-        )
+    past = _Past.of(decisions, settings, now)
+    if running := past.running(now, settings):
+        return RetrainDecision("watch", f"{found}, but a retraining was triggered already: {running}")
+    if against := past.against(current.model_version, now, settings):
+        worse = _worse_by(current.verdict)
+        if past.hopeless(settings) and worse is not None and worse > settings.page_brier:
+            bad = f"Brier score {worse:+.3f} against the reference (more than {settings.page_brier:g})"
+            return RetrainDecision("page", f"{found}, {bad}, and retraining does not mend it: {against}")
+        return RetrainDecision("watch", f"{found}, but a retraining was triggered already: {against}")
     return RetrainDecision("retrain", f"{found}; {rule}")
 
 
-def _cooldown_left(model_version: str, decisions: Sequence[Decision], settings: Settings, now: datetime) -> timedelta:
-    triggered = max((d for d in decisions if d.kind == "policy" and d.action == "retrain"), key=_moment, default=None)
-    if triggered is None:
-        return timedelta(0)
-    # The wait is for what that retraining brings. Once it brought a new champion, the new version is judged by its own looks.
-    promoted = any(d.kind == "promotion" and d.decided_at >= triggered.decided_at for d in decisions)
-    if promoted and triggered.model_version != model_version:
-        return timedelta(0)
-    return triggered.decided_at + timedelta(seconds=settings.cooldown_seconds) - now
+@dataclass(frozen=True)
+class _Past:
+    """What came of the retrainings that looks asked for.
+
+    Attributes
+    ----------
+    triggered : list of Decision
+        Newest first.
+    ended : bool
+        Whether the newest of them has ended, one way or the other.
+    rejections : int
+        Retrainings in a row, up to the newest, that found nothing better; a promotion ends the row.
+    promoted : bool
+        Whether there was a promotion since the newest was asked for.
+    today : int
+        Asked for within a day.
+    """
+
+    triggered: list[Decision]
+    ended: bool
+    rejections: int
+    promoted: bool
+    today: int
+
+    @classmethod
+    def of(cls, decisions: Sequence[Decision], settings: Settings, now: datetime) -> _Past:
+        newest_first = sorted(decisions, key=lambda d: d.decided_at, reverse=True)
+        triggered = [d for d in newest_first if d.kind == "policy" and d.action == "retrain"]
+        since = triggered[0].decided_at if triggered else now
+        rejections = 0
+        for decision in newest_first:
+            if decision.kind == "promotion" or (decision.kind == "retrain" and decision.action == "promoted"):
+                break
+            rejections += decision.kind == "retrain" and decision.action == "rejected"
+        return cls(
+            triggered=triggered,
+            ended=any(d.kind in ENDS and d.decided_at >= since for d in newest_first),
+            rejections=rejections,
+            promoted=any(d.kind == "promotion" and d.decided_at >= since for d in newest_first),
+            today=sum(now - d.decided_at < DAY for d in triggered),
+        )
+
+    def running(self, now: datetime, settings: Settings) -> str:
+        """Say that a retraining is on its way, if it is; one that says nothing for too long is taken for dead."""
+        if not self.triggered or self.ended:
+            return ""
+        left = self.triggered[0].decided_at + timedelta(seconds=settings.retrain_timeout_seconds) - now
+        wait = max(left.total_seconds(), 0.0)
+        return f"it has not ended; {wait:.0f} of {settings.retrain_timeout_seconds:g} seconds to wait for it" if wait else ""
+
+    def against(self, model_version: str, now: datetime, settings: Settings) -> str:
+        """Say what speaks against another retraining; nothing if nothing does."""
+        if self.today >= settings.max_retrains_per_day:
+            return f"{self.today} within a day, and {settings.max_retrains_per_day} are the most"
+        if not self.triggered:
+            return ""
+        # The wait is for what that retraining brings. Once it brought a new champion, the new version is judged by its own looks.
+        if self.promoted and self.triggered[0].model_version != model_version:
+            return ""
+        cooldown = min(timedelta(seconds=settings.cooldown_seconds * 2**self.rejections), max(DAY, _seconds(settings)))
+        left = (self.triggered[0].decided_at + cooldown - now).total_seconds()
+        if left <= 0:
+            return ""
+        in_vain = f", after {self.rejections} in a row that found nothing better" if self.rejections else ""
+        return f"{left:.0f} of {cooldown.total_seconds():g} seconds to wait{in_vain}"
+
+    def hopeless(self, settings: Settings) -> bool:
+        """Whether retraining has been tried enough."""
+        return self.rejections >= 2 or self.today >= settings.max_retrains_per_day
 
 
-def _moment(decision: Decision) -> datetime:
-    return decision.decided_at
+def _seconds(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.cooldown_seconds)
+
+
+def _worse_by(verdict: dict[str, Any]) -> float | None:
+    """By how much the Brier score of the window is above the reference's; None if the verdict does not say."""
+    performance = verdict.get("performance") or {}
+    window, reference = ((performance.get(side) or {}).get("brier") for side in ("window", "reference"))
+    return None if window is None or reference is None else float(window - reference)

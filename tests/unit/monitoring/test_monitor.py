@@ -35,7 +35,7 @@ def test_the_run_carries_the_whole_evidence_as_json():
     assert verdict["performance"]["window"]["rows"] == 200
     assert verdict["performance"]["reference"]["rows"] == 1500
     assert verdict["concept"]["alarm"] is True
-    assert verdict["policy"] == {"action": "watch", "reason": seen.decision.reason}
+    assert verdict["policy"] == {"action": "watch", "reason": seen.decision.reason, "wants_labels": False}
     assert seen.decision.evidence["run_id"] == seen.run.run_id
     assert "plan (values)" in seen.decision.evidence["drifted"]
     assert "calibration in the large" in seen.decision.evidence["violated"]

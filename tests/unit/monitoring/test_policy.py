@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import chain
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from churn.records import Decision
+from churn.records import Decision, MonitorRun
 from monitoring.policy import decide
 from tests.unit.monitoring.fakes import NOW, make_run, make_settings
 
 VIOLATES, HOLDS, UNLABELLED = make_run(concept_alarm=True), make_run(), make_run(labelled_rows=0)
 TRIGGERED = Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=NOW - timedelta(seconds=100))
+
+FAILED = Decision("retrain", "failed", "train", "", decided_at=NOW - timedelta(seconds=90))
 
 
 def judge(current, history=(), decisions=(), **settings):
@@ -62,13 +67,13 @@ def test_k_and_n_are_settings():
 
 
 def test_within_the_cooldown_it_waits_and_says_how_long():
-    decision = judge(VIOLATES, [VIOLATES], [TRIGGERED], cooldown_seconds=600)
+    decision = judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=600)
     assert decision.action == "watch"
     assert "500 of 600 seconds" in decision.reason
 
 
 def test_after_the_cooldown_it_retrains_again():
-    assert judge(VIOLATES, [VIOLATES], [TRIGGERED], cooldown_seconds=100).action == "retrain"
+    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=100).action == "retrain"
 
 
 def test_only_the_policys_own_retrain_decisions_start_the_wait():
@@ -97,3 +102,91 @@ def test_the_newest_trigger_counts_whatever_the_order():
     old = Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=NOW - timedelta(seconds=5000))
     assert judge(VIOLATES, [VIOLATES], [old, TRIGGERED]).action == "watch"
     assert judge(VIOLATES, [VIOLATES], [TRIGGERED, old]).action == "watch"
+
+
+def test_one_retraining_at_a_time_and_a_dead_one_does_not_block_for_ever():
+    waiting = judge(VIOLATES, [VIOLATES], [TRIGGERED], cooldown_seconds=0)
+    assert waiting.action == "watch"
+    assert "has not ended; 3500 of 3600 seconds" in waiting.reason
+    assert judge(VIOLATES, [VIOLATES], [TRIGGERED], cooldown_seconds=0, retrain_timeout_seconds=100).action == "retrain"
+    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=0).action == "retrain"
+
+
+def asked(seconds_ago: float, end: str = "rejected") -> list[Decision]:
+    moment = NOW - timedelta(seconds=seconds_ago)
+    return [
+        Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=moment),
+        Decision("retrain", end, "train", "", model_version="2", decided_at=moment + timedelta(seconds=10)),
+    ]
+
+
+def test_each_retraining_that_found_nothing_better_doubles_the_wait():
+    def action(*past: list[Decision]) -> str:
+        return judge(VIOLATES, [VIOLATES], list(chain(*past)), cooldown_seconds=600, max_retrains_per_day=9).action
+
+    assert action(asked(1199)) == "watch"
+    assert action(asked(1200)) == "retrain"
+    assert action(asked(5000), asked(2399)) == "watch"
+    assert action(asked(5000), asked(2400)) == "retrain"
+    # One that was promoted ends the row.
+    assert action(asked(5000), asked(4000, "promoted"), asked(1200)) == "retrain"
+
+
+def test_no_more_than_so_many_in_a_day():
+    past = list(chain(*(asked(3600.0 * hours, "failed") for hours in (2, 4, 6))))
+    assert judge(VIOLATES, [VIOLATES], past, max_retrains_per_day=4).action == "retrain"
+    refused = judge(VIOLATES, [VIOLATES], past, max_retrains_per_day=3)
+    assert refused.action == "watch"
+    assert "3 within a day, and 3 are the most" in refused.reason
+    assert judge(VIOLATES, [VIOLATES], asked(86_400.0, "failed"), max_retrains_per_day=1).action == "retrain"
+
+
+def bad(brier: float) -> MonitorRun:
+    return make_run(concept_alarm=True, verdict={"performance": {"window": {"brier": brier}, "reference": {"brier": 0.1}}})
+
+
+def test_a_bad_model_that_retraining_does_not_mend_wakes_somebody():
+    tried = [*asked(1000), *asked(500)]
+    page = judge(bad(0.16), [VIOLATES], tried)
+    assert page.action == "page"
+    assert "Brier score +0.060" in page.reason
+    assert judge(bad(0.14), [VIOLATES], tried).action == "watch"
+    assert judge(bad(0.16), [VIOLATES], asked(500)).action == "watch"
+    assert judge(bad(0.16), [HOLDS], tried).action == "watch"
+
+
+def drift_of(**result) -> MonitorRun:
+    found = {"feature": "minutes", "drifted": True, "p_value": 0.001, "statistic": 0.2} | result
+    return make_run(labelled_rows=0, covariate_alarm=not result.get("note", False), verdict={"drift": {"results": [found]}})
+
+
+def test_drift_without_outcomes_wants_labels_and_drift_that_the_model_ignores_wants_nothing():
+    assert judge(drift_of()).wants_labels
+    ignored = judge(drift_of(note=True))
+    assert (ignored.action, ignored.wants_labels) == ("none", False)
+    assert "columns that the model ignores (minutes)" in ignored.reason
+
+
+@settings(max_examples=150)
+@given(
+    steps=st.lists(st.tuples(st.integers(1, 2000), st.sampled_from(["rejected", "failed", "promoted", "dead"])), max_size=40),
+    cooldown=st.integers(0, 3000),
+    most=st.integers(1, 5),
+)
+def test_whatever_happens_it_keeps_its_limits(steps, cooldown, most):
+    limits = {"cooldown_seconds": cooldown, "max_retrains_per_day": most, "retrain_timeout_seconds": 900}
+    past: list[Decision] = []
+    now, triggered, ended_at = NOW, [], NOW
+    for wait, end in steps:
+        now += timedelta(seconds=wait)
+        known = [decision for decision in past if decision.decided_at <= now]
+        if decide(VIOLATES, [VIOLATES], known, make_settings(**limits), now).action != "retrain":
+            continue
+        assert not triggered or (now - triggered[-1]).total_seconds() >= cooldown
+        assert now >= ended_at
+        triggered.append(now)
+        assert sum(now - moment < timedelta(days=1) for moment in triggered) <= most
+        past.append(Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=now))
+        ended_at = now + timedelta(seconds=900 if end == "dead" else 300)
+        if end != "dead":
+            past.append(Decision("retrain", end, "train", "", decided_at=ended_at))
