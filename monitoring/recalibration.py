@@ -1,0 +1,74 @@
+"""What a model's answers meant on its reference: Platt's two numbers, and how well they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+SMALLEST, STEPS = 1e-6, 25
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """Log-odds that fit the outcomes: intercept + slope times the model's own (Platt 1999; Cox 1958, Biometrika 45:562).
+
+    Attributes
+    ----------
+    covariance : ndarray, shape (2, 2)
+        Of intercept and slope.
+    centre : float
+        Log-odds of the share that left.
+    """
+
+    intercept: float
+    slope: float
+    covariance: Floats
+    centre: float
+
+    @classmethod
+    def of(cls, p: Floats, y: Floats) -> Recalibration:
+        """Fit by Newton's method, with a prior of two rows (Platt's), so that perfect answers have an end, too."""
+        z = logit(p)
+        left = y.sum()
+        target = np.where(y == 1, (left + 1) / (left + 2), 1 / (y.size - left + 2))
+        design = np.stack([np.ones_like(z), z], axis=1)
+        weights = np.array([0.0, 1.0])
+        information = np.eye(2)
+        for _ in range(STEPS):
+            q = sigmoid(design @ weights)
+            information = design.T @ (design * (q * (1 - q))[:, None]) + 1e-3 * np.eye(2)
+            step = np.linalg.solve(information, design.T @ (target - q) - 1e-3 * (weights - [0.0, 1.0]))
+            # A leap past the optimum is cut short: with few outcomes of a kind the first steps are wild.
+            weights = weights + np.clip(step, -1.0, 1.0)
+            if float(np.abs(step).max()) < 1e-9:
+                break
+        share = (left + 1) / (y.size + 2)
+        return cls(float(weights[0]), float(weights[1]), np.linalg.inv(information), float(np.log(share / (1 - share))))
+
+    def log_odds(self, z: Floats) -> Floats:
+        """Recalibrate log-odds."""
+        return np.asarray(self.intercept + self.slope * z)
+
+    def apply(self, z: Floats) -> Floats:
+        """Give the probabilities that log-odds mean."""
+        return sigmoid(self.log_odds(z))
+
+    def drawn(self, count: int, rng: np.random.Generator) -> Iterator[Recalibration]:
+        """Draw what the truth may be, given how well it is known."""
+        for intercept, slope in rng.multivariate_normal([self.intercept, self.slope], self.covariance, size=count):
+            yield Recalibration(float(intercept), float(slope), self.covariance, self.centre)
+
+
+def logit(p: Floats) -> Floats:
+    """Give log-odds; of exactly 0 and 1 those of a millionth."""
+    clipped = np.clip(p, SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+def sigmoid(z: Floats) -> Floats:
+    """Give the probability of log-odds."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(z, -500, 500))))
