@@ -17,10 +17,13 @@ from churn.store import Store
 from monitoring.drift import DriftReport, as_served, detect_drift
 from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
 from monitoring.policy import RetrainDecision, decide, memory
+from monitoring.sequential import SequentialResult, State, resume
 from monitoring.windows import Window, take_window
 
 # Looks to search for the last n labelled ones: outcomes come late, so most looks have none.
 HISTORY = 200
+# How alpha is shared: the customers and answers of a window, its outcomes, and the stream of all outcomes so far.
+WINDOW_SHARE, OUTCOME_SHARE, STREAM_SHARE = 0.5, 0.3, 0.2
 # Decisions within the policy's memory: far more than looks fit into it.
 RECENT = 5_000
 
@@ -33,7 +36,7 @@ class Look:
     ----------
     drift : DriftReport or None
         None where the window has too few new predictions.
-    performance, reference_performance, concept
+    performance, reference_performance, concept, sequential
         None where the window has too few new outcomes.
     run, decision : MonitorRun, Decision
         What `record` is going to write; nothing if the window is empty.
@@ -46,6 +49,7 @@ class Look:
     concept: ConceptResult | None
     run: MonitorRun
     decision: Decision
+    sequential: SequentialResult | None = None
 
     def with_report(self, path: Path | str) -> Look:
         """Give the same look, whose run says where its report is."""
@@ -64,7 +68,7 @@ def look(
     """Judge what is new of one model version. Writes nothing: a look that is killed is simply done again.
 
     The false-alarm rate of the whole look is `settings.false_alarm_rate`: half of it goes to the comparison of customers and
-    predictions with the reference, half to the outcomes.
+    predictions with the reference, 30 % to the outcomes of the window, and 20 % to the stream of all outcomes so far.
 
     Parameters
     ----------
@@ -80,14 +84,15 @@ def look(
         If the store is away.
     """
     now = now or present()
-    alpha = settings.false_alarm_rate / 2
+    alpha = settings.false_alarm_rate
     window = take_window(store, contract, model_version, settings)
-    drift, performance, reference_performance, concept = None, None, None, None
+    drift, performance, reference_performance, concept, stream = None, None, None, None, None
     if not window.current.empty:
-        drift = detect_drift(as_served(reference), window.current, contract, alpha)
+        drift = detect_drift(as_served(reference), window.current, contract, WINDOW_SHARE * alpha)
     if not window.labelled.empty:
         performance, reference_performance = measure_performance(window.labelled), measure_performance(reference)
-        concept = detect_concept_drift(reference, window.labelled, alpha)
+        concept = detect_concept_drift(reference, window.labelled, OUTCOME_SHARE * alpha)
+        stream = _listen(store, window, reference, STREAM_SHARE * alpha)
 
     run = MonitorRun(
         run_id=new_id(),
@@ -98,7 +103,7 @@ def look(
         rows=len(window.current),
         labelled_rows=len(window.labelled),
         covariate_alarm=bool(drift and drift.drifted),
-        concept_alarm=bool(concept and concept.alarm),
+        concept_alarm=bool(concept and concept.alarm) or bool(stream and stream[1].alarm),
         verdict={
             "window": _describe(window),
             "drift": drift.as_dict() if drift else None,
@@ -106,7 +111,7 @@ def look(
                 "window": asdict(performance) if performance else None,
                 "reference": asdict(reference_performance) if reference_performance else None,
             },
-            "concept": concept.as_dict() if concept else None,
+            "concept": concept.as_dict() | {"sequential": _heard(stream)} if concept else None,
         },
     )
     policy = _decide(store, settings, window, run, now)
@@ -117,10 +122,10 @@ def look(
         actor="monitor",
         reason=policy.reason,
         model_version=model_version,
-        evidence=_summary(run, drift, performance, concept),
+        evidence=_summary(run, drift, performance, concept, stream[1] if stream else None),
         decided_at=now,
     )
-    return Look(window, drift, performance, reference_performance, concept, run, decision)
+    return Look(window, drift, performance, reference_performance, concept, run, decision, stream[1] if stream else None)
 
 
 def record(store: Store, look: Look) -> bool:
@@ -155,6 +160,21 @@ def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, n
     return decide(run, history, recent, settings, now)
 
 
+def _listen(store: Store, window: Window, reference: pd.DataFrame, rate: float) -> tuple[State, SequentialResult] | None:
+    """Let the stream of outcomes go on from where the last look at outcomes left it; None without a reference."""
+    if reference.empty:
+        return None
+    looks = store.monitor_runs(model_version=window.model_version, limit=HISTORY)
+    heard = (((look.verdict or {}).get("concept") or {}).get("sequential") for look in looks)
+    last = next((found for found in heard if found), None)
+    outcomes = window.labelled.sort_values("outcome_seq", kind="stable")
+    return resume(last, reference, outcomes, false_alarm_rate=rate)
+
+
+def _heard(stream: tuple[State, SequentialResult] | None) -> dict[str, Any] | None:
+    return None if stream is None else stream[1].as_dict() | {"state": stream[0].as_dict()}
+
+
 def _describe(window: Window) -> dict[str, Any]:
     span = window.span
     return {
@@ -168,7 +188,11 @@ def _describe(window: Window) -> dict[str, Any]:
 
 
 def _summary(
-    run: MonitorRun, drift: DriftReport | None, performance: Performance | None, concept: ConceptResult | None
+    run: MonitorRun,
+    drift: DriftReport | None,
+    performance: Performance | None,
+    concept: ConceptResult | None,
+    stream: SequentialResult | None,
 ) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
@@ -180,5 +204,6 @@ def _summary(
         "roc_auc": performance.roc_auc if performance else None,
         "brier": performance.brier if performance else None,
         "calibration_in_the_large": performance.calibration_in_the_large if performance else None,
-        "violated": [test.question for test in concept.tests if test.violated] if concept else [],
+        "violated": ([test.question for test in concept.tests if test.violated] if concept else [])
+        + ([stream.kind] if stream and stream.alarm else []),
     }

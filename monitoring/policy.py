@@ -83,11 +83,24 @@ def _named(look: MonitorRun, *, note: bool, most: int = 3) -> str:
     return f" ({', '.join(names[:most])}{more})" if names else ""
 
 
+def _stream(look: MonitorRun) -> dict[str, Any]:
+    return (look.verdict.get("concept") or {}).get("sequential") or {}
+
+
+def _began(look: MonitorRun) -> int | None:
+    """Say after how many outcomes the change began, if the stream of outcomes alarms."""
+    stream = _stream(look)
+    return stream["began"] if stream.get("alarm") else None
+
+
 def _on_violation(
     current: MonitorRun, history: Sequence[MonitorRun], decisions: Sequence[Decision], settings: Settings, now: datetime
 ) -> RetrainDecision:
     labelled = [look for look in (current, *history) if look.labelled_rows > 0][: settings.policy_n]
     violations = sum(look.concept_alarm for look in labelled)
+    if (began := _began(current)) is not None:
+        # The stream's evidence comes from all looks since the change began, and is spent in the one that alarms.
+        violations = sum(look.concept_alarm or (_stream(look).get("seen") or 0) > began for look in labelled)
     found = f"the model is worse than it was in {violations} of the last {len(labelled)} looks at outcomes, the newest among them"
     rule = f"{settings.policy_k} of {settings.policy_n} are needed"
     if violations < settings.policy_k:

@@ -45,8 +45,8 @@ class RankScores:
         Examples
         --------
         >>> scores = RankScores.of(np.arange(100.0))
-        >>> scores.of_column(np.array([-5.0, 49.5, 500.0, np.nan]))[:, 0].round(2).tolist()
-        [-1.730000019073486, 0.0, 1.730000019073486, 0.0]
+        >>> (scores.of_column(np.array([-5.0, 49.5, 500.0, np.nan]))[:, 0].astype(float).round(2) + 0.0).tolist()
+        [-1.73, 0.0, 1.73, 0.0]
         """
         values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
         if values.size < 2:

@@ -47,7 +47,12 @@ class Recalibration:
             if float(np.abs(step).max()) < 1e-9:
                 break
         share = (left + 1) / (y.size + 2)
-        return cls(float(weights[0]), float(weights[1]), np.linalg.inv(information), float(np.log(share / (1 - share))))
+        return cls(
+            float(weights[0]),
+            float(weights[1]),
+            np.asarray(np.linalg.inv(information), dtype=np.float64),
+            float(np.log(share / (1 - share))),
+        )
 
     def log_odds(self, z: Floats) -> Floats:
         """Recalibrate log-odds."""

@@ -8,17 +8,22 @@ with the probability that was asked for. The recalibration is itself only known 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from monitoring.recalibration import Recalibration, logit, sigmoid
 
 Floats = NDArray[np.float64]
 HORIZON, RUNS, BLOCK, SEED = 5_000, 1_000, 50, 20_260_101
+# A fifth of the rate is kept back: what is drawn is finite.
+SAFETY = 0.8
+# Looks that share a horizon.
+LOOKS = 5
 # Other worlds: what is added to the log-odds, and what they are multiplied by.
 WORLDS = {
     "more leave than expected": ((0.5, 1.0), (1.0, 1.0)),
@@ -73,8 +78,10 @@ class SequentialResult:
         The largest CUSUM at its highest in this look, and what it must reach to alarm; in nats.
     kind : str
         What the leading CUSUM accuses the model of.
+    calibrated : float
+        The threshold for `horizon` outcomes; `threshold` is above it in looks at more of them at once.
     seen, began, alarmed_at : int
-        Outcomes seen so far; of these, how many before the change seems to have begun; and at which the alarm was raised, or None.
+        Outcomes seen so far; how many of them before the change seems to have begun; at which the alarm came, or None.
     """
 
     alarm: bool
@@ -86,6 +93,7 @@ class SequentialResult:
     alarmed_at: int | None
     false_alarm_rate: float
     horizon: int
+    calibrated: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything, JSON-ready."""
@@ -134,6 +142,15 @@ class Detector:
         """Take in a stream of errors, each 0 or 1."""
         return self._advance(state, _error_ratios(errors, self.error_rate))
 
+    def for_look(self, outcomes: int) -> Detector:
+        """Give the detector for a look at so many outcomes at once.
+
+        The rate is promised per look and for a fifth of the horizon; a longer look must not alarm more often. A CUSUM's
+        false alarms fall by e for each nat of threshold (Lorden 1971, Ann. Math. Stat. 42:1897).
+        """
+        stretched = LOOKS * outcomes / self.horizon
+        return replace(self, threshold=self.threshold + float(np.log(stretched))) if stretched > 1 else self
+
     def _advance(self, state: State, ratios: Floats) -> tuple[State, SequentialResult]:
         paths = _paths(ratios, np.array(state.sums))
         highest = paths.max(axis=1) if len(paths) else np.zeros(0)
@@ -162,6 +179,36 @@ class Detector:
         return State(sums, tuple(began), seen), result
 
 
+def resume(
+    last: dict[str, Any] | None, reference: pd.DataFrame, outcomes: pd.DataFrame, *, false_alarm_rate: float
+) -> tuple[State, SequentialResult]:
+    """Go on with the stream of one model version's outcomes.
+
+    Parameters
+    ----------
+    last : dict or None
+        What the last look at outcomes left: a `SequentialResult.as_dict()` with `state`. None: this is the first.
+    reference, outcomes : pandas.DataFrame
+        Columns churn_probability and churned; outcomes in the order in which they came.
+    false_alarm_rate : float
+        Chance that one look alarms without drift. A threshold calibrated at this rate before is used again.
+    """
+    rate = LOOKS * false_alarm_rate
+    if last and last.get("false_alarm_rate") == rate and last.get("horizon") == HORIZON:
+        detector = Detector(float(last["calibrated"]), rate, HORIZON, _recalibrated(reference))
+    else:
+        detector = calibrate(reference, false_alarm_rate=rate)
+    state = State.of(last["state"]) if last else detector.start()
+    if len(state.sums) != len(detector.kinds):
+        state = replace(detector.start(), seen=state.seen)
+    state, result = detector.for_look(len(outcomes)).update(state, outcomes)
+    return state, replace(result, calibrated=detector.threshold)
+
+
+def _recalibrated(reference: pd.DataFrame) -> Recalibration:
+    return Recalibration.of(*(reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned")))
+
+
 def calibrate(
     reference: pd.DataFrame, *, false_alarm_rate: float, horizon: int = HORIZON, runs: int = RUNS, seed: int = SEED
 ) -> Detector:
@@ -185,16 +232,15 @@ def calibrate(
     'more leave than expected'
     """
     rng = np.random.default_rng(seed)
-    p, y = (reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned"))
-    fitted = Recalibration.of(p, y)
-    z = logit(p)
+    fitted = _recalibrated(reference)
+    z = logit(reference["churn_probability"].to_numpy(dtype=np.float64))
     highest = []
     for _ in range(-(-runs // BLOCK)):
         for truth in fitted.drawn(BLOCK, rng):
             row = z[rng.integers(0, z.size, horizon)]
             made_up = (rng.random(horizon) < truth.apply(row)).astype(np.float64)
             highest.append(float(_paths(_ratios(row, fitted, made_up), np.zeros(len(KINDS))).max()))
-    return Detector(_upper(highest, false_alarm_rate), false_alarm_rate, horizon, fitted)
+    return Detector(_upper(highest, SAFETY * false_alarm_rate), false_alarm_rate, horizon, fitted)
 
 
 def calibrate_errors(
@@ -221,13 +267,20 @@ def calibrate_errors(
         rate = error_rate if reference_rows is None else rng.binomial(reference_rows, error_rate) / reference_rows
         errors = (rng.random(horizon) < rate).astype(np.float64)
         highest.append(float(_paths(_error_ratios(errors, error_rate), np.zeros(len(MORE_ERRORS))).max()))
-    return Detector(_upper(highest, false_alarm_rate), false_alarm_rate, horizon, error_rate=error_rate)
+    return Detector(_upper(highest, SAFETY * false_alarm_rate), false_alarm_rate, horizon, error_rate=error_rate)
 
 
 def _upper(highest: list[float], rate: float) -> float:
-    """The value that a share of `rate` exceeds, and not more: on the calm side of two draws."""
+    """Give a value that a share of at most `rate` exceeds, with 90 % certainty: an upper bound of the quantile.
+
+    So many of the draws exceed it that it would be unlikely (10 %) to see as few, were the true share `rate`. Where there
+    are too few draws to say so, the largest is raised by what a CUSUM's exponential tail needs.
+    """
     ordered = np.sort(highest)[::-1]
-    return float(ordered[max(int(rate * ordered.size) - 1, 0)])
+    above = int(stats.binom.ppf(0.1, ordered.size, rate))
+    if above >= 1:
+        return float(ordered[above - 1])
+    return float(ordered[0] + np.log(1 / max(rate * ordered.size, 1e-9)) + 1.0) if rate * ordered.size < 1 else float(ordered[0])
 
 
 def _paths(ratios: Floats, start: Floats) -> Floats:

@@ -42,11 +42,13 @@ def test_the_run_carries_the_whole_evidence_as_json():
     assert (seen.decision.kind, seen.decision.actor, seen.decision.model_version) == ("policy", "monitor", "1")
 
 
-def test_half_of_the_false_alarm_rate_goes_to_each_family():
+def test_the_false_alarm_rate_is_shared_by_customers_outcomes_and_their_stream():
     seen = see(FakeStore(logged(customers(200, 2))), false_alarm_rate=0.02)
     assert seen.drift is not None
     assert seen.concept is not None
-    assert (seen.drift.alpha, seen.concept.alpha) == (0.01, 0.01)
+    assert seen.sequential is not None
+    assert (seen.drift.alpha, seen.concept.alpha) == (0.01, 0.006)
+    assert seen.sequential.false_alarm_rate == 5 * 0.004
 
 
 def test_too_little_is_not_judged_and_not_recorded():

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+
+from monitoring.policy import decide
+from monitoring.sequential import HORIZON, SAFETY, Detector, State, calibrate, calibrate_errors, resume
+from tests.unit.monitoring.fakes import NOW, FakeStore, customers, logged, make_run, make_settings
+from tests.unit.monitoring.test_monitor import see
+
+REFERENCE = customers(2_000, 1)
+
+
+def streams(count, rate, length=HORIZON):
+    rng = np.random.default_rng(5)
+    return [(rng.random(length) < rate).astype(float) for _ in range(count)]
+
+
+def worse(frame, more, seed=3):
+    p = 1 / (1 + np.exp(-(np.log(frame.churn_probability / (1 - frame.churn_probability)) + more)))
+    return frame.assign(churned=(np.random.default_rng(seed).random(len(frame)) < p).astype(float))
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return calibrate(REFERENCE, false_alarm_rate=0.05, runs=300)
+
+
+@pytest.fixture(scope="module")
+def of_errors() -> Detector:
+    return calibrate_errors(0.195, false_alarm_rate=0.05)
+
+
+def test_calm_streams_of_errors_alarm_as_rarely_as_was_asked(of_errors):
+    alarms = sum(of_errors.update_errors(of_errors.start(), s)[1].alarm for s in streams(300, 0.195))
+    assert alarms <= 24  # of 300 at 4 %: more has a probability of .0005
+
+
+@pytest.mark.parametrize(("more", "median"), [(0.05, 800), (0.10, 300)])
+def test_more_errors_are_found_in_time(of_errors, more, median):
+    found = [of_errors.update_errors(of_errors.start(), s)[1].alarmed_at for s in streams(100, 0.195 + more)]
+    assert None not in found
+    assert np.median(found) <= median
+
+
+@pytest.mark.parametrize(("more", "kind"), [(1.0, "more leave than expected"), (-1.5, "fewer leave than expected")])
+def test_it_says_what_is_wrong(detector, more, kind):
+    _, result = detector.update(detector.start(), worse(customers(1_500, 9), more))
+    assert (result.alarm, result.kind) == (True, kind)
+    assert result.statistic >= result.threshold
+
+
+def test_answers_that_say_nothing_any_more_are_found(detector):
+    lost = customers(3_000, 9)
+    lost = lost.assign(churned=np.random.default_rng(1).permutation(lost.churned))
+    assert detector.update(detector.start(), lost)[1].kind == "its answers mean less"
+
+
+def test_parts_of_a_stream_give_what_the_whole_gives(detector):
+    rows = customers(900, 4)
+    whole, _ = detector.update(detector.start(), rows)
+    state = detector.start()
+    for start in range(0, 900, 123):
+        state, _ = detector.update(State.of(orjson.loads(orjson.dumps(state.as_dict()))), rows.iloc[start : start + 123])
+    assert state.seen == whole.seen == 900
+    assert state.began == whole.began
+    np.testing.assert_allclose(state.sums, whole.sums, atol=1e-9)
+
+
+def test_the_beginning_of_a_change_is_near_where_it_was(detector):
+    calm, bad = customers(1_000, 11), worse(customers(1_000, 12), 1.2)
+    _, result = detector.update(detector.start(), pd.concat([calm, bad]))
+    assert result.alarm
+    assert 900 <= result.began <= result.alarmed_at <= 1_300
+
+
+def test_an_alarm_is_said_once_and_the_next_needs_new_evidence(detector):
+    state, result = detector.update(detector.start(), worse(customers(1_500, 9), 1.0))
+    assert result.alarm
+    assert set(state.sums) == {0.0}
+    assert not detector.update(state, customers(50, 5))[1].alarm
+
+
+def test_nothing_new_changes_nothing(detector):
+    state, _ = detector.update(detector.start(), customers(200, 2))
+    after, result = detector.update(state, customers(200, 2).iloc[:0])
+    assert after == state
+    assert not result.alarm
+    assert result.statistic == max(state.sums)
+
+
+def test_perfect_and_impossible_answers_are_bounded(detector):
+    rows = pd.DataFrame({"churn_probability": [0.0, 1.0] * 20, "churned": [1.0, 0.0] * 20})
+    state, result = detector.update(detector.start(), rows)
+    assert np.isfinite(result.statistic)
+    assert result.alarm
+    assert all(np.isfinite(state.sums))
+
+
+def test_a_reference_in_which_nobody_left_can_be_calibrated():
+    nobody = REFERENCE.assign(churned=0.0).head(200)
+    found = calibrate(nobody, false_alarm_rate=0.05, runs=50)
+    assert np.isfinite(found.threshold)
+
+
+def test_a_long_look_has_a_higher_threshold_and_a_short_one_the_same(detector):
+    assert detector.for_look(HORIZON // 5) == detector
+    assert detector.for_look(HORIZON).threshold == pytest.approx(detector.threshold + np.log(5))
+
+
+def test_the_threshold_of_the_first_look_is_used_again():
+    rows = customers(200, 2)
+    state, first = resume(None, REFERENCE, rows, false_alarm_rate=0.01)
+    left = first.as_dict() | {"state": state.as_dict(), "calibrated": 123.0}
+    after, second = resume(left, REFERENCE, rows, false_alarm_rate=0.01)
+    assert (after.seen, second.threshold) == (400, 123.0)
+    _, other_rate = resume(left, REFERENCE, rows, false_alarm_rate=0.02)
+    assert other_rate.threshold < first.threshold
+
+
+def test_the_rate_keeps_something_back():
+    tight, loose = (calibrate_errors(0.2, false_alarm_rate=rate, runs=400) for rate in (0.05, 0.05 / SAFETY))
+    assert tight.threshold >= loose.threshold
+
+
+def test_looks_go_on_where_the_last_one_stopped():
+    store = FakeStore(logged(customers(300, 2)))
+    first = see(store)
+    store.runs = [first.run]
+    store.log = pd.concat([store.log, logged(customers(250, 3), start=301)], ignore_index=True)
+    second = see(store)
+    assert second.run.verdict["concept"]["sequential"]["seen"] == 550
+    assert second.run.verdict["concept"]["sequential"]["calibrated"] == first.sequential.calibrated
+
+
+def test_a_change_that_only_the_stream_sees_counts_for_the_looks_it_lasted():
+    def look_at(seen, *, alarm=False, began=0):
+        stream = {"seen": seen, "began": began, "alarm": alarm}
+        return make_run(labelled_rows=200, concept_alarm=alarm, verdict={"concept": {"sequential": stream}})
+
+    history = [look_at(400), look_at(200)]
+    settings = make_settings(policy_k=2, policy_n=3)
+    long_ago, just_now = (look_at(600, alarm=True, began=began) for began in (150, 450))
+    assert decide(long_ago, history, [], settings, NOW).action == "retrain"
+    assert decide(just_now, history, [], settings, NOW).action == "watch"
+    silent = replace(long_ago, concept_alarm=False)
+    assert decide(silent, history, [], settings, NOW).action == "none"
