@@ -1,0 +1,1 @@
+"""The race of drift detectors: false alarms, shifts found, changes in outcome streams, and what a look costs."""

@@ -1,0 +1,135 @@
+"""The race: `python -m benchmarks.drift [--short] [--only SCENES] [--seed N]`. Table, JSON and plot in build/benchmarks/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks.drift import concept, scale
+from benchmarks.drift.picture import draw
+from benchmarks.drift.rivals import NAMES
+from benchmarks.drift.targets import compare
+from benchmarks.drift.trials import OURS, Cell, Result, run_cell
+from benchmarks.drift.worlds import SAID, SHIFTS
+from churn.contract import load_contract
+from churn.settings import load_settings
+
+OUT = Path("build/benchmarks/drift.json")
+SEED = 17
+SIZES = (50, 200, 500, 1_000, 5_000)
+SCENES = ("false-alarms", "shifts", "concept", "scale")
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a few small cells, to see that it works")
+    parser.add_argument("--only", default=",".join(SCENES), help=f"scenes, comma-separated: {', '.join(SCENES)}")
+    parser.add_argument("--trials", type=int, default=1_000, help="of each cell without drift; a fifth of each shift")
+    parser.add_argument("--worlds", default="real,simulated", help="comma-separated: real, simulated")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=OUT)
+    said = parser.parse_args()
+    wanted, console, contract = said.only.split(","), Console(), load_contract()
+
+    cells = short_cells(said.seed) if said.short else all_cells(wanted, said.worlds.split(","), said.trials, said.seed)
+    results = judge(cells, load_settings().data, 1 if said.short else said.jobs, console)
+    streams, looks = [], []
+    if "concept" in wanted:
+        streams = concept.run(20 if said.short else 1_000, said.seed, peers=not said.short, work=said.out.parent / "river")
+    if "scale" in wanted:
+        rows = (2_000, 5_000) if said.short else (100_000, 1_000_000)
+        looks = [scale.beside_evidently(contract, rows[0], said.seed), scale.many_rows(contract, rows[1], said.seed)]
+    for table in tables(results, streams, looks):
+        console.print(table)
+    targets = compare(results, streams, looks)
+    console.print(target_table(targets))
+
+    said.out.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "seed": said.seed,
+        "short": said.short,
+        "results": [result.report() for result in results],
+        "concept": streams,
+        "scale": looks,
+        "targets": targets,
+    }
+    said.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    if results:
+        draw(results, said.out.with_suffix(".png"))
+    console.print(f"written to {said.out}")
+
+
+def short_cells(seed: int) -> list[Cell]:
+    """Give two small cells."""
+    return [Cell("real", 200, None, 10, 1, seed), Cell("real", 500, "service calls", 5, 0, seed)]
+
+
+def all_cells(wanted: Sequence[str], worlds: Sequence[str], trials: int, seed: int) -> list[Cell]:
+    """Give all cells, the largest first so that no process ends up alone with one."""
+    fewer = trials // 5
+    nulls = [Cell(world, rows, None, trials, 40, seed) for world in worlds for rows in SIZES]
+    shifts = [Cell(world, rows, shift, fewer, 20, seed) for world in worlds for rows in SIZES[1:] for shift in SHIFTS]
+    cells = [*(nulls if "false-alarms" in wanted else ()), *(shifts if "shifts" in wanted else ())]
+    return sorted(cells, key=lambda cell: -cell.trials * (cell.rows + 1_000))
+
+
+def judge(cells: list[Cell], data: Path, jobs: int, console: Console) -> list[Result]:
+    """Run the cells side by side."""
+    results: list[Result] = []
+    with Progress(console=console, transient=True) as progress:
+        work = progress.add_task("judging", total=len(cells))
+        for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(run_cell)(cell, data) for cell in cells):
+            results.append(result)
+            progress.advance(work)
+    return sorted(results, key=lambda r: (r.cell.world, r.cell.shift or "", r.cell.rows))
+
+
+def tables(results: list[Result], streams: list[dict[str, Any]], looks: list[dict[str, Any]]) -> list[Table]:
+    """Show who alarmed how often, who heard a change when, and what a look cost."""
+    found = []
+    if results:
+        table = Table(title="Share of windows with an alarm, at α = 1 %", caption="without drift: the fewer the better")
+        for heading in ("world", "change", "rows", OURS, *NAMES):
+            table.add_column(heading, justify="right")
+        for result in results:
+            change = SAID[result.cell.shift] if result.cell.shift else "none"
+            rates = [f"{result.rate(who)[0]:.1%}" if result.trials[who] else "–" for who in (OURS, *NAMES)]
+            table.add_row(result.cell.world, change, f"{result.cell.rows:,}", *rates)
+        found.append(table)
+    return found + [
+        _plain(title, rows) for title, rows in (("Streams of outcomes", streams), ("What a look costs", looks)) if rows
+    ]
+
+
+def target_table(targets: list[dict[str, Any]]) -> Table:
+    """Show what was asked for, and what was measured."""
+    rows = [{**target, "reached": "reached" if target["reached"] else "MISSED"} for target in targets]
+    return _plain("Targets", rows)
+
+
+def _plain(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title)
+    headings = list(dict.fromkeys(key for row in rows for key in row))
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*(_said(row.get(heading)) for heading in headings))
+    return table
+
+
+def _said(value: Any) -> str:
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What issue 5 asks for, beside what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.drift.trials import OURS, Result
+
+# Shift, rows, least share found.
+FOUND = (
+    ("day minutes", 500, 0.99),
+    ("service calls", 500, 0.99),
+    ("broken dependence", 1_000, 0.95),
+    ("missing", 1_000, 0.95),
+    ("mix", 1_000, 0.90),
+)
+MOST_FALSE, MOST_FALSE_BOUND = 0.015, 0.02
+
+
+def keeps_its_rate(null: Result, who: str) -> bool:
+    """Whether somebody alarms without drift as rarely as was asked."""
+    rate, _, high = null.rate(who)
+    return rate <= MOST_FALSE and high <= MOST_FALSE_BOUND
+
+
+def compare(results: list[Result], concept: list[dict[str, Any]], scale: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """List each target that was measured, and whether it was reached."""
+    rows: list[dict[str, Any]] = []
+    nulls = {(r.cell.world, r.cell.rows): r for r in results if r.cell.shift is None}
+    for (world, size), null in nulls.items():
+        rate, _, high = null.rate(OURS)
+        said = f"{rate:.2%}, 95 % upper bound {high:.2%}, of {null.trials[OURS]:,}"
+        rows.append(_row(f"{world}, {size:,} rows: false alarms", "≤ 1.5 %, bound ≤ 2 %", said, keeps_its_rate(null, OURS)))
+    for result in results:
+        cell = result.cell
+        least = next((least for shift, size, least in FOUND if (shift, size) == (cell.shift, cell.rows)), None)
+        if cell.shift is None or least is None or cell.world != "real":
+            continue
+        rate = result.rate(OURS)[0]
+        calm = nulls.get((cell.world, cell.rows))
+        fair = {w: result.rate(w)[0] for w in result.trials if w != OURS and calm is not None and keeps_its_rate(calm, w)}
+        best = max(fair.values(), default=0.0)
+        said = f"{rate:.1%} of {result.trials[OURS]}; best fair peer {best:.1%}"
+        rows.append(_row(f"{cell.shift}, {cell.rows:,} rows: found", f"≥ {least:.0%}", said, rate >= max(least, best)))
+    for figures in concept[:1]:
+        rows.append(
+            _row("outcomes: false alarms in 5,000", "≤ 5 %", f"{figures['false_alarms']:.1%}", figures["false_alarms"] <= 0.05)
+        )
+        for points, most in (("+10", 300), ("+5", 800)):
+            median, missed = figures[f"median {points}"], figures[f"missed {points}"]
+            reached = median is not None and median <= most and missed <= 0.01
+            rows.append(
+                _row(f"errors {points} points", f"median ≤ {most}, ≤ 1 % missed", f"{median}, {missed:.1%} missed", reached)
+            )
+    for figures in scale:
+        if "ratio, first look" in figures:
+            ratio = figures["ratio, first look"]
+            rows.append(
+                _row(f"{figures['rows']:,} x {figures['rows']:,} rows beside Evidently", "≥ 10 x", f"{ratio:.0f} x", ratio >= 10)
+            )
+    return rows
+
+
+def _row(what: str, target: str, measured: str, reached: bool) -> dict[str, Any]:
+    return {"what": what, "target": target, "measured": measured, "reached": reached}

@@ -1,0 +1,77 @@
+"""Windows judged by everybody, cell by cell; cells run side by side in processes."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.drift.rivals import ALPHA, RIVALS, SLOW
+from benchmarks.drift.worlds import REFERENCE_ROWS, load_world
+from churn.contract import load_contract
+from monitoring.drift import detect_drift
+from monitoring.profile import ReferenceProfile
+
+OURS = "churn"
+# Windows that one reference is compared with: the rate is one over references, too.
+WINDOWS_A_REFERENCE = 25
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Trials of one kind; `shift` None is no drift."""
+
+    world: str
+    rows: int
+    shift: str | None
+    trials: int
+    slow_trials: int
+    seed: int
+
+
+@dataclass
+class Result:
+    """How often everybody alarmed."""
+
+    cell: Cell
+    alarms: Counter[str] = field(default_factory=Counter)
+    trials: Counter[str] = field(default_factory=Counter)
+
+    def rate(self, who: str) -> tuple[float, float, float]:
+        """Give the share of alarms and its 95 % interval (Clopper-Pearson)."""
+        found = stats.binomtest(self.alarms[who], max(self.trials[who], 1)).proportion_ci(method="exact")
+        return self.alarms[who] / max(self.trials[who], 1), float(found.low), float(found.high)
+
+    def report(self) -> dict[str, Any]:
+        """Give it JSON-ready."""
+        rates = {who: self.rate(who) for who in self.trials}
+        return vars(self.cell) | {
+            "rates": {w: {"rate": r, "interval": [lo, hi], "trials": self.trials[w]} for w, (r, lo, hi) in rates.items()}
+        }
+
+
+def run_cell(cell: Cell, data: Path) -> Result:
+    """Judge a cell's windows; the same cell gives the same result."""
+    warnings.simplefilter("ignore")  # SciPy's and Evidently's about small counts, thousands of times
+    contract = load_contract()
+    world = load_world(cell.world, contract, data, cell.seed)
+    rng = np.random.default_rng([cell.seed, cell.rows, sum(map(ord, cell.shift or "")), len(cell.world)])
+    result = Result(cell)
+    for trial in range(cell.trials):
+        if trial % WINDOWS_A_REFERENCE == 0:
+            reference = world.draw(REFERENCE_ROWS, rng)
+            profile = ReferenceProfile.of(reference, contract)
+        window = world.window(cell.shift, cell.rows, rng)
+        verdicts = {OURS: detect_drift(profile, window, contract, ALPHA).alarm}
+        for rival in RIVALS:
+            if rival is not SLOW or trial < cell.slow_trials:
+                verdicts |= rival(reference, window, contract)
+        for name, alarm in verdicts.items():
+            result.alarms[name] += alarm
+            result.trials[name] += 1
+    return result
