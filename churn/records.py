@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 # Of a UUIDv7's 74 free bits, the last so many count within a batch.
 COUNTER_BITS = 32
@@ -165,6 +166,8 @@ class MonitorRun:
         The whole evidence, JSON-ready.
     report : str or None
         Path of the report for people.
+    mature_until : datetime
+        When the youngest prediction whose outcome was judged was asked for, by this look or those before.
     """
 
     run_id: str
@@ -178,6 +181,7 @@ class MonitorRun:
     concept_alarm: bool
     verdict: dict[str, Any]
     report: str | None = None
+    mature_until: datetime = EPOCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     min_window_rows: int = Field(200, ge=20, description="Fewest new predictions that are judged; below it the monitor waits.")
     max_window_rows: int = Field(50_000, ge=20, description="Most predictions in one window: the newest.")
     min_labelled_rows: int = Field(100, ge=10, description="Fewest new outcomes for a verdict on performance.")
+    label_maturity_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="Age of a prediction at which its outcome counts, in seconds: who leaves is known sooner than who stays.",
+    )
     policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
     policy_n: int = Field(3, ge=1, description="Windows the policy looks back on.")
     cooldown_seconds: float = Field(3600, ge=0, description="Least time between two retrainings that drift triggers, in seconds.")

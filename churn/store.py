@@ -181,6 +181,7 @@ class Store:
         model_version: str | None = None,
         after_seq: int = 0,
         after_outcome_seq: int | None = None,
+        mature: tuple[datetime, datetime] | None = None,
         newest: int | None = None,
     ) -> pd.DataFrame:
         """Read predictions with their outcomes, in the order of `seq`.
@@ -195,6 +196,9 @@ class Store:
             Only predictions numbered above it.
         after_outcome_seq : int, optional
             Only labelled predictions, whose outcome is numbered above it (0: all labelled ones). None: labelled or not.
+        mature : (datetime, datetime), optional
+            With `after_outcome_seq`: only labelled predictions asked for up to the second moment; those asked for after the
+            first one whatever the number of their outcome, since they were too young before.
         newest : int, optional
             At most so many, the newest.
 
@@ -228,7 +232,13 @@ class Store:
             .order_by(predictions.c.seq.desc())
         )
         if after_outcome_seq is not None:
-            query = query.where(outcomes.c.seq > after_outcome_seq)
+            unjudged = outcomes.c.seq > after_outcome_seq
+            if mature is not None:
+                before, until = mature
+                ripened = predictions.c.requested_at > before
+                query = query.where(predictions.c.requested_at <= until)
+                unjudged = sa.or_(unjudged, ripened)
+            query = query.where(unjudged)
         if model_version is not None:
             query = query.where(predictions.c.model_version == model_version)
         if newest is not None:

@@ -85,7 +85,7 @@ def look(
     """
     now = now or present()
     alpha = settings.false_alarm_rate
-    window = take_window(store, contract, model_version, settings)
+    window = take_window(store, contract, model_version, settings, now)
     drift, performance, reference_performance, concept, stream = None, None, None, None, None
     if not window.current.empty:
         drift = detect_drift(as_served(reference), window.current, contract, WINDOW_SHARE * alpha)
@@ -100,6 +100,7 @@ def look(
         model_version=model_version,
         last_seq=window.last_seq,
         last_outcome_seq=window.last_outcome_seq,
+        mature_until=window.mature_until,
         rows=len(window.current),
         labelled_rows=len(window.labelled),
         covariate_alarm=bool(drift and drift.drifted),

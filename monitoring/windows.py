@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
 from churn.contract import Contract
+from churn.records import EPOCH
+from churn.records import now as present
 from churn.settings import Settings
 from churn.store import Store
 
@@ -24,6 +26,8 @@ class Window:
         Predictions whose outcome was not judged before (the prediction itself may have been); no rows while there are too few.
     last_seq, last_outcome_seq : int
         How far this look comes in the store's numbering. Where nothing is judged, it stays where the last look left it.
+    mature_until : datetime
+        When the youngest prediction was asked for whose outcome was judged, now or before.
     waiting_rows, waiting_labelled_rows : int
         Rows that are there but too few to be judged; they are judged later, with those that come.
     """
@@ -33,6 +37,7 @@ class Window:
     labelled: pd.DataFrame
     last_seq: int
     last_outcome_seq: int
+    mature_until: datetime = EPOCH
     waiting_rows: int = 0
     waiting_labelled_rows: int = 0
 
@@ -50,12 +55,17 @@ class Window:
         return min(m.min() for m in moments).to_pydatetime(), max(m.max() for m in moments).to_pydatetime()
 
 
-def take_window(store: Store, contract: Contract, model_version: str, settings: Settings) -> Window:
+def take_window(store: Store, contract: Contract, model_version: str, settings: Settings, now: datetime | None = None) -> Window:
     """Read what the monitor has not judged yet. Reads only: asking twice gives the same window.
 
     Predictions and outcomes have a cursor each, since outcomes arrive long after their predictions. A part with fewer rows
     than `min_window_rows` (`min_labelled_rows`) is left to accumulate, and its cursor stays. Of more than
     `max_window_rows` only the newest are judged, and the older ones are passed over for good.
+
+    With `label_maturity_seconds` an outcome waits until its prediction is that old. Who leaves says so at once, who stays is
+    known only at the end: among young predictions those with an outcome have left, and any model would look wrong. Each
+    outcome is judged once all the same: it is new if its number is, or if its prediction was too young before. A clock that
+    went backwards makes outcomes wait, and none is judged twice.
 
     Raises
     ------
@@ -64,16 +74,22 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     """
     runs = store.monitor_runs(model_version=model_version, limit=1)
     last_seq, last_outcome_seq = (runs[0].last_seq, runs[0].last_outcome_seq) if runs else (0, 0)
+    mature_until = runs[0].mature_until if runs else EPOCH
+    maturity = timedelta(seconds=settings.label_maturity_seconds)
+    mature = (mature_until, max(mature_until, (now or present()) - maturity)) if maturity else None
     newest = settings.max_window_rows
     current = store.read_predictions(contract, model_version=model_version, after_seq=last_seq, newest=newest)
-    labelled = store.read_predictions(contract, model_version=model_version, after_outcome_seq=last_outcome_seq, newest=newest)
+    labelled = store.read_predictions(
+        contract, model_version=model_version, after_outcome_seq=last_outcome_seq, mature=mature, newest=newest
+    )
     enough, enough_labelled = len(current) >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
     return Window(
         model_version=model_version,
         current=current if enough else current.iloc[:0],
         labelled=labelled if enough_labelled else labelled.iloc[:0],
         last_seq=int(current["seq"].max()) if enough else last_seq,
-        last_outcome_seq=int(labelled["outcome_seq"].max()) if enough_labelled else last_outcome_seq,
+        last_outcome_seq=max(int(labelled["outcome_seq"].max()), last_outcome_seq) if enough_labelled else last_outcome_seq,
+        mature_until=max(labelled["requested_at"].max().to_pydatetime(), mature_until) if enough_labelled else mature_until,
         waiting_rows=0 if enough else len(current),
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
     )

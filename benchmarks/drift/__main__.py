@@ -98,12 +98,12 @@ def tables(results: list[Result], streams: list[dict[str, Any]], looks: list[dic
     """Show who alarmed how often, who heard a change when, and what a look cost."""
     found = []
     if results:
-        table = Table(title="Share of windows with an alarm, at α = 1 %", caption="without drift: the fewer the better")
+        table = Table(title="Share of windows with an alarm, at alpha 1 %", caption="without drift: the fewer the better")
         for heading in ("world", "change", "rows", OURS, *NAMES):
             table.add_column(heading, justify="right")
         for result in results:
             change = SAID[result.cell.shift] if result.cell.shift else "none"
-            rates = [f"{result.rate(who)[0]:.1%}" if result.trials[who] else "–" for who in (OURS, *NAMES)]
+            rates = [f"{result.rate(who)[0]:.1%}" if result.trials[who] else "-" for who in (OURS, *NAMES)]
             table.add_row(result.cell.world, change, f"{result.cell.rows:,}", *rates)
         found.append(table)
     return found + [
@@ -128,7 +128,7 @@ def _plain(title: str, rows: list[dict[str, Any]]) -> Table:
 
 
 def _said(value: Any) -> str:
-    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def draw(results: list[Result], path: Path) -> None:
     world = results[0].cell.world
     mine = [result for result in results if result.cell.world == world]
     figure = Figure(figsize=(15, 8), layout="constrained")
-    figure.suptitle(f"Share of windows with an alarm, by rows in the window ({world} customers, α = {ALPHA:.0%})")
+    figure.suptitle(f"Share of windows with an alarm, by rows in the window ({world} customers, alpha {ALPHA:.0%})")
     for place, shift in enumerate((None, *SHIFTS)):
         axes = figure.add_subplot(2, 3, place + 1)
         axes.set_title(SAID[shift] if shift else "no drift (the lower the better)")

@@ -61,7 +61,7 @@ def test_uniqueness_is_kept_by_the_database(connection: sa.Connection) -> None:
     assert unique == {
         ("predictions", ("prediction_id",)),
         ("outcomes", ("prediction_id",)),
-        ("monitor_runs", ("model_version", "last_seq", "last_outcome_seq")),
+        ("monitor_runs", ("model_version", "last_seq", "last_outcome_seq", "mature_until")),
     }
 
 

@@ -136,19 +136,23 @@ class FakeStore:
         model_version: str | None = None,
         after_seq: int = 0,
         after_outcome_seq: int | None = None,
+        mature: tuple[datetime, datetime] | None = None,
         newest: int | None = None,
     ) -> pd.DataFrame:
         rows = self.log[(self.log["seq"] > after_seq) & (self.log["model_version"] == model_version)]
         if after_outcome_seq is not None:
-            rows = rows[rows["outcome_seq"] > after_outcome_seq]
+            new = rows["outcome_seq"] > after_outcome_seq
+            if mature is not None:
+                new = (new | (rows["requested_at"] > mature[0])) & (rows["requested_at"] <= mature[1])
+            rows = rows[new & rows["outcome_seq"].notna()]
         return rows.tail(newest if newest is not None else len(rows)).reset_index(drop=True)
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
         return [run for run in self.runs if run.model_version == model_version][:limit]
 
     def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None) -> bool:
-        windows = {(r.model_version, r.last_seq, r.last_outcome_seq) for r in self.runs}
-        if (run.model_version, run.last_seq, run.last_outcome_seq) in windows:
+        windows = {(r.model_version, r.last_seq, r.last_outcome_seq, r.mature_until) for r in self.runs}
+        if (run.model_version, run.last_seq, run.last_outcome_seq, run.mature_until) in windows:
             return False
         self.runs.insert(0, run)
         if decision is not None:
