@@ -14,6 +14,7 @@ from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
 from monitoring.monitor import Look, look, record, report_path
+from pipelines.monitor_failure import page, record_failure
 
 RETRAIN_EVENT = "churn.retrain.wanted"
 
@@ -55,7 +56,7 @@ def ask_for_retraining(model_name: str, seen: Look) -> None:
     )
 
 
-@flow(name="monitor", log_prints=True)
+@flow(name="monitor", on_failure=[record_failure], on_crashed=[record_failure], log_prints=True)
 def monitor_flow() -> dict[str, Any]:
     """Look once at everything new since the last look."""
     settings = load_settings()
@@ -71,9 +72,11 @@ def monitor_flow() -> dict[str, Any]:
         new = conclude(store, seen)
         if new and seen.decision.action == "retrain":
             ask_for_retraining(settings.model_name, seen)
+        if new and seen.decision.action == "page":
+            page(settings.model_name, seen.decision)
         # The picture comes last: whatever happens to it, the decision stands and has been acted on.
-        if new:
-            report(seen, reference, contract, settings)
+        if new and (drawn := report(seen, reference, contract, settings, return_state=True)).is_failed():
+            get_run_logger().warning("the look is recorded, but could not be drawn: %s", drawn.message)
     finally:
         store.close()
     get_run_logger().info("%s: %s", seen.decision.action, seen.decision.reason)
