@@ -1,4 +1,4 @@
-"""The picture of a look, for people: a workspace that `evidently ui` shows, and a page. The only file importing evidently.
+"""The pictures of a look, for people: a workspace that `evidently ui` shows, and pages. The only file importing evidently.
 
 Pictures decide nothing, and cannot contradict what was decided: the p-values and thresholds that Evidently shows are those of
 the look, made of all rows, though what is drawn is a bounded sample, which it says. It drops missing values: missingness that
@@ -69,7 +69,8 @@ def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settin
         Pages are in `settings.home`/reports, named by the run; of 5 MB each. A page is whole or not there.
     """
     workspace = settings.home / "evidently"
-    page = report_path(settings, look.run.run_id)
+    summary = report_path(settings, look.run.run_id)
+    page = summary.with_name(f"{look.run.run_id}-drift.html")
     page.parent.mkdir(parents=True, exist_ok=True)
     left_out: dict[str, str] = {}
     drawn: list[tuple[Path, Any]] = []
@@ -77,7 +78,8 @@ def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settin
         if look.drift is not None:
             drawn.append((page, _draw_drift(look, look.drift, reference, contract, settings, left_out)))
         if look.performance is not None:
-            path = page.with_name(f"{look.run.run_id}-performance.html") if drawn else page
+            path = page.with_name(f"{look.run.run_id}-performance.html")
+            page = page if drawn else path
             drawn.append((path, _draw_performance(look, reference, settings, left_out)))
         _keep(workspace, [snapshot for _, snapshot in drawn])
         for path, snapshot in drawn:

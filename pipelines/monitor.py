@@ -13,7 +13,8 @@ from churn.contract import Contract, load_contract
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
-from monitoring.monitor import Look, look, record, report_path
+from monitoring.monitor import HISTORY, Look, look, record, report_path
+from monitoring.summary import render_summary, write_summary
 from pipelines.monitor_failure import page, record_failure
 
 RETRAIN_EVENT = "churn.retrain.wanted"
@@ -33,8 +34,16 @@ def look_at_window(store: Store, contract: Contract, settings: Settings, version
 
 
 @task(cache_policy=NO_CACHE)
+def summarise(store: Store, seen: Look, settings: Settings) -> None:
+    """Write the look down on one page."""
+    earlier = [r for r in store.monitor_runs(model_version=seen.run.model_version, limit=HISTORY) if r.run_id != seen.run.run_id]
+    page = render_summary(seen.run, seen.decision, earlier, false_alarm_rate=settings.false_alarm_rate)
+    write_summary(report_path(settings, seen.run.run_id), page)
+
+
+@task(cache_policy=NO_CACHE)
 def report(seen: Look, reference: pd.DataFrame, contract: Contract, settings: Settings) -> None:
-    """Draw the window for people: an Evidently snapshot and a page."""
+    """Draw the window for people, with Evidently."""
     from monitoring.reports import write_report
 
     write_report(seen, reference, contract, settings)
@@ -75,8 +84,11 @@ def monitor_flow() -> dict[str, Any]:
         if new and seen.decision.action == "page":
             page(settings.model_name, seen.decision)
         # The picture comes last: whatever happens to it, the decision stands and has been acted on.
-        if new and (drawn := report(seen, reference, contract, settings, return_state=True)).is_failed():
-            get_run_logger().warning("the look is recorded, but could not be drawn: %s", drawn.message)
+        if new:
+            shown = [summarise(store, seen, settings, return_state=True)]
+            shown.append(report(seen, reference, contract, settings, return_state=True))
+            for failed in (state for state in shown if state.is_failed()):
+                get_run_logger().warning("the look is recorded, but could not be shown: %s", failed.message)
     finally:
         store.close()
     get_run_logger().info("%s: %s", seen.decision.action, seen.decision.reason)

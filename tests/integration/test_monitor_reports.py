@@ -61,7 +61,7 @@ def thresholds(snapshot: dict) -> set[float]:
 class TestWorkspace:
     def test_pages_and_snapshots_are_written_and_read_again(self, tmp_path):
         first, paths = draw(tmp_path, customers(200, seed=2, plan_share=0.3))
-        assert paths.html == tmp_path / "reports" / f"{first.run.run_id}.html"
+        assert paths.html == tmp_path / "reports" / f"{first.run.run_id}-drift.html"
         assert paths.performance_html is not None
         assert all("<html" in path.read_text() for path in (paths.html, paths.performance_html))
         second, _ = draw(tmp_path, customers(200, seed=3))
