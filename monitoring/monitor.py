@@ -15,6 +15,7 @@ from churn.records import now as present
 from churn.settings import Settings
 from churn.store import Store
 from monitoring.drift import DriftReport, as_served, detect_drift
+from monitoring.estimation import estimate_performance
 from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
 from monitoring.policy import RetrainDecision, decide, memory
 from monitoring.sequential import SequentialResult, State, resume
@@ -94,6 +95,8 @@ def look(
         concept = detect_concept_drift(reference, window.labelled, OUTCOME_SHARE * alpha)
         stream = _listen(store, window, reference, STREAM_SHARE * alpha)
 
+    expected = estimate_performance(reference, window.answers)
+
     run = MonitorRun(
         run_id=new_id(),
         started_at=now,
@@ -111,6 +114,8 @@ def look(
             "performance": {
                 "window": asdict(performance) if performance else None,
                 "reference": asdict(reference_performance) if reference_performance else None,
+                "estimated": expected.as_dict() if expected else None,
+                "gaps": _gaps(reference, window) if performance else [],
             },
             "concept": concept.as_dict() | {"sequential": _heard(stream)} if concept else None,
         },
@@ -159,6 +164,18 @@ def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, n
     since = now - memory(settings)
     recent = [d for kind in ("policy", "promotion", "retrain") for d in store.decisions(kind=kind, since=since, limit=RECENT)]
     return decide(run, history, recent, settings, now)
+
+
+def _gaps(reference: pd.DataFrame, window: Window) -> list[str]:
+    """Name the measures that came out otherwise than the same customers' answers promised: a sign that the concept changed."""
+    realized = measure_performance(window.labelled, intervals=False)
+    promised = estimate_performance(reference, window.labelled["churn_probability"].to_numpy(dtype="float64"))
+    if promised is None:
+        return []
+    found = {name: getattr(realized, name) for name in promised.intervals}
+    return [
+        name for name, (low, high) in promised.intervals.items() if found[name] is not None and not low <= found[name] <= high
+    ]
 
 
 def _listen(store: Store, window: Window, reference: pd.DataFrame, rate: float) -> tuple[State, SequentialResult] | None:

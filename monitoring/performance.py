@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -25,8 +25,12 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from churn.intervals import metric_intervals
+
 # A probability of exactly 0 or 1 has no finite log loss; a logistic regression gives neither.
 SMALLEST = 1e-6
+RESAMPLES, SEED = 200, 20_260_101
+MEASURED = ("roc_auc", "pr_auc", "brier", "log_loss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Performance:
         churn_rate - mean_probability; above 0 more customers left than expected.
     roc_auc, pr_auc, brier, log_loss : float or None
         Log loss in nats; PR AUC as average precision.
+    intervals : dict of (float, float)
+        95 % intervals by measure (bootstrap of the rows); none where one class is missing.
     """
 
     rows: int
@@ -51,6 +57,7 @@ class Performance:
     pr_auc: float | None = None
     brier: float | None = None
     log_loss: float | None = None
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +102,15 @@ class ConceptResult:
         return asdict(self) | {"alarm": self.alarm}
 
 
-def measure_performance(labelled: pd.DataFrame) -> Performance:
+def measure_performance(labelled: pd.DataFrame, *, intervals: bool = True) -> Performance:
     """Measure the probabilities of labelled rows against what came true.
 
     Parameters
     ----------
     labelled : pandas.DataFrame
         Columns churn_probability (0 to 1) and churned (0 or 1), none missing.
+    intervals : bool
+        Whether to say how well each measure is known; it takes resampling.
 
     Examples
     --------
@@ -123,7 +132,13 @@ def measure_performance(labelled: pd.DataFrame) -> Performance:
         pr_auc=float(average_precision_score(y, p)) if both else None,
         brier=float(((y - p) ** 2).mean()),
         log_loss=float(-np.where(y == 1, np.log(p), np.log1p(-p)).mean()),
+        intervals=_intervals(y, p) if both and intervals else {},
     )
+
+
+def _intervals(y: np.ndarray, p: np.ndarray) -> dict[str, tuple[float, float]]:
+    found = metric_intervals(y, p, 0.5, confidence=0.95, resamples=RESAMPLES, seed=SEED)
+    return {name: (float(found[name][0]), float(found[name][1])) for name in MEASURED if name in found}
 
 
 def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha: float) -> ConceptResult:

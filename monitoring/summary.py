@@ -58,6 +58,7 @@ def render_summary(run: MonitorRun, decision: Decision, earlier: Sequence[Monito
         notes=[result for result in ranked if result.get("note")][:MOST_MOVED],
         sides=sides,
         quality=_quality(performance, sides) if performance.get("window") else [],
+        estimated=performance.get("estimated"),
         tests=concept.get("tests", []),
         stream=concept.get("sequential"),
         strip=_strip(run, decision, earlier),
@@ -109,7 +110,16 @@ def _matters(impact: float | None) -> str:
 
 
 def _quality(performance: dict[str, Any], sides: list[str]) -> list[dict[str, Any]]:
-    rows = [{"name": said, "values": [performance[side].get(key) for side in sides]} for key, said in MEASURES.items()]
+    gaps = performance.get("gaps") or []
+    rows: list[dict[str, Any]] = [
+        {
+            "name": said,
+            "values": [performance[side].get(key) for side in sides],
+            "intervals": [(performance[side].get("intervals") or {}).get(key) for side in sides],
+            "gap": key in gaps,
+        }
+        for key, said in MEASURES.items()
+    ]
     return [row for row in rows if any(value is not None for value in row["values"])]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 
 from churn.contract import Contract
@@ -45,6 +46,12 @@ class Window:
     def is_empty(self) -> bool:
         """Whether there is nothing to judge."""
         return self.current.empty and self.labelled.empty
+
+    @property
+    def answers(self) -> np.ndarray:
+        """Probabilities of the judged predictions, shape (n,); where too few are new, of those whose outcome is."""
+        part = self.labelled if self.current.empty else self.current
+        return part["churn_probability"].to_numpy(dtype=np.float64)
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:

@@ -1,0 +1,102 @@
+"""How good the model is on customers whose outcome nobody knows yet, if its answers still mean what they meant: an estimate.
+
+Confidence-based estimation: each answer, recalibrated on the reference, is the chance that its customer leaves. What is uncertain
+is that recalibration, and chance itself; both are drawn. It sees shifts of customers, and is blind to concept drift by its
+nature: where outcomes come and disagree with it, the concept has changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from monitoring.recalibration import Floats, Recalibration, logit
+
+DRAWS, SEED = 200, 20_260_101
+# More rows do not make the interval narrower than the recalibration is.
+MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What outcomes would probably show.
+
+    Attributes
+    ----------
+    roc_auc, brier, churn_rate : float or None
+        Medians of what was drawn; the area None where all answers are equal.
+    intervals : dict of (float, float)
+        95 % of what was drawn, by measure.
+    """
+
+    rows: int
+    roc_auc: float | None
+    brier: float | None
+    churn_rate: float | None
+    intervals: dict[str, tuple[float, float]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything, JSON-ready."""
+        return asdict(self)
+
+
+def estimate_performance(
+    reference: pd.DataFrame, probability: Floats, *, draws: int = DRAWS, seed: int = SEED
+) -> Estimate | None:
+    """Estimate performance without outcomes.
+
+    Parameters
+    ----------
+    reference : pandas.DataFrame
+        Columns churn_probability (out-of-fold) and churned.
+    probability : ndarray, shape (n,)
+        The model's answers, each in [0, 1].
+
+    Returns
+    -------
+    Estimate or None
+        None without rows on either side.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.beta(1, 5, 3000)
+    >>> reference = pd.DataFrame({"churn_probability": p, "churned": (rng.random(3000) < p) * 1.0})
+    >>> estimate = estimate_performance(reference, rng.beta(1, 5, 1000))
+    >>> low, high = estimate.intervals["brier"]
+    >>> low < 0.119 < high
+    True
+    """
+    if reference.empty or probability.size == 0:
+        return None
+    rng = np.random.default_rng(seed)
+    p = np.sort(probability if probability.size <= MOST_ROWS else rng.choice(probability, MOST_ROWS, replace=False))
+    known = [reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned")]
+    fitted, z = Recalibration.of(*known), logit(p)
+    first = np.concatenate([[0], np.flatnonzero(np.diff(p)) + 1])
+    drawn: dict[str, list[float]] = {"roc_auc": [], "brier": [], "churn_rate": []}
+    for truth in fitted.drawn(draws, rng):
+        left = rng.random(p.size) < truth.apply(z)
+        drawn["brier"].append(float(((left - p) ** 2).mean()))
+        drawn["churn_rate"].append(float(left.mean()))
+        area = _area(left, first)
+        if area is not None:
+            drawn["roc_auc"].append(area)
+    found = {name: np.quantile(values, [0.025, 0.5, 0.975]) for name, values in drawn.items() if len(values) > draws / 2}
+    if first.size == 1:
+        found.pop("roc_auc", None)
+    middle = {name: float(found[name][1]) if name in found else None for name in drawn}
+    intervals = {name: (float(values[0]), float(values[2])) for name, values in found.items()}
+    return Estimate(int(probability.size), middle["roc_auc"], middle["brier"], middle["churn_rate"], intervals)
+
+
+def _area(left: np.ndarray, first: np.ndarray) -> float | None:
+    """Give the area under the ROC curve of rows sorted by answer; `first` row of each distinct answer. Ties count half."""
+    churners = np.add.reduceat(left.astype(np.float64), first)
+    stayers = np.add.reduceat((~left).astype(np.float64), first)
+    pairs = churners.sum() * stayers.sum()
+    below = np.cumsum(stayers) - stayers
+    return float((churners * (below + stayers / 2)).sum() / pairs) if pairs else None
