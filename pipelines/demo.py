@@ -273,5 +273,5 @@ def _mean(values: list[float]) -> float:
 def _kept(reports: list[str], out: Path) -> str:
     """Copy the newest report out of the demo's folder, which is going to be removed."""
     with suppress(OSError, IndexError):
-        return str(shutil.copy(reports[-1], out / "evidently.html"))
+        return str(shutil.copy(reports[-1], out / "last-look.html"))
     return "none was written"

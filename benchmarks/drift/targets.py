@@ -53,11 +53,10 @@ def compare(results: list[Result], concept: list[dict[str, Any]], scale: list[di
                 _row(f"errors {points} points", f"median ≤ {most}, ≤ 1 % missed", f"{median}, {missed:.1%} missed", reached)
             )
     for figures in scale:
-        if "ratio, first look" in figures:
-            ratio = figures["ratio, first look"]
-            rows.append(
-                _row(f"{figures['rows']:,} x {figures['rows']:,} rows beside Evidently", "≥ 10 x", f"{ratio:.0f} x", ratio >= 10)
-            )
+        for look in ("next look", "first look"):
+            if (ratio := figures.get(f"ratio, {look}")) is not None:
+                size = f"{figures['rows']:,} x {figures['rows']:,} rows"
+                rows.append(_row(f"{size}, {look}, beside Evidently", ">= 10 x", f"{ratio:.1f} x", ratio >= 10))
     return rows
 
 
