@@ -55,8 +55,8 @@ def compare(results: list[Result], concept: list[dict[str, Any]], scale: list[di
     for figures in scale:
         for look in ("next look", "first look"):
             if (ratio := figures.get(f"ratio, {look}")) is not None:
-                size = f"{figures['rows']:,} x {figures['rows']:,} rows"
-                rows.append(_row(f"{size}, {look}, beside Evidently", ">= 10 x", f"{ratio:.1f} x", ratio >= 10))
+                sides = f"{figures['rows']:,} x {figures['rows']:,} rows"
+                rows.append(_row(f"{sides}, {look}, beside Evidently", "≥ 10 x", f"{ratio:.1f} x", ratio >= 10))
     return rows
 
 
