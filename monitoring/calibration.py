@@ -8,6 +8,7 @@ al. 2012, Estimating uncertainty for massive data streams): the same to first or
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 DRAWS, BLOCK = 4_000, 250
-# With more rows than these on a side the means are as good as normal: what is drawn from fewer has the heavier tails.
+# With more rows than these on a side the means are as good as normal: what is drawn from fewer has the heavier tails. With
+# more on both they are drawn as normal.
 MOST_REFERENCE_ROWS, MOST_WINDOW_ROWS = 4_000, 20_000
+STEPS = 2**16
 # So many draws must lie beyond a value for its probability to be counted; further out the normal tail goes on from there.
 COUNTED = 16
 
@@ -70,17 +73,34 @@ def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: 
         Sizes of the window and of the whole reference.
     """
     rng = np.random.default_rng(seed)
-    count = families[0].shape[0]
-    rows = min(rows, MOST_WINDOW_ROWS)
-    reference_rows = min(reference_rows, MOST_WINDOW_ROWS)
-    scale = np.float32(1 / np.sqrt(1 / rows + 1 / reference_rows))
+    if min(rows, reference_rows) >= MOST_WINDOW_ROWS:
+        return [MaxDistribution.of(_normal_maxima(rng, scores)) for scores in families]
+    draw = _contrasts(rng, families[0].shape[0], min(rows, MOST_WINDOW_ROWS), min(reference_rows, MOST_WINDOW_ROWS))
     found: list[list[NDArray[np.float32]]] = [[] for _ in families]
     for _ in range(DRAWS // BLOCK):
-        current = rng.poisson(rows / count, (BLOCK, count)).astype(np.float32)
-        reference = rng.poisson(reference_rows / count, (BLOCK, count)).astype(np.float32)
-        current /= np.maximum(current.sum(axis=1, keepdims=True), 1)
-        reference /= np.maximum(reference.sum(axis=1, keepdims=True), 1)
-        current -= reference
+        weights = draw()
         for kept, scores in zip(found, families, strict=True):
-            kept.append(np.abs(current @ scores).max(axis=1) * scale)
+            kept.append(np.abs(weights @ scores).max(axis=1))
     return [MaxDistribution.of(np.concatenate(kept).astype(np.float64)) for kept in found]
+
+
+def _normal_maxima(rng: np.random.Generator, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Draw the largest of |z| that are normal, and correlated as the scores are."""
+    root = np.asarray(np.linalg.qr(scores, mode="r")) / np.float32(np.sqrt(scores.shape[0]))
+    drawn = rng.standard_normal((DRAWS, root.shape[0]), dtype=np.float32)
+    return np.asarray(np.abs(drawn @ root).max(axis=1), dtype=np.float64)
+
+
+def _contrasts(rng: np.random.Generator, count: int, rows: int, reference_rows: int) -> Callable[[], NDArray[np.float32]]:
+    """Make what draws weights of `count` rows, shape (BLOCK, count): with scores they give z values of window minus reference."""
+    scale = np.float32(1 / np.sqrt(1 / rows + 1 / reference_rows))
+    # Quantiles at equal steps, picked at random: ten times as fast as drawing from the distribution itself.
+    places = (np.arange(STEPS) + 0.5) / STEPS
+    steps = [stats.poisson.ppf(places, size / count).astype(np.float32) for size in (rows, reference_rows)]
+
+    def draw() -> NDArray[np.float32]:
+        sides = [quantiles[rng.integers(0, STEPS, (BLOCK, count), dtype=np.uint16)] for quantiles in steps]
+        current, reference = (side / np.maximum(side.sum(axis=1, keepdims=True), 1) for side in sides)
+        return np.asarray((current - reference) * scale)
+
+    return draw

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,7 +24,8 @@ SAME_DIGITS = 9
 PROBABILITY, SERVED = "churn_probability", "served_probability"
 SEED = 20_260_101
 # Rows summed at a time: small enough to stay in the processor's cache, and out of the memory's way.
-CHUNK_ROWS = 20_000
+CHUNK_ROWS = 10_000
+THREADS = os.cpu_count() or 1
 # Scores of a column that take part in pairs: location and spread. More columns than these pair only by location.
 MOST_FULL_PAIRS, MOST_PAIRS = 300, 5_000
 # Window sizes are told apart by a tenth: sizes nearer to each other share a calibration.
@@ -62,6 +65,20 @@ class Sums:
     products: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     together: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     columns: set[str] = field(default_factory=set)
+
+    def add(self, other: Sums) -> None:
+        """Add the sums of another part, of the same profile. A column that is absent from either is absent."""
+        self.columns = self.columns & other.columns if self.rows else other.columns
+        self.rows += other.rows
+        for name in ("present", "below", "above", "broken", "related"):
+            getattr(self, name).update(getattr(other, name))
+        for column, counted in other.levels.items():
+            self.levels.setdefault(column, Counter()).update(counted)
+        for column, value in other.value_sums.items():
+            self.value_sums[column] = self.value_sums.get(column, 0.0) + value
+        self.scores += other.scores
+        self.products += other.products
+        self.together += other.together
 
 
 @dataclass(frozen=True)
@@ -145,12 +162,23 @@ class ReferenceProfile:
 
     def summarise(self, frames: Iterable[pd.DataFrame]) -> Sums:
         """Sum a window up, part by part; a part may have any size. A column that is absent from a part is absent altogether."""
+        sums = self._nothing()
+        # NumPy gives the interpreter's lock away while it searches, gathers and multiplies.
+        with ThreadPoolExecutor(THREADS) as pool:
+            for frame in frames:
+                parts = [frame.iloc[start : start + CHUNK_ROWS] for start in range(0, max(len(frame), 1), CHUNK_ROWS)]
+                for found in pool.map(self._summed, parts) if len(parts) > 1 else map(self._summed, parts):
+                    sums.add(found)
+        return sums
+
+    def _nothing(self) -> Sums:
         square = (len(self.pair_columns),) * 2
-        sums = Sums(scores=np.zeros(len(self.score_columns)), products=np.zeros(square), together=np.zeros(square))
-        for number, frame in enumerate(frames):
-            sums.columns = set(frame.columns) if number == 0 else sums.columns & set(frame.columns)
-            for start in range(0, len(frame), CHUNK_ROWS):
-                self._add(sums, frame.iloc[start : start + CHUNK_ROWS])
+        return Sums(scores=np.zeros(len(self.score_columns)), products=np.zeros(square), together=np.zeros(square))
+
+    def _summed(self, part: pd.DataFrame) -> Sums:
+        sums = self._nothing()
+        sums.columns = set(part.columns)
+        self._add(sums, part)
         return sums
 
     def _add(self, sums: Sums, part: pd.DataFrame) -> None:

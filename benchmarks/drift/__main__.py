@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import Memory, Parallel, delayed
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -38,11 +38,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--resume", action="store_true", help="keep each cell's result beside --out, and take those kept before")
     said = parser.parse_args()
     wanted, console, contract = said.only.split(","), Console(), load_contract()
 
     cells = short_cells(said.seed) if said.short else all_cells(wanted, said.worlds.split(","), said.trials, said.seed)
-    results = judge(cells, load_settings().data, 1 if said.short else said.jobs, console)
+    kept = Memory(said.out.with_suffix(".cells") if said.resume else None, verbose=0)
+    results = judge(cells, load_settings().data, 1 if said.short else said.jobs, console, kept)
     streams, looks = [], []
     if "concept" in wanted:
         streams = concept.run(20 if said.short else 1_000, said.seed, peers=not said.short, work=said.out.parent / "river")
@@ -83,12 +85,12 @@ def all_cells(wanted: Sequence[str], worlds: Sequence[str], trials: int, seed: i
     return sorted(cells, key=lambda cell: -cell.trials * (cell.rows + 1_000))
 
 
-def judge(cells: list[Cell], data: Path, jobs: int, console: Console) -> list[Result]:
-    """Run the cells side by side."""
-    results: list[Result] = []
+def judge(cells: list[Cell], data: Path, jobs: int, console: Console, kept: Memory) -> list[Result]:
+    """Run the cells side by side; those whose result was kept are not run again."""
+    run, results = kept.cache(run_cell), []
     with Progress(console=console, transient=True) as progress:
         work = progress.add_task("judging", total=len(cells))
-        for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(run_cell)(cell, data) for cell in cells):
+        for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(run)(cell, data) for cell in cells):
             results.append(result)
             progress.advance(work)
     return sorted(results, key=lambda r: (r.cell.world, r.cell.shift or "", r.cell.rows))

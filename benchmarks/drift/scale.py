@@ -49,7 +49,7 @@ def _preset(reference: pd.DataFrame, window: pd.DataFrame, contract: Contract) -
     definition = DataDefinition(
         numerical_columns=numbers, categorical_columns=[name for name in contract.feature_names if name not in numbers]
     )
-    sides = [Dataset.from_pandas(side, data_definition=definition) for side in (window, reference)]
     started = time.perf_counter()
+    sides = [Dataset.from_pandas(side, data_definition=definition) for side in (window, reference)]
     Report([DataDriftPreset()]).run(*sides).dict()
     return time.perf_counter() - started
