@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     seed: int = Field(17, ge=0, description="Seed of sampling outside training (traffic, simulation, bootstrap).")
     false_alarm_rate: float = Field(0.01, gt=0, lt=1, description="Chance that one monitor run without drift alarms.")
     min_window_rows: int = Field(200, ge=20, description="Fewest new predictions that are judged; below it the monitor waits.")
-    max_window_rows: int = Field(50_000, ge=20, description="Most predictions in one window: the newest.")
+    max_window_rows: int = Field(1_000_000, ge=20, description="Most predictions in one window: the newest.")
     min_labelled_rows: int = Field(100, ge=10, description="Fewest new outcomes for a verdict on performance.")
     label_maturity_seconds: float = Field(
         0.0,

@@ -22,6 +22,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 from churn.contract import Contract
 from churn.errors import InputError, StoreError
 from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow, now
+from churn.store_reading import Span, find_span, iter_parts, read_labelled
 from churn.store_rows import RowWriter, row_writer
 from churn.tables import decisions, monitor_runs, outcomes, predictions
 
@@ -181,7 +182,6 @@ class Store:
         model_version: str | None = None,
         after_seq: int = 0,
         after_outcome_seq: int | None = None,
-        mature: tuple[datetime, datetime] | None = None,
         newest: int | None = None,
     ) -> pd.DataFrame:
         """Read predictions with their outcomes, in the order of `seq`.
@@ -196,9 +196,6 @@ class Store:
             Only predictions numbered above it.
         after_outcome_seq : int, optional
             Only labelled predictions, whose outcome is numbered above it (0: all labelled ones). None: labelled or not.
-        mature : (datetime, datetime), optional
-            With `after_outcome_seq`: only labelled predictions asked for up to the second moment; those asked for after the
-            first one whatever the number of their outcome, since they were too young before.
         newest : int, optional
             At most so many, the newest.
 
@@ -232,13 +229,7 @@ class Store:
             .order_by(predictions.c.seq.desc())
         )
         if after_outcome_seq is not None:
-            unjudged = outcomes.c.seq > after_outcome_seq
-            if mature is not None:
-                before, until = mature
-                ripened = predictions.c.requested_at > before
-                query = query.where(predictions.c.requested_at <= until)
-                unjudged = sa.or_(unjudged, ripened)
-            query = query.where(unjudged)
+            query = query.where(outcomes.c.seq > after_outcome_seq)
         if model_version is not None:
             query = query.where(predictions.c.model_version == model_version)
         if newest is not None:
@@ -248,6 +239,53 @@ class Store:
         head = pd.DataFrame([row[:9] for row in rows], columns=LOG_COLUMNS)
         head = head.astype({"churned": "float64", "outcome_seq": "float64"})
         return pd.concat([head, frame_from_records([row.features for row in rows], contract)], axis=1)
+
+    def find_span(self, model_version: str, *, after_seq: int, newest: int) -> Span:
+        """Find the predictions of a model version numbered above `after_seq`, up to the newest so many."""
+        with _translated(), self.engine.connect() as connection:
+            return find_span(connection, model_version, after_seq, newest)
+
+    def iter_predictions(
+        self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0
+    ) -> Iterator[pd.DataFrame]:
+        """Read the predictions of a span in parts, in the order of `seq`: a million rows need no more memory than 20,000.
+
+        Parameters
+        ----------
+        share : float
+            In (0, 1]; below 1 only about that share of the rows, evenly spread and the same ones each time.
+
+        Yields
+        ------
+        pandas.DataFrame, shape (at most 20,000, 4 + n_features)
+            Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), then the contract's features as in
+            `churn.frame`.
+        """
+        with _translated(), self.engine.connect() as connection:
+            yield from iter_parts(connection, contract, model_version, span, share)
+
+    def read_outcomes(
+        self, model_version: str, *, after_outcome_seq: int, newest: int, mature: tuple[datetime, datetime] | None = None
+    ) -> pd.DataFrame:
+        """Read labelled predictions of a model version without their features, in the order of `seq`.
+
+        Parameters
+        ----------
+        after_outcome_seq : int
+            Only those whose outcome is numbered above it.
+        newest : int
+            At most so many, the newest.
+        mature : (datetime, datetime), optional
+            Only predictions asked for up to the second moment; those asked for after the first one whatever the number of
+            their outcome, since they were too young before.
+
+        Returns
+        -------
+        pandas.DataFrame, shape (n_labelled, 6)
+            Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), churned (0.0 or 1.0), outcome_seq.
+        """
+        with _translated(), self.engine.connect() as connection:
+            return read_labelled(connection, model_version, after_outcome_seq, mature, newest)
 
     def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None) -> bool:
         """Store one look and what was decided on it, both or neither, unless the window was judged before.

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from churn.params import ProfitParams
+from churn.profit import profits
 from monitoring.recalibration import Floats, Recalibration, logit
 
 DRAWS, SEED = 200, 20_260_101
@@ -26,8 +28,9 @@ class Estimate:
 
     Attributes
     ----------
-    roc_auc, brier, churn_rate : float or None
-        Medians of what was drawn; the area None where all answers are equal.
+    roc_auc, brier, churn_rate, profit : float or None
+        Medians of what was drawn; the area None where all answers are equal, the profit (per customer, in the campaign's
+        currency) without the terms of one.
     intervals : dict of (float, float)
         95 % of what was drawn, by measure.
     """
@@ -36,6 +39,7 @@ class Estimate:
     roc_auc: float | None
     brier: float | None
     churn_rate: float | None
+    profit: float | None
     intervals: dict[str, tuple[float, float]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -44,7 +48,13 @@ class Estimate:
 
 
 def estimate_performance(
-    reference: pd.DataFrame, probability: Floats, *, draws: int = DRAWS, seed: int = SEED
+    reference: pd.DataFrame,
+    probability: Floats,
+    *,
+    threshold: float | None = None,
+    campaign: ProfitParams | None = None,
+    draws: int = DRAWS,
+    seed: int = SEED,
 ) -> Estimate | None:
     """Estimate performance without outcomes.
 
@@ -54,6 +64,9 @@ def estimate_performance(
         Columns churn_probability (out-of-fold) and churned.
     probability : ndarray, shape (n,)
         The model's answers, each in [0, 1].
+    threshold : float, optional
+        Who is at or above it is contacted; together with `campaign`, for the profit.
+    campaign : ProfitParams, optional
 
     Returns
     -------
@@ -77,11 +90,13 @@ def estimate_performance(
     known = [reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned")]
     fitted, z = Recalibration.of(*known), logit(p)
     first = np.concatenate([[0], np.flatnonzero(np.diff(p)) + 1])
-    drawn: dict[str, list[float]] = {"roc_auc": [], "brier": [], "churn_rate": []}
+    drawn: dict[str, list[float]] = {"roc_auc": [], "brier": [], "churn_rate": [], "profit": []}
     for truth in fitted.drawn(draws, rng):
         left = rng.random(p.size) < truth.apply(z)
         drawn["brier"].append(float(((left - p) ** 2).mean()))
         drawn["churn_rate"].append(float(left.mean()))
+        if threshold is not None and campaign is not None:
+            drawn["profit"].append(float(profits(left, p, threshold, campaign).mean()))
         area = _area(left, first)
         if area is not None:
             drawn["roc_auc"].append(area)
@@ -90,7 +105,7 @@ def estimate_performance(
         found.pop("roc_auc", None)
     middle = {name: float(found[name][1]) if name in found else None for name in drawn}
     intervals = {name: (float(values[0]), float(values[2])) for name, values in found.items()}
-    return Estimate(int(probability.size), middle["roc_auc"], middle["brier"], middle["churn_rate"], intervals)
+    return Estimate(rows=int(probability.size), **middle, intervals=intervals)
 
 
 def _area(left: np.ndarray, first: np.ndarray) -> float | None:

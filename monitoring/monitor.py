@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from churn.contract import Contract
+from churn.params import ProfitParams
 from churn.records import Decision, MonitorRun, new_id
 from churn.records import now as present
 from churn.settings import Settings
@@ -65,6 +66,7 @@ def look(
     reference: pd.DataFrame,
     *,
     now: datetime | None = None,
+    campaign: ProfitParams | None = None,
 ) -> Look:
     """Judge what is new of one model version. Writes nothing: a look that is killed is simply done again.
 
@@ -78,6 +80,8 @@ def look(
         (0 or 1), served_probability, and the contract's features.
     now : datetime, optional
         With time zone; the present moment by default.
+    campaign : ProfitParams, optional
+        What contacting a customer costs and brings; without it profit is not told.
 
     Raises
     ------
@@ -88,14 +92,15 @@ def look(
     alpha = settings.false_alarm_rate
     window = take_window(store, contract, model_version, settings, now)
     drift, performance, reference_performance, concept, stream = None, None, None, None, None
-    if not window.current.empty:
-        drift = detect_drift(as_served(reference), window.current, contract, WINDOW_SHARE * alpha)
+    terms: dict[str, Any] = {"campaign": campaign, "threshold": window.threshold}
+    if window.rows:
+        drift = detect_drift(as_served(reference), window.parts(), contract, WINDOW_SHARE * alpha)
     if not window.labelled.empty:
-        performance, reference_performance = measure_performance(window.labelled), measure_performance(reference)
+        performance, reference_performance = (measure_performance(side, **terms) for side in (window.labelled, reference))
         concept = detect_concept_drift(reference, window.labelled, OUTCOME_SHARE * alpha)
         stream = _listen(store, window, reference, STREAM_SHARE * alpha)
 
-    expected = estimate_performance(reference, window.answers)
+    expected = estimate_performance(reference, window.answers, **terms)
 
     run = MonitorRun(
         run_id=new_id(),
@@ -104,7 +109,7 @@ def look(
         last_seq=window.last_seq,
         last_outcome_seq=window.last_outcome_seq,
         mature_until=window.mature_until,
-        rows=len(window.current),
+        rows=window.rows,
         labelled_rows=len(window.labelled),
         covariate_alarm=bool(drift and drift.drifted),
         concept_alarm=bool(concept and concept.alarm) or bool(stream and stream[1].alarm),
@@ -115,7 +120,8 @@ def look(
                 "window": asdict(performance) if performance else None,
                 "reference": asdict(reference_performance) if reference_performance else None,
                 "estimated": expected.as_dict() if expected else None,
-                "gaps": _gaps(reference, window) if performance else [],
+                "gaps": _gaps(reference, window, terms) if performance else [],
+                "currency": campaign.currency if campaign else None,
             },
             "concept": concept.as_dict() | {"sequential": _heard(stream)} if concept else None,
         },
@@ -166,10 +172,10 @@ def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, n
     return decide(run, history, recent, settings, now)
 
 
-def _gaps(reference: pd.DataFrame, window: Window) -> list[str]:
+def _gaps(reference: pd.DataFrame, window: Window, terms: dict[str, Any]) -> list[str]:
     """Name the measures that came out otherwise than the same customers' answers promised: a sign that the concept changed."""
-    realized = measure_performance(window.labelled, intervals=False)
-    promised = estimate_performance(reference, window.labelled["churn_probability"].to_numpy(dtype="float64"))
+    realized = measure_performance(window.labelled, intervals=False, **terms)
+    promised = estimate_performance(reference, window.labelled["churn_probability"].to_numpy(dtype="float64"), **terms)
     if promised is None:
         return []
     found = {name: getattr(realized, name) for name in promised.intervals}
@@ -196,7 +202,7 @@ def _heard(stream: tuple[State, SequentialResult] | None) -> dict[str, Any] | No
 def _describe(window: Window) -> dict[str, Any]:
     span = window.span
     return {
-        "rows": len(window.current),
+        "rows": window.rows,
         "labelled_rows": len(window.labelled),
         "waiting_rows": window.waiting_rows,
         "waiting_labelled_rows": window.waiting_labelled_rows,

@@ -25,12 +25,23 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from churn.intervals import metric_intervals
+from churn.intervals import metric_intervals, resampled_metrics
+from churn.params import ProfitParams
+from churn.profit import profits
 
 # A probability of exactly 0 or 1 has no finite log loss; a logistic regression gives neither.
 SMALLEST = 1e-6
 RESAMPLES, SEED = 200, 20_260_101
-MEASURED = ("roc_auc", "pr_auc", "brier", "log_loss")
+Z_95 = 1.959964
+MEASURED = {
+    "roc_auc": "roc_auc",
+    "pr_auc": "pr_auc",
+    "brier": "brier",
+    "log_loss": "log_loss",
+    "calibration_in_the_large": "calibration_gap",
+}
+# Of more rows a sample is resampled, and its intervals are narrowed by the square root of the ratio (m out of n bootstrap).
+MOST_RESAMPLED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,9 @@ class Performance:
         churn_rate - mean_probability; above 0 more customers left than expected.
     roc_auc, pr_auc, brier, log_loss : float or None
         Log loss in nats; PR AUC as average precision.
+    profit : float or None
+        Of a campaign that contacts who is at or above the threshold, expected and per customer, in its currency; None where
+        there are no terms of one.
     intervals : dict of (float, float)
         95 % intervals by measure (bootstrap of the rows); none where one class is missing.
     """
@@ -57,6 +71,7 @@ class Performance:
     pr_auc: float | None = None
     brier: float | None = None
     log_loss: float | None = None
+    profit: float | None = None
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -102,7 +117,9 @@ class ConceptResult:
         return asdict(self) | {"alarm": self.alarm}
 
 
-def measure_performance(labelled: pd.DataFrame, *, intervals: bool = True) -> Performance:
+def measure_performance(
+    labelled: pd.DataFrame, *, intervals: bool = True, threshold: float | None = None, campaign: ProfitParams | None = None
+) -> Performance:
     """Measure the probabilities of labelled rows against what came true.
 
     Parameters
@@ -111,6 +128,9 @@ def measure_performance(labelled: pd.DataFrame, *, intervals: bool = True) -> Pe
         Columns churn_probability (0 to 1) and churned (0 or 1), none missing.
     intervals : bool
         Whether to say how well each measure is known; it takes resampling.
+    threshold : float, optional
+        Who is at or above it is contacted; together with `campaign`, for the profit.
+    campaign : ProfitParams, optional
 
     Examples
     --------
@@ -123,6 +143,12 @@ def measure_performance(labelled: pd.DataFrame, *, intervals: bool = True) -> Pe
     if y.size == 0:
         return Performance(rows=0)
     both = 0 < y.sum() < y.size
+    known = _intervals(y, p) if both and intervals else {}
+    profit = None
+    if threshold is not None and campaign is not None:
+        won = profits(y, p, threshold, campaign)
+        profit, error = float(won.mean()), float(won.std() / math.sqrt(won.size))
+        known |= {"profit": (profit - Z_95 * error, profit + Z_95 * error)} if intervals else {}
     return Performance(
         rows=int(y.size),
         churn_rate=float(y.mean()),
@@ -132,13 +158,32 @@ def measure_performance(labelled: pd.DataFrame, *, intervals: bool = True) -> Pe
         pr_auc=float(average_precision_score(y, p)) if both else None,
         brier=float(((y - p) ** 2).mean()),
         log_loss=float(-np.where(y == 1, np.log(p), np.log1p(-p)).mean()),
-        intervals=_intervals(y, p) if both and intervals else {},
+        profit=profit,
+        intervals=known,
     )
 
 
 def _intervals(y: np.ndarray, p: np.ndarray) -> dict[str, tuple[float, float]]:
-    found = metric_intervals(y, p, 0.5, confidence=0.95, resamples=RESAMPLES, seed=SEED)
-    return {name: (float(found[name][0]), float(found[name][1])) for name in MEASURED if name in found}
+    sample = np.arange(y.size)
+    if y.size > MOST_RESAMPLED:
+        sample = np.random.default_rng(SEED).choice(y.size, MOST_RESAMPLED, replace=False)
+    found = metric_intervals(y[sample], p[sample], 0.5, confidence=0.95, resamples=RESAMPLES, seed=SEED)
+    known = {name: found[source] for name, source in MEASURED.items() if source in found}
+    if sample.size == y.size:
+        return known
+    once = np.ones((1, sample.size), dtype=np.int64)
+    order = sample[np.argsort(p[sample], kind="stable")]
+    drawn, every = (resampled_metrics(y[rows], p[rows], 0.5, counts, None) for rows, counts in ((order, once), _all_once(p)))
+    narrower = math.sqrt(sample.size / y.size)
+    moved = {}
+    for name, (low, high) in known.items():
+        here, there = drawn[MEASURED[name]].item(), every[MEASURED[name]].item()
+        moved[name] = (there - (here - low) * narrower, there + (high - here) * narrower)
+    return moved
+
+
+def _all_once(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.argsort(p, kind="stable"), np.ones((1, p.size), dtype=np.int64)
 
 
 def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha: float) -> ConceptResult:

@@ -21,6 +21,7 @@ MEASURES = {
     "log_loss": "Log loss, nats (lower is better)",
     "churn_rate": "Share that left",
     "mean_probability": "Share that the model expected",
+    "profit": "Profit of a campaign, {currency} per customer (higher is better)",
 }
 # Change of the mean log-odds, and how a person would call it.
 SIZES = ((0.02, "next to nothing"), (0.1, "a little"), (0.3, "clearly"))
@@ -59,6 +60,7 @@ def render_summary(run: MonitorRun, decision: Decision, earlier: Sequence[Monito
         sides=sides,
         quality=_quality(performance, sides) if performance.get("window") else [],
         estimated=performance.get("estimated"),
+        currency=performance.get("currency"),
         tests=concept.get("tests", []),
         stream=concept.get("sequential"),
         strip=_strip(run, decision, earlier),
@@ -113,7 +115,7 @@ def _quality(performance: dict[str, Any], sides: list[str]) -> list[dict[str, An
     gaps = performance.get("gaps") or []
     rows: list[dict[str, Any]] = [
         {
-            "name": said,
+            "name": said.format(currency=performance.get("currency") or "money"),
             "values": [performance[side].get(key) for side in sides],
             "intervals": [(performance[side].get("intervals") or {}).get(key) for side in sides],
             "gap": key in gaps,

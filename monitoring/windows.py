@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +14,10 @@ from churn.records import EPOCH
 from churn.records import now as present
 from churn.settings import Settings
 from churn.store import Store
+from churn.store_reading import no_answers
+
+# Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
+MOST_HELD = 20_000
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,15 @@ class Window:
 
     Attributes
     ----------
+    rows : int
+        Predictions not judged before; 0 while there are too few.
     current : pandas.DataFrame
-        Predictions not judged before, as `Store.read_predictions` gives them; no rows while there are too few.
+        They, as `Store.iter_predictions` gives them; of more than 20,000 about so many, evenly spread.
+    parts : function
+        Gives all of them, in frames that need not fit into memory together; each call reads them again.
     labelled : pandas.DataFrame
-        Predictions whose outcome was not judged before (the prediction itself may have been); no rows while there are too few.
+        Predictions whose outcome was not judged before (the prediction itself may have been), as `Store.read_outcomes` gives
+        them; no rows while there are too few.
     last_seq, last_outcome_seq : int
         How far this look comes in the store's numbering. Where nothing is judged, it stays where the last look left it.
     mature_until : datetime
@@ -34,7 +44,9 @@ class Window:
     """
 
     model_version: str
+    rows: int
     current: pd.DataFrame
+    parts: Callable[[], Iterable[pd.DataFrame]]
     labelled: pd.DataFrame
     last_seq: int
     last_outcome_seq: int
@@ -45,13 +57,21 @@ class Window:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to judge."""
-        return self.current.empty and self.labelled.empty
+        return not self.rows and self.labelled.empty
 
     @property
     def answers(self) -> np.ndarray:
-        """Probabilities of the judged predictions, shape (n,); where too few are new, of those whose outcome is."""
-        part = self.labelled if self.current.empty else self.current
-        return part["churn_probability"].to_numpy(dtype=np.float64)
+        """Probabilities of the judged predictions (or of a sample), shape (n,); where too few are new, of those with outcomes."""
+        return self._answered["churn_probability"].to_numpy(dtype=np.float64)
+
+    @property
+    def threshold(self) -> float | None:
+        """The newest prediction's threshold; None if there is none."""
+        return None if self._answered.empty else float(self._answered["threshold"].iloc[-1])
+
+    @property
+    def _answered(self) -> pd.DataFrame:
+        return self.current if self.rows else self.labelled
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:
@@ -85,18 +105,25 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     maturity = timedelta(seconds=settings.label_maturity_seconds)
     mature = (mature_until, max(mature_until, (now or present()) - maturity)) if maturity else None
     newest = settings.max_window_rows
-    current = store.read_predictions(contract, model_version=model_version, after_seq=last_seq, newest=newest)
-    labelled = store.read_predictions(
-        contract, model_version=model_version, after_outcome_seq=last_outcome_seq, mature=mature, newest=newest
-    )
-    enough, enough_labelled = len(current) >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
+    span = store.find_span(model_version, after_seq=last_seq, newest=newest)
+    labelled = store.read_outcomes(model_version, after_outcome_seq=last_outcome_seq, newest=newest, mature=mature)
+    enough, enough_labelled = span.rows >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
+
+    current = no_answers(contract)
+    if enough:
+        share = min(1.0, MOST_HELD / span.rows)
+        held = [current, *store.iter_predictions(contract, model_version, span, share=share)]
+        current = pd.concat([part for part in held if len(part)], ignore_index=True)
+    whole = span.rows <= MOST_HELD
     return Window(
         model_version=model_version,
-        current=current if enough else current.iloc[:0],
+        rows=span.rows if enough else 0,
+        current=current,
+        parts=lambda: [current] if whole or not enough else store.iter_predictions(contract, model_version, span),
         labelled=labelled if enough_labelled else labelled.iloc[:0],
-        last_seq=int(current["seq"].max()) if enough else last_seq,
+        last_seq=span.last_seq if enough else last_seq,
         last_outcome_seq=max(int(labelled["outcome_seq"].max()), last_outcome_seq) if enough_labelled else last_outcome_seq,
         mature_until=max(labelled["requested_at"].max().to_pydatetime(), mature_until) if enough_labelled else mature_until,
-        waiting_rows=0 if enough else len(current),
+        waiting_rows=0 if enough else span.rows,
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
     )

@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from churn.contract import Contract, load_contract
+from churn.params import load_params
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
@@ -30,7 +31,7 @@ def find_champion(registry: Registry) -> tuple[str, pd.DataFrame]:
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def look_at_window(store: Store, contract: Contract, settings: Settings, version: str, reference: pd.DataFrame) -> Look:
     """Compare what is new with the reference and decide what to do."""
-    return look(store, contract, settings, version, reference)
+    return look(store, contract, settings, version, reference, campaign=load_params(settings.params).profit)
 
 
 @task(cache_policy=NO_CACHE)

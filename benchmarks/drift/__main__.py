@@ -50,7 +50,10 @@ def main() -> None:
         streams = concept.run(20 if said.short else 1_000, said.seed, peers=not said.short, work=said.out.parent / "river")
     if "scale" in wanted:
         rows = (2_000, 5_000) if said.short else (100_000, 1_000_000)
-        looks = [scale.beside_evidently(contract, rows[0], said.seed), scale.many_rows(contract, rows[1], said.seed)]
+        looks = [
+            scale.beside_evidently(contract, rows[0], said.seed),
+            scale.from_store(contract, rows[1], said.seed, said.out.parent / "scale"),
+        ]
     for table in tables(results, streams, looks):
         console.print(table)
     targets = compare(results, streams, looks)

@@ -1,16 +1,36 @@
-"""What a look costs: a million rows, and beside Evidently's preset on 100,000 x 100,000."""
+"""What a look costs: at a million rows in the store, and beside Evidently's preset on 100,000 x 100,000.
+
+`python -m benchmarks.drift.scale FOLDER` is one look at the store in a folder, in a process of its own, as JSON.
+"""
 
 from __future__ import annotations
 
+import json
+import resource
+import subprocess
+import sys
 import time
 import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pandas as pd
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from churn.contract import Contract
+from churn.contract import Contract, load_contract
+from churn.data import Dataset
+from churn.params import ProfitParams
+from churn.records import TIME_FORMAT, Outcome, PredictionRow
+from churn.settings import load_settings
 from churn.simulation import simulate
+from churn.store import Store
 from monitoring.drift import detect_drift
+from monitoring.monitor import look, record
 from monitoring.profile import ReferenceProfile
 
 
@@ -29,15 +49,67 @@ def beside_evidently(contract: Contract, rows: int, seed: int) -> dict[str, Any]
     return figures | {"ratio, first look": theirs / first, "ratio, next look": theirs / again}
 
 
-def many_rows(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
-    """Time the decision on a window of so many rows that are in memory."""
-    reference = simulate(contract, 2_833, seed).features
-    window = simulate(contract, min(rows, 200_000), seed + 1).features
-    parts = [window] * max(1, rows // len(window))
-    profile = ReferenceProfile.of(reference, contract)
+def from_store(contract: Contract, rows: int, seed: int, work: Path) -> dict[str, Any]:
+    """Time a whole look (window, verdicts, decision) at so many predictions in a store, a tenth of them with an outcome."""
+    work.mkdir(parents=True, exist_ok=True)
+    for old in work.glob("*"):
+        old.unlink()
+    _fill(work, contract, rows, seed)
+    command = [sys.executable, "-m", "benchmarks.drift.scale", str(work)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+    figures: dict[str, Any] = {"rows": rows} | json.loads(done.stdout)
+    return figures
+
+
+def _fill(work: Path, contract: Contract, rows: int, seed: int) -> None:
+    customers = [simulate(contract, some, seed + place) for place, some in enumerate((2_833, min(rows, 50_000)))]
+    model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+    model.fit(customers[0].features.select_dtypes("number"), customers[0].outcome)
+    reference, window = (_answered(model, made) for made in customers)
+    reference.to_parquet(work / "reference.parquet")
+    texts = [orjson.dumps(record).decode() for record in _records(window, contract)]
+    answers, left = window["churn_probability"].tolist(), window["churned"].tolist()
+    store = Store.open(f"sqlite:///{work / 'store.db'}")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for first in range(0, rows, len(texts)):
+        some = range(first, min(first + len(texts), rows))
+        moments = [(start + timedelta(seconds=n / 10)).strftime(TIME_FORMAT) for n in some]
+        store.write_rows(
+            [
+                PredictionRow(f"p{n}", None, at, "1", answers[n - first], 0.16, answers[n - first] >= 0.16, texts[n - first])
+                for n, at in zip(some, moments, strict=True)
+            ]
+        )
+        store.write_outcomes([Outcome(bool(left[n - first]), start, prediction_id=f"p{n}") for n in some if n % 10 == 0])
+    store.close()
+
+
+def _answered(model: Any, made: Dataset) -> pd.DataFrame:
+    """Customers, what a model says of them, and who left."""
+    p = model.predict_proba(made.features.select_dtypes("number"))[:, 1]
+    assert made.outcome is not None
+    return made.features.assign(churn_probability=p, served_probability=p, churned=made.outcome.astype("float64"))
+
+
+def _records(frame: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
+    columns = {}
+    for column in contract.features:
+        values = [None if pd.isna(value) else value for value in frame[column.name].tolist()]
+        columns[column.name] = [None if v is None else bool(v) for v in values] if column.kind == "flag" else values
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def one_look(work: Path) -> dict[str, float]:
+    """Look once; in this process, whose memory is what it took."""
+    settings = load_settings(home=work, store_url=f"sqlite:///{work / 'store.db'}")
+    contract, reference = load_contract(settings.contract), pd.read_parquet(work / "reference.parquet")
+    store = Store.open(settings.store_url)
     started = time.perf_counter()
-    report = detect_drift(profile, iter(parts), contract, 0.01)
-    return {"rows": report.rows, "from memory, seconds": time.perf_counter() - started}
+    seen = look(store, contract, settings, "1", reference, campaign=ProfitParams())
+    record(store, seen)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"judged": seen.run.rows, "outcomes": seen.run.labelled_rows, "seconds": seconds, "peak MB": peak}
 
 
 def _preset(reference: pd.DataFrame, window: pd.DataFrame, contract: Contract) -> float:
@@ -53,3 +125,7 @@ def _preset(reference: pd.DataFrame, window: pd.DataFrame, contract: Contract) -
     sides = [Dataset.from_pandas(side, data_definition=definition) for side in (window, reference)]
     Report([DataDriftPreset()]).run(*sides).dict()
     return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(json.dumps(one_look(Path(sys.argv[1]))))

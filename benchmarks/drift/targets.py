@@ -57,6 +57,9 @@ def compare(results: list[Result], concept: list[dict[str, Any]], scale: list[di
             if (ratio := figures.get(f"ratio, {look}")) is not None:
                 sides = f"{figures['rows']:,} x {figures['rows']:,} rows"
                 rows.append(_row(f"{sides}, {look}, beside Evidently", "≥ 10 x", f"{ratio:.1f} x", ratio >= 10))
+        if (seconds := figures.get("seconds")) is not None:
+            said, reached = f"{seconds:.1f} s, {figures['peak MB']:.0f} MB", seconds <= 10 and figures["peak MB"] <= 500
+            rows.append(_row(f"a look at {figures['rows']:,} rows in the store", "≤ 10 s, ≤ 500 MB", said, reached))
     return rows
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from churn.contract import Contract
 from churn.records import Decision, MonitorRun, Outcome, Prediction, new_id
 from churn.settings import Settings
 from churn.store import LOG_COLUMNS, Store
+from churn.store_reading import ANSWERS, Span
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -60,12 +62,13 @@ def logged(frame: pd.DataFrame, *, start: int = 1, labelled: bool = True) -> pd.
             "customer_id": None,
             "requested_at": [NOW - timedelta(seconds=1000 - int(n)) for n in range(len(frame))],
             "model_version": "1",
+            "threshold": 0.5,
             "churn_probability": frame["churn_probability"].to_numpy(),
             "churned": frame["churned"].to_numpy() if labelled else np.nan,
             "observed_at": NOW if labelled else None,
             "outcome_seq": seq.astype(float) if labelled else np.nan,
         },
-        columns=LOG_COLUMNS,
+        columns=[*LOG_COLUMNS, "threshold"],
     )
     return pd.concat([head, frame[CONTRACT.feature_names].reset_index(drop=True)], axis=1)
 
@@ -129,23 +132,25 @@ class FakeStore:
         self.runs: list[MonitorRun] = []
         self.written: list[Decision] = []
 
-    def read_predictions(
-        self,
-        contract: Contract,
-        *,
-        model_version: str | None = None,
-        after_seq: int = 0,
-        after_outcome_seq: int | None = None,
-        mature: tuple[datetime, datetime] | None = None,
-        newest: int | None = None,
+    def find_span(self, model_version: str, *, after_seq: int, newest: int) -> Span:
+        seqs = self.log.loc[(self.log["seq"] > after_seq) & (self.log["model_version"] == model_version), "seq"].tail(newest)
+        return Span(len(seqs), int(seqs.min()), int(seqs.max())) if len(seqs) else Span(0, 0, 0)
+
+    def iter_predictions(
+        self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0
+    ) -> Iterator[pd.DataFrame]:
+        rows = self.log[self.log["seq"].between(span.first_seq, span.last_seq) & (self.log["model_version"] == model_version)]
+        yield rows[[*ANSWERS, *contract.feature_names]].reset_index(drop=True)
+
+    def read_outcomes(
+        self, model_version: str, *, after_outcome_seq: int, newest: int, mature: tuple[datetime, datetime] | None = None
     ) -> pd.DataFrame:
-        rows = self.log[(self.log["seq"] > after_seq) & (self.log["model_version"] == model_version)]
-        if after_outcome_seq is not None:
-            new = rows["outcome_seq"] > after_outcome_seq
-            if mature is not None:
-                new = (new | (rows["requested_at"] > mature[0])) & (rows["requested_at"] <= mature[1])
-            rows = rows[new & rows["outcome_seq"].notna()]
-        return rows.tail(newest if newest is not None else len(rows)).reset_index(drop=True)
+        rows = self.log[self.log["model_version"] == model_version]
+        new = rows["outcome_seq"] > after_outcome_seq
+        if mature is not None:
+            new = (new | (rows["requested_at"] > mature[0])) & (rows["requested_at"] <= mature[1])
+        found = rows.loc[new & rows["outcome_seq"].notna(), [*ANSWERS, "churned", "outcome_seq"]]
+        return found.tail(newest).reset_index(drop=True)
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
         return [run for run in self.runs if run.model_version == model_version][:limit]

@@ -73,17 +73,17 @@ def test_each_outcome_is_judged_once_however_the_looks_fall(store):
     frame = customers(600, 5)
     ids = serve(store, frame)
     order = rng.permutation(600)
-    judged: list[str] = []
+    judged: list[int] = []
     settings = make_settings(label_maturity_seconds=300, min_labelled_rows=10)
     for number, some in enumerate(np.array_split(order, 12)):
         come_true(store, [ids[n] for n in some], frame.iloc[some])
         window = take_window(store, CONTRACT, "1", settings, NOW + timedelta(seconds=300 + 55 * (number + 1)))
-        judged += window.labelled["prediction_id"].tolist()
+        judged += window.labelled["seq"].tolist()
         if not window.is_empty:
             assert store.write_monitor_run(run_of(window, number))
     last = take_window(store, CONTRACT, "1", settings.model_copy(update={"min_labelled_rows": 1}), NOW + DAY)
-    judged += last.labelled["prediction_id"].tolist()
-    assert sorted(judged) == sorted(ids)
+    judged += last.labelled["seq"].tolist()
+    assert sorted(judged) == list(range(1, 601))
 
 
 def test_a_clock_that_went_backwards_judges_nothing_twice(store):
@@ -94,7 +94,7 @@ def test_a_clock_that_went_backwards_judges_nothing_twice(store):
     store.write_monitor_run(run_of(first, 1))
     come_true(store, ids[200:], frame.iloc[200:])
     back = take_window(store, CONTRACT, "1", MONTH, NOW - 5 * DAY)
-    assert not set(back.labelled["prediction_id"]) & set(first.labelled["prediction_id"])
+    assert not set(back.labelled["seq"]) & set(first.labelled["seq"])
     assert back.mature_until == first.mature_until
 
 
