@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,12 +13,15 @@ import orjson
 import sqlalchemy as sa
 
 from churn.contract import Contract
+from churn.errors import StoreError
 from churn.tables import outcomes, predictions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PART_ROWS = 20_000
+# What one processor parses at a time.
+BLOCK_BYTES = 2**20
 # Rows are told apart by a multiple of their number modulo a prime, so that no pattern of who answered which is a pattern here.
 FACTOR, PRIME = 7_919, 10_007
 ANSWERS = ["seq", "requested_at", "churn_probability", "threshold"]
@@ -47,8 +52,6 @@ def iter_parts(
     connection: sa.Connection, contract: Contract, model_version: str, span: Span, share: float
 ) -> Iterator[pd.DataFrame]:
     """Give a span's predictions, or an even share of them, in parts of at most PART_ROWS, in the order of `seq`."""
-    import pandas as pd
-
     p = predictions.c
     query = (
         sa.select(*_answers(), sa.cast(p.features, sa.Text))
@@ -57,9 +60,35 @@ def iter_parts(
     )
     if share < 1:
         query = query.where((p.seq * FACTOR) % PRIME < round(PRIME * share))
-    for rows in connection.execution_options(stream_results=True).execute(query).partitions(PART_ROWS):
-        *head, texts = zip(*rows, strict=True)
-        yield pd.concat([_head(head, ANSWERS), _features(texts, contract)], axis=1)
+    parts = (_part(rows, contract) for rows in _fetched(connection, query))
+    # While one is summed up, the next is read.
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(next, parts, None)
+        while (part := ahead.result()) is not None:
+            ahead = pool.submit(next, parts, None)
+            yield part
+
+
+def _part(rows: Sequence[tuple[Any, ...]], contract: Contract) -> pd.DataFrame:
+    import pandas as pd
+
+    *head, texts = zip(*rows, strict=True)
+    return pd.concat([_head(head, ANSWERS), _features(texts, contract)], axis=1)
+
+
+def _fetched(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Fetch rows as the driver gives them: SQLAlchemy's own take twice as long. Its values must need no conversion."""
+    compiled = query.compile(connection.engine)
+    values = compiled.params if compiled.positiontup is None else [compiled.params[name] for name in compiled.positiontup]
+    # PostgreSQL's driver would hold all rows, but for a cursor with a name.
+    names = ["parts"] if connection.dialect.name == "postgresql" else []
+    with closing(connection.connection.cursor(*names)) as cursor:
+        try:
+            cursor.execute(str(compiled), values)
+            while rows := cursor.fetchmany(PART_ROWS):
+                yield rows
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise StoreError(str(error).splitlines()[0]) from error
 
 
 def read_labelled(
@@ -75,7 +104,7 @@ def read_labelled(
     p, unjudged = predictions.c, outcomes.c.seq > after_outcome_seq
     query = (
         sa.select(*_answers(), sa.type_coerce(outcomes.c.churned, sa.Integer), outcomes.c.seq)
-        .join(outcomes, outcomes.c.prediction_id == p.prediction_id)
+        .join_from(outcomes, predictions, outcomes.c.prediction_id == p.prediction_id)
         .where(p.model_version == model_version)
         .order_by(p.seq.desc())
         .limit(newest)
@@ -132,7 +161,7 @@ def _features(texts: Sequence[str], contract: Contract) -> pd.DataFrame:
     try:
         table = json.read_json(
             io.BytesIO(lines),
-            read_options=json.ReadOptions(block_size=max(len(lines), 1)),
+            read_options=json.ReadOptions(block_size=BLOCK_BYTES),
             parse_options=json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
     except pa.ArrowInvalid:  # a flag spelled as a number, by another writer

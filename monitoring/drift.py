@@ -1,17 +1,19 @@
 """Covariate drift: does a window look like what the model was trained on?
 
-One look asks many questions, in four families:
+One look asks many questions, in five families:
 
 - *location* of numbers (and of the predicted probability), as means of ranks and of values;
 - *shape* of numbers: spread, skewness and tails, as means of rank scores;
-- *levels*: shares of flags and categories (unseen levels included), of missing values, of values outside the reference's range,
-  and of rows that break a relation of the contract; exact tests on counts;
+- *levels*: shares of flags and categories, unseen levels included; exact tests on counts;
+- *faults*: shares of missing values, of values outside the reference's range, and of rows that break a relation of the contract;
+  exact tests on counts, too;
 - *dependence*: what hangs together, as mean products of the rank scores of two columns.
 
 Each family has its share of alpha. Within location, shape and dependence the threshold is calibrated by bootstrap of the
-reference at the window's size (`monitoring.calibration`); levels, whose tests are exact, share theirs evenly (Bonferroni),
-without the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for all of that: a
-window without drift has one at or below alpha with probability alpha, at any size; the run's own p-value is the smallest.
+reference at the window's size (`monitoring.calibration`); levels and faults, whose tests are exact, share theirs evenly
+(Bonferroni), without the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for all
+of that: a window without drift has one at or below alpha with probability alpha, at any size; the run's own p-value is the
+smallest.
 """
 
 from __future__ import annotations

@@ -47,6 +47,11 @@ class Result:
         found = stats.binomtest(self.alarms[who], max(self.trials[who], 1)).proportion_ci(method="exact")
         return self.alarms[who] / max(self.trials[who], 1), float(found.low), float(found.high)
 
+    def upper(self, who: str) -> float:
+        """Give the one-sided 95 % upper bound of the share of alarms (Clopper-Pearson)."""
+        test = stats.binomtest(self.alarms[who], max(self.trials[who], 1), alternative="less")
+        return float(test.proportion_ci(method="exact").high)
+
     def report(self) -> dict[str, Any]:
         """Give it JSON-ready."""
         rates = {who: self.rate(who) for who in self.trials}

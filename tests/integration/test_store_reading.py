@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,25 +14,32 @@ import sqlalchemy as sa
 
 from churn import store_reading
 from churn.contract import Contract, load_contract
+from churn.errors import StoreError
 from churn.records import Outcome, Prediction
 from churn.store import Store
 from churn.store_reading import Span
 from churn.tables import predictions
+from tests.integration.postgres import Server, postgres_server
 
 CONTRACT = load_contract()
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FEATURES = {"total_day_minutes": 180.5, "international_plan": True, "state": "OH", "customer_service_calls": 3}
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = Store.open(f"sqlite:///{tmp_path / 'churn.db'}")
-        yield opened
-        opened.close()
-        return
-    with request.getfixturevalue("postgres").database() as address:
-        opened = Store.open(address)
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path / 'store.db'}"
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgres").database())
+        opened = Store.open(url)
         yield opened
         opened.close()
 
@@ -126,3 +135,15 @@ def test_outcomes_come_without_features_in_the_order_of_predictions(store):
     none = store.read_outcomes("2", after_outcome_seq=0, newest=2)
     assert none.empty
     assert none.dtypes.tolist() == found.dtypes.tolist()
+
+
+def test_a_store_that_goes_away_between_parts_is_said(store, monkeypatch):
+    monkeypatch.setattr(store_reading, "PART_ROWS", 10)
+    fill(store, 50)
+    parts = store.iter_predictions(CONTRACT, "1", store.find_span("1", after_seq=0, newest=100))
+    next(parts)
+    parts.close()  # and who stops early leaves nothing open
+    with store.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE predictions RENAME TO elsewhere"))
+    with pytest.raises(StoreError):
+        list(store.iter_predictions(CONTRACT, "1", Span(50, 1, 50)))
