@@ -248,6 +248,7 @@ def _add_panels(project: Any) -> None:
     for title, metric, labels in (
         ("Share of drifted columns", "DriftedColumnsCount", {"value_type": "share"}),
         ("Drift of the predicted probability: p-value", "ValueDrift", {"column": PROBABILITY}),
+        ("Share of missing values", "DatasetMissingValueCount", {"value_type": "share"}),
         ("ROC AUC on what came true", "RocAuc", {}),
         ("Log loss on what came true", "LogLoss", {}),
     ):

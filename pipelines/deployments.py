@@ -12,8 +12,10 @@ from prefect.events import DeploymentEventTrigger
 from prefect.schedules import Cron, Interval
 
 from churn.settings import Settings, load_settings
+from pipelines.console import warn
 from pipelines.environment import prepare_environment
 from pipelines.monitor import RETRAIN_EVENT, monitor_flow
+from pipelines.orphans import crash_orphans
 from pipelines.train import train_flow
 
 TRAIN, MONITOR = "train/retrain", "monitor/look"
@@ -51,9 +53,14 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
 
 
 def main() -> None:
-    """Serve the deployments until stopped. Stopping does not pause the schedules."""
+    """Serve the deployments until stopped. Stopping does not pause the schedules.
+
+    A runner that was killed leaves runs behind that nobody finishes, and each holds its deployment's only slot.
+    """
     settings = load_settings()
     prepare_environment(settings)
+    if orphans := crash_orphans():
+        warn(f"{orphans} flow run{'s' if orphans > 1 else ''} ended with the last runner and did not finish")
     serve(*make_deployments(settings), pause_on_shutdown=False, limit=4)
 
 

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipelines.supervision import free_port
@@ -56,6 +58,20 @@ class System:
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(timeout=PATIENCE)
+
+    def looks_at_work(self) -> list[psutil.Process]:
+        return [process for process in self._own() if "PREFECT__FLOW_RUN_ID" in process.environ()]
+
+    def runner(self) -> psutil.Process:
+        return next(p for p in self._own() if p.cmdline()[-1:] == ["flows"] and "PREFECT__FLOW_RUN_ID" not in p.environ())
+
+    def _own(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("CHURN_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
 
     def processes(self) -> list[str]:
         """Command lines of every process that was given this system's home."""

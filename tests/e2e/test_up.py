@@ -52,5 +52,17 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     assert (again["accepted"], again["duplicates"]) == (0, 1)
     active = httpx.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
     assert not any(deployment["paused"] for deployment in active)
+
+    # A look is killed in the middle, and the runner with it: the next runner does not wait for it.
+    eventually(lambda: bool(system.looks_at_work()), "a look is at work")
+    look = system.looks_at_work()[0]
+    look.suspend()
+    run_id = look.environ()["PREFECT__FLOW_RUN_ID"]
+    for process in (look, system.runner()):
+        process.kill()
+    state = system.url(f"/api/flow_runs/{run_id}", "prefect_port")
+    eventually(lambda: httpx.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
+    killed = len(completed_scheduled_runs(system))
+    eventually(lambda: len(completed_scheduled_runs(system)) > killed, "the next look runs")
     assert system.stop(signal.SIGTERM) == 0
     assert system.processes() == []
