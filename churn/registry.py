@@ -311,6 +311,10 @@ class Registry:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
+    def identity(self, version: str) -> str:
+        """Give what no other version has, here or in another registry: versions are numbered anew where a registry is."""
+        return str(self._registered(version).run_id)
+
     def reference(self, version: str) -> pd.DataFrame:
         """Read what a version was trained on, as `Trained.reference` has it."""
         registered = self._registered(version)

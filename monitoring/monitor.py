@@ -15,10 +15,11 @@ from churn.records import Decision, MonitorRun, new_id
 from churn.records import now as present
 from churn.settings import Settings
 from churn.store import Store
-from monitoring.drift import DriftReport, as_served, detect_drift
+from monitoring.drift import DriftReport, detect_drift
 from monitoring.estimation import estimate_performance
 from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
 from monitoring.policy import RetrainDecision, decide, memory
+from monitoring.reference import Reference
 from monitoring.sequential import SequentialResult, State, resume
 from monitoring.windows import Window, take_window
 
@@ -63,7 +64,7 @@ def look(
     contract: Contract,
     settings: Settings,
     model_version: str,
-    reference: pd.DataFrame,
+    reference: pd.DataFrame | Reference,
     *,
     now: datetime | None = None,
     campaign: ProfitParams | None = None,
@@ -75,9 +76,9 @@ def look(
 
     Parameters
     ----------
-    reference : pandas.DataFrame
+    reference : pandas.DataFrame or Reference
         What this version was trained on, as `Registry.reference` gives it: columns churn_probability (out-of-fold), churned
-        (0 or 1), served_probability, and the contract's features.
+        (0 or 1), served_probability, and the contract's features; or the summary of it, made once for many looks.
     now : datetime, optional
         With time zone; the present moment by default.
     campaign : ProfitParams, optional
@@ -90,17 +91,19 @@ def look(
     """
     now = now or present()
     alpha = settings.false_alarm_rate
+    known = reference if isinstance(reference, Reference) else Reference.of(reference, contract)
+    outcomes = known.outcomes
     window = take_window(store, contract, model_version, settings, now)
     drift, performance, reference_performance, concept, stream = None, None, None, None, None
     terms: dict[str, Any] = {"campaign": campaign, "threshold": window.threshold}
     if window.rows:
-        drift = detect_drift(as_served(reference), window.parts(), contract, WINDOW_SHARE * alpha)
+        drift = detect_drift(known.profile, window.parts(), contract, WINDOW_SHARE * alpha)
     if not window.labelled.empty:
-        performance, reference_performance = (measure_performance(side, **terms) for side in (window.labelled, reference))
-        concept = detect_concept_drift(reference, window.labelled, OUTCOME_SHARE * alpha)
-        stream = _listen(store, window, reference, STREAM_SHARE * alpha)
+        performance, reference_performance = (measure_performance(side, **terms) for side in (window.labelled, outcomes))
+        concept = detect_concept_drift(outcomes, window.labelled, OUTCOME_SHARE * alpha)
+        stream = _listen(store, window, outcomes, STREAM_SHARE * alpha)
 
-    expected = estimate_performance(reference, window.answers, **terms)
+    expected = estimate_performance(outcomes, window.answers, **terms)
 
     run = MonitorRun(
         run_id=new_id(),
@@ -120,7 +123,7 @@ def look(
                 "window": asdict(performance) if performance else None,
                 "reference": asdict(reference_performance) if reference_performance else None,
                 "estimated": expected.as_dict() if expected else None,
-                "gaps": _gaps(reference, window, terms) if performance else [],
+                "gaps": _gaps(outcomes, window, terms) if performance else [],
                 "currency": campaign.currency if campaign else None,
             },
             "concept": concept.as_dict() | {"sequential": _heard(stream)} if concept else None,

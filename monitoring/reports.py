@@ -61,7 +61,7 @@ def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settin
     look : Look
         With a window that is not empty.
     reference : pandas.DataFrame
-        The one that the look compared with.
+        Rows of the one that the look compared with.
 
     Returns
     -------

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -15,23 +15,35 @@ from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
 from monitoring.monitor import HISTORY, Look, look, record, report_path
+from monitoring.reference import Reference, keep_reference, load_reference
 from monitoring.summary import render_summary, write_summary
 from pipelines.monitor_failure import page, record_failure
 
 RETRAIN_EVENT = "churn.retrain.wanted"
 
 
+def _summaries(settings: Settings) -> Path:
+    return settings.home / "summaries"
+
+
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def find_champion(registry: Registry) -> tuple[str, pd.DataFrame]:
-    """Name the model in service and read what it was trained on."""
+def find_champion(registry: Registry, contract: Contract, settings: Settings) -> tuple[str, str, Reference]:
+    """Name the model in service and its identity, and say what it was trained on."""
     version = registry.champion_version()
-    return version, registry.reference(version)
+    identity = registry.identity(version)
+    return version, identity, load_reference(_summaries(settings), identity, contract, lambda: registry.reference(version))
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def look_at_window(store: Store, contract: Contract, settings: Settings, version: str, reference: pd.DataFrame) -> Look:
+def look_at_window(
+    store: Store, contract: Contract, settings: Settings, version: str, identity: str, reference: Reference
+) -> Look:
     """Compare what is new with the reference and decide what to do."""
-    return look(store, contract, settings, version, reference, campaign=load_params(settings.params).profit)
+    calibrated = len(reference.profile.cache)
+    seen = look(store, contract, settings, version, reference, campaign=load_params(settings.params).profit)
+    if len(reference.profile.cache) > calibrated:
+        keep_reference(_summaries(settings), identity, contract, reference)
+    return seen
 
 
 @task(cache_policy=NO_CACHE)
@@ -43,11 +55,11 @@ def summarise(store: Store, seen: Look, settings: Settings) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-def report(seen: Look, reference: pd.DataFrame, contract: Contract, settings: Settings) -> None:
+def report(seen: Look, reference: Reference, contract: Contract, settings: Settings) -> None:
     """Draw the window for people, with Evidently."""
     from monitoring.reports import write_report
 
-    write_report(seen, reference, contract, settings)
+    write_report(seen, reference.sample, contract, settings)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -73,8 +85,8 @@ def monitor_flow() -> dict[str, Any]:
     contract = load_contract(settings.contract)
     store, registry = Store.open(settings.store_url), Registry(settings)
     try:
-        version, reference = find_champion(registry)
-        seen = look_at_window(store, contract, settings, version, reference)
+        version, identity, reference = find_champion(registry, contract, settings)
+        seen = look_at_window(store, contract, settings, version, identity, reference)
         if seen.window.is_empty:
             get_run_logger().info("nothing to judge yet: %s", seen.decision.reason)
             return {"judged": False, "reason": seen.decision.reason}

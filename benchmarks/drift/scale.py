@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ from churn.store import Store
 from monitoring.drift import detect_drift
 from monitoring.monitor import look, record
 from monitoring.profile import ReferenceProfile
+from monitoring.reference import load_reference
 
 
 def beside_evidently(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
@@ -51,9 +53,8 @@ def beside_evidently(contract: Contract, rows: int, seed: int) -> dict[str, Any]
 
 def from_store(contract: Contract, rows: int, seed: int, work: Path) -> dict[str, Any]:
     """Time a whole look (window, verdicts, decision) at so many predictions in a store, a tenth of them with an outcome."""
-    work.mkdir(parents=True, exist_ok=True)
-    for old in work.glob("*"):
-        old.unlink()
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     _fill(work, contract, rows, seed)
     command = [sys.executable, "-m", "benchmarks.drift.scale", str(work)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
@@ -102,7 +103,8 @@ def _records(frame: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
 def one_look(work: Path) -> dict[str, float]:
     """Look once; in this process, whose memory is what it took."""
     settings = load_settings(home=work, store_url=f"sqlite:///{work / 'store.db'}")
-    contract, reference = load_contract(settings.contract), pd.read_parquet(work / "reference.parquet")
+    contract = load_contract(settings.contract)
+    reference = load_reference(work / "summaries", "1", contract, lambda: pd.read_parquet(work / "reference.parquet"))
     store = Store.open(settings.store_url)
     started = time.perf_counter()
     seen = look(store, contract, settings, "1", reference, campaign=ProfitParams())

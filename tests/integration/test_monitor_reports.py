@@ -126,4 +126,4 @@ class TestWorkspace:
             draw(tmp_path, customers(60, seed=seed), labelled=False)
         (project,) = Workspace.create(str(tmp_path / "evidently")).search_project(PROJECT)
         titles = [panel.title for panel in project.dashboard.model().panels]
-        assert len(titles) == len(set(titles)) == 4
+        assert len(titles) == len(set(titles)) == 5
