@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
 from churn.contract import Column
 from monitoring.calibration import MaxDistribution
@@ -26,6 +27,8 @@ MOST_PAIRS_LISTED = 5
 # A shift that moves the mean log-odds by so much matters, however little the model makes of the column elsewhere.
 MATTERS = 0.05
 SMALLEST_VARIANCE = 0.1
+# Fewer rows in the reference don't tell what hangs together; from more its own spread is known well enough.
+FEWEST_FOR_PAIRS, MANY_ROWS = 200, 10_000
 NOTHING: Mapping[str, int] = {}
 
 
@@ -99,7 +102,12 @@ class Comparisons:
     def _calibrated(self) -> dict[str, MaxDistribution]:
         if not (self.now.rows and self.before.rows):
             return {}
-        return self.profile.calibrated(self.now.rows, self.known - self._absent())
+        found = self.profile.calibrated(self.now.rows, self.known - self._absent())
+        return {name: null for name, null in found.items() if name != "dependence" or self.before.rows >= FEWEST_FOR_PAIRS}
+
+    def _sure(self, z: np.ndarray) -> np.ndarray:
+        """Take z for what it is worth where the spread it was divided by comes from few rows: for Student's t, as normal z."""
+        return np.asarray(stats.norm.isf(stats.t.sf(z, max(self.before.rows / 2, 1)))) if self.before.rows < MANY_ROWS else z
 
     # --- counts ---------------------------------------------------------------------------------------------------------------
 
@@ -173,7 +181,7 @@ class Comparisons:
             method, statistic, p_value = "none", 0.0, 1.0
             if name in self.profile.numbers and "location" in nulls and self.now.present[name]:
                 means = self.now.scores[owners == name] / self.now.present[name]
-                z = np.abs(means) / math.sqrt(1 / self.now.present[name] + 1 / self.before.present[name])
+                z = self._sure(np.abs(means) / math.sqrt(1 / self.now.present[name] + 1 / self.before.present[name]))
                 kinds = self.profile.numbers[name].kinds
                 asked = [kind for kind in ("location", "shape") if kind in kinds]
                 strongest = {kind: max(np.flatnonzero(np.array(kinds) == kind), key=z.__getitem__) for kind in asked}
@@ -196,7 +204,7 @@ class Comparisons:
         # Correlations, not products: what only moved, or spread, as a whole hangs together as before.
         before, now = self._correlations(self.before)[first, second], self._correlations(self.now)[first, second]
         known_rows = np.maximum(self.before.together[first, second], 1)
-        z = np.abs(now - before) / spreads / np.sqrt(1 / rows + 1 / known_rows)
+        z = self._sure(np.abs(now - before) / spreads / np.sqrt(1 / rows + 1 / known_rows))
         found: dict[tuple[str, str], DriftResult] = {}
         for place in np.argsort(-z):
             pair = (owners[first[place]], owners[second[place]])

@@ -264,8 +264,8 @@ def _save_page(snapshot: Any, path: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Evidently warns of its libraries' old ways, and of a precision that we don't draw: nothing that our reader could mend."""
+    """Evidently warns of its libraries' old ways, of constants, and of a precision that we don't draw: nothing to mend here."""
     with warnings.catch_warnings():
-        for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, UndefinedMetricWarning):
+        for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, RuntimeWarning, UndefinedMetricWarning):
             warnings.simplefilter("ignore", category)
         yield
