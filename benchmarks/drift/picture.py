@@ -26,6 +26,8 @@ def draw(results: list[Result], path: Path) -> None:
             width = 3 if who == OURS else 1.2
             axes.plot([r.cell.rows for r in seen], [r.rate(who)[0] for r in seen], marker="o", label=who, linewidth=width)
         axes.set_xscale("log")
+        axes.set_xticks([r.cell.rows for r in cells], labels=[f"{r.cell.rows:,}" for r in cells], minor=False)
+        axes.minorticks_off()
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlabel("rows")
         if shift is None:
