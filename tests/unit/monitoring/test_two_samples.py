@@ -12,11 +12,34 @@ def levels(*counts: int) -> dict[str, int]:
     return {f"L{n:02}": count for n, count in enumerate(counts) if count}
 
 
-def test_two_levels_are_compared_by_fishers_exact_test():
-    result = compare_levels(levels(95, 5), levels(80, 20), 0.01)
+def test_two_levels_of_few_rows_are_compared_by_fishers_exact_test():
+    result = compare_levels(levels(30, 1), levels(30, 6), 0.01)
     assert result.method == "Fisher's exact"
-    assert result.p_value == pytest.approx(stats.fisher_exact([[95, 5], [80, 20]]).pvalue)
+    assert result.p_value == pytest.approx(stats.fisher_exact([[30, 1], [30, 6]]).pvalue)
+
+
+def test_of_more_rows_the_table_that_was_seen_counts_half():
+    result = compare_levels(levels(95, 5), levels(80, 20), 0.01)
+    seen = stats.hypergeom.pmf(20, 200, 25, 100)
+    assert result.method == "Fisher's exact, mid-p"
+    assert result.p_value == pytest.approx(stats.fisher_exact([[95, 5], [80, 20]]).pvalue - seen / 2)
     assert result.statistic == pytest.approx(0.15)
+
+
+@pytest.mark.parametrize(("share", "before", "now"), [(0.1, 1_000, 60), (0.3, 200, 50), (0.05, 2_000, 200)])
+def test_mid_p_values_keep_their_level(share, before, now):
+    """The level over all tables, exactly: each is as likely as chance makes it."""
+    known, seen = (np.arange(n + 1) for n in (before, now))
+    likely = [k for k in known if stats.binom.pmf(k, before, share) > 1e-4]
+    counted = [k for k in seen if stats.binom.pmf(k, now, share) > 1e-5]
+    level = sum(
+        stats.binom.pmf(a, before, share) * stats.binom.pmf(b, now, share)
+        for a in likely[:: max(1, len(likely) // 12)]
+        for b in counted
+        if compare_levels(levels(before - a, a), levels(now - b, b), 0.01).p_value <= 0.01
+    )
+    weight = sum(stats.binom.pmf(a, before, share) for a in likely[:: max(1, len(likely) // 12)])
+    assert level / weight <= 0.0125
 
 
 def test_many_rows_a_level_are_compared_by_chi_square():
