@@ -100,6 +100,14 @@ def _records(frame: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+def _peak_megabytes() -> float:
+    # Linux's getrusage starts a program with what the process that started it had taken; this does not.
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(float(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+
+
 def one_look(work: Path) -> dict[str, float]:
     """Look once; in this process, whose memory is what it took."""
     settings = load_settings(home=work, store_url=f"sqlite:///{work / 'store.db'}")
@@ -110,7 +118,7 @@ def one_look(work: Path) -> dict[str, float]:
     seen = look(store, contract, settings, "1", reference, campaign=ProfitParams())
     record(store, seen)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _peak_megabytes()
     return {"judged": seen.run.rows, "outcomes": seen.run.labelled_rows, "seconds": seconds, "peak MB": peak}
 
 
