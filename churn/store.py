@@ -22,6 +22,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 from churn.contract import Contract
 from churn.errors import InputError, StoreError
 from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow, now
+from churn.store_flows import FlowRuns, count_flow_run, list_flow_runs
 from churn.store_reading import Span, find_span, iter_parts, read_labelled
 from churn.store_rows import RowWriter, row_writer
 from churn.tables import decisions, monitor_runs, outcomes, predictions
@@ -341,6 +342,16 @@ class Store:
             query = query.where(decisions.c.model_version == model_version)
         with _translated(), self.engine.connect() as connection:
             return [Decision(**row) for row in connection.execute(query).mappings().all()]
+
+    def write_flow_run(self, flow: str, *, seconds: float, failure: str = "", at: datetime | None = None) -> None:
+        """Count a run of a flow that has just ended; `failure` says of what it failed, and is empty if it ended well."""
+        with _translated(), self.engine.begin() as connection:
+            count_flow_run(connection, flow, failure=failure, seconds=seconds, at=at or now())
+
+    def flow_runs(self) -> list[FlowRuns]:
+        """Tell how the runs of each flow ended, by name of the flow."""
+        with _translated(), self.engine.connect() as connection:
+            return list_flow_runs(connection)
 
     def _insert_new(self, table: sa.Table, key: str) -> Any:
         if self.engine.dialect.name == "postgresql":

@@ -107,3 +107,16 @@ decisions = sa.Table(
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Index("ix_decisions_kind_decided_at", "kind", "decided_at"),
 )
+
+# One row a flow: how its runs ended. Written at the end of each run, also of one that had nothing to do.
+flow_runs = sa.Table(
+    "flow_runs",
+    metadata,
+    sa.Column("flow", sa.String(64), primary_key=True),
+    sa.Column("succeeded", sa.BigInteger, nullable=False),
+    sa.Column("failed", sa.BigInteger, nullable=False),
+    sa.Column("last_ended_at", UtcTime, nullable=False),
+    sa.Column("last_success_at", UtcTime),
+    sa.Column("last_seconds", sa.Double, nullable=False),
+    sa.Column("last_failure", sa.Text, nullable=False),
+)

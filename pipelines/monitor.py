@@ -17,6 +17,7 @@ from churn.store import Store
 from monitoring.monitor import HISTORY, Look, look, record, report_path
 from monitoring.reference import Reference, keep_reference, load_reference
 from monitoring.summary import render_summary, write_summary
+from pipelines.flow_ends import note_end
 from pipelines.monitor_failure import page, record_failure
 
 RETRAIN_EVENT = "churn.retrain.wanted"
@@ -78,7 +79,13 @@ def ask_for_retraining(model_name: str, seen: Look) -> None:
     )
 
 
-@flow(name="monitor", on_failure=[record_failure], on_crashed=[record_failure], log_prints=True)
+@flow(
+    name="monitor",
+    on_completion=[note_end],
+    on_failure=[record_failure, note_end],
+    on_crashed=[record_failure, note_end],
+    log_prints=True,
+)
 def monitor_flow() -> dict[str, Any]:
     """Look once at everything new since the last look."""
     settings = load_settings()

@@ -24,6 +24,7 @@ from churn.store import Store
 from churn.takeover import identity, promote
 from churn.training import Trained, TrainingSet, assemble, train
 from churn.tuning import scores_to_come
+from pipelines.flow_ends import note_end
 from pipelines.serving_check import check_serving
 from pipelines.sources import find_data
 
@@ -148,7 +149,13 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
         store.close()
 
 
-@flow(name="train", on_failure=[record_failure], on_crashed=[record_failure], log_prints=True)
+@flow(
+    name="train",
+    on_completion=[note_end],
+    on_failure=[record_failure, note_end],
+    on_crashed=[record_failure, note_end],
+    log_prints=True,
+)
 def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, Any]:
     """Train a challenger on the data and the labelled traffic; it becomes champion if it passes the gate.
 

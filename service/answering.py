@@ -12,6 +12,7 @@ from churn.customers import CustomerColumns
 from churn.records import PredictionRow
 from service.predictor import ScoredBatch, ServedModel, answer
 from service.state import ServiceState
+from service.visit import CURRENT
 
 # Fewer rows are scored on the event loop: to hand them to a thread would take as long.
 FEW_ROWS = 200
@@ -35,6 +36,7 @@ async def answer_one(state: ServiceState, values: Sequence[Any], customer_id: st
         Then nothing was answered; with StoreError it may be logged all the same.
     """
     served = state.holder.current()
+    _note(served)
     row = served.score_one(values, customer_id)
     answered = answer(row)
     if reasons is not None:
@@ -53,6 +55,7 @@ async def score_and_log(state: ServiceState, served: ServedModel, customers: Cus
     StoreError
         Then nothing may be answered.
     """
+    _note(served)
     if len(customers) <= FEW_ROWS:
         batch, rows = _score(served, customers)
     else:
@@ -61,6 +64,11 @@ async def score_and_log(state: ServiceState, served: ServedModel, customers: Cus
     state.metrics.count_many(batch)
     state.models.shadow.offer_many(batch)
     return batch
+
+
+def _note(served: ServedModel) -> None:
+    if (visit := CURRENT.get()) is not None:
+        visit.model_version = served.version
 
 
 def _score(served: ServedModel, customers: CustomerColumns) -> tuple[ScoredBatch, list[PredictionRow]]:

@@ -254,6 +254,7 @@ class ChampionFollower:
             # An empty registry and a refused version are asked about at the usual pace: the answer is there, and may change.
             away = error is not None and not isinstance(error, NoModel | ModelRefused)
             failures = failures + 1 if away else 0
+            self._metrics.models.registry_up.set(not away)
             self._looked.set()
             if not away:
                 await self._survive(self.follow_others())

@@ -25,6 +25,10 @@ from service.visit import CURRENT, IN_SCOPE, Visit
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
 CLIENT_ERROR = 400
 LONGEST_NUMBER = 16
+# What the objective for /predict calls slow.
+SLOW_SECONDS = 0.05
+# OpenMetrics allows an exemplar 128 characters, names and trace id (32) included.
+LONGEST_ID = 64
 logger = logging.getLogger("service.access")
 
 
@@ -38,6 +42,7 @@ class Door:
         self._limits = Limits(settings.max_concurrent, settings.max_inflight_bytes, settings.rate_limit, settings.rate_burst)
         self._largest = settings.max_body_bytes
         self._noted = {"all": 0, "errors": CLIENT_ERROR, "off": 1_000}[settings.access_log]
+        self._next_exemplar = 0.0
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,9 +105,21 @@ class Door:
             series = self._measured(route, scope["method"], status)
         counter, histogram = series
         counter.inc()
-        histogram.observe(seconds)
+        self._observe(histogram, seconds, visit)
         if status >= self._noted:
             logger.info("%s %s %d", scope["method"], route, status, extra=_facts(scope, visit, route, status, seconds))
+
+    def _observe(self, histogram: Histogram, seconds: float, visit: Visit) -> None:
+        """Count how long it took. Slow requests can be found again by their id (an exemplar), and one of the others a second."""
+        moment = time.monotonic()
+        if seconds < SLOW_SECONDS and moment < self._next_exemplar:
+            histogram.observe(seconds)
+            return
+        self._next_exemplar = moment + 1.0
+        exemplar = {"request_id": visit.request_id[:LONGEST_ID]}
+        if visit.trace_id:
+            exemplar["trace_id"] = visit.trace_id
+        histogram.observe(seconds, exemplar)
 
     def _measured(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
         # Methods are the caller's to invent; routes and statuses are ours.
@@ -138,4 +155,5 @@ def _facts(scope: Scope, visit: Visit, route: str, status: int, seconds: float) 
         "duration_ms": round(1000 * seconds, 3),
         "bytes": visit.weight,
         "key": visit.key.name if visit.key else None,
+        "model_version": visit.model_version or None,
     }

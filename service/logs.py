@@ -29,6 +29,8 @@ class JsonLines(logging.Formatter):
             line["request_id"] = visit.request_id
             if visit.trace_id:
                 line["trace_id"] = visit.trace_id
+            if visit.model_version:
+                line["model_version"] = visit.model_version
         line |= {name: value for name, value in vars(record).items() if name not in _USUAL and value is not None}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

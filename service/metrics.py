@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from churn.contract import Contract
 from churn.records import OutcomeReceipt, PredictionRow
 from service.model_metrics import ModelMetrics
+from service.process_metrics import ProcessCollector
 
 if TYPE_CHECKING:
     from churn.model_info import ModelInfo
@@ -74,6 +76,8 @@ class ServiceMetrics:
         self.rejected = Counter("churn_rejected_total", "Requests answered with a problem.", ["problem"], registry=r)
         self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)
         self.models = ModelMetrics(r)
+        if SHARED_FOLDER not in os.environ:
+            r.register(ProcessCollector(lambda: [os.getpid()]))
         self._in_service: Gauge | None = None
         self._decisions: dict[tuple[str, bool], Counter] = {}
 
@@ -120,6 +124,7 @@ class ServiceMetrics:
         self._in_service = self.model_info.labels(info.version, info.run_id, info.data_digest)
         self._in_service.set(1)
         self.model_loaded.set(time.time())
+        self.models.trained.set(info.trained_at.timestamp())
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """Give all metrics, of all workers, in the format that the `Accept` header asks for; and its media type."""
@@ -129,8 +134,15 @@ class ServiceMetrics:
             forget_dead_workers(Path(folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+            registry.register(ProcessCollector(partial(live_workers, Path(folder))))
         encode, media_type = choose_encoder(accept)
         return encode(registry), media_type
+
+
+def live_workers(folder: Path) -> list[int]:
+    """List the processes that share their metrics in `folder`, and are there."""
+    named = {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*_*.db")}
+    return [int(pid) for pid in named if pid.isdecimal()]
 
 
 def forget_dead_workers(folder: Path) -> None:

@@ -20,6 +20,18 @@ class ModelMetrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self.trained = Gauge(
+            "churn_model_trained_timestamp_seconds",
+            "When the model in service was trained (of several workers: the oldest).",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self.registry_up = Gauge(
+            "churn_registry_up",
+            "1 if the registry answered when it was last asked for the champion, else 0.",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
         self.refused = Gauge(
             "churn_model_refused",
             "1 for a version that an alias names and that was refused; 0 once it was not.",

@@ -35,14 +35,16 @@ class Visit:
         Of its body, as the header says it; empty if it does not.
     weight : int
         Bytes that it may hold in memory.
+    model_version : str
+        Of the model that answers it; empty if none was asked.
     """
 
-    __slots__ = ("flags", "key", "media_type", "request_id", "span_id", "trace_id", "weight")
+    __slots__ = ("flags", "key", "media_type", "model_version", "request_id", "span_id", "trace_id", "weight")
 
     def __init__(self, request_id: bytes = b"", traceparent: bytes = b"", media_type: bytes = b"") -> None:
         self.request_id = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else new_id()
         self.media_type = media_type
-        self.trace_id = self.span_id = self.flags = ""
+        self.trace_id = self.span_id = self.flags = self.model_version = ""
         self.key: ApiKey | None = None
         self.weight = 0
         if traceparent and (match := _TRACE.fullmatch(traceparent)) is not None:

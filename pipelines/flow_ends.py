@@ -1,0 +1,28 @@
+"""Each flow says how it ended, so that one that fails, or does not run at all, is seen from outside."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from churn.errors import ChurnError
+from churn.settings import load_settings
+from churn.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+def note_end(flow: Any, flow_run: Any, state: Any) -> None:
+    """Count a run that ended. If the store is away, only that is logged: the gap in the counts tells the same."""
+    ended = datetime.now(UTC)
+    started = flow_run.start_time or flow_run.expected_start_time or ended
+    failure = "" if state.is_completed() else str(state.message or state.name)
+    try:
+        store = Store.open(load_settings().store_url)
+        try:
+            store.write_flow_run(flow.name, seconds=max(0.0, (ended - started).total_seconds()), failure=failure, at=ended)
+        finally:
+            store.close()
+    except ChurnError as error:
+        logger.warning("the end of %s could not be written down: %s", flow.name, error)
