@@ -43,7 +43,15 @@ def scrape(port: int) -> dict[tuple[str, ...], float]:
 
 def test_a_new_store_has_nothing_to_tell_but_that_it_is_up(url):
     with exporter(lambda: Store.open(url), 0) as port:
-        assert scrape(port) == {("churn_monitor_up",): 1.0, ("churn_outcomes_total",): 0.0}
+        told = scrape(port)
+    assert told.pop(("churn_monitor_up",)) == 1.0
+    # Counters that alerts look at stand at 0 from the start.
+    assert set(told) == {
+        ("churn_outcomes_total",),
+        *(("churn_policy_decisions_total", action) for action in ("none", "watch", "retrain", "page")),
+        *(("churn_takeovers_total", kind) for kind in ("promotion", "rollback")),
+    }
+    assert set(told.values()) == {0.0}
 
 
 def test_what_the_monitor_saw_is_told(store, url):
@@ -120,6 +128,52 @@ def test_retrainings_are_counted_by_reason_and_result(store, url):
         ("", "failed"): 1,
     }
     assert told["churn_flow_last_success_timestamp_seconds", "train"] == (NOW + timedelta(hours=2)).timestamp()
+
+
+def test_flows_tell_how_they_ended_also_when_there_was_nothing_to_do(store, url):
+    store.write_flow_run("monitor", seconds=2.5, at=NOW)
+    store.write_flow_run("monitor", seconds=1.0, at=NOW + timedelta(minutes=5))
+    store.write_flow_run("monitor", seconds=4.0, failure="the registry is away", at=NOW + timedelta(minutes=10))
+    with exporter(lambda: Store.open(url), 0, settings=make_settings(monitor_interval_seconds=60)) as port:
+        told = scrape(port)
+    assert told["churn_flow_runs_total", "monitor", "succeeded"] == 2
+    assert told["churn_flow_runs_total", "monitor", "failed"] == 1
+    assert told["churn_flow_last_failed", "monitor"] == 1
+    assert told["churn_flow_duration_seconds", "monitor"] == 4
+    assert told["churn_flow_last_run_timestamp_seconds", "monitor"] == (NOW + timedelta(minutes=10)).timestamp()
+    assert told["churn_monitor_last_run_timestamp_seconds",] == (NOW + timedelta(minutes=5)).timestamp()
+    assert told["churn_monitor_interval_seconds",] == 60
+
+
+def test_decisions_and_takeovers_are_told(store, url):
+    for kind, action in (("policy", "watch"), ("policy", "page"), ("promotion", "promoted"), ("rollback", "rolled back")):
+        store.write_decision(Decision(kind, action, "somebody", "", decided_at=NOW))
+    store.write_decision(Decision("policy", "watch", "monitor", "", decided_at=NOW + timedelta(hours=1)))
+    with exporter(lambda: Store.open(url), 0) as port:
+        told = scrape(port)
+    assert {k[1]: v for k, v in told.items() if k[0] == "churn_policy_decisions_total"} == {
+        "none": 0,
+        "watch": 2,
+        "retrain": 0,
+        "page": 1,
+    }
+    assert {k[1]: v for k, v in told.items() if k[0] == "churn_policy_action"} == {"none": 0, "watch": 1, "retrain": 0, "page": 0}
+    assert told["churn_takeovers_total", "promotion"] == told["churn_takeovers_total", "rollback"] == 1
+    assert told["churn_takeover_timestamp_seconds", "rollback"] == NOW.timestamp()
+
+
+def test_a_bad_brier_score_can_be_told_from_one_that_pages(store, url):
+    frame = launch(200, seed=2)
+    come_true(store, serve(store, frame), frame)
+    seen = look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert record(store, seen)
+    with exporter(lambda: Store.open(url), 0, settings=make_settings(page_brier=0.01)) as port:
+        told = scrape(port)
+    assert seen.reference_performance is not None
+    assert told["churn_brier_page_limit",] == pytest.approx(seen.reference_performance.brier + 0.01)
+    assert told["churn_brier_score", "reference"] == pytest.approx(seen.reference_performance.brier)
+    assert told["churn_outcomes_last_received_timestamp_seconds",] > 0
+    assert told["churn_predictions_last_timestamp_seconds",] > 0
 
 
 def test_a_store_that_is_away_is_told_and_found_again(url):

@@ -1,0 +1,100 @@
+"""Every metric family of the exporter: its name, what it says, its labels. docs/metrics.md is made from it."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+
+class Exported(NamedTuple):
+    """One metric family as it is declared. `name` is as Prometheus shows it: a counter's ends in _total."""
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+    def family(self, samples: dict[tuple[str, ...], float]) -> Metric:
+        """Make the family of these values, by the values of their labels."""
+        made: GaugeMetricFamily | CounterMetricFamily
+        if self.kind == "counter":
+            made = CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
+        else:
+            made = GaugeMetricFamily(self.name, self.help, labels=self.labels)
+        for labels, value in samples.items():
+            made.add_metric(labels, value)
+        return made
+
+
+SOURCES = "realized: of the newest judged outcomes; estimated: as the model's answers have it; reference: when it was trained"
+EXPORTED = {
+    metric.name: metric
+    for metric in (
+        Exported("churn_monitor_up", "gauge", "1 if the store that the monitor's numbers come from answers, else 0."),
+        Exported(
+            "churn_monitor_last_run_timestamp_seconds",
+            "gauge",
+            "When the monitor last looked, be there something to judge or not.",
+        ),
+        Exported("churn_monitor_interval_seconds", "gauge", "How often the monitor is to look, in seconds."),
+        Exported("churn_window_rows", "gauge", "Predictions in the newest window."),
+        Exported("churn_window_labelled_rows", "gauge", "Outcomes in the newest window that had any."),
+        Exported(
+            "churn_drift_statistic",
+            "gauge",
+            "How surprising the feature's window is: -log10 of the smallest of its p-values, adjusted for the whole look.",
+            ("feature",),
+        ),
+        Exported(
+            "churn_drift_threshold",
+            "gauge",
+            "A churn_drift_statistic at or above it is drift: -log10 of the look's false-alarm rate.",
+            ("feature",),
+        ),
+        Exported(
+            "churn_drift_impact",
+            "gauge",
+            "By how many log-odds the shift of this feature moves the expected churn, where it can be told.",
+            ("feature",),
+        ),
+        Exported("churn_drift_alarm", "gauge", "1 if the newest look at predictions (at outcomes: concept) alarms.", ("kind",)),
+        Exported("churn_roc_auc", "gauge", f"ROC AUC. {SOURCES}.", ("source",)),
+        Exported("churn_pr_auc", "gauge", f"Average precision. {SOURCES}.", ("source",)),
+        Exported("churn_brier_score", "gauge", f"Brier score. {SOURCES}.", ("source",)),
+        Exported("churn_log_loss", "gauge", f"Log loss. {SOURCES}.", ("source",)),
+        Exported("churn_rate", "gauge", f"Share of customers who leave. {SOURCES}.", ("source",)),
+        Exported("churn_calibration_in_the_large", "gauge", f"Mean outcome minus mean probability. {SOURCES}.", ("source",)),
+        Exported(
+            "churn_profit_per_customer",
+            "gauge",
+            f"What contacting earns, a customer. {SOURCES}.",
+            ("source",),
+        ),
+        Exported(
+            "churn_brier_page_limit",
+            "gauge",
+            "A realized Brier score above it may page: the reference + CHURN_PAGE_BRIER.",
+        ),
+        Exported("churn_outcomes_total", "counter", "Outcomes in the store."),
+        Exported("churn_outcomes_last_received_timestamp_seconds", "gauge", "When the newest outcome came."),
+        Exported("churn_predictions_last_timestamp_seconds", "gauge", "When the newest logged prediction was asked for."),
+        Exported(
+            "churn_policy_action", "gauge", "1 for what followed from the newest look, 0 for the other actions.", ("action",)
+        ),
+        Exported("churn_policy_decisions_total", "counter", "What followed from looks.", ("action",)),
+        Exported("churn_retrains_total", "counter", "Retrainings that ended, by why and how.", ("reason", "result")),
+        Exported("churn_takeovers_total", "counter", "Changes of the champion: promotion or rollback.", ("kind",)),
+        Exported("churn_takeover_timestamp_seconds", "gauge", "When the champion was last changed so.", ("kind",)),
+        Exported("churn_flow_runs_total", "counter", "Runs of a flow that ended: succeeded or failed.", ("flow", "result")),
+        Exported("churn_flow_last_run_timestamp_seconds", "gauge", "When a run of the flow last ended, well or not.", ("flow",)),
+        Exported("churn_flow_last_success_timestamp_seconds", "gauge", "When a run of the flow last ended well.", ("flow",)),
+        Exported("churn_flow_last_failed", "gauge", "1 if the newest run of the flow failed, else 0.", ("flow",)),
+        Exported("churn_flow_duration_seconds", "gauge", "How long the newest run of the flow took.", ("flow",)),
+    )
+}
+
+
+def exported(name: str, samples: dict[tuple[str, ...], float] | float) -> Metric:
+    """Make the family `name`: of one value, or of values by their labels."""
+    return EXPORTED[name].family({(): samples} if isinstance(samples, int | float) else samples)
