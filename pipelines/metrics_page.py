@@ -12,14 +12,14 @@ from monitoring.exported import EXPORTED
 PAGE = Path("docs/metrics.md")
 HEAD = """# Metrics
 
-Made from the code by `python -m pipelines.metrics_page`; a test fails if it is not the same. Timestamps are seconds since 1970.
-Labels have few values: routes are templates, methods and statuses those of HTTP, versions those in service since the start, features the
-contract's. No label holds anything that a customer could be known by.
+Made from the code by `python -m pipelines.metrics_page`; a test fails if it is not the same. Timestamps are seconds since
+1970. Labels have few values: routes are templates, methods and statuses those of HTTP, versions those in service since the
+start, features the contract's. No label holds anything that a customer could be known by.
 
-With several workers `GET /metrics` tells of all of them, whichever answers: counters and histograms add up, and a gauge says how it
-is joined. Asked for OpenMetrics (Prometheus does), `churn_http_request_duration_seconds` carries exemplars: the `request_id` (and
-`trace_id`) of slow requests, and of one other a second. They find the request in the log. With several workers there are none, as
-prometheus_client does not share them.
+With several workers `GET /metrics` tells of all of them, whichever answers: counters and histograms add up, and a gauge says
+how it is joined. Asked for OpenMetrics (Prometheus does), `churn_http_request_duration_seconds` carries exemplars: the
+`request_id` (and `trace_id`) of slow requests, and of one other a second. They find the request in the log. With several
+workers there are none, as prometheus_client does not share them.
 """
 
 

@@ -1,0 +1,98 @@
+"""Prometheus' and Alertmanager's own checkers on our files, and what they do not check."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines.metrics_page import monitor_metrics, service_metrics
+
+PROJECT = Path(__file__).parents[3]
+FOLDER = PROJECT / "monitoring/prometheus"
+TESTS = ("alerts_test.yml", "alerts_slow_test.yml")
+ALERTS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]
+RECORDED = {
+    rule["record"] for group in yaml.safe_load((FOLDER / "recording.yml").read_text())["groups"] for rule in group["rules"]
+}
+# Histograms and counters have series of other names than the family.
+SUFFIXES = ("_bucket", "_count", "_sum")
+
+alerts = pytest.mark.parametrize("alert", ALERTS, ids=[alert["alert"] for alert in ALERTS])
+
+
+def run(*command: str) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not here: apt-get install prometheus prometheus-alertmanager")
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def series(expression: str) -> set[str]:
+    """Give the names of the series that an expression of PromQL reads."""
+    bare = re.sub(r"\{[^}]*\}", "{}", expression)
+    return set(re.findall(r"\b(churn[_:][\w:]+)", bare))
+
+
+def known_series() -> set[str]:
+    families = {metric.name for metric in (*service_metrics(), *monitor_metrics())}
+    return families | {f"{name}{suffix}" for name in families for suffix in SUFFIXES} | RECORDED
+
+
+@pytest.mark.parametrize("tests", TESTS)
+def test_each_alert_fires_when_it_should_and_is_silent_when_it_should_not(tests):
+    run("promtool", "test", "rules", tests)
+
+
+def test_the_configuration_of_prometheus_is_valid():
+    run("promtool", "check", "config", "--lint=all", "--lint-fatal", "prometheus.yml")
+
+
+def test_the_configuration_of_alertmanager_is_valid():
+    run("amtool", "check-config", "alertmanager.yml")
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ("severity=page objective=errors", "pager"),
+        ("severity=ticket", "tickets"),
+        ("severity=info", "chat"),
+        ("severity=none", "dead-man"),
+        ("alertname=SomebodyElses", "tickets"),
+    ],
+)
+def test_alerts_reach_who_is_to_have_them(labels, receiver):
+    run("amtool", "config", "routes", "test", "--config.file=alertmanager.yml", f"--verify.receivers={receiver}", *labels.split())
+
+
+@alerts
+def test_an_alert_is_tested_both_ways(alert):
+    tests = [t for name in TESTS for t in yaml.safe_load((FOLDER / name).read_text())["tests"]]
+    found = [bool(case["exp_alerts"]) for t in tests for case in t["alert_rule_test"] if case["alertname"] == alert["alert"]]
+    assert True in found
+    # The watchdog is never silent: that is what it is for.
+    assert False in found or alert["alert"] == "ChurnWatchdog"
+
+
+@alerts
+def test_an_alert_says_how_bad_it_is_and_what_to_do(alert):
+    assert alert["labels"]["severity"] in ("page", "ticket", "info", "none")
+    assert alert["annotations"]["summary"]
+    assert alert["annotations"]["runbook_url"].endswith(f"/{alert['alert']}.md")
+
+
+@alerts
+def test_an_alert_reads_only_what_the_code_exports(alert):
+    unknown = series(alert["expr"]) - known_series()
+    assert not unknown
+
+
+def test_the_rules_read_only_what_the_code_exports():
+    rules = [rule for group in yaml.safe_load((FOLDER / "recording.yml").read_text())["groups"] for rule in group["rules"]]
+    assert not set().union(*(series(rule["expr"]) for rule in rules)) - known_series()
