@@ -13,7 +13,7 @@ import yaml
 
 from pipelines.metrics_page import monitor_metrics, service_metrics
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "monitoring/prometheus"
 TESTS = ("alerts_test.yml", "alerts_slow_test.yml")
 ALERTS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]

@@ -1,0 +1,220 @@
+"""What is up, which model answers, what the monitor said last, what comes next. Each part is asked by itself: any may be down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from churn.errors import ChurnError
+from churn.records import now
+from churn.settings import Settings
+from churn.store import Store
+from churn.tables import predictions
+from pipelines.environment import prefect_api
+
+SECONDS = 3.0
+# So many of the newest predictions are looked through for those of the last hour.
+MOST_COUNTED = 100_000
+HOUR = timedelta(hours=1)
+LAST_DECISIONS, NEXT_RUNS = 5, 4
+SHOWN = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
+KINDS = ("policy", "gate", "promotion", "rollback", "retrain")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the system: where it is, whether it answers, and what it said if it did not do well."""
+
+    name: str
+    address: str
+    up: bool
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """All that is known now. What could not be asked is None or empty, and its part says why.
+
+    Attributes
+    ----------
+    problems : list of str
+        Why the system is not healthy; empty if it is.
+    """
+
+    at: datetime
+    parts: list[Part]
+    model: dict[str, Any] | None = None
+    traffic: dict[str, Any] | None = None
+    monitor: dict[str, Any] | None = None
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    flows: list[dict[str, Any]] = field(default_factory=list)
+    upcoming: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything, JSON-ready."""
+        return {"healthy": self.healthy, **asdict(self)}
+
+
+def find_status(settings: Settings) -> Status:
+    """Ask every part, all at the same time, for a few seconds at most."""
+    local = "http://127.0.0.1"
+    own_mlflow = settings.tracking_uri.startswith("sqlite:")
+    mlflow = f"{local}:{settings.mlflow_port}" if own_mlflow else settings.tracking_uri
+    prefect = os.environ.get("PREFECT_API_URL", prefect_api(settings))
+    service = f"{local}:{settings.port}"
+    asked: dict[str, tuple[str, Callable[[], Part]]] = {
+        "service": (service, lambda: _ask("service", service, "/readyz")),
+        "mlflow": (mlflow, lambda: _ask("mlflow", mlflow, "/health")),
+        "prefect": (prefect, lambda: _ask("prefect", prefect, "/health")),
+        "exporter": ("", lambda: _ask("exporter", f"{local}:{settings.exporter_port}", "/metrics")),
+        "evidently": ("", lambda: _ask("evidently", f"{local}:{settings.evidently_port}", "/")),
+    }
+    with ThreadPoolExecutor(len(asked) + 3) as pool:
+        parts = [pool.submit(ask) for _, ask in asked.values()]
+        model, upcoming = pool.submit(_model, service), pool.submit(_upcoming, prefect)
+        remembered = pool.submit(_remembered, settings)
+        store, known = remembered.result()
+        found = [*(part.result() for part in parts), store]
+        status = Status(now(), found, model=model.result(), upcoming=upcoming.result(), **known)
+    status.problems.extend(_problems(status, settings))
+    return status
+
+
+def _problems(status: Status, settings: Settings) -> list[str]:
+    """Say what is not as it should be."""
+    # Evidently's pages are for looking; nothing waits for them.
+    wrong = [f"{part.name}: {part.says}" for part in status.parts if part.says and part.name != "evidently"]
+    wrong += [f"flow {flow['flow']} failed: {flow['last_failure']}" for flow in status.flows if flow["last_failure"]]
+    looked = next((flow["last_ended_at"] for flow in status.flows if flow["flow"] == "monitor"), None)
+    longest = timedelta(seconds=3 * settings.monitor_interval_seconds + 300)
+    if looked is not None and status.at - looked > longest:
+        wrong.append(f"the monitor last ran {spell_age(status.at - looked)} ago")
+    if status.monitor is not None and status.monitor["action"] == "page":
+        wrong.append(f"the monitor asks for a person: {status.monitor['reason']}")
+    return wrong
+
+
+def _get(url: str) -> httpx.Response:
+    key = os.environ.get("CHURN_API_KEY")
+    return httpx.get(url, timeout=SECONDS, trust_env=False, headers={"x-api-key": key} if key else {})
+
+
+def _ask(name: str, address: str, path: str) -> Part:
+    try:
+        answer = _get(address + path)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Part(name, address, up=False, says=f"does not answer at {address} ({type(error).__name__})")
+    if answer.status_code == httpx.codes.OK:
+        waits = name == "service" and answer.json().get("log") == "spool"
+        return Part(name, address, up=True, says="the store is away: predictions wait on disk" if waits else "")
+    detail = f"answers {answer.status_code}"
+    if "json" in answer.headers.get("content-type", ""):
+        problems = answer.json().get("errors") or []
+        detail = "; ".join(str(problem.get("problem")) for problem in problems) or detail
+    return Part(name, address, up=False, says=detail)
+
+
+def _model(service: str) -> dict[str, Any] | None:
+    try:
+        answer = _get(f"{service}/model")
+    except httpx.HTTPError:
+        return None
+    if answer.status_code != httpx.codes.OK:
+        return None
+    told = answer.json()
+    return {name: told.get(name) for name in SHOWN}
+
+
+def _upcoming(prefect: str) -> list[dict[str, Any]]:
+    wanted = {"sort": "EXPECTED_START_TIME_ASC", "limit": NEXT_RUNS, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    try:
+        answer = httpx.post(f"{prefect}/flow_runs/filter", json=wanted, timeout=SECONDS, trust_env=False)
+        if answer.status_code != httpx.codes.OK:
+            return []
+        flows = {
+            flow["id"]: flow["name"]
+            for flow in httpx.post(f"{prefect}/flows/filter", json={}, timeout=SECONDS, trust_env=False).json()
+        }
+    except httpx.HTTPError:
+        return []
+    return [
+        {"flow": flows.get(run["flow_id"], "?"), "at": datetime.fromisoformat(run["expected_start_time"])}
+        for run in answer.json()
+    ]
+
+
+def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
+    url = sa.make_url(settings.store_url)
+    shown = url.render_as_string(hide_password=True)
+    # To look must not make one.
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        return Part("store", shown, up=False, says="there is none yet; churn up makes it"), {}
+    try:
+        store = Store.open(settings.store_url, timeout_seconds=SECONDS)
+    except ChurnError as error:
+        return Part("store", shown, up=False, says=str(error)), {}
+    try:
+        runs = store.monitor_runs(limit=1)
+        policy = store.decisions(kind="policy", limit=1)
+        known = {
+            "traffic": _traffic(store),
+            "flows": [asdict(flow) for flow in store.flow_runs()],
+            "decisions": [
+                {name: getattr(d, name) for name in ("decided_at", "kind", "action", "actor", "model_version", "reason")}
+                for d in store.decisions(kind=KINDS, limit=LAST_DECISIONS)
+            ],
+            "monitor": {
+                "at": policy[0].decided_at,
+                "action": policy[0].action,
+                "reason": policy[0].reason,
+                "model_version": policy[0].model_version,
+                "rows": runs[0].rows if runs else 0,
+                "labelled_rows": runs[0].labelled_rows if runs else 0,
+                "report": runs[0].report if runs else None,
+            }
+            if policy
+            else None,
+        }
+    except ChurnError as error:
+        return Part("store", shown, up=False, says=str(error)), {}
+    finally:
+        store.close()
+    return Part("store", shown, up=True), known
+
+
+def _traffic(store: Store) -> dict[str, Any]:
+    newest = sa.select(predictions.c.requested_at).order_by(predictions.c.seq.desc())
+    some = newest.limit(MOST_COUNTED).subquery()
+    with store.engine.connect() as connection:
+        last = connection.execute(newest.limit(1)).scalar_one_or_none()
+        count = sa.select(sa.func.count()).select_from(some).where(some.c.requested_at >= now() - HOUR)
+        hour = int(connection.execute(count).scalar_one())
+    return {"last_hour": hour, "at_least": hour >= MOST_COUNTED, "last_prediction_at": last}
+
+
+def spell_age(age: timedelta) -> str:
+    """Spell a span of time as people say it.
+
+    Examples
+    --------
+    >>> [spell_age(timedelta(seconds=s)) for s in (4, 200, 8_000, 300_000, -90)]
+    ['4 s', '3 min', '2 h', '3 days', 'in 1 min']
+    """
+    seconds = int(abs(age.total_seconds()))
+    units = ((90, 1, "s"), (5_400, 60, "min"), (172_800, 3_600, "h"))
+    amount = next((f"{seconds // size} {name}" for limit, size, name in units if seconds < limit), f"{seconds // 86_400} days")
+    return f"in {amount}" if age < timedelta(0) else amount
