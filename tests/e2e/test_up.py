@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import httpx
 
 from tests.e2e.conftest import CHECKOUT, System, eventually
 
+PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "store"}
 CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
 
 
@@ -37,6 +39,16 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     assert schedules["retrain"][0]["cron"] == "0 3 * * 0"
     assert schedules["look"][0]["interval"] == 5
     eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
+
+    asked = [sys.executable, "-m", "pipelines.cli", "status", "--json"]
+    told = subprocess.run(asked, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)
+    status = json.loads(told.stdout)
+    assert (told.returncode, status["healthy"], status["problems"]) == (0, True, [])
+    assert {part["name"] for part in status["parts"] if part["up"]} == PARTS
+    assert status["model"]["version"] == "1"
+    assert status["traffic"]["last_hour"] == 1
+    assert {flow["flow"] for flow in status["flows"] if flow["succeeded"]} == {"train", "monitor"}
+    assert {run["flow"] for run in status["upcoming"]} >= {"monitor"}
 
     command = [sys.executable, "-m", "pipelines.cli", "up"]
     second_up = subprocess.run(command, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)

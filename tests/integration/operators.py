@@ -67,6 +67,8 @@ def prometheus(folder: Path, targets: dict[str, str], alertmanager: str = "127.0
     command = (
         *(binary, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}"),
         *(f"--web.listen-address={url.removeprefix('http://')}", "--enable-feature=exemplar-storage", "--log.level=error"),
+        # What is sent before Alertmanager is discovered is lost, and would come again a minute later.
+        *("--rules.alert.resend-delay=1s",),
     )
     with program(*command, ready=f"{url}/-/ready"):
         yield url
