@@ -24,7 +24,7 @@ SECONDS = 3.0
 # So many of the newest predictions are looked through for those of the last hour.
 MOST_COUNTED = 100_000
 HOUR = timedelta(hours=1)
-LAST_DECISIONS, NEXT_RUNS = 5, 4
+LAST_DECISIONS, NEXT_RUNS = 5, 200
 SHOWN = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
 KINDS = ("policy", "gate", "promotion", "rollback", "retrain")
 
@@ -151,10 +151,9 @@ def _upcoming(prefect: str) -> list[dict[str, Any]]:
         }
     except httpx.HTTPError:
         return []
-    return [
-        {"flow": flows.get(run["flow_id"], "?"), "at": datetime.fromisoformat(run["expected_start_time"])}
-        for run in answer.json()
-    ]
+    runs = [(flows.get(run["flow_id"], "?"), datetime.fromisoformat(run["expected_start_time"])) for run in answer.json()]
+    # Of each flow the next one; the earliest stand first.
+    return [{"flow": flow, "at": at} for flow, at in dict(reversed(runs)).items()][::-1]
 
 
 def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:

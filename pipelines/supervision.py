@@ -51,7 +51,10 @@ class Supervisor:
         config = self._run / "supervisord.conf"
         config.write_text(self._config())
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent", "--configuration", str(config)],
+            [
+                *_ends_with_us(),
+                *(sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent", "--configuration", str(config)),
+            ],
             # A group of its own: Ctrl-C reaches us alone, and we stop the programs in order.
             start_new_session=True,
             stdin=subprocess.DEVNULL,
@@ -142,6 +145,12 @@ class Supervisor:
                 "redirect_stderr=true\nstdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"
             )
         return "\n\n".join(parts) + "\n"
+
+
+def _ends_with_us() -> tuple[str, ...]:
+    """Give what lets a command be stopped, with all its programs, when this process is killed: Linux' setpriv, where it is."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "TERM") if setpriv else ()
 
 
 def free_port(host: str = "127.0.0.1") -> int:

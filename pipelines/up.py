@@ -60,5 +60,5 @@ def _stay(supervisor: Supervisor, stop: threading.Event) -> None:
                 if state in ("BACKOFF", "FATAL", "EXITED"):
                     warn(f"{name} is {state.lower()}; see {supervisor.log(name)}")
                 elif state == "RUNNING":
-                    console.print(f"{name} runs again")
+                    warn(f"{name} had ended and runs again; see {supervisor.log(name)}")
                 seen[name] = state

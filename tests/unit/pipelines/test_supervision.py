@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -152,3 +154,25 @@ def test_a_port_is_free_until_somebody_listens() -> None:
         taken.listen()
         assert not is_free(port)
     assert is_free(port)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from pipelines.supervision import Program, Supervisor
+
+sleeper = Program("sleeper", (sys.executable, "-c", "import time; time.sleep(600)"))
+with Supervisor([sleeper], Path(sys.argv[1])) as supervisor:
+    supervisor.start("sleeper")
+    print(supervisor._call("getProcessInfo", "sleeper")["pid"], flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, of util-linux")
+def test_nothing_outlives_a_parent_that_is_killed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        sleeper = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    sleeper.wait(30)
