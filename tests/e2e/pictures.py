@@ -15,6 +15,7 @@ FOLDER = Path("docs/images")
 def shoot(browser: Browser, name: str, height: int) -> None:
     size = {"width": 1050, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.send("Emulation.setDeviceMetricsOverride", **size)
+    browser.send("Emulation.setScrollbarsHidden", hidden=True)
     browser.screenshot(FOLDER / name, whole=False)
 
 
@@ -28,6 +29,7 @@ def main() -> None:
         browser.ask("[...document.querySelectorAll('button')].find((b) => b.textContent.includes('example')).click()")
         browser.ask("document.querySelector('form').requestSubmit()")
         browser.wait_for("document.querySelector('.reason')")
+        browser.ask("window.scrollTo(0, 0)")
         shoot(browser, "page.png", 800)
         browser.open(Path(status.monitor["report"]).absolute().as_uri())
         shoot(browser, "look.png", 820)
