@@ -76,7 +76,14 @@ class Settings(BaseSettings):
     access_log: Literal["errors", "all", "off"] = Field(
         "errors", description="Which requests are logged one by one: `errors` (status 400 and above), `all` or `off`."
     )
-    log_format: Literal["json", "text"] = Field("json", description="How the service logs: `json`, an object a line, or `text`.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto",
+        description="How the service logs: `json`, an object a line; `text`, for people; `auto`: text on a terminal, else json.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="From which level on the service logs.")
+    traces: Literal["off", "otlp"] = Field(
+        "off", description="`otlp`: send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra `otel`."
+    )
     failed_requests_kept: int = Field(
         1000, ge=0, description="Refused requests that are kept for GET /admin/failures, without values, of each worker."
     )

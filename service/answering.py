@@ -12,6 +12,7 @@ from churn.customers import CustomerColumns
 from churn.records import PredictionRow
 from service.predictor import ScoredBatch, ServedModel, answer
 from service.state import ServiceState
+from service.tracing import part
 from service.visit import CURRENT
 
 # Fewer rows are scored on the event loop: to hand them to a thread would take as long.
@@ -37,11 +38,13 @@ async def answer_one(state: ServiceState, values: Sequence[Any], customer_id: st
     """
     served = state.holder.current()
     _note(served)
-    row = served.score_one(values, customer_id)
-    answered = answer(row)
-    if reasons is not None:
-        answered |= served.explain(values, reasons)
-    await state.log.submit((row,))
+    with part("score"):
+        row = served.score_one(values, customer_id)
+        answered = answer(row)
+        if reasons is not None:
+            answered |= served.explain(values, reasons)
+    with part("log"):
+        await state.log.submit((row,))
     state.metrics.count_one(row, values)
     state.models.shadow.offer(row, values)
     return orjson.dumps(answered)
@@ -56,11 +59,13 @@ async def score_and_log(state: ServiceState, served: ServedModel, customers: Cus
         Then nothing may be answered.
     """
     _note(served)
-    if len(customers) <= FEW_ROWS:
-        batch, rows = _score(served, customers)
-    else:
-        batch, rows = await asyncio.to_thread(_score, served, customers)
-    await state.log.write(rows)
+    with part("score"):
+        if len(customers) <= FEW_ROWS:
+            batch, rows = _score(served, customers)
+        else:
+            batch, rows = await asyncio.to_thread(_score, served, customers)
+    with part("log"):
+        await state.log.write(rows)
     state.metrics.count_many(batch)
     state.models.shadow.offer_many(batch)
     return batch

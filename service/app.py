@@ -35,6 +35,7 @@ from service.schemas import OutcomesRequest, RequestModels, RollbackRequest
 from service.sources import ModelSource, Shelf
 from service.spool import Spool
 from service.state import ServiceState
+from service.tracing import start_tracing
 
 # Names of ours that may stand in a problem, beside the contract's.
 FIELDS = [
@@ -144,6 +145,7 @@ def _build_state(
         failures=FailedRequests(
             settings.home / "failed-requests", settings.failed_requests_kept, contract.feature_names + FIELDS
         ),
+        tracing=start_tracing(settings),
     )
 
 
@@ -164,4 +166,6 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
         await state.models.stop()
         await state.log.close()
         await asyncio.to_thread(state.failures.close)
+        if state.tracing is not None:
+            await asyncio.to_thread(state.tracing.close)
         await asyncio.to_thread(state.store.close)

@@ -42,6 +42,7 @@ class Door:
         self._limits = Limits(settings.max_concurrent, settings.max_inflight_bytes, settings.rate_limit, settings.rate_burst)
         self._largest = settings.max_body_bytes
         self._noted = {"all": 0, "errors": CLIENT_ERROR, "off": 1_000}[settings.access_log]
+        self._tracing = state.tracing
         self._next_exemplar = 0.0
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -56,6 +57,8 @@ class Door:
             headers.get(b"x-request-id", b""), headers.get(b"traceparent", b""), headers.get(b"content-type", b"")
         )
         CURRENT.set(visit)
+        if self._tracing is not None:
+            self._tracing.begin(visit, _known(scope["method"]), headers)
         began = False
         status = 500  # unless an answer says otherwise: what escapes from here is answered as 500 further out
 
@@ -105,6 +108,8 @@ class Door:
             series = self._measured(route, scope["method"], status)
         counter, histogram = series
         counter.inc()
+        if visit.trace is not None:
+            visit.trace.end(visit, _known(scope["method"]), route, status)
         self._observe(histogram, seconds, visit)
         if status >= self._noted:
             logger.info("%s %s %d", scope["method"], route, status, extra=_facts(scope, visit, route, status, seconds))
@@ -123,12 +128,16 @@ class Door:
 
     def _measured(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
         # Methods are the caller's to invent; routes and statuses are ours.
-        known = method if method in METHODS else "other"
+        known = _known(method)
         metrics = self._state.metrics
         series = metrics.requests.labels(route, known, str(status)), metrics.seconds.labels(route)
         if known != "other":
             self._series[route, method, status] = series
         return series
+
+
+def _known(method: str) -> str:
+    return method if method in METHODS else "other"
 
 
 def _presented(headers: dict[bytes, bytes]) -> bytes:
@@ -149,7 +158,7 @@ def _facts(scope: Scope, visit: Visit, route: str, status: int, seconds: float) 
     return {
         "request_id": visit.request_id,
         "trace_id": visit.trace_id or None,
-        "method": scope["method"] if scope["method"] in METHODS else "other",
+        "method": _known(scope["method"]),
         "route": route,
         "status": status,
         "duration_ms": round(1000 * seconds, 3),

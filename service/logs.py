@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
+from uvicorn.logging import DefaultFormatter
 
 from service.visit import CURRENT
 
@@ -25,25 +28,44 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if (visit := CURRENT.get()) is not None:
-            line["request_id"] = visit.request_id
-            if visit.trace_id:
-                line["trace_id"] = visit.trace_id
-            if visit.model_version:
-                line["model_version"] = visit.model_version
+        line |= dict(_request())
         line |= {name: value for name, value in vars(record).items() if name not in _USUAL and value is not None}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
 
 
-def log_config(form: Literal["json", "text"]) -> dict[str, Any]:
+class TextLines(DefaultFormatter):
+    """For people: level, message, and what belongs to it as name=value."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
+        """Spell a record."""
+        facts = dict(_request())
+        facts |= {name: value for name, value in vars(record).items() if name not in _USUAL and value is not None}
+        said = " ".join(f"{name}={value}" for name, value in facts.items())
+        return super().formatMessage(record) + (f"  {said}" if said else "")
+
+
+def _request() -> Iterator[tuple[str, str]]:
+    """Name the request that is being answered, its trace, and the model that answers it."""
+    visit = CURRENT.get()
+    if visit is not None:
+        yield "request_id", visit.request_id
+        if visit.trace_id:
+            yield "trace_id", visit.trace_id
+        if visit.model_version:
+            yield "model_version", visit.model_version
+
+
+def log_config(form: Literal["auto", "json", "text"], level: str = "info") -> dict[str, Any]:
     """Give the logging configuration of a worker, for uvicorn and ourselves."""
+    if form == "auto":
+        form = "text" if sys.stderr.isatty() else "json"
     formatters = {
         "json": {"()": "service.logs.JsonLines"},
-        "text": {"()": "uvicorn.logging.DefaultFormatter", "fmt": "%(levelprefix)s %(message)s", "use_colors": None},
+        "text": {"()": "service.logs.TextLines", "fmt": "%(levelprefix)s %(message)s", "use_colors": None},
     }
-    ours = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
+    ours = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,

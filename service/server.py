@@ -79,7 +79,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         http=OneWriteProtocol,
         timeout_graceful_shutdown=FINISH_SECONDS,
         timeout_worker_healthcheck=SILENT_SECONDS,
-        log_config=log_config(settings.log_format),
+        log_config=log_config(settings.log_format, settings.log_level),
     )
     try:
         if workers == 1:

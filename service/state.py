@@ -23,6 +23,7 @@ from service.schemas import RequestModels
 
 if TYPE_CHECKING:
     from service.auth import ApiKey
+    from service.tracing import Tracing
 
 # One customer is validated on the event loop, so it may not be so large that this takes long.
 ONE_CUSTOMER_BYTES = 64 * 1024
@@ -43,6 +44,7 @@ class ServiceState:
     holder: ModelHolder
     models: ModelChanges
     failures: FailedRequests
+    tracing: Tracing | None = None
     draining: bool = False
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import Scope
 
@@ -13,6 +13,7 @@ from churn.records import new_id
 
 if TYPE_CHECKING:
     from service.auth import ApiKey
+    from service.tracing import Tracing
 
 IN_SCOPE = "churn.visit"
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -35,11 +36,13 @@ class Visit:
         Of its body, as the header says it; empty if it does not.
     weight : int
         Bytes that it may hold in memory.
+    span, trace : Span, Tracing or None
+        Of OpenTelemetry, if it is on.
     model_version : str
         Of the model that answers it; empty if none was asked.
     """
 
-    __slots__ = ("flags", "key", "media_type", "model_version", "request_id", "span_id", "trace_id", "weight")
+    __slots__ = ("flags", "key", "media_type", "model_version", "request_id", "span", "span_id", "trace", "trace_id", "weight")
 
     def __init__(self, request_id: bytes = b"", traceparent: bytes = b"", media_type: bytes = b"") -> None:
         self.request_id = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else new_id()
@@ -47,6 +50,8 @@ class Visit:
         self.trace_id = self.span_id = self.flags = self.model_version = ""
         self.key: ApiKey | None = None
         self.weight = 0
+        self.span: Any = None
+        self.trace: Tracing | None = None
         if traceparent and (match := _TRACE.fullmatch(traceparent)) is not None:
             self.trace_id, self.flags = match[1].decode(), match[3].decode()
             self.span_id = os.urandom(8).hex()

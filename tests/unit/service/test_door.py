@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.logs import JsonLines
+from service.logs import JsonLines, TextLines, log_config
 from service.visit import Visit
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
 
@@ -172,3 +172,42 @@ async def test_refused_requests_are_counted_and_sampled_without_values(
     kept = b"".join(file.read_bytes() for file in (tmp_path / "failed-requests").iterdir())
     assert b"Jane" not in kept
     assert kept.count(b"\n") == 3
+
+
+async def test_every_line_of_a_request_names_the_model_that_answers_it(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service.access")
+    async with running(app_with(tmp_path, store, registry, access_log="all")) as client:
+        await client.post("/predict", json=CUSTOMER)
+        await client.post("/predict/batch", json={"customers": [CUSTOMER]})
+        await client.get("/version")
+    records = [record for record in caplog.records if record.name == "service.access"]
+    assert [record.__dict__["model_version"] for record in records] == ["1", "1", None]
+
+
+def test_on_a_terminal_a_line_is_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    config = log_config("auto", "warning")
+    assert list(config["formatters"]) == ["text"]
+    assert config["loggers"]["service"]["level"] == "WARNING"
+    record = logging.makeLogRecord(
+        {"msg": "it %s", "args": ("failed",), "levelname": "ERROR", "levelno": 40, "route": "/predict"}
+    )
+    assert TextLines("%(levelprefix)s %(message)s", use_colors=False).format(record) == "ERROR:    it failed  route=/predict"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    assert list(log_config("auto")["formatters"]) == ["json"]
+
+
+async def test_slow_requests_are_exemplars_and_of_the_others_one_a_second(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry
+) -> None:
+    async with running(app_with(tmp_path, store, registry)) as client:
+        for name in ("the-first", "the-second"):
+            await client.post(
+                "/predict", json=CUSTOMER, headers={"x-request-id": name, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+            )
+        text = (await client.get("/metrics", headers={"accept": "application/openmetrics-text"})).text
+    exemplars = [line for line in text.splitlines() if "# {" in line and 'route="/predict"' in line]
+    assert any('request_id="the-first"' in line and f'trace_id="{"a" * 32}"' in line for line in exemplars)
+    assert text.endswith("# EOF\n")
