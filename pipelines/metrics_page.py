@@ -36,12 +36,11 @@ def service_metrics() -> list[Documented]:
     """List what the service exports."""
     from service.metrics import ServiceMetrics
 
-    metrics = ServiceMetrics(load_contract("telecom"))
-    declared = {**metrics.registry._collector_to_names}
+    registry = ServiceMetrics(load_contract("telecom")).registry
     found = []
-    for collector in declared:
+    for collector in list(registry._collector_to_names):
         labels = tuple(getattr(collector, "_labelnames", ()))
-        for family in collector.collect() if not hasattr(collector, "describe") else collector.describe():
+        for family in collector.collect():
             name = f"{family.name}_total" if family.type == "counter" else family.name
             found.append(Documented(name, family.type, labels, family.documentation))
     return sorted(found)

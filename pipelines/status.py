@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -76,15 +75,15 @@ def find_status(settings: Settings) -> Status:
     mlflow = f"{local}:{settings.mlflow_port}" if own_mlflow else settings.tracking_uri
     prefect = os.environ.get("PREFECT_API_URL", prefect_api(settings))
     service = f"{local}:{settings.port}"
-    asked: dict[str, tuple[str, Callable[[], Part]]] = {
-        "service": (service, lambda: _ask("service", service, "/readyz")),
-        "mlflow": (mlflow, lambda: _ask("mlflow", mlflow, "/health")),
-        "prefect": (prefect, lambda: _ask("prefect", prefect, "/health")),
-        "exporter": ("", lambda: _ask("exporter", f"{local}:{settings.exporter_port}", "/metrics")),
-        "evidently": ("", lambda: _ask("evidently", f"{local}:{settings.evidently_port}", "/")),
-    }
+    asked = (
+        ("service", service, "/readyz"),
+        ("mlflow", mlflow, "/health"),
+        ("prefect", prefect, "/health"),
+        ("exporter", f"{local}:{settings.exporter_port}", "/metrics"),
+        ("evidently", f"{local}:{settings.evidently_port}", "/"),
+    )
     with ThreadPoolExecutor(len(asked) + 3) as pool:
-        parts = [pool.submit(ask) for _, ask in asked.values()]
+        parts = [pool.submit(_ask, *one) for one in asked]
         model, upcoming = pool.submit(_model, service), pool.submit(_upcoming, prefect)
         remembered = pool.submit(_remembered, settings)
         store, known = remembered.result()
