@@ -192,6 +192,8 @@ def test_workers_share_port_store_and_metrics(serve: Serve, tmp_path: Path) -> N
     assert {response.json()["prediction_id"] for response in responses} == stored_ids(tmp_path)
     metrics = httpx.get(f"{address}/metrics").text.splitlines()
     assert "churn_log_written_total 40.0" in metrics
+    assert "churn_workers 2.0" in metrics
+    assert any(line.startswith("churn_process_resident_memory_bytes ") and float(line.split()[1]) > 5e7 for line in metrics)
     assert any(line.startswith("churn_model_info{") and 'version="4"' in line and line.endswith(" 1.0") for line in metrics)
     process.terminate()
     process.wait(30)
