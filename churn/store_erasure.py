@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from churn.errors import StoreError
 from churn.records import Decision
@@ -53,16 +55,24 @@ def erase_customer(store: Store, names: Sequence[str], *, reason: str, spooled: 
         If the store is away; nothing is erased then. Also if SQLite's file could not be cleaned, because somebody uses it: the
         rows are erased then, and doing it again cleans it.
     """
-    with translated(), store.engine.connect() as connection:
+    with translated():
+        erased = _erase_and_note(store, names, reason, spooled)
+    if store.engine.dialect.name == "sqlite":
+        _clean_file(store)
+    return erased
+
+
+# An outcome may come between the look at the customer's predictions and their removal.
+@retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(5), reraise=True)
+def _erase_and_note(store: Store, names: Sequence[str], reason: str, spooled: int) -> Erased:
+    with store.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             # Else what was removed stays in the file until something else is written over it.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
-        with connection.begin():
-            erased = _erase(connection, names)
-            evidence = asdict(erased) | {"spooled": spooled}
-            connection.execute(decisions.insert(), [asdict(Decision(ERASURE, "erased", "operator", reason, None, evidence))])
-    if store.engine.dialect.name == "sqlite":
-        _clean_file(store)
+        erased = _erase(connection, names)
+        evidence = asdict(erased) | {"spooled": spooled}
+        connection.execute(decisions.insert(), [asdict(Decision(ERASURE, "erased", "operator", reason, None, evidence))])
+        connection.commit()
     return erased
 
 

@@ -17,7 +17,7 @@ from churn.store import Store
 from churn.store_engine import translated
 from churn.store_outcomes import chunks
 from churn.store_totals import keep_count
-from churn.tables import decisions, monitor_runs, outcomes, predictions, shadow_predictions
+from churn.tables import monitor_runs, outcomes, predictions, shadow_predictions
 
 # Numbers a transaction: a tenth of a second or so, during which nobody else is held up but who tells outcomes of these.
 BATCH = 10_000
