@@ -275,6 +275,7 @@ def test_what_is_there_is_replaced_only_if_said(places: Places, archive: Path) -
     assert content(places.home) == before
     (places.home / "store.db-wal").write_bytes(b"of the old database")
     restore_backup(places, archive, overwrite=True)
+    assert not (places.home / "store.db-wal").exists(), "it would be taken for a part of the new one"
     assert customers(places) == ["c-7"]
     assert (places.home / "models" / "churn" / "last-known-good.json").read_text() == "7"
     assert len(list((places.home / "spool").iterdir())) == 1, "the other system's spool must not be fed to this store"
