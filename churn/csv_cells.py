@@ -13,6 +13,7 @@ from churn.contract import Column
 # As in files for training (`churn.cells`).
 MISSING = frozenset({"", "na", "nan", "null", "none"})
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER_CHARACTERS = b"0123456789+-.eE"
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
@@ -32,6 +33,17 @@ def read_texts(column: Column, texts: Sequence[str]) -> Sequence[Any]:
         except orjson.JSONDecodeError:
             pass  # numbers that JSON spells differently: +1, 1., 007
     return [_number(text) for text in texts]
+
+
+def safe_text(text: str) -> str:
+    """Give a text that no spreadsheet takes for a formula: one that might be begins with an apostrophe (OWASP, CSV Injection).
+
+    Examples
+    --------
+    >>> [safe_text(text) for text in ("c-1", "=1+1", "-42.5", "-1+cmd|' /C calc'!A0")]
+    ['c-1', "'=1+1", '-42.5', "'-1+cmd|' /C calc'!A0"]
+    """
+    return f"'{text}" if text.startswith(_FORMULA) and not NUMBER.fullmatch(text) else text
 
 
 def _by_text(texts: Sequence[str], meaning: Callable[[str], Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.errors import ChurnError
-from pipelines import cli_data, cli_drift, cli_model, cli_status
+from pipelines import cli_data, cli_drift, cli_model, cli_score, cli_status
 from pipelines.console import console, fail, print_json
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
@@ -24,6 +24,7 @@ app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_model.app, name="model")
 app.command()(cli_model.evaluate)
 app.command()(cli_drift.drift)
+app.command()(cli_score.score)
 app.command()(cli_status.status)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
