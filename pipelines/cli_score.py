@@ -30,12 +30,10 @@ def score(
         str | None, typer.Option(help="Address of a Dask scheduler (tcp://...), or `local` for a cluster on this machine.")
     ] = None,
     model: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
-    skip_invalid: Annotated[
-        bool,
-        typer.Option(
-            "--skip-invalid", help="Set customers who break a rule apart, with the reason, and go on; else the run ends."
-        ),
-    ] = False,
+    invalid: Annotated[
+        Literal[stop, skip],
+        typer.Option(help="At a customer who breaks a rule: stop, or set such apart, with the reason, and go on."),
+    ] = "stop",
     allow_absent: Annotated[
         bool, typer.Option("--allow-absent", help="A feature without a column counts as missing, as in a request; else refused.")
     ] = False,
@@ -129,14 +127,9 @@ class _Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"))
-        self._shown = Progress(
-            *columns,
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=errors,
-            transient=True,
-            disable=quiet or not errors.is_terminal,
-        )
+        silent = quiet or not errors.is_terminal
+        times = TimeElapsedColumn(), TimeRemainingColumn()
+        self._shown = Progress(*columns, *times, console=errors, transient=True, disable=silent)
         self._by_rows = False
 
     def __enter__(self) -> _Progress:
