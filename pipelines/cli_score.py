@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,7 +31,7 @@ def score(
     ] = None,
     model: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
     invalid: Annotated[
-        Literal[stop, skip],
+        Literal["stop", "skip"],
         typer.Option(help="At a customer who breaks a rule: stop, or set such apart, with the reason, and go on."),
     ] = "stop",
     allow_absent: Annotated[
