@@ -157,11 +157,11 @@ def _walk(folder: Path, root: Path, keys: dict[str, str | None], above: frozense
     # A link may lead back up.
     if (place := os.path.realpath(folder)) in above:
         raise InputError(f"{folder}: leads back to a folder above it")
-    for entry in os.scandir(folder):
-        path, name = Path(entry.path), entry.name
+    for path in folder.iterdir():
+        name = path.name
         if name.startswith(("_", ".")):
             continue
-        if entry.is_dir():
+        if path.is_dir():
             column, equals, value = name.partition("=")
             here = {unquote(column): None if value == HIVE_MISSING else unquote(value)} if equals else {}
             yield from _walk(path, root, keys | here, above | {place})
