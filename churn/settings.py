@@ -143,6 +143,10 @@ class Settings(BaseSettings):
         description="A Brier score worse than the reference's by more than this, which retraining does not mend, pages.",
     )
     monitor_interval_seconds: float = Field(300, gt=0, description="How often the monitor runs, in seconds.")
+    dask_scheduler: str = Field(
+        "",
+        description="Address of a Dask scheduler (tcp://...) on which the flows tune and calibrate. Empty: in their own process.",
+    )
     retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
 
     @field_validator("home", mode="after")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.errors import ChurnError
-from pipelines import cli_backup, cli_data, cli_drift, cli_model, cli_status, cli_store
+from pipelines import cli_backup, cli_data, cli_drift, cli_model, cli_score, cli_status, cli_store
 from pipelines.console import console, fail, print_json
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
@@ -27,6 +27,7 @@ app.command()(cli_model.evaluate)
 app.command()(cli_backup.backup)
 app.command()(cli_backup.restore)
 app.command()(cli_drift.drift)
+app.command()(cli_score.score)
 app.command()(cli_status.status)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
