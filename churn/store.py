@@ -15,12 +15,13 @@ import orjson
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from churn.contract import Contract
-from churn.errors import InputError, StoreError
+from churn.errors import InputError, StoreAway, StoreError
 from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow, now
 from churn.store_flows import FlowRuns, count_flow_run, list_flow_runs
 from churn.store_reading import Span, find_span, iter_parts, read_labelled
@@ -49,22 +50,34 @@ LOG_COLUMNS = [
 ]
 
 
-def migrate(url: str) -> None:
+def migrate(url: str) -> str:
     """Bring the database at `url` to the newest schema; one that is new is made, one that is up to date untouched.
+
+    Returns
+    -------
+    str
+        The revision it has now.
 
     Raises
     ------
+    StoreAway
+        If the database cannot be reached.
     StoreError
-        If the database cannot be reached or migrated.
+        If it cannot be migrated.
     """
     config = Config()
     config.set_main_option("script_location", "churn:migrations")
     engine = _engine(url)
     try:
-        with engine.begin() as connection:
+        try:
+            connection = engine.connect()
+        except OperationalError as error:
+            raise StoreAway(f"the store cannot be reached: {_plain(error)}") from error
+        with connection, connection.begin():
             _take_turn(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            return str(MigrationContext.configure(connection).get_current_revision())
     except (SQLAlchemyError, CommandError) as error:
         raise StoreError(f"the store cannot be set up: {_plain(error)}") from error
     finally:
