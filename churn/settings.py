@@ -215,6 +215,8 @@ def _put_in(url: str, password: str) -> str:
         parsed = make_url(url)
     except ArgumentError:
         raise ValueError("is no database URL, such as postgresql://churn@postgres:5432/churn") from None
+    if parsed.password == password:
+        return url  # from settings that were handed on
     if parsed.password is not None or parsed.host is None:
         raise ValueError("must name a host and no password: CHURN_STORE_PASSWORD is set as well")
     return parsed.set(password=password).render_as_string(hide_password=False)

@@ -92,6 +92,8 @@ def test_the_password_is_put_into_the_url_and_not_shown(monkeypatch: pytest.Monk
     settings = load_settings(store_url=url)
     assert make_url(settings.store_url) == make_url(url).set(password="p@ss/word%")
     assert "p%40ss" not in repr(settings)
+    # As the service hands its settings to the process that fetches a model.
+    assert load_settings(**settings.model_dump(include={"store_url"})) == settings
 
 
 @pytest.mark.parametrize("url", [None, "sqlite:////tmp/x.db", "postgresql://churn:0ther@postgres/churn", "secret stuff"])
