@@ -102,10 +102,11 @@ class ArchiveWriter:
     def add_tree(self, name: str, folder: Path, wanted: Callable[[Path], bool] = lambda _: True) -> None:
         """Add the plain files under a folder; one that is gone meanwhile is left out."""
         for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file() or not wanted(path):
+            inside = path.relative_to(folder)
+            if path.is_symlink() or not path.is_file() or not wanted(inside):
                 continue
             try:
-                self.add(f"{name}/{path.relative_to(folder).as_posix()}", path)
+                self.add(f"{name}/{inside.as_posix()}", path)
             except FileNotFoundError:
                 continue
 

@@ -170,6 +170,7 @@ def test_a_system_in_use_is_restored_elsewhere(systems: list[System], tmp_path: 
     # What is left of the old system must not be what the new one lives on.
     shutil.move(old.settings.home, tmp_path / "gone")
 
+    new.open().close()  # set up, as a Job does it, and empty
     assert restore_backup(new.places, archive) == manifest
 
     store_was, store_is = was[old.settings.store_url], tables(new.settings.store_url)
@@ -280,6 +281,30 @@ def test_what_is_there_is_replaced_only_if_said(places: Places, archive: Path) -
     assert (places.home / "models" / "churn" / "last-known-good.json").read_text() == "7"
     assert len(list((places.home / "spool").iterdir())) == 1, "the other system's spool must not be fed to this store"
     assert [path.name for path in places.home.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_is_left_out_is_not_restored(tmp_path: Path, places: Places) -> None:
+    fill(places, 1)
+    (places.home / "artifacts").mkdir()
+    (places.home / "artifacts" / "one").write_text("1")
+    staging = places.home / "models" / ".half-fetched"
+    staging.mkdir()
+    (staging / "model").write_text("half")
+    registry = Store.open(f"sqlite:///{places.home}/mlflow.db")
+    registry.close()
+    archive = tmp_path / "whole.tar.gz"
+    manifest = make_backup(find_places(Settings(home=places.home), None, None, without_registry=False), archive)
+    assert set(manifest.databases) == {"store", "registry"}
+    assert {name for name in manifest.parts if not name.startswith("spool")} == {
+        *("store.sqlite", "registry.sqlite", "artifacts/one", "models/churn/last-known-good.json")
+    }
+    restore_backup(small(tmp_path / "new"), archive)
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["models", "spool", "store.db"]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(places: Places, tmp_path: Path) -> None:
+    with pytest.raises(ChurnError, match="cannot be written"):
+        make_backup(places, tmp_path / f"{'x' * 245}.tar.gz")  # too long with what is added while it is not whole
 
 
 def test_a_store_that_was_only_set_up_is_empty(places: Places, archive: Path) -> None:
