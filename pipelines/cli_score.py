@@ -28,9 +28,7 @@ def score(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Parquet file, folder of Parquet files, or CSV file.")],
     output: Annotated[
         Path,
-        typer.Argument(
-            metavar="OUTPUT", help="Folder for the answers; or, of one file, a file that ends in .parquet, .csv or .csv.gz."
-        ),
+        typer.Argument(metavar="OUTPUT", help="Folder for the answers; or, of one file, a .parquet, .csv or .csv.gz file."),
     ],
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler (tcp://...), or `local` for a cluster on this machine.")
