@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,18 +22,34 @@ CORES = 2
 CHUNK_ROWS = 100_000
 
 
-def churn_threads(source: Path, out: Path, world: dict[str, str]) -> float:
+class Times(NamedTuple):
+    """Seconds on the wall, and of this process's own processor time: what works in other processes has its time there."""
+
+    wall: float
+    cpu: float
+
+
+def _now() -> Times:
+    return Times(time.perf_counter(), time.process_time())
+
+
+def _since(start: Times) -> Times:
+    now = _now()
+    return Times(now.wall - start.wall, now.cpu - start.cpu)
+
+
+def churn_threads(source: Path, out: Path, world: dict[str, str]) -> Times:
     """Ours: threads in one process."""
     from churn.scoring.plan import Terms
     from churn.scoring.run import on_threads, score_folder
 
     scorer = _scorer(world)
-    start = time.perf_counter()
+    start = _now()
     score_folder(scorer, source, out, Terms(), on_threads(CORES))
-    return time.perf_counter() - start
+    return _since(start)
 
 
-def churn_dask(source: Path, out: Path, world: dict[str, str]) -> float:
+def churn_dask(source: Path, out: Path, world: dict[str, str]) -> Times:
     """Ours, on a Dask cluster of two processes."""
     from churn.scoring.plan import Terms
     from churn.scoring.run import score_folder
@@ -42,9 +58,9 @@ def churn_dask(source: Path, out: Path, world: dict[str, str]) -> float:
     scorer = _scorer(world)
     with connected("local") as client:
         client.run(_import_part)
-        start = time.perf_counter()
+        start = _now()
         score_folder(scorer, source, out, Terms(), on_cluster(client))
-        return time.perf_counter() - start
+        return _since(start)
 
 
 def _import_part() -> None:
@@ -63,7 +79,7 @@ def _scorer(world: dict[str, str]) -> Any:
     return find_scorer(settings, load_contract(), "champion")
 
 
-def read_and_write(source: Path, out: Path, world: dict[str, str]) -> float:
+def read_and_write(source: Path, out: Path, world: dict[str, str]) -> Times:
     """No scoring: reads the same columns in the same way, and writes the answers' columns with a number that was there before."""
     import pyarrow as pa
 
@@ -81,12 +97,12 @@ def read_and_write(source: Path, out: Path, world: dict[str, str]) -> float:
     return _by_arrow(source, out, schema, answers)
 
 
-def copy_all(source: Path, out: Path, world: dict[str, str]) -> float:
+def copy_all(source: Path, out: Path, world: dict[str, str]) -> Times:
     """No scoring: reads all columns and writes all of them."""
     return _by_arrow(source, out, None, lambda batch: batch)
 
 
-def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any]) -> float:
+def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any]) -> Times:
     import pyarrow.parquet as pq
 
     from churn.scoring.part import COMPRESSION, whole_file
@@ -104,18 +120,18 @@ def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any
                 for batch in opened.iter_batches(PIECE_ROWS, use_threads=False):
                     writer.write_batch(answers(batch))
 
-    start = time.perf_counter()
+    start = _now()
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(one, sorted(source.glob("*.parquet"))))
-    return time.perf_counter() - start
+    return _since(start)
 
 
-def pandas_pipeline(source: Path, out: Path, world: dict[str, str]) -> float:
+def pandas_pipeline(source: Path, out: Path, world: dict[str, str]) -> Times:
     """As one would write it: pandas, and the pipeline's own predict_proba, in chunks, in two processes."""
     return _in_processes(source, out, "pipeline", world["pipeline"])
 
 
-def mlflow_pyfunc(source: Path, out: Path, world: dict[str, str]) -> float:
+def mlflow_pyfunc(source: Path, out: Path, world: dict[str, str]) -> Times:
     """MLflow's pyfunc, in chunks, in two processes."""
     return _in_processes(source, out, "pyfunc", world["mlflow_model"])
 
@@ -154,19 +170,19 @@ def _score_file(kind: str, place: str, file: Path, out: Path) -> None:
             writer.write_table(pa.Table.from_pandas(named, schema, preserve_index=False))
 
 
-def _in_processes(source: Path, out: Path, kind: str, place: str) -> float:
+def _in_processes(source: Path, out: Path, kind: str, place: str) -> Times:
     out.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(CORES) as pool:
         for future in [pool.submit(_warm, kind, place) for _ in range(CORES)]:
             future.result()
-        start = time.perf_counter()
+        start = _now()
         made: list[Future[None]] = [pool.submit(_score_file, kind, place, file, out) for file in sorted(source.glob("*.parquet"))]
         for future in made:
             future.result()
-        return time.perf_counter() - start
+        return _since(start)
 
 
-def dask_dataframe(source: Path, out: Path, world: dict[str, str]) -> float:
+def dask_dataframe(source: Path, out: Path, world: dict[str, str]) -> Times:
     """dask.dataframe and map_partitions with the pipeline, in two processes."""
     import dask.dataframe as dd
     import joblib
@@ -180,13 +196,13 @@ def dask_dataframe(source: Path, out: Path, world: dict[str, str]) -> float:
         return pd.DataFrame({"customer_id": frame["customer_id"], "churn_probability": np.asarray(p, dtype=float)})
 
     with LocalCluster(n_workers=CORES, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
-        start = time.perf_counter()
+        start = _now()
         frame = dd.read_parquet(str(source), split_row_groups=True)
         frame.map_partitions(predict, meta={"customer_id": "string", "churn_probability": float}).to_parquet(str(out))
-        return time.perf_counter() - start
+        return _since(start)
 
 
-CONTESTANTS: dict[str, Callable[[Path, Path, dict[str, str]], float]] = {
+CONTESTANTS: dict[str, Callable[[Path, Path, dict[str, str]], Times]] = {
     "churn score": churn_threads,
     "read and write, no scoring": read_and_write,
     "copy of all columns": copy_all,
@@ -202,8 +218,5 @@ if __name__ == "__main__":
     name, given, made, where = sys.argv[1:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before = time.process_time()
-        seconds = CONTESTANTS[name](Path(given), Path(made), json.loads(where))
-        # Of this process alone, loading included: what works in other processes has its seconds there.
-        cpu = time.process_time() - before if name in OWN_PROCESS else None
-    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu}))
+        took = CONTESTANTS[name](Path(given), Path(made), json.loads(where))
+    print(json.dumps({"seconds": took.wall, "cpu_seconds": took.cpu if name in OWN_PROCESS else None}))
