@@ -30,7 +30,7 @@ from tests.unit.deploy.dockerfile import CHECKOUT
 
 BIN = Path(sys.executable).parent
 NOT_HERE = {"grafana", "minio-volume"}
-PATIENCE = 240
+PATIENCE = 600
 PACKAGES = {"haproxy": "haproxy", "prometheus": "prometheus", "alertmanager": "prometheus-alertmanager", "wget": "wget"}
 
 
@@ -226,7 +226,7 @@ class Stack:
         environment = {**self.environment(self.services[name]), **more}
         home = environment.get("CHURN_HOME", self.root)
         return subprocess.run(
-            [find(words[0]), *words[1:]], cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=120
+            [find(words[0]), *words[1:]], cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
 
     def __enter__(self) -> Self:
