@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.errors import ChurnError
-from pipelines import cli_data, cli_drift, cli_model, cli_status, cli_store
+from pipelines import cli_backup, cli_data, cli_drift, cli_model, cli_score, cli_status, cli_store
 from pipelines.console import console, fail, print_json
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
@@ -24,7 +24,10 @@ app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_model.app, name="model")
 app.add_typer(cli_store.app, name="store")
 app.command()(cli_model.evaluate)
+app.command()(cli_backup.backup)
+app.command()(cli_backup.restore)
 app.command()(cli_drift.drift)
+app.command()(cli_score.score)
 app.command()(cli_status.status)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
