@@ -48,7 +48,7 @@ RUN find /opt/churn/lib/python3*/site-packages/numpy /opt/churn/lib/python3*/sit
 FROM tools AS pipelines-environment
 RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/churn \
  && uv pip install --quiet --python /opt/churn/bin/python \
-      --constraint requirements.lock --requirements pyproject.toml --extra pipelines --extra postgres --extra s3
+      --constraint requirements.lock --requirements pyproject.toml --extra pipelines --extra postgres --extra s3 --extra dask
 COPY --from=wheel /wheels /wheels
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --no-deps --python /opt/churn/bin/python /wheels/*.whl

@@ -16,9 +16,10 @@ import psutil
 
 from tests.conftest import REAL_DATA
 from tests.e2e.conftest import eventually
-from tests.e2e.stack import NOT_HERE, PORTS, Stack
+from tests.e2e.stack import NOT_HERE, Stack
 from tests.e2e.stack_load import Callers
 from tests.integration.operators import query
+from tests.unit.deploy.composition import PORTS
 
 
 def main() -> int:

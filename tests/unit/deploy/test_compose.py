@@ -17,9 +17,8 @@ from pipelines.environment import prefect_api
 from service.app import create_app
 from service.row_keeper import PING_SECONDS
 from service.server import DRAIN_SECONDS, FINISH_SECONDS, check_settings
-from tests.e2e.stack import PORTS
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
-from tests.unit.deploy.composition import BY_FILE, Service, read_compose, read_services
+from tests.unit.deploy.composition import BY_FILE, PORTS, Service, read_compose, read_services
 from tests.unit.deploy.dockerfile import CHECKOUT, read_stages
 from tests.unit.service.fakes import make_settings
 

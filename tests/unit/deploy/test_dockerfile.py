@@ -36,8 +36,8 @@ def extras(stage: Stage) -> set[str]:
 
 def test_service_image_takes_no_pipelines(stages: dict[str, Stage]) -> None:
     assert extras(stages["service-environment"]) == {"postgres"}
-    # MLflow's server, and DVC, keep what they have in an object store; the service gets its models through MLflow.
-    assert extras(stages["pipelines-environment"]) == {"pipelines", "postgres", "s3"}
+    # MLflow's server keeps artifacts in an object store; the service gets them through MLflow.
+    assert extras(stages["pipelines-environment"]) == {"pipelines", "postgres", "s3", "dask"}
     assert extras(stages["pipelines-environment"]) <= set(PROJECT["optional-dependencies"])
 
 
