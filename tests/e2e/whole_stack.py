@@ -31,6 +31,9 @@ def main() -> int:
             _say(f"{seconds:6.1f} s  {name} is {'done' if stack.services[name].ends else 'healthy'}")
         proxy = stack.url("proxy", "/readyz")
         eventually(lambda: httpx.get(proxy, trust_env=False).status_code == 200, "the first model serves")
+        # As `docker compose up` would: what runs once runs again, and finds nothing to do.
+        stack.bring_up("bucket", "migrate", "data", "first-model")
+        assert "version 1 is champion; nothing to do" in stack.log("first-model")
         _traffic(stack)
         _kills(stack)
         _watching(stack)
