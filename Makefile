@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint types unit integration e2e format lock clean
+.PHONY: help setup up demo test lint types unit integration e2e stack secrets format lock clean
 # FACTS: with this set, every start imports 2-4 times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -49,6 +49,12 @@ integration: setup
 
 e2e: setup
 	$(BIN)/pytest tests/e2e
+
+stack: setup     ## compose.yaml without an engine: all that runs on this machine, and the loop once through it
+	$(BIN)/python -m tests.e2e.whole_stack
+
+secrets:         ## make the secrets of compose.yaml, in secrets/; those that are there stay
+	@$(PYTHON) deploy/make_secrets.py
 
 format: setup    ## let ruff format the tree
 	$(BIN)/ruff format .
