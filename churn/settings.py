@@ -126,6 +126,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Age of a prediction at which its outcome counts, in seconds: who leaves is known sooner than who stays.",
     )
+    max_training_rows: int = Field(
+        200_000, ge=100, description="Most predictions with outcomes that training takes beside the data: the newest."
+    )
     policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
     policy_n: int = Field(3, ge=1, description="Windows the policy looks back on.")
     cooldown_seconds: float = Field(3600, ge=0, description="Least time between two retrainings that drift triggers, in seconds.")

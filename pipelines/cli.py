@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.errors import ChurnError
-from pipelines import cli_data, cli_drift, cli_model, cli_status
+from pipelines import cli_data, cli_drift, cli_model, cli_status, cli_store
 from pipelines.console import console, fail, print_json
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_model.app, name="model")
+app.add_typer(cli_store.app, name="store")
 app.command()(cli_model.evaluate)
 app.command()(cli_drift.drift)
 app.command()(cli_status.status)

@@ -39,9 +39,9 @@ def read_customers(settings: Settings, contract: Contract) -> Dataset:
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=5)
-def read_labelled_traffic(store: Store, contract: Contract) -> pd.DataFrame:
-    """Read what was predicted and has come true since."""
-    return store.read_predictions(contract, after_outcome_seq=0)
+def read_labelled_traffic(store: Store, contract: Contract, newest: int) -> pd.DataFrame:
+    """Read what was predicted and has come true since, the newest so many."""
+    return store.read_predictions(contract, after_outcome_seq=0, newest=newest)
 
 
 @task(cache_policy=NO_CACHE)
@@ -171,7 +171,7 @@ def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, An
     store, registry = Store.open(settings.store_url), Registry(settings)
     try:
         dataset = read_customers(settings, contract)
-        traffic = read_labelled_traffic(store, contract)
+        traffic = read_labelled_traffic(store, contract, settings.max_training_rows)
         training_set = assemble(dataset, traffic, contract, params)
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger)
         champion = load_champion(registry)
