@@ -129,7 +129,7 @@ class PredictionLog:
         self._writer.start()
 
     async def close(self) -> None:
-        """Keep what is waiting, drain the spool if there is time for it, then stop. What is left there waits for the next start."""
+        """Keep what is waiting, drain the spool if told so, then stop. What is left there waits for the next start."""
         self._closing = True
         # Before the writer sees that nothing more will come.
         self._hand_over()

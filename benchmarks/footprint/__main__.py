@@ -12,7 +12,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import orjson
@@ -21,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.footprint.watch import Footprint, watching
-from benchmarks.serving.load import press
+from benchmarks.serving.load import Load, press
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError
 from churn.registry import Registry
@@ -49,37 +48,45 @@ def main() -> None:
         settings = load_settings()
         with running(settings):
             played = play(load_settings(), seconds, console)
-    table = Table("scene", "program", "peak RSS, MiB", "cores, mean", "cores, busiest second")
-    for scene, found in played.items():
+    table = Table("scene", "program", "peak RSS, MiB", "CPU, s", "in s", "requests", "CPU a request, ms")
+    for scene, (found, load) in played.items():
         for name, used in found.items():
-            table.add_row(scene, name, f"{used.rss:.0f}", f"{used.cores:.2f}", f"{used.busiest:.2f}")
+            asked = (f"{load.requests:,}", f"{1000 * used.cpu_seconds / load.requests:.2f}") if load else ()
+            table.add_row(scene, name, f"{used.rss:.0f}", f"{used.cpu_seconds:.1f}", f"{used.seconds:.0f}", *asked)
     console.print(table)
 
 
-def play(settings: Settings, seconds: float, console: Console) -> dict[str, dict[str, Footprint]]:
+Played = dict[str, tuple[dict[str, Footprint], Load | None]]
+
+
+def play(settings: Settings, seconds: float, console: Console) -> Played:
     """Watch every program in every scene that concerns it."""
     contract = load_contract(settings.contract)
     population = simulate_scenario(contract, "calm", BATCH_ROWS, seed=5)
     customers = as_customers(population, contract, "c")
     one, many = orjson.dumps(customers[0]), orjson.dumps({"customers": customers})
+    # Just below CHURN_MAX_BODY_BYTES.
+    most = orjson.dumps({"customers": customers * (settings.max_body_bytes // len(many))})
     prefect = os.environ["PREFECT_API_URL"]
-    scenes: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
+    scenes: dict[str, tuple[tuple[str, ...], Callable[[], Load | None]]] = {
         "at rest": (("service", "flows", "exporter"), lambda: time.sleep(seconds)),
         "single customers, 32 connections": (("service",), lambda: _press(settings, "/predict", one, 32, seconds)),
         f"batches of {BATCH_ROWS:,} rows, JSON": (("service",), lambda: _press(settings, "/predict/batch", many, 2, seconds)),
+        "batches as large as they may be": (("service",), lambda: _press(settings, "/predict/batch", most, 2, seconds)),
         "a look": (("flows",), lambda: _run(prefect, "monitor/look")),
         "scraped while looks are read": (("exporter",), lambda: _scrape(settings, seconds)),
         "a training": (("flows",), lambda: _run(prefect, "train/retrain")),
         "a model takes over, under load": (("service",), lambda: _swap(settings, contract, one, seconds)),
         "at rest afterwards": (("service", "flows", "exporter"), lambda: time.sleep(seconds)),
     }
-    played: dict[str, dict[str, Footprint]] = {}
+    played: Played = {}
     for scene, (names, act) in scenes.items():
         console.print(f"[dim]{scene}[/dim]")
-        played[scene] = {}
+        found: dict[str, Footprint] = {}
         pids = _pids()
-        with watching({name: pids[name] for name in names}, played[scene]):
-            act()
+        with watching({name: pids[name] for name in names}, found):
+            load = act()
+        played[scene] = found, load
     return played
 
 
@@ -94,8 +101,8 @@ def _pids() -> dict[str, int]:
     return found
 
 
-def _press(settings: Settings, path: str, body: bytes, connections: int, seconds: float) -> None:
-    press(settings.port, path, body, connections=connections, seconds=seconds)
+def _press(settings: Settings, path: str, body: bytes, connections: int, seconds: float) -> Load:
+    return press(settings.port, path, body, connections=connections, seconds=seconds)
 
 
 def _scrape(settings: Settings, seconds: float) -> None:

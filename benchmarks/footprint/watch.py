@@ -15,11 +15,11 @@ EVERY_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a program used in one scene: peak resident memory in MiB, with all its children, and cores, on average and at most."""
+    """What a program and all its children used in one scene: peak resident memory in MiB, and seconds of CPU of how many."""
 
     rss: float
-    cores: float
-    busiest: float
+    cpu_seconds: float
+    seconds: float
 
 
 @contextmanager
@@ -66,8 +66,4 @@ class _Watch(threading.Thread):
 
     def footprint(self) -> Footprint:
         (begin, first), (end, last) = self._seconds[0], self._seconds[-1]
-        # Over about a second each: a scrape by the kubelet sees no less.
-        width = round(1 / EVERY_SECONDS)
-        pairs = zip(self._seconds, self._seconds[width:], strict=False)
-        busiest = max((then[1] - now[1]) / (then[0] - now[0]) for now, then in pairs) if len(self._seconds) > width else 0.0
-        return Footprint(self._peak / 2**20, max(0.0, last - first) / (end - begin), busiest)
+        return Footprint(self._peak / 2**20, max(0.0, last - first), end - begin)
