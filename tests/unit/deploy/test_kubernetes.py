@@ -216,23 +216,25 @@ def test_exporters_probe_asks_its_port(overlay: str, monkeypatch: pytest.MonkeyP
 
 
 @overlays
-def test_runners_probe_asks_prefects_own_health_within_the_pod(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runners_probes_ask_prefects_own_server_within_the_pod(overlay: str) -> None:
     (container,) = pods(overlay)["churn-flows"]["containers"]
     told = environment(overlay, container)
     assert told["PREFECT_RUNNER_SERVER_ENABLE"] == "true"
-    (words,) = {tuple(probe["exec"]["command"]) for probe in probes(container)}
-    assert words[:2] == ("python", "-c")
-    compile(words[2], "probe", "exec")
-    assert f'HTTPConnection("{told["PREFECT_RUNNER_SERVER_HOST"]}", {told["PREFECT_RUNNER_SERVER_PORT"]},' in words[2]
-    path = re.search(r'"GET", "(\S+)"', words[2])
-    assert path
-    assert path[1] in asyncio.run(build_server(Runner())).openapi()["paths"]
     # Whoever reaches that server may stop the runner.
     assert told["PREFECT_RUNNER_SERVER_HOST"] == "127.0.0.1"
-    # A training may go on for its time although Prefect is away.
-    alive = container["livenessProbe"]
-    training = settings_of(overlay, container, monkeypatch).retrain_timeout_seconds
-    assert alive["periodSeconds"] * alive["failureThreshold"] > training
+    routes = set(asyncio.run(build_server(Runner())).openapi()["paths"])
+    asked = {}
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        words = container[name]["exec"]["command"]
+        assert words[:2] == ["python", "-c"]
+        compile(words[2], name, "exec")
+        assert f'HTTPConnection("{told["PREFECT_RUNNER_SERVER_HOST"]}", {told["PREFECT_RUNNER_SERVER_PORT"]},' in words[2]
+        path = re.search(r'"GET", "(\S+)"', words[2])
+        assert path
+        asked[name] = path[1]
+    assert set(asked.values()) <= routes
+    # Ready is who reaches Prefect; alive is alive: a training goes on without it.
+    assert asked == {"startupProbe": "/health", "readinessProbe": "/health", "livenessProbe": "/run_count"}
 
 
 @overlays
