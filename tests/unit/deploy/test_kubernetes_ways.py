@@ -219,7 +219,8 @@ def test_nobody_comes_in_but_by_name(overlay: str) -> None:
         ports = {port["name"] for container in pod["containers"] for port in container.get("ports", [])}
         for rule in rules(overlay, name, "ingress"):
             assert rule["from"], name
-            assert all(peer.get("podSelector") != {} for peer in rule["from"])
+            # An empty selector selects everybody.
+            assert all(any(selector.values()) for peer in rule["from"] for selector in peer.values())
             assert {port["port"] for port in rule["ports"]} <= ports
     outside = {
         peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
