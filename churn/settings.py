@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     tracking_uri: str = Field(
         default_factory=_in_home("mlflow.db"), description="MLflow tracking and registry: a sqlite:/// file or http(s) URL."
     )
+    registry_database_url: str = Field(
+        "", repr=False, description="MLflow's own database, for `churn backup` where CHURN_TRACKING_URI is a server. Empty: none."
+    )
     model_name: str = Field("churn", description="Registered model.")
     params: Path = Field(Path("params.yaml"), description="How to train: split, grid, threshold, gate.")
 

@@ -52,12 +52,12 @@ class Places:
 
 def find_places(settings: Settings, registry_url: str | None, artifacts: str | None, *, without_registry: bool) -> Places:
     """Say where the parts are; InputError if it cannot be known where the registry's are."""
-    registry = registry_url
+    registry = registry_url or settings.registry_database_url or None
     if registry is None and not settings.tracking_uri.startswith(("http://", "https://")):
         registry = settings.tracking_uri
     if registry is None and not without_registry:
         raise InputError(
-            "the registry is a server's: name its database by --registry-url and its artifacts by --artifacts "
+            "the registry is a server's: name its database by CHURN_REGISTRY_DATABASE_URL and its artifacts by --artifacts "
             "(a folder, or s3://…), or leave both out with --without-registry"
         )
     prefect = Path(os.environ.get("PREFECT_HOME", settings.home / "prefect")) / "prefect.db"

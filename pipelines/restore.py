@@ -56,13 +56,11 @@ class _Staging:
             return self.waiting(self.folders[top]) / rest
         database, _, kind = name.partition(".")
         if rest or database not in ("store", "registry", "prefect") or kind not in ("sqlite", "pgdump"):
-            hint = " (say where by --registry-url and --artifacts)" if top == "artifacts" else ""
+            hint = " (say where by CHURN_REGISTRY_DATABASE_URL and --artifacts)" if top == "artifacts" else ""
             raise InputError(f"the archive holds {name!r}, which has no place here{hint}")
         url = self.databases.get(database)
         if url is None:
-            raise InputError(
-                f"the backup holds the database of the {database}: say where it goes (--registry-url), or leave it out"
-            )
+            raise InputError(f"the backup holds the database of the {database}: say where it goes (CHURN_REGISTRY_DATABASE_URL)")
         if suffix(kind_of(url)) != kind:
             raise InputError(f"the backup's {database} is {kind}, and {kind_of(url)} is set up here: both must be of a kind")
         self.files[database] = self.waiting(sqlite_file(url)) if kind == "sqlite" else self._work / database
