@@ -11,11 +11,12 @@ from churn.contract import load_contract
 from churn.errors import RowsRefused, StoreError
 from churn.records import Prediction, PredictionRow, new_id, now
 from service import prediction_log, row_keeper
+from service.app import create_app
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
 from service.prediction_log import PredictionLog
 from service.spool import Spool
-from tests.unit.service.fakes import FakeStore
+from tests.unit.service.fakes import FakeStore, make_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -501,3 +502,8 @@ async def test_what_waits_on_disk_is_not_overtaken_by_the_loop(
     store.away = False
     await until(lambda: spool.empty)
     assert store.rows == [early, late]
+
+
+def test_the_service_drains_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    state = create_app(make_settings(tmp_path, spool_drain_seconds=7.0)).state.service
+    assert state.log._drain_seconds == 7.0
