@@ -111,6 +111,11 @@ class Settings(BaseSettings):
     spool_max_bytes: int = Field(
         2**30, ge=0, description="Most bytes of predictions kept on disk while the store is away; beyond, 503. 0: no spool."
     )
+    spool_drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="How long a service that stops still feeds the store from the spool, in seconds; what is left waits on disk.",
+    )
     store_timeout_seconds: float = Field(
         5.0, gt=0, le=3600, description="How long a write may wait for the store before predictions go to the spool, in seconds."
     )
