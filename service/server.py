@@ -25,7 +25,7 @@ from churn.errors import ChurnError, InputError, StoreError
 from churn.settings import Settings
 from service.garbage import settle
 from service.logs import log_config
-from service.one_write import OneWriteProtocol
+from service.connection import Connection
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -76,7 +76,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         # Whoever stands before us is not asked who stands before them.
         proxy_headers=False,
         ws="none",
-        http=OneWriteProtocol,
+        http=Connection,
         timeout_graceful_shutdown=FINISH_SECONDS,
         timeout_worker_healthcheck=SILENT_SECONDS,
         log_config=log_config(settings.log_format, settings.log_level),
