@@ -8,9 +8,13 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from churn.addresses import scheme, shown
 from churn.errors import InputError
 
 SHORTEST_KEY = 16
+# What else MLflow, SQLAlchemy or a download would open: other files, other programs, other machines.
+REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
+STORES = ("sqlite", "postgresql")
 
 
 def _in_home(name: str) -> Any:
@@ -32,12 +36,15 @@ class Settings(BaseSettings):
     )
     store_url: str = Field(
         default_factory=_in_home("store.db"),
+        repr=False,  # it may hold a password
         description="SQLAlchemy URL of predictions, outcomes, monitor runs and decisions (SQLite or PostgreSQL).",
     )
     tracking_uri: str = Field(
-        default_factory=_in_home("mlflow.db"), description="MLflow tracking and registry: a sqlite:/// file or http(s) URL."
+        default_factory=_in_home("mlflow.db"),
+        repr=False,
+        description="MLflow tracking and registry: a sqlite:/// file or http(s) URL.",
     )
-    model_name: str = Field("churn", description="Registered model.")
+    model_name: str = Field("churn", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}$", description="Registered model.")
     params: Path = Field(Path("params.yaml"), description="How to train: split, grid, threshold, gate.")
 
     host: str = Field("127.0.0.1", description="Address the service binds. Anything but loopback needs API keys.")
@@ -167,6 +174,27 @@ class Settings(BaseSettings):
             raise ValueError("must not be empty; leave it unset for the default")
         return value
 
+    @field_validator("tracking_uri", mode="after")
+    @classmethod
+    def _is_a_registry(cls, value: str) -> str:
+        return _one_of(REGISTRIES, value)
+
+    @field_validator("store_url", mode="after")
+    @classmethod
+    def _is_a_store(cls, value: str) -> str:
+        return _one_of(STORES, value)
+
+    @field_validator("data_url", mode="after")
+    @classmethod
+    def _is_on_the_web(cls, value: str) -> str:
+        return _one_of(("http", "https"), value) if value else value
+
+
+def _one_of(schemes: tuple[str, ...], address: str) -> str:
+    if scheme(address) not in schemes:
+        raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
+    return address
+
 
 def parse_links(text: str) -> dict[str, str]:
     """Read `CHURN_PAGE_LINKS`; ValueError if it is something else, or leads anywhere but to http or https.
@@ -206,4 +234,4 @@ def load_settings(**overrides: Any) -> Settings:
         # What was found is not told of a secret, and the error that tells is not chained: tracebacks end up in logs.
         if Settings.model_fields[name].annotation is SecretStr:
             raise InputError(f"CHURN_{name.upper()}: {first['msg']}") from None
-        raise InputError(f"CHURN_{name.upper()}: {first['msg']} (found {first['input']!r})") from error
+        raise InputError(f"CHURN_{name.upper()}: {first['msg']} (found {shown(str(first['input']))!r})") from None

@@ -1,8 +1,8 @@
 """A connection that is not waited for without end, and does not grow without end: what uvicorn leaves to a proxy in front of it.
 
 uvicorn waits for ever for the head of a request, keeps whatever belongs to it, and waits for ever for a client that does not read
-its answer. A few thousand such clients (slowloris, https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)) would take all there is.
-Bodies have limits of their own, see `service.body`.
+its answer. A few thousand such clients would take all there is (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Bodies
+have limits of their own, see `service.body`.
 """
 
 from __future__ import annotations

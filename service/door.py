@@ -75,12 +75,7 @@ class Door:
         entered = False
         try:
             if scope["path"] not in ALWAYS_OPEN:
-                if len(headers) < len(scope["headers"]):
-                    _refuse_repeated(scope["headers"])
-                if self._state.keys:
-                    visit.key = known_key(self._state.keys, _presented(headers))
-                else:
-                    check_origin(scope["method"], headers)
+                self._identify(scope, headers, visit)
                 visit.weight = self._weight(headers)
                 self._limits.count(_caller(visit, scope))
                 self._limits.enter(visit.weight)
@@ -101,6 +96,15 @@ class Door:
             if entered:
                 self._limits.leave(visit.weight)
             self._note(scope, visit, status, time.perf_counter() - started)
+
+    def _identify(self, scope: Scope, headers: dict[bytes, bytes], visit: Visit) -> None:
+        """Find whose request it is."""
+        if len(headers) < len(scope["headers"]):
+            _refuse_repeated(scope["headers"])
+        if self._state.keys:
+            visit.key = known_key(self._state.keys, _presented(headers))
+        else:
+            check_origin(scope["method"], headers)
 
     def _weight(self, headers: dict[bytes, bytes]) -> int:
         """Tell how many bytes the body may take: as many as any if its length is not told."""

@@ -1,6 +1,6 @@
 """Whom a service without keys answers: programs of this machine, and pages that it made itself. Not the pages of elsewhere.
 
-A browser lets any page send requests to 127.0.0.1, and some of them (a POST without a body, or with one that it calls text) without
+A browser lets any page send requests to 127.0.0.1, some of them (a POST without a body, or with one that it calls text) without
 asking first: a page of elsewhere could roll a model back. By a name that it lets point to 127.0.0.1 (DNS rebinding) it could read
 the answers too. With keys neither helps it, since a browser does not know them; then nothing is asked here. To look (GET) changes
 nothing, so that a link from elsewhere works.

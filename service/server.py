@@ -23,9 +23,9 @@ from uvicorn.supervisors import Multiprocess
 
 from churn.errors import ChurnError, InputError, StoreError
 from churn.settings import Settings
+from service.connection import Connection
 from service.garbage import settle
 from service.logs import log_config
-from service.connection import Connection
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

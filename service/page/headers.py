@@ -1,4 +1,4 @@
-"""What a browser is told of our pages: run and load what their policy names, be framed by nobody, tell nobody where one came from."""
+"""What a browser is told of our pages: to run and load what their policy names, to frame them nowhere, to tell nobody of them."""
 
 from __future__ import annotations
 
