@@ -54,7 +54,9 @@ class Connection(OneWriteProtocol):
         """See `httptools`."""
         super().on_headers_complete()
         self._in_head = False
-        self._deadline = _cancelled(self._deadline)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
@@ -64,12 +66,16 @@ class Connection(OneWriteProtocol):
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
         super().resume_writing()
-        self._stuck = _cancelled(self._stuck)
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         super().connection_lost(exc)
-        self._deadline, self._stuck = _cancelled(self._deadline), _cancelled(self._stuck)
+        for timer in (self._deadline, self._stuck):
+            if timer is not None:
+                timer.cancel()
 
     def _give_up(self) -> None:
         self._deadline = None
@@ -79,7 +85,3 @@ class Connection(OneWriteProtocol):
         else:
             self.transport.close()
 
-
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
