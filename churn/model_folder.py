@@ -143,7 +143,7 @@ def as_file_name(said: str) -> str:
     >>> as_file_name("4bf92f"), as_file_name("/../../etc")
     ('4bf92f', '_______etc')
     """
-    return re.sub(r"[^A-Za-z0-9]", "_", said)
+    return re.sub(r"[^A-Za-z0-9-]", "_", said)
 
 
 def _pointer(settings: Settings) -> Path:
