@@ -112,7 +112,7 @@ def _dvc_pull(settings: Settings) -> bool:
 
 
 def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603 -- our own interpreter
 
 
 def _download(settings: Settings, path: Path) -> str | None:

@@ -57,7 +57,7 @@ class Supervisor:
         self._logs.mkdir(parents=True, exist_ok=True)
         config = self._run / "supervisord.conf"
         config.write_text(self._config())
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter
             [
                 *_ends_with_us(),
                 *(sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent", "--configuration", str(config)),

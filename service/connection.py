@@ -84,4 +84,3 @@ class Connection(OneWriteProtocol):
             self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
         else:
             self.transport.close()
-
