@@ -140,3 +140,13 @@ def test_no_code_of_ours_takes_a_fixed_name_in_a_folder_that_all_may_write() -> 
         check=False,
     )
     assert (found.returncode, found.stdout) == (0, "")
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_prefect_lets_no_page_of_elsewhere_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    prepare_environment(Settings(home=tmp_path / "home", prefect_port=4321))
+    code = "from prefect.settings import get_current_settings as s; print(s().server.api.cors_allowed_origins)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "http://127.0.0.1:4321,http://localhost:4321"
