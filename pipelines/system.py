@@ -41,7 +41,7 @@ def _own_mlflow(settings: Settings) -> bool:
 
 # What only some of the programs need to know.
 KEYS = ("CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY")
-SECRETS = (*KEYS, "CHURN_STORE_URL")
+SECRETS = (*KEYS, "CHURN_STORE_URL", "CHURN_STORE_PASSWORD")
 
 
 def programs(settings: Settings) -> list[Program]:
