@@ -99,8 +99,12 @@ class Store:
         timeout_seconds : float, optional
             How long a statement may take, or wait for others. None: as long as it takes in PostgreSQL, 15 s in SQLite.
         """
+        store = cls(_engine(url, timeout_seconds), timeout_seconds or TIMEOUT_SECONDS)
+        if timeout_seconds is not None and store.engine.dialect.name == "postgresql":
+            # A migration may take its time; a server that stands still must not be taken for one.
+            store.ping()
         migrate(url)
-        return cls(_engine(url, timeout_seconds), timeout_seconds or TIMEOUT_SECONDS)
+        return store
 
     def close(self) -> None:
         """Give the connections back."""
@@ -381,6 +385,10 @@ def _engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
         )
     except (ArgumentError, ImportError) as error:
         raise InputError(f"CHURN_STORE_URL: {error}") from error
+    if backend == "postgresql" and timeout_seconds is not None:
+        from churn.store_patience import limit_waiting
+
+        limit_waiting(engine, timeout_seconds)
     if backend == "sqlite":
         if parsed.database not in (None, "", ":memory:"):
             folder = Path(str(parsed.database)).parent
@@ -399,6 +407,7 @@ def _postgres_limits(seconds: float) -> dict[str, Any]:
         "connect_timeout": max(2, round(seconds)),  # libpq takes whole seconds, and no fewer than two
         "options": f"-c statement_timeout={milliseconds}",
         "tcp_user_timeout": milliseconds,
+        "keepalives_idle": max(1, round(seconds)),
     }
 
 

@@ -56,6 +56,10 @@ def row_writer(engine: sa.Engine, busy_seconds: float) -> RowWriter:
     path = engine.url.database
     if engine.dialect.name == "sqlite" and path not in (None, "", ":memory:"):
         return SqliteRowWriter(Path(str(path)), busy_seconds)
+    if engine.dialect.name == "postgresql":
+        from churn.store_rows_postgres import PostgresRowWriter
+
+        return PostgresRowWriter(engine)
     return EngineRowWriter(engine)
 
 
@@ -195,27 +199,16 @@ def checkpoint(connection: sqlite3.Connection, largest: int) -> bool:
 
 
 class EngineRowWriter:
-    """Writes through SQLAlchemy's connections: to PostgreSQL in one statement, whatever the number of rows."""
+    """Writes through SQLAlchemy's connections: for databases in memory, which have no other."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        places = ", ".join(f"%({name})s::{kind}[]" for name, kind in _POSTGRES.items())
-        picked = ", ".join(_POSTGRES_VALUES.get(name, name) for name in _POSTGRES)
-        self._postgres = (
-            f"INSERT INTO predictions ({_COLUMNS}) SELECT {picked} "  # noqa: S608 -- made of our own columns' names
-            f"FROM unnest({places}) AS given({_COLUMNS}) "
-            "ON CONFLICT (prediction_id) DO NOTHING"
-        )
 
     def write(self, rows: Sequence[PredictionRow], /) -> None:
         """See `RowWriter`."""
         try:
             with self._engine.begin() as connection:
-                if self._engine.dialect.name == "postgresql":
-                    columns = zip(PredictionRow._fields, map(list, zip(*rows, strict=True)), strict=True)
-                    connection.exec_driver_sql(self._postgres, dict(columns))
-                else:
-                    connection.exec_driver_sql(_insert(1), [tuple(row) for row in rows])
+                connection.exec_driver_sql(_insert(1), [tuple(row) for row in rows])
         except (IntegrityError, DataError) as error:
             raise RowsRefused(type(error.orig).__name__) from None
         except SQLAlchemyError as error:
@@ -223,24 +216,11 @@ class EngineRowWriter:
             raise StoreError(str(getattr(error, "orig", None) or error).strip().splitlines()[0]) from error
 
     def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
-        """See `RowWriter`: a server is always waited for."""
+        """See `RowWriter`."""
         return False
 
     def close(self) -> None:
         """See `RowWriter`: the pool's connections are the engine's."""
-
-
-_POSTGRES = {
-    "prediction_id": "text",
-    "customer_id": "text",
-    "requested_at": "text",
-    "model_version": "text",
-    "churn_probability": "float8",
-    "threshold": "float8",
-    "churn": "bool",
-    "features": "text",
-}
-_POSTGRES_VALUES = {"requested_at": "(requested_at || '+00')::timestamptz", "features": "features::json"}
 
 
 def _insert(rows: int) -> str:
