@@ -76,9 +76,9 @@ class Cluster:
         """Connect as the administrator; each statement is committed at once."""
         return psycopg.connect(host=str(self.folder), user="churn", dbname=database, autocommit=True)
 
-    def url(self, database: str) -> str:
-        """Give the SQLAlchemy URL of a database."""
-        return f"postgresql://churn@/{database}?host={quote(str(self.folder), safe='')}"
+    def url(self, database: str, sockets: Path | None = None) -> str:
+        """Give the SQLAlchemy URL of a database, by way of another folder's socket if one is given."""
+        return f"postgresql://churn@/{database}?host={quote(str(sockets or self.folder), safe='')}"
 
     @contextmanager
     def database(self) -> Iterator[str]:

@@ -1,0 +1,59 @@
+"""A way to PostgreSQL that can be made slow: a proxy between two sockets, which passes bytes on after a while."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+SOCKET = ".s.PGSQL.5432"
+PIECE = 65_536
+
+
+@contextmanager
+def slow_way(server: Path, work: Path) -> Iterator[tuple[Path, Callable[[float], None]]]:
+    """Give the folder of a socket that leads to the one in `server`, and what sets the delay of each answer, in seconds."""
+    folder = work / "way"
+    folder.mkdir()
+    delay = [0.0]
+    loop = asyncio.new_event_loop()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: bool) -> None:
+        with suppress(OSError):
+            while data := await reader.read(PIECE):
+                if late and delay[0]:
+                    await asyncio.sleep(delay[0])
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, back = await asyncio.open_unix_connection(str(server / SOCKET))
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(pass_on(reader, back, False), pass_on(there, writer, True))
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(asyncio.start_unix_server(connected, str(folder / SOCKET)))
+        loop.run_forever()
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.close()
+
+    def set_delay(seconds: float) -> None:
+        delay[0] = seconds
+
+    thread = threading.Thread(target=run, name="slow-way")
+    thread.start()
+    try:
+        yield folder, set_delay
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
