@@ -25,7 +25,7 @@ StopMode = Literal["smart", "fast", "immediate"]
 
 
 class NotHere(ChurnError):
-    """This machine cannot run a PostgreSQL server; the message says what is missing."""
+    """What is needed to run it is not on this machine; the message says what, and how to get it."""
 
 
 class Cluster:

@@ -72,7 +72,12 @@ class Settings(BaseSettings):
         0.0, ge=0, description="Requests a second of one key (or address, without keys) and worker; above it 429. 0: any."
     )
     rate_burst: int = Field(100, ge=1, description="Requests that one caller may send at once after a rest, with a rate limit.")
-    body_timeout_seconds: float = Field(20.0, gt=0, description="How long a body may take to come, in seconds; then 408.")
+    body_timeout_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="How long a body may take to come, in seconds; then 408. A connection on which a head takes longer to come, "
+        "or nobody reads for so long, is closed.",
+    )
     access_log: Literal["errors", "all", "off"] = Field(
         "errors", description="Which requests are logged one by one: `errors` (status 400 and above), `all` or `off`."
     )

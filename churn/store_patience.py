@@ -1,7 +1,7 @@
 """Connections to PostgreSQL that give up on a server that says nothing. Imported only where one is used.
 
-The server's own limit (`statement_timeout`) ends a statement that is slow, and TCP notices a peer that is gone. Neither helps against a
-server that is there and stands still: stopped, frozen with its machine, or waiting for a disk that never answers.
+The server's own limit (`statement_timeout`) ends a statement that is slow, and TCP notices a peer that is gone. Neither helps
+against a server that is there and stands still: stopped, frozen with its machine, or waiting for a disk that never answers.
 """
 
 from __future__ import annotations

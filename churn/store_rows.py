@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from itertools import chain
@@ -27,8 +26,6 @@ from churn.records import PredictionRow
 STATEMENT_ROWS = 64
 # Each checkpoint makes those who write at that moment wait for the disk, so there are few of them.
 CHECKPOINT_SECONDS = 5.0
-# A file's time of change may be older than the change by so much.
-TICK_SECONDS = 0.1
 # Above it, writers are held up for a moment so that the write-ahead log can begin anew.
 LARGEST_WAL = 256 * 2**20
 # How long that moment may be: a reader who stays longer is waited for in the next round.
@@ -169,15 +166,20 @@ class Checkpoints:
         self._stopped.set()
 
     def _run(self) -> None:
-        done = 0.0
+        # The times of change that the last two rounds found, both of which moved all there was. They are compared with each other
+        # and with no clock: that one may be set back, and there would be no checkpoint until it has caught up.
+        done: tuple[int | None, int | None] = None, None
         while not self._stopped.wait(CHECKPOINT_SECONDS):
             try:
-                if not self._wal.exists() or self._wal.stat().st_mtime + TICK_SECONDS < done:
+                if not self._wal.exists():
                     continue
-                started = time.time()
+                changed = self._wal.stat().st_mtime_ns
+                # Twice, as what was written a moment after a look may bear the same time.
+                if done == (changed, changed):
+                    continue
                 with closing(_connect(self._path, RESTART_SECONDS)) as connection:
-                    if checkpoint(connection, LARGEST_WAL):
-                        done = started
+                    moved = checkpoint(connection, LARGEST_WAL)
+                done = (done[1], changed) if moved else (None, None)
             except (sqlite3.Error, OSError) as error:
                 # Another process may be at it, or the file away: the next round tries again.
                 logger.debug("no checkpoint: %s", error)

@@ -1,8 +1,8 @@
 """Writing many predictions to PostgreSQL fast: one statement, one round trip, and one parameter whatever the number of rows.
 
 The rows go as one JSON text, which takes orjson microseconds to spell; the driver's own arrays took sixteen times as much of the
-interpreter's time (2 ms for 32 rows), and that is time in which no request is answered. Numbers come through exactly: JSON has the
-shortest text that reads back as the same float.
+interpreter's time (2 ms for 32 rows), and that is time in which no request is answered. Numbers come through exactly: JSON has
+the shortest text that reads back as the same float.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class PostgresRowWriter:
             try:
                 self._connected().execute(_INSERT, [text])
             except psycopg.OperationalError:
-                # A server that was restarted since has cut the connection, and is there. One that was given up is not asked again.
+                # A server that was restarted since has cut the connection, and is there. One that was given up is not asked.
                 if not known or self._connection is None or not self._connection.broken:
                     raise
                 self.close()

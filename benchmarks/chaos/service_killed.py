@@ -82,5 +82,3 @@ def _workers(service: Service, count: int) -> list[int]:
 def _respawned(service: Service, victim: int) -> bool:
     pids = service.worker_pids()
     return len(pids) == service.workers and victim not in pids
-
-

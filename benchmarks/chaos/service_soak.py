@@ -65,7 +65,7 @@ def soak(size: Size) -> Row:
 
 
 def judge(row: Row, samples: Sequence[Sample]) -> None:
-    """Fit lines that outliers do not move (Theil–Sen), and see whether they may be flat."""
+    """Fit lines that outliers do not move (Theil-Sen), and see whether they may be flat."""
     settled = samples[round(WARM_UP_SHARE * len(samples)) :]
     if len(settled) < FEWEST_SAMPLES:
         return

@@ -200,4 +200,3 @@ def _models() -> Path:
     skops.io.dump(pipeline, folder / model_folder.PIPELINE_FILE)
     model_folder.remember(settings, Model(pipeline, info))
     return home / "models"
-

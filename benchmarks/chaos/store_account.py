@@ -70,3 +70,13 @@ def enter(row: Row, store_url: str, *tallies: Tally) -> Row:
     row.expect("each prediction is in the store once", not row.duplicated)
     row.figures["answered"] = row.figures.get("answered", 0) + sum(len(tally.answered) for tally in tallies)
     return row
+
+
+def stored_ids(store_url: str) -> set[str]:
+    """Give the ids of all predictions in the store."""
+    store = Store.open(store_url)
+    try:
+        with store.engine.connect() as connection:
+            return set(connection.execute(sa.select(predictions.c.prediction_id)).scalars())
+    finally:
+        store.close()

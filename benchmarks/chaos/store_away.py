@@ -1,6 +1,6 @@
 """PostgreSQL stops, restarts, cuts connections, is locked, slow, read-only or frozen, while predictions are asked for.
 
-Each fault is in force until a number of predictions was answered in spite of it: no scenario depends on how fast the machine is. The
+Each fault is in force until a number of predictions was answered in spite of it: nothing depends on how fast the machine is. The
 promise is the same for all: no prediction fails, each one that was answered is in the store afterwards, once.
 """
 
@@ -158,7 +158,7 @@ def endure(name: str, where: World, size: Size) -> Row:
     where.service.wait_for_place("store")
     enter(row, where.url, load.tally)
     row.expect(f"no prediction fails ({load.tally.failed[:1]})", not row.failed + row.cut + load.tally.refused)
-    row.figures |= {"p50_ms": load.tally.percentile(0.5), "p99_ms": load.tally.percentile(0.99), "longest_ms": load.tally.percentile(1)}
+    row.figures |= {f"p{share:g}_ms": load.tally.percentile(share / 100) for share in (50, 99, 100)}
     return row
 
 

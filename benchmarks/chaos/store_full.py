@@ -1,4 +1,4 @@
-"""Disks that are full: PostgreSQL's, SQLite's, and the one that the spool is on. Small file systems in memory, which only root can mount."""
+"""Disks that are full: PostgreSQL's, SQLite's, the spool's. They are small file systems in memory, which only root can mount."""
 
 from __future__ import annotations
 
