@@ -145,7 +145,7 @@ class Service:
             "CHURN_HOME": str(self.home),
             "CHURN_STORE_URL": self.store_url,
             "CHURN_PORT": str(self.port),
-            "CHURN_TRACKING_URI": "http://127.0.0.1:9",
+            "CHURN_TRACKING_URI": "http://127.0.0.1:9",  # nobody there
             "CHURN_REGISTRY_POLL_SECONDS": "3600",
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
             "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -35,7 +35,8 @@ def slow_way(server: Path, work: Path) -> Iterator[tuple[Path, Callable[[float],
         except OSError:
             writer.close()
             return
-        await asyncio.gather(pass_on(reader, back, False), pass_on(there, writer, True))
+        with suppress(asyncio.CancelledError):  # the end of the block
+            await asyncio.gather(pass_on(reader, back, False), pass_on(there, writer, True))
 
     def run() -> None:
         asyncio.set_event_loop(loop)
