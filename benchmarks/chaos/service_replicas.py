@@ -1,4 +1,4 @@
-"""Two replicas on one store: what one has answered the other one is told the outcome of; and what one left behind the other takes over."""
+"""Two replicas on one store: one is told the outcome of what the other answered, and takes over what it left behind."""
 
 from __future__ import annotations
 
