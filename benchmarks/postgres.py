@@ -43,7 +43,7 @@ class Cluster:
 
     def __init__(self, folder: Path, options: dict[str, str] | None = None, initdb: Sequence[str] = ()) -> None:
         self.folder, self.data = folder, folder / "data"
-        self._programs, self._as_user = _programs(), _somebody_but_root(folder)
+        self._programs, self._as_user = find_programs(), _somebody_but_root(folder)
         self._options = OPTIONS | (options or {})
         self._made = 0
         words = ["--no-sync", "--auth=trust", "--username=churn", "-E", "UTF8", "--locale=C"]
@@ -135,7 +135,8 @@ def end(cluster: Cluster) -> None:
         cluster.stop("immediate")
 
 
-def _programs() -> Path:
+def find_programs() -> Path:
+    """Give the folder of the server programs; `NotHere` if there is none."""
     versions = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if versions:
         return max(versions, key=lambda path: float(path.parent.name))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from pipelines.cli_store import opened_store
 from pipelines.console import console, print_json
 from pipelines.history import as_document, history_table
 from pipelines.shadow_table import shadow_table
 
 if TYPE_CHECKING:
     from churn.registry import Registry
-    from churn.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="List, show, promote and roll back models.")
 LAST_DECISIONS = 10
@@ -54,7 +52,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     from churn.takeover import HISTORY, without_closed
 
     info = _registry().load(version).info
-    with _store() as store:
+    with opened_store() as store:
         decided = without_closed(store.decisions(kind=HISTORY, model_version=info.version, limit=LAST_DECISIONS))
         shadow = compare_shadow(store, info.version)
     if as_json:
@@ -104,7 +102,7 @@ def history(
     """
     from churn.takeover import HISTORY, without_closed
 
-    with _store() as store:
+    with opened_store() as store:
         # A takeover that went well is two records, of which one is shown.
         decided = without_closed(store.decisions(kind=HISTORY, limit=2 * limit))[:limit]
     if as_json:
@@ -126,7 +124,7 @@ def promote(
 
     registry = _registry()
     info = registry.load(version).info  # a model that cannot be loaded is not promoted
-    with _store() as store:
+    with opened_store() as store:
         old = takeover.promote(registry, store, info, actor=takeover.person(), reason=reason)
     _say(info.version, old, "is champion")
 
@@ -140,7 +138,7 @@ def rollback(reason: Annotated[str, typer.Option(help="Why, for the record.")]) 
     from churn import takeover
 
     registry = _registry()
-    with _store() as store:
+    with opened_store() as store:
         info = registry.load(takeover.rollback_version(registry, store)).info
         old = takeover.rollback(registry, store, info, actor=takeover.person(), reason=reason)
     _say(info.version, old, "is champion again")
@@ -211,18 +209,6 @@ def _registry() -> Registry:
     prepare_environment(settings)
 
     return Registry(settings)
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from churn.settings import load_settings
-    from churn.store import Store
-
-    store = Store.open(load_settings().store_url)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _say(version: str, old: str | None, what: str) -> None:

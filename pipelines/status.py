@@ -74,13 +74,13 @@ def find_status(settings: Settings) -> Status:
     own_mlflow = settings.tracking_uri.startswith("sqlite:")
     mlflow = f"{local}:{settings.mlflow_port}" if own_mlflow else settings.tracking_uri
     prefect = os.environ.get("PREFECT_API_URL", prefect_api(settings))
-    service = f"{local}:{settings.port}"
+    service = settings.service_url or f"{local}:{settings.port}"
     asked = (
         ("service", service, "/readyz"),
         ("mlflow", mlflow, "/health"),
         ("prefect", prefect, "/health"),
-        ("exporter", f"{local}:{settings.exporter_port}", "/metrics"),
-        ("evidently", f"{local}:{settings.evidently_port}", "/"),
+        ("exporter", settings.exporter_url or f"{local}:{settings.exporter_port}", "/metrics"),
+        ("evidently", settings.evidently_url or f"{local}:{settings.evidently_port}", "/"),
     )
     with ThreadPoolExecutor(len(asked) + 3) as pool:
         parts = [pool.submit(_ask, *one) for one in asked]

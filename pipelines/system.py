@@ -133,14 +133,21 @@ def _bury_orphans() -> None:
         warn(f"{orphans} flow run{'s' if orphans > 1 else ''} ended with the last system and did not finish")
 
 
+def find_champion(settings: Settings) -> str | None:
+    """Tell which version is champion; None if there is none yet."""
+    from churn.registry import Registry
+
+    with suppress(NoModel):
+        return Registry(settings).champion_version()
+    return None
+
+
 def train_first_model() -> None:
     """Train and register a model if there is no champion yet. The servers run by now; the flow shows in Prefect's UI."""
-    from churn.registry import Registry
     from churn.settings import load_settings
 
-    registry = Registry(load_settings())
-    with suppress(NoModel):
-        console.print(f"version {registry.champion_version()} is champion")
+    if version := find_champion(load_settings()):
+        console.print(f"version {version} is champion")
         return
     with console.status("training the first model"):
         from pipelines.train import train_flow

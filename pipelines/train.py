@@ -24,6 +24,7 @@ from churn.store import Store
 from churn.takeover import identity, promote
 from churn.training import Trained, TrainingSet, assemble, train
 from churn.tuning import scores_to_come
+from pipelines.cluster import spread
 from pipelines.flow_ends import note_end
 from pipelines.serving_check import check_serving
 from pipelines.sources import find_data
@@ -39,21 +40,26 @@ def read_customers(settings: Settings, contract: Contract) -> Dataset:
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=5)
-def read_labelled_traffic(store: Store, contract: Contract) -> pd.DataFrame:
-    """Read what was predicted and has come true since."""
-    return store.read_predictions(contract, after_outcome_seq=0)
+def read_labelled_traffic(store: Store, contract: Contract, newest: int) -> pd.DataFrame:
+    """Read what was predicted and has come true since, the newest so many."""
+    return store.read_predictions(contract, after_outcome_seq=0, newest=newest)
 
 
 @task(cache_policy=NO_CACHE)
-def tune_and_fit(training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str) -> Trained:
-    """Search the grid, fit the best, score it on the holdout."""
+def tune_and_fit(
+    training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str, scheduler: str = ""
+) -> Trained:
+    """Search the grid, fit the best, score it on the holdout; candidates and folds on a cluster, if there is a scheduler."""
     logger, total = get_run_logger(), scores_to_come(params.tuning, params.model.form)
 
     def tell(scores: int) -> None:
         if scores % params.tuning.folds == 0:
             logger.info("tuning: %d%s fits scored", scores, "" if total is None else f" of {total}")
 
-    return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=tell)
+    with spread(scheduler):
+        # What is scored elsewhere is not heard of here.
+        on_score = None if scheduler else tell
+        return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -171,9 +177,9 @@ def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, An
     store, registry = Store.open(settings.store_url), Registry(settings)
     try:
         dataset = read_customers(settings, contract)
-        traffic = read_labelled_traffic(store, contract)
+        traffic = read_labelled_traffic(store, contract, settings.max_training_rows)
         training_set = assemble(dataset, traffic, contract, params)
-        trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger)
+        trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params)
         model = register(registry, trained, training_set, decision, contract, params)

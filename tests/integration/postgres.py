@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
+from benchmarks import postgres
 from benchmarks.postgres import Cluster as Server
 from benchmarks.postgres import NotHere, running_cluster
 
-__all__ = ["Server", "postgres_server"]
+__all__ = ["Server", "find_programs", "postgres_server"]
+
+
+def find_programs() -> Path:
+    """Give the folder of the server programs; skip with a reason where there is none."""
+    try:
+        return postgres.find_programs()
+    except NotHere as missing:
+        pytest.skip(str(missing))
 
 
 @contextmanager
