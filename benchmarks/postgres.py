@@ -17,6 +17,7 @@ from urllib.parse import quote
 import psycopg
 
 from churn.errors import ChurnError
+from pipelines.postgres_programs import find_program
 
 HOW_TO_GET_IT = "needs PostgreSQL's server programs: apt-get install -y postgresql"
 # No fsync: what dies here are processes, never the machine. A time zone that is not UTC, so that times which lose theirs show up.
@@ -137,13 +138,10 @@ def end(cluster: Cluster) -> None:
 
 def find_programs() -> Path:
     """Give the folder of the server programs; `NotHere` if there is none."""
-    versions = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
-    if versions:
-        return max(versions, key=lambda path: float(path.parent.name))
-    found = shutil.which("initdb")
-    if found is None:
-        raise NotHere(HOW_TO_GET_IT)
-    return Path(found).resolve().parent
+    try:
+        return find_program("initdb").resolve().parent
+    except ChurnError as missing:
+        raise NotHere(HOW_TO_GET_IT) from missing
 
 
 def _somebody_but_root(folder: Path) -> list[str]:

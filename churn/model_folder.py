@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 import zipfile
 import zlib
@@ -29,6 +30,8 @@ TRUSTED_TYPES = ["churn.features.LinearTerms", "numpy.dtype"]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
+# Of a text in an artifact, and of what a pipeline unpacks to. Ours take some hundred kilobytes.
+MOST_TEXT_BYTES, MOST_PIPELINE_BYTES, MOST_PIPELINE_PARTS = 16 * 2**20, 512 * 2**20, 10_000
 # A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
 UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
@@ -52,13 +55,14 @@ def load_folder(folder: Path, version: str) -> Model:
     from churn.model import Model
 
     try:
-        info = ModelInfo.model_validate_json(_find(folder, INFO_FILE).read_text())
+        info = ModelInfo.model_validate_json(read_text(folder, INFO_FILE))
         file = _find(folder, PIPELINE_FILE)
+        _refuse_bomb(file)
         foreign = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
         if foreign:
             raise ModelRefused(f"version {version} holds types that are not trusted: {', '.join(sorted(foreign))}")
         pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
-        card = next((found.read_text("utf-8") for found in folder.rglob(CARD_FILE)), "")
+        card = read_text(folder, CARD_FILE) if any(folder.rglob(CARD_FILE)) else ""
     except UNREADABLE as error:
         raise ModelRefused(f"version {version} cannot be loaded: {_one_line(error)}") from error
     if not isinstance(pipeline, Pipeline):
@@ -77,6 +81,14 @@ def read_reference(folder: Path, version: str) -> pd.DataFrame:
         raise ModelRefused(f"the reference of version {version} cannot be read: {_one_line(error)}") from error
 
 
+def read_text(folder: Path, name: str) -> str:
+    """Read a text of an artifact. FileNotFoundError if it is not there, ValueError if it is no plain file or too large."""
+    file = _find(folder, name)
+    if file.stat().st_size > MOST_TEXT_BYTES:
+        raise ValueError(f"{name} is larger than {MOST_TEXT_BYTES >> 20} MiB")
+    return file.read_text("utf-8")
+
+
 def digest_folder(folder: Path) -> str:
     """Digest the files of an artifact that are read: SHA-256, hexadecimal. ModelRefused if one cannot be read.
 
@@ -85,9 +97,10 @@ def digest_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     try:
         for name in sorted((INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE)):
-            for file in sorted(folder.rglob(name))[:1]:
+            if any(folder.rglob(name)):
+                file = _find(folder, name)
                 digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ModelRefused(f"the artifact in {folder} cannot be read: {_one_line(error)}") from error
     return digest.hexdigest()
 
@@ -119,7 +132,18 @@ def last_known_good(settings: Settings) -> Model | None:
 
 def artifact_folder(settings: Settings, version: str, run_id: str) -> Path:
     """Say where a fetched artifact lies. Its name holds the run: another registry's version of this number is another model."""
-    return _pointer(settings).parent / f"{version}-{run_id}"
+    return _pointer(settings).parent / f"{as_file_name(version)}-{as_file_name(run_id)}"
+
+
+def as_file_name(said: str) -> str:
+    """Make a part of a file's name of what the registry said: a number or an id that comes from elsewhere is no path.
+
+    Examples
+    --------
+    >>> as_file_name("4bf92f"), as_file_name("/../../etc")
+    ('4bf92f', '_______etc')
+    """
+    return re.sub(r"[^A-Za-z0-9-]", "_", said)
 
 
 def _pointer(settings: Settings) -> Path:
@@ -134,4 +158,15 @@ def _find(folder: Path, name: str) -> Path:
     found = sorted(folder.rglob(name))
     if not found:
         raise FileNotFoundError(f"{name} is missing in the artifact")
+    # A link may lead to any file of this machine, and what is read of a pipe never ends.
+    if found[0].is_symlink() or not found[0].is_file() or not found[0].resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name} is no plain file of the artifact")
     return found[0]
+
+
+def _refuse_bomb(file: Path) -> None:
+    """Raise ValueError if a pipeline would unpack to more than it may. (No part can give more than the archive says of it.)"""
+    with zipfile.ZipFile(file) as archive:
+        parts = archive.infolist()
+    if len(parts) > MOST_PIPELINE_PARTS or sum(part.file_size for part in parts) > MOST_PIPELINE_BYTES:
+        raise ValueError(f"{file.name} unpacks to more than {MOST_PIPELINE_BYTES >> 20} MiB or {MOST_PIPELINE_PARTS} parts")

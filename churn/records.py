@@ -18,7 +18,7 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 # Of a UUIDv7's 74 free bits, the last so many count within a batch.
 COUNTER_BITS = 32
 # Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
-_CHANCE = random.Random()  # noqa: S311
+_CHANCE = random.Random()  # noqa: S311 -- ids are no secrets
 os.register_at_fork(after_in_child=_CHANCE.seed)
 
 

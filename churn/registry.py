@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from sqlalchemy import make_url
 
+from churn.addresses import shown
+from churn.artifact_source import Entry, check_address, check_content
 from churn.card import number_card, summary
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
 from churn.model import Model
@@ -29,6 +30,7 @@ from churn.model_folder import (
     REFERENCE_FILE,
     TRUSTED_TYPES,
     artifact_folder,
+    as_file_name,
     digest_folder,
     load_folder,
     read_reference,
@@ -334,18 +336,34 @@ class Registry:
         with _translated(self._uri):
             import mlflow.artifacts
 
-            staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{number}-"))
+            self._check_source(number)
+            staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{as_file_name(number)}-"))
             try:
                 mlflow.artifacts.download_artifacts(
                     f"models:/{self._name}/{number}", dst_path=str(staging), tracking_uri=self._uri
                 )
                 # A store that is not mounted downloads as nothing at all. Not NoModel: there is one, and it may come back.
                 if not any(staging.rglob(PIPELINE_FILE)):
-                    raise RegistryError(f"the artifact of version {number} is not where the registry at {self._uri} says")
+                    raise RegistryError(f"the artifact of version {number} is not where the registry at {shown(self._uri)} says")
                 _put(staging, target)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
         return target
+
+    def _check_source(self, number: str) -> None:
+        """Look at what the registry says before it is fetched; ModelRefused if it is nothing that models are fetched from."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        repository = get_artifact_repository(f"models:/{self._name}/{number}", tracking_uri=self._uri, registry_uri=self._uri)
+        # A version's address may be that of a logged model, which has an address in turn.
+        while hasattr(repository, "repo"):
+            repository = repository.repo
+        check_address(str(repository.artifact_uri), self._uri, number)
+
+        def listed(path: str | None) -> list[Entry]:
+            return [(str(one.path), bool(one.is_dir), int(one.file_size or 0)) for one in repository.list_artifacts(path)]
+
+        check_content(listed, number)
 
 
 def _log_files(files: dict[str, Any]) -> None:
@@ -401,6 +419,4 @@ def _translated(uri: str, missing: str = "") -> Iterator[None]:
 
 def _as_registry_error(uri: str, error: Exception) -> RegistryError:
     said = [*str(error).strip().splitlines(), type(error).__name__][0]
-    # An address can hold a password.
-    shown = make_url(uri).render_as_string(hide_password=True) if "@" in uri else uri
-    return RegistryError(f"the registry at {shown} did not answer: {said.replace(uri, shown)}")
+    return RegistryError(f"the registry at {shown(uri)} did not answer: {said.replace(uri, shown(uri))}")

@@ -8,10 +8,14 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from churn.addresses import scheme
 from churn.errors import InputError
 from churn.settings_files import SettingsFiles, file_of
 
 SHORTEST_KEY = 16
+# What else MLflow, SQLAlchemy or a download would open: other files, other programs, other machines.
+REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
+STORES = ("sqlite", "postgresql")
 
 
 def _in_home(name: str) -> Any:
@@ -44,9 +48,14 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of predictions, outcomes, monitor runs and decisions (SQLite or PostgreSQL).",
     )
     tracking_uri: str = Field(
-        default_factory=_in_home("mlflow.db"), description="MLflow tracking and registry: a sqlite:/// file or http(s) URL."
+        default_factory=_in_home("mlflow.db"),
+        repr=False,
+        description="MLflow tracking and registry: a sqlite:/// file or http(s) URL.",
     )
-    model_name: str = Field("churn", description="Registered model.")
+    registry_database_url: str = Field(
+        "", repr=False, description="MLflow's own database, for `churn backup` where CHURN_TRACKING_URI is a server. Empty: none."
+    )
+    model_name: str = Field("churn", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}$", description="Registered model.")
     params: Path = Field(Path("params.yaml"), description="How to train: split, grid, threshold, gate.")
 
     host: str = Field("127.0.0.1", description="Address the service binds. Anything but loopback needs API keys.")
@@ -90,12 +99,7 @@ class Settings(BaseSettings):
         0.0, ge=0, description="Requests a second of one key (or address, without keys) and worker; above it 429. 0: any."
     )
     rate_burst: int = Field(100, ge=1, description="Requests that one caller may send at once after a rest, with a rate limit.")
-    body_timeout_seconds: float = Field(
-        20.0,
-        gt=0,
-        description="How long a body may take to come, in seconds; then 408. A connection on which a head takes longer to come, "
-        "or nobody reads for so long, is closed.",
-    )
+    body_timeout_seconds: float = Field(20.0, gt=0, description="How long a body may take to come, in seconds; then 408.")
     access_log: Literal["errors", "all", "off"] = Field(
         "errors", description="Which requests are logged one by one: `errors` (status 400 and above), `all` or `off`."
     )
@@ -112,6 +116,11 @@ class Settings(BaseSettings):
     )
     spool_max_bytes: int = Field(
         2**30, ge=0, description="Most bytes of predictions kept on disk while the store is away; beyond, 503. 0: no spool."
+    )
+    spool_drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="How long a service that stops still feeds the store from the spool, in seconds; what is left waits on disk.",
     )
     store_timeout_seconds: float = Field(
         5.0, gt=0, le=3600, description="How long a write may wait for the store before predictions go to the spool, in seconds."
@@ -197,6 +206,21 @@ class Settings(BaseSettings):
             raise ValueError("must not be empty; leave it unset for the default")
         return value
 
+    @field_validator("tracking_uri", mode="after")
+    @classmethod
+    def _is_a_registry(cls, value: str) -> str:
+        return _one_of(REGISTRIES, value)
+
+    @field_validator("store_url", mode="after")
+    @classmethod
+    def _is_a_store(cls, value: str) -> str:
+        return _one_of(STORES, value)
+
+    @field_validator("data_url", mode="after")
+    @classmethod
+    def _is_on_the_web(cls, value: str) -> str:
+        return _one_of(("http", "https"), value) if value else value
+
     @field_validator("store_url", mode="after")
     @classmethod
     def _with_password(cls, url: str, info: ValidationInfo) -> str:
@@ -232,6 +256,12 @@ def _put_in(url: str, password: str) -> str:
     if parsed.password is not None or parsed.host is None:
         raise ValueError("must name a host and no password: CHURN_STORE_PASSWORD is set as well")
     return parsed.set(password=password).render_as_string(hide_password=False)
+
+
+def _one_of(schemes: tuple[str, ...], address: str) -> str:
+    if scheme(address) not in schemes:
+        raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
+    return address
 
 
 def parse_links(text: str) -> dict[str, str]:
@@ -275,4 +305,4 @@ def load_settings(**overrides: Any) -> Settings:
         # What was found is not told of a secret, and the error that tells is not chained: tracebacks end up in logs.
         if file or Settings.model_fields[name].annotation is SecretStr or name.endswith(("_url", "_uri")):
             raise InputError(said) from None
-        raise InputError(f"{said} (found {first['input']!r})") from error
+        raise InputError(f"{said} (found {first['input']!r})") from None

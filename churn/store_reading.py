@@ -96,17 +96,17 @@ def read_labelled_log(
 
 def _logged() -> list[Any]:
     p = predictions.c
-    return [p.seq, p.prediction_id, p.customer_id, p.requested_at, p.model_version, p.churn_probability, p.features]
+    text = sa.cast(p.features, sa.Text)
+    return [p.seq, p.prediction_id, p.customer_id, p.requested_at, p.model_version, p.churn_probability, text]
 
 
 def _log(rows: Sequence[Sequence[Any]], contract: Contract) -> pd.DataFrame:
     import pandas as pd
 
-    from churn.frame import frame_from_records
-
     head = pd.DataFrame([(*row[:6], *row[7:]) for row in rows], columns=LOG_COLUMNS)
     head = head.astype({"churned": "float64", "outcome_seq": "float64"})
-    return pd.concat([head, frame_from_records([row[6] for row in rows], contract)], axis=1)
+    pieces = [_features([row[6] for row in rows[n : n + PART_ROWS]], contract) for n in range(0, max(len(rows), 1), PART_ROWS)]
+    return pd.concat([head, pd.concat(pieces, ignore_index=True)], axis=1)
 
 
 def find_span(connection: sa.Connection, model_version: str, after_seq: int, until_seq: int, newest: int) -> Span:

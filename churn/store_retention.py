@@ -120,10 +120,11 @@ class _Judged:
 
 
 def _newest_answer(store: Store, version: str) -> datetime:
+    """Tell when a version last answered. The very last rows may be old ones, from a spool."""
     p = predictions.c
-    query = sa.select(p.requested_at).where(p.model_version == version).order_by(p.seq.desc()).limit(1)
+    last = sa.select(p.requested_at).where(p.model_version == version).order_by(p.seq.desc()).limit(BATCH).subquery()
     with store.engine.connect() as connection:
-        return connection.execute(query).scalar_one_or_none() or EPOCH
+        return connection.execute(sa.select(sa.func.max(last.c.requested_at))).scalar_one() or EPOCH
 
 
 def _old_numbers(store: Store, before: datetime) -> tuple[int | None, int]:

@@ -226,7 +226,7 @@ class EngineRowWriter:
 
 
 def _insert(rows: int) -> str:
-    return f"INSERT INTO predictions ({_COLUMNS}) VALUES {', '.join([_PLACES] * rows)} ON CONFLICT (prediction_id) DO NOTHING"  # noqa: S608
+    return f"INSERT INTO predictions ({_COLUMNS}) VALUES {', '.join([_PLACES] * rows)} ON CONFLICT (prediction_id) DO NOTHING"  # noqa: S608 -- ours too
 
 
 def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:

@@ -1,7 +1,7 @@
 """Make the secrets of compose.yaml: `python3 deploy/make_secrets.py [FOLDER]`. One that is there already is left as it is.
 
-The folder is closed to everybody else on this machine (0700). The files in it are not (0644), and must not be: they are mounted one by
-one, with the owner and mode that they have here, into containers whose programs run as somebody else.
+The folder is closed to everybody else on this machine (0700). The files in it are not (0644), and must not be: they are mounted
+one by one, with the owner and mode that they have here, into containers whose programs run as somebody else.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from churn.errors import InputError
+from churn.errors import ChurnError, InputError
 from churn.records import now
 from churn.settings import Settings
 from pipelines.backup_archive import Database, Manifest, written_archive
@@ -52,12 +52,12 @@ class Places:
 
 def find_places(settings: Settings, registry_url: str | None, artifacts: str | None, *, without_registry: bool) -> Places:
     """Say where the parts are; InputError if it cannot be known where the registry's are."""
-    registry = registry_url
+    registry = registry_url or settings.registry_database_url or None
     if registry is None and not settings.tracking_uri.startswith(("http://", "https://")):
         registry = settings.tracking_uri
     if registry is None and not without_registry:
         raise InputError(
-            "the registry is a server's: name its database by --registry-url and its artifacts by --artifacts "
+            "the registry is a server's: name its database by CHURN_REGISTRY_DATABASE_URL and its artifacts by --artifacts "
             "(a folder, or s3://…), or leave both out with --without-registry"
         )
     prefect = Path(os.environ.get("PREFECT_HOME", settings.home / "prefect")) / "prefect.db"
@@ -93,6 +93,13 @@ def make_backup(places: Places, target: Path) -> Manifest:
         raise InputError(f"{target} is there already")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {target.parent}")
+    try:
+        return _write_backup(places, target)
+    except OSError as error:
+        raise ChurnError(f"the backup cannot be written: {error}") from error
+
+
+def _write_backup(places: Places, target: Path) -> Manifest:
     databases: dict[str, Database] = {}
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".churn-backup-") as work, written_archive(target) as archive:
         archive.add_tree("spool", places.home / "spool", _stays)
@@ -119,4 +126,4 @@ def make_backup(places: Places, target: Path) -> Manifest:
 
 
 def _stays(path: Path) -> bool:
-    return path.suffix not in PASSING and not path.name.startswith(".")
+    return path.suffix not in PASSING and not any(part.startswith(".") for part in path.parts)

@@ -6,6 +6,7 @@ bytes that the manifest says.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -101,10 +102,11 @@ class ArchiveWriter:
     def add_tree(self, name: str, folder: Path, wanted: Callable[[Path], bool] = lambda _: True) -> None:
         """Add the plain files under a folder; one that is gone meanwhile is left out."""
         for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file() or not wanted(path):
+            inside = path.relative_to(folder)
+            if path.is_symlink() or not path.is_file() or not wanted(inside):
                 continue
             try:
-                self.add(f"{name}/{path.relative_to(folder).as_posix()}", path)
+                self.add(f"{name}/{inside.as_posix()}", path)
             except FileNotFoundError:
                 continue
 
@@ -151,7 +153,7 @@ def unpack(source: Path, place: Callable[[str], Path]) -> Manifest:
     found: dict[str, Part] = {}
     manifest: Manifest | None = None
     try:
-        with tarfile.open(source, "r|gz") as tar:
+        with gzip.open(source) as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
                 _check_name(member, found)
                 content = tar.extractfile(member)
@@ -160,6 +162,8 @@ def unpack(source: Path, place: Callable[[str], Path]) -> Manifest:
                     manifest = _manifest(content, member.size)
                 else:
                     found[member.name] = _write(content, place(member.name))
+            while file.read(PIECE):  # to its end, where its checksum is
+                pass
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise ChurnError(f"{source} cannot be unpacked: {error}") from error

@@ -162,11 +162,12 @@ def _move(connection: sa.Connection, table: sa.TableClause, column: str, old: st
 
 def _run_program(name: str, url: str, *options: str, last: str | None = None) -> None:
     """Run one of PostgreSQL's programs on a database. The password is in the program's environment, not among its words."""
-    parsed = sa.make_url(url).set(drivername="postgresql")
+    parsed = sa.make_url(url)
     env = dict(os.environ)
     if parsed.password:
         env["PGPASSWORD"] = str(parsed.password)
-    address = parsed.set(password=None).render_as_string()
+    where = sa.URL.create("postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query)
+    address = where.render_as_string()
     words: Sequence[str] = [*options, "--no-owner", "--no-privileges", "--no-password", f"--dbname={address}"]
     command = [str(find_program(name)), *words, *([last] if last else [])]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603 -- PostgreSQL's own

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 RegistryUrl = Annotated[
     str | None,
-    typer.Option(
-        envvar="CHURN_REGISTRY_DATABASE_URL",
-        show_envvar=True,
-        help="MLflow's own database, where CHURN_TRACKING_URI is a server. With a password in it: by the environment.",
-    ),
+    typer.Option(help="MLflow's own database, where CHURN_TRACKING_URI is a server; default CHURN_REGISTRY_DATABASE_URL."),
 ]
 Artifacts = Annotated[
     str | None, typer.Option(help="Where MLflow's artifacts are: a folder (default CHURN_HOME/artifacts), or s3://…, not copied.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pipelines.console import console, errors, print_json, warn
+from pipelines.console import console, errors, fail, print_json, warn
 
 if TYPE_CHECKING:
     from churn.contract import Contract
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from churn.settings import Settings
     from service.predictor import ServedModel
 
+# As shells spell it.
+INTERRUPTED = 130
+
 
 def score(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Parquet file, folder of Parquet files, or CSV file.")],
     output: Annotated[
-        Path, typer.Argument(help="Folder for the answers; or, of one file, a file that ends in .parquet, .csv or .csv.gz.")
+        Path,
+        typer.Argument(metavar="OUTPUT", help="Folder for the answers; or, of one file, a .parquet, .csv or .csv.gz file."),
     ],
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler (tcp://...), or `local` for a cluster on this machine.")
@@ -58,10 +62,14 @@ def score(
     scorer = find_scorer(settings, contract, model)
     terms = Terms(invalid, allow_absent)
     into = score_file if is_file_name(output) else score_folder
-    with _runner(scheduler, on_threads(threads)) as run, _Progress(quiet=as_json) as progress:
-        summary = into(
-            scorer, source, output, terms, run, overwrite=overwrite, on_plan=progress.planned, on_part=progress.finished
-        )
+    try:
+        with _runner(scheduler, on_threads(threads)) as run, _Progress(quiet=as_json) as progress:
+            summary = into(
+                scorer, source, output, terms, run, overwrite=overwrite, on_plan=progress.planned, on_part=progress.finished
+            )
+    except KeyboardInterrupt:
+        fail("stopped; what is finished stays, and the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(_document(summary))
     else:

@@ -20,9 +20,14 @@ def print_json(document: Any) -> None:
 
 def warn(text: str) -> None:
     """Say something loudly, and go on."""
-    errors.print(text, style="bold yellow", markup=False)
+    errors.print(_visible(text), style="bold yellow", markup=False)
 
 
 def fail(text: str) -> None:
     """Say in one line what went wrong."""
-    errors.print(f"churn: {text}", style="bold red", markup=False)
+    errors.print(f"churn: {_visible(text)}", style="bold red", markup=False)
+
+
+def _visible(text: str) -> str:
+    """Show what moves cursors and colours terminals, as files and registries may hold it, instead of doing it."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -52,21 +52,24 @@ class _Staging:
     def place(self, name: str) -> Path:
         """Say where a part of the archive is put first; InputError if it has no place in this system."""
         top, _, rest = name.partition("/")
+        if self._is_left_out(top if rest else name.partition(".")[0]):
+            return self._work / "left-out" / name
         if rest and top in self.folders:
             return self.waiting(self.folders[top]) / rest
         database, _, kind = name.partition(".")
         if rest or database not in ("store", "registry", "prefect") or kind not in ("sqlite", "pgdump"):
-            hint = " (say where by --registry-url and --artifacts)" if top == "artifacts" else ""
-            raise InputError(f"the archive holds {name!r}, which has no place here{hint}")
-        url = self.databases.get(database)
-        if url is None:
-            raise InputError(
-                f"the backup holds the database of the {database}: say where it goes (--registry-url), or leave it out"
-            )
+            raise InputError(f"the archive holds {name!r}, which has no place here")
+        url = self.databases[database]
         if suffix(kind_of(url)) != kind:
             raise InputError(f"the backup's {database} is {kind}, and {kind_of(url)} is set up here: both must be of a kind")
         self.files[database] = self.waiting(sqlite_file(url)) if kind == "sqlite" else self._work / database
         return self.files[database]
+
+    def _is_left_out(self, kind: str) -> bool:
+        """Tell whether a part is none of this system's: the registry was left out, or Prefect's database is a server's."""
+        if kind == "artifacts":
+            return "artifacts" not in self.folders
+        return kind in ("registry", "prefect") and kind not in self.databases
 
     def moves(self) -> Iterator[tuple[Path, Path]]:
         """Give what is moved, and where to."""

@@ -196,6 +196,6 @@ def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, An
 def git_commit() -> str:
     """Name the checkout's commit; empty where there is no git or no checkout."""
     try:
-        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 -- git, wherever it is; what it says is a note
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -6,7 +6,6 @@ in the functions that need it: on a busy machine the parent would otherwise kill
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
 import os
@@ -17,16 +16,16 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from churn.errors import ChurnError, InputError, StoreError
 from churn.settings import Settings
+from service.connection import Connection
 from service.garbage import settle
 from service.logs import log_config
-from service.slow_clients import ImpatientProtocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -77,8 +76,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         # Whoever stands before us is not asked who stands before them.
         proxy_headers=False,
         ws="none",
-        # A class is what the type says, and called with names is what uvicorn does with it.
-        http=cast("type[asyncio.Protocol]", partial(ImpatientProtocol, stall_seconds=settings.body_timeout_seconds)),
+        http=Connection,
         timeout_graceful_shutdown=FINISH_SECONDS,
         timeout_worker_healthcheck=SILENT_SECONDS,
         log_config=log_config(settings.log_format, settings.log_level),

@@ -40,9 +40,9 @@ class Plan:
 
     def ways(self) -> set[str]:
         """Name the indexes it went by, and the tables that it read whole."""
-        by_index = {index for _, index, _ in SCAN.findall(self.text) if index} | set(BITMAP.findall(self.text))
-        by_index -= {"pg_database_datname_index"}  # which database this is
-        return by_index | {f"all of {name}" for kind, _, name in SCAN.findall(self.text) if "Seq Scan" in kind}
+        found = {index for _, index, _ in SCAN.findall(self.text) if index} | set(BITMAP.findall(self.text))
+        found |= {f"all of {name}" for kind, _, name in SCAN.findall(self.text) if "Seq Scan" in kind}
+        return {way for way in found if "pg_database" not in way}  # which database this is
 
 
 @dataclass

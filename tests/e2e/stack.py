@@ -24,13 +24,13 @@ from typing import Self
 import pytest
 
 from deploy.make_secrets import make_secrets
-from tests.integration.postgres import _programs, _somebody_but_root
-from tests.unit.deploy.composition import Service, read_services
+from tests.integration.postgres import _somebody_but_root, find_programs
+from tests.unit.deploy.composition import PORTS, Service, read_services
 from tests.unit.deploy.dockerfile import CHECKOUT
 
 BIN = Path(sys.executable).parent
 NOT_HERE = {"grafana", "minio-volume"}
-PATIENCE = 240
+PATIENCE = 600
 PACKAGES = {"haproxy": "haproxy", "prometheus": "prometheus", "alertmanager": "prometheus-alertmanager", "wget": "wget"}
 
 
@@ -132,7 +132,7 @@ class Stack:
     def _postgres(self, service: Service, words: list[str]) -> list[str]:
         """What the image's entrypoint does: make the cluster once, run its scripts, then become the server."""
         paths = self.mounted(service)
-        here, data = _programs(), Path(self.environment(service)["PGDATA"])
+        here, data = find_programs(), Path(self.environment(service)["PGDATA"])
         sockets = paths["/var/run/postgresql"]
         # It refuses to be root, and whom it is then must get here.
         for folder in (self.root, self.root / "secrets"):
@@ -180,7 +180,7 @@ class Stack:
                 return True
             return False
         placed = [self.placed(service, word, {}) for word in words]
-        program = str(_programs() / placed[0]) if name == "postgres" else find(placed[0])
+        program = str(find_programs() / placed[0]) if name == "postgres" else find(placed[0])
         done = subprocess.run([program, *placed[1:]], cwd=CHECKOUT, capture_output=True, check=False, timeout=30)
         return done.returncode == 0
 
@@ -226,7 +226,7 @@ class Stack:
         environment = {**self.environment(self.services[name]), **more}
         home = environment.get("CHURN_HOME", self.root)
         return subprocess.run(
-            [find(words[0]), *words[1:]], cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=120
+            [find(words[0]), *words[1:]], cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
 
     def __enter__(self) -> Self:
@@ -253,21 +253,3 @@ def _ends_with_us() -> list[str]:
 def run(*words: str | Path) -> None:
     done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, capture_output=False, check=False, timeout=120)
     assert done.returncode == 0, words
-
-
-# Where each listens; tests/unit/deploy/test_compose.py holds these against the file.
-PORTS = {
-    "postgres": 5432,
-    "minio": 9000,
-    "mlflow": 5000,
-    "prefect": 4200,
-    "flows": 8080,
-    "service-1": 8000,
-    "service-2": 8000,
-    "proxy": 8000,
-    "exporter": 8090,
-    "evidently": 8085,
-    "prometheus": 9090,
-    "alertmanager": 9093,
-    "grafana": 3000,
-}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -9,22 +10,26 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 
+from churn.artifact import dump_pipeline
 from churn.errors import ChurnError, InputError
-from churn.model import build_pipeline, columns_read
 from churn.params import load_params
 from churn.scoring.plan import Part, Terms
 from churn.scoring.run import on_threads, score_folder
+from churn.settings import load_settings
 from churn.simulation import simulate
-from churn.split import Labelled
-from churn.tuning import Tuned, tune
+from churn.training import Trained, assemble
 from monitoring.calibration import draw_maxima
 from pipelines.cluster import connected, on_cluster, spread
+from pipelines.monitor import look_at_window
+from pipelines.train import tune_and_fit
 from tests.integration.files_to_score import CONTRACT, make_scorer, write_folder
 
 pytest.importorskip("distributed", reason="needs Dask: install the extra `dask`")
@@ -114,23 +119,38 @@ def test_thresholds_are_the_same_bit_for_bit_wherever_they_are_drawn(cluster: An
             np.testing.assert_array_equal(one.maxima, other.maxima)
 
 
-def test_tuning_finds_the_same_model_wherever_candidates_are_fitted(cluster: Any) -> None:
+def test_training_finds_the_same_model_to_the_bit_wherever_candidates_are_fitted(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.train.get_run_logger", logging.getLogger)
     params = load_params(Path("params.yaml"))
     tuning = params.tuning.model_copy(update={"search": "grid", "grid": [{"logreg__C": [0.01, 10.0]}], "folds": 2})
-    data = simulate(CONTRACT, 400, seed=3)
-    train = Labelled(data.features, data.labelled)
+    plain = params.model.model_copy(update={"form": "plain"})
+    params = params.model_copy(update={"tuning": tuning, "model": plain})
+    training_set = assemble(simulate(CONTRACT, 400, seed=3), None, CONTRACT, params)
 
-    def tuned() -> Tuned:
-        columns = columns_read("plain", CONTRACT)
-        return tune(build_pipeline(1, form="plain", contract=CONTRACT), train, columns, tuning, seed=1)
+    def trained(scheduler: str) -> Trained:
+        return tune_and_fit.fn(training_set, CONTRACT, params, "churn", "test", scheduler)
 
-    here = tuned()
-    with work_there(cluster):
-        there = tuned()
-    assert there.best == here.best
-    pd.testing.assert_frame_equal(there.candidates, here.candidates, check_exact=True)
-    np.testing.assert_array_equal(there.out_of_fold, here.out_of_fold)
-    np.testing.assert_array_equal(there.pipeline["logreg"].coef_, here.pipeline["logreg"].coef_)
+    here = trained("")
+    before = cluster.scheduler.transition_counter
+    there = trained(str(cluster.scheduler_address))
+    assert cluster.scheduler.transition_counter > before
+    pd.testing.assert_frame_equal(there.tuned.candidates, here.tuned.candidates, check_exact=True)
+    assert dump_pipeline(there.model.pipeline) == dump_pipeline(here.model.pipeline)
+    assert there.model.info.reference_digest == here.model.info.reference_digest
+
+
+def test_a_look_works_where_the_setting_says(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(*_: Any, **__: Any) -> list[int]:
+        return list(Parallel(n_jobs=2, prefer="threads")([delayed(os.getpid)()]))
+
+    monkeypatch.setattr("pipelines.monitor.look", look)
+    reference: Any = SimpleNamespace(profile=SimpleNamespace(cache={}))
+    nothing: Any = None
+    for scheduler, here in (("", True), (address, False)):
+        seen: Any = look_at_window.fn(nothing, CONTRACT, load_settings(dask_scheduler=scheduler), "1", "one", reference)
+        assert (seen == [os.getpid()]) is here
 
 
 def test_a_cluster_that_is_away_fails_scoring_at_once_and_costs_flows_only_time(

@@ -15,6 +15,23 @@ COMPOSE = CHECKOUT / "compose.yaml"
 # Which variable names a file whose content is the value of another.
 BY_FILE = re.compile(r"(?P<name>\w+?)_{1,2}FILE")
 
+# Where each listens.
+PORTS = {
+    "postgres": 5432,
+    "minio": 9000,
+    "mlflow": 5000,
+    "prefect": 4200,
+    "flows": 8080,
+    "service-1": 8000,
+    "service-2": 8000,
+    "proxy": 8000,
+    "exporter": 8090,
+    "evidently": 8085,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "grafana": 3000,
+}
+
 
 @dataclass(frozen=True)
 class Mount:
