@@ -13,7 +13,7 @@ from benchmarks.chaos.service_system import Service, serving
 from benchmarks.chaos.store_account import enter
 
 ANSWERS = 100
-HEAD = b"POST /predict HTTP/1.1\r\nhost: churn\r\ncontent-type: application/json\r\n"
+HEAD = b"POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 BEGINNINGS = (b"", b"POST /pre", HEAD, HEAD + b"content-length: 100\r\n\r\n{", HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\n{")
 # Their answer is more than the kernel takes.
 ROWS = 30_000
@@ -56,7 +56,7 @@ def _deaf(port: int) -> socket.socket:
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     one.connect(("127.0.0.1", port))
     body = orjson.dumps({"customers": [{"customer_service_calls": 1}] * ROWS})
-    head = f"POST /predict/batch HTTP/1.1\r\nhost: churn\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"POST /predict/batch HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     one.sendall(head.encode() + body)
     return one
 
