@@ -17,10 +17,11 @@ def slow_way(server: Path, work: Path) -> Iterator[tuple[Path, Callable[[float],
     """Give the folder of a socket that leads to the one in `server`, and what sets the delay of each answer, in seconds."""
     folder = work / "way"
     folder.mkdir()
-    delay = [0.0]
-    loop = asyncio.new_event_loop()
+    delay, loop, stopped, ready = [0.0], asyncio.new_event_loop(), asyncio.Event(), threading.Event()
+    ends: set[asyncio.StreamWriter] = set()
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: bool) -> None:
+        ends.add(writer)
         with suppress(OSError):
             while data := await reader.read(PIECE):
                 if late and delay[0]:
@@ -28,6 +29,7 @@ def slow_way(server: Path, work: Path) -> Iterator[tuple[Path, Callable[[float],
                 writer.write(data)
                 await writer.drain()
         writer.close()
+        ends.discard(writer)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -38,23 +40,28 @@ def slow_way(server: Path, work: Path) -> Iterator[tuple[Path, Callable[[float],
         with suppress(asyncio.CancelledError):  # the end of the block
             await asyncio.gather(pass_on(reader, back, False), pass_on(there, writer, True))
 
+    async def serve() -> None:
+        listening = await asyncio.start_unix_server(connected, str(folder / SOCKET))
+        ready.set()
+        await stopped.wait()
+        listening.close()
+        for end in ends:
+            end.transport.abort()
+        # Their sockets are closed in the loop's next rounds.
+        await asyncio.sleep(0.01)
+
     def run() -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(asyncio.start_unix_server(connected, str(folder / SOCKET)))
-        loop.run_forever()
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        loop.close()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve())
 
     def set_delay(seconds: float) -> None:
         delay[0] = seconds
 
     thread = threading.Thread(target=run, name="slow-way")
     thread.start()
+    ready.wait(10)
     try:
         yield folder, set_delay
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(stopped.set)
         thread.join(10)
