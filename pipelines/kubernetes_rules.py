@@ -29,7 +29,7 @@ def render(checkout: Path = Path()) -> str:
         "metadata": {"name": "churn", "labels": {"app.kubernetes.io/part-of": "churn"}},
         "spec": {"groups": groups},
     }
-    return HEAD + yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=130)
+    return HEAD + yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=110)
 
 
 def main() -> None:
