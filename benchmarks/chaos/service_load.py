@@ -184,10 +184,8 @@ class _Link(asyncio.Protocol):
         if self.gone:
             raise ConnectionError
         self._answer, self._heard = asyncio.get_running_loop().create_future(), b""
-        head = (
-            f"POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: "
-        head += f"{len(body)}\r\n\r\n"
-        )
+        head = "POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+        head += f"content-length: {len(body)}\r\n\r\n"
         self._transport.write(head.encode() + body)
         return await asyncio.wait_for(self._answer, PATIENCE_SECONDS)
 

@@ -56,8 +56,8 @@ def _deaf(port: int) -> socket.socket:
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     one.connect(("127.0.0.1", port))
     body = orjson.dumps({"customers": [{"customer_service_calls": 1}] * ROWS})
-    head = "POST /predict/batch HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: "
-    head += f"{len(body)}\r\n\r\n"
+    head = "POST /predict/batch HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    head += f"content-length: {len(body)}\r\n\r\n"
     one.sendall(head.encode() + body)
     return one
 
