@@ -51,8 +51,12 @@ class Store:
         timeout_seconds : float, optional
             How long a statement may take, or wait for others. None: as long as it takes in PostgreSQL, 15 s in SQLite.
         """
+        store = cls(make_engine(url, timeout_seconds), timeout_seconds or TIMEOUT_SECONDS)
+        if timeout_seconds is not None and store.engine.dialect.name == "postgresql":
+            # A migration may take its time; a server that stands still must not be taken for one.
+            store.ping()
         migrate(url)
-        return cls(make_engine(url, timeout_seconds), timeout_seconds or TIMEOUT_SECONDS)
+        return store
 
     def close(self) -> None:
         """Give the connections back."""

@@ -36,6 +36,10 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
         )
     except (ArgumentError, ImportError) as error:
         raise InputError(f"CHURN_STORE_URL: {error}") from error
+    if backend == "postgresql" and timeout_seconds is not None:
+        from churn.store_patience import limit_waiting
+
+        limit_waiting(engine, timeout_seconds)
     if backend == "sqlite":
         if parsed.database not in (None, "", ":memory:"):
             folder = Path(str(parsed.database)).parent
@@ -55,6 +59,7 @@ def _postgres_limits(seconds: float) -> dict[str, Any]:
         # A process that stops in the middle of a transaction would keep the monitor waiting.
         "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
         "tcp_user_timeout": milliseconds,
+        "keepalives_idle": max(1, round(seconds)),
     }
 
 

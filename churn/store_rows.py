@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from itertools import chain
@@ -27,8 +26,6 @@ from churn.records import PredictionRow
 STATEMENT_ROWS = 64
 # Each checkpoint makes those who write at that moment wait for the disk, so there are few of them.
 CHECKPOINT_SECONDS = 5.0
-# A file's time of change may be older than the change by so much.
-TICK_SECONDS = 0.1
 # Above it, writers are held up for a moment so that the write-ahead log can begin anew.
 LARGEST_WAL = 256 * 2**20
 # How long that moment may be: a reader who stays longer is waited for in the next round.
@@ -56,6 +53,10 @@ def row_writer(engine: sa.Engine, busy_seconds: float) -> RowWriter:
     path = engine.url.database
     if engine.dialect.name == "sqlite" and path not in (None, "", ":memory:"):
         return SqliteRowWriter(Path(str(path)), busy_seconds)
+    if engine.dialect.name == "postgresql":
+        from churn.store_rows_postgres import PostgresRowWriter
+
+        return PostgresRowWriter(engine)
     return EngineRowWriter(engine)
 
 
@@ -165,15 +166,20 @@ class Checkpoints:
         self._stopped.set()
 
     def _run(self) -> None:
-        done = 0.0
+        # The times of change that the last two rounds found, both of which moved all there was. They are compared with each other
+        # and with no clock: that one may be set back, and there would be no checkpoint until it has caught up.
+        done: tuple[int | None, int | None] = None, None
         while not self._stopped.wait(CHECKPOINT_SECONDS):
             try:
-                if not self._wal.exists() or self._wal.stat().st_mtime + TICK_SECONDS < done:
+                if not self._wal.exists():
                     continue
-                started = time.time()
+                changed = self._wal.stat().st_mtime_ns
+                # Twice, as what was written a moment after a look may bear the same time.
+                if done == (changed, changed):
+                    continue
                 with closing(_connect(self._path, RESTART_SECONDS)) as connection:
-                    if checkpoint(connection, LARGEST_WAL):
-                        done = started
+                    moved = checkpoint(connection, LARGEST_WAL)
+                done = (done[1], changed) if moved else (None, None)
             except (sqlite3.Error, OSError) as error:
                 # Another process may be at it, or the file away: the next round tries again.
                 logger.debug("no checkpoint: %s", error)
@@ -195,27 +201,16 @@ def checkpoint(connection: sqlite3.Connection, largest: int) -> bool:
 
 
 class EngineRowWriter:
-    """Writes through SQLAlchemy's connections: to PostgreSQL in one statement, whatever the number of rows."""
+    """Writes through SQLAlchemy's connections: for databases in memory, which have no other."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        places = ", ".join(f"%({name})s::{kind}[]" for name, kind in _POSTGRES.items())
-        picked = ", ".join(_POSTGRES_VALUES.get(name, name) for name in _POSTGRES)
-        self._postgres = (
-            f"INSERT INTO predictions ({_COLUMNS}) SELECT {picked} "  # noqa: S608 -- made of our own columns' names
-            f"FROM unnest({places}) AS given({_COLUMNS}) "
-            "ON CONFLICT (prediction_id) DO NOTHING"
-        )
 
     def write(self, rows: Sequence[PredictionRow], /) -> None:
         """See `RowWriter`."""
         try:
             with self._engine.begin() as connection:
-                if self._engine.dialect.name == "postgresql":
-                    columns = zip(PredictionRow._fields, map(list, zip(*rows, strict=True)), strict=True)
-                    connection.exec_driver_sql(self._postgres, dict(columns))
-                else:
-                    connection.exec_driver_sql(_insert(1), [tuple(row) for row in rows])
+                connection.exec_driver_sql(_insert(1), [tuple(row) for row in rows])
         except (IntegrityError, DataError) as error:
             raise RowsRefused(type(error.orig).__name__) from None
         except SQLAlchemyError as error:
@@ -223,24 +218,11 @@ class EngineRowWriter:
             raise StoreError(str(getattr(error, "orig", None) or error).strip().splitlines()[0]) from error
 
     def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
-        """See `RowWriter`: a server is always waited for."""
+        """See `RowWriter`."""
         return False
 
     def close(self) -> None:
         """See `RowWriter`: the pool's connections are the engine's."""
-
-
-_POSTGRES = {
-    "prediction_id": "text",
-    "customer_id": "text",
-    "requested_at": "text",
-    "model_version": "text",
-    "churn_probability": "float8",
-    "threshold": "float8",
-    "churn": "bool",
-    "features": "text",
-}
-_POSTGRES_VALUES = {"requested_at": "(requested_at || '+00')::timestamptz", "features": "features::json"}
 
 
 def _insert(rows: int) -> str:

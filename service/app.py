@@ -169,4 +169,5 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
         await asyncio.to_thread(state.failures.close)
         if state.tracing is not None:
             await asyncio.to_thread(state.tracing.close)
+        state.outcome_threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(state.store.close)

@@ -26,6 +26,7 @@ class Connection(OneWriteProtocol):
     _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -61,7 +62,7 @@ class Connection(OneWriteProtocol):
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
         super().pause_writing()
-        self._stuck = self.loop.call_later(READING_SECONDS, self.transport.abort)
+        self._await_reader()
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
@@ -76,6 +77,17 @@ class Connection(OneWriteProtocol):
         for timer in (self._deadline, self._stuck):
             if timer is not None:
                 timer.cancel()
+
+    def _await_reader(self) -> None:
+        self._unread = self.transport.get_write_buffer_size()
+        self._stuck = self.loop.call_later(READING_SECONDS, self._look_at_reader)
+
+    def _look_at_reader(self) -> None:
+        # A large answer on a slow line takes longer, which is no reason to end it as long as it goes on.
+        if self.transport.get_write_buffer_size() < self._unread:
+            self._await_reader()
+        else:
+            self.transport.abort()
 
     def _give_up(self) -> None:
         self._deadline = None

@@ -320,11 +320,15 @@ class PredictionLog:
                 if time.monotonic() - group.begun > self._hang_seconds:
                     self._take_over(group)
                 continue
-            if time.monotonic() - adopted > ADOPT_SECONDS:
-                adopted = time.monotonic()
-                self._keeper.adopt()
-            if self._keeper.place == "spool":
-                self._keeper.feed_store(lambda: self._closing)
+            try:
+                if time.monotonic() - adopted > ADOPT_SECONDS:
+                    adopted = time.monotonic()
+                    self._keeper.adopt()
+                if self._keeper.place == "spool":
+                    self._keeper.feed_store(lambda: self._closing)
+            except Exception:
+                # A thread that ended here would end all replay, and nobody would know until the spool is full.
+                logger.exception("the spool is not fed")
 
     def _take_over(self, group: _Group) -> None:
         """Spool the rows that a writer waits with; if its write succeeds after all, nothing is in the store twice."""

@@ -57,12 +57,12 @@ def run(settings: Settings, workers: int = 1) -> None:
     ChurnError
         If the address cannot be bound.
     """
-    from churn.store import migrate
+    from churn.store import Store
 
     check_settings(settings, workers)
     try:
         # Once, before the workers: two at a time would get in each other's way.
-        migrate(settings.store_url)
+        Store.open(settings.store_url, settings.store_timeout_seconds).close()
     except (StoreError, OSError) as error:
         logger.warning("starting without the store: %s", error)
     config = uvicorn.Config(

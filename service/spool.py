@@ -264,7 +264,7 @@ class _Segment:
         os.close(self._descriptor)
 
     def _records(self, start: int) -> Iterator[tuple[int, int, list[PredictionRow] | None]]:
-        """Give begin, end and rows of each whole record; no rows where the checksum does not fit."""
+        """Give begin, end and rows of each whole record; no rows where the checksum does not fit, or what it holds is none."""
         size = self.size
         while start + _HEADER.size <= size:
             length, checksum = _HEADER.unpack(os.pread(self._descriptor, _HEADER.size, start))
@@ -304,8 +304,14 @@ def _record(rows: Sequence[PredictionRow]) -> bytes:
     return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def _rows(payload: bytes) -> list[PredictionRow]:
-    return [PredictionRow(*row) for row in orjson.loads(payload)]
+def _rows(payload: bytes) -> list[PredictionRow] | None:
+    """Read the rows of a record; None if it holds something else, such as what another version of this program wrote."""
+    try:
+        rows = [PredictionRow(*row) for row in orjson.loads(payload)]
+        _moment(rows[-1])
+    except (ValueError, TypeError, LookupError):
+        return None
+    return rows
 
 
 def _moment(row: PredictionRow) -> float:

@@ -65,9 +65,8 @@ def _groups(data: bytes) -> Iterator[tuple[list[PredictionRow], int]]:
     while start + _HEADER.size <= len(data):
         length, _ = _HEADER.unpack_from(data, start)
         stop = start + _HEADER.size + length
-        try:
-            rows = _rows(data[start + _HEADER.size : stop])
-        except (ValueError, TypeError):
+        rows = _rows(data[start + _HEADER.size : stop])
+        if rows is None:
             return
         yield rows, stop
         start = stop

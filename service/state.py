@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # One customer is validated on the event loop, so it may not be so large that this takes long.
 ONE_CUSTOMER_BYTES = 64 * 1024
 LONGEST_NUMBER = 16
+# Outcomes wait for the store, and for nothing else: while it hangs, batches must not wait for a thread behind them.
+OUTCOME_THREADS = 4
 
 
 @dataclass
@@ -45,6 +48,7 @@ class ServiceState:
     models: ModelChanges
     failures: FailedRequests
     tracing: Tracing | None = None
+    outcome_threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(OUTCOME_THREADS, "outcomes"))
     draining: bool = False
 
     @cached_property

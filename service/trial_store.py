@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from churn.store import Store
     from churn.store_shadow import Realized, ShadowRow
 
+# Nobody waits for these, but a thread does.
+TIMEOUT_SECONDS = 30.0
+
 
 class TrialStore(Protocol):
     """Every method blocks, and raises StoreError if the store is away."""
@@ -56,5 +59,5 @@ class LateTrialStore:
 
         with self._opening:
             if self._store is None:
-                self._store = Store.open(self._url)
+                self._store = Store.open(self._url, TIMEOUT_SECONDS)
             return self._store

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,6 +165,41 @@ def test_checkpoints_go_on_beside_the_writer_and_end_with_it(tmp_path: Path, mon
         if thread.name == "checkpoints":
             thread.join(10)
             assert not thread.is_alive()
+
+
+def test_checkpoints_go_on_when_the_clock_is_set_back_and_rest_when_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_rows, "CHECKPOINT_SECONDS", 0.002)
+    made, looks = threading.Semaphore(0), threading.Semaphore(0)
+    checkpoint, exists = store_rows.checkpoint, Path.exists
+
+    def counted(*given: Any) -> bool:
+        made.release()
+        return checkpoint(*given)
+
+    def looked(path: Path, **named: Any) -> bool:
+        if path.name.endswith("-wal"):
+            looks.release()
+        return exists(path, **named)
+
+    monkeypatch.setattr(store_rows, "checkpoint", counted)
+    monkeypatch.setattr(Path, "exists", looked)
+    path = tmp_path / "store.db"
+    store = Store.open(f"sqlite:///{path}")
+    store.write_rows(rows(1))
+    assert made.acquire(timeout=10)
+    for _ in range(20):
+        for _ in range(3):
+            assert looks.acquire(timeout=10)
+        if not made.acquire(blocking=False):
+            break
+    else:
+        pytest.fail("nothing is written, and checkpoints go on")
+    # As if it had been written an hour ago.
+    os.utime(path.with_name("store.db-wal"), (time.time() - 3600,) * 2)
+    assert made.acquire(timeout=10), "a log that is older than the last checkpoint is not looked at"
+    store.close()
 
 
 def test_writers_are_held_up_only_if_the_write_ahead_log_is_large(tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ import errno
 import fcntl
 import os
 import stat
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 
 from churn.errors import StoreError
@@ -249,3 +252,19 @@ def test_a_disk_that_refuses_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "fdatasync", refuse)
     with pytest.raises(StoreError, match="Input/output error"):
         make(tmp_path).append(rows(1))
+
+
+def test_a_record_of_another_version_is_set_aside_like_a_damaged_one(tmp_path: Path) -> None:
+    payload = orjson.dumps([["an id", "a column that is not ours", 1]])
+    foreign = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+    given = rows(2)
+    spool = Spool(tmp_path, 2**20)
+    spool.append(given)
+    spool.close()
+    segment = next(tmp_path.glob("*.spool"))
+    segment.write_bytes(foreign + segment.read_bytes())
+    again, taker = Spool(tmp_path, 2**20), Taker()
+    assert again.adopt() == 2
+    again.feed(taker)
+    assert taker.rows == given
+    assert next(tmp_path.glob("*.bad")).read_bytes() == foreign

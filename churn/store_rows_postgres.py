@@ -1,0 +1,86 @@
+"""Writing many predictions to PostgreSQL fast: one statement, one round trip, and one parameter whatever the number of rows.
+
+The rows go as one JSON text, which takes orjson microseconds to spell; the driver's own arrays took sixteen times as much of the
+interpreter's time (2 ms for 32 rows), and that is time in which no request is answered. Numbers come through exactly: JSON has
+the shortest text that reads back as the same float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import orjson
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from churn.errors import RowsRefused, StoreError
+from churn.records import PredictionRow
+
+_KINDS = {
+    "requested_at": "((row->>{0}) || '+00')::timestamptz",
+    "churn_probability": "(row->>{0})::float8",
+    "threshold": "(row->>{0})::float8",
+    "churn": "(row->>{0})::bool",
+    "features": "(row->>{0})::json",
+}
+_PICKED = ", ".join(_KINDS.get(name, "row->>{0}").format(place) for place, name in enumerate(PredictionRow._fields))
+_INSERT = (
+    f"INSERT INTO predictions ({', '.join(PredictionRow._fields)}) "  # noqa: S608 -- made of our own columns' names
+    f"SELECT {_PICKED} FROM jsonb_array_elements(%s::jsonb) AS given(row) "
+    "ON CONFLICT (prediction_id) DO NOTHING"
+).encode()
+
+
+class PostgresRowWriter:
+    """Writes through a connection of its own, on which each statement is a transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._connection: psycopg.Connection[object] | None = None
+
+    def write(self, rows: Sequence[PredictionRow], /) -> None:
+        """See `RowWriter`."""
+        known = self._connection is not None
+        text = orjson.dumps(rows, default=tuple).decode()
+        try:
+            try:
+                self._connected().execute(_INSERT, [text])
+            except psycopg.OperationalError:
+                # A server that was restarted since has cut the connection, and is there. One that was given up is not asked.
+                if not known or self._connection is None or not self._connection.broken:
+                    raise
+                self.close()
+                self._connected().execute(_INSERT, [text])
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            raise RowsRefused(type(error).__name__) from None
+        except (psycopg.Error, SQLAlchemyError) as error:
+            # Never the values. Also not a connection to a server that has become read-only: another one may lead now.
+            self.close()
+            raise StoreError(_plain(error)) from error
+
+    def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
+        """See `RowWriter`: a server is always waited for."""
+        return False
+
+    def close(self) -> None:
+        """See `RowWriter`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _connected(self) -> psycopg.Connection[object]:
+        if self._connection is None:
+            pooled = self._engine.raw_connection()
+            connection = cast("psycopg.Connection[object]", pooled.driver_connection)
+            # Out of the pool for good: it has a state of its own now.
+            pooled.detach()
+            connection.rollback()
+            connection.autocommit = True
+            self._connection = connection
+        return self._connection
+
+
+def _plain(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
