@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 import zipfile
 import zlib
@@ -29,6 +30,10 @@ TRUSTED_TYPES = ["churn.features.LinearTerms", "numpy.dtype"]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
+# The digest of the folder as it was registered.
+SEAL_FILE = "registered.sha256"
+# Ours has some hundred kilobytes; a forest of the benchmarks some ten megabytes.
+LARGEST_BYTES, MOST_MEMBERS = 512 * 2**20, 20_000
 # A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
 UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
@@ -54,11 +59,12 @@ def load_folder(folder: Path, version: str) -> Model:
     try:
         info = ModelInfo.model_validate_json(_find(folder, INFO_FILE).read_text())
         file = _find(folder, PIPELINE_FILE)
+        _measure(file, version)
         foreign = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
         if foreign:
             raise ModelRefused(f"version {version} holds types that are not trusted: {', '.join(sorted(foreign))}")
         pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
-        card = next((found.read_text("utf-8") for found in folder.rglob(CARD_FILE)), "")
+        card = _find(folder, CARD_FILE).read_text("utf-8") if any(folder.rglob(CARD_FILE)) else ""
     except UNREADABLE as error:
         raise ModelRefused(f"version {version} cannot be loaded: {_one_line(error)}") from error
     if not isinstance(pipeline, Pipeline):
@@ -86,10 +92,26 @@ def digest_folder(folder: Path) -> str:
     try:
         for name in sorted((INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE)):
             for file in sorted(folder.rglob(name))[:1]:
-                digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+                with file.open("rb") as content:
+                    digest.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
     except OSError as error:
         raise ModelRefused(f"the artifact in {folder} cannot be read: {_one_line(error)}") from error
     return digest.hexdigest()
+
+
+def seal(folder: Path, version: str, promised: str) -> None:
+    """Hold a folder against the digest that was registered, and note it beside the files: later it can be asked without a registry.
+
+    Raises
+    ------
+    ModelRefused
+        If it holds something else.
+    """
+    if digest_folder(folder) != promised:
+        raise ModelRefused(f"the artifact of version {version} is not the one that was registered: its hash differs")
+    noted = folder / SEAL_FILE
+    if not noted.exists():
+        noted.write_text(promised)
 
 
 def remember(settings: Settings, model: Informed) -> None:
@@ -99,6 +121,8 @@ def remember(settings: Settings, model: Informed) -> None:
     # A name of its own: several workers of one service remember at the same time.
     with tempfile.NamedTemporaryFile("w", dir=pointer.parent, prefix=".last-", delete=False) as staging:
         json.dump({"version": model.info.version, "run_id": model.info.run_id}, staging)
+        staging.flush()
+        os.fsync(staging.fileno())
     Path(staging.name).replace(pointer)
 
 
@@ -114,24 +138,51 @@ def last_known(settings: Settings) -> tuple[str, str] | None:
 def last_known_good(settings: Settings) -> Model | None:
     """Load the last model that served, from disk alone; None if none ever did."""
     known = last_known(settings)
-    return None if known is None else load_folder(artifact_folder(settings, *known), known[0])
+    if known is None:
+        return None
+    folder = artifact_folder(settings, *known)
+    noted = folder / SEAL_FILE
+    if noted.is_file():
+        seal(folder, known[0], noted.read_text())
+    return load_folder(folder, known[0])
 
 
 def artifact_folder(settings: Settings, version: str, run_id: str) -> Path:
     """Say where a fetched artifact lies. Its name holds the run: another registry's version of this number is another model."""
-    return _pointer(settings).parent / f"{version}-{run_id}"
+    return models_folder(settings) / f"{version}-{run_id}"
+
+
+def models_folder(settings: Settings) -> Path:
+    """Say where models lie on disk."""
+    return settings.home / "models" / settings.model_name
 
 
 def _pointer(settings: Settings) -> Path:
-    return settings.home / "models" / settings.model_name / "last-known-good.json"
+    return models_folder(settings) / "last-known-good.json"
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _measure(file: Path, version: str) -> None:
+    """Refuse an archive that unpacks to more than any model needs. zipfile reads no more of a member than it declares."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    size = sum(member.file_size for member in members)
+    if size > LARGEST_BYTES or len(members) > MOST_MEMBERS:
+        raise ModelRefused(
+            f"version {version} unpacks to {size:,} bytes in {len(members):,} files; "
+            f"no more than {LARGEST_BYTES:,} in {MOST_MEMBERS:,} are loaded"
+        )
+
+
 def _find(folder: Path, name: str) -> Path:
     found = sorted(folder.rglob(name))
     if not found:
         raise FileNotFoundError(f"{name} is missing in the artifact")
+    if found[0].is_symlink() or not found[0].resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name} is a link to somewhere else")
+    if found[0].stat().st_size > LARGEST_BYTES:
+        raise ValueError(f"{name} has {found[0].stat().st_size:,} bytes; no more than {LARGEST_BYTES:,} are read")
     return found[0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from churn.store_flows import FlowRuns, count_flow_run, list_flow_runs
 from churn.store_reading import Span, find_span, iter_parts, read_labelled
 from churn.store_rows import RowWriter, row_writer
 from churn.tables import decisions, monitor_runs, outcomes, predictions
+from churn.turns import Turn, take_turn, who_has_turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +117,16 @@ class Store:
         """Ask the store for a sign of life; StoreError if there is none."""
         with _translated(), self.engine.connect() as connection:
             connection.execute(sa.select(1))
+
+    def turn(
+        self, what: str, holder: str, *, patience: float = 0.0, on_wait: Callable[[str], None] = lambda _holder: None
+    ) -> AbstractContextManager[Turn]:
+        """Do something that is done by one at a time, on all hosts of this store; see `churn.turns.take_turn`."""
+        return take_turn(self.engine, what, holder, patience=patience, on_wait=on_wait)
+
+    def who_has_turn(self, what: str) -> str:
+        """Say who is doing it now, and since when; empty if nobody is."""
+        return who_has_turn(self.engine, what)
 
     def write_predictions(self, batch: Sequence[Prediction]) -> None:
         """Store predictions, all or none. Ones that are already there (by prediction_id) are left as they are."""

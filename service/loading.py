@@ -22,12 +22,12 @@ import orjson
 
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
-from churn.model_folder import last_known, remember
+from churn.model_folder import last_known, models_folder, remember
 from churn.registry_aliases import AliasReader, Registered, alias_reader
 from churn.settings import Settings
 from service.predictor import ServedModel
 from service.rollback import Order
-from service.servable import Servable, models_folder, read_servable, servable_file, serve
+from service.servable import Servable, read_servable, servable_file, serve
 
 COMMAND = (sys.executable, "-m", "service.loader")
 # Fetching and checking take some seconds; a large artifact over a slow line takes longer.

@@ -26,6 +26,7 @@ import service
 from churn.compiled import CompiledModel
 from churn.contract import Contract
 from churn.errors import ModelRefused
+from churn.model_folder import models_folder
 from churn.model_info import ModelInfo
 from churn.settings import Settings
 from service.explain import Explainer
@@ -84,11 +85,6 @@ def servable_file(settings: Settings, contract: Contract, version: str, run_id: 
     # A number or an id that came from elsewhere is no path.
     name = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in (version, run_id))
     return models_folder(settings) / "servable" / f"{name}-{code_digest()[:12]}-{contract.digest}.json"
-
-
-def models_folder(settings: Settings) -> Path:
-    """Say where models lie on disk."""
-    return settings.home / "models" / settings.model_name
 
 
 @cache

@@ -286,7 +286,7 @@ def test_a_damaged_artifact_is_refused_and_fetched_anew(
 def test_a_damaged_reference_is_refused_and_fetched_anew(registry: Registry, settings: Settings, models: list[Model]) -> None:
     registry.reference("1")
     next(cached(settings, models[0]).rglob(REFERENCE_FILE)).write_bytes(b"PAR1")
-    with pytest.raises(ModelRefused, match="reference of version 1"):
+    with pytest.raises(ModelRefused, match="artifact of version 1 is not the one that was registered"):
         registry.reference("1")
     assert len(registry.reference("1")) == models[0].info.rows
 
