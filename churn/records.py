@@ -8,7 +8,7 @@ import sys
 import time
 from array import array
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +17,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 # Of a UUIDv7's 74 free bits, the last so many count within a batch.
 COUNTER_BITS = 32
+# What says that it was decided later than in so long is not believed: a clock was set back since, and nobody is to wait until it
+# has caught up. The clocks of two hosts differ by less.
+CLOCKS_DIFFER = timedelta(minutes=5)
 # Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
 _CHANCE = random.Random()  # noqa: S311
 os.register_at_fork(after_in_child=_CHANCE.seed)
@@ -58,6 +61,8 @@ def new_ids(count: int) -> list[str]:
 def now() -> datetime:
     """Give the present moment in UTC."""
     return datetime.now(UTC)
+
+
 
 
 class PredictionRow(NamedTuple):

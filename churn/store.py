@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
@@ -26,7 +27,7 @@ from churn.store_flows import FlowRuns, count_flow_run, list_flow_runs
 from churn.store_reading import Span, find_span, iter_parts, read_labelled
 from churn.store_rows import RowWriter, row_writer
 from churn.tables import decisions, monitor_runs, outcomes, predictions
-from churn.turns import Turn, take_turn, who_has_turn
+from churn.turns import NAMESPACE, Turn, take_turn, who_has_turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ CHUNK = 4_000
 TIMEOUT_SECONDS = 15.0
 # Any number will do, as long as nothing else in the database uses it.
 MIGRATION_LOCK = 4_287_001
+# Whichever look was the newest before.
+ANY_LOOK = "any"
 LOG_COLUMNS = [
     "seq",
     "prediction_id",
@@ -299,8 +302,14 @@ class Store:
         with _translated(), self.engine.connect() as connection:
             return read_labelled(connection, model_version, after_outcome_seq, mature, newest)
 
-    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None) -> bool:
+    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None, *, follows: str | None = ANY_LOOK) -> bool:
         """Store one look and what was decided on it, both or neither, unless the window was judged before.
+
+        Parameters
+        ----------
+        follows : str or None
+            The look that was the newest of this model version when the window was taken, None if there was none. If another is
+            by now, a part of the window was judged by it.
 
         Returns
         -------
@@ -310,7 +319,14 @@ class Store:
         """
         try:
             with self.engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    # As inserting does in SQLite, it lets one at a time go on from here.
+                    number = zlib.crc32(f"look {run.model_version}".encode()) & 0x7FFFFFFF
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(NAMESPACE, number)))
                 connection.execute(monitor_runs.insert(), [asdict(run)])
+                if follows != ANY_LOOK and _newest_before(connection, run) != follows:
+                    connection.rollback()
+                    return False
                 if decision is not None:
                     connection.execute(decisions.insert(), [asdict(decision)])
         except IntegrityError:
@@ -322,10 +338,12 @@ class Store:
         return True
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
-        """List the newest looks, newest first."""
-        query = sa.select(monitor_runs).order_by(monitor_runs.c.started_at.desc(), monitor_runs.c.run_id.desc()).limit(limit)
-        if model_version is not None:
-            query = query.where(monitor_runs.c.model_version == model_version)
+        """List the newest looks, newest first. Those of one version are in the order of life, whatever a clock said meanwhile."""
+        query = sa.select(monitor_runs).limit(limit)
+        if model_version is None:
+            query = query.order_by(monitor_runs.c.started_at.desc(), monitor_runs.c.run_id.desc())
+        else:
+            query = query.where(monitor_runs.c.model_version == model_version).order_by(*_BY_LIFE)
         with _translated(), self.engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [MonitorRun(**row) for row in rows]
@@ -340,15 +358,18 @@ class Store:
         *,
         kind: str | tuple[str, ...] | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         model_version: str | None = None,
         limit: int = 100,
     ) -> list[Decision]:
-        """List the newest decisions, newest first: of one kind or several, since a moment, of one model version."""
+        """List the newest decisions, newest first: of one kind or several, since and until a moment, of one model version."""
         query = sa.select(decisions).order_by(decisions.c.decided_at.desc(), decisions.c.decision_id.desc()).limit(limit)
         if kind is not None:
             query = query.where(decisions.c.kind.in_([kind] if isinstance(kind, str) else kind))
         if since is not None:
             query = query.where(decisions.c.decided_at >= since)
+        if until is not None:
+            query = query.where(decisions.c.decided_at <= until)
         if model_version is not None:
             query = query.where(decisions.c.model_version == model_version)
         with _translated(), self.engine.connect() as connection:
@@ -372,6 +393,18 @@ class Store:
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
         return sqlite_insert(table).on_conflict_do_nothing(index_elements=[key])
+
+
+# Each look goes further than the one before it, in one of these at least.
+_BY_LIFE = (monitor_runs.c.last_seq.desc(), monitor_runs.c.last_outcome_seq.desc(), monitor_runs.c.mature_until.desc())
+
+
+def _newest_before(connection: sa.Connection, run: MonitorRun) -> str | None:
+    """Name the newest look at the same model version but this one."""
+    others = sa.select(monitor_runs.c.run_id).where(
+        monitor_runs.c.model_version == run.model_version, monitor_runs.c.run_id != run.run_id
+    )
+    return connection.execute(others.order_by(*_BY_LIFE).limit(1)).scalar_one_or_none()
 
 
 def _engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:

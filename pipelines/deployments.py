@@ -14,7 +14,8 @@ from prefect.schedules import Cron, Interval
 from churn.settings import Settings, load_settings
 from pipelines.console import warn
 from pipelines.environment import prepare_environment
-from pipelines.monitor import RETRAIN_EVENT, monitor_flow
+from pipelines.messages import RETRAIN_EVENT
+from pipelines.monitor import monitor_flow
 from pipelines.orphans import crash_orphans
 from pipelines.train import train_flow
 
@@ -35,7 +36,7 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
             DeploymentEventTrigger(
                 name="retrain-when-the-world-has-moved",
                 expect={RETRAIN_EVENT},
-                parameters={"trigger": "{{ event.payload.reason }}"},
+                parameters={"trigger": "{{ event.payload.reason }}", "asked_by": "{{ event.payload.decision_id }}"},
             )
         ],
         concurrency_limit=one_at_a_time,
