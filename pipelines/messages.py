@@ -34,7 +34,7 @@ def send(model_name: str, decision: Decision) -> bool:
     try:
         with get_client(sync_client=True) as client:
             client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
-    except (httpx.HTTPError, PrefectException, RuntimeError, OSError) as error:
+    except (httpx.HTTPError, PrefectException, RuntimeError, OSError, ValueError) as error:  # also what is no server of Prefect
         logger.warning("%s was decided, but could not be sent, and is sent again at the next look: %s", decision.action, error)
         return False
     return True

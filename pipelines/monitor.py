@@ -58,6 +58,19 @@ def summarise(store: Store, seen: Look, settings: Settings) -> None:
 
 
 @task(cache_policy=NO_CACHE)
+def summarise_missed(store: Store, version: str, settings: Settings) -> None:
+    """Write the page of the last look, if that was killed before it did."""
+    runs = store.monitor_runs(model_version=version, limit=HISTORY)
+    page = report_path(settings, runs[0].run_id) if runs else None
+    if page is None or runs[0].report != str(page) or page.exists():
+        return
+    decided = store.decisions(kind="policy", model_version=version, limit=HISTORY)
+    decision = next((one for one in decided if one.evidence.get("run_id") == runs[0].run_id), None)
+    if decision is not None:
+        write_summary(page, render_summary(runs[0], decision, runs[1:], false_alarm_rate=settings.false_alarm_rate))
+
+
+@task(cache_policy=NO_CACHE)
 def report(seen: Look, reference: Reference, contract: Contract, settings: Settings) -> None:
     """Draw the window for people, with Evidently."""
     from monitoring.reports import write_report
@@ -99,6 +112,7 @@ def monitor_flow() -> dict[str, Any]:
         for sent in catch_up(store, settings):
             get_run_logger().warning("%s was decided at an earlier look, and is asked for again: %s", sent.action, sent.reason)
         version, identity, reference = find_champion(registry, contract, settings)
+        summarise_missed(store, version, settings)
         seen = look_at_window(store, contract, settings, version, identity, reference)
         if seen.window.is_empty:
             get_run_logger().info("nothing to judge yet: %s", seen.decision.reason)

@@ -71,7 +71,7 @@ STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}
 TASKS = {
     "train": ("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register")
     + ("record_verdict", "conclude"),
-    "monitor": ("catch_up", "find_champion", "look_at_window", "conclude", "ask_for_it"),
+    "monitor": ("catch_up", "find_champion", "look_at_window", "conclude", "ask_for_it", "summarise_missed"),
 }
 
 
@@ -134,6 +134,9 @@ def main() -> None:
     quiet_prefect()
     for module in ("pipelines.train", "pipelines.monitor", "mlflow.sklearn", "mlflow.pyfunc", "monitoring.reports"):
         importlib.import_module(module)
+    import matplotlib as mpl
+
+    mpl.rcParams["savefig.dpi"] = 20  # nobody looks at them
     for line in sys.stdin:
         answers.write(json.dumps(_fork(json.loads(line), settings.home)) + "\n")
         answers.flush()
@@ -165,7 +168,9 @@ def _obey(order: dict[str, Any], said: Path) -> None:
     vars(module)["get_run_logger"] = lambda: logging.getLogger(name)
     if name == "monitor":
         shown = lambda function: lambda *given, return_state: _State(function, given)  # noqa: E731 - as Prefect's tasks do
-        vars(module).update(summarise=shown(module.summarise.fn), report=shown(module.report.fn))
+        # Evidently's pictures take seconds, and decide nothing.
+        drawn = module.report.fn if order["kill"] == "report" else lambda *_given: None
+        vars(module).update(summarise=shown(module.summarise.fn), report=shown(drawn))
     if order.get("promote"):
         _always_promote(module)
     if order["kill"]:

@@ -17,6 +17,7 @@ from churn.store import Store
 
 QUICK = """
 seed: 17
+model: {form: plain}
 tuning: {grid: {logreg__C: [0.1]}, folds: 2}
 gate: {resamples: 200, min_fresh_rows: 100}
 """

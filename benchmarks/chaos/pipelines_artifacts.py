@@ -1,0 +1,208 @@
+"""A model's artifact is not what was registered, on the way from the registry or on this machine's disk: it never serves."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import skops.io
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from benchmarks.chaos.pipelines_forks import Forks
+from benchmarks.chaos.pipelines_world import World, make_world
+from benchmarks.chaos.scenarios import Row, Size, scenario
+from churn.errors import ChurnError, ModelRefused
+from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
+from churn.registry_aliases import DIGEST_TAG
+from churn.simulation import simulate
+from service.loading import RegistrySource
+from service.servable import servable_file
+
+Damage = Callable[[Path, Path], None]
+BOMB_BYTES = 600 * 2**20
+
+
+def _file(folder: Path, name: str = PIPELINE_FILE) -> Path:
+    return next(folder.rglob(name))
+
+
+def _flip(folder: Path, _other: Path) -> None:
+    content = bytearray(_file(folder).read_bytes())
+    content[len(content) // 2] ^= 1
+    _file(folder).write_bytes(content)
+
+
+def _truncate(folder: Path, _other: Path) -> None:
+    _file(folder).write_bytes(_file(folder).read_bytes()[:-200])
+
+
+def _empty(folder: Path, _other: Path) -> None:
+    _file(folder).write_bytes(b"")
+
+
+def _remove(folder: Path, _other: Path) -> None:
+    _file(folder, INFO_FILE).unlink()
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("/tmp/churn-chaos-was-unpickled"),)  # noqa: S108 - it is never made
+
+
+def _pickle(folder: Path, _other: Path) -> None:
+    _file(folder).write_bytes(pickle.dumps(_Evil()))
+
+
+def _another(folder: Path, other: Path) -> None:
+    shutil.rmtree(folder)
+    shutil.copytree(other, folder)
+
+
+def _foreign(folder: Path, _other: Path) -> None:
+    _file(folder).write_bytes(skops.io.dumps(Pipeline([("own", FunctionTransformer(simulate))])))
+
+
+def _bomb(folder: Path, _other: Path) -> None:
+    """Six hundred megabytes of nothing, in a file of some hundred kilobytes."""
+    with zipfile.ZipFile(io.BytesIO(_file(folder).read_bytes())) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(_file(folder), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        with archive.open("zeros.npy", "w", force_zip64=True) as member:
+            for _ in range(BOMB_BYTES // 2**20):
+                member.write(bytes(2**20))
+
+
+def _link(folder: Path, _other: Path) -> None:
+    card = _file(folder, CARD_FILE)
+    card.unlink()
+    card.symlink_to("/etc/passwd")
+
+
+DAMAGES: dict[str, Damage] = {
+    "bit flipped": _flip,
+    "truncated": _truncate,
+    "emptied": _empty,
+    "file missing": _remove,
+    "a pickle": _pickle,
+    "another model's": _another,
+    "foreign types": _foreign,
+    "zip bomb": _bomb,
+    "link to elsewhere": _link,
+}
+# What is safe to load is told by digest alone: without one registered, these two cannot be told from the real one.
+ONLY_BY_DIGEST = {"another model's"}
+
+
+@scenario("artifacts spoiled")
+def artifacts_spoiled(size: Size) -> Row:
+    """Spoil the newest version's artifact in each way: in the artifact store, and in this machine's folders."""
+    return spoil_artifacts(make_world(size.work / "home"))
+
+
+def spoil_artifacts(world: World) -> Row:
+    """Train two versions, of which the second is spoiled again and again; the first serves on."""
+    row = Row("artifacts spoiled")
+    with Forks(world.environment) as forks:
+        for number in (1, 2):
+            row.expect(f"training {number} works", forks.run("train", promote=number == 1)["result"])
+    registry = world.registry()
+    known = {version: registry.registered(version) for version in ("1", "2")}
+    whole = world.settings.home / "whole"
+    shutil.copytree(world.settings.home / "artifacts", whole)
+    source = RegistrySource(world.settings, world.contract)
+    source.put(source.load("1"))
+    for name, damage in DAMAGES.items():
+        for with_digest in (True, False):
+            if not with_digest and name in ONLY_BY_DIGEST:
+                continue
+            row.faults += 1
+            _refuse_from_store(world, row, f"{name}{'' if with_digest else ', no digest'}", damage, known, with_digest)
+        shutil.rmtree(world.settings.home / "artifacts")
+        shutil.copytree(whole, world.settings.home / "artifacts")
+    _spoil_disk(world, row, known)
+    return row
+
+
+def _refuse_from_store(
+    world: World, row: Row, name: str, damage: Damage, known: dict[str, Any], with_digest: bool
+) -> None:
+    """Ask for the version whose artifact is spoiled where the registry keeps it."""
+    from mlflow import MlflowClient
+
+    registry, client = world.registry(), MlflowClient(world.settings.tracking_uri, world.settings.tracking_uri)
+    folders = {version: _kept(world, known[version].run_id) for version in known}
+    digest = known["2"].artifact_digest
+    shutil.rmtree(artifact_folder(world.settings, "2", known["2"].run_id), ignore_errors=True)
+    damage(folders["2"], folders["1"])
+    if not with_digest:
+        client.delete_model_version_tag(world.settings.model_name, "2", DIGEST_TAG)
+    row.made += 1
+    try:
+        registry.load("2")
+        row.expect(f"{name}: refused", False)
+    except ModelRefused as error:
+        row.expect(f"{name}: told in one line", "\n" not in str(error) and "2" in str(error))
+    except ChurnError as error:
+        # What is missing altogether may come back: it is not refused for good.
+        row.expect(f"{name}: {error}", "missing" in name or "not where" in str(error))
+    finally:
+        if not with_digest:
+            client.set_model_version_tag(world.settings.model_name, "2", DIGEST_TAG, digest)
+    row.expect(f"{name}: the champion still loads", registry.load("champion").info.version == "1")
+    row.expect(f"{name}: versions are listed", len(registry.versions()) == 2)
+
+
+def _kept(world: World, run_id: str) -> Path:
+    """Find where the registry keeps the artifact of a run."""
+    for info in (world.settings.home / "artifacts").rglob(INFO_FILE):
+        if run_id in info.read_text():
+            return info.parents[1] if info.parent.name == "extra_files" else info.parent
+    raise AssertionError(f"no artifact of run {run_id}")
+
+
+def _spoil_disk(world: World, row: Row, known: dict[str, Any]) -> None:
+    """Spoil what this machine keeps, one after the other, while the registry is away."""
+    away = world.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
+    source = RegistrySource(away, world.contract)
+    run = known["1"].run_id
+    servable, folder = servable_file(away, world.contract, "1", run), artifact_folder(away, "1", run)
+    served = RegistrySource(world.settings, world.contract)
+    other = served.load("2")
+    probe = next(iter(simulate(world.contract, 1, 9).features.astype(object).to_numpy().tolist()))
+    right = served.load("1").scorer.one(probe)
+    spoiled: dict[str, Callable[[], object]] = {
+        "servable truncated": lambda: servable.write_bytes(servable.read_bytes()[:-50]),
+        "servable emptied": lambda: servable.write_bytes(b""),
+        "servable of another version": lambda: shutil.copyfile(
+            servable_file(away, world.contract, "2", other.info.run_id), servable
+        ),
+    }
+    for name, spoil in spoiled.items():
+        row.faults += 1
+        row.made += 1
+        spoil()
+        back = source.take(True)
+        row.expect(f"{name}: made anew", back is not None and back.version == "1" and back.scorer.one(probe) == right)
+    row.faults += 1
+    row.made += 1
+    servable.unlink()
+    _flip(folder, folder)
+    try:
+        source.take(True)
+        row.expect("folder with a bit flipped, and no servable: refused", False)
+    except ModelRefused as error:
+        row.expect("folder with a bit flipped: told", "not the one that was registered" in str(error))
+    row.expect("the registry is back: fetched anew", _reloads(world))
+
+
+def _reloads(world: World) -> bool:
+    return RegistrySource(world.settings, world.contract).load("1").version == "1"
+
