@@ -59,8 +59,8 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         known = registry.load(version).info.model_dump(mode="json")
     except ModelRefused as error:
         # What the registry says of it, and what was decided, is worth knowing all the more.
-        refused = str(error)
-        known = {"version": registry.version(version), **registry.tags_of(version)}
+        refused, number = str(error), registry.version(version)
+        known = {"version": number, **registry.tags_of(number)}
     with _store() as store:
         decided = without_closed(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
         shadow = compare_shadow(store, known["version"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from churn.simulation import simulate
 from service.loading import RegistrySource
 from service.servable import servable_file
 
+# MLflow's own, in this process.
+QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 Damage = Callable[[Path, Path], None]
 BOMB_BYTES = 600 * 2**20
 
@@ -110,13 +114,15 @@ def artifacts_spoiled(size: Size) -> Row:
 def spoil_artifacts(world: World) -> Row:
     """Train two versions, of which the second is spoiled again and again; the first serves on."""
     row = Row("artifacts spoiled")
+    os.environ.update(QUIET)
     with Forks(world.environment) as forks:
         for number in (1, 2):
             row.expect(f"training {number} works", forks.run("train", promote=number == 1)["result"])
     registry = world.registry()
     known = {version: registry.registered(version) for version in ("1", "2")}
-    whole = world.settings.home / "whole"
-    shutil.copytree(world.settings.home / "artifacts", whole)
+    kept = {version: _kept(world, known[version].run_id) for version in known}
+    whole, artifacts = world.settings.home / "whole", world.settings.home / "artifacts"
+    shutil.copytree(artifacts, whole)
     source = RegistrySource(world.settings, world.contract)
     source.put(source.load("1"))
     for name, damage in DAMAGES.items():
@@ -124,24 +130,20 @@ def spoil_artifacts(world: World) -> Row:
             if not with_digest and name in ONLY_BY_DIGEST:
                 continue
             row.faults += 1
-            _refuse_from_store(world, row, f"{name}{'' if with_digest else ', no digest'}", damage, known, with_digest)
-        shutil.rmtree(world.settings.home / "artifacts")
-        shutil.copytree(whole, world.settings.home / "artifacts")
+            shutil.rmtree(artifact_folder(world.settings, "2", known["2"].run_id), ignore_errors=True)
+            damage(kept["2"], kept["1"])
+            _refuse_from_store(world, row, f"{name}{'' if with_digest else ', no digest'}", known["2"].artifact_digest, with_digest)
+            shutil.rmtree(artifacts)
+            shutil.copytree(whole, artifacts)
     _spoil_disk(world, row, known)
     return row
 
 
-def _refuse_from_store(
-    world: World, row: Row, name: str, damage: Damage, known: dict[str, Any], with_digest: bool
-) -> None:
+def _refuse_from_store(world: World, row: Row, name: str, digest: str, with_digest: bool) -> None:
     """Ask for the version whose artifact is spoiled where the registry keeps it."""
     from mlflow import MlflowClient
 
     registry, client = world.registry(), MlflowClient(world.settings.tracking_uri, world.settings.tracking_uri)
-    folders = {version: _kept(world, known[version].run_id) for version in known}
-    digest = known["2"].artifact_digest
-    shutil.rmtree(artifact_folder(world.settings, "2", known["2"].run_id), ignore_errors=True)
-    damage(folders["2"], folders["1"])
     if not with_digest:
         client.delete_model_version_tag(world.settings.model_name, "2", DIGEST_TAG)
     row.made += 1
@@ -204,5 +206,8 @@ def _spoil_disk(world: World, row: Row, known: dict[str, Any]) -> None:
 
 
 def _reloads(world: World) -> bool:
-    return RegistrySource(world.settings, world.contract).load("1").version == "1"
+    source = RegistrySource(world.settings, world.contract)
+    with suppress(ModelRefused):  # the folder here, which is thrown away
+        source.load("1")
+    return source.load("1").version == "1"
 

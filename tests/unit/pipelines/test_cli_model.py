@@ -213,7 +213,7 @@ def test_history_is_a_table_of_gate_and_people_newest_first(
     ):
         for word in words:
             assert word in line
-    assert [d["kind"] for d in history(churn, "--limit", 2)] == ["promotion", "intent"]
+    assert [d["kind"] for d in history(churn, "--limit", 2)] == ["intent", "promotion"]
     assert "--limit" in churn("history", "--limit", 0, code=2)
 
 
