@@ -41,16 +41,16 @@ def kill_looks(world: World, steps: list[str]) -> Row:
             row.made += 2
             row.failed += again["result"] is None
             row.expect(f"the look after a kill at {step!r} works: {again['error']}", again["result"])
-            check_looks(world, listener, row, step)
+            check_looks(world, champion.info.version, listener, row, step)
             _answer(world, number)
     return row
 
 
-def check_looks(world: World, listener: Listener, row: Row, step: str) -> None:
+def check_looks(world: World, version: str, listener: Listener, row: Row, step: str) -> None:
     """Everything was judged once, with one decision a look, a page, and an event heard."""
     store = world.store()
     try:
-        runs = store.monitor_runs(model_version="1", limit=EVERYTHING)
+        runs = store.monitor_runs(model_version=version, limit=EVERYTHING)
         with store.engine.connect() as connection:
             asked, told = (len(connection.execute(table.select()).all()) for table in (predictions, outcomes))
     finally:
