@@ -100,7 +100,7 @@ def digest_folder(folder: Path) -> str:
 
 
 def seal(folder: Path, version: str, promised: str) -> None:
-    """Hold a folder against the digest that was registered, and note it beside the files: later it can be asked without a registry.
+    """Hold a folder against the digest that was registered, and note that beside the files, for a start without a registry.
 
     Raises
     ------

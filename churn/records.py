@@ -63,8 +63,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-
-
 class PredictionRow(NamedTuple):
     """One answer of the service as it is logged before it is sent: primitives only, in the order of the table's columns.
 

@@ -333,7 +333,7 @@ class Registry:
 
     @contextmanager
     def _checked(self, registered: ModelVersion) -> Iterator[Path]:
-        """Give a version's folder, if it holds what was registered. What is refused is not kept: it may have broken on the way."""
+        """Give a version's folder, if it holds what was registered. A refused one is not kept: it may have broken on the way."""
         folder = self._fetch(registered)
         try:
             if promised := registered.tags.get(DIGEST_TAG):
@@ -357,7 +357,7 @@ class Registry:
 
     @contextmanager
     def _downloaded(self, uri: str) -> Iterator[Path]:
-        """Download an artifact into a folder that is gone after the `with` block, unless it was moved; FileNotFoundError if none."""
+        """Download an artifact to a folder that goes with the `with` block, unless it was moved; FileNotFoundError if none."""
         models = models_folder(self._settings)
         models.mkdir(parents=True, exist_ok=True)
         _sweep(models)

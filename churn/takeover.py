@@ -8,7 +8,8 @@ alias moves, then what came of it is written. Whenever this process dies, the tr
     between alias and record   the intent stands open; the registry shows the move, and the champion's tags name the intent
 
 One at a time has its turn (`churn.turns`), so that an intent that stands open when the next comes was left by a process that
-died. `settle` finds it: the one that the champion names is completed; any other never moved anybody, and is written down as failed.
+died. `settle` finds it: the one that the champion names is completed; any other never moved anybody, and is written down as
+failed.
 Records of kind `promotion` and `rollback` therefore tell only what was done.
 """
 
@@ -122,7 +123,7 @@ def rollback(
 ) -> str | None:
     """Make `info`, the version of `rollback_version`, champion again and write it down; as `promote`.
 
-    Who leaves becomes the previous champion, so that rolling back twice undoes the first. With `leaving`, only that version is left.
+    Who leaves becomes the previous champion, so that rolling back twice undoes the first. With `leaving`, only that one is left.
     """
     with store.turn(TURN, actor, patience=PATIENCE_SECONDS):
         return _take_over(aliases, store, info, "rollback", actor, reason, {}, leaving)

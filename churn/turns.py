@@ -1,7 +1,7 @@
 """One at a time: who trains, or moves the champion, has its turn, on whichever host; the others are told who has it.
 
-A turn belongs to a process and ends with it, however that ends: in PostgreSQL it is an advisory lock of a session, beside a SQLite
-file a lock on another file. Nothing expires while its holder works, and nothing is left behind by one that was killed.
+A turn belongs to a process and ends with it, however that ends: in PostgreSQL it is an advisory lock of a session, beside a
+SQLite file a lock on another file. Nothing expires while its holder works, and nothing is left behind by one that was killed.
 """
 
 from __future__ import annotations

@@ -54,12 +54,12 @@ def unheard(store: Store, settings: Settings, now: datetime) -> list[Decision]:
     return sorted([*pages, *retrain], key=lambda decision: decision.decided_at)
 
 
-def _is_waiting(
-    asked: Decision, told: list[Decision], sent_at: dict[str, datetime], settings: Settings, now: datetime
-) -> bool:
+def _is_waiting(asked: Decision, told: list[Decision], sent_at: dict[str, datetime], settings: Settings, now: datetime) -> bool:
     if now - asked.decided_at > timedelta(seconds=settings.retrain_timeout_seconds):
         return False  # taken for dead: the policy decides anew
-    if any(d.kind != KIND and (d.evidence.get("asked_by") == asked.decision_id or d.decided_at >= asked.decided_at) for d in told):
+    if any(
+        d.kind != KIND and (d.evidence.get("asked_by") == asked.decision_id or d.decided_at >= asked.decided_at) for d in told
+    ):
         return False
     last = sent_at.get(asked.decision_id)
     return last is None or now - last >= timedelta(seconds=RESEND_SECONDS)

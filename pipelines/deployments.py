@@ -98,7 +98,8 @@ def is_away(error: BaseException) -> bool:
         return all(is_away(part) for part in error.exceptions)
     # The words are those of Prefect's runner, and of its client where the server has just gone.
     return isinstance(error, httpx.TransportError | OSError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in ("exceeded error threshold", "Failed to reach API"))
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("exceeded error threshold", "Failed to reach API"))
     )
 
 

@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 def crash_orphans(only: set[str] | None = None, on_crash: Callable[[FlowRun], None] = lambda _run: None) -> int:
     """Mark every unfinished run of a deployment as crashed whose process does not live on this machine; how many there were.
 
-    Without `only` it is for a time when no runner of this Prefect server is up: when `churn up` has started the server and not yet
-    the flows, or when a runner that was killed comes back. A run that outlived its runner is left to finish.
+    Without `only` it is for a time when no runner of this Prefect server is up: when `churn up` has started the server and not
+    yet the flows, or when a runner that was killed comes back. A run that outlived its runner is left to finish.
 
     Parameters
     ----------

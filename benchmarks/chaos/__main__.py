@@ -1,7 +1,7 @@
 """Bad days: `python -m benchmarks.chaos [--short] [--only NAME,...] [--minutes N] [--out FILE]`.
 
-Injects each fault into real processes under load, prints what was lost, writes build/benchmarks/chaos.json; exit code 1 if a promise
-was broken.
+Injects each fault into real processes under load, prints what was lost, writes build/benchmarks/chaos.json. Exit code 1 if a
+promise was broken.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from churn.errors import ChurnError, ModelRefused
 from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
 from churn.registry_aliases import DIGEST_TAG, Registered
 from churn.simulation import simulate
-from service.loading import RegistrySource
+from service.loader import respond
+from service.loading import ERRORS, NEEDED, RegistrySource
 from service.servable import servable_file
 
 # MLflow's own, in this process.
@@ -54,6 +56,16 @@ def _remove(folder: Path, _other: Path) -> None:
     _file(folder, INFO_FILE).unlink()
 
 
+class _Here(RegistrySource):
+    """Makes models ready in this process, not in one of its own: the same code, without the seconds that importing takes."""
+
+    def _run(self, request: dict[str, Any]) -> None:
+        settings = self._settings.model_dump(mode="json", include=NEEDED)
+        answer = respond({**request, "settings": settings, "urgent": True})
+        if answer["result"] != "done":
+            raise ERRORS[answer["result"]](answer["reason"])
+
+
 class _Evil:
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (Path("/tmp/churn-chaos-was-unpickled"),)  # noqa: S108 - it is never made
@@ -72,16 +84,21 @@ def _foreign(folder: Path, _other: Path) -> None:
     _file(folder).write_bytes(skops.io.dumps(Pipeline([("own", FunctionTransformer(simulate))])))
 
 
-def _bomb(folder: Path, _other: Path) -> None:
+@cache
+def _zeros() -> bytes:
     """Six hundred megabytes of nothing, in a file of some hundred kilobytes."""
-    with zipfile.ZipFile(io.BytesIO(_file(folder).read_bytes())) as whole:
-        members = {name: whole.read(name) for name in whole.namelist()}
-    with zipfile.ZipFile(_file(folder), "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-        with archive.open("zeros.npy", "w", force_zip64=True) as member:
-            for _ in range(BOMB_BYTES // 2**20):
-                member.write(bytes(2**20))
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("zeros.npy", "w", force_zip64=True) as member,
+    ):
+        for _ in range(BOMB_BYTES // 2**20):
+            member.write(bytes(2**20))
+    return content.getvalue()
+
+
+def _bomb(folder: Path, _other: Path) -> None:
+    _file(folder).write_bytes(_zeros())
 
 
 def _link(folder: Path, _other: Path) -> None:
@@ -108,10 +125,11 @@ ONLY_BY_DIGEST = {"another model's"}
 @scenario("artifacts spoiled")
 def artifacts_spoiled(size: Size) -> Row:
     """Spoil the newest version's artifact in each way: in the artifact store, and in this machine's folders."""
-    return spoil_artifacts(make_world(size.work / "home"))
+    world = make_world(size.work / "home")
+    return spoil_artifacts(world, _Here if size.short else RegistrySource)
 
 
-def spoil_artifacts(world: World) -> Row:
+def spoil_artifacts(world: World, source_class: type[RegistrySource] = _Here) -> Row:
     """Train a champion, and a version that is spoiled again and again; the champion serves on."""
     row = Row("artifacts spoiled")
     os.environ.update(QUIET)
@@ -123,7 +141,7 @@ def spoil_artifacts(world: World) -> Row:
     kept = [_kept(world, known.run_id) for known in (spoiled, leads)]
     whole, artifacts = world.settings.home / "whole", world.settings.home / "artifacts"
     shutil.copytree(artifacts, whole)
-    source = RegistrySource(world.settings, world.contract)
+    source = source_class(world.settings, world.contract)
     source.put(source.load(leads.version))
     for name, damage in DAMAGES.items():
         for with_digest in (True, False):
@@ -135,17 +153,14 @@ def spoil_artifacts(world: World) -> Row:
             _refuse_from_store(world, row, f"{name}{'' if with_digest else ', no digest'}", spoiled, leads, with_digest)
             shutil.rmtree(artifacts)
             shutil.copytree(whole, artifacts)
-    _spoil_disk(world, row, spoiled, leads)
+    _spoil_disk(world, row, spoiled, leads, source_class)
     return row
 
 
-def _refuse_from_store(
-    world: World, row: Row, name: str, spoiled: Registered, leads: Registered, with_digest: bool
-) -> None:
+def _refuse_from_store(world: World, row: Row, name: str, spoiled: Registered, leads: Registered, with_digest: bool) -> None:
     """Ask for the version whose artifact is spoiled where the registry keeps it."""
-    from mlflow import MlflowClient
-
-    registry, client = world.registry(), MlflowClient(world.settings.tracking_uri, world.settings.tracking_uri)
+    registry = world.registry()
+    client = registry._client
     if not with_digest:
         client.delete_model_version_tag(world.settings.model_name, spoiled.version, DIGEST_TAG)
     row.made += 1
@@ -155,7 +170,7 @@ def _refuse_from_store(
     except ModelRefused as error:
         row.expect(f"{name}: told in one line", "\n" not in str(error) and f"version {spoiled.version}" in str(error))
     except ChurnError as error:
-        # What is not there, or cannot be fetched, may come back: it is not refused for good. MLflow follows no link out of its store.
+        # What is not there, or cannot be fetched, may come back: not refused for good. MLflow follows no link out of its store.
         row.expect(f"{name}: {error}", "\n" not in str(error) and ("missing" in name or "link" in name))
     finally:
         if not with_digest:
@@ -172,13 +187,13 @@ def _kept(world: World, run_id: str) -> Path:
     raise AssertionError(f"no artifact of run {run_id}")
 
 
-def _spoil_disk(world: World, row: Row, other: Registered, leads: Registered) -> None:
+def _spoil_disk(world: World, row: Row, other: Registered, leads: Registered, source_class: type[RegistrySource]) -> None:
     """Spoil what this machine keeps, one after the other, while the registry is away."""
     away = world.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
-    source = RegistrySource(away, world.contract)
+    source = source_class(away, world.contract)
     version, run = leads.version, leads.run_id
     servable, folder = servable_file(away, world.contract, version, run), artifact_folder(away, version, run)
-    served = RegistrySource(world.settings, world.contract)
+    served = source_class(world.settings, world.contract)
     served.load(other.version)
     probe = next(iter(simulate(world.contract, 1, 9).features.astype(object).to_numpy().tolist()))
     right = served.load(version).scorer.one(probe)
@@ -204,12 +219,6 @@ def _spoil_disk(world: World, row: Row, other: Registered, leads: Registered) ->
         row.expect("folder with a bit flipped, and no servable: refused", False)
     except ModelRefused as error:
         row.expect("folder with a bit flipped: told", "not the one that was registered" in str(error))
-    row.expect("the registry is back: fetched anew", _reloads(world, version))
-
-
-def _reloads(world: World, version: str) -> bool:
-    source = RegistrySource(world.settings, world.contract)
     with suppress(ModelRefused):  # the folder here, which is thrown away
-        source.load(version)
-    return source.load(version).version == version
-
+        served.load(version)
+    row.expect("the registry is back: fetched anew", served.load(version).version == version)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.chaos.pipelines_forks < orders > answers
 
-An order is a line of JSON: {"flow": "train" | "monitor", "kill": NAME of a step or null, "promote": bool, "arguments": {...}}. The
-child runs the flow's own function with the tasks' own functions, without Prefect's engine, and kills itself by SIGKILL before or after
-the step. The answer is a line of JSON: how the child ended, and what its flow gave.
+An order is a line of JSON: {"flow": "train" | "monitor", "kill": NAME of a step or null, "promote": bool, "arguments": {...}}.
+The child runs the flow's own function with the tasks' own functions, without Prefect's engine, and kills itself by SIGKILL before
+or after the step. The answer is a line of JSON: how the child ended, and what its flow gave.
 """
 
 from __future__ import annotations
@@ -69,8 +69,10 @@ MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
 }
 STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}
 TASKS = {
-    "train": ("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register")
-    + ("record_verdict", "conclude"),
+    "train": (
+        *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register"),
+        *("record_verdict", "conclude"),
+    ),
     "monitor": ("catch_up", "find_champion", "look_at_window", "conclude", "ask_for_it", "summarise_missed"),
 }
 
@@ -167,10 +169,9 @@ def _obey(order: dict[str, Any], said: Path) -> None:
         setattr(module, task, getattr(module, task).fn)
     vars(module)["get_run_logger"] = lambda: logging.getLogger(name)
     if name == "monitor":
-        shown = lambda function: lambda *given, return_state: _State(function, given)  # noqa: E731 - as Prefect's tasks do
         # Evidently's pictures take seconds, and decide nothing.
-        drawn = module.report.fn if order["kill"] == "report" else lambda *_given: None
-        vars(module).update(summarise=shown(module.summarise.fn), report=shown(drawn))
+        drawn = module.report.fn if order["kill"] == "report" else _nothing
+        vars(module).update(summarise=_shown(module.summarise.fn), report=_shown(drawn))
     if order.get("promote"):
         _always_promote(module)
     if order["kill"]:
@@ -182,6 +183,15 @@ def _obey(order: dict[str, Any], said: Path) -> None:
     except ChurnError as error:
         answer["error"] = f"{type(error).__name__}: {error}"
     said.write_text(json.dumps(answer, default=str))
+
+
+def _nothing(*_given: object) -> None:
+    pass
+
+
+def _shown(function: Callable[..., object]) -> Callable[..., _State]:
+    """Give a state back, as a task does that is asked for it."""
+    return lambda *given, return_state: _State(function, given)
 
 
 class _State:

@@ -1,4 +1,4 @@
-"""The monitor is killed at each of its steps: no half look, nothing judged twice, and whatever it asked for is heard in the end."""
+"""The monitor is killed at each of its steps: no half look, nothing judged twice, and what it asked for is heard in the end."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ def check_looks(world: World, version: str, listener: Listener, row: Row, step: 
     row.duplicated += max(0, judged - asked) + max(0, labelled - told)
     row.expect(f"after a kill at {step!r} everything was judged once", (judged, labelled) == (asked, told))
     decided = [d for d in world.decisions("policy") if "run_id" in d.evidence]
-    row.expect(f"after a kill at {step!r} each look has one decision", {d.evidence["run_id"] for d in decided} == {r.run_id for r in runs})
+    row.expect(
+        f"after a kill at {step!r} each look has one decision",
+        {d.evidence["run_id"] for d in decided} == {r.run_id for r in runs},
+    )
     row.expect(f"after a kill at {step!r} no look has two", len(decided) == len(runs))
     wanted = {d.decision_id for d in decided if d.action == "retrain"}
     row.expect(f"after a kill at {step!r} a retraining was asked for", len(wanted) == len(runs))

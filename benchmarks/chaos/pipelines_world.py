@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from churn.contract import Contract, load_contract
 from churn.data import Dataset
@@ -60,7 +61,7 @@ class World:
         probability = model.predict_probability(customers.features)
         batch = [
             Prediction(new_id(), None, now(), model.info.version, float(p), 0.5, bool(p >= 0.5), row)
-            for p, row in zip(probability, customers.features.to_dict("records"), strict=True)
+            for p, row in zip(probability, cast(list[dict[str, Any]], customers.features.to_dict("records")), strict=True)
         ]
         store = self.store()
         try:

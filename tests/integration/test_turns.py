@@ -53,7 +53,9 @@ def store(url: str) -> Iterator[Store]:
 @contextmanager
 def another_process(url: str) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", HOLDS, url], stdin=pipe, stdout=pipe, text=True, env=dict(os.environ)) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, url], stdin=pipe, stdout=pipe, text=True, env=dict(os.environ)
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "has it\n"
         try:
@@ -65,7 +67,10 @@ def another_process(url: str) -> Iterator[subprocess.Popen[str]]:
 def test_who_comes_second_is_told_who_has_it_until_that_process_is_gone_however_it_ends(store: Store, url: str) -> None:
     assert store.who_has_turn("training") == ""
     with another_process(url) as process:
-        with pytest.raises(Busy, match=r"training is under way: ada@desk \(process 7\), manual, since 20"), store.turn("training", "bob"):
+        with (
+            pytest.raises(Busy, match=r"training is under way: ada@desk \(process 7\), manual, since 20"),
+            store.turn("training", "bob"),
+        ):
             pass
         assert store.who_has_turn("training").startswith("ada@desk (process 7), manual, since ")
         with store.turn("takeover", "bob") as other:
