@@ -37,7 +37,7 @@ def prefect_killed(size: Size) -> Row:
         # The runner is up first, and waits for its server.
         stack.enter_context(_process(environment, "-m", "pipelines.cli", "flows"))
         server = _serve(environment, port)
-        stack.callback(lambda: server.kill())
+        stack.callback(lambda: server.kill())  # noqa: PLW0108 - whichever it is by then
         row.expect("looks are made", _eventually(lambda: _looks(world) >= 1))
         server = _kill_and_restart(row, server, environment, port, lambda: _drift(world))
         row.expect("a retraining was asked for", _eventually(lambda: _asked(world) != []))
