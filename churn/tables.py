@@ -93,7 +93,8 @@ monitor_runs = sa.Table(
     sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", "mature_until", name="uq_monitor_runs_window"),
 )
 
-# Everything that was decided or done, by whom and why: kind is policy, event, training, gate, intent, promotion, rollback or retrain.
+# Everything that was decided or done, by whom and why: kind is policy, event, training, gate, intent, promotion, rollback or
+# retrain.
 decisions = sa.Table(
     "decisions",
     metadata,

@@ -2,7 +2,8 @@
 
     python -m benchmarks.chaos.pipelines_forks < orders > answers
 
-An order is a line of JSON: {"flow": "train" | "monitor", "kill": NAME of a step or null, "promote": bool, "arguments": {...}}.
+An order is a line of JSON: {"flow": "train" | "monitor", "kill": NAME of a step or null, "promote": bool, "arguments": {...},
+"victim": process to be killed instead of the child, "environment": {...}}.
 The child runs the flow's own function with the tasks' own functions, without Prefect's engine, and kills itself by SIGKILL before
 or after the step. The answer is a line of JSON: how the child ended, and what its flow gave.
 """
@@ -163,6 +164,7 @@ def _fork(order: dict[str, Any], home: Path) -> dict[str, Any]:
 def _obey(order: dict[str, Any], said: Path) -> None:
     from churn.errors import ChurnError
 
+    os.environ.update(order.get("environment", {}))
     name = order["flow"]
     module = importlib.import_module(f"pipelines.{name}")
     for task in TASKS[name]:
@@ -175,7 +177,7 @@ def _obey(order: dict[str, Any], said: Path) -> None:
     if order.get("promote"):
         _always_promote(module)
     if order["kill"]:
-        _arm(*STEPS[name][order["kill"]])
+        _arm(*STEPS[name][order["kill"]], order.get("victim") or os.getpid())
     answer: dict[str, Any] = {"result": None, "error": ""}
     try:
         result = getattr(module, f"{name}_flow").fn(**order.get("arguments", {}))
@@ -216,7 +218,7 @@ def _always_promote(module: Any) -> None:
     module.decide = passed
 
 
-def _arm(target: str, when: str, match: Match) -> None:
+def _arm(target: str, when: str, match: Match, victim: int) -> None:
     module_name, _, path = target.partition(":")
     owner: Any = importlib.import_module(module_name)
     *parents, attribute = path.split(".")
@@ -227,10 +229,10 @@ def _arm(target: str, when: str, match: Match) -> None:
     def deadly(*given: Any, **named: Any) -> Any:
         hit = match(*given, **named)
         if hit and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(victim, signal.SIGKILL)
         result = function(*given, **named)
-        if hit:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if hit and when == "after":
+            os.kill(victim, signal.SIGKILL)
         return result
 
     setattr(owner, attribute, deadly)
