@@ -58,11 +58,6 @@ def _start(command: tuple[str, ...], environment: dict[str, str], port: int) -> 
     server = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not answers(f"http://127.0.0.1:{port}/health"):
-        assert time.monotonic() < deadline and server.poll() is None, "MLflow's server did not start"
+        assert time.monotonic() < deadline, "MLflow's server did not start"
         time.sleep(0.3)
     return server
-
-
-def _worker(server: subprocess.Popen[bytes]) -> int:
-    """Name the whole session of the server, whose processes end together: a negative process id stands for it."""
-    return -server.pid

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -37,8 +36,3 @@ def test_a_look_that_is_killed_is_made_again_and_what_it_asked_for_is_heard(worl
     row = kill_looks(world, steps)
     assert row.broken == []
     assert (row.faults, row.failed, row.lost, row.duplicated) == (len(steps), 0, 0, 0)
-
-
-def test_the_folder_of_models_holds_nothing_half_fetched(world: World) -> None:
-    models = Path(world.settings.home) / "models" / world.settings.model_name
-    assert not list(models.glob(".fetching-*"))
