@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# Two images from one file. `service` answers predictions and has nothing else in it; `pipelines` has every command.
+# Two images from one file. `service` answers predictions and has nothing else in it; `pipelines` has every command. What is in
+# either one is listed in its /opt/churn/sbom.cdx.json (CycloneDX); what is below, in the bill of the base image.
 #
 #   docker build --target service   --tag churn-service:0.1.0 .
 #   docker build --target pipelines --tag churn-pipelines:0.1.0 .
@@ -23,23 +24,40 @@ COPY monitoring/ monitoring/
 COPY pipelines/ pipelines/
 RUN --mount=type=cache,target=/root/.cache/uv uv build --wheel --quiet --build-constraints requirements.lock --require-hashes --out-dir /wheels
 
+# What writes the bill of materials; it stays in the build.
+FROM build AS tools
+RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/tools \
+ && uv pip install --quiet --python /opt/tools/bin/python --constraint requirements.lock cyclonedx-bom
+
 # Versions and hashes come from the lock, which covers all extras: as a constraint it lets an image take only what it needs.
 # Dependencies come before the wheel, so that a change of our code does not install them again.
-FROM build AS service-environment
+FROM tools AS service-environment
 RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/churn \
  && uv pip install --quiet --python /opt/churn/bin/python \
       --constraint requirements.lock --requirements pyproject.toml --extra postgres
 COPY --from=wheel /wheels /wheels
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --no-deps --python /opt/churn/bin/python /wheels/*.whl
+# The tests of the large libraries are a seventh of it. Then everything that is left is put on the bill.
+RUN find /opt/churn/lib/python3*/site-packages/numpy /opt/churn/lib/python3*/site-packages/pandas \
+      /opt/churn/lib/python3*/site-packages/pyarrow /opt/churn/lib/python3*/site-packages/scipy \
+      /opt/churn/lib/python3*/site-packages/sklearn -type d -name tests -prune -exec rm -r {} + \
+ && /opt/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+      --output-file /opt/churn/sbom.cdx.json /opt/churn/bin/python
 
-FROM build AS pipelines-environment
+FROM tools AS pipelines-environment
 RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/churn \
  && uv pip install --quiet --python /opt/churn/bin/python \
-      --constraint requirements.lock --requirements pyproject.toml --extra pipelines --extra postgres
+      --constraint requirements.lock --requirements pyproject.toml --extra pipelines --extra postgres --extra s3 --extra dask
 COPY --from=wheel /wheels /wheels
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --quiet --no-deps --python /opt/churn/bin/python /wheels/*.whl
+# The tests of the large libraries are a seventh of it. Then everything that is left is put on the bill.
+RUN find /opt/churn/lib/python3*/site-packages/numpy /opt/churn/lib/python3*/site-packages/pandas \
+      /opt/churn/lib/python3*/site-packages/pyarrow /opt/churn/lib/python3*/site-packages/scipy \
+      /opt/churn/lib/python3*/site-packages/sklearn -type d -name tests -prune -exec rm -r {} + \
+ && /opt/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+      --output-file /opt/churn/sbom.cdx.json /opt/churn/bin/python
 
 # What both images run on. The root may be read-only: only CHURN_HOME (a volume) and /tmp are written to.
 FROM ${BASE} AS runtime
@@ -58,6 +76,7 @@ VOLUME ["/var/lib/churn"]
 USER 10001:10001
 ENTRYPOINT ["churn"]
 
+# No HEALTHCHECK: flows, exporter and servers run from this one, each with a check of its own (compose.yaml, k8s/).
 FROM runtime AS pipelines
 COPY --from=pipelines-environment /opt/churn /opt/churn
 COPY params.yaml /etc/churn/params.yaml
@@ -69,7 +88,6 @@ COPY --from=service-environment /opt/churn /opt/churn
 # Open to others, for inside a container loopback reaches nobody: without CHURN_API_KEYS the service refuses to start.
 ENV CHURN_HOST=0.0.0.0
 EXPOSE 8000
-# There is no curl in the image. http.client asks no proxy.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('CHURN_PORT', '8000')), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+# It asks CHURN_PORT of the container itself, and no proxy.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "service.alive"]
 CMD ["serve"]

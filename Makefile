@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint types unit integration e2e format lock clean
+.PHONY: help setup up demo test lint types unit integration e2e stack secrets format lock licences sbom clean
 # FACTS: with this set, every start imports 2-4 times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -18,9 +18,11 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "churn needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock
-	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@# uv itself comes with the version and the hashes of the lock too.
+	@test -x $(BIN)/uv || { sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock; }
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $(READY)
 
 up: setup        ## train the first model if there is none, start everything, stay until Ctrl-C
@@ -30,13 +32,14 @@ demo: setup      ## close the loop once on real customers; exit 0 only if every 
 	@exec $(BIN)/churn demo
 
 test: lint types ## everything: lint, types, import rules and every test
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: setup      ## ruff, import rules, YAML
+lint: setup      ## ruff, import rules, YAML, licences
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict .
+	$(BIN)/python -m tools.licences --check
 
 types: setup     ## mypy, strict
 	$(BIN)/mypy
@@ -50,6 +53,12 @@ integration: setup
 e2e: setup
 	$(BIN)/pytest tests/e2e
 
+stack: setup     ## compose.yaml without an engine: all that runs on this machine, and the loop once through it
+	$(BIN)/python -m tests.e2e.whole_stack
+
+secrets:         ## make the secrets of compose.yaml, in secrets/; those that are there stay
+	@$(PYTHON) deploy/make_secrets.py
+
 format: setup    ## let ruff format the tree
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -57,6 +66,12 @@ format: setup    ## let ruff format the tree
 lock: setup      ## resolve pyproject.toml anew into requirements.lock (no URLs in it)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --no-annotate \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+
+licences: setup  ## list every package with its licence; fails on one that tools/licences.toml does not allow
+	$(BIN)/python -m tools.licences
+
+sbom: setup      ## write build/sbom.cdx.json, the bill of materials (CycloneDX), and validate it
+	$(BIN)/python -m tools.sbom
 
 clean:           ## remove the environment and what was built (CHURN_HOME stays)
 	rm -rf $(VENV) build dist

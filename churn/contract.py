@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churn.errors import InputError
+from churn.yaml_text import load_yaml
 
 NAME = r"^[a-z][a-z0-9_]*$"
 Kind = Literal["number", "integer", "flag", "category"]
@@ -222,7 +223,7 @@ def parse_contract(text: str, name: str) -> Contract:
         If it is not a contract; the message names the field and the rule.
     """
     try:
-        document = yaml.safe_load(text)
+        document = load_yaml(text)
         if not isinstance(document, dict):
             raise InputError(f"contract {name!r}: a mapping is expected at the top")
         document["digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]

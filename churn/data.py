@@ -14,8 +14,9 @@ from pandera.pandas import DataFrameSchema
 from churn.cells import Problems, convert, read_flags, texts
 from churn.contract import Contract, Target
 from churn.errors import ContractError, InputError, Problem
-from churn.files import Sheet, read_sheet
+from churn.files import read_sheet
 from churn.frame import frame_digest, frame_schema, sensitive_schema
+from churn.spellings import find_columns, id_name_of
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def read_dataset(
         If the file cannot be read at all.
     """
     sheet = read_sheet(path)
-    found = _find_columns(sheet, contract, labelled)
+    needed = {*contract.feature_names, *([contract.target.column] if labelled else [])}
+    found = find_columns(str(path), sheet.columns, contract, needed)
     if sheet.rows == 0:
         raise ContractError(str(path), [Problem("has no rows, only a header")])
 
@@ -118,7 +120,7 @@ def read_dataset(
     )
     target = contract.target
     outcome = _outcome(sheet.columns[found[target.column]], target, labelled, problems) if target.column in found else None
-    id_name = contract.id_column.name if contract.id_column else "customer_id"
+    id_name = id_name_of(contract)
     customer_id = texts(sheet.columns[found[id_name]]) if id_name in found else None
     if labelled and customer_id is not None:
         repeated = (customer_id.duplicated() & customer_id.notna()).to_numpy()
@@ -139,28 +141,6 @@ def read_dataset(
         ignored_columns=[name for name in sheet.columns if name not in found.values()],
         sensitive=None if sensitive.empty else sensitive,
     )
-
-
-def _find_columns(sheet: Sheet, contract: Contract, labelled: bool) -> dict[str, str]:
-    """Give the file's own spelling of each column that is there; ContractError if one is missing or there twice."""
-    problems: list[Problem] = []
-    found: dict[str, str] = {}
-    target, customer = contract.target, contract.id_column
-    spellings = {column.name: column.source for column in contract.columns} | {target.column: target.source}
-    if customer is None:
-        spellings["customer_id"] = "Customer ID"
-    needed = {*contract.feature_names, *([target.column] if labelled else [])}
-    for name, source in spellings.items():
-        present = [spelling for spelling in dict.fromkeys((source, name)) if spelling in sheet.columns]
-        if present:
-            found[name] = present[0]
-        elif name in needed:
-            problems.append(Problem(f"column is missing (in the source: {source!r})", column=name))
-        if len(present) > 1:
-            problems.append(Problem(f"column is there twice, as {present[0]!r} and as {present[1]!r}", column=name))
-    if problems:
-        raise ContractError(str(sheet.path), problems)
-    return found
 
 
 def _outcome(cells: Any, target: Target, labelled: bool, problems: Problems) -> pd.Series | None:

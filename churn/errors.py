@@ -90,6 +90,10 @@ class StoreError(ChurnError):
     """The prediction store cannot be read or written."""
 
 
+class StoreAway(StoreError):
+    """Nobody answers where the store should be; it may be there in a moment."""
+
+
 class RowsRefused(StoreError):
     """The store is there, but some of the rows break its rules; to write them again would change nothing."""
 

@@ -40,7 +40,7 @@ class Sheet:
         if _is_parquet(self.path):
             return {row: row + 1 for row in rows}
         wanted, found, row = set(rows), dict[int, int](), -1  # the header is row -1
-        with _open_text(self.path) as text, suppress(csv.Error):
+        with open_text(self.path) as text, suppress(csv.Error):
             reader, start = csv.reader(text), 1
             for cells in reader:
                 if cells and row in wanted:
@@ -91,10 +91,9 @@ def _read_csv(path: Path) -> pa.Table:
     with _open(path) as raw:
         if b"\0" in raw.read(LOOKED_AT):
             raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
-    with _open_text(path) as text:
+    with open_text(path) as text:
         names = next(filter(None, csv.reader(text)), [])
-    if len(names) == 1 and (other := next((mark for mark in OTHER_SEPARATORS if mark in names[0]), None)):
-        raise InputError(f"{path}: separated by {OTHER_SEPARATORS[other]}; save it with commas, and numbers with decimal points")
+    check_separator(path, names)
     table = pa.csv.read_csv(
         path,
         # One thread: with more, pyarrow cannot tell which row is ragged.
@@ -110,6 +109,14 @@ def _read_csv(path: Path) -> pa.Table:
     return table
 
 
+def check_separator(source: Path | str, names: list[str]) -> None:
+    """Raise InputError if the header's one name is several, with another separator between them."""
+    if len(names) == 1 and (other := next((mark for mark in OTHER_SEPARATORS if mark in names[0]), None)):
+        raise InputError(
+            f"{source}: separated by {OTHER_SEPARATORS[other]}; save it with commas, and numbers with decimal points"
+        )
+
+
 def _is_parquet(path: Path) -> bool:
     return path.suffix == ".parquet"
 
@@ -118,7 +125,8 @@ def _open(path: Path) -> Any:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
-def _open_text(path: Path) -> Any:
+def open_text(path: Path) -> Any:
+    """Open a CSV file, zipped or not, as text in UTF-8, with or without a byte order mark."""
     return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 import zipfile
 import zlib
@@ -32,8 +33,8 @@ INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.p
 MLMODEL_FILE = "MLmodel"
 # The digest of the folder as it was registered.
 SEAL_FILE = "registered.sha256"
-# Ours has some hundred kilobytes; a forest of the benchmarks some ten megabytes.
-LARGEST_BYTES, MOST_MEMBERS = 512 * 2**20, 20_000
+# Of a text in an artifact, and of what a pipeline unpacks to. Ours take some hundred kilobytes.
+MOST_TEXT_BYTES, MOST_PIPELINE_BYTES, MOST_PIPELINE_PARTS = 16 * 2**20, 512 * 2**20, 10_000
 # A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
 UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
@@ -57,14 +58,14 @@ def load_folder(folder: Path, version: str) -> Model:
     from churn.model import Model
 
     try:
-        info = ModelInfo.model_validate_json(_find(folder, INFO_FILE).read_text())
+        info = ModelInfo.model_validate_json(read_text(folder, INFO_FILE))
         file = _find(folder, PIPELINE_FILE)
-        _measure(file, version)
+        _refuse_bomb(file)
         foreign = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES)
         if foreign:
             raise ModelRefused(f"version {version} holds types that are not trusted: {', '.join(sorted(foreign))}")
         pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
-        card = _find(folder, CARD_FILE).read_text("utf-8") if any(folder.rglob(CARD_FILE)) else ""
+        card = read_text(folder, CARD_FILE) if any(folder.rglob(CARD_FILE)) else ""
     except UNREADABLE as error:
         raise ModelRefused(f"version {version} cannot be loaded: {_one_line(error)}") from error
     if not isinstance(pipeline, Pipeline):
@@ -83,6 +84,14 @@ def read_reference(folder: Path, version: str) -> pd.DataFrame:
         raise ModelRefused(f"the reference of version {version} cannot be read: {_one_line(error)}") from error
 
 
+def read_text(folder: Path, name: str) -> str:
+    """Read a text of an artifact. FileNotFoundError if it is not there, ValueError if it is no plain file or too large."""
+    file = _find(folder, name)
+    if file.stat().st_size > MOST_TEXT_BYTES:
+        raise ValueError(f"{name} is larger than {MOST_TEXT_BYTES >> 20} MiB")
+    return file.read_text("utf-8")
+
+
 def digest_folder(folder: Path) -> str:
     """Digest the files of an artifact that are read: SHA-256, hexadecimal. ModelRefused if one cannot be read.
 
@@ -91,10 +100,10 @@ def digest_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     try:
         for name in sorted((INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE)):
-            for file in sorted(folder.rglob(name))[:1]:
-                with file.open("rb") as content:
+            if any(folder.rglob(name)):
+                with _find(folder, name).open("rb") as content:
                     digest.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ModelRefused(f"the artifact in {folder} cannot be read: {_one_line(error)}") from error
     return digest.hexdigest()
 
@@ -149,7 +158,18 @@ def last_known_good(settings: Settings) -> Model | None:
 
 def artifact_folder(settings: Settings, version: str, run_id: str) -> Path:
     """Say where a fetched artifact lies. Its name holds the run: another registry's version of this number is another model."""
-    return models_folder(settings) / f"{version}-{run_id}"
+    return models_folder(settings) / f"{as_file_name(version)}-{as_file_name(run_id)}"
+
+
+def as_file_name(said: str) -> str:
+    """Make a part of a file's name of what the registry said: a number or an id that comes from elsewhere is no path.
+
+    Examples
+    --------
+    >>> as_file_name("4bf92f"), as_file_name("/../../etc")
+    ('4bf92f', '_______etc')
+    """
+    return re.sub(r"[^A-Za-z0-9-]", "_", said)
 
 
 def models_folder(settings: Settings) -> Path:
@@ -165,24 +185,19 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _measure(file: Path, version: str) -> None:
-    """Refuse an archive that unpacks to more than any model needs. zipfile reads no more of a member than it declares."""
-    with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-    size = sum(member.file_size for member in members)
-    if size > LARGEST_BYTES or len(members) > MOST_MEMBERS:
-        raise ModelRefused(
-            f"version {version} unpacks to {size:,} bytes in {len(members):,} files; "
-            f"no more than {LARGEST_BYTES:,} in {MOST_MEMBERS:,} are loaded"
-        )
-
-
 def _find(folder: Path, name: str) -> Path:
     found = sorted(folder.rglob(name))
     if not found:
         raise FileNotFoundError(f"{name} is missing in the artifact")
-    if found[0].is_symlink() or not found[0].resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"{name} is a link to somewhere else")
-    if found[0].stat().st_size > LARGEST_BYTES:
-        raise ValueError(f"{name} has {found[0].stat().st_size:,} bytes; no more than {LARGEST_BYTES:,} are read")
+    # A link may lead to any file of this machine, and what is read of a pipe never ends.
+    if found[0].is_symlink() or not found[0].is_file() or not found[0].resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name} is no plain file of the artifact")
     return found[0]
+
+
+def _refuse_bomb(file: Path) -> None:
+    """Raise ValueError if a pipeline would unpack to more than it may. (No part can give more than the archive says of it.)"""
+    with zipfile.ZipFile(file) as archive:
+        parts = archive.infolist()
+    if len(parts) > MOST_PIPELINE_PARTS or sum(part.file_size for part in parts) > MOST_PIPELINE_BYTES:
+        raise ValueError(f"{file.name} unpacks to more than {MOST_PIPELINE_BYTES >> 20} MiB or {MOST_PIPELINE_PARTS} parts")

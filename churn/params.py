@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from churn.errors import InputError
+from churn.yaml_text import load_yaml
 
 Form = Literal["terms", "plain"]
 
@@ -207,7 +208,7 @@ def load_params(path: Path) -> Params:
     if not path.exists():
         return Params()
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text()) or {})
+        return Params.model_validate(load_yaml(path.read_text()) or {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
         raise InputError(f"{path}: not readable as YAML parameters ({' '.join(str(error).split())})") from error
     except ValidationError as error:

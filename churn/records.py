@@ -21,7 +21,7 @@ COUNTER_BITS = 32
 # has caught up. The clocks of two hosts differ by less.
 CLOCKS_DIFFER = timedelta(minutes=5)
 # Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
-_CHANCE = random.Random()  # noqa: S311
+_CHANCE = random.Random()  # noqa: S311 -- ids are no secrets
 os.register_at_fork(after_in_child=_CHANCE.seed)
 
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from sqlalchemy import make_url
 
+from churn.addresses import shown
+from churn.artifact_source import Entry, check_address, check_content
 from churn.card import number_card, summary
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
 from churn.model import Model
@@ -348,11 +349,15 @@ class Registry:
         target = artifact_folder(self._settings, number, str(registered.run_id))
         if target.exists():
             return target
+        with _translated(self._uri):
+            self._check_source(number)
         try:
             with self._downloaded(f"models:/{self._name}/{number}") as staging:
                 _put(staging, target)
         except FileNotFoundError as error:
-            raise RegistryError(f"the artifact of version {number} is not where the registry at {self._uri} says") from error
+            raise RegistryError(
+                f"the artifact of version {number} is not where the registry at {shown(self._uri)} says"
+            ) from error
         return target
 
     @contextmanager
@@ -390,6 +395,21 @@ class Registry:
             for run_id in left:
                 client.set_terminated(run_id, "KILLED")
         return left
+
+    def _check_source(self, number: str) -> None:
+        """Look at what the registry says before it is fetched; ModelRefused if it is nothing that models are fetched from."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        repository = get_artifact_repository(f"models:/{self._name}/{number}", tracking_uri=self._uri, registry_uri=self._uri)
+        # A version's address may be that of a logged model, which has an address in turn.
+        while hasattr(repository, "repo"):
+            repository = repository.repo
+        check_address(str(repository.artifact_uri), self._uri, number)
+
+        def listed(path: str | None) -> list[Entry]:
+            return [(str(one.path), bool(one.is_dir), int(one.file_size or 0)) for one in repository.list_artifacts(path)]
+
+        check_content(listed, number)
 
 
 def _sweep(models: Path) -> None:
@@ -453,6 +473,4 @@ def _translated(uri: str, missing: str = "") -> Iterator[None]:
 
 def _as_registry_error(uri: str, error: Exception) -> RegistryError:
     said = [*str(error).strip().splitlines(), type(error).__name__][0]
-    # An address can hold a password.
-    shown = make_url(uri).render_as_string(hide_password=True) if "@" in uri else uri
-    return RegistryError(f"the registry at {shown} did not answer: {said.replace(uri, shown)}")
+    return RegistryError(f"the registry at {shown(uri)} did not answer: {said.replace(uri, shown(uri))}")

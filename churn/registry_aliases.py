@@ -152,7 +152,7 @@ class SqliteAliases:
                 sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True, timeout=TIMEOUT_SECONDS)
             ) as database:
                 # Names of our own; what comes from outside is a parameter.
-                return database.execute(f"SELECT {columns} FROM {table} WHERE {chosen}", list(where.values())).fetchall()  # noqa: S608
+                return database.execute(f"SELECT {columns} FROM {table} WHERE {chosen}", list(where.values())).fetchall()  # noqa: S608 -- ours
         except sqlite3.Error as error:
             if str(error).startswith("no such table"):
                 return []

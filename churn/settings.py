@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from churn.addresses import scheme
 from churn.errors import InputError
+from churn.settings_files import SettingsFiles, file_of
 
 SHORTEST_KEY = 16
+# What else MLflow, SQLAlchemy or a download would open: other files, other programs, other machines.
+REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
+STORES = ("sqlite", "postgresql")
 
 
 def _in_home(name: str) -> Any:
@@ -18,7 +23,10 @@ def _in_home(name: str) -> Any:
 
 
 class Settings(BaseSettings):
-    """Every setting, from the environment (prefix `CHURN_`). docs/settings.md lists them; a test keeps it complete."""
+    """Every setting, from the environment (prefix `CHURN_`) or from the file that `CHURN_…_FILE` names.
+
+    docs/settings.md lists them; a test keeps it complete.
+    """
 
     model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True, extra="ignore")
 
@@ -30,14 +38,24 @@ class Settings(BaseSettings):
         "https://raw.githubusercontent.com/Yorko/mlcourse.ai/0b6125c37cf6693ae0a698913456c3cf56058e54/data/telecom_churn.csv",
         description="Public source of the data, pinned to a commit; its hash is checked. Empty: never asked.",
     )
+    store_password: SecretStr = Field(
+        SecretStr(""), description="Password that is put into CHURN_STORE_URL, so that the URL itself is no secret. Empty: none."
+    )
     store_url: str = Field(
         default_factory=_in_home("store.db"),
+        repr=False,
+        validate_default=True,
         description="SQLAlchemy URL of predictions, outcomes, monitor runs and decisions (SQLite or PostgreSQL).",
     )
     tracking_uri: str = Field(
-        default_factory=_in_home("mlflow.db"), description="MLflow tracking and registry: a sqlite:/// file or http(s) URL."
+        default_factory=_in_home("mlflow.db"),
+        repr=False,
+        description="MLflow tracking and registry: a sqlite:/// file or http(s) URL.",
     )
-    model_name: str = Field("churn", description="Registered model.")
+    registry_database_url: str = Field(
+        "", repr=False, description="MLflow's own database, for `churn backup` where CHURN_TRACKING_URI is a server. Empty: none."
+    )
+    model_name: str = Field("churn", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}$", description="Registered model.")
     params: Path = Field(Path("params.yaml"), description="How to train: split, grid, threshold, gate.")
 
     host: str = Field("127.0.0.1", description="Address the service binds. Anything but loopback needs API keys.")
@@ -49,6 +67,15 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address the exporter binds. It asks for no key: open it only where a network policy guards it."
     )
     exporter_port: int = Field(8090, ge=1, le=65535, description="Port of the monitor's Prometheus exporter.")
+    service_url: str = Field(
+        "", description="Where `churn status` and `churn traffic` find the service. Empty: CHURN_PORT of this machine."
+    )
+    exporter_url: str = Field(
+        "", description="Where `churn status` finds the exporter. Empty: CHURN_EXPORTER_PORT of this machine."
+    )
+    evidently_url: str = Field(
+        "", description="Where `churn status` finds the Evidently UI. Empty: CHURN_EVIDENTLY_PORT of this machine."
+    )
     page_links: str = Field(
         "",
         description="Other UIs that the page at / links to, as comma-separated NAME=URL. "
@@ -90,6 +117,11 @@ class Settings(BaseSettings):
     spool_max_bytes: int = Field(
         2**30, ge=0, description="Most bytes of predictions kept on disk while the store is away; beyond, 503. 0: no spool."
     )
+    spool_drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="How long a service that stops still feeds the store from the spool, in seconds; what is left waits on disk.",
+    )
     store_timeout_seconds: float = Field(
         5.0, gt=0, le=3600, description="How long a write may wait for the store before predictions go to the spool, in seconds."
     )
@@ -126,6 +158,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Age of a prediction at which its outcome counts, in seconds: who leaves is known sooner than who stays.",
     )
+    max_training_rows: int = Field(
+        200_000, ge=100, description="Most predictions with outcomes that training takes beside the data: the newest."
+    )
     policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
     policy_n: int = Field(3, ge=1, description="Windows the policy looks back on.")
     cooldown_seconds: float = Field(3600, ge=0, description="Least time between two retrainings that drift triggers, in seconds.")
@@ -140,6 +175,10 @@ class Settings(BaseSettings):
         description="A Brier score worse than the reference's by more than this, which retraining does not mend, pages.",
     )
     monitor_interval_seconds: float = Field(300, gt=0, description="How often the monitor runs, in seconds.")
+    dask_scheduler: str = Field(
+        "",
+        description="Address of a Dask scheduler (tcp://...) on which the flows tune and calibrate. Empty: in their own process.",
+    )
     retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
 
     @field_validator("home", mode="after")
@@ -167,6 +206,63 @@ class Settings(BaseSettings):
             raise ValueError("must not be empty; leave it unset for the default")
         return value
 
+    @field_validator("tracking_uri", mode="after")
+    @classmethod
+    def _is_a_registry(cls, value: str) -> str:
+        return _one_of(REGISTRIES, value)
+
+    @field_validator("store_url", mode="after")
+    @classmethod
+    def _is_a_store(cls, value: str) -> str:
+        return _one_of(STORES, value)
+
+    @field_validator("data_url", mode="after")
+    @classmethod
+    def _is_on_the_web(cls, value: str) -> str:
+        return _one_of(("http", "https"), value) if value else value
+
+    @field_validator("store_url", mode="after")
+    @classmethod
+    def _with_password(cls, url: str, info: ValidationInfo) -> str:
+        password = info.data.get("store_password")
+        if password is None or not password.get_secret_value():
+            return url
+        return _put_in(url, password.get_secret_value())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let arguments win over files and the environment, of which only one may speak of a setting."""
+        return init_settings, SettingsFiles(settings_cls), env_settings
+
+
+def _put_in(url: str, password: str) -> str:
+    # Only here is it needed, and it takes a tenth of a second to import.
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError("is no database URL, such as postgresql://churn@postgres:5432/churn") from None
+    if parsed.password == password:
+        return url  # from settings that were handed on
+    if parsed.password is not None or parsed.host is None:
+        raise ValueError("must name a host and no password: CHURN_STORE_PASSWORD is set as well")
+    return parsed.set(password=password).render_as_string(hide_password=False)
+
+
+def _one_of(schemes: tuple[str, ...], address: str) -> str:
+    if scheme(address) not in schemes:
+        raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
+    return address
+
 
 def parse_links(text: str) -> dict[str, str]:
     """Read `CHURN_PAGE_LINKS`; ValueError if it is something else, or leads anywhere but to http or https.
@@ -177,21 +273,21 @@ def parse_links(text: str) -> dict[str, str]:
     {'Grafana': 'https://grafana.example/d/1?x=y', 'Prefect': 'http://127.0.0.1:4200/'}
     """
     links = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
         name, _, address = (part.strip() for part in entry.partition("="))
         if not name or not address.startswith(("http://", "https://")):
-            raise ValueError(f"{entry!r} must be NAME=URL, and the URL begin with http:// or https://")
+            raise ValueError(f"entry {number} must be NAME=URL, and the URL begin with http:// or https://")
         links[name] = address
     return links
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Build the settings from the environment; keyword arguments win over it.
+    """Build the settings from the environment and the files that it names; keyword arguments win over both.
 
     Raises
     ------
     InputError
-        If a value breaks its rule; the message names the variable.
+        If a value breaks its rule, or a file cannot be read; the message names the variable.
 
     Examples
     --------
@@ -203,7 +299,10 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
+        said = f"CHURN_{name.upper()}: {first['msg']}"
+        if file := file_of(name):
+            said += f" (read from {file})"
         # What was found is not told of a secret, and the error that tells is not chained: tracebacks end up in logs.
-        if Settings.model_fields[name].annotation is SecretStr:
-            raise InputError(f"CHURN_{name.upper()}: {first['msg']}") from None
-        raise InputError(f"CHURN_{name.upper()}: {first['msg']} (found {first['input']!r})") from error
+        if file or Settings.model_fields[name].annotation is SecretStr or name.endswith(("_url", "_uri")):
+            raise InputError(said) from None
+        raise InputError(f"{said} (found {first['input']!r})") from None

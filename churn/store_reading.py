@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.errors import StoreError
+from churn.store_outcomes import chunks
 from churn.tables import outcomes, predictions
 
 if TYPE_CHECKING:
@@ -24,6 +25,17 @@ PART_ROWS = 20_000
 BLOCK_BYTES = 2**20
 # Rows are told apart by a multiple of their number modulo a prime, so that no pattern of who answered which is a pattern here.
 FACTOR, PRIME = 7_919, 10_007
+LOG_COLUMNS = [
+    "seq",
+    "prediction_id",
+    "customer_id",
+    "requested_at",
+    "model_version",
+    "churn_probability",
+    "churned",
+    "observed_at",
+    "outcome_seq",
+]
 ANSWERS = ["seq", "requested_at", "churn_probability", "threshold"]
 
 
@@ -35,11 +47,73 @@ class Span(NamedTuple):
     last_seq: int
 
 
-def find_span(connection: sa.Connection, model_version: str, after_seq: int, newest: int) -> Span:
-    """Count the predictions numbered above `after_seq`, up to the newest so many; the index alone tells."""
+def read_log(
+    connection: sa.Connection, contract: Contract, *, model_version: str | None, after_seq: int, newest: int | None
+) -> pd.DataFrame:
+    """Read predictions, labelled or not; see `Store.read_predictions`."""
+    p, o = predictions.c, outcomes.c
+    query = (
+        sa.select(*_logged(), o.churned, o.observed_at, o.seq)
+        .join(outcomes, o.prediction_id == p.prediction_id, isouter=True)
+        .where(p.seq > after_seq)
+        .order_by(p.seq.desc())
+        .limit(newest)
+    )
+    if model_version is not None:
+        query = query.where(p.model_version == model_version)
+    return _log(connection.execute(query).all()[::-1], contract)
+
+
+def read_labelled_log(
+    connection: sa.Connection,
+    contract: Contract,
+    *,
+    model_version: str | None,
+    after_seq: int,
+    after_outcome_seq: int,
+    newest: int | None,
+) -> pd.DataFrame:
+    """Read labelled predictions; see `Store.read_predictions`.
+
+    In two steps: which ones, outcomes alone tell, and then each is found by its number. In one, a database that expects many may
+    rather read all predictions there are.
+    """
+    o = outcomes.c
+    which = sa.select(o.prediction_seq, o.churned, o.observed_at, o.seq).where(o.seq > after_outcome_seq)
+    if after_seq:
+        which = which.where(o.prediction_seq > after_seq)
+    if model_version is not None:
+        which = which.where(o.model_version == model_version)
+    if newest is not None:
+        which = which.order_by(o.requested_at.desc(), o.prediction_seq.desc()).limit(newest)
+    told = {row[0]: tuple(row[1:]) for row in connection.execute(which)}
+    rows: list[Sequence[Any]] = []
+    for chunk in chunks(sorted(told)):
+        found = connection.execute(sa.select(*_logged()).where(predictions.c.seq.in_(chunk)).order_by(predictions.c.seq))
+        rows += [(*row, *told[row.seq]) for row in found]
+    return _log(rows, contract)
+
+
+def _logged() -> list[Any]:
+    p = predictions.c
+    text = sa.cast(p.features, sa.Text)
+    return [p.seq, p.prediction_id, p.customer_id, p.requested_at, p.model_version, p.churn_probability, text]
+
+
+def _log(rows: Sequence[Sequence[Any]], contract: Contract) -> pd.DataFrame:
+    import pandas as pd
+
+    head = pd.DataFrame([(*row[:6], *row[7:]) for row in rows], columns=LOG_COLUMNS)
+    head = head.astype({"churned": "float64", "outcome_seq": "float64"})
+    pieces = [_features([row[6] for row in rows[n : n + PART_ROWS]], contract) for n in range(0, max(len(rows), 1), PART_ROWS)]
+    return pd.concat([head, pd.concat(pieces, ignore_index=True)], axis=1)
+
+
+def find_span(connection: sa.Connection, model_version: str, after_seq: int, until_seq: int, newest: int) -> Span:
+    """Count the predictions numbered above `after_seq` up to `until_seq`, the newest so many; the index alone tells."""
     rows = (
         sa.select(predictions.c.seq)
-        .where(predictions.c.model_version == model_version, predictions.c.seq > after_seq)
+        .where(predictions.c.model_version == model_version, predictions.c.seq > after_seq, predictions.c.seq <= until_seq)
         .order_by(predictions.c.seq.desc())
         .limit(newest)
         .subquery()
@@ -94,27 +168,36 @@ def _fetched(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Seque
 def read_labelled(
     connection: sa.Connection,
     model_version: str,
-    after_outcome_seq: int,
+    between: tuple[int, int],
     mature: tuple[datetime, datetime] | None,
     newest: int,
 ) -> pd.DataFrame:
-    """Read the newest labelled predictions without their features; see `Store.read_outcomes`."""
+    """Read the newest labelled predictions without their features; see `Store.read_outcomes`.
+
+    `between` are the outcomes' numbers: above the first, up to the second. Predictions are not asked: outcomes hold what is
+    judged of them.
+    """
     import pandas as pd
 
-    p, unjudged = predictions.c, outcomes.c.seq > after_outcome_seq
-    query = (
-        sa.select(*_answers(), sa.type_coerce(outcomes.c.churned, sa.Integer), outcomes.c.seq)
-        .join_from(outcomes, predictions, outcomes.c.prediction_id == p.prediction_id)
-        .where(p.model_version == model_version)
-        .order_by(p.seq.desc())
-        .limit(newest)
-    )
-    if mature is not None:
+    after, until_seq = between
+    o = outcomes.c
+    # The moment as the driver gives it: told for a million rows one by one, it would take longer than everything else.
+    moment = sa.type_coerce(o.requested_at, sa.types.NULLTYPE)
+    columns = [o.prediction_seq, moment, o.churn_probability, o.threshold, sa.type_coerce(o.churned, sa.Integer), o.seq]
+    settled = sa.select(*columns).where(o.model_version == model_version, o.seq <= until_seq)
+    if mature is None:
+        query = settled.where(o.seq > after)
+    else:
+        # Two ranges that an index each finds; as one condition with "or", all outcomes would have to be looked at.
         before, until = mature
-        query = query.where(p.requested_at <= until)
-        unjudged = sa.or_(unjudged, p.requested_at > before)
+        told = settled.where(o.seq > after, o.requested_at <= until)
+        grown = settled.where(o.seq <= after, o.requested_at > before, o.requested_at <= until)
+        both = sa.union_all(told, grown).subquery()
+        query = sa.select(*both.c)
+    number = query.selected_columns[0]
+    query = query.order_by(number.desc()).limit(newest)
     names = [*ANSWERS, "churned", "outcome_seq"]
-    found = connection.execution_options(stream_results=True).execute(query.where(unjudged)).partitions(PART_ROWS)
+    found = connection.execution_options(stream_results=True).execute(query).partitions(PART_ROWS)
     parts = [_head(list(zip(*rows, strict=True)), names) for rows in found]
     frame = pd.concat(parts, ignore_index=True) if parts else _head([[] for _ in names], names)
     return frame[::-1].reset_index(drop=True)
@@ -130,7 +213,7 @@ def no_answers(contract: Contract) -> pd.DataFrame:
 
 
 def _answers() -> list[Any]:
-    # The moment as the driver gives it: told for a million rows one by one, it would take longer than everything else.
+    # As in `read_labelled`, the moment is what the driver gives.
     p = predictions.c
     return [p.seq, sa.type_coerce(p.requested_at, sa.types.NULLTYPE), p.churn_probability, p.threshold]
 

@@ -244,7 +244,7 @@ _POSTGRES_VALUES = {"requested_at": "(requested_at || '+00')::timestamptz", "fea
 
 
 def _insert(rows: int) -> str:
-    return f"INSERT INTO predictions ({_COLUMNS}) VALUES {', '.join([_PLACES] * rows)} ON CONFLICT (prediction_id) DO NOTHING"  # noqa: S608
+    return f"INSERT INTO predictions ({_COLUMNS}) VALUES {', '.join([_PLACES] * rows)} ON CONFLICT (prediction_id) DO NOTHING"  # noqa: S608 -- ours too
 
 
 def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:

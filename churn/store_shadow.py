@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
-from churn.errors import StoreError
 from churn.store import Store
+from churn.store_engine import translated
+from churn.store_settled import find_settled
 from churn.tables import outcomes, predictions, shadow_predictions
 
 # For log loss a probability is held away from 0 and 1, as sklearn does for float64.
@@ -74,7 +73,7 @@ def write_shadow(store: Store, rows: Sequence[ShadowRow]) -> None:
     if not rows:
         return
     insert = postgresql.insert if store.engine.dialect.name == "postgresql" else sqlite.insert
-    with _translated(), store.engine.begin() as connection:
+    with translated(), store.engine.begin() as connection:
         connection.execute(insert(shadow_predictions).on_conflict_do_nothing(), [row._asdict() for row in rows])
 
 
@@ -90,7 +89,7 @@ def compare_shadow(store: Store, version: str) -> ShadowComparison | None:
         .select_from(both.join(outcomes, outcomes.c.prediction_id == shadow.prediction_id))
         .where(shadow.model_version == version)
     )
-    with _translated(), store.engine.connect() as connection:
+    with translated(), store.engine.connect() as connection:
         n, mean, absolute, rate = connection.execute(counted.select_from(both).where(shadow.model_version == version)).one()
         rows = connection.execute(labelled).all()
     if not n:
@@ -123,24 +122,17 @@ def realized_answers(store: Store, version: str, *, since: datetime, after_outco
     limit : int
         At most so many.
     """
+    o = outcomes.c
     query = (
-        sa.select(outcomes.c.seq, predictions.c.churn_probability, outcomes.c.churned, predictions.c.features)
-        .join(predictions, predictions.c.prediction_id == outcomes.c.prediction_id)
-        .where(outcomes.c.seq > after_outcome_seq, predictions.c.model_version == version, predictions.c.requested_at >= since)
-        .order_by(outcomes.c.seq)
+        sa.select(o.seq, o.churn_probability, o.churned, predictions.c.features)
+        .join(predictions, predictions.c.prediction_id == o.prediction_id)
+        .where(o.seq > after_outcome_seq, o.model_version == version, o.requested_at >= since)
+        .order_by(o.seq)
         .limit(limit)
     )
-    with _translated(), store.engine.connect() as connection:
-        return [Realized(*row) for row in connection.execute(query).all()]
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        # Never the statement's parameters: they are of customers.
-        raise StoreError(str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]) from error
+    with translated(), store.engine.connect() as connection:
+        settled = find_settled(connection, outcomes)
+        return [Realized(*row) for row in connection.execute(query.where(o.seq <= settled)).all()]
 
 
 def _brier(probabilities: np.ndarray, churned: np.ndarray) -> float:

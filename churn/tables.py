@@ -34,6 +34,9 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 # SQLite numbers rows by itself only in a column declared INTEGER.
 Sequence = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 
+# SQLite has no indexes of this kind, and one of its own would make each write slower.
+POSTGRESQL_ONLY = {"only": "postgresql"}
+
 metadata = sa.MetaData()
 
 predictions = sa.Table(
@@ -50,8 +53,11 @@ predictions = sa.Table(
     sa.Column("features", sa.JSON, nullable=False),
     sa.Index("ix_predictions_model_version_seq", "model_version", "seq"),
     sa.Index("ix_predictions_customer_id_seq", "customer_id", "seq"),
+    sa.Index("ix_predictions_requested_at", "requested_at", postgresql_using="brin", info=POSTGRESQL_ONLY),
+    sqlite_autoincrement=True,  # the number of a row that was removed is not given again: the monitor is past it
 )
 
+# With what is judged of its prediction: of a hundred million predictions a few have outcomes, scattered over all of them.
 outcomes = sa.Table(
     "outcomes",
     metadata,
@@ -60,6 +66,22 @@ outcomes = sa.Table(
     sa.Column("churned", sa.Boolean, nullable=False),
     sa.Column("observed_at", UtcTime, nullable=False),
     sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("prediction_seq", sa.BigInteger, nullable=False),
+    sa.Column("model_version", sa.String(32), nullable=False),
+    sa.Column("requested_at", UtcTime, nullable=False),
+    sa.Column("churn_probability", sa.Double, nullable=False),
+    sa.Column("threshold", sa.Double, nullable=False),
+    sa.Index("ix_outcomes_requested_at", "requested_at"),
+    sqlite_autoincrement=True,
+)
+
+# How many there were over all time, those that were removed too: counted up to a number, so that only newer ones need counting.
+totals = sa.Table(
+    "totals",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("counted", sa.BigInteger, nullable=False),
+    sa.Column("upto_seq", sa.BigInteger, nullable=False),
 )
 
 # What a challenger would have answered. Best effort, beside the log: no foreign key, for a row may come before its prediction.
@@ -72,6 +94,7 @@ shadow_predictions = sa.Table(
     sa.Column("churn", sa.Boolean, nullable=False),
     sa.Column("requested_at", UtcTime, nullable=False),
     sa.PrimaryKeyConstraint("model_version", "prediction_id", name="pk_shadow_predictions"),
+    sa.Index("ix_shadow_predictions_requested_at", "requested_at", postgresql_using="brin", info=POSTGRESQL_ONLY),
 )
 
 # One row a look of the monitor; the unique constraint is what keeps a window from being judged twice.
@@ -91,10 +114,11 @@ monitor_runs = sa.Table(
     sa.Column("report", sa.String(1024)),
     sa.Column("mature_until", UtcTime, nullable=False, server_default="1970-01-01 00:00:00.000000"),
     sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", "mature_until", name="uq_monitor_runs_window"),
+    sa.Index("ix_monitor_runs_started_at", "started_at", "run_id"),
 )
 
-# Everything that was decided or done, by whom and why: kind is policy, event, training, gate, intent, promotion, rollback or
-# retrain.
+# Everything that was decided or done, by whom and why: kind is policy, event, training, gate, intent, promotion, rollback,
+# retrain, retention or erasure.
 decisions = sa.Table(
     "decisions",
     metadata,

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn.errors import Busy, StoreError
+from churn.store_engine import translated
 
 # Beside the number of a turn, in PostgreSQL; any number will do, as long as nothing else in the database uses it.
 NAMESPACE = 4_287_002
@@ -241,9 +242,7 @@ def _told(holder: str, since: datetime) -> str:
 @contextmanager
 def _store_error() -> Iterator[None]:
     try:
-        yield
-    except SQLAlchemyError as error:
-        # As in `churn.store`: never the statement's parameters.
-        raise StoreError(str(getattr(error, "orig", None) or error).strip().splitlines()[0]) from error
+        with translated():
+            yield
     except OSError as error:
         raise StoreError(f"no lock beside the store: {error}") from error

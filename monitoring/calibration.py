@@ -8,18 +8,22 @@ al. 2012, Estimating uncertainty for massive data streams): the same to first or
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 DRAWS, BLOCK = 4_000, 250
 # With more rows than these on a side the means are as good as normal: what is drawn from fewer has the heavier tails. With
 # more on both they are drawn as normal.
 MOST_REFERENCE_ROWS, MOST_WINDOW_ROWS = 4_000, 20_000
 STEPS = 2**16
+THREADS = os.cpu_count() or 1
 # So many draws must lie beyond a value for its probability to be counted; further out the normal tail goes on from there.
 COUNTED = 16
 
@@ -65,6 +69,9 @@ class MaxDistribution:
 def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: int, seed: int) -> list[MaxDistribution]:
     """Draw reference and window anew, again and again, and keep the largest |z| of each family.
 
+    The draws come in blocks, each with a seed of its own: whoever makes a block, in whatever order, makes the same numbers to the
+    last bit. joblib spreads them: over threads here, or wherever `joblib.parallel_config` of the caller says (a cluster).
+
     Parameters
     ----------
     families : list of ndarray, shape (n, n_tests) each
@@ -72,35 +79,43 @@ def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: 
     rows, reference_rows : int
         Sizes of the window and of the whole reference.
     """
-    rng = np.random.default_rng(seed)
     if min(rows, reference_rows) >= MOST_WINDOW_ROWS:
-        return [MaxDistribution.of(_normal_maxima(rng, scores)) for scores in families]
-    draw = _contrasts(rng, families[0].shape[0], min(rows, MOST_WINDOW_ROWS), min(reference_rows, MOST_WINDOW_ROWS))
-    found: list[list[NDArray[np.float32]]] = [[] for _ in families]
-    for _ in range(DRAWS // BLOCK):
-        weights = draw()
-        for kept, scores in zip(found, families, strict=True):
-            kept.append(np.abs(weights @ scores).max(axis=1))
-    return [MaxDistribution.of(np.concatenate(kept).astype(np.float64)) for kept in found]
+        # Only the scores' correlations matter: a small root of them is what is sent around.
+        factors, sizes = [_root(scores) for scores in families], None
+    else:
+        factors, sizes = families, (min(rows, MOST_WINDOW_ROWS), min(reference_rows, MOST_WINDOW_ROWS))
+    seeds = np.random.SeedSequence(seed).spawn(DRAWS // BLOCK)
+    # Each block has a processor; linear algebra that takes all of them for itself would only be in the others' way.
+    with threadpool_limits(1):
+        blocks = Parallel(n_jobs=THREADS, prefer="threads")(delayed(_draw_block)(factors, sizes, one) for one in seeds)
+    return [MaxDistribution.of(np.concatenate(maxima).astype(np.float64)) for maxima in zip(*blocks, strict=True)]
 
 
-def _normal_maxima(rng: np.random.Generator, scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Draw the largest of |z| that are normal, and correlated as the scores are."""
-    root = np.asarray(np.linalg.qr(scores, mode="r")) / np.float32(np.sqrt(scores.shape[0]))
-    drawn = rng.standard_normal((DRAWS, root.shape[0]), dtype=np.float32)
-    return np.asarray(np.abs(drawn @ root).max(axis=1), dtype=np.float64)
+def _root(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.linalg.qr(scores, mode="r"), dtype=np.float32) / np.float32(np.sqrt(scores.shape[0]))
 
 
-def _contrasts(rng: np.random.Generator, count: int, rows: int, reference_rows: int) -> Callable[[], NDArray[np.float32]]:
-    """Make what draws weights of `count` rows, shape (BLOCK, count): with scores they give z values of window minus reference."""
+def _draw_block(
+    factors: list[NDArray[np.float32]], sizes: tuple[int, int] | None, seed: np.random.SeedSequence
+) -> list[NDArray[np.float32]]:
+    """Draw BLOCK times: the largest |z| of each family, shape (BLOCK,) each. Without `sizes` z values are normal."""
+    rng = np.random.default_rng(seed)
+    if sizes is None:
+        drawn = [rng.standard_normal((BLOCK, root.shape[0]), dtype=np.float32) for root in factors]
+    else:
+        drawn = [_contrasts(rng, factors[0].shape[0], *sizes)] * len(factors)
+    return [np.abs(weights @ factor).max(axis=1) for weights, factor in zip(drawn, factors, strict=True)]
+
+
+def _contrasts(rng: np.random.Generator, count: int, rows: int, reference_rows: int) -> NDArray[np.float32]:
+    """Draw weights of `count` rows, shape (BLOCK, count): with scores they give z values of window minus reference."""
     scale = np.float32(1 / np.sqrt(1 / rows + 1 / reference_rows))
+    sides = [_poisson(size / count)[rng.integers(0, STEPS, (BLOCK, count), dtype=np.uint16)] for size in (rows, reference_rows)]
+    current, reference = (side / np.maximum(side.sum(axis=1, keepdims=True), 1) for side in sides)
+    return np.asarray((current - reference) * scale)
+
+
+@lru_cache(maxsize=4)
+def _poisson(mean: float) -> NDArray[np.float32]:
     # Quantiles at equal steps, picked at random: ten times as fast as drawing from the distribution itself.
-    places = (np.arange(STEPS) + 0.5) / STEPS
-    steps = [stats.poisson.ppf(places, size / count).astype(np.float32) for size in (rows, reference_rows)]
-
-    def draw() -> NDArray[np.float32]:
-        sides = [quantiles[rng.integers(0, STEPS, (BLOCK, count), dtype=np.uint16)] for quantiles in steps]
-        current, reference = (side / np.maximum(side.sum(axis=1, keepdims=True), 1) for side in sides)
-        return np.asarray((current - reference) * scale)
-
-    return draw
+    return np.asarray(stats.poisson.ppf((np.arange(STEPS) + 0.5) / STEPS, mean), dtype=np.float32)

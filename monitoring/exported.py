@@ -76,7 +76,7 @@ EXPORTED = {
             "gauge",
             "A realized Brier score above it may page: the reference + CHURN_PAGE_BRIER.",
         ),
-        Exported("churn_outcomes_total", "counter", "Outcomes in the store."),
+        Exported("churn_outcomes_total", "counter", "Outcomes that were told, those too that were removed since."),
         Exported("churn_outcomes_last_received_timestamp_seconds", "gauge", "When the newest outcome came."),
         Exported("churn_predictions_last_timestamp_seconds", "gauge", "When the newest logged prediction was asked for."),
         Exported(

@@ -12,6 +12,7 @@ from prometheus_client.core import Metric
 from churn.records import MonitorRun
 from churn.store import Store
 from churn.store_flows import FlowRuns
+from churn.store_totals import count_outcomes
 from churn.tables import decisions, outcomes, predictions
 from monitoring.exported import exported
 from monitoring.policy import Action
@@ -32,7 +33,7 @@ def tell_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
         If the store is away.
     """
     with store.engine.connect() as connection:
-        yield exported("churn_outcomes_total", _one(connection, sa.select(sa.func.count()).select_from(outcomes)) or 0)
+        yield exported("churn_outcomes_total", count_outcomes(connection))
         for name, moment, table in (
             ("churn_outcomes_last_received_timestamp_seconds", outcomes.c.received_at, outcomes),
             ("churn_predictions_last_timestamp_seconds", predictions.c.requested_at, predictions),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
+import os
+import stat
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +63,7 @@ def load_reference(folder: Path, identity: str, contract: Contract, read: Callab
     Parameters
     ----------
     folder : Path
-        Where they are kept. They are pickles: nobody else may write there.
+        Where they are kept. They are pickles, and run what is in them: one that another account could have written is not read.
     identity : str
         Of the model version; never the same for two of them.
     read : function
@@ -69,7 +71,7 @@ def load_reference(folder: Path, identity: str, contract: Contract, read: Callab
     """
     path = _place(folder, identity, contract)
     try:
-        kept = joblib.load(path)
+        kept = joblib.load(path) if _is_ours(path) else None
     except FileNotFoundError:
         kept = None
     except Exception as error:  # noqa: BLE001 - a pickle can fail in any way, and is made anew
@@ -94,6 +96,16 @@ def keep_reference(folder: Path, identity: str, contract: Contract, reference: R
             old.unlink(missing_ok=True)
     except OSError as error:
         logger.warning("%s cannot be written, and is made again next time: %s", path, error)
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether only this account can have written a file: it owns it and its folder, and lets nobody else write there."""
+    for one in (path, path.parent):
+        known = one.lstat()
+        if stat.S_ISLNK(known.st_mode) or known.st_uid != os.geteuid() or known.st_mode & stat.S_IWOTH:
+            logger.warning("%s may be written by others, and is not read: it is made anew", one)
+            return False
+    return True
 
 
 def _place(folder: Path, identity: str, contract: Contract) -> Path:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.errors import ChurnError
-from pipelines import cli_data, cli_drift, cli_model, cli_status
+from pipelines import cli_backup, cli_data, cli_drift, cli_model, cli_score, cli_status, cli_store
 from pipelines.console import console, fail, print_json, warn
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
@@ -22,8 +22,12 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_model.app, name="model")
+app.add_typer(cli_store.app, name="store")
 app.command()(cli_model.evaluate)
+app.command()(cli_backup.backup)
+app.command()(cli_backup.restore)
 app.command()(cli_drift.drift)
+app.command()(cli_score.score)
 app.command()(cli_status.status)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -36,6 +40,7 @@ def train(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for a training that is under way; else say whose it is, and stop.")
     ] = False,
+    if_none: Annotated[bool, typer.Option("--if-none", help="Only if there is no champion yet.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train a challenger and let the gate decide. One at a time trains, on all hosts of one store.
@@ -46,10 +51,17 @@ def train(
     from churn.data import read_dataset
     from churn.settings import load_settings
     from pipelines.sources import find_data
+    from pipelines.system import find_champion
     from pipelines.training_turn import check_turn
 
     settings = load_settings(data=data) if data else load_settings()
     prepare_environment(settings)
+    if if_none and (version := find_champion(settings)):
+        if as_json:
+            print_json({"version": version, "promoted": False, "reason": "there is a champion already"})
+        else:
+            console.print(f"version {version} is champion; nothing to do")
+        return
     contract = load_contract(settings.contract)
     # Bad data is said at once, before anything starts.
     cli_data.warn_uninformative(read_dataset(find_data(settings).path, contract))
@@ -144,7 +156,7 @@ def traffic(
     customers: Annotated[int, typer.Option(min=1, help="How many to send.")] = 500,
     outcomes: Annotated[bool, typer.Option(help="Send what came true as well.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other customers.")] = 1,
-    url: Annotated[str | None, typer.Option(help="Address of the service; default: the local one.")] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the service; default CHURN_SERVICE_URL, or the local one.")] = None,
     show: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -166,7 +178,8 @@ def traffic(
     settings = load_settings()
     contract = load_contract(settings.contract)
     population = simulate_scenario(contract, scenario, customers, seed)
-    with Client(url or f"http://127.0.0.1:{settings.port}", contract, key=os.environ.get("CHURN_API_KEY")) as client:
+    address = url or settings.service_url or f"http://127.0.0.1:{settings.port}"
+    with Client(address, contract, key=os.environ.get("CHURN_API_KEY")) as client:
         answers = client.predict(population, prefix=f"{scenario}-{seed}")
         accepted = client.report_outcomes(answers, population) if outcomes else 0
     flagged = sum(answer["churn"] for answer in answers)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from pipelines.cli_store import opened_store
 from pipelines.console import console, print_json, warn
 from pipelines.history import as_document, history_table
 from pipelines.shadow_table import shadow_table
 
 if TYPE_CHECKING:
     from churn.registry import Registry
-    from churn.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="List, show, promote and roll back models.")
 LAST_DECISIONS = 10
@@ -61,7 +59,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         # What the registry says of it, and what was decided, is worth knowing all the more.
         refused, number = str(error), registry.version(version)
         known = {"version": number, **registry.tags_of(number)}
-    with _store() as store:
+    with opened_store() as store:
         decided = without_closed(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
         shadow = compare_shadow(store, known["version"])
     if as_json:
@@ -113,7 +111,7 @@ def history(
     """
     from churn.takeover import HISTORY, without_closed
 
-    with _store() as store:
+    with opened_store() as store:
         # A takeover that went well is two records, of which one is shown.
         decided = without_closed(store.decisions(kind=HISTORY, limit=2 * limit))[:limit]
     if as_json:
@@ -135,7 +133,7 @@ def promote(
 
     registry = _registry()
     info = registry.load(version).info  # a model that cannot be loaded is not promoted
-    with _store() as store:
+    with opened_store() as store:
         old = takeover.promote(registry, store, info, actor=takeover.person(), reason=reason)
     _say(info.version, old, "is champion")
 
@@ -149,7 +147,7 @@ def rollback(reason: Annotated[str, typer.Option(help="Why, for the record.")]) 
     from churn import takeover
 
     registry = _registry()
-    with _store() as store:
+    with opened_store() as store:
         info = registry.load(takeover.rollback_version(registry, store)).info
         old = takeover.rollback(registry, store, info, actor=takeover.person(), reason=reason)
     _say(info.version, old, "is champion again")
@@ -220,18 +218,6 @@ def _registry() -> Registry:
     prepare_environment(settings)
 
     return Registry(settings)
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from churn.settings import load_settings
-    from churn.store import Store
-
-    store = Store.open(load_settings().store_url)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _say(version: str, old: str | None, what: str) -> None:

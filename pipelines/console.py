@@ -10,7 +10,7 @@ from rich.console import Console
 
 # Into a file or a pipe, tables need a width that holds them.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
-_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:
@@ -20,9 +20,14 @@ def print_json(document: Any) -> None:
 
 def warn(text: str) -> None:
     """Say something loudly, and go on."""
-    _errors.print(text, style="bold yellow", markup=False)
+    errors.print(_visible(text), style="bold yellow", markup=False)
 
 
 def fail(text: str) -> None:
     """Say in one line what went wrong."""
-    _errors.print(f"churn: {text}", style="bold red", markup=False)
+    errors.print(f"churn: {_visible(text)}", style="bold red", markup=False)
+
+
+def _visible(text: str) -> str:
+    """Show what moves cursors and colours terminals, as files and registries may hold it, instead of doing it."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

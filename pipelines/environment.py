@@ -13,6 +13,7 @@ from churn.settings import Settings
 def prepare_environment(settings: Settings) -> None:
     """Set the environment for this process and its children, where the user has not set it."""
     home = settings.home
+    _keep_to_this_account(home)
     defaults = {
         # Nothing phones home unless the user asks for it.
         "DO_NOT_TRACK": "true",
@@ -30,12 +31,22 @@ def prepare_environment(settings: Settings) -> None:
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+        # By default pages of any site may use Prefect's API, which asks for no key.
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(
+            f"http://{name}:{settings.prefect_port}" for name in ("127.0.0.1", "localhost")
+        ),
         "CHURN_HOME": str(home),
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     # Prefect makes its database here, but not the folder.
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+
+
+def _keep_to_this_account(home: Path) -> None:
+    """Let nothing that is written from here on be read by other accounts of this machine, if the folder is made here."""
+    os.umask(os.umask(0o077) | 0o007)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def use_local_prefect(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from monitoring.monitor import HISTORY, Look, look, record, report_path
 from monitoring.outbox import unheard
 from monitoring.reference import Reference, keep_reference, load_reference
 from monitoring.summary import render_summary, write_summary
+from pipelines.cluster import spread
 from pipelines.flow_ends import note_end
 from pipelines.messages import send_and_note
 from pipelines.monitor_failure import record_failure
@@ -43,7 +44,8 @@ def look_at_window(
 ) -> Look:
     """Compare what is new with the reference and decide what to do."""
     calibrated = len(reference.profile.cache)
-    seen = look(store, contract, settings, version, reference, campaign=load_params(settings.params).profit)
+    with spread(settings.dask_scheduler):
+        seen = look(store, contract, settings, version, reference, campaign=load_params(settings.params).profit)
     if len(reference.profile.cache) > calibrated:
         keep_reference(_summaries(settings), identity, contract, reference)
     return seen

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from churn.addresses import shown
 from churn.contract import Contract
 from churn.data import Dataset
 from churn.errors import InputError
@@ -21,6 +22,8 @@ from churn.settings import Settings
 # Of the file, as data/'s DVC folder object lists it. dvc.lock and data.dvc pin the same bytes.
 TELECOM_MD5 = "7fe5c864ba1d3ab59b4d8810ad813798"
 SIMULATED_ROWS = 5_000
+# The pinned file has 0.3 MB.
+MOST_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -109,25 +112,38 @@ def _dvc_pull(settings: Settings) -> bool:
 
 
 def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603 -- our own interpreter
 
 
 def _download(settings: Settings, path: Path) -> str | None:
     """Fetch the public file; None if it is there now, else why not. A wrong hash is an error, not a reason to go on."""
     if not settings.data_url:
         return "CHURN_DATA_URL is empty"
+    address = shown(settings.data_url)
     try:
-        answer = httpx.get(settings.data_url, timeout=20, follow_redirects=True).raise_for_status()
+        content = _fetch(settings.data_url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return f"{settings.data_url} does not answer ({type(error).__name__})"
-    _check(settings.data_url, answer.content, "set CHURN_DATA_URL to another copy, or to nothing")
+        return f"{address} does not answer ({type(error).__name__})"
+    _check(address, content, "set CHURN_DATA_URL to another copy, or to nothing")
     # Beside data/, not in it: DVC pins everything that lies there.
     with _said(path), tempfile.TemporaryDirectory(prefix=".data-", dir=path.parent.parent) as folder:
         staging = Path(folder) / path.name
-        staging.write_bytes(answer.content)
+        staging.write_bytes(content)
         path.parent.mkdir(exist_ok=True)
         staging.replace(path)
     return None
+
+
+def _fetch(address: str) -> bytes:
+    """Get what lies there, unpacked to no more bytes than could be right: where a redirect leads is anybody's guess."""
+    content = bytearray()
+    with httpx.stream("GET", address, timeout=20, follow_redirects=True) as answer:
+        answer.raise_for_status()
+        for piece in answer.iter_bytes():
+            content += piece
+            if len(content) > MOST_BYTES:
+                break
+    return bytes(content)
 
 
 def _simulated(settings: Settings, contract: Contract, problem: str) -> Source:

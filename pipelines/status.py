@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from churn.addresses import shown
 from churn.errors import ChurnError
 from churn.records import now
 from churn.settings import Settings
@@ -74,13 +75,13 @@ def find_status(settings: Settings) -> Status:
     own_mlflow = settings.tracking_uri.startswith("sqlite:")
     mlflow = f"{local}:{settings.mlflow_port}" if own_mlflow else settings.tracking_uri
     prefect = os.environ.get("PREFECT_API_URL", prefect_api(settings))
-    service = f"{local}:{settings.port}"
+    service = settings.service_url or f"{local}:{settings.port}"
     asked = (
         ("service", service, "/readyz"),
         ("mlflow", mlflow, "/health"),
         ("prefect", prefect, "/health"),
-        ("exporter", f"{local}:{settings.exporter_port}", "/metrics"),
-        ("evidently", f"{local}:{settings.evidently_port}", "/"),
+        ("exporter", settings.exporter_url or f"{local}:{settings.exporter_port}", "/metrics"),
+        ("evidently", settings.evidently_url or f"{local}:{settings.evidently_port}", "/"),
     )
     with ThreadPoolExecutor(len(asked) + 3) as pool:
         parts = [pool.submit(_ask, *one) for one in asked]
@@ -107,16 +108,18 @@ def _problems(status: Status, settings: Settings) -> list[str]:
     return wrong
 
 
-def _get(url: str) -> httpx.Response:
-    key = os.environ.get("CHURN_API_KEY")
+def _get(url: str, *, with_key: bool) -> httpx.Response:
+    # The key is the service's: the other parts are not told it.
+    key = os.environ.get("CHURN_API_KEY") if with_key else None
     return httpx.get(url, timeout=SECONDS, trust_env=False, headers={"x-api-key": key} if key else {})
 
 
 def _ask(name: str, address: str, path: str) -> Part:
     try:
-        answer = _get(address + path)
+        answer = _get(address + path, with_key=name == "service")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Part(name, address, up=False, says=f"does not answer at {address} ({type(error).__name__})")
+        return Part(name, shown(address), up=False, says=f"does not answer at {shown(address)} ({type(error).__name__})")
+    address = shown(address)
     if answer.status_code == httpx.codes.OK:
         waits = name == "service" and answer.json().get("log") == "spool"
         return Part(name, address, up=True, says="the store is away: predictions wait on disk" if waits else "")
@@ -129,7 +132,7 @@ def _ask(name: str, address: str, path: str) -> Part:
 
 def _model(service: str) -> dict[str, Any] | None:
     try:
-        answer = _get(f"{service}/model")
+        answer = _get(f"{service}/model", with_key=True)
     except httpx.HTTPError:
         return None
     if answer.status_code != httpx.codes.OK:
@@ -157,14 +160,14 @@ def _upcoming(prefect: str) -> list[dict[str, Any]]:
 
 def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
     url = sa.make_url(settings.store_url)
-    shown = url.render_as_string(hide_password=True)
+    address = shown(settings.store_url)
     # To look must not make one.
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        return Part("store", shown, up=False, says="there is none yet; churn up makes it"), {}
+        return Part("store", address, up=False, says="there is none yet; churn up makes it"), {}
     try:
         store = Store.open(settings.store_url, timeout_seconds=SECONDS)
     except ChurnError as error:
-        return Part("store", shown, up=False, says=str(error)), {}
+        return Part("store", address, up=False, says=str(error)), {}
     try:
         runs = store.monitor_runs(limit=1)
         policy = store.decisions(kind="policy", limit=1)
@@ -188,10 +191,10 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
             else None,
         }
     except ChurnError as error:
-        return Part("store", shown, up=False, says=str(error)), {}
+        return Part("store", address, up=False, says=str(error)), {}
     finally:
         store.close()
-    return Part("store", shown, up=True), known
+    return Part("store", address, up=True), known
 
 
 def _traffic(store: Store) -> dict[str, Any]:

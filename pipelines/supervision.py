@@ -20,15 +20,22 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from churn.errors import ChurnError
 
+# As supervisord spells the value of a variable.
+EMPTY = '=""'
+
 
 @dataclass(frozen=True)
 class Program:
-    """One program: what to run, how to see that it is ready, and how often it may fail to start in a row (8: half a minute)."""
+    """One program: what to run, how to see that it is ready, and how often it may fail to start in a row (8: half a minute).
+
+    Of our environment it gets all but the variables in `hidden`, which are empty for it: secrets that are not its business.
+    """
 
     name: str
     command: tuple[str, ...]
     ready: Callable[[], bool] = lambda: True
     retries: int = 8
+    hidden: tuple[str, ...] = ()
 
 
 class Supervisor:
@@ -50,7 +57,7 @@ class Supervisor:
         self._logs.mkdir(parents=True, exist_ok=True)
         config = self._run / "supervisord.conf"
         config.write_text(self._config())
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter
             [
                 *_ends_with_us(),
                 *(sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--silent", "--configuration", str(config)),
@@ -140,6 +147,7 @@ class Supervisor:
                 f"command={_escaped(' '.join(map(_quoted, program.command)))}\n"
                 f"priority={priority}\n"  # started in this order, stopped in the reverse
                 f"autostart=false\nautorestart=true\nstartsecs=2\nstartretries={program.retries}\n"
+                f"environment={','.join(name + EMPTY for name in program.hidden)}\n"
                 "stopsignal=TERM\nstopwaitsecs=20\nstopasgroup=false\nkillasgroup=true\n"
                 f"stdout_logfile={_escaped(_escaped(str(self.log(program.name))))}\n"  # supervisord expands this one twice
                 "redirect_stderr=true\nstdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"

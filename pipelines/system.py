@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from churn.addresses import shown
 from churn.contract import load_contract
 from churn.data import read_dataset
 from churn.errors import InputError, NoModel
@@ -27,7 +28,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     return {
         "API": f"{local}:{settings.port}",
         "API docs": f"{local}:{settings.port}/docs",
-        "MLflow": f"{local}:{settings.mlflow_port}" if _own_mlflow(settings) else settings.tracking_uri,
+        "MLflow": f"{local}:{settings.mlflow_port}" if _own_mlflow(settings) else shown(settings.tracking_uri),
         "Prefect": f"{local}:{settings.prefect_port}",
         "Evidently": f"{local}:{settings.evidently_port}",
         "Monitor metrics": f"{local}:{settings.exporter_port}/metrics",
@@ -36,6 +37,11 @@ def addresses(settings: Settings) -> dict[str, str]:
 
 def _own_mlflow(settings: Settings) -> bool:
     return settings.tracking_uri.startswith("sqlite:")
+
+
+# What only some of the programs need to know.
+KEYS = ("CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY")
+SECRETS = (*KEYS, "CHURN_STORE_URL", "CHURN_STORE_PASSWORD")
 
 
 def programs(settings: Settings) -> list[Program]:
@@ -52,11 +58,13 @@ def programs(settings: Settings) -> list[Program]:
             *("--default-artifact-root", (home / "artifacts").as_uri(), "--no-serve-artifacts"),
         ),
         lambda: answers(f"{local}:{settings.mlflow_port}/health"),
+        hidden=SECRETS,
     )
     prefect = Program(
         "prefect",
         (python, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port)),
         lambda: answers(f"{prefect_api(settings)}/health"),
+        hidden=SECRETS,
     )
     evidently = Program(
         "evidently",
@@ -65,10 +73,13 @@ def programs(settings: Settings) -> list[Program]:
             *("--host", "127.0.0.1", "--port", str(settings.evidently_port)),
         ),
         lambda: answers(f"{local}:{settings.evidently_port}/"),
+        hidden=SECRETS,
     )
-    exporter = Program("exporter", (*churn, "exporter"), lambda: answers(f"{local}:{settings.exporter_port}/metrics"))
-    service = Program("service", (*churn, "serve"), lambda: answers(f"{local}:{settings.port}/readyz"))
-    flows = Program("flows", (*churn, "flows"), lambda: _deployed(settings))
+    exporter = Program(
+        "exporter", (*churn, "exporter"), lambda: answers(f"{local}:{settings.exporter_port}/metrics"), hidden=KEYS
+    )
+    service = Program("service", (*churn, "serve"), lambda: answers(f"{local}:{settings.port}/readyz"), hidden=KEYS[1:2])
+    flows = Program("flows", (*churn, "flows"), lambda: _deployed(settings), hidden=KEYS[:2])
     return [*([mlflow] if _own_mlflow(settings) else []), prefect, evidently, exporter, service, flows]
 
 
@@ -133,14 +144,21 @@ def _bury_orphans() -> None:
         warn(f"{orphans} flow run{'s' if orphans > 1 else ''} ended with the last system and did not finish")
 
 
+def find_champion(settings: Settings) -> str | None:
+    """Tell which version is champion; None if there is none yet."""
+    from churn.registry import Registry
+
+    with suppress(NoModel):
+        return Registry(settings).champion_version()
+    return None
+
+
 def train_first_model() -> None:
     """Train and register a model if there is no champion yet. The servers run by now; the flow shows in Prefect's UI."""
-    from churn.registry import Registry
     from churn.settings import load_settings
 
-    registry = Registry(load_settings())
-    with suppress(NoModel):
-        console.print(f"version {registry.champion_version()} is champion")
+    if version := find_champion(load_settings()):
+        console.print(f"version {version} is champion")
         return
     with console.status("training the first model"):
         from pipelines.train import train_once

@@ -31,6 +31,7 @@ from churn.training import Trained, TrainingSet, assemble, train
 from churn.training_trail import TRAINING_TAG, TURN, bury, note_skipped, note_start, trainer
 from churn.training_trail import note_end as note_result
 from churn.tuning import scores_to_come
+from pipelines.cluster import spread
 from pipelines.flow_ends import note_end
 from pipelines.serving_check import check_serving
 from pipelines.sources import find_data
@@ -52,21 +53,26 @@ def read_customers(settings: Settings, contract: Contract) -> Dataset:
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=5)
-def read_labelled_traffic(store: Store, contract: Contract) -> pd.DataFrame:
-    """Read what was predicted and has come true since."""
-    return store.read_predictions(contract, after_outcome_seq=0)
+def read_labelled_traffic(store: Store, contract: Contract, newest: int) -> pd.DataFrame:
+    """Read what was predicted and has come true since, the newest so many."""
+    return store.read_predictions(contract, after_outcome_seq=0, newest=newest)
 
 
 @task(cache_policy=NO_CACHE)
-def tune_and_fit(training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str) -> Trained:
-    """Search the grid, fit the best, score it on the holdout."""
+def tune_and_fit(
+    training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str, scheduler: str = ""
+) -> Trained:
+    """Search the grid, fit the best, score it on the holdout; candidates and folds on a cluster, if there is a scheduler."""
     logger, total = get_run_logger(), scores_to_come(params.tuning, params.model.form)
 
     def tell(scores: int) -> None:
         if scores % params.tuning.folds == 0:
             logger.info("tuning: %d%s fits scored", scores, "" if total is None else f" of {total}")
 
-    return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=tell)
+    with spread(scheduler):
+        # What is scored elsewhere is not heard of here.
+        on_score = None if scheduler else tell
+        return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -214,9 +220,9 @@ def train_flow(
         for found in cleared:
             logger.warning(found)
         dataset = read_customers(settings, contract)
-        traffic = read_labelled_traffic(store, contract)
+        traffic = read_labelled_traffic(store, contract, settings.max_training_rows)
         training_set = assemble(dataset, traffic, contract, params)
-        trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger)
+        trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params)
         turn.confirm()
@@ -251,6 +257,6 @@ def _tell_wait(holder: str) -> None:
 def git_commit() -> str:
     """Name the checkout's commit; empty where there is no git or no checkout."""
     try:
-        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 -- git, wherever it is; what it says is a note
     except (OSError, subprocess.CalledProcessError):
         return ""

@@ -127,10 +127,11 @@ def _build_state(
         else LateStore(settings.store_url, partial(Store.open, timeout_seconds=settings.store_timeout_seconds))
     )
     spool = Spool(settings.home / "spool", settings.spool_max_bytes)
-    log = PredictionLog(store, spool, metrics, hang_seconds=settings.store_timeout_seconds)
+    make_log = partial(PredictionLog, hang_seconds=settings.store_timeout_seconds, drain_seconds=settings.spool_drain_seconds)
+    log = make_log(store, spool, metrics)
     if key := settings.pseudonym_key.get_secret_value():
         pseudonym = Pseudonymiser(key)
-        log = PredictionLog(store, spool, metrics, pseudonym, hang_seconds=settings.store_timeout_seconds)
+        log = make_log(store, spool, metrics, pseudonym)
         store = PseudonymousStore(store, pseudonym)
     return ServiceState(
         settings=settings,

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from service.problems import MEDIA_TYPE, FieldProblem, ProblemDetails
 
 _REFERENCE = "#/components/schemas/{model}"
-_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 h2{border-top:1px solid #ccc;padding-top:1rem}code{background:#f2f2f2;padding:.1em .3em}td,th{text-align:left;vertical-align:top;
 padding:.2em 1em .2em 0}"""
 
@@ -27,8 +27,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the problems a route may answer with; 500 is among them, though nobody should ever see it."""
     schema = {"$ref": _REFERENCE.format(model=ProblemDetails.__name__)}
     words = {
+        400: "A header is there twice",
         401: "No valid key",
-        403: "The key lacks the scope",
+        403: "The key lacks the scope, or without keys: a page of another site asks",
         404: "Not found",
         406: "None of the media types asked for",
         409: "The champion was refused",
@@ -36,6 +37,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         413: "Too many bytes or rows",
         415: "Not a media type that is read here",
         422: "A rule is broken",
+        421: "Without keys: not a name of this machine",
         429: "The caller asks too often",
         503: "No model, or the store or registry is away",
         500: "Unexpected error",
@@ -48,7 +50,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def _at_the_door(statuses: tuple[int, ...]) -> set[int]:
     """Give what the door may answer to a route: whoever needs a key may be told to come later, who sends a body to be faster."""
-    told = {429, 503} if 401 in statuses else set()
+    told = {400, 403, 421, 429, 503} if 401 in statuses else set()
     return told | {408} if 413 in statuses else told
 
 
@@ -73,7 +75,7 @@ def docs_page(document: dict[str, Any]) -> str:
     schemas = document["components"]["schemas"]
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(document['info']['title'])}</title>",
-        f"<style>{_STYLE}</style><h1>{escape(document['info']['title'])}</h1>",
+        f"<style>{STYLE}</style><h1>{escape(document['info']['title'])}</h1>",
         f"<p>{escape(document['info'].get('description', ''))} <a href=openapi.json>The OpenAPI document</a>, for programs.</p>",
     ]
     for path, operations in document["paths"].items():

@@ -17,12 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.auth import known_key
 from service.limits import Limits
 from service.metrics import METHODS
-from service.problems import RequestProblem, problem_response
+from service.origin import check_origin
+from service.problems import Ambiguous, ComeLater, RequestProblem, problem_response
 from service.state import ServiceState
 from service.visit import CURRENT, IN_SCOPE, Visit
 
 # Whoever asks these must get an answer most of all when there is too much of everything else.
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+# Of these there may be one: a proxy in front could believe the first, and we the last.
+ONCE = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", b"origin")
 CLIENT_ERROR = 400
 LONGEST_NUMBER = 16
 # What the objective for /predict calls slow.
@@ -72,8 +75,7 @@ class Door:
         entered = False
         try:
             if scope["path"] not in ALWAYS_OPEN:
-                if self._state.keys:
-                    visit.key = known_key(self._state.keys, _presented(headers))
+                self._identify(scope, headers, visit)
                 visit.weight = self._weight(headers)
                 self._limits.count(_caller(visit, scope))
                 self._limits.enter(visit.weight)
@@ -82,7 +84,8 @@ class Door:
         except RequestProblem as problem:
             if entered:
                 raise
-            self._state.metrics.shed.inc()
+            if isinstance(problem, ComeLater):
+                self._state.metrics.shed.inc()
             await problem_response(Request(scope), problem)(scope, receive, answer)
         except Exception as error:
             # What comes out of the framework is answered already. A bug of the fast lane is not.
@@ -93,6 +96,15 @@ class Door:
             if entered:
                 self._limits.leave(visit.weight)
             self._note(scope, visit, status, time.perf_counter() - started)
+
+    def _identify(self, scope: Scope, headers: dict[bytes, bytes], visit: Visit) -> None:
+        """Find whose request it is."""
+        if len(headers) < len(scope["headers"]):
+            _refuse_repeated(scope["headers"])
+        if self._state.keys:
+            visit.key = known_key(self._state.keys, _presented(headers))
+        else:
+            check_origin(scope["method"], headers)
 
     def _weight(self, headers: dict[bytes, bytes]) -> int:
         """Tell how many bytes the body may take: as many as any if its length is not told."""
@@ -138,6 +150,13 @@ class Door:
 
 def _known(method: str) -> str:
     return method if method in METHODS else "other"
+
+
+def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
+    names = [name for name, _ in headers]
+    for name in ONCE:
+        if names.count(name) > 1:
+            raise Ambiguous(f"The header {name.decode()} may be there once.")
 
 
 def _presented(headers: dict[bytes, bytes]) -> bytes:

@@ -23,8 +23,9 @@ import yaml
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.model import Model
-from churn.model_folder import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good
+from churn.model_folder import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
 from churn.settings import Settings, load_settings
+from churn.yaml_text import load_yaml
 from service.servable import servable_file, write_servable
 from service.verification import verify
 
@@ -115,10 +116,10 @@ def check_signature(folder: Path, model: Model, contract: Contract) -> None:
             raise ModelRefused(f"version {version} reads {name!r}, which contract {contract.name!r} does not have")
         wanted.append((name, "double" if contract[name].is_numeric else "string"))
     try:
-        described = yaml.safe_load(next(folder.rglob(MLMODEL_FILE)).read_text("utf-8"))
+        described = load_yaml(read_text(folder, MLMODEL_FILE))
         inputs = json.loads(described["signature"]["inputs"])
         signed = [(column["name"], column["type"]) for column in inputs]
-    except StopIteration:
+    except FileNotFoundError:
         raise ModelRefused(f"version {version} has no {MLMODEL_FILE} in its artifact, and so no signature") from None
     except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError) as error:
         raise ModelRefused(f"the signature of version {version} cannot be read: {' '.join(str(error).split())}") from error

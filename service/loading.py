@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -34,6 +35,7 @@ LOADER_SECONDS = 240.0
 LOCK_LOOK_SECONDS = 0.1
 # Of the settings, what the loader needs.
 NEEDED = {"home", "contract", "model_name", "store_url", "tracking_uri"}
+NOT_ITS_BUSINESS = {"CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY"}
 ERRORS: dict[str, type[ChurnError]] = {
     "refused": ModelRefused,
     "no model": NoModel,
@@ -136,7 +138,8 @@ class RegistrySource:
         settings = self._settings.model_dump(mode="json", include=NEEDED)
         asked = orjson.dumps({**request, "settings": settings, "urgent": self._urgent})
         pipe = subprocess.PIPE
-        with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as child:  # noqa: S603 -- our own interpreter
+        known = {name: value for name, value in os.environ.items() if name not in NOT_ITS_BUSINESS}
+        with subprocess.Popen(COMMAND, env=known, stdin=pipe, stdout=pipe, stderr=pipe) as child:  # noqa: S603 -- our own interpreter
             self._children.add(child)
             try:
                 if self._closed.is_set():

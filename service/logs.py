@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -39,11 +40,17 @@ class TextLines(DefaultFormatter):
     """For people: level, message, and what belongs to it as name=value."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
-        """Spell a record."""
+        """Spell a record. What a caller may have put into it moves no cursor, and makes no line of its own."""
         facts = dict(_request())
         facts |= {name: value for name, value in vars(record).items() if name not in _USUAL and value is not None}
         said = " ".join(f"{name}={value}" for name, value in facts.items())
-        return super().formatMessage(record) + (f"  {said}" if said else "")
+        seen = copy(record)
+        seen.message = _visible(record.message)
+        return super().formatMessage(seen) + (f"  {_visible(said)}" if said else "")
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _request() -> Iterator[tuple[str, str]]:

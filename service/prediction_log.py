@@ -81,6 +81,8 @@ class PredictionLog:
         Makes a pseudonym of a customer's id. Nothing else than pseudonyms gets to the store or on the disk then.
     hang_seconds : float
         How long the store may take for a group before it goes to the spool.
+    drain_seconds : float
+        How long a log that is closed goes on giving the store what waits on disk.
     """
 
     def __init__(
@@ -91,9 +93,10 @@ class PredictionLog:
         pseudonym: Callable[[str], str] | None = None,
         *,
         hang_seconds: float = HANG_SECONDS,
+        drain_seconds: float = 0.0,
     ) -> None:
         self._keeper, self._metrics, self._pseudonym = RowKeeper(store, spool, metrics), metrics, pseudonym
-        self._hang_seconds = hang_seconds
+        self._hang_seconds, self._drain_seconds = hang_seconds, drain_seconds
         # Appended to by the event loop, taken from by the writer: a deque's two ends need no lock.
         self._singles: deque[_Piece] = deque()
         self._bulk: deque[_Piece] = deque()
@@ -126,7 +129,7 @@ class PredictionLog:
         self._writer.start()
 
     async def close(self) -> None:
-        """Keep what is waiting, then stop. What is in the spool stays there, for the next start."""
+        """Keep what is waiting, drain the spool if told so, then stop. What is left there waits for the next start."""
         self._closing = True
         # Before the writer sees that nothing more will come.
         self._hand_over()
@@ -142,6 +145,18 @@ class PredictionLog:
             self._writer.join(REPLAY_SECONDS)
         self._stopped.set()
         self._feeder.join(PING_SECONDS)
+        # A feeder that still hangs in the store would be disturbed, and the store is of no use.
+        if self._drain_seconds and not self._feeder.is_alive():
+            self._drain()
+
+    def _drain(self) -> None:
+        """Feed the store for the last time: this disk may be asked for again late, or never."""
+        deadline = time.monotonic() + self._drain_seconds
+        self._keeper.adopt()
+        while self._keeper.place == "spool" and time.monotonic() < deadline:
+            self._keeper.feed_store(lambda: time.monotonic() > deadline)
+            if self._keeper.place == "spool":
+                time.sleep(min(REPLAY_SECONDS, max(0.0, deadline - time.monotonic())))
 
     def submit(self, rows: Sequence[PredictionRow]) -> asyncio.Future[None]:
         """Give what is done when all rows are kept, in the store or in the spool.

@@ -64,6 +64,18 @@ class NotAllowed(RequestProblem):
     """The key is known, but lacks the scope."""
 
 
+class ForeignPage(RequestProblem):
+    """A browser asks on behalf of a page that is not ours."""
+
+
+class WrongHost(RequestProblem):
+    """The request was sent to a name that is not ours."""
+
+
+class Ambiguous(RequestProblem):
+    """What may be said once is said twice, and who reads it could take either for the right one."""
+
+
 class TooLarge(RequestProblem):
     """The body has too many bytes or rows."""
 
@@ -125,6 +137,9 @@ PROBLEMS: dict[type[Exception], Kind] = {
         401, "not-authenticated", "A valid key is needed", headers={"WWW-Authenticate": 'Bearer realm="churn"'}
     ),
     NotAllowed: Kind(403, "not-allowed", "The key lacks the scope"),
+    ForeignPage: Kind(403, "foreign-page", "Not for pages of other sites"),
+    WrongHost: Kind(421, "wrong-host", "Not a name of this service"),
+    Ambiguous: Kind(400, "ambiguous", "A header is there twice"),
     # The rest of such a body is not read: the connection cannot go on.
     TooLarge: Kind(413, "too-large", "Too much in one request", headers={"Connection": "close"}),
     TooSlow: Kind(408, "too-slow", "The body did not come in time", headers={"Connection": "close"}),

@@ -26,7 +26,7 @@ import service
 from churn.compiled import CompiledModel
 from churn.contract import Contract
 from churn.errors import ModelRefused
-from churn.model_folder import models_folder
+from churn.model_folder import as_file_name, models_folder
 from churn.model_info import ModelInfo
 from churn.settings import Settings
 from service.explain import Explainer
@@ -34,6 +34,8 @@ from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, one_customer
 
 TOLERANCE = 1e-9
+# Ours take some hundred kilobytes; every worker reads one whole.
+MOST_BYTES = 256 * 2**20
 # What has a say in how a pipeline becomes a servable, and in how it answers.
 CODE = {
     churn: (
@@ -82,8 +84,7 @@ class Servable:
 
 def servable_file(settings: Settings, contract: Contract, version: str, run_id: str) -> Path:
     """Say where the servable of a version lies: under `CHURN_HOME/models`, beside the artifact's folder."""
-    # A number or an id that came from elsewhere is no path.
-    name = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in (version, run_id))
+    name = f"{as_file_name(version)}-{as_file_name(run_id)}"
     return models_folder(settings) / "servable" / f"{name}-{code_digest()[:12]}-{contract.digest}.json"
 
 
@@ -134,6 +135,8 @@ def read_servable(file: Path) -> Servable | None:
         If the file is not as it was written.
     """
     try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ModelRefused(f"{file.name} is larger than {MOST_BYTES >> 20} MiB")
         said, _, body = file.read_bytes().partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != said:
             raise ModelRefused(f"{file.name} is torn or was changed: its hash is wrong")

@@ -23,9 +23,9 @@ from uvicorn.supervisors import Multiprocess
 
 from churn.errors import ChurnError, InputError, StoreError
 from churn.settings import Settings
+from service.connection import Connection
 from service.garbage import settle
 from service.logs import log_config
-from service.one_write import OneWriteProtocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -76,7 +76,7 @@ def run(settings: Settings, workers: int = 1) -> None:
         # Whoever stands before us is not asked who stands before them.
         proxy_headers=False,
         ws="none",
-        http=OneWriteProtocol,
+        http=Connection,
         timeout_graceful_shutdown=FINISH_SECONDS,
         timeout_worker_healthcheck=SILENT_SECONDS,
         log_config=log_config(settings.log_format, settings.log_level),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from service.tracing import Tracing
 
 IN_SCOPE = "churn.visit"
+# Of every answer: it is what its type says it is, and nobody keeps a copy of what is known of a customer.
+ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 # W3C Trace Context: version, trace, parent, flags. Later versions may say more; zeros alone are invalid, and so is version ff.
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
@@ -57,11 +59,11 @@ class Visit:
             self.span_id = os.urandom(8).hex()
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Give the headers by which the caller finds this request again."""
+        """Give the headers of every answer, and those by which the caller finds this request again."""
         named = (b"x-request-id", self.request_id.encode())
         if not self.trace_id:
-            return [named]
-        return [named, (b"traceparent", f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode())]
+            return [*ALWAYS, named]
+        return [*ALWAYS, named, (b"traceparent", f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode())]
 
 
 CURRENT: ContextVar[Visit | None] = ContextVar("visit", default=None)

@@ -35,11 +35,10 @@ def registry_killed(size: Size) -> Row:
             for step in STEPS * int(size.pick(1, 3)):
                 row.faults += 1
                 row.made += 2
-                group = _worker(server)
-                cut = forks.run("train", step, promote=True, victim=group)
-                row.expect(
-                    f"killed at {step!r}, it is told in one line: {cut}", "did not answer" in cut["error"] or cut["result"]
-                )
+                # The whole session of the server: its processes end together.
+                cut = forks.run("train", step, promote=True, victim=-server.pid)
+                told = "did not answer" in cut["error"] or cut["result"]
+                row.expect(f"a registry killed at {step!r} is told in one line: {cut}", told)
                 server.kill()
                 server.wait()
                 server = _start(command, environment, port)

@@ -8,6 +8,7 @@ from io import StringIO
 
 import orjson
 
+from service.formats.spreadsheet import as_text
 from service.predictor import ScoredBatch
 
 COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "threshold", "model_version")
@@ -35,7 +36,7 @@ def json_answer(batch: ScoredBatch) -> bytes:
 
 
 def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
-    """Spell a batch as CSV, piece by piece; flags are true and false, as in JSON."""
+    """Spell a batch as CSV, piece by piece; flags are true and false, as in JSON, and no id of a caller is a formula."""
     ids, customers, probabilities = batch.prediction_ids, batch.customer_ids, batch.probabilities
     for start in range(0, len(ids), PIECE_ROWS):
         text = StringIO(newline="")
@@ -45,7 +46,7 @@ def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
         end = start + PIECE_ROWS
         rows = zip(
             ids[start:end],
-            customers[start:end],
+            map(as_text, customers[start:end]),
             probabilities[start:end].tolist(),
             ("true" if churn else "false" for churn in batch.churn[start:end].tolist()),
             strict=True,

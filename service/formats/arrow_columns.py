@@ -1,21 +1,16 @@
-"""Arrow columns into customers, and answers into Arrow columns, without a Python object a value.
-
-Arrow has types, so they are kept to: text is no number, a boolean is no number. Missing is null, or NaN (as pandas writes it).
-A category may come as text, as a dictionary of texts, or as whole numbers where its levels are such.
-"""
+"""Arrow columns into customers (`churn.arrow_cells`), and answers into Arrow columns, without a Python object a value."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from churn.arrow_cells import is_plain, read_cells, spell_value
+from churn.customer_rules import CUSTOMER_ID, Table
 from churn.customers import CustomerColumns
-from service.columns import CUSTOMER_ID, ColumnRules, Table, raise_any
-from service.feature_cells import Cells, FeatureCells
+from service.columns import ColumnRules, raise_any
 from service.predictor import ScoredBatch
 from service.problems import FieldProblem
 
@@ -39,7 +34,7 @@ def check_schema(schema: Any, rules: ColumnRules) -> None:
     wrong = [
         FieldProblem(field=f"columns.{field.name}", problem="must be numbers, booleans or texts")
         for field in schema
-        if not _is_plain(field.type)
+        if not is_plain(field.type)
     ]
     raise_any(wrong, len(wrong))
 
@@ -54,60 +49,14 @@ def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
         If its buffers are not what its schema says.
     """
     table.validate(full=True)
-    cells = {name: _cells(table.column(name), rules.features[name]) for name in table.column_names if name != CUSTOMER_ID}
+    cells = {name: read_cells(table.column(name), rules.features[name]) for name in table.column_names if name != CUSTOMER_ID}
     ids = table.column(CUSTOMER_ID).to_pylist() if CUSTOMER_ID in table.column_names else None
     columns = {name: table.column(name) for name in table.column_names}
 
     def record(row: int) -> dict[str, Any]:
-        return {name: _spelled(column[row].as_py(), rules.features.get(name)) for name, column in columns.items()}
+        return {name: spell_value(column[row].as_py(), rules.features.get(name)) for name, column in columns.items()}
 
     return rules.customers(Table(table.num_rows, cells, record, "rows", ids))
-
-
-def _is_plain(kind: Any) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    tests = (_is_text, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
-    return any(test(kind) for test in tests)
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _cells(column: Any, feature: FeatureCells) -> Cells:
-    kind = column.type
-    if pa.types.is_dictionary(kind) and not _is_text(kind.value_type):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_null(kind):
-        return Cells(feature.absent(len(column)))
-    if pa.types.is_dictionary(kind) or _is_text(kind):
-        coded = _one(column.unify_dictionaries() if pa.types.is_dictionary(kind) else _encoded(column))
-        return feature.from_texts(coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist())
-    if pa.types.is_boolean(kind):
-        if feature.column.kind != "flag":
-            return feature.from_objects(column.to_pylist())
-        column = column.cast(pa.uint8())
-    elif pa.types.is_decimal(kind):
-        column = column.cast(pa.float64())
-    return feature.from_numbers(np.asarray(_one(column).to_numpy(zero_copy_only=False), dtype=np.float64))
-
-
-def _encoded(column: Any) -> Any:
-    # (Views have no such kernel.)
-    return (column.cast(pa.string()) if pa.types.is_string_view(column.type) else column).dictionary_encode()
-
-
-def _one(column: Any) -> Any:
-    """Give a chunked array as one array."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _spelled(value: Any, feature: FeatureCells | None) -> Any:
-    if isinstance(value, Decimal):
-        value = float(value)
-    return value if feature is None else feature.spelled(value)
 
 
 def answer_batches(batch: ScoredBatch) -> Iterator[Any]:

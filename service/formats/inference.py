@@ -9,9 +9,10 @@ import numpy as np
 import orjson
 from pydantic import ValidationError
 
+from churn.customer_rules import CUSTOMER_ID, Table
 from churn.customers import CustomerColumns
-from service.columns import CUSTOMER_ID, ColumnRules, Table
-from service.feature_cells import Cells
+from churn.feature_cells import Cells
+from service.columns import ColumnRules
 from service.formats.json_text import load_json, refuse
 from service.formats.records import check_rows
 from service.formats.tensors import Tensor, binary_of, read_tensors

@@ -7,8 +7,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
+from churn.customer_rules import CUSTOMER_ID
 from churn.customers import CustomerColumns
-from service.columns import CUSTOMER_ID, ColumnRules
+from service.columns import ColumnRules
 from service.formats.json_text import refuse
 from service.problems import TooLarge
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from churn.errors import NoModel, StoreError
-from service.documentation import docs_page, problems
+from service.documentation import STYLE, docs_page, problems
+from service.page.headers import page_headers
 from service.problems import FieldProblem, NotReady
 from service.schemas import HealthAnswer, ReadyAnswer
 from service.state import State
@@ -50,5 +51,4 @@ async def metrics(request: Request, state: State) -> Response:
 @router.get("/docs", include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """Show the API to people."""
-    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-    return HTMLResponse(docs_page(request.app.openapi()), headers=policy)
+    return HTMLResponse(docs_page(request.app.openapi()), headers=page_headers(style=STYLE))

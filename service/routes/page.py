@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from service.auth import authorize
-from service.page.render import policy
+from service.page.render import headers
 from service.problems import RequestProblem
 from service.state import State
 
@@ -21,10 +21,4 @@ async def page(request: Request, state: State) -> HTMLResponse:
         trusted = True
     except RequestProblem:
         trusted = False
-    headers = {
-        "Content-Security-Policy": policy(),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HTMLResponse(state.page.render(state.holder.peek(), trusted=trusted), headers=headers)
+    return HTMLResponse(state.page.render(state.holder.peek(), trusted=trusted), headers=headers())

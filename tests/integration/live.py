@@ -10,14 +10,14 @@ from typing import Any
 
 import uvicorn
 
-from service.one_write import OneWriteProtocol
+from service.connection import Connection
 
 
 @contextmanager
 def live(app: Any) -> Iterator[tuple[str, int]]:
     """Serve `app` as `service.server` does; give host and port."""
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, http=OneWriteProtocol, ws="none", log_config=None, server_header=False)
+        uvicorn.Config(app, host="127.0.0.1", port=0, http=Connection, ws="none", log_config=None, server_header=False)
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()

@@ -49,7 +49,7 @@ class Server:
 @contextmanager
 def postgres_server() -> Iterator[Server]:
     """Start a server of our own; skip with a reason where there are no programs to start."""
-    programs = _programs()
+    programs = find_programs()
     # Short and outside pytest's folders: a socket's path has 107 characters at most, and the server's user must get there.
     folder = Path(tempfile.mkdtemp(prefix="churn-pg-"))
     try:
@@ -66,7 +66,8 @@ def postgres_server() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-def _programs() -> Path:
+def find_programs() -> Path:
+    """Give the folder of the server programs; skip with a reason where there is none."""
     versions = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if versions:
         return max(versions, key=lambda path: float(path.parent.name))

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.postgres import find_programs
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -25,8 +27,10 @@ def run(name: str, out: Path, data: Path | None = None) -> dict[str, Any]:
 
 
 # A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
-@pytest.mark.parametrize("name", ["drift", "gate", "model", "serving"])
+@pytest.mark.parametrize("name", ["batch", "drift", "gate", "model", "serving", "store"])
 def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path, real_data: Path) -> None:
+    if name == "store":
+        find_programs()  # skips where there is no PostgreSQL
     assert run(name, tmp_path / "made" / f"{name}.json", real_data)["results"]
 
 
@@ -37,3 +41,17 @@ def test_the_gate_tells_equals_from_the_better_even_in_a_short_run(tmp_path: Pat
     assert equal["counts"].get("taken", 0) <= 4
     assert better["counts"]["taken"] >= 16
     assert better["interval"][0] < better["taken"] <= better["interval"][1]
+
+
+def test_columns_scores_and_youth_are_worth_what_the_model_card_builds_on(tmp_path: Path, real_data: Path) -> None:
+    found = run("worth", tmp_path / "worth.json", real_data)["results"]
+    calls = found["columns"][0]
+    assert calls["columns"] == ["customer_service_calls"]
+    assert calls["log_loss"]["low"] > 0.05
+    # No column is in the model's way beyond chance.
+    assert all(row["log_loss"]["high"] > 0 for row in found["columns"])
+    assert found["proxy"]["correlation"] < -0.8
+    young, old = found["age"]
+    assert abs(young["old"]["log_loss"] - young["fresh"]["log_loss"]) < 0.05
+    assert old["old"]["log_loss"] - old["fresh"]["log_loss"] > 0.2
+    assert old["fresh"]["profit"] > old["old"]["profit"]

@@ -63,7 +63,7 @@ async def swapping(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Fak
     app = create_app(settings, registry=registry, shelf=FakeShelf().shelf())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://churn") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client, registry
 
 
@@ -294,7 +294,7 @@ async def two(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, FakeRegi
     app = create_app(settings, registry=registry, shelf=FakeShelf().shelf())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://churn") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client, registry, app.state.service
 
 

@@ -1,29 +1,48 @@
-"""The monitor on a real SQLite store, rows written in the order of life."""
+"""The monitor on a real store, SQLite and PostgreSQL, rows written in the order of life."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from churn.store import Store
 from monitoring.monitor import look, record
+from tests.integration.postgres import Server, postgres_server
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
 
 REFERENCE = customers(1500, seed=1)
 
 
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with postgres_server() as server:
+        yield server
+
+
 @pytest.fixture
-def store(tmp_path):
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
+def store(request, tmp_path):
+    with ExitStack() as stack:
+        if getattr(request, "param", "sqlite") == "sqlite":
+            url = f"sqlite:///{tmp_path / 'store.db'}"
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgres").database())
+        opened = Store.open(url)
+        stack.callback(opened.close)
+        yield opened
+
+
+# What the database has a say in; drift is the same wherever its rows come from, and takes its time.
+both = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
 
 
 def see(store: Store, version: str = "1", **settings):
     return look(store, CONTRACT, make_settings(**settings), version, REFERENCE)
 
 
+@both
 def test_predictions_are_judged_once_and_their_outcomes_when_they_come(store):
     frame = customers(200, seed=2)
     ids = serve(store, frame)
@@ -73,6 +92,7 @@ def test_a_new_version_starts_with_its_own_predictions_and_no_violations(store):
         assert record(store, seen)
 
 
+@both
 def test_killed_before_recording_nothing_is_lost(store):
     serve(store, customers(200, seed=2))
     killed = see(store)
@@ -83,6 +103,7 @@ def test_killed_before_recording_nothing_is_lost(store):
     assert len(store.monitor_runs()) == len(store.decisions()) == 1
 
 
+@both
 def test_a_run_and_its_decision_are_written_both_or_neither(store):
     come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
     seen = see(store)
@@ -92,6 +113,7 @@ def test_a_run_and_its_decision_are_written_both_or_neither(store):
     assert store.monitor_runs() == []
 
 
+@both
 def test_recording_the_same_look_twice_is_not_a_conflict(store):
     serve(store, customers(200, seed=2))
     seen = see(store)

@@ -5,6 +5,7 @@ What an engine would do besides is not proved here: fetching the base, COPY betw
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -20,12 +21,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from packaging.utils import canonicalize_name
 
+from tests.unit.deploy.commands import PROJECT
 from tests.unit.deploy.dockerfile import CHECKOUT, Stage, copied_paths, lineage, read_stages
 
 # How this machine reaches its package index is the builder's business, as a proxy is for `docker build`.
 BUILDER = re.compile(r"(PIP|UV|SSL|REQUESTS)_|https?_proxy|no_proxy", re.IGNORECASE)
-MADE_BY_THE_BUILD = re.compile(r"(?<![\w.])/(opt/churn|wheels|tmp)\b")
+MADE_BY_THE_BUILD = re.compile(r"(?<![\w.])/(opt/churn|opt/tools|wheels|tmp)\b")
 BASE_PYTHON = "/usr/local/bin/python3"
 KEY = "0" * 64
 
@@ -72,7 +75,7 @@ def may_become(root: Path, user: int) -> bool:
     return tried.returncode == 0
 
 
-def install(root: Path) -> Image:
+def install(root: Path, target: str = "service") -> Image:
     """Run the build's steps in order, each stage's on the files it would have."""
     stages = read_stages()
     for folder in ("src", "opt", "tmp", "home"):
@@ -80,13 +83,13 @@ def install(root: Path) -> Image:
     (root / "tmp").chmod(0o1777)
     # Stands for the base image's Python.
     subprocess.run([sys.executable, "-m", "venv", root / "base"], check=True)
-    image = Image(root, lineage(stages, "service"))
+    image = Image(root, lineage(stages, target))
     user = int(image.stage.all("USER")[-1].split(":")[0])
     if may_become(root, user):
         os.chown(root / "home", user, user)
     inherited = {name: value for name, value in os.environ.items() if BUILDER.match(name)}
     cache = os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv"))
-    for stage in (stages["build"], stages["wheel"], stages["service-environment"]):
+    for stage in (stages["build"], stages["wheel"], stages["tools"], stages[f"{target}-environment"]):
         for path in copied_paths(stage):
             copy(CHECKOUT / path, root / "src" / path)
         environment = {
@@ -136,6 +139,14 @@ def test_holds_what_the_lock_says_and_nothing_else(image: Image) -> None:
     found = {line for line in listed if line and not line.startswith("churn @")}
     assert len(found) > 40
     assert found <= locked
+    # And the bill of materials lists these, and nothing else.
+    bill = json.loads((image.root / "opt/churn/sbom.cdx.json").read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+    assert bill["metadata"]["component"]["name"] == "churn"
+    named = {f"{part['name']}=={part['version']}" for part in bill["components"]}
+    assert {canonicalize_name(line) for line in named} - {f"churn=={PROJECT['version']}"} == {
+        canonicalize_name(line) for line in found
+    }
 
 
 @pytest.mark.parametrize("module", ["prefect", "evidently", "dvc", "mlflow.server", "supervisor", "pytest", "matplotlib"])

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from churn.contract import Contract
-from churn.errors import InputError, StoreError
+from churn.errors import InputError, StoreAway, StoreError
 from churn.records import Decision, MonitorRun, Outcome, Prediction, new_id
 from churn.store import Store, migrate
 from tests.integration.postgres import Server, postgres_server
@@ -374,9 +374,9 @@ def test_an_error_never_repeats_a_customer(store: Store) -> None:
     [
         ("mysql://localhost/churn", InputError, "SQLite or PostgreSQL"),
         ("no url at all", InputError, "CHURN_STORE_URL"),
-        ("postgresql://nobody:hunter2@127.0.0.1:1/churn", StoreError, "cannot be set up"),
+        ("postgresql://nobody:hunter2@127.0.0.1:1/churn", StoreAway, "cannot be reached"),
         ("sqlite:////dev/null/store.db", StoreError, "no folder for the store"),
-        ("sqlite:////dev", StoreError, "cannot be set up"),
+        ("sqlite:////dev", StoreAway, "cannot be reached"),
     ],
 )
 def test_an_address_that_cannot_work_is_one_clear_line(address: str, error: type[Exception], said: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import make_url
 
 from churn.errors import InputError
 from churn.settings import Settings, load_settings
@@ -17,6 +18,7 @@ REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"CHURN_{name.upper()}", raising=False)
+        monkeypatch.delenv(f"CHURN_{name.upper()}_FILE", raising=False)
 
 
 def rows() -> dict[str, tuple[str, str]]:
@@ -82,3 +84,25 @@ def test_a_pseudonym_key_is_long_enough_and_never_told(monkeypatch: pytest.Monke
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         load_settings().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("url", ["postgresql://churn@postgres:5432/churn", "postgresql+psycopg://churn@postgres:5432/churn"])
+def test_the_password_is_put_into_the_url_and_not_shown(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CHURN_STORE_PASSWORD", "p@ss/word%")
+    settings = load_settings(store_url=url)
+    assert make_url(settings.store_url) == make_url(url).set(password="p@ss/word%")
+    assert "p%40ss" not in repr(settings)
+    # As the service hands its settings to the process that fetches a model.
+    assert load_settings(**settings.model_dump(include={"store_url"})) == settings
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:////tmp/x.db", "postgresql://churn:0ther@postgres/churn", "secret stuff"])
+def test_a_password_needs_a_url_to_go_into(monkeypatch: pytest.MonkeyPatch, url: str | None) -> None:
+    # Above all where the URL was forgotten: or predictions would go to a file that nobody looks at.
+    if url:
+        monkeypatch.setenv("CHURN_STORE_URL", url)
+    monkeypatch.setenv("CHURN_STORE_PASSWORD", "s3cret")
+    with pytest.raises(InputError, match=r"^CHURN_STORE_URL: ") as caught:
+        load_settings()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not [word for word in ("s3cret", "0ther", "secret stuff") if word in shown]

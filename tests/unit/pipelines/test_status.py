@@ -67,3 +67,11 @@ def test_a_monitor_that_does_not_look_is_a_problem(settings):
     store.write_flow_run("monitor", seconds=2.0, at=datetime.now(UTC) - timedelta(hours=3))
     store.close()
     assert "the monitor last ran 3 h ago" in find_status(settings).problems
+
+
+def test_parts_on_other_machines_are_asked_there(monkeypatch, settings):
+    elsewhere = {name: f"http://127.0.0.1:{free_port()}" for name in ("service", "exporter", "evidently")}
+    for name, address in elsewhere.items():
+        monkeypatch.setenv(f"CHURN_{name.upper()}_URL", address)
+    told = {part.name: part.address for part in find_status(load_settings()).parts}
+    assert {name: told[name] for name in elsewhere} == elsewhere

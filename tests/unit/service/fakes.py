@@ -194,5 +194,5 @@ async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """The app between start and shutdown, and a client that sees what a client sees: also answers to unexpected errors."""
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://churn") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client

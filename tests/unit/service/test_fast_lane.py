@@ -45,7 +45,7 @@ class OnePiece:
 async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with running(app):
         transport = httpx.ASGITransport(OnePiece(app), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://churn") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client
 
 

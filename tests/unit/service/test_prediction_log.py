@@ -11,11 +11,12 @@ from churn.contract import load_contract
 from churn.errors import RowsRefused, StoreError
 from churn.records import Prediction, PredictionRow, new_id, now
 from service import prediction_log, row_keeper
+from service.app import create_app
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
 from service.prediction_log import PredictionLog
 from service.spool import Spool
-from tests.unit.service.fakes import FakeStore
+from tests.unit.service.fakes import FakeStore, make_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -245,6 +246,36 @@ async def test_what_came_in_the_last_moment_is_kept_when_it_closes(
     assert len(store.rows) == 20
 
 
+async def test_a_log_that_closes_feeds_the_store_once_more_as_long_as_it_is_told(
+    store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So long that nobody feeds the store before.
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 3600)
+    for drain_seconds, left in ((0.0, 1), (30.0, 0)):
+        spool = Spool(tmp_path / str(drain_seconds), 2**20)
+        log = PredictionLog(store, spool, metrics, drain_seconds=drain_seconds)
+        log.start()
+        store.away = True
+        row = record()
+        await log.write([row])
+        store.away = False
+        await log.close()
+        assert len(list((tmp_path / str(drain_seconds)).iterdir())) == left
+        assert (row in store.rows) == (left == 0)
+
+
+async def test_a_log_does_not_wait_for_ever_for_a_store_that_is_away(
+    store: FakeStore, metrics: ServiceMetrics, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "REPLAY_SECONDS", 0.002)
+    log = PredictionLog(store, spool, metrics, drain_seconds=0.02)
+    log.start()
+    store.away = True
+    await log.write([record()])
+    await asyncio.wait_for(log.close(), 10)
+    assert Spool(spool._folder, 2**20).adopt() == 1
+
+
 async def test_lag_is_the_age_of_the_oldest_record_that_waits(
     log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -471,3 +502,8 @@ async def test_what_waits_on_disk_is_not_overtaken_by_the_loop(
     store.away = False
     await until(lambda: spool.empty)
     assert store.rows == [early, late]
+
+
+def test_the_service_drains_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    state = create_app(make_settings(tmp_path, spool_drain_seconds=7.0)).state.service
+    assert state.log._drain_seconds == 7.0

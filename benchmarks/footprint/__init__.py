@@ -1,0 +1,1 @@
+"""What each program needs of memory and CPU, at rest and at work: `python -m benchmarks.footprint`."""

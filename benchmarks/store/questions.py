@@ -1,0 +1,66 @@
+"""Everything that the system asks of a store in its life, through the code that asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from churn.contract import Contract
+from churn.records import EPOCH, Decision, MonitorRun, Outcome, new_id
+from churn.store import Store
+from churn.store_erasure import erase_customer
+from churn.store_retention import prune
+from churn.store_shadow import realized_answers
+from churn.tables import outcomes, predictions
+from monitoring.exported_totals import tell_totals
+from pipelines.status import _traffic
+
+Question = tuple[str, Callable[[], Any]]
+
+
+def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) -> Iterator[Question]:
+    """Give each with its name, the ones that change anything last."""
+    version = "3"
+    with store.engine.connect() as connection:
+        p, o = predictions.c, outcomes.c
+        after = int(connection.execute(sa.select(sa.func.max(p.seq))).scalar_one()) - window
+        after_outcome = int(connection.execute(sa.select(sa.func.max(o.seq))).scalar_one()) - window // 10
+        some = connection.execute(sa.select(p.customer_id, p.prediction_id).where(p.seq > after).limit(1000)).all()
+        middle = connection.execute(sa.select(p.requested_at).where(p.seq == after)).scalar_one()
+    mature = (middle - timedelta(days=5), middle)
+
+    yield "look: the span of the window", lambda: store.find_span(version, after_seq=after, newest=window).rows
+    span = store.find_span(version, after_seq=after, newest=window)
+    yield "look: a sample of it", lambda: _count(store.iter_predictions(contract, version, span, share=min(1, 20_000 / window)))
+    yield "look: all of it, as frames", lambda: _count(store.iter_predictions(contract, version, span))
+    yield "look: new outcomes", lambda: len(store.read_outcomes(version, after_outcome_seq=after_outcome, newest=window))
+    yield (
+        "look: outcomes that came of age",
+        lambda: len(store.read_outcomes(version, after_outcome_seq=after_outcome, newest=window, mature=mature)),
+    )
+    yield "look: earlier looks and decisions", lambda: (store.monitor_runs(model_version=version), store.decisions(kind="policy"))
+    yield "/metrics of the monitor", lambda: (store.monitor_runs(limit=50), list(tell_totals(store, [])))
+    yield "churn status", lambda: _traffic(store)
+    yield (
+        "probation: outcomes of a version",
+        lambda: len(realized_answers(store, version, since=EPOCH, after_outcome_seq=after_outcome, limit=1000)),
+    )
+    yield "gate: labelled traffic", lambda: len(store.read_predictions(contract, after_outcome_seq=0, newest=gate_rows))
+    told = datetime.now(UTC)
+    yield "outcome: one customer", lambda: store.write_outcomes([Outcome(True, told, customer_id=some[0].customer_id)]).accepted
+    by_name = [Outcome(True, told, customer_id=row.customer_id) for row in some]
+    yield "outcomes: 1,000 customers", lambda: store.write_outcomes(by_name).accepted
+    by_id = [Outcome(True, told, prediction_id=row.prediction_id) for row in some]
+    yield "outcomes: 1,000 predictions", lambda: store.write_outcomes(by_id).accepted
+    run = MonitorRun(new_id(), told, version, span.last_seq, after_outcome, span.rows, 0, False, False, {})
+    yield "look: written down", lambda: store.write_monitor_run(run, Decision("policy", "none", "monitor", ""))
+    yield "erasure: one customer", lambda: erase_customer(store, [some[1].customer_id], reason="benchmark").predictions
+    first = datetime.now(UTC) - timedelta(days=178)
+    yield "retention: two days", lambda: prune(store, first, even_unjudged=True).predictions
+
+
+def _count(parts: Iterator[Any]) -> int:
+    return sum(len(part) for part in parts)

@@ -1,0 +1,1 @@
+"""What it is worth: each column, a better offline score, a younger model."""

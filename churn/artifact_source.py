@@ -1,0 +1,100 @@
+"""What is fetched on a registry's word: a small folder with a model in it, from where models may lie. Nothing else.
+
+Whoever may write into a registry may give a version any address: of a file of this machine, of a server that only this machine
+reaches. (Server-side request forgery, https://owasp.org/Top10/A10_2021-Server-Side_Request_Forgery_%28SSRF%29/.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from churn.errors import ModelRefused
+from churn.model_folder import MLMODEL_FILE
+
+# Object stores are asked at the endpoint and with the credentials of this process: a bucket is all that an address names.
+OBJECT_STORES = frozenset({"s3", "gs", "wasb", "wasbs", "abfss", "r2"})
+LOCAL = frozenset({"", "file"})
+# Ours have some sixty files in half a megabyte (the source of the package is among them).
+MOST_FILES, MOST_BYTES = 2_000, 2**30
+Entry = tuple[str, bool, int]
+
+
+def check_address(address: str, tracking_uri: str, version: str) -> None:
+    """Refuse an address that models are not fetched from.
+
+    Parameters
+    ----------
+    address : str
+        Where the artifact lies, as MLflow resolved it (`mlflow-artifacts:` is an address of the server by then).
+    tracking_uri : str
+        Of the settings: the one server that is asked over HTTP.
+    version : str
+
+    Raises
+    ------
+    ModelRefused
+
+    Examples
+    --------
+    >>> check_address("s3://models/7", "http://mlflow:5000", "7")
+    >>> check_address("http://169.254.169.254/latest", "http://mlflow:5000", "7")
+    Traceback (most recent call last):
+    churn.errors.ModelRefused: version 7 is said to lie at 'http://169.254.169.254', where no model is fetched from
+    """
+    parts = urlsplit(address)
+    if parts.scheme in LOCAL:
+        if parts.netloc not in ("", "localhost"):
+            raise _elsewhere(version, parts.scheme, parts.netloc)
+        if any(link.is_symlink() for link in _everything(Path(unquote(parts.path)))):
+            # MLflow copies what a link leads to.
+            raise ModelRefused(f"version {version} has links in its artifact, which may lead anywhere")
+    elif parts.scheme not in OBJECT_STORES:
+        server = urlsplit(tracking_uri)
+        if parts.scheme not in ("http", "https") or (parts.scheme, _host(parts.netloc)) != (server.scheme, _host(server.netloc)):
+            raise _elsewhere(version, parts.scheme, _host(parts.netloc))
+
+
+def check_content(listed: Callable[[str | None], Iterable[Entry]], version: str) -> None:
+    """Refuse what is no model's folder, before anything is fetched from it.
+
+    Parameters
+    ----------
+    listed : callable
+        Gives (path, is a folder, bytes) of what is in a folder of the artifact; None is the artifact itself.
+    version : str
+
+    Raises
+    ------
+    ModelRefused
+    """
+    found = list(listed(None))
+    # Nothing at all is a store that is not mounted: whoever fetches says so.
+    if found and MLMODEL_FILE not in {path for path, _, _ in found}:
+        raise ModelRefused(f"version {version} is no model: there is no {MLMODEL_FILE} where the registry says it lies")
+    files, size = 0, 0
+    while found:
+        path, is_folder, length = found.pop()
+        files, size = files + 1, size + length
+        if files > MOST_FILES or size > MOST_BYTES:
+            raise ModelRefused(f"version {version} has more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB in its artifact")
+        if is_folder:
+            found += listed(path)
+
+
+def _everything(folder: Path) -> Iterable[Path]:
+    yield folder
+    for count, (here, folders, files) in enumerate(os.walk(folder)):
+        yield from (Path(here, name) for name in (*folders, *files))
+        if count > MOST_FILES:  # refused for its size in a moment
+            return
+
+
+def _host(netloc: str) -> str:
+    return netloc.rpartition("@")[2].lower()
+
+
+def _elsewhere(version: str, scheme: str, host: str) -> ModelRefused:
+    return ModelRefused(f"version {version} is said to lie at {f'{scheme}://{host}'!r}, where no model is fetched from")

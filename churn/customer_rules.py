@@ -1,0 +1,112 @@
+"""The rules of one contract for columns of customers, whatever they came in: the service's batches, and files that are scored.
+
+What is certainly right is found a column at a time (`churn.feature_cells`). Every customer that is not is shown to the request
+model, which has the last word: the same customer has the same verdict in a file and over every protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from churn.contract import Contract
+from churn.customers import CustomerColumns
+from churn.feature_cells import Cells, Doubt, FeatureCells, doubtful_ids
+from churn.request import CustomerBase
+
+CUSTOMER_ID = "customer_id"
+# Told of a refused row and of what is wrong with it (None: it is no object at all); says whether to go on.
+Refuse = Callable[[int, ValidationError | None], bool]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns that a format has read, not yet known to be valid.
+
+    Attributes
+    ----------
+    rows : int
+    cells : dict
+        Feature to its cells; an absent feature is missing in every row.
+    record : callable
+        Spells a row, counted from 0, as JSON would: the request model judges it where there is a doubt.
+    where : str
+        What errors call the rows: `customers` gives `customers.3.total_day_minutes`.
+    customer_ids : sequence or None
+    doubtful : array of bool, shape (rows,), or None
+        Rows that a format has doubts about, beyond those of its cells.
+    """
+
+    rows: int
+    cells: dict[str, Cells]
+    record: Callable[[int], Any]
+    where: str
+    customer_ids: Sequence[Any] | None = None
+    doubtful: Doubt | None = None
+
+
+class CustomerRules:
+    """Tells valid customers from others."""
+
+    def __init__(self, contract: Contract, customer: type[CustomerBase]) -> None:
+        self.contract = contract
+        self.features = {column.name: FeatureCells(column) for column in contract.features}
+        self.names = frozenset([*self.features, CUSTOMER_ID])
+        self._customer = customer
+
+    def examine(self, table: Table, refuse: Refuse) -> CustomerColumns:
+        """Read a table; `refuse` is told of every row that breaks a rule, in their order. What those hold means nothing."""
+        values: dict[str, NDArray[Any]] = {}
+        doubts: list[Doubt] = [] if table.doubtful is None else [table.doubtful]
+        empty: Doubt | None = None
+        some_column_is_full = False
+        for name, feature in self.features.items():
+            cells = table.cells.get(name)
+            if cells is None:
+                values[name] = feature.absent(table.rows)
+                if feature.required:
+                    doubts.append(np.ones(table.rows, np.bool_))
+                continue
+            values[name] = cells.values
+            if cells.doubtful is not None:
+                doubts.append(cells.doubtful)
+            if some_column_is_full and not feature.required:
+                continue  # nobody can be empty any more
+            missing = feature.missing(cells.values)
+            if not missing.any():
+                some_column_is_full = True
+                continue
+            if feature.required:
+                doubts.append(missing)
+            empty = missing if empty is None else empty & missing
+        if not some_column_is_full:
+            doubts.append(np.ones(table.rows, np.bool_) if empty is None else empty)
+        ids = table.customer_ids
+        if ids is not None and (doubtful := doubtful_ids(ids)) is not None:
+            doubts.append(doubtful)
+        customers = CustomerColumns(values, ids)
+        if doubts and (rows := np.flatnonzero(np.logical_or.reduce(doubts))).size:
+            customers = self._judge(customers, rows.tolist(), table, refuse)
+        return customers
+
+    def _judge(self, customers: CustomerColumns, rows: list[int], table: Table, refuse: Refuse) -> CustomerColumns:
+        values = {name: column if column.flags.writeable else column.copy() for name, column in customers.values.items()}
+        for row in rows:
+            record, error = table.record(row), None
+            if isinstance(record, dict):
+                try:
+                    customer = self._customer.model_validate(record)
+                except ValidationError as broken:
+                    error = broken
+                else:
+                    for name, value in customer.features().items():
+                        values[name][row] = self.features[name].coded(value)
+                    continue
+            if not refuse(row, error):
+                break
+        return CustomerColumns(values, customers.customer_ids)

@@ -1,0 +1,106 @@
+"""A model as data: what scores a part in another thread, process or machine. Nothing of it is code, and nothing is unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from typing import Any, Self
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from churn.compiled import CompiledModel
+from churn.contract import Contract
+from churn.customer_rules import CustomerRules
+from churn.customers import CustomerColumns
+from churn.request import request_model
+
+Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
+# What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.
+CODE = (
+    *("arrow_cells.py", "compiled.py", "compiled_columns.py", "csv_cells.py", "customer_rules.py", "feature_cells.py"),
+    *("request.py", "scoring/part.py", "scoring/read.py"),
+)
+
+
+@dataclass(frozen=True)
+class ScoringModel:
+    """What answers, and by which rules.
+
+    Attributes
+    ----------
+    name, version, run_id : str
+        As registered.
+    threshold : float
+        A probability at or above it is answered as churn.
+    compiled : dict or None
+        `CompiledModel.to_document`; None: only a pipeline can answer, which is no data and stays in its own process.
+    contract : Contract
+    """
+
+    name: str
+    version: str
+    run_id: str
+    threshold: float
+    compiled: dict[str, Any] | None
+    contract: Contract
+
+    def to_json(self) -> bytes:
+        """Spell it, always in the same way."""
+        document = {name: getattr(self, name) for name in ("name", "version", "run_id", "threshold", "compiled")}
+        return orjson.dumps(document | {"contract": self.contract.model_dump(mode="json")}, option=orjson.OPT_SORT_KEYS)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Read what `to_json` spelled.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If it is something else.
+        """
+        document = orjson.loads(text)
+        return cls(**document | {"contract": Contract.model_validate(document["contract"])})
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that stand for these answers by these rules and this code."""
+        return hashlib.sha256(self.to_json() + code_digest().encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model that is ready to answer."""
+
+    model: ScoringModel
+    rules: CustomerRules
+    probabilities: Probabilities
+
+    @classmethod
+    def of(cls, model: ScoringModel, probabilities: Probabilities | None = None) -> Self:
+        """Make a model answer; `probabilities` does where nothing is compiled."""
+        if probabilities is None:
+            if model.compiled is None:
+                raise ValueError(f"version {model.version} is not compiled")
+            compiled = CompiledModel.from_document(model.compiled)
+            probabilities = lambda customers: compiled.probabilities(customers.values)  # noqa: E731 -- one line says it
+        return cls(model, CustomerRules(model.contract, request_model(model.contract)), probabilities)
+
+
+@lru_cache(maxsize=2)
+def scorer_of(text: bytes) -> Scorer:
+    """Make a model answer that came as JSON; a worker that scores many parts makes it once."""
+    return Scorer.of(ScoringModel.from_json(text))
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Digest what has a say in the numbers, NumPy's version among it: 16 hexadecimal digits."""
+    digest = hashlib.sha256(np.__version__.encode())
+    for name in CODE:
+        digest.update(resources.files("churn").joinpath(name).read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,89 @@
+"""Connections to the store's database, SQLite or PostgreSQL, and what its errors become."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from alembic.util import CommandError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
+
+from churn.errors import InputError, StoreError
+
+
+def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
+    """Connect to the database at `url`, of SQLite or PostgreSQL; see `Store.open`. InputError if it is another one."""
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+        if backend == "postgresql" and parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if backend not in ("sqlite", "postgresql"):
+            raise InputError(f"CHURN_STORE_URL: SQLite or PostgreSQL is needed, not {backend!r}")
+        limits = {} if timeout_seconds is None or backend == "sqlite" else _postgres_limits(timeout_seconds)
+        engine = sa.create_engine(
+            parsed,
+            connect_args=limits,
+            pool_pre_ping=True,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+        )
+    except (ArgumentError, ImportError) as error:
+        raise InputError(f"CHURN_STORE_URL: {error}") from error
+    if backend == "sqlite":
+        if parsed.database not in (None, "", ":memory:"):
+            folder = Path(str(parsed.database)).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"no folder for the store: {error}") from error
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _postgres_limits(seconds: float) -> dict[str, Any]:
+    """Let nothing hang: not a connection that is being made, not a statement, not a peer that is gone without a word."""
+    milliseconds = max(1, round(1000 * seconds))
+    return {
+        "connect_timeout": max(2, round(seconds)),  # libpq takes whole seconds, and no fewer than two
+        # A process that stops in the middle of a transaction would keep the monitor waiting.
+        "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
+        "tcp_user_timeout": milliseconds,
+    }
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("busy_timeout=15000", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    _write_ahead(connection)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+# The busy timeout does not hold for this one statement where two processes open a new file at once.
+@retry(retry=retry_if_exception(_is_busy), stop=stop_after_delay(15), wait=wait_fixed(0.02), reraise=True)
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Log ahead of writing: readers never wait for the writer, and what is committed survives a killed process."""
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the database's errors into StoreError."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(plain(error)) from error
+
+
+def plain(error: SQLAlchemyError | CommandError) -> str:
+    """Give the error in one line; never the statement's parameters: they are personal values."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

@@ -1,0 +1,178 @@
+"""Copies of databases while others write to them: SQLite by its backup API, PostgreSQL by pg_dump, each of one moment."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from churn.errors import ChurnError, InputError
+from churn.store_engine import make_engine, translated
+from pipelines.backup_archive import Database
+from pipelines.postgres_programs import find_program
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# A database with a row in one of these is in use. The rest is what every new one has.
+IN_USE = {
+    "store": ("predictions", "outcomes", "shadow_predictions", "monitor_runs", "decisions", "flow_runs"),
+    "registry": ("registered_models", "runs", "model_versions"),
+    "prefect": ("flow_run",),
+}
+# Where MLflow's tables say where artifacts lie.
+ARTIFACT_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+    ("model_versions", "source"),
+)
+
+
+def kind_of(url: str) -> str:
+    """Tell SQLite from PostgreSQL; InputError for any other."""
+    try:
+        kind = sa.make_url(url).get_backend_name()
+    except sa.exc.ArgumentError as error:
+        raise InputError(f"no address of a database: {error}") from error
+    if kind not in (SQLITE, POSTGRESQL):
+        raise InputError(f"SQLite or PostgreSQL is needed, not {kind!r}")
+    return kind
+
+
+def sqlite_file(url: str) -> Path:
+    """Give the file of a SQLite database."""
+    return Path(str(sa.make_url(url).database)).absolute()
+
+
+def dump(url: str, into: Path) -> Database:
+    """Copy a database into a file, as it is at one moment; tell what is in it.
+
+    Raises
+    ------
+    ChurnError
+        If it cannot be read.
+    """
+    if kind_of(url) == SQLITE:
+        return _dump_sqlite(sqlite_file(url), into)
+    return _dump_postgres(url, into)
+
+
+def _dump_sqlite(path: Path, into: Path) -> Database:
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source, closing(sqlite3.connect(into)) as copy:
+            # In one step: a step at a time, it would begin anew whenever somebody writes.
+            source.backup(copy)
+            (sound,) = copy.execute("PRAGMA quick_check").fetchone()
+    except sqlite3.Error as error:
+        raise ChurnError(f"{path} cannot be copied: {error}") from error
+    if sound != "ok":
+        raise ChurnError(f"{path} is damaged: {sound}")
+    engine = sa.create_engine(f"sqlite:///{into}")
+    with engine.connect() as connection:
+        known = _describe(connection, SQLITE, sqlite3.sqlite_version)
+    engine.dispose()
+    return known
+
+
+def _dump_postgres(url: str, into: Path) -> Database:
+    engine = make_engine(url)
+    try:
+        with translated(), engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            # The same moment for the copy and for what is said of it.
+            snapshot = connection.execute(sa.text("SELECT pg_export_snapshot()")).scalar_one()
+            version = str(connection.execute(sa.text("SHOW server_version")).scalar_one())
+            _run_program("pg_dump", url, "--format=custom", f"--snapshot={snapshot}", f"--file={into}")
+            return _describe(connection, POSTGRESQL, version)
+    finally:
+        engine.dispose()
+
+
+def _describe(connection: sa.Connection, kind: str, server: str) -> Database:
+    rows = {}
+    for name in sorted(sa.inspect(connection).get_table_names()):
+        rows[name] = int(connection.execute(sa.select(sa.func.count()).select_from(sa.table(name))).scalar_one())
+    revision = None
+    if rows.get("alembic_version"):
+        revision = str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one())
+    return Database(kind=kind, server=server, revision=revision, rows=rows)
+
+
+def is_in_use(url: str, name: str) -> bool:
+    """Tell whether a database holds anything that a restore would destroy."""
+    if kind_of(url) == SQLITE and not sqlite_file(url).exists():
+        return False
+    engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
+    try:
+        with translated(), engine.connect() as connection:
+            there = set(sa.inspect(connection).get_table_names())
+            tables = there & set(IN_USE[name])
+            some = (connection.execute(sa.select(sa.literal(1)).select_from(sa.table(table)).limit(1)) for table in tables)
+            # What is not ours is not to be written over either.
+            return any(found.first() for found in some) or bool(there and not tables)
+    finally:
+        engine.dispose()
+
+
+def restore_postgres(url: str, dumped: Path) -> None:
+    """Put a dump into a database, in one transaction: all of it or nothing. Tables of the same names are replaced."""
+    _run_program("pg_restore", url, "--single-transaction", "--exit-on-error", "--clean", "--if-exists", last=str(dumped))
+
+
+def check_rows(url: str, expected: Database) -> None:
+    """Hold a restored database against what the manifest says; ChurnError if it is not the same."""
+    engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
+    try:
+        with translated(), engine.connect() as connection:
+            found = _describe(connection, expected.kind, expected.server)
+    finally:
+        engine.dispose()
+    if wrong := {name for name, count in expected.rows.items() if found.rows.get(name) != count}:
+        raise ChurnError(f"the restored database is not what was backed up: {', '.join(sorted(wrong))}")
+
+
+def move_artifacts(url: str, old: str, new: str) -> None:
+    """Say in MLflow's tables that artifacts lie under another root now: absolute addresses are in many of their rows.
+
+    The artifacts themselves are not changed: their digest is part of what the registry promises.
+    """
+    if old == new:
+        return
+    engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
+    try:
+        with translated(), engine.begin() as connection:
+            inspector = sa.inspect(connection)
+            tables = set(inspector.get_table_names())
+            for table, column in ARTIFACT_COLUMNS:
+                if table in tables and column in {known["name"] for known in inspector.get_columns(table)}:
+                    _move(connection, sa.table(table, sa.column(column, sa.Text)), column, old, new)
+    finally:
+        engine.dispose()
+
+
+def _move(connection: sa.Connection, table: sa.TableClause, column: str, old: str, new: str) -> None:
+    value = table.c[column]
+    within = sa.or_(value == old, value.startswith(f"{old}/", autoescape=True))
+    connection.execute(sa.update(table).where(within).values({column: sa.literal(new) + sa.func.substr(value, len(old) + 1)}))
+
+
+def _run_program(name: str, url: str, *options: str, last: str | None = None) -> None:
+    """Run one of PostgreSQL's programs on a database. The password is in the program's environment, not among its words."""
+    parsed = sa.make_url(url)
+    env = dict(os.environ)
+    if parsed.password:
+        env["PGPASSWORD"] = str(parsed.password)
+    where = sa.URL.create("postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query)
+    address = where.render_as_string()
+    words: Sequence[str] = [*options, "--no-owner", "--no-privileges", "--no-password", f"--dbname={address}"]
+    command = [str(find_program(name)), *words, *([last] if last else [])]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603 -- PostgreSQL's own
+    if done.returncode != 0:
+        said = [line for line in done.stderr.strip().splitlines() if "error" in line.lower()] or [
+            f"it ended with {done.returncode}"
+        ]
+        raise ChurnError(f"{name} failed: {said[0]}")

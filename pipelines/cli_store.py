@@ -1,0 +1,151 @@
+"""`churn store …`: the database of predictions, outcomes, looks and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.console import console, print_json, warn
+
+if TYPE_CHECKING:
+    from churn.store import Store
+
+app = typer.Typer(no_args_is_help=True, help="Set up and look after the prediction store.")
+# How often a database that is not there yet is looked for.
+LOOK_SECONDS = 1.0
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command()
+def migrate(
+    wait: Annotated[float, typer.Option(min=0, help="Wait so many seconds for a database that is not there yet.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Bring the store at CHURN_STORE_URL to the newest schema, and print its revision. Doing it again changes nothing.
+
+    Example: churn store migrate --wait 60
+    """
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+    from churn.errors import StoreAway
+    from churn.settings import load_settings
+    from churn.store import migrate
+
+    url = load_settings().store_url
+    attempts = Retrying(
+        retry=retry_if_exception_type(StoreAway),
+        stop=stop_after_delay(wait),
+        wait=wait_fixed(LOOK_SECONDS),
+        before_sleep=lambda state: warn(f"{state.outcome.exception()}; waiting") if state.attempt_number == 1 else None,  # type: ignore[union-attr]
+        reraise=True,
+    )
+    revision = attempts(migrate, url)
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        console.print(f"the store is at revision {revision}")
+
+
+@app.command()
+def prune(
+    keep_days: Annotated[float, typer.Option(min=0, help="Remove what was asked for longer ago than so many days.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    even_unjudged: Annotated[bool, typer.Option("--even-unjudged", help="Also what the monitor has not judged yet.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove old predictions with their outcomes, a few thousand at a time, while the service goes on.
+
+    Looks and decisions stay. So do predictions that the monitor has not judged yet, of models that still answer.
+
+    Example: churn store prune --keep-days 400 --dry-run
+    """
+    from dataclasses import asdict
+    from datetime import timedelta
+
+    from churn.records import now
+    from churn.store_retention import prune
+
+    before = now() - timedelta(days=keep_days)
+    with opened_store() as store, console.status("removing") as status:
+        done = prune(
+            store,
+            before,
+            even_unjudged=even_unjudged,
+            dry_run=dry_run,
+            on_batch=lambda so_far: status.update(f"removing; {so_far.predictions:,} predictions so far"),
+        )
+    if as_json:
+        print_json({"before": before.isoformat(), "dry_run": dry_run, **asdict(done)})
+        return
+    console.print(
+        f"{'would remove' if dry_run else 'removed'} {done.predictions:,} predictions, {done.outcomes:,} outcomes and "
+        f"{done.shadow_predictions:,} shadow predictions from before {before:%Y-%m-%d %H:%M} UTC"
+    )
+    if done.kept_unjudged:
+        console.print(f"{done.kept_unjudged:,} stay, as the monitor has not judged them yet (remove them with --even-unjudged)")
+
+
+@app.command()
+def erase(
+    customer_id: Annotated[str, typer.Argument(help="As it was sent to the service.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reason: Annotated[str, typer.Option(help="For the record. Do not name the customer in it.")] = "asked for",
+    as_json: Json = False,
+) -> None:
+    """Erase one customer: predictions, outcomes, challengers' answers, and what waits on this machine's disk for the store.
+
+    Set CHURN_PSEUDONYM_KEY as the service has it. Other copies (backups, training data) are listed in docs/erasure.md.
+
+    Example: churn store erase c-4711 --reason "request 2026-17"
+    """
+    from dataclasses import asdict
+
+    from churn.errors import InputError, StoreError
+    from churn.pseudonym import Pseudonymiser
+    from churn.settings import load_settings
+    from churn.store_erasure import count_customer, erase_customer
+    from service.spool_erasure import erase_spooled
+
+    if not customer_id:
+        raise InputError("which customer? An empty id stands for nobody")
+    if customer_id in reason:
+        raise InputError("the reason is kept: it must not name the customer")
+    settings = load_settings()
+    # What was stored before there was a key has the plain id.
+    names = sorted({customer_id, Pseudonymiser(settings.pseudonym_key.get_secret_value())(customer_id)})
+    with opened_store() as store:
+        known = count_customer(store, names)
+        if not yes and not typer.confirm(f"Erase this customer, with {known:,} predictions, for good?"):
+            raise typer.Exit(1)
+        with console.status("erasing"):
+            # The spool first: what a service puts from there into the store meanwhile is erased there.
+            wiped = erase_spooled(settings.home / "spool", names)
+            erased = erase_customer(store, names, reason=reason, spooled=wiped.rows)
+    if as_json:
+        print_json({**asdict(erased), "spooled": wiped.rows, "held_spool_files": [str(path) for path in wiped.held]})
+    else:
+        console.print(
+            f"erased {erased.predictions:,} predictions, {erased.outcomes:,} outcomes, {erased.shadow_predictions:,} shadow "
+            f"predictions and {wiped.rows:,} predictions that waited on disk"
+        )
+    if wiped.held:
+        raise StoreError(
+            f"{len(wiped.held)} files in {settings.home / 'spool'} are held by a running service and may hold the customer; "
+            "erase again when churn_log_spooled is 0"
+        )
+
+
+@contextmanager
+def opened_store() -> Iterator[Store]:
+    """Open the store of the settings for a `with` block."""
+    from churn.settings import load_settings
+    from churn.store import Store
+
+    store = Store.open(load_settings().store_url)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,86 @@
+"""A connection that is not waited for without end, and does not grow without end: what uvicorn leaves to a proxy in front of it.
+
+uvicorn waits for ever for the head of a request, keeps whatever belongs to it, and waits for ever for a client that does not read
+its answer. A few thousand such clients would take all there is (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Bodies
+have limits of their own, see `service.body`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.one_write import OneWriteProtocol
+
+# How long the head of a request may take to come, and an answer that nobody reads may wait.
+HEAD_SECONDS = 10.0
+READING_SECONDS = 30.0
+# What of a head that is not complete is kept at most. (One that came in one piece is no longer than asyncio reads at once.)
+HEAD_BYTES = 64 * 1024
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Connection(OneWriteProtocol):
+    """uvicorn's protocol with deadlines. A request that comes whole, as nearly all do, sets no timer."""
+
+    _in_head = False
+    _head_bytes = 0
+    _deadline: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+                self.transport.write(_TOO_LONG)
+                self.transport.close()
+                return
+        # Whatever it was that came, it was no whole head, and nothing is in work: a head must follow in time.
+        if self._deadline is None and (self._in_head or self.cycle is None or self.cycle.response_complete):
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def on_message_begin(self) -> None:
+        """See `httptools`."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """See `httptools`."""
+        super().on_headers_complete()
+        self._in_head = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        super().pause_writing()
+        self._stuck = self.loop.call_later(READING_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        super().resume_writing()
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        super().connection_lost(exc)
+        for timer in (self._deadline, self._stuck):
+            if timer is not None:
+                timer.cancel()
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            # An earlier request of this connection is in work, and reading may have been paused for it.
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
+        else:
+            self.transport.close()

@@ -1,0 +1,56 @@
+"""Callers that keep on asking the stack, and count what was not answered as it should be."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+CUSTOMER = {"total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
+PATIENCE = 120
+
+
+class Callers:
+    """Threads that predict through the proxy, one request after the other, for the time of a `with` block."""
+
+    def __init__(self, url: str, key: str, threads: int = 8) -> None:
+        self.answered: list[str] = []
+        self.failed: list[str] = []
+        self._url, self._headers = url, {"X-API-Key": key}
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(threads)]
+
+    def _ask(self, number: int) -> None:
+        with httpx.Client(headers=self._headers, timeout=60, trust_env=False) as client:
+            count = 0
+            while not self._stop.is_set():
+                count += 1
+                try:
+                    answer = client.post(self._url, json=CUSTOMER | {"customer_id": f"load-{number}-{count}"})
+                except httpx.HTTPError as error:
+                    self.failed.append(repr(error))
+                    continue
+                if answer.status_code == 200:
+                    self.answered.append(answer.json()["prediction_id"])
+                else:
+                    self.failed.append(f"{answer.status_code} {answer.text}")
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more were answered."""
+        wanted, deadline = len(self.answered) + more, time.monotonic() + PATIENCE
+        while len(self.answered) < wanted and not self.failed:
+            assert time.monotonic() < deadline, "the callers get no answers"
+            time.sleep(0.02)
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()

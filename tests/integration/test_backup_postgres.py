@@ -1,0 +1,62 @@
+"""What PostgreSQL's programs are told, and what is left when they fail."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from churn.errors import ChurnError
+from churn.records import now
+from churn.store import Store
+from pipelines import backup_databases
+from pipelines.backup import Places
+from pipelines.backup_archive import Database, Manifest, written_archive
+from pipelines.restore import restore_backup
+from tests.integration.postgres import postgres_server
+from tests.integration.test_backup import prediction
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with postgres_server() as server, server.database() as made:
+        yield made
+
+
+def test_a_dump_that_cannot_be_restored_changes_nothing(url: str, tmp_path: Path) -> None:
+    store = Store.open(url)
+    store.write_predictions([prediction(1, "1")])
+    archive, dumped = tmp_path / "backup.tar.gz", tmp_path / "dump"
+    dumped.write_bytes(b"PGDMP, but not really")
+    known = {"store": Database(kind="postgresql", server="15", revision=None, rows={})}
+    with written_archive(archive) as writer:
+        writer.add("store.pgdump", dumped)
+        manifest = Manifest(
+            made_at=now(), versions={}, artifact_root="", artifacts_elsewhere="", databases=known, parts=writer.parts
+        )
+        writer.finish(manifest)
+    home = tmp_path / "home"
+    with pytest.raises(ChurnError, match="pg_restore failed"):
+        restore_backup(Places(home, url, None, str(home / "artifacts"), None), archive, overwrite=True)
+    assert store.count_predictions() == 1
+    assert not home.exists()
+    store.close()
+
+
+def test_the_password_is_not_on_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran: list[tuple[list[str], dict[str, str]]] = []
+
+    def run(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append((command, env))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(backup_databases.subprocess, "run", run)
+    backup_databases.restore_postgres(
+        "postgresql+psycopg://me:h%40nter2@db.example:5433/churn?sslmode=require", tmp_path / "dump"
+    )
+    ((command, env),) = ran
+    assert "nter2" not in " ".join(command)
+    assert env["PGPASSWORD"] == "h@nter2"
+    assert "--dbname=postgresql://me@db.example:5433/churn?sslmode=require" in command

@@ -1,0 +1,113 @@
+"""A row that comes late, with a number that others are past already, is judged all the same: two real connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from churn import store_settled
+from churn.errors import StoreError
+from churn.records import Outcome, Prediction
+from churn.store import Store
+from churn.store_outcomes import write_outcomes
+from churn.store_settled import find_settled
+from churn.store_shadow import realized_answers
+from churn.tables import outcomes, predictions
+from tests.integration.postgres import postgres_server
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with postgres_server() as server, server.database() as made:
+        yield made
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = Store.open(url)
+    with opened.engine.begin() as connection:
+        connection.execute(sa.text("TRUNCATE predictions, outcomes RESTART IDENTITY"))
+    yield opened
+    opened.close()
+
+
+def prediction(n: int) -> Prediction:
+    return Prediction(f"p{n}", f"c{n}", NOON, "1", 0.2, 0.5, False, {})
+
+
+def write_late(connection: sa.Connection, n: int) -> None:
+    one = prediction(n)
+    columns = ("prediction_id", "customer_id", "requested_at", "model_version", "churn_probability", "threshold", "churn")
+    connection.execute(predictions.insert(), [{"features": {}} | {name: getattr(one, name) for name in columns}])
+
+
+def commit_while_waited_for(late: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Commit when the reader has begun to wait: it looks, sleeps, and looks again."""
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if late.in_transaction():
+            late.commit()
+
+    monkeypatch.setattr(store_settled.time, "sleep", sleep)
+    return slept
+
+
+def test_a_look_waits_for_a_prediction_with_a_smaller_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.engine.connect() as late:
+        write_late(late, 1)
+        store.write_predictions([prediction(2)])  # has the larger number, and is there first
+        slept = commit_while_waited_for(late, monkeypatch)
+        span = store.find_span("1", after_seq=0, newest=10)
+    assert slept
+    assert span == (2, 1, 2)
+
+
+def test_a_look_waits_for_an_outcome_with_a_smaller_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write_predictions([prediction(1), prediction(2)])
+    with store.engine.connect() as late:
+        write_outcomes(late, [Outcome(True, NOON, "p1")])
+        store.write_outcomes([Outcome(False, NOON, "p2")])
+        slept = commit_while_waited_for(late, monkeypatch)
+        told = store.read_outcomes("1", after_outcome_seq=0, newest=10)
+    assert slept
+    assert told["outcome_seq"].tolist() == [1, 2]
+
+
+def test_so_does_the_probation_of_a_new_champion(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write_predictions([prediction(1), prediction(2)])
+    with store.engine.connect() as late:
+        write_outcomes(late, [Outcome(True, NOON, "p1")])
+        store.write_outcomes([Outcome(False, NOON, "p2")])
+        slept = commit_while_waited_for(late, monkeypatch)
+        found = realized_answers(store, "1", since=NOON, after_outcome_seq=0, limit=10)
+    assert slept
+    assert [one.outcome_seq for one in found] == [1, 2]
+
+
+@pytest.mark.parametrize("table", [predictions, outcomes])
+def test_whoever_never_ends_is_named_and_holds_up_no_other_table(store: Store, table: sa.Table) -> None:
+    store.write_predictions([prediction(1)])
+    with store.engine.connect() as late, store.engine.connect() as reader:
+        late.execute(sa.text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
+        with pytest.raises(StoreError, match=f"writing {table.name} "):
+            find_settled(reader, table, patience_seconds=0)
+        other = outcomes if table is predictions else predictions
+        assert find_settled(reader, other, patience_seconds=0) == (1 if other is predictions else 0)
+        late.rollback()
+        assert find_settled(reader, table, patience_seconds=0) == (1 if table is predictions else 0)
+
+
+def test_readers_hold_nobody_up(store: Store) -> None:
+    with store.engine.connect() as reader:
+        find_settled(reader, predictions)
+        reader.execute(sa.select(predictions.c.seq)).all()
+        with store.engine.connect() as other:
+            assert find_settled(other, predictions, patience_seconds=0) == 0
+        store.write_predictions([prediction(1)])

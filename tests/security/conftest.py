@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.app import create_app
+from tests.unit.service.fakes import KEYS, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, store: FakeStore) -> Callable[..., FastAPI]:
+    """Make the real app, on stand-ins for registry and store."""
+
+    def make(**changes: Any) -> FastAPI:
+        registry = FakeRegistry(make_model("1"))
+        return create_app(make_settings(tmp_path, **changes), registry=registry, store=store, shelf=FakeShelf().shelf())
+
+    return make
+
+
+@pytest.fixture
+async def open_client(make_app: Callable[..., FastAPI]) -> AsyncIterator[httpx.AsyncClient]:
+    """A service on loopback without keys."""
+    async with running(make_app()) as client:
+        yield client
+
+
+@pytest.fixture
+async def keyed_client(make_app: Callable[..., FastAPI]) -> AsyncIterator[httpx.AsyncClient]:
+    """A service with a key a scope."""
+    async with running(make_app(api_keys=KEYS)) as client:
+        yield client

@@ -1,0 +1,73 @@
+"""`churn store prune`, `churn backup` and `churn restore`, as a person or a script meets them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from churn.records import Prediction, now
+from churn.store import Store
+from tests.unit.pipelines import test_cli
+from tests.unit.pipelines.test_cli import Churn
+
+churn = test_cli.churn
+
+
+@pytest.fixture
+def home(tmp_path: Path, churn: Churn) -> Path:
+    store = Store.open(f"sqlite:///{tmp_path}/home/store.db")
+    store.write_predictions(
+        [Prediction(f"p{days}", "c", now() - timedelta(days=days), "1", 0.1, 0.5, False, {}) for days in (1, 9, 10)]
+    )
+    store.close()
+    return tmp_path / "home"
+
+
+def rows(home: Path) -> int:
+    store = Store.open(f"sqlite:///{home}/store.db")
+    try:
+        return store.count_predictions()
+    finally:
+        store.close()
+
+
+def test_prune_says_what_it_would_do_and_then_does_it(churn: Churn, home: Path) -> None:
+    said = churn("store", "prune", "--keep-days", "5", "--even-unjudged", "--dry-run", "--json")
+    assert (said.code, said.json["predictions"], said.json["dry_run"]) == (0, 2, True)
+    assert rows(home) == 3
+    kept = churn("store", "prune", "--keep-days", "5")
+    assert "removed 0 predictions" in kept.out
+    assert "2 stay" in kept.out
+    assert "removed 2 predictions" in churn("store", "prune", "--keep-days", "5", "--even-unjudged").out
+    assert rows(home) == 1
+
+
+def test_prune_must_be_told_how_long(churn: Churn, home: Path) -> None:
+    assert churn("store", "prune").code == 2
+    assert churn("store", "prune", "--keep-days", "-1").code == 2
+    assert rows(home) == 3
+
+
+def test_a_backup_into_a_folder_is_named_by_its_time_and_restored(churn: Churn, home: Path, tmp_path: Path) -> None:
+    made = churn("backup", str(tmp_path), "--without-registry", "--json")
+    assert made.code == 0, made.err
+    assert made.json["rows"]["store"]["predictions"] == 3
+    file = Path(made.json["file"])
+    assert file.name.startswith("churn-20")
+    assert file.stat().st_size == made.json["bytes"]
+    refused = churn("restore", str(file), "--without-registry")
+    assert refused.code == 2
+    assert "--overwrite" in refused.err
+    home.rename(tmp_path / "away")
+    restored = churn("restore", str(file), "--without-registry")
+    assert restored.code == 0, restored.err
+    assert "3 predictions" in restored.out
+    assert rows(home) == 3
+
+
+def test_what_is_not_there_is_one_line_and_exit_2(churn: Churn, tmp_path: Path) -> None:
+    for said in (churn("restore", "none.tar.gz"), churn("backup", "no/such/folder.tar.gz")):
+        assert said.code == 2
+        assert said.err.count("\n") == 1

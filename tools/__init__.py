@@ -1,0 +1,1 @@
+"""What is run on the tree and its environment, and is no part of what is shipped."""
