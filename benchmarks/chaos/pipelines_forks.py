@@ -95,9 +95,8 @@ class Forks:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(60)
+        # Closes its ends of the pipes, by which the process ends, and waits for that.
+        self._process.__exit__(kind, error, trace)
 
     def begin(self, flow: str, kill: str | None = None, **order: Any) -> None:
         """Give an order; `answer` waits for it."""
