@@ -96,3 +96,24 @@ class StoreAway(StoreError):
 
 class RowsRefused(StoreError):
     """The store is there, but some of the rows break its rules; to write them again would change nothing."""
+
+
+class Busy(ChurnError):
+    """Another process is at it, and it is done by one at a time.
+
+    Parameters
+    ----------
+    what : str
+        What is being done.
+    holder : str
+        Who does it, and since when; empty if they have just finished.
+    """
+
+    def __init__(self, what: str, holder: str) -> None:
+        self.what = what
+        self.holder = holder or "another process"
+        super().__init__(f"{what} is under way: {self.holder}; try again when it has ended")
+
+
+class Overtaken(ChurnError):
+    """Somebody else leads by now than the one who was to be replaced: nothing was changed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 import zipfile
@@ -30,6 +31,8 @@ TRUSTED_TYPES = ["churn.features.LinearTerms", "numpy.dtype"]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
+# The digest of the folder as it was registered.
+SEAL_FILE = "registered.sha256"
 # Of a text in an artifact, and of what a pipeline unpacks to. Ours take some hundred kilobytes.
 MOST_TEXT_BYTES, MOST_PIPELINE_BYTES, MOST_PIPELINE_PARTS = 16 * 2**20, 512 * 2**20, 10_000
 # A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
@@ -98,11 +101,26 @@ def digest_folder(folder: Path) -> str:
     try:
         for name in sorted((INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE, MLMODEL_FILE)):
             if any(folder.rglob(name)):
-                file = _find(folder, name)
-                digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+                with _find(folder, name).open("rb") as content:
+                    digest.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
     except (OSError, ValueError) as error:
         raise ModelRefused(f"the artifact in {folder} cannot be read: {_one_line(error)}") from error
     return digest.hexdigest()
+
+
+def seal(folder: Path, version: str, promised: str) -> None:
+    """Hold a folder against the digest that was registered, and note that beside the files, for a start without a registry.
+
+    Raises
+    ------
+    ModelRefused
+        If it holds something else.
+    """
+    if digest_folder(folder) != promised:
+        raise ModelRefused(f"the artifact of version {version} is not the one that was registered: its hash differs")
+    noted = folder / SEAL_FILE
+    if not noted.exists():
+        noted.write_text(promised)
 
 
 def remember(settings: Settings, model: Informed) -> None:
@@ -112,6 +130,8 @@ def remember(settings: Settings, model: Informed) -> None:
     # A name of its own: several workers of one service remember at the same time.
     with tempfile.NamedTemporaryFile("w", dir=pointer.parent, prefix=".last-", delete=False) as staging:
         json.dump({"version": model.info.version, "run_id": model.info.run_id}, staging)
+        staging.flush()
+        os.fsync(staging.fileno())
     Path(staging.name).replace(pointer)
 
 
@@ -127,12 +147,18 @@ def last_known(settings: Settings) -> tuple[str, str] | None:
 def last_known_good(settings: Settings) -> Model | None:
     """Load the last model that served, from disk alone; None if none ever did."""
     known = last_known(settings)
-    return None if known is None else load_folder(artifact_folder(settings, *known), known[0])
+    if known is None:
+        return None
+    folder = artifact_folder(settings, *known)
+    noted = folder / SEAL_FILE
+    if noted.is_file():
+        seal(folder, known[0], noted.read_text())
+    return load_folder(folder, known[0])
 
 
 def artifact_folder(settings: Settings, version: str, run_id: str) -> Path:
     """Say where a fetched artifact lies. Its name holds the run: another registry's version of this number is another model."""
-    return _pointer(settings).parent / f"{as_file_name(version)}-{as_file_name(run_id)}"
+    return models_folder(settings) / f"{as_file_name(version)}-{as_file_name(run_id)}"
 
 
 def as_file_name(said: str) -> str:
@@ -146,8 +172,13 @@ def as_file_name(said: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]", "_", said)
 
 
+def models_folder(settings: Settings) -> Path:
+    """Say where models lie on disk."""
+    return settings.home / "models" / settings.model_name
+
+
 def _pointer(settings: Settings) -> Path:
-    return settings.home / "models" / settings.model_name / "last-known-good.json"
+    return models_folder(settings) / "last-known-good.json"
 
 
 def _one_line(error: Exception) -> str:

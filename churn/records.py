@@ -8,7 +8,7 @@ import sys
 import time
 from array import array
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +17,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 # Of a UUIDv7's 74 free bits, the last so many count within a batch.
 COUNTER_BITS = 32
+# What says that it was decided later than in so long is not believed: a clock was set back since, and nobody is to wait until it
+# has caught up. The clocks of two hosts differ by less.
+CLOCKS_DIFFER = timedelta(minutes=5)
 # Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
 _CHANCE = random.Random()  # noqa: S311 -- ids are no secrets
 os.register_at_fork(after_in_child=_CHANCE.seed)
@@ -186,7 +189,7 @@ class MonitorRun:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Something that was decided: kind policy, gate, intent, promotion, rollback or retrain, with its evidence."""
+    """Something that was decided or done, of a kind that `churn.tables.decisions` lists, with its evidence."""
 
     kind: str
     action: str

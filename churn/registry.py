@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,13 +31,15 @@ from churn.model_folder import (
     REFERENCE_FILE,
     TRUSTED_TYPES,
     artifact_folder,
-    as_file_name,
     digest_folder,
     load_folder,
+    models_folder,
     read_reference,
+    seal,
 )
 from churn.registry_aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
 from churn.settings import Settings
+from churn.training_trail import TRAINING_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
 
     from churn.training import Trained
 
+# What a folder that is being fetched begins with.
+STAGING = ".fetching-"
+LONGEST_FETCH_SECONDS = 3_600
 # MLflow's own limit, in characters.
 LONGEST_TAG = 5_000
 
@@ -181,6 +187,15 @@ class Registry:
             self.end_challenge()
         return old
 
+    def put_back(self, previous: str | None, /) -> None:
+        """Give the alias `previous` back to who had it, after a move that did not come to its end. For `churn.takeover` alone."""
+        client = self._client
+        with _translated(self._uri):
+            if previous is None:
+                client.delete_registered_model_alias(self._name, PREVIOUS)
+            else:
+                client.set_registered_model_alias(self._name, PREVIOUS, previous)
+
     def register(self, trained: Trained, files: dict[str, Any], tags: dict[str, str], *, card: str = "") -> Model:
         """Log a training as an MLflow run and register its model; not yet champion.
 
@@ -199,7 +214,10 @@ class Registry:
         Model
             With `version` and `run_id` filled in.
         """
-        client = self._client
+        client, training = self._client, tags.get(TRAINING_TAG)
+        if training and (known := self._of_training(training)) is not None:
+            # It was tried before, and only the answer was lost.
+            return self.load(known)
         with _translated(self._uri), tempfile.TemporaryDirectory() as folder:
             import mlflow
 
@@ -209,12 +227,13 @@ class Registry:
                 run_id = str(run.info.run_id)
                 self._log_run(trained, files)
                 source = self._log_model(trained, Path(folder), run_id, card)
-            registered = mlflow.register_model(source, self._name, await_registration_for=0, tags=tags)
-            number = str(registered.version)
-            client.set_model_version_tag(self._name, number, "data_digest", trained.model.info.data_digest)
-            # Of what the registry gives back: who fetches it later can tell whether it is still the same.
-            digest = digest_folder(self._fetch(registered))
-            client.set_model_version_tag(self._name, number, DIGEST_TAG, digest)
+            with self._downloaded(source) as back:
+                # Of what the registry gives back: who fetches it later can tell whether it is still the same.
+                tags = {**tags, "data_digest": trained.model.info.data_digest, DIGEST_TAG: digest_folder(back)}
+                # One step: a version is there with all that it is trusted by, or not at all.
+                registered = mlflow.register_model(source, self._name, await_registration_for=0, tags=tags)
+                number = str(registered.version)
+                _put(back, artifact_folder(self._settings, number, run_id))
             if card:
                 where = (
                     f"The whole card: `{CARD_FILE}` in the model's artifacts, `churn model card {number}`, or GET /model/card."
@@ -300,18 +319,8 @@ class Registry:
     def load(self, version: str) -> Model:
         """Fetch a version (once) and load it. NoModel if there is none, ModelRefused if it is not what it claims to be."""
         registered = self._registered(version)
-        folder = self._fetch(registered)
-        try:
-            promised = registered.tags.get(DIGEST_TAG)
-            if promised and digest_folder(folder) != promised:
-                raise ModelRefused(
-                    f"the artifact of version {registered.version} is not the one that was registered: its hash differs"
-                )
+        with self._checked(registered) as folder:
             return load_folder(folder, str(registered.version))
-        except ModelRefused:
-            # Not kept: it may have been broken on the way here.
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
 
     def identity(self, version: str) -> str:
         """Give what no other version has, here or in another registry: versions are numbered anew where a registry is."""
@@ -320,9 +329,17 @@ class Registry:
     def reference(self, version: str) -> pd.DataFrame:
         """Read what a version was trained on, as `Trained.reference` has it."""
         registered = self._registered(version)
+        with self._checked(registered) as folder:
+            return read_reference(folder, str(registered.version))
+
+    @contextmanager
+    def _checked(self, registered: ModelVersion) -> Iterator[Path]:
+        """Give a version's folder, if it holds what was registered. A refused one is not kept: it may have broken on the way."""
         folder = self._fetch(registered)
         try:
-            return read_reference(folder, str(registered.version))
+            if promised := registered.tags.get(DIGEST_TAG):
+                seal(folder, str(registered.version), promised)
+            yield folder
         except ModelRefused:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -332,23 +349,52 @@ class Registry:
         target = artifact_folder(self._settings, number, str(registered.run_id))
         if target.exists():
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
         with _translated(self._uri):
-            import mlflow.artifacts
-
             self._check_source(number)
-            staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{as_file_name(number)}-"))
-            try:
-                mlflow.artifacts.download_artifacts(
-                    f"models:/{self._name}/{number}", dst_path=str(staging), tracking_uri=self._uri
-                )
-                # A store that is not mounted downloads as nothing at all. Not NoModel: there is one, and it may come back.
-                if not any(staging.rglob(PIPELINE_FILE)):
-                    raise RegistryError(f"the artifact of version {number} is not where the registry at {shown(self._uri)} says")
+        try:
+            with self._downloaded(f"models:/{self._name}/{number}") as staging:
                 _put(staging, target)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+        except FileNotFoundError as error:
+            raise RegistryError(
+                f"the artifact of version {number} is not where the registry at {shown(self._uri)} says"
+            ) from error
         return target
+
+    @contextmanager
+    def _downloaded(self, uri: str) -> Iterator[Path]:
+        """Download an artifact to a folder that goes with the `with` block, unless it was moved; FileNotFoundError if none."""
+        models = models_folder(self._settings)
+        models.mkdir(parents=True, exist_ok=True)
+        _sweep(models)
+        staging = Path(tempfile.mkdtemp(dir=models, prefix=STAGING))
+        try:
+            with _translated(self._uri):
+                import mlflow.artifacts
+
+                mlflow.artifacts.download_artifacts(uri, dst_path=str(staging), tracking_uri=self._uri)
+            # A store that is not mounted downloads as nothing at all. Not NoModel: there is one, and it may come back.
+            if not any(staging.rglob(PIPELINE_FILE)):
+                raise FileNotFoundError(uri)
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _of_training(self, training: str) -> str | None:
+        """Find the version that a training registered."""
+        return next((version for version, _, tags in self.versions() if tags.get(TRAINING_TAG) == training), None)
+
+    def end_runs(self, trainings: set[str], /) -> list[str]:
+        """Mark the runs of these trainings that never ended as killed; gives their ids. Their processes must be gone."""
+        client = self._client
+        with _translated(self._uri):
+            experiment = client.get_experiment_by_name(self._name)
+            if experiment is None:
+                return []
+            running = client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'")
+            left = [str(run.info.run_id) for run in running if run.data.tags.get(TRAINING_TAG) in trainings]
+            for run_id in left:
+                client.set_terminated(run_id, "KILLED")
+        return left
 
     def _check_source(self, number: str) -> None:
         """Look at what the registry says before it is fetched; ModelRefused if it is nothing that models are fetched from."""
@@ -364,6 +410,14 @@ class Registry:
             return [(str(one.path), bool(one.is_dir), int(one.file_size or 0)) for one in repository.list_artifacts(path)]
 
         check_content(listed, number)
+
+
+def _sweep(models: Path) -> None:
+    """Remove what processes that were killed had begun to fetch."""
+    for left in models.glob(f"{STAGING}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > LONGEST_FETCH_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _log_files(files: dict[str, Any]) -> None:

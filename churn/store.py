@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -23,12 +25,15 @@ from churn.store_rows import RowWriter, row_writer
 from churn.store_settled import find_settled
 from churn.store_totals import count_outcomes, move_on
 from churn.tables import decisions, monitor_runs, outcomes, predictions
+from churn.turns import NAMESPACE, Turn, take_turn, who_has_turn
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # How long a writer waits for another one's commit in SQLite.
 TIMEOUT_SECONDS = 15.0
+# Whichever look was the newest before.
+ANY_LOOK = "any"
 __all__ = ["LOG_COLUMNS", "TIMEOUT_SECONDS", "Store", "migrate"]
 
 
@@ -72,6 +77,16 @@ class Store:
         """Ask the store for a sign of life; StoreError if there is none."""
         with translated(), self.engine.connect() as connection:
             connection.execute(sa.select(1))
+
+    def turn(
+        self, what: str, holder: str, *, patience: float = 0.0, on_wait: Callable[[str], None] = lambda _holder: None
+    ) -> AbstractContextManager[Turn]:
+        """Do something that is done by one at a time, on all hosts of this store; see `churn.turns.take_turn`."""
+        return take_turn(self.engine, what, holder, patience=patience, on_wait=on_wait)
+
+    def who_has_turn(self, what: str) -> str:
+        """Say who is doing it now, and since when; empty if nobody is."""
+        return who_has_turn(self.engine, what)
 
     def write_predictions(self, batch: Sequence[Prediction]) -> None:
         """Store predictions, all or none. Ones that are already there (by prediction_id) are left as they are."""
@@ -205,8 +220,14 @@ class Store:
             settled = find_settled(connection, outcomes)
             return read_labelled(connection, model_version, (after_outcome_seq, settled), mature, newest)
 
-    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None) -> bool:
+    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None, *, follows: str | None = ANY_LOOK) -> bool:
         """Store one look and what was decided on it, both or neither, unless the window was judged before.
+
+        Parameters
+        ----------
+        follows : str or None
+            The look that was the newest of this model version when the window was taken, None if there was none. If another is
+            by now, a part of the window was judged by it.
 
         Returns
         -------
@@ -216,7 +237,14 @@ class Store:
         """
         try:
             with self.engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    # As inserting does in SQLite, it lets one at a time go on from here.
+                    number = zlib.crc32(f"look {run.model_version}".encode()) & 0x7FFFFFFF
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(NAMESPACE, number)))
                 connection.execute(monitor_runs.insert(), [asdict(run)])
+                if follows != ANY_LOOK and _newest_before(connection, run) != follows:
+                    connection.rollback()
+                    return False
                 move_on(connection, run.last_outcome_seq)
                 if decision is not None:
                     connection.execute(decisions.insert(), [asdict(decision)])
@@ -229,10 +257,12 @@ class Store:
         return True
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
-        """List the newest looks, newest first."""
-        query = sa.select(monitor_runs).order_by(monitor_runs.c.started_at.desc(), monitor_runs.c.run_id.desc()).limit(limit)
-        if model_version is not None:
-            query = query.where(monitor_runs.c.model_version == model_version)
+        """List the newest looks, newest first. Those of one version are in the order of life, whatever a clock said meanwhile."""
+        query = sa.select(monitor_runs).limit(limit)
+        if model_version is None:
+            query = query.order_by(monitor_runs.c.started_at.desc(), monitor_runs.c.run_id.desc())
+        else:
+            query = query.where(monitor_runs.c.model_version == model_version).order_by(*_BY_LIFE)
         with translated(), self.engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [MonitorRun(**row) for row in rows]
@@ -247,15 +277,18 @@ class Store:
         *,
         kind: str | tuple[str, ...] | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         model_version: str | None = None,
         limit: int = 100,
     ) -> list[Decision]:
-        """List the newest decisions, newest first: of one kind or several, since a moment, of one model version."""
+        """List the newest decisions, newest first: of one kind or several, since and until a moment, of one model version."""
         query = sa.select(decisions).order_by(decisions.c.decided_at.desc(), decisions.c.decision_id.desc()).limit(limit)
         if kind is not None:
             query = query.where(decisions.c.kind.in_([kind] if isinstance(kind, str) else kind))
         if since is not None:
             query = query.where(decisions.c.decided_at >= since)
+        if until is not None:
+            query = query.where(decisions.c.decided_at <= until)
         if model_version is not None:
             query = query.where(decisions.c.model_version == model_version)
         with translated(), self.engine.connect() as connection:
@@ -270,3 +303,15 @@ class Store:
         """Tell how the runs of each flow ended, by name of the flow."""
         with translated(), self.engine.connect() as connection:
             return list_flow_runs(connection)
+
+
+# Each look goes further than the one before it, in one of these at least.
+_BY_LIFE = (monitor_runs.c.last_seq.desc(), monitor_runs.c.last_outcome_seq.desc(), monitor_runs.c.mature_until.desc())
+
+
+def _newest_before(connection: sa.Connection, run: MonitorRun) -> str | None:
+    """Name the newest look at the same model version but this one."""
+    others = sa.select(monitor_runs.c.run_id).where(
+        monitor_runs.c.model_version == run.model_version, monitor_runs.c.run_id != run.run_id
+    )
+    return connection.execute(others.order_by(*_BY_LIFE).limit(1)).scalar_one_or_none()

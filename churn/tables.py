@@ -117,7 +117,8 @@ monitor_runs = sa.Table(
     sa.Index("ix_monitor_runs_started_at", "started_at", "run_id"),
 )
 
-# Everything that was decided, by whom and why: kind is policy, gate, intent, promotion, rollback, retrain, retention or erasure.
+# Everything that was decided or done, by whom and why: kind is policy, event, training, gate, intent, promotion, rollback,
+# retrain, retention or erasure.
 decisions = sa.Table(
     "decisions",
     metadata,

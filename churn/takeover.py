@@ -7,8 +7,10 @@ alias moves, then what came of it is written. Whenever this process dies, the tr
     between intent and alias   the intent stands open; the registry shows that nobody moved
     between alias and record   the intent stands open; the registry shows the move, and the champion's tags name the intent
 
-The next takeover, or the same one tried again, finds the intent that the champion names, and completes it; a takeover that fails
-says so in a record of its own. Records of kind `promotion` and `rollback` therefore tell only what was done.
+One at a time has its turn (`churn.turns`), so that an intent that stands open when the next comes was left by a process that
+died. `settle` finds it: the one that the champion names is completed; any other never moved anybody, and is written down as
+failed.
+Records of kind `promotion` and `rollback` therefore tell only what was done.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ import getpass
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from churn.errors import NoModel, RegistryError
+from churn.errors import NoModel, Overtaken, RegistryError
 from churn.model_info import ModelInfo
 from churn.records import Decision
 
@@ -31,10 +34,17 @@ HISTORY = (INTENT, "gate", *PAST)
 ACTOR_WIDTH = 128
 # Intents that are looked through for one left open: more than one is open only if processes keep dying.
 RECENT = 50
+# A takeover takes seconds; the next one waits so long for it, in seconds.
+TURN, PATIENCE_SECONDS = "takeover", 60.0
+# Whoever leads may be replaced.
+ANYBODY = "anybody"
 
 
 class DecisionLog(Protocol):
     """What is needed of `churn.store.Store`."""
+
+    def turn(self, what: str, holder: str, /, *, patience: float) -> AbstractContextManager[object]:
+        """Let one at a time do it."""
 
     def write_decision(self, decision: Decision, /) -> None:
         """Store a decision."""
@@ -58,9 +68,19 @@ class Aliases(Protocol):
     def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
         """Move the aliases and tag the version."""
 
+    def put_back(self, previous: str | None, /) -> None:
+        """Say who was champion before, after a move that did not come to its end."""
+
 
 def promote(
-    aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str, evidence: Mapping[str, Any] | None = None
+    aliases: Aliases,
+    store: DecisionLog,
+    info: ModelInfo,
+    *,
+    actor: str,
+    reason: str,
+    evidence: Mapping[str, Any] | None = None,
+    over: str | None = ANYBODY,
 ) -> str | None:
     """Make a version the champion and write it down. Promoting the champion again changes nothing and leaves no record.
 
@@ -75,6 +95,8 @@ def promote(
     reason : str
     evidence : mapping, optional
         JSON-ready; kept with the record beside what identifies the model.
+    over : str or None
+        Who it is better than: only this version is replaced (None: only if nobody leads). By default, whoever leads.
 
     Returns
     -------
@@ -87,16 +109,38 @@ def promote(
         Before anything moved, or (with an open intent in the store) afterwards.
     RegistryError
         Written down as failed; or the intent stays open, if the registry cannot tell whether the alias moved.
+    Overtaken
+        If another leads than `over`; nothing is changed.
+    Busy
+        If another takeover hangs.
     """
-    return _take_over(aliases, store, info, "promotion", actor, reason, evidence or {})
+    with store.turn(TURN, actor, patience=PATIENCE_SECONDS):
+        return _take_over(aliases, store, info, "promotion", actor, reason, evidence or {}, over)
 
 
-def rollback(aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str) -> str | None:
+def rollback(
+    aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str, leaving: str | None = ANYBODY
+) -> str | None:
     """Make `info`, the version of `rollback_version`, champion again and write it down; as `promote`.
 
-    Who leaves becomes the previous champion, so that rolling back twice undoes the first.
+    Who leaves becomes the previous champion, so that rolling back twice undoes the first. With `leaving`, only that one is left.
     """
-    return _take_over(aliases, store, info, "rollback", actor, reason, {})
+    with store.turn(TURN, actor, patience=PATIENCE_SECONDS):
+        return _take_over(aliases, store, info, "rollback", actor, reason, {}, leaving)
+
+
+def settle(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
+    """Write what came of takeovers whose process died on the way; gives what was written, oldest first.
+
+    Raises
+    ------
+    StoreError, RegistryError, Busy
+        What was not settled yet is settled next time.
+    """
+    if not open_intents(store):
+        return []
+    with store.turn(TURN, actor, patience=PATIENCE_SECONDS):
+        return _settle(aliases, store, _champion(aliases))
 
 
 def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
@@ -113,14 +157,23 @@ def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
 
 
 def _take_over(
-    aliases: Aliases, store: DecisionLog, info: ModelInfo, kind: str, actor: str, reason: str, evidence: Mapping[str, Any]
+    aliases: Aliases,
+    store: DecisionLog,
+    info: ModelInfo,
+    kind: str,
+    actor: str,
+    reason: str,
+    evidence: Mapping[str, Any],
+    over: str | None,
 ) -> str | None:
     replaced = _champion(aliases)
-    unrecorded = _unrecorded(aliases, store, replaced)
-    completed = _complete(store, unrecorded) if unrecorded else replaced
+    settled = _settle(aliases, store, replaced)
     if replaced == info.version:
-        return completed
-    facts = {**evidence, **identity(info), "replaced": replaced}
+        made = next((one for one in settled if one.kind in PAST), None)
+        return replaced if made is None else made.evidence["replaced"]
+    if over not in (ANYBODY, replaced):
+        raise Overtaken(f"version {replaced} leads by now, and no longer {over}; version {info.version} did not take over")
+    facts = {**evidence, **identity(info), "replaced": replaced, "previous": _previous(aliases)}
     intent = Decision(INTENT, kind, actor[:ACTOR_WIDTH], reason, info.version, facts)
     store.write_decision(intent)
     tags = {
@@ -134,10 +187,31 @@ def _take_over(
     except RegistryError as error:
         # Who does not answer may have moved it all the same. If it cannot be asked, the intent stays open.
         if _champion(aliases) != info.version:
-            failed = {"intent": intent.decision_id, "error": str(error)}
-            store.write_decision(Decision(INTENT, "failed", intent.actor, reason, info.version, {**facts, **failed}))
+            _give_up(aliases, store, intent, replaced, str(error))
             raise
-    return _complete(store, intent)
+    _complete(store, intent)
+    return replaced
+
+
+def _settle(aliases: Aliases, store: DecisionLog, champion: str | None) -> list[Decision]:
+    """For who has the turn: whatever stands open now was left by a process that died."""
+    unrecorded = _unrecorded(aliases, store, champion)
+    return [
+        _complete(store, intent)
+        if unrecorded is not None and intent.decision_id == unrecorded.decision_id
+        else _give_up(aliases, store, intent, champion, "its process ended before the champion changed")
+        for intent in reversed(open_intents(store))
+    ]
+
+
+def _give_up(aliases: Aliases, store: DecisionLog, intent: Decision, champion: str | None, error: str) -> Decision:
+    # The alias `previous` is moved first: it may name the champion by now, and then nobody could roll back.
+    if champion is not None and "previous" in intent.evidence and _previous(aliases) == champion:
+        aliases.put_back(intent.evidence["previous"])
+    facts = {**intent.evidence, "intent": intent.decision_id, "error": error}
+    failed = Decision(INTENT, "failed", intent.actor, intent.reason, intent.model_version, facts)
+    store.write_decision(failed)
+    return failed
 
 
 def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> Decision | None:
@@ -148,16 +222,23 @@ def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> D
     return next((intent for intent in open_intents(store) if intent.decision_id == by), None)
 
 
-def _complete(store: DecisionLog, intent: Decision) -> str | None:
+def _complete(store: DecisionLog, intent: Decision) -> Decision:
     facts = {**intent.evidence, "intent": intent.decision_id}
-    store.write_decision(Decision(intent.action, PAST[intent.action], intent.actor, intent.reason, intent.model_version, facts))
-    replaced = intent.evidence["replaced"]
-    return None if replaced is None else str(replaced)
+    done = Decision(intent.action, PAST[intent.action], intent.actor, intent.reason, intent.model_version, facts)
+    store.write_decision(done)
+    return done
 
 
 def _champion(aliases: Aliases) -> str | None:
     try:
         return aliases.champion_version()
+    except NoModel:
+        return None
+
+
+def _previous(aliases: Aliases) -> str | None:
+    try:
+        return aliases.previous_version()
     except NoModel:
         return None
 

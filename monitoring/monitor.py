@@ -11,7 +11,7 @@ import pandas as pd
 
 from churn.contract import Contract
 from churn.params import ProfitParams
-from churn.records import Decision, MonitorRun, new_id
+from churn.records import CLOCKS_DIFFER, Decision, MonitorRun, new_id
 from churn.records import now as present
 from churn.settings import Settings
 from churn.store import Store
@@ -146,15 +146,16 @@ def look(
 def record(store: Store, look: Look) -> bool:
     """Write a look, run and decision, both or neither. Tell whether it was written.
 
-    The store takes each window of a model version once. If another monitor judged this one in the meantime, nothing is
-    written and False is returned: its decision stands, and this one must not be acted upon. False also for an empty window.
+    The store takes each window of a model version once. If another monitor judged this one in the meantime, or a part of it,
+    nothing is written and False is returned: its decision stands, and this one must not be acted upon. False also for an empty
+    window.
 
     Raises
     ------
     StoreError
         If the store is away.
     """
-    return not look.window.is_empty and store.write_monitor_run(look.run, look.decision)
+    return not look.window.is_empty and store.write_monitor_run(look.run, look.decision, follows=look.window.follows)
 
 
 def report_path(settings: Settings, run_id: str) -> Path:
@@ -170,8 +171,9 @@ def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, n
             f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}",
         )
     history = store.monitor_runs(model_version=run.model_version, limit=HISTORY)
-    since = now - memory(settings)
-    recent = [d for kind in ("policy", "promotion", "retrain") for d in store.decisions(kind=kind, since=since, limit=RECENT)]
+    since, until = now - memory(settings), now + CLOCKS_DIFFER
+    kinds = ("policy", "promotion", "retrain")
+    recent = [d for kind in kinds for d in store.decisions(kind=kind, since=since, until=until, limit=RECENT)]
     return decide(run, history, recent, settings, now)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from churn.records import Decision, MonitorRun
+from churn.records import CLOCKS_DIFFER, Decision, MonitorRun
 from churn.settings import Settings
 
 Action = Literal["none", "watch", "retrain", "page"]
@@ -143,7 +143,8 @@ class _Past:
 
     @classmethod
     def of(cls, decisions: Sequence[Decision], settings: Settings, now: datetime) -> _Past:
-        newest_first = sorted(decisions, key=lambda d: d.decided_at, reverse=True)
+        believed = [d for d in decisions if d.decided_at <= now + CLOCKS_DIFFER]
+        newest_first = sorted(believed, key=lambda d: d.decided_at, reverse=True)
         triggered = [d for d in newest_first if d.kind == "policy" and d.action == "retrain"]
         since = triggered[0].decided_at if triggered else now
         rejections = 0

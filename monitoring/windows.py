@@ -39,6 +39,8 @@ class Window:
         How far this look comes in the store's numbering. Where nothing is judged, it stays where the last look left it.
     mature_until : datetime
         When the youngest prediction was asked for whose outcome was judged, now or before.
+    follows : str or None
+        The look before this one; None if this is the first.
     waiting_rows, waiting_labelled_rows : int
         Rows that are there but too few to be judged; they are judged later, with those that come.
     """
@@ -51,6 +53,7 @@ class Window:
     last_seq: int
     last_outcome_seq: int
     mature_until: datetime = EPOCH
+    follows: str | None = None
     waiting_rows: int = 0
     waiting_labelled_rows: int = 0
 
@@ -124,6 +127,7 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         last_seq=span.last_seq if enough else last_seq,
         last_outcome_seq=max(int(labelled["outcome_seq"].max()), last_outcome_seq) if enough_labelled else last_outcome_seq,
         mature_until=max(labelled["requested_at"].max().to_pydatetime(), mature_until) if enough_labelled else mature_until,
+        follows=runs[0].run_id if runs else None,
         waiting_rows=0 if enough else span.rows,
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
     )

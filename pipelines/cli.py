@@ -10,7 +10,7 @@ import typer
 
 from churn.errors import ChurnError
 from pipelines import cli_backup, cli_data, cli_drift, cli_model, cli_score, cli_status, cli_store
-from pipelines.console import console, fail, print_json
+from pipelines.console import console, fail, print_json, warn
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
 app = typer.Typer(
@@ -37,10 +37,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 def train(
     data: Annotated[Path | None, typer.Option(help="File of labelled customers; default CHURN_DATA.")] = None,
     trigger: Annotated[str, typer.Option(help="Why, for the record.")] = "manual",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for a training that is under way; else say whose it is, and stop.")
+    ] = False,
     if_none: Annotated[bool, typer.Option("--if-none", help="Only if there is no champion yet.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a challenger and let the gate decide.
+    """Train a challenger and let the gate decide. One at a time trains, on all hosts of one store.
 
     Example: churn train --data customers.csv --trigger "new price list"
     """
@@ -49,6 +52,7 @@ def train(
     from churn.settings import load_settings
     from pipelines.sources import find_data
     from pipelines.system import find_champion
+    from pipelines.training_turn import check_turn
 
     settings = load_settings(data=data) if data else load_settings()
     prepare_environment(settings)
@@ -61,12 +65,16 @@ def train(
     contract = load_contract(settings.contract)
     # Bad data is said at once, before anything starts.
     cli_data.warn_uninformative(read_dataset(find_data(settings).path, contract))
+    if not wait:
+        check_turn(settings.store_url)
     quiet_prefect()
     use_local_prefect(settings)
     with console.status("tuning, fitting and judging a challenger"):
-        from pipelines.train import train_flow
+        from pipelines.train import train_once
 
-        result = train_flow(trigger=trigger, data=str(data) if data else None)
+        result = train_once(trigger, data=data, wait=wait)
+    for found in result["cleared"]:
+        warn(found)
     if as_json:
         print_json(result)
     else:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from pipelines.cli_store import opened_store
-from pipelines.console import console, print_json
+from pipelines.console import console, print_json, warn
 from pipelines.history import as_document, history_table
 from pipelines.shadow_table import shadow_table
 
@@ -48,18 +48,27 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     """
     from dataclasses import asdict
 
+    from churn.errors import ModelRefused
     from churn.store_shadow import compare_shadow
     from churn.takeover import HISTORY, without_closed
 
-    info = _registry().load(version).info
+    registry, refused = _registry(), ""
+    try:
+        known = registry.load(version).info.model_dump(mode="json")
+    except ModelRefused as error:
+        # What the registry says of it, and what was decided, is worth knowing all the more.
+        refused, number = str(error), registry.version(version)
+        known = {"version": number, **registry.tags_of(number)}
     with opened_store() as store:
-        decided = without_closed(store.decisions(kind=HISTORY, model_version=info.version, limit=LAST_DECISIONS))
-        shadow = compare_shadow(store, info.version)
+        decided = without_closed(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
+        shadow = compare_shadow(store, known["version"])
     if as_json:
-        known = {**info.model_dump(mode="json"), "shadow": None if shadow is None else asdict(shadow)}
+        known |= {"shadow": None if shadow is None else asdict(shadow), "refused": refused or None}
         print_json({**known, "decisions": [as_document(one) for one in decided]})
         return
-    for name, value in info.model_dump(mode="json").items():
+    if refused:
+        warn(f"it cannot serve: {refused}")
+    for name, value in known.items():
         shown = {metric: round(number, 4) for metric, number in value.items()} if name == "metrics" else value
         console.print(f"[bold]{name}[/bold]: {shown}")
     if shadow is not None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 from typing import cast
 
+import httpx
 from prefect import serve
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, FlowRun
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.schedules import Cron, Interval
+from prefect.states import Crashed
 
 from churn.settings import Settings, load_settings
 from pipelines.console import warn
 from pipelines.environment import prepare_environment
-from pipelines.monitor import RETRAIN_EVENT, monitor_flow
-from pipelines.orphans import crash_orphans
-from pipelines.train import train_flow
+from pipelines.messages import RETRAIN_EVENT
+from pipelines.monitor import monitor_flow
+from pipelines.orphans import AWAY, Watch, crash_orphans
+from pipelines.train import record_failure, train_flow
 
 TRAIN, MONITOR = "train/retrain", "monitor/look"
+WAIT_SECONDS = 2.0
 
 
 def make_deployments(settings: Settings) -> list[RunnerDeployment]:
@@ -35,7 +41,7 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
             DeploymentEventTrigger(
                 name="retrain-when-the-world-has-moved",
                 expect={RETRAIN_EVENT},
-                parameters={"trigger": "{{ event.payload.reason }}"},
+                parameters={"trigger": "{{ event.payload.reason }}", "asked_by": "{{ event.payload.decision_id }}"},
             )
         ],
         concurrency_limit=one_at_a_time,
@@ -55,13 +61,53 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
 def main() -> None:
     """Serve the deployments until stopped. Stopping does not pause the schedules.
 
-    A runner that was killed leaves runs behind that nobody finishes, and each holds its deployment's only slot.
+    A runner that was killed leaves runs behind that nobody finishes, and each holds its deployment's only slot. A server that is
+    away is waited for: Prefect's own runner gives up after some minutes.
     """
     settings = load_settings()
     prepare_environment(settings)
-    if orphans := crash_orphans():
+    told = False
+    while True:
+        try:
+            serve_once(settings)
+            return
+        except (*AWAY, BaseExceptionGroup) as error:
+            if not is_away(error):
+                raise
+            if not told:
+                warn("Prefect's server does not answer; the flows wait for it")
+            told = True
+        time.sleep(WAIT_SECONDS)
+
+
+def serve_once(settings: Settings) -> None:
+    """Serve the deployments until stopped, or until the server has been away for too long for Prefect's runner."""
+    if orphans := crash_orphans(on_crash=note_crash):
         warn(f"{orphans} flow run{'s' if orphans > 1 else ''} ended with the last runner and did not finish")
-    serve(*make_deployments(settings), pause_on_shutdown=False, limit=4)
+    stop = threading.Event()
+    Watch(note_crash).start(stop)
+    try:
+        serve(*make_deployments(settings), pause_on_shutdown=False, limit=4)
+    finally:
+        stop.set()
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether all that went wrong is that the server did not answer."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_away(part) for part in error.exceptions)
+    # The words are those of Prefect's runner, and of its client where the server has just gone.
+    return isinstance(error, httpx.TransportError | OSError) or (
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("exceeded error threshold", "Failed to reach API"))
+    )
+
+
+def note_crash(run: FlowRun) -> None:
+    """Write down that a training was killed: the policy waits for its end. A look that was killed is simply made again."""
+    parameters = run.parameters or {}
+    if "trigger" in parameters or "asked_by" in parameters:
+        record_failure(train_flow, run, Crashed(message="its process is gone, and did not say how it ended"))
 
 
 if __name__ == "__main__":

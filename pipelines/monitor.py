@@ -7,21 +7,23 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 
 from churn.contract import Contract, load_contract
 from churn.params import load_params
+from churn.records import Decision, now
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
 from monitoring.monitor import HISTORY, Look, look, record, report_path
+from monitoring.outbox import unheard
 from monitoring.reference import Reference, keep_reference, load_reference
 from monitoring.summary import render_summary, write_summary
 from pipelines.cluster import spread
 from pipelines.flow_ends import note_end
-from pipelines.monitor_failure import page, record_failure
+from pipelines.messages import send_and_note
+from pipelines.monitor_failure import record_failure
 
-RETRAIN_EVENT = "churn.retrain.wanted"
+ACTED_ON = ("retrain", "page")
 
 
 def _summaries(settings: Settings) -> Path:
@@ -58,6 +60,19 @@ def summarise(store: Store, seen: Look, settings: Settings) -> None:
 
 
 @task(cache_policy=NO_CACHE)
+def summarise_missed(store: Store, version: str, settings: Settings) -> None:
+    """Write the page of the last look, if that was killed before it did."""
+    runs = store.monitor_runs(model_version=version, limit=HISTORY)
+    page = report_path(settings, runs[0].run_id) if runs else None
+    if page is None or runs[0].report != str(page) or page.exists():
+        return
+    decided = store.decisions(kind="policy", model_version=version, limit=HISTORY)
+    decision = next((one for one in decided if one.evidence.get("run_id") == runs[0].run_id), None)
+    if decision is not None:
+        write_summary(page, render_summary(runs[0], decision, runs[1:], false_alarm_rate=settings.false_alarm_rate))
+
+
+@task(cache_policy=NO_CACHE)
 def report(seen: Look, reference: Reference, contract: Contract, settings: Settings) -> None:
     """Draw the window for people, with Evidently."""
     from monitoring.reports import write_report
@@ -71,14 +86,16 @@ def conclude(store: Store, seen: Look) -> bool:
     return record(store, seen)
 
 
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def catch_up(store: Store, settings: Settings) -> list[Decision]:
+    """Send again what earlier looks asked for, and nobody has heard: they were killed, or Prefect's server was away."""
+    return [decision for decision in unheard(store, settings, now()) if send_and_note(store, settings.model_name, decision)]
+
+
 @task(cache_policy=NO_CACHE)
-def ask_for_retraining(model_name: str, seen: Look) -> None:
-    """Say it to whoever listens; the retraining deployment does."""
-    emit_event(
-        event=RETRAIN_EVENT,
-        resource={"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name},
-        payload={"reason": "drift", "detail": seen.decision.reason, "run_id": seen.run.run_id},
-    )
+def ask_for_it(store: Store, model_name: str, decision: Decision) -> None:
+    """Say it to whoever listens: the retraining deployment does, and who is to be woken."""
+    send_and_note(store, model_name, decision)
 
 
 @flow(
@@ -94,17 +111,18 @@ def monitor_flow() -> dict[str, Any]:
     contract = load_contract(settings.contract)
     store, registry = Store.open(settings.store_url), Registry(settings)
     try:
+        for sent in catch_up(store, settings):
+            get_run_logger().warning("%s was decided at an earlier look, and is asked for again: %s", sent.action, sent.reason)
         version, identity, reference = find_champion(registry, contract, settings)
+        summarise_missed(store, version, settings)
         seen = look_at_window(store, contract, settings, version, identity, reference)
         if seen.window.is_empty:
             get_run_logger().info("nothing to judge yet: %s", seen.decision.reason)
             return {"judged": False, "reason": seen.decision.reason}
         seen = seen.with_report(report_path(settings, seen.run.run_id))
         new = conclude(store, seen)
-        if new and seen.decision.action == "retrain":
-            ask_for_retraining(settings.model_name, seen)
-        if new and seen.decision.action == "page":
-            page(settings.model_name, seen.decision)
+        if new and seen.decision.action in ACTED_ON:
+            ask_for_it(store, settings.model_name, seen.decision)
         # The picture comes last: whatever happens to it, the decision stands and has been acted on.
         if new:
             shown = [summarise(store, seen, settings, return_state=True)]

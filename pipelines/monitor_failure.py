@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from prefect.events import emit_event
-
 from churn.errors import StoreError
-from churn.records import Decision
+from churn.records import CLOCKS_DIFFER, Decision, now
 from churn.settings import load_settings
 from churn.store import Store
+from monitoring.outbox import note_sent
+from pipelines.messages import send
 
-PAGE_EVENT = "churn.monitor.page"
 # Before the first training there is nothing to monitor, and nobody is to be woken for that.
 NOTHING_YET = "NoModel"
-
-
-def page(model_name: str, decision: Decision) -> None:
-    """Wake somebody: say it to whoever listens."""
-    emit_event(
-        event=PAGE_EVENT,
-        resource={"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name},
-        payload={"reason": decision.reason, "decision_id": decision.decision_id},
-    )
 
 
 def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
@@ -36,24 +27,34 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
         return
     settings = load_settings()
     decision = Decision("policy", "page", "monitor", f"the monitor could not run: {told}", None, {"failure": told})
-    if _write_once(settings.store_url, decision):
-        page(settings.model_name, decision)
-
-
-def _write_once(store_url: str, decision: Decision) -> bool:
-    """Write the decision, unless the newest of the monitor says the same; tell whether somebody has to be woken."""
+    store = _open(settings.store_url)
     try:
-        store = Store.open(store_url)
+        # One that is stored and not sent is sent by the next look that goes well.
+        if _write_once(store, decision) and send(settings.model_name, decision) and store is not None:
+            with suppress(StoreError):
+                note_sent(store, decision)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _open(store_url: str) -> Store | None:
+    try:
+        return Store.open(store_url)
     except StoreError:
+        return None
+
+
+def _write_once(store: Store | None, decision: Decision) -> bool:
+    """Write the decision, unless the newest of the monitor says the same; tell whether somebody has to be woken."""
+    if store is None:
         return True
     try:
         # Every look that goes well decides something: then the same failure is a new one.
-        newest = store.decisions(kind="policy", limit=1)
+        newest = store.decisions(kind="policy", until=now() + CLOCKS_DIFFER, limit=1)
         if newest and newest[0].evidence.get("failure") == decision.evidence["failure"]:
             return False
         store.write_decision(decision)
     except StoreError:
         return True
-    finally:
-        store.close()
     return True

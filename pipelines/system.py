@@ -161,10 +161,10 @@ def train_first_model() -> None:
         console.print(f"version {version} is champion")
         return
     with console.status("training the first model"):
-        from pipelines.train import train_flow
+        from pipelines.train import train_once
 
         started = now()
-        result = train_flow(trigger="first model")
+        result = train_once("first model", wait=True)
     console.print(f"version {result['version']} trained in {(now() - started).total_seconds():.0f} s: {result['reason']}")
 
 

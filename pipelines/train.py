@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
-from prefect import flow, get_run_logger, task
+from prefect import State, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import CancelledRun
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
 
 from churn.card import render_card
 from churn.contract import Contract, load_contract
 from churn.data import Dataset, read_dataset
-from churn.errors import NoModel
+from churn.errors import Busy, ChurnError, ModelRefused, NoModel, Overtaken
 from churn.model import Model
 from churn.params import Params, load_params
 from churn.plots import draw_business, draw_quality, draw_slices
 from churn.promotion import GateDecision, decide
-from churn.records import Decision
+from churn.records import Decision, new_id
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store
-from churn.takeover import identity, promote
+from churn.takeover import ANYBODY, identity, promote
 from churn.training import Trained, TrainingSet, assemble, train
+from churn.training_trail import TRAINING_TAG, TURN, bury, note_skipped, note_start, trainer
+from churn.training_trail import note_end as note_result
 from churn.tuning import scores_to_come
 from pipelines.cluster import spread
 from pipelines.flow_ends import note_end
 from pipelines.serving_check import check_serving
 from pipelines.sources import find_data
 
-TRIGGERS = ("schedule", "drift", "first model", "manual")
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def begin(store: Store, registry: Registry, training: str, trigger: str, asked_by: str | None) -> list[str]:
+    """Clear up after trainings that were killed, and say that this one begins. Fails if the registry or the store is away."""
+    found = bury(store, registry)
+    note_start(store, training, trigger, asked_by)
+    return found
 
 
 @task(cache_policy=NO_CACHE)
@@ -69,6 +82,9 @@ def load_champion(registry: Registry) -> Model | None:
         return registry.load(registry.champion_version())
     except NoModel:
         return None
+    except ModelRefused as error:
+        way_out = "make another version champion, then train again: churn model rollback --reason ..."
+        raise ModelRefused(f"no challenger can be compared with the champion: {error}; {way_out}") from error
 
 
 @task(cache_policy=NO_CACHE)
@@ -83,9 +99,15 @@ def judge(
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def register(
-    registry: Registry, trained: Trained, training_set: TrainingSet, decision: GateDecision, contract: Contract, params: Params
+    registry: Registry,
+    trained: Trained,
+    training_set: TrainingSet,
+    decision: GateDecision,
+    contract: Contract,
+    params: Params,
+    training: str = "",
 ) -> Model:
-    """Log the run with its pictures and its card, and register the version, not yet as champion."""
+    """Log the run with its pictures and its card, and register the version, not yet as champion. Tried again, it is made once."""
     held, info = training_set.holdout, trained.model.info
     probability, found = trained.model.predict_probability(held.features), trained.evaluation
     title = f"Holdout, {len(held)} customers"
@@ -106,6 +128,7 @@ def register(
         "data_source": info.data_source,
         "simulated": str(info.simulated).lower(),
         "mlflow.source.git.commit": info.git_commit,
+        TRAINING_TAG: training,
     }
     left = float(training_set.train.outcome.mean())
     card = render_card(info, contract=contract, params=params, evaluation=found.report(), gate=verdict, churn_rate=left)
@@ -120,27 +143,28 @@ def record_verdict(store: Store, model: Model, decision: GateDecision) -> None:
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def conclude(store: Store, registry: Registry, model: Model, decision: GateDecision) -> dict[str, Any]:
+def conclude(
+    store: Store, registry: Registry, model: Model, decision: GateDecision, training: str = "", rival: str | None = ANYBODY
+) -> dict[str, Any]:
     """Make the challenger champion if it passed, and write down what became of the training.
 
     Nothing says "promoted" before it is true. A process that dies on the way leaves the verdict, an open intent at most, and a
-    version that nobody serves; the next training makes another.
+    version that nobody serves; the next training clears up, and makes another. Who took over from the rival since the gate
+    compared with it, stays.
     """
-    info = model.info
-    if decision.promote:
-        promote(registry, store, info, actor="gate", reason=decision.reason, evidence=_evidence(model, decision))
-    result = "promoted" if decision.promote else "rejected"
-    store.write_decision(Decision("retrain", result, "train", decision.reason, info.version, _because(info.trigger)))
-    return {"version": info.version, "promoted": decision.promote, "reason": decision.reason, "metrics": info.metrics}
+    info, reason = model.info, decision.reason
+    promoted = decision.promote
+    if promoted:
+        try:
+            promote(registry, store, info, actor="gate", reason=reason, evidence=_evidence(model, decision), over=rival)
+        except Overtaken as error:
+            promoted, reason = False, f"{error}, as it was compared with another"
+    note_result(store, training, info.trigger, "promoted" if promoted else "rejected", reason, info.version)
+    return {"version": info.version, "promoted": promoted, "reason": reason, "metrics": info.metrics}
 
 
 def _evidence(model: Model, decision: GateDecision) -> dict[str, Any]:
     return {**identity(model.info), "version": model.info.version, **decision.evidence}
-
-
-def _because(trigger: str) -> dict[str, str]:
-    """Give the trigger and the word for it that metrics count by; what a person typed counts as manual."""
-    return {"trigger": trigger, "reason": trigger if trigger in TRIGGERS else "manual"}
 
 
 def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
@@ -150,7 +174,7 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     store = Store.open(settings.store_url)
     try:
         trigger = str((flow_run.parameters or {}).get("trigger", "manual"))
-        store.write_decision(Decision("retrain", "failed", "train", str(state.message or state.name), None, _because(trigger)))
+        note_result(store, str(flow_run.id), trigger, "failed", str(state.message or state.name))
     finally:
         store.close()
 
@@ -162,8 +186,12 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     on_crashed=[record_failure, note_end],
     log_prints=True,
 )
-def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, Any]:
+def train_flow(
+    trigger: str = "manual", data: str | None = None, asked_by: str | None = None, wait: bool = False
+) -> dict[str, Any] | State[Any]:
     """Train a challenger on the data and the labelled traffic; it becomes champion if it passes the gate.
+
+    One at a time trains, on whichever host. Another is cancelled, since the first sees what it would see; or it waits.
 
     Parameters
     ----------
@@ -171,26 +199,59 @@ def train_flow(trigger: str = "manual", data: str | None = None) -> dict[str, An
         Why: schedule, manual, or what the monitor saw.
     data : str, optional
         File of labelled customers; None is the one of CHURN_DATA.
+    asked_by : str, optional
+        The decision of the monitor that asked for it.
+    wait : bool
+        Wait for a training that is under way.
     """
     settings = load_settings() if data is None else load_settings(data=data)
     contract, params = load_contract(settings.contract), load_params(settings.params)
-    store, registry = Store.open(settings.store_url), Registry(settings)
-    try:
+    store, registry, logger = Store.open(settings.store_url), Registry(settings), get_run_logger()
+    training = str(flow_run.id or new_id())
+    with ExitStack() as stack:
+        stack.callback(store.close)
+        try:
+            patience = float("inf") if wait else 0.0
+            turn = stack.enter_context(store.turn(TURN, trainer(trigger), patience=patience, on_wait=_tell_wait))
+        except Busy as busy:
+            note_skipped(store, trigger, asked_by, str(busy))
+            return Cancelled(message=str(busy))
+        cleared = begin(store, registry, training, trigger, asked_by)
+        for found in cleared:
+            logger.warning(found)
         dataset = read_customers(settings, contract)
         traffic = read_labelled_traffic(store, contract, settings.max_training_rows)
         training_set = assemble(dataset, traffic, contract, params)
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params)
-        model = register(registry, trained, training_set, decision, contract, params)
+        turn.confirm()
+        model = register(registry, trained, training_set, decision, contract, params, training)
         record_verdict(store, model, decision)
-        result = conclude(store, registry, model, decision)
-    finally:
-        store.close()
-    get_run_logger().info(
-        "version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"]
-    )
-    return result
+        turn.confirm()
+        rival = None if champion is None else champion.info.version
+        result = conclude(store, registry, model, decision, training, rival)
+    logger.info("version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"])
+    return {**result, "cleared": cleared}
+
+
+def train_once(trigger: str, *, data: Path | None = None, wait: bool = False) -> dict[str, Any]:
+    """Run the flow for a person; see `train_flow`.
+
+    Raises
+    ------
+    ChurnError
+        If another training is under way, and this one is not to wait; says whose.
+    """
+    try:
+        result = train_flow(trigger=trigger, data=str(data) if data else None, wait=wait)
+    except CancelledRun as cancelled:
+        raise ChurnError(str(cancelled)) from cancelled
+    return cast(dict[str, Any], result)
+
+
+def _tell_wait(holder: str) -> None:
+    get_run_logger().info("waiting for the training of %s", holder)
 
 
 def git_commit() -> str:

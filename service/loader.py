@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import orjson
 import yaml
 
 from churn.contract import Contract, load_contract
-from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
 from churn.model import Model
 from churn.model_folder import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
 from churn.settings import Settings, load_settings
@@ -103,7 +104,9 @@ def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, rea
     info = registry.load(version).info
     store = Store.open(settings.store_url)
     try:
-        takeover.rollback(registry, store, info, actor=actor, reason=reason)
+        # Somebody else may have come to lead while this waited for its turn.
+        with suppress(Overtaken):
+            takeover.rollback(registry, store, info, actor=actor, reason=reason, leaving=leaving)
     finally:
         store.close()
 

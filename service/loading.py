@@ -16,19 +16,18 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
-from churn.model_folder import last_known, remember
-from churn.registry_aliases import AliasReader, Registered, alias_reader
+from churn.model_folder import last_known, models_folder, remember
+from churn.registry_aliases import AliasReader, alias_reader
 from churn.settings import Settings
 from service.predictor import ServedModel
 from service.rollback import Order
-from service.servable import Servable, models_folder, read_servable, servable_file, serve
+from service.servable import Servable, read_servable, servable_file, serve
 
 COMMAND = (sys.executable, "-m", "service.loader")
 # Fetching and checking take some seconds; a large artifact over a slow line takes longer.
@@ -69,15 +68,14 @@ class RegistrySource:
     def load(self, version: str, /) -> ServedModel:
         """Load a registered version. NoModel if there is none, ModelRefused if it is not what it claims to be."""
         known = self._reader.registered(version)
-        file = servable_file(self._settings, self._contract, known.version, known.run_id)
-        servable = _usable(file, known)
+        servable = self._usable(known.version, known.run_id, known.artifact_digest)
         if servable is None:
             with self._alone():
                 # Another worker may have made it in the meantime.
-                servable = _usable(file, known)
+                servable = self._usable(known.version, known.run_id, known.artifact_digest)
                 if servable is None:
                     self._run({"do": "prepare", "version": version})
-                    servable = _made(read_servable(file), version)
+                    servable = _made(self._usable(known.version, known.run_id, known.artifact_digest), version)
         served = serve(servable, self._contract, "registry")
         self._urgent = False
         return served
@@ -87,14 +85,13 @@ class RegistrySource:
         known = last_known(self._settings)
         if known is None:
             return None
-        file = servable_file(self._settings, self._contract, *known)
-        servable = _usable(file, None)
+        servable = self._usable(*known)
         if servable is None and patient:
             with self._alone():
-                servable = _usable(file, None)
+                servable = self._usable(*known)
                 if servable is None:
                     self._run({"do": "prepare_last"})
-                    servable = _made(read_servable(file), known[0])
+                    servable = _made(self._usable(*known), known[0])
         if servable is None:
             return None
         served = serve(servable, self._contract, "disk")
@@ -107,7 +104,7 @@ class RegistrySource:
 
     def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
         """Load a version that was loaded here before, without the registry; None if it is not there any more."""
-        servable = _usable(servable_file(self._settings, self._contract, version, run_id), None)
+        servable = self._usable(version, run_id)
         return None if servable is None else serve(servable, self._contract, "disk")
 
     def roll_back(self, order: Order, /) -> None:
@@ -121,6 +118,21 @@ class RegistrySource:
         self._closed.set()
         for child in list(self._children):
             child.kill()
+
+    def _usable(self, version: str, run_id: str, digest: str = "") -> Servable | None:
+        """Read a servable if it is whole, of the version that its name says, and of the artifact that was registered."""
+        try:
+            servable = read_servable(servable_file(self._settings, self._contract, version, run_id))
+        except ModelRefused as error:
+            logger.warning("a servable is made anew: %s", error)
+            return None
+        if servable is not None and (servable.info.version, servable.info.run_id) != (version, run_id):
+            logger.warning("the servable of version %s is made anew: it is of version %s", version, servable.info.version)
+            return None
+        if servable is not None and digest not in ("", servable.artifact_digest):
+            logger.warning("the servable of version %s is made anew: the registry has another artifact", version)
+            return None
+        return servable
 
     def _run(self, request: dict[str, Any]) -> None:
         settings = self._settings.model_dump(mode="json", include=NEEDED)
@@ -166,19 +178,6 @@ class RegistrySource:
                 if self._closed.wait(LOCK_LOOK_SECONDS):
                     raise ChurnError("the service is stopping")
             yield
-
-
-def _usable(file: Path, known: Registered | None) -> Servable | None:
-    """Read a servable if it is whole, and of the artifact that was registered."""
-    try:
-        servable = read_servable(file)
-    except ModelRefused as error:
-        logger.warning("a servable is made anew: %s", error)
-        return None
-    if servable is not None and known is not None and known.artifact_digest not in ("", servable.artifact_digest):
-        logger.warning("the servable of version %s is made anew: the registry has another artifact", known.version)
-        return None
-    return servable
 
 
 def _made(servable: Servable | None, version: str) -> Servable:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from churn.contract import Contract
+from churn.model_folder import models_folder
 from churn.settings import Settings
 from service.champion import ChampionFollower
 from service.holder import ModelHolder
@@ -14,7 +15,6 @@ from service.loading import RegistrySource
 from service.metrics import ServiceMetrics
 from service.probation import Probation
 from service.rollback import FileOrders
-from service.servable import models_folder
 from service.shadow import Shadow
 from service.sources import ModelSource, Shelf
 from service.trial_store import LateTrialStore, TrialStore

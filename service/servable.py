@@ -26,7 +26,7 @@ import service
 from churn.compiled import CompiledModel
 from churn.contract import Contract
 from churn.errors import ModelRefused
-from churn.model_folder import as_file_name
+from churn.model_folder import as_file_name, models_folder
 from churn.model_info import ModelInfo
 from churn.settings import Settings
 from service.explain import Explainer
@@ -86,11 +86,6 @@ def servable_file(settings: Settings, contract: Contract, version: str, run_id: 
     """Say where the servable of a version lies: under `CHURN_HOME/models`, beside the artifact's folder."""
     name = f"{as_file_name(version)}-{as_file_name(run_id)}"
     return models_folder(settings) / "servable" / f"{name}-{code_digest()[:12]}-{contract.digest}.json"
-
-
-def models_folder(settings: Settings) -> Path:
-    """Say where models lie on disk."""
-    return settings.home / "models" / settings.model_name
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -286,7 +287,7 @@ def test_a_damaged_artifact_is_refused_and_fetched_anew(
 def test_a_damaged_reference_is_refused_and_fetched_anew(registry: Registry, settings: Settings, models: list[Model]) -> None:
     registry.reference("1")
     next(cached(settings, models[0]).rglob(REFERENCE_FILE)).write_bytes(b"PAR1")
-    with pytest.raises(ModelRefused, match="reference of version 1"):
+    with pytest.raises(ModelRefused, match="artifact of version 1 is not the one that was registered"):
         registry.reference("1")
     assert len(registry.reference("1")) == models[0].info.rows
 
@@ -367,7 +368,13 @@ def test_what_was_fetched_outlives_an_artifact_store_that_is_away(
 
 def test_fetching_leaves_nothing_half_written(registry: Registry, settings: Settings, tmp_path: Path) -> None:
     here = other_home(settings, tmp_path)
+    for name, hours in ((".fetching-old", 2), (".fetching-now", 0)):
+        # Of a process that was killed, and of one that is at it.
+        left = tmp_path / "models" / "churn" / name
+        left.mkdir(parents=True)
+        os.utime(left, (time.time() - 3_600 * hours,) * 2)
     Registry(here).load("1")
+    left.rmdir()
     assert len(list((tmp_path / "models" / "churn").iterdir())) == 1
 
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from churn import takeover
-from churn.errors import NoModel, RegistryError, StoreError
+from churn.errors import NoModel, Overtaken, RegistryError, StoreError
 from churn.model import ModelInfo
 from churn.records import Decision
 
@@ -54,10 +55,16 @@ class Aliases:
     def tags_of(self, version: str, /) -> Mapping[str, str]:
         return self.tags.get(version, {})
 
+    def put_back(self, previous: str | None, /) -> None:
+        self.previous = previous
+
     def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
         if self.breaks == "before":
             raise RegistryError("the registry did not answer")
         self.tags[version] = dict(tags)
+        if self.breaks == "between":
+            self.previous = self.champion
+            raise RegistryError("the registry did not answer")
         self.previous, self.champion = self.champion, version
         if self.breaks == "after":
             raise RegistryError("the answer was lost")
@@ -68,6 +75,17 @@ class Log:
     def __init__(self) -> None:
         self.written: list[Decision] = []
         self.writes_left = 100
+        self.in_turn = False
+
+    @contextmanager
+    def turn(self, what: str, holder: str, /, *, patience: float) -> Iterator[None]:
+        assert (what, patience > 0) == ("takeover", True)
+        assert not self.in_turn, "it waits for itself"
+        self.in_turn = True
+        try:
+            yield
+        finally:
+            self.in_turn = False
 
     def write_decision(self, decision: Decision, /) -> None:
         if self.writes_left == 0:
@@ -224,7 +242,61 @@ def test_an_intent_that_never_moved_anything_is_never_called_done() -> None:
     promote(aliases, log, "2")
     promote(aliases, log, "3")
     assert [d.actor for d in log.written if d.kind == "promotion"] == ["ada@desk", "ada@desk"]
-    assert [d.actor for d in takeover.open_intents(log)] == ["gate"]
+    assert [(d.actor, d.evidence["error"]) for d in log.written if d.action == "failed"] == [
+        ("gate", "its process ended before the champion changed")
+    ]
+    assert takeover.open_intents(log) == []
+
+
+def test_what_a_dead_process_left_open_is_settled_without_another_takeover() -> None:
+    aliases, log = Aliases("1"), Log()
+    assert takeover.settle(aliases, log, actor="train") == []
+    log.writes_left = 1
+    with pytest.raises(StoreError):
+        promote(aliases, log, "2")
+    log.writes_left = 100
+    (done,) = takeover.settle(aliases, log, actor="train")
+    assert (done.kind, done.action, done.actor, done.model_version) == ("promotion", "promoted", "ada@desk", "2")
+    assert takeover.settle(aliases, log, actor="train") == []
+
+
+@pytest.mark.parametrize("before", ["0", None])
+def test_a_move_that_broke_off_in_the_middle_leaves_the_way_back_as_it_was(before: str | None) -> None:
+    aliases, log = Aliases("1", before), Log()
+    aliases.breaks = "between"
+    with pytest.raises(RegistryError):
+        promote(aliases, log, "2")
+    assert (aliases.champion, aliases.previous) == ("1", before)
+
+    log.writes_left, aliases.away = 1, False
+
+    class Died(Exception):
+        pass
+
+    class Dies(Aliases):
+        def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+            self.previous = self.champion
+            raise Died
+
+    died = Dies("1", before)
+    with pytest.raises(Died):
+        promote(died, log, "2")
+    log.writes_left = 100
+    assert [one.action for one in takeover.settle(died, log, actor="train")] == ["failed"]
+    assert (died.champion, died.previous) == ("1", before)
+
+
+def test_only_who_was_judged_is_replaced() -> None:
+    aliases, log = Aliases("2"), Log()
+    with pytest.raises(Overtaken, match="version 2 leads by now, and no longer 1; version 3 did not take over"):
+        promote(aliases, log, "3", over="1")
+    with pytest.raises(Overtaken):
+        takeover.rollback(aliases, log, info("1"), actor="ada@desk", reason="regret", leaving="3")
+    with pytest.raises(Overtaken):
+        promote(aliases, log, "3", over=None)
+    assert (aliases.champion, log.written) == ("2", [])
+    assert promote(aliases, log, "3", over="2") == "2"
+    assert promote(aliases, log, "3", over="2") == "3", "it leads already"
 
 
 def test_without_a_previous_champion_there_is_no_way_back() -> None:

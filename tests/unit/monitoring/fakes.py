@@ -155,7 +155,7 @@ class FakeStore:
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
         return [run for run in self.runs if run.model_version == model_version][:limit]
 
-    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None) -> bool:
+    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None, *, follows: str | None = None) -> bool:
         windows = {(r.model_version, r.last_seq, r.last_outcome_seq, r.mature_until) for r in self.runs}
         if (run.model_version, run.last_seq, run.last_outcome_seq, run.mature_until) in windows:
             return False
@@ -164,8 +164,11 @@ class FakeStore:
             self.written.insert(0, decision)
         return True
 
-    def decisions(self, *, kind: str | None = None, since: datetime | None = None, limit: int = 100) -> list[Decision]:
+    def decisions(
+        self, *, kind: str | None = None, since: datetime | None = None, until: datetime | None = None, limit: int = 100
+    ) -> list[Decision]:
         found = [d for d in self.written if d.kind == kind and (since is None or d.decided_at >= since)]
+        found = [d for d in found if until is None or d.decided_at <= until]
         return found[:limit]
 
     def write_decision(self, decision: Decision) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from sklearn.pipeline import Pipeline
 
 from churn.contract import Contract
-from churn.errors import NoModel, RegistryError
+from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.model import Model, ModelInfo
 from churn.records import Decision, Outcome, Prediction
 from churn.store import Store
@@ -35,6 +35,7 @@ class Registry:
         self.contract = contract
         self.tags: dict[str, Mapping[str, str]] = {}
         self.away = False
+        self.spoiled = ""
         self.challenger: str | None = None
 
     def aliases(self) -> dict[str, str]:
@@ -59,8 +60,13 @@ class Registry:
     def tags_of(self, version: str, /) -> Mapping[str, str]:
         return self.tags.get(version, {})
 
+    def version(self, version: str) -> str:
+        return self.champion if version == "champion" else version
+
     def load(self, version: str) -> Model:
-        number = self.champion if version == "champion" else version
+        number = self.version(version)
+        if number == self.spoiled:
+            raise ModelRefused(f"the artifact of version {number} is not the one that was registered: its hash differs")
         if number not in {"1", "2", "3"}:
             raise NoModel(f"there is no version {version!r}")
         info = ModelInfo(
@@ -187,9 +193,9 @@ def test_history_is_a_table_of_gate_and_people_newest_first(
     store = Store.open(store_url)
     store.write_decision(Decision("gate", "rejected", "gate", "not [better] beyond chance", "3", {"data_digest": "d3"}))
     store.write_decision(Decision("policy", "wait", "monitor", "calm", "1"))
+    churn("promote", "2", "--reason", "the gate was wrong")
     store.write_decision(Decision("intent", "rollback", "ada@desk", "died", "3", {"replaced": "1"}))
     store.close()
-    churn("promote", "2", "--reason", "the gate was wrong")
     wide = Console(width=250, highlight=False, file=io.StringIO())
     monkeypatch.setattr(cli_model, "console", wide)
     churn("history")
@@ -199,15 +205,15 @@ def test_history_is_a_table_of_gate_and_people_newest_first(
     for line, words in zip(
         lines,
         (
-            ["promotion: promoted", "2", "1", "2abcdef0", "0.1642", "2fedcba9", "the gate was wrong", person()],
             ["rollback: UNFINISHED", "ada@desk", "died"],
+            ["promotion: promoted", "2", "1", "2abcdef0", "0.1642", "2fedcba9", "the gate was wrong", person()],
             ["gate: rejected", "not [better] beyond chance"],
         ),
         strict=True,
     ):
         for word in words:
             assert word in line
-    assert [d["kind"] for d in history(churn, "--limit", 2)] == ["promotion", "intent"]
+    assert [d["kind"] for d in history(churn, "--limit", 2)] == ["intent", "promotion"]
     assert "--limit" in churn("history", "--limit", 0, code=2)
 
 
@@ -281,3 +287,13 @@ def test_a_version_without_a_card_gets_one_of_what_is_known(churn: Churn) -> Non
     assert said.startswith("# Model card: churn, version 1\n")
     assert "Calls to customer service." in said
     assert "Not recorded." in said
+
+
+def test_a_version_whose_artifact_is_refused_is_shown_all_the_same(churn: Churn, registry: Registry) -> None:
+    churn("promote", "2", "--reason", "a whim")
+    registry.spoiled = "2"
+    shown = json.loads(churn("show", "champion", "--json"))
+    assert (shown["version"], shown["promotion_reason"]) == ("2", "a whim")
+    assert "its hash differs" in shown["refused"]
+    assert [one["action"] for one in shown["decisions"]] == ["promoted"]
+    assert "promotion_reason: a whim" in churn("show", "2")

@@ -8,14 +8,14 @@ from churn.records import Decision
 from churn.settings import load_settings
 from churn.store import Store
 from pipelines import monitor_failure
-from pipelines.monitor_failure import PAGE_EVENT, record_failure
+from pipelines.monitor_failure import record_failure
 
 
 @pytest.fixture
 def events(monkeypatch, tmp_path):
     sent = []
     monkeypatch.setenv("CHURN_HOME", str(tmp_path))
-    monkeypatch.setattr(monitor_failure, "emit_event", lambda **event: sent.append(event))
+    monkeypatch.setattr(monitor_failure, "send", lambda _name, decision: sent.append(decision) or True)
     return sent
 
 
@@ -35,7 +35,7 @@ def test_a_monitor_that_could_not_run_pages_and_writes_it_down(events):
     (decision,) = decisions()
     assert (decision.action, decision.actor) == ("page", "monitor")
     assert "the registry is away" in decision.reason
-    assert [(e["event"], e["payload"]["decision_id"]) for e in events] == [(PAGE_EVENT, decision.decision_id)]
+    assert [sent.decision_id for sent in events] == [decision.decision_id]
 
 
 def test_the_same_failure_pages_once_until_a_look_went_well(events):
@@ -55,7 +55,7 @@ def test_a_store_that_is_away_does_not_silence_the_page(events, monkeypatch, tmp
     (tmp_path / "no-folder").write_text("a file")
     monkeypatch.setenv("CHURN_STORE_URL", f"sqlite:///{tmp_path}/no-folder/store.db")
     fail("the store cannot be set up")
-    assert [e["event"] for e in events] == [PAGE_EVENT]
+    assert [sent.action for sent in events] == ["page"]
 
 
 def test_before_the_first_training_nobody_is_woken(events):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -31,6 +32,15 @@ class Journal:
         if not self.champion:
             raise NoModel("none")
         return self.champion
+
+    def previous_version(self) -> str:
+        raise NoModel("none")
+
+    def put_back(self, previous: str | None, /) -> None:
+        raise AssertionError("nothing broke off")
+
+    def turn(self, what: str, holder: str, /, *, patience: float) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
         if self.dies:
@@ -105,3 +115,12 @@ def test_what_is_tried_again_after_the_champion_moved_is_written_once() -> None:
     told(journal, PASSED)
     conclude.fn(journal, journal, model(), PASSED)
     assert journal.said().count(("promotion", "promoted")) == 1
+
+
+def test_a_challenger_does_not_take_over_from_whom_it_was_not_compared_with() -> None:
+    journal = Journal()
+    record_verdict.fn(journal, model(), PASSED)
+    result = conclude.fn(journal, journal, model(), PASSED, "t", "0")
+    assert (result["promoted"], journal.champion) == (False, "1")
+    assert "version 1 leads by now, and no longer 0" in result["reason"]
+    assert journal.said() == [("gate", "passed"), ("retrain", "rejected")]

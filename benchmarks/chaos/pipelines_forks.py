@@ -1,0 +1,241 @@
+"""Flows that are killed at a named step: one process imports everything once, and forks a child for each run.
+
+    python -m benchmarks.chaos.pipelines_forks < orders > answers
+
+An order is a line of JSON: {"flow": "train" | "monitor", "kill": NAME of a step or null, "promote": bool, "arguments": {...},
+"victim": process to be killed instead of the child, "environment": {...}}.
+The child runs the flow's own function with the tasks' own functions, without Prefect's engine, and kills itself by SIGKILL before
+or after the step. The answer is a line of JSON: how the child ended, and what its flow gave.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+Match = Callable[..., bool]
+
+
+def _kind(*kinds: str) -> Match:
+    return lambda _self, decision, *_args, **_named: decision.kind in kinds
+
+
+def _alias(name: str) -> Match:
+    return lambda _self, _model, alias, *_args, **_named: alias == name
+
+
+def _any(*_args: object, **_named: object) -> bool:
+    return True
+
+
+# Where a run is killed: the function, before or after it, and at which call. In the order of life.
+TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
+    "begun": ("churn.store:Store.write_decision", "after", _kind("training")),
+    "load": ("pipelines.train:read_dataset", "before", _any),
+    "split": ("pipelines.train:assemble", "before", _any),
+    "tune": ("churn.training:tune", "before", _any),
+    "fit": ("churn.training:tune", "after", _any),
+    "evaluate": ("churn.training:assess", "before", _any),
+    "gate": ("pipelines.train:decide", "after", _any),
+    "log": ("churn.registry:Registry._log_run", "after", _any),
+    "artifact": ("churn.registry:Registry._log_model", "after", _any),
+    "register": ("mlflow:register_model", "after", _any),
+    "verdict": ("churn.store:Store.write_decision", "after", _kind("gate")),
+    "intent": ("churn.store:Store.write_decision", "after", _kind("intent")),
+    "previous": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("previous")),
+    "alias": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("champion")),
+    "promotion": ("churn.store:Store.write_decision", "after", _kind("promotion")),
+    "end": ("churn.store:Store.write_decision", "after", _kind("retrain")),
+}
+MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
+    "read": ("monitoring.monitor:take_window", "before", _any),
+    "judged": ("pipelines.monitor:conclude", "before", _any),
+    # Within the transaction: the look is inserted, its decision is not.
+    "half written": ("churn.store:_newest_before", "after", _any),
+    "committed": ("churn.store:Store.write_monitor_run", "after", _any),
+    "sent": ("pipelines.messages:send", "after", _any),
+    "summary": ("pipelines.monitor:write_summary", "before", _any),
+    "report": ("monitoring.reports:write_report", "before", _any),
+}
+STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}
+TASKS = {
+    "train": (
+        *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register"),
+        *("record_verdict", "conclude"),
+    ),
+    "monitor": ("catch_up", "find_champion", "look_at_window", "conclude", "ask_for_it", "summarise_missed"),
+}
+
+
+class Forks:
+    """The process that forks, for the time of a `with` block."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.chaos.pipelines_forks"],
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # Closes its ends of the pipes, by which the process ends, and waits for that.
+        self._process.__exit__(kind, error, trace)
+
+    def begin(self, flow: str, kill: str | None = None, **order: Any) -> None:
+        """Give an order; `answer` waits for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"flow": flow, "kill": kill, **order}) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for what came of the order."""
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        assert said, "the process that forks is gone"
+        return cast(dict[str, Any], json.loads(said))
+
+    def run(self, flow: str, kill: str | None = None, **order: Any) -> dict[str, Any]:
+        """Run a flow to its end, whatever that is.
+
+        Returns
+        -------
+        dict
+            killed: bool; result: what the flow gave, or None; error: its class and words, or "".
+        """
+        self.begin(flow, kill, **order)
+        return self.answer()
+
+
+def main() -> None:
+    """Fork as ordered, until there are no more orders."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    warnings.simplefilter("ignore")
+    from churn.settings import load_settings
+    from pipelines.environment import prepare_environment, quiet_prefect
+
+    settings = load_settings()
+    prepare_environment(settings)
+    quiet_prefect()
+    for module in ("pipelines.train", "pipelines.monitor", "mlflow.sklearn", "mlflow.pyfunc", "monitoring.reports"):
+        importlib.import_module(module)
+    import matplotlib as mpl
+
+    mpl.rcParams["savefig.dpi"] = 20  # nobody looks at them
+    for line in sys.stdin:
+        answers.write(json.dumps(_fork(json.loads(line), settings.home)) + "\n")
+        answers.flush()
+
+
+def _fork(order: dict[str, Any], home: Path) -> dict[str, Any]:
+    said = home / "said.json"
+    said.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        try:
+            _obey(order, said)
+        except BaseException:  # noqa: BLE001 - a child must not go on as its parent
+            traceback.print_exc()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    answer = json.loads(said.read_text()) if said.exists() else {"result": None, "error": "" if killed else f"status {status}"}
+    return {"killed": killed, **answer}
+
+
+def _obey(order: dict[str, Any], said: Path) -> None:
+    from churn.errors import ChurnError
+
+    os.environ.update(order.get("environment", {}))
+    name = order["flow"]
+    module = importlib.import_module(f"pipelines.{name}")
+    for task in TASKS[name]:
+        setattr(module, task, getattr(module, task).fn)
+    vars(module)["get_run_logger"] = lambda: logging.getLogger(name)
+    if name == "monitor":
+        # Evidently's pictures take seconds, and decide nothing.
+        drawn = module.report.fn if order["kill"] == "report" else _nothing
+        vars(module).update(summarise=_shown(module.summarise.fn), report=_shown(drawn))
+    if order.get("promote"):
+        _always_promote(module)
+    if order["kill"]:
+        _arm(*STEPS[name][order["kill"]], order.get("victim") or os.getpid())
+    answer: dict[str, Any] = {"result": None, "error": ""}
+    try:
+        result = getattr(module, f"{name}_flow").fn(**order.get("arguments", {}))
+        answer["result"] = result if isinstance(result, dict) else {"state": str(result.type.value), "message": result.message}
+    except ChurnError as error:
+        answer["error"] = f"{type(error).__name__}: {error}"
+    said.write_text(json.dumps(answer, default=str))
+
+
+def _nothing(*_given: object) -> None:
+    pass
+
+
+def _shown(function: Callable[..., object]) -> Callable[..., _State]:
+    """Give a state back, as a task does that is asked for it."""
+    return lambda *given, return_state: _State(function, given)
+
+
+class _State:
+    """What is asked of a task's state."""
+
+    def __init__(self, function: Callable[..., object], given: tuple[Any, ...]) -> None:
+        function(*given)
+        self.message = ""
+
+    def is_failed(self) -> bool:
+        return False
+
+
+def _always_promote(module: Any) -> None:
+    """Let every challenger pass: what is asked here is not how good it is."""
+    decide = module.decide
+
+    def passed(*given: Any, **named: Any) -> Any:
+        found = decide(*given, **named)
+        return type(found)(True, "it passes, as a bad day is about to begin", found.evidence)
+
+    module.decide = passed
+
+
+def _arm(target: str, when: str, match: Match, victim: int) -> None:
+    module_name, _, path = target.partition(":")
+    owner: Any = importlib.import_module(module_name)
+    *parents, attribute = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    function = getattr(owner, attribute)
+
+    def deadly(*given: Any, **named: Any) -> Any:
+        hit = match(*given, **named)
+        if hit and when == "before":
+            os.kill(victim, signal.SIGKILL)
+        result = function(*given, **named)
+        if hit and when == "after":
+            os.kill(victim, signal.SIGKILL)
+        return result
+
+    setattr(owner, attribute, deadly)
+
+
+if __name__ == "__main__":
+    main()

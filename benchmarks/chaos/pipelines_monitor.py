@@ -1,0 +1,86 @@
+"""The monitor is killed at each of its steps: no half look, nothing judged twice, and what it asked for is heard in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.chaos.pipelines_forks import MONITOR_STEPS, Forks
+from benchmarks.chaos.pipelines_listener import Listener, listening
+from benchmarks.chaos.pipelines_world import EVERYTHING, World, make_world
+from benchmarks.chaos.scenarios import Row, Size, scenario
+from churn.model import Model
+from churn.simulation import SCENARIOS, simulate
+from churn.tables import outcomes, predictions
+from churn.training_trail import note_end, note_start
+from pipelines.messages import RETRAIN_EVENT
+
+ROWS = 300
+# The first violation asks for a retraining, and nothing speaks against the next.
+SENSITIVE = {"policy_k": "1", "policy_n": "1", "min_window_rows": "100", "min_labelled_rows": "100"}
+
+
+@scenario("monitor killed")
+def monitor_killed(size: Size) -> Row:
+    """Kill a look at each step, several rounds in the long form; the next look catches up."""
+    return kill_looks(make_world(size.work / "home", **SENSITIVE), list(MONITOR_STEPS) * int(size.pick(1, 5)))
+
+
+def kill_looks(world: World, steps: list[str]) -> Row:
+    """Let customers come who are answered badly, kill the look at them at a step, and look again; for each of the steps."""
+    row = Row("monitor killed")
+    with listening() as listener, Forks(world.environment | listener.environment) as forks:
+        trained = forks.run("train", promote=True)
+        row.expect(f"the training works: {trained['error']}", trained["result"])
+        champion = world.registry().load("champion")
+        for number, step in enumerate(steps):
+            _drift(world, champion, number)
+            done = forks.run("monitor", step)
+            row.faults += done["killed"]
+            row.expect(f"the look that is to be killed at {step!r} comes that far: {done}", done["killed"])
+            again = forks.run("monitor")
+            row.made += 2
+            row.failed += again["result"] is None
+            row.expect(f"the look after a kill at {step!r} works: {again['error']}", again["result"])
+            check_looks(world, champion.info.version, listener, row, step)
+            _answer(world, number)
+    return row
+
+
+def check_looks(world: World, version: str, listener: Listener, row: Row, step: str) -> None:
+    """Everything was judged once, with one decision a look, a page, and an event heard."""
+    store = world.store()
+    try:
+        runs = store.monitor_runs(model_version=version, limit=EVERYTHING)
+        with store.engine.connect() as connection:
+            asked, told = (len(connection.execute(table.select()).all()) for table in (predictions, outcomes))
+    finally:
+        store.close()
+    judged, labelled = sum(run.rows for run in runs), sum(run.labelled_rows for run in runs)
+    row.lost += max(0, asked - judged) + max(0, told - labelled)
+    row.duplicated += max(0, judged - asked) + max(0, labelled - told)
+    row.expect(f"after a kill at {step!r} everything was judged once", (judged, labelled) == (asked, told))
+    decided = [d for d in world.decisions("policy") if "run_id" in d.evidence]
+    row.expect(
+        f"after a kill at {step!r} each look has one decision",
+        {d.evidence["run_id"] for d in decided} == {r.run_id for r in runs},
+    )
+    row.expect(f"after a kill at {step!r} no look has two", len(decided) == len(runs))
+    wanted = {d.decision_id for d in decided if d.action == "retrain"}
+    row.expect(f"after a kill at {step!r} a retraining was asked for", len(wanted) == len(runs))
+    row.expect(f"after a kill at {step!r} every wish was heard", wanted == set(listener.heard(RETRAIN_EVENT)))
+    row.expect(f"after a kill at {step!r} the look can be read", runs[0].report and Path(runs[0].report).is_file())
+
+
+def _drift(world: World, champion: Model, number: int) -> None:
+    world.serve(champion, simulate(world.contract, ROWS, 100 + number, shift=SCENARIOS["plan-launch"].shift))
+
+
+def _answer(world: World, number: int) -> None:
+    """Let a retraining that was asked for end without a better model."""
+    asked = [d for d in world.decisions("policy") if d.action == "retrain"][-1]
+    store = world.store()
+    try:
+        note_start(store, f"training {number}", "drift", asked.decision_id)
+        note_end(store, f"training {number}", "drift", "rejected", "not better")
+    finally:
+        store.close()

@@ -1,0 +1,83 @@
+"""Training is killed at each of its steps; the next one works, and says what it found."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from benchmarks.chaos.pipelines_forks import TRAIN_STEPS, Forks
+from benchmarks.chaos.pipelines_world import World, make_world
+from benchmarks.chaos.scenarios import Row, Size, scenario
+from churn.errors import NoModel
+from churn.takeover import INTENT, open_intents
+
+
+@scenario("training killed")
+def training_killed(size: Size) -> Row:
+    """Kill a training at each step, several rounds in the long form; each run begins by clearing up after the one before."""
+    return kill_trainings(make_world(size.work / "home"), list(TRAIN_STEPS) * int(size.pick(1, 5)))
+
+
+def kill_trainings(world: World, steps: list[str]) -> Row:
+    """Kill one training after the other at the given steps, and let the last one live."""
+    row = Row("training killed")
+    with Forks(world.environment) as forks:
+        first = forks.run("train", promote=True)
+        row.expect(f"the first training works: {first['error']}", first["result"] and first["result"]["promoted"])
+        for step in steps:
+            row.made += 1
+            done = forks.run("train", step, promote=True)
+            row.faults += done["killed"]
+            row.expect(f"the training that is to be killed at {step!r} comes that far: {done}", done["killed"])
+            check_champion(world, row, step)
+        last = forks.run("train", promote=True)
+    row.made += 1
+    row.failed += last["result"] is None
+    row.expect(f"the last training works: {last['error']}", last["result"] and last["result"]["promoted"])
+    check_story(world, row)
+    row.note = f"of {len(steps)} kills, one left {_said(last)} to be cleared up by the last training"
+    return row
+
+
+def check_champion(world: World, row: Row, step: str) -> None:
+    """Whoever leads is whole, and passed the gate."""
+    registry = world.registry()
+    try:
+        model = registry.load(registry.champion_version())
+    except NoModel:
+        row.expect(f"there is a champion after a kill at {step!r}", False)
+        return
+    version = model.info.version
+    passed = [d for d in world.decisions("gate") if d.model_version == version and d.action == "passed"]
+    row.expect(f"the champion after a kill at {step!r} has one verdict, and passed", len(passed) == 1)
+
+
+def check_story(world: World, row: Row) -> None:
+    """Hold registry and decisions against each other when all is over."""
+    store, registry = world.store(), world.registry()
+    try:
+        row.expect("no takeover stands open", open_intents(store) == [])
+    finally:
+        store.close()
+    told = world.decisions("promotion")
+    row.duplicated += sum(count - 1 for count in Counter(d.evidence["intent"] for d in told).values())
+    row.expect("the champion is who was promoted last", told[-1].model_version == registry.champion_version())
+    leads, unbroken = None, True
+    for decision in told:
+        unbroken, leads = unbroken and decision.evidence["replaced"] == leads, decision.model_version
+    row.expect("each promotion names the one before it", unbroken)
+    row.expect("the way back leads to who led before", registry.previous_version() == told[-1].evidence["replaced"])
+    intents = {d.decision_id for d in world.decisions(INTENT) if d.action == "promotion"}
+    closed = {d.evidence.get("intent") for d in world.decisions(INTENT, "promotion")}
+    row.expect("each intent has an end", intents <= closed)
+    begun = {d.evidence["training"] for d in world.decisions("training") if d.action == "started"}
+    ends = Counter(d.evidence["training"] for d in world.decisions("retrain"))
+    row.lost += len(begun - set(ends))
+    row.duplicated += sum(count - 1 for count in ends.values())
+    row.expect("no run of MLflow stands open", registry.end_runs(begun) == [])
+    digests = [tags.get("artifact_digest", "") for _, _, tags in registry.versions()]
+    row.expect("every version has the digest of its artifact", all(digests))
+
+
+def _said(done: dict[str, object]) -> str:
+    result = done["result"]
+    return "; ".join(result["cleared"]) if isinstance(result, dict) else "nothing"

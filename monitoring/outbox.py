@@ -1,0 +1,65 @@
+"""What the monitor asked for and nobody has heard yet: it is asked for again at the next look.
+
+A decision is stored before it is sent, so that whoever dies in between is caught up with. What was sent may still be lost, if the
+one who was to pass it on dies: a retraining counts as heard only when a training has begun since.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from churn.records import CLOCKS_DIFFER, Decision
+from churn.settings import Settings
+from churn.store import Store
+
+KIND, SENT = "event", "sent"
+# Events of which nobody can make anything but the same once more are not repeated faster.
+RESEND_SECONDS = 60.0
+# Whoever was not woken within a day is not woken for that any more: a newer look says how it is now.
+PAGE_SECONDS = 86_400.0
+RECENT = 1_000
+
+
+def note_sent(store: Store, decision: Decision) -> None:
+    """Write down that somebody has taken what a decision asks for."""
+    reason = f"{decision.action} was asked for"
+    store.write_decision(Decision(KIND, SENT, "monitor", reason, decision.model_version, {"decision": decision.decision_id}))
+
+
+def unheard(store: Store, settings: Settings, now: datetime) -> list[Decision]:
+    """List the decisions to retrain and to page that have to be sent again, oldest first.
+
+    The newest decision to retrain, as long as the policy waits for it and no training has begun since; and pages that were never
+    sent, of the last day.
+
+    Raises
+    ------
+    StoreError
+        If the store is away.
+    """
+    since = now - timedelta(seconds=max(settings.retrain_timeout_seconds, PAGE_SECONDS))
+    until = now + CLOCKS_DIFFER
+    decided = store.decisions(kind="policy", since=since, until=until, limit=RECENT)
+    asked = [decision for decision in decided if decision.action in ("retrain", "page")]
+    if not asked:
+        return []
+    told = store.decisions(kind=(KIND, "training", "retrain", "promotion"), since=since, until=until, limit=RECENT)
+    sent_at: dict[str, datetime] = {}
+    for decision in reversed(told):
+        if decision.kind == KIND:
+            sent_at[str(decision.evidence.get("decision"))] = decision.decided_at
+    pages = [d for d in asked if d.action == "page" and d.decision_id not in sent_at]
+    newest = next((d for d in asked if d.action == "retrain"), None)
+    retrain = [newest] if newest is not None and _is_waiting(newest, told, sent_at, settings, now) else []
+    return sorted([*pages, *retrain], key=lambda decision: decision.decided_at)
+
+
+def _is_waiting(asked: Decision, told: list[Decision], sent_at: dict[str, datetime], settings: Settings, now: datetime) -> bool:
+    if now - asked.decided_at > timedelta(seconds=settings.retrain_timeout_seconds):
+        return False  # taken for dead: the policy decides anew
+    if any(
+        d.kind != KIND and (d.evidence.get("asked_by") == asked.decision_id or d.decided_at >= asked.decided_at) for d in told
+    ):
+        return False
+    last = sent_at.get(asked.decision_id)
+    return last is None or now - last >= timedelta(seconds=RESEND_SECONDS)

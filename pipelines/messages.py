@@ -1,0 +1,51 @@
+"""What the monitor says to whoever listens, as Prefect's events: sent so that a server's yes is waited for."""
+
+from __future__ import annotations
+
+import logging
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.events import Event, Resource
+from prefect.exceptions import PrefectException
+
+from churn.errors import StoreError
+from churn.records import Decision
+from churn.store import Store
+from monitoring.outbox import note_sent
+
+RETRAIN_EVENT, PAGE_EVENT = "churn.retrain.wanted", "churn.monitor.page"
+EVENTS = {"retrain": RETRAIN_EVENT, "page": PAGE_EVENT}
+logger = logging.getLogger(__name__)
+
+
+def send(model_name: str, decision: Decision) -> bool:
+    """Send what a decision asks for; tell whether the server took it. One that is away is no error: it is sent again."""
+    event = Event(
+        event=EVENTS[decision.action],
+        resource=Resource({"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name}),
+        payload={
+            "reason": "drift" if decision.action == "retrain" else decision.reason,
+            "detail": decision.reason,
+            "decision_id": decision.decision_id,
+            "run_id": str(decision.evidence.get("run_id", "")),
+        },
+    )
+    try:
+        with get_client(sync_client=True) as client:
+            client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
+    except (httpx.HTTPError, PrefectException, RuntimeError, OSError, ValueError) as error:  # also what is no server of Prefect
+        logger.warning("%s was decided, but could not be sent, and is sent again at the next look: %s", decision.action, error)
+        return False
+    return True
+
+
+def send_and_note(store: Store, model_name: str, decision: Decision) -> bool:
+    """Send what a decision asks for, and write down that it was; tell whether the server took it."""
+    if not send(model_name, decision):
+        return False
+    try:
+        note_sent(store, decision)
+    except StoreError as error:
+        logger.warning("%s was sent, and is sent once more at the next look: %s", decision.action, error)
+    return True

@@ -1,0 +1,17 @@
+"""Whether a training may begin, asked before anything slow is imported or started."""
+
+from __future__ import annotations
+
+from churn.errors import Busy
+from churn.store import Store
+from churn.training_trail import TURN
+
+
+def check_turn(store_url: str) -> None:
+    """Raise Busy if a training is under way; it says whose."""
+    store = Store.open(store_url)
+    try:
+        if holder := store.who_has_turn(TURN):
+            raise Busy(TURN, holder)
+    finally:
+        store.close()

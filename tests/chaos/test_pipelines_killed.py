@@ -1,0 +1,38 @@
+"""Bad days of the pipelines, the short form: the scenarios of `python -m benchmarks.chaos`, with a few faults of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.chaos.pipelines_monitor import SENSITIVE, kill_looks
+from benchmarks.chaos.pipelines_training import kill_trainings
+from benchmarks.chaos.pipelines_world import World, make_world
+from tests.integration.postgres import postgres_server
+
+pytestmark = [pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """With its store in PostgreSQL; the registry is a SQLite file."""
+    with postgres_server() as server, server.database() as url:
+        yield make_world(tmp_path_factory.mktemp("bad-days") / "home", store_url=url, **SENSITIVE)
+
+
+def test_a_training_that_is_killed_leaves_no_half_champion_and_the_next_one_clears_up(world: World) -> None:
+    steps = ["log", "register", "previous", "alias"]
+    row = kill_trainings(world, steps)
+    assert row.broken == []
+    assert (row.faults, row.made, row.failed, row.lost, row.duplicated) == (len(steps), len(steps) + 1, 0, 0, 0)
+    said = " ".join(decision.reason for decision in world.decisions("retrain"))
+    for words in ("was killed", "the gate's verdict was not written", "the gate said passed", "had become champion"):
+        assert words in said
+
+
+def test_a_look_that_is_killed_is_made_again_and_what_it_asked_for_is_heard(world: World) -> None:
+    steps = ["half written", "committed"]
+    row = kill_looks(world, steps)
+    assert row.broken == []
+    assert (row.faults, row.failed, row.lost, row.duplicated) == (len(steps), 0, 0, 0)

@@ -1,0 +1,151 @@
+"""One at a time, between processes: on a file beside SQLite, and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from churn.errors import Busy, StoreError
+from churn.store import Store
+from tests.integration.postgres import Server, postgres_server
+
+DATABASES = ["sqlite", "postgresql"]
+HOLDS = """
+import sys
+from churn.store import Store
+with Store.open(sys.argv[1]).turn("training", "ada@desk (process 7), manual"):
+    print("has it", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store.db'}"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.database() as address:
+        yield address
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = Store.open(url)
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def another_process(url: str) -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, url], stdin=pipe, stdout=pipe, text=True, env=dict(os.environ)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "has it\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_who_comes_second_is_told_who_has_it_until_that_process_is_gone_however_it_ends(store: Store, url: str) -> None:
+    assert store.who_has_turn("training") == ""
+    with another_process(url) as process:
+        with (
+            pytest.raises(Busy, match=r"training is under way: ada@desk \(process 7\), manual, since 20"),
+            store.turn("training", "bob"),
+        ):
+            pass
+        assert store.who_has_turn("training").startswith("ada@desk (process 7), manual, since ")
+        with store.turn("takeover", "bob") as other:
+            other.confirm()  # another matter
+        process.kill()
+        process.wait()
+        waited: list[str] = []
+        with store.turn("training", "bob", patience=20, on_wait=waited.append) as turn:
+            turn.confirm()
+            assert store.who_has_turn("training").startswith("bob")
+    assert store.who_has_turn("training") == ""
+
+
+def test_who_waits_is_told_for_whom_and_gets_its_turn(store: Store, url: str) -> None:
+    with another_process(url) as process:
+        assert process.stdin is not None
+        # The other goes when it is told that somebody waits for it.
+        waited: list[str] = []
+
+        def go(holder: str) -> None:
+            waited.append(holder)
+            process.stdin.close()  # type: ignore[union-attr]
+
+        with store.turn("training", "bob", patience=60, on_wait=go):
+            assert len(waited) == 1
+            assert waited[0].startswith("ada@desk")
+
+
+def test_two_threads_are_two(store: Store) -> None:
+    refused: list[str] = []
+
+    def come() -> None:
+        try:
+            with store.turn("training", "second"):
+                raise AssertionError("both have it")
+        except Busy as busy:
+            refused.append(busy.holder)
+
+    with store.turn("training", "first"):
+        thread = threading.Thread(target=come)
+        thread.start()
+        thread.join()
+    assert refused[0].startswith("first")
+
+
+def test_a_database_that_forgot_who_has_it_is_told_again_or_says_who_has_it_now(postgres: Server) -> None:
+    with postgres.database() as url:
+        one, other = Store.open(url), Store.open(url)
+        with one.turn("training", "ada") as turn:
+            _cut(other, "ada")
+            turn.confirm()
+            assert other.who_has_turn("training").startswith("ada")
+            _cut(other, "ada")
+            with other.turn("training", "bob"), pytest.raises(Busy, match="bob"):
+                turn.confirm()
+            turn.confirm()
+        one.close()
+        other.close()
+
+
+def _cut(store: Store, name: str) -> None:
+    """End the session that has the turn, as a restart would."""
+    ended = sa.text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE :name")
+    with store.engine.connect() as connection:
+        assert connection.execute(ended, {"name": f"churn training: {name}%"}).scalars().all() == [True]
+
+
+def test_a_folder_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'no' / 'store.db'}")
+    with pytest.raises(StoreError, match="no lock beside the store"), Store(engine).turn("training", "ada"):
+        pass
+
+
+def test_a_database_in_memory_is_nobody_elses() -> None:
+    store = Store(sa.create_engine("sqlite://"))
+    with store.turn("training", "ada") as turn:
+        turn.confirm()
+        assert store.who_has_turn("training") == ""
