@@ -32,18 +32,12 @@ from pipelines.backup_databases import ARTIFACT_COLUMNS
 from pipelines.restore import restore_backup
 from service.app import create_app
 from service.spool import Spool
-from tests.integration.postgres import Server, postgres_server
+from tests.integration.postgres import Server
 from tests.integration.test_registry import environment, trained_with
 
 __all__ = ["environment"]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CUSTOMER = {"customer_id": "c-1", "total_day_minutes": 265.1, "customer_service_calls": 4}
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
 
 
 @dataclass

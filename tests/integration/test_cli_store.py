@@ -6,20 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.integration.postgres import Server, postgres_server
+from tests.integration.postgres import Server
 
 CHURN = (sys.executable, "-m", "pipelines.cli")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
 
 
 def start(home: Path, url: str, *arguments: str) -> subprocess.Popen[str]:

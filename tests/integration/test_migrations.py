@@ -17,18 +17,12 @@ from churn.errors import StoreError
 from churn.store import Store, migrate
 from churn.store_engine import make_engine
 from churn.tables import metadata, outcomes, predictions
-from tests.integration.postgres import Server, postgres_server
+from tests.integration.postgres import Server
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with postgres_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def postgres_url(server: Server) -> Iterator[str]:
-    with server.database() as url:
+def postgres_url(postgres: Server) -> Iterator[str]:
+    with postgres.database() as url:
         yield url
 
 
@@ -88,7 +82,7 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'old.db'}"
         return
-    with request.getfixturevalue("server").database() as url:
+    with request.getfixturevalue("postgres").database() as url:
         yield url
 
 

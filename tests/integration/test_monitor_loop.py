@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from churn.store import Store
 from monitoring.monitor import look, record
-from tests.integration.postgres import Server, postgres_server
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
 
 REFERENCE = customers(1500, seed=1)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,33 +20,10 @@ from churn.contract import Contract
 from churn.errors import InputError, StoreAway, StoreError
 from churn.records import Decision, MonitorRun, Outcome, Prediction, new_id
 from churn.store import Store, migrate
-from tests.integration.postgres import Server, postgres_server
+from tests.integration.postgres import Server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DATABASES = ["sqlite", "postgresql"]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'state' / 'store.db'}"
-        return
-    server: Server = request.getfixturevalue("postgres")
-    with server.database() as address:
-        yield address
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url)
-    yield opened
-    opened.close()
 
 
 def prediction(n: int, **changes: Any) -> Prediction:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,34 +21,11 @@ from churn.store_erasure import Erased, erase_customer
 from churn.store_shadow import ShadowRow, write_shadow
 from churn.tables import metadata
 from service.spool import Spool
-from tests.integration.postgres import Server, postgres_server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANNA, BEN = "anna-4711-müller", "ben-4712"
 KEY = "a key of sixteen or more"
 HIDDEN = Pseudonymiser(KEY)(ANNA)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'store.db'}"
-        return
-    with request.getfixturevalue("postgres").database() as address:
-        yield address
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url)
-    yield opened
-    opened.close()
 
 
 def prediction(n: int, who: str | None) -> Prediction:

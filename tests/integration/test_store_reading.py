@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,29 +16,10 @@ from churn.records import Outcome, Prediction
 from churn.store import Store
 from churn.store_reading import Span
 from churn.tables import predictions
-from tests.integration.postgres import Server, postgres_server
 
 CONTRACT = load_contract()
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FEATURES = {"total_day_minutes": 180.5, "international_plan": True, "state": "OH", "customer_service_calls": 3}
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path / 'store.db'}"
-        else:
-            url = stack.enter_context(request.getfixturevalue("postgres").database())
-        opened = Store.open(url)
-        yield opened
-        opened.close()
 
 
 def fill(store: Store, rows: int, *, version: str = "1", **features: object) -> None:

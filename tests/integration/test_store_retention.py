@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,29 +14,9 @@ from churn.store import Store
 from churn.store_retention import Pruned, prune
 from churn.store_shadow import ShadowRow, write_shadow
 from churn.tables import outcomes, predictions, shadow_predictions
-from tests.integration.postgres import Server, postgres_server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONTRACT = load_contract()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-        yield opened
-        opened.close()
-        return
-    with request.getfixturevalue("postgres").database() as url:
-        opened = Store.open(url)
-        yield opened
-        opened.close()
 
 
 def at(day: int) -> datetime:

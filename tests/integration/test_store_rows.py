@@ -6,7 +6,6 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from churn.errors import RowsRefused, StoreError
 from churn.records import PredictionRow, new_ids
 from churn.store import Store
 from churn.store_rows import checkpoint
-from tests.integration.postgres import postgres_server
 
 CONTRACT = load_contract()
 
@@ -28,22 +26,6 @@ def rows(count: int, **changes: object) -> list[PredictionRow]:
     asked = "2026-01-02 03:04:05.000006"
     row = PredictionRow("", "c1", asked, "1", 0.1 + 0.2, 0.5, False, '{"state": "OH", "total_day_minutes": 0.1}')
     return [row._replace(prediction_id=one, **changes) for one in new_ids(count)]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    with postgres_server() as server, server.database() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    store = Store.open(url)
-    with store.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM predictions")
-    yield store
-    store.close()
 
 
 def ids(store: Store) -> list[str]:
@@ -271,8 +253,7 @@ def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(tmp_pa
     store.close()
 
 
-def test_a_server_is_always_waited_for(postgres: str) -> None:
-    store = Store.open(postgres)
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_server_is_always_waited_for(store: Store) -> None:
     store.write_rows(rows(1))
     assert not store.write_rows_at_once(rows(1))
-    store.close()

@@ -16,14 +16,14 @@ from churn.store_outcomes import write_outcomes
 from churn.store_settled import find_settled
 from churn.store_shadow import realized_answers
 from churn.tables import outcomes, predictions
-from tests.integration.postgres import postgres_server
+from tests.integration.postgres import Server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with postgres_server() as server, server.database() as made:
+def url(postgres: Server) -> Iterator[str]:
+    with postgres.database() as made:
         yield made
 
 

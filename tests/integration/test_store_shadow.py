@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,29 +12,8 @@ from churn.errors import StoreError
 from churn.records import Outcome, Prediction
 from churn.store import Store
 from churn.store_shadow import ShadowRow, compare_shadow, realized_answers, write_shadow
-from tests.integration.postgres import Server, postgres_server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-        yield opened
-        opened.close()
-        return
-    server: Server = request.getfixturevalue("postgres")
-    with server.database() as address:
-        opened = Store.open(address)
-        yield opened
-        opened.close()
 
 
 def champion(n: int, probability: float, version: str = "1") -> Prediction:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from churn.errors import Busy, StoreError
 from churn.store import Store
-from tests.integration.postgres import Server, postgres_server
+from tests.integration.postgres import Server
 
 DATABASES = ["sqlite", "postgresql"]
 HOLDS = """
@@ -25,29 +25,6 @@ with Store.open(sys.argv[1]).turn("training", "ada@desk (process 7), manual"):
     print("has it", flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=DATABASES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'store.db'}"
-        return
-    server: Server = request.getfixturevalue("postgres")
-    with server.database() as address:
-        yield address
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url)
-    yield opened
-    opened.close()
 
 
 @contextmanager
