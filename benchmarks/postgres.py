@@ -44,7 +44,7 @@ class Cluster:
 
     def __init__(self, folder: Path, options: dict[str, str] | None = None, initdb: Sequence[str] = ()) -> None:
         self.folder, self.data = folder, folder / "data"
-        self._programs, self._as_user = find_programs(), _somebody_but_root(folder)
+        self._programs, self._as_user = find_programs(), somebody_but_root(folder)
         self._options = OPTIONS | (options or {})
         self._made = 0
         words = ["--no-sync", "--auth=trust", "--username=churn", "-E", "UTF8", "--locale=C"]
@@ -115,9 +115,9 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(options: dict[str, str] | None = None) -> Iterator[Cluster]:
-    """Run a server until the block ends; `NotHere` where there are no programs to run."""
-    folder = Path(tempfile.mkdtemp(prefix="churn-pg-"))
+def running_cluster(options: dict[str, str] | None = None, where: Path | None = None) -> Iterator[Cluster]:
+    """Run a server, in a new folder of `where`, until the block ends; `NotHere` where there are no programs to run."""
+    folder = Path(tempfile.mkdtemp(prefix="churn-pg-", dir=where))
     try:
         cluster = Cluster(folder, options)
         cluster.start()
@@ -144,7 +144,7 @@ def find_programs() -> Path:
         raise NotHere(HOW_TO_GET_IT) from missing
 
 
-def _somebody_but_root(folder: Path) -> list[str]:
+def somebody_but_root(folder: Path) -> list[str]:
     """Give the words to put before a command: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return []

@@ -68,7 +68,7 @@ class _Here(RegistrySource):
 
 class _Evil:
     def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (Path("/tmp/churn-chaos-was-unpickled"),)  # noqa: S108 - it is never made
+        return Path.touch, (Path("/tmp/churn-chaos-was-unpickled"),)  # noqa: S108 -- it is never made
 
 
 def _pickle(folder: Path, _other: Path) -> None:

@@ -120,7 +120,7 @@ class Service:
         """Give the processes that answer."""
         if self.workers == 1:
             return [self.family()[0].pid]
-        return [one.pid for one in self.family()[1:] if any("spawn_main" in word for word in one.cmdline())]
+        return [one.pid for one in self.family()[1:] if any("spawn_main" in word for word in _words(one))]
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
         """Wait for something that it says; ChurnError with the end of its log if it ends, or takes too long."""
@@ -200,3 +200,10 @@ def _models() -> Path:
     skops.io.dump(pipeline, folder / model_folder.PIPELINE_FILE)
     model_folder.remember(settings, Model(pipeline, info))
     return home / "models"
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it ended meanwhile, or waits for its parent to notice
+        return []

@@ -23,8 +23,9 @@ from typing import Self
 
 import pytest
 
+from benchmarks.postgres import somebody_but_root
 from deploy.make_secrets import make_secrets
-from tests.integration.postgres import _somebody_but_root, find_programs
+from tests.integration.postgres import find_programs
 from tests.unit.deploy.composition import PORTS, Service, read_services
 from tests.unit.deploy.dockerfile import CHECKOUT
 
@@ -137,8 +138,8 @@ class Stack:
         # It refuses to be root, and whom it is then must get here.
         for folder in (self.root, self.root / "secrets"):
             folder.chmod(0o755)
-        as_user = _somebody_but_root(data.parent)
-        _somebody_but_root(Path(sockets))
+        as_user = somebody_but_root(data.parent)
+        somebody_but_root(Path(sockets))
         if not data.exists():
             options = service.environment["POSTGRES_INITDB_ARGS"].split()
             password = f"--pwfile={self.root}/secrets/postgres_password"

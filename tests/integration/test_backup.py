@@ -201,7 +201,10 @@ def answers_and_takes_what_waited(system: System, taken: int) -> None:
     async def ask() -> None:
         app = create_app(system.settings)
         transport = httpx.ASGITransport(app)
-        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://churn") as client:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+        ):
             with anyio.fail_after(120):  # the loader imports what takes long to import
                 while (await client.get("/readyz")).status_code != 200:
                     await anyio.sleep(0.05)

@@ -81,10 +81,10 @@ def _rebuild() -> None:
         sqlite_autoincrement=True,
     )
     same = "seq, prediction_id, customer_id, requested_at, model_version, churn_probability, threshold, churn, features"
-    op.execute(f"INSERT INTO new_predictions ({same}) SELECT {same} FROM predictions ORDER BY seq")  # noqa: S608
+    op.execute(f"INSERT INTO new_predictions ({same}) SELECT {same} FROM predictions ORDER BY seq")  # noqa: S608 -- our own columns' names
     told = "seq, prediction_id, churned, observed_at, received_at"
     op.execute(
-        f"INSERT INTO new_outcomes ({told}, {', '.join(COPIED)}) "  # noqa: S608
+        f"INSERT INTO new_outcomes ({told}, {', '.join(COPIED)}) "  # noqa: S608 -- our own columns' names
         "SELECT o.seq, o.prediction_id, o.churned, o.observed_at, o.received_at, "
         "p.seq, p.model_version, p.requested_at, p.churn_probability, p.threshold "
         "FROM outcomes o JOIN predictions p ON p.prediction_id = o.prediction_id ORDER BY o.seq"
