@@ -1,4 +1,4 @@
-"""Bad days of the service itself: killed, in doubt about the time, and with a replica beside it."""
+"""Bad days of the service itself: killed, and in doubt about the time. Replicas: tests/e2e/test_compose.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import service_clock, service_killed, service_replicas, service_soak
+from benchmarks.chaos import service_clock, service_killed, service_soak
 from benchmarks.chaos.scenarios import Row, Size
 from benchmarks.postgres import NotHere
 
@@ -18,7 +18,6 @@ from benchmarks.postgres import NotHere
         service_killed.killed_on_postgres,
         service_killed.worker_killed,
         service_clock.clock_set_back,
-        service_replicas.outcomes_across_replicas,
     ],
 )
 def test_what_was_answered_is_kept_and_the_others_are_served(scenario: Callable[[Size], Row], tmp_path: Path) -> None:
