@@ -25,7 +25,7 @@ WithoutRegistry = Annotated[bool, typer.Option("--without-registry", help="Leave
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(help="A file that is not there yet, or a folder to make one in.")],
+    target: Annotated[Path, typer.Argument(help="A folder to make one in; or a new file, which ends in .tar.gz.")],
     registry_url: RegistryUrl = None,
     artifacts: Artifacts = None,
     without_registry: WithoutRegistry = False,
@@ -41,7 +41,7 @@ def backup(
     from pipelines.backup import make_backup
 
     places = _places(registry_url, artifacts, without_registry)
-    file = target / f"churn-{now():%Y%m%dT%H%M%SZ}.tar.gz" if target.is_dir() else target
+    file = target if target.name.endswith(".tar.gz") else _file_in(target, f"churn-{now():%Y%m%dT%H%M%SZ}.tar.gz")
     with console.status("backing up"):
         manifest = make_backup(places, file)
     if as_json:
@@ -49,6 +49,16 @@ def backup(
         return
     console.print(f"{file}: {file.stat().st_size:,} bytes")
     _show(manifest)
+
+
+def _file_in(folder: Path, name: str) -> Path:
+    from churn.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: no folder for backups ({error.strerror})") from error
+    return folder / name
 
 
 def restore(

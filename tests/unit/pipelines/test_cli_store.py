@@ -51,10 +51,11 @@ def test_prune_must_be_told_how_long(churn: Churn, home: Path) -> None:
 
 
 def test_a_backup_into_a_folder_is_named_by_its_time_and_restored(churn: Churn, home: Path, tmp_path: Path) -> None:
-    made = churn("backup", str(tmp_path), "--without-registry", "--json")
+    made = churn("backup", str(tmp_path / "new" / "backups"), "--without-registry", "--json")
     assert made.code == 0, made.err
     assert made.json["rows"]["store"]["predictions"] == 3
     file = Path(made.json["file"])
+    assert file.parent == tmp_path / "new" / "backups"
     assert file.name.startswith("churn-20")
     assert file.stat().st_size == made.json["bytes"]
     refused = churn("restore", str(file), "--without-registry")
@@ -68,6 +69,6 @@ def test_a_backup_into_a_folder_is_named_by_its_time_and_restored(churn: Churn, 
 
 
 def test_what_is_not_there_is_one_line_and_exit_2(churn: Churn, tmp_path: Path) -> None:
-    for said in (churn("restore", "none.tar.gz"), churn("backup", "no/such/folder.tar.gz")):
+    for said in (churn("restore", "none.tar.gz"), churn("backup", "no/such/folder.tar.gz"), churn("backup", "/dev/null/x")):
         assert said.code == 2
         assert said.err.count("\n") == 1
