@@ -34,7 +34,7 @@ demo: setup      ## close the loop once on real customers; exit 0 only if every 
 	@exec $(BIN)/churn demo
 
 test: lint types ## everything: lint, types, import rules and every test
-	$(ONE_THREAD) $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup      ## ruff, import rules, YAML, licences
 	$(BIN)/ruff check .

@@ -11,6 +11,14 @@ from churn.store import Store
 from tests.integration.postgres import Server, postgres_server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """A service that starts waits for its first model as long as that takes here: how fast this machine is, is no test's business."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("service.champion.LONGEST_FIRST_LOOK_SECONDS", 300.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     with postgres_server() as server:

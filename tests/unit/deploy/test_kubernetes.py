@@ -17,7 +17,7 @@ from prefect.settings.base import PrefectBaseSettings
 
 from churn.settings import Settings, load_settings
 from service.app import create_app
-from service.champion import FIRST_LOOK_SECONDS
+from service.champion import FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS
 from service.row_keeper import PING_SECONDS
 from service.server import DRAIN_SECONDS, FINISH_SECONDS, check_settings
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
@@ -249,7 +249,7 @@ def test_there_is_time_to_start_to_answer_and_to_stop(overlay: str, monkeypatch:
     container, pod = service(overlay), pods(overlay)["churn-service"]
     startup = container["startupProbe"]
     # Twenty seconds to import on a busy node.
-    assert startup["periodSeconds"] * startup["failureThreshold"] > FIRST_LOOK_SECONDS + PING_SECONDS + 20
+    assert startup["periodSeconds"] * startup["failureThreshold"] > FIRST_LOOK_SECONDS + LONGEST_FIRST_LOOK_SECONDS + PING_SECONDS + 20
     assert container["readinessProbe"]["timeoutSeconds"] > PING_SECONDS
     settings = settings_of(overlay, container, monkeypatch)
     stop = container["lifecycle"]["preStop"]["sleep"]["seconds"] + DRAIN_SECONDS + FINISH_SECONDS
