@@ -13,7 +13,7 @@ from tests.integration.postgres import Server, postgres_server
 
 @pytest.fixture(scope="session", autouse=True)
 def patient() -> Iterator[None]:
-    """A service that starts waits for its first model as long as that takes here: how fast this machine is, is no test's business."""
+    """A service that starts waits for its first model as long as that takes on this machine."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("service.champion.LONGEST_FIRST_LOOK_SECONDS", 300.0)
         yield
