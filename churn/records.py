@@ -3,64 +3,20 @@
 from __future__ import annotations
 
 import os
-import random
-import sys
-import time
-from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
 
+from churn.ids import _CHANCE, new_id, now
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
-# Of a UUIDv7's 74 free bits, the last so many count within a batch.
-COUNTER_BITS = 32
 # What says that it was decided later than in so long is not believed: a clock was set back since, and nobody is to wait until it
 # has caught up. The clocks of two hosts differ by less.
 CLOCKS_DIFFER = timedelta(minutes=5)
-# Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
-_CHANCE = random.Random()  # noqa: S311 -- ids are no secrets
 os.register_at_fork(after_in_child=_CHANCE.seed)
-
-
-def new_id(at: int | None = None) -> str:
-    """Make a UUIDv7: unique, and sorted by time of birth to a quarter of a microsecond (RFC 9562, 6.2, method 3).
-
-    Parameters
-    ----------
-    at : int, optional
-        When it is born, in nanoseconds since 1970; now, if not given.
-    """
-    milliseconds, nanoseconds = divmod(at or time.time_ns(), 1_000_000)
-    # After the version (7) and its fraction comes the variant (binary 10), and then chance.
-    born = f"{milliseconds:012x}7{nanoseconds * 4096 // 1_000_000:03x}{_CHANCE.getrandbits(62) | 1 << 63:016x}"
-    return f"{born[:8]}-{born[8:12]}-{born[12:16]}-{born[16:20]}-{born[20:]}"
-
-
-def new_ids(count: int) -> list[str]:
-    """Make UUIDv7s for a batch: born at one moment, told apart (and sorted) by a counter in their last 32 bits (RFC 9562, 6.2).
-
-    Examples
-    --------
-    >>> batch = new_ids(1_000)
-    >>> batch == sorted(set(batch)), len(batch[0]), batch[0][14]
-    (True, 36, '7')
-    """
-    digits = COUNTER_BITS // 4
-    prefix = new_id()[:-digits]
-    # All counters at once: formatting each number takes twice as long.
-    numbers = array("I", range(count))
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    counters = numbers.tobytes().hex()
-    return [prefix + counters[place : place + digits] for place in range(0, len(counters), digits)]
-
-
-def now() -> datetime:
-    """Give the present moment in UTC."""
-    return datetime.now(UTC)
 
 
 class PredictionRow(NamedTuple):

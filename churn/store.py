@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from churn.contract import Contract
 from churn.errors import StoreError
-from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow, now
+from churn.ids import now
+from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow
 from churn.store_engine import make_engine, plain, translated
 from churn.store_flows import FlowRuns, count_flow_run, list_flow_runs
 from churn.store_migrating import migrate

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from churn.records import Outcome, OutcomeReceipt, now
+from churn.ids import now
+from churn.records import Outcome, OutcomeReceipt
 from churn.tables import outcomes, predictions
 
 # SQLite takes at most 32,766 parameters in a statement; PostgreSQL 65,535.

@@ -12,9 +12,9 @@ from churn.contract import Contract
 from churn.data import Dataset
 from churn.evaluation import Scorecard
 from churn.frame import frame_digest
+from churn.ids import now
 from churn.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.params import Params
-from churn.records import now
 from churn.split import Labelled, reserved_for_gate, split
 from churn.threshold import choose_threshold
 from churn.tuning import OnScore, Tuned, tune

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from churn.contract import Contract
+from churn.ids import now as present
 from churn.records import EPOCH
-from churn.records import now as present
 from churn.settings import Settings
 from churn.store import Store
 from churn.store_reading import no_answers

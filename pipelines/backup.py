@@ -10,7 +10,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from churn.errors import ChurnError, InputError
-from churn.records import now
+from churn.ids import now
 from churn.settings import Settings
 from pipelines.backup_archive import Database, Manifest, written_archive
 from pipelines.backup_databases import SQLITE, dump, kind_of, sqlite_file

@@ -37,7 +37,7 @@ def backup(
 
     Example: churn backup /srv/backups
     """
-    from churn.records import now
+    from churn.ids import now
     from pipelines.backup import make_backup
 
     places = _places(registry_url, artifacts, without_registry)

@@ -16,7 +16,8 @@ from churn.data import Dataset, read_dataset
 from churn.errors import ChurnError
 from churn.evaluation import evaluate
 from churn.gate_checks import bootstrap_mean_interval, log_losses
-from churn.records import Decision, MonitorRun, now
+from churn.ids import now
+from churn.records import Decision, MonitorRun
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store

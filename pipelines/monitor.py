@@ -9,8 +9,9 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from churn.contract import Contract, load_contract
+from churn.ids import now
 from churn.params import load_params
-from churn.records import Decision, now
+from churn.records import Decision
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.store import Store

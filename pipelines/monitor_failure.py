@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from churn.errors import StoreError
-from churn.records import CLOCKS_DIFFER, Decision, now
+from churn.ids import now
+from churn.records import CLOCKS_DIFFER, Decision
 from churn.settings import load_settings
 from churn.store import Store
 from monitoring.outbox import note_sent

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from churn.errors import ChurnError, InputError
-from churn.records import new_id
+from churn.ids import new_id
 from pipelines.backup import Places, suffix
 from pipelines.backup_archive import Manifest, unpack
 from pipelines.backup_databases import (

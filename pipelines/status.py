@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from churn.addresses import shown
 from churn.errors import ChurnError
-from churn.records import now
+from churn.ids import now
 from churn.settings import Settings
 from churn.store import Store
 from churn.tables import predictions

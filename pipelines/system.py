@@ -14,7 +14,7 @@ from churn.addresses import shown
 from churn.contract import load_contract
 from churn.data import read_dataset
 from churn.errors import InputError, NoModel
-from churn.records import now
+from churn.ids import now
 from churn.settings import Settings
 from pipelines.console import console, warn
 from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect

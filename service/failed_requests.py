@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from churn.records import now
+from churn.ids import now
 
 if TYPE_CHECKING:
     from service.problems import FieldProblem

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from churn.contract import Contract
 from churn.customers import CustomerColumns
+from churn.ids import new_id, new_ids, now
 from churn.model_info import ModelInfo
-from churn.records import PredictionRow, new_id, new_ids, now
+from churn.records import PredictionRow
 from service.problems import FieldProblem, Unprocessable
 from service.scorer import Path, Scorer
 

@@ -20,7 +20,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry
 
 from churn.errors import ChurnError, StoreError
-from churn.records import now
+from churn.ids import now
 from service.holder import ModelHolder, is_same
 from service.judgement import Bounds, Period, Trial, Verdict, is_slow, judge_probation
 from service.model_metrics import ModelMetrics

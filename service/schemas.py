@@ -19,8 +19,9 @@ from pydantic import (
 )
 
 from churn.contract import Contract
+from churn.ids import now
 from churn.model_info import ModelInfo
-from churn.records import Outcome, now
+from churn.records import Outcome
 from churn.request import CustomerBase, request_model
 
 CLOCK_SKEW = timedelta(minutes=5)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from churn.customers import CustomerColumns
 from churn.errors import StoreError
-from churn.records import PredictionRow, now
+from churn.ids import now
+from churn.records import PredictionRow
 from service.model_metrics import ModelMetrics
 from service.predictor import ScoredBatch, ServedModel
 from service.trial_store import TrialStore

@@ -23,7 +23,8 @@ from pathlib import Path
 import orjson
 
 from churn.errors import StoreError
-from churn.records import TIME_FORMAT, PredictionRow, new_id
+from churn.ids import new_id
+from churn.records import TIME_FORMAT, PredictionRow
 
 SUFFIX, NEW_SUFFIX, BAD_SUFFIX = ".spool", ".new", ".bad"
 _HEADER = struct.Struct("<II")  # length and CRC-32 of what follows

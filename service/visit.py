@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import Scope
 
-from churn.records import new_id
+from churn.ids import new_id
 
 if TYPE_CHECKING:
     from service.auth import ApiKey

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from churn.contract import Contract, load_contract
 from churn.data import Dataset
+from churn.ids import new_id, now
 from churn.model import Model
-from churn.records import Decision, Outcome, Prediction, new_id, now
+from churn.records import Decision, Outcome, Prediction
 from churn.registry import Registry
 from churn.settings import Settings, load_settings
 from churn.simulation import SCENARIOS, simulate, write_csv

@@ -17,7 +17,7 @@ import orjson
 import uvloop
 
 from churn.errors import ChurnError
-from churn.records import new_id
+from churn.ids import new_id
 
 # A client that waits longer has been failed, whatever comes later.
 PATIENCE_SECONDS = 10.0

@@ -9,7 +9,8 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import Service
 from benchmarks.chaos.store_account import enter, stored_ids
-from churn.records import PredictionRow, new_id
+from churn.ids import new_id
+from churn.records import PredictionRow
 from service.spool import SUFFIX, Spool
 
 RECORDS, ANSWERS = 20, 40

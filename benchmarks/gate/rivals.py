@@ -16,11 +16,11 @@ from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 
 from churn.contract import Contract
+from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.params import ProfitParams
 from churn.population import read_population
 from churn.profit import break_even
-from churn.records import now
 from churn.simulation import simulate
 from churn.split import Labelled
 

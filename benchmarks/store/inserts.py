@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from churn.records import TIME_FORMAT, PredictionRow, new_ids, now
+from churn.ids import new_ids, now
+from churn.records import TIME_FORMAT, PredictionRow
 from churn.store import Store
 
 # Rows a commit, and services that write at the same time.

@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn.contract import Contract
-from churn.records import EPOCH, Decision, MonitorRun, Outcome, new_id
+from churn.ids import new_id
+from churn.records import EPOCH, Decision, MonitorRun, Outcome
 from churn.store import Store
 from churn.store_erasure import erase_customer
 from churn.store_retention import prune

@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any, Protocol
 
 from churn.errors import ChurnError, InputError
-from churn.records import now
+from churn.ids import now
 from churn.scoring.model import Scorer
 from churn.scoring.output import OutputFolder, own_folder
 from churn.scoring.part import Done, attempt

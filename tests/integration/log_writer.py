@@ -18,7 +18,8 @@ from pathlib import Path
 
 from churn.contract import load_contract
 from churn.errors import StoreError
-from churn.records import PredictionRow, new_ids
+from churn.ids import new_ids
+from churn.records import PredictionRow
 from churn.store import Store
 from service import prediction_log, row_keeper
 from service.late_store import LateStore

@@ -18,9 +18,10 @@ import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.errors import ChurnError, InputError
+from churn.ids import new_id
 from churn.model import Model
 from churn.model_folder import last_known_good, remember
-from churn.records import Decision, MonitorRun, Outcome, Prediction, new_id
+from churn.records import Decision, MonitorRun, Outcome, Prediction
 from churn.registry import Registry
 from churn.settings import Settings
 from churn.store import Store

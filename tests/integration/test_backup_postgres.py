@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import ChurnError
-from churn.records import now
+from churn.ids import now
 from churn.store import Store
 from pipelines import backup_databases
 from pipelines.backup import Places

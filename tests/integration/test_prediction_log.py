@@ -17,7 +17,8 @@ import pytest
 import sqlalchemy as sa
 
 from churn.contract import load_contract
-from churn.records import PredictionRow, new_ids
+from churn.ids import new_ids
+from churn.records import PredictionRow
 from churn.store import Store
 from service import prediction_log
 from service.late_store import LateStore

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.errors import InputError, StoreAway, StoreError
-from churn.records import Decision, MonitorRun, Outcome, Prediction, new_id
+from churn.ids import new_id
+from churn.records import Decision, MonitorRun, Outcome, Prediction
 from churn.store import Store, migrate
 from tests.integration.postgres import Server
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from churn import store_retention
 from churn.contract import load_contract
-from churn.records import MonitorRun, Outcome, Prediction, new_id
+from churn.ids import new_id
+from churn.records import MonitorRun, Outcome, Prediction
 from churn.store import Store
 from churn.store_retention import Pruned, prune
 from churn.store_shadow import ShadowRow, write_shadow

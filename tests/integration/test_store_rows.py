@@ -15,7 +15,8 @@ import pytest
 from churn import store_rows
 from churn.contract import load_contract
 from churn.errors import RowsRefused, StoreError
-from churn.records import PredictionRow, new_ids
+from churn.ids import new_ids
+from churn.records import PredictionRow
 from churn.store import Store
 from churn.store_rows import checkpoint
 

@@ -16,8 +16,9 @@ from fastapi import FastAPI
 
 from churn.contract import load_contract, parse_contract
 from churn.errors import InputError, StoreError
+from churn.ids import new_id, now
 from churn.params import load_params
-from churn.records import Outcome, Prediction, new_id, now
+from churn.records import Outcome, Prediction
 from churn.settings import load_settings
 from churn.store import Store
 from churn.yaml_text import load_yaml

@@ -7,8 +7,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from churn.ids import now
 from churn.model import Model, ModelInfo, build_pipeline
-from churn.records import now
 
 
 def fitted(columns: list[str]) -> tuple[Model, pd.DataFrame]:

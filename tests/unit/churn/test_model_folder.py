@@ -19,9 +19,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from churn.artifact import dump_pipeline
 from churn.errors import ModelRefused
+from churn.ids import now
 from churn.model import Model, ModelInfo, build_pipeline
 from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
-from churn.records import now
 from churn.settings import Settings
 
 X = np.random.default_rng(0).normal(size=(60, 2))

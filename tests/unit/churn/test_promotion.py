@@ -11,12 +11,12 @@ from scipy.special import expit, logit
 from churn.contract import Column, Contract
 from churn.frame import frame_digest
 from churn.gate_checks import bootstrap_mean_interval, log_losses
+from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.params import GateParams, Params
 from churn.profit import break_even
 from churn.promotion import GateDecision, ServingCheck
 from churn.promotion import decide as gate
-from churn.records import now
 from churn.split import Labelled
 
 GATE = GateParams(resamples=200)

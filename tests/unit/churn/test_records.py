@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from churn.records import Decision, OutcomeReceipt, new_id, now
+from churn.ids import new_id, now
+from churn.records import Decision, OutcomeReceipt
 
 
 def test_ids_are_uuids_of_version_7_that_sort_by_birth() -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from churn.records import Decision, MonitorRun, new_id
+from churn.ids import new_id
+from churn.records import Decision, MonitorRun
 from churn.store import Store
 from monitoring.policy import decide
 from monitoring.windows import take_window

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import ChurnError, InputError
-from churn.records import now
+from churn.ids import now
 from pipelines.backup_archive import MANIFEST, Manifest, Part, unpack, written_archive
 from pipelines.restore import restore_backup
 from tests.integration.test_backup import content, small

@@ -9,7 +9,8 @@ import pytest
 
 from churn.data import Dataset
 from churn.evaluation import evaluate
-from churn.records import MonitorRun, now
+from churn.ids import now
+from churn.records import MonitorRun
 from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise
 
 OUTCOME = np.array([0, 0, 1, 1])

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from churn.contract import Contract
+from churn.ids import now
 from churn.model import Model, ModelInfo
-from churn.records import now
 from churn.simulation import simulate, write_csv
 from pipelines import cli_model
 

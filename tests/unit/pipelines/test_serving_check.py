@@ -17,8 +17,8 @@ from churn.contract import Contract
 from churn.customers import CustomerColumns
 from churn.data import Dataset
 from churn.frame import frame_from_records
+from churn.ids import now
 from churn.model import Model, ModelInfo
-from churn.records import now
 from churn.simulation import simulate
 from pipelines.serving_check import MAX_ROWS, check_serving
 from service.predictor import ScoredBatch, ServedModel

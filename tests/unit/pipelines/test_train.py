@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from churn.errors import NoModel, RegistryError
+from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.promotion import GateDecision
-from churn.records import Decision, now
+from churn.records import Decision
 from pipelines.train import conclude, record_verdict
 
 EVIDENCE = {"rows": 300, "checks": {"better_log_loss": {"passed": True}}}

@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from churn.errors import StoreError
-from churn.records import PredictionRow, new_id
+from churn.ids import new_id
+from churn.records import PredictionRow
 from service import spool as spool_module
 from service.spool import Spool
 
