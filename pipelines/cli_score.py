@@ -12,11 +12,11 @@ import typer
 from pipelines.console import console, errors, fail, print_json, warn
 
 if TYPE_CHECKING:
+    from churn.batch.model import Scorer
+    from churn.batch.part import Done
+    from churn.batch.plan import Plan
+    from churn.batch.run import Runner, Summary
     from churn.contract import Contract
-    from churn.scoring.model import Scorer
-    from churn.scoring.part import Done
-    from churn.scoring.plan import Plan
-    from churn.scoring.run import Runner, Summary
     from churn.settings import Settings
     from service.predictor import ServedModel
 
@@ -49,10 +49,10 @@ def score(
 
     Example: churn score customers/ scored/2026-11-26 --scheduler tcp://10.0.0.5:8786
     """
+    from churn.batch.plan import Terms
+    from churn.batch.run import on_threads, score_folder
+    from churn.batch.single_file import is_file_name, score_file
     from churn.contract import load_contract
-    from churn.scoring.plan import Terms
-    from churn.scoring.run import on_threads, score_folder
-    from churn.scoring.single import is_file_name, score_file
     from churn.settings import load_settings
     from pipelines.environment import prepare_environment
 
@@ -83,8 +83,8 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     ------
     NoModel, RegistryError, ModelRefused
     """
+    from churn.batch.model import Scorer, ScoringModel
     from churn.errors import NoModel, RegistryError
-    from churn.scoring.model import Scorer, ScoringModel
     from service.loading import RegistrySource
     from service.scorer import CompiledScorer
 

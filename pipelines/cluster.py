@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from churn.batch.model import Scorer, code_digest
+from churn.batch.part import score_part
+from churn.batch.plan import Part, Terms
+from churn.batch.run import Runner, usable_cores
 from churn.errors import ChurnError, InputError
-from churn.scoring.model import Scorer, code_digest
-from churn.scoring.part import score_part
-from churn.scoring.plan import Part, Terms
-from churn.scoring.run import Runner, usable_cores
 
 LOCAL = "local"
 CONNECT_SECONDS, WORKER_SECONDS = 10, 60

@@ -40,8 +40,8 @@ def _since(start: Times) -> Times:
 
 def churn_threads(source: Path, out: Path, world: dict[str, str]) -> Times:
     """Ours: threads in one process."""
-    from churn.scoring.plan import Terms
-    from churn.scoring.run import on_threads, score_folder
+    from churn.batch.plan import Terms
+    from churn.batch.run import on_threads, score_folder
 
     scorer = _scorer(world)
     start = _now()
@@ -51,8 +51,8 @@ def churn_threads(source: Path, out: Path, world: dict[str, str]) -> Times:
 
 def churn_dask(source: Path, out: Path, world: dict[str, str]) -> Times:
     """Ours, on a Dask cluster of two processes."""
-    from churn.scoring.plan import Terms
-    from churn.scoring.run import score_folder
+    from churn.batch.plan import Terms
+    from churn.batch.run import score_folder
     from pipelines.cluster import connected, on_cluster
 
     scorer = _scorer(world)
@@ -83,8 +83,8 @@ def read_and_write(source: Path, out: Path, world: dict[str, str]) -> Times:
     """No scoring: reads the same columns in the same way, and writes the answers' columns with a number that was there before."""
     import pyarrow as pa
 
-    from churn.scoring.part import answer_schema
-    from churn.scoring.read import PIECE_ROWS
+    from churn.batch.part import answer_schema
+    from churn.batch.reader import PIECE_ROWS
 
     schema, drawn = answer_schema(pa.string()), np.random.default_rng(1).random(PIECE_ROWS)
     said = pa.array(drawn), pa.array(drawn > 0.5), pa.repeat(0.5, PIECE_ROWS), pa.repeat("1", PIECE_ROWS)
@@ -105,8 +105,8 @@ def copy_all(source: Path, out: Path, world: dict[str, str]) -> Times:
 def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any]) -> Times:
     import pyarrow.parquet as pq
 
-    from churn.scoring.part import COMPRESSION, whole_file
-    from churn.scoring.read import BUFFER_BYTES, PIECE_ROWS
+    from churn.batch.part import COMPRESSION, whole_file
+    from churn.batch.reader import BUFFER_BYTES, PIECE_ROWS
 
     def one(file: Path) -> None:
         texts = ["state", "area_code"]

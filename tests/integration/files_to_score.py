@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from churn.batch.model import Scorer, ScoringModel
 from churn.compiled import CompiledModel
 from churn.contract import load_contract
-from churn.scoring.model import Scorer, ScoringModel
 from churn.simulation import simulate
 from tests.unit.service.fakes import make_model
 

@@ -19,10 +19,10 @@ import pytest
 from joblib import Parallel, delayed
 
 from churn.artifact import dump_pipeline
+from churn.batch.plan import Part, Terms
+from churn.batch.run import on_threads, score_folder
 from churn.errors import ChurnError, InputError
 from churn.params import load_params
-from churn.scoring.plan import Part, Terms
-from churn.scoring.run import on_threads, score_folder
 from churn.settings import load_settings
 from churn.simulation import simulate
 from churn.training import Trained, assemble

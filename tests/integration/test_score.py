@@ -20,15 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from churn.batch import part as part_module
+from churn.batch import plan as plan_module
+from churn.batch import reader as read_module
+from churn.batch.part import Done
+from churn.batch.plan import Terms
+from churn.batch.run import Summary, on_threads, score_folder
+from churn.batch.single_file import score_file
 from churn.errors import ChurnError, InputError
 from churn.request import request_model
-from churn.scoring import part as part_module
-from churn.scoring import plan as plan_module
-from churn.scoring import read as read_module
-from churn.scoring.part import Done
-from churn.scoring.plan import Terms
-from churn.scoring.run import Summary, on_threads, score_folder
-from churn.scoring.single import score_file
 from service.columns import ColumnRules
 from service.formats.csv_text import read_csv
 from service.formats.parquet import read_parquet
@@ -227,8 +227,8 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.undo()
     source = write_folder(tmp_path / "in", parts=40, rows=1_000)
     script = (
-        "import sys, time; from pathlib import Path; from churn.scoring.run import on_threads, score_folder\n"
-        "from churn.scoring.plan import Terms; from tests.integration.files_to_score import make_scorer\n"
+        "import sys, time; from pathlib import Path; from churn.batch.run import on_threads, score_folder\n"
+        "from churn.batch.plan import Terms; from tests.integration.files_to_score import make_scorer\n"
         "slow = (lambda done: time.sleep(0.05)) if sys.argv[3] == 'slow' else None\n"
         "made = score_folder(make_scorer(), Path(sys.argv[1]), Path(sys.argv[2]), Terms(), on_threads(1), on_part=slow)\n"
         "print(made.kept, made.rows)\n"

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churn.batch import plan as module
+from churn.batch.plan import Part, Terms, make_plan
 from churn.errors import InputError
-from churn.scoring import plan as module
-from churn.scoring.plan import Part, Terms, make_plan
 
 TERMS = Terms()
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
+from churn.batch.model import Scorer
+from churn.batch.output import OutputFolder, own_folder
+from churn.batch.part import Done, attempt
+from churn.batch.plan import Part, Plan, Terms, make_plan
 from churn.errors import ChurnError, InputError
 from churn.ids import now
-from churn.scoring.model import Scorer
-from churn.scoring.output import OutputFolder, own_folder
-from churn.scoring.part import Done, attempt
-from churn.scoring.plan import Part, Plan, Terms, make_plan
 
 OnPart = Callable[[Done], None]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from churn.batch.output import MARK, SUCCESS, own_folder
+from churn.batch.plan import Part, Plan
 from churn.errors import ChurnError, InputError
-from churn.scoring.output import MARK, SUCCESS, own_folder
-from churn.scoring.plan import Part, Plan
 
 
 def plan(*names: str) -> Plan:

@@ -14,9 +14,9 @@ from typing import Any
 
 import orjson
 
+from churn.batch.part import REJECTED, WRITING, Done, read_done, whole_file
+from churn.batch.plan import Plan
 from churn.errors import ChurnError, InputError
-from churn.scoring.part import REJECTED, WRITING, Done, read_done, whole_file
-from churn.scoring.plan import Plan
 
 SUCCESS, MARK = "_SUCCESS", "_scoring.json"
 

@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from churn.batch.model import Scorer, code_digest, scorer_of
+from churn.batch.plan import Part, Terms
+from churn.batch.reader import Piece, open_part
 from churn.customer_rules import CUSTOMER_ID
 from churn.errors import ChurnError, ContractError, InputError, Problem
-from churn.scoring.model import Scorer, code_digest, scorer_of
-from churn.scoring.plan import Part, Terms
-from churn.scoring.read import Piece, open_part
 
 REJECTED = "_rejected"
 WRITING = ".writing-"

@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 
+from churn.batch.model import Scorer
+from churn.batch.output import SUCCESS
+from churn.batch.part import COMPRESSION, REJECTED, Done, whole_file
+from churn.batch.plan import Plan, Terms
+from churn.batch.run import OnPart, Runner, Summary, renamed, score_folder
 from churn.csv_cells import safe_text
 from churn.customer_rules import CUSTOMER_ID
 from churn.errors import InputError
-from churn.scoring.model import Scorer
-from churn.scoring.output import SUCCESS
-from churn.scoring.part import COMPRESSION, REJECTED, Done, whole_file
-from churn.scoring.plan import Plan, Terms
-from churn.scoring.run import OnPart, Runner, Summary, renamed, score_folder
 
 ENDINGS = (".parquet", ".csv", ".csv.gz")
 
