@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from churn.config.params import Params
 from churn.contract import Contract
 from churn.curves import curves_of
 from churn.evaluation import Scorecard, evaluate
 from churn.intervals import metric_intervals
-from churn.params import Params
 from churn.slices import find_slices, gaps_of, score_slices
 from churn.split import Labelled
 

@@ -20,10 +20,10 @@ from churn.card_quality import (
     slices_section,
     threshold_section,
 )
+from churn.config.params import Params
 from churn.contract import Column, Contract
 from churn.markdown import code, facts, line, number, table
 from churn.model_info import ModelInfo
-from churn.params import Params
 
 SIMULATED = (
     "> **WARNING: TRAINED ON SIMULATED CUSTOMERS.** Nobody in its data exists. Do not use its answers about real people.\n\n"

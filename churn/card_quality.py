@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from churn.config.params import Params, ProfitParams, ThresholdParams
 from churn.markdown import interval, line, number, table
 from churn.model_info import ModelInfo
-from churn.params import Params, ProfitParams, ThresholdParams
 
 UNKNOWN = "Not recorded."
 # Named first, in this order; whatever else was measured follows.

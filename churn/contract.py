@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from churn.config.safe_yaml import load_yaml
 from churn.errors import InputError
-from churn.yaml_text import load_yaml
 
 NAME = r"^[a-z][a-z0-9_]*$"
 Kind = Literal["number", "integer", "flag", "category"]

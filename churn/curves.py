@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from churn.config.params import ProfitParams
 from churn.evaluation import equal_bins
-from churn.params import ProfitParams
 from churn.profit import profit_curve
 from churn.ranking import rank
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from churn.params import ProfitParams
+from churn.config.params import ProfitParams
 from churn.profit import empc, profits
 from churn.ranking import rank
 

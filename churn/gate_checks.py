@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from churn.params import GateParams
+from churn.config.params import GateParams
 from churn.slices import Slice
 
 # The promise of the serving path: the registered pipeline's own probabilities.

@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from churn.config.params import Form
 from churn.contract import Contract
 from churn.features import LinearTerms
 from churn.model_info import ModelInfo
-from churn.params import Form
 
 __all__ = ["Model", "ModelInfo", "build_pipeline", "columns_read"]
 

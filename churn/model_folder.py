@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from churn.card import number_card
+from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.model_info import ModelInfo
-from churn.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from churn.assessment import Evaluation
+from churn.config.params import ProfitParams
 from churn.curves import calibration_curve
-from churn.params import ProfitParams
 from churn.profit import break_even
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.optimize import isotonic_regression
 from scipy.stats import beta
 
-from churn.params import ProfitParams
+from churn.config.params import ProfitParams
 from churn.ranking import Ranking, rank
 
 

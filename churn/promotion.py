@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from churn.config.params import Params, ProfitParams
 from churn.contract import Contract
 from churn.evaluation import evaluate
 from churn.frame import frame_digest
@@ -25,7 +26,6 @@ from churn.gate_checks import (
     unbiased,
 )
 from churn.model import Model
-from churn.params import Params, ProfitParams
 from churn.profit import profits
 from churn.slices import slices_of
 from churn.split import Labelled

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from churn.addresses import shown
 from churn.artifact_source import Entry, check_address, check_content
 from churn.card import number_card, summary
+from churn.config.settings import Settings
+from churn.config.urls import shown
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
 from churn.model import Model
 from churn.model_folder import (
@@ -38,7 +39,6 @@ from churn.model_folder import (
     seal,
 )
 from churn.registry_aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
-from churn.settings import Settings
 from churn.training_trail import TRAINING_TAG
 
 if TYPE_CHECKING:

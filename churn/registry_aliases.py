@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import make_url
 
+from churn.config.settings import Settings
 from churn.errors import NoModel, RegistryError
-from churn.settings import Settings
 
 if TYPE_CHECKING:
     import httpx

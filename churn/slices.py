@@ -12,10 +12,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from churn.config.params import EvaluationParams, SliceParams
 from churn.contract import Column, Contract
 from churn.evaluation import evaluate
 from churn.intervals import metric_intervals
-from churn.params import EvaluationParams, SliceParams
 from churn.split import Labelled
 
 MISSING = "missing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churn.params import ProfitParams, ThresholdParams
+from churn.config.params import ProfitParams, ThresholdParams
 from churn.profit import profits_by_cut
 from churn.ranking import rank
 

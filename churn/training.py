@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from churn.assessment import Evaluation, assess
+from churn.config.params import Params
 from churn.contract import Contract
 from churn.data import Dataset
 from churn.evaluation import Scorecard
 from churn.frame import frame_digest
 from churn.ids import now
 from churn.model import Model, ModelInfo, build_pipeline, columns_read
-from churn.params import Params
 from churn.split import Labelled, reserved_for_gate, split
 from churn.threshold import choose_threshold
 from churn.tuning import OnScore, Tuned, tune

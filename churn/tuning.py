@@ -24,8 +24,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 
+from churn.config.params import Distribution, Form, Grid, TuningParams
 from churn.errors import InputError
-from churn.params import Distribution, Form, Grid, TuningParams
 from churn.split import Labelled
 
 # Told how many candidates have been scored on a fold so far.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churn.params import ProfitParams
+from churn.config.params import ProfitParams
 from churn.profit import profits
 from monitoring.recalibration import Floats, Recalibration, logit
 

@@ -11,8 +11,8 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from churn.config.settings import Settings
 from churn.errors import StoreError
-from churn.settings import Settings
 from churn.store import Store
 from monitoring.exported import exported
 from monitoring.exported_looks import tell_looks

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from churn.config.params import ProfitParams
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
 from churn.ids import now as present
-from churn.params import ProfitParams
 from churn.records import CLOCKS_DIFFER, Decision, MonitorRun
-from churn.settings import Settings
 from churn.store import Store
 from monitoring.drift import DriftReport, detect_drift
 from monitoring.estimation import estimate_performance

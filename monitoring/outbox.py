@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from churn.config.settings import Settings
 from churn.records import CLOCKS_DIFFER, Decision
-from churn.settings import Settings
 from churn.store import Store
 
 KIND, SENT = "event", "sent"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from churn.config.settings import Settings
 from churn.records import CLOCKS_DIFFER, Decision, MonitorRun
-from churn.settings import Settings
 
 Action = Literal["none", "watch", "retrain", "page"]
 DAY = timedelta(days=1)

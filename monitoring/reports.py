@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 from sklearn.exceptions import UndefinedMetricWarning
 
+from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.settings import Settings
 from monitoring.drift import PROBABILITY, DriftReport, as_served
 from monitoring.monitor import Look, report_path
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import now as present
 from churn.records import EPOCH
-from churn.settings import Settings
 from churn.store import Store
 from churn.store_reading import no_answers
 

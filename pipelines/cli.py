@@ -47,9 +47,9 @@ def train(
 
     Example: churn train --data customers.csv --trigger "new price list"
     """
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data import read_dataset
-    from churn.settings import load_settings
     from pipelines.sources import find_data
     from pipelines.system import find_champion
     from pipelines.training_turn import check_turn
@@ -88,7 +88,7 @@ def serve(workers: Annotated[int, typer.Option(min=1, help="Processes that answe
 
     Example: CHURN_PORT=8080 churn serve --workers 2
     """
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
 
     settings = load_settings()
     prepare_environment(settings)
@@ -108,7 +108,7 @@ def monitor(
     """
     import threading
 
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
 
     settings = load_settings()
     prepare_environment(settings)
@@ -133,7 +133,7 @@ def monitor(
 @app.command(hidden=True)
 def exporter() -> None:
     """Serve the monitor's metrics for Prometheus (a part of `churn up`)."""
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
     from monitoring.exporter import serve_exporter
 
     serve_exporter(load_settings(), stop=None)
@@ -142,7 +142,7 @@ def exporter() -> None:
 @app.command(hidden=True)
 def flows() -> None:
     """Run the flows by schedule, event and on demand (a part of `churn up`)."""
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
 
     prepare_environment(load_settings())
     from pipelines.deployments import main as serve_deployments
@@ -166,8 +166,8 @@ def traffic(
     """
     import os
 
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.settings import load_settings
     from churn.simulation import SCENARIOS
     from pipelines.traffic import Client, simulate_scenario
 
@@ -195,7 +195,7 @@ def up() -> None:
 
     Example: CHURN_HOME=/srv/churn churn up
     """
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
     from pipelines.up import run
 
     run(load_settings())
@@ -210,7 +210,7 @@ def demo(
 
     Example: churn demo --out /tmp/churn-demo
     """
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
     from pipelines.demo import run
 
     run(load_settings(), out, keep=keep)

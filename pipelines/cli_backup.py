@@ -88,7 +88,7 @@ def restore(
 
 
 def _places(registry_url: str | None, artifacts: str | None, without_registry: bool) -> Places:
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
     from pipelines.backup import find_places
 
     return find_places(load_settings(), registry_url, artifacts, without_registry=without_registry)

@@ -23,8 +23,8 @@ def pull(as_json: Json = False) -> None:
 
     Example: churn data pull
     """
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.settings import load_settings
     from pipelines.environment import prepare_environment
     from pipelines.sources import pull_data
 
@@ -50,8 +50,8 @@ def simulate(
 
     Example: churn data simulate /tmp/customers.csv --customers 10000 --scenario plan-launch
     """
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.settings import load_settings
     from pipelines.sources import write_simulated
     from pipelines.traffic import simulate_scenario
 
@@ -66,10 +66,10 @@ def validate(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
 
     Example: churn data validate data/telecom_churn.csv
     """
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data import read_dataset
     from churn.errors import ContractError
-    from churn.settings import load_settings
 
     contract = load_contract(load_settings().contract)
     try:
@@ -117,9 +117,9 @@ def describe(
     from rich.box import SIMPLE
     from rich.table import Table
 
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data import read_dataset
-    from churn.settings import load_settings
 
     contract = load_contract(load_settings().contract)
     dataset = read_dataset(path, contract, labelled=False, check_relations=False)

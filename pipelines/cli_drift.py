@@ -33,9 +33,9 @@ def drift(
 
     Example: churn drift january.csv february.csv march.csv
     """
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.observed import read_observed
-    from churn.settings import load_settings
     from monitoring.drift import ReferenceProfile, detect_drift
 
     settings = load_settings()
@@ -101,8 +101,8 @@ def _line(result: DriftResult) -> str:
 
 
 def _draw(path: Path, known: Any, now: Observed, found: DriftReport) -> None:
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.settings import load_settings
     from monitoring.reports import write_comparison
     from pipelines.environment import prepare_environment
 

@@ -87,8 +87,8 @@ def card(
     Example: churn model card 3 --raw
     """
     from churn.card import render_card
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.settings import load_settings
 
     model = _registry().load(version)
     text = model.card or render_card(model.info, contract=load_contract(load_settings().contract))
@@ -188,10 +188,10 @@ def evaluate(
     Example: churn evaluate data/telecom_churn.csv --model champion
     """
     from churn.assessment import assess
+    from churn.config.params import load_params
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data import read_dataset
-    from churn.params import load_params
-    from churn.settings import load_settings
     from churn.split import Labelled
     from pipelines.scorecard import print_scorecard
 
@@ -210,8 +210,8 @@ def evaluate(
 
 
 def _registry() -> Registry:
+    from churn.config.settings import load_settings
     from churn.registry import Registry
-    from churn.settings import load_settings
     from pipelines.environment import prepare_environment
 
     settings = load_settings()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from churn.batch.part import Done
     from churn.batch.plan import Plan
     from churn.batch.run import Runner, Summary
+    from churn.config.settings import Settings
     from churn.contract import Contract
-    from churn.settings import Settings
     from service.predictor import ServedModel
 
 # As shells spell it.
@@ -52,8 +52,8 @@ def score(
     from churn.batch.plan import Terms
     from churn.batch.run import on_threads, score_folder
     from churn.batch.single_file import is_file_name, score_file
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.settings import load_settings
     from pipelines.environment import prepare_environment
 
     settings = load_settings()

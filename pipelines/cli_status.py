@@ -19,7 +19,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for
 
     Example: churn status --json
     """
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
 
     found = find_status(load_settings())
     if as_json:

@@ -30,8 +30,8 @@ def migrate(
     """
     from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+    from churn.config.settings import load_settings
     from churn.errors import StoreAway
-    from churn.settings import load_settings
     from churn.store import migrate
 
     url = load_settings().store_url
@@ -103,9 +103,9 @@ def erase(
     """
     from dataclasses import asdict
 
+    from churn.config.settings import load_settings
     from churn.errors import InputError, StoreError
     from churn.pseudonym import Pseudonymiser
-    from churn.settings import load_settings
     from churn.store_erasure import count_customer, erase_customer
     from service.spool_erasure import erase_spooled
 
@@ -141,7 +141,7 @@ def erase(
 @contextmanager
 def opened_store() -> Iterator[Store]:
     """Open the store of the settings for a `with` block."""
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
     from churn.store import Store
 
     store = Store.open(load_settings().store_url)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data import Dataset, read_dataset
 from churn.errors import ChurnError
@@ -19,7 +20,6 @@ from churn.gate_checks import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.records import Decision, MonitorRun
 from churn.registry import Registry
-from churn.settings import Settings, load_settings
 from churn.store import Store
 from pipelines.console import console, warn
 from pipelines.demo_customers import PLAN, Cast, deal_out, population

@@ -15,7 +15,7 @@ from prefect.events import DeploymentEventTrigger
 from prefect.schedules import Cron, Interval
 from prefect.states import Crashed
 
-from churn.settings import Settings, load_settings
+from churn.config.settings import Settings, load_settings
 from pipelines.console import warn
 from pipelines.environment import prepare_environment
 from pipelines.messages import RETRAIN_EVENT

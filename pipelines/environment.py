@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from churn.settings import Settings
+from churn.config.settings import Settings
 
 
 def prepare_environment(settings: Settings) -> None:

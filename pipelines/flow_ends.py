@@ -6,8 +6,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from churn.config.settings import load_settings
 from churn.errors import ChurnError
-from churn.settings import load_settings
 from churn.store import Store
 
 logger = logging.getLogger(__name__)

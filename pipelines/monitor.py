@@ -8,12 +8,12 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from churn.config.params import load_params
+from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.ids import now
-from churn.params import load_params
 from churn.records import Decision
 from churn.registry import Registry
-from churn.settings import Settings, load_settings
 from churn.store import Store
 from monitoring.monitor import HISTORY, Look, look, record, report_path
 from monitoring.outbox import unheard

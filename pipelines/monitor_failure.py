@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from churn.config.settings import load_settings
 from churn.errors import StoreError
 from churn.ids import now
 from churn.records import CLOCKS_DIFFER, Decision
-from churn.settings import load_settings
 from churn.store import Store
 from monitoring.outbox import note_sent
 from pipelines.messages import send

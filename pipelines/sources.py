@@ -13,11 +13,11 @@ from pathlib import Path
 
 import httpx
 
-from churn.addresses import shown
+from churn.config.settings import Settings
+from churn.config.urls import shown
 from churn.contract import Contract
 from churn.data import Dataset
 from churn.errors import InputError
-from churn.settings import Settings
 
 # Of the file, as data/'s DVC folder object lists it. dvc.lock and data.dvc pin the same bytes.
 TELECOM_MD5 = "7fe5c864ba1d3ab59b4d8810ad813798"

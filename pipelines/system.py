@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 
-from churn.addresses import shown
+from churn.config.settings import Settings
+from churn.config.urls import shown
 from churn.contract import load_contract
 from churn.data import read_dataset
 from churn.errors import InputError, NoModel
 from churn.ids import now
-from churn.settings import Settings
 from pipelines.console import console, warn
 from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect
 from pipelines.sources import pull_data
@@ -155,7 +155,7 @@ def find_champion(settings: Settings) -> str | None:
 
 def train_first_model() -> None:
     """Train and register a model if there is no champion yet. The servers run by now; the flow shows in Prefect's UI."""
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
 
     if version := find_champion(load_settings()):
         console.print(f"version {version} is champion")

@@ -15,17 +15,17 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from churn.card import render_card
+from churn.config.params import Params, load_params
+from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data import Dataset, read_dataset
 from churn.errors import Busy, ChurnError, ModelRefused, NoModel, Overtaken
 from churn.ids import new_id
 from churn.model import Model
-from churn.params import Params, load_params
 from churn.plots import draw_business, draw_quality, draw_slices
 from churn.promotion import GateDecision, decide
 from churn.records import Decision
 from churn.registry import Registry
-from churn.settings import Settings, load_settings
 from churn.store import Store
 from churn.takeover import ANYBODY, identity, promote
 from churn.training import Trained, TrainingSet, assemble, train

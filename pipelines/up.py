@@ -8,8 +8,8 @@ from types import FrameType
 
 from rich.table import Table
 
+from churn.config.settings import Settings
 from churn.errors import ChurnError
-from churn.settings import Settings
 from pipelines.console import console, warn
 from pipelines.supervision import Supervisor
 from pipelines.system import addresses, log_folder, running

@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
+from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.errors import StoreError
 from churn.pseudonym import Pseudonymiser
-from churn.settings import Settings
 from churn.store import Store
 from service.auth import parse_keys
 from service.documentation import complete_openapi

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.model_folder import models_folder
-from churn.settings import Settings
 from service.champion import ChampionFollower
 from service.holder import ModelHolder
 from service.judgement import Bounds

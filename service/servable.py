@@ -24,11 +24,11 @@ from pydantic import ValidationError
 import churn
 import service
 from churn.compiled import CompiledModel
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused
 from churn.model_folder import as_file_name, models_folder
 from churn.model_info import ModelInfo
-from churn.settings import Settings
 from service.explain import Explainer
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, one_customer

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError, StoreError
-from churn.settings import Settings
 from service.connection import Connection
 from service.garbage import settle
 from service.logs import log_config

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
+from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.settings import Settings
 from service.columns import ColumnRules
 from service.failed_requests import FailedRequests
 from service.holder import ModelHolder

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from churn.config.settings import Settings
 from churn.errors import InputError
-from churn.settings import Settings
 from service.visit import CURRENT, Visit
 
 if TYPE_CHECKING:

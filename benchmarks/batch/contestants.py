@@ -68,8 +68,8 @@ def _import_part() -> None:
 
 
 def _scorer(world: dict[str, str]) -> Any:
+    from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.settings import load_settings
     from pipelines.cli_score import find_scorer
 
     home = Path(world["home"])

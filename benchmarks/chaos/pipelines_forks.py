@@ -128,7 +128,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     warnings.simplefilter("ignore")
-    from churn.settings import load_settings
+    from churn.config.settings import load_settings
     from pipelines.environment import prepare_environment, quiet_prefect
 
     settings = load_settings()

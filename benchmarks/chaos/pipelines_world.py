@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data import Dataset
 from churn.ids import new_id, now
 from churn.model import Model
 from churn.records import Decision, Outcome, Prediction
 from churn.registry import Registry
-from churn.settings import Settings, load_settings
 from churn.simulation import SCENARIOS, simulate, write_csv
 from churn.store import Store
 

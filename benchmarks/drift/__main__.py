@@ -19,8 +19,8 @@ from benchmarks.drift.rivals import NAMES
 from benchmarks.drift.targets import compare
 from benchmarks.drift.trials import OURS, Cell, Result, run_cell
 from benchmarks.drift.worlds import SAID, SHIFTS
+from churn.config.settings import load_settings
 from churn.contract import load_contract
-from churn.settings import load_settings
 
 OUT = Path("build/benchmarks/drift.json")
 SEED = 17

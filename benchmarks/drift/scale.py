@@ -23,11 +23,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from churn.config.params import ProfitParams
+from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data import Dataset
-from churn.params import ProfitParams
 from churn.records import TIME_FORMAT, Outcome, PredictionRow
-from churn.settings import load_settings
 from churn.simulation import simulate
 from churn.store import Store
 from monitoring.drift import detect_drift

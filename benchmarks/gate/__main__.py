@@ -11,8 +11,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.gate.trials import CHAMPION_AUC, Cell, Result, pooled, run_all
+from churn.config.params import Params, load_params
 from churn.contract import load_contract
-from churn.params import Params, load_params
 
 OUT = Path("build/benchmarks/gate.json")
 SEED = 17

@@ -15,10 +15,10 @@ from scipy.optimize import brentq
 from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 
+from churn.config.params import ProfitParams
 from churn.contract import Contract
 from churn.ids import now
 from churn.model import Model, ModelInfo
-from churn.params import ProfitParams
 from churn.population import read_population
 from churn.profit import break_even
 from churn.simulation import simulate

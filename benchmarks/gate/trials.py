@@ -11,8 +11,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from benchmarks.gate.rivals import CHALLENGER, CHAMPION, Reader, Town, draw_fresh, model_of, read_with_auc
+from churn.config.params import Params
 from churn.contract import Contract
-from churn.params import Params
 from churn.promotion import GateDecision, decide
 
 # The truth itself has .918: there must be room above the champion.

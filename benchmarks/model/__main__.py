@@ -18,10 +18,10 @@ from rich.table import Table
 from benchmarks.model.contenders import OURS, contenders
 from benchmarks.model.picture import draw
 from benchmarks.model.race import METRICS, lead, race, summarise
+from churn.config.params import load_params
+from churn.config.settings import load_settings
 from churn.contract import load_contract
 from churn.data import Dataset, read_dataset
-from churn.params import load_params
-from churn.settings import load_settings
 from churn.split import Labelled
 from pipelines.sources import find_data
 

@@ -17,9 +17,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from churn.config.params import Form, Params
 from churn.contract import Contract
 from churn.model import build_pipeline
-from churn.params import Form, Params
 from churn.split import Labelled
 from churn.tuning import tune
 

@@ -9,10 +9,10 @@ from prefect.cache_policies import NO_CACHE
 from benchmarks.model.contenders import Contender, contenders
 from benchmarks.model.picture import draw
 from benchmarks.model.race import race, summarise
+from churn.config.params import load_params
+from churn.config.settings import load_settings
 from churn.contract import load_contract
-from churn.params import load_params
 from churn.registry import Registry
-from churn.settings import load_settings
 from churn.split import Labelled
 
 

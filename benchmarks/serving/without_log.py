@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from churn.config.settings import load_settings
 from churn.customers import CustomerColumns
 from churn.records import Outcome, OutcomeReceipt, PredictionRow
-from churn.settings import load_settings
 from service import answering
 from service.app import create_app
 from service.predictor import ScoredBatch, ServedModel

@@ -13,12 +13,12 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from churn.config.params import Form, Params, load_params
+from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data import read_dataset
 from churn.model import Model
-from churn.params import Form, Params, load_params
 from churn.registry import Registry
-from churn.settings import Settings, load_settings
 from churn.simulation import simulate
 from churn.training import assemble, train
 

@@ -19,10 +19,10 @@ from rich.table import Table
 from benchmarks.worth.age import loss_by_age
 from benchmarks.worth.columns import column_groups, worth_of_columns
 from benchmarks.worth.proxy import MODELS, SHORT_MODELS, offline_and_online
+from churn.config.params import load_params
+from churn.config.settings import load_settings
 from churn.contract import load_contract
 from churn.data import read_dataset
-from churn.params import load_params
-from churn.settings import load_settings
 from churn.split import Labelled
 from pipelines.sources import find_data
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from churn.config.params import Params
 from churn.contract import Contract
 from churn.evaluation import evaluate
 from churn.model import build_pipeline
-from churn.params import Params
 from churn.population import Condition, Rule
 from churn.profit import break_even, profits
 from churn.shift import Drift, Shift

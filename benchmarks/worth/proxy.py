@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from churn.config.params import Form, Params
 from churn.contract import Contract
 from churn.evaluation import evaluate
 from churn.model import build_pipeline, columns_read
-from churn.params import Form, Params
 from churn.profit import break_even
 from churn.simulation import simulate
 from churn.split import Labelled

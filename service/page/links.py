@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from ipaddress import ip_address
 
-from churn.settings import Settings, parse_links
+from churn.config.settings import Settings, parse_links
 
 OWN = {"API documentation": "docs", "OpenAPI document": "openapi.json", "Metrics": "metrics", "Health": "readyz"}
 

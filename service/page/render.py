@@ -11,8 +11,8 @@ from typing import Self
 
 import orjson
 
+from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.settings import Settings
 from service.page.example import example_customer
 from service.page.fields import group_columns, render_groups
 from service.page.headers import page_headers

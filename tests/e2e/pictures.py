@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from churn.settings import load_settings
+from churn.config.settings import load_settings
 from pipelines.status import find_status
 from tests.e2e.browser import Browser, chromium
 

@@ -16,6 +16,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, InputError
 from churn.ids import new_id
@@ -23,7 +24,6 @@ from churn.model import Model
 from churn.model_folder import last_known_good, remember
 from churn.records import Decision, MonitorRun, Outcome, Prediction
 from churn.registry import Registry
-from churn.settings import Settings
 from churn.store import Store
 from churn.store_shadow import ShadowRow, write_shadow
 from churn.takeover import promote

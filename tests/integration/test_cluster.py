@@ -21,9 +21,9 @@ from joblib import Parallel, delayed
 from churn.artifact import dump_pipeline
 from churn.batch.plan import Part, Terms
 from churn.batch.run import on_threads, score_folder
+from churn.config.params import load_params
+from churn.config.settings import load_settings
 from churn.errors import ChurnError, InputError
-from churn.params import load_params
-from churn.settings import load_settings
 from churn.simulation import simulate
 from churn.training import Trained, assemble
 from monitoring.calibration import draw_maxima

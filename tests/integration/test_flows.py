@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data import Dataset
 from churn.errors import ContractError, NoModel
@@ -15,7 +16,6 @@ from churn.ids import new_id, now
 from churn.model import Model
 from churn.records import Outcome, Prediction
 from churn.registry import Registry
-from churn.settings import Settings, load_settings
 from churn.simulation import SCENARIOS, simulate, write_csv
 from churn.store import Store
 

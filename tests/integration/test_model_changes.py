@@ -16,14 +16,14 @@ import yaml
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from churn.config.params import Params, TuningParams
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.model import Model
 from churn.model_folder import artifact_folder
-from churn.params import Params, TuningParams
 from churn.registry import Registry
 from churn.registry_aliases import DIGEST_TAG
-from churn.settings import Settings
 from churn.simulation import simulate
 from churn.store import Store
 from churn.store_shadow import compare_shadow

@@ -21,16 +21,16 @@ from sklearn.preprocessing import FunctionTransformer
 
 from churn import takeover
 from churn.card import render_card, summary
+from churn.config.params import Params, TuningParams
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.frame import frame_digest
 from churn.model import Model
 from churn.model_folder import REFERENCE_FILE, last_known_good, remember
-from churn.params import Params, TuningParams
 from churn.plots import draw_quality
 from churn.registry import Registry
 from churn.registry_aliases import DIGEST_TAG, alias_reader
-from churn.settings import Settings
 from churn.simulation import simulate
 from churn.store import Store
 from churn.training import Trained, assemble, train

@@ -331,9 +331,9 @@ def test_other_code_on_a_worker_scores_nothing() -> None:
 def test_the_command_scores_with_the_champion_and_with_the_last_known_good_one_if_the_registry_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from churn.params import load_params
+    from churn.config.params import load_params
+    from churn.config.settings import load_settings
     from churn.registry import Registry
-    from churn.settings import load_settings
     from churn.simulation import simulate
     from churn.training import assemble, train
     from pipelines import cli

@@ -23,14 +23,14 @@ import skops.io
 from sqlalchemy import text
 
 from churn import model_folder
+from churn.config.settings import Settings
 from churn.contract import load_contract
-from churn.settings import Settings
 from churn.store import Store
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
 SCRIPT = """
 import sys
-from churn.settings import load_settings
+from churn.config.settings import load_settings
 from service import server
 
 server.DRAIN_SECONDS = float(sys.argv[2])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from churn.params import load_params
+from churn.config.params import load_params
 from churn.records import Decision
 from churn.store import Store
 from monitoring.dashboards.build import build

@@ -14,14 +14,14 @@ import pytest
 import yaml
 from fastapi import FastAPI
 
+from churn.config.params import load_params
+from churn.config.safe_yaml import load_yaml
+from churn.config.settings import load_settings
 from churn.contract import load_contract, parse_contract
 from churn.errors import InputError, StoreError
 from churn.ids import new_id, now
-from churn.params import load_params
 from churn.records import Outcome, Prediction
-from churn.settings import load_settings
 from churn.store import Store
-from churn.yaml_text import load_yaml
 from pipelines import console
 from service.formats.spreadsheet import as_text
 from service.logs import JsonLines, TextLines

@@ -12,6 +12,7 @@ import pytest
 
 from churn.artifact import dump_pipeline
 from churn.artifact_source import MOST_FILES, check_address, check_content
+from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.model_folder import (
     CARD_FILE,
@@ -23,7 +24,6 @@ from churn.model_folder import (
     load_folder,
     remember,
 )
-from churn.settings import Settings
 from service.loader import check_signature
 from service.servable import MOST_BYTES, read_servable
 from tests.unit.service.fakes import make_model

@@ -13,8 +13,8 @@ import joblib
 import pandas as pd
 import pytest
 
+from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.settings import Settings
 from churn.simulation import simulate
 from churn.store import Store
 from monitoring.reference import Reference, load_reference

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from churn.config.settings import Settings
 from churn.errors import ModelRefused, NoModel
 from churn.model_folder import CARD_FILE
 from churn.registry import Registry
 from churn.registry_aliases import SqliteAliases
-from churn.settings import Settings
 from tests.security.test_injection import SQL
 
 

@@ -16,9 +16,9 @@ import httpx
 import psutil
 import pytest
 
-from churn.addresses import shown
+from churn.config.settings import load_settings
+from churn.config.urls import shown
 from churn.errors import InputError
-from churn.settings import load_settings
 from pipelines.supervision import free_port
 from tests.integration.test_service_process import put_last_known_good, wait_until
 from tests.unit.service.fakes import CUSTOMER, make_settings

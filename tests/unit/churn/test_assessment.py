@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from churn.assessment import Evaluation, assess
+from churn.config.params import EvaluationParams, Params, ProfitParams
 from churn.contract import Contract
 from churn.curves import POINTS, calibration_curve, curves_of
 from churn.evaluation import evaluate, expected_calibration_error
 from churn.intervals import metric_intervals
-from churn.params import EvaluationParams, Params, ProfitParams
 from churn.profit import profits
 from churn.simulation import simulate
 from churn.split import Labelled

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from churn.card import number_card, render_card, summary
+from churn.config.params import Params, ProfitParams, ThresholdParams
 from churn.contract import Column, Contract
 from churn.model import ModelInfo
-from churn.params import Params, ProfitParams, ThresholdParams
 
 CONTRACT = Contract(
     name="small",

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from churn.config.params import ProfitParams
 from churn.evaluation import evaluate, expected_calibration_error
-from churn.params import ProfitParams
 
 
 def test_a_case_worked_out_by_hand() -> None:

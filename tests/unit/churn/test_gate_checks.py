@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from churn.config.params import GateParams
 from churn.gate_checks import better_log_loss, bootstrap_mean_interval, log_losses, mean_bounds, no_slice_falls, profit_not_worse
-from churn.params import GateParams
 from churn.slices import Slice
 
 TRIALS = 400

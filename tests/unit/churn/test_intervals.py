@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from churn import intervals
+from churn.config.params import ProfitParams
 from churn.evaluation import evaluate
 from churn.intervals import metric_intervals, resampled_metrics
-from churn.params import ProfitParams
 
 PROFIT = ProfitParams()
 WIDE = {"confidence": 0.95, "resamples": 200, "seed": 3}

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.config.params import Form, Params, SplitParams, TuningParams
 from churn.contract import Column, Contract, Target
 from churn.data import Dataset, read_dataset
 from churn.errors import ContractError, InputError
 from churn.model import build_pipeline
-from churn.params import Form, Params, SplitParams, TuningParams
 from churn.split import split
 from churn.training import assemble
 

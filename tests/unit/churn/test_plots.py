@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from churn.assessment import Evaluation, assess
+from churn.config.params import EvaluationParams, Params
 from churn.contract import Contract
-from churn.params import EvaluationParams, Params
 from churn.plots import draw_business, draw_quality, draw_slices
 from churn.simulation import simulate
 from churn.split import Labelled

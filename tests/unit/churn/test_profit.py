@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from churn.params import ProfitParams
+from churn.config.params import ProfitParams
 from churn.profit import break_even, empc, profit_curve, profits
 
 PARAMS = ProfitParams()

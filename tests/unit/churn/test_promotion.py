@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from churn.config.params import GateParams, Params
 from churn.contract import Column, Contract
 from churn.frame import frame_digest
 from churn.gate_checks import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.model import Model, ModelInfo
-from churn.params import GateParams, Params
 from churn.profit import break_even
 from churn.promotion import GateDecision, ServingCheck
 from churn.promotion import decide as gate

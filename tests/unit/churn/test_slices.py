@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.config.params import EvaluationParams, SliceParams
 from churn.contract import Contract
 from churn.evaluation import evaluate
-from churn.params import EvaluationParams, SliceParams
 from churn.slices import Slice, find_slices, gaps_of, score_slices, slices_of
 from churn.split import Labelled
 

@@ -9,10 +9,10 @@ import pytest
 
 from churn.artifact import dump_pipeline
 from churn.assessment import assess
+from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
 from churn.data import Dataset
 from churn.ids import now
-from churn.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.simulation import simulate
 from churn.split import reserved_for_gate, split
 from churn.threshold import choose_threshold

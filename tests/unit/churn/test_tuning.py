@@ -9,9 +9,9 @@ from sklearn.model_selection import ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+from churn.config.params import TuningParams
 from churn.errors import InputError
 from churn.model import build_pipeline
-from churn.params import TuningParams
 from churn.split import Labelled
 from churn.tuning import scores_to_come, tune
 

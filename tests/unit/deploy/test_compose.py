@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from prefect.settings.base import PrefectBaseSettings
 
-from churn.settings import Settings, load_settings
+from churn.config.settings import Settings, load_settings
 from deploy.make_secrets import make_secrets
 from pipelines.environment import prefect_api
 from service.app import create_app

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from churn.settings import Settings
+from churn.config.settings import Settings
 from service import alive
 from service.app import create_app
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command

@@ -15,7 +15,7 @@ from prefect.runner import Runner
 from prefect.runner.server import build_server
 from prefect.settings.base import PrefectBaseSettings
 
-from churn.settings import Settings, load_settings
+from churn.config.settings import Settings, load_settings
 from service.app import create_app
 from service.champion import FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS
 from service.row_keeper import PING_SECONDS

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from churn.settings import Settings
+from churn.config.settings import Settings
 from service.app import create_app
 from tests.unit.deploy.manifests import OVERLAYS, SERVERS, documents, environment, named, our_pods, pods, templates
 from tests.unit.service.fakes import make_settings

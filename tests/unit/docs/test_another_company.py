@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.settings import Settings
+from churn.config.settings import Settings
 from tests.unit.deploy.commands import assert_is_churn_command
 
 PAGE = (Path(__file__).parents[3] / "docs/another-company.md").read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from churn.settings import Settings
+from churn.config.settings import Settings
 from tests.unit.deploy.commands import assert_is_churn_command
 
 PROJECT = Path(__file__).parents[3]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
 from churn.records import Decision, MonitorRun, Outcome, Prediction
-from churn.settings import Settings
 from churn.store import LOG_COLUMNS, Store
 from churn.store_reading import ANSWERS, Span
 

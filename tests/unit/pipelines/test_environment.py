@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from churn.settings import Settings
+from churn.config.settings import Settings
 from pipelines.environment import answers, prefect_api, prepare_environment, use_local_prefect
 from tests.unit.pipelines.loopback import Answer, web_server
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from churn.config.settings import load_settings
 from churn.records import Decision
-from churn.settings import load_settings
 from churn.store import Store
 from pipelines import monitor_failure
 from pipelines.monitor_failure import record_failure

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.data import read_dataset
 from churn.errors import InputError
-from churn.settings import Settings
 from churn.simulation import simulate
 from pipelines import sources
 from pipelines.sources import find_data, pull_data, write_simulated

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from churn.config.settings import Settings, load_settings
 from churn.records import Decision, Prediction
-from churn.settings import Settings, load_settings
 from churn.store import Store
 from pipelines.cli import app
 from pipelines.status import find_status

@@ -21,11 +21,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.model import Model, ModelInfo
 from churn.records import Outcome, OutcomeReceipt, PredictionRow
-from churn.settings import Settings
 from service.predictor import ServedModel
 from service.rollback import Order
 from service.servable import Servable, serve

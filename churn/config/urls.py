@@ -33,3 +33,25 @@ def scheme(address: str) -> str:
     ('postgresql', 'sqlite', '')
     """
     return urlsplit(address).scheme.partition("+")[0]
+
+
+def _put_in(url: str, password: str) -> str:
+    # Only here is it needed, and it takes a tenth of a second to import.
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError("is no database URL, such as postgresql://churn@postgres:5432/churn") from None
+    if parsed.password == password:
+        return url  # from settings that were handed on
+    if parsed.password is not None or parsed.host is None:
+        raise ValueError("must name a host and no password: CHURN_STORE_PASSWORD is set as well")
+    return parsed.set(password=password).render_as_string(hide_password=False)
+
+
+def _one_of(schemes: tuple[str, ...], address: str) -> str:
+    if scheme(address) not in schemes:
+        raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
+    return address

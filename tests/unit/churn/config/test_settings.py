@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import make_url
 
+from churn.config.settings import Settings, load_settings
 from churn.errors import InputError
-from churn.settings import Settings, load_settings
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
 

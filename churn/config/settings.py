@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from churn.addresses import scheme
+from churn.config.secret_files import SettingsFiles, file_of
+from churn.config.urls import _one_of, _put_in
 from churn.errors import InputError
-from churn.settings_files import SettingsFiles, file_of
 
 SHORTEST_KEY = 16
 # What else MLflow, SQLAlchemy or a download would open: other files, other programs, other machines.
@@ -240,28 +240,6 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let arguments win over files and the environment, of which only one may speak of a setting."""
         return init_settings, SettingsFiles(settings_cls), env_settings
-
-
-def _put_in(url: str, password: str) -> str:
-    # Only here is it needed, and it takes a tenth of a second to import.
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError("is no database URL, such as postgresql://churn@postgres:5432/churn") from None
-    if parsed.password == password:
-        return url  # from settings that were handed on
-    if parsed.password is not None or parsed.host is None:
-        raise ValueError("must name a host and no password: CHURN_STORE_PASSWORD is set as well")
-    return parsed.set(password=password).render_as_string(hide_password=False)
-
-
-def _one_of(schemes: tuple[str, ...], address: str) -> str:
-    if scheme(address) not in schemes:
-        raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
-    return address
 
 
 def parse_links(text: str) -> dict[str, str]:

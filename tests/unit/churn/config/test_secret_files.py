@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from churn.config.settings import load_settings
 from churn.errors import InputError
-from churn.settings import load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from churn.config.safe_yaml import load_yaml
 from churn.errors import InputError
-from churn.yaml_text import load_yaml
 
 Form = Literal["terms", "plain"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.model_selection import ParameterGrid
 
+from churn.config.params import Distribution, Params, load_params
 from churn.errors import InputError
 from churn.model import build_pipeline
-from churn.params import Distribution, Params, load_params
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
