@@ -157,7 +157,7 @@ def warn_uninformative(dataset: Dataset) -> None:
 
 
 def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool) -> None:
-    from churn.draft import draft_contract
+    from churn.contract_draft.draft import draft_contract
 
     if out.exists() and not force:
         raise InputError(f"{out}: is there already; --force overwrites it")

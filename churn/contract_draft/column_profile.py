@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from churn.cells import Problems, convert, texts
 from churn.contract import Column, Kind
+from churn.contract_draft.naming import snake_case
 from churn.files import Sheet
-from churn.naming import snake_case
 
 # Pairs of levels that say which of the two is yes.
 PAIRS = (("yes", "no"), ("true", "false"), ("1", "0"), ("y", "n"), ("t", "f"))

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from benchmarks.ibm_sample import ibm_sample
 from churn.contract import RESERVED, Contract, parse_contract
+from churn.contract_draft.draft import Draft, draft_contract
+from churn.contract_draft.naming import free_name, snake_case
 from churn.data import read_dataset
-from churn.draft import Draft, draft_contract
 from churn.errors import ContractError, InputError
 from churn.frame import frame_from_records
-from churn.naming import free_name, snake_case
 from churn.request import request_model
 
 ROWS = 24
