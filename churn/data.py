@@ -13,9 +13,9 @@ from pandera.pandas import DataFrameSchema
 
 from churn.cells import Problems, convert, read_flags, texts
 from churn.contract import Contract, Target
+from churn.customers.frame import frame_digest, frame_schema, sensitive_schema
 from churn.errors import ContractError, InputError, Problem
 from churn.files import read_sheet
-from churn.frame import frame_digest, frame_schema, sensitive_schema
 from churn.spellings import find_columns, id_name_of
 
 
@@ -26,7 +26,7 @@ class Dataset:
     Attributes
     ----------
     features : pandas.DataFrame, shape (n_customers, n_features)
-        In the contract's order: float64 (flags 0/1) and text columns, see `churn.frame`.
+        In the contract's order: float64 (flags 0/1) and text columns, see `churn.customers.frame`.
     outcome : pandas.Series of int64 (0 or 1), shape (n_customers,), or None
         What came true, if the file tells.
     customer_id : pandas.Series of str (None where missing), or None

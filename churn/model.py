@@ -34,7 +34,7 @@ class Model:
         Parameters
         ----------
         features : pandas.DataFrame, shape (n, at least the model's features)
-            As in `churn.frame`; other columns are left aside.
+            As in `churn.customers.frame`; other columns are left aside.
 
         Returns
         -------

@@ -21,7 +21,7 @@ class Observed:
     Attributes
     ----------
     frame : pandas.DataFrame, shape (n, n_features)
-        The contract's features as in `churn.frame`: unknown levels as they stand, whatever cannot be read as missing. With
+        The contract's features as in `churn.customers.frame`: unknown levels as they stand, whatever cannot be read as missing. With
         column `churned` where the file has the outcome of every row.
     unreadable : dict of int
         Cells that are not what the contract says (text in a column of numbers, say), by column; those without any left out.

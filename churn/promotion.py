@@ -10,8 +10,8 @@ import numpy as np
 
 from churn.config.params import Params, ProfitParams
 from churn.contract import Contract
+from churn.customers.frame import frame_digest
 from churn.evaluation import evaluate
-from churn.frame import frame_digest
 from churn.gate_checks import (
     Check,
     ServingCheck,

@@ -161,7 +161,7 @@ class Store:
         pandas.DataFrame, shape (n_predictions, 9 + n_features)
             Columns seq, prediction_id, customer_id, requested_at, model_version, churn_probability (0 to 1),
             churned (0.0, 1.0, or NaN while unknown), observed_at, outcome_seq (NaN while unknown), then the contract's
-            features as in `churn.frame`.
+            features as in `churn.customers.frame`.
         """
         which: Any = {"model_version": model_version, "after_seq": after_seq, "newest": newest}
         with translated(), self.engine.connect() as connection:
@@ -192,7 +192,7 @@ class Store:
         ------
         pandas.DataFrame, shape (at most 20,000, 4 + n_features)
             Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), then the contract's features as in
-            `churn.frame`.
+            `churn.customers.frame`.
         """
         with translated(), self.engine.connect() as connection:
             yield from iter_parts(connection, contract, model_version, span, share)

@@ -207,7 +207,7 @@ def no_answers(contract: Contract) -> pd.DataFrame:
     """Give a part without rows."""
     import pandas as pd
 
-    from churn.frame import frame_from_records
+    from churn.customers.frame import frame_from_records
 
     return pd.concat([_head([[] for _ in ANSWERS], ANSWERS), frame_from_records([], contract)], axis=1)
 
@@ -236,7 +236,7 @@ def _features(texts: Sequence[str], contract: Contract) -> pd.DataFrame:
     import pyarrow as pa
     from pyarrow import json
 
-    from churn.frame import frame_from_records
+    from churn.customers.frame import frame_from_records
 
     kinds = {"flag": pa.bool_(), "category": pa.string()}
     schema = pa.schema([(column.name, kinds.get(column.kind, pa.float64())) for column in contract.features])

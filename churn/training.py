@@ -10,9 +10,9 @@ import pandas as pd
 from churn.assessment import Evaluation, assess
 from churn.config.params import Params
 from churn.contract import Contract
+from churn.customers.frame import frame_digest
 from churn.data import Dataset
 from churn.evaluation import Scorecard
-from churn.frame import frame_digest
 from churn.ids import now
 from churn.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.split import Labelled, reserved_for_gate, split

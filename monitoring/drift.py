@@ -47,7 +47,7 @@ def detect_drift(
     Parameters
     ----------
     reference : pandas.DataFrame or ReferenceProfile
-        Columns churn_probability and the contract's features, as in `churn.frame`; or its summary, made once for many windows.
+        Columns churn_probability and the contract's features, as in `churn.customers.frame`; or its summary, made once for many windows.
     window : pandas.DataFrame or iterable of DataFrame
         The same columns; a large one may come in parts. A column that is absent on either side is not compared. Either side may
         have no rows: then nothing is compared and nothing drifts.

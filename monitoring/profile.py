@@ -114,7 +114,7 @@ class ReferenceProfile:
         Parameters
         ----------
         reference : pandas.DataFrame
-            The contract's features, as in `churn.frame` (columns may be absent), and churn_probability where a
+            The contract's features, as in `churn.customers.frame` (columns may be absent), and churn_probability where a
             model has answered. With `churned`, and no probabilities, impacts are told from who left.
         """
         numeric = [column.name for column in contract.features if column.kind in ("number", "integer")]

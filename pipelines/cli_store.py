@@ -104,8 +104,8 @@ def erase(
     from dataclasses import asdict
 
     from churn.config.settings import load_settings
+    from churn.customers.pseudonym import Pseudonymiser
     from churn.errors import InputError, StoreError
-    from churn.pseudonym import Pseudonymiser
     from churn.store_erasure import count_customer, erase_customer
     from service.spool_erasure import erase_spooled
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from churn.records import PredictionRow
 from service.predictor import ScoredBatch, ServedModel, answer
 from service.state import ServiceState

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 
 from churn.config.settings import Settings
 from churn.contract import load_contract
+from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
-from churn.pseudonym import Pseudonymiser
 from churn.store import Store
 from service.auth import parse_keys
 from service.documentation import complete_openapi

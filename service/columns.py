@@ -1,6 +1,6 @@
 """Customers from columns of any source, valid by the same rules as one customer of POST /predict.
 
-The rules are `churn.customer_rules`; here the rows that break them become problems that name row and field, and never the value.
+The rules are `churn.customers.validation`; here the rows that break them become problems that name row and field, and never the value.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from churn.customer_rules import CUSTOMER_ID, CustomerRules, Table
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
+from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
 from service.problems import LISTED_ERRORS, NAME_LENGTH, SPELLED_ERRORS, FieldProblem, Unprocessable
 
 # Beyond so many there is no point in counting on: each costs microseconds.

@@ -15,7 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from churn.contract import Contract
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from churn.ids import new_id, new_ids, now
 from churn.model_info import ModelInfo
 from churn.records import PredictionRow

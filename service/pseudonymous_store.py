@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from churn.pseudonym import Pseudonymiser
+from churn.customers.pseudonym import Pseudonymiser
 from churn.records import Outcome, OutcomeReceipt, PredictionRow
 from service.row_keeper import PredictionStore
 

@@ -19,10 +19,10 @@ from pydantic import (
 )
 
 from churn.contract import Contract
+from churn.customers.customer import CustomerBase, request_model
 from churn.ids import now
 from churn.model_info import ModelInfo
 from churn.records import Outcome
-from churn.request import CustomerBase, request_model
 
 CLOCK_SKEW = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from churn.compiled import CompiledModel
 from churn.contract import Contract
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from churn.errors import StoreError
 from churn.ids import now
 from churn.records import PredictionRow

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from churn.card import render_card
 from churn.compiled import CompiledModel
 from churn.contract import Contract
+from churn.customers.customer import request_model
 from churn.errors import ModelRefused
 from churn.model import Model
-from churn.request import request_model
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, Scorer
 from service.servable import TOLERANCE, Servable, serve

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from churn.contract import load_contract
-from churn.request import request_model
+from churn.customers.customer import request_model
 
 FOLDER = "BENCHMARK_MODEL"
 ANSWER = (
@@ -44,7 +44,7 @@ def validating() -> FastAPI:
 
 def dataframe() -> FastAPI:
     """FastAPI that makes a DataFrame of one row and asks the pipeline."""
-    from churn.frame import frame_from_records
+    from churn.customers.frame import frame_from_records
     from churn.model_folder import load_folder
 
     contract = load_contract()

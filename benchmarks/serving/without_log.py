@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from churn.config.settings import load_settings
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from churn.records import Outcome, OutcomeReceipt, PredictionRow
 from service import answering
 from service.app import create_app

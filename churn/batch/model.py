@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from churn.compiled import CompiledModel
 from churn.contract import Contract
-from churn.customer_rules import CustomerRules
-from churn.customers import CustomerColumns
-from churn.request import request_model
+from churn.customers.columns import CustomerColumns
+from churn.customers.customer import request_model
+from churn.customers.validation import CustomerRules
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
 # What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from churn.batch.model import Scorer, code_digest, scorer_of
 from churn.batch.plan import Part, Terms
 from churn.batch.reader import Piece, open_part
-from churn.customer_rules import CUSTOMER_ID
+from churn.customers.validation import CUSTOMER_ID
 from churn.errors import ChurnError, ContractError, InputError, Problem
 
 REJECTED = "_rejected"

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn.arrow_cells import is_plain, is_text, read_cells, spell_value
 from churn.batch.plan import Part, Terms
-from churn.csv_cells import read_texts
-from churn.customer_rules import CUSTOMER_ID, CustomerRules, Table
+from churn.customers.cells import LONGEST_ID, Cells, Doubt, doubtful_ids
+from churn.customers.from_arrow import is_plain, is_text, read_cells, spell_value
+from churn.customers.from_csv import read_texts
+from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
 from churn.errors import ContractError, Problem
-from churn.feature_cells import LONGEST_ID, Cells, Doubt, doubtful_ids
 from churn.files import check_separator, open_text
 from churn.spellings import find_columns, id_name_of
 

@@ -1,4 +1,4 @@
-"""Arrow columns into customers (`churn.arrow_cells`), and answers into Arrow columns, without a Python object a value."""
+"""Arrow columns into customers (`churn.customers.from_arrow`), and answers into Arrow columns, without a Python object a value."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from churn.arrow_cells import is_plain, read_cells, spell_value
-from churn.customer_rules import CUSTOMER_ID, Table
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
+from churn.customers.from_arrow import is_plain, read_cells, spell_value
+from churn.customers.validation import CUSTOMER_ID, Table
 from service.columns import ColumnRules, raise_any
 from service.predictor import ScoredBatch
 from service.problems import FieldProblem

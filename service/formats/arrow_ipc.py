@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from service.columns import ColumnRules
 from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table
 from service.formats.arrow_sizes import Malformed, unpacked_bytes

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import Any
 
-from churn.csv_cells import read_texts
-from churn.customer_rules import CUSTOMER_ID
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
+from churn.customers.from_csv import read_texts
+from churn.customers.validation import CUSTOMER_ID
 from service.columns import ColumnRules
 from service.formats.json_text import refuse
 from service.formats.records import check_rows

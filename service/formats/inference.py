@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 from pydantic import ValidationError
 
-from churn.customer_rules import CUSTOMER_ID, Table
-from churn.customers import CustomerColumns
-from churn.feature_cells import Cells
+from churn.customers.cells import Cells
+from churn.customers.columns import CustomerColumns
+from churn.customers.validation import CUSTOMER_ID, Table
 from service.columns import ColumnRules
 from service.formats.json_text import load_json, refuse
 from service.formats.records import check_rows

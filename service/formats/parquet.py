@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from service.columns import ColumnRules
 from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table
 from service.formats.json_text import refuse

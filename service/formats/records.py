@@ -7,8 +7,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from churn.customer_rules import CUSTOMER_ID
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
+from churn.customers.validation import CUSTOMER_ID
 from service.columns import ColumnRules
 from service.formats.json_text import refuse
 from service.problems import TooLarge

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from service.answering import score_and_log
 from service.auth import require
 from service.body import parse_json

@@ -15,7 +15,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import PlainTextResponse, Response
 
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from service.answering import score_and_log
 from service.auth import require
 from service.documentation import problems

@@ -24,8 +24,8 @@ from churn.card import render_card, summary
 from churn.config.params import Params, TuningParams
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.customers.frame import frame_digest
 from churn.errors import ModelRefused, NoModel, RegistryError
-from churn.frame import frame_digest
 from churn.model import Model
 from churn.model_folder import REFERENCE_FILE, last_known_good, remember
 from churn.plots import draw_quality

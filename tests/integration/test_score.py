@@ -27,8 +27,8 @@ from churn.batch.part import Done
 from churn.batch.plan import Terms
 from churn.batch.run import Summary, on_threads, score_folder
 from churn.batch.single_file import score_file
+from churn.customers.customer import request_model
 from churn.errors import ChurnError, InputError
-from churn.request import request_model
 from service.columns import ColumnRules
 from service.formats.csv_text import read_csv
 from service.formats.parquet import read_parquet

@@ -13,8 +13,8 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
-from churn.pseudonym import Pseudonymiser
 from churn.records import Outcome, Prediction
 from churn.store import Store
 from churn.store_erasure import Erased, erase_customer

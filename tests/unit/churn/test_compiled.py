@@ -15,7 +15,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule, expit
 from churn.contract import Contract, load_contract
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from churn.features import LinearTerms
 from churn.model import build_pipeline
 from churn.simulation import simulate
@@ -239,7 +239,7 @@ def test_nothing_of_sklearn_or_pandas_is_loaded_to_answer() -> None:
     import subprocess
     import sys
 
-    code = "import sys, churn.compiled, churn.customers; sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
+    code = "import sys, churn.compiled, churn.customers.columns; sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
 
 

@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 from churn.config.params import GateParams, Params
 from churn.contract import Column, Contract
-from churn.frame import frame_digest
+from churn.customers.frame import frame_digest
 from churn.gate_checks import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.model import Model, ModelInfo

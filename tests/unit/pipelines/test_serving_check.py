@@ -14,9 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.artifact import dump_pipeline
 from churn.contract import Contract
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
+from churn.customers.frame import frame_from_records
 from churn.data import Dataset
-from churn.frame import frame_from_records
 from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.simulation import simulate

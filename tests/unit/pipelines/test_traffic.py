@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from churn.contract import Contract
+from churn.customers.customer import request_model
+from churn.customers.frame import frame_from_records
 from churn.data import Dataset
 from churn.errors import ChurnError, InputError
-from churn.frame import frame_from_records
-from churn.request import request_model
 from churn.simulation import SCENARIOS, Shift, simulate
 from pipelines.traffic import Client, as_customers, simulate_scenario
 from tests.unit.pipelines.loopback import Answer, Asked, web_server

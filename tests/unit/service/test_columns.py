@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from churn.contract import Column, Contract, load_contract
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from service import columns as columns_module
 from service.columns import ColumnRules
 from service.formats.arrow_columns import check_schema, from_table

@@ -15,8 +15,8 @@ from sklearn.pipeline import Pipeline
 
 from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.contract import load_contract
+from churn.customers.customer import request_model
 from churn.model import build_pipeline
-from churn.request import request_model
 from churn.simulation import simulate
 from service.app import create_app
 from service.explain import Explainer, say_condition

@@ -15,9 +15,9 @@ import pytest
 from churn.compiled import CompiledModel
 from churn.config.settings import load_settings
 from churn.contract import Column, Contract, load_contract
+from churn.customers.customer import request_model
 from churn.errors import InputError
 from churn.model import build_pipeline
-from churn.request import request_model
 from churn.simulation import simulate
 from service.app import create_app
 from service.page.example import example_customer

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
-from churn.pseudonym import Pseudonymiser
 from service.app import create_app
 from service.pseudonymous_store import PseudonymousStore
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_settings, running

@@ -15,10 +15,10 @@ from benchmarks.ibm_sample import ibm_sample
 from churn.contract import RESERVED, Contract, parse_contract
 from churn.contract_draft.draft import Draft, draft_contract
 from churn.contract_draft.naming import free_name, snake_case
+from churn.customers.customer import request_model
+from churn.customers.frame import frame_from_records
 from churn.data import read_dataset
 from churn.errors import ContractError, InputError
-from churn.frame import frame_from_records
-from churn.request import request_model
 
 ROWS = 24
 CHURN = ["Yes", "No", "No"] * (ROWS // 3)

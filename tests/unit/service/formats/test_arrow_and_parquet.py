@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.contract import Contract
-from churn.customers import CustomerColumns
+from churn.customers.columns import CustomerColumns
 from service.columns import ColumnRules
 from service.formats.arrow_ipc import read_arrow
 from service.formats.parquet import read_parquet

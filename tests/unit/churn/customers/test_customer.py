@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from churn.contract import Column, Contract
-from churn.frame import frame_from_records
-from churn.request import CustomerBase, request_model
+from churn.customers.customer import CustomerBase, request_model
+from churn.customers.frame import frame_from_records
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from churn.pseudonym import Pseudonymiser
+from churn.customers.pseudonym import Pseudonymiser
 
 KEY = "a key of sixteen or more"
 

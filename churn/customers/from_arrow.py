@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from churn.feature_cells import Cells, FeatureCells
+from churn.customers.cells import Cells, FeatureCells
 
 
 def is_plain(kind: Any) -> bool:

@@ -25,7 +25,7 @@ def customer_texts(values: Mapping[str, NDArray[Any]], contract: Contract) -> li
     Parameters
     ----------
     values : mapping of str to array, each of shape (n,)
-        As in `churn.customers.CustomerColumns`.
+        As in `churn.customers.columns.CustomerColumns`.
     contract : Contract
 
     Returns

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.contract import Column, Contract
-from churn.customer_texts import customer_texts
+from churn.customers.json_rows import customer_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ class CustomerColumns:
         return customer_texts(self.values, contract)
 
     def frame(self, contract: Contract) -> pd.DataFrame:
-        """Give them as the frame that pipelines read (`churn.frame`)."""
+        """Give them as the frame that pipelines read (`churn.customers.frame`)."""
         import pandas as pd
 
         frame: dict[str, Any] = {}

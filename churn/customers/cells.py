@@ -1,6 +1,6 @@
 """Reading one column of customers: what is certainly right becomes an array, the rest is left for the request model to judge.
 
-Each reader does for a whole column what the request model (`churn.request`) does for one value, by a few passes of numpy over all
+Each reader does for a whole column what the request model (`churn.customers.customer`) does for one value, by a few passes of numpy over all
 of it. Where it is not certain of a value, it says so: a doubt costs time, a wrong certainty would cost the truth.
 """
 
@@ -34,7 +34,7 @@ class Cells(NamedTuple):
     Attributes
     ----------
     values : array of shape (n,)
-        As `churn.customers.CustomerColumns` keeps them; anything where doubtful.
+        As `churn.customers.columns.CustomerColumns` keeps them; anything where doubtful.
     doubtful : array of bool, shape (n,), or None
         Where the value is not certainly right; None: it is everywhere.
     """

@@ -6,7 +6,7 @@ import pandera.errors
 import pytest
 
 from churn.contract import Contract
-from churn.frame import frame_digest, frame_from_records, frame_schema
+from churn.customers.frame import frame_digest, frame_from_records, frame_schema
 from churn.simulation import simulate
 
 

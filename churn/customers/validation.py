@@ -1,6 +1,6 @@
 """The rules of one contract for columns of customers, whatever they came in: the service's batches, and files that are scored.
 
-What is certainly right is found a column at a time (`churn.feature_cells`). Every customer that is not is shown to the request
+What is certainly right is found a column at a time (`churn.customers.cells`). Every customer that is not is shown to the request
 model, which has the last word: the same customer has the same verdict in a file and over every protocol.
 """
 
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from churn.contract import Contract
-from churn.customers import CustomerColumns
-from churn.feature_cells import Cells, Doubt, FeatureCells, doubtful_ids
-from churn.request import CustomerBase
+from churn.customers.cells import Cells, Doubt, FeatureCells, doubtful_ids
+from churn.customers.columns import CustomerColumns
+from churn.customers.customer import CustomerBase
 
 CUSTOMER_ID = "customer_id"
 # Told of a refused row and of what is wrong with it (None: it is no object at all); says whether to go on.

@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from churn.contract import Column, Contract
-from churn.customer_texts import customer_texts
+from churn.customers.json_rows import customer_texts
 
 CONTRACT = Contract(
     name="texts",
