@@ -12,10 +12,10 @@ import pandas as pd
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.curves import curves_of
+from churn.data.labelled import Labelled
 from churn.evaluation import Scorecard, evaluate
 from churn.intervals import metric_intervals
 from churn.slices import find_slices, gaps_of, score_slices
-from churn.split import Labelled
 
 
 @dataclass(frozen=True)

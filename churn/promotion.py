@@ -11,6 +11,7 @@ import numpy as np
 from churn.config.params import Params, ProfitParams
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
+from churn.data.labelled import Labelled
 from churn.evaluation import evaluate
 from churn.gate_checks import (
     Check,
@@ -28,7 +29,6 @@ from churn.gate_checks import (
 from churn.model import Model
 from churn.profit import profits
 from churn.slices import slices_of
-from churn.split import Labelled
 
 __all__ = ["GateDecision", "ServingCheck", "decide"]
 

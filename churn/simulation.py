@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn.contract import Contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.errors import InputError
 from churn.population import (
     Condition,

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from churn.data import Dataset
+from churn.data.dataset import Dataset
+from churn.data.labelled import Labelled
 from churn.errors import InputError
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Customers whose outcome is known.
-
-    Attributes
-    ----------
-    features : pandas.DataFrame, shape (n, n_features)
-    outcome : pandas.Series of int64 (0 or 1), shape (n,)
-    sensitive : pandas.DataFrame, shape (n, at least 1), or None
-        Columns of the role `sensitive`, the same rows, where they are known; for comparing groups, never for a model.
-    """
-
-    features: pd.DataFrame
-    outcome: pd.Series
-    sensitive: pd.DataFrame | None = None
-
-    def __len__(self) -> int:
-        return len(self.outcome)
 
 
 def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[Labelled, Labelled]:

@@ -11,11 +11,12 @@ from churn.assessment import Evaluation, assess
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
-from churn.data import Dataset
+from churn.data.dataset import Dataset
+from churn.data.labelled import Labelled
 from churn.evaluation import Scorecard
 from churn.ids import now
 from churn.model import Model, ModelInfo, build_pipeline, columns_read
-from churn.split import Labelled, reserved_for_gate, split
+from churn.split import reserved_for_gate, split
 from churn.threshold import choose_threshold
 from churn.tuning import OnScore, Tuned, tune
 

@@ -25,8 +25,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 
 from churn.config.params import Distribution, Form, Grid, TuningParams
+from churn.data.labelled import Labelled
 from churn.errors import InputError
-from churn.split import Labelled
 
 # Told how many candidates have been scored on a fold so far.
 OnScore = Callable[[int], None]

@@ -49,7 +49,7 @@ def train(
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.data import read_dataset
+    from churn.data.dataset import read_dataset
     from pipelines.sources import find_data
     from pipelines.system import find_champion
     from pipelines.training_turn import check_turn

@@ -11,7 +11,7 @@ from churn.errors import InputError
 from pipelines.console import console, print_json, warn
 
 if TYPE_CHECKING:
-    from churn.data import Dataset
+    from churn.data.dataset import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Bring, check, describe and invent customers.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -68,7 +68,7 @@ def validate(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.data import read_dataset
+    from churn.data.dataset import read_dataset
     from churn.errors import ContractError
 
     contract = load_contract(load_settings().contract)
@@ -119,7 +119,7 @@ def describe(
 
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.data import read_dataset
+    from churn.data.dataset import read_dataset
 
     contract = load_contract(load_settings().contract)
     dataset = read_dataset(path, contract, labelled=False, check_relations=False)

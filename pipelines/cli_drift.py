@@ -11,7 +11,7 @@ from churn.errors import ChurnError, InputError
 from pipelines.console import console, fail, print_json
 
 if TYPE_CHECKING:
-    from churn.observed import Observed
+    from churn.data.observed import Observed
     from monitoring.drift import DriftReport, DriftResult
 
 SHOWN = 8
@@ -35,7 +35,7 @@ def drift(
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.observed import read_observed
+    from churn.data.observed import read_observed
     from monitoring.drift import ReferenceProfile, detect_drift
 
     settings = load_settings()

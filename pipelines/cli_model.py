@@ -191,8 +191,8 @@ def evaluate(
     from churn.config.params import load_params
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.data import read_dataset
-    from churn.split import Labelled
+    from churn.data.dataset import read_dataset
+    from churn.data.labelled import Labelled
     from pipelines.scorecard import print_scorecard
 
     settings = load_settings()

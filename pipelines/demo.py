@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.data import Dataset, read_dataset
+from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ChurnError
 from churn.evaluation import evaluate
 from churn.gate_checks import bootstrap_mean_interval, log_losses

@@ -10,7 +10,7 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.evaluation import Scorecard, evaluate
 from churn.records import MonitorRun
 from pipelines.console import console

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from churn.contract import Contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.errors import ChurnError
 from pipelines.traffic import Client, as_customers
 

@@ -16,7 +16,7 @@ import httpx
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.contract import Contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.errors import InputError
 
 # Of the file, as data/'s DVC folder object lists it. dvc.lock and data.dvc pin the same bytes.

@@ -13,7 +13,7 @@ import httpx
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.contract import load_contract
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 from churn.errors import InputError, NoModel
 from churn.ids import now
 from pipelines.console import console, warn

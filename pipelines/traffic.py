@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from churn.contract import Contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.errors import ChurnError, InputError
 
 

@@ -18,7 +18,7 @@ from churn.card import render_card
 from churn.config.params import Params, load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.data import Dataset, read_dataset
+from churn.data.dataset import Dataset, read_dataset
 from churn.errors import Busy, ChurnError, ModelRefused, NoModel, Overtaken
 from churn.ids import new_id
 from churn.model import Model

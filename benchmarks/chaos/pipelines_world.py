@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.ids import new_id, now
 from churn.model import Model
 from churn.records import Decision, Outcome, Prediction

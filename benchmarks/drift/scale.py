@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from churn.config.params import ProfitParams
 from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.records import TIME_FORMAT, Outcome, PredictionRow
 from churn.simulation import simulate
 from churn.store import Store

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from churn.contract import Contract
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 from churn.simulation import simulate
 
 REFERENCE_ROWS = 2_833

@@ -17,12 +17,12 @@ from sklearn.isotonic import IsotonicRegression
 
 from churn.config.params import ProfitParams
 from churn.contract import Contract
+from churn.data.labelled import Labelled
 from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.population import read_population
 from churn.profit import break_even
 from churn.simulation import simulate
-from churn.split import Labelled
 
 CHALLENGER, CHAMPION = "<challenger>", "<champion>"
 MOST_NOISE = 20.0

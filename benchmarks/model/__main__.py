@@ -21,8 +21,8 @@ from benchmarks.model.race import METRICS, lead, race, summarise
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
-from churn.data import Dataset, read_dataset
-from churn.split import Labelled
+from churn.data.dataset import Dataset, read_dataset
+from churn.data.labelled import Labelled
 from pipelines.sources import find_data
 
 OUT = Path("build/benchmarks/model.json")

@@ -10,8 +10,8 @@ from scipy import stats
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from benchmarks.model.contenders import Contender
+from churn.data.labelled import Labelled
 from churn.evaluation import evaluate
-from churn.split import Labelled
 
 # Larger is better in the first two.
 METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier", "log_loss": "log loss", "ece": "ECE"}

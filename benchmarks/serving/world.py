@@ -16,7 +16,7 @@ import pandas as pd
 from churn.config.params import Form, Params, load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 from churn.model import Model
 from churn.registry import Registry
 from churn.simulation import simulate

@@ -22,8 +22,8 @@ from benchmarks.worth.proxy import MODELS, SHORT_MODELS, offline_and_online
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
-from churn.data import read_dataset
-from churn.split import Labelled
+from churn.data.dataset import read_dataset
+from churn.data.labelled import Labelled
 from pipelines.sources import find_data
 
 OUT = Path("build/benchmarks/worth.json")

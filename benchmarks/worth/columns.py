@@ -13,8 +13,8 @@ from scipy.cluster.hierarchy import DisjointSet
 
 from benchmarks.model.race import lead, race
 from churn.contract import Contract
+from churn.data.labelled import Labelled
 from churn.model import build_pipeline
-from churn.split import Labelled
 
 WITH = "all columns"
 

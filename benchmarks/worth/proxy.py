@@ -10,11 +10,11 @@ from scipy import stats
 
 from churn.config.params import Form, Params
 from churn.contract import Contract
+from churn.data.labelled import Labelled
 from churn.evaluation import evaluate
 from churn.model import build_pipeline, columns_read
 from churn.profit import break_even
 from churn.simulation import simulate
-from churn.split import Labelled
 
 FORMS: tuple[Form, ...] = ("plain", "terms")
 # From hopeless to good: how much each model has learned from, and whether it may look for terms.

@@ -19,9 +19,9 @@ from churn.customers.cells import LONGEST_ID, Cells, Doubt, doubtful_ids
 from churn.customers.from_arrow import is_plain, is_text, read_cells, spell_value
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
+from churn.data.files import check_separator, open_text
+from churn.data.headers import find_columns, id_name_of
 from churn.errors import ContractError, Problem
-from churn.files import check_separator, open_text
-from churn.spellings import find_columns, id_name_of
 
 PIECE_ROWS = 65_536
 # Pages are read as they are needed; without a buffer, a row group's columns would be in memory whole.

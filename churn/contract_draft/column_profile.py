@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from churn.cells import Problems, convert, texts
 from churn.contract import Column, Kind
 from churn.contract_draft.naming import snake_case
-from churn.files import Sheet
+from churn.data.files import Sheet
+from churn.data.parsing import Problems, convert, texts
 
 # Pairs of levels that say which of the two is yes.
 PAIRS = (("yes", "no"), ("true", "false"), ("1", "0"), ("y", "n"), ("t", "f"))

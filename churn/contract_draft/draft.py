@@ -12,9 +12,9 @@ import yaml
 from churn.contract import RESERVED, Contract, parse_contract
 from churn.contract_draft.column_profile import NOTHING, ColumnProfile, profile_columns
 from churn.contract_draft.naming import free_name, snake_case
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
+from churn.data.files import read_sheet
 from churn.errors import ContractError, InputError, Problem
-from churn.files import read_sheet
 
 OUTCOME_WORDS = frozenset({"churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"})
 # By these, a level of the outcome that is neither yes nor no means that the customer left: "Attrited Customer".

@@ -10,7 +10,7 @@ import orjson
 
 from churn.contract import Column
 
-# As in files for training (`churn.cells`).
+# As in files for training (`churn.data.parsing`).
 MISSING = frozenset({"", "na", "nan", "null", "none"})
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

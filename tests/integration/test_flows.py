@@ -10,7 +10,7 @@ import pytest
 
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.errors import ContractError, NoModel
 from churn.ids import new_id, now
 from churn.model import Model

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.ibm_sample import ibm_sample
 from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
-from churn.data import Dataset, read_dataset
+from churn.data.dataset import Dataset, read_dataset
 from churn.registry import Registry
 from churn.store import Store
 from pipelines import cli

@@ -11,11 +11,11 @@ from churn.assessment import Evaluation, assess
 from churn.config.params import EvaluationParams, Params, ProfitParams
 from churn.contract import Contract
 from churn.curves import POINTS, calibration_curve, curves_of
+from churn.data.labelled import Labelled
 from churn.evaluation import evaluate, expected_calibration_error
 from churn.intervals import metric_intervals
 from churn.profit import profits
 from churn.simulation import simulate
-from churn.split import Labelled
 
 PARAMS = Params(seed=2, evaluation=EvaluationParams(resamples=100, confidence=0.9))
 

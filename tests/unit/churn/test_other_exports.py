@@ -11,7 +11,7 @@ import pytest
 
 from churn.config.params import Form, Params, SplitParams, TuningParams
 from churn.contract import Column, Contract, Target
-from churn.data import Dataset, read_dataset
+from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ContractError, InputError
 from churn.model import build_pipeline
 from churn.split import split

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from churn.assessment import Evaluation, assess
 from churn.config.params import EvaluationParams, Params
 from churn.contract import Contract
+from churn.data.labelled import Labelled
 from churn.plots import draw_business, draw_quality, draw_slices
 from churn.simulation import simulate
-from churn.split import Labelled
 
 PARAMS = Params(evaluation=EvaluationParams(resamples=100))
 

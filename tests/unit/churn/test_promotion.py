@@ -11,13 +11,13 @@ from scipy.special import expit, logit
 from churn.config.params import GateParams, Params
 from churn.contract import Column, Contract
 from churn.customers.frame import frame_digest
+from churn.data.labelled import Labelled
 from churn.gate_checks import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.profit import break_even
 from churn.promotion import GateDecision, ServingCheck
 from churn.promotion import decide as gate
-from churn.split import Labelled
 
 GATE = GateParams(resamples=200)
 # For questions about the comparison alone: with few rows the calibration error is mostly chance.

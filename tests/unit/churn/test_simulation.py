@@ -15,7 +15,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from churn.contract import Check, Column, Contract, load_contract
 from churn.customers.frame import frame_schema
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 from churn.errors import InputError
 from churn.model import build_pipeline
 from churn.population import Condition, Effect, Rule, read_population

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.data import Dataset
+from churn.data.dataset import Dataset
+from churn.data.labelled import Labelled
 from churn.errors import InputError
-from churn.split import Labelled, reserved_for_gate, split
+from churn.split import reserved_for_gate, split
 
 
 def dataset(stayed: int, churned: int, seed: int = 0) -> Dataset:

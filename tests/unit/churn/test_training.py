@@ -11,7 +11,7 @@ from churn.artifact import dump_pipeline
 from churn.assessment import assess
 from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.ids import now
 from churn.simulation import simulate
 from churn.split import reserved_for_gate, split

@@ -10,9 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from churn.config.params import TuningParams
+from churn.data.labelled import Labelled
 from churn.errors import InputError
 from churn.model import build_pipeline
-from churn.split import Labelled
 from churn.tuning import scores_to_come, tune
 
 FEATURES = ["a", "b"]

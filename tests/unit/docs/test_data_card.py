@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from churn.contract import Contract
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 
 CARD = (Path(__file__).parents[3] / "docs" / "data-card.md").read_text("utf-8")
 ROWS = {

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from churn.contract import Contract
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.errors import InputError
 from pipelines.demo_customers import (
     CALM_WINDOWS,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.evaluation import evaluate
 from churn.ids import now
 from churn.records import MonitorRun

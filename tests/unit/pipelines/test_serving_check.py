@@ -16,7 +16,7 @@ from churn.artifact import dump_pipeline
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.frame import frame_from_records
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.simulation import simulate

@@ -8,7 +8,7 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 from churn.errors import InputError
 from churn.simulation import simulate
 from pipelines import sources

@@ -10,7 +10,7 @@ import pytest
 from churn.contract import Contract
 from churn.customers.customer import request_model
 from churn.customers.frame import frame_from_records
-from churn.data import Dataset
+from churn.data.dataset import Dataset
 from churn.errors import ChurnError, InputError
 from churn.simulation import SCENARIOS, Shift, simulate
 from pipelines.traffic import Client, as_customers, simulate_scenario

@@ -17,7 +17,7 @@ from churn.contract_draft.draft import Draft, draft_contract
 from churn.contract_draft.naming import free_name, snake_case
 from churn.customers.customer import request_model
 from churn.customers.frame import frame_from_records
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 from churn.errors import ContractError, InputError
 
 ROWS = 24

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from churn.contract import Contract
-from churn.data import read_dataset
+from churn.data.dataset import read_dataset
 from service.columns import ColumnRules
 from service.formats.csv_text import read_csv
 from service.problems import TooLarge, Unprocessable

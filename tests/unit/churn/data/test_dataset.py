@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from churn.contract import Column, Contract, Target
-from churn.data import Dataset, read_dataset
+from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ContractError, InputError, Problem
 from churn.simulation import simulate, write_csv
 

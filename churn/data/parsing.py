@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churn.contract import Column
+from churn.data.files import Sheet
 from churn.errors import ContractError, Problem
-from churn.files import Sheet
 
 MISSING = pa.array(["", "na", "nan", "null", "none"])
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"

@@ -1,4 +1,4 @@
-"""A file as it is, whatever it breaks: for comparing, not for learning. `churn.data` reads what must keep the rules."""
+"""A file as it is, whatever it breaks: for comparing, not for learning. `churn.data.dataset` reads what must keep the rules."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from churn.cells import Problems, convert, read_flags
 from churn.contract import Contract
+from churn.data.files import read_sheet
+from churn.data.parsing import Problems, convert, read_flags
 from churn.errors import InputError
-from churn.files import read_sheet
 
 
 @dataclass(frozen=True)

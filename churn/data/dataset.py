@@ -11,12 +11,12 @@ import pandas as pd
 import pandera.errors
 from pandera.pandas import DataFrameSchema
 
-from churn.cells import Problems, convert, read_flags, texts
 from churn.contract import Contract, Target
 from churn.customers.frame import frame_digest, frame_schema, sensitive_schema
+from churn.data.files import read_sheet
+from churn.data.headers import find_columns, id_name_of
+from churn.data.parsing import Problems, convert, read_flags, texts
 from churn.errors import ContractError, InputError, Problem
-from churn.files import read_sheet
-from churn.spellings import find_columns, id_name_of
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Read a CSV or Parquet file as columns, cell by cell as it was written. What the cells mean is decided in `churn.data`."""
+"""Read a CSV or Parquet file as columns, cell by cell as it was written. What the cells mean is decided in `churn.data.dataset`."""
 
 from __future__ import annotations
 
