@@ -12,7 +12,10 @@ from churn.config.params import Params, ProfitParams
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.data.labelled import Labelled
-from churn.evaluation import evaluate
+from churn.evaluation.profit import profits
+from churn.evaluation.scorecard import evaluate
+from churn.evaluation.slices import slices_of
+from churn.evaluation.statistics import log_losses
 from churn.gate_checks import (
     Check,
     ServingCheck,
@@ -20,15 +23,12 @@ from churn.gate_checks import (
     calibrated,
     enough_evidence,
     fast_enough,
-    log_losses,
     no_slice_falls,
     profit_not_worse,
     served_alike,
     unbiased,
 )
 from churn.model import Model
-from churn.profit import profits
-from churn.slices import slices_of
 
 __all__ = ["GateDecision", "ServingCheck", "decide"]
 

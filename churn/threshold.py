@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from churn.config.params import ProfitParams, ThresholdParams
-from churn.profit import profits_by_cut
-from churn.ranking import rank
+from churn.evaluation.profit import profits_by_cut
+from churn.evaluation.ranking import rank
 
 
 def choose_threshold(outcome: np.ndarray, probability: np.ndarray, params: ThresholdParams, profit: ProfitParams) -> float:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from churn.assessment import Evaluation, assess
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
-from churn.evaluation import Scorecard
+from churn.evaluation.report import Evaluation, assess
+from churn.evaluation.scorecard import Scorecard
 from churn.ids import now
 from churn.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.split import reserved_for_gate, split

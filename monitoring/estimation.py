@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from churn.config.params import ProfitParams
-from churn.profit import profits
+from churn.evaluation.profit import profits
 from monitoring.recalibration import Floats, Recalibration, logit
 
 DRAWS, SEED = 200, 20_260_101

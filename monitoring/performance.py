@@ -26,8 +26,8 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from churn.config.params import ProfitParams
-from churn.intervals import metric_intervals, resampled_metrics
-from churn.profit import profits
+from churn.evaluation.intervals import metric_intervals, resampled_metrics
+from churn.evaluation.profit import profits
 
 # A probability of exactly 0 or 1 has no finite log loss; a logistic regression gives neither.
 SMALLEST = 1e-6

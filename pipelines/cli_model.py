@@ -187,12 +187,12 @@ def evaluate(
 
     Example: churn evaluate data/telecom_churn.csv --model champion
     """
-    from churn.assessment import assess
     from churn.config.params import load_params
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.dataset import read_dataset
     from churn.data.labelled import Labelled
+    from churn.evaluation.report import assess
     from pipelines.scorecard import print_scorecard
 
     settings = load_settings()

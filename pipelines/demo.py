@@ -15,8 +15,8 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ChurnError
-from churn.evaluation import evaluate
-from churn.gate_checks import bootstrap_mean_interval, log_losses
+from churn.evaluation.scorecard import evaluate
+from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.records import Decision, MonitorRun
 from churn.registry import Registry

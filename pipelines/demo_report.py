@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from churn.data.dataset import Dataset
-from churn.evaluation import Scorecard, evaluate
+from churn.evaluation.scorecard import Scorecard, evaluate
 from churn.records import MonitorRun
 from pipelines.console import console
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
-from churn.assessment import Evaluation
+from churn.evaluation.report import Evaluation
 from pipelines.console import console
 
 MONEY = ("profit", "empc")

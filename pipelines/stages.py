@@ -11,15 +11,15 @@ import skops.io
 import typer
 
 from churn.artifact import dump_pipeline
-from churn.assessment import assess
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
 from churn.data.dataset import read_dataset
 from churn.data.labelled import Labelled
+from churn.evaluation.plots import draw_business, draw_quality, draw_slices
+from churn.evaluation.report import assess
 from churn.model import Model, ModelInfo
 from churn.model_folder import TRUSTED_TYPES
-from churn.plots import draw_business, draw_quality, draw_slices
 from churn.training import TrainingSet, assemble
 from churn.training import train as fit
 

@@ -20,9 +20,9 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import Busy, ChurnError, ModelRefused, NoModel, Overtaken
+from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.ids import new_id
 from churn.model import Model
-from churn.plots import draw_business, draw_quality, draw_slices
 from churn.promotion import GateDecision, decide
 from churn.records import Decision
 from churn.registry import Registry

@@ -18,10 +18,10 @@ from sklearn.isotonic import IsotonicRegression
 from churn.config.params import ProfitParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
+from churn.evaluation.profit import break_even
 from churn.ids import now
 from churn.model import Model, ModelInfo
 from churn.population import read_population
-from churn.profit import break_even
 from churn.simulation import simulate
 
 CHALLENGER, CHAMPION = "<challenger>", "<champion>"

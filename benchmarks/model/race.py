@@ -11,7 +11,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 
 from benchmarks.model.contenders import Contender
 from churn.data.labelled import Labelled
-from churn.evaluation import evaluate
+from churn.evaluation.scorecard import evaluate
 
 # Larger is better in the first two.
 METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier", "log_loss": "log loss", "ece": "ECE"}

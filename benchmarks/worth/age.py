@@ -9,10 +9,10 @@ import numpy as np
 
 from churn.config.params import Params
 from churn.contract import Contract
-from churn.evaluation import evaluate
+from churn.evaluation.profit import break_even, profits
+from churn.evaluation.scorecard import evaluate
 from churn.model import build_pipeline
 from churn.population import Condition, Rule
-from churn.profit import break_even, profits
 from churn.shift import Drift, Shift
 from churn.simulation import simulate
 

@@ -11,9 +11,9 @@ from scipy import stats
 from churn.config.params import Form, Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.evaluation import evaluate
+from churn.evaluation.profit import break_even
+from churn.evaluation.scorecard import evaluate
 from churn.model import build_pipeline, columns_read
-from churn.profit import break_even
 from churn.simulation import simulate
 
 FORMS: tuple[Form, ...] = ("plain", "terms")

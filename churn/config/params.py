@@ -120,7 +120,7 @@ class ThresholdParams(_Part):
 
 
 class ProfitParams(_Part):
-    """What a retention campaign costs and brings; money is in `currency`, per customer. See `churn.profit`.
+    """What a retention campaign costs and brings; money is in `currency`, per customer. See `churn.evaluation.profit`.
 
     The values are those of the case study that EMPC comes from (Verbraken, Verbeke and Baesens, IEEE TKDE 25(5), 2013).
     """

@@ -26,9 +26,9 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.errors import ModelRefused, NoModel, RegistryError
+from churn.evaluation.plots import draw_quality
 from churn.model import Model
 from churn.model_folder import REFERENCE_FILE, last_known_good, remember
-from churn.plots import draw_quality
 from churn.registry import Registry
 from churn.registry_aliases import DIGEST_TAG, alias_reader
 from churn.simulation import simulate

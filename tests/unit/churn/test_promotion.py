@@ -12,10 +12,10 @@ from churn.config.params import GateParams, Params
 from churn.contract import Column, Contract
 from churn.customers.frame import frame_digest
 from churn.data.labelled import Labelled
-from churn.gate_checks import bootstrap_mean_interval, log_losses
+from churn.evaluation.profit import break_even
+from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.model import Model, ModelInfo
-from churn.profit import break_even
 from churn.promotion import GateDecision, ServingCheck
 from churn.promotion import decide as gate
 

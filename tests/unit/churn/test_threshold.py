@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.config.params import ProfitParams, ThresholdParams
-from churn.profit import break_even, profits
+from churn.evaluation.profit import break_even, profits
 from churn.threshold import choose_threshold, highest_f1_threshold, most_profitable_threshold, threshold_for_top
 
 PROFIT = ProfitParams()

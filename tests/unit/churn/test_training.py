@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from churn.artifact import dump_pipeline
-from churn.assessment import assess
 from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
 from churn.data.dataset import Dataset
+from churn.evaluation.report import assess
 from churn.ids import now
 from churn.simulation import simulate
 from churn.split import reserved_for_gate, split

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from churn.data.dataset import Dataset
-from churn.evaluation import evaluate
+from churn.evaluation.scorecard import evaluate
 from churn.ids import now
 from churn.records import MonitorRun
 from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise

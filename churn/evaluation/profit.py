@@ -21,7 +21,7 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import beta
 
 from churn.config.params import ProfitParams
-from churn.ranking import Ranking, rank
+from churn.evaluation.ranking import Ranking, rank
 
 
 def profit_of_churner(params: ProfitParams) -> float:

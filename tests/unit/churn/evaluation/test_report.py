@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.assessment import Evaluation, assess
 from churn.config.params import EvaluationParams, Params, ProfitParams
 from churn.contract import Contract
-from churn.curves import POINTS, calibration_curve, curves_of
 from churn.data.labelled import Labelled
-from churn.evaluation import evaluate, expected_calibration_error
-from churn.intervals import metric_intervals
-from churn.profit import profits
+from churn.evaluation.curves import POINTS, calibration_curve, curves_of
+from churn.evaluation.intervals import metric_intervals
+from churn.evaluation.profit import profits
+from churn.evaluation.report import Evaluation, assess
+from churn.evaluation.scorecard import evaluate, expected_calibration_error
 from churn.simulation import simulate
 
 PARAMS = Params(seed=2, evaluation=EvaluationParams(resamples=100, confidence=0.9))

@@ -15,8 +15,8 @@ import pandas as pd
 from churn.config.params import EvaluationParams, SliceParams
 from churn.contract import Column, Contract
 from churn.data.labelled import Labelled
-from churn.evaluation import evaluate
-from churn.intervals import metric_intervals
+from churn.evaluation.intervals import metric_intervals
+from churn.evaluation.scorecard import evaluate
 
 MISSING = "missing"
 # Values of a number that are levels rather than a scale: a senior citizen is 0 or 1.

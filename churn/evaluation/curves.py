@@ -8,9 +8,9 @@ from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from churn.config.params import ProfitParams
-from churn.evaluation import equal_bins
-from churn.profit import profit_curve
-from churn.ranking import rank
+from churn.evaluation.profit import profit_curve
+from churn.evaluation.ranking import rank
+from churn.evaluation.scorecard import equal_bins
 
 # More points than a picture can show are left out.
 POINTS = 1_000

@@ -1,4 +1,4 @@
-"""How good a model's probabilities are: the `Scorecard`. Intervals, slices and curves are in `churn.assessment`."""
+"""How good a model's probabilities are: the `Scorecard`. Intervals, slices and curves are in `churn.evaluation.report`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from churn.config.params import ProfitParams
-from churn.profit import empc, profits
-from churn.ranking import rank
+from churn.evaluation.profit import empc, profits
+from churn.evaluation.ranking import rank
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Scorecard:
         Expected profit of contacting those answered as churn, in `ProfitParams.currency` per customer of the base; None if no
         `ProfitParams` were given.
     empc : float or None
-        Expected maximum profit, in the same unit, see `churn.profit.empc`.
+        Expected maximum profit, in the same unit, see `churn.evaluation.profit.empc`.
     """
 
     rows: int

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from churn.config.params import ProfitParams
-from churn.evaluation import evaluate, expected_calibration_error
+from churn.evaluation.scorecard import evaluate, expected_calibration_error
 
 
 def test_a_case_worked_out_by_hand() -> None:

@@ -9,8 +9,8 @@ import pytest
 from churn.config.params import EvaluationParams, SliceParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.evaluation import evaluate
-from churn.slices import Slice, find_slices, gaps_of, score_slices, slices_of
+from churn.evaluation.scorecard import evaluate
+from churn.evaluation.slices import Slice, find_slices, gaps_of, score_slices, slices_of
 
 SMALL = SliceParams(min_rows=4, min_churners=1, bands={"tenure": [12, 24]})
 COLUMNS: list[dict[str, Any]] = [

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from churn.config.params import ProfitParams
-from churn.profit import empc_of, profit_of_churner, profit_of_stayer
+from churn.evaluation.profit import empc_of, profit_of_churner, profit_of_stayer
 
 # Counts held in memory at once: resamples x customers.
 CELLS = 1_000_000

@@ -11,11 +11,11 @@ import pandas as pd
 
 from churn.config.params import Params
 from churn.contract import Contract
-from churn.curves import curves_of
 from churn.data.labelled import Labelled
-from churn.evaluation import Scorecard, evaluate
-from churn.intervals import metric_intervals
-from churn.slices import find_slices, gaps_of, score_slices
+from churn.evaluation.curves import curves_of
+from churn.evaluation.intervals import metric_intervals
+from churn.evaluation.scorecard import Scorecard, evaluate
+from churn.evaluation.slices import find_slices, gaps_of, score_slices
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Evaluation:
     intervals : dict of str to (low, high)
         Of the scorecard's values, by their names; counts have none.
     slices : pandas.DataFrame
-        See `churn.slices.score_slices`.
+        See `churn.evaluation.slices.score_slices`.
     gaps : pandas.DataFrame
-        See `churn.slices.gaps_of`.
+        See `churn.evaluation.slices.gaps_of`.
     notes : list of str
         Who was to be looked at, and could not be.
     curves : dict of str to pandas.DataFrame
-        See `churn.curves.curves_of`.
+        See `churn.evaluation.curves.curves_of`.
     confidence : float
         Of all intervals.
     currency : str

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from churn.assessment import Evaluation, assess
 from churn.config.params import EvaluationParams, Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.plots import draw_business, draw_quality, draw_slices
+from churn.evaluation.plots import draw_business, draw_quality, draw_slices
+from churn.evaluation.report import Evaluation, assess
 from churn.simulation import simulate
 
 PARAMS = Params(evaluation=EvaluationParams(resamples=100))

@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.stats import beta
 
 from churn.config.params import ProfitParams
-from churn.profit import break_even, empc, profit_curve, profits
+from churn.evaluation.profit import break_even, empc, profit_curve, profits
 
 PARAMS = ProfitParams()
 customers = st.lists(st.tuples(st.booleans(), st.integers(1, 20)), min_size=1, max_size=30)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from churn.assessment import Evaluation
 from churn.config.params import ProfitParams
-from churn.curves import calibration_curve
-from churn.profit import break_even
+from churn.evaluation.curves import calibration_curve
+from churn.evaluation.profit import break_even
+from churn.evaluation.report import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from churn import intervals
 from churn.config.params import ProfitParams
-from churn.evaluation import evaluate
-from churn.intervals import metric_intervals, resampled_metrics
+from churn.evaluation import intervals
+from churn.evaluation.intervals import metric_intervals, resampled_metrics
+from churn.evaluation.scorecard import evaluate
 
 PROFIT = ProfitParams()
 WIDE = {"confidence": 0.95, "resamples": 200, "seed": 3}
