@@ -1,4 +1,4 @@
-"""Why, in words: how each column of a customer moved the log-odds of leaving (`churn.attribution` says by how much).
+"""Why, in words: how each column of a customer moved the log-odds of leaving (`churn.explain.attribution` says by how much).
 
 What does not depend on the customer (names, units, what is typical, what a rule asks for) is put into words once a model.
 """
@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from math import floor, inf, isfinite
 from typing import Any, Self
 
-from churn.attribution import Attribution, Attributor
 from churn.compiled import CompiledModel, Condition
 from churn.contract import Column, Contract
+from churn.explain.attribution import Attribution, Attributor
 
 EFFECTS = {True: "raises the risk", False: "lowers the risk"}
 NO_EFFECT = "makes no difference"

@@ -1,4 +1,4 @@
-"""What taking a model's answers apart needs, and what no customer changes: worked out once a model (see `churn.attribution`)."""
+"""What taking a model's answers apart needs, and what no customer changes: worked out once a model (see `churn.explain.attribution`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule
-from churn.mixing import Blend, Bounds
+from churn.explain.interpolation import Blend, Bounds
 
 
 class Step(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.shapley import MOST_MIXED, mixtures, shares
+from churn.explain.shapley import MOST_MIXED, mixtures, shares
 
 Floats = NDArray[np.float64]
 # A sum by its number in the blend, or a member by its place; which lies where low < value <= high.
@@ -62,7 +62,7 @@ class Mixed(ABC):
 
     @abstractmethod
     def shares(self, on: int, off: int, holds: Any) -> Sequence[float]:
-        """See `churn.shapley.shares`."""
+        """See `churn.explain.shapley.shares`."""
 
     @abstractmethod
     def totals(self, number: int) -> Sequence[float] | Floats:

@@ -6,7 +6,7 @@ which the columns could change from the typical customer's to this one's (Sundar
 Model Explanation, ICML 2020: "baseline Shapley"). A term of one column goes to that column whole.
 
 For a customer it is told from the cuts between which each value lies which rules could differ at all; most cannot. Of the others
-each is a game of switches, whose shares are known (`churn.shapley`); sums need a look at all mixtures (`churn.mixing`).
+each is a game of switches, whose shares are known (`churn.explain.shapley`); sums need a look at all mixtures (`churn.explain.interpolation`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from churn.attribution_plan import Plan, PlannedRule, complete, held
 from churn.compiled import CompiledModel
-from churn.mixing import Mixed
-from churn.shapley import shares
+from churn.explain.interpolation import Mixed
+from churn.explain.plan import Plan, PlannedRule, complete, held
+from churn.explain.shapley import shares
 
 # What did nothing may differ from 0 by the last digits of what did something.
 NOTHING = 1e-13

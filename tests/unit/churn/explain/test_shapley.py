@@ -6,8 +6,8 @@ from math import factorial
 import numpy as np
 import pytest
 
-from churn import shapley
-from churn.shapley import mixtures, shares
+from churn.explain import shapley
+from churn.explain.shapley import mixtures, shares
 
 
 def by_all_orders(on: int, off: int, mixed: int, holds: int) -> list[float]:
