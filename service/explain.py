@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from math import floor, inf, isfinite
 from typing import Any, Self
 
-from churn.compiled import CompiledModel, Condition
 from churn.contract import Column, Contract
 from churn.explain.attribution import Attribution, Attributor
+from churn.inference.compiled import CompiledModel, Condition
 
 EFFECTS = {True: "raises the risk", False: "lowers the risk"}
 NO_EFFECT = "makes no difference"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.compiled import CompiledModel
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
+from churn.inference.compiled import CompiledModel
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

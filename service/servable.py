@@ -23,10 +23,10 @@ from pydantic import ValidationError
 
 import churn
 import service
-from churn.compiled import CompiledModel
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused
+from churn.inference.compiled import CompiledModel
 from churn.model_folder import as_file_name, models_folder
 from churn.model_info import ModelInfo
 from service.explain import Explainer

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.compiled import CompiledModel, Condition
 from churn.contract import Column, Contract
 from churn.customers.columns import CustomerColumns
+from churn.inference.compiled import CompiledModel, Condition
 
 PLACES = (0.0, 0.02, 0.1, 0.5, 1.0)
 # Where the contract has no bound, a number is drawn from here; one in so many is far outside.

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from churn.card import render_card
-from churn.compiled import CompiledModel
 from churn.contract import Contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
+from churn.inference.compiled import CompiledModel
 from churn.model import Model
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, Scorer

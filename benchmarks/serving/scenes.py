@@ -30,8 +30,8 @@ from benchmarks.serving.contestants import (
 )
 from benchmarks.serving.load import Load, Server, ask, free_port, press, running
 from benchmarks.serving.world import World, environment
-from churn.compiled import CompiledModel
 from churn.errors import ChurnError
+from churn.inference.compiled import CompiledModel
 from churn.store import Store
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer

@@ -13,11 +13,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from churn.compiled import CompiledModel
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
 from churn.customers.validation import CustomerRules
+from churn.inference.compiled import CompiledModel
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
 # What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.

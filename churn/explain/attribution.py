@@ -16,10 +16,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from churn.compiled import CompiledModel
 from churn.explain.interpolation import Mixed
 from churn.explain.plan import Plan, PlannedRule, complete, held
 from churn.explain.shapley import shares
+from churn.inference.compiled import CompiledModel
 
 # What did nothing may differ from 0 by the last digits of what did something.
 NOTHING = 1e-13

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.explain.interpolation import Blend, Bounds
+from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 
 
 class Step(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from churn.compiled import CompiledModel
 from churn.contract import Column, Contract
+from churn.inference.compiled import CompiledModel
 
 MOST_CHANGES = 3
 FACTORS, STEPS = (0.5, 1.5), (-3, 3)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.batch.model import Scorer, ScoringModel
-from churn.compiled import CompiledModel
 from churn.contract import load_contract
+from churn.inference.compiled import CompiledModel
 from churn.simulation import simulate
 from tests.unit.service.fakes import make_model
 

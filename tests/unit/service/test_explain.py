@@ -13,9 +13,9 @@ import orjson
 import pytest
 from sklearn.pipeline import Pipeline
 
-from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.contract import load_contract
 from churn.customers.customer import request_model
+from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.model import build_pipeline
 from churn.simulation import simulate
 from service.app import create_app

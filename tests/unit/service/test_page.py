@@ -12,11 +12,11 @@ import httpx
 import orjson
 import pytest
 
-from churn.compiled import CompiledModel
 from churn.config.settings import load_settings
 from churn.contract import Column, Contract, load_contract
 from churn.customers.customer import request_model
 from churn.errors import InputError
+from churn.inference.compiled import CompiledModel
 from churn.model import build_pipeline
 from churn.simulation import simulate
 from service.app import create_app

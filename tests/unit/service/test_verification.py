@@ -12,10 +12,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from churn.compiled import CompiledModel, Condition
 from churn.contract import Contract, load_contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
+from churn.inference.compiled import CompiledModel, Condition
 from churn.model import Model, build_pipeline
 from churn.simulation import simulate
 from service.trial import drawn_customers, may_be_missing, plain_customers

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
-from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.contract import Contract
 from churn.explain import shapley
 from churn.explain.attribution import Attribution, Attributor
+from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.model import build_pipeline
 from churn.simulation import simulate
 

@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from churn.compiled import CompiledModel, Condition, Ramp, WeighedRule, expit
 from churn.contract import Contract, load_contract
 from churn.customers.columns import CustomerColumns
 from churn.features import LinearTerms
+from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule, expit
 from churn.model import build_pipeline
 from churn.simulation import simulate
 
@@ -114,7 +114,7 @@ def test_real_thresholds_are_met_from_both_sides(terms: Pipeline) -> None:
 def test_blocks_of_rows_are_put_together_in_order(terms: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     model, columns = compiled(terms, CONTRACT.feature_names), columns_of(asked(100))
     whole = model.logits(columns)
-    monkeypatch.setattr("churn.compiled_columns.BLOCK", 7)
+    monkeypatch.setattr("churn.inference.vectorized.BLOCK", 7)
     assert np.array_equal(model.logits(columns), whole)
 
 
@@ -239,7 +239,9 @@ def test_nothing_of_sklearn_or_pandas_is_loaded_to_answer() -> None:
     import subprocess
     import sys
 
-    code = "import sys, churn.compiled, churn.customers.columns; sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
+    code = (
+        "import sys, churn.inference.compiled, churn.customers.columns; sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.compiled_columns import logits_of
 from churn.contract import Contract
+from churn.inference.vectorized import logits_of
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -94,7 +94,7 @@ class CompiledModel:
         CompiledModel or None
             None if there is a step, or a setting of one, that this does not know.
         """
-        from churn.folding import fold
+        from churn.inference.compiler import fold
 
         folded = fold(pipeline, list(columns), contract)
         return None if folded is None else cls(**folded)

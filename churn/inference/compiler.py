@@ -1,4 +1,4 @@
-"""How a fitted pipeline becomes a `churn.compiled.CompiledModel`. Needs sklearn, which the serving process does not load."""
+"""How a fitted pipeline becomes a `churn.inference.compiled.CompiledModel`. Needs sklearn, which the serving process does not load."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from churn.compiled import Condition, Ramp, WeighedRule
 from churn.contract import Contract
 from churn.features import LinearTerms
+from churn.inference.compiled import Condition, Ramp, WeighedRule
 
 Floats = NDArray[np.float64]
 STEPS = {"imputer": SimpleImputer, "scaler": StandardScaler, "logreg": LogisticRegression}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from churn.compiled import CompiledModel, Condition
+    from churn.inference.compiled import CompiledModel, Condition
 
 Floats = NDArray[np.float64]
 # Rows that are worked on at a time: what they need stays in the processor's cache.
