@@ -24,6 +24,7 @@ from churn.card import number_card, summary
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
+from churn.lifecycle.training_runs import TRAINING_TAG
 from churn.model import Model
 from churn.model_folder import (
     CARD_FILE,
@@ -39,7 +40,6 @@ from churn.model_folder import (
     seal,
 )
 from churn.registry_aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
-from churn.training_trail import TRAINING_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -154,7 +154,7 @@ class Registry:
         return dict(self._registered(version).tags)
 
     def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
-        """Move the aliases. `churn.takeover` calls this and keeps the record; nobody else should.
+        """Move the aliases. `churn.lifecycle.promotion` calls this and keeps the record; nobody else should.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class Registry:
         return old
 
     def put_back(self, previous: str | None, /) -> None:
-        """Give the alias `previous` back to who had it, after a move that did not come to its end. For `churn.takeover` alone."""
+        """Give the alias `previous` back to who had it, after a move that did not come to its end. For `churn.lifecycle.promotion` alone."""
         client = self._client
         with _translated(self._uri):
             if previous is None:

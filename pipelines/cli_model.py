@@ -49,8 +49,8 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     from dataclasses import asdict
 
     from churn.errors import ModelRefused
+    from churn.lifecycle.promotion import HISTORY, without_closed
     from churn.store_shadow import compare_shadow
-    from churn.takeover import HISTORY, without_closed
 
     registry, refused = _registry(), ""
     try:
@@ -109,7 +109,7 @@ def history(
 
     Example: churn model history --limit 5
     """
-    from churn.takeover import HISTORY, without_closed
+    from churn.lifecycle.promotion import HISTORY, without_closed
 
     with opened_store() as store:
         # A takeover that went well is two records, of which one is shown.
@@ -129,12 +129,12 @@ def promote(
 
     Example: churn model promote 3 --reason "the gate's rows were mislabelled"
     """
-    from churn import takeover
+    from churn.lifecycle import promotion
 
     registry = _registry()
     info = registry.load(version).info  # a model that cannot be loaded is not promoted
     with opened_store() as store:
-        old = takeover.promote(registry, store, info, actor=takeover.person(), reason=reason)
+        old = promotion.promote(registry, store, info, actor=promotion.person(), reason=reason)
     _say(info.version, old, "is champion")
 
 
@@ -144,12 +144,12 @@ def rollback(reason: Annotated[str, typer.Option(help="Why, for the record.")]) 
 
     Example: churn model rollback --reason "complaints from the call centre"
     """
-    from churn import takeover
+    from churn.lifecycle import promotion
 
     registry = _registry()
     with opened_store() as store:
-        info = registry.load(takeover.rollback_version(registry, store)).info
-        old = takeover.rollback(registry, store, info, actor=takeover.person(), reason=reason)
+        info = registry.load(promotion.rollback_version(registry, store)).info
+        old = promotion.rollback(registry, store, info, actor=promotion.person(), reason=reason)
     _say(info.version, old, "is champion again")
 
 

@@ -22,15 +22,15 @@ from churn.data.dataset import Dataset, read_dataset
 from churn.errors import Busy, ChurnError, ModelRefused, NoModel, Overtaken
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.ids import new_id
+from churn.lifecycle.gate import GateDecision, decide
+from churn.lifecycle.promotion import ANYBODY, identity, promote
+from churn.lifecycle.training_runs import TRAINING_TAG, TURN, bury, note_skipped, note_start, trainer
+from churn.lifecycle.training_runs import note_end as note_result
 from churn.model import Model
-from churn.promotion import GateDecision, decide
 from churn.records import Decision
 from churn.registry import Registry
 from churn.store import Store
-from churn.takeover import ANYBODY, identity, promote
 from churn.training import Trained, TrainingSet, assemble, train
-from churn.training_trail import TRAINING_TAG, TURN, bury, note_skipped, note_start, trainer
-from churn.training_trail import note_end as note_result
 from churn.tuning import scores_to_come
 from pipelines.cluster import spread
 from pipelines.flow_ends import note_end

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from churn.errors import Busy
+from churn.lifecycle.training_runs import TURN
 from churn.store import Store
-from churn.training_trail import TURN
 
 
 def check_turn(store_url: str) -> None:

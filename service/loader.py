@@ -94,7 +94,7 @@ def prepare_last(settings: Settings) -> None:
 
 def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, reason: str) -> None:
     """Make `version` the champion in place of `leaving`, with a record. Does nothing if somebody else leads by now."""
-    from churn import takeover
+    from churn.lifecycle import promotion
     from churn.registry import Registry
     from churn.store import Store
 
@@ -106,7 +106,7 @@ def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, rea
     try:
         # Somebody else may have come to lead while this waited for its turn.
         with suppress(Overtaken):
-            takeover.rollback(registry, store, info, actor=actor, reason=reason, leaving=leaving)
+            promotion.rollback(registry, store, info, actor=actor, reason=reason, leaving=leaving)
     finally:
         store.close()
 

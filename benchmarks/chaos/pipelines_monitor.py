@@ -8,10 +8,10 @@ from benchmarks.chaos.pipelines_forks import MONITOR_STEPS, Forks
 from benchmarks.chaos.pipelines_listener import Listener, listening
 from benchmarks.chaos.pipelines_world import EVERYTHING, World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
+from churn.lifecycle.training_runs import note_end, note_start
 from churn.model import Model
 from churn.simulation import SCENARIOS, simulate
 from churn.tables import outcomes, predictions
-from churn.training_trail import note_end, note_start
 from pipelines.messages import RETRAIN_EVENT
 
 ROWS = 300

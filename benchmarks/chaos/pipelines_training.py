@@ -8,7 +8,7 @@ from benchmarks.chaos.pipelines_forks import TRAIN_STEPS, Forks
 from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import NoModel
-from churn.takeover import INTENT, open_intents
+from churn.lifecycle.promotion import INTENT, open_intents
 
 
 @scenario("training killed")

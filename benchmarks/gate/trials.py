@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from benchmarks.gate.rivals import CHALLENGER, CHAMPION, Reader, Town, draw_fresh, model_of, read_with_auc
 from churn.config.params import Params
 from churn.contract import Contract
-from churn.promotion import GateDecision, decide
+from churn.lifecycle.gate import GateDecision, decide
 
 # The truth itself has .918: there must be room above the champion.
 CHAMPION_AUC = 0.87

@@ -19,7 +19,6 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from churn import takeover
 from churn.card import render_card, summary
 from churn.config.params import Params, TuningParams
 from churn.config.settings import Settings
@@ -27,6 +26,7 @@ from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.evaluation.plots import draw_quality
+from churn.lifecycle import promotion
 from churn.model import Model
 from churn.model_folder import REFERENCE_FILE, last_known_good, remember
 from churn.registry import Registry
@@ -156,10 +156,10 @@ def test_a_takeover_leaves_its_trail_in_store_and_registry(registry: Registry, t
     registry.promote("1")
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     loaded = registry.load("2")
-    assert takeover.promote(registry, store, loaded.info, actor="ada@desk", reason="the gate was wrong") == "1"
-    back = registry.load(takeover.rollback_version(registry, store))
-    assert takeover.rollback(registry, store, back.info, actor="bob@desk", reason="so was ada") == "2"
-    undone, done = takeover.without_closed(store.decisions(kind=takeover.HISTORY))
+    assert promotion.promote(registry, store, loaded.info, actor="ada@desk", reason="the gate was wrong") == "1"
+    back = registry.load(promotion.rollback_version(registry, store))
+    assert promotion.rollback(registry, store, back.info, actor="bob@desk", reason="so was ada") == "2"
+    undone, done = promotion.without_closed(store.decisions(kind=promotion.HISTORY))
     store.close()
     assert (done.kind, done.model_version, done.evidence["replaced"], done.actor) == ("promotion", "2", "1", "ada@desk")
     assert (undone.kind, undone.model_version, undone.evidence["replaced"], undone.actor) == ("rollback", "1", "2", "bob@desk")

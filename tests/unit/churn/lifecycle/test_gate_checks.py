@@ -7,7 +7,7 @@ from scipy.special import expit
 from churn.config.params import GateParams
 from churn.evaluation.slices import Slice
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses, mean_bounds
-from churn.gate_checks import better_log_loss, no_slice_falls, profit_not_worse
+from churn.lifecycle.gate_checks import better_log_loss, no_slice_falls, profit_not_worse
 
 TRIALS = 400
 

@@ -10,9 +10,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from churn.lifecycle.promotion import Aliases, person, settle
+from churn.lifecycle.promotion import DecisionLog as TakeoverLog
 from churn.records import Decision
-from churn.takeover import Aliases, person, settle
-from churn.takeover import DecisionLog as TakeoverLog
 
 TURN = "training"
 KIND, STARTED, SKIPPED, END = "training", "started", "skipped", "retrain"

@@ -16,7 +16,7 @@ from churn.evaluation.profit import profits
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.slices import slices_of
 from churn.evaluation.statistics import log_losses
-from churn.gate_checks import (
+from churn.lifecycle.gate_checks import (
     Check,
     ServingCheck,
     better_log_loss,

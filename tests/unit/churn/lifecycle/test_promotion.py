@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from churn import takeover
 from churn.errors import NoModel, Overtaken, RegistryError, StoreError
+from churn.lifecycle import promotion
 from churn.model import ModelInfo
 from churn.records import Decision
 
@@ -101,11 +101,11 @@ class Log:
 
 
 def promote(aliases: Aliases, log: Log, version: str, **more: Any) -> str | None:
-    return takeover.promote(aliases, log, info(version), actor="ada@desk", reason="a whim", **more)
+    return promotion.promote(aliases, log, info(version), actor="ada@desk", reason="a whim", **more)
 
 
 def rollback(aliases: Aliases, log: Log) -> str | None:
-    return takeover.rollback(aliases, log, info(takeover.rollback_version(aliases, log)), actor="ada@desk", reason="regret")
+    return promotion.rollback(aliases, log, info(promotion.rollback_version(aliases, log)), actor="ada@desk", reason="regret")
 
 
 def test_a_promotion_tells_who_when_which_instead_of_which_and_why() -> None:
@@ -151,7 +151,7 @@ def test_rolling_back_twice_undoes_the_first() -> None:
         ("rollback", "rolled back", "A"),
         ("rollback", "rolled back", "B"),
     ]
-    assert takeover.open_intents(log) == []
+    assert promotion.open_intents(log) == []
 
 
 def test_promoting_the_champion_changes_nothing_and_leaves_no_record() -> None:
@@ -175,7 +175,7 @@ def test_a_move_that_fails_is_written_down_as_failed() -> None:
         promote(aliases, log, "2")
     assert log.said() == [("intent", "promotion", "2"), ("intent", "failed", "2")]
     assert "did not answer" in log.written[0].evidence["error"]
-    assert takeover.open_intents(log) == []
+    assert promotion.open_intents(log) == []
 
 
 def test_a_move_whose_answer_was_lost_is_written_down_as_done() -> None:
@@ -196,7 +196,7 @@ def test_where_the_registry_cannot_tell_the_intent_stays_open() -> None:
     with pytest.raises(RegistryError):
         promote(Dies("1"), log, "2")
     assert log.said() == [("intent", "promotion", "2")]
-    assert [d.model_version for d in takeover.open_intents(log)] == ["2"]
+    assert [d.model_version for d in promotion.open_intents(log)] == ["2"]
     assert aliases.champion == "1"
 
 
@@ -206,12 +206,12 @@ def test_a_death_between_alias_and_record_is_seen_and_healed_by_trying_again() -
     with pytest.raises(StoreError):
         promote(aliases, log, "2")
     assert aliases.champion == "2"
-    (intent,) = takeover.open_intents(log)
+    (intent,) = promotion.open_intents(log)
     log.writes_left = 100
     assert promote(aliases, log, "2") == "1"
     assert log.said() == [("intent", "promotion", "2"), ("promotion", "promoted", "2")]
     assert log.written[0].evidence["intent"] == intent.decision_id
-    assert takeover.open_intents(log) == []
+    assert promotion.open_intents(log) == []
     assert promote(aliases, log, "2") == "2"
 
 
@@ -245,19 +245,19 @@ def test_an_intent_that_never_moved_anything_is_never_called_done() -> None:
     assert [(d.actor, d.evidence["error"]) for d in log.written if d.action == "failed"] == [
         ("gate", "its process ended before the champion changed")
     ]
-    assert takeover.open_intents(log) == []
+    assert promotion.open_intents(log) == []
 
 
 def test_what_a_dead_process_left_open_is_settled_without_another_takeover() -> None:
     aliases, log = Aliases("1"), Log()
-    assert takeover.settle(aliases, log, actor="train") == []
+    assert promotion.settle(aliases, log, actor="train") == []
     log.writes_left = 1
     with pytest.raises(StoreError):
         promote(aliases, log, "2")
     log.writes_left = 100
-    (done,) = takeover.settle(aliases, log, actor="train")
+    (done,) = promotion.settle(aliases, log, actor="train")
     assert (done.kind, done.action, done.actor, done.model_version) == ("promotion", "promoted", "ada@desk", "2")
-    assert takeover.settle(aliases, log, actor="train") == []
+    assert promotion.settle(aliases, log, actor="train") == []
 
 
 @pytest.mark.parametrize("before", ["0", None])
@@ -282,7 +282,7 @@ def test_a_move_that_broke_off_in_the_middle_leaves_the_way_back_as_it_was(befor
     with pytest.raises(Died):
         promote(died, log, "2")
     log.writes_left = 100
-    assert [one.action for one in takeover.settle(died, log, actor="train")] == ["failed"]
+    assert [one.action for one in promotion.settle(died, log, actor="train")] == ["failed"]
     assert (died.champion, died.previous) == ("1", before)
 
 
@@ -291,7 +291,7 @@ def test_only_who_was_judged_is_replaced() -> None:
     with pytest.raises(Overtaken, match="version 2 leads by now, and no longer 1; version 3 did not take over"):
         promote(aliases, log, "3", over="1")
     with pytest.raises(Overtaken):
-        takeover.rollback(aliases, log, info("1"), actor="ada@desk", reason="regret", leaving="3")
+        promotion.rollback(aliases, log, info("1"), actor="ada@desk", reason="regret", leaving="3")
     with pytest.raises(Overtaken):
         promote(aliases, log, "3", over=None)
     assert (aliases.champion, log.written) == ("2", [])
@@ -309,21 +309,21 @@ def test_history_shows_one_record_for_one_takeover() -> None:
     aliases, log = Aliases(), Log()
     promote(aliases, log, "1")
     promote(aliases, log, "2")
-    assert [d.kind for d in takeover.without_closed(log.written)] == ["promotion", "promotion"]
+    assert [d.kind for d in promotion.without_closed(log.written)] == ["promotion", "promotion"]
 
 
 def test_an_actor_fits_its_column() -> None:
     aliases, log = Aliases(), Log()
-    takeover.promote(aliases, log, info("1"), actor="a" * 300, reason="r")
+    promotion.promote(aliases, log, info("1"), actor="a" * 300, reason="r")
     assert len(log.written[0].actor) == 128
 
 
 def test_a_person_is_user_and_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
-    assert takeover.person() == f"ada@{socket.gethostname()}"
+    assert promotion.person() == f"ada@{socket.gethostname()}"
 
     def unknown() -> str:
         raise KeyError("getpwuid(): uid not found: 10001")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    assert takeover.person().startswith("uid ")
+    assert promotion.person().startswith("uid ")

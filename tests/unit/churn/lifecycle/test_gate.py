@@ -15,9 +15,9 @@ from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.ids import now
+from churn.lifecycle.gate import GateDecision, ServingCheck
+from churn.lifecycle.gate import decide as gate
 from churn.model import Model, ModelInfo
-from churn.promotion import GateDecision, ServingCheck
-from churn.promotion import decide as gate
 
 GATE = GateParams(resamples=200)
 # For questions about the comparison alone: with few rows the calibration error is mostly chance.
