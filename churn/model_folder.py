@@ -16,9 +16,9 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from churn.card import number_card
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
+from churn.model_card.card import number_card
 from churn.model_info import ModelInfo
 
 if TYPE_CHECKING:

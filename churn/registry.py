@@ -20,12 +20,12 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from churn.artifact_source import Entry, check_address, check_content
-from churn.card import number_card, summary
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
 from churn.lifecycle.training_runs import TRAINING_TAG
 from churn.model import Model
+from churn.model_card.card import number_card, summary
 from churn.model_folder import (
     CARD_FILE,
     INFO_FILE,

@@ -86,9 +86,9 @@ def card(
 
     Example: churn model card 3 --raw
     """
-    from churn.card import render_card
     from churn.config.settings import load_settings
     from churn.contract import load_contract
+    from churn.model_card.card import render_card
 
     model = _registry().load(version)
     text = model.card or render_card(model.info, contract=load_contract(load_settings().contract))

@@ -14,7 +14,6 @@ from prefect.exceptions import CancelledRun
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from churn.card import render_card
 from churn.config.params import Params, load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
@@ -27,6 +26,7 @@ from churn.lifecycle.promotion import ANYBODY, identity, promote
 from churn.lifecycle.training_runs import TRAINING_TAG, TURN, bury, note_skipped, note_start, trainer
 from churn.lifecycle.training_runs import note_end as note_result
 from churn.model import Model
+from churn.model_card.card import render_card
 from churn.records import Decision
 from churn.registry import Registry
 from churn.store import Store

@@ -19,7 +19,6 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from churn.card import render_card, summary
 from churn.config.params import Params, TuningParams
 from churn.config.settings import Settings
 from churn.contract import Contract
@@ -28,6 +27,7 @@ from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.evaluation.plots import draw_quality
 from churn.lifecycle import promotion
 from churn.model import Model
+from churn.model_card.card import render_card, summary
 from churn.model_folder import REFERENCE_FILE, last_known_good, remember
 from churn.registry import Registry
 from churn.registry_aliases import DIGEST_TAG, alias_reader

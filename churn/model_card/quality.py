@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn.config.params import Params, ProfitParams, ThresholdParams
-from churn.markdown import interval, line, number, table
+from churn.model_card.markdown import interval, line, number, table
 from churn.model_info import ModelInfo
 
 UNKNOWN = "Not recorded."

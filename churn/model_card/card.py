@@ -10,7 +10,10 @@ from string import Template
 
 import yaml
 
-from churn.card_quality import (
+from churn.config.params import Params
+from churn.contract import Column, Contract
+from churn.model_card.markdown import code, facts, line, number, table
+from churn.model_card.quality import (
     UNKNOWN,
     Report,
     calibration_section,
@@ -20,9 +23,6 @@ from churn.card_quality import (
     slices_section,
     threshold_section,
 )
-from churn.config.params import Params
-from churn.contract import Column, Contract
-from churn.markdown import code, facts, line, number, table
 from churn.model_info import ModelInfo
 
 SIMULATED = (

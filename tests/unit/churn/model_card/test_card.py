@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from churn.card import number_card, render_card, summary
 from churn.config.params import Params, ProfitParams, ThresholdParams
 from churn.contract import Column, Contract
 from churn.model import ModelInfo
+from churn.model_card.card import number_card, render_card, summary
 
 CONTRACT = Contract(
     name="small",
