@@ -21,7 +21,7 @@ def dump_pipeline(pipeline: Pipeline) -> bytes:
 
     Examples
     --------
-    >>> from churn.model import build_pipeline
+    >>> from churn.modeling.model import build_pipeline
     >>> dump_pipeline(build_pipeline(1)) == dump_pipeline(build_pipeline(1))
     True
     """

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Protocol
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.model_card.card import number_card
-from churn.model_info import ModelInfo
+from churn.modeling.model_info import ModelInfo
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from churn.model import Model
+    from churn.modeling.model import Model
 
 # The server's own list: what an artifact says of itself is not asked. Everything else in it is refused.
-TRUSTED_TYPES = ["churn.features.LinearTerms", "numpy.dtype"]
+TRUSTED_TYPES = ["churn.modeling.features.LinearTerms", "numpy.dtype"]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
@@ -55,7 +55,7 @@ def load_folder(folder: Path, version: str) -> Model:
     import skops.io
     from sklearn.pipeline import Pipeline
 
-    from churn.model import Model
+    from churn.modeling.model import Model
 
     try:
         info = ModelInfo.model_validate_json(read_text(folder, INFO_FILE))

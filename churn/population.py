@@ -191,7 +191,7 @@ class Mechanism(_Part):
         for index, weights in self.indexes.items():
             yield from ((f"churn.indexes.{index}", name) for name in weights)
         for title, rule in self.rules.items():
-            yield from ((f"churn.rules.{title}", name) for name in rule.when if name not in self.indexes)
+            yield from ((f"churn.modeling.rules.{title}", name) for name in rule.when if name not in self.indexes)
 
 
 class Population(_Part):
@@ -311,12 +311,12 @@ def mechanism_misfit(mechanism: Mechanism, contract: Contract) -> tuple[str, str
     for where, name in mechanism.names():
         if name not in features:
             return where, f"{name!r} is neither a feature nor an index"
-        if not features[name].is_numeric and not where.startswith("churn.rules."):
+        if not features[name].is_numeric and not where.startswith("churn.modeling.rules."):
             return where, f"{name!r} is not a number"
     for title, rule in mechanism.rules.items():
         for name, condition in rule.when.items():
             if bool(condition.one_of) != (name in features and not features[name].is_numeric):
-                return f"churn.rules.{title}", f"{name!r}: a category needs one_of, and only a category has it"
+                return f"churn.modeling.rules.{title}", f"{name!r}: a category needs one_of, and only a category has it"
     return None
 
 

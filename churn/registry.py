@@ -24,7 +24,6 @@ from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
 from churn.lifecycle.training_runs import TRAINING_TAG
-from churn.model import Model
 from churn.model_card.card import number_card, summary
 from churn.model_folder import (
     CARD_FILE,
@@ -39,6 +38,7 @@ from churn.model_folder import (
     read_reference,
     seal,
 )
+from churn.modeling.model import Model
 from churn.registry_aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
 
-    from churn.training import Trained
+    from churn.modeling.training import Trained
 
 # What a folder that is being fetched begins with.
 STAGING = ".fetching-"

@@ -23,7 +23,7 @@ def send(model_name: str, decision: Decision) -> bool:
     """Send what a decision asks for; tell whether the server took it. One that is away is no error: it is sent again."""
     event = Event(
         event=EVENTS[decision.action],
-        resource=Resource({"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name}),
+        resource=Resource({"prefect.resource.id": f"churn.modeling.model.{model_name}", "prefect.resource.name": model_name}),
         payload={
             "reason": "drift" if decision.action == "retrain" else decision.reason,
             "detail": decision.reason,

@@ -17,8 +17,8 @@ from churn.contract import Contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
 from churn.lifecycle.gate import ServingCheck
-from churn.model import Model
 from churn.model_folder import INFO_FILE, PIPELINE_FILE, load_folder
+from churn.modeling.model import Model
 from service.predictor import ServedModel
 from service.trial import as_columns
 from service.verification import verified

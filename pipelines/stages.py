@@ -18,10 +18,10 @@ from churn.data.dataset import read_dataset
 from churn.data.labelled import Labelled
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.evaluation.report import assess
-from churn.model import Model, ModelInfo
 from churn.model_folder import TRUSTED_TYPES
-from churn.training import TrainingSet, assemble
-from churn.training import train as fit
+from churn.modeling.model import Model, ModelInfo
+from churn.modeling.training import TrainingSet, assemble
+from churn.modeling.training import train as fit
 
 app = typer.Typer(pretty_exceptions_enable=False)
 BUILD = Path("build")

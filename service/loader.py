@@ -25,8 +25,8 @@ from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
-from churn.model import Model
 from churn.model_folder import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
+from churn.modeling.model import Model
 from service.servable import servable_file, write_servable
 from service.verification import verify
 

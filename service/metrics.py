@@ -20,7 +20,7 @@ from service.model_metrics import ModelMetrics
 from service.process_metrics import ProcessCollector
 
 if TYPE_CHECKING:
-    from churn.model_info import ModelInfo
+    from churn.modeling.model_info import ModelInfo
     from service.predictor import ScoredBatch
 
 # Read by prometheus_client itself, when it is imported: then all values live in files that the workers share.

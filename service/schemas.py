@@ -21,7 +21,7 @@ from pydantic import (
 from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
 from churn.ids import now
-from churn.model_info import ModelInfo
+from churn.modeling.model_info import ModelInfo
 from churn.records import Outcome
 
 CLOCK_SKEW = timedelta(minutes=5)

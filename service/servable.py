@@ -28,7 +28,7 @@ from churn.contract import Contract
 from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
 from churn.model_folder import as_file_name, models_folder
-from churn.model_info import ModelInfo
+from churn.modeling.model_info import ModelInfo
 from service.explain import Explainer
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, one_customer

@@ -17,8 +17,8 @@ from churn.contract import Contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
-from churn.model import Model
 from churn.model_card.card import render_card
+from churn.modeling.model import Model
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, Scorer
 from service.servable import TOLERANCE, Servable, serve

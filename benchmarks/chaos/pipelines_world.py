@@ -11,7 +11,7 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset
 from churn.ids import new_id, now
-from churn.model import Model
+from churn.modeling.model import Model
 from churn.records import Decision, Outcome, Prediction
 from churn.registry import Registry
 from churn.simulation import SCENARIOS, simulate, write_csv

@@ -25,7 +25,7 @@ from churn import model_folder
 from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.errors import ChurnError
-from churn.model import Model, ModelInfo, build_pipeline, columns_read
+from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.simulation import simulate
 from pipelines.supervision import free_port
 

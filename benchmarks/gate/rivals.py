@@ -20,7 +20,7 @@ from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
 from churn.ids import now
-from churn.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo
 from churn.population import read_population
 from churn.simulation import simulate
 

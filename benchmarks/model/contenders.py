@@ -20,8 +20,8 @@ from sklearn.tree import DecisionTreeClassifier
 from churn.config.params import Form, Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.model import build_pipeline
-from churn.tuning import tune
+from churn.modeling.model import build_pipeline
+from churn.modeling.tuning import tune
 
 # Learns from the first customers and gives the second ones' churn probabilities.
 Contender = Callable[[Labelled, pd.DataFrame], np.ndarray]

@@ -17,10 +17,10 @@ from churn.config.params import Form, Params, load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import read_dataset
-from churn.model import Model
+from churn.modeling.model import Model
+from churn.modeling.training import assemble, train
 from churn.registry import Registry
 from churn.simulation import simulate
-from churn.training import assemble, train
 
 SEED, TRAINED_ON = 17, 1_200
 REAL = (Path("data/telecom_churn.csv"), Path("../shared/data/telecom_churn.csv"))

@@ -11,7 +11,7 @@ from churn.config.params import Params
 from churn.contract import Contract
 from churn.evaluation.profit import break_even, profits
 from churn.evaluation.scorecard import evaluate
-from churn.model import build_pipeline
+from churn.modeling.model import build_pipeline
 from churn.population import Condition, Rule
 from churn.shift import Drift, Shift
 from churn.simulation import simulate

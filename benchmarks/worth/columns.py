@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from benchmarks.model.race import lead, race
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.model import build_pipeline
+from churn.modeling.model import build_pipeline
 
 WITH = "all columns"
 

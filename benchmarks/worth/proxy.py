@@ -13,7 +13,7 @@ from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
 from churn.evaluation.scorecard import evaluate
-from churn.model import build_pipeline, columns_read
+from churn.modeling.model import build_pipeline, columns_read
 from churn.simulation import simulate
 
 FORMS: tuple[Form, ...] = ("plain", "terms")

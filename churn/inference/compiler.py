@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from churn.contract import Contract
-from churn.features import LinearTerms
 from churn.inference.compiled import Condition, Ramp, WeighedRule
+from churn.modeling.features import LinearTerms
 
 Floats = NDArray[np.float64]
 STEPS = {"imputer": SimpleImputer, "scaler": StandardScaler, "logreg": LogisticRegression}

@@ -28,7 +28,7 @@ from churn.lifecycle.gate_checks import (
     served_alike,
     unbiased,
 )
-from churn.model import Model
+from churn.modeling.model import Model
 
 __all__ = ["GateDecision", "ServingCheck", "decide"]
 

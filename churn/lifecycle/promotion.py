@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from churn.errors import NoModel, Overtaken, RegistryError
-from churn.model_info import ModelInfo
+from churn.modeling.model_info import ModelInfo
 from churn.records import Decision
 
 INTENT = "intent"

@@ -23,7 +23,7 @@ from churn.model_card.quality import (
     slices_section,
     threshold_section,
 )
-from churn.model_info import ModelInfo
+from churn.modeling.model_info import ModelInfo
 
 SIMULATED = (
     "> **WARNING: TRAINED ON SIMULATED CUSTOMERS.** Nobody in its data exists. Do not use its answers about real people.\n\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from churn.config.params import Params, ProfitParams, ThresholdParams
 from churn.model_card.markdown import interval, line, number, table
-from churn.model_info import ModelInfo
+from churn.modeling.model_info import ModelInfo
 
 UNKNOWN = "Not recorded."
 # Named first, in this order; whatever else was measured follows.

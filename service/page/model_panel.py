@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from churn.model_info import ModelInfo
+from churn.modeling.model_info import ModelInfo
 from service.predictor import ServedModel
 
 # What says most, and what people call it. The card tells all.

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from churn.contract import load_contract
-from churn.model import Model, build_pipeline
+from churn.modeling.model import Model, build_pipeline
 from churn.simulation import simulate
 from service.app import create_app
 from tests.e2e.browser import PATIENCE, Browser, chromium

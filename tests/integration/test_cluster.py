@@ -24,8 +24,8 @@ from churn.batch.run import on_threads, score_folder
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.errors import ChurnError, InputError
+from churn.modeling.training import Trained, assemble
 from churn.simulation import simulate
-from churn.training import Trained, assemble
 from monitoring.calibration import draw_maxima
 from pipelines.cluster import connected, on_cluster, spread
 from pipelines.monitor import look_at_window

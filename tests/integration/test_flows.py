@@ -13,7 +13,7 @@ from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset
 from churn.errors import ContractError, NoModel
 from churn.ids import new_id, now
-from churn.model import Model
+from churn.modeling.model import Model
 from churn.records import Outcome, Prediction
 from churn.registry import Registry
 from churn.simulation import SCENARIOS, simulate, write_csv

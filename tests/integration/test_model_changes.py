@@ -20,14 +20,14 @@ from churn.config.params import Params, TuningParams
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
-from churn.model import Model
 from churn.model_folder import artifact_folder
+from churn.modeling.model import Model
+from churn.modeling.training import assemble, train
 from churn.registry import Registry
 from churn.registry_aliases import DIGEST_TAG
 from churn.simulation import simulate
 from churn.store import Store
 from churn.store_shadow import compare_shadow
-from churn.training import assemble, train
 from service import loading
 from service.app import create_app
 from service.loader import check_signature, respond

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 
 from churn.contract import Contract
-from churn.model import Model
+from churn.modeling.model import Model
 from tests.unit.service.fakes import FEATURES, make_model
 
 # MLflow warns of its own type hints, and of columns that might have integers.

@@ -26,14 +26,14 @@ from churn.customers.frame import frame_digest
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.evaluation.plots import draw_quality
 from churn.lifecycle import promotion
-from churn.model import Model
 from churn.model_card.card import render_card, summary
 from churn.model_folder import REFERENCE_FILE, last_known_good, remember
+from churn.modeling.model import Model
+from churn.modeling.training import Trained, assemble, train
 from churn.registry import Registry
 from churn.registry_aliases import DIGEST_TAG, alias_reader
 from churn.simulation import simulate
 from churn.store import Store
-from churn.training import Trained, assemble, train
 
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
 # As `prepare_environment` sets it for the commands.

@@ -333,9 +333,9 @@ def test_the_command_scores_with_the_champion_and_with_the_last_known_good_one_i
 ) -> None:
     from churn.config.params import load_params
     from churn.config.settings import load_settings
+    from churn.modeling.training import assemble, train
     from churn.registry import Registry
     from churn.simulation import simulate
-    from churn.training import assemble, train
     from pipelines import cli
 
     monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))

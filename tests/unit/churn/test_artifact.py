@@ -11,8 +11,8 @@ import skops.io
 from sklearn.pipeline import Pipeline
 
 from churn.artifact import dump_pipeline
-from churn.model import build_pipeline
 from churn.model_folder import TRUSTED_TYPES
+from churn.modeling.model import build_pipeline
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)
@@ -57,7 +57,7 @@ def test_nothing_tells_when_or_where_it_was_written() -> None:
 
 def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     script = (
-        "import sys, numpy as np; from churn.artifact import dump_pipeline; from churn.model import build_pipeline\n"
+        "import sys, numpy as np; from churn.artifact import dump_pipeline; from churn.modeling.model import build_pipeline\n"
         "X = np.random.default_rng(0).normal(size=(60, 3)); Y = (X[:, 0] + X[:, 1] > 0).astype(int)\n"
         "open(sys.argv[1], 'wb').write(dump_pipeline(build_pipeline(1).fit(X, Y)))\n"
     )

@@ -13,9 +13,9 @@ from churn.config.params import Form, Params, SplitParams, TuningParams
 from churn.contract import Column, Contract, Target
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ContractError, InputError
-from churn.model import build_pipeline
-from churn.split import split
-from churn.training import assemble
+from churn.modeling.model import build_pipeline
+from churn.modeling.split import split
+from churn.modeling.training import assemble
 
 ADSL = Contract(
     name="adsl",

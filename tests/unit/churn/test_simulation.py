@@ -17,7 +17,7 @@ from churn.contract import Check, Column, Contract, load_contract
 from churn.customers.frame import frame_schema
 from churn.data.dataset import read_dataset
 from churn.errors import InputError
-from churn.model import build_pipeline
+from churn.modeling.model import build_pipeline
 from churn.population import Condition, Effect, Rule, read_population
 from churn.shift import Drift, Extra, Mix, Shift
 from churn.simulation import SCENARIOS, simulate, write_csv

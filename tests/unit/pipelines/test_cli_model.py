@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.lifecycle.promotion import person
-from churn.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo
 from churn.records import Decision, Outcome, Prediction
 from churn.store import Store
 from churn.store_shadow import ShadowRow, write_shadow

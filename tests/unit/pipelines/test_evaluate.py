@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.contract import Contract
 from churn.ids import now
-from churn.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo
 from churn.simulation import simulate, write_csv
 from pipelines import cli_model
 

@@ -18,7 +18,7 @@ from churn.customers.columns import CustomerColumns
 from churn.customers.frame import frame_from_records
 from churn.data.dataset import Dataset
 from churn.ids import now
-from churn.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo
 from churn.simulation import simulate
 from pipelines.serving_check import MAX_ROWS, check_serving
 from service.predictor import ScoredBatch, ServedModel

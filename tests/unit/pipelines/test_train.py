@@ -9,7 +9,7 @@ import pytest
 from churn.errors import NoModel, RegistryError
 from churn.ids import now
 from churn.lifecycle.gate import GateDecision
-from churn.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo
 from churn.records import Decision
 from pipelines.train import conclude, record_verdict
 

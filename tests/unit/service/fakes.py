@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
-from churn.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo
 from churn.records import Outcome, OutcomeReceipt, PredictionRow
 from service.predictor import ServedModel
 from service.rollback import Order

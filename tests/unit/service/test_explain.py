@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from churn.contract import load_contract
 from churn.customers.customer import request_model
 from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
-from churn.model import build_pipeline
+from churn.modeling.model import build_pipeline
 from churn.simulation import simulate
 from service.app import create_app
 from service.explain import Explainer, say_condition

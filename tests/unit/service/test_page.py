@@ -17,7 +17,7 @@ from churn.contract import Column, Contract, load_contract
 from churn.customers.customer import request_model
 from churn.errors import InputError
 from churn.inference.compiled import CompiledModel
-from churn.model import build_pipeline
+from churn.modeling.model import build_pipeline
 from churn.simulation import simulate
 from service.app import create_app
 from service.page.example import example_customer

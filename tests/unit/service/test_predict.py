@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from churn.errors import StoreError
-from churn.model import Model
+from churn.modeling.model import Model
 from service import problems
 from service.app import create_app
 from service.schemas import BatchAnswer, PredictionAnswer

@@ -16,7 +16,7 @@ from churn.contract import Contract, load_contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel, Condition
-from churn.model import Model, build_pipeline
+from churn.modeling.model import Model, build_pipeline
 from churn.simulation import simulate
 from service.trial import drawn_customers, may_be_missing, plain_customers
 from service.verification import verified, verify

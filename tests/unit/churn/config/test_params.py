@@ -8,7 +8,7 @@ from sklearn.model_selection import ParameterGrid
 
 from churn.config.params import Distribution, Params, load_params
 from churn.errors import InputError
-from churn.model import build_pipeline
+from churn.modeling.model import build_pipeline
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 

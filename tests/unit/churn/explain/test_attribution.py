@@ -14,7 +14,7 @@ from churn.contract import Contract
 from churn.explain import shapley
 from churn.explain.attribution import Attribution, Attributor
 from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
-from churn.model import build_pipeline
+from churn.modeling.model import build_pipeline
 from churn.simulation import simulate
 
 Values = list[Any]

@@ -15,9 +15,9 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from churn.contract import Contract, load_contract
 from churn.customers.columns import CustomerColumns
-from churn.features import LinearTerms
 from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule, expit
-from churn.model import build_pipeline
+from churn.modeling.features import LinearTerms
+from churn.modeling.model import build_pipeline
 from churn.simulation import simulate
 
 CONTRACT = load_contract()

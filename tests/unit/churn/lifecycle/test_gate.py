@@ -17,7 +17,7 @@ from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.lifecycle.gate import GateDecision, ServingCheck
 from churn.lifecycle.gate import decide as gate
-from churn.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo
 
 GATE = GateParams(resamples=200)
 # For questions about the comparison alone: with few rows the calibration error is mostly chance.

@@ -10,7 +10,7 @@ import pytest
 
 from churn.errors import NoModel, Overtaken, RegistryError, StoreError
 from churn.lifecycle import promotion
-from churn.model import ModelInfo
+from churn.modeling.model import ModelInfo
 from churn.records import Decision
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from churn.config.params import Params, ProfitParams, ThresholdParams
 from churn.contract import Column, Contract
-from churn.model import ModelInfo
 from churn.model_card.card import number_card, render_card, summary
+from churn.modeling.model import ModelInfo
 
 CONTRACT = Contract(
     name="small",

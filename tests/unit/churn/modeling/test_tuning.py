@@ -12,8 +12,8 @@ from sklearn.tree import DecisionTreeClassifier
 from churn.config.params import TuningParams
 from churn.data.labelled import Labelled
 from churn.errors import InputError
-from churn.model import build_pipeline
-from churn.tuning import scores_to_come, tune
+from churn.modeling.model import build_pipeline
+from churn.modeling.tuning import scores_to_come, tune
 
 FEATURES = ["a", "b"]
 

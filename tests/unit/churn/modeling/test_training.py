@@ -13,10 +13,10 @@ from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.evaluation.report import assess
 from churn.ids import now
+from churn.modeling.split import reserved_for_gate, split
+from churn.modeling.threshold import choose_threshold
+from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.simulation import simulate
-from churn.split import reserved_for_gate, split
-from churn.threshold import choose_threshold
-from churn.training import Trained, TrainingSet, assemble, train
 
 PARAMS = Params(
     seed=3,

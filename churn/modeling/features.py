@@ -2,7 +2,7 @@
 
 From training customers alone it makes candidates: each number within its usual range, hinges at its quantiles, each level of a
 category, sums that the contract declares (what a customer pays in all), and rules of shallow boosted trees over all of these
-(`churn.rules`). A lasso keeps the few that pull their weight; the pipeline's own logistic regression then weighs these anew,
+(`churn.modeling.rules`). A lasso keeps the few that pull their weight; the pipeline's own logistic regression then weighs these anew,
 nearly without shrinking them (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis 52(1), 2007), which keeps
 probabilities calibrated. Every answer stays a sum that can be read.
 """
@@ -21,8 +21,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from churn.inputs import Floats, Inputs
-from churn.rules import Rule, grow_rules
+from churn.modeling.inputs import Floats, Inputs
+from churn.modeling.rules import Rule, grow_rules
 
 # A number counts only within the range of nearly all training customers: nothing is extrapolated.
 USUAL_RANGE = (0.005, 0.995)
@@ -80,7 +80,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     sums : dict of str to list of str, optional
         Numbers that mean something together, by the name of their sum.
     relations : dict of str to (str, float), optional
-        Number to another one and the factor between them, see `churn.inputs.Inputs`.
+        Number to another one and the factor between them, see `churn.modeling.inputs.Inputs`.
     strictness : float
         Of the lasso that selects: its penalty a customer is strictness * sd(outcome) * sqrt(ln(candidates) / customers), the
         rate at which noise alone lets a candidate in (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009).

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn.rules import grow_rules, rule_holds
+from churn.modeling.rules import grow_rules, rule_holds
 
 SEED = 0
 INF = np.inf

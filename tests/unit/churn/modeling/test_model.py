@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from churn.ids import now
-from churn.model import Model, ModelInfo, build_pipeline
+from churn.modeling.model import Model, ModelInfo, build_pipeline
 
 
 def fitted(columns: list[str]) -> tuple[Model, pd.DataFrame]:

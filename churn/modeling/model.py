@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.config.params import Form
 from churn.contract import Contract
-from churn.features import LinearTerms
-from churn.model_info import ModelInfo
+from churn.modeling.features import LinearTerms
+from churn.modeling.model_info import ModelInfo
 
 __all__ = ["Model", "ModelInfo", "build_pipeline", "columns_read"]
 
@@ -52,7 +52,7 @@ def build_pipeline(seed: int, *, form: Form = "plain", contract: Contract | None
     seed : int
     form : {"terms", "plain"}
         `plain` imputes the median, scales to unit variance and weighs the numeric columns as they are; `terms` first turns all
-        columns into terms in which churn is linear (`churn.features`).
+        columns into terms in which churn is linear (`churn.modeling.features`).
     contract : Contract, optional
         For `terms`: its sums are terms too, and its checks tell a number from another.
     """

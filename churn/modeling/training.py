@@ -15,10 +15,10 @@ from churn.data.labelled import Labelled
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import Scorecard
 from churn.ids import now
-from churn.model import Model, ModelInfo, build_pipeline, columns_read
-from churn.split import reserved_for_gate, split
-from churn.threshold import choose_threshold
-from churn.tuning import OnScore, Tuned, tune
+from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
+from churn.modeling.split import reserved_for_gate, split
+from churn.modeling.threshold import choose_threshold
+from churn.modeling.tuning import OnScore, Tuned, tune
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def train(
 ) -> Trained:
     """Tune, fit, choose the threshold, and score on the holdout. The same input gives the same model, bit for bit.
 
-    `on_score` is told of the tuning's progress, see `churn.tuning.tune`.
+    `on_score` is told of the tuning's progress, see `churn.modeling.tuning.tune`.
     """
     form = params.model.form
     features = columns_read(form, contract)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from churn.config.params import ProfitParams, ThresholdParams
 from churn.evaluation.profit import break_even, profits
-from churn.threshold import choose_threshold, highest_f1_threshold, most_profitable_threshold, threshold_for_top
+from churn.modeling.threshold import choose_threshold, highest_f1_threshold, most_profitable_threshold, threshold_for_top
 
 PROFIT = ProfitParams()
 customers = st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=1, max_size=40)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from churn.inputs import Inputs
+from churn.modeling.inputs import Inputs
 
 SUMS = {"bill": ["day", "night"]}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
 from churn.errors import InputError
-from churn.split import reserved_for_gate, split
+from churn.modeling.split import reserved_for_gate, split
 
 
 def dataset(stayed: int, churned: int, seed: int = 0) -> Dataset:
