@@ -14,7 +14,7 @@ from pipelines.history import as_document, history_table
 from pipelines.shadow_table import shadow_table
 
 if TYPE_CHECKING:
-    from churn.registry import Registry
+    from churn.registry.registry import Registry
 
 app = typer.Typer(no_args_is_help=True, help="List, show, promote and roll back models.")
 LAST_DECISIONS = 10
@@ -211,7 +211,7 @@ def evaluate(
 
 def _registry() -> Registry:
     from churn.config.settings import load_settings
-    from churn.registry import Registry
+    from churn.registry.registry import Registry
     from pipelines.environment import prepare_environment
 
     settings = load_settings()

@@ -19,7 +19,7 @@ from churn.evaluation.scorecard import evaluate
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.ids import now
 from churn.records import Decision, MonitorRun
-from churn.registry import Registry
+from churn.registry.registry import Registry
 from churn.store import Store
 from pipelines.console import console, warn
 from pipelines.demo_customers import PLAN, Cast, deal_out, population

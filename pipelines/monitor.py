@@ -13,7 +13,7 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.ids import now
 from churn.records import Decision
-from churn.registry import Registry
+from churn.registry.registry import Registry
 from churn.store import Store
 from monitoring.monitor import HISTORY, Look, look, record, report_path
 from monitoring.outbox import unheard

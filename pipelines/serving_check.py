@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from churn.artifact import dump_pipeline
 from churn.contract import Contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
 from churn.lifecycle.gate import ServingCheck
-from churn.model_folder import INFO_FILE, PIPELINE_FILE, load_folder
 from churn.modeling.model import Model
+from churn.registry.artifact import INFO_FILE, PIPELINE_FILE, load_folder
+from churn.registry.serialization import dump_pipeline
 from service.predictor import ServedModel
 from service.trial import as_columns
 from service.verification import verified

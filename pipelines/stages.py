@@ -10,7 +10,6 @@ import pandas as pd
 import skops.io
 import typer
 
-from churn.artifact import dump_pipeline
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
@@ -18,10 +17,11 @@ from churn.data.dataset import read_dataset
 from churn.data.labelled import Labelled
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.evaluation.report import assess
-from churn.model_folder import TRUSTED_TYPES
 from churn.modeling.model import Model, ModelInfo
 from churn.modeling.training import TrainingSet, assemble
 from churn.modeling.training import train as fit
+from churn.registry.artifact import TRUSTED_TYPES
+from churn.registry.serialization import dump_pipeline
 
 app = typer.Typer(pretty_exceptions_enable=False)
 BUILD = Path("build")

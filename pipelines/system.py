@@ -146,7 +146,7 @@ def _bury_orphans() -> None:
 
 def find_champion(settings: Settings) -> str | None:
     """Tell which version is champion; None if there is none yet."""
-    from churn.registry import Registry
+    from churn.registry.registry import Registry
 
     with suppress(NoModel):
         return Registry(settings).champion_version()

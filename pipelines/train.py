@@ -23,14 +23,15 @@ from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
 from churn.lifecycle.promotion import ANYBODY, identity, promote
-from churn.lifecycle.training_runs import TRAINING_TAG, TURN, bury, note_skipped, note_start, trainer
+from churn.lifecycle.training_runs import TURN, bury, note_skipped, note_start, trainer
 from churn.lifecycle.training_runs import note_end as note_result
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.modeling.tuning import scores_to_come
 from churn.records import Decision
-from churn.registry import Registry
+from churn.registry.aliases import TRAINING_TAG
+from churn.registry.registry import Registry
 from churn.store import Store
 from pipelines.cluster import spread
 from pipelines.flow_ends import note_end

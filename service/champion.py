@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
-from churn.registry_aliases import CHALLENGER, CHAMPION, PREVIOUS
+from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS
 from service.holder import ModelHolder, is_same
 from service.metrics import ServiceMetrics
 from service.pauses import Refusals, pause_seconds

@@ -25,8 +25,8 @@ from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
-from churn.model_folder import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
 from churn.modeling.model import Model
+from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
 from service.servable import servable_file, write_servable
 from service.verification import verify
 
@@ -75,7 +75,7 @@ def respond(request: dict[str, Any]) -> dict[str, Any]:
 
 def prepare(settings: Settings, version: str) -> None:
     """Fetch a registered version, check it, compile it and write its servable."""
-    from churn.registry import Registry
+    from churn.registry.registry import Registry
 
     registry = Registry(settings)
     model, known = registry.load(version), registry.registered(version)
@@ -95,7 +95,7 @@ def prepare_last(settings: Settings) -> None:
 def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, reason: str) -> None:
     """Make `version` the champion in place of `leaving`, with a record. Does nothing if somebody else leads by now."""
     from churn.lifecycle import promotion
-    from churn.registry import Registry
+    from churn.registry.registry import Registry
     from churn.store import Store
 
     registry = Registry(settings)

@@ -23,8 +23,9 @@ import orjson
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
-from churn.model_folder import last_known, models_folder, remember
-from churn.registry_aliases import AliasReader, alias_reader
+from churn.registry.aliases import AliasReader
+from churn.registry.artifact import last_known, models_folder, remember
+from churn.registry.connect import alias_reader
 from service.predictor import ServedModel
 from service.rollback import Order
 from service.servable import Servable, read_servable, servable_file, serve

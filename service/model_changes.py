@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.model_folder import models_folder
+from churn.registry.artifact import models_folder
 from service.champion import ChampionFollower
 from service.holder import ModelHolder
 from service.judgement import Bounds

@@ -27,8 +27,8 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
-from churn.model_folder import as_file_name, models_folder
 from churn.modeling.model_info import ModelInfo
+from churn.registry.artifact import as_file_name, models_folder
 from service.explain import Explainer
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, one_customer
@@ -69,7 +69,7 @@ class Servable:
     folder : str
         Where the artifact lies, from which the pipeline is loaded if there is nothing compiled.
     artifact_digest : str
-        Of that folder, see `churn.model_folder.digest_folder`.
+        Of that folder, see `churn.registry.artifact.digest_folder`.
     probes : list of (list, float)
         A value a feature in the contract's order, and the pipeline's probability.
     """
@@ -201,7 +201,7 @@ def _answers(served: ServedModel, values: Sequence[Any]) -> tuple[float, float]:
 
 def _load_pipeline(servable: Servable) -> Any:
     # Only here does a worker import sklearn. The artifact is checked anew: it was loaded by another process.
-    from churn.model_folder import digest_folder, load_folder
+    from churn.registry.artifact import digest_folder, load_folder
 
     folder = Path(servable.folder)
     if digest_folder(folder) != servable.artifact_digest:

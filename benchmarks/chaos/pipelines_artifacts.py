@@ -21,8 +21,8 @@ from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import ChurnError, ModelRefused
-from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
-from churn.registry_aliases import DIGEST_TAG, Registered
+from churn.registry.aliases import DIGEST_TAG, Registered
+from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
 from churn.simulation import simulate
 from service.loader import respond
 from service.loading import ERRORS, NEEDED, RegistrySource

@@ -21,11 +21,11 @@ import httpx
 import psutil
 import skops.io
 
-from churn import model_folder
 from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.errors import ChurnError
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
+from churn.registry import artifact
 from churn.simulation import simulate
 from pipelines.supervision import free_port
 
@@ -194,11 +194,11 @@ def _models() -> Path:
         metrics={},
     )
     settings = Settings(home=home)
-    folder = model_folder.artifact_folder(settings, info.version, info.run_id)
+    folder = artifact.artifact_folder(settings, info.version, info.run_id)
     folder.mkdir(parents=True)
-    (folder / model_folder.INFO_FILE).write_text(info.model_dump_json())
-    skops.io.dump(pipeline, folder / model_folder.PIPELINE_FILE)
-    model_folder.remember(settings, Model(pipeline, info))
+    (folder / artifact.INFO_FILE).write_text(info.model_dump_json())
+    skops.io.dump(pipeline, folder / artifact.PIPELINE_FILE)
+    artifact.remember(settings, Model(pipeline, info))
     return home / "models"
 
 

@@ -24,7 +24,7 @@ from benchmarks.serving.load import Load, press
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError
-from churn.registry import Registry
+from churn.registry.registry import Registry
 from pipelines.supervision import free_port
 from pipelines.system import running
 from pipelines.traffic import Client, as_customers, simulate_scenario

@@ -13,7 +13,7 @@ from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
 from churn.data.labelled import Labelled
-from churn.registry import Registry
+from churn.registry.registry import Registry
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}")

@@ -45,7 +45,7 @@ def validating() -> FastAPI:
 def dataframe() -> FastAPI:
     """FastAPI that makes a DataFrame of one row and asks the pipeline."""
     from churn.customers.frame import frame_from_records
-    from churn.model_folder import load_folder
+    from churn.registry.artifact import load_folder
 
     contract = load_contract()
     model = load_folder(Path(os.environ[FOLDER]), "1")

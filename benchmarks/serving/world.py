@@ -19,7 +19,7 @@ from churn.contract import Contract, load_contract
 from churn.data.dataset import read_dataset
 from churn.modeling.model import Model
 from churn.modeling.training import assemble, train
-from churn.registry import Registry
+from churn.registry.registry import Registry
 from churn.simulation import simulate
 
 SEED, TRAINED_ON = 17, 1_200
@@ -35,7 +35,7 @@ class World:
     home : Path
         `CHURN_HOME` of our service.
     mlflow_model, folder, pipeline : Path
-        The artifact as MLflow serves it, the same as `churn.model_folder` reads it, and the pipeline alone as joblib.
+        The artifact as MLflow serves it, the same as `churn.registry.artifact` reads it, and the pipeline alone as joblib.
     """
 
     home: Path

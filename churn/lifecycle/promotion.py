@@ -54,7 +54,7 @@ class DecisionLog(Protocol):
 
 
 class Aliases(Protocol):
-    """What is needed of `churn.registry.Registry`."""
+    """What is needed of `churn.registry.registry.Registry`."""
 
     def champion_version(self) -> str:
         """Tell which version is champion; NoModel if none is."""

@@ -13,11 +13,10 @@ from typing import Protocol
 from churn.lifecycle.promotion import Aliases, person, settle
 from churn.lifecycle.promotion import DecisionLog as TakeoverLog
 from churn.records import Decision
+from churn.registry.aliases import TRAINING_TAG
 
 TURN = "training"
 KIND, STARTED, SKIPPED, END = "training", "started", "skipped", "retrain"
-# Of an MLflow run and of a version: the training that made it.
-TRAINING_TAG = "training"
 # Trainings that are looked through for one without an end: more than one is left only if processes keep dying.
 RECENT = 200
 TRIGGERS = ("schedule", "drift", "first model", "manual")
@@ -28,7 +27,7 @@ class DecisionLog(TakeoverLog, Protocol):
 
 
 class Remains(Aliases, Protocol):
-    """What is needed of `churn.registry.Registry`."""
+    """What is needed of `churn.registry.registry.Registry`."""
 
     def versions(self) -> Sequence[tuple[str, Sequence[str], Mapping[str, str]]]:
         """List (version, aliases, tags), newest first."""

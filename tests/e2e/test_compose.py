@@ -19,8 +19,8 @@ import pytest
 
 from churn.config.settings import load_settings
 from churn.errors import ModelRefused
-from churn.registry import Registry
-from churn.registry_aliases import DIGEST_TAG
+from churn.registry.aliases import DIGEST_TAG
+from churn.registry.registry import Registry
 from tests.e2e.conftest import eventually
 from tests.e2e.stack import Stack
 from tests.e2e.stack_load import CUSTOMER, Callers

@@ -21,11 +21,11 @@ from churn.contract import Contract
 from churn.errors import ChurnError, InputError
 from churn.ids import new_id
 from churn.lifecycle.promotion import promote
-from churn.model_folder import last_known_good, remember
 from churn.modeling.model import Model
 from churn.modeling.training import Trained
 from churn.records import Decision, MonitorRun, Outcome, Prediction
-from churn.registry import Registry
+from churn.registry.artifact import last_known_good, remember
+from churn.registry.registry import Registry
 from churn.store import Store
 from churn.store_shadow import ShadowRow, write_shadow
 from pipelines.backup import Places, find_places, make_backup

@@ -18,13 +18,13 @@ import pandas as pd
 import pytest
 from joblib import Parallel, delayed
 
-from churn.artifact import dump_pipeline
 from churn.batch.plan import Part, Terms
 from churn.batch.run import on_threads, score_folder
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.errors import ChurnError, InputError
 from churn.modeling.training import Trained, assemble
+from churn.registry.serialization import dump_pipeline
 from churn.simulation import simulate
 from monitoring.calibration import draw_maxima
 from pipelines.cluster import connected, on_cluster, spread

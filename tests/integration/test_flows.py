@@ -15,7 +15,7 @@ from churn.errors import ContractError, NoModel
 from churn.ids import new_id, now
 from churn.modeling.model import Model
 from churn.records import Outcome, Prediction
-from churn.registry import Registry
+from churn.registry.registry import Registry
 from churn.simulation import SCENARIOS, simulate, write_csv
 from churn.store import Store
 

@@ -20,11 +20,11 @@ from churn.config.params import Params, TuningParams
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
-from churn.model_folder import artifact_folder
 from churn.modeling.model import Model
 from churn.modeling.training import assemble, train
-from churn.registry import Registry
-from churn.registry_aliases import DIGEST_TAG
+from churn.registry.aliases import DIGEST_TAG
+from churn.registry.artifact import artifact_folder
+from churn.registry.registry import Registry
 from churn.simulation import simulate
 from churn.store import Store
 from churn.store_shadow import compare_shadow

@@ -20,7 +20,7 @@ from benchmarks.ibm_sample import ibm_sample
 from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
-from churn.registry import Registry
+from churn.registry.registry import Registry
 from churn.store import Store
 from pipelines import cli
 from pipelines.traffic import as_customers

@@ -141,10 +141,10 @@ def test_triton_is_told_what_is_wrong(triton: Any) -> None:
 
 @pytest.fixture(scope="module")
 def pyfunc(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The same model as MLflow serves it, with the signature of `churn.registry`."""
+    """The same model as MLflow serves it, with the signature of `churn.registry.registry`."""
     mlflow = pytest.importorskip("mlflow")
-    from churn.model_folder import TRUSTED_TYPES
-    from churn.registry import _signature
+    from churn.registry.artifact import TRUSTED_TYPES
+    from churn.registry.registry import _signature
 
     folder = tmp_path_factory.mktemp("mlflow") / "model"
     mlflow.sklearn.save_model(

@@ -27,11 +27,12 @@ from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.evaluation.plots import draw_quality
 from churn.lifecycle import promotion
 from churn.model_card.card import render_card, summary
-from churn.model_folder import REFERENCE_FILE, last_known_good, remember
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, assemble, train
-from churn.registry import Registry
-from churn.registry_aliases import DIGEST_TAG, alias_reader
+from churn.registry.aliases import DIGEST_TAG
+from churn.registry.artifact import REFERENCE_FILE, last_known_good, remember
+from churn.registry.connect import alias_reader
+from churn.registry.registry import Registry
 from churn.simulation import simulate
 from churn.store import Store
 

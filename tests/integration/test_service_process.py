@@ -22,9 +22,9 @@ import pytest
 import skops.io
 from sqlalchemy import text
 
-from churn import model_folder
 from churn.config.settings import Settings
 from churn.contract import load_contract
+from churn.registry import artifact
 from churn.store import Store
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
@@ -43,9 +43,9 @@ def put_last_known_good(settings: Settings) -> None:
     model = make_model("4")
     folder = settings.home / "models" / settings.model_name / f"4-{model.info.run_id}"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / model_folder.INFO_FILE).write_text(model.info.model_dump_json())
-    skops.io.dump(model.pipeline, folder / model_folder.PIPELINE_FILE)
-    model_folder.remember(settings, model)
+    (folder / artifact.INFO_FILE).write_text(model.info.model_dump_json())
+    skops.io.dump(model.pipeline, folder / artifact.PIPELINE_FILE)
+    artifact.remember(settings, model)
 
 
 @pytest.fixture

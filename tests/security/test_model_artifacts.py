@@ -1,4 +1,4 @@
-"""A model's artifact, and what a registry says of it, as an attack (pickles and types: tests/unit/churn/test_model_folder.py)."""
+"""A model's artifact, and what a registry says of it, as an attack (pickles and types: tests/unit/churn/registry/test_artifact.py)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from churn.artifact import dump_pipeline
-from churn.artifact_source import MOST_FILES, check_address, check_content
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
-from churn.model_folder import (
+from churn.registry.artifact import (
     CARD_FILE,
     INFO_FILE,
     MLMODEL_FILE,
@@ -24,6 +22,8 @@ from churn.model_folder import (
     load_folder,
     remember,
 )
+from churn.registry.serialization import dump_pipeline
+from churn.registry.source_checks import MOST_FILES, check_address, check_content
 from service.loader import check_signature
 from service.servable import MOST_BYTES, read_servable
 from tests.unit.service.fakes import make_model
@@ -79,12 +79,12 @@ def test_a_linked_folder_and_a_pipe_are_not_read(folder: Path, tmp_path: Path) -
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("churn.model_folder.MOST_PIPELINE_BYTES", 8 * 2**20)
+    monkeypatch.setattr("churn.registry.artifact.MOST_PIPELINE_BYTES", 8 * 2**20)
     (folder / PIPELINE_FILE).write_bytes(repacked(bomb=bytes(9 * 2**20)))
     assert (folder / PIPELINE_FILE).stat().st_size < 100_000
     with pytest.raises(ModelRefused, match="unpacks to more than 8 MiB"):
         load_folder(folder, "1")
-    monkeypatch.setattr("churn.model_folder.MOST_PIPELINE_PARTS", 50)
+    monkeypatch.setattr("churn.registry.artifact.MOST_PIPELINE_PARTS", 50)
     (folder / PIPELINE_FILE).write_bytes(repacked(**{str(n): b"" for n in range(51)}))
     with pytest.raises(ModelRefused, match="50 parts"):
         load_folder(folder, "1")

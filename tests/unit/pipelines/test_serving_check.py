@@ -12,13 +12,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from churn.artifact import dump_pipeline
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.frame import frame_from_records
 from churn.data.dataset import Dataset
 from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
+from churn.registry.serialization import dump_pipeline
 from churn.simulation import simulate
 from pipelines.serving_check import MAX_ROWS, check_serving
 from service.predictor import ScoredBatch, ServedModel

@@ -15,7 +15,7 @@ import pytest
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
-from churn.registry_aliases import Registered
+from churn.registry.aliases import Registered
 from service import loading
 from service.loading import RegistrySource
 from service.rollback import Order

@@ -10,7 +10,7 @@ import skops.io
 
 from churn.contract import Contract
 from churn.errors import ModelRefused
-from churn.model_folder import INFO_FILE, PIPELINE_FILE, digest_folder
+from churn.registry.artifact import INFO_FILE, PIPELINE_FILE, digest_folder
 from service import servable as module
 from service.servable import Servable, read_servable, servable_file, serve, write_servable
 from service.verification import verify

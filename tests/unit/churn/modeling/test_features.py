@@ -8,11 +8,11 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
-from churn.artifact import dump_pipeline
 from churn.contract import Contract, load_contract
-from churn.model_folder import TRUSTED_TYPES
 from churn.modeling.features import LinearTerms, Ramp, Terms
 from churn.modeling.model import build_pipeline
+from churn.registry.artifact import TRUSTED_TYPES
+from churn.registry.serialization import dump_pipeline
 from churn.simulation import simulate
 
 SUMS = {"total_charge": ["total_day_charge", "total_eve_charge", "total_night_charge", "total_intl_charge"]}

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.artifact import dump_pipeline
 from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
 from churn.data.dataset import Dataset
@@ -16,6 +15,7 @@ from churn.ids import now
 from churn.modeling.split import reserved_for_gate, split
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training import Trained, TrainingSet, assemble, train
+from churn.registry.serialization import dump_pipeline
 from churn.simulation import simulate
 
 PARAMS = Params(

@@ -1,7 +1,7 @@
 """Who has which alias, asked every few seconds by every worker: without MLflow's library, whose import costs seconds and 100 MB.
 
 Over HTTP by MLflow's documented REST API (https://mlflow.org/docs/latest/api_reference/rest-api.html); in a local SQLite registry
-by reading MLflow's own tables. Any other registry (and any way to log in but password and token) is asked by `churn.registry`.
+by reading MLflow's own tables. Any other registry (and any way to log in but password and token) is asked by `churn.registry.registry`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import make_url
-
-from churn.config.settings import Settings
 from churn.errors import NoModel, RegistryError
 
 if TYPE_CHECKING:
@@ -23,11 +20,9 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
-# Of a version, from registration: see `churn.model_folder.digest_folder`.
+# Of a version, from registration: see `churn.registry.artifact.digest_folder`.
 DIGEST_TAG = "artifact_digest"
 TIMEOUT_SECONDS = 5.0
-# Each makes MLflow's client do something that is not done here.
-OTHER_WAYS = ("MLFLOW_TRACKING_AUTH", "MLFLOW_WORKSPACE", "MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_TRACKING_CLIENT_CERT_PATH")
 
 
 class Registered(NamedTuple):
@@ -46,19 +41,6 @@ class AliasReader(Protocol):
 
     def registered(self, version: str, /) -> Registered:
         """Tell of a version; NoModel if there is none."""
-
-
-def alias_reader(settings: Settings) -> AliasReader:
-    """Choose the cheapest way to ask the registry of the settings."""
-    uri = settings.tracking_uri
-    if not any(os.environ.get(name) for name in OTHER_WAYS):
-        if uri.startswith(("http://", "https://")):
-            return HttpAliases(uri, settings.model_name)
-        if uri.startswith("sqlite:///") and make_url(uri).database:
-            return SqliteAliases(Path(str(make_url(uri).database)), settings.model_name)
-    from churn.registry import Registry
-
-    return Registry(settings)
 
 
 class HttpAliases:
@@ -157,3 +139,7 @@ class SqliteAliases:
             if str(error).startswith("no such table"):
                 return []
             raise RegistryError(f"the registry in {self._file} did not answer: {error}") from error
+
+
+# Of an MLflow run and of a version: the training that made it.
+TRAINING_TAG = "training"

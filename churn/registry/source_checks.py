@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from churn.errors import ModelRefused
-from churn.model_folder import MLMODEL_FILE
+from churn.registry.artifact import MLMODEL_FILE
 
 # Object stores are asked at the endpoint and with the credentials of this process: a bucket is all that an address names.
 OBJECT_STORES = frozenset({"s3", "gs", "wasb", "wasbs", "abfss", "r2"})

@@ -17,12 +17,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from churn.artifact import dump_pipeline
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.ids import now
-from churn.model_folder import CARD_FILE, INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
 from churn.modeling.model import Model, ModelInfo, build_pipeline
+from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
+from churn.registry.serialization import dump_pipeline
 
 X = np.random.default_rng(0).normal(size=(60, 2))
 Y = (X[:, 0] > 0).astype(int)

@@ -1,6 +1,6 @@
 """The model registry: the only file that imports mlflow.
 
-A version's artifact is the folder of `churn.model_folder`. Those that were fetched stay in `CHURN_HOME/models`, so that a
+A version's artifact is the folder of `churn.registry.artifact`. Those that were fetched stay in `CHURN_HOME/models`, so that a
 registry that is away never stops the service.
 """
 
@@ -19,13 +19,13 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from churn.artifact_source import Entry, check_address, check_content
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
-from churn.lifecycle.training_runs import TRAINING_TAG
 from churn.model_card.card import number_card, summary
-from churn.model_folder import (
+from churn.modeling.model import Model
+from churn.registry.aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, TRAINING_TAG, Registered
+from churn.registry.artifact import (
     CARD_FILE,
     INFO_FILE,
     PIPELINE_FILE,
@@ -38,8 +38,7 @@ from churn.model_folder import (
     read_reference,
     seal,
 )
-from churn.modeling.model import Model
-from churn.registry_aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
+from churn.registry.source_checks import Entry, check_address, check_content
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

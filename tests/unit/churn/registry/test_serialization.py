@@ -10,9 +10,9 @@ import numpy as np
 import skops.io
 from sklearn.pipeline import Pipeline
 
-from churn.artifact import dump_pipeline
-from churn.model_folder import TRUSTED_TYPES
 from churn.modeling.model import build_pipeline
+from churn.registry.artifact import TRUSTED_TYPES
+from churn.registry.serialization import dump_pipeline
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)
@@ -27,7 +27,7 @@ def test_the_same_model_is_the_same_bytes() -> None:
 
 
 def test_skops_alone_would_not_give_the_same_bytes() -> None:
-    # If this fails, skops writes reproducibly by itself, and churn/artifact.py can go.
+    # If this fails, skops writes reproducibly by itself, and churn/registry/serialization.py can go.
     pipeline = fitted()
     assert skops.io.dumps(pipeline) != skops.io.dumps(pipeline)
 
@@ -57,7 +57,7 @@ def test_nothing_tells_when_or_where_it_was_written() -> None:
 
 def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     script = (
-        "import sys, numpy as np; from churn.artifact import dump_pipeline; from churn.modeling.model import build_pipeline\n"
+        "import sys, numpy as np; from churn.registry.serialization import dump_pipeline; from churn.modeling.model import build_pipeline\n"
         "X = np.random.default_rng(0).normal(size=(60, 3)); Y = (X[:, 0] + X[:, 1] > 0).astype(int)\n"
         "open(sys.argv[1], 'wb').write(dump_pipeline(build_pipeline(1).fit(X, Y)))\n"
     )
