@@ -168,7 +168,7 @@ def traffic(
 
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.simulation import SCENARIOS
+    from churn.simulation.simulate import SCENARIOS
     from pipelines.traffic import Client, simulate_scenario
 
     if show:

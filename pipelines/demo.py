@@ -83,7 +83,7 @@ def _people(settings: Settings, contract: Contract) -> Cast:
 
 def _own_system(settings: Settings, training: Dataset, contract: Contract) -> Settings:
     """Settings of a system beside the user's own. They go through the environment, as the programs will read them."""
-    from churn.simulation import write_csv
+    from churn.simulation.simulate import write_csv
 
     home = settings.home / "demo"
     shutil.rmtree(home, ignore_errors=True)

@@ -81,6 +81,6 @@ def population(contract: Contract, source: Dataset | None, seed: int) -> Dataset
     """Give the real customers or, where there are none, as many invented ones."""
     if source is not None:
         return source
-    from churn.simulation import simulate
+    from churn.simulation.simulate import simulate
 
     return simulate(contract, 4_000, seed)

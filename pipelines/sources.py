@@ -147,7 +147,7 @@ def _fetch(address: str) -> bytes:
 
 
 def _simulated(settings: Settings, contract: Contract, problem: str) -> Source:
-    from churn.simulation import simulate
+    from churn.simulation.simulate import simulate
 
     path = settings.home / "data" / "simulated.csv"
     write_simulated(simulate(contract, SIMULATED_ROWS, settings.seed), contract, path)
@@ -156,11 +156,11 @@ def _simulated(settings: Settings, contract: Contract, problem: str) -> Source:
 
 def write_simulated(dataset: Dataset, contract: Contract, path: Path) -> None:
     """Write invented customers as CSV, with a note beside it so that nothing trained on them passes for real."""
-    from churn.simulation import write_csv
+    from churn.simulation.simulate import write_csv
 
     with _said(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _note_of(path).write_text("The customers in the file of this name are invented (churn.simulation).\n")
+        _note_of(path).write_text("The customers in the file of this name are invented (churn.simulation.simulate).\n")
     write_csv(dataset, contract, path)
 
 

@@ -16,7 +16,7 @@ from churn.errors import ChurnError, InputError
 
 def simulate_scenario(contract: Contract, scenario: str, customers: int, seed: int) -> Dataset:
     """Invent the customers of a named scenario; InputError names the scenarios there are."""
-    from churn.simulation import SCENARIOS, simulate
+    from churn.simulation.simulate import SCENARIOS, simulate
 
     if scenario not in SCENARIOS:
         raise InputError(f"--scenario {scenario!r}: there are {', '.join(SCENARIOS)}")

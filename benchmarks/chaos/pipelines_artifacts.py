@@ -23,7 +23,7 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import ChurnError, ModelRefused
 from churn.registry.aliases import DIGEST_TAG, Registered
 from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from service.loader import respond
 from service.loading import ERRORS, NEEDED, RegistrySource
 from service.servable import servable_file

@@ -10,7 +10,7 @@ from benchmarks.chaos.pipelines_world import EVERYTHING, World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.lifecycle.training_runs import note_end, note_start
 from churn.modeling.model import Model
-from churn.simulation import SCENARIOS, simulate
+from churn.simulation.simulate import SCENARIOS, simulate
 from churn.tables import outcomes, predictions
 from pipelines.messages import RETRAIN_EVENT
 

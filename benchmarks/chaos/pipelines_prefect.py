@@ -15,7 +15,7 @@ from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_monitor import SENSITIVE
 from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from churn.simulation import SCENARIOS, simulate
+from churn.simulation.simulate import SCENARIOS, simulate
 from pipelines.environment import answers
 from pipelines.supervision import free_port
 

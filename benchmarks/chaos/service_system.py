@@ -26,7 +26,7 @@ from churn.contract import load_contract
 from churn.errors import ChurnError
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.registry import artifact
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from pipelines.supervision import free_port
 
 READY_SECONDS = 90.0

@@ -28,7 +28,7 @@ from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset
 from churn.records import TIME_FORMAT, Outcome, PredictionRow
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from churn.store import Store
 from monitoring.drift import detect_drift
 from monitoring.monitor import look, record

@@ -11,7 +11,7 @@ import pandas as pd
 
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 REFERENCE_ROWS = 2_833
 POOL_ROWS = 100_000

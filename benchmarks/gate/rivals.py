@@ -21,8 +21,8 @@ from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
 from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
-from churn.population import read_population
-from churn.simulation import simulate
+from churn.simulation.population import read_population
+from churn.simulation.simulate import simulate
 
 CHALLENGER, CHAMPION = "<challenger>", "<champion>"
 MOST_NOISE = 20.0

@@ -20,7 +20,7 @@ from churn.data.dataset import read_dataset
 from churn.modeling.model import Model
 from churn.modeling.training import assemble, train
 from churn.registry.registry import Registry
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 SEED, TRAINED_ON = 17, 1_200
 REAL = (Path("data/telecom_churn.csv"), Path("../shared/data/telecom_churn.csv"))

@@ -8,7 +8,7 @@ import orjson
 import sqlalchemy as sa
 
 from churn.contract import Contract
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from churn.store import Store
 
 SAMPLES = 200

@@ -12,9 +12,9 @@ from churn.contract import Contract
 from churn.evaluation.profit import break_even, profits
 from churn.evaluation.scorecard import evaluate
 from churn.modeling.model import build_pipeline
-from churn.population import Condition, Rule
-from churn.shift import Drift, Shift
-from churn.simulation import simulate
+from churn.simulation.mechanism import Condition, Rule
+from churn.simulation.shift import Drift, Shift
+from churn.simulation.simulate import simulate
 
 ROWS, TRAINING_ROWS = 4_000, 2_500
 # A month: the plan for calls abroad finds more customers, and a competitor makes smaller bills a reason to leave.

@@ -14,7 +14,7 @@ from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
 from churn.evaluation.scorecard import evaluate
 from churn.modeling.model import build_pipeline, columns_read
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 FORMS: tuple[Form, ...] = ("plain", "terms")
 # From hopeless to good: how much each model has learned from, and whether it may look for terms.

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from churn.contract import load_contract
 from churn.modeling.model import Model, build_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from service.app import create_app
 from tests.e2e.browser import PATIENCE, Browser, chromium
 from tests.unit.service.fakes import KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_info, make_model, make_settings

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from churn.batch.model import Scorer, ScoringModel
 from churn.contract import load_contract
 from churn.inference.compiled import CompiledModel
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from tests.unit.service.fakes import make_model
 
 CONTRACT = load_contract()

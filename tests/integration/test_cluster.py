@@ -25,7 +25,7 @@ from churn.config.settings import load_settings
 from churn.errors import ChurnError, InputError
 from churn.modeling.training import Trained, assemble
 from churn.registry.serialization import dump_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from monitoring.calibration import draw_maxima
 from pipelines.cluster import connected, on_cluster, spread
 from pipelines.monitor import look_at_window

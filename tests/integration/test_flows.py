@@ -16,7 +16,7 @@ from churn.ids import new_id, now
 from churn.modeling.model import Model
 from churn.records import Outcome, Prediction
 from churn.registry.registry import Registry
-from churn.simulation import SCENARIOS, simulate, write_csv
+from churn.simulation.simulate import SCENARIOS, simulate, write_csv
 from churn.store import Store
 
 # Prefect's own client warns of its own ways.

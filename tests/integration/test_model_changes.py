@@ -25,7 +25,7 @@ from churn.modeling.training import assemble, train
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import artifact_folder
 from churn.registry.registry import Registry
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from churn.store import Store
 from churn.store_shadow import compare_shadow
 from service import loading

@@ -33,7 +33,7 @@ from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import REFERENCE_FILE, last_known_good, remember
 from churn.registry.connect import alias_reader
 from churn.registry.registry import Registry
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from churn.store import Store
 
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))

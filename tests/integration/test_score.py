@@ -335,7 +335,7 @@ def test_the_command_scores_with_the_champion_and_with_the_last_known_good_one_i
     from churn.config.settings import load_settings
     from churn.modeling.training import assemble, train
     from churn.registry.registry import Registry
-    from churn.simulation import simulate
+    from churn.simulation.simulate import simulate
     from pipelines import cli
 
     monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))

@@ -15,7 +15,7 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from churn.store import Store
 from monitoring.reference import Reference, load_reference
 from pipelines.environment import prepare_environment

@@ -9,7 +9,7 @@ from benchmarks.drift.targets import compare, keeps_its_rate
 from benchmarks.drift.trials import OURS, Cell, Result
 from benchmarks.drift.worlds import SHIFTS, World
 from churn.contract import load_contract
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 CONTRACT = load_contract()
 POOL = World("pool", simulate(CONTRACT, 4_000, 1).features)

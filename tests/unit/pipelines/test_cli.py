@@ -18,8 +18,8 @@ import typer
 
 from churn.contract import Contract
 from churn.errors import ChurnError
-from churn.shift import Shift
-from churn.simulation import SCENARIOS, simulate, write_csv
+from churn.simulation.shift import Shift
+from churn.simulation.simulate import SCENARIOS, simulate, write_csv
 from pipelines import cli, sources
 
 

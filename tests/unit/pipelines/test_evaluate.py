@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from churn.contract import Contract
 from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
-from churn.simulation import simulate, write_csv
+from churn.simulation.simulate import simulate, write_csv
 from pipelines import cli_model
 
 

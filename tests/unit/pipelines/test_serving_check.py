@@ -19,7 +19,7 @@ from churn.data.dataset import Dataset
 from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
 from churn.registry.serialization import dump_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from pipelines.serving_check import MAX_ROWS, check_serving
 from service.predictor import ScoredBatch, ServedModel
 

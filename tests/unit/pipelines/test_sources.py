@@ -10,7 +10,7 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
 from churn.errors import InputError
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from pipelines import sources
 from pipelines.sources import find_data, pull_data, write_simulated
 from tests.unit.pipelines.loopback import Answer, Asked, web_server

@@ -17,7 +17,7 @@ from churn.contract import load_contract
 from churn.customers.customer import request_model
 from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.modeling.model import build_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from service.app import create_app
 from service.explain import Explainer, say_condition
 from service.schemas import PredictionAnswer, Reason

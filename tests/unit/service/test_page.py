@@ -18,7 +18,7 @@ from churn.customers.customer import request_model
 from churn.errors import InputError
 from churn.inference.compiled import CompiledModel
 from churn.modeling.model import build_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from service.app import create_app
 from service.page.example import example_customer
 from service.page.fields import Group, group_columns, render_groups

@@ -17,7 +17,7 @@ from churn.customers.customer import request_model
 from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel, Condition
 from churn.modeling.model import Model, build_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 from service.trial import drawn_customers, may_be_missing, plain_customers
 from service.verification import verified, verify
 from tests.unit.service.fakes import make_info, make_model

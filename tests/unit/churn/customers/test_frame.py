@@ -7,7 +7,7 @@ import pytest
 
 from churn.contract import Contract
 from churn.customers.frame import frame_digest, frame_from_records, frame_schema
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 
 def test_absent_and_null_are_missing(contract: Contract) -> None:

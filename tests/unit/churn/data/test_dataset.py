@@ -13,7 +13,7 @@ import pytest
 from churn.contract import Column, Contract, Target
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ContractError, InputError, Problem
-from churn.simulation import simulate, write_csv
+from churn.simulation.simulate import simulate, write_csv
 
 Reader = Callable[..., Dataset]
 

@@ -15,7 +15,7 @@ from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.evaluation.report import Evaluation, assess
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 PARAMS = Params(evaluation=EvaluationParams(resamples=100))
 

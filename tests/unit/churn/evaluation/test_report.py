@@ -15,7 +15,7 @@ from churn.evaluation.intervals import metric_intervals
 from churn.evaluation.profit import profits
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import evaluate, expected_calibration_error
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 PARAMS = Params(seed=2, evaluation=EvaluationParams(resamples=100, confidence=0.9))
 

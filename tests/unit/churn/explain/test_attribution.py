@@ -15,7 +15,7 @@ from churn.explain import shapley
 from churn.explain.attribution import Attribution, Attributor
 from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.modeling.model import build_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 Values = list[Any]
 

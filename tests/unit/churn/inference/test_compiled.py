@@ -18,7 +18,7 @@ from churn.customers.columns import CustomerColumns
 from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule, expit
 from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 CONTRACT = load_contract()
 NOTHING: Any = None

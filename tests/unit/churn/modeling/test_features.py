@@ -13,7 +13,7 @@ from churn.modeling.features import LinearTerms, Ramp, Terms
 from churn.modeling.model import build_pipeline
 from churn.registry.artifact import TRUSTED_TYPES
 from churn.registry.serialization import dump_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 SUMS = {"total_charge": ["total_day_charge", "total_eve_charge", "total_night_charge", "total_intl_charge"]}
 

@@ -16,7 +16,7 @@ from churn.modeling.split import reserved_for_gate, split
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.registry.serialization import dump_pipeline
-from churn.simulation import simulate
+from churn.simulation.simulate import simulate
 
 PARAMS = Params(
     seed=3,

@@ -16,19 +16,10 @@ from numpy.typing import NDArray
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.errors import InputError
-from churn.population import (
-    Condition,
-    Levels,
-    Normal,
-    Population,
-    Rule,
-    Share,
-    Values,
-    mechanism_misfit,
-    read_population,
-    relations,
-)
-from churn.shift import Drift, Extra, Mix, Shift
+from churn.simulation.marginals import Levels, Normal, Share, Values
+from churn.simulation.mechanism import Condition, Rule
+from churn.simulation.population import Population, mechanism_misfit, read_population, relations
+from churn.simulation.shift import Drift, Extra, Mix, Shift
 
 Customers = dict[str, Values]
 
@@ -49,7 +40,7 @@ def simulate(contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIF
     ----------
     contract : Contract
         What a customer looks like. Its `population` says how values spread and who leaves; without one, generic spreads are
-        made from bounds and levels (`churn.population.generic_marginal`).
+        made from bounds and levels (`churn.simulation.population.generic_marginal`).
     rows : int
         How many, at least 1.
     seed : int

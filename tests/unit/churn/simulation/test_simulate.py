@@ -18,9 +18,10 @@ from churn.customers.frame import frame_schema
 from churn.data.dataset import read_dataset
 from churn.errors import InputError
 from churn.modeling.model import build_pipeline
-from churn.population import Condition, Effect, Rule, read_population
-from churn.shift import Drift, Extra, Mix, Shift
-from churn.simulation import SCENARIOS, simulate, write_csv
+from churn.simulation.mechanism import Condition, Effect, Rule
+from churn.simulation.population import read_population
+from churn.simulation.shift import Drift, Extra, Mix, Shift
+from churn.simulation.simulate import SCENARIOS, simulate, write_csv
 
 CHARGES = {"day": 0.17, "eve": 0.085, "night": 0.045, "intl": 0.27}
 MINUTES = [f"total_{when}_minutes" for when in CHARGES]

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from churn.contract import Contract
 from churn.errors import InputError
-from churn.population import Effect, Mechanism, Probability, Rule
+from churn.simulation.marginals import Probability
+from churn.simulation.mechanism import Effect, Mechanism, Rule
 
 
 class _Knobs(BaseModel):
