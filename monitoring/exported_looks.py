@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client.core import Metric
 
-from churn.records import MonitorRun
+from churn.store.records import MonitorRun
 from monitoring.drift import surprise
 from monitoring.exported import exported
 

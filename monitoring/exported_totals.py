@@ -9,11 +9,11 @@ from typing import Any, get_args
 import sqlalchemy as sa
 from prometheus_client.core import Metric
 
-from churn.records import MonitorRun
-from churn.store import Store
-from churn.store_flows import FlowRuns
-from churn.store_totals import count_outcomes
-from churn.tables import decisions, outcomes, predictions
+from churn.store.flow_runs import FlowRuns
+from churn.store.outcome_count import count_outcomes
+from churn.store.records import MonitorRun
+from churn.store.store import Store
+from churn.store.tables import decisions, outcomes, predictions
 from monitoring.exported import exported
 from monitoring.policy import Action
 

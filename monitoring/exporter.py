@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from churn.config.settings import Settings
 from churn.errors import StoreError
-from churn.store import Store
+from churn.store.store import Store
 from monitoring.exported import exported
 from monitoring.exported_looks import tell_looks
 from monitoring.exported_totals import tell_totals

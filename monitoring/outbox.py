@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from churn.config.settings import Settings
-from churn.records import CLOCKS_DIFFER, Decision
-from churn.store import Store
+from churn.store.records import CLOCKS_DIFFER, Decision
+from churn.store.store import Store
 
 KIND, SENT = "event", "sent"
 # Events of which nobody can make anything but the same once more are not repeated faster.

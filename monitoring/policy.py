@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from churn.config.settings import Settings
-from churn.records import CLOCKS_DIFFER, Decision, MonitorRun
+from churn.store.records import CLOCKS_DIFFER, Decision, MonitorRun
 
 Action = Literal["none", "watch", "retrain", "page"]
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from churn.records import Decision, MonitorRun
+from churn.store.records import Decision, MonitorRun
 
 STRIP = 30
 MOST_MOVED = 25

@@ -12,9 +12,9 @@ import pandas as pd
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import now as present
-from churn.records import EPOCH
-from churn.store import Store
-from churn.store_reading import no_answers
+from churn.store.prediction_reader import no_answers
+from churn.store.records import EPOCH
+from churn.store.store import Store
 
 # Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
 MOST_HELD = 20_000

@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from churn.errors import ChurnError, InputError
-from churn.store_engine import make_engine, translated
+from churn.store.engine import make_engine, translated
 from pipelines.backup_archive import Database
 from pipelines.postgres_programs import find_program
 

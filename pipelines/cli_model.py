@@ -50,7 +50,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
 
     from churn.errors import ModelRefused
     from churn.lifecycle.promotion import HISTORY, without_closed
-    from churn.store_shadow import compare_shadow
+    from churn.store.shadow import compare_shadow
 
     registry, refused = _registry(), ""
     try:

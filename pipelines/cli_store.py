@@ -11,7 +11,7 @@ import typer
 from pipelines.console import console, print_json, warn
 
 if TYPE_CHECKING:
-    from churn.store import Store
+    from churn.store.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Set up and look after the prediction store.")
 # How often a database that is not there yet is looked for.
@@ -32,7 +32,7 @@ def migrate(
 
     from churn.config.settings import load_settings
     from churn.errors import StoreAway
-    from churn.store import migrate
+    from churn.store.store import migrate
 
     url = load_settings().store_url
     attempts = Retrying(
@@ -66,7 +66,7 @@ def prune(
     from datetime import timedelta
 
     from churn.ids import now
-    from churn.store_retention import prune
+    from churn.store.retention import prune
 
     before = now() - timedelta(days=keep_days)
     with opened_store() as store, console.status("removing") as status:
@@ -106,7 +106,7 @@ def erase(
     from churn.config.settings import load_settings
     from churn.customers.pseudonym import Pseudonymiser
     from churn.errors import InputError, StoreError
-    from churn.store_erasure import count_customer, erase_customer
+    from churn.store.erasure import count_customer, erase_customer
     from service.spool_erasure import erase_spooled
 
     if not customer_id:
@@ -142,7 +142,7 @@ def erase(
 def opened_store() -> Iterator[Store]:
     """Open the store of the settings for a `with` block."""
     from churn.config.settings import load_settings
-    from churn.store import Store
+    from churn.store.store import Store
 
     store = Store.open(load_settings().store_url)
     try:

@@ -18,9 +18,9 @@ from churn.errors import ChurnError
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.ids import now
-from churn.records import Decision, MonitorRun
 from churn.registry.registry import Registry
-from churn.store import Store
+from churn.store.records import Decision, MonitorRun
+from churn.store.store import Store
 from pipelines.console import console, warn
 from pipelines.demo_customers import PLAN, Cast, deal_out, population
 from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from churn.data.dataset import Dataset
 from churn.evaluation.scorecard import Scorecard, evaluate
-from churn.records import MonitorRun
+from churn.store.records import MonitorRun
 from pipelines.console import console
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from churn.config.settings import load_settings
 from churn.errors import ChurnError
-from churn.store import Store
+from churn.store.store import Store
 
 logger = logging.getLogger(__name__)
 

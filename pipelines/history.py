@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from churn.records import Decision
+from churn.store.records import Decision
 
 DIGEST_SHOWN = 8
 

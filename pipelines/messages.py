@@ -10,8 +10,8 @@ from prefect.events import Event, Resource
 from prefect.exceptions import PrefectException
 
 from churn.errors import StoreError
-from churn.records import Decision
-from churn.store import Store
+from churn.store.records import Decision
+from churn.store.store import Store
 from monitoring.outbox import note_sent
 
 RETRAIN_EVENT, PAGE_EVENT = "churn.retrain.wanted", "churn.monitor.page"

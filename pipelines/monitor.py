@@ -12,9 +12,9 @@ from churn.config.params import load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.ids import now
-from churn.records import Decision
 from churn.registry.registry import Registry
-from churn.store import Store
+from churn.store.records import Decision
+from churn.store.store import Store
 from monitoring.monitor import HISTORY, Look, look, record, report_path
 from monitoring.outbox import unheard
 from monitoring.reference import Reference, keep_reference, load_reference

@@ -8,8 +8,8 @@ from typing import Any
 from churn.config.settings import load_settings
 from churn.errors import StoreError
 from churn.ids import now
-from churn.records import CLOCKS_DIFFER, Decision
-from churn.store import Store
+from churn.store.records import CLOCKS_DIFFER, Decision
+from churn.store.store import Store
 from monitoring.outbox import note_sent
 from pipelines.messages import send
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from churn.store_shadow import ShadowComparison
+    from churn.store.shadow import ShadowComparison
 
 
 def shadow_table(compared: ShadowComparison) -> Table:

@@ -16,8 +16,8 @@ from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import ChurnError
 from churn.ids import now
-from churn.store import Store
-from churn.tables import predictions
+from churn.store.store import Store
+from churn.store.tables import predictions
 from pipelines.environment import prefect_api
 
 SECONDS = 3.0

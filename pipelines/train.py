@@ -29,10 +29,10 @@ from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.modeling.tuning import scores_to_come
-from churn.records import Decision
 from churn.registry.aliases import TRAINING_TAG
 from churn.registry.registry import Registry
-from churn.store import Store
+from churn.store.records import Decision
+from churn.store.store import Store
 from pipelines.cluster import spread
 from pipelines.flow_ends import note_end
 from pipelines.serving_check import check_serving

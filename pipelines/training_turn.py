@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from churn.errors import Busy
 from churn.lifecycle.training_runs import TURN
-from churn.store import Store
+from churn.store.store import Store
 
 
 def check_turn(store_url: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from churn.customers.columns import CustomerColumns
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service.predictor import ScoredBatch, ServedModel, answer
 from service.state import ServiceState
 from service.tracing import part

@@ -16,7 +16,7 @@ from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
-from churn.store import Store
+from churn.store.store import Store
 from service.auth import parse_keys
 from service.documentation import complete_openapi
 from service.door import Door

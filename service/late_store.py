@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from churn.errors import StoreError
-from churn.records import Outcome, OutcomeReceipt, PredictionRow
-from churn.store import Store
+from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.store.store import Store
 from service.row_keeper import PredictionStore
 
 

@@ -96,7 +96,7 @@ def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, rea
     """Make `version` the champion in place of `leaving`, with a record. Does nothing if somebody else leads by now."""
     from churn.lifecycle import promotion
     from churn.registry.registry import Registry
-    from churn.store import Store
+    from churn.store.store import Store
 
     registry = Registry(settings)
     if registry.champion_version() not in (leaving, version):

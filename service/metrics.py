@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from churn.contract import Contract
-from churn.records import OutcomeReceipt, PredictionRow
+from churn.store.records import OutcomeReceipt, PredictionRow
 from service.model_metrics import ModelMetrics
 from service.process_metrics import ProcessCollector
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from churn.errors import RowsRefused, StoreError
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service.metrics import ServiceMetrics
 from service.row_keeper import PING_SECONDS, Place, PredictionStore, RowKeeper
 from service.spool import Spool

@@ -18,7 +18,7 @@ from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.ids import new_id, new_ids, now
 from churn.modeling.model_info import ModelInfo
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service.problems import FieldProblem, Unprocessable
 from service.scorer import Path, Scorer
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from churn.customers.pseudonym import Pseudonymiser
-from churn.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.row_keeper import PredictionStore
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from churn.errors import RowsRefused, StoreError
-from churn.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.metrics import ServiceMetrics
 from service.spool import Spool
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class PredictionStore(Protocol):
-    """What the service needs of `churn.store.Store`. Every method raises StoreError if the store is away."""
+    """What the service needs of `churn.store.store.Store`. Every method raises StoreError if the store is away."""
 
     def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
         """Store all or none; rows that are there already stay as they are. RowsRefused if some of them break its rules."""

@@ -22,7 +22,7 @@ from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
 from churn.ids import now
 from churn.modeling.model_info import ModelInfo
-from churn.records import Outcome
+from churn.store.records import Outcome
 
 CLOCK_SKEW = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -57,7 +57,7 @@ def run(settings: Settings, workers: int = 1) -> None:
     ChurnError
         If the address cannot be bound.
     """
-    from churn.store import Store
+    from churn.store.store import Store
 
     check_settings(settings, workers)
     try:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from churn.customers.columns import CustomerColumns
 from churn.errors import StoreError
 from churn.ids import now
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service.model_metrics import ModelMetrics
 from service.predictor import ScoredBatch, ServedModel
 from service.trial_store import TrialStore
 
 if TYPE_CHECKING:
-    from churn.store_shadow import ShadowRow
+    from churn.store.shadow import ShadowRow
 
 QUEUE_ROWS = 2_000
 PAUSE_SECONDS = 0.5
@@ -141,7 +141,7 @@ class Shadow:
         self._rows = 0
 
     def _score_and_log(self, challenger: ServedModel, offered: Sequence[_One | _Many]) -> None:
-        from churn.store_shadow import ShadowRow
+        from churn.store.shadow import ShadowRow
 
         version, threshold, asked = challenger.version, challenger.info.threshold, now()
         rows: list[ShadowRow] = []

@@ -24,7 +24,7 @@ import orjson
 
 from churn.errors import StoreError
 from churn.ids import new_id
-from churn.records import TIME_FORMAT, PredictionRow
+from churn.store.records import TIME_FORMAT, PredictionRow
 
 SUFFIX, NEW_SUFFIX, BAD_SUFFIX = ".spool", ".new", ".bad"
 _HEADER = struct.Struct("<II")  # length and CRC-32 of what follows

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service.spool import _HEADER, BAD_SUFFIX, NEW_SUFFIX, SUFFIX, _keep_names, _record, _rows, _Segment
 
 

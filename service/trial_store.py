@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from churn.store import Store
-    from churn.store_shadow import Realized, ShadowRow
+    from churn.store.shadow import Realized, ShadowRow
+    from churn.store.store import Store
 
 # Nobody waits for these, but a thread does.
 TIMEOUT_SECONDS = 30.0
@@ -22,7 +22,7 @@ class TrialStore(Protocol):
         """Store the challenger's answers."""
 
     def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
-        """List what came true of a version's own answers, see `churn.store_shadow.realized_answers`."""
+        """List what came true of a version's own answers, see `churn.store.shadow.realized_answers`."""
 
     def close(self) -> None:
         """Give the connections back."""
@@ -38,13 +38,13 @@ class LateTrialStore:
 
     def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
         """See `TrialStore`."""
-        from churn.store_shadow import write_shadow
+        from churn.store.shadow import write_shadow
 
         write_shadow(self._opened(), rows)
 
     def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
         """See `TrialStore`."""
-        from churn.store_shadow import realized_answers
+        from churn.store.shadow import realized_answers
 
         return realized_answers(self._opened(), version, since=since, after_outcome_seq=after_outcome_seq, limit=limit)
 
@@ -55,7 +55,7 @@ class LateTrialStore:
             self._store = None
 
     def _opened(self) -> Store:
-        from churn.store import Store
+        from churn.store.store import Store
 
         with self._opening:
             if self._store is None:

@@ -41,7 +41,7 @@ def _any(*_args: object, **_named: object) -> bool:
 
 # Where a run is killed: the function, before or after it, and at which call. In the order of life.
 TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
-    "begun": ("churn.store:Store.write_decision", "after", _kind("training")),
+    "begun": ("churn.store.store:Store.write_decision", "after", _kind("training")),
     "load": ("pipelines.train:read_dataset", "before", _any),
     "split": ("pipelines.train:assemble", "before", _any),
     "tune": ("churn.modeling.training:tune", "before", _any),
@@ -51,19 +51,19 @@ TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
     "log": ("churn.registry.registry:Registry._log_run", "after", _any),
     "artifact": ("churn.registry.registry:Registry._log_model", "after", _any),
     "register": ("mlflow:register_model", "after", _any),
-    "verdict": ("churn.store:Store.write_decision", "after", _kind("gate")),
-    "intent": ("churn.store:Store.write_decision", "after", _kind("intent")),
+    "verdict": ("churn.store.store:Store.write_decision", "after", _kind("gate")),
+    "intent": ("churn.store.store:Store.write_decision", "after", _kind("intent")),
     "previous": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("previous")),
     "alias": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("champion")),
-    "promotion": ("churn.store:Store.write_decision", "after", _kind("promotion")),
-    "end": ("churn.store:Store.write_decision", "after", _kind("retrain")),
+    "promotion": ("churn.store.store:Store.write_decision", "after", _kind("promotion")),
+    "end": ("churn.store.store:Store.write_decision", "after", _kind("retrain")),
 }
 MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "read": ("monitoring.monitor:take_window", "before", _any),
     "judged": ("pipelines.monitor:conclude", "before", _any),
     # Within the transaction: the look is inserted, its decision is not.
-    "half written": ("churn.store:_newest_before", "after", _any),
-    "committed": ("churn.store:Store.write_monitor_run", "after", _any),
+    "half written": ("churn.store.store:_newest_before", "after", _any),
+    "committed": ("churn.store.store:Store.write_monitor_run", "after", _any),
     "sent": ("pipelines.messages:send", "after", _any),
     "summary": ("pipelines.monitor:write_summary", "before", _any),
     "report": ("monitoring.reports:write_report", "before", _any),

@@ -11,7 +11,7 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.lifecycle.training_runs import note_end, note_start
 from churn.modeling.model import Model
 from churn.simulation.simulate import SCENARIOS, simulate
-from churn.tables import outcomes, predictions
+from churn.store.tables import outcomes, predictions
 from pipelines.messages import RETRAIN_EVENT
 
 ROWS = 300

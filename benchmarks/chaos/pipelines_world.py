@@ -12,10 +12,10 @@ from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset
 from churn.ids import new_id, now
 from churn.modeling.model import Model
-from churn.records import Decision, Outcome, Prediction
 from churn.registry.registry import Registry
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv
-from churn.store import Store
+from churn.store.records import Decision, Outcome, Prediction
+from churn.store.store import Store
 
 QUICK = """
 seed: 17

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from benchmarks.chaos.scenarios import Row
 from benchmarks.chaos.service_load import Tally
-from churn.store import Store
-from churn.tables import predictions
+from churn.store.store import Store
+from churn.store.tables import predictions
 
 PART = 20_000
 

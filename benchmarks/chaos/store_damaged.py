@@ -10,7 +10,7 @@ from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import Service
 from benchmarks.chaos.store_account import enter, stored_ids
 from churn.ids import new_id
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service.spool import SUFFIX, Spool
 
 RECORDS, ANSWERS = 20, 40

@@ -27,9 +27,9 @@ from churn.config.params import ProfitParams
 from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset
-from churn.records import TIME_FORMAT, Outcome, PredictionRow
 from churn.simulation.simulate import simulate
-from churn.store import Store
+from churn.store.records import TIME_FORMAT, Outcome, PredictionRow
+from churn.store.store import Store
 from monitoring.drift import detect_drift
 from monitoring.monitor import look, record
 from monitoring.profile import ReferenceProfile

@@ -32,7 +32,7 @@ from benchmarks.serving.load import Load, Server, ask, free_port, press, running
 from benchmarks.serving.world import World, environment
 from churn.errors import ChurnError
 from churn.inference.compiled import CompiledModel
-from churn.store import Store
+from churn.store.store import Store
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer
 

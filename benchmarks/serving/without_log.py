@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from churn.config.settings import load_settings
 from churn.customers.columns import CustomerColumns
-from churn.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service import answering
 from service.app import create_app
 from service.predictor import ScoredBatch, ServedModel

@@ -22,7 +22,7 @@ from benchmarks.store.plans import Asked, Watch
 from benchmarks.store.questions import questions
 from benchmarks.store.server import postgres
 from churn.contract import load_contract
-from churn.store import Store
+from churn.store.store import Store
 
 OUT = Path("build/benchmarks/store.json")
 SEED = 17

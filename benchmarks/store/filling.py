@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.simulation.simulate import simulate
-from churn.store import Store
+from churn.store.store import Store
 
 SAMPLES = 200
 OUTCOMES_EACH = 10

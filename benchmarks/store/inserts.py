@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from churn.ids import new_ids, now
-from churn.records import TIME_FORMAT, PredictionRow
-from churn.store import Store
+from churn.store.records import TIME_FORMAT, PredictionRow
+from churn.store.store import Store
 
 # Rows a commit, and services that write at the same time.
 CASES = ((1, 1), (50, 1), (500, 1), (5_000, 1), (500, 4))

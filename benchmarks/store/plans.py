@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from churn.store import Store
+from churn.store.store import Store
 
 PLAN = re.compile(r"duration: ([\d.]+) ms +plan:\s+Query Text: (.*?)\n((?:\S.*)?\(cost=.*)", re.DOTALL)
 SCAN = re.compile(

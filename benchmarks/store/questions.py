@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.ids import new_id
-from churn.records import EPOCH, Decision, MonitorRun, Outcome
-from churn.store import Store
-from churn.store_erasure import erase_customer
-from churn.store_retention import prune
-from churn.store_shadow import realized_answers
-from churn.tables import outcomes, predictions
+from churn.store.erasure import erase_customer
+from churn.store.records import EPOCH, Decision, MonitorRun, Outcome
+from churn.store.retention import prune
+from churn.store.shadow import realized_answers
+from churn.store.store import Store
+from churn.store.tables import outcomes, predictions
 from monitoring.exported_totals import tell_totals
 from pipelines.status import _traffic
 

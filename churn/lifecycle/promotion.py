@@ -7,7 +7,7 @@ alias moves, then what came of it is written. Whenever this process dies, the tr
     between intent and alias   the intent stands open; the registry shows that nobody moved
     between alias and record   the intent stands open; the registry shows the move, and the champion's tags name the intent
 
-One at a time has its turn (`churn.turns`), so that an intent that stands open when the next comes was left by a process that
+One at a time has its turn (`churn.store.locks`), so that an intent that stands open when the next comes was left by a process that
 died. `settle` finds it: the one that the champion names is completed; any other never moved anybody, and is written down as
 failed.
 Records of kind `promotion` and `rollback` therefore tell only what was done.
@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from churn.errors import NoModel, Overtaken, RegistryError
 from churn.modeling.model_info import ModelInfo
-from churn.records import Decision
+from churn.store.records import Decision
 
 INTENT = "intent"
 INTENT_TAG = "promotion_intent"
@@ -41,7 +41,7 @@ ANYBODY = "anybody"
 
 
 class DecisionLog(Protocol):
-    """What is needed of `churn.store.Store`."""
+    """What is needed of `churn.store.store.Store`."""
 
     def turn(self, what: str, holder: str, /, *, patience: float) -> AbstractContextManager[object]:
         """Let one at a time do it."""

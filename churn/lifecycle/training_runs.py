@@ -1,7 +1,7 @@
 """Each training says that it begins and how it ended, so that the next one finds what one that died left behind.
 
 That it began is a decision of kind `training`; how it ended one of kind `retrain`, which names it. Trainings have turns
-(`churn.turns`): one that has no end while another has its turn was killed.
+(`churn.store.locks`): one that has no end while another has its turn was killed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Protocol
 
 from churn.lifecycle.promotion import Aliases, person, settle
 from churn.lifecycle.promotion import DecisionLog as TakeoverLog
-from churn.records import Decision
 from churn.registry.aliases import TRAINING_TAG
+from churn.store.records import Decision
 
 TURN = "training"
 KIND, STARTED, SKIPPED, END = "training", "started", "skipped", "retrain"
@@ -23,7 +23,7 @@ TRIGGERS = ("schedule", "drift", "first model", "manual")
 
 
 class DecisionLog(TakeoverLog, Protocol):
-    """What is needed of `churn.store.Store`."""
+    """What is needed of `churn.store.store.Store`."""
 
 
 class Remains(Aliases, Protocol):

@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the migrations over the connection that `churn.store.migrate` gives."""
+"""Alembic's entry: runs the migrations over the connection that `churn.store.store.migrate` gives."""
 
 from alembic import context
 
-from churn.tables import metadata
+from churn.store.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

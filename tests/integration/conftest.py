@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.store import Store
+from churn.store.store import Store
 from tests.integration.postgres import Server, postgres_server
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from churn.contract import load_contract
 from churn.errors import StoreError
 from churn.ids import new_ids
-from churn.records import PredictionRow
-from churn.store import Store
+from churn.store.records import PredictionRow
+from churn.store.store import Store
 from service import prediction_log, row_keeper
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics

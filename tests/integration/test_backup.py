@@ -23,11 +23,11 @@ from churn.ids import new_id
 from churn.lifecycle.promotion import promote
 from churn.modeling.model import Model
 from churn.modeling.training import Trained
-from churn.records import Decision, MonitorRun, Outcome, Prediction
 from churn.registry.artifact import last_known_good, remember
 from churn.registry.registry import Registry
-from churn.store import Store
-from churn.store_shadow import ShadowRow, write_shadow
+from churn.store.records import Decision, MonitorRun, Outcome, Prediction
+from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.store import Store
 from pipelines.backup import Places, find_places, make_backup
 from pipelines.backup_databases import ARTIFACT_COLUMNS
 from pipelines.restore import restore_backup

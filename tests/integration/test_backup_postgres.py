@@ -10,7 +10,7 @@ import pytest
 
 from churn.errors import ChurnError
 from churn.ids import now
-from churn.store import Store
+from churn.store.store import Store
 from pipelines import backup_databases
 from pipelines.backup import Places
 from pipelines.backup_archive import Database, Manifest, written_archive

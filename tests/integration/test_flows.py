@@ -14,10 +14,10 @@ from churn.data.dataset import Dataset
 from churn.errors import ContractError, NoModel
 from churn.ids import new_id, now
 from churn.modeling.model import Model
-from churn.records import Outcome, Prediction
 from churn.registry.registry import Registry
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv
-from churn.store import Store
+from churn.store.records import Outcome, Prediction
+from churn.store.store import Store
 
 # Prefect's own client warns of its own ways.
 pytestmark = [pytest.mark.filterwarnings("default")]

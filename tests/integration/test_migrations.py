@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables of churn.tables, on both databases."""
+"""The migrations make exactly the tables of churn.store.tables, on both databases."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from churn.errors import StoreError
-from churn.store import Store, migrate
-from churn.store_engine import make_engine
-from churn.tables import metadata, outcomes, predictions
+from churn.store.engine import make_engine
+from churn.store.store import Store, migrate
+from churn.store.tables import metadata, outcomes, predictions
 from tests.integration.postgres import Server
 
 

@@ -26,8 +26,8 @@ from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import artifact_folder
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
-from churn.store import Store
-from churn.store_shadow import compare_shadow
+from churn.store.shadow import compare_shadow
+from churn.store.store import Store
 from service import loading
 from service.app import create_app
 from service.loader import check_signature, respond

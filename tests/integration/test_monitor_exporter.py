@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from churn.errors import StoreError
-from churn.records import Decision
-from churn.store import Store
+from churn.store.records import Decision
+from churn.store.store import Store
 from monitoring import exporter as module
 from monitoring.exporter import exporter, serve_exporter
 from monitoring.monitor import look, record

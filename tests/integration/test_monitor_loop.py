@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from churn.store import Store
+from churn.store.store import Store
 from monitoring.monitor import look, record
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
 

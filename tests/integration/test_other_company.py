@@ -21,7 +21,7 @@ from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.registry.registry import Registry
-from churn.store import Store
+from churn.store.store import Store
 from pipelines import cli
 from pipelines.traffic import as_customers
 from tests.unit.service.fakes import running

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from churn.contract import load_contract
 from churn.ids import new_ids
-from churn.records import PredictionRow
-from churn.store import Store
+from churn.store.records import PredictionRow
+from churn.store.store import Store
 from service import prediction_log
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics

@@ -34,7 +34,7 @@ from churn.registry.artifact import REFERENCE_FILE, last_known_good, remember
 from churn.registry.connect import alias_reader
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
-from churn.store import Store
+from churn.store.store import Store
 
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
 # As `prepare_environment` sets it for the commands.

@@ -25,7 +25,7 @@ from sqlalchemy import text
 from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.registry import artifact
-from churn.store import Store
+from churn.store.store import Store
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
 SCRIPT = """

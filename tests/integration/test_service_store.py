@@ -15,7 +15,7 @@ from sqlalchemy import text
 from churn.contract import load_contract
 from churn.customers.frame import frame_from_records
 from churn.customers.pseudonym import Pseudonymiser
-from churn.store import Store
+from churn.store.store import Store
 from service.app import create_app
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, make_model, make_settings, running
 

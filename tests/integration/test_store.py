@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from churn.contract import Contract
 from churn.errors import InputError, StoreAway, StoreError
 from churn.ids import new_id
-from churn.records import Decision, MonitorRun, Outcome, Prediction
-from churn.store import Store, migrate
+from churn.store.records import Decision, MonitorRun, Outcome, Prediction
+from churn.store.store import Store, migrate
 from tests.integration.postgres import Server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -377,7 +377,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
 OPENER = """
 import sys
 from churn.errors import ChurnError
-from churn.store import Store
+from churn.store.store import Store
 
 print("ready", flush=True)
 for line in sys.stdin:

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
-from churn.records import Outcome, Prediction
-from churn.store import Store
-from churn.store_erasure import Erased, erase_customer
-from churn.store_shadow import ShadowRow, write_shadow
-from churn.tables import metadata
+from churn.store.erasure import Erased, erase_customer
+from churn.store.records import Outcome, Prediction
+from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.store import Store
+from churn.store.tables import metadata
 from service.spool import Spool
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from churn import store_retention
 from churn.contract import load_contract
 from churn.ids import new_id
-from churn.records import MonitorRun, Outcome, Prediction
-from churn.store import Store
-from churn.store_retention import Pruned, prune
-from churn.store_shadow import ShadowRow, write_shadow
-from churn.tables import outcomes, predictions, shadow_predictions
+from churn.store import retention
+from churn.store.records import MonitorRun, Outcome, Prediction
+from churn.store.retention import Pruned, prune
+from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.store import Store
+from churn.store.tables import outcomes, predictions, shadow_predictions
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONTRACT = load_contract()
@@ -49,7 +49,7 @@ def left(store: Store, table: sa.Table = predictions) -> list[str]:
 
 
 def test_what_is_old_and_judged_goes_with_its_outcomes_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_retention, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCH", 2)
     predict(store, 0, 1, 2, 8, 3, 9)  # one came late, from a spool
     told(store, 1, 3, 9)
     write_shadow(store, [ShadowRow(f"1-{day}", "2", 0.1, False, at(day)) for day in (0, 1, 2, 3, 9)])

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from churn import store_rows
 from churn.contract import load_contract
 from churn.errors import RowsRefused, StoreError
 from churn.ids import new_ids
-from churn.records import PredictionRow
-from churn.store import Store
-from churn.store_rows import checkpoint
+from churn.store import prediction_writer
+from churn.store.prediction_writer import checkpoint
+from churn.store.records import PredictionRow
+from churn.store.store import Store
 
 CONTRACT = load_contract()
 
@@ -116,7 +116,10 @@ def test_a_large_write_ahead_log_begins_anew_unless_somebody_reads_it(tmp_path: 
     store.write_rows(rows(5_000))
     wal = path.with_name("store.db-wal")
     full = wal.stat().st_size
-    with closing(store_rows._connect(path, 0.01)) as checkpoints, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+    with (
+        closing(prediction_writer._connect(path, 0.01)) as checkpoints,
+        closing(sqlite3.connect(path, isolation_level=None)) as reader,
+    ):
         reader.execute("BEGIN")
         before = reader.execute("SELECT count(*) FROM predictions").fetchone()
         store.write_rows(rows(5_000))
@@ -134,7 +137,7 @@ def test_a_large_write_ahead_log_begins_anew_unless_somebody_reads_it(tmp_path: 
 
 
 def test_checkpoints_go_on_beside_the_writer_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_rows, "CHECKPOINT_SECONDS", 0.002)
+    monkeypatch.setattr(prediction_writer, "CHECKPOINT_SECONDS", 0.002)
     path = tmp_path / "store.db"
     store = Store.open(f"sqlite:///{path}")
     given = rows(100)
@@ -153,9 +156,9 @@ def test_checkpoints_go_on_beside_the_writer_and_end_with_it(tmp_path: Path, mon
 def test_checkpoints_go_on_when_the_clock_is_set_back_and_rest_when_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_rows, "CHECKPOINT_SECONDS", 0.002)
+    monkeypatch.setattr(prediction_writer, "CHECKPOINT_SECONDS", 0.002)
     made, looks = threading.Semaphore(0), threading.Semaphore(0)
-    checkpoint, exists = store_rows.checkpoint, Path.exists
+    checkpoint, exists = prediction_writer.checkpoint, Path.exists
 
     def counted(*given: Any) -> bool:
         made.release()
@@ -166,7 +169,7 @@ def test_checkpoints_go_on_when_the_clock_is_set_back_and_rest_when_nothing_is_w
             looks.release()
         return exists(path, **named)
 
-    monkeypatch.setattr(store_rows, "checkpoint", counted)
+    monkeypatch.setattr(prediction_writer, "checkpoint", counted)
     monkeypatch.setattr(Path, "exists", looked)
     path = tmp_path / "store.db"
     store = Store.open(f"sqlite:///{path}")
@@ -189,7 +192,7 @@ def test_writers_are_held_up_only_if_the_write_ahead_log_is_large(tmp_path: Path
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     store.write_rows(rows(100))
     statements: list[str] = []
-    with closing(store_rows._connect(tmp_path / "store.db", 0.01)) as connection:
+    with closing(prediction_writer._connect(tmp_path / "store.db", 0.01)) as connection:
         connection.set_trace_callback(statements.append)
         checkpoint(connection, largest=2**20)
         assert not any("RESTART" in statement for statement in statements)
@@ -207,7 +210,7 @@ def test_a_few_rows_are_stored_at_once_unless_somebody_else_is_writing(tmp_path:
         other.execute("BEGIN IMMEDIATE")
         assert not store.write_rows_at_once(given[3:])
         other.execute("ROLLBACK")
-    assert not store.write_rows_at_once(rows(store_rows.STATEMENT_ROWS + 1)), "that would take long"
+    assert not store.write_rows_at_once(rows(prediction_writer.STATEMENT_ROWS + 1)), "that would take long"
     assert not store.write_rows_at_once([given[3]._replace(model_version=None)])  # type: ignore[arg-type]
     assert store.write_rows_at_once(given[3:])
     assert ids(store) == [row.prediction_id for row in given]
@@ -244,10 +247,10 @@ def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(tmp_pa
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         assert not store.write_rows_at_once(third)
-        assert time.monotonic() - began < store_rows.CHECKPOINT_SECONDS, "it waited for the other writer"
+        assert time.monotonic() - began < prediction_writer.CHECKPOINT_SECONDS, "it waited for the other writer"
         other.execute("ROLLBACK")
     assert store.write_rows_at_once(third)
-    assert not store.write_rows_at_once(rows(store_rows.STATEMENT_ROWS + 1))
+    assert not store.write_rows_at_once(rows(prediction_writer.STATEMENT_ROWS + 1))
     assert ids(store) == [row.prediction_id for row in (*first, *second, *third)]
     (tmp_path / "store.db").rename(tmp_path / "moved.db")
     assert not store.write_rows_at_once(rows(1))

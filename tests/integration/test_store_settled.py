@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from churn import store_settled
 from churn.errors import StoreError
-from churn.records import Outcome, Prediction
-from churn.store import Store
-from churn.store_outcomes import write_outcomes
-from churn.store_settled import find_settled
-from churn.store_shadow import realized_answers
-from churn.tables import outcomes, predictions
+from churn.store import watermark
+from churn.store.outcomes import write_outcomes
+from churn.store.records import Outcome, Prediction
+from churn.store.shadow import realized_answers
+from churn.store.store import Store
+from churn.store.tables import outcomes, predictions
+from churn.store.watermark import find_settled
 from tests.integration.postgres import Server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -55,7 +55,7 @@ def commit_while_waited_for(late: sa.Connection, monkeypatch: pytest.MonkeyPatch
         if late.in_transaction():
             late.commit()
 
-    monkeypatch.setattr(store_settled.time, "sleep", sleep)
+    monkeypatch.setattr(watermark.time, "sleep", sleep)
     return slept
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from churn.errors import StoreError
-from churn.records import Outcome, Prediction
-from churn.store import Store
-from churn.store_shadow import ShadowRow, compare_shadow, realized_answers, write_shadow
+from churn.store.records import Outcome, Prediction
+from churn.store.shadow import ShadowRow, compare_shadow, realized_answers, write_shadow
+from churn.store.store import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -14,13 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from churn.errors import Busy, StoreError
-from churn.store import Store
+from churn.store.store import Store
 from tests.integration.postgres import Server
 
 DATABASES = ["sqlite", "postgresql"]
 HOLDS = """
 import sys
-from churn.store import Store
+from churn.store.store import Store
 with Store.open(sys.argv[1]).turn("training", "ada@desk (process 7), manual"):
     print("has it", flush=True)
     sys.stdin.read()

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from churn.config.params import load_params
-from churn.records import Decision
-from churn.store import Store
+from churn.store.records import Decision
+from churn.store.store import Store
 from monitoring.dashboards.build import build
 from monitoring.dashboards.panels import BOARDS
 from monitoring.exporter import exporter

@@ -20,8 +20,8 @@ from churn.config.settings import load_settings
 from churn.contract import load_contract, parse_contract
 from churn.errors import InputError, StoreError
 from churn.ids import new_id, now
-from churn.records import Outcome, Prediction
-from churn.store import Store
+from churn.store.records import Outcome, Prediction
+from churn.store.store import Store
 from pipelines import console
 from service.formats.spreadsheet import as_text
 from service.logs import JsonLines, TextLines

@@ -16,7 +16,7 @@ import pytest
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.simulation.simulate import simulate
-from churn.store import Store
+from churn.store.store import Store
 from monitoring.reference import Reference, load_reference
 from pipelines.environment import prepare_environment
 from pipelines.supervision import Program, Supervisor

@@ -12,9 +12,9 @@ import pandas as pd
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
-from churn.records import Decision, MonitorRun, Outcome, Prediction
-from churn.store import LOG_COLUMNS, Store
-from churn.store_reading import ANSWERS, Span
+from churn.store.prediction_reader import ANSWERS, Span
+from churn.store.records import Decision, MonitorRun, Outcome, Prediction
+from churn.store.store import LOG_COLUMNS, Store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

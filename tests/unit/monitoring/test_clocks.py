@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from churn.ids import new_id
-from churn.records import Decision, MonitorRun
-from churn.store import Store
+from churn.store.records import Decision, MonitorRun
+from churn.store.store import Store
 from monitoring.policy import decide
 from monitoring.windows import take_window
 from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_run, make_settings, serve

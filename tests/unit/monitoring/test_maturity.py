@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.records import EPOCH, MonitorRun
-from churn.store import Store
+from churn.store.records import EPOCH, MonitorRun
+from churn.store.store import Store
 from monitoring.performance import measure_performance
 from monitoring.windows import take_window
 from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_settings, serve

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import orjson
 
-from churn.records import Decision
+from churn.store.records import Decision
 from monitoring.monitor import look, record
 from tests.unit.monitoring.fakes import CONTRACT, NOW, FakeStore, customers, launch, logged, make_settings
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from churn.records import Decision
-from churn.store import Store
+from churn.store.records import Decision
+from churn.store.store import Store
 from monitoring.outbox import note_sent, unheard
 from tests.unit.monitoring.fakes import NOW, make_settings
 

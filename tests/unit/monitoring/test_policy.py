@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn.records import Decision, MonitorRun
+from churn.store.records import Decision, MonitorRun
 from monitoring.policy import decide
 from tests.unit.monitoring.fakes import NOW, make_run, make_settings
 

@@ -18,9 +18,9 @@ from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.lifecycle.promotion import person
 from churn.modeling.model import Model, ModelInfo
-from churn.records import Decision, Outcome, Prediction
-from churn.store import Store
-from churn.store_shadow import ShadowRow, write_shadow
+from churn.store.records import Decision, Outcome, Prediction
+from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.store import Store
 from pipelines import cli, cli_model
 
 CARD = "# Model card: churn, version 2\n\n| a | b |\n| --- | --- |\n| [x] | y |\n"

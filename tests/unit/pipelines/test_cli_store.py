@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from churn.ids import now
-from churn.records import Prediction
-from churn.store import Store
+from churn.store.records import Prediction
+from churn.store.store import Store
 from tests.unit.pipelines import test_cli
 from tests.unit.pipelines.test_cli import Churn
 

@@ -10,7 +10,7 @@ import pytest
 from churn.data.dataset import Dataset
 from churn.evaluation.scorecard import evaluate
 from churn.ids import now
-from churn.records import MonitorRun
+from churn.store.records import MonitorRun
 from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise
 
 OUTCOME = np.array([0, 0, 1, 1])

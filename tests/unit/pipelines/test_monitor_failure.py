@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from churn.config.settings import load_settings
-from churn.records import Decision
-from churn.store import Store
+from churn.store.records import Decision
+from churn.store.store import Store
 from pipelines import monitor_failure
 from pipelines.monitor_failure import record_failure
 

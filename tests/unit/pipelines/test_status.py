@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from churn.config.settings import Settings, load_settings
-from churn.records import Decision, Prediction
-from churn.store import Store
+from churn.store.records import Decision, Prediction
+from churn.store.store import Store
 from pipelines.cli import app
 from pipelines.status import find_status
 from pipelines.supervision import free_port

@@ -10,7 +10,7 @@ from churn.errors import NoModel, RegistryError
 from churn.ids import now
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model import Model, ModelInfo
-from churn.records import Decision
+from churn.store.records import Decision
 from pipelines.train import conclude, record_verdict
 
 EVIDENCE = {"rows": 300, "checks": {"better_log_loss": {"passed": True}}}

@@ -25,7 +25,7 @@ from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.modeling.model import Model, ModelInfo
-from churn.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.predictor import ServedModel
 from service.rollback import Order
 from service.servable import Servable, serve

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from churn.records import OutcomeReceipt
+from churn.store.records import OutcomeReceipt
 from tests.unit.service.fakes import FakeStore
 
 pytestmark = pytest.mark.anyio

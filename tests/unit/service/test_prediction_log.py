@@ -10,7 +10,7 @@ import pytest
 from churn.contract import load_contract
 from churn.errors import RowsRefused, StoreError
 from churn.ids import new_id, now
-from churn.records import Prediction, PredictionRow
+from churn.store.records import Prediction, PredictionRow
 from service import prediction_log, row_keeper
 from service.app import create_app
 from service.late_store import LateStore

@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from churn.contract import Contract
-from churn.store_shadow import Realized
+from churn.store.shadow import Realized
 from service.holder import ModelHolder
 from service.judgement import Bounds
 from service.metrics import ServiceMetrics

@@ -8,8 +8,8 @@ import pytest
 
 from churn.contract import Contract
 from churn.errors import StoreError
-from churn.records import PredictionRow
-from churn.store_shadow import Realized, ShadowRow
+from churn.store.records import PredictionRow
+from churn.store.shadow import Realized, ShadowRow
 from service.metrics import ServiceMetrics
 from service.predictor import ServedModel
 from service.shadow import QUEUE_ROWS, Shadow

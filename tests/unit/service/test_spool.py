@@ -14,7 +14,7 @@ import pytest
 
 from churn.errors import StoreError
 from churn.ids import new_id
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service import spool as spool_module
 from service.spool import Spool
 

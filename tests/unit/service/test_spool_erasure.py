@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 from service.spool import BAD_SUFFIX, Spool, _record
 from service.spool_erasure import erase_spooled
 

@@ -11,7 +11,7 @@ import pytest
 from churn.errors import NoModel, Overtaken, RegistryError, StoreError
 from churn.lifecycle import promotion
 from churn.modeling.model import ModelInfo
-from churn.records import Decision
+from churn.store.records import Decision
 
 
 def info(version: str) -> ModelInfo:

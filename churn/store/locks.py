@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn.errors import Busy, StoreError
-from churn.store_engine import translated
+from churn.store.engine import translated
 
 # Beside the number of a turn, in PostgreSQL; any number will do, as long as nothing else in the database uses it.
 NAMESPACE = 4_287_002

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.ids import now
-from churn.records import Outcome, OutcomeReceipt
-from churn.tables import outcomes, predictions
+from churn.store.records import Outcome, OutcomeReceipt
+from churn.store.tables import outcomes, predictions
 
 # SQLite takes at most 32,766 parameters in a statement; PostgreSQL 65,535.
 CHUNK = 4_000
@@ -28,7 +28,7 @@ class Answered(NamedTuple):
 
 
 def write_outcomes(connection: sa.Connection, batch: Sequence[Outcome]) -> OutcomeReceipt:
-    """Store outcomes, see `churn.store.Store.write_outcomes`."""
+    """Store outcomes, see `churn.store.store.Store.write_outcomes`."""
     ids = _resolve(connection, batch)
     answered = _answered(connection, [i for i in ids if i is not None])
     ids = [i if i in answered else None for i in ids]

@@ -11,10 +11,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from churn.store import Store
-from churn.store_engine import translated
-from churn.store_settled import find_settled
-from churn.tables import outcomes, predictions, shadow_predictions
+from churn.store.engine import translated
+from churn.store.store import Store
+from churn.store.tables import outcomes, predictions, shadow_predictions
+from churn.store.watermark import find_settled
 
 # For log loss a probability is held away from 0 and 1, as sklearn does for float64.
 SMALLEST = float(np.finfo(np.float64).eps)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn.errors import RowsRefused, StoreError
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 
 _KINDS = {
     "requested_at": "((row->>{0}) || '+00')::timestamptz",

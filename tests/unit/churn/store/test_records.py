@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from churn.ids import new_id, now
-from churn.records import Decision, OutcomeReceipt
+from churn.store.records import Decision, OutcomeReceipt
 
 
 def test_ids_are_uuids_of_version_7_that_sort_by_birth() -> None:

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from churn.errors import StoreAway, StoreError
-from churn.store_engine import make_engine, plain
+from churn.store.engine import make_engine, plain
 
 # Any number will do, as long as nothing else in the database uses it.
 MIGRATION_LOCK = 4_287_001

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from churn.tables import flow_runs
+from churn.store.tables import flow_runs
 
 LONGEST_FAILURE = 500
 

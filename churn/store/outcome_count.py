@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from churn.tables import outcomes, totals
+from churn.store.tables import outcomes, totals
 
 OUTCOMES = "outcomes"
 _upto = sa.select(totals.c.upto_seq).where(totals.c.name == OUTCOMES).scalar_subquery()
@@ -24,7 +24,7 @@ def count_outcomes(connection: sa.Connection) -> int:
 
 
 def move_on(connection: sa.Connection, settled_seq: int) -> None:
-    """Remember the count up to a number below which nothing can appear any more (see `churn.store_settled`)."""
+    """Remember the count up to a number below which nothing can appear any more (see `churn.store.watermark`)."""
     _hold(connection)
     between = sa.select(sa.func.count()).select_from(outcomes).where(outcomes.c.seq > _upto, outcomes.c.seq <= settled_seq)
     row = sa.update(totals).where(totals.c.name == OUTCOMES, totals.c.upto_seq < settled_seq)

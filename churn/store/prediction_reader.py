@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.errors import StoreError
-from churn.store_outcomes import chunks
-from churn.tables import outcomes, predictions
+from churn.store.outcomes import chunks
+from churn.store.tables import outcomes, predictions
 
 if TYPE_CHECKING:
     import pandas as pd

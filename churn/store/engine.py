@@ -37,7 +37,7 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
     except (ArgumentError, ImportError) as error:
         raise InputError(f"CHURN_STORE_URL: {error}") from error
     if backend == "postgresql" and timeout_seconds is not None:
-        from churn.store_patience import limit_waiting
+        from churn.store.postgres_timeouts import limit_waiting
 
         limit_waiting(engine, timeout_seconds)
     if backend == "sqlite":

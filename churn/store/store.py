@@ -16,17 +16,17 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from churn.contract import Contract
 from churn.errors import StoreError
 from churn.ids import now
-from churn.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow
-from churn.store_engine import make_engine, plain, translated
-from churn.store_flows import FlowRuns, count_flow_run, list_flow_runs
-from churn.store_migrating import migrate
-from churn.store_outcomes import write_outcomes
-from churn.store_reading import LOG_COLUMNS, Span, find_span, iter_parts, read_labelled, read_labelled_log, read_log
-from churn.store_rows import RowWriter, row_writer
-from churn.store_settled import find_settled
-from churn.store_totals import count_outcomes, move_on
-from churn.tables import decisions, monitor_runs, outcomes, predictions
-from churn.turns import NAMESPACE, Turn, take_turn, who_has_turn
+from churn.store.engine import make_engine, plain, translated
+from churn.store.flow_runs import FlowRuns, count_flow_run, list_flow_runs
+from churn.store.locks import NAMESPACE, Turn, take_turn, who_has_turn
+from churn.store.migrate import migrate
+from churn.store.outcome_count import count_outcomes, move_on
+from churn.store.outcomes import write_outcomes
+from churn.store.prediction_reader import LOG_COLUMNS, Span, find_span, iter_parts, read_labelled, read_labelled_log, read_log
+from churn.store.prediction_writer import RowWriter, row_writer
+from churn.store.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow
+from churn.store.tables import decisions, monitor_runs, outcomes, predictions
+from churn.store.watermark import find_settled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ class Store:
     def turn(
         self, what: str, holder: str, *, patience: float = 0.0, on_wait: Callable[[str], None] = lambda _holder: None
     ) -> AbstractContextManager[Turn]:
-        """Do something that is done by one at a time, on all hosts of this store; see `churn.turns.take_turn`."""
+        """Do something that is done by one at a time, on all hosts of this store; see `churn.store.locks.take_turn`."""
         return take_turn(self.engine, what, holder, patience=patience, on_wait=on_wait)
 
     def who_has_turn(self, what: str) -> str:

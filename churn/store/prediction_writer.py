@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from churn.errors import RowsRefused, StoreError
-from churn.records import PredictionRow
+from churn.store.records import PredictionRow
 
 # Rows a statement: each number of rows is a statement of its own, which SQLite keeps prepared.
 STATEMENT_ROWS = 64
@@ -54,7 +54,7 @@ def row_writer(engine: sa.Engine, busy_seconds: float) -> RowWriter:
     if engine.dialect.name == "sqlite" and path not in (None, "", ":memory:"):
         return SqliteRowWriter(Path(str(path)), busy_seconds)
     if engine.dialect.name == "postgresql":
-        from churn.store_rows_postgres import PostgresRowWriter
+        from churn.store.postgres_writer import PostgresRowWriter
 
         return PostgresRowWriter(engine)
     return EngineRowWriter(engine)

@@ -10,12 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from churn.errors import StoreError
-from churn.records import Decision
-from churn.store import Store
-from churn.store_engine import translated
-from churn.store_outcomes import chunks
-from churn.store_totals import keep_count
-from churn.tables import decisions, outcomes, predictions, shadow_predictions
+from churn.store.engine import translated
+from churn.store.outcome_count import keep_count
+from churn.store.outcomes import chunks
+from churn.store.records import Decision
+from churn.store.store import Store
+from churn.store.tables import decisions, outcomes, predictions, shadow_predictions
 
 ERASURE = "erasure"
 

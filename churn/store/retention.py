@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from churn.records import EPOCH, Decision
-from churn.store import Store
-from churn.store_engine import translated
-from churn.store_outcomes import chunks
-from churn.store_totals import keep_count
-from churn.tables import monitor_runs, outcomes, predictions, shadow_predictions
+from churn.store.engine import translated
+from churn.store.outcome_count import keep_count
+from churn.store.outcomes import chunks
+from churn.store.records import EPOCH, Decision
+from churn.store.store import Store
+from churn.store.tables import monitor_runs, outcomes, predictions, shadow_predictions
 
 # Numbers a transaction: a tenth of a second or so, during which nobody else is held up but who tells outcomes of these.
 BATCH = 10_000
@@ -35,7 +35,7 @@ class Pruned:
 
 
 class Cursor(NamedTuple):
-    """How far the looks at one model version have come; see `churn.records.MonitorRun`."""
+    """How far the looks at one model version have come; see `churn.store.records.MonitorRun`."""
 
     seq: int = 0
     outcome_seq: int = 0

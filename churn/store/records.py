@@ -145,7 +145,7 @@ class MonitorRun:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Something that was decided or done, of a kind that `churn.tables.decisions` lists, with its evidence."""
+    """Something that was decided or done, of a kind that `churn.store.tables.decisions` lists, with its evidence."""
 
     kind: str
     action: str
