@@ -10,7 +10,8 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.common import GraphTresholdsStyleMode, LegendDisplayMode, LegendPlacement
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from monitoring.dashboards.panels import BOARDS, Question
+from monitoring.dashboards.panels import BOARDS
+from monitoring.dashboards.question import Question
 
 FOLDER = Path(__file__).parent
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")

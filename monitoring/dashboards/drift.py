@@ -1,0 +1,79 @@
+"""The board of drift: has the world moved?"""
+
+from __future__ import annotations
+
+from monitoring.dashboards.question import Question, Row
+
+DRIFT: tuple[Row, ...] = (
+    (
+        "Alarms",
+        (
+            Question(
+                "What followed from the newest look",
+                "1 for what was decided.",
+                "none",
+                (("churn_policy_action", "{{action}}"),),
+                "stat",
+            ),
+            Question("Alarms", "1: the newest look alarms.", "none", (("churn_drift_alarm", "{{kind}}"),), "stat", 1),
+            Question(
+                "Newest window",
+                "Predictions and outcomes that were judged.",
+                "short",
+                (("churn_window_rows", "predictions"), ("churn_window_labelled_rows", "outcomes")),
+                "stat",
+            ),
+        ),
+    ),
+    (
+        "Features",
+        (
+            Question(
+                "Drift of each feature against its threshold",
+                "At 1 or above it drifted: the look's false-alarm rate is shared by all tests.",
+                "none",
+                (("churn_drift_statistic / churn_drift_threshold", "{{feature}}"),),
+                limit=1,
+            ),
+            Question(
+                "Statistic and threshold",
+                "-log10 of the adjusted p-value.",
+                "none",
+                (("churn_drift_statistic", "{{feature}}"), ("max(churn_drift_threshold)", "threshold")),
+            ),
+            Question(
+                "Impact on the model",
+                "By how many log-odds the shift moves what is expected.",
+                "none",
+                (("churn_drift_impact", "{{feature}}"),),
+            ),
+            Question("Alarms over time", "By kind.", "none", (("churn_drift_alarm", "{{kind}}"),)),
+        ),
+    ),
+    (
+        "What was done",
+        (
+            Question(
+                "Decisions",
+                "What followed from the looks of the last hour.",
+                "short",
+                (("sum by (action) (increase(churn_policy_decisions_total[1h]))", "{{action}}"),),
+            ),
+            Question(
+                "Retrainings",
+                "Of all time, by why and how they ended.",
+                "short",
+                (("sum by (reason, result) (churn_retrains_total)", "{{reason}}: {{result}}"),),
+            ),
+            Question(
+                "Outcomes", "That came, a second.", "wps", (("sum(rate(churn_outcomes_total[$__rate_interval]))", "outcomes"),)
+            ),
+            Question(
+                "Age of the newest outcome",
+                "Without outcomes nobody knows whether the model is right.",
+                "s",
+                (("time() - churn_outcomes_last_received_timestamp_seconds", "newest outcome"),),
+            ),
+        ),
+    ),
+)

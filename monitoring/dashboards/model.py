@@ -1,0 +1,105 @@
+"""The board of the model: which one serves, and how good is it?"""
+
+from __future__ import annotations
+
+from monitoring.dashboards.question import HERE, RATE, Question, Row, _by_source, _rate
+
+VERSION = 'instance=~"$instance", model_version=~"$version"'
+
+
+FLAGGED = (
+    _rate("churn_predictions_total", "model_version", f'{VERSION}, decision="churn"')
+    + " / "
+    + _rate("churn_predictions_total", "model_version", VERSION)
+)
+
+
+MODEL: tuple[Row, ...] = (
+    (
+        "Answers",
+        (
+            Question(
+                "Predictions",
+                "By version and decision.",
+                "reqps",
+                (
+                    (
+                        _rate("churn_predictions_total", "model_version, decision", VERSION),
+                        "version {{model_version}}: {{decision}}",
+                    ),
+                ),
+            ),
+            Question(
+                "Share decided as churn",
+                "By version.",
+                "percentunit",
+                (
+                    (
+                        FLAGGED,
+                        "version {{model_version}}",
+                    ),
+                ),
+            ),
+            Question(
+                "Churn probabilities",
+                "How the answers are spread, over time.",
+                "short",
+                ((f"sum by (le) (increase(churn_predicted_probability_bucket{HERE}{RATE}))", "{{le}}"),),
+                "heatmap",
+            ),
+            Question(
+                "Mean churn probability",
+                "Of all answers.",
+                "percentunit",
+                ((f"{_rate('churn_predicted_probability_sum')} / {_rate('churn_predicted_probability_count')}", "mean"),),
+            ),
+            Question(
+                "Missing values",
+                "Answered customers without the feature, a second.",
+                "reqps",
+                ((_rate("churn_feature_missing_total", "feature"), "{{feature}}"),),
+            ),
+            Question(
+                "Challenger in the shadow",
+                "Customers whom it was asked too, and whom it decides differently.",
+                "reqps",
+                (
+                    (_rate("churn_shadow_difference_count"), "asked"),
+                    (_rate("churn_shadow_disagreements_total"), "decided differently"),
+                ),
+            ),
+        ),
+    ),
+    (
+        "Quality: realized, estimated, and when it was trained",
+        (
+            _by_source("ROC AUC", "churn_roc_auc", "1: every leaver is ranked above every stayer; 0.5: chance.", "percentunit"),
+            _by_source("PR AUC", "churn_pr_auc", "Average precision.", "percentunit"),
+            Question(
+                "Brier score",
+                "Lower is better. Above the limit, with an alarm on outcomes, somebody is woken.",
+                "none",
+                (("churn_brier_score", "{{source}}"), ("churn_brier_page_limit", "limit")),
+            ),
+            _by_source("Log loss", "churn_log_loss", "Lower is better."),
+            _by_source(
+                "Calibration in the large",
+                "churn_calibration_in_the_large",
+                "Share that left minus share that the model expected.",
+                "percentunit",
+            ),
+            _by_source("Churn rate", "churn_rate", "Share of customers who left, or are expected to.", "percentunit"),
+            _by_source(
+                "Profit a customer",
+                "churn_profit_per_customer",
+                "Of contacting who is at or above the threshold, in the currency of params.yaml.",
+            ),
+            Question(
+                "Changes of the champion",
+                "Promotions and rollbacks of the last hour.",
+                "short",
+                (("sum by (kind) (increase(churn_takeovers_total[1h]))", "{{kind}}"),),
+            ),
+        ),
+    ),
+)
