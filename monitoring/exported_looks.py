@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from churn.store.records import MonitorRun
-from monitoring.drift import surprise
+from monitoring.drift.detect import surprise
 from monitoring.exported import exported
 
 MEASURES = {

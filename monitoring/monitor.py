@@ -16,7 +16,7 @@ from churn.ids import new_id
 from churn.ids import now as present
 from churn.store.records import CLOCKS_DIFFER, Decision, MonitorRun
 from churn.store.store import Store
-from monitoring.drift import DriftReport, detect_drift
+from monitoring.drift.detect import DriftReport, detect_drift
 from monitoring.estimation import estimate_performance
 from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
 from monitoring.policy import RetrainDecision, decide, memory

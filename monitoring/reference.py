@@ -17,9 +17,9 @@ import joblib
 import pandas as pd
 
 from churn.contract import Contract
-from monitoring import calibration, impact, profile, rank_scores
-from monitoring.drift import as_served
-from monitoring.profile import ReferenceProfile
+from monitoring.drift import impact, profile, rank_scores
+from monitoring.drift.detect import as_served
+from monitoring.drift.profile import ReferenceProfile
 
 # Of more rows so many are kept for pictures.
 SAMPLE_ROWS = 5_000

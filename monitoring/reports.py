@@ -22,7 +22,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from monitoring.drift import PROBABILITY, DriftReport, as_served
+from monitoring.drift.detect import PROBABILITY, DriftReport, as_served
 from monitoring.monitor import Look, report_path
 
 PROJECT = "churn"

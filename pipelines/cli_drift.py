@@ -12,7 +12,7 @@ from pipelines.console import console, fail, print_json
 
 if TYPE_CHECKING:
     from churn.data.observed import Observed
-    from monitoring.drift import DriftReport, DriftResult
+    from monitoring.drift.detect import DriftReport, DriftResult
 
 SHOWN = 8
 
@@ -36,7 +36,7 @@ def drift(
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.observed import read_observed
-    from monitoring.drift import ReferenceProfile, detect_drift
+    from monitoring.drift.detect import ReferenceProfile, detect_drift
 
     settings = load_settings()
     contract = load_contract(settings.contract)

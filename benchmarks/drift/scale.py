@@ -30,9 +30,9 @@ from churn.data.dataset import Dataset
 from churn.simulation.simulate import simulate
 from churn.store.records import TIME_FORMAT, Outcome, PredictionRow
 from churn.store.store import Store
-from monitoring.drift import detect_drift
+from monitoring.drift.detect import detect_drift
+from monitoring.drift.profile import ReferenceProfile
 from monitoring.monitor import look, record
-from monitoring.profile import ReferenceProfile
 from monitoring.reference import load_reference
 
 

@@ -14,8 +14,8 @@ from scipy import stats
 from benchmarks.drift.rivals import ALPHA, RIVALS, SLOW
 from benchmarks.drift.worlds import REFERENCE_ROWS, load_world
 from churn.contract import load_contract
-from monitoring.drift import detect_drift
-from monitoring.profile import ReferenceProfile
+from monitoring.drift.detect import detect_drift
+from monitoring.drift.profile import ReferenceProfile
 
 OURS = "churn"
 # Windows that one reference is compared with: the rate is one over references, too.

@@ -26,7 +26,7 @@ from churn.errors import ChurnError, InputError
 from churn.modeling.training import Trained, assemble
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
-from monitoring.calibration import draw_maxima
+from monitoring.drift.null_distribution import draw_maxima
 from pipelines.cluster import connected, on_cluster, spread
 from pipelines.monitor import look_at_window
 from pipelines.train import tune_and_fit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitoring import reference as module
-from monitoring.drift import detect_drift
+from monitoring.drift.detect import detect_drift
 from monitoring.reference import Reference, keep_reference, load_reference
 from tests.unit.monitoring.fakes import CONTRACT, customers
 

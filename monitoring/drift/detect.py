@@ -10,7 +10,7 @@ One look asks many questions, in five families:
 - *dependence*: what hangs together, as mean products of the rank scores of two columns.
 
 Each family has its share of alpha. Within location, shape and dependence the threshold is calibrated by bootstrap of the
-reference at the window's size (`monitoring.calibration`); levels and faults, whose tests are exact, share theirs evenly
+reference at the window's size (`monitoring.drift.null_distribution`); levels and faults, whose tests are exact, share theirs evenly
 (Bonferroni), without the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for all
 of that: a window without drift has one at or below alpha with probability alpha, at any size; the run's own p-value is the
 smallest.
@@ -23,9 +23,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from churn.contract import Contract
-from monitoring.comparisons import Comparisons
-from monitoring.drift_report import Aspect, DriftReport, DriftResult, surprise
-from monitoring.profile import PROBABILITY, SERVED, ReferenceProfile
+from monitoring.drift.comparisons import Comparisons
+from monitoring.drift.profile import PROBABILITY, SERVED, ReferenceProfile
+from monitoring.drift.results import Aspect, DriftReport, DriftResult, surprise
 
 __all__ = ["PROBABILITY", "Aspect", "DriftReport", "DriftResult", "ReferenceProfile", "as_served", "detect_drift", "surprise"]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from churn.contract import Contract
-from monitoring.drift import ReferenceProfile, detect_drift, surprise
+from monitoring.drift.detect import ReferenceProfile, detect_drift, surprise
 from tests.unit.monitoring.fakes import CONTRACT, customers
 
 REFERENCE = customers(1500, seed=1)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from monitoring.rank_scores import RankScores
+from monitoring.drift.rank_scores import RankScores
 
 PROBABILITY, OUTCOME = "churn_probability", "churned"
 # Ridge: as much shrinkage as so many rows would give. Columns that say the same share their weight.

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitoring import two_samples
-from monitoring.two_samples import compare_levels
+from monitoring.drift import level_tests
+from monitoring.drift.level_tests import compare_levels
 
 
 def levels(*counts: int) -> dict[str, int]:
@@ -89,8 +89,8 @@ def test_a_drawn_p_value_is_never_zero():
 def test_drawing_stops_early_where_there_is_nothing():
     # The denominator of the p-value tells how many tables were drawn: one block, where the threshold alone asks for 100,000.
     calm = levels(*np.random.default_rng(5).multinomial(160, [1 / 40] * 40).tolist())
-    share = compare_levels(levels(*[30] * 40), calm, 1e-4).p_value * (two_samples.BLOCK + 1)
-    assert 100 < share < two_samples.BLOCK
+    share = compare_levels(levels(*[30] * 40), calm, 1e-4).p_value * (level_tests.BLOCK + 1)
+    assert 100 < share < level_tests.BLOCK
     assert share == pytest.approx(round(share), abs=1e-6)
 
 

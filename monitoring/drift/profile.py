@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn.contract import Contract
-from monitoring.calibration import MOST_REFERENCE_ROWS, MaxDistribution, draw_maxima
-from monitoring.impact import Weights, fit_weights
-from monitoring.rank_scores import Floats, RankScores, Scores
+from monitoring.drift.impact import Weights, fit_weights
+from monitoring.drift.null_distribution import MOST_REFERENCE_ROWS, MaxDistribution, draw_maxima
+from monitoring.drift.rank_scores import Floats, RankScores, Scores
 
 # The service answers what the pipeline does to 1e-9, and not to the last digit. Where many customers share one score, as with
 # rules, a last digit would put all of them on one side of the reference's.

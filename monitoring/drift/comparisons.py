@@ -11,10 +11,10 @@ import numpy as np
 from scipy import stats
 
 from churn.contract import Column
-from monitoring.calibration import MaxDistribution
-from monitoring.drift_report import Aspect, DriftReport, DriftResult
-from monitoring.profile import PROBABILITY, ReferenceProfile, Sums
-from monitoring.two_samples import compare_levels
+from monitoring.drift.level_tests import compare_levels
+from monitoring.drift.null_distribution import MaxDistribution
+from monitoring.drift.profile import PROBABILITY, ReferenceProfile, Sums
+from monitoring.drift.results import Aspect, DriftReport, DriftResult
 
 # How alpha is shared. Families without a test leave theirs to the others. A fifth is kept back: calibration takes the reference
 # for the population, and what is drawn is finite.
