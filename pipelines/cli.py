@@ -114,7 +114,7 @@ def monitor(
     prepare_environment(settings)
     quiet_prefect()
     use_local_prefect(settings)
-    from monitoring.exporter import serve_exporter
+    from monitoring.exporter.exporter import serve_exporter
     from pipelines.monitor import monitor_flow
 
     stop = threading.Event()
@@ -134,7 +134,7 @@ def monitor(
 def exporter() -> None:
     """Serve the monitor's metrics for Prometheus (a part of `churn up`)."""
     from churn.config.settings import load_settings
-    from monitoring.exporter import serve_exporter
+    from monitoring.exporter.exporter import serve_exporter
 
     serve_exporter(load_settings(), stop=None)
 

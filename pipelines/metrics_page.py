@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from churn.contract import load_contract
-from monitoring.exported import EXPORTED
+from monitoring.exporter.metrics import EXPORTED
 
 PAGE = Path("docs/metrics.md")
 HEAD = """# Metrics

@@ -16,7 +16,7 @@ from churn.store.retention import prune
 from churn.store.shadow import realized_answers
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
-from monitoring.exported_totals import tell_totals
+from monitoring.exporter.totals import tell_totals
 from pipelines.status import _traffic
 
 Question = tuple[str, Callable[[], Any]]

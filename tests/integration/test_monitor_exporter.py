@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from churn.errors import StoreError
 from churn.store.records import Decision
 from churn.store.store import Store
-from monitoring import exporter as module
-from monitoring.exporter import exporter, serve_exporter
+from monitoring.exporter import exporter as module
+from monitoring.exporter.exporter import exporter, serve_exporter
 from monitoring.monitor import look, record
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
 

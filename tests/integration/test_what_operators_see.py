@@ -17,7 +17,7 @@ from churn.store.records import Decision
 from churn.store.store import Store
 from monitoring.dashboards.build import build
 from monitoring.dashboards.panels import BOARDS
-from monitoring.exporter import exporter
+from monitoring.exporter.exporter import exporter
 from monitoring.monitor import look, record
 from pipelines.metrics_page import monitor_metrics, service_metrics
 from service.app import create_app

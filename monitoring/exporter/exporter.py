@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from churn.config.settings import Settings
 from churn.errors import StoreError
 from churn.store.store import Store
-from monitoring.exported import exported
-from monitoring.exported_looks import tell_looks
-from monitoring.exported_totals import tell_totals
+from monitoring.exporter.metrics import exported
+from monitoring.exporter.runs import tell_looks
+from monitoring.exporter.totals import tell_totals
 
 # The newest look may have judged only predictions, or only outcomes: so far back the newest of each kind is searched.
 LOOKS = 50

@@ -9,7 +9,7 @@ from prometheus_client.core import Metric
 
 from churn.store.records import MonitorRun
 from monitoring.drift.detect import surprise
-from monitoring.exported import exported
+from monitoring.exporter.metrics import exported
 
 MEASURES = {
     "churn_roc_auc": "roc_auc",

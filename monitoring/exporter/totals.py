@@ -14,7 +14,7 @@ from churn.store.outcome_count import count_outcomes
 from churn.store.records import MonitorRun
 from churn.store.store import Store
 from churn.store.tables import decisions, outcomes, predictions
-from monitoring.exported import exported
+from monitoring.exporter.metrics import exported
 from monitoring.policy import Action
 
 COMPLETED = ("promoted", "rejected")
