@@ -17,11 +17,13 @@ from churn.ids import now as present
 from churn.store.records import CLOCKS_DIFFER, Decision, MonitorRun
 from churn.store.store import Store
 from monitoring.drift.detect import DriftReport, detect_drift
-from monitoring.estimation import estimate_performance
-from monitoring.performance import ConceptResult, Performance, detect_concept_drift, measure_performance
+from monitoring.performance.concept_drift import ConceptResult, detect_concept_drift
+from monitoring.performance.cusum import SequentialResult, State
+from monitoring.performance.cusum_calibration import resume
+from monitoring.performance.estimation import estimate_performance
+from monitoring.performance.metrics import Performance, measure_performance
 from monitoring.policy import RetrainDecision, decide, memory
 from monitoring.reference import Reference
-from monitoring.sequential import SequentialResult, State, resume
 from monitoring.windows import Window, take_window
 
 # Looks to search for the last n labelled ones: outcomes come late, so most looks have none.

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.sequential import HORIZON, calibrate_errors
+from monitoring.performance.cusum import HORIZON
+from monitoring.performance.cusum_calibration import calibrate_errors
 
 BASE, MORE = 0.195, (0.0, 0.05, 0.10)
 RATE = 0.05

@@ -8,7 +8,7 @@ import pytest
 
 from churn.store.records import EPOCH, MonitorRun
 from churn.store.store import Store
-from monitoring.performance import measure_performance
+from monitoring.performance.metrics import measure_performance
 from monitoring.windows import take_window
 from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_settings, serve
 

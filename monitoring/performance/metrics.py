@@ -16,13 +16,10 @@ covariate shift as far as the model is calibrated among the customers that arriv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from churn.config.params import ProfitParams
@@ -73,48 +70,6 @@ class Performance:
     log_loss: float | None = None
     profit: float | None = None
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptTest:
-    """One question to the labelled rows.
-
-    Attributes
-    ----------
-    effect : float
-        Window minus reference: of mean(y - p), a share; or of the mean excess log loss, in nats.
-    standard_error : float
-        Of the effect, if nothing changed. It holds the noise of the window and that of the model's own training rows.
-    p_value, threshold : float
-        At or below the threshold it violates.
-    """
-
-    question: Literal["calibration in the large", "excess log loss"]
-    effect: float
-    standard_error: float
-    z: float
-    p_value: float
-    threshold: float
-    violated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptResult:
-    """Both questions; each has half of alpha (Bonferroni)."""
-
-    alpha: float
-    rows: int
-    reference_rows: int
-    tests: tuple[ConceptTest, ...]
-
-    @property
-    def alarm(self) -> bool:
-        """Whether the model is worse than it was."""
-        return any(test.violated for test in self.tests)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
-        return asdict(self) | {"alarm": self.alarm}
 
 
 def measure_performance(
@@ -186,117 +141,7 @@ def _all_once(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.argsort(p, kind="stable"), np.ones((1, p.size), dtype=np.int64)
 
 
-def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha: float) -> ConceptResult:
-    """Ask whether the outcomes contradict the model more than those of its reference did.
-
-    The reference's own mean of w (y - p) is the baseline, so that a model that was always a little off does not alarm for
-    ever. Its sampling noise counts too: the model learned from those rows, and is off by about as much on any others.
-    Where the reference's residuals scatter more than the model says, the variance is scaled up by that factor. P-values
-    come from a Pearson III distribution with the exact variance and skewness of the sums (churn is rare, so they are skewed).
-
-    Parameters
-    ----------
-    reference : pandas.DataFrame
-        Columns churn_probability (out-of-fold) and churned. Without rows nothing is asked.
-    labelled : pandas.DataFrame
-        The window, with the same columns. Without rows nothing is asked.
-    alpha : float
-        Chance of an alarm if the model is as good as it was.
-
-    Examples
-    --------
-    >>> calm = pd.DataFrame({"churn_probability": [0.25] * 400, "churned": [1.0, 0.0, 0.0, 0.0] * 100})
-    >>> worse = pd.DataFrame({"churn_probability": [0.25] * 200, "churned": [1.0, 0.0] * 100})
-    >>> detect_concept_drift(calm, calm, 0.01).alarm, detect_concept_drift(calm, worse, 0.01).alarm
-    (False, True)
-    """
-    if reference.empty or labelled.empty:
-        return ConceptResult(alpha, len(labelled), len(reference), ())
-    threshold = alpha / 2
-    large = _contrast(_moments(reference, np.ones_like), _moments(labelled, np.ones_like))
-    loss = _contrast(_moments(reference, _minus_logit), _moments(labelled, _minus_logit))
-    tests = (
-        _test("calibration in the large", large, large.two_sided, threshold),
-        _test("excess log loss", loss, loss.upper, threshold),
-    )
-    return ConceptResult(alpha, len(labelled), len(reference), tests)
-
-
-@dataclass(frozen=True)
-class _Contrast:
-    """A mean of weighted residuals in the window, minus that in the reference, and the first moments of that difference."""
-
-    effect: float
-    variance: float
-    third_moment: float
-
-    @property
-    def standard_error(self) -> float:
-        return math.sqrt(self.variance)
-
-    @property
-    def z(self) -> float:
-        return self.effect / self.standard_error if self.variance > 0 else 0.0
-
-    @property
-    def _null(self) -> Any:
-        return stats.pearson3(self.third_moment / self.variance**1.5 if self.variance > 0 else 0.0)
-
-    @property
-    def upper(self) -> float:
-        return float(self._null.sf(self.z))
-
-    @property
-    def two_sided(self) -> float:
-        return float(min(1.0, 2 * min(self._null.sf(self.z), self._null.cdf(self.z))))
-
-
-@dataclass(frozen=True)
-class _Moments:
-    """Of w (y - p) in one sample: its mean, its mean square, and what the model expects of its 2nd and 3rd central moment."""
-
-    rows: int
-    mean: float
-    mean_square: float
-    expected_square: float
-    expected_cube: float
-
-
-def _moments(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> _Moments:
-    y, p = _sides(rows)
-    w = weigh(p)
-    residual, variance = w * (y - p), p * (1 - p)
-    return _Moments(
-        rows=y.size,
-        mean=float(residual.mean()),
-        mean_square=float((residual**2).mean()),
-        expected_square=float((w**2 * variance).mean()),
-        expected_cube=float((w**3 * variance * (1 - 2 * p)).mean()),
-    )
-
-
-def _contrast(reference: _Moments, window: _Moments) -> _Contrast:
-    scatter = max(1.0, reference.mean_square / reference.expected_square) if reference.expected_square > 0 else 1.0
-    return _Contrast(
-        effect=window.mean - reference.mean,
-        variance=scatter * (window.expected_square / window.rows + reference.expected_square / reference.rows),
-        third_moment=scatter**1.5 * (window.expected_cube / window.rows**2 - reference.expected_cube / reference.rows**2),
-    )
-
-
-def _test(
-    question: Literal["calibration in the large", "excess log loss"], contrast: _Contrast, p_value: float, threshold: float
-) -> ConceptTest:
-    return ConceptTest(
-        question, contrast.effect, contrast.standard_error, contrast.z, p_value, threshold, violated=p_value <= threshold
-    )
-
-
 def _sides(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     y = rows["churned"].to_numpy(dtype=np.float64)
     p = rows["churn_probability"].to_numpy(dtype=np.float64)
     return y, np.clip(p, SMALLEST, 1 - SMALLEST)
-
-
-def _minus_logit(p: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log1p(-p) - np.log(p))

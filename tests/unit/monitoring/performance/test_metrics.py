@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import log_loss
 
-from monitoring.performance import detect_concept_drift, measure_performance
+from monitoring.performance.concept_drift import detect_concept_drift
+from monitoring.performance.metrics import measure_performance
 from tests.unit.monitoring.fakes import customers
 
 REFERENCE = customers(2500, seed=1)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from churn.config.params import ProfitParams
 from churn.evaluation.profit import profits
-from monitoring.recalibration import Floats, Recalibration, logit
+from monitoring.performance.recalibration import Floats, Recalibration, logit
 
 DRAWS, SEED = 200, 20_260_101
 # More rows do not make the interval narrower than the recalibration is.

@@ -7,8 +7,9 @@ import orjson
 import pandas as pd
 import pytest
 
+from monitoring.performance.cusum import HORIZON, SAFETY, Detector, State
+from monitoring.performance.cusum_calibration import calibrate, calibrate_errors, resume
 from monitoring.policy import decide
-from monitoring.sequential import HORIZON, SAFETY, Detector, State, calibrate, calibrate_errors, resume
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, logged, make_run, make_settings
 from tests.unit.monitoring.test_monitor import see
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from monitoring.estimation import _area, estimate_performance
-from monitoring.performance import measure_performance
+from monitoring.performance.estimation import _area, estimate_performance
+from monitoring.performance.metrics import measure_performance
 from tests.unit.monitoring.fakes import FakeStore, customers, launch, logged
 from tests.unit.monitoring.test_monitor import see
 
