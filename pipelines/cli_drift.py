@@ -103,7 +103,7 @@ def _line(result: DriftResult) -> str:
 def _draw(path: Path, known: Any, now: Observed, found: DriftReport) -> None:
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from monitoring.reports import write_comparison
+    from monitoring.reports.evidently_report import write_comparison
     from pipelines.environment import prepare_environment
 
     settings = load_settings()

@@ -18,7 +18,7 @@ from churn.store.store import Store
 from monitoring.monitor import HISTORY, Look, look, record, report_path
 from monitoring.outbox import unheard
 from monitoring.reference import Reference, keep_reference, load_reference
-from monitoring.summary import render_summary, write_summary
+from monitoring.reports.summary import render_summary, write_summary
 from pipelines.cluster import spread
 from pipelines.flow_ends import note_end
 from pipelines.messages import send_and_note
@@ -76,7 +76,7 @@ def summarise_missed(store: Store, version: str, settings: Settings) -> None:
 @task(cache_policy=NO_CACHE)
 def report(seen: Look, reference: Reference, contract: Contract, settings: Settings) -> None:
     """Draw the window for people, with Evidently."""
-    from monitoring.reports import write_report
+    from monitoring.reports.evidently_report import write_report
 
     write_report(seen, reference.sample, contract, settings)
 

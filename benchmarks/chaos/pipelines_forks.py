@@ -66,7 +66,7 @@ MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "committed": ("churn.store.store:Store.write_monitor_run", "after", _any),
     "sent": ("pipelines.messages:send", "after", _any),
     "summary": ("pipelines.monitor:write_summary", "before", _any),
-    "report": ("monitoring.reports:write_report", "before", _any),
+    "report": ("monitoring.reports.evidently_report:write_report", "before", _any),
 }
 STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}
 TASKS = {
@@ -134,7 +134,13 @@ def main() -> None:
     settings = load_settings()
     prepare_environment(settings)
     quiet_prefect()
-    for module in ("pipelines.train", "pipelines.monitor", "mlflow.sklearn", "mlflow.pyfunc", "monitoring.reports"):
+    for module in (
+        "pipelines.train",
+        "pipelines.monitor",
+        "mlflow.sklearn",
+        "mlflow.pyfunc",
+        "monitoring.reports.evidently_report",
+    ):
         importlib.import_module(module)
     import matplotlib as mpl
 

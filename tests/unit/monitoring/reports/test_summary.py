@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import orjson
 
 from churn.store.records import Decision
-from monitoring.summary import render_summary, write_summary
+from monitoring.reports.summary import render_summary, write_summary
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged, make_run
 from tests.unit.monitoring.test_monitor import see
 
