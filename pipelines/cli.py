@@ -50,7 +50,7 @@ def train(
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.dataset import read_dataset
-    from pipelines.sources import find_data
+    from pipelines.data_sources import find_data
     from pipelines.system import find_champion
     from pipelines.training_turn import check_turn
 
@@ -169,7 +169,7 @@ def traffic(
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.simulation.simulate import SCENARIOS
-    from pipelines.traffic import Client, simulate_scenario
+    from pipelines.service_client import Client, simulate_scenario
 
     if show:
         for name, described in SCENARIOS.items():

@@ -25,8 +25,8 @@ def pull(as_json: Json = False) -> None:
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
+    from pipelines.data_sources import pull_data
     from pipelines.environment import prepare_environment
-    from pipelines.sources import pull_data
 
     settings = load_settings()
     prepare_environment(settings)
@@ -52,8 +52,8 @@ def simulate(
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from pipelines.sources import write_simulated
-    from pipelines.traffic import simulate_scenario
+    from pipelines.data_sources import write_simulated
+    from pipelines.service_client import simulate_scenario
 
     contract = load_contract(load_settings().contract)
     write_simulated(simulate_scenario(contract, scenario, customers, seed), contract, path)

@@ -10,7 +10,7 @@ from typing import Self
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.errors import ChurnError
-from pipelines.traffic import Client, as_customers
+from pipelines.service_client import Client, as_customers
 
 # Seconds between two requests: steady, and leaves the processor to the training.
 PAUSE = 0.05

@@ -17,8 +17,8 @@ from churn.data.dataset import read_dataset
 from churn.errors import InputError, NoModel
 from churn.ids import now
 from pipelines.console import console, warn
+from pipelines.data_sources import pull_data
 from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect
-from pipelines.sources import pull_data
 from pipelines.supervision import Program, Supervisor, is_free
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sources import TELECOM_MD5
+from pipelines.data_sources import TELECOM_MD5
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What makes two checkouts on one machine differ in nothing but their folder.

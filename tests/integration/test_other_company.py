@@ -23,7 +23,7 @@ from churn.data.dataset import Dataset, read_dataset
 from churn.registry.registry import Registry
 from churn.store.store import Store
 from pipelines import cli
-from pipelines.traffic import as_customers
+from pipelines.service_client import as_customers
 from tests.unit.service.fakes import running
 
 # Prefect's own client warns of its own ways.

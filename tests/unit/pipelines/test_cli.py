@@ -20,7 +20,7 @@ from churn.contract import Contract
 from churn.errors import ChurnError
 from churn.simulation.shift import Shift
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv
-from pipelines import cli, sources
+from pipelines import cli, data_sources
 
 
 @dataclass(frozen=True)
@@ -364,7 +364,7 @@ def test_what_cannot_be_invented_is_one_line(churn: Churn, tmp_path: Path) -> No
 
 
 def test_pull_without_any_source_invents_customers_and_says_so(churn: Churn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "SIMULATED_ROWS", 50)
+    monkeypatch.setattr(data_sources, "SIMULATED_ROWS", 50)
     said = churn("data", "pull", "--json")
     assert said.code == 0
     assert said.json["simulated"] is True

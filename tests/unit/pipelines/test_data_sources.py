@@ -11,8 +11,8 @@ from churn.contract import Contract
 from churn.data.dataset import read_dataset
 from churn.errors import InputError
 from churn.simulation.simulate import simulate
-from pipelines import sources
-from pipelines.sources import find_data, pull_data, write_simulated
+from pipelines import data_sources
+from pipelines.data_sources import find_data, pull_data, write_simulated
 from tests.unit.pipelines.loopback import Answer, Asked, web_server
 
 CONTENT = b"the pinned customers\n"
@@ -24,8 +24,8 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start in an empty folder where CONTENT is what is pinned, and the simulated stand-ins are few."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHURN_DATA", raising=False)
-    monkeypatch.setattr(sources, "TELECOM_MD5", hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
-    monkeypatch.setattr(sources, "SIMULATED_ROWS", 50)
+    monkeypatch.setattr(data_sources, "TELECOM_MD5", hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
+    monkeypatch.setattr(data_sources, "SIMULATED_ROWS", 50)
 
 
 def settings(**changes: object) -> Settings:

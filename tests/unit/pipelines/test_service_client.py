@@ -13,7 +13,7 @@ from churn.customers.frame import frame_from_records
 from churn.data.dataset import Dataset
 from churn.errors import ChurnError, InputError
 from churn.simulation.simulate import SCENARIOS, Shift, simulate
-from pipelines.traffic import Client, as_customers, simulate_scenario
+from pipelines.service_client import Client, as_customers, simulate_scenario
 from tests.unit.pipelines.loopback import Answer, Asked, web_server
 
 
