@@ -17,7 +17,7 @@ from urllib.parse import quote
 import psycopg
 
 from churn.errors import ChurnError
-from pipelines.postgres_programs import find_program
+from pipelines.backup.postgres_tools import find_program
 
 HOW_TO_GET_IT = "needs PostgreSQL's server programs: apt-get install -y postgresql"
 # No fsync: what dies here are processes, never the machine. A time zone that is not UTC, so that times which lose theirs show up.

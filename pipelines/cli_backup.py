@@ -10,8 +10,8 @@ import typer
 from pipelines.console import console, print_json, warn
 
 if TYPE_CHECKING:
-    from pipelines.backup import Places
-    from pipelines.backup_archive import Manifest
+    from pipelines.backup.archive import Manifest
+    from pipelines.backup.backup import Places
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 RegistryUrl = Annotated[
@@ -38,7 +38,7 @@ def backup(
     Example: churn backup /srv/backups
     """
     from churn.ids import now
-    from pipelines.backup import make_backup
+    from pipelines.backup.backup import make_backup
 
     places = _places(registry_url, artifacts, without_registry)
     file = target if target.name.endswith(".tar.gz") else _file_in(target, f"churn-{now():%Y%m%dT%H%M%SZ}.tar.gz")
@@ -75,7 +75,7 @@ def restore(
 
     Example: CHURN_HOME=/srv/churn churn restore /srv/backups/churn-20261126T031500Z.tar.gz
     """
-    from pipelines.restore import restore_backup
+    from pipelines.backup.restore import restore_backup
 
     places = _places(registry_url, artifacts, without_registry)
     with console.status("restoring"):
@@ -89,19 +89,19 @@ def restore(
 
 def _places(registry_url: str | None, artifacts: str | None, without_registry: bool) -> Places:
     from churn.config.settings import load_settings
-    from pipelines.backup import find_places
+    from pipelines.backup.backup import find_places
 
     return find_places(load_settings(), registry_url, artifacts, without_registry=without_registry)
 
 
 def _summary(manifest: Manifest) -> dict[str, object]:
-    from pipelines.backup_archive import describe
+    from pipelines.backup.archive import describe
 
     return describe(manifest)
 
 
 def _show(manifest: Manifest) -> None:
-    from pipelines.backup_databases import IN_USE
+    from pipelines.backup.databases import IN_USE
 
     for name, database in manifest.databases.items():
         rows = ", ".join(f"{database.rows[table]:,} {table}" for table in IN_USE[name] if database.rows.get(table))

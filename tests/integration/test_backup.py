@@ -28,9 +28,9 @@ from churn.registry.registry import Registry
 from churn.store.records import Decision, MonitorRun, Outcome, Prediction
 from churn.store.shadow import ShadowRow, write_shadow
 from churn.store.store import Store
-from pipelines.backup import Places, find_places, make_backup
-from pipelines.backup_databases import ARTIFACT_COLUMNS
-from pipelines.restore import restore_backup
+from pipelines.backup.backup import Places, find_places, make_backup
+from pipelines.backup.databases import ARTIFACT_COLUMNS
+from pipelines.backup.restore import restore_backup
 from service.app import create_app
 from service.spool import Spool
 from tests.integration.postgres import Server

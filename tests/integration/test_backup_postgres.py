@@ -11,10 +11,10 @@ import pytest
 from churn.errors import ChurnError
 from churn.ids import now
 from churn.store.store import Store
-from pipelines import backup_databases
-from pipelines.backup import Places
-from pipelines.backup_archive import Database, Manifest, written_archive
-from pipelines.restore import restore_backup
+from pipelines.backup import databases
+from pipelines.backup.archive import Database, Manifest, written_archive
+from pipelines.backup.backup import Places
+from pipelines.backup.restore import restore_backup
 from tests.integration.postgres import postgres_server
 from tests.integration.test_backup import prediction
 
@@ -52,10 +52,8 @@ def test_the_password_is_not_on_the_command_line(monkeypatch: pytest.MonkeyPatch
         ran.append((command, env))
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(backup_databases.subprocess, "run", run)
-    backup_databases.restore_postgres(
-        "postgresql+psycopg://me:h%40nter2@db.example:5433/churn?sslmode=require", tmp_path / "dump"
-    )
+    monkeypatch.setattr(databases.subprocess, "run", run)
+    databases.restore_postgres("postgresql+psycopg://me:h%40nter2@db.example:5433/churn?sslmode=require", tmp_path / "dump")
     ((command, env),) = ran
     assert "nter2" not in " ".join(command)
     assert env["PGPASSWORD"] == "h@nter2"

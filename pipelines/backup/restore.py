@@ -10,17 +10,9 @@ from pathlib import Path
 
 from churn.errors import ChurnError, InputError
 from churn.ids import new_id
-from pipelines.backup import Places, suffix
-from pipelines.backup_archive import Manifest, unpack
-from pipelines.backup_databases import (
-    SQLITE,
-    check_rows,
-    is_in_use,
-    kind_of,
-    move_artifacts,
-    restore_postgres,
-    sqlite_file,
-)
+from pipelines.backup.archive import Manifest, unpack
+from pipelines.backup.backup import Places, suffix
+from pipelines.backup.databases import SQLITE, check_rows, is_in_use, kind_of, move_artifacts, restore_postgres, sqlite_file
 
 # What SQLite keeps beside a database. Left there, it would be taken for a part of the new one.
 BESIDE = ("", "-wal", "-shm", "-journal")

@@ -12,8 +12,8 @@ import pytest
 
 from churn.errors import ChurnError, InputError
 from churn.ids import now
-from pipelines.backup_archive import MANIFEST, Manifest, Part, unpack, written_archive
-from pipelines.restore import restore_backup
+from pipelines.backup.archive import MANIFEST, Manifest, Part, unpack, written_archive
+from pipelines.backup.restore import restore_backup
 from tests.integration.test_backup import content, small
 
 Members = list[tuple[tarfile.TarInfo, bytes]]

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from churn.errors import ChurnError, InputError
 from churn.store.engine import make_engine, translated
-from pipelines.backup_archive import Database
-from pipelines.postgres_programs import find_program
+from pipelines.backup.archive import Database
+from pipelines.backup.postgres_tools import find_program
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # A database with a row in one of these is in use. The rest is what every new one has.

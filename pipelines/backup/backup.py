@@ -12,8 +12,8 @@ from pathlib import Path
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError
 from churn.ids import now
-from pipelines.backup_archive import Database, Manifest, written_archive
-from pipelines.backup_databases import SQLITE, dump, kind_of, sqlite_file
+from pipelines.backup.archive import Database, Manifest, written_archive
+from pipelines.backup.databases import SQLITE, dump, kind_of, sqlite_file
 
 # Locks, and what is about to be written.
 PASSING = (".lock", ".tmp", ".new")
