@@ -47,7 +47,7 @@ SECRETS = (*KEYS, "CHURN_STORE_URL", "CHURN_STORE_PASSWORD")
 def programs(settings: Settings) -> list[Program]:
     """List the programs, in the order of starting."""
     python, home = sys.executable, settings.home
-    churn = (python, "-m", "pipelines.cli")
+    churn = (python, "-m", "pipelines.cli.main")
     local = "http://127.0.0.1"
     mlflow = Program(
         "mlflow",

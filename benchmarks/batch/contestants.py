@@ -70,7 +70,7 @@ def _import_part() -> None:
 def _scorer(world: dict[str, str]) -> Any:
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from pipelines.cli_score import find_scorer
+    from pipelines.cli.score import find_scorer
 
     home = Path(world["home"])
     settings = load_settings(

@@ -35,7 +35,7 @@ def prefect_killed(size: Size) -> Row:
         with Forks(world.environment) as forks:
             row.expect("the first training works", forks.run("train", promote=True)["result"])
         # The runner is up first, and waits for its server.
-        stack.enter_context(_process(environment, "-m", "pipelines.cli", "flows"))
+        stack.enter_context(_process(environment, "-m", "pipelines.cli.main", "flows"))
         server = _serve(environment, port)
         stack.callback(lambda: server.kill())  # noqa: PLW0108 - whichever it is by then
         row.expect("looks are made", _eventually(lambda: _looks(world) >= 1))

@@ -96,7 +96,7 @@ def _pids() -> dict[str, int]:
     for process in psutil.Process().children(recursive=True):
         words = process.cmdline()
         for name, command in COMMANDS.items():
-            if words[1:] == ["-m", "pipelines.cli", command]:
+            if words[1:] == ["-m", "pipelines.cli.main", command]:
                 found[name] = process.pid
     return found
 

@@ -41,7 +41,7 @@ class System:
     def start(self) -> None:
         with self.output.open("w") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pipelines.cli", "up"],
+                [sys.executable, "-m", "pipelines.cli.main", "up"],
                 cwd=CHECKOUT,
                 env=self.environment,
                 stdout=out,

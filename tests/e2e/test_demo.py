@@ -12,7 +12,7 @@ def test_the_loop_closes_on_real_customers(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PREFECT_", "MLFLOW_"))}
     out = tmp_path / "out"
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "demo", "--out", str(out)],
+        [sys.executable, "-m", "pipelines.cli.main", "demo", "--out", str(out)],
         cwd=CHECKOUT,
         env=environment | {"CHURN_HOME": str(tmp_path / "home")},
         capture_output=True,

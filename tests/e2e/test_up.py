@@ -40,7 +40,7 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     assert schedules["look"][0]["interval"] == 5
     eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
 
-    asked = [sys.executable, "-m", "pipelines.cli", "status", "--json"]
+    asked = [sys.executable, "-m", "pipelines.cli.main", "status", "--json"]
     told = subprocess.run(asked, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)
     status = json.loads(told.stdout)
     assert (told.returncode, status["healthy"], status["problems"]) == (0, True, [])
@@ -50,7 +50,7 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     assert {flow["flow"] for flow in status["flows"] if flow["succeeded"]} == {"train", "monitor"}
     assert {run["flow"] for run in status["upcoming"]} >= {"monitor"}
 
-    command = [sys.executable, "-m", "pipelines.cli", "up"]
+    command = [sys.executable, "-m", "pipelines.cli.main", "up"]
     second_up = subprocess.run(command, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)
     assert second_up.returncode == 2
     assert str(system.ports["port"]) in second_up.stderr

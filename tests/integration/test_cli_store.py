@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.integration.postgres import Server
 
-CHURN = (sys.executable, "-m", "pipelines.cli")
+CHURN = (sys.executable, "-m", "pipelines.cli.main")
 
 
 def start(home: Path, url: str, *arguments: str) -> subprocess.Popen[str]:

@@ -125,7 +125,7 @@ def test_the_data_come_from_a_local_remote_unless_it_is_corrupt(tmp_path: Path, 
     folder = check_out(tmp_path / "checkout")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ENVIRONMENT, "CHURN_DVC_REMOTE", str(remote))
-        said = json.loads(run(folder, "pipelines.cli", "data", "pull", "--json").stdout)
+        said = json.loads(run(folder, "pipelines.cli.main", "data", "pull", "--json").stdout)
     pulled = folder / "data" / "telecom_churn.csv"
     assert said["simulated"] is corrupt
     if corrupt:

@@ -22,7 +22,7 @@ from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.registry.registry import Registry
 from churn.store.store import Store
-from pipelines import cli
+from pipelines.cli import main
 from pipelines.service_client import as_customers
 from tests.unit.service.fakes import running
 
@@ -73,7 +73,7 @@ def company(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
             patch.setenv(f"CHURN_{name.upper()}", str(value))
         patch.setattr(sys, "argv", ["churn", "data", "describe", str(export), "--draft", str(drafted)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         assert not ended.value.code
         settings, contract = load_settings(), load_contract(drafted)
         store = Store.open(settings.store_url)

@@ -336,13 +336,13 @@ def test_the_command_scores_with_the_champion_and_with_the_last_known_good_one_i
     from churn.modeling.training import assemble, train
     from churn.registry.registry import Registry
     from churn.simulation.simulate import simulate
-    from pipelines import cli
+    from pipelines.cli import main
 
     monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("CHURN_TRACKING_URI", raising=False)
     write_folder(tmp_path / "in", parts=2, rows=50)
     invoke = CliRunner().invoke
-    missing = invoke(cli.app, ["score", str(tmp_path / "in"), str(tmp_path / "out")])
+    missing = invoke(main.app, ["score", str(tmp_path / "in"), str(tmp_path / "out")])
     assert isinstance(missing.exception, ChurnError)
     assert "no champion yet" in str(missing.exception)
 
@@ -356,16 +356,16 @@ def test_the_command_scores_with_the_champion_and_with_the_last_known_good_one_i
     registry = Registry(load_settings())
     registry.promote(registry.register(trained, {}, {}).info.version)
 
-    found = invoke(cli.app, ["score", str(tmp_path / "in"), str(tmp_path / "out"), "--json"])
+    found = invoke(main.app, ["score", str(tmp_path / "in"), str(tmp_path / "out"), "--json"])
     assert found.exit_code == 0, found.output
     document = orjson.loads(found.stdout)
     assert (document["scored"], document["model_version"], document["parts"]) == (100, "1", 2)
     monkeypatch.setenv("CHURN_TRACKING_URI", "http://127.0.0.1:1")
-    away = invoke(cli.app, ["score", str(tmp_path / "in"), str(tmp_path / "again")])
+    away = invoke(main.app, ["score", str(tmp_path / "in"), str(tmp_path / "again")])
     assert away.exit_code == 0, away.output
     assert "last known good model, version 1" in away.stderr
     assert read_answers(tmp_path / "again").equals(read_answers(tmp_path / "out"))
-    other = invoke(cli.app, ["score", str(tmp_path / "in"), str(tmp_path / "third"), "--model", "2"])
+    other = invoke(main.app, ["score", str(tmp_path / "in"), str(tmp_path / "third"), "--model", "2"])
     assert isinstance(other.exception, ChurnError)
-    unread = invoke(cli.app, ["score", str(tmp_path / "nothing"), str(tmp_path / "third")])
+    unread = invoke(main.app, ["score", str(tmp_path / "nothing"), str(tmp_path / "third")])
     assert isinstance(unread.exception, InputError)

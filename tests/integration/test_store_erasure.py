@@ -118,7 +118,7 @@ def test_it_is_told_when_the_file_could_not_be_cleaned(tmp_path: Path) -> None:
 
 def run(url: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"CHURN_HOME": str(home), "CHURN_STORE_URL": url, "CHURN_PSEUDONYM_KEY": KEY}
-    command = [sys.executable, "-m", "pipelines.cli", "store", "erase", *arguments]
+    command = [sys.executable, "-m", "pipelines.cli.main", "store", "erase", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False, input="")
 
 

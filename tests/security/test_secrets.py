@@ -27,7 +27,7 @@ KEY, PSEUDONYM = "the-key-of-the-shop", "the-pseudonym-key-of-us"
 STORE, REGISTRY = "pa55-of-the-store", "pa55-of-the-registry"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 SECRETS = (KEY, PSEUDONYM, STORE, REGISTRY, DIGEST)
-CHURN = (sys.executable, "-m", "pipelines.cli")
+CHURN = (sys.executable, "-m", "pipelines.cli.main")
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from churn.config.settings import Settings, load_settings
 from churn.store.records import Decision, Prediction
 from churn.store.store import Store
-from pipelines.cli import app
+from pipelines.cli.main import app
 from pipelines.status import find_status
 from pipelines.supervision import free_port
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.errors import ChurnError
-from pipelines import cli_backup, cli_data, cli_drift, cli_model, cli_score, cli_status, cli_store
+from pipelines.cli import backup, data, drift, model, score, status, store
 from pipelines.console import console, fail, print_json, warn
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
@@ -20,15 +20,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="MLOps service for telecom churn.",
 )
-app.add_typer(cli_data.app, name="data")
-app.add_typer(cli_model.app, name="model")
-app.add_typer(cli_store.app, name="store")
-app.command()(cli_model.evaluate)
-app.command()(cli_backup.backup)
-app.command()(cli_backup.restore)
-app.command()(cli_drift.drift)
-app.command()(cli_score.score)
-app.command()(cli_status.status)
+app.add_typer(data.app, name="data")
+app.add_typer(model.app, name="model")
+app.add_typer(store.app, name="store")
+app.command()(model.evaluate)
+app.command()(backup.backup)
+app.command()(backup.restore)
+app.command()(drift.drift)
+app.command()(score.score)
+app.command()(status.status)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -64,7 +64,7 @@ def train(
         return
     contract = load_contract(settings.contract)
     # Bad data is said at once, before anything starts.
-    cli_data.warn_uninformative(read_dataset(find_data(settings).path, contract))
+    data.warn_uninformative(read_dataset(find_data(settings).path, contract))
     if not wait:
         check_turn(settings.store_url)
     quiet_prefect()

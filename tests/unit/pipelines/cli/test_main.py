@@ -20,7 +20,8 @@ from churn.contract import Contract
 from churn.errors import ChurnError
 from churn.simulation.shift import Shift
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv
-from pipelines import cli, data_sources
+from pipelines import data_sources
+from pipelines.cli import main
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         monkeypatch.setattr(sys, "argv", ["churn", *map(str, arguments)])
         code = 0
         try:
-            cli.main()
+            main.main()
         except SystemExit as exit_:
             code = exit_.code if isinstance(exit_.code, int) else 0 if exit_.code is None else 1
         said = capsys.readouterr()
@@ -87,7 +88,7 @@ def commands() -> list[tuple[str, ...]]:
         elif not command.hidden:
             yield path
 
-    return list(below(typer.main.get_command(cli.app), ()))
+    return list(below(typer.main.get_command(main.app), ()))
 
 
 def test_the_commands_are_those_of_the_design() -> None:
@@ -137,7 +138,7 @@ def test_a_command_that_is_misspelled_exits_2(churn: Churn, arguments: tuple[str
 
 def test_it_runs_as_a_program_of_its_own(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "data", "validate", tmp_path / "nothing.csv"],
+        [sys.executable, "-m", "pipelines.cli.main", "data", "validate", tmp_path / "nothing.csv"],
         capture_output=True,
         text=True,
         check=False,
@@ -299,7 +300,7 @@ def test_describe_and_train_name_the_columns_that_say_nothing(
     def stop(_settings: object) -> None:
         raise ReachedError("the training would start now")
 
-    monkeypatch.setattr(cli, "use_local_prefect", stop)
+    monkeypatch.setattr(main, "use_local_prefect", stop)
     said = churn("train", "--data", customers)
     assert "nothing is learned: total_eve_calls" in said.err
     assert "the training would start now" in said.err

@@ -21,7 +21,7 @@ from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Decision, Outcome, Prediction
 from churn.store.shadow import ShadowRow, write_shadow
 from churn.store.store import Store
-from pipelines import cli, cli_model
+from pipelines.cli import main, model
 
 CARD = "# Model card: churn, version 2\n\n| a | b |\n| --- | --- |\n| [x] | y |\n"
 Churn = Callable[..., str]
@@ -95,7 +95,7 @@ class Registry:
 @pytest.fixture
 def registry(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> Registry:
     made = Registry(contract)
-    monkeypatch.setattr(cli_model, "_registry", lambda: made)
+    monkeypatch.setattr(model, "_registry", lambda: made)
     return made
 
 
@@ -115,7 +115,7 @@ def churn(
     def run(*arguments: object, code: int = 0) -> str:
         monkeypatch.setattr(sys, "argv", ["churn", "model", *map(str, arguments)])
         with pytest.raises(SystemExit) as exit_:
-            cli.main()
+            main.main()
         said = capsys.readouterr()
         assert (exit_.value.code or 0) == code, said.err
         return said.out + said.err
@@ -197,7 +197,7 @@ def test_history_is_a_table_of_gate_and_people_newest_first(
     store.write_decision(Decision("intent", "rollback", "ada@desk", "died", "3", {"replaced": "1"}))
     store.close()
     wide = Console(width=250, highlight=False, file=io.StringIO())
-    monkeypatch.setattr(cli_model, "console", wide)
+    monkeypatch.setattr(model, "console", wide)
     churn("history")
     shown = wide.file.getvalue()  # type: ignore[attr-defined]
     lines = [line for line in shown.splitlines() if "│" in line]
@@ -273,7 +273,7 @@ def test_show_compares_a_challenger_with_who_answered(churn: Churn, store_url: s
 def test_the_card_is_raw_in_a_pipe_and_on_demand_and_drawn_on_a_terminal(churn: Churn, monkeypatch: pytest.MonkeyPatch) -> None:
     assert churn("card", "2") == CARD
     terminal = Console(width=80, force_terminal=True, file=io.StringIO())
-    monkeypatch.setattr(cli_model, "console", terminal)
+    monkeypatch.setattr(model, "console", terminal)
     assert churn("card", "2", "--raw") == CARD
     assert churn("card", "2") == ""
     drawn = terminal.file.getvalue()  # type: ignore[attr-defined]

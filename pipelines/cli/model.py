@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipelines.cli_store import opened_store
+from pipelines.cli.store import opened_store
 from pipelines.console import console, print_json, warn
 from pipelines.history import as_document, history_table
 from pipelines.shadow_table import shadow_table
@@ -193,7 +193,7 @@ def evaluate(
     from churn.data.dataset import read_dataset
     from churn.data.labelled import Labelled
     from churn.evaluation.report import assess
-    from pipelines.scorecard import print_scorecard
+    from pipelines.cli.tables import print_scorecard
 
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
