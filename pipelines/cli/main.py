@@ -211,7 +211,7 @@ def demo(
     Example: churn demo --out /tmp/churn-demo
     """
     from churn.config.settings import load_settings
-    from pipelines.demo import run
+    from pipelines.demo.demo import run
 
     run(load_settings(), out, keep=keep)
 

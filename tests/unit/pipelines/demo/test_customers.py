@@ -7,7 +7,7 @@ import pytest
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.errors import InputError
-from pipelines.demo_customers import (
+from pipelines.demo.customers import (
     CALM_WINDOWS,
     LEAST_TRAINING,
     MIXED_WINDOWS,

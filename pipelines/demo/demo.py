@@ -23,9 +23,9 @@ from churn.store.records import Decision, MonitorRun
 from churn.store.store import Store
 from pipelines.console import console, warn
 from pipelines.data_sources import pull_data, write_simulated
-from pipelines.demo_customers import PLAN, Cast, deal_out, population
-from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise
-from pipelines.demo_traffic import Stream
+from pipelines.demo.customers import PLAN, Cast, deal_out, population
+from pipelines.demo.report import WindowResult, draw_windows, print_windows, summarise
+from pipelines.demo.stream import Stream
 from pipelines.environment import prepare_environment
 from pipelines.service_client import Client
 from pipelines.supervision import free_port

@@ -11,7 +11,7 @@ from churn.data.dataset import Dataset
 from churn.evaluation.scorecard import evaluate
 from churn.ids import now
 from churn.store.records import MonitorRun
-from pipelines.demo_report import WindowResult, draw_windows, print_windows, summarise
+from pipelines.demo.report import WindowResult, draw_windows, print_windows, summarise
 
 OUTCOME = np.array([0, 0, 1, 1])
 PROBABILITY = np.array([0.1, 0.6, 0.4, 0.9])
