@@ -138,7 +138,7 @@ def running(settings: Settings) -> Iterator[Supervisor]:
 
 
 def _bury_orphans() -> None:
-    from pipelines.orphans import crash_orphans
+    from pipelines.flows.orphaned_runs import crash_orphans
 
     if orphans := crash_orphans():
         warn(f"{orphans} flow run{'s' if orphans > 1 else ''} ended with the last system and did not finish")
@@ -161,7 +161,7 @@ def train_first_model() -> None:
         console.print(f"version {version} is champion")
         return
     with console.status("training the first model"):
-        from pipelines.train import train_once
+        from pipelines.flows.train import train_once
 
         started = now()
         result = train_once("first model", wait=True)

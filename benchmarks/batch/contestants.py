@@ -53,7 +53,7 @@ def churn_dask(source: Path, out: Path, world: dict[str, str]) -> Times:
     """Ours, on a Dask cluster of two processes."""
     from churn.batch.plan import Terms
     from churn.batch.run import score_folder
-    from pipelines.cluster import connected, on_cluster
+    from pipelines.flows.dask_cluster import connected, on_cluster
 
     scorer = _scorer(world)
     with connected("local") as client:

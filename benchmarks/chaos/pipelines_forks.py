@@ -42,12 +42,12 @@ def _any(*_args: object, **_named: object) -> bool:
 # Where a run is killed: the function, before or after it, and at which call. In the order of life.
 TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
     "begun": ("churn.store.store:Store.write_decision", "after", _kind("training")),
-    "load": ("pipelines.train:read_dataset", "before", _any),
-    "split": ("pipelines.train:assemble", "before", _any),
+    "load": ("pipelines.flows.train:read_dataset", "before", _any),
+    "split": ("pipelines.flows.train:assemble", "before", _any),
     "tune": ("churn.modeling.training:tune", "before", _any),
     "fit": ("churn.modeling.training:tune", "after", _any),
     "evaluate": ("churn.modeling.training:assess", "before", _any),
-    "gate": ("pipelines.train:decide", "after", _any),
+    "gate": ("pipelines.flows.train:decide", "after", _any),
     "log": ("churn.registry.registry:Registry._log_run", "after", _any),
     "artifact": ("churn.registry.registry:Registry._log_model", "after", _any),
     "register": ("mlflow:register_model", "after", _any),
@@ -60,12 +60,12 @@ TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
 }
 MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "read": ("monitoring.monitor:take_window", "before", _any),
-    "judged": ("pipelines.monitor:conclude", "before", _any),
+    "judged": ("pipelines.flows.monitor:conclude", "before", _any),
     # Within the transaction: the look is inserted, its decision is not.
     "half written": ("churn.store.store:_newest_before", "after", _any),
     "committed": ("churn.store.store:Store.write_monitor_run", "after", _any),
-    "sent": ("pipelines.messages:send", "after", _any),
-    "summary": ("pipelines.monitor:write_summary", "before", _any),
+    "sent": ("pipelines.flows.events:send", "after", _any),
+    "summary": ("pipelines.flows.monitor:write_summary", "before", _any),
     "report": ("monitoring.reports.evidently_report:write_report", "before", _any),
 }
 STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}
@@ -135,8 +135,8 @@ def main() -> None:
     prepare_environment(settings)
     quiet_prefect()
     for module in (
-        "pipelines.train",
-        "pipelines.monitor",
+        "pipelines.flows.train",
+        "pipelines.flows.monitor",
         "mlflow.sklearn",
         "mlflow.pyfunc",
         "monitoring.reports.evidently_report",

@@ -12,7 +12,7 @@ from churn.lifecycle.training_runs import note_end, note_start
 from churn.modeling.model import Model
 from churn.simulation.simulate import SCENARIOS, simulate
 from churn.store.tables import outcomes, predictions
-from pipelines.messages import RETRAIN_EVENT
+from pipelines.flows.events import RETRAIN_EVENT
 
 ROWS = 300
 # The first violation asks for a retraining, and nothing speaks against the next.

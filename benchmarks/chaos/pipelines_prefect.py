@@ -131,7 +131,7 @@ def _ask(api: str, **states: list[str]) -> list[dict[str, Any]]:
 
 def _stuck(api: str) -> bool:
     """Tell whether an unfinished run has no process."""
-    from pipelines.orphans import living_runs
+    from pipelines.flows.orphaned_runs import living_runs
 
     try:
         unfinished = _ask(api, any_=["RUNNING", "PENDING", "CANCELLING"])

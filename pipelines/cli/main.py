@@ -70,7 +70,7 @@ def train(
     quiet_prefect()
     use_local_prefect(settings)
     with console.status("tuning, fitting and judging a challenger"):
-        from pipelines.train import train_once
+        from pipelines.flows.train import train_once
 
         result = train_once(trigger, data=data, wait=wait)
     for found in result["cleared"]:
@@ -115,7 +115,7 @@ def monitor(
     quiet_prefect()
     use_local_prefect(settings)
     from monitoring.exporter.exporter import serve_exporter
-    from pipelines.monitor import monitor_flow
+    from pipelines.flows.monitor import monitor_flow
 
     stop = threading.Event()
     if not once:
@@ -145,7 +145,7 @@ def flows() -> None:
     from churn.config.settings import load_settings
 
     prepare_environment(load_settings())
-    from pipelines.deployments import main as serve_deployments
+    from pipelines.flows.deployments import main as serve_deployments
 
     serve_deployments()
 

@@ -122,7 +122,7 @@ def _runner(scheduler: str | None, here: Runner) -> Iterator[Runner]:
     if scheduler is None:
         yield here
         return
-    from pipelines.cluster import connected, on_cluster
+    from pipelines.flows.dask_cluster import connected, on_cluster
 
     with connected(scheduler) as client:
         yield on_cluster(client)

@@ -27,9 +27,9 @@ from churn.modeling.training import Trained, assemble
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
 from monitoring.drift.null_distribution import draw_maxima
-from pipelines.cluster import connected, on_cluster, spread
-from pipelines.monitor import look_at_window
-from pipelines.train import tune_and_fit
+from pipelines.flows.dask_cluster import connected, on_cluster, spread
+from pipelines.flows.monitor import look_at_window
+from pipelines.flows.train import tune_and_fit
 from tests.integration.files_to_score import CONTRACT, make_scorer, write_folder
 
 pytest.importorskip("distributed", reason="needs Dask: install the extra `dask`")
@@ -122,7 +122,7 @@ def test_thresholds_are_the_same_bit_for_bit_wherever_they_are_drawn(cluster: An
 def test_training_finds_the_same_model_to_the_bit_wherever_candidates_are_fitted(
     cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.train.get_run_logger", logging.getLogger)
+    monkeypatch.setattr("pipelines.flows.train.get_run_logger", logging.getLogger)
     params = load_params(Path("params.yaml"))
     tuning = params.tuning.model_copy(update={"search": "grid", "grid": [{"logreg__C": [0.01, 10.0]}], "folds": 2})
     plain = params.model.model_copy(update={"form": "plain"})
@@ -145,7 +145,7 @@ def test_a_look_works_where_the_setting_says(address: str, monkeypatch: pytest.M
     def look(*_: Any, **__: Any) -> list[int]:
         return list(Parallel(n_jobs=2, prefer="threads")([delayed(os.getpid)()]))
 
-    monkeypatch.setattr("pipelines.monitor.look", look)
+    monkeypatch.setattr("pipelines.flows.monitor.look", look)
     reference: Any = SimpleNamespace(profile=SimpleNamespace(cache={}))
     nothing: Any = None
     for scheduler, here in (("", True), (address, False)):
@@ -156,7 +156,7 @@ def test_a_look_works_where_the_setting_says(address: str, monkeypatch: pytest.M
 def test_a_cluster_that_is_away_fails_scoring_at_once_and_costs_flows_only_time(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.cluster.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("pipelines.flows.dask_cluster.CONNECT_SECONDS", 0.5)
     nobody = "tcp://127.0.0.1:1"
     with pytest.raises(ChurnError, match="does not answer"), connected(nobody):
         pass

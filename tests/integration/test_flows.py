@@ -76,9 +76,9 @@ def system(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from pipelines import monitor
-    from pipelines.monitor import monitor_flow
-    from pipelines.train import train_flow
+    from pipelines.flows import monitor
+    from pipelines.flows.monitor import monitor_flow
+    from pipelines.flows.train import train_flow
 
     with pytest.raises(NoModel):
         monitor_flow()
@@ -134,8 +134,8 @@ def test_a_run_whose_process_is_gone_is_marked_as_crashed(system: System) -> Non
     from prefect.client.orchestration import get_client
     from prefect.states import Running
 
-    from pipelines.deployments import make_deployments
-    from pipelines.orphans import crash_orphans
+    from pipelines.flows.deployments import make_deployments
+    from pipelines.flows.orphaned_runs import crash_orphans
 
     retrain, look = make_deployments(system.settings)
     ids = [deployment.apply() for deployment in (retrain, look)]

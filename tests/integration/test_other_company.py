@@ -57,7 +57,7 @@ def prefect_api() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def company(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    from pipelines.train import train_flow
+    from pipelines.flows.train import train_flow
 
     home = tmp_path_factory.mktemp("company")
     customers = ibm_sample()
@@ -151,7 +151,7 @@ def test_what_the_contract_does_not_allow_is_422(post: Service, company: Company
 
 
 def test_what_was_asked_and_came_true_is_monitored(post: Service, company: Company) -> None:
-    from pipelines.monitor import monitor_flow
+    from pipelines.flows.monitor import monitor_flow
 
     customers = as_customers(company.arriving, company.contract, "c")[:600]
     answered = post("/predict/batch", {"customers": customers}).json()["predictions"]

@@ -18,10 +18,10 @@ from prefect.states import Crashed
 from churn.config.settings import Settings, load_settings
 from pipelines.console import warn
 from pipelines.environment import prepare_environment
-from pipelines.messages import RETRAIN_EVENT
-from pipelines.monitor import monitor_flow
-from pipelines.orphans import AWAY, Watch, crash_orphans
-from pipelines.train import record_failure, train_flow
+from pipelines.flows.events import RETRAIN_EVENT
+from pipelines.flows.monitor import monitor_flow
+from pipelines.flows.orphaned_runs import AWAY, Watch, crash_orphans
+from pipelines.flows.train import record_failure, train_flow
 
 TRAIN, MONITOR = "train/retrain", "monitor/look"
 WAIT_SECONDS = 2.0

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from pipelines import deployments, orphans
-from pipelines.deployments import is_away, note_crash
-from pipelines.orphans import Watch
+from pipelines.flows import deployments, orphaned_runs
+from pipelines.flows.deployments import is_away, note_crash
+from pipelines.flows.orphaned_runs import Watch
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def world(monkeypatch):
         state.unfinished = [name for name in state.unfinished if name not in only]
         return len(only)
 
-    monkeypatch.setattr(orphans, "orphans", listed)
-    monkeypatch.setattr(orphans, "crash_orphans", crash)
+    monkeypatch.setattr(orphaned_runs, "orphans", listed)
+    monkeypatch.setattr(orphaned_runs, "crash_orphans", crash)
     return state
 
 

@@ -11,7 +11,7 @@ from churn.ids import now
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Decision
-from pipelines.train import conclude, record_verdict
+from pipelines.flows.train import conclude, record_verdict
 
 EVIDENCE = {"rows": 300, "checks": {"better_log_loss": {"passed": True}}}
 PASSED, FAILED = GateDecision(True, "lower by far", EVIDENCE), GateDecision(False, "not better beyond chance", EVIDENCE)

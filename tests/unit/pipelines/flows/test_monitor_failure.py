@@ -7,8 +7,8 @@ import pytest
 from churn.config.settings import load_settings
 from churn.store.records import Decision
 from churn.store.store import Store
-from pipelines import monitor_failure
-from pipelines.monitor_failure import record_failure
+from pipelines.flows import monitor_failure
+from pipelines.flows.monitor_failure import record_failure
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
-from pipelines.serving_check import MAX_ROWS, check_serving
+from pipelines.flows.serving_check import MAX_ROWS, check_serving
 from service.predictor import ScoredBatch, ServedModel
 
 TIMED = 9
@@ -28,7 +28,7 @@ TIMED = 9
 
 @pytest.fixture(autouse=True)
 def few_answers_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.serving_check.SINGLE_ROWS", TIMED)
+    monkeypatch.setattr("pipelines.flows.serving_check.SINGLE_ROWS", TIMED)
 
 
 class Foreign(TransformerMixin, BaseEstimator):
@@ -83,7 +83,7 @@ def test_a_model_that_answers_otherwise_after_it_was_written_is_found(
     contract: Contract, customers: Dataset, challenger: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = fitted(contract, simulate(contract, 800, 4)).pipeline
-    monkeypatch.setattr("pipelines.serving_check.dump_pipeline", lambda pipeline: dump_pipeline(written))
+    monkeypatch.setattr("pipelines.flows.serving_check.dump_pipeline", lambda pipeline: dump_pipeline(written))
     result = check_serving(challenger, customers.features, contract)
     assert result.max_difference is not None
     assert result.max_difference > 1e-3

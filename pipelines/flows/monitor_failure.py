@@ -11,7 +11,7 @@ from churn.ids import now
 from churn.store.records import CLOCKS_DIFFER, Decision
 from churn.store.store import Store
 from monitoring.outbox import note_sent
-from pipelines.messages import send
+from pipelines.flows.events import send
 
 # Before the first training there is nothing to monitor, and nobody is to be woken for that.
 NOTHING_YET = "NoModel"

@@ -19,10 +19,10 @@ from monitoring.monitor import HISTORY, Look, look, record, report_path
 from monitoring.outbox import unheard
 from monitoring.reference import Reference, keep_reference, load_reference
 from monitoring.reports.summary import render_summary, write_summary
-from pipelines.cluster import spread
-from pipelines.flow_ends import note_end
-from pipelines.messages import send_and_note
-from pipelines.monitor_failure import record_failure
+from pipelines.flows.dask_cluster import spread
+from pipelines.flows.events import send_and_note
+from pipelines.flows.monitor_failure import record_failure
+from pipelines.flows.run_results import note_end
 
 ACTED_ON = ("retrain", "page")
 

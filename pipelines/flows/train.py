@@ -33,10 +33,10 @@ from churn.registry.aliases import TRAINING_TAG
 from churn.registry.registry import Registry
 from churn.store.records import Decision
 from churn.store.store import Store
-from pipelines.cluster import spread
 from pipelines.data_sources import find_data
-from pipelines.flow_ends import note_end
-from pipelines.serving_check import check_serving
+from pipelines.flows.dask_cluster import spread
+from pipelines.flows.run_results import note_end
+from pipelines.flows.serving_check import check_serving
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
