@@ -17,7 +17,7 @@ from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.simulation.simulate import SCENARIOS, simulate
 from pipelines.environment import answers
-from pipelines.supervision import free_port
+from pipelines.local.supervisor import free_port
 
 PATIENCE_SECONDS = 240.0
 INTERVAL_SECONDS = "15"

@@ -11,7 +11,7 @@ from benchmarks.chaos.pipelines_training import check_champion, check_story
 from benchmarks.chaos.pipelines_world import make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from pipelines.environment import answers
-from pipelines.supervision import free_port
+from pipelines.local.supervisor import free_port
 
 STEPS = ("log", "artifact", "register", "previous", "alias")
 PATIENCE_SECONDS = 120.0

@@ -27,7 +27,7 @@ from churn.errors import ChurnError
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.registry import artifact
 from churn.simulation.simulate import simulate
-from pipelines.supervision import free_port
+from pipelines.local.supervisor import free_port
 
 READY_SECONDS = 90.0
 LOOK_SECONDS = 0.05

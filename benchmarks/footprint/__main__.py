@@ -25,9 +25,9 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError
 from churn.registry.registry import Registry
+from pipelines.local.supervisor import free_port
+from pipelines.local.system import running
 from pipelines.service_client import Client, as_customers, simulate_scenario
-from pipelines.supervision import free_port
-from pipelines.system import running
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
 COMMANDS = {"service": "serve", "flows": "flows", "exporter": "exporter"}

@@ -17,7 +17,7 @@ from churn.store.shadow import realized_answers
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
 from monitoring.exporter.totals import tell_totals
-from pipelines.status import _traffic
+from pipelines.local.status import _traffic
 
 Question = tuple[str, Callable[[], Any]]
 

@@ -51,7 +51,7 @@ def train(
     from churn.contract import load_contract
     from churn.data.dataset import read_dataset
     from pipelines.data_sources import find_data
-    from pipelines.system import find_champion
+    from pipelines.local.system import find_champion
     from pipelines.training_turn import check_turn
 
     settings = load_settings(data=data) if data else load_settings()
@@ -196,7 +196,7 @@ def up() -> None:
     Example: CHURN_HOME=/srv/churn churn up
     """
     from churn.config.settings import load_settings
-    from pipelines.up import run
+    from pipelines.local.up import run
 
     run(load_settings())
 

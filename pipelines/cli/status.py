@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.console import console, print_json
-from pipelines.status import Status, find_status, spell_age
+from pipelines.local.status import Status, find_status, spell_age
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False) -> None:

@@ -27,9 +27,9 @@ from pipelines.demo.customers import PLAN, Cast, deal_out, population
 from pipelines.demo.report import WindowResult, draw_windows, print_windows, summarise
 from pipelines.demo.stream import Stream
 from pipelines.environment import prepare_environment
+from pipelines.local.supervisor import free_port
+from pipelines.local.system import running
 from pipelines.service_client import Client
-from pipelines.supervision import free_port
-from pipelines.system import running
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.supervision import free_port
+from pipelines.local.supervisor import free_port
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
 CHECKOUT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from churn.config.settings import load_settings
-from pipelines.status import find_status
+from pipelines.local.status import find_status
 from tests.e2e.browser import Browser, chromium
 
 FOLDER = Path("docs/images")

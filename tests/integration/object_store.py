@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipelines.supervision import free_port
+from pipelines.local.supervisor import free_port
 
 ACCOUNT, SECRET = "tester", "a-secret-of-this-test-alone"
 PATIENCE = 60

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from pipelines.supervision import free_port
+from pipelines.local.supervisor import free_port
 
 FOLDER = Path(__file__).parents[2] / "monitoring/prometheus"
 patiently = retry(

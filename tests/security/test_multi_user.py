@@ -19,7 +19,7 @@ from churn.simulation.simulate import simulate
 from churn.store.store import Store
 from monitoring.reference import Reference, load_reference
 from pipelines.environment import prepare_environment
-from pipelines.supervision import Program, Supervisor
+from pipelines.local.supervisor import Program, Supervisor
 
 RAN: list[str] = []
 

@@ -474,9 +474,9 @@ def test_training_without_data_is_one_line_and_exit_2(churn: Churn) -> None:
 
 
 def test_a_first_model_is_trained_only_once(churn: Churn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.system.find_champion", lambda _settings: "3")
+    monkeypatch.setattr("pipelines.local.system.find_champion", lambda _settings: "3")
     said = churn("train", "--if-none", "--json")
     assert said.json == {"version": "3", "promoted": False, "reason": "there is a champion already"}
     assert "version 3 is champion" in churn("train", "--if-none").out
-    monkeypatch.setattr("pipelines.system.find_champion", lambda _settings: None)
+    monkeypatch.setattr("pipelines.local.system.find_champion", lambda _settings: None)
     assert_one_line(churn("train", "--if-none"), 2, "churn data pull")

@@ -11,8 +11,8 @@ from churn.config.settings import Settings, load_settings
 from churn.store.records import Decision, Prediction
 from churn.store.store import Store
 from pipelines.cli.main import app
-from pipelines.status import find_status
-from pipelines.supervision import free_port
+from pipelines.local.status import find_status
+from pipelines.local.supervisor import free_port
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
 

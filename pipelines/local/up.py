@@ -11,8 +11,8 @@ from rich.table import Table
 from churn.config.settings import Settings
 from churn.errors import ChurnError
 from pipelines.console import console, warn
-from pipelines.supervision import Supervisor
-from pipelines.system import addresses, log_folder, running
+from pipelines.local.supervisor import Supervisor
+from pipelines.local.system import addresses, log_folder, running
 
 
 def run(settings: Settings) -> None:

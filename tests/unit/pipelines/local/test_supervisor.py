@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from churn.errors import ChurnError
-from pipelines.supervision import Program, Supervisor, free_port, is_free
+from pipelines.local.supervisor import Program, Supervisor, free_port, is_free
 
 # Says its process id, then stays until it is told to stop, and says that too.
 STAYS = """
@@ -159,7 +159,7 @@ def test_a_port_is_free_until_somebody_listens() -> None:
 PARENT = """
 import sys, time
 from pathlib import Path
-from pipelines.supervision import Program, Supervisor
+from pipelines.local.supervisor import Program, Supervisor
 
 sleeper = Program("sleeper", (sys.executable, "-c", "import time; time.sleep(600)"))
 with Supervisor([sleeper], Path(sys.argv[1])) as supervisor:

@@ -19,7 +19,7 @@ from churn.ids import now
 from pipelines.console import console, warn
 from pipelines.data_sources import pull_data
 from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect
-from pipelines.supervision import Program, Supervisor, is_free
+from pipelines.local.supervisor import Program, Supervisor, is_free
 
 
 def addresses(settings: Settings) -> dict[str, str]:
