@@ -17,14 +17,14 @@ from churn.contract import load_contract
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.store import Store
-from service.auth import parse_keys
+from service.api_keys import parse_keys
 from service.documentation import complete_openapi
 from service.door import Door
 from service.failed_requests import FailedRequests
 from service.fast_lane import FastLane
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
-from service.model_changes import ModelChanges
+from service.model_lifecycle import ModelChanges
 from service.prediction_log import PredictionLog
 from service.problems import install_problems
 from service.protocol_schemas import InferRequest, InvocationsRequest

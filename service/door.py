@@ -1,7 +1,7 @@
 """The door: every request comes in and goes out here. It gets a name, is let in or turned away, and is measured and noted.
 
 One ASGI middleware, outermost, because each layer costs every request. What stands inside finds the `Visit` in the scope, under
-`service.visit.IN_SCOPE`, and the same in `service.visit.CURRENT`.
+`service.request_context.IN_SCOPE`, and the same in `service.request_context.CURRENT`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.auth import known_key
+from service.api_keys import known_key
 from service.limits import Limits
 from service.metrics import METHODS
 from service.origin import check_origin
 from service.problems import Ambiguous, ComeLater, RequestProblem, problem_response
+from service.request_context import CURRENT, IN_SCOPE, Visit
 from service.state import ServiceState
-from service.visit import CURRENT, IN_SCOPE, Visit
 
 # Whoever asks these must get an answer most of all when there is too much of everything else.
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz", "/metrics"})

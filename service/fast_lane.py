@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn.errors import ChurnError
-from service.answering import answer_one
-from service.auth import authorize
+from service.authorization import authorize
+from service.prediction import answer_one
 from service.problems import RequestProblem, problem_response
 from service.quick_check import QuickCheck
+from service.request_context import visit_of
 from service.state import ServiceState
-from service.visit import visit_of
 
 PATH, METHOD, SCOPE = "/predict", "POST", "predict"
 # What may be asked in the query, spelled as nearly everybody spells it.

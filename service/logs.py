@@ -12,7 +12,7 @@ from typing import Any, Literal
 import orjson
 from uvicorn.logging import DefaultFormatter
 
-from service.visit import CURRENT
+from service.request_context import CURRENT
 
 # What every record has; the rest was given with `extra`.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
-from service.visit import visit_of
+from service.request_context import visit_of
 
 MEDIA_TYPE = "application/problem+json"
 LISTED_ERRORS = 100

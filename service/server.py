@@ -98,7 +98,7 @@ def run(settings: Settings, workers: int = 1) -> None:
 def check_settings(settings: Settings, workers: int = 1) -> None:
     """Refuse what must not be started: malformed keys or contract, no workers, or an open address without keys."""
     from churn.contract import load_contract
-    from service.auth import parse_keys
+    from service.api_keys import parse_keys
 
     if workers < 1:
         raise InputError("--workers must be at least 1")

@@ -15,7 +15,7 @@ from service.columns import ColumnRules
 from service.failed_requests import FailedRequests
 from service.holder import ModelHolder
 from service.metrics import METHODS, ServiceMetrics
-from service.model_changes import ModelChanges
+from service.model_lifecycle import ModelChanges
 from service.page.render import Page
 from service.prediction_log import PredictionLog
 from service.problems import ProblemDetails
@@ -23,7 +23,7 @@ from service.row_keeper import PredictionStore
 from service.schemas import RequestModels
 
 if TYPE_CHECKING:
-    from service.auth import ApiKey
+    from service.api_keys import ApiKey
     from service.tracing import Tracing
 
 # One customer is validated on the event loop, so it may not be so large that this takes long.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.config.settings import Settings
 from churn.errors import InputError
-from service.visit import CURRENT, Visit
+from service.request_context import CURRENT, Visit
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from churn.config.settings import load_settings
 from churn.customers.columns import CustomerColumns
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
-from service import answering
+from service import prediction
 from service.app import create_app
 from service.predictor import ScoredBatch, ServedModel
 
@@ -42,5 +42,5 @@ def app() -> FastAPI:
     def score(served: ServedModel, customers: CustomerColumns) -> tuple[ScoredBatch, list[Any]]:
         return served.score_columns(customers), []
 
-    answering._score = score
+    prediction._score = score
     return create_app(load_settings(), store=NoStore())

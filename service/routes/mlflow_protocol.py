@@ -16,13 +16,13 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import PlainTextResponse, Response
 
 from churn.customers.columns import CustomerColumns
-from service.answering import score_and_log
-from service.auth import require
+from service.authorization import require
 from service.documentation import problems
 from service.formats.json_text import load_json, refuse
 from service.formats.media import Media, given_media
 from service.formats.payload import off_the_loop, read_payload
 from service.formats.records import from_columns, from_records, from_rows
+from service.prediction import score_and_log
 from service.predictor import ScoredBatch, ServedModel
 from service.protocol_schemas import InvocationsAnswer, InvocationsRequest
 from service.routes.batch import read_customers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import PlainTextResponse
 
-from service.auth import authorize, require
+from service.authorization import authorize, require
 from service.body import parse_json, read_json_body
 from service.documentation import json_body, problems
 from service.schemas import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackRequest

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter, Depends, Request
 
 from churn.ids import now
-from service.auth import require
+from service.authorization import require
 from service.body import parse_json, read_json_body
 from service.documentation import json_body, problems
 from service.problems import TooLarge

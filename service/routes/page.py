@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from service.auth import authorize
+from service.authorization import authorize
 from service.page.render import headers
 from service.problems import RequestProblem
 from service.state import State

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from service.answering import answer_one
-from service.auth import require
+from service.authorization import require
 from service.body import parse_json, read_json_body
 from service.documentation import json_body, problems
+from service.prediction import answer_one
 from service.schemas import PredictionAnswer
 from service.state import State
 

@@ -124,7 +124,7 @@ def test_a_command_that_fails_tells_no_password(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_that_is_refused_shows_no_secret(name: str, value: str) -> None:
-    from service.auth import parse_keys
+    from service.api_keys import parse_keys
 
     with pytest.raises(InputError) as caught:
         parse_keys(load_settings(**{name: value}).api_keys.get_secret_value())

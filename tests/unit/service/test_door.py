@@ -12,7 +12,7 @@ import pytest
 
 from service.app import create_app
 from service.logs import JsonLines, TextLines, log_config
-from service.visit import Visit
+from service.request_context import Visit
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from churn.errors import InputError
+from service.api_keys import parse_keys
 from service.app import create_app
-from service.auth import parse_keys
 from tests.unit.service.fakes import (
     CUSTOMER,
     KEY_TEXT,

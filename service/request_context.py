@@ -12,7 +12,7 @@ from starlette.types import Scope
 from churn.ids import new_id
 
 if TYPE_CHECKING:
-    from service.auth import ApiKey
+    from service.api_keys import ApiKey
     from service.tracing import Tracing
 
 IN_SCOPE = "churn.visit"
