@@ -11,8 +11,8 @@ from fastapi import Depends, Request
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from service.columns import ColumnRules
 from service.failed_requests import FailedRequests
+from service.formats.validation import ColumnRules
 from service.holder import ModelHolder
 from service.metrics import METHODS, ServiceMetrics
 from service.model_lifecycle import ModelChanges

@@ -158,9 +158,9 @@ def columnar_batches(world: World, work: Path, *, rows: int) -> list[Figures]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from service.columns import ColumnRules
     from service.formats.arrow_ipc import arrow_answer, read_arrow
     from service.formats.parquet import parquet_answer, read_parquet
+    from service.formats.validation import ColumnRules
     from service.schemas import RequestModels
 
     compiled = CompiledModel.of(world.model.pipeline, world.model.info.features, world.contract)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from churn.customers.columns import CustomerColumns
 from churn.customers.from_arrow import is_plain, read_cells, spell_value
 from churn.customers.validation import CUSTOMER_ID, Table
-from service.columns import ColumnRules, raise_any
+from service.formats.validation import ColumnRules, raise_any
 from service.predictor import ScoredBatch
 from service.problems import FieldProblem
 

@@ -13,9 +13,9 @@ from typing import Any
 from churn.customers.columns import CustomerColumns
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import CUSTOMER_ID
-from service.columns import ColumnRules
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
+from service.formats.validation import ColumnRules
 
 
 def read_csv(body: bytes | memoryview, rules: ColumnRules, most: int) -> CustomerColumns:

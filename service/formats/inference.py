@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from churn.customers.cells import Cells
 from churn.customers.columns import CustomerColumns
 from churn.customers.validation import CUSTOMER_ID, Table
-from service.columns import ColumnRules
 from service.formats.json_text import load_json, refuse
 from service.formats.records import check_rows
 from service.formats.tensors import Tensor, binary_of, read_tensors
+from service.formats.validation import ColumnRules
 from service.predictor import ScoredBatch
 from service.problems import unprocessable
 from service.protocol_schemas import InferOutput, InferRequest

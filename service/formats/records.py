@@ -9,8 +9,8 @@ from typing import Any
 
 from churn.customers.columns import CustomerColumns
 from churn.customers.validation import CUSTOMER_ID
-from service.columns import ColumnRules
 from service.formats.json_text import refuse
+from service.formats.validation import ColumnRules
 from service.problems import TooLarge
 
 

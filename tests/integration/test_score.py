@@ -29,9 +29,9 @@ from churn.batch.run import Summary, on_threads, score_folder
 from churn.batch.single_file import score_file
 from churn.customers.customer import request_model
 from churn.errors import ChurnError, InputError
-from service.columns import ColumnRules
 from service.formats.csv_text import read_csv
 from service.formats.parquet import read_parquet
+from service.formats.validation import ColumnRules
 from service.problems import Unprocessable
 from tests.integration.files_to_score import CONTRACT, customers, make_scorer, read_answers, write_folder
 from tests.unit.service.fakes import make_model, served_model

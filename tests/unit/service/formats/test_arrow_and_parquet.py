@@ -14,9 +14,9 @@ import pytest
 
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
-from service.columns import ColumnRules
 from service.formats.arrow_ipc import read_arrow
 from service.formats.parquet import read_parquet
+from service.formats.validation import ColumnRules
 from service.problems import RequestProblem, TooLarge, Unprocessable
 from service.schemas import RequestModels
 

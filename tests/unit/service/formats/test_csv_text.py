@@ -7,8 +7,8 @@ import pytest
 
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
-from service.columns import ColumnRules
 from service.formats.csv_text import read_csv
+from service.formats.validation import ColumnRules
 from service.problems import TooLarge, Unprocessable
 from service.schemas import RequestModels
 

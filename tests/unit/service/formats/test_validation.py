@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from churn.contract import Column, Contract, load_contract
 from churn.customers.columns import CustomerColumns
-from service import columns as columns_module
-from service.columns import ColumnRules
+from service.formats import validation as columns_module
 from service.formats.arrow_columns import check_schema, from_table
 from service.formats.records import from_columns, from_records, from_rows
+from service.formats.validation import ColumnRules
 from service.problems import RequestProblem, TooLarge, Unprocessable
 from service.schemas import RequestModels
 
