@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from churn.customers.columns import CustomerColumns
 from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table
-from service.formats.arrow_sizes import Malformed, unpacked_bytes
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
+from service.formats.size_checks.arrow import Malformed, unpacked_bytes
 from service.formats.validation import ColumnRules
 from service.predictor import ScoredBatch
 from service.problems import TooLarge

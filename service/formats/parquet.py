@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 from churn.customers.columns import CustomerColumns
 from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table
 from service.formats.json_text import refuse
-from service.formats.parquet_sizes import read_sizes
 from service.formats.records import check_rows
-from service.formats.thrift_compact import Malformed
+from service.formats.size_checks.parquet import read_sizes
+from service.formats.size_checks.thrift import Malformed
 from service.formats.validation import ColumnRules
 from service.predictor import ScoredBatch
 from service.problems import TooLarge

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.formats import thrift_compact
-from service.formats.thrift_compact import CompactReader, Malformed
+from service.formats.size_checks import thrift
+from service.formats.size_checks.thrift import CompactReader, Malformed
 
 
 def test_a_struct_is_read_by_the_numbers_of_its_fields() -> None:
@@ -37,7 +37,7 @@ def test_what_leads_out_of_the_data_or_nowhere_is_malformed(data: bytes) -> None
 
 
 def test_metadata_without_end_are_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thrift_compact, "MOST_VALUES", 10)
+    monkeypatch.setattr(thrift, "MOST_VALUES", 10)
     assert CompactReader(b"\x15\x02" * 10 + b"\x00").struct()
     with pytest.raises(Malformed, match="too long"):
         CompactReader(b"\x15\x02" * 11 + b"\x00").struct()

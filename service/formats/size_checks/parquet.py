@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from service.formats.thrift_compact import CompactReader, Malformed
+from service.formats.size_checks.thrift import CompactReader, Malformed
 
 _MAGIC = b"PAR1"
 _TAIL = 8
