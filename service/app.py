@@ -18,15 +18,15 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.store import Store
 from service.api_keys import parse_keys
-from service.documentation import complete_openapi
 from service.door import Door
-from service.failed_requests import FailedRequests
 from service.fast_lane import FastLane
+from service.http.openapi import complete_openapi
+from service.http.problem_details import install_problems
+from service.http.rejected_requests import FailedRequests
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
 from service.model_lifecycle import ModelChanges
 from service.prediction_log import PredictionLog
-from service.problems import install_problems
 from service.protocol_schemas import InferRequest, InvocationsRequest
 from service.pseudonymous_store import PseudonymousStore
 from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict

@@ -10,7 +10,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from starlette.types import Scope
 
 from service.api_keys import ApiKey
-from service.problems import NotAllowed, NotAuthenticated
+from service.http.errors import NotAllowed, NotAuthenticated
 from service.request_context import visit_of
 from service.state import ServiceState, service_state
 

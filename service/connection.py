@@ -2,7 +2,7 @@
 
 uvicorn waits for ever for the head of a request, keeps whatever belongs to it, and waits for ever for a client that does not read
 its answer. A few thousand such clients would take all there is (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Bodies
-have limits of their own, see `service.body`.
+have limits of their own, see `service.http.body`.
 """
 
 from __future__ import annotations

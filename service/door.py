@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api_keys import known_key
-from service.limits import Limits
+from service.http.errors import Ambiguous, ComeLater, RequestProblem
+from service.http.origin import check_origin
+from service.http.problem_details import problem_response
+from service.http.rate_limits import Limits
 from service.metrics import METHODS
-from service.origin import check_origin
-from service.problems import Ambiguous, ComeLater, RequestProblem, problem_response
 from service.request_context import CURRENT, IN_SCOPE, Visit
 from service.state import ServiceState
 

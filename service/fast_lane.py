@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn.errors import ChurnError
 from service.authorization import authorize
+from service.http.errors import RequestProblem
+from service.http.problem_details import problem_response
 from service.prediction import answer_one
-from service.problems import RequestProblem, problem_response
 from service.quick_check import QuickCheck
 from service.request_context import visit_of
 from service.state import ServiceState

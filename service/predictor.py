@@ -19,7 +19,7 @@ from churn.customers.columns import CustomerColumns
 from churn.ids import new_id, new_ids, now
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import PredictionRow
-from service.problems import FieldProblem, Unprocessable
+from service.http.errors import FieldProblem, Unprocessable
 from service.scorer import Path, Scorer
 
 if TYPE_CHECKING:

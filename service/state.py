@@ -11,14 +11,14 @@ from fastapi import Depends, Request
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from service.failed_requests import FailedRequests
 from service.formats.validation import ColumnRules
 from service.holder import ModelHolder
+from service.http.problem_details import ProblemDetails
+from service.http.rejected_requests import FailedRequests
 from service.metrics import METHODS, ServiceMetrics
 from service.model_lifecycle import ModelChanges
 from service.page.render import Page
 from service.prediction_log import PredictionLog
-from service.problems import ProblemDetails
 from service.row_keeper import PredictionStore
 from service.schemas import RequestModels
 

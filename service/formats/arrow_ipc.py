@@ -13,8 +13,8 @@ from service.formats.json_text import refuse
 from service.formats.records import check_rows
 from service.formats.size_checks.arrow import Malformed, unpacked_bytes
 from service.formats.validation import ColumnRules
+from service.http.errors import TooLarge
 from service.predictor import ScoredBatch
-from service.problems import TooLarge
 
 _MAGIC, _PADDED = b"ARROW1", 8
 

@@ -16,8 +16,8 @@ from service.formats.json_text import load_json, refuse
 from service.formats.records import check_rows
 from service.formats.tensors import Tensor, binary_of, read_tensors
 from service.formats.validation import ColumnRules
+from service.http.errors import unprocessable
 from service.predictor import ScoredBatch
-from service.problems import unprocessable
 from service.protocol_schemas import InferOutput, InferRequest
 
 OUTPUTS = {"churn_probability": "FP64", "churn": "BOOL", "prediction_id": "BYTES"}

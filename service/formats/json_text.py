@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from service.problems import NAME_LENGTH, FieldProblem, Unprocessable
+from service.http.errors import NAME_LENGTH, FieldProblem, Unprocessable
 
 _NOT_JSON = "Invalid JSON"
 # Digits of a whole number that needs more than 64 bits: as a float it has the same value to all who read it.

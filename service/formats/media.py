@@ -6,7 +6,7 @@ from enum import Enum
 
 from starlette.exceptions import HTTPException
 
-from service.problems import WrongMediaType
+from service.http.errors import WrongMediaType
 
 
 class Media(Enum):

@@ -12,8 +12,8 @@ from service.formats.records import check_rows
 from service.formats.size_checks.parquet import read_sizes
 from service.formats.size_checks.thrift import Malformed
 from service.formats.validation import ColumnRules
+from service.http.errors import TooLarge
 from service.predictor import ScoredBatch
-from service.problems import TooLarge
 
 
 def read_parquet(body: bytes, rules: ColumnRules, most: int, most_bytes: int) -> CustomerColumns:

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from service.body import read_body
 from service.formats.json_text import refuse
-from service.problems import TooLarge, WrongMediaType
+from service.http.body import read_body
+from service.http.errors import TooLarge, WrongMediaType
 
 T = TypeVar("T")
 # Smaller bodies are read on the event loop: to hand them to a thread would take as long.

@@ -11,7 +11,7 @@ from churn.customers.columns import CustomerColumns
 from churn.customers.validation import CUSTOMER_ID
 from service.formats.json_text import refuse
 from service.formats.validation import ColumnRules
-from service.problems import TooLarge
+from service.http.errors import TooLarge
 
 
 def check_rows(rows: int, most: int) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from churn.customers.columns import CustomerColumns
 from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
-from service.problems import LISTED_ERRORS, NAME_LENGTH, SPELLED_ERRORS, FieldProblem, Unprocessable
+from service.http.errors import LISTED_ERRORS, NAME_LENGTH, SPELLED_ERRORS, FieldProblem, Unprocessable
 
 # Beyond so many there is no point in counting on: each costs microseconds.
 COUNTED_PROBLEMS = 10_000

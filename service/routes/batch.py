@@ -10,14 +10,14 @@ from starlette.responses import Response, StreamingResponse
 
 from churn.customers.columns import CustomerColumns
 from service.authorization import require
-from service.body import parse_json
-from service.documentation import json_body, problems
 from service.formats.answers import csv_answer, json_answer
 from service.formats.csv_text import read_csv
 from service.formats.json_text import load_json
 from service.formats.media import Media, given_media, wanted_media
 from service.formats.payload import off_the_loop, read_payload
 from service.formats.records import from_records
+from service.http.body import parse_json
+from service.http.openapi import json_body, problems
 from service.prediction import score_and_log
 from service.predictor import ScoredBatch
 from service.schemas import BatchAnswer

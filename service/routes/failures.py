@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from service.authorization import require
-from service.documentation import problems
+from service.http.openapi import problems
 from service.schemas import FailuresAnswer
 from service.state import State
 

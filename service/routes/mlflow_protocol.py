@@ -17,11 +17,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from churn.customers.columns import CustomerColumns
 from service.authorization import require
-from service.documentation import problems
 from service.formats.json_text import load_json, refuse
 from service.formats.media import Media, given_media
 from service.formats.payload import off_the_loop, read_payload
 from service.formats.records import from_columns, from_records, from_rows
+from service.http.openapi import problems
 from service.prediction import score_and_log
 from service.predictor import ScoredBatch, ServedModel
 from service.protocol_schemas import InvocationsAnswer, InvocationsRequest

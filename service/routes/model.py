@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import PlainTextResponse
 
 from service.authorization import authorize, require
-from service.body import parse_json, read_json_body
-from service.documentation import json_body, problems
+from service.http.body import parse_json, read_json_body
+from service.http.openapi import json_body, problems
 from service.schemas import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackRequest
 from service.state import State
 

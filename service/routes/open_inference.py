@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.authorization import require
-from service.documentation import json_body, problems
 from service.formats.inference import DATATYPES, OUTPUTS, read_inference, spell_inference
 from service.formats.json_text import refuse
 from service.formats.media import Media, given_media
 from service.formats.payload import off_the_loop, read_payload
+from service.http.openapi import json_body, problems
 from service.prediction import score_and_log
 from service.predictor import ServedModel
 from service.protocol_schemas import (

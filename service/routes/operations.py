@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from churn.errors import NoModel, StoreError
-from service.documentation import STYLE, docs_page, problems
+from service.http.errors import FieldProblem, NotReady
+from service.http.openapi import STYLE, docs_page, problems
 from service.page.headers import page_headers
-from service.problems import FieldProblem, NotReady
 from service.schemas import HealthAnswer, ReadyAnswer
 from service.state import State
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Request
 
 from churn.ids import now
 from service.authorization import require
-from service.body import parse_json, read_json_body
-from service.documentation import json_body, problems
-from service.problems import TooLarge
+from service.http.body import parse_json, read_json_body
+from service.http.errors import TooLarge
+from service.http.openapi import json_body, problems
 from service.schemas import OutcomeItem, OutcomeReference, OutcomesAnswer, OutcomesRequest
 from service.state import State
 

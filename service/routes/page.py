@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from service.authorization import authorize
+from service.http.errors import RequestProblem
 from service.page.render import headers
-from service.problems import RequestProblem
 from service.state import State
 
 router = APIRouter(tags=["operations"])

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from service.authorization import require
-from service.body import parse_json, read_json_body
-from service.documentation import json_body, problems
+from service.http.body import parse_json, read_json_body
+from service.http.openapi import json_body, problems
 from service.prediction import answer_one
 from service.schemas import PredictionAnswer
 from service.state import State

@@ -32,7 +32,7 @@ from churn.errors import ChurnError, InputError
 from service.formats.csv_text import read_csv
 from service.formats.parquet import read_parquet
 from service.formats.validation import ColumnRules
-from service.problems import Unprocessable
+from service.http.errors import Unprocessable
 from tests.integration.files_to_score import CONTRACT, customers, make_scorer, read_answers, write_folder
 from tests.unit.service.fakes import make_model, served_model
 

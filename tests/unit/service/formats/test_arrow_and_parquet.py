@@ -17,7 +17,7 @@ from churn.customers.columns import CustomerColumns
 from service.formats.arrow_ipc import read_arrow
 from service.formats.parquet import read_parquet
 from service.formats.validation import ColumnRules
-from service.problems import RequestProblem, TooLarge, Unprocessable
+from service.http.errors import RequestProblem, TooLarge, Unprocessable
 from service.schemas import RequestModels
 
 MOST_ROWS, MOST_BYTES = 1_000, 1_000_000

@@ -9,7 +9,7 @@ from churn.contract import Contract
 from churn.data.dataset import read_dataset
 from service.formats.csv_text import read_csv
 from service.formats.validation import ColumnRules
-from service.problems import TooLarge, Unprocessable
+from service.http.errors import TooLarge, Unprocessable
 from service.schemas import RequestModels
 
 

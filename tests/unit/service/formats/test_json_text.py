@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from service.formats.json_text import load_json
-from service.problems import Unprocessable
+from service.http.errors import Unprocessable
 
 
 @pytest.mark.parametrize(

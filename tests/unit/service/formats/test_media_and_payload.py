@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from service.formats.media import Media, given_media, wanted_media
 from service.formats.payload import unpack
-from service.problems import TooLarge, Unprocessable, WrongMediaType
+from service.http.errors import TooLarge, Unprocessable, WrongMediaType
 
 
 @pytest.mark.parametrize(

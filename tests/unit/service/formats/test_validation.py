@@ -17,7 +17,7 @@ from service.formats import validation as columns_module
 from service.formats.arrow_columns import check_schema, from_table
 from service.formats.records import from_columns, from_records, from_rows
 from service.formats.validation import ColumnRules
-from service.problems import RequestProblem, TooLarge, Unprocessable
+from service.http.errors import RequestProblem, TooLarge, Unprocessable
 from service.schemas import RequestModels
 
 MIXED = Contract(

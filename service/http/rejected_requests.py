@@ -19,7 +19,7 @@ import orjson
 from churn.ids import now
 
 if TYPE_CHECKING:
-    from service.problems import FieldProblem
+    from service.http.errors import FieldProblem
 
 FLUSH_SECONDS = 5.0
 # Of a request with thousands of problems, so many are kept.

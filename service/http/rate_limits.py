@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from service.problems import Overloaded, TooManyRequests
+from service.http.errors import Overloaded, TooManyRequests
 
 # Of so many callers without a key, the last ones, buckets are kept.
 CALLERS = 10_000

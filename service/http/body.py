@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from service.problems import (
+from service.http.errors import (
     LISTED_ERRORS,
     NAME_LENGTH,
     FieldProblem,

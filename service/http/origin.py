@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from service.problems import ForeignPage, WrongHost
+from service.http.errors import ForeignPage, WrongHost
 
 OWN_SITE = (b"", b"same-origin", b"none")
 LOOKING = ("GET", "HEAD")
@@ -28,7 +28,7 @@ def check_origin(method: str, headers: dict[bytes, bytes]) -> None:
     >>> check_origin("POST", {b"host": b"localhost:8000", b"origin": b"http://localhost:8000"})
     >>> check_origin("GET", {b"host": b"rebound.example:8000"})
     Traceback (most recent call last):
-    service.problems.WrongHost: Without API keys only names of this machine are answered: use 127.0.0.1 or localhost, or set keys.
+    service.http.problem_details.WrongHost: Without API keys only names of this machine are answered: use 127.0.0.1 or localhost, or set keys.
     """
     host = headers.get(b"host", b"")
     if host and not _is_this_machine(host):

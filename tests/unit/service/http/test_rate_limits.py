@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from service import limits as limits_module
-from service.limits import Limits
-from service.problems import Overloaded, TooManyRequests
+from service.http import rate_limits as limits_module
+from service.http.errors import Overloaded, TooManyRequests
+from service.http.rate_limits import Limits
 
 
 class Clock:

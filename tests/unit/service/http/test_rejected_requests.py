@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service import failed_requests
-from service.failed_requests import FailedRequests
-from service.problems import FieldProblem
+from service.http import rejected_requests
+from service.http.errors import FieldProblem
+from service.http.rejected_requests import FailedRequests
 
 KNOWN = ["customers", "state", "total_day_minutes"]
 
@@ -69,7 +69,7 @@ def test_of_many_the_newest_stay_and_of_many_problems_a_few(tmp_path: Path) -> N
         note(failures, *["state"] * 50, request_id=str(number))
     kept = failures.newest(100)
     assert [one["request_id"] for one in kept] == ["9", "8", "7"]
-    assert [(one["problems"], len(one["errors"])) for one in kept] == [(50, failed_requests.PROBLEMS)] * 3
+    assert [(one["problems"], len(one["errors"])) for one in kept] == [(50, rejected_requests.PROBLEMS)] * 3
 
 
 def test_any_worker_tells_of_all_and_a_new_start_still_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_old_workers_files_do_not_pile_up(tmp_path: Path) -> None:
 
 
 def test_it_is_written_now_and_then_and_only_for_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failed_requests, "FLUSH_SECONDS", 0.001)
+    monkeypatch.setattr(rejected_requests, "FLUSH_SECONDS", 0.001)
     failures = FailedRequests(tmp_path / "failed", 5, KNOWN)
     failures.start()
     note(failures, "state")

@@ -1,0 +1,122 @@
+"""Errors of a request, as the domain of HTTP sees them. `problem_details` turns each into an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from churn.errors import ChurnError
+
+LISTED_ERRORS = 100
+
+
+# Spelling an error out takes a kilobyte; whoever sends a million unknown fields must not get a gigabyte for them.
+SPELLED_ERRORS = 100_000
+
+
+NAME_LENGTH = 200
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str = Field(description="Where: `total_day_minutes`, or in a batch `customers.3.total_day_minutes`.")
+    problem: str = Field(description="Which rule it breaks. The value is never repeated.")
+
+
+class RequestProblem(ChurnError):
+    """A request that cannot be answered as it is."""
+
+    def __init__(self, detail: str, errors: Iterable[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.errors = list(errors)
+
+
+class NotAuthenticated(RequestProblem):
+    """The key is missing or unknown."""
+
+
+class NotAllowed(RequestProblem):
+    """The key is known, but lacks the scope."""
+
+
+class ForeignPage(RequestProblem):
+    """A browser asks on behalf of a page that is not ours."""
+
+
+class WrongHost(RequestProblem):
+    """The request was sent to a name that is not ours."""
+
+
+class Ambiguous(RequestProblem):
+    """What may be said once is said twice, and who reads it could take either for the right one."""
+
+
+class TooLarge(RequestProblem):
+    """The body has too many bytes or rows."""
+
+
+class WrongMediaType(RequestProblem):
+    """The body is not of a kind this route reads."""
+
+
+class Unprocessable(RequestProblem):
+    """The request breaks a rule of the contract."""
+
+
+class TooSlow(RequestProblem):
+    """The body did not come in time."""
+
+
+class ComeLater(RequestProblem):
+    """Too much at the moment.
+
+    Parameters
+    ----------
+    detail : str
+    retry_after : int
+        Seconds after which it may be worth trying again.
+    """
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class TooManyRequests(ComeLater):
+    """One caller asks too often."""
+
+
+class Overloaded(ComeLater):
+    """All callers together ask too much."""
+
+
+class NotReady(RequestProblem):
+    """The service cannot do its work at the moment."""
+
+
+def unprocessable(error: ValidationError | RequestValidationError) -> RequestProblem:
+    """Turn pydantic's findings into a problem: 413 for too many rows, otherwise 422. No value of the request gets through."""
+    if isinstance(error, ValidationError):
+        if error.error_count() > SPELLED_ERRORS:
+            few = FieldProblem(field="body", problem="too many problems to list; send less, to see them")
+            return Unprocessable(f"{error.error_count()} problems found.", [few])
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        found = list(error.errors())
+    problems = [_field_problem(one["loc"], one["msg"]) for one in found[:LISTED_ERRORS]]
+    if any(one["type"] == "too_long" and len(one["loc"]) == 1 for one in found):
+        return TooLarge("The request holds too many rows.", problems)
+    more = f"; the first {LISTED_ERRORS} are listed" if len(found) > LISTED_ERRORS else ""
+    return Unprocessable(f"{len(found)} problem{'s' if len(found) > 1 else ''} found{more}.", problems)
+
+
+def _field_problem(location: tuple[Any, ...], message: str) -> FieldProblem:
+    parts = location[1:] if location and location[0] in ("query", "path", "header") else location
+    name = ".".join(str(part)[:NAME_LENGTH] for part in parts)
+    return FieldProblem(field=name or "body", problem=message.removeprefix("Value error, "))
