@@ -18,13 +18,13 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.store import Store
 from service.api_keys import parse_keys
-from service.door import Door
-from service.fast_lane import FastLane
 from service.http.openapi import complete_openapi
 from service.http.problem_details import install_problems
 from service.http.rejected_requests import FailedRequests
 from service.late_store import LateStore
 from service.metrics import ServiceMetrics
+from service.middleware.fast_path import FastLane
+from service.middleware.gateway import Door
 from service.model_lifecycle import ModelChanges
 from service.prediction_log import PredictionLog
 from service.protocol_schemas import InferRequest, InvocationsRequest

@@ -25,7 +25,7 @@ async def predict(
     state: State,
     reasons: Annotated[int | None, Query(ge=1, le=MOST_REASONS, description="How many of the strongest reasons to give.")] = None,
 ) -> Response:
-    """Score one customer. The answer is in the log before it is sent. (Most requests are answered by `service.fast_lane`.)"""
+    """Score one customer. The answer is in the log before it is sent. (Most requests are answered by `service.middleware.fast_path`.)"""
     body = await read_json_body(request, state.most_bytes_of_one)
     customer = parse_json(state.requests.customer, body)
     values = list(customer.features().values())
