@@ -11,7 +11,7 @@ from service.rollback import Order
 
 
 class ModelSource(Protocol):
-    """Where models come from: `service.loading.RegistrySource`, or a stand-in. Its methods block, and are called in threads."""
+    """Where models come from: `service.model_loading.registry_source.RegistrySource`, or a stand-in. Its methods block, and are called in threads."""
 
     def aliases(self) -> Mapping[str, str]:
         """Give alias to version; RegistryError if the registry is away."""

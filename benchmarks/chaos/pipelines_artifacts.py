@@ -24,9 +24,9 @@ from churn.errors import ChurnError, ModelRefused
 from churn.registry.aliases import DIGEST_TAG, Registered
 from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
 from churn.simulation.simulate import simulate
-from service.loader import respond
-from service.loading import ERRORS, NEEDED, RegistrySource
-from service.servable import servable_file
+from service.model_loading.bundle import servable_file
+from service.model_loading.loader_process import respond
+from service.model_loading.registry_source import ERRORS, NEEDED, RegistrySource
 
 # MLflow's own, in this process.
 QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

@@ -1,7 +1,7 @@
 """A fitted pipeline folded into plain numbers: all that an answer needs, and neither sklearn nor pandas to get it.
 
 Imputing, scaling and weighing are linear in each term, so that they fold into one weight a term, one value for where it is
-missing, and one intercept. What is left for a customer is a short sum. The pipeline stays the truth: `service.verification`
+missing, and one intercept. What is left for a customer is a short sum. The pipeline stays the truth: `service.model_loading.parity_check`
 compares the two before a model may serve.
 """
 

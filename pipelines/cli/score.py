@@ -85,7 +85,7 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     """
     from churn.batch.model import Scorer, ScoringModel
     from churn.errors import NoModel, RegistryError
-    from service.loading import RegistrySource
+    from service.model_loading.registry_source import RegistrySource
     from service.scorer import CompiledScorer
 
     found = RegistrySource(settings, contract)

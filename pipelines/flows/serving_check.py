@@ -19,9 +19,9 @@ from churn.lifecycle.gate import ServingCheck
 from churn.modeling.model import Model
 from churn.registry.artifact import INFO_FILE, PIPELINE_FILE, load_folder
 from churn.registry.serialization import dump_pipeline
+from service.model_loading.parity_check import verified
+from service.model_loading.parity_customers import as_columns
 from service.predictor import ServedModel
-from service.trial import as_columns
-from service.verification import verified
 
 MAX_ROWS = 500
 SINGLE_ROWS = 200

@@ -28,10 +28,10 @@ from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
 from churn.store.shadow import compare_shadow
 from churn.store.store import Store
-from service import loading
 from service.app import create_app
-from service.loader import check_signature, respond
-from service.loading import NEEDED, RegistrySource
+from service.model_loading import registry_source
+from service.model_loading.loader_process import check_signature, respond
+from service.model_loading.registry_source import NEEDED, RegistrySource
 from service.rollback import Order
 from service.state import ServiceState
 from tests.unit.service.fakes import FakeRegistry, FakeShelf, make_info, make_model, make_settings, served_model
@@ -161,7 +161,7 @@ def test_the_loader_makes_a_version_ready_that_answers_as_the_registered_pipelin
     rows = customers[contract.feature_names].astype(object).where(customers.notna(), None).to_numpy().tolist()
     assert [served.scorer.one(values) for values in rows] == pytest.approx(own, abs=1e-9)
     with monkeypatch.context() as patched:
-        patched.setattr(loading, "COMMAND", ["/nowhere/no-process-of-its-own"])
+        patched.setattr(registry_source, "COMMAND", ["/nowhere/no-process-of-its-own"])
         assert source.load("2").info == served.info
     with pytest.raises(NoModel):
         source.load("99")

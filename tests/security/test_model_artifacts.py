@@ -24,8 +24,8 @@ from churn.registry.artifact import (
 )
 from churn.registry.serialization import dump_pipeline
 from churn.registry.source_checks import MOST_FILES, check_address, check_content
-from service.loader import check_signature
-from service.servable import MOST_BYTES, read_servable
+from service.model_loading.bundle import MOST_BYTES, read_servable
+from service.model_loading.loader_process import check_signature
 from tests.unit.service.fakes import make_model
 
 MODEL = make_model("1")

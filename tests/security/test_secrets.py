@@ -62,7 +62,7 @@ def test_a_service_with_keys_and_passwords_tells_none_of_them(tmp_path: Path) ->
 
     def ready() -> bool:
         for child in psutil.Process(process.pid).children(recursive=True):
-            if child.pid not in seen and "service.loader" in " ".join(child.cmdline()):
+            if child.pid not in seen and "service.model_loading.loader_process" in " ".join(child.cmdline()):
                 seen[child.pid] = " ".join(child.cmdline()), child.environ()
         return httpx.get(f"http://127.0.0.1:{env['CHURN_PORT']}/readyz").status_code == 200
 

@@ -26,11 +26,11 @@ from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
+from service.model_loading.bundle import Servable, serve
+from service.model_loading.parity_check import verify
 from service.predictor import ServedModel
 from service.rollback import Order
-from service.servable import Servable, serve
 from service.sources import Shelf
-from service.verification import verify
 
 FEATURES = ["total_day_minutes", "customer_service_calls", "international_plan"]
 CUSTOMER = {"total_day_minutes": 265.1, "customer_service_calls": 4, "international_plan": "Yes", "state": "OH"}

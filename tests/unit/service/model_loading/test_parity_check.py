@@ -18,8 +18,8 @@ from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel, Condition
 from churn.modeling.model import Model, build_pipeline
 from churn.simulation.simulate import simulate
-from service.trial import drawn_customers, may_be_missing, plain_customers
-from service.verification import verified, verify
+from service.model_loading.parity_check import verified, verify
+from service.model_loading.parity_customers import drawn_customers, may_be_missing, plain_customers
 from tests.unit.service.fakes import make_info, make_model
 
 CONTRACT = load_contract()
@@ -122,7 +122,7 @@ def test_a_difference_at_one_edge_alone_is_found(
     others = [one._replace(conditions=tuple(moved)) if one is rule else one for one in compiled.rules]
     wrong = replace(compiled, rules=tuple(others))
     assert verify(trained, contract).compiled == compiled.to_document()
-    monkeypatch.setattr("service.verification.DRAWN", 50)  # chance alone would not find it
+    monkeypatch.setattr("service.model_loading.parity_check.DRAWN", 50)  # chance alone would not find it
     monkeypatch.setattr(CompiledModel, "of", lambda *_: wrong)
     with pytest.raises(ModelRefused, match="off its own pipeline"):
         verify(trained, contract)

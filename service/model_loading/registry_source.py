@@ -1,6 +1,6 @@
 """Models from the registry, for a worker that knows neither MLflow nor sklearn: aliases are polled, servables read from disk.
 
-A servable that is not there yet is made by a process of its own (`service.loader`), for one of the workers; the others wait.
+A servable that is not there yet is made by a process of its own (`service.model_loading.loader_process`), for one of the workers; the others wait.
 Everything here blocks, and is called in threads.
 """
 
@@ -26,11 +26,11 @@ from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, Store
 from churn.registry.aliases import AliasReader
 from churn.registry.artifact import last_known, models_folder, remember
 from churn.registry.connect import alias_reader
+from service.model_loading.bundle import Servable, read_servable, servable_file, serve
 from service.predictor import ServedModel
 from service.rollback import Order
-from service.servable import Servable, read_servable, servable_file, serve
 
-COMMAND = (sys.executable, "-m", "service.loader")
+COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
 # Fetching and checking take some seconds; a large artifact over a slow line takes longer.
 LOADER_SECONDS = 240.0
 LOCK_LOOK_SECONDS = 0.1

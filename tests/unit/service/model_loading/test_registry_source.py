@@ -16,11 +16,11 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.registry.aliases import Registered
-from service import loading
-from service.loading import RegistrySource
+from service.model_loading import registry_source
+from service.model_loading.bundle import Servable, read_servable, servable_file, write_servable
+from service.model_loading.parity_check import verify
+from service.model_loading.registry_source import RegistrySource
 from service.rollback import Order
-from service.servable import Servable, read_servable, servable_file, write_servable
-from service.verification import verify
 from tests.unit.service.fakes import make_model, make_settings
 
 ORDER = Order("2", "1", "run-1", "ada", "complaints")
@@ -63,7 +63,7 @@ def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     def put(script: str) -> None:
         note = f"open({str(tmp_path / 'requests.jsonl')!r}, 'a').write(sys.stdin.read() + chr(10))"
         (tmp_path / "loader.py").write_text(f"import sys, os, time, json\n{note}\n{script}\n")
-        monkeypatch.setattr(loading, "COMMAND", (sys.executable, str(tmp_path / "loader.py")))
+        monkeypatch.setattr(registry_source, "COMMAND", (sys.executable, str(tmp_path / "loader.py")))
 
     return put
 
@@ -151,7 +151,7 @@ def test_a_loader_that_says_done_and_leaves_nothing_is_an_error(source: Registry
 
 
 def test_a_loader_that_hangs_is_ended(source: RegistrySource, loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "LOADER_SECONDS", 0.2)
+    monkeypatch.setattr(registry_source, "LOADER_SECONDS", 0.2)
     loader("time.sleep(60)")
     begun = time.monotonic()
     with pytest.raises(ChurnError, match="took longer than"):

@@ -1,6 +1,6 @@
 """A model is put to the test before it serves: it must answer, on every path that serves, what its own pipeline answers.
 
-Runs where sklearn is (`service.loader`, the gate, tests). What a worker itself asks again is in `service.servable.serve`.
+Runs where sklearn is (`service.model_loading.loader_process`, the gate, tests). What a worker itself asks again is in `service.model_loading.bundle.serve`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
+from service.model_loading.bundle import TOLERANCE, Servable, serve
+from service.model_loading.parity_customers import as_columns, drawn_customers, edge_customers, knots_of, plain_customers
 from service.predictor import ServedModel
 from service.scorer import CompiledScorer, PipelineScorer, Scorer
-from service.servable import TOLERANCE, Servable, serve
-from service.trial import as_columns, drawn_customers, edge_customers, knots_of, plain_customers
 
 # A compiled model answers each in microseconds, one by one too; a pipeline takes milliseconds for one.
 DRAWN, SINGLE_BY_PIPELINE = 4_000, 20

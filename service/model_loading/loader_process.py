@@ -1,10 +1,10 @@
 """The process that makes servables: it alone imports MLflow, sklearn and skops, works for some seconds, and is gone.
 
-    python -m service.loader < request.json > answer.json
+    python -m service.model_loading.loader_process < request.json > answer.json
 
 A request says what to `do`: `prepare` (a registered version), `prepare_last` (the last known good one, from disk alone) or
 `roll_back` (move the registry's aliases, with a record). The answer is one line: {"result": "done" | "refused" | "no model" |
-"away" | "failed", "reason": ...}. `service.loading` is the other end. Addresses may hold passwords, so they come by stdin.
+"away" | "failed", "reason": ...}. `service.model_loading.registry_source` is the other end. Addresses may hold passwords, so they come by stdin.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from churn.contract import Contract, load_contract
 from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
 from churn.modeling.model import Model
 from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
-from service.servable import servable_file, write_servable
-from service.verification import verify
+from service.model_loading.bundle import servable_file, write_servable
+from service.model_loading.parity_check import verify
 
 # Whoever asked has given up by then; nobody else would end this process.
 LONGEST_SECONDS = 300

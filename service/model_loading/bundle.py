@@ -1,4 +1,4 @@
-"""What a worker loads: a model as one JSON file, made and checked by `service.loader`, read without sklearn, pandas or MLflow.
+"""What a worker loads: a model as one JSON file, made and checked by `service.model_loading.loader_process`, read without sklearn, pandas or MLflow.
 
 It holds the compiled model, what is known of it, and a few customers with the pipeline's own answers, which every worker asks
 again before the model serves. A file belongs to one version of one run, to the code that made it, and to one contract: for any

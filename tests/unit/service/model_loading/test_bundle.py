@@ -11,9 +11,9 @@ import skops.io
 from churn.contract import Contract
 from churn.errors import ModelRefused
 from churn.registry.artifact import INFO_FILE, PIPELINE_FILE, digest_folder
-from service import servable as module
-from service.servable import Servable, read_servable, servable_file, serve, write_servable
-from service.verification import verify
+from service.model_loading import bundle as module
+from service.model_loading.bundle import Servable, read_servable, servable_file, serve, write_servable
+from service.model_loading.parity_check import verify
 from tests.unit.service.fakes import make_model, make_settings
 
 
@@ -110,7 +110,7 @@ READ = """
 import sys
 from pathlib import Path
 from churn.contract import load_contract
-from service.servable import read_servable, serve
+from service.model_loading.bundle import read_servable, serve
 served = serve(read_servable(Path(sys.argv[1])), load_contract(), "disk")
 print(served.version, sorted({"sklearn", "pandas", "mlflow", "skops", "pandera", "scipy", "pyarrow"} & set(sys.modules)))
 """
