@@ -34,7 +34,7 @@ class Documented(NamedTuple):
 
 def service_metrics() -> list[Documented]:
     """List what the service exports."""
-    from service.metrics import ServiceMetrics
+    from service.observability.metrics import ServiceMetrics
 
     registry = ServiceMetrics(load_contract("telecom")).registry
     found = []

@@ -22,10 +22,11 @@ from service.http.openapi import complete_openapi
 from service.http.problem_details import install_problems
 from service.http.rejected_requests import FailedRequests
 from service.late_store import LateStore
-from service.metrics import ServiceMetrics
 from service.middleware.fast_path import FastLane
 from service.middleware.gateway import Door
 from service.model_lifecycle import ModelChanges
+from service.observability.metrics import ServiceMetrics
+from service.observability.tracing import start_tracing
 from service.prediction_log import PredictionLog
 from service.protocol_schemas import InferRequest, InvocationsRequest
 from service.pseudonymous_store import PseudonymousStore
@@ -35,7 +36,6 @@ from service.schemas import OutcomesRequest, RequestModels, RollbackRequest
 from service.sources import ModelSource, Shelf
 from service.spool import Spool
 from service.state import ServiceState
-from service.tracing import start_tracing
 
 # Names of ours that may stand in a problem, beside the contract's.
 FIELDS = [

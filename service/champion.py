@@ -16,7 +16,7 @@ from typing import Any
 from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
 from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS
 from service.holder import ModelHolder, is_same
-from service.metrics import ServiceMetrics
+from service.observability.metrics import ServiceMetrics
 from service.pauses import Refusals, pause_seconds
 from service.predictor import ServedModel
 from service.recording import Recorder

@@ -11,8 +11,8 @@ from churn.registry.artifact import models_folder
 from service.champion import ChampionFollower
 from service.holder import ModelHolder
 from service.judgement import Bounds
-from service.metrics import ServiceMetrics
 from service.model_loading.registry_source import RegistrySource
+from service.observability.metrics import ServiceMetrics
 from service.probation import Probation
 from service.rollback import FileOrders
 from service.shadow import Shadow

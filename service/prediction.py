@@ -10,10 +10,10 @@ import orjson
 
 from churn.customers.columns import CustomerColumns
 from churn.store.records import PredictionRow
+from service.observability.tracing import part
 from service.predictor import ScoredBatch, ServedModel, answer
 from service.request_context import CURRENT
 from service.state import ServiceState
-from service.tracing import part
 
 # Fewer rows are scored on the event loop: to hand them to a thread would take as long.
 FEW_ROWS = 200

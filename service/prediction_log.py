@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from churn.errors import RowsRefused, StoreError
 from churn.store.records import PredictionRow
-from service.metrics import ServiceMetrics
+from service.observability.metrics import ServiceMetrics
 from service.row_keeper import PING_SECONDS, Place, PredictionStore, RowKeeper
 from service.spool import Spool
 

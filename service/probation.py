@@ -23,7 +23,7 @@ from churn.errors import ChurnError, StoreError
 from churn.ids import now
 from service.holder import ModelHolder, is_same
 from service.judgement import Bounds, Period, Trial, Verdict, is_slow, judge_probation
-from service.model_metrics import ModelMetrics
+from service.observability.model_metrics import ModelMetrics
 from service.predictor import ServedModel
 from service.trial_store import TrialStore
 

@@ -13,7 +13,7 @@ from churn.ids import new_id
 
 if TYPE_CHECKING:
     from service.api_keys import ApiKey
-    from service.tracing import Tracing
+    from service.observability.tracing import Tracing
 
 IN_SCOPE = "churn.visit"
 # Of every answer: it is what its type says it is, and nobody keeps a copy of what is known of a customer.

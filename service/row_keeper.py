@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from churn.errors import RowsRefused, StoreError
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
-from service.metrics import ServiceMetrics
+from service.observability.metrics import ServiceMetrics
 from service.spool import Spool
 
 PING_SECONDS = 5.0

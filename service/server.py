@@ -25,7 +25,7 @@ from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError, StoreError
 from service.connection import Connection
 from service.garbage import settle
-from service.logs import log_config
+from service.observability.logs import log_config
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -173,7 +173,7 @@ def _drain_on_sigterm(state: ServiceState) -> None:
 @contextmanager
 def shared_metrics(settings: Settings) -> Iterator[None]:
     """Let the workers that start now share their metrics in a fresh folder."""
-    from service.metrics import SHARED_FOLDER
+    from service.observability.metrics import SHARED_FOLDER
 
     settings.home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="metrics-", dir=settings.home) as folder:

@@ -16,7 +16,7 @@ from churn.customers.columns import CustomerColumns
 from churn.errors import StoreError
 from churn.ids import now
 from churn.store.records import PredictionRow
-from service.model_metrics import ModelMetrics
+from service.observability.model_metrics import ModelMetrics
 from service.predictor import ScoredBatch, ServedModel
 from service.trial_store import TrialStore
 

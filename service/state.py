@@ -15,8 +15,8 @@ from service.formats.validation import ColumnRules
 from service.holder import ModelHolder
 from service.http.problem_details import ProblemDetails
 from service.http.rejected_requests import FailedRequests
-from service.metrics import METHODS, ServiceMetrics
 from service.model_lifecycle import ModelChanges
+from service.observability.metrics import METHODS, ServiceMetrics
 from service.page.render import Page
 from service.prediction_log import PredictionLog
 from service.row_keeper import PredictionStore
@@ -24,7 +24,7 @@ from service.schemas import RequestModels
 
 if TYPE_CHECKING:
     from service.api_keys import ApiKey
-    from service.tracing import Tracing
+    from service.observability.tracing import Tracing
 
 # One customer is validated on the event loop, so it may not be so large that this takes long.
 ONE_CUSTOMER_BYTES = 64 * 1024

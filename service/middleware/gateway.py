@@ -19,7 +19,7 @@ from service.http.errors import Ambiguous, ComeLater, RequestProblem
 from service.http.origin import check_origin
 from service.http.problem_details import problem_response
 from service.http.rate_limits import Limits
-from service.metrics import METHODS
+from service.observability.metrics import METHODS
 from service.request_context import CURRENT, IN_SCOPE, Visit
 from service.state import ServiceState
 

@@ -23,7 +23,7 @@ from churn.store.records import PredictionRow
 from churn.store.store import Store
 from service import prediction_log, row_keeper
 from service.late_store import LateStore
-from service.metrics import ServiceMetrics
+from service.observability.metrics import ServiceMetrics
 from service.prediction_log import PredictionLog
 from service.spool import Spool
 

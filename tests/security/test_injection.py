@@ -24,7 +24,7 @@ from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
 from pipelines import console
 from service.formats.spreadsheet import as_text
-from service.logs import JsonLines, TextLines
+from service.observability.logs import JsonLines, TextLines
 from tests.unit.service.fakes import CUSTOMER, running
 
 SQL = [

@@ -15,7 +15,7 @@ from churn.errors import ModelRefused, NoModel, NoPreviousModel, RegistryError, 
 from service.app import create_app
 from service.champion import ChampionFollower
 from service.holder import ModelHolder
-from service.metrics import ServiceMetrics
+from service.observability.metrics import ServiceMetrics
 from service.predictor import ServedModel
 from service.rollback import FileOrders, MemoryOrders, Order, Orders
 from service.sources import Shelf

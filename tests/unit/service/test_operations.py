@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
-from service.metrics import forget_dead_workers
+from service.observability.metrics import forget_dead_workers
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio

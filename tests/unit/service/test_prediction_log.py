@@ -14,7 +14,7 @@ from churn.store.records import Prediction, PredictionRow
 from service import prediction_log, row_keeper
 from service.app import create_app
 from service.late_store import LateStore
-from service.metrics import ServiceMetrics
+from service.observability.metrics import ServiceMetrics
 from service.prediction_log import PredictionLog
 from service.spool import Spool
 from tests.unit.service.fakes import FakeStore, make_settings

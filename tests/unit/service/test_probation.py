@@ -8,7 +8,7 @@ from churn.contract import Contract
 from churn.store.shadow import Realized
 from service.holder import ModelHolder
 from service.judgement import Bounds
-from service.metrics import ServiceMetrics
+from service.observability.metrics import ServiceMetrics
 from service.probation import Probation
 from tests.unit.service.fakes import CUSTOMER, FEATURES, make_model, served_model
 from tests.unit.service.test_shadow import FakeTrialStore

@@ -10,8 +10,8 @@ from churn.contract import Contract
 from churn.errors import StoreError
 from churn.store.records import PredictionRow
 from churn.store.shadow import Realized, ShadowRow
-from service.metrics import ServiceMetrics
 from service.model_loading.parity_customers import as_columns, drawn_customers
+from service.observability.metrics import ServiceMetrics
 from service.predictor import ServedModel
 from service.shadow import QUEUE_ROWS, Shadow
 from tests.unit.service.fakes import make_model, served_model

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.logs import JsonLines, TextLines, log_config
+from service.observability.logs import JsonLines, TextLines, log_config
 from service.request_context import Visit
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
 

@@ -16,8 +16,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from churn.contract import Contract
 from churn.store.records import OutcomeReceipt, PredictionRow
-from service.model_metrics import ModelMetrics
-from service.process_metrics import ProcessCollector
+from service.observability.model_metrics import ModelMetrics
+from service.observability.process_metrics import ProcessCollector
 
 if TYPE_CHECKING:
     from churn.modeling.model_info import ModelInfo

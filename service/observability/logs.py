@@ -69,8 +69,8 @@ def log_config(form: Literal["auto", "json", "text"], level: str = "info") -> di
     if form == "auto":
         form = "text" if sys.stderr.isatty() else "json"
     formatters = {
-        "json": {"()": "service.logs.JsonLines"},
-        "text": {"()": "service.logs.TextLines", "fmt": "%(levelprefix)s %(message)s", "use_colors": None},
+        "json": {"()": "service.observability.logs.JsonLines"},
+        "text": {"()": "service.observability.logs.TextLines", "fmt": "%(levelprefix)s %(message)s", "use_colors": None},
     }
     ours = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
     return {
