@@ -21,20 +21,21 @@ from service.api_keys import parse_keys
 from service.http.openapi import complete_openapi
 from service.http.problem_details import install_problems
 from service.http.rejected_requests import FailedRequests
-from service.late_store import LateStore
 from service.middleware.fast_path import FastLane
 from service.middleware.gateway import Door
 from service.model_lifecycle import ModelChanges
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import start_tracing
-from service.prediction_log import PredictionLog
+from service.prediction_log.lazy_store import LateStore
+from service.prediction_log.log import PredictionLog
+from service.prediction_log.pseudonymous_store import PseudonymousStore
+from service.prediction_log.sink import PING_SECONDS
+from service.prediction_log.spool import Spool
+from service.prediction_log.store_protocol import PredictionStore
 from service.protocol_schemas import InferRequest, InvocationsRequest
-from service.pseudonymous_store import PseudonymousStore
 from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
-from service.row_keeper import PING_SECONDS, PredictionStore
 from service.schemas import OutcomesRequest, RequestModels, RollbackRequest
 from service.sources import ModelSource, Shelf
-from service.spool import Spool
 from service.state import ServiceState
 
 # Names of ours that may stand in a problem, beside the contract's.

@@ -18,8 +18,8 @@ from service.http.rejected_requests import FailedRequests
 from service.model_lifecycle import ModelChanges
 from service.observability.metrics import METHODS, ServiceMetrics
 from service.page.render import Page
-from service.prediction_log import PredictionLog
-from service.row_keeper import PredictionStore
+from service.prediction_log.log import PredictionLog
+from service.prediction_log.store_protocol import PredictionStore
 from service.schemas import RequestModels
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from benchmarks.chaos.service_system import Service
 from benchmarks.chaos.store_account import enter, stored_ids
 from churn.ids import new_id
 from churn.store.records import PredictionRow
-from service.spool import SUFFIX, Spool
+from service.prediction_log.spool import Spool
+from service.prediction_log.spool_segment import SUFFIX
 
 RECORDS, ANSWERS = 20, 40
 

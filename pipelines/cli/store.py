@@ -107,7 +107,7 @@ def erase(
     from churn.customers.pseudonym import Pseudonymiser
     from churn.errors import InputError, StoreError
     from churn.store.erasure import count_customer, erase_customer
-    from service.spool_erasure import erase_spooled
+    from service.prediction_log.spool_erasure import erase_spooled
 
     if not customer_id:
         raise InputError("which customer? An empty id stands for nobody")

@@ -21,11 +21,11 @@ from churn.errors import StoreError
 from churn.ids import new_ids
 from churn.store.records import PredictionRow
 from churn.store.store import Store
-from service import prediction_log, row_keeper
-from service.late_store import LateStore
 from service.observability.metrics import ServiceMetrics
-from service.prediction_log import PredictionLog
-from service.spool import Spool
+from service.prediction_log import log, sink
+from service.prediction_log.lazy_store import LateStore
+from service.prediction_log.log import PredictionLog
+from service.prediction_log.spool import Spool
 
 TASKS = 4
 
@@ -60,9 +60,9 @@ async def toggle(store: Toggled) -> None:
 
 
 async def main(home: Path, url: str, name: str, what: str) -> None:
-    prediction_log.REPLAY_SECONDS, prediction_log.ADOPT_SECONDS = 0.005, 0.01
+    log.REPLAY_SECONDS, log.ADOPT_SECONDS = 0.005, 0.01
     # A batch of several pieces must be kept whole, too.
-    prediction_log.PIECE_ROWS = 4
+    log.PIECE_ROWS = 4
     store, spool = Toggled(url, Store.open), Spool(home / "spool", 2**30)
     store.ping()
     log = PredictionLog(store, spool, ServiceMetrics(load_contract()))
@@ -79,5 +79,5 @@ async def main(home: Path, url: str, name: str, what: str) -> None:
 
 if __name__ == "__main__":
     logging.disable()
-    row_keeper.logger.disabled = True
+    sink.logger.disabled = True
     asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -32,7 +32,7 @@ from pipelines.backup.backup import Places, find_places, make_backup
 from pipelines.backup.databases import ARTIFACT_COLUMNS
 from pipelines.backup.restore import restore_backup
 from service.app import create_app
-from service.spool import Spool
+from service.prediction_log.spool import Spool
 from tests.integration.postgres import Server
 from tests.integration.test_registry import environment, trained_with
 

@@ -20,7 +20,7 @@ from churn.store.records import Outcome, Prediction
 from churn.store.shadow import ShadowRow, write_shadow
 from churn.store.store import Store
 from churn.store.tables import metadata
-from service.spool import Spool
+from service.prediction_log.spool import Spool
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANNA, BEN = "anna-4711-müller", "ben-4712"

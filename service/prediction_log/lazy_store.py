@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from churn.errors import StoreError
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.store.store import Store
-from service.row_keeper import PredictionStore
+from service.prediction_log.store_protocol import PredictionStore
 
 
 class LateStore:

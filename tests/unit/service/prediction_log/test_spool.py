@@ -15,8 +15,8 @@ import pytest
 from churn.errors import StoreError
 from churn.ids import new_id
 from churn.store.records import PredictionRow
-from service import spool as spool_module
-from service.spool import Spool
+from service.prediction_log import spool as spool_module
+from service.prediction_log.spool import Spool
 
 
 def rows(count: int, customer_id: str | None = None) -> list[PredictionRow]:

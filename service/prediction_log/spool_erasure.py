@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from churn.store.records import PredictionRow
-from service.spool import _HEADER, BAD_SUFFIX, NEW_SUFFIX, SUFFIX, _keep_names, _record, _rows, _Segment
+from service.prediction_log.spool_segment import _HEADER, BAD_SUFFIX, NEW_SUFFIX, SUFFIX, _keep_names, _record, _rows, _Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from service.app import create_app
-from service.pseudonymous_store import PseudonymousStore
+from service.prediction_log.pseudonymous_store import PseudonymousStore
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from churn.customers.pseudonym import Pseudonymiser
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
-from service.row_keeper import PredictionStore
+from service.prediction_log.store_protocol import PredictionStore
 
 
 class PseudonymousStore:
     """Passes everything on to `store`, with pseudonyms for customer ids in outcomes: these find their predictions by them.
 
-    Predictions get theirs in `service.prediction_log`, before anything is written. Answers are made before that, and echo the id
+    Predictions get theirs in `service.prediction_log.log`, before anything is written. Answers are made before that, and echo the id
     that the caller sent.
     """
 

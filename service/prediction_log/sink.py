@@ -8,35 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 from churn.errors import RowsRefused, StoreError
-from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
+from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
-from service.spool import Spool
+from service.prediction_log.spool import Spool
+from service.prediction_log.store_protocol import PredictionStore
 
 PING_SECONDS = 5.0
 Place = Literal["store", "spool"]
 logger = logging.getLogger(__name__)
-
-
-class PredictionStore(Protocol):
-    """What the service needs of `churn.store.store.Store`. Every method raises StoreError if the store is away."""
-
-    def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
-        """Store all or none; rows that are there already stay as they are. RowsRefused if some of them break its rules."""
-
-    def write_rows_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
-        """Store a few rows if that waits for nobody; tell whether they are stored. Called by the event loop only."""
-
-    def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
-        """Store what came true."""
-
-    def ping(self) -> None:
-        """Ask for a sign of life."""
-
-    def close(self) -> None:
-        """Give the connections back."""
 
 
 class RowKeeper:

@@ -9,13 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from churn.errors import RowsRefused, StoreError
 from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
-from service.row_keeper import PING_SECONDS, Place, PredictionStore, RowKeeper
-from service.spool import Spool
+from service.prediction_log.group_commit import _Group, _Piece, _Request
+from service.prediction_log.sink import PING_SECONDS, Place, RowKeeper
+from service.prediction_log.spool import Spool
+from service.prediction_log.store_protocol import PredictionStore
 
 GROUP_ROWS = 5_000
 # Of a batch, so many rows are written between two groups of single requests, which therefore wait for so many at most.
@@ -32,36 +33,6 @@ REPLAY_SECONDS = 0.5
 HANG_SECONDS = 5.0
 ADOPT_SECONDS = 10.0
 logger = logging.getLogger(__name__)
-
-
-@dataclass(eq=False, slots=True)
-class _Request:
-    """What one request waits for."""
-
-    kept: asyncio.Future[None]
-    pieces: int
-    arrived: float
-
-
-@dataclass(eq=False, slots=True)
-class _Piece:
-    """Rows of one request that are committed together."""
-
-    rows: Sequence[PredictionRow]
-    request: _Request
-
-
-@dataclass(eq=False, slots=True)
-class _Group:
-    """Pieces that share a commit. Whoever claims it tells its requests: who wrote it, or who gave up waiting for that."""
-
-    pieces: list[_Piece]
-    begun: float
-    at_store: bool = False
-    claimed: bool = False
-
-    def rows(self) -> list[PredictionRow]:
-        return [row for piece in self.pieces for row in piece.rows]
 
 
 class PredictionLog:

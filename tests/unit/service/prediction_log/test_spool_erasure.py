@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from churn.store.records import PredictionRow
-from service.spool import BAD_SUFFIX, Spool, _record
-from service.spool_erasure import erase_spooled
+from service.prediction_log.spool import Spool
+from service.prediction_log.spool_erasure import erase_spooled
+from service.prediction_log.spool_segment import BAD_SUFFIX, _record
 
 
 def row(n: int, who: str | None) -> PredictionRow:
