@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.registry.artifact import models_folder
-from service.champion import ChampionFollower
-from service.holder import ModelHolder
-from service.judgement import Bounds
 from service.model_loading.registry_source import RegistrySource
 from service.observability.metrics import ServiceMetrics
-from service.probation import Probation
-from service.rollback import FileOrders
-from service.shadow import Shadow
-from service.sources import ModelSource, Shelf
-from service.trial_store import LateTrialStore, TrialStore
+from service.rollout.active_model import ModelHolder
+from service.rollout.champion_follower import ChampionFollower
+from service.rollout.comparison_store import LateTrialStore, TrialStore
+from service.rollout.model_source import ModelSource, Shelf
+from service.rollout.probation import Probation
+from service.rollout.probation_test import Bounds
+from service.rollout.rollback_requests import FileOrders
+from service.rollout.shadow import Shadow
 
 
 @dataclass(frozen=True)

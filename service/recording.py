@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 
 from churn.errors import ChurnError
-from service.pauses import LONGEST_REFUSAL_SECONDS, pause_seconds
-from service.rollback import Order
-from service.sources import ModelSource
+from service.rollout.backoff import LONGEST_REFUSAL_SECONDS, pause_seconds
+from service.rollout.model_source import ModelSource
+from service.rollout.rollback_requests import Order
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from fastapi import Depends, Request
 from churn.config.settings import Settings
 from churn.contract import Contract
 from service.formats.validation import ColumnRules
-from service.holder import ModelHolder
 from service.http.problem_details import ProblemDetails
 from service.http.rejected_requests import FailedRequests
 from service.model_lifecycle import ModelChanges
@@ -20,6 +19,7 @@ from service.observability.metrics import METHODS, ServiceMetrics
 from service.page.render import Page
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.store_protocol import PredictionStore
+from service.rollout.active_model import ModelHolder
 from service.schemas import RequestModels
 
 if TYPE_CHECKING:

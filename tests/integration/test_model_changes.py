@@ -32,7 +32,7 @@ from service.app import create_app
 from service.model_loading import registry_source
 from service.model_loading.loader_process import check_signature, respond
 from service.model_loading.registry_source import NEEDED, RegistrySource
-from service.rollback import Order
+from service.rollout.rollback_requests import Order
 from service.state import ServiceState
 from tests.unit.service.fakes import FakeRegistry, FakeShelf, make_info, make_model, make_settings, served_model
 

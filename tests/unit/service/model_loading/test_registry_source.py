@@ -20,7 +20,7 @@ from service.model_loading import registry_source
 from service.model_loading.bundle import Servable, read_servable, servable_file, write_servable
 from service.model_loading.parity_check import verify
 from service.model_loading.registry_source import RegistrySource
-from service.rollback import Order
+from service.rollout.rollback_requests import Order
 from tests.unit.service.fakes import make_model, make_settings
 
 ORDER = Order("2", "1", "run-1", "ada", "complaints")

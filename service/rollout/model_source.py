@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.predictor import ServedModel
-from service.rollback import Order
+from service.rollout.rollback_requests import Order
 
 
 class ModelSource(Protocol):

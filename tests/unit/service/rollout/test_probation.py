@@ -3,15 +3,15 @@ from __future__ import annotations
 import httpx
 import pytest
 from fastapi import FastAPI
+from tests.unit.service.test_shadow import FakeTrialStore
 
 from churn.contract import Contract
 from churn.store.shadow import Realized
-from service.holder import ModelHolder
-from service.judgement import Bounds
 from service.observability.metrics import ServiceMetrics
-from service.probation import Probation
+from service.rollout.active_model import ModelHolder
+from service.rollout.probation import Probation
+from service.rollout.probation_test import Bounds
 from tests.unit.service.fakes import CUSTOMER, FEATURES, make_model, served_model
-from tests.unit.service.test_shadow import FakeTrialStore
 
 pytestmark = pytest.mark.anyio
 BOUNDS = Bounds(min_requests=50, min_outcomes=20)

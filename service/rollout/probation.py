@@ -21,11 +21,11 @@ from prometheus_client import CollectorRegistry
 
 from churn.errors import ChurnError, StoreError
 from churn.ids import now
-from service.holder import ModelHolder, is_same
-from service.judgement import Bounds, Period, Trial, Verdict, is_slow, judge_probation
 from service.observability.model_metrics import ModelMetrics
 from service.predictor import ServedModel
-from service.trial_store import TrialStore
+from service.rollout.active_model import ModelHolder, is_same
+from service.rollout.comparison_store import TrialStore
+from service.rollout.probation_test import Bounds, Period, Trial, Verdict, is_slow, judge_probation
 
 SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 15.0
 # So many looks back, the champion before was as it usually is.

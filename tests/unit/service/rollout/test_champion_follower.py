@@ -13,12 +13,12 @@ import pytest
 from churn.contract import load_contract
 from churn.errors import ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
 from service.app import create_app
-from service.champion import ChampionFollower
-from service.holder import ModelHolder
 from service.observability.metrics import ServiceMetrics
 from service.predictor import ServedModel
-from service.rollback import FileOrders, MemoryOrders, Order, Orders
-from service.sources import Shelf
+from service.rollout.active_model import ModelHolder
+from service.rollout.champion_follower import ChampionFollower
+from service.rollout.model_source import Shelf
+from service.rollout.rollback_requests import FileOrders, MemoryOrders, Order, Orders
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio
@@ -176,7 +176,7 @@ async def test_broken_last_known_good_model_does_not_stop_the_start() -> None:
 
 
 async def test_a_last_known_good_model_that_is_ready_serves_while_the_registry_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.champion.FIRST_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("service.rollout.champion_follower.FIRST_LOOK_SECONDS", 0.01)
     registry, answering = FakeRegistry(make_model("2")), threading.Event()
     monkeypatch.setattr(registry, "_check", lambda: answering.wait(10))
     following = Following(registry, FakeShelf(make_model("1")).shelf(), poll_seconds=0.01)

@@ -1,6 +1,6 @@
 """Following the champion: a new one is loaded beside the old, put to the test, and takes over by one assignment.
 
-The follower looks at the registry's aliases every few seconds. An order to roll back (`service.rollback`) comes before what the
+The follower looks at the registry's aliases every few seconds. An order to roll back (`service.rollout.rollback_requests`) comes before what the
 registry says, until the registry has been told or says something new.
 """
 
@@ -15,13 +15,13 @@ from typing import Any
 
 from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
 from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS
-from service.holder import ModelHolder, is_same
 from service.observability.metrics import ServiceMetrics
-from service.pauses import Refusals, pause_seconds
 from service.predictor import ServedModel
 from service.recording import Recorder
-from service.rollback import MemoryOrders, Order, Orders
-from service.sources import ModelSource, Shelf
+from service.rollout.active_model import ModelHolder, is_same
+from service.rollout.backoff import Refusals, pause_seconds
+from service.rollout.model_source import ModelSource, Shelf
+from service.rollout.rollback_requests import MemoryOrders, Order, Orders
 
 # A last known good model that is ready on disk does not wait longer for a registry that is slow to answer.
 FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS = 1.0, 10.0

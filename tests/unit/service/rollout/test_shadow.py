@@ -13,7 +13,7 @@ from churn.store.shadow import Realized, ShadowRow
 from service.model_loading.parity_customers import as_columns, drawn_customers
 from service.observability.metrics import ServiceMetrics
 from service.predictor import ServedModel
-from service.shadow import QUEUE_ROWS, Shadow
+from service.rollout.shadow import QUEUE_ROWS, Shadow
 from tests.unit.service.fakes import make_model, served_model
 
 pytestmark = pytest.mark.anyio
@@ -188,7 +188,7 @@ async def test_a_challenger_that_fails_is_counted_and_logged_and_the_work_goes_o
 
 
 async def test_it_works_by_itself_once_started(shadowing: Shadowing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.shadow.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("service.rollout.shadow.PAUSE_SECONDS", 0.001)
     shadowing.shadow.start()
     try:
         shadowing.shadow.follow(shadowing.challenger)

@@ -18,7 +18,7 @@ from churn.ids import now
 from churn.store.records import PredictionRow
 from service.observability.model_metrics import ModelMetrics
 from service.predictor import ScoredBatch, ServedModel
-from service.trial_store import TrialStore
+from service.rollout.comparison_store import TrialStore
 
 if TYPE_CHECKING:
     from churn.store.shadow import ShadowRow

@@ -5,7 +5,7 @@ from math import inf, log
 import numpy as np
 import pytest
 
-from service.judgement import (
+from service.rollout.probation_test import (
     Bounds,
     Period,
     Trial,
