@@ -32,10 +32,10 @@ from service.prediction_log.pseudonymous_store import PseudonymousStore
 from service.prediction_log.sink import PING_SECONDS
 from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
-from service.protocol_schemas import InferRequest, InvocationsRequest
 from service.rollout.model_source import ModelSource, Shelf
 from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
-from service.schemas import OutcomesRequest, RequestModels, RollbackRequest
+from service.schemas.native import OutcomesRequest, RequestModels, RollbackRequest
+from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
 
 # Names of ours that may stand in a problem, beside the contract's.

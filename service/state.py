@@ -20,7 +20,7 @@ from service.page.render import Page
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.store_protocol import PredictionStore
 from service.rollout.active_model import ModelHolder
-from service.schemas import RequestModels
+from service.schemas.native import RequestModels
 
 if TYPE_CHECKING:
     from service.api_keys import ApiKey

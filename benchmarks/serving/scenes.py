@@ -161,7 +161,7 @@ def columnar_batches(world: World, work: Path, *, rows: int) -> list[Figures]:
     from service.formats.arrow_ipc import arrow_answer, read_arrow
     from service.formats.parquet import parquet_answer, read_parquet
     from service.formats.validation import ColumnRules
-    from service.schemas import RequestModels
+    from service.schemas.native import RequestModels
 
     compiled = CompiledModel.of(world.model.pipeline, world.model.info.features, world.contract)
     if compiled is None:

@@ -17,7 +17,7 @@ PIECE_ROWS = 10_000
 
 
 def json_answer(batch: ScoredBatch) -> bytes:
-    """Spell a batch as `service.schemas.BatchAnswer`."""
+    """Spell a batch as `service.schemas.native.BatchAnswer`."""
     threshold, version = batch.threshold, batch.model_version
     predictions = [
         {

@@ -18,7 +18,7 @@ from service.formats.tensors import Tensor, binary_of, read_tensors
 from service.formats.validation import ColumnRules
 from service.http.errors import unprocessable
 from service.predictor import ScoredBatch
-from service.protocol_schemas import InferOutput, InferRequest
+from service.schemas.protocols import InferOutput, InferRequest
 
 OUTPUTS = {"churn_probability": "FP64", "churn": "BOOL", "prediction_id": "BYTES"}
 DATATYPES = {"number": "FP64", "integer": "FP64", "flag": "BOOL", "category": "BYTES"}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.formats.json_text import refuse
-from service.protocol_schemas import InferInput
+from service.schemas.protocols import InferInput
 
 NUMBERS = {
     "FP64": "<f8",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from service.authorization import require
 from service.http.openapi import problems
-from service.schemas import FailuresAnswer
+from service.schemas.native import FailuresAnswer
 from service.state import State
 
 router = APIRouter(tags=["operations"], dependencies=[Depends(require("admin"))])

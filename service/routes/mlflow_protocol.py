@@ -24,8 +24,8 @@ from service.formats.records import from_columns, from_records, from_rows
 from service.http.openapi import problems
 from service.prediction import score_and_log
 from service.predictor import ScoredBatch, ServedModel
-from service.protocol_schemas import InvocationsAnswer, InvocationsRequest
 from service.routes.batch import read_customers
+from service.schemas.protocols import InvocationsAnswer, InvocationsRequest
 from service.state import ServiceState, State
 
 router = APIRouter(tags=["mlflow"])

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 from service.authorization import authorize, require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
-from service.schemas import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackRequest
+from service.schemas.native import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackRequest
 from service.state import State
 
 router = APIRouter(tags=["model"])

@@ -20,7 +20,8 @@ from service.formats.payload import off_the_loop, read_payload
 from service.http.openapi import json_body, problems
 from service.prediction import score_and_log
 from service.predictor import ServedModel
-from service.protocol_schemas import (
+from service.routes.operations import readyz
+from service.schemas.protocols import (
     InferAnswer,
     InferRequest,
     LiveAnswer,
@@ -30,7 +31,6 @@ from service.protocol_schemas import (
     ServerReadyAnswer,
     TensorMetadata,
 )
-from service.routes.operations import readyz
 from service.state import ServiceState, State
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])

@@ -9,7 +9,7 @@ from churn.errors import NoModel, StoreError
 from service.http.errors import FieldProblem, NotReady
 from service.http.openapi import STYLE, docs_page, problems
 from service.page.headers import page_headers
-from service.schemas import HealthAnswer, ReadyAnswer
+from service.schemas.native import HealthAnswer, ReadyAnswer
 from service.state import State
 
 router = APIRouter(tags=["operations"])

@@ -12,7 +12,7 @@ from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.errors import TooLarge
 from service.http.openapi import json_body, problems
-from service.schemas import OutcomeItem, OutcomeReference, OutcomesAnswer, OutcomesRequest
+from service.schemas.native import OutcomeItem, OutcomeReference, OutcomesAnswer, OutcomesRequest
 from service.state import State
 
 router = APIRouter(tags=["outcomes"], dependencies=[Depends(require("outcomes"))])

@@ -11,7 +11,7 @@ from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
 from service.prediction import answer_one
-from service.schemas import PredictionAnswer
+from service.schemas.native import PredictionAnswer
 from service.state import State
 
 router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])

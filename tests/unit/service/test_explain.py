@@ -20,7 +20,7 @@ from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
 from service.app import create_app
 from service.explain import Explainer, say_condition
-from service.schemas import PredictionAnswer, Reason
+from service.schemas.native import PredictionAnswer, Reason
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 CONTRACT = load_contract()

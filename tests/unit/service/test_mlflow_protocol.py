@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.protocol_schemas import InvocationsAnswer
+from service.schemas.protocols import InvocationsAnswer
 from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeRegistry, FakeShelf, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from churn.contract import Contract
-from service.protocol_schemas import InferAnswer, ModelMetadata
+from service.schemas.protocols import InferAnswer, ModelMetadata
 from tests.unit.service.fakes import CUSTOMER, FakeStore
 
 pytestmark = pytest.mark.anyio

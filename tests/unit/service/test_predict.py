@@ -15,7 +15,7 @@ from churn.errors import StoreError
 from churn.modeling.model import Model
 from service.app import create_app
 from service.http import problem_details
-from service.schemas import BatchAnswer, PredictionAnswer
+from service.schemas.native import BatchAnswer, PredictionAnswer
 from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from churn.contract import Column, Contract, load_contract
 from service.quick_check import Checked, QuickCheck
-from service.schemas import RequestModels
+from service.schemas.native import RequestModels
 from tests.unit.service.fakes import CUSTOMER
 
 CONTRACT = load_contract()

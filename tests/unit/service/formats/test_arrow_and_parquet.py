@@ -18,7 +18,7 @@ from service.formats.arrow_ipc import read_arrow
 from service.formats.parquet import read_parquet
 from service.formats.validation import ColumnRules
 from service.http.errors import RequestProblem, TooLarge, Unprocessable
-from service.schemas import RequestModels
+from service.schemas.native import RequestModels
 
 MOST_ROWS, MOST_BYTES = 1_000, 1_000_000
 CUSTOMERS = [

@@ -10,7 +10,7 @@ from churn.data.dataset import read_dataset
 from service.formats.csv_text import read_csv
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge, Unprocessable
-from service.schemas import RequestModels
+from service.schemas.native import RequestModels
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from service.formats.arrow_columns import check_schema, from_table
 from service.formats.records import from_columns, from_records, from_rows
 from service.formats.validation import ColumnRules
 from service.http.errors import RequestProblem, TooLarge, Unprocessable
-from service.schemas import RequestModels
+from service.schemas.native import RequestModels
 
 MIXED = Contract(
     name="mixed",
