@@ -11,8 +11,8 @@ import orjson
 from churn.customers.columns import CustomerColumns
 from churn.store.records import PredictionRow
 from service.observability.tracing import part
-from service.predictor import ScoredBatch, ServedModel, answer
 from service.request_context import CURRENT
+from service.scoring.served_model import ScoredBatch, ServedModel, answer
 from service.state import ServiceState
 
 # Fewer rows are scored on the event loop: to hand them to a thread would take as long.

@@ -33,8 +33,8 @@ from benchmarks.serving.world import World, environment
 from churn.errors import ChurnError
 from churn.inference.compiled import CompiledModel
 from churn.store.store import Store
-from service.predictor import ServedModel
-from service.scorer import CompiledScorer
+from service.scoring.scorer import CompiledScorer
+from service.scoring.served_model import ServedModel
 
 PEER_NAMES = (MLFLOW, MLSERVER, BENTOML)
 CLOSE = 1e-6

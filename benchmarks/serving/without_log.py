@@ -12,7 +12,7 @@ from churn.customers.columns import CustomerColumns
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service import prediction
 from service.app import create_app
-from service.predictor import ScoredBatch, ServedModel
+from service.scoring.served_model import ScoredBatch, ServedModel
 
 
 class NoStore:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from churn.batch.run import Runner, Summary
     from churn.config.settings import Settings
     from churn.contract import Contract
-    from service.predictor import ServedModel
+    from service.scoring.served_model import ServedModel
 
 # As shells spell it.
 INTERRUPTED = 130
@@ -86,7 +86,7 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     from churn.batch.model import Scorer, ScoringModel
     from churn.errors import NoModel, RegistryError
     from service.model_loading.registry_source import RegistrySource
-    from service.scorer import CompiledScorer
+    from service.scoring.scorer import CompiledScorer
 
     found = RegistrySource(settings, contract)
     try:

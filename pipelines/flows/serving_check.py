@@ -21,7 +21,7 @@ from churn.registry.artifact import INFO_FILE, PIPELINE_FILE, load_folder
 from churn.registry.serialization import dump_pipeline
 from service.model_loading.parity_check import verified
 from service.model_loading.parity_customers import as_columns
-from service.predictor import ServedModel
+from service.scoring.served_model import ServedModel
 
 MAX_ROWS = 500
 SINGLE_ROWS = 200

@@ -9,7 +9,7 @@ from io import StringIO
 import orjson
 
 from service.formats.spreadsheet import as_text
-from service.predictor import ScoredBatch
+from service.scoring.served_model import ScoredBatch
 
 COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "threshold", "model_version")
 # Rows in one piece of a streamed answer.

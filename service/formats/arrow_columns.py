@@ -12,7 +12,7 @@ from churn.customers.from_arrow import is_plain, read_cells, spell_value
 from churn.customers.validation import CUSTOMER_ID, Table
 from service.formats.validation import ColumnRules, raise_any
 from service.http.errors import FieldProblem
-from service.predictor import ScoredBatch
+from service.scoring.served_model import ScoredBatch
 
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 65_536

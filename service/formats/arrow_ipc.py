@@ -14,7 +14,7 @@ from service.formats.records import check_rows
 from service.formats.size_checks.arrow import Malformed, unpacked_bytes
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge
-from service.predictor import ScoredBatch
+from service.scoring.served_model import ScoredBatch
 
 _MAGIC, _PADDED = b"ARROW1", 8
 

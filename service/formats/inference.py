@@ -17,8 +17,8 @@ from service.formats.records import check_rows
 from service.formats.tensors import Tensor, binary_of, read_tensors
 from service.formats.validation import ColumnRules
 from service.http.errors import unprocessable
-from service.predictor import ScoredBatch
 from service.schemas.protocols import InferOutput, InferRequest
+from service.scoring.served_model import ScoredBatch
 
 OUTPUTS = {"churn_probability": "FP64", "churn": "BOOL", "prediction_id": "BYTES"}
 DATATYPES = {"number": "FP64", "integer": "FP64", "flag": "BOOL", "category": "BYTES"}

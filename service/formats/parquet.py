@@ -13,7 +13,7 @@ from service.formats.size_checks.parquet import read_sizes
 from service.formats.size_checks.thrift import Malformed
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge
-from service.predictor import ScoredBatch
+from service.scoring.served_model import ScoredBatch
 
 
 def read_parquet(body: bytes, rules: ColumnRules, most: int, most_bytes: int) -> CustomerColumns:

@@ -18,8 +18,8 @@ from service.authorization import authorize
 from service.http.errors import RequestProblem
 from service.http.problem_details import problem_response
 from service.prediction import answer_one
-from service.quick_check import QuickCheck
 from service.request_context import visit_of
+from service.scoring.fast_validation import QuickCheck
 from service.state import ServiceState
 
 PATH, METHOD, SCOPE = "/predict", "POST", "predict"

@@ -29,9 +29,9 @@ from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
 from churn.modeling.model_info import ModelInfo
 from churn.registry.artifact import as_file_name, models_folder
-from service.explain import Explainer
-from service.predictor import ServedModel
-from service.scorer import CompiledScorer, PipelineScorer, one_customer
+from service.scoring.explanations import Explainer
+from service.scoring.scorer import CompiledScorer, PipelineScorer, one_customer
+from service.scoring.served_model import ServedModel
 
 TOLERANCE = 1e-9
 # Ours take some hundred kilobytes; every worker reads one whole.

@@ -21,8 +21,8 @@ from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from service.model_loading.bundle import TOLERANCE, Servable, serve
 from service.model_loading.parity_customers import as_columns, drawn_customers, edge_customers, knots_of, plain_customers
-from service.predictor import ServedModel
-from service.scorer import CompiledScorer, PipelineScorer, Scorer
+from service.scoring.scorer import CompiledScorer, PipelineScorer, Scorer
+from service.scoring.served_model import ServedModel
 
 # A compiled model answers each in microseconds, one by one too; a pipeline takes milliseconds for one.
 DRAWN, SINGLE_BY_PIPELINE = 4_000, 20

@@ -27,8 +27,8 @@ from churn.registry.aliases import AliasReader
 from churn.registry.artifact import last_known, models_folder, remember
 from churn.registry.connect import alias_reader
 from service.model_loading.bundle import Servable, read_servable, servable_file, serve
-from service.predictor import ServedModel
 from service.rollout.rollback_requests import Order
+from service.scoring.served_model import ServedModel
 
 COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
 # Fetching and checking take some seconds; a large artifact over a slow line takes longer.

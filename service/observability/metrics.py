@@ -21,7 +21,7 @@ from service.observability.process_metrics import ProcessCollector
 
 if TYPE_CHECKING:
     from churn.modeling.model_info import ModelInfo
-    from service.predictor import ScoredBatch
+    from service.scoring.served_model import ScoredBatch
 
 # Read by prometheus_client itself, when it is imported: then all values live in files that the workers share.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"

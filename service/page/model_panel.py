@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from churn.modeling.model_info import ModelInfo
-from service.predictor import ServedModel
+from service.scoring.served_model import ServedModel
 
 # What says most, and what people call it. The card tells all.
 SCORES = {

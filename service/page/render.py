@@ -18,8 +18,8 @@ from service.page.fields import group_columns, render_groups
 from service.page.headers import page_headers
 from service.page.links import render_links
 from service.page.model_panel import render_model
-from service.predictor import ServedModel
-from service.scorer import CompiledScorer
+from service.scoring.scorer import CompiledScorer
+from service.scoring.served_model import ServedModel
 
 HIDDEN = "<p>Enter an API key to see the model in service.</p>"
 NONE = "<p class=warning>No model is in service yet. Train one with <code>churn train</code>.</p>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from churn.errors import NoModel
-from service.predictor import ServedModel
+from service.scoring.served_model import ServedModel
 
 
 class ModelHolder:

@@ -16,12 +16,12 @@ from typing import Any
 from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
 from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS
 from service.observability.metrics import ServiceMetrics
-from service.predictor import ServedModel
 from service.recording import Recorder
 from service.rollout.active_model import ModelHolder, is_same
 from service.rollout.backoff import Refusals, pause_seconds
 from service.rollout.model_source import ModelSource, Shelf
 from service.rollout.rollback_requests import MemoryOrders, Order, Orders
+from service.scoring.served_model import ServedModel
 
 # A last known good model that is ready on disk does not wait longer for a registry that is slow to answer.
 FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS = 1.0, 10.0

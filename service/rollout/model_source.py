@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.predictor import ServedModel
 from service.rollout.rollback_requests import Order
+from service.scoring.served_model import ServedModel
 
 
 class ModelSource(Protocol):

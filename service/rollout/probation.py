@@ -22,10 +22,10 @@ from prometheus_client import CollectorRegistry
 from churn.errors import ChurnError, StoreError
 from churn.ids import now
 from service.observability.model_metrics import ModelMetrics
-from service.predictor import ServedModel
 from service.rollout.active_model import ModelHolder, is_same
 from service.rollout.comparison_store import TrialStore
 from service.rollout.probation_test import Bounds, Period, Trial, Verdict, is_slow, judge_probation
+from service.scoring.served_model import ServedModel
 
 SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 15.0
 # So many looks back, the champion before was as it usually is.

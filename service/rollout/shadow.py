@@ -17,8 +17,8 @@ from churn.errors import StoreError
 from churn.ids import now
 from churn.store.records import PredictionRow
 from service.observability.model_metrics import ModelMetrics
-from service.predictor import ScoredBatch, ServedModel
 from service.rollout.comparison_store import TrialStore
+from service.scoring.served_model import ScoredBatch, ServedModel
 
 if TYPE_CHECKING:
     from churn.store.shadow import ShadowRow

@@ -19,8 +19,8 @@ from service.formats.records import from_records
 from service.http.body import parse_json
 from service.http.openapi import json_body, problems
 from service.prediction import score_and_log
-from service.predictor import ScoredBatch
 from service.schemas.native import BatchAnswer
+from service.scoring.served_model import ScoredBatch
 from service.state import ServiceState, State
 
 router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])

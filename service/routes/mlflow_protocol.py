@@ -23,9 +23,9 @@ from service.formats.payload import off_the_loop, read_payload
 from service.formats.records import from_columns, from_records, from_rows
 from service.http.openapi import problems
 from service.prediction import score_and_log
-from service.predictor import ScoredBatch, ServedModel
 from service.routes.batch import read_customers
 from service.schemas.protocols import InvocationsAnswer, InvocationsRequest
+from service.scoring.served_model import ScoredBatch, ServedModel
 from service.state import ServiceState, State
 
 router = APIRouter(tags=["mlflow"])

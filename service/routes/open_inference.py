@@ -19,7 +19,6 @@ from service.formats.media import Media, given_media
 from service.formats.payload import off_the_loop, read_payload
 from service.http.openapi import json_body, problems
 from service.prediction import score_and_log
-from service.predictor import ServedModel
 from service.routes.operations import readyz
 from service.schemas.protocols import (
     InferAnswer,
@@ -31,6 +30,7 @@ from service.schemas.protocols import (
     ServerReadyAnswer,
     TensorMetadata,
 )
+from service.scoring.served_model import ServedModel
 from service.state import ServiceState, State
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])

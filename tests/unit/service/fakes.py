@@ -28,9 +28,9 @@ from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.model_loading.bundle import Servable, serve
 from service.model_loading.parity_check import verify
-from service.predictor import ServedModel
 from service.rollout.model_source import Shelf
 from service.rollout.rollback_requests import Order
+from service.scoring.served_model import ServedModel
 
 FEATURES = ["total_day_minutes", "customer_service_calls", "international_plan"]
 CUSTOMER = {"total_day_minutes": 265.1, "customer_service_calls": 4, "international_plan": "Yes", "state": "OH"}

@@ -14,11 +14,11 @@ from churn.contract import load_contract
 from churn.errors import ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
 from service.app import create_app
 from service.observability.metrics import ServiceMetrics
-from service.predictor import ServedModel
 from service.rollout.active_model import ModelHolder
 from service.rollout.champion_follower import ChampionFollower
 from service.rollout.model_source import Shelf
 from service.rollout.rollback_requests import FileOrders, MemoryOrders, Order, Orders
+from service.scoring.served_model import ServedModel
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ from churn.store.records import PredictionRow
 from churn.store.shadow import Realized, ShadowRow
 from service.model_loading.parity_customers import as_columns, drawn_customers
 from service.observability.metrics import ServiceMetrics
-from service.predictor import ServedModel
 from service.rollout.shadow import QUEUE_ROWS, Shadow
+from service.scoring.served_model import ServedModel
 from tests.unit.service.fakes import make_model, served_model
 
 pytestmark = pytest.mark.anyio

@@ -20,10 +20,10 @@ from churn.ids import new_id, new_ids, now
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import PredictionRow
 from service.http.errors import FieldProblem, Unprocessable
-from service.scorer import Path, Scorer
+from service.scoring.scorer import Path, Scorer
 
 if TYPE_CHECKING:
-    from service.explain import Explainer
+    from service.scoring.explanations import Explainer
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
 from service.app import create_app
-from service.explain import Explainer, say_condition
 from service.schemas.native import PredictionAnswer, Reason
+from service.scoring.explanations import Explainer, say_condition
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
 CONTRACT = load_contract()

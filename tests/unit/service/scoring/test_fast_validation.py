@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from churn.contract import Column, Contract, load_contract
-from service.quick_check import Checked, QuickCheck
 from service.schemas.native import RequestModels
+from service.scoring.fast_validation import Checked, QuickCheck
 from tests.unit.service.fakes import CUSTOMER
 
 CONTRACT = load_contract()

@@ -1,0 +1,1 @@
+"""Answer validated customers with the served model: probability, decision and reasons."""
