@@ -89,5 +89,5 @@ COPY --from=service-environment /opt/churn /opt/churn
 ENV CHURN_HOST=0.0.0.0
 EXPOSE 8000
 # It asks CHURN_PORT of the container itself, and no proxy.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "service.alive"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "service.server.healthcheck"]
 CMD ["serve"]

@@ -92,7 +92,7 @@ def serve(workers: Annotated[int, typer.Option(min=1, help="Processes that answe
 
     settings = load_settings()
     prepare_environment(settings)
-    from service.server import run
+    from service.server.run import run
 
     run(settings, workers)
 

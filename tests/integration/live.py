@@ -10,12 +10,12 @@ from typing import Any
 
 import uvicorn
 
-from service.connection import Connection
+from service.server.slow_clients import Connection
 
 
 @contextmanager
 def live(app: Any) -> Iterator[tuple[str, int]]:
-    """Serve `app` as `service.server` does; give host and port."""
+    """Serve `app` as `service.server.run` does; give host and port."""
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, http=Connection, ws="none", log_config=None, server_header=False)
     )

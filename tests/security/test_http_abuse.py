@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from service import connection
+from service.server import slow_clients
 from tests.integration.live import live
 from tests.unit.service.fakes import KEYS, FakeStore
 
@@ -108,13 +108,13 @@ def test_odd_requests_that_are_clear_are_answered_for_what_they_are(address: Add
 
 def test_a_head_without_end_is_cut_off_before_it_costs_memory(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     received: list[int] = []
-    receive = connection.Connection.data_received
+    receive = slow_clients.Connection.data_received
 
-    def counted(self: connection.Connection, data: bytes) -> None:
+    def counted(self: slow_clients.Connection, data: bytes) -> None:
         received[-1] += len(data)
         receive(self, data)
 
-    monkeypatch.setattr(connection.Connection, "data_received", counted)
+    monkeypatch.setattr(slow_clients.Connection, "data_received", counted)
     for start in (b"GET /healthz HTTP/1.1\r\nX-A: ", b"GET /" + b"a" * 10, b"GET /healthz HTTP/1.1\r\n"):
         line = b"a" * 1000 if start.endswith((b" ", b"a")) else b"X-A: b\r\n" * 100
         received.append(0)
@@ -122,11 +122,11 @@ def test_a_head_without_end_is_cut_off_before_it_costs_memory(address: Address, 
         # It may be reset before the answer is read: there is more on the way than anybody reads.
         assert statuses(answer) in ([431], [400], []), start
     # What is read at once (256 KiB) may have come before it is looked at.
-    assert max(received) <= connection.HEAD_BYTES + 2**18
+    assert max(received) <= slow_clients.HEAD_BYTES + 2**18
 
 
 def test_who_never_ends_his_head_is_not_waited_for(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(slow_clients, "HEAD_SECONDS", 0.2)
     ended = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     too_much = b"POST /nowhere HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n"
     for begun in (b"", b"GET", b"\r\n", b"GET /healthz HTTP/1.1\r\nX-A: ", ended + b"GET /", ended + b"\r\n", too_much):
@@ -151,7 +151,7 @@ def test_who_never_ends_his_head_is_not_waited_for(address: Address, monkeypatch
 def test_who_does_not_read_his_answer_is_not_waited_for(
     address: Address, monkeypatch: pytest.MonkeyPatch, store: FakeStore
 ) -> None:
-    monkeypatch.setattr(connection, "READING_SECONDS", 0.3)
+    monkeypatch.setattr(slow_clients, "READING_SECONDS", 0.3)
     rows = 60_000
     body = b'{"customers":[' + b",".join([BODY] * rows) + b"]}"
     with socket.socket() as client:

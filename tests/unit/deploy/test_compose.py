@@ -16,7 +16,7 @@ from deploy.make_secrets import make_secrets
 from pipelines.environment import prefect_api
 from service.app import create_app
 from service.prediction_log.sink import PING_SECONDS
-from service.server import DRAIN_SECONDS, FINISH_SECONDS, check_settings
+from service.server.run import DRAIN_SECONDS, FINISH_SECONDS, check_settings
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
 from tests.unit.deploy.composition import BY_FILE, PORTS, Service, read_compose, read_services
 from tests.unit.deploy.dockerfile import CHECKOUT, read_stages

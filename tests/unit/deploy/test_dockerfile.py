@@ -11,8 +11,8 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from churn.config.settings import Settings
-from service import alive
 from service.app import create_app
+from service.server import healthcheck
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
 from tests.unit.deploy.dockerfile import CHECKOUT, Stage, allowed_in_context, copied_paths, lineage, read_stages
 from tests.unit.service.fakes import make_settings
@@ -117,8 +117,8 @@ def test_port_and_health_check_are_the_services(stages: dict[str, Stage], tmp_pa
     image = lineage(stages, "service")
     port = str(Settings.model_fields["port"].default)
     assert image.all("EXPOSE") == [port]
-    assert image.command("HEALTHCHECK") == ["python", "-m", alive.__name__]
-    assert f"get('CHURN_PORT', '{port}')}}/healthz" in inspect.getsource(alive)
+    assert image.command("HEALTHCHECK") == ["python", "-m", healthcheck.__name__]
+    assert f"get('CHURN_PORT', '{port}')}}/healthz" in inspect.getsource(healthcheck)
     assert "/healthz" in create_app(make_settings(tmp_path)).openapi()["paths"]
 
 

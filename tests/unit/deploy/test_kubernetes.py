@@ -19,7 +19,7 @@ from churn.config.settings import Settings, load_settings
 from service.app import create_app
 from service.prediction_log.sink import PING_SECONDS
 from service.rollout.champion_follower import FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS
-from service.server import DRAIN_SECONDS, FINISH_SECONDS, check_settings
+from service.server.run import DRAIN_SECONDS, FINISH_SECONDS, check_settings
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
 from tests.unit.deploy.dockerfile import lineage, read_stages
 from tests.unit.deploy.manifests import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import InputError
-from service.server import check_settings, run, shared_metrics
+from service.server.run import check_settings, run, shared_metrics
 from tests.unit.service.fakes import KEYS, make_settings
 
 

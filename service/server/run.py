@@ -23,9 +23,9 @@ from uvicorn.supervisors import Multiprocess
 
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError, StoreError
-from service.connection import Connection
-from service.garbage import settle
 from service.observability.logs import log_config
+from service.server.garbage_collection import settle
+from service.server.slow_clients import Connection
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from service.one_write import OneWrite
+from service.server.coalesced_writes import OneWrite
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 

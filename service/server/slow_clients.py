@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.one_write import OneWriteProtocol
+from service.server.coalesced_writes import OneWriteProtocol
 
 # How long the head of a request may take to come, and an answer that nobody reads may wait.
 HEAD_SECONDS = 10.0

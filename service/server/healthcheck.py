@@ -1,4 +1,4 @@
-"""What a container's health check runs: `python -m service.alive [URL]`; exit 0 if a GET is answered with 200.
+"""What a container's health check runs: `python -m service.server.healthcheck [URL]`; exit 0 if a GET is answered with 200.
 
 There is no curl in the images, and this starts in a twentieth of a second: nothing but the standard library is imported.
 """

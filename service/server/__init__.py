@@ -1,0 +1,1 @@
+"""Run uvicorn: workers, slow clients, coalesced writes, garbage collection and the container's health check."""
