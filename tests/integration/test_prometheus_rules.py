@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.metrics_page import monitor_metrics, service_metrics
+from tools.metrics_page import monitor_metrics, service_metrics
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "monitoring/prometheus"

@@ -19,7 +19,6 @@ from monitoring.dashboards.build import build
 from monitoring.dashboards.panels import BOARDS
 from monitoring.exporter.exporter import exporter
 from monitoring.monitor import look, record
-from pipelines.metrics_page import monitor_metrics, service_metrics
 from service.app import create_app
 from tests.integration.live import live
 from tests.integration.operators import alertmanager, patiently, prometheus, query, webhook
@@ -27,6 +26,7 @@ from tests.integration.test_prometheus_rules import RECORDED, known_series, seri
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, serve
 from tests.unit.monitoring.fakes import make_settings as monitor_settings
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, make_model, make_settings
+from tools.metrics_page import monitor_metrics, service_metrics
 
 PROJECT = Path(__file__).parents[2]
 DASHBOARDS = PROJECT / "monitoring/dashboards"

@@ -11,16 +11,16 @@ import pytest
 import yaml
 
 from monitoring.dashboards.panels import BOARDS
-from pipelines.kubernetes_rules import MANIFEST, RULES, render
 from tests.unit.deploy.dockerfile import CHECKOUT
 from tests.unit.deploy.manifests import documents, named, tool
 from tests.unit.deploy.operator_schema import SCHEMAS
+from tools.kubernetes_rules import MANIFEST, RULES, render
 
 PRODUCTION = "overlays/production"
 
 
 def test_the_committed_rules_are_those_of_prometheus() -> None:
-    assert (CHECKOUT / MANIFEST).read_text() == render(CHECKOUT), "run: python -m pipelines.kubernetes_rules"
+    assert (CHECKOUT / MANIFEST).read_text() == render(CHECKOUT), "run: python -m tools.kubernetes_rules"
     (rule,) = documents(PRODUCTION, "PrometheusRule")
     groups = [yaml.safe_load((CHECKOUT / RULES / name).read_text())["groups"] for name in ("recording.yml", "alerts.yml")]
     assert rule["spec"]["groups"] == [*groups[0], *groups[1]]

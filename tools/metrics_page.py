@@ -1,4 +1,4 @@
-"""The page of all metrics, docs/metrics.md, made from the code: `python -m pipelines.metrics_page` writes it anew."""
+"""The page of all metrics, docs/metrics.md, made from the code: `python -m tools.metrics_page` writes it anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitoring.exporter.metrics import EXPORTED
 PAGE = Path("docs/metrics.md")
 HEAD = """# Metrics
 
-Made from the code by `python -m pipelines.metrics_page`; a test fails if it is not the same. Timestamps are seconds since
+Made from the code by `python -m tools.metrics_page`; a test fails if it is not the same. Timestamps are seconds since
 1970. Labels have few values: routes are templates, methods and statuses those of HTTP, versions those in service since the
 start, features the contract's. No label holds anything that a customer could be known by.
 

@@ -1,4 +1,4 @@
-"""Prometheus' rules as the operator's PrometheusRule, made of monitoring/prometheus: `python -m pipelines.kubernetes_rules`."""
+"""Prometheus' rules as the operator's PrometheusRule, made of monitoring/prometheus: `python -m tools.kubernetes_rules`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 RULES = Path("monitoring/prometheus")
 FILES = ("recording.yml", "alerts.yml")
 MANIFEST = Path("k8s/components/prometheus-operator/prometheus-rules.yaml")
-HEAD = f"""# Made of {RULES}/{{{",".join(FILES)}}} by `python -m pipelines.kubernetes_rules`; a test fails if it is not the same.
+HEAD = f"""# Made of {RULES}/{{{",".join(FILES)}}} by `python -m tools.kubernetes_rules`; a test fails if it is not the same.
 """
 
 
