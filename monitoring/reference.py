@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import logging
 import os
 import stat
@@ -11,13 +10,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import joblib
 import pandas as pd
 
+from churn.code_digest import package_digest
 from churn.contract import Contract
-from monitoring.drift import impact, profile, rank_scores
 from monitoring.drift.detect import as_served
 from monitoring.drift.profile import ReferenceProfile
 
@@ -27,7 +25,7 @@ SEED = 20_260_101
 # Versions whose summary is kept: the newest.
 MOST_KEPT = 10
 # What was made by other code is made anew.
-MADE_BY: tuple[ModuleType, ...] = (calibration, impact, profile, rank_scores)
+PACKAGES = ("monitoring.drift",)
 logger = logging.getLogger(__name__)
 
 
@@ -109,6 +107,6 @@ def _is_ours(path: Path) -> bool:
 
 
 def _place(folder: Path, identity: str, contract: Contract) -> Path:
-    said = [identity, contract.model_dump_json(), *(inspect.getsource(module) for module in MADE_BY)]
+    said = [identity, contract.model_dump_json(), package_digest(*PACKAGES)]
     digest = hashlib.sha256("\x1f".join(said).encode()).hexdigest()
     return folder / f"{digest[:32]}.joblib"

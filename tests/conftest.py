@@ -7,8 +7,8 @@ import hypothesis
 import pytest
 
 from churn.contract import Contract, load_contract
+from tests.checkout import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 REAL_DATA = (CHECKOUT / "data/telecom_churn.csv", CHECKOUT.parent / "shared/data/telecom_churn.csv")
 
 # The same examples on every run, and nothing remembered on disk: a red test is red for everybody.

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib import resources
 from typing import Any, Self
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from churn.code_digest import package_digest
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
@@ -21,10 +21,7 @@ from churn.inference.compiled import CompiledModel
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
 # What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.
-CODE = (
-    *("arrow_cells.py", "compiled.py", "compiled_columns.py", "csv_cells.py", "customer_rules.py", "feature_cells.py"),
-    *("request.py", "scoring/part.py", "scoring/read.py"),
-)
+PACKAGES = ("churn.batch", "churn.customers", "churn.inference")
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,4 @@ def scorer_of(text: bytes) -> Scorer:
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """Digest what has a say in the numbers, NumPy's version among it: 16 hexadecimal digits."""
-    digest = hashlib.sha256(np.__version__.encode())
-    for name in CODE:
-        digest.update(resources.files("churn").joinpath(name).read_bytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256((np.__version__ + package_digest(*PACKAGES)).encode()).hexdigest()[:16]

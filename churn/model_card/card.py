@@ -63,7 +63,7 @@ def render_card(
     if contract is not None and contract.digest != info.contract_digest:
         contract = None
     measured = dict(evaluation["metrics"]) if evaluation else paired(info.metrics)
-    text = Template(resources.files("churn").joinpath("templates", "model-card.md").read_text("utf-8")).substitute(
+    text = Template(resources.files("churn.model_card").joinpath("template.md").read_text("utf-8")).substitute(
         name=line(info.name),
         simulated_warning=SIMULATED if info.simulated else "",
         summary=summary(info),

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+import churn
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
@@ -306,7 +307,7 @@ class Registry:
             input_example=example,
             pyfunc_predict_fn="predict_proba",
             # The feature step is a class of ours: with its source in the artifact, any MLflow can load the model.
-            code_paths=[str(Path(__file__).parent)],
+            code_paths=[str(Path(churn.__file__).parent)],
             # Spelled out: inferring them starts a process that imports everything anew.
             pip_requirements=[f"{name}=={installed(name)}" for name in ("scikit-learn", "pandas", "numpy", "skops")],
             extra_files=[str(file) for file in extra],

@@ -32,7 +32,7 @@ def migrate(url: str) -> str:
         If it cannot be migrated.
     """
     config = Config()
-    config.set_main_option("script_location", "churn:migrations")
+    config.set_main_option("script_location", "churn.store:migrations")
     engine = make_engine(url)
     try:
         try:

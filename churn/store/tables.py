@@ -1,4 +1,4 @@
-"""The tables of the store. Migrations in churn/migrations make exactly these; a test compares the two."""
+"""The tables of the store. Migrations in churn/store/migrations make exactly these; a test compares the two."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from churn.errors import ChurnError
-from pipelines.cli import backup, data, drift, model, score, status, store
+from pipelines.cli import backup, drift, model, score, status, store
+from pipelines.cli import data as data_commands
 from pipelines.console import console, fail, print_json, warn
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="MLOps service for telecom churn.",
 )
-app.add_typer(data.app, name="data")
+app.add_typer(data_commands.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(store.app, name="store")
 app.command()(model.evaluate)
@@ -64,7 +65,7 @@ def train(
         return
     contract = load_contract(settings.contract)
     # Bad data is said at once, before anything starts.
-    data.warn_uninformative(read_dataset(find_data(settings).path, contract))
+    data_commands.warn_uninformative(read_dataset(find_data(settings).path, contract))
     if not wait:
         check_turn(settings.store_url)
     quiet_prefect()

@@ -21,8 +21,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import ValidationError
 
-import churn
-import service
+from churn.code_digest import package_digest
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused
@@ -37,19 +36,7 @@ TOLERANCE = 1e-9
 # Ours take some hundred kilobytes; every worker reads one whole.
 MOST_BYTES = 256 * 2**20
 # What has a say in how a pipeline becomes a servable, and in how it answers.
-CODE = {
-    churn: (
-        "compiled.py",
-        "compiled_columns.py",
-        "features.py",
-        "folding.py",
-        "inputs.py",
-        "model_folder.py",
-        "model_info.py",
-        "rules.py",
-    ),
-    service: ("loader.py", "servable.py", "scorer.py", "trial.py", "verification.py"),
-}
+PACKAGES = ("churn.inference", "churn.modeling", "churn.registry", "service.model_loading", "service.scoring")
 LIBRARIES = ("numpy", "scikit-learn", "skops")
 # All of it means that the file is not what was written.
 UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ValidationError)
@@ -91,11 +78,7 @@ def servable_file(settings: Settings, contract: Contract, version: str, run_id: 
 @cache
 def code_digest() -> str:
     """Digest the code and the libraries that turn a pipeline into a servable: SHA-256, hexadecimal."""
-    digest = hashlib.sha256()
-    for package, names in CODE.items():
-        folder = Path(package.__path__[0])
-        for name in names:
-            digest.update((folder / name).read_bytes())
+    digest = hashlib.sha256(package_digest(*PACKAGES).encode())
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
             digest.update(f"{library}=={version(library)}".encode())

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from pipelines.local.supervisor import free_port
+from tests.checkout import CHECKOUT
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
-CHECKOUT = Path(__file__).parents[2]
 # Long enough for a slow machine: nothing here is about speed.
 PATIENCE = 240
 

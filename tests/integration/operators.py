@@ -18,8 +18,9 @@ import yaml
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from pipelines.local.supervisor import free_port
+from tests.checkout import CHECKOUT
 
-FOLDER = Path(__file__).parents[2] / "monitoring/prometheus"
+FOLDER = CHECKOUT / "monitoring/prometheus"
 patiently = retry(
     retry=retry_if_exception_type((AssertionError, httpx.HTTPError)),
     stop=stop_after_delay(90),

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.checkout import CHECKOUT
 from tests.integration.postgres import find_programs
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def run(name: str, out: Path, data: Path | None = None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.data_sources import TELECOM_MD5
+from tests.checkout import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 # What makes two checkouts on one machine differ in nothing but their folder.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "DVC_", "GIT_"))} | {
     "DVC_NO_ANALYTICS": "true",

@@ -34,6 +34,7 @@ from service.model_loading.loader_process import check_signature, respond
 from service.model_loading.registry_source import NEEDED, RegistrySource
 from service.rollout.rollback_requests import Order
 from service.state import ServiceState
+from tests.checkout import CHECKOUT
 from tests.unit.service.fakes import FakeRegistry, FakeShelf, make_info, make_model, make_settings, served_model
 
 pytestmark = pytest.mark.anyio
@@ -189,7 +190,7 @@ def test_an_artifact_that_was_tampered_with_is_refused_by_its_hash_and_by_its_ty
 
 
 def test_a_contract_that_the_model_does_not_keep_is_a_refusal(registered: Settings, tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / "churn" / "contracts" / "telecom.yaml").read_text()
+    text = (CHECKOUT / "churn" / "contracts" / "telecom.yaml").read_text()
     other = tmp_path / "other.yaml"
     other.write_text(text.replace("name: account_length", "name: length_of_account"))
     settings = elsewhere(registered, tmp_path).model_copy(update={"contract": str(other)})

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.checkout import CHECKOUT
 from tools.metrics_page import monitor_metrics, service_metrics
 
-PROJECT = Path(__file__).parents[2]
-FOLDER = PROJECT / "monitoring/prometheus"
+FOLDER = CHECKOUT / "monitoring/prometheus"
 TESTS = ("alerts_test.yml", "alerts_slow_test.yml", "alerts_days_test.yml")
 ALERTS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]
 RECORDED = {

@@ -11,7 +11,6 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +21,7 @@ import pytest
 
 from churn.contract import Contract
 from churn.modeling.model import Model
+from tests.checkout import CHECKOUT
 from tests.unit.service.fakes import FEATURES, make_model
 
 # MLflow warns of its own type hints, and of columns that might have integers.
@@ -46,7 +46,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-c", SCRIPT, str(tmp_path_factory.mktemp("home")), str(port)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=clean, start_new_session=True)
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=clean, start_new_session=True)
     try:
         deadline = time.monotonic() + 90
         while True:

@@ -35,6 +35,7 @@ from churn.registry.connect import alias_reader
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
 from churn.store.store import Store
+from tests.checkout import CHECKOUT
 
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
 # As `prepare_environment` sets it for the commands.
@@ -467,7 +468,7 @@ def test_an_mlflow_that_does_not_know_this_code_gives_the_same_answers(
     info = challengers[0].model.info
     customers = challengers[0].reference[info.features].head(20)
     customers.to_parquet(tmp_path / "customers.parquet")
-    checkout = str(Path(__file__).parents[2])
+    checkout = str(CHECKOUT)
     command = [sys.executable, "-c", STRANGER, settings.tracking_uri, str(tmp_path / "customers.parquet"), checkout]
     told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert told.returncode == 0, told.stderr

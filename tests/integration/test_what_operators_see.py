@@ -20,6 +20,7 @@ from monitoring.dashboards.panels import BOARDS
 from monitoring.exporter.exporter import exporter
 from monitoring.monitor import look, record
 from service.app import create_app
+from tests.checkout import CHECKOUT
 from tests.integration.live import live
 from tests.integration.operators import alertmanager, patiently, prometheus, query, webhook
 from tests.integration.test_prometheus_rules import RECORDED, known_series, series
@@ -28,9 +29,8 @@ from tests.unit.monitoring.fakes import make_settings as monitor_settings
 from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, make_model, make_settings
 from tools.metrics_page import monitor_metrics, service_metrics
 
-PROJECT = Path(__file__).parents[2]
-DASHBOARDS = PROJECT / "monitoring/dashboards"
-RUNBOOKS = sorted((PROJECT / "docs/runbooks").glob("Churn*.md"))
+DASHBOARDS = CHECKOUT / "monitoring/dashboards"
+RUNBOOKS = sorted((CHECKOUT / "docs/runbooks").glob("Churn*.md"))
 VARIABLES = {"$instance": ".*", "$version": ".*", "$__rate_interval": "10s"}
 
 
@@ -47,7 +47,7 @@ def remember(url: str) -> None:
     frame = launch(200, seed=2)
     come_true(store, serve(store, frame), frame)
     reference = customers(1500, seed=1)
-    campaign = load_params(PROJECT / "params.yaml").profit
+    campaign = load_params(CHECKOUT / "params.yaml").profit
     assert record(store, look(store, CONTRACT, settings, "1", reference, now=moment, campaign=campaign))
     drifted = customers(200, seed=4)
     drifted["minutes"] = float("nan")

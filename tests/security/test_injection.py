@@ -25,6 +25,7 @@ from churn.store.store import Store
 from pipelines import console
 from service.formats.spreadsheet import as_text
 from service.observability.logs import JsonLines, TextLines
+from tests.checkout import CHECKOUT
 from tests.unit.service.fakes import CUSTOMER, running
 
 SQL = [
@@ -159,7 +160,7 @@ def test_yaml_makes_no_objects_and_does_not_explode(text: str, tmp_path: Path) -
 
 
 def test_a_contract_names_no_other_file_and_no_address() -> None:
-    text = (Path(__file__).parents[2] / "churn/contracts/telecom.yaml").read_text()
+    text = (CHECKOUT / "churn/contracts/telecom.yaml").read_text()
     for said in ("include: /etc/passwd", "extends: http://evil.example/contract.yaml", "$ref: file:///etc/passwd"):
         with pytest.raises(InputError, match=said.partition(":")[0].replace("$", r"\$")):
             parse_contract(f"{text}\n{said}\n", "theirs")

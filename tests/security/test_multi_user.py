@@ -20,6 +20,7 @@ from churn.store.store import Store
 from monitoring.reference import Reference, load_reference
 from pipelines.environment import prepare_environment
 from pipelines.local.supervisor import Program, Supervisor
+from tests.checkout import CHECKOUT
 
 RAN: list[str] = []
 
@@ -122,7 +123,7 @@ def linked(kept: Path) -> None:
 
 
 def test_no_code_of_ours_takes_a_fixed_name_in_a_folder_that_all_may_write() -> None:
-    tree = Path(__file__).parents[2]
+    tree = CHECKOUT
     found = subprocess.run(
         [
             sys.executable,

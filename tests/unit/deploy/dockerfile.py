@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.checkout import CHECKOUT
 
 
 @dataclass

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import pytest
 
 from churn.config.settings import Settings
+from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import assert_is_churn_command
 
-PAGE = (Path(__file__).parents[3] / "docs/another-company.md").read_text()
+PAGE = (CHECKOUT / "docs/another-company.md").read_text()
 COMMANDS = [shlex.split(line) for line in PAGE.splitlines() if line.startswith("    ")]
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
+from tests.checkout import CHECKOUT
 
-CARD = (Path(__file__).parents[3] / "docs" / "data-card.md").read_text("utf-8")
+CARD = (CHECKOUT / "docs" / "data-card.md").read_text("utf-8")
 ROWS = {
     cells[0].strip("` "): [cell.strip() for cell in cells[1:]]
     for cells in (line.strip("|").split("|") for line in CARD.splitlines() if re.match(r"\| `\w+` \|", line))

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
+from tests.checkout import CHECKOUT
 from tools.metrics_page import PAGE, monitor_metrics, render, service_metrics
-
-PROJECT = Path(__file__).parents[3]
 
 
 def test_the_page_is_the_one_that_the_code_makes():
-    assert (PROJECT / PAGE).read_text() == render(), "run: .venv/bin/python -m tools.metrics_page"
+    assert (CHECKOUT / PAGE).read_text() == render(), "run: .venv/bin/python -m tools.metrics_page"
 
 
 def test_every_promised_metric_is_there():

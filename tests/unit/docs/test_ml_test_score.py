@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
-TEXT = (PROJECT / "docs/ml-test-score.md").read_text()
+from tests.checkout import CHECKOUT
+
+TEXT = (CHECKOUT / "docs/ml-test-score.md").read_text()
 SECTIONS = dict(re.findall(r"^## (Data|Model|Infrastructure|Monitoring): ([\d.]+)$", TEXT, re.MULTILINE))
 ROW = re.compile(r"^\| (\d) \| ([^|]+) \| ([\d.]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 LEAST = 6.0
@@ -23,7 +23,7 @@ def rows(section: str) -> list[tuple[str, ...]]:
 
 @cache
 def functions(path: str) -> set[str]:
-    tree = ast.parse((PROJECT / path).read_text())
+    tree = ast.parse((CHECKOUT / path).read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 

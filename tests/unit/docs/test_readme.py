@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
+from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import assert_is_churn_command
 
-CHECKOUT = Path(__file__).parents[3]
 README = (CHECKOUT / "README.md").read_text()
 COMMANDS = [line.strip() for line in README.splitlines() if line.startswith("    ")]
 

@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 import yaml
 
 from churn.config.settings import Settings
+from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import assert_is_churn_command
 
-PROJECT = Path(__file__).parents[3]
-FOLDER = PROJECT / "docs/runbooks"
+FOLDER = CHECKOUT / "docs/runbooks"
 ALERTS = [
-    rule["alert"] for rule in yaml.safe_load((PROJECT / "monitoring/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+    rule["alert"] for rule in yaml.safe_load((CHECKOUT / "monitoring/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
 ]
 SECTIONS = ["What it means", "How bad", "Look here first", "How to mend", "How to roll back"]
 

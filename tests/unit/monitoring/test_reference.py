@@ -52,7 +52,7 @@ def test_thresholds_are_kept_with_it(tmp_path):
 def test_other_code_makes_it_anew(tmp_path, monkeypatch):
     rows = Rows()
     load_reference(tmp_path, "run a", CONTRACT, rows)
-    monkeypatch.setattr(module, "MADE_BY", (module,))
+    monkeypatch.setattr(module, "PACKAGES", ("monitoring.drift", "monitoring.reports"))
     load_reference(tmp_path, "run a", CONTRACT, rows)
     assert rows.read == 2
 

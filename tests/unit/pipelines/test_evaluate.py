@@ -15,7 +15,7 @@ from churn.contract import Contract
 from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
 from churn.simulation.simulate import simulate, write_csv
-from pipelines.cli import model
+from pipelines.cli import model as model_commands
 
 
 @dataclass
@@ -51,7 +51,7 @@ def model(contract: Contract) -> Model:
 @pytest.fixture
 def file(contract: Contract, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(model, "_registry", lambda: OneModel(model))
+    monkeypatch.setattr(model_commands, "_registry", lambda: OneModel(model))
     path = tmp_path / "customers.csv"
     write_csv(simulate(contract, 500, 2), contract, path)
     (tmp_path / "params.yaml").write_text("evaluation: {resamples: 100, confidence: 0.9}")
@@ -60,7 +60,7 @@ def file(contract: Contract, model: Model, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_scripts_get_scores_intervals_and_slices(file: Path, model: Model, capsys: pytest.CaptureFixture[str]) -> None:
-    model.evaluate(file, "7", as_json=True)
+    model_commands.evaluate(file, "7", as_json=True)
     said = json.loads(capsys.readouterr().out)
     assert (said["model_version"], said["rows"], said["threshold"]) == ("7", 500, model.info.threshold)
     low, high = said["intervals"]["roc_auc"]
@@ -72,7 +72,7 @@ def test_scripts_get_scores_intervals_and_slices(file: Path, model: Model, capsy
 
 
 def test_people_get_tables_that_fit(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model.evaluate(file, "7")
+    model_commands.evaluate(file, "7")
     said = capsys.readouterr().out
     for words in (
         *("version 7 on", "90% interval", "roc_auc", "profit (USD per customer)"),

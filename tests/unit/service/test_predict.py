@@ -14,7 +14,7 @@ import pytest
 from churn.errors import StoreError
 from churn.modeling.model import Model
 from service.app import create_app
-from service.http import problem_details
+from service.http import errors
 from service.schemas.native import BatchAnswer, PredictionAnswer
 from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
 
@@ -163,7 +163,7 @@ async def test_customer_of_unreasonable_size_is_413(client: httpx.AsyncClient) -
 async def test_more_problems_than_can_be_spelled_out_are_counted(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(problem_details, "SPELLED_ERRORS", 5)
+    monkeypatch.setattr(errors, "SPELLED_ERRORS", 5)
     response = await client.post("/predict", json={f"x{n}": 1 for n in range(6)})
     assert (response.status_code, response.json()["detail"]) == (422, "6 problems found.")
     assert [e["field"] for e in response.json()["errors"]] == ["body"]

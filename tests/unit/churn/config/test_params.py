@@ -9,8 +9,7 @@ from sklearn.model_selection import ParameterGrid
 from churn.config.params import Distribution, Params, load_params
 from churn.errors import InputError
 from churn.modeling.model import build_pipeline
-
-CHECKOUT = Path(__file__).resolve().parents[3]
+from tests.checkout import CHECKOUT
 
 
 def written(folder: Path, text: str) -> Path:

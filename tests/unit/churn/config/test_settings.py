@@ -10,8 +10,9 @@ from sqlalchemy import make_url
 
 from churn.config.settings import Settings, load_settings
 from churn.errors import InputError
+from tests.checkout import CHECKOUT
 
-REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
+REFERENCE = CHECKOUT / "docs" / "settings.md"
 
 
 @pytest.fixture(autouse=True)

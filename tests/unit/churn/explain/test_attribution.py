@@ -11,7 +11,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from churn.contract import Contract
-from churn.explain import shapley
+from churn.explain import interpolation, shapley
 from churn.explain.attribution import Attribution, Attributor
 from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.modeling.model import build_pipeline
@@ -219,7 +219,7 @@ def test_any_model_is_taken_apart_by_the_definition(seed: int) -> None:
 def test_drawn_orders_share_out_the_same_sum(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = made_up(seed)
     exact = [told(model, values) for values in asked]
-    for module in (mixing, shapley):
+    for module in (interpolation, shapley):
         monkeypatch.setattr(module, "MOST_MIXED", 1)
     shapley.mixtures.cache_clear()
     drawn = [told(model, values) for values in asked]

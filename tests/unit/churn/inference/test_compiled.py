@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
 from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
+from tests.checkout import CHECKOUT
 
 CONTRACT = load_contract()
 NOTHING: Any = None
@@ -242,7 +242,7 @@ def test_nothing_of_sklearn_or_pandas_is_loaded_to_answer() -> None:
     code = (
         "import sys, churn.inference.compiled, churn.customers.columns; sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=False).returncode == 0
 
 
 def test_customers_are_spelled_for_the_log_as_they_were_sent() -> None:

@@ -6,14 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.pipelines.test_cli import Churn
 
 from churn.ids import now
 from churn.store.records import Prediction
 from churn.store.store import Store
-from tests.unit.pipelines import test_cli
+from tests.unit.pipelines.cli import test_main
+from tests.unit.pipelines.cli.test_main import Churn
 
-churn = test_cli.churn
+churn = test_main.churn
 
 
 @pytest.fixture

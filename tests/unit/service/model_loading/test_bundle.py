@@ -96,11 +96,8 @@ def test_each_version_run_code_and_contract_has_a_file_of_its_own(
     assert strange.parent == tmp_path / "models" / "churn" / "servable"
 
 
-def test_the_code_s_digest_knows_every_file_and_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_s_digest_knows_every_library(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = module.code_digest()
-    for package, names in module.CODE.items():
-        for name in names:
-            assert (Path(package.__path__[0]) / name).is_file()
     monkeypatch.setattr(module, "version", lambda library: "0.0")
     assert module.code_digest.__wrapped__() != usual
     assert len(usual) == 64

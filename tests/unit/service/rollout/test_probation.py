@@ -3,7 +3,6 @@ from __future__ import annotations
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.unit.service.test_shadow import FakeTrialStore
 
 from churn.contract import Contract
 from churn.store.shadow import Realized
@@ -12,6 +11,7 @@ from service.rollout.active_model import ModelHolder
 from service.rollout.probation import Probation
 from service.rollout.probation_test import Bounds
 from tests.unit.service.fakes import CUSTOMER, FEATURES, make_model, served_model
+from tests.unit.service.rollout.test_shadow import FakeTrialStore
 
 pytestmark = pytest.mark.anyio
 BOUNDS = Bounds(min_requests=50, min_outcomes=20)
