@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 CUSTOMERS = 7_043
-LONGEST = 72  # months
+MAX_SECONDS = 72  # months
 LETTERS = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 # Share of the customers with internet who have it, and its price in USD a month.
 ADD_ONS = {
@@ -76,9 +76,9 @@ def ibm_sample(customers: int = CUSTOMERS, seed: int = 1) -> pd.DataFrame:
 
     partner = drawn(["Yes", "No"], 0.483)
     # Many have just come and many have always been there; a partner keeps one longer.
-    months = LONGEST * rng.beta(np.where(partner == "Yes", 0.86, 0.48), np.where(partner == "Yes", 0.66, 0.98))
-    tenure = np.where(rng.random(n) < 11 / CUSTOMERS, 0, np.clip(np.ceil(months), 1, LONGEST)).astype(np.int64)
-    stayed = tenure / LONGEST
+    months = MAX_SECONDS * rng.beta(np.where(partner == "Yes", 0.86, 0.48), np.where(partner == "Yes", 0.66, 0.98))
+    tenure = np.where(rng.random(n) < 11 / CUSTOMERS, 0, np.clip(np.ceil(months), 1, MAX_SECONDS)).astype(np.int64)
+    stayed = tenure / MAX_SECONDS
     internet = drawn(["Fiber optic", "DSL", "No"], 0.44, 0.344)
     online = internet != "No"
     contract = drawn(

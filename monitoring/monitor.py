@@ -35,7 +35,7 @@ RECENT = 5_000
 
 
 @dataclass(frozen=True)
-class Look:
+class RunResult:
     """What one look saw and decided; nothing of it is written yet.
 
     Attributes
@@ -57,7 +57,7 @@ class Look:
     decision: Decision
     sequential: SequentialResult | None = None
 
-    def with_report(self, path: Path | str) -> Look:
+    def with_report(self, path: Path | str) -> RunResult:
         """Give the same look, whose run says where its report is."""
         return replace(self, run=replace(self.run, report=str(path)))
 
@@ -71,7 +71,7 @@ def look(
     *,
     now: datetime | None = None,
     campaign: ProfitParams | None = None,
-) -> Look:
+) -> RunResult:
     """Judge what is new of one model version. Writes nothing: a look that is killed is simply done again.
 
     The false-alarm rate of the whole look is `settings.false_alarm_rate`: half of it goes to the comparison of customers and
@@ -143,10 +143,10 @@ def look(
         evidence=_summary(run, drift, performance, concept, stream[1] if stream else None),
         decided_at=now,
     )
-    return Look(window, drift, performance, reference_performance, concept, run, decision, stream[1] if stream else None)
+    return RunResult(window, drift, performance, reference_performance, concept, run, decision, stream[1] if stream else None)
 
 
-def record(store: Store, look: Look) -> bool:
+def record(store: Store, look: RunResult) -> bool:
     """Write a look, run and decision, both or neither. Tell whether it was written.
 
     The store takes each window of a model version once. If another monitor judged this one in the meantime, or a part of it,

@@ -23,7 +23,7 @@ from monitoring.drift.profile import ReferenceProfile
 SAMPLE_ROWS = 5_000
 SEED = 20_260_101
 # Versions whose summary is kept: the newest.
-MOST_KEPT = 10
+MAX_KEPT = 10
 # What was made by other code is made anew.
 PACKAGES = ("monitoring.drift",)
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def keep_reference(folder: Path, identity: str, contract: Contract, reference: R
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as half:
             joblib.dump(reference, Path(half) / path.name)
             (Path(half) / path.name).replace(path)
-        for old in sorted(folder.glob("*.joblib"), key=lambda kept: -kept.stat().st_mtime)[MOST_KEPT:]:
+        for old in sorted(folder.glob("*.joblib"), key=lambda kept: -kept.stat().st_mtime)[MAX_KEPT:]:
             old.unlink(missing_ok=True)
     except OSError as error:
         logger.warning("%s cannot be written, and is made again next time: %s", path, error)

@@ -17,7 +17,7 @@ from churn.store.records import EPOCH
 from churn.store.store import Store
 
 # Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
-MOST_HELD = 20_000
+MAX_HELD = 20_000
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
 
     current = no_answers(contract)
     if enough:
-        share = min(1.0, MOST_HELD / span.rows)
+        share = min(1.0, MAX_HELD / span.rows)
         held = [current, *store.iter_predictions(contract, model_version, span, share=share)]
         current = pd.concat([part for part in held if len(part)], ignore_index=True)
-    whole = span.rows <= MOST_HELD
+    whole = span.rows <= MAX_HELD
     return Window(
         model_version=model_version,
         rows=span.rows if enough else 0,

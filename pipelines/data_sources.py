@@ -23,7 +23,7 @@ from churn.errors import InputError
 TELECOM_MD5 = "7fe5c864ba1d3ab59b4d8810ad813798"
 SIMULATED_ROWS = 5_000
 # The pinned file has 0.3 MB.
-MOST_BYTES = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _fetch(address: str) -> bytes:
         answer.raise_for_status()
         for piece in answer.iter_bytes():
             content += piece
-            if len(content) > MOST_BYTES:
+            if len(content) > MAX_BYTES:
                 break
     return bytes(content)
 

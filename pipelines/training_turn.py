@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from churn.errors import Busy
-from churn.lifecycle.training_runs import TURN
+from churn.lifecycle.training_runs import LOCK
 from churn.store.store import Store
 
 
-def check_turn(store_url: str) -> None:
+def check_no_training(store_url: str) -> None:
     """Raise Busy if a training is under way; it says whose."""
     store = Store.open(store_url)
     try:
-        if holder := store.who_has_turn(TURN):
-            raise Busy(TURN, holder)
+        if holder := store.lock_holder(LOCK):
+            raise Busy(LOCK, holder)
     finally:
         store.close()

@@ -21,20 +21,20 @@ from service.api_keys import parse_keys
 from service.http.openapi import complete_openapi
 from service.http.problem_details import install_problems
 from service.http.rejected_requests import FailedRequests
-from service.middleware.fast_path import FastLane
-from service.middleware.gateway import Door
+from service.middleware.fast_path import FastPath
+from service.middleware.gateway import Gateway
 from service.model_lifecycle import ModelChanges
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import start_tracing
-from service.prediction_log.lazy_store import LateStore
+from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.pseudonymous_store import PseudonymousStore
 from service.prediction_log.sink import PING_SECONDS
 from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
-from service.rollout.model_source import ModelSource, Shelf
+from service.rollout.model_source import LastKnownGood, ModelSource
 from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
-from service.schemas.native import OutcomesRequest, RequestModels, RollbackRequest
+from service.schemas.native import OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
 
@@ -61,7 +61,7 @@ def create_app(
     *,
     registry: ModelSource | None = None,
     store: PredictionStore | None = None,
-    shelf: Shelf | None = None,
+    last_known_good: LastKnownGood | None = None,
 ) -> FastAPI:
     """Make the service.
 
@@ -72,7 +72,7 @@ def create_app(
         Where models come from, if not from the registry of the settings.
     store : PredictionStore, optional
         Where predictions and outcomes go, if not to the store of the settings.
-    shelf : Shelf, optional
+    last_known_good : LastKnownGood, optional
         Where the last known good model lies, if not on the disk of the settings.
 
     Raises
@@ -80,7 +80,7 @@ def create_app(
     InputError
         If the contract or the API keys are malformed.
     """
-    state = _build_state(settings, registry, store, shelf)
+    state = _build_state(settings, registry, store, last_known_good)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -99,33 +99,33 @@ def create_app(
     app.state.service = state
     for routes in (predict, batch, open_inference, mlflow_protocol, outcomes, model, failures, operations, page):
         app.include_router(routes.router)
-    _stand_outside(app, state)
+    _add_middleware(app, state)
     install_problems(app)
-    bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackRequest, InferRequest, InvocationsRequest]
+    bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackBody, InferRequest, InvocationsRequest]
     complete_openapi(app, [state.requests.customer, state.requests.batch, *bodies])
     return app
 
 
-def _stand_outside(app: FastAPI, state: ServiceState) -> None:
+def _add_middleware(app: FastAPI, state: ServiceState) -> None:
     """Put the door and the fast lane around all of the framework's own middleware: what needs none of it pays for none of it."""
     build = app.build_middleware_stack
 
     def stack() -> ASGIApp:
-        return Door(FastLane(build(), state), state)
+        return Gateway(FastPath(build(), state), state)
 
     app.build_middleware_stack = stack  # type: ignore[method-assign]
 
 
 def _build_state(
-    settings: Settings, registry: ModelSource | None, store: PredictionStore | None, shelf: Shelf | None
+    settings: Settings, registry: ModelSource | None, store: PredictionStore | None, last_known_good: LastKnownGood | None
 ) -> ServiceState:
     contract = load_contract(settings.contract)
     metrics = ServiceMetrics(contract)
-    models = ModelChanges.of(settings, contract, metrics, source=registry, shelf=shelf)
+    models = ModelChanges.of(settings, contract, metrics, source=registry, last_known_good=last_known_good)
     store = (
         store
         if store is not None
-        else LateStore(settings.store_url, partial(Store.open, timeout_seconds=settings.store_timeout_seconds))
+        else LazyStore(settings.store_url, partial(Store.open, timeout_seconds=settings.store_timeout_seconds))
     )
     spool = Spool(settings.home / "spool", settings.spool_max_bytes)
     make_log = partial(PredictionLog, hang_seconds=settings.store_timeout_seconds, drain_seconds=settings.spool_drain_seconds)
@@ -142,7 +142,7 @@ def _build_state(
         metrics=metrics,
         store=store,
         log=log,
-        holder=models.holder,
+        active_model=models.active_model,
         models=models,
         failures=FailedRequests(
             settings.home / "failed-requests", settings.failed_requests_kept, contract.feature_names + FIELDS

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from service.api_keys import ApiKey
 from service.http.errors import NotAllowed, NotAuthenticated
-from service.request_context import visit_of
+from service.request_context import request_context_of
 from service.state import ServiceState, service_state
 
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="ApiKey")
@@ -29,8 +29,8 @@ def authorize(state: ServiceState, scope: Scope, wanted: str | None) -> ApiKey |
     """
     if not state.keys:
         return None
-    visit = visit_of(scope)
-    key = visit.key if visit is not None else None
+    request_context = request_context_of(scope)
+    key = request_context.key if request_context is not None else None
     if key is None:
         raise NotAuthenticated("Send a known key in the header X-API-Key, or as Authorization: Bearer.")
     if wanted is not None and wanted not in key.scopes:

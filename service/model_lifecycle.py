@@ -10,13 +10,13 @@ from churn.contract import Contract
 from churn.registry.artifact import models_folder
 from service.model_loading.registry_source import RegistrySource
 from service.observability.metrics import ServiceMetrics
-from service.rollout.active_model import ModelHolder
+from service.rollout.active_model import ActiveModel
 from service.rollout.champion_follower import ChampionFollower
-from service.rollout.comparison_store import LateTrialStore, TrialStore
-from service.rollout.model_source import ModelSource, Shelf
+from service.rollout.comparison_store import ComparisonStore, LazyComparisonStore
+from service.rollout.model_source import LastKnownGood, ModelSource
 from service.rollout.probation import Probation
 from service.rollout.probation_test import Bounds
-from service.rollout.rollback_requests import FileOrders
+from service.rollout.rollback_requests import FileRollbackRequests
 from service.rollout.shadow import Shadow
 
 
@@ -24,11 +24,11 @@ from service.rollout.shadow import Shadow
 class ModelChanges:
     """The parts, which start and stop together."""
 
-    holder: ModelHolder
+    active_model: ActiveModel
     follower: ChampionFollower
     shadow: Shadow
     probation: Probation
-    trials: TrialStore
+    comparisons: ComparisonStore
 
     @classmethod
     def of(
@@ -38,8 +38,8 @@ class ModelChanges:
         metrics: ServiceMetrics,
         *,
         source: ModelSource | None = None,
-        shelf: Shelf | None = None,
-        trials: TrialStore | None = None,
+        last_known_good: LastKnownGood | None = None,
+        comparisons: ComparisonStore | None = None,
     ) -> ModelChanges:
         """Put the parts together.
 
@@ -52,27 +52,33 @@ class ModelChanges:
             Stand-ins for the registry, the disk and the store of the settings.
         """
         own = RegistrySource(settings, contract)
-        trials = trials if trials is not None else LateTrialStore(settings.store_url)
-        holder = ModelHolder()
+        comparisons = comparisons if comparisons is not None else LazyComparisonStore(settings.store_url)
+        active_model = ActiveModel()
         follower = ChampionFollower(
             source if source is not None else own,
-            holder,
-            shelf if shelf is not None else Shelf(own.put, own.take),
+            active_model,
+            last_known_good if last_known_good is not None else LastKnownGood(own.put, own.take),
             metrics=metrics,
             poll_seconds=settings.registry_poll_seconds,
-            orders=FileOrders(models_folder(settings)),
+            requests=FileRollbackRequests(models_folder(settings)),
         )
-        shadow = Shadow(settings.shadow_share, trials, metrics.models)
+        shadow = Shadow(settings.shadow_share, comparisons, metrics.models)
 
         async def roll_back(reason: str) -> None:
             await follower.roll_back(actor="probation", reason=reason)
 
         probation = Probation(
-            settings.probation_seconds, bounds_of(settings), trials, metrics.registry, metrics.models, holder, roll_back
+            settings.probation_seconds,
+            bounds_of(settings),
+            comparisons,
+            metrics.registry,
+            metrics.models,
+            active_model,
+            roll_back,
         )
         follower.on_challenger = shadow.follow
-        follower.on_swap = probation.begin
-        return cls(holder, follower, shadow, probation, trials)
+        follower.on_activation = probation.begin
+        return cls(active_model, follower, shadow, probation, comparisons)
 
     async def start(self) -> None:
         """Start all; returns with a model in service, if there is one."""
@@ -85,7 +91,7 @@ class ModelChanges:
         await self.probation.stop()
         await self.shadow.stop()
         await self.follower.stop()
-        await asyncio.to_thread(self.trials.close)
+        await asyncio.to_thread(self.comparisons.close)
 
 
 def bounds_of(settings: Settings) -> Bounds:

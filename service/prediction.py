@@ -16,7 +16,7 @@ from service.scoring.served_model import ScoredBatch, ServedModel, answer
 from service.state import ServiceState
 
 # Fewer rows are scored on the event loop: to hand them to a thread would take as long.
-FEW_ROWS = 200
+SMALL_BATCH_ROWS = 200
 
 
 async def answer_one(state: ServiceState, values: Sequence[Any], customer_id: str | None, reasons: int | None) -> bytes:
@@ -36,7 +36,7 @@ async def answer_one(state: ServiceState, values: Sequence[Any], customer_id: st
     NoModel, StoreError, Unprocessable
         Then nothing was answered; with StoreError it may be logged all the same.
     """
-    served = state.holder.current()
+    served = state.active_model.current()
     _note(served)
     with part("score"):
         row = served.score_one(values, customer_id)
@@ -60,7 +60,7 @@ async def score_and_log(state: ServiceState, served: ServedModel, customers: Cus
     """
     _note(served)
     with part("score"):
-        if len(customers) <= FEW_ROWS:
+        if len(customers) <= SMALL_BATCH_ROWS:
             batch, rows = _score(served, customers)
         else:
             batch, rows = await asyncio.to_thread(_score, served, customers)
@@ -72,8 +72,8 @@ async def score_and_log(state: ServiceState, served: ServedModel, customers: Cus
 
 
 def _note(served: ServedModel) -> None:
-    if (visit := CURRENT.get()) is not None:
-        visit.model_version = served.version
+    if (request_context := CURRENT.get()) is not None:
+        request_context.model_version = served.version
 
 
 def _score(served: ServedModel, customers: CustomerColumns) -> tuple[ScoredBatch, list[PredictionRow]]:

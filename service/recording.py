@@ -7,14 +7,14 @@ import logging
 from collections.abc import Callable
 
 from churn.errors import ChurnError
-from service.rollout.backoff import LONGEST_REFUSAL_SECONDS, pause_seconds
+from service.rollout.backoff import MAX_REFUSAL_SECONDS, pause_seconds
 from service.rollout.model_source import ModelSource
-from service.rollout.rollback_requests import Order
+from service.rollout.rollback_requests import RollbackRequest
 
 logger = logging.getLogger(__name__)
 
 
-class Recorder:
+class RollbackSync:
     """Has the aliases moved and the record written, one try at a time, each after a longer pause."""
 
     def __init__(self, source: ModelSource, poll_seconds: float, clock: Callable[[], float]) -> None:
@@ -24,7 +24,9 @@ class Recorder:
         self._clock = clock
         self._failures, self._again_at = 0, 0.0
 
-    def record(self, order: Order, done: Callable[[Order], None], *, at_once: bool = False) -> asyncio.Task[bool] | None:
+    def record(
+        self, order: RollbackRequest, done: Callable[[RollbackRequest], None], *, at_once: bool = False
+    ) -> asyncio.Task[bool] | None:
         """Try, unless somebody is at it, or it failed a moment ago.
 
         Parameters
@@ -49,12 +51,12 @@ class Recorder:
         self.task = asyncio.create_task(self._try(order, done))
         return self.task
 
-    async def _try(self, order: Order, done: Callable[[Order], None]) -> bool:
+    async def _try(self, order: RollbackRequest, done: Callable[[RollbackRequest], None]) -> bool:
         try:
             await asyncio.to_thread(self._source.roll_back, order)
         except ChurnError as error:
             self._failures += 1
-            self._again_at = self._clock() + pause_seconds(self._poll_seconds, self._failures, LONGEST_REFUSAL_SECONDS)
+            self._again_at = self._clock() + pause_seconds(self._poll_seconds, self._failures, MAX_REFUSAL_SECONDS)
             logger.warning("the rollback to version %s is not recorded yet: %s", order.version, error)
             return False
         done(order)

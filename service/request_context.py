@@ -23,7 +23,7 @@ _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
 
-class Visit:
+class RequestContext:
     """One request.
 
     Attributes
@@ -66,10 +66,10 @@ class Visit:
         return [*ALWAYS, named, (b"traceparent", f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode())]
 
 
-CURRENT: ContextVar[Visit | None] = ContextVar("visit", default=None)
+CURRENT: ContextVar[RequestContext | None] = ContextVar("visit", default=None)
 
 
-def visit_of(scope: Scope) -> Visit | None:
+def request_context_of(scope: Scope) -> RequestContext | None:
     """Give the visit that the door made; None if the request did not come through it."""
-    visit: Visit | None = scope.get(IN_SCOPE)
-    return visit
+    request_context: RequestContext | None = scope.get(IN_SCOPE)
+    return request_context

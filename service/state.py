@@ -19,7 +19,7 @@ from service.observability.metrics import METHODS, ServiceMetrics
 from service.page.render import Page
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.store_protocol import PredictionStore
-from service.rollout.active_model import ModelHolder
+from service.rollout.active_model import ActiveModel
 from service.schemas.native import RequestModels
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # One customer is validated on the event loop, so it may not be so large that this takes long.
 ONE_CUSTOMER_BYTES = 64 * 1024
-LONGEST_NUMBER = 16
+MAX_NUMBER_LENGTH = 16
 # Outcomes wait for the store, and for nothing else: while it hangs, batches must not wait for a thread behind them.
 OUTCOME_THREADS = 4
 
@@ -44,7 +44,7 @@ class ServiceState:
     metrics: ServiceMetrics
     store: PredictionStore
     log: PredictionLog
-    holder: ModelHolder
+    active_model: ActiveModel
     models: ModelChanges
     failures: FailedRequests
     tracing: Tracing | None = None
@@ -63,7 +63,7 @@ class ServiceState:
 
     def note_refusal(self, request: Request, document: ProblemDetails) -> None:
         """Count a request that was answered with a problem, and keep it in the sample."""
-        slug, served = document.type.rpartition(":")[2], self.holder.peek()
+        slug, served = document.type.rpartition(":")[2], self.active_model.peek()
         length = request.headers.get("content-length", "")
         self.metrics.rejected.labels(slug).inc()
         self.failures.note(
@@ -73,12 +73,12 @@ class ServiceState:
             status=document.status,
             problem=slug,
             errors=document.errors,
-            body_bytes=int(length) if length.isascii() and length.isdigit() and len(length) < LONGEST_NUMBER else None,
+            body_bytes=int(length) if length.isascii() and length.isdigit() and len(length) < MAX_NUMBER_LENGTH else None,
             model_version=served.version if served else None,
         )
 
     @cached_property
-    def most_bytes_of_one(self) -> int:
+    def max_bytes_of_one(self) -> int:
         """The largest body with one customer."""
         return min(ONE_CUSTOMER_BYTES, self.settings.max_body_bytes)
 

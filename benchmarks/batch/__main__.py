@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.batch.contestants import CONTESTANTS, CORES
-from benchmarks.serving.world import World, make_world
+from benchmarks.batch.baselines import BASELINES, CORES
+from benchmarks.serving.fixture import Fixture, make_fixture
 
 OUT = Path("build/benchmarks/batch.json")
 FILE_ROWS, GROUP_ROWS = 1_000_000, 250_000
@@ -37,7 +37,7 @@ QUICK = ["churn score", "read and write, no scoring", "copy of all columns", "pa
 MEMORY_ROWS = (1_000_000, 10_000_000, 50_000_000)
 # Of every so many customers' columns one is missing.
 GAP = 97
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 def main() -> None:
@@ -50,13 +50,13 @@ def main() -> None:
     console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="churn-batch-") as name:
         folder = Path(name)
-        world = make_world(folder / "home", "terms", short=said.short)
+        world = make_fixture(folder / "home", "terms", short=said.short)
         file = write_file(
             world, folder / "million.parquet", 4_000 if said.short else FILE_ROWS, 1_000 if said.short else GROUP_ROWS
         )
         rows = pq.read_metadata(file).num_rows
         fast, slow = (2, 2) if said.short else (FAST_ROWS // rows, SLOW_ROWS // rows)
-        names = QUICK if said.short else list(CONTESTANTS)
+        names = QUICK if said.short else list(BASELINES)
         results = race(world, file, names, fast, slow, 1 if said.short else said.repeats)
         console.print(race_table(results))
         counts = (1, 2) if said.short else tuple(count // rows for count in MEMORY_ROWS)
@@ -68,7 +68,7 @@ def main() -> None:
     console.print(f"written to {said.out}")
 
 
-def write_file(world: World, path: Path, rows: int, group: int) -> Path:
+def write_file(world: Fixture, path: Path, rows: int, group: int) -> Path:
     """Write invented customers with ids and gaps."""
     frame = world.customers(rows)
     for number, column in enumerate(frame.columns):
@@ -89,7 +89,7 @@ def links(folder: Path, file: Path, count: int) -> Path:
     return source
 
 
-def race(world: World, file: Path, names: list[str], fast: int, slow: int, repeats: int) -> list[dict[str, Any]]:
+def race(world: Fixture, file: Path, names: list[str], fast: int, slow: int, repeats: int) -> list[dict[str, Any]]:
     """Let all score, the fast ones more customers and in turns, so that a noisy minute hits all of them."""
     rows, quick = pq.read_metadata(file).num_rows, [name for name in names if name in FAST]
     rounds = [quick] * (repeats - 1) + [names]
@@ -102,11 +102,11 @@ def race(world: World, file: Path, names: list[str], fast: int, slow: int, repea
     return [{**one, "runs": [run["rows_per_second"] for run in found[one["name"]]]} for one in best]
 
 
-def measure(world: World, name: str, source: Path, rows: int) -> dict[str, Any]:
+def measure(world: Fixture, name: str, source: Path, rows: int) -> dict[str, Any]:
     """Run one contestant in a process of its own; its answers are counted and deleted."""
     out = source.parent / "answers"
     known = {"home": str(world.home), "pipeline": str(world.pipeline), "mlflow_model": str(world.mlflow_model)}
-    command = [sys.executable, "-m", "benchmarks.batch.contestants", name, str(source), str(out), json.dumps(known)]
+    command = [sys.executable, "-m", "benchmarks.batch.baselines", name, str(source), str(out), json.dumps(known)]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         most = watch(child)
@@ -138,7 +138,7 @@ def watch(child: subprocess.Popen[str]) -> int:
     while child.poll() is None:
         with suppress(psutil.NoSuchProcess):
             most = max(most, sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]))
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return most
 
 

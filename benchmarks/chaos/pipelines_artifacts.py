@@ -17,14 +17,14 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
-from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import ChurnError, ModelRefused
 from churn.registry.aliases import DIGEST_TAG, Registered
 from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
 from churn.simulation.simulate import simulate
-from service.model_loading.bundle import servable_file
+from service.model_loading.bundle import bundle_file
 from service.model_loading.loader_process import respond
 from service.model_loading.registry_source import ERRORS, NEEDED, RegistrySource
 
@@ -125,11 +125,11 @@ ONLY_BY_DIGEST = {"another model's"}
 @scenario("artifacts spoiled")
 def artifacts_spoiled(size: Size) -> Row:
     """Spoil the newest version's artifact in each way: in the artifact store, and in this machine's folders."""
-    world = make_world(size.work / "home")
+    world = make_fixture(size.work / "home")
     return spoil_artifacts(world, _Here if size.short else RegistrySource)
 
 
-def spoil_artifacts(world: World, source_class: type[RegistrySource] = _Here, damages: Collection[str] = tuple(DAMAGES)) -> Row:
+def spoil_artifacts(world: Fixture, source_class: type[RegistrySource] = _Here, damages: Collection[str] = tuple(DAMAGES)) -> Row:
     """Train a champion, and a version that is spoiled again and again; the champion serves on."""
     row = Row("artifacts spoiled")
     os.environ.update(QUIET)
@@ -157,7 +157,7 @@ def spoil_artifacts(world: World, source_class: type[RegistrySource] = _Here, da
     return row
 
 
-def _refuse_from_store(world: World, row: Row, name: str, spoiled: Registered, leads: Registered, with_digest: bool) -> None:
+def _refuse_from_store(world: Fixture, row: Row, name: str, spoiled: Registered, leads: Registered, with_digest: bool) -> None:
     """Ask for the version whose artifact is spoiled where the registry keeps it."""
     registry = world.registry()
     client = registry._client
@@ -179,7 +179,7 @@ def _refuse_from_store(world: World, row: Row, name: str, spoiled: Registered, l
     row.expect(f"{name}: versions are listed", spoiled.version in [version for version, _, _ in registry.versions()])
 
 
-def _kept(world: World, run_id: str) -> Path:
+def _kept(world: Fixture, run_id: str) -> Path:
     """Find where the registry keeps the artifact of a run."""
     for info in (world.settings.home / "artifacts").rglob(INFO_FILE):
         if run_id in info.read_text():
@@ -187,21 +187,21 @@ def _kept(world: World, run_id: str) -> Path:
     raise AssertionError(f"no artifact of run {run_id}")
 
 
-def _spoil_disk(world: World, row: Row, other: Registered, leads: Registered, source_class: type[RegistrySource]) -> None:
+def _spoil_disk(world: Fixture, row: Row, other: Registered, leads: Registered, source_class: type[RegistrySource]) -> None:
     """Spoil what this machine keeps, one after the other, while the registry is away."""
     away = world.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
     source = source_class(away, world.contract)
     version, run = leads.version, leads.run_id
-    servable, folder = servable_file(away, world.contract, version, run), artifact_folder(away, version, run)
+    bundle, folder = bundle_file(away, world.contract, version, run), artifact_folder(away, version, run)
     served = source_class(world.settings, world.contract)
     served.load(other.version)
     probe = next(iter(simulate(world.contract, 1, 9).features.astype(object).to_numpy().tolist()))
     right = served.load(version).scorer.one(probe)
     spoiled: dict[str, Callable[[], object]] = {
-        "servable truncated": lambda: servable.write_bytes(servable.read_bytes()[:-50]),
-        "servable emptied": lambda: servable.write_bytes(b""),
+        "servable truncated": lambda: bundle.write_bytes(bundle.read_bytes()[:-50]),
+        "servable emptied": lambda: bundle.write_bytes(b""),
         "servable of another version": lambda: shutil.copyfile(
-            servable_file(away, world.contract, other.version, other.run_id), servable
+            bundle_file(away, world.contract, other.version, other.run_id), bundle
         ),
     }
     for name, spoil in spoiled.items():
@@ -212,7 +212,7 @@ def _spoil_disk(world: World, row: Row, other: Registered, leads: Registered, so
         row.expect(f"{name}: made anew", back is not None and back.version == version and back.scorer.one(probe) == right)
     row.faults += 1
     row.made += 1
-    servable.unlink()
+    bundle.unlink()
     _flip(folder, folder)
     try:
         source.take(True)

@@ -72,9 +72,9 @@ STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}
 TASKS = {
     "train": (
         *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register"),
-        *("record_verdict", "conclude"),
+        *("record_decision", "conclude"),
     ),
-    "monitor": ("catch_up", "find_champion", "look_at_window", "conclude", "ask_for_it", "summarise_missed"),
+    "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "ask_for_it", "summarise_missed"),
 }
 
 

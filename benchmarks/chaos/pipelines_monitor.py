@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.chaos.pipelines_fixture import EVERYTHING, Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import MONITOR_STEPS, Forks
 from benchmarks.chaos.pipelines_listener import Listener, listening
-from benchmarks.chaos.pipelines_world import EVERYTHING, World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.lifecycle.training_runs import note_end, note_start
 from churn.modeling.model import Model
@@ -22,10 +22,10 @@ SENSITIVE = {"policy_k": "1", "policy_n": "1", "min_window_rows": "100", "min_la
 @scenario("monitor killed")
 def monitor_killed(size: Size) -> Row:
     """Kill a look at each step, several rounds in the long form; the next look catches up."""
-    return kill_looks(make_world(size.work / "home", **SENSITIVE), list(MONITOR_STEPS) * int(size.pick(1, 5)))
+    return kill_looks(make_fixture(size.work / "home", **SENSITIVE), list(MONITOR_STEPS) * int(size.pick(1, 5)))
 
 
-def kill_looks(world: World, steps: list[str]) -> Row:
+def kill_looks(world: Fixture, steps: list[str]) -> Row:
     """Let customers come who are answered badly, kill the look at them at a step, and look again; for each of the steps."""
     row = Row("monitor killed")
     with listening() as listener, Forks(world.environment | listener.environment) as forks:
@@ -46,7 +46,7 @@ def kill_looks(world: World, steps: list[str]) -> Row:
     return row
 
 
-def check_looks(world: World, version: str, listener: Listener, row: Row, step: str) -> None:
+def check_looks(world: Fixture, version: str, listener: Listener, row: Row, step: str) -> None:
     """Everything was judged once, with one decision a look, a page, and an event heard."""
     store = world.store()
     try:
@@ -71,11 +71,11 @@ def check_looks(world: World, version: str, listener: Listener, row: Row, step: 
     row.expect(f"after a kill at {step!r} the look can be read", runs[0].report and Path(runs[0].report).is_file())
 
 
-def _drift(world: World, champion: Model, number: int) -> None:
+def _drift(world: Fixture, champion: Model, number: int) -> None:
     world.serve(champion, simulate(world.contract, ROWS, 100 + number, shift=SCENARIOS["plan-launch"].shift))
 
 
-def _answer(world: World, number: int) -> None:
+def _answer(world: Fixture, number: int) -> None:
     """Let a retraining that was asked for end without a better model."""
     asked = [d for d in world.decisions("policy") if d.action == "retrain"][-1]
     store = world.store()

@@ -11,15 +11,15 @@ from typing import Any
 
 import httpx
 
+from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_monitor import SENSITIVE
-from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.simulation.simulate import SCENARIOS, simulate
 from pipelines.environment import answers
 from pipelines.local.supervisor import free_port
 
-PATIENCE_SECONDS = 240.0
+TIMEOUT_SECONDS = 240.0
 INTERVAL_SECONDS = "15"
 
 
@@ -27,7 +27,7 @@ INTERVAL_SECONDS = "15"
 def prefect_killed(size: Size) -> Row:
     """Kill the server before a look that asks for a retraining, and again while the training runs."""
     row, port = Row("prefect killed"), free_port()
-    world = make_world(size.work / "home", monitor_interval_seconds=INTERVAL_SECONDS, **SENSITIVE)
+    world = make_fixture(size.work / "home", monitor_interval_seconds=INTERVAL_SECONDS, **SENSITIVE)
     api = f"http://127.0.0.1:{port}/api"
     environment = world.environment | {"PREFECT_API_URL": api, "PREFECT_HOME": str(size.work / "prefect")}
     environment |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "true", "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
@@ -87,7 +87,7 @@ def _process(environment: dict[str, str], *command: str) -> Iterator[subprocess.
 
 
 def _eventually(happened: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if happened():
             return True
@@ -95,11 +95,11 @@ def _eventually(happened: Callable[[], bool]) -> bool:
     return False
 
 
-def _drift(world: World) -> None:
+def _drift(world: Fixture) -> None:
     world.serve(world.registry().load("champion"), simulate(world.contract, 300, 7, shift=SCENARIOS["plan-launch"].shift))
 
 
-def _looks(world: World) -> int:
+def _looks(world: Fixture) -> int:
     """Count the looks that ended well, those at nothing among them."""
     store = world.store()
     try:
@@ -108,15 +108,15 @@ def _looks(world: World) -> int:
         store.close()
 
 
-def _asked(world: World) -> list[str]:
+def _asked(world: Fixture) -> list[str]:
     return [decision.decision_id for decision in world.decisions("policy") if decision.action == "retrain"]
 
 
-def _begun(world: World) -> set[str]:
+def _begun(world: Fixture) -> set[str]:
     return {str(decision.evidence.get("asked_by")) for decision in world.decisions("training")}
 
 
-def _ended(world: World) -> bool:
+def _ended(world: Fixture) -> bool:
     begun = {decision.evidence["training"] for decision in world.decisions("training") if decision.action == "started"}
     return begun <= {decision.evidence.get("training") for decision in world.decisions("retrain")}
 

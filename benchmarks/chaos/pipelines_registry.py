@@ -6,22 +6,22 @@ import subprocess
 import sys
 import time
 
+from benchmarks.chaos.pipelines_fixture import make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_training import check_champion, check_story
-from benchmarks.chaos.pipelines_world import make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from pipelines.environment import answers
 from pipelines.local.supervisor import free_port
 
 STEPS = ("log", "artifact", "register", "previous", "alias")
-PATIENCE_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
 @scenario("registry killed")
 def registry_killed(size: Size) -> Row:
     """Kill the MLflow server at each step of a registration and of a takeover, and start it again."""
     row, port, home = Row("registry killed"), free_port(), size.work / "home"
-    world = make_world(home, tracking_uri=f"http://127.0.0.1:{port}")
+    world = make_fixture(home, tracking_uri=f"http://127.0.0.1:{port}")
     environment = world.environment | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = (
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)),
@@ -55,7 +55,7 @@ def registry_killed(size: Size) -> Row:
 def _start(command: tuple[str, ...], environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
     quiet = subprocess.DEVNULL
     server = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not answers(f"http://127.0.0.1:{port}/health"):
         assert time.monotonic() < deadline, "MLflow's server did not start"
         time.sleep(0.3)

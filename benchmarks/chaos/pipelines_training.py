@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import TRAIN_STEPS, Forks
-from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import NoModel
 from churn.lifecycle.promotion import INTENT, open_intents
@@ -14,10 +14,10 @@ from churn.lifecycle.promotion import INTENT, open_intents
 @scenario("training killed")
 def training_killed(size: Size) -> Row:
     """Kill a training at each step, several rounds in the long form; each run begins by clearing up after the one before."""
-    return kill_trainings(make_world(size.work / "home"), list(TRAIN_STEPS) * int(size.pick(1, 5)))
+    return kill_trainings(make_fixture(size.work / "home"), list(TRAIN_STEPS) * int(size.pick(1, 5)))
 
 
-def kill_trainings(world: World, steps: list[str]) -> Row:
+def kill_trainings(world: Fixture, steps: list[str]) -> Row:
     """Kill one training after the other at the given steps, and let the last one live."""
     row = Row("training killed")
     with Forks(world.environment) as forks:
@@ -38,7 +38,7 @@ def kill_trainings(world: World, steps: list[str]) -> Row:
     return row
 
 
-def check_champion(world: World, row: Row, step: str) -> None:
+def check_champion(world: Fixture, row: Row, step: str) -> None:
     """Whoever leads is whole, and passed the gate."""
     registry = world.registry()
     try:
@@ -51,7 +51,7 @@ def check_champion(world: World, row: Row, step: str) -> None:
     row.expect(f"the champion after a kill at {step!r} has one verdict, and passed", len(passed) == 1)
 
 
-def check_story(world: World, row: Row) -> None:
+def check_story(world: Fixture, row: Row) -> None:
     """Hold registry and decisions against each other when all is over."""
     store, registry = world.store(), world.registry()
     try:

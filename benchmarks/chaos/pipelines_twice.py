@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_training import check_story
-from benchmarks.chaos.pipelines_world import World, make_world
 from benchmarks.chaos.scenarios import Row, Size, scenario
 
 
 @scenario("two trainings at once")
 def two_trainings(size: Size) -> Row:
     """Let pairs of trainings begin together, by hand and by the monitor."""
-    return train_together(make_world(size.work / "home"), int(size.pick(1, 10)))
+    return train_together(make_fixture(size.work / "home"), int(size.pick(1, 10)))
 
 
-def train_together(world: World, pairs: int) -> Row:
+def train_together(world: Fixture, pairs: int) -> Row:
     """Begin pairs of trainings; then one more that waits for another."""
     row = Row("two trainings at once")
     with ExitStack() as stack:

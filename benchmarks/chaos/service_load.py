@@ -20,7 +20,7 @@ from churn.errors import ChurnError
 from churn.ids import new_id
 
 # A client that waits longer has been failed, whatever comes later.
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 # A test or scenario that waits longer for an event has failed.
 EVENT_SECONDS = 90.0
 RETRY_SECONDS = 0.02
@@ -142,7 +142,7 @@ class Load:
                 continue
             except TimeoutError:
                 link.close()
-                self._note(failure=f"no answer within {PATIENCE_SECONDS:g} s")
+                self._note(failure=f"no answer within {TIMEOUT_SECONDS:g} s")
                 continue
             if status == OK:
                 said = orjson.loads(told)
@@ -187,7 +187,7 @@ class _Link(asyncio.Protocol):
         head = "POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
         head += f"content-length: {len(body)}\r\n\r\n"
         self._transport.write(head.encode() + body)
-        return await asyncio.wait_for(self._answer, PATIENCE_SECONDS)
+        return await asyncio.wait_for(self._answer, TIMEOUT_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         self._heard += data

@@ -30,7 +30,7 @@ from churn.simulation.simulate import simulate
 from pipelines.local.supervisor import free_port
 
 READY_SECONDS = 90.0
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 SERVE = [str(Path(sys.executable).with_name("churn")), "serve"]
 
 
@@ -131,7 +131,7 @@ class Service:
                     return
             except httpx.TransportError:
                 pass
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         raise ChurnError(f"the service did not get there: {' | '.join(self.log()[-3:])}")
 
     def log(self) -> list[str]:

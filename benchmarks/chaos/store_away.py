@@ -31,7 +31,7 @@ OUTCOMES_AT_ONCE = 12
 
 
 @dataclass
-class World:
+class Fixture:
     """A service, the PostgreSQL behind it, and what can delay the way between them."""
 
     cluster: Cluster
@@ -44,7 +44,7 @@ class World:
 class Day:
     """A fault that is being injected: where, under which load, how much of it, and the row it goes into."""
 
-    world: World
+    world: Fixture
     load: Load
     size: Size
     row: Row
@@ -63,7 +63,7 @@ class Day:
 
 
 @contextmanager
-def world(size: Size) -> Iterator[World]:
+def world(size: Size) -> Iterator[Fixture]:
     """Run a service on a PostgreSQL of its own until the block ends."""
     with running_cluster() as cluster:
         cluster.run(f"CREATE DATABASE {DATABASE}")
@@ -71,7 +71,7 @@ def world(size: Size) -> Iterator[World]:
             slow_way(cluster.folder, size.work) as (folder, delay),
             serving(size.work / "home", cluster.url(DATABASE, folder), settings=SETTINGS) as service,
         ):
-            yield World(cluster, service, delay, cluster.url(DATABASE))
+            yield Fixture(cluster, service, delay, cluster.url(DATABASE))
 
 
 def stopped(day: Day) -> None:
@@ -147,7 +147,7 @@ FAULTS: dict[str, Callable[[Day], None]] = {
 }
 
 
-def endure(name: str, where: World, size: Size) -> Row:
+def endure(name: str, where: Fixture, size: Size) -> Row:
     """Inject one fault under load, wait until it is over, and count."""
     row = Row(f"postgres-{name}")
     with Load(where.service.address) as load:

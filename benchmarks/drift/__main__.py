@@ -1,4 +1,4 @@
-"""The race: `python -m benchmarks.drift [--short] [--only SCENES] [--seed N]`. Table, JSON and plot in build/benchmarks/."""
+"""The race: `python -m benchmarks.drift [--short] [--only SCENARIOS] [--seed N]`. Table, JSON and plot in build/benchmarks/."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.drift import concept, scale
+from benchmarks.drift.baselines import NAMES
+from benchmarks.drift.fixtures import SAID, SHIFTS
 from benchmarks.drift.picture import draw
-from benchmarks.drift.rivals import NAMES
 from benchmarks.drift.targets import compare
 from benchmarks.drift.trials import OURS, Cell, Result, run_cell
-from benchmarks.drift.worlds import SAID, SHIFTS
 from churn.config.settings import load_settings
 from churn.contract import load_contract
 
 OUT = Path("build/benchmarks/drift.json")
 SEED = 17
 SIZES = (50, 200, 500, 1_000, 5_000)
-SCENES = ("false-alarms", "shifts", "concept", "scale")
+SCENARIOS = ("false-alarms", "shifts", "concept", "scale")
 
 
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few small cells, to see that it works")
-    parser.add_argument("--only", default=",".join(SCENES), help=f"scenes, comma-separated: {', '.join(SCENES)}")
+    parser.add_argument("--only", default=",".join(SCENARIOS), help=f"scenes, comma-separated: {', '.join(SCENARIOS)}")
     parser.add_argument("--trials", type=int, default=1_000, help="of each cell without drift; a fifth of each shift")
     parser.add_argument("--worlds", default="real,simulated", help="comma-separated: real, simulated")
     parser.add_argument("--seed", type=int, default=SEED)

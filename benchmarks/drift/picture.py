@@ -6,9 +6,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.drift.rivals import ALPHA, NAMES
+from benchmarks.drift.baselines import ALPHA, NAMES
+from benchmarks.drift.fixtures import SAID, SHIFTS
 from benchmarks.drift.trials import OURS, Result
-from benchmarks.drift.worlds import SAID, SHIFTS
 
 
 def draw(results: list[Result], path: Path) -> None:

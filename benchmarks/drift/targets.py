@@ -14,12 +14,12 @@ FOUND = (
     ("missing", 1_000, 0.95),
     ("mix", 1_000, 0.90),
 )
-MOST_FALSE, MOST_FALSE_BOUND = 0.015, 0.02
+MAX_FALSE, MAX_FALSE_BOUND = 0.015, 0.02
 
 
 def keeps_its_rate(null: Result, who: str) -> bool:
     """Whether somebody alarms without drift as rarely as was asked."""
-    return null.rate(who)[0] <= MOST_FALSE and null.upper(who) <= MOST_FALSE_BOUND
+    return null.rate(who)[0] <= MAX_FALSE and null.upper(who) <= MAX_FALSE_BOUND
 
 
 def compare(results: list[Result], concept: list[dict[str, Any]], scale: list[dict[str, Any]]) -> list[dict[str, Any]]:

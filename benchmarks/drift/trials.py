@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from benchmarks.drift.rivals import ALPHA, RIVALS, SLOW
-from benchmarks.drift.worlds import REFERENCE_ROWS, load_world
+from benchmarks.drift.baselines import ALPHA, BASELINES, SLOW
+from benchmarks.drift.fixtures import REFERENCE_ROWS, load_fixture
 from churn.contract import load_contract
 from monitoring.drift.detect import detect_drift
 from monitoring.drift.profile import ReferenceProfile
@@ -64,7 +64,7 @@ def run_cell(cell: Cell, data: Path) -> Result:
     """Judge a cell's windows; the same cell gives the same result."""
     warnings.simplefilter("ignore")  # SciPy's and Evidently's about small counts, thousands of times
     contract = load_contract()
-    world = load_world(cell.world, contract, data, cell.seed)
+    world = load_fixture(cell.world, contract, data, cell.seed)
     rng = np.random.default_rng([cell.seed, cell.rows, sum(map(ord, cell.shift or "")), len(cell.world)])
     result = Result(cell)
     for trial in range(cell.trials):
@@ -73,9 +73,9 @@ def run_cell(cell: Cell, data: Path) -> Result:
             profile = ReferenceProfile.of(reference, contract)
         window = world.window(cell.shift, cell.rows, rng)
         verdicts = {OURS: detect_drift(profile, window, contract, ALPHA).alarm}
-        for rival in RIVALS:
-            if rival is not SLOW or trial < cell.slow_trials:
-                verdicts |= rival(reference, window, contract)
+        for baseline in BASELINES:
+            if baseline is not SLOW or trial < cell.slow_trials:
+                verdicts |= baseline(reference, window, contract)
         for name, alarm in verdicts.items():
             result.alarms[name] += alarm
             result.trials[name] += 1

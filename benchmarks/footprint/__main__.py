@@ -49,10 +49,10 @@ def main() -> None:
         with running(settings):
             played = play(load_settings(), seconds, console)
     table = Table("scene", "program", "peak RSS, MiB", "CPU, s", "in s", "requests", "CPU a request, ms")
-    for scene, (found, load) in played.items():
+    for scenario, (found, load) in played.items():
         for name, used in found.items():
             asked = (f"{load.requests:,}", f"{1000 * used.cpu_seconds / load.requests:.2f}") if load else ()
-            table.add_row(scene, name, f"{used.rss:.0f}", f"{used.cpu_seconds:.1f}", f"{used.seconds:.0f}", *asked)
+            table.add_row(scenario, name, f"{used.rss:.0f}", f"{used.cpu_seconds:.1f}", f"{used.seconds:.0f}", *asked)
     console.print(table)
 
 
@@ -68,7 +68,7 @@ def play(settings: Settings, seconds: float, console: Console) -> Played:
     # Just below CHURN_MAX_BODY_BYTES.
     most = orjson.dumps({"customers": customers * (settings.max_body_bytes // len(many))})
     prefect = os.environ["PREFECT_API_URL"]
-    scenes: dict[str, tuple[tuple[str, ...], Callable[[], Load | None]]] = {
+    scenarios: dict[str, tuple[tuple[str, ...], Callable[[], Load | None]]] = {
         "at rest": (("service", "flows", "exporter"), lambda: time.sleep(seconds)),
         "single customers, 32 connections": (("service",), lambda: _press(settings, "/predict", one, 32, seconds)),
         f"batches of {BATCH_ROWS:,} rows, JSON": (("service",), lambda: _press(settings, "/predict/batch", many, 2, seconds)),
@@ -80,13 +80,13 @@ def play(settings: Settings, seconds: float, console: Console) -> Played:
         "at rest afterwards": (("service", "flows", "exporter"), lambda: time.sleep(seconds)),
     }
     played: Played = {}
-    for scene, (names, act) in scenes.items():
-        console.print(f"[dim]{scene}[/dim]")
+    for scenario, (names, act) in scenarios.items():
+        console.print(f"[dim]{scenario}[/dim]")
         found: dict[str, Footprint] = {}
         pids = _pids()
         with watching({name: pids[name] for name in names}, found):
             load = act()
-        played[scene] = found, load
+        played[scenario] = found, load
     return played
 
 

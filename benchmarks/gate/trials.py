@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from benchmarks.gate.rivals import CHALLENGER, CHAMPION, Reader, Town, draw_fresh, model_of, read_with_auc
+from benchmarks.gate.baselines import CHALLENGER, CHAMPION, Reader, Town, draw_fresh, model_of, read_with_auc
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.lifecycle.gate import GateDecision, decide

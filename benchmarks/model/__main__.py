@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.model.contenders import OURS, contenders
+from benchmarks.model.baselines import OURS, baselines
 from benchmarks.model.picture import draw
 from benchmarks.model.race import METRICS, lead, race, summarise
 from churn.config.params import load_params
@@ -27,7 +27,7 @@ from pipelines.data_sources import find_data
 
 OUT = Path("build/benchmarks/model.json")
 FOLDS, REPEATS, SEED = 5, 3, 17
-RIVAL = "gradient boosting"
+BASELINE = "gradient boosting"
 SHORT_ROWS, SHORT_FOLDS = 500, 2
 
 
@@ -49,11 +49,11 @@ def main() -> None:
 
     console = Console()
     scores = _track(known, folds, repeats, title) if said.track else _race(known, folds, repeats, console)
-    summary, led = summarise(scores, folds), lead(scores, OURS, RIVAL, folds)
+    summary, led = summarise(scores, folds), lead(scores, OURS, BASELINE, folds)
     console.print(table_of(summary, title))
     for row in led.to_dict("records"):
         gain = f"{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
-        console.print(f"{row['contender']}: {METRICS[row['metric']]} {gain}")
+        console.print(f"{row['baseline']}: {METRICS[row['metric']]} {gain}")
     said.out.parent.mkdir(parents=True, exist_ok=True)
     picture = said.out.with_suffix(".png")
     draw(scores, title).savefig(picture, dpi=110)
@@ -86,15 +86,15 @@ def _some(dataset: Dataset, rows: int) -> Labelled:
 
 def _race(known: Labelled, folds: int, repeats: int, console: Console) -> pd.DataFrame:
     settings = load_settings()
-    entered = contenders(load_contract(settings.contract), load_params(settings.params))
+    entered = baselines(load_contract(settings.contract), load_params(settings.params))
     parts = []
     with Progress(console=console, transient=True) as progress:
-        for name, contender in entered.items():
+        for name, baseline in entered.items():
             work = progress.add_task(name, total=folds * repeats)
             parts.append(
                 race(
                     name,
-                    contender,
+                    baseline,
                     known,
                     folds=folds,
                     repeats=repeats,

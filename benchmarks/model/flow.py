@@ -6,7 +6,7 @@ import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from benchmarks.model.contenders import Contender, contenders
+from benchmarks.model.baselines import Baseline, baselines
 from benchmarks.model.picture import draw
 from benchmarks.model.race import race, summarise
 from churn.config.params import load_params
@@ -17,9 +17,9 @@ from churn.registry.registry import Registry
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}")
-def score_contender(name: str, contender: Contender, known: Labelled, folds: int, repeats: int, seed: int) -> pd.DataFrame:
+def score_baseline(name: str, baseline: Baseline, known: Labelled, folds: int, repeats: int, seed: int) -> pd.DataFrame:
     """Score one contender on the common folds."""
-    return race(name, contender, known, folds=folds, repeats=repeats, seed=seed, done=lambda: None)
+    return race(name, baseline, known, folds=folds, repeats=repeats, seed=seed, done=lambda: None)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -37,8 +37,8 @@ def log_comparison(registry: Registry, scores: pd.DataFrame, folds: int, title: 
 def compare(known: Labelled, folds: int, repeats: int, seed: int, title: str) -> pd.DataFrame:
     """Race all contenders and log them."""
     settings = load_settings()
-    entered = contenders(load_contract(settings.contract), load_params(settings.params))
-    parts = [score_contender(name, contender, known, folds, repeats, seed) for name, contender in entered.items()]
+    entered = baselines(load_contract(settings.contract), load_params(settings.params))
+    parts = [score_baseline(name, baseline, known, folds, repeats, seed) for name, baseline in entered.items()]
     scores = pd.concat(parts, ignore_index=True)
     log_comparison(Registry(settings), scores, folds, title)
     return scores

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmarks.model.contenders import OURS
+from benchmarks.model.baselines import OURS
 from benchmarks.model.race import METRICS
 
 if TYPE_CHECKING:

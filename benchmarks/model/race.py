@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from benchmarks.model.contenders import Contender
+from benchmarks.model.baselines import Baseline
 from churn.data.labelled import Labelled
 from churn.evaluation.scorecard import evaluate
 
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 
 
 def race(
-    name: str, contender: Contender, known: Labelled, *, folds: int, repeats: int, seed: int, done: Callable[[], None]
+    name: str, baseline: Baseline, known: Labelled, *, folds: int, repeats: int, seed: int, done: Callable[[], None]
 ) -> pd.DataFrame:
     """Score one contender.
 
@@ -33,7 +33,7 @@ def race(
     rows = []
     for fold, (learned, asked) in enumerate(plan.split(outcome, outcome)):
         part = Labelled(known.features.iloc[learned].reset_index(drop=True), known.outcome.iloc[learned].reset_index(drop=True))
-        card = evaluate(outcome[asked], contender(part, known.features.iloc[asked]), 0.5)
+        card = evaluate(outcome[asked], baseline(part, known.features.iloc[asked]), 0.5)
         rows.append({"contender": name, "fold": fold, **{metric: getattr(card, metric) for metric in METRICS}})
         done()
     return pd.DataFrame(rows)
@@ -75,8 +75,8 @@ def summarise(scores: pd.DataFrame, folds: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def lead(scores: pd.DataFrame, ours: str, rival: str, folds: int) -> pd.DataFrame:
-    """Give how much better `ours` is than `rival` on the same folds, as `summarise` does: above 0 is better in every metric."""
-    mine, theirs = (scores[scores["contender"] == name].set_index("fold")[list(METRICS)] for name in (ours, rival))
+def lead(scores: pd.DataFrame, ours: str, baseline: str, folds: int) -> pd.DataFrame:
+    """Give how much better `ours` is than `baseline` on the same folds, as `summarise` does: above 0 is better in every metric."""
+    mine, theirs = (scores[scores["contender"] == name].set_index("fold")[list(METRICS)] for name in (ours, baseline))
     better = (mine - theirs) * np.array([1 if metric in ("roc_auc", "pr_auc") else -1 for metric in METRICS])
-    return summarise(better.reset_index().assign(contender=f"{ours} over {rival}"), folds)
+    return summarise(better.reset_index().assign(baseline=f"{ours} over {baseline}"), folds)

@@ -17,16 +17,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving import scenes
-from benchmarks.serving.contestants import BARE, DATAFRAME, MLFLOW, NO_MODEL, OURS
+from benchmarks.serving import scenarios
+from benchmarks.serving.baselines import BARE, DATAFRAME, MLFLOW, NO_MODEL, OURS
+from benchmarks.serving.fixture import make_fixture
 from benchmarks.serving.targets import Target, targets
-from benchmarks.serving.world import make_world
 from churn.errors import ChurnError
 
 OUT = Path("build/benchmarks/serving.json")
-SCENES = ("single", "batch", "columnar", "reasons", "start", "memory", "workers")
+SCENARIOS = ("single", "batch", "columnar", "reasons", "start", "memory", "workers")
 # The others start the same servers again.
-SHORT_SCENES = ("single", "batch", "columnar", "start")
+SHORT_SCENARIOS = ("single", "batch", "columnar", "start")
 
 
 def main() -> None:
@@ -34,17 +34,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     parser.add_argument("--short", action="store_true", help="no peers, a second each: to see that it works")
     parser.add_argument("--form", choices=["terms", "plain"], default="terms", help="of the model that all serve (default terms)")
-    parser.add_argument("--only", default=",".join(SCENES), help=f"of {', '.join(SCENES)}")
+    parser.add_argument("--only", default=",".join(SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
     parser.add_argument("--requests", type=int, default=1_000_000, help="for the memory scene (default a million)")
     parser.add_argument("--out", type=Path, default=OUT)
     said = parser.parse_args()
     # A pipe has no width of its own; the tables need this much.
     console = Console(width=None if sys.stdout.isatty() else 120)
     short = said.short
-    wanted = [scene for scene in said.only.split(",") if not short or scene in SHORT_SCENES]
+    wanted = [scenario for scenario in said.only.split(",") if not short or scenario in SHORT_SCENARIOS]
     if shutil.which("wrk") is None:
         console.print("wrk is missing (apt-get install wrk): only what needs none is measured")
-        wanted = [scene for scene in wanted if scene in ("columnar", "start")]
+        wanted = [scenario for scenario in wanted if scenario in ("columnar", "start")]
 
     def say(what: str) -> None:
         console.print(f"[dim]{what}[/dim]", highlight=False)
@@ -52,30 +52,36 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="churn-serving-") as name:
         work = Path(name)
         say("training the model that everybody serves")
-        world = make_world(work / "home", said.form, short=short)
+        world = make_fixture(work / "home", said.form, short=short)
         seconds, repeats, peers = (1, 1, False) if short else (5, 3, True)
         run: dict[str, Callable[[], Any]] = {
-            "single": lambda: scenes.single_answers(world, work, say, seconds=seconds, repeats=repeats, peers=peers),
-            "batch": lambda: scenes.json_batches(
+            "single": lambda: scenarios.single_answers(world, work, say, seconds=seconds, repeats=repeats, peers=peers),
+            "batch": lambda: scenarios.json_batches(
                 world, work, say, rows=500 if short else 10_000, seconds=2 * seconds, peers=peers
             ),
-            "columnar": lambda: scenes.columnar_batches(world, work, rows=5_000 if short else 500_000),
-            "reasons": lambda: scenes.reasons(world, work, seconds=seconds, repeats=repeats),
-            "start": lambda: scenes.starts(world, work),
-            "memory": lambda: scenes.memory(world, work, say, requests=2_000 if short else said.requests),
-            "workers": lambda: scenes.workers(world, work, say, seconds=seconds),
+            "columnar": lambda: scenarios.columnar_batches(world, work, rows=5_000 if short else 500_000),
+            "reasons": lambda: scenarios.reasons(world, work, seconds=seconds, repeats=repeats),
+            "start": lambda: scenarios.starts(world, work),
+            "memory": lambda: scenarios.memory(world, work, say, requests=2_000 if short else said.requests),
+            "workers": lambda: scenarios.workers(world, work, say, seconds=seconds),
         }
         results: dict[str, Any] = {}
-        for scene in wanted:
+        for scenario in wanted:
             try:
-                results[scene] = run[scene]()
+                results[scenario] = run[scenario]()
             except ChurnError as error:
-                console.print(f"[red]{scene}: {error}[/red]")
-                results[scene] = {"failed": str(error)}
+                console.print(f"[red]{scenario}: {error}[/red]")
+                results[scenario] = {"failed": str(error)}
     show(console, results)
     met = targets(results)
     console.print(target_table(met))
-    document = {**scenes.machine(), "form": said.form, "short": short, "results": results, "targets": [t.report() for t in met]}
+    document = {
+        **scenarios.machine(),
+        "form": said.form,
+        "short": short,
+        "results": results,
+        "targets": [t.report() for t in met],
+    }
     said.out.parent.mkdir(parents=True, exist_ok=True)
     said.out.write_text(json.dumps(document, indent=2) + "\n")
     console.print(f"written to {said.out}")
@@ -85,17 +91,17 @@ def show(console: Console, results: dict[str, Any]) -> None:
     """Print what was measured."""
     if isinstance(single := results.get("single"), list):
         console.print(single_table(single))
-    for scene in ("batch", "columnar"):
-        if isinstance(found := results.get(scene), list):
-            table = Table(title={"batch": "dataframe_split as JSON", "columnar": "columnar bodies, a core"}[scene])
+    for scenario in ("batch", "columnar"):
+        if isinstance(found := results.get(scenario), list):
+            table = Table(title={"batch": "dataframe_split as JSON", "columnar": "columnar bodies, a core"}[scenario])
             for heading in ("", "rows/s"):
                 table.add_column(heading, justify="left" if not heading else "right")
             for one in found:
                 table.add_row(one["name"], f"{one['rows_per_second']:,.0f}" if "rows_per_second" in one else one["failed"])
             console.print(table)
-    for scene in ("reasons", "start", "workers"):
-        if scene in results:
-            console.print(scene, results[scene])
+    for scenario in ("reasons", "start", "workers"):
+        if scenario in results:
+            console.print(scenario, results[scenario])
     if "start_mb" in (found := results.get("memory", {})):
         console.print(f"memory: {found['start_mb']:.0f} MB after the start, {found['end_mb']:.0f} MB at the end")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.serving.contestants import Contestant
+from benchmarks.serving.baselines import Baseline
 from churn.errors import ChurnError
 
 READY_SECONDS = 120
@@ -50,7 +50,7 @@ class Load:
 class Server:
     """A contestant that runs."""
 
-    contestant: Contestant
+    baseline: Baseline
     process: subprocess.Popen[bytes]
     port: int
     ready_seconds: float
@@ -62,40 +62,40 @@ class Server:
 
 
 @contextmanager
-def running(contestant: Contestant, port: int, log: Path) -> Iterator[Server]:
+def running(baseline: Baseline, port: int, log: Path) -> Iterator[Server]:
     """Run a server until the block ends; ChurnError with the end of what it printed if it does not get ready."""
     with log.open("wb") as out:
         started = time.perf_counter()
         process = subprocess.Popen(
-            contestant.command,
-            env=contestant.environment,
-            cwd=contestant.folder,
+            baseline.command,
+            env=baseline.environment,
+            cwd=baseline.folder,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            _wait(contestant, process, port, log)
-            yield Server(contestant, process, port, time.perf_counter() - started)
+            _wait(baseline, process, port, log)
+            yield Server(baseline, process, port, time.perf_counter() - started)
         finally:
             _stop(process)
 
 
-def _wait(contestant: Contestant, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait(baseline: Baseline, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if contestant.ready:
-                ready = httpx.get(f"http://127.0.0.1:{port}{contestant.ready}", timeout=2).status_code
+            if baseline.ready:
+                ready = httpx.get(f"http://127.0.0.1:{port}{baseline.ready}", timeout=2).status_code
             else:
-                ready = ask(contestant, port).status_code
+                ready = ask(baseline, port).status_code
             if ready == httpx.codes.OK:
                 return
         except httpx.HTTPError:
             pass
         time.sleep(0.02)
     said = log.read_text(errors="replace").strip().splitlines()[-3:]
-    raise ChurnError(f"{contestant.name} did not get ready: {' | '.join(said)}")
+    raise ChurnError(f"{baseline.name} did not get ready: {' | '.join(said)}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -108,10 +108,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def ask(contestant: Contestant, port: int) -> httpx.Response:
+def ask(baseline: Baseline, port: int) -> httpx.Response:
     """Ask once."""
-    address = f"http://127.0.0.1:{port}{contestant.path}"
-    return httpx.post(address, content=contestant.body, headers={"content-type": "application/json"}, timeout=60)
+    address = f"http://127.0.0.1:{port}{baseline.path}"
+    return httpx.post(address, content=baseline.body, headers={"content-type": "application/json"}, timeout=60)
 
 
 def press(port: int, path: str, body: bytes, *, connections: int, seconds: float, media_type: str = "application/json") -> Load:

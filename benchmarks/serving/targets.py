@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.serving.contestants import BARE, MLFLOW, NO_MODEL, OURS
+from benchmarks.serving.baselines import BARE, MLFLOW, NO_MODEL, OURS
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def _single(found: dict[str, Any]) -> list[Target]:
     if OURS not in found:
         return []
     us, met = found[OURS], []
-    rivals = [one for name, one in found.items() if one["asks_a_model"] and name != OURS]
-    if rivals:
-        best = max(rivals, key=lambda one: float(one["rate"]))
+    baselines = [one for name, one in found.items() if one["asks_a_model"] and name != OURS]
+    if baselines:
+        best = max(baselines, key=lambda one: float(one["rate"]))
         met.append(_least(f"single answers, against {best['name']}", 25, us["rate"] / best["rate"]))
     if BARE in found:
         met.append(_least("single answers, against bare ASGI", 0.35, us["rate"] / found[BARE]["rate"]))

@@ -16,7 +16,7 @@ from churn.store.retention import prune
 from churn.store.shadow import realized_answers
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
-from monitoring.exporter.totals import tell_totals
+from monitoring.exporter.totals import collect_totals
 from pipelines.local.status import _traffic
 
 Question = tuple[str, Callable[[], Any]]
@@ -43,7 +43,7 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
         lambda: len(store.read_outcomes(version, after_outcome_seq=after_outcome, newest=window, mature=mature)),
     )
     yield "look: earlier looks and decisions", lambda: (store.monitor_runs(model_version=version), store.decisions(kind="policy"))
-    yield "/metrics of the monitor", lambda: (store.monitor_runs(limit=50), list(tell_totals(store, [])))
+    yield "/metrics of the monitor", lambda: (store.monitor_runs(limit=50), list(collect_totals(store, [])))
     yield "churn status", lambda: _traffic(store)
     yield (
         "probation: outcomes of a version",

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.batch.plan import Part, Terms
-from churn.customers.cells import LONGEST_ID, Cells, Doubt, doubtful_ids
+from churn.customers.cells import MAX_ID_LENGTH, Cells, Doubt, doubtful_ids
 from churn.customers.from_arrow import is_plain, is_text, read_cells, spell_value
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
@@ -175,7 +175,7 @@ def _all_right(ids: Any) -> bool:
         return bool(ids.null_count == len(ids))
     places = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
     lengths = np.diff(places)
-    if lengths.max() > LONGEST_ID or (lengths == 0).sum() > ids.null_count:
+    if lengths.max() > MAX_ID_LENGTH or (lengths == 0).sum() > ids.null_count:
         return False
     read = np.frombuffer(data, np.uint8)[places[0] : places[-1]]
     return not bool((read <= _LAST_CONTROL).any() or (read == _DELETE).any())

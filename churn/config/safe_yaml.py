@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 # Contracts have some hundreds. What says more by repeating itself ("billion laughs") is no file of ours.
-MOST_NODES = 200_000
+MAX_NODES = 200_000
 
 
 def load_yaml(text: str) -> Any:
@@ -28,8 +28,8 @@ def load_yaml(text: str) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        if _size(node, {}) > MOST_NODES:
-            raise yaml.YAMLError(f"its aliases stand for more than {MOST_NODES:,} values")
+        if _size(node, {}) > MAX_NODES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MAX_NODES:,} values")
         return loader.construct_document(node)
     except RecursionError:
         raise yaml.YAMLError("it is nested too deep") from None
@@ -41,7 +41,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     """Count the values that a node stands for, each alias as often as it is said; every node is looked at once."""
     size = known.get(id(node))
     if size is None:
-        known[id(node)] = MOST_NODES + 1  # an alias of what it is part of stands for no end of values
+        known[id(node)] = MAX_NODES + 1  # an alias of what it is part of stands for no end of values
         parts: list[yaml.Node] = []
         if isinstance(node, yaml.MappingNode):
             parts = [part for pair in node.value for part in pair]

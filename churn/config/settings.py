@@ -12,7 +12,7 @@ from churn.config.secret_files import SettingsFiles, file_of
 from churn.config.urls import _one_of, _put_in
 from churn.errors import InputError
 
-SHORTEST_KEY = 16
+MIN_KEY_LENGTH = 16
 # What else MLflow, SQLAlchemy or a download would open: other files, other programs, other machines.
 REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 STORES = ("sqlite", "postgresql")
@@ -195,8 +195,8 @@ class Settings(BaseSettings):
     @field_validator("pseudonym_key", mode="after")
     @classmethod
     def _long_enough(cls, key: SecretStr) -> SecretStr:
-        if 0 < len(key.get_secret_value()) < SHORTEST_KEY:
-            raise ValueError(f"needs {SHORTEST_KEY} characters or more, or none: a short key can be guessed")
+        if 0 < len(key.get_secret_value()) < MIN_KEY_LENGTH:
+            raise ValueError(f"needs {MIN_KEY_LENGTH} characters or more, or none: a short key can be guessed")
         return key
 
     @field_validator("store_url", "tracking_uri", mode="after")

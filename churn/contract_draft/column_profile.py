@@ -13,15 +13,15 @@ import pyarrow as pa
 
 from churn.contract import Column, Kind
 from churn.contract_draft.naming import snake_case
-from churn.data.files import Sheet
+from churn.data.files import TabularFile
 from churn.data.parsing import Problems, convert, texts
 
 # Pairs of levels that say which of the two is yes.
 PAIRS = (("yes", "no"), ("true", "false"), ("1", "0"), ("y", "n"), ("t", "f"))
 # A category's levels all go into the model. Above this number, or where most rows have one of their own, it is free text.
-MOST_LEVELS, FEW_LEVELS, ROWS_A_LEVEL = 60, 10, 5
+MAX_LEVELS, MAX_FLAG_LEVELS, ROWS_A_LEVEL = 60, 10, 5
 # Fewer rows prove nothing about numbering or being unique.
-LEAST_ROWS = 20
+MIN_ROWS = 20
 DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
 # A word that may be a level ("Offer: None") as well as a missing value.
 NOTHING = ("None", "none", "NONE")
@@ -73,12 +73,12 @@ class ColumnProfile:
         return self.kind == "flag" or self.different == 2
 
 
-def profile_columns(sheet: Sheet) -> dict[str, ColumnProfile]:
+def profile_columns(sheet: TabularFile) -> dict[str, ColumnProfile]:
     """Look at every column of a file, by the file's own name of it."""
     return {source: _profile(source, cells, sheet) for source, cells in sheet.columns.items()}
 
 
-def _profile(source: str, cells: Any, sheet: Sheet) -> ColumnProfile:
+def _profile(source: str, cells: Any, sheet: TabularFile) -> ColumnProfile:
     values = texts(cells)
     known = values.dropna()
     counts = Counter(known)
@@ -87,7 +87,7 @@ def _profile(source: str, cells: Any, sheet: Sheet) -> ColumnProfile:
         "words": tuple(snake_case(source).split("_")),
         "missing": len(values) - len(known),
         "different": len(counts),
-        "unique": len(counts) == len(values) >= LEAST_ROWS,
+        "unique": len(counts) == len(values) >= MIN_ROWS,
     }
     if not counts:
         return ColumnProfile(kind=None, levels=(), **common)
@@ -118,7 +118,7 @@ def _levels(cells: Any) -> tuple[str, ...] | None:
     """Give the sorted levels of a category; None where they are too many to be one."""
     known = texts(cells, spared=NOTHING).dropna()
     levels = known.unique()
-    if len(levels) > MOST_LEVELS or (len(levels) > FEW_LEVELS and len(levels) * ROWS_A_LEVEL > len(known)):
+    if len(levels) > MAX_LEVELS or (len(levels) > MAX_FLAG_LEVELS and len(levels) * ROWS_A_LEVEL > len(known)):
         return None
     return tuple(sorted(levels))
 
@@ -134,6 +134,6 @@ def _flag_levels(counts: Counter[str]) -> tuple[str, ...]:
 
 
 def _numbers_rows(numbers: pd.Series, rows: int) -> bool:
-    if len(numbers) != rows or rows < LEAST_ROWS:
+    if len(numbers) != rows or rows < MIN_ROWS:
         return False
     return any(np.array_equal(numbers.to_numpy(), np.arange(first, first + rows)) for first in (0, 1))

@@ -13,7 +13,7 @@ from churn.contract import RESERVED, Contract, parse_contract
 from churn.contract_draft.column_profile import NOTHING, ColumnProfile, profile_columns
 from churn.contract_draft.naming import free_name, snake_case
 from churn.data.dataset import read_dataset
-from churn.data.files import read_sheet
+from churn.data.files import read_tabular_file
 from churn.errors import ContractError, InputError, Problem
 
 OUTCOME_WORDS = frozenset({"churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"})
@@ -76,7 +76,7 @@ def draft_contract(path: Path, target: str | None = None) -> Draft:
         If the outcome is not clear (the message names the candidates and `--target`), nothing is left to learn from, or the file
         breaks a rule that no contract can lift: an outcome without a value, a customer who is there twice.
     """
-    sheet = read_sheet(path)
+    sheet = read_tabular_file(path)
     if sheet.rows == 0:
         raise ContractError(str(path), [Problem("has no rows, only a header")])
     profiles = profile_columns(sheet)

@@ -18,8 +18,8 @@ from churn.contract import Column
 
 Floats = NDArray[np.float64]
 Doubt = NDArray[np.bool_]
-LONGEST_ID = 128
-LONGEST_TEXT = 10_000
+MAX_ID_LENGTH = 128
+MAX_TEXT_LENGTH = 10_000
 MISSING_CODE = -1
 UNKNOWN_CODE = -2
 _NUMBERS = frozenset({float, int, type(None)})
@@ -76,7 +76,7 @@ class FeatureCells:
         """Spell a typed value as JSON would: NaN is null, and a whole number may name a level."""
         if isinstance(value, str):
             # However long a wrong text is, its beginning is as wrong.
-            return value[:LONGEST_TEXT]
+            return value[:MAX_TEXT_LENGTH]
         if isinstance(value, float):
             if isnan(value):
                 return None
@@ -156,9 +156,9 @@ def doubtful_ids(ids: Sequence[Any]) -> Doubt | None:
     if set(map(type, ids)) <= _IDS:
         named = [one for one in ids if one is not None]
         lengths = set(map(len, named))
-        if not lengths or (min(lengths) > 0 and max(lengths) <= LONGEST_ID and "".join(named).isprintable()):
+        if not lengths or (min(lengths) > 0 and max(lengths) <= MAX_ID_LENGTH and "".join(named).isprintable()):
             return None
-    certain = (one is None or (type(one) is str and 0 < len(one) <= LONGEST_ID and one.isprintable()) for one in ids)
+    certain = (one is None or (type(one) is str and 0 < len(one) <= MAX_ID_LENGTH and one.isprintable()) for one in ids)
     return _some(~np.fromiter(certain, np.bool_, len(ids)))
 
 

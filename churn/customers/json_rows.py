@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from churn.contract import Column, Contract
 
 # Whole numbers up to a share of the rows are spelled once and looked up.
-ROWS_A_SPELLING = 4
+ROWS_PER_TEXT = 4
 
 
 def customer_texts(values: Mapping[str, NDArray[Any]], contract: Contract) -> list[str]:
@@ -54,7 +54,7 @@ def _pieces(values: NDArray[Any], column: Column, before: str, after: str) -> li
             return _looked_up(values, [*column.levels, None], before, after)
         case "flag":
             return _looked_up(np.where(np.isnan(values), -1, values).astype(np.intp), [False, True, None], before, after)
-    if len(values) and (most := np.fmax.reduce(values)) < len(values) // ROWS_A_SPELLING and np.fmin.reduce(values) >= 0:
+    if len(values) and (most := np.fmax.reduce(values)) < len(values) // ROWS_PER_TEXT and np.fmin.reduce(values) >= 0:
         places = np.where(np.isnan(values), -1, values).astype(np.intp)
         if column.kind == "integer" and bool(((places == values) | (places < 0)).all()):
             return _looked_up(places, [*map(float, range(int(most) + 1)), None], before, after)

@@ -13,7 +13,7 @@ from pandera.pandas import DataFrameSchema
 
 from churn.contract import Contract, Target
 from churn.customers.frame import frame_digest, frame_schema, sensitive_schema
-from churn.data.files import read_sheet
+from churn.data.files import read_tabular_file
 from churn.data.headers import find_columns, id_name_of
 from churn.data.parsing import Problems, convert, read_flags, texts
 from churn.errors import ContractError, InputError, Problem
@@ -99,7 +99,7 @@ def read_dataset(
     InputError
         If the file cannot be read at all.
     """
-    sheet = read_sheet(path)
+    sheet = read_tabular_file(path)
     needed = {*contract.feature_names, *([contract.target.column] if labelled else [])}
     found = find_columns(str(path), sheet.columns, contract, needed)
     if sheet.rows == 0:

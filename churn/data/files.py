@@ -18,13 +18,13 @@ import pyarrow.parquet
 from churn.errors import ContractError, InputError, Problem
 
 # pyarrow reads in blocks, and a line must fit into one. No customer is that long.
-LONGEST_LINE = 4 * 2**20
-LOOKED_AT = 64 * 2**10
+MAX_LINE_LENGTH = 4 * 2**20
+INSPECTED_ROWS = 64 * 2**10
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TabularFile:
     """The columns of one file, in its order: text if it is a CSV file, any type if it is Parquet."""
 
     path: Path
@@ -52,7 +52,7 @@ class Sheet:
         return found
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_tabular_file(path: Path) -> TabularFile:
     """Read a file whole.
 
     Parameters
@@ -78,7 +78,7 @@ def read_sheet(path: Path) -> Sheet:
     names = [name.strip() for name in table.column_names]
     if repeated := next((name for place, name in enumerate(names) if name in names[:place]), None):
         raise ContractError(str(path), [Problem("the file has two columns of this name", column=repeated)])
-    return Sheet(path, dict(zip(names, table.columns, strict=True)), table.num_rows)
+    return TabularFile(path, dict(zip(names, table.columns, strict=True)), table.num_rows)
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -89,7 +89,7 @@ def _read_csv(path: Path) -> pa.Table:
         return "skip"
 
     with _open(path) as raw:
-        if b"\0" in raw.read(LOOKED_AT):
+        if b"\0" in raw.read(INSPECTED_ROWS):
             raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
     with open_text(path) as text:
         names = next(filter(None, csv.reader(text)), [])
@@ -97,14 +97,14 @@ def _read_csv(path: Path) -> pa.Table:
     table = pa.csv.read_csv(
         path,
         # One thread: with more, pyarrow cannot tell which row is ragged.
-        pa.csv.ReadOptions(use_threads=False, block_size=LONGEST_LINE),
+        pa.csv.ReadOptions(use_threads=False, block_size=MAX_LINE_LENGTH),
         pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
         pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
     if ragged:
         first = ragged[0].number - 2  # pyarrow counts from 1, the header included
         rule = f"must have {ragged[0].expected_columns} fields, as the header has, not {ragged[0].actual_columns}"
-        line = Sheet(path, {}, 0).lines([first]).get(first)
+        line = TabularFile(path, {}, 0).lines([first]).get(first)
         raise ContractError(str(path), [Problem(rule, row=line)], total=len(ragged))
     return table
 
@@ -132,7 +132,7 @@ def open_text(path: Path) -> Any:
 
 def _why(error: Exception) -> str:
     if "straddling" in str(error):
-        return f"a line is longer than {LONGEST_LINE >> 20} MiB; is a quote not closed?"
+        return f"a line is longer than {MAX_LINE_LENGTH >> 20} MiB; is a quote not closed?"
     if "Empty CSV" in str(error):
         return "it is empty, or a header only"
     return " ".join(str(error).split())[:200]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churn.contract import Column
-from churn.data.files import Sheet
+from churn.data.files import TabularFile
 from churn.errors import ContractError, Problem
 
 MISSING = pa.array(["", "na", "nan", "null", "none"])
@@ -24,7 +24,7 @@ SHOWN_CHARACTERS = 60
 class Problems:
     """What is wrong with one file: all of it counted, the first rows of it listed."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: TabularFile) -> None:
         self.sheet = sheet
         self.total = 0
         self._found: list[tuple[int, int, Problem]] = []
@@ -59,7 +59,7 @@ def convert(cells: Any, column: Column, problems: Problems) -> pd.Series:
     Parameters
     ----------
     cells : pyarrow.ChunkedArray
-        As `read_sheet` gives it.
+        As `read_tabular_file` gives it.
     """
     match column.kind:
         case "category":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.explain.shapley import MOST_MIXED, mixtures, shares
+from churn.explain.shapley import MAX_MIXED, mixtures, shares
 
 Floats = NDArray[np.float64]
 # A sum by its number in the blend, or a member by its place; which lies where low < value <= high.
@@ -35,7 +35,7 @@ class Blend:
     def mix(self, known: Sequence[Any]) -> Mixed:
         """Give the customers between; in what the two do not differ, there is nothing between."""
         players = [at for at in self.members if known[at] != self.typical[at]]
-        return (AllMixed if len(players) <= MOST_MIXED else DrawnMixed)(self, known, players)
+        return (AllMixed if len(players) <= MAX_MIXED else DrawnMixed)(self, known, players)
 
 
 def total_of(parts: Sequence[int], values: Sequence[Any]) -> float:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 # With more mixed players there are too many sets to go through; then so many orders are drawn. The sum of all shares stays exact.
-MOST_MIXED, ORDERS = 10, 256
+MAX_MIXED, ORDERS = 10, 256
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def mixtures(on: int, off: int, mixed: int) -> Mixtures:
     before = [_likely(on + size, players) for size in range(mixed + 1)]
     share_on = [_likely(on + size - 1, players) if on else 0.0 for size in range(mixed + 1)]
     share_off = [-share if off else 0.0 for share in before]
-    if mixed <= MOST_MIXED:
+    if mixed <= MAX_MIXED:
         inside = (np.arange(2**mixed)[:, None] >> np.arange(mixed)) & 1 == 1
         size = inside.sum(axis=1)
         gained, lost = np.array([0.0, *before[:-1]])[size], np.array(before)[size]
@@ -80,7 +80,7 @@ def shares(on: int, off: int, mixed: int, holds: int) -> tuple[float, ...]:
     Parameters
     ----------
     on, off, mixed : int
-        How many players there are of each kind; at most `MOST_MIXED` mixed ones.
+        How many players there are of each kind; at most `MAX_MIXED` mixed ones.
     holds : int
         Bit s tells whether the set s of mixed players holds; player k is in set s where bit k of s is 1.
 

@@ -85,13 +85,13 @@ def decide(
     """
     y = fresh.outcome.to_numpy()
     able = champion if champion and set(champion.info.features) <= set(fresh.features.columns) else None
-    rival = f"version {able.info.version}" if able else "no model at all"
+    baseline = f"version {able.info.version}" if able else "no model at all"
     evidence: dict[str, Any] = {
         "rows": len(y),
         "churned": int(y.sum()),
         "fresh_digest": frame_digest(fresh.features.assign(**{"<outcome>": fresh.outcome})),
         "contract": {"name": contract.name, "digest": contract.digest},
-        "rival": rival,
+        "rival": baseline,
         "confidence": params.gate.confidence,
         "models": {"challenger": _identity(challenger), "champion": _identity(champion) if champion else None},
         "params": params.model_dump(mode="json", include={"seed", "gate", "profit", "evaluation"}),
@@ -109,7 +109,7 @@ def decide(
     card = evaluate(y, new, challenger.info.threshold, profit=params.profit)
     checks = [
         enough,
-        better := better_log_loss(gain, params.gate, params.seed, rival),
+        better := better_log_loss(gain, params.gate, params.seed, baseline),
         profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency),
         no_slice_falls(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate),
         calibrated(card.ece, params.gate),

@@ -77,7 +77,7 @@ def enough_evidence(outcome: np.ndarray, params: GateParams) -> Check:
     return Check("enough_evidence", passed, float(fewest), float(least), said if passed else f"not enough evidence: {said}")
 
 
-def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, rival: str) -> Check:
+def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: str) -> Check:
     """Ask whether the challenger's log loss is lower beyond chance.
 
     One-sided: of two models that are equally good, a challenger passes with probability 1 - confidence. It is Vuong's test of two
@@ -90,7 +90,7 @@ def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, rival: str)
     """
     low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
     mean = float(gain.mean())
-    said = f"log loss lower by {mean:.4f} [{low:.4f}, {high:.4f}] than {rival} on {len(gain)} fresh customers"
+    said = f"log loss lower by {mean:.4f} [{low:.4f}, {high:.4f}] than {baseline} on {len(gain)} fresh customers"
     passed = low > 0
     return Check(
         "better_log_loss", passed, mean, 0.0, said if passed else f"not better beyond chance: {said}", {"interval": [low, high]}

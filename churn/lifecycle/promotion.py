@@ -8,7 +8,7 @@ alias moves, then what came of it is written. Whenever this process dies, the tr
     between alias and record   the intent stands open; the registry shows the move, and the champion's tags name the intent
 
 One at a time has its turn (`churn.store.locks`), so that an intent that stands open when the next comes was left by a process that
-died. `settle` finds it: the one that the champion names is completed; any other never moved anybody, and is written down as
+died. `reconcile` finds it: the one that the champion names is completed; any other never moved anybody, and is written down as
 failed.
 Records of kind `promotion` and `rollback` therefore tell only what was done.
 """
@@ -35,7 +35,7 @@ ACTOR_WIDTH = 128
 # Intents that are looked through for one left open: more than one is open only if processes keep dying.
 RECENT = 50
 # A takeover takes seconds; the next one waits so long for it, in seconds.
-TURN, PATIENCE_SECONDS = "takeover", 60.0
+LOCK, TIMEOUT_SECONDS = "takeover", 60.0
 # Whoever leads may be replaced.
 ANYBODY = "anybody"
 
@@ -43,7 +43,7 @@ ANYBODY = "anybody"
 class DecisionLog(Protocol):
     """What is needed of `churn.store.store.Store`."""
 
-    def turn(self, what: str, holder: str, /, *, patience: float) -> AbstractContextManager[object]:
+    def lock(self, what: str, holder: str, /, *, timeout_seconds: float) -> AbstractContextManager[object]:
         """Let one at a time do it."""
 
     def write_decision(self, decision: Decision, /) -> None:
@@ -114,7 +114,7 @@ def promote(
     Busy
         If another takeover hangs.
     """
-    with store.turn(TURN, actor, patience=PATIENCE_SECONDS):
+    with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
         return _take_over(aliases, store, info, "promotion", actor, reason, evidence or {}, over)
 
 
@@ -125,11 +125,11 @@ def rollback(
 
     Who leaves becomes the previous champion, so that rolling back twice undoes the first. With `leaving`, only that one is left.
     """
-    with store.turn(TURN, actor, patience=PATIENCE_SECONDS):
+    with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
         return _take_over(aliases, store, info, "rollback", actor, reason, {}, leaving)
 
 
-def settle(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
+def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
     """Write what came of takeovers whose process died on the way; gives what was written, oldest first.
 
     Raises
@@ -139,8 +139,8 @@ def settle(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision
     """
     if not open_intents(store):
         return []
-    with store.turn(TURN, actor, patience=PATIENCE_SECONDS):
-        return _settle(aliases, store, _champion(aliases))
+    with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
+        return _reconcile(aliases, store, _champion(aliases))
 
 
 def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
@@ -167,9 +167,9 @@ def _take_over(
     over: str | None,
 ) -> str | None:
     replaced = _champion(aliases)
-    settled = _settle(aliases, store, replaced)
+    reconciled = _reconcile(aliases, store, replaced)
     if replaced == info.version:
-        made = next((one for one in settled if one.kind in PAST), None)
+        made = next((one for one in reconciled if one.kind in PAST), None)
         return replaced if made is None else made.evidence["replaced"]
     if over not in (ANYBODY, replaced):
         raise Overtaken(f"version {replaced} leads by now, and no longer {over}; version {info.version} did not take over")
@@ -193,7 +193,7 @@ def _take_over(
     return replaced
 
 
-def _settle(aliases: Aliases, store: DecisionLog, champion: str | None) -> list[Decision]:
+def _reconcile(aliases: Aliases, store: DecisionLog, champion: str | None) -> list[Decision]:
     """For who has the turn: whatever stands open now was left by a process that died."""
     unrecorded = _unrecorded(aliases, store, champion)
     return [

@@ -10,23 +10,23 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from churn.lifecycle.promotion import Aliases, person, settle
-from churn.lifecycle.promotion import DecisionLog as TakeoverLog
+from churn.lifecycle.promotion import Aliases, person, reconcile
+from churn.lifecycle.promotion import DecisionLog as PromotionLog
 from churn.registry.aliases import TRAINING_TAG
 from churn.store.records import Decision
 
-TURN = "training"
+LOCK = "training"
 KIND, STARTED, SKIPPED, END = "training", "started", "skipped", "retrain"
 # Trainings that are looked through for one without an end: more than one is left only if processes keep dying.
 RECENT = 200
 TRIGGERS = ("schedule", "drift", "first model", "manual")
 
 
-class DecisionLog(TakeoverLog, Protocol):
+class DecisionLog(PromotionLog, Protocol):
     """What is needed of `churn.store.store.Store`."""
 
 
-class Remains(Aliases, Protocol):
+class OrphanedModels(Aliases, Protocol):
     """What is needed of `churn.registry.registry.Registry`."""
 
     def versions(self) -> Sequence[tuple[str, Sequence[str], Mapping[str, str]]]:
@@ -62,7 +62,7 @@ def note_end(store: DecisionLog, training: str, trigger: str, result: str, reaso
     store.write_decision(Decision(END, result, "train", reason, version, {**because(trigger), "training": training}))
 
 
-def bury(store: DecisionLog, registry: Remains) -> list[str]:
+def clean_up_orphans(store: DecisionLog, registry: OrphanedModels) -> list[str]:
     """Clear up after trainings and takeovers whose process died. For who has the turn to train.
 
     Runs that never ended are marked as killed, trainings without an end are written down as failed, and takeovers that broke off
@@ -80,8 +80,8 @@ def bury(store: DecisionLog, registry: Remains) -> list[str]:
     said = [f"run {run} had never ended, and is marked as killed" for run in killed]
     dead = {training: decision for training, decision in started.items() if training not in ended}
     made = {tags.get(TRAINING_TAG): version for version, _, tags in registry.versions()} if dead else {}
-    for done in settle(registry, store, actor=trainer("clearing up")):
-        said.append(_settled(done))
+    for done in reconcile(registry, store, actor=trainer("clearing up")):
+        said.append(_reconciled(done))
     for training, decision in dead.items():
         version = made.get(training)
         left = _left(store, version)
@@ -101,6 +101,6 @@ def _left(store: DecisionLog, version: str | None) -> str:
     return f"; version {version} stays as it is ({told})"
 
 
-def _settled(done: Decision) -> str:
+def _reconciled(done: Decision) -> str:
     who = f"that version {done.model_version} took over, by {done.actor},"
     return f"{who} had not been written down: it is now" if done.action != "failed" else f"{who} never happened: it is given up"

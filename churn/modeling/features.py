@@ -26,7 +26,7 @@ from churn.modeling.rules import Rule, grow_rules
 
 # A number counts only within the range of nearly all training customers: nothing is extrapolated.
 USUAL_RANGE = (0.005, 0.995)
-FEW_VALUES = 20
+MAX_LISTED_VALUES = 20
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         quantiles = np.arange(1, self.knots + 1) / (self.knots + 1)
         for column in range(len(inputs.names)):
             values = matrix[:, column]
-            few = len(np.unique(values)) <= FEW_VALUES
+            few = len(np.unique(values)) <= MAX_LISTED_VALUES
             low, high = (values.min(), values.max()) if few else np.quantile(values, USUAL_RANGE)
             if not low < high:
                 continue  # one value only: it tells nobody apart

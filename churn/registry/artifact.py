@@ -34,7 +34,7 @@ MLMODEL_FILE = "MLmodel"
 # The digest of the folder as it was registered.
 SEAL_FILE = "registered.sha256"
 # Of a text in an artifact, and of what a pipeline unpacks to. Ours take some hundred kilobytes.
-MOST_TEXT_BYTES, MOST_PIPELINE_BYTES, MOST_PIPELINE_PARTS = 16 * 2**20, 512 * 2**20, 10_000
+MAX_TEXT_BYTES, MAX_PIPELINE_BYTES, MAX_PIPELINE_PARTS = 16 * 2**20, 512 * 2**20, 10_000
 # A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
 UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
@@ -87,8 +87,8 @@ def read_reference(folder: Path, version: str) -> pd.DataFrame:
 def read_text(folder: Path, name: str) -> str:
     """Read a text of an artifact. FileNotFoundError if it is not there, ValueError if it is no plain file or too large."""
     file = _find(folder, name)
-    if file.stat().st_size > MOST_TEXT_BYTES:
-        raise ValueError(f"{name} is larger than {MOST_TEXT_BYTES >> 20} MiB")
+    if file.stat().st_size > MAX_TEXT_BYTES:
+        raise ValueError(f"{name} is larger than {MAX_TEXT_BYTES >> 20} MiB")
     return file.read_text("utf-8")
 
 
@@ -199,5 +199,5 @@ def _refuse_bomb(file: Path) -> None:
     """Raise ValueError if a pipeline would unpack to more than it may. (No part can give more than the archive says of it.)"""
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
-    if len(parts) > MOST_PIPELINE_PARTS or sum(part.file_size for part in parts) > MOST_PIPELINE_BYTES:
-        raise ValueError(f"{file.name} unpacks to more than {MOST_PIPELINE_BYTES >> 20} MiB or {MOST_PIPELINE_PARTS} parts")
+    if len(parts) > MAX_PIPELINE_PARTS or sum(part.file_size for part in parts) > MAX_PIPELINE_BYTES:
+        raise ValueError(f"{file.name} unpacks to more than {MAX_PIPELINE_BYTES >> 20} MiB or {MAX_PIPELINE_PARTS} parts")

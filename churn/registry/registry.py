@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 
 # What a folder that is being fetched begins with.
 STAGING = ".fetching-"
-LONGEST_FETCH_SECONDS = 3_600
+MAX_FETCH_SECONDS = 3_600
 # MLflow's own limit, in characters.
-LONGEST_TAG = 5_000
+MAX_TAG_LENGTH = 5_000
 
 
 class Registry:
@@ -178,7 +178,7 @@ class Registry:
             return old
         with _translated(self._uri):
             for name, value in (tags or {}).items():
-                client.set_model_version_tag(self._name, number, name, value[:LONGEST_TAG])
+                client.set_model_version_tag(self._name, number, name, value[:MAX_TAG_LENGTH])
             if old is not None:
                 client.set_registered_model_alias(self._name, PREVIOUS, old)
             # The last write decides: until here the old champion serves, from here the new one.
@@ -242,14 +242,14 @@ class Registry:
         info = trained.model.info.model_copy(update={"version": number, "run_id": run_id})
         return Model(trained.model.pipeline, info, number_card(card, info))
 
-    def log_comparison(self, title: str, contenders: dict[str, dict[str, float]], files: dict[str, Any]) -> str:
+    def log_comparison(self, title: str, baselines: dict[str, dict[str, float]], files: dict[str, Any]) -> str:
         """Log models that were compared, each as a run below one common run, in an experiment of their own.
 
         Parameters
         ----------
         title : str
             Of the common run.
-        contenders : dict
+        baselines : dict
             Name to metrics.
         files : dict
             Artifacts of the common run, as in `register`.
@@ -265,7 +265,7 @@ class Registry:
 
             with mlflow.start_run(experiment_id=experiment, run_name=title) as common:
                 _log_files(files)
-                for name, metrics in contenders.items():
+                for name, metrics in baselines.items():
                     with mlflow.start_run(experiment_id=experiment, run_name=name, nested=True):
                         mlflow.log_metrics(metrics)
         return str(common.info.run_id)
@@ -416,7 +416,7 @@ def _sweep(models: Path) -> None:
     """Remove what processes that were killed had begun to fetch."""
     for left in models.glob(f"{STAGING}*"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > LONGEST_FETCH_SECONDS:
+            if time.time() - left.stat().st_mtime > MAX_FETCH_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
 
 

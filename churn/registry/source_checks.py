@@ -18,7 +18,7 @@ from churn.registry.artifact import MLMODEL_FILE
 OBJECT_STORES = frozenset({"s3", "gs", "wasb", "wasbs", "abfss", "r2"})
 LOCAL = frozenset({"", "file"})
 # Ours have some sixty files in half a megabyte (the source of the package is among them).
-MOST_FILES, MOST_BYTES = 2_000, 2**30
+MAX_FILES, MAX_BYTES = 2_000, 2**30
 Entry = tuple[str, bool, int]
 
 
@@ -78,8 +78,8 @@ def check_content(listed: Callable[[str | None], Iterable[Entry]], version: str)
     while found:
         path, is_folder, length = found.pop()
         files, size = files + 1, size + length
-        if files > MOST_FILES or size > MOST_BYTES:
-            raise ModelRefused(f"version {version} has more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB in its artifact")
+        if files > MAX_FILES or size > MAX_BYTES:
+            raise ModelRefused(f"version {version} has more than {MAX_FILES} files or {MAX_BYTES >> 20} MiB in its artifact")
         if is_folder:
             found += listed(path)
 
@@ -88,7 +88,7 @@ def _everything(folder: Path) -> Iterable[Path]:
     yield folder
     for count, (here, folders, files) in enumerate(os.walk(folder)):
         yield from (Path(here, name) for name in (*folders, *files))
-        if count > MOST_FILES:  # refused for its size in a moment
+        if count > MAX_FILES:  # refused for its size in a moment
             return
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.store.tables import flow_runs
 
-LONGEST_FAILURE = 500
+MAX_FAILURE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def count_flow_run(connection: sa.Connection, flow: str, *, failure: str, second
     newest = {
         "last_ended_at": at,
         "last_seconds": seconds,
-        "last_failure": failure[:LONGEST_FAILURE],
+        "last_failure": failure[:MAX_FAILURE_LENGTH],
         **({"last_success_at": at} if well else {}),
     }
     insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(flow_runs)

@@ -24,8 +24,8 @@ from churn.store.engine import translated
 
 # Beside the number of a turn, in PostgreSQL; any number will do, as long as nothing else in the database uses it.
 NAMESPACE = 4_287_002
-LOOK_SECONDS = 0.5
-MOST_TRIES = 20
+POLL_SECONDS = 0.5
+MAX_TRIES = 20
 # A host that is gone without a word is found out in a minute: until then its turn stands.
 KEEPALIVE = {
     "tcp_keepalives_idle": "30",
@@ -50,7 +50,7 @@ class Lock(Protocol):
         """Give it back. Never fails: it goes with the process anyway."""
 
 
-class Turn:
+class HeldLock:
     """A turn that somebody has."""
 
     def __init__(self, what: str, lock: Lock) -> None:
@@ -72,9 +72,14 @@ class Turn:
 
 
 @contextmanager
-def take_turn(
-    engine: sa.Engine, what: str, holder: str, *, patience: float = 0.0, on_wait: Callable[[str], None] = lambda _holder: None
-) -> Iterator[Turn]:
+def take_lock(
+    engine: sa.Engine,
+    what: str,
+    holder: str,
+    *,
+    timeout_seconds: float = 0.0,
+    on_wait: Callable[[str], None] = lambda _holder: None,
+) -> Iterator[HeldLock]:
     """Have a turn for a `with` block.
 
     Parameters
@@ -85,7 +90,7 @@ def take_turn(
         What is to be done by one at a time, such as "training".
     holder : str
         Who does it, for those who come meanwhile; PostgreSQL keeps some 50 characters of it.
-    patience : float
+    timeout_seconds : float
         How long to wait for one's turn, in seconds.
     on_wait : callable
         Told once, if there is somebody to wait for.
@@ -98,23 +103,23 @@ def take_turn(
         If the store is away.
     """
     # Whoever only asks who has it holds a file's lock for a moment: a turn that nobody has is tried for a moment, too.
-    lock, deadline, told, nobody = _lock(engine, what, holder), time.monotonic() + patience, False, 0
+    lock, deadline, told, nobody = _lock(engine, what, holder), time.monotonic() + timeout_seconds, False, 0
     try:
         while not lock.try_to_take():
             left, other = deadline - time.monotonic(), lock.holder()
             nobody = nobody + 1 if not other else 0
-            if left <= 0 and (other or nobody > MOST_TRIES):
+            if left <= 0 and (other or nobody > MAX_TRIES):
                 raise Busy(what, other)
             if other and not told:
                 told = True
                 on_wait(other)
-            time.sleep(min(LOOK_SECONDS, max(left, LOOK_SECONDS / 50)))
-        yield Turn(what, lock)
+            time.sleep(min(POLL_SECONDS, max(left, POLL_SECONDS / 50)))
+        yield HeldLock(what, lock)
     finally:
         lock.give_back()
 
 
-def who_has_turn(engine: sa.Engine, what: str) -> str:
+def lock_holder(engine: sa.Engine, what: str) -> str:
     """Say who has a turn now; empty if nobody has."""
     lock = _lock(engine, what, "")
     try:

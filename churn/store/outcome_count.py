@@ -23,12 +23,12 @@ def count_outcomes(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(_counted + newer)).scalar_one())
 
 
-def move_on(connection: sa.Connection, settled_seq: int) -> None:
+def move_on(connection: sa.Connection, watermark_seq: int) -> None:
     """Remember the count up to a number below which nothing can appear any more (see `churn.store.watermark`)."""
     _hold(connection)
-    between = sa.select(sa.func.count()).select_from(outcomes).where(outcomes.c.seq > _upto, outcomes.c.seq <= settled_seq)
-    row = sa.update(totals).where(totals.c.name == OUTCOMES, totals.c.upto_seq < settled_seq)
-    connection.execute(row.values(counted=totals.c.counted + between.scalar_subquery(), upto_seq=settled_seq))
+    between = sa.select(sa.func.count()).select_from(outcomes).where(outcomes.c.seq > _upto, outcomes.c.seq <= watermark_seq)
+    row = sa.update(totals).where(totals.c.name == OUTCOMES, totals.c.upto_seq < watermark_seq)
+    connection.execute(row.values(counted=totals.c.counted + between.scalar_subquery(), upto_seq=watermark_seq))
 
 
 def keep_count(connection: sa.Connection, removed: Sequence[int]) -> None:

@@ -17,15 +17,15 @@ GRACE_SECONDS = 1.0
 Answer = TypeVar("Answer")
 
 
-class ImpatientConnection(psycopg.Connection[Any]):
-    """A connection that is closed, with an OperationalError, when an answer takes longer than `patience_seconds`."""
+class TimeoutConnection(psycopg.Connection[Any]):
+    """A connection that is closed, with an OperationalError, when an answer takes longer than `timeout_seconds`."""
 
-    patience_seconds: float | None = None
+    timeout_seconds: float | None = None
 
     def wait(self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None) -> Answer:
         """See `psycopg.Connection.wait`."""
         try:
-            return super().wait(gen, interval, self.patience_seconds if timeout is None else timeout)
+            return super().wait(gen, interval, self.timeout_seconds if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 # Whatever comes now would be taken for the answer to something else.
@@ -37,7 +37,7 @@ def limit_waiting(engine: sa.Engine, seconds: float) -> None:
     """Let no connection of an engine wait for an answer for longer than that, and a little."""
 
     @sa.event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, words: list[Any], settings: dict[str, Any]) -> ImpatientConnection:
-        connection = ImpatientConnection.connect(*words, **settings)
-        connection.patience_seconds = seconds + GRACE_SECONDS
+    def connect(_dialect: Any, _record: Any, words: list[Any], settings: dict[str, Any]) -> TimeoutConnection:
+        connection = TimeoutConnection.connect(*words, **settings)
+        connection.timeout_seconds = seconds + GRACE_SECONDS
         return connection

@@ -184,14 +184,14 @@ def read_labelled(
     # The moment as the driver gives it: told for a million rows one by one, it would take longer than everything else.
     moment = sa.type_coerce(o.requested_at, sa.types.NULLTYPE)
     columns = [o.prediction_seq, moment, o.churn_probability, o.threshold, sa.type_coerce(o.churned, sa.Integer), o.seq]
-    settled = sa.select(*columns).where(o.model_version == model_version, o.seq <= until_seq)
+    watermark = sa.select(*columns).where(o.model_version == model_version, o.seq <= until_seq)
     if mature is None:
-        query = settled.where(o.seq > after)
+        query = watermark.where(o.seq > after)
     else:
         # Two ranges that an index each finds; as one condition with "or", all outcomes would have to be looked at.
         before, until = mature
-        told = settled.where(o.seq > after, o.requested_at <= until)
-        grown = settled.where(o.seq <= after, o.requested_at > before, o.requested_at <= until)
+        told = watermark.where(o.seq > after, o.requested_at <= until)
+        grown = watermark.where(o.seq <= after, o.requested_at > before, o.requested_at <= until)
         both = sa.union_all(told, grown).subquery()
         query = sa.select(*both.c)
     number = query.selected_columns[0]

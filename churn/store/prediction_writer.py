@@ -27,7 +27,7 @@ STATEMENT_ROWS = 64
 # Each checkpoint makes those who write at that moment wait for the disk, so there are few of them.
 CHECKPOINT_SECONDS = 5.0
 # Above it, writers are held up for a moment so that the write-ahead log can begin anew.
-LARGEST_WAL = 256 * 2**20
+MAX_WAL_BYTES = 256 * 2**20
 # How long that moment may be: a reader who stays longer is waited for in the next round.
 RESTART_SECONDS = 0.05
 _COLUMNS = ", ".join(PredictionRow._fields)
@@ -178,7 +178,7 @@ class Checkpoints:
                 if done == (changed, changed):
                     continue
                 with closing(_connect(self._path, RESTART_SECONDS)) as connection:
-                    moved = checkpoint(connection, LARGEST_WAL)
+                    moved = checkpoint(connection, MAX_WAL_BYTES)
                 done = (done[1], changed) if moved else (None, None)
             except (sqlite3.Error, OSError) as error:
                 # Another process may be at it, or the file away: the next round tries again.
@@ -238,6 +238,6 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=2 * STATEMENT_ROWS,
     )
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0", f"journal_size_limit={LARGEST_WAL}"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0", f"journal_size_limit={MAX_WAL_BYTES}"):
         connection.execute(f"PRAGMA {pragma}")
     return connection

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from churn.store.engine import translated
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions, shadow_predictions
-from churn.store.watermark import find_settled
+from churn.store.watermark import find_watermark
 
 # For log loss a probability is held away from 0 and 1, as sklearn does for float64.
 SMALLEST = float(np.finfo(np.float64).eps)
@@ -131,8 +131,8 @@ def realized_answers(store: Store, version: str, *, since: datetime, after_outco
         .limit(limit)
     )
     with translated(), store.engine.connect() as connection:
-        settled = find_settled(connection, outcomes)
-        return [Realized(*row) for row in connection.execute(query.where(o.seq <= settled)).all()]
+        watermark = find_watermark(connection, outcomes)
+        return [Realized(*row) for row in connection.execute(query.where(o.seq <= watermark)).all()]
 
 
 def _brier(probabilities: np.ndarray, churned: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from churn.errors import StoreError
 from churn.ids import now
 from churn.store.engine import make_engine, plain, translated
 from churn.store.flow_runs import FlowRuns, count_flow_run, list_flow_runs
-from churn.store.locks import NAMESPACE, Turn, take_turn, who_has_turn
+from churn.store.locks import NAMESPACE, HeldLock, lock_holder, take_lock
 from churn.store.migrate import migrate
 from churn.store.outcome_count import count_outcomes, move_on
 from churn.store.outcomes import write_outcomes
@@ -26,7 +26,7 @@ from churn.store.prediction_reader import LOG_COLUMNS, Span, find_span, iter_par
 from churn.store.prediction_writer import RowWriter, row_writer
 from churn.store.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow
 from churn.store.tables import decisions, monitor_runs, outcomes, predictions
-from churn.store.watermark import find_settled
+from churn.store.watermark import find_watermark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # How long a writer waits for another one's commit in SQLite.
 TIMEOUT_SECONDS = 15.0
 # Whichever look was the newest before.
-ANY_LOOK = "any"
+ANY_RUN = "any"
 __all__ = ["LOG_COLUMNS", "TIMEOUT_SECONDS", "Store", "migrate"]
 
 
@@ -79,15 +79,15 @@ class Store:
         with translated(), self.engine.connect() as connection:
             connection.execute(sa.select(1))
 
-    def turn(
-        self, what: str, holder: str, *, patience: float = 0.0, on_wait: Callable[[str], None] = lambda _holder: None
-    ) -> AbstractContextManager[Turn]:
-        """Do something that is done by one at a time, on all hosts of this store; see `churn.store.locks.take_turn`."""
-        return take_turn(self.engine, what, holder, patience=patience, on_wait=on_wait)
+    def lock(
+        self, what: str, holder: str, *, timeout_seconds: float = 0.0, on_wait: Callable[[str], None] = lambda _holder: None
+    ) -> AbstractContextManager[HeldLock]:
+        """Do something that is done by one at a time, on all hosts of this store; see `churn.store.locks.take_lock`."""
+        return take_lock(self.engine, what, holder, timeout_seconds=timeout_seconds, on_wait=on_wait)
 
-    def who_has_turn(self, what: str) -> str:
+    def lock_holder(self, what: str) -> str:
         """Say who is doing it now, and since when; empty if nobody is."""
-        return who_has_turn(self.engine, what)
+        return lock_holder(self.engine, what)
 
     def write_predictions(self, batch: Sequence[Prediction]) -> None:
         """Store predictions, all or none. Ones that are already there (by prediction_id) are left as they are."""
@@ -175,8 +175,8 @@ class Store:
         It does not reach a number before which a row could still appear: that would never be read.
         """
         with translated(), self.engine.connect() as connection:
-            settled = find_settled(connection, predictions)
-            return find_span(connection, model_version, after_seq, settled, newest)
+            watermark = find_watermark(connection, predictions)
+            return find_span(connection, model_version, after_seq, watermark, newest)
 
     def iter_predictions(
         self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0
@@ -218,10 +218,10 @@ class Store:
             Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), churned (0.0 or 1.0), outcome_seq.
         """
         with translated(), self.engine.connect() as connection:
-            settled = find_settled(connection, outcomes)
-            return read_labelled(connection, model_version, (after_outcome_seq, settled), mature, newest)
+            watermark = find_watermark(connection, outcomes)
+            return read_labelled(connection, model_version, (after_outcome_seq, watermark), mature, newest)
 
-    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None, *, follows: str | None = ANY_LOOK) -> bool:
+    def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None, *, follows: str | None = ANY_RUN) -> bool:
         """Store one look and what was decided on it, both or neither, unless the window was judged before.
 
         Parameters
@@ -243,7 +243,7 @@ class Store:
                     number = zlib.crc32(f"look {run.model_version}".encode()) & 0x7FFFFFFF
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(NAMESPACE, number)))
                 connection.execute(monitor_runs.insert(), [asdict(run)])
-                if follows != ANY_LOOK and _newest_before(connection, run) != follows:
+                if follows != ANY_RUN and _newest_before(connection, run) != follows:
                     connection.rollback()
                     return False
                 move_on(connection, run.last_outcome_seq)

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from churn.errors import StoreError
 
 # More than a transaction of ours may take: the service's end after CHURN_STORE_TIMEOUT_SECONDS.
-PATIENCE_SECONDS = 30.0
-LOOK_SECONDS = 0.01
+TIMEOUT_SECONDS = 30.0
+POLL_SECONDS = 0.01
 LARGEST = 2**63 - 1
 # Whoever inserts holds this lock on the table from before it draws its first number until others see its rows.
 _WRITERS = sa.text(
@@ -27,7 +27,7 @@ _WRITERS = sa.text(
 )
 
 
-def find_settled(connection: sa.Connection, table: sa.Table, patience_seconds: float = PATIENCE_SECONDS) -> int:
+def find_watermark(connection: sa.Connection, table: sa.Table, timeout_seconds: float = TIMEOUT_SECONDS) -> int:
     """Give a number up to which every row of `table` that will ever be there is there, as new as possible.
 
     Parameters
@@ -40,20 +40,20 @@ def find_settled(connection: sa.Connection, table: sa.Table, patience_seconds: f
     Raises
     ------
     StoreError
-        If somebody has been writing for longer than `patience_seconds`.
+        If somebody has been writing for longer than `timeout_seconds`.
     """
     if connection.dialect.name != "postgresql":
         return LARGEST  # SQLite has one writer at a time
     newest = int(connection.execute(sa.select(sa.func.max(table.c.seq))).scalar_one() or 0)
     writing = _writers(connection, table)
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     while writing:
         if time.monotonic() > deadline:
             raise StoreError(
-                f"somebody has been writing {table.name} in one transaction for more than {patience_seconds:g} s; "
+                f"somebody has been writing {table.name} in one transaction for more than {timeout_seconds:g} s; "
                 "nothing is judged before it ends: pg_stat_activity tells who"
             )
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
         writing &= _writers(connection, table)
     return newest
 

@@ -23,7 +23,7 @@ KEPT_BACK = 0.2
 # a handful of rows is far beyond chance.
 SHARES = {"location": 0.36, "shape": 0.12, "levels": 0.25, "faults": 0.1, "dependence": 0.17}
 # Broken pairs that are listed: the most surprising ones, one for two columns.
-MOST_PAIRS_LISTED = 5
+MAX_PAIRS_LISTED = 5
 # A shift that moves the mean log-odds by so much matters, however little the model makes of the column elsewhere.
 MATTERS = 0.05
 SMALLEST_VARIANCE = 0.1
@@ -211,7 +211,7 @@ class Comparisons:
             if pair in found:
                 continue
             p_value = min(1.0, null.p_value(float(z[place])) / share)
-            if len(found) >= MOST_PAIRS_LISTED or (found and p_value > self.alpha):
+            if len(found) >= MAX_PAIRS_LISTED or (found and p_value > self.alpha):
                 break
             then, after = float(before[place]), float(now[place])
             result = self._result(

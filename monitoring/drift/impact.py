@@ -13,7 +13,7 @@ from monitoring.drift.rank_scores import RankScores
 PROBABILITY, OUTCOME = "churn_probability", "churned"
 # Ridge: as much shrinkage as so many rows would give. Columns that say the same share their weight.
 SHRINKAGE = 10.0
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 # A column that moves log-odds by less than this share of their spread is one that the model ignores.
 IGNORED_SHARE = 0.03
 
@@ -47,8 +47,8 @@ def fit_weights(reference: pd.DataFrame, scores: dict[str, RankScores], categori
     Ridge regression of the log-odds (or of the outcome, divided by the variance of a coin with its mean: one Newton step of a
     logistic regression) on the rank scores and levels.
     """
-    if len(reference) > MOST_ROWS:
-        reference = reference.sample(MOST_ROWS, random_state=0)
+    if len(reference) > MAX_ROWS:
+        reference = reference.sample(MAX_ROWS, random_state=0)
     answer = _answer(reference)
     if answer is None:
         return None

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 DRAWS, BLOCK = 4_000, 250
 # With more rows than these on a side the means are as good as normal: what is drawn from fewer has the heavier tails. With
 # more on both they are drawn as normal.
-MOST_REFERENCE_ROWS, MOST_WINDOW_ROWS = 4_000, 20_000
+MAX_REFERENCE_ROWS, MAX_WINDOW_ROWS = 4_000, 20_000
 STEPS = 2**16
 THREADS = os.cpu_count() or 1
 # So many draws must lie beyond a value for its probability to be counted; further out the normal tail goes on from there.
@@ -79,11 +79,11 @@ def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: 
     rows, reference_rows : int
         Sizes of the window and of the whole reference.
     """
-    if min(rows, reference_rows) >= MOST_WINDOW_ROWS:
+    if min(rows, reference_rows) >= MAX_WINDOW_ROWS:
         # Only the scores' correlations matter: a small root of them is what is sent around.
         factors, sizes = [_root(scores) for scores in families], None
     else:
-        factors, sizes = families, (min(rows, MOST_WINDOW_ROWS), min(reference_rows, MOST_WINDOW_ROWS))
+        factors, sizes = families, (min(rows, MAX_WINDOW_ROWS), min(reference_rows, MAX_WINDOW_ROWS))
     seeds = np.random.SeedSequence(seed).spawn(DRAWS // BLOCK)
     # Each block has a processor; linear algebra that takes all of them for itself would only be in the others' way.
     with threadpool_limits(1):

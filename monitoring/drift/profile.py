@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from churn.contract import Contract
 from monitoring.drift.impact import Weights, fit_weights
-from monitoring.drift.null_distribution import MOST_REFERENCE_ROWS, MaxDistribution, draw_maxima
+from monitoring.drift.null_distribution import MAX_REFERENCE_ROWS, MaxDistribution, draw_maxima
 from monitoring.drift.rank_scores import Floats, RankScores, Scores
 
 # The service answers what the pipeline does to 1e-9, and not to the last digit. Where many customers share one score, as with
@@ -27,7 +27,7 @@ SEED = 20_260_101
 CHUNK_ROWS = 10_000
 THREADS = os.cpu_count() or 1
 # Scores of a column that take part in pairs: location and spread. More columns than these pair only by location.
-MOST_FULL_PAIRS, MOST_PAIRS = 300, 5_000
+MAX_FULL_PAIRS, MAX_PAIRS = 300, 5_000
 # Window sizes are told apart by a tenth: sizes nearer to each other share a calibration.
 SIZE_STEP = 1.1
 
@@ -125,8 +125,8 @@ class ReferenceProfile:
         flags = {name: scores for name in flagged if (scores := RankScores.of(numbers_of(reference, name), 1)) is not None}
         ranges = {name: found for name in numeric if name in reference and (found := _range(numbers_of(reference, name)))}
         sample = reference.reset_index(drop=True)
-        if len(sample) > MOST_REFERENCE_ROWS:
-            sample = sample.sample(MOST_REFERENCE_ROWS, random_state=SEED)
+        if len(sample) > MAX_REFERENCE_ROWS:
+            sample = sample.sample(MAX_REFERENCE_ROWS, random_state=SEED)
         empty = np.zeros(0)
         half = cls(contract, len(reference), numbers, flags, ranges, (), empty, Sums(), sample, None)
         pairs = _pairs(half)
@@ -277,15 +277,15 @@ def _levelled(contract: Contract) -> list[str]:
 def _pairs(profile: ReferenceProfile) -> tuple[tuple[int, int], ...]:
     owners = profile.pair_columns
     columns = list(dict.fromkeys(owners))
-    full = len(columns) * (len(columns) - 1) / 2 <= MOST_FULL_PAIRS
+    full = len(columns) * (len(columns) - 1) / 2 <= MAX_FULL_PAIRS
     first_of = {owner: place for place, owner in reversed(list(enumerate(owners)))}
     members = [place for place, owner in enumerate(owners) if full or first_of[owner] == place]
     pairs = [(a, b) for a in members for b in members if a < b and owners[a] != owners[b]]
-    if len(pairs) > MOST_PAIRS:
+    if len(pairs) > MAX_PAIRS:
         # Too many to test each: those that hang together most have most to lose.
         scores = profile.pair_scores(profile.sample)
         together = np.abs(scores.T @ scores)
-        pairs = sorted(sorted(pairs, key=lambda pair: -together[pair])[:MOST_PAIRS])
+        pairs = sorted(sorted(pairs, key=lambda pair: -together[pair])[:MAX_PAIRS])
     return tuple(pairs)
 
 

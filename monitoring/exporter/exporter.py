@@ -15,11 +15,11 @@ from churn.config.settings import Settings
 from churn.errors import StoreError
 from churn.store.store import Store
 from monitoring.exporter.metrics import exported
-from monitoring.exporter.runs import tell_looks
-from monitoring.exporter.totals import tell_totals
+from monitoring.exporter.runs import collect_runs
+from monitoring.exporter.totals import collect_totals
 
 # The newest look may have judged only predictions, or only outcomes: so far back the newest of each kind is searched.
-LOOKS = 50
+RUNS_SHOWN = 50
 
 
 class MonitorCollector(Collector):
@@ -45,9 +45,9 @@ class MonitorCollector(Collector):
         families: list[Metric] = []
         try:
             store = self._connected()
-            runs = store.monitor_runs(limit=LOOKS)
+            runs = store.monitor_runs(limit=RUNS_SHOWN)
             page_brier = self._settings.page_brier if self._settings else None
-            families = [*tell_looks(runs, page_brier), *tell_totals(store, runs)]
+            families = [*collect_runs(runs, page_brier), *collect_totals(store, runs)]
             up = 1
         except (StoreError, SQLAlchemyError, OSError):
             pass

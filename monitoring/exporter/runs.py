@@ -22,7 +22,7 @@ MEASURES = {
 }
 
 
-def tell_looks(runs: list[MonitorRun], page_brier: float | None) -> Iterator[Metric]:
+def collect_runs(runs: list[MonitorRun], page_brier: float | None) -> Iterator[Metric]:
     """Tell of the newest look at predictions, and the newest at outcomes.
 
     Parameters

@@ -18,11 +18,11 @@ from monitoring.exporter.metrics import exported
 from monitoring.policy import Action
 
 COMPLETED = ("promoted", "rejected")
-TAKEOVERS = ("promotion", "rollback")
+PROMOTIONS = ("promotion", "rollback")
 MONITOR, TRAIN = "monitor", "train"
 
 
-def tell_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
+def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
     """Tell the counts; `runs` are the newest looks, newest first.
 
     Series that alerts look at stand at 0 from the start: Prometheus does not see a counter's first step if it begins with it.
@@ -43,13 +43,13 @@ def tell_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
                 yield exported(name, newest.timestamp())
         retrained = _retrains(connection)
         by_action = _counted(connection, decisions.c.action, "policy")
-        by_kind = _counted(connection, decisions.c.kind, *TAKEOVERS)
+        by_kind = _counted(connection, decisions.c.kind, *PROMOTIONS)
     yield exported("churn_retrains_total", {key: float(count) for key, (count, _) in retrained.items()})
     yield exported("churn_policy_decisions_total", {(a,): float(by_action.get(a, (0, None))[0]) for a in get_args(Action)})
     newest_decision = store.decisions(kind="policy", limit=1)
     if newest_decision:
         yield exported("churn_policy_action", {(a,): float(newest_decision[0].action == a) for a in get_args(Action)})
-    yield exported("churn_takeovers_total", {(k,): float(by_kind.get(k, (0, None))[0]) for k in TAKEOVERS})
+    yield exported("churn_takeovers_total", {(k,): float(by_kind.get(k, (0, None))[0]) for k in PROMOTIONS})
     yield exported("churn_takeover_timestamp_seconds", {(k,): when.timestamp() for k, (_, when) in by_kind.items()})
     yield from _flows(store.flow_runs(), runs, [when for (_, result), (_, when) in retrained.items() if result in COMPLETED])
 

@@ -19,7 +19,7 @@ from monitoring.performance.recalibration import Floats, Recalibration, logit
 
 DRAWS, SEED = 200, 20_260_101
 # More rows do not make the interval narrower than the recalibration is.
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def estimate_performance(
     if reference.empty or probability.size == 0:
         return None
     rng = np.random.default_rng(seed)
-    p = np.sort(probability if probability.size <= MOST_ROWS else rng.choice(probability, MOST_ROWS, replace=False))
+    p = np.sort(probability if probability.size <= MAX_ROWS else rng.choice(probability, MAX_ROWS, replace=False))
     known = [reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned")]
     fitted, z = Recalibration.of(*known), logit(p)
     first = np.concatenate([[0], np.flatnonzero(np.diff(p)) + 1])

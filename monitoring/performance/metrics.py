@@ -38,7 +38,7 @@ MEASURED = {
     "calibration_in_the_large": "calibration_gap",
 }
 # Of more rows a sample is resampled, and its intervals are narrowed by the square root of the ratio (m out of n bootstrap).
-MOST_RESAMPLED = 5_000
+MAX_RESAMPLED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ def measure_performance(
 
 def _intervals(y: np.ndarray, p: np.ndarray) -> dict[str, tuple[float, float]]:
     sample = np.arange(y.size)
-    if y.size > MOST_RESAMPLED:
-        sample = np.random.default_rng(SEED).choice(y.size, MOST_RESAMPLED, replace=False)
+    if y.size > MAX_RESAMPLED:
+        sample = np.random.default_rng(SEED).choice(y.size, MAX_RESAMPLED, replace=False)
     found = metric_intervals(y[sample], p[sample], 0.5, confidence=0.95, resamples=RESAMPLES, seed=SEED)
     known = {name: found[source] for name, source in MEASURED.items() if source in found}
     if sample.size == y.size:

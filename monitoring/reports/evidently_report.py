@@ -23,7 +23,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from churn.config.settings import Settings
 from churn.contract import Contract
 from monitoring.drift.detect import PROBABILITY, DriftReport, as_served
-from monitoring.monitor import Look, report_path
+from monitoring.monitor import RunResult, report_path
 
 PROJECT = "churn"
 # Evidently needs 10 s for 100,000 rows; a picture of 5,000 looks the same.
@@ -53,7 +53,7 @@ class ReportPaths:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settings: Settings) -> ReportPaths:
+def write_report(look: RunResult, reference: pd.DataFrame, contract: Contract, settings: Settings) -> ReportPaths:
     """Draw a look that judged something: one snapshot of drift, one of performance, each in the workspace and as a page.
 
     Parameters
@@ -88,7 +88,7 @@ def write_report(look: Look, reference: pd.DataFrame, contract: Contract, settin
 
 
 def _draw_drift(
-    look: Look, drift: DriftReport, reference: pd.DataFrame, contract: Contract, settings: Settings, left_out: dict[str, str]
+    look: RunResult, drift: DriftReport, reference: pd.DataFrame, contract: Contract, settings: Settings, left_out: dict[str, str]
 ) -> Any:
     report, frames = _drift_report(drift, look.window.current, as_served(reference), contract, settings, left_out)
     return report.run(*frames, timestamp=look.run.started_at, name="drift", **_said(look, "drift", left_out))
@@ -158,7 +158,7 @@ def write_comparison(
         _save_page(report.run(*frames, name="drift"), path)
 
 
-def _draw_performance(look: Look, reference: pd.DataFrame, settings: Settings, left_out: dict[str, str]) -> Any:
+def _draw_performance(look: RunResult, reference: pd.DataFrame, settings: Settings, left_out: dict[str, str]) -> Any:
     from evidently import BinaryClassification, DataDefinition, Dataset, Report
     from evidently.metrics import LogLoss, RocAuc, RowCount
 
@@ -209,7 +209,7 @@ def _sample(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return drawn.reset_index(drop=True)
 
 
-def _said(look: Look, what: str, left_out: dict[str, str]) -> dict[str, Any]:
+def _said(look: RunResult, what: str, left_out: dict[str, str]) -> dict[str, Any]:
     run = look.run
     rows = {"drift": run.rows, "performance": run.labelled_rows}[what]
     return {

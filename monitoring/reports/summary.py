@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from churn.store.records import Decision, MonitorRun
 
 STRIP = 30
-MOST_MOVED = 25
+MAX_MOVED = 25
 LETTERS = {"none": "·", "watch": "W", "retrain": "R", "page": "P"}
 MEASURES = {
     "roc_auc": "ROC AUC (higher is better)",
@@ -55,8 +55,8 @@ def render_summary(run: MonitorRun, decision: Decision, earlier: Sequence[Monito
         reason=decision.reason,
         window={"from": None, "until": None, "waiting_labelled_rows": 0} | (run.verdict.get("window") or {}),
         judged=bool(drift),
-        moved=[_row(result, run, earlier) for result in ranked if not result.get("note")][:MOST_MOVED],
-        notes=[result for result in ranked if result.get("note")][:MOST_MOVED],
+        moved=[_row(result, run, earlier) for result in ranked if not result.get("note")][:MAX_MOVED],
+        notes=[result for result in ranked if result.get("note")][:MAX_MOVED],
         sides=sides,
         quality=_quality(performance, sides) if performance.get("window") else [],
         estimated=performance.get("estimated"),

@@ -25,7 +25,7 @@ from churn.errors import ChurnError, InputError
 FORMAT = 1
 MANIFEST = "manifest.json"
 # More is not read into memory of what calls itself a manifest; 100,000 artifacts have one of 15 MB.
-LARGEST_MANIFEST = 64 * 2**20
+MAX_MANIFEST_BYTES = 64 * 2**20
 PIECE = 2**20
 
 
@@ -185,7 +185,7 @@ def _check_name(member: tarfile.TarInfo, found: dict[str, Part]) -> None:
 
 
 def _manifest(content: IO[bytes], size: int) -> Manifest:
-    if size > LARGEST_MANIFEST:
+    if size > MAX_MANIFEST_BYTES:
         raise InputError("the archive is not to be trusted: its manifest is too large")
     try:
         manifest = Manifest.model_validate_json(content.read())

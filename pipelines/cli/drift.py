@@ -11,7 +11,7 @@ from churn.errors import ChurnError, InputError
 from pipelines.console import console, fail, print_json
 
 if TYPE_CHECKING:
-    from churn.data.observed import Observed
+    from churn.data.unvalidated import UnvalidatedRows
     from monitoring.drift.detect import DriftReport, DriftResult
 
 SHOWN = 8
@@ -35,12 +35,12 @@ def drift(
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.data.observed import read_observed
+    from churn.data.unvalidated import read_unvalidated
     from monitoring.drift.detect import ReferenceProfile, detect_drift
 
     settings = load_settings()
     contract = load_contract(settings.contract)
-    before = read_observed(reference, contract)
+    before = read_unvalidated(reference, contract)
     if before.frame.empty:
         raise InputError(f"{reference}: has no rows to compare with")
     known = before.frame.drop(columns=list(before.absent))
@@ -48,7 +48,7 @@ def drift(
     verdicts, unread = [], []
     for path in current:
         try:
-            now = read_observed(path, contract)
+            now = read_unvalidated(path, contract)
         except ChurnError as error:
             unread.append(path)
             verdicts.append({"file": str(path), "error": str(error)})
@@ -69,11 +69,11 @@ def drift(
         raise typer.Exit(1)
 
 
-def _document(now: Observed, found: DriftReport) -> dict[str, Any]:
+def _document(now: UnvalidatedRows, found: DriftReport) -> dict[str, Any]:
     return {"file": str(now.path), **found.as_dict(), "unreadable": now.unreadable, "absent": list(now.absent)}
 
 
-def _print(now: Observed, found: DriftReport) -> None:
+def _print(now: UnvalidatedRows, found: DriftReport) -> None:
     word = "[red]drift[/red]" if found.alarm else "[green]no drift[/green]"
     name = str(now.path).replace("[", r"\[")
     if not now.frame.shape[0]:
@@ -100,7 +100,7 @@ def _line(result: DriftResult) -> str:
     return f"{result.feature} ({result.aspect}): {result.measure}{moved}; {tested}{impact}{note}"
 
 
-def _draw(path: Path, known: Any, now: Observed, found: DriftReport) -> None:
+def _draw(path: Path, known: Any, now: UnvalidatedRows, found: DriftReport) -> None:
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from monitoring.reports.evidently_report import write_comparison

@@ -53,7 +53,7 @@ def train(
     from churn.data.dataset import read_dataset
     from pipelines.data_sources import find_data
     from pipelines.local.system import find_champion
-    from pipelines.training_turn import check_turn
+    from pipelines.training_turn import check_no_training
 
     settings = load_settings(data=data) if data else load_settings()
     prepare_environment(settings)
@@ -67,7 +67,7 @@ def train(
     # Bad data is said at once, before anything starts.
     data_commands.warn_uninformative(read_dataset(find_data(settings).path, contract))
     if not wait:
-        check_turn(settings.store_url)
+        check_no_training(settings.store_url)
     quiet_prefect()
     use_local_prefect(settings)
     with console.status("tuning, fitting and judging a challenger"):

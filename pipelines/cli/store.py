@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Set up and look after the prediction store.")
 # How often a database that is not there yet is looked for.
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -38,7 +38,7 @@ def migrate(
     attempts = Retrying(
         retry=retry_if_exception_type(StoreAway),
         stop=stop_after_delay(wait),
-        wait=wait_fixed(LOOK_SECONDS),
+        wait=wait_fixed(POLL_SECONDS),
         before_sleep=lambda state: warn(f"{state.outcome.exception()}; waiting") if state.attempt_number == 1 else None,  # type: ignore[union-attr]
         reraise=True,
     )

@@ -14,7 +14,7 @@ from churn.errors import InputError
 PLAN = "international_plan"
 CALM_WINDOWS, MIXED_WINDOWS = 3, 4
 WINDOW, PLAN_IN_WINDOW = 250, 80
-LEAST_TRAINING = 1_000
+MIN_TRAINING = 1_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def deal_out(dataset: Dataset, seed: int) -> Cast:
     has_plan = dataset.features[PLAN] == 1
     plan, others = (list(rng.permutation(np.flatnonzero(mask))) for mask in (has_plan, ~has_plan))
     with_plan = MIXED_WINDOWS * PLAN_IN_WINDOW
-    without = CALM_WINDOWS * WINDOW + MIXED_WINDOWS * (WINDOW - PLAN_IN_WINDOW) + LEAST_TRAINING
+    without = CALM_WINDOWS * WINDOW + MIXED_WINDOWS * (WINDOW - PLAN_IN_WINDOW) + MIN_TRAINING
     if len(plan) < with_plan or len(others) < without:
         raise InputError(f"{dataset.source}: the demo needs {with_plan} customers with the plan and {without} without")
 

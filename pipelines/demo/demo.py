@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 # How long a step that should come by itself is waited for, in seconds.
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
 class DemoFailed(ChurnError):
@@ -143,16 +143,16 @@ class Loop:
         """Serve mixed windows until a challenger is in service; give back the windows not used."""
         console.rule("the international plan is launched")
         for number, customers in enumerate(windows[:-1], start=1):
-            run = self._launch(f"launch {number}", customers, look_at_once=number == 1)
+            run = self._launch(f"launch {number}", customers, run_at_once=number == 1)
             if run.verdict["policy"]["action"] == "retrain" and self._retrain(customers):
                 return windows[number:]
         raise DemoFailed("no challenger passed the gate")
 
-    def _launch(self, name: str, customers: Dataset, *, look_at_once: bool) -> MonitorRun:
+    def _launch(self, name: str, customers: Dataset, *, run_at_once: bool) -> MonitorRun:
         """Serve a window with customers of the new plan; covariate shift must be seen, on request before any outcome is known."""
-        answers = self._serve(name, customers, outcomes=not look_at_once)
+        answers = self._serve(name, customers, outcomes=not run_at_once)
         shift = run = self._look()
-        if look_at_once:
+        if run_at_once:
             console.print(f"{name}: before any outcome: {shift.verdict['policy']['reason']}")
             self.client.report_outcomes(answers, customers)
             run = self._look()
@@ -170,7 +170,7 @@ class Loop:
             decision = self._await_retraining()
             console.print(f"retraining: {decision.action}: {decision.reason}")
             if decision.action == "promoted":
-                self._await_takeover(str(decision.model_version), stream)
+                self._await_promotion(str(decision.model_version), stream)
         if stream.failed:
             raise DemoFailed(f"{len(stream.failed)} of {stream.sent} requests failed meanwhile: {stream.failed[0]}")
         versions = " and ".join(sorted(stream.versions))
@@ -190,7 +190,9 @@ class Loop:
 
         asked_at = now()
         with console.status("the monitor looks"):
-            flow_run = cast("FlowRun", run_deployment("monitor/look", timeout=PATIENCE, poll_interval=0.5, as_subflow=False))
+            flow_run = cast(
+                "FlowRun", run_deployment("monitor/look", timeout=TIMEOUT_SECONDS, poll_interval=0.5, as_subflow=False)
+            )
         if flow_run.state is None or not flow_run.state.is_completed():
             raise DemoFailed(f"the monitor's run {flow_run.name} ended as {flow_run.state}")
         newest = self.store.monitor_runs(limit=1)
@@ -202,7 +204,7 @@ class Loop:
     def _await_retraining(self) -> Decision:
         """Wait for the retraining that the monitor's event triggers."""
         known = {decision.decision_id for decision in self.store.decisions(kind="retrain")}
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         with console.status("the event starts a retraining"):
             while time.monotonic() < deadline:
                 new = [decision for decision in self.store.decisions(kind="retrain") if decision.decision_id not in known]
@@ -211,13 +213,13 @@ class Loop:
                 if new:
                     return new[0]
                 time.sleep(0.5)
-        raise DemoFailed(f"no retraining ended within {PATIENCE:.0f} s")
+        raise DemoFailed(f"no retraining ended within {TIMEOUT_SECONDS:.0f} s")
 
-    def _await_takeover(self, version: str, stream: Stream) -> None:
-        deadline = time.monotonic() + PATIENCE
+    def _await_promotion(self, version: str, stream: Stream) -> None:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while version not in stream.versions:
             if time.monotonic() > deadline:
-                raise DemoFailed(f"version {version} is champion, but the service did not take it within {PATIENCE:.0f} s")
+                raise DemoFailed(f"version {version} is champion, but the service did not take it within {TIMEOUT_SECONDS:.0f} s")
             time.sleep(0.1)
 
     def _note(

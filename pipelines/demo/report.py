@@ -64,14 +64,14 @@ def print_windows(results: list[WindowResult]) -> None:
             f"{card.churn_rate:.1%}",
             result.verdict,
             result.run.verdict["policy"]["action"],
-            _with_rival(card.roc_auc, result.without.roc_auc if result.without else None),
-            _with_rival(card.brier, result.without.brier if result.without else None),
+            _with_baseline(card.roc_auc, result.without.roc_auc if result.without else None),
+            _with_baseline(card.brier, result.without.brier if result.without else None),
         )
     console.print(table)
 
 
-def _with_rival(value: float, rival: float | None) -> str:
-    return f"{value:.3f}" if rival is None else f"{value:.3f} (old: {rival:.3f})"
+def _with_baseline(value: float, baseline: float | None) -> str:
+    return f"{value:.3f}" if baseline is None else f"{value:.3f} (old: {baseline:.3f})"
 
 
 def draw_windows(results: list[WindowResult], path: Path) -> Path:

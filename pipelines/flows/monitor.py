@@ -15,7 +15,7 @@ from churn.ids import now
 from churn.registry.registry import Registry
 from churn.store.records import Decision
 from churn.store.store import Store
-from monitoring.monitor import HISTORY, Look, look, record, report_path
+from monitoring.monitor import HISTORY, RunResult, look, record, report_path
 from monitoring.outbox import unheard
 from monitoring.reference import Reference, keep_reference, load_reference
 from monitoring.reports.summary import render_summary, write_summary
@@ -40,9 +40,9 @@ def find_champion(registry: Registry, contract: Contract, settings: Settings) ->
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def look_at_window(
+def run_on_window(
     store: Store, contract: Contract, settings: Settings, version: str, identity: str, reference: Reference
-) -> Look:
+) -> RunResult:
     """Compare what is new with the reference and decide what to do."""
     calibrated = len(reference.profile.cache)
     with spread(settings.dask_scheduler):
@@ -53,7 +53,7 @@ def look_at_window(
 
 
 @task(cache_policy=NO_CACHE)
-def summarise(store: Store, seen: Look, settings: Settings) -> None:
+def summarise(store: Store, seen: RunResult, settings: Settings) -> None:
     """Write the look down on one page."""
     earlier = [r for r in store.monitor_runs(model_version=seen.run.model_version, limit=HISTORY) if r.run_id != seen.run.run_id]
     page = render_summary(seen.run, seen.decision, earlier, false_alarm_rate=settings.false_alarm_rate)
@@ -74,7 +74,7 @@ def summarise_missed(store: Store, version: str, settings: Settings) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-def report(seen: Look, reference: Reference, contract: Contract, settings: Settings) -> None:
+def report(seen: RunResult, reference: Reference, contract: Contract, settings: Settings) -> None:
     """Draw the window for people, with Evidently."""
     from monitoring.reports.evidently_report import write_report
 
@@ -82,7 +82,7 @@ def report(seen: Look, reference: Reference, contract: Contract, settings: Setti
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def conclude(store: Store, seen: Look) -> bool:
+def conclude(store: Store, seen: RunResult) -> bool:
     """Write the look and its decision down; False if this window was judged before."""
     return record(store, seen)
 
@@ -116,7 +116,7 @@ def monitor_flow() -> dict[str, Any]:
             get_run_logger().warning("%s was decided at an earlier look, and is asked for again: %s", sent.action, sent.reason)
         version, identity, reference = find_champion(registry, contract, settings)
         summarise_missed(store, version, settings)
-        seen = look_at_window(store, contract, settings, version, identity, reference)
+        seen = run_on_window(store, contract, settings, version, identity, reference)
         if seen.window.is_empty:
             get_run_logger().info("nothing to judge yet: %s", seen.decision.reason)
             return {"judged": False, "reason": seen.decision.reason}

@@ -22,7 +22,7 @@ from prefect.states import Crashed
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 # What Prefect's runner tells the process of a run.
 RUN_ID = "PREFECT__FLOW_RUN_ID"
-LOOK_SECONDS = 30.0
+POLL_SECONDS = 30.0
 # What may go wrong with a server that is away, or comes up.
 AWAY = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Watch:
             logger.debug("Prefect's server cannot be asked for runs: %s", error)
             return 0
 
-    def start(self, stop: threading.Event, seconds: float = LOOK_SECONDS) -> None:
+    def start(self, stop: threading.Event, seconds: float = POLL_SECONDS) -> None:
         """Look again and again in a thread of its own, until told to stop."""
 
         def work(*_: Any) -> None:

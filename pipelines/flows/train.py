@@ -23,7 +23,7 @@ from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
 from churn.lifecycle.promotion import ANYBODY, identity, promote
-from churn.lifecycle.training_runs import TURN, bury, note_skipped, note_start, trainer
+from churn.lifecycle.training_runs import LOCK, clean_up_orphans, note_skipped, note_start, trainer
 from churn.lifecycle.training_runs import note_end as note_result
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
@@ -42,7 +42,7 @@ from pipelines.flows.serving_check import check_serving
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def begin(store: Store, registry: Registry, training: str, trigger: str, asked_by: str | None) -> list[str]:
     """Clear up after trainings that were killed, and say that this one begins. Fails if the registry or the store is away."""
-    found = bury(store, registry)
+    found = clean_up_orphans(store, registry)
     note_start(store, training, trigger, asked_by)
     return found
 
@@ -138,7 +138,7 @@ def register(
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def record_verdict(store: Store, model: Model, decision: GateDecision) -> None:
+def record_decision(store: Store, model: Model, decision: GateDecision) -> None:
     """Write down what the gate found, before anything follows from it."""
     verdict = "passed" if decision.promote else "rejected"
     store.write_decision(Decision("gate", verdict, "gate", decision.reason, model.info.version, _evidence(model, decision)))
@@ -146,7 +146,7 @@ def record_verdict(store: Store, model: Model, decision: GateDecision) -> None:
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def conclude(
-    store: Store, registry: Registry, model: Model, decision: GateDecision, training: str = "", rival: str | None = ANYBODY
+    store: Store, registry: Registry, model: Model, decision: GateDecision, training: str = "", baseline: str | None = ANYBODY
 ) -> dict[str, Any]:
     """Make the challenger champion if it passed, and write down what became of the training.
 
@@ -158,7 +158,7 @@ def conclude(
     promoted = decision.promote
     if promoted:
         try:
-            promote(registry, store, info, actor="gate", reason=reason, evidence=_evidence(model, decision), over=rival)
+            promote(registry, store, info, actor="gate", reason=reason, evidence=_evidence(model, decision), over=baseline)
         except Overtaken as error:
             promoted, reason = False, f"{error}, as it was compared with another"
     note_result(store, training, info.trigger, "promoted" if promoted else "rejected", reason, info.version)
@@ -213,8 +213,8 @@ def train_flow(
     with ExitStack() as stack:
         stack.callback(store.close)
         try:
-            patience = float("inf") if wait else 0.0
-            turn = stack.enter_context(store.turn(TURN, trainer(trigger), patience=patience, on_wait=_tell_wait))
+            timeout_seconds = float("inf") if wait else 0.0
+            lock = stack.enter_context(store.lock(LOCK, trainer(trigger), timeout_seconds=timeout_seconds, on_wait=_tell_wait))
         except Busy as busy:
             note_skipped(store, trigger, asked_by, str(busy))
             return Cancelled(message=str(busy))
@@ -227,12 +227,12 @@ def train_flow(
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params)
-        turn.confirm()
+        lock.confirm()
         model = register(registry, trained, training_set, decision, contract, params, training)
-        record_verdict(store, model, decision)
-        turn.confirm()
-        rival = None if champion is None else champion.info.version
-        result = conclude(store, registry, model, decision, training, rival)
+        record_decision(store, model, decision)
+        lock.confirm()
+        baseline = None if champion is None else champion.info.version
+        result = conclude(store, registry, model, decision, training, baseline)
     logger.info("version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"])
     return {**result, "cleared": cleared}
 

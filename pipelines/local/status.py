@@ -22,7 +22,7 @@ from pipelines.environment import prefect_api
 
 SECONDS = 3.0
 # So many of the newest predictions are looked through for those of the last hour.
-MOST_COUNTED = 100_000
+MAX_COUNTED = 100_000
 HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
 SHOWN = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
@@ -199,12 +199,12 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
 
 def _traffic(store: Store) -> dict[str, Any]:
     newest = sa.select(predictions.c.requested_at).order_by(predictions.c.seq.desc())
-    some = newest.limit(MOST_COUNTED).subquery()
+    some = newest.limit(MAX_COUNTED).subquery()
     with store.engine.connect() as connection:
         last = connection.execute(newest.limit(1)).scalar_one_or_none()
         count = sa.select(sa.func.count()).select_from(some).where(some.c.requested_at >= now() - HOUR)
         hour = int(connection.execute(count).scalar_one())
-    return {"last_hour": hour, "at_least": hour >= MOST_COUNTED, "last_prediction_at": last}
+    return {"last_hour": hour, "at_least": hour >= MAX_COUNTED, "last_prediction_at": last}
 
 
 def spell_age(age: timedelta) -> str:

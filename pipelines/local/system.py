@@ -130,14 +130,14 @@ def running(settings: Settings) -> Iterator[Supervisor]:
         with console.status("starting " + ", ".join(servers)):
             supervisor.start(*servers)
         quiet_prefect()
-        _bury_orphans()
+        _clean_up_orphans()
         train_first_model()
         with console.status("starting " + ", ".join(rest)):
             supervisor.start(*rest)
         yield supervisor
 
 
-def _bury_orphans() -> None:
+def _clean_up_orphans() -> None:
     from pipelines.flows.orphaned_runs import crash_orphans
 
     if orphans := crash_orphans():

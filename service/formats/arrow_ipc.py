@@ -19,7 +19,7 @@ from service.scoring.served_model import ScoredBatch
 _MAGIC, _PADDED = b"ARROW1", 8
 
 
-def read_arrow(body: bytes, rules: ColumnRules, most: int, most_bytes: int, *, file: bool) -> CustomerColumns:
+def read_arrow(body: bytes, rules: ColumnRules, most: int, max_bytes: int, *, file: bool) -> CustomerColumns:
     """Read a stream or a file of record batches.
 
     A file is read in its own order, as the stream that it holds: its footer is an index that we do not need to trust.
@@ -27,14 +27,14 @@ def read_arrow(body: bytes, rules: ColumnRules, most: int, most_bytes: int, *, f
     Raises
     ------
     TooLarge
-        More than `most` rows, or more than `most_bytes` once unpacked; told before anything is.
+        More than `most` rows, or more than `max_bytes` once unpacked; told before anything is.
     Unprocessable
     """
     if file and not (body.startswith(_MAGIC) and body.endswith(_MAGIC)):
         refuse("body", "must be an Arrow IPC file")
     stream = memoryview(body)[_PADDED:] if file else memoryview(body)
     try:
-        _check_sizes(stream, most_bytes)
+        _check_sizes(stream, max_bytes)
         table = _read(stream, rules, most)
         check_rows(table.num_rows, most)
         return from_table(table, rules)
@@ -43,7 +43,7 @@ def read_arrow(body: bytes, rules: ColumnRules, most: int, most_bytes: int, *, f
         refuse("body", "is not what its Arrow messages say it is: broken, cut off, or of a type that is not understood")
 
 
-def _check_sizes(stream: memoryview, most_bytes: int) -> None:
+def _check_sizes(stream: memoryview, max_bytes: int) -> None:
     messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(stream))
     claimed = 0
     while True:
@@ -52,8 +52,8 @@ def _check_sizes(stream: memoryview, most_bytes: int) -> None:
         except StopIteration:
             return
         claimed += unpacked_bytes(message.metadata.to_pybytes(), memoryview(message.body) if message.body else b"")
-        if claimed > most_bytes:
-            raise TooLarge(f"The body may have at most {most_bytes} bytes, unpacked.")
+        if claimed > max_bytes:
+            raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
 
 
 def _read(stream: memoryview, rules: ColumnRules, most: int) -> Any:

@@ -16,20 +16,20 @@ from service.http.errors import TooLarge
 from service.scoring.served_model import ScoredBatch
 
 
-def read_parquet(body: bytes, rules: ColumnRules, most: int, most_bytes: int) -> CustomerColumns:
+def read_parquet(body: bytes, rules: ColumnRules, most: int, max_bytes: int) -> CustomerColumns:
     """Read a Parquet file.
 
     Raises
     ------
     TooLarge
-        More than `most` rows, or more than `most_bytes` once unpacked; told before anything is.
+        More than `most` rows, or more than `max_bytes` once unpacked; told before anything is.
     Unprocessable
     """
     try:
         sizes = read_sizes(body)
         check_rows(sizes.rows, most)
-        if sizes.unpacked_bytes > most_bytes:
-            raise TooLarge(f"The body may have at most {most_bytes} bytes, unpacked.")
+        if sizes.unpacked_bytes > max_bytes:
+            raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
         # Texts stay as a dictionary and its indices: a hundred thousand times the same long text costs one.
         file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=sorted(rules.names & sizes.columns))
         check_schema(file.schema_arrow, rules)

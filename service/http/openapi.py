@@ -45,11 +45,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
     return {
         status: {"description": words[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in sorted({*statuses, *_at_the_door(statuses), 500})
+        for status in sorted({*statuses, *_at_the_gateway(statuses), 500})
     }
 
 
-def _at_the_door(statuses: tuple[int, ...]) -> set[int]:
+def _at_the_gateway(statuses: tuple[int, ...]) -> set[int]:
     """Give what the door may answer to a route: whoever needs a key may be told to come later, who sends a body to be faster."""
     told = {400, 403, 421, 429, 503} if 401 in statuses else set()
     return told | {408} if 413 in statuses else told

@@ -13,7 +13,7 @@ import ipaddress
 from service.http.errors import ForeignPage, WrongHost
 
 OWN_SITE = (b"", b"same-origin", b"none")
-LOOKING = ("GET", "HEAD")
+POLLING = ("GET", "HEAD")
 
 
 def check_origin(method: str, headers: dict[bytes, bytes]) -> None:
@@ -33,7 +33,7 @@ def check_origin(method: str, headers: dict[bytes, bytes]) -> None:
     host = headers.get(b"host", b"")
     if host and not _is_this_machine(host):
         raise WrongHost("Without API keys only names of this machine are answered: use 127.0.0.1 or localhost, or set keys.")
-    if method in LOOKING:
+    if method in POLLING:
         return
     origin = headers.get(b"origin", b"")
     # Browsers of the last years say it themselves; older ones name the page.

@@ -34,7 +34,7 @@ from service.http.errors import (
     WrongMediaType,
     unprocessable,
 )
-from service.request_context import visit_of
+from service.request_context import request_context_of
 
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def problem_response(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         error = unprocessable(error)
     kind = _kind(error)
-    visit = visit_of(request.scope)
+    request_context = request_context_of(request.scope)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady | ComeLater):
         # An error from outside the family is logged with its traceback by the server.
         logger.warning(
@@ -118,7 +118,7 @@ def problem_response(request: Request, error: Exception) -> Response:
         status=kind.status,
         detail=str(error) if kind.detail is None else kind.detail,
         instance=request.url.path,
-        request_id=visit.request_id if visit else None,
+        request_id=request_context.request_id if request_context else None,
         errors=error.errors if isinstance(error, RequestProblem) else [],
     )
     headers = {**kind.headers, "Retry-After": str(error.retry_after)} if isinstance(error, ComeLater) else dict(kind.headers)

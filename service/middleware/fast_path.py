@@ -18,8 +18,8 @@ from service.authorization import authorize
 from service.http.errors import RequestProblem
 from service.http.problem_details import problem_response
 from service.prediction import answer_one
-from service.request_context import visit_of
-from service.scoring.fast_validation import QuickCheck
+from service.request_context import request_context_of
+from service.scoring.fast_validation import FastValidator
 from service.state import ServiceState
 
 PATH, METHOD, SCOPE = "/predict", "POST", "predict"
@@ -29,13 +29,13 @@ JSON = b"application/json"
 _TYPE = (b"content-type", JSON)
 
 
-class FastLane:
+class FastPath:
     """ASGI middleware around the framework: what limits, measures and names requests stands around it in turn."""
 
     def __init__(self, app: ASGIApp, state: ServiceState) -> None:
         self.app = app
         self._state = state
-        self._check = QuickCheck(state.contract)
+        self._check = FastValidator(state.contract)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -51,7 +51,7 @@ class FastLane:
             await self.app(scope, receive, send)
             return
         body = message.get("body", b"")
-        if message["type"] != "http.request" or message.get("more_body") or len(body) > self._state.most_bytes_of_one:
+        if message["type"] != "http.request" or message.get("more_body") or len(body) > self._state.max_bytes_of_one:
             await self.app(scope, _again(message, receive), send)
             return
         checked = self._check.read(body)
@@ -74,8 +74,8 @@ class FastLane:
 
     def _may_come(self, scope: Scope) -> bool:
         """Tell whether the request is JSON and has a key that may predict. (The long way says what is wrong.)"""
-        visit = visit_of(scope)
-        if visit is None or (visit.media_type and visit.media_type != JSON):
+        request_context = request_context_of(scope)
+        if request_context is None or (request_context.media_type and request_context.media_type != JSON):
             return False
         try:
             authorize(self._state, scope, SCOPE)

@@ -1,6 +1,6 @@
 """The door: every request comes in and goes out here. It gets a name, is let in or turned away, and is measured and noted.
 
-One ASGI middleware, outermost, because each layer costs every request. What stands inside finds the `Visit` in the scope, under
+One ASGI middleware, outermost, because each layer costs every request. What stands inside finds the `RequestContext` in the scope, under
 `service.request_context.IN_SCOPE`, and the same in `service.request_context.CURRENT`.
 """
 
@@ -20,7 +20,7 @@ from service.http.origin import check_origin
 from service.http.problem_details import problem_response
 from service.http.rate_limits import Limits
 from service.observability.metrics import METHODS
-from service.request_context import CURRENT, IN_SCOPE, Visit
+from service.request_context import CURRENT, IN_SCOPE, RequestContext
 from service.state import ServiceState
 
 # Whoever asks these must get an answer most of all when there is too much of everything else.
@@ -28,15 +28,15 @@ ALWAYS_OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
 # Of these there may be one: a proxy in front could believe the first, and we the last.
 ONCE = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", b"origin")
 CLIENT_ERROR = 400
-LONGEST_NUMBER = 16
+MAX_NUMBER_LENGTH = 16
 # What the objective for /predict calls slow.
 SLOW_SECONDS = 0.05
 # OpenMetrics allows an exemplar 128 characters, names and trace id (32) included.
-LONGEST_ID = 64
+MAX_ID_LENGTH = 64
 logger = logging.getLogger("service.access")
 
 
-class Door:
+class Gateway:
     """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, state: ServiceState) -> None:
@@ -57,12 +57,12 @@ class Door:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        visit = scope[IN_SCOPE] = Visit(
+        request_context = scope[IN_SCOPE] = RequestContext(
             headers.get(b"x-request-id", b""), headers.get(b"traceparent", b""), headers.get(b"content-type", b"")
         )
-        CURRENT.set(visit)
+        CURRENT.set(request_context)
         if self._tracing is not None:
-            self._tracing.begin(visit, _known(scope["method"]), headers)
+            self._tracing.begin(request_context, _known(scope["method"]), headers)
         began = False
         status = 500  # unless an answer says otherwise: what escapes from here is answered as 500 further out
 
@@ -70,16 +70,16 @@ class Door:
             nonlocal status, began
             if message["type"] == "http.response.start":
                 status, began = message["status"], True
-                message["headers"] = [*message["headers"], *visit.headers()]
+                message["headers"] = [*message["headers"], *request_context.headers()]
             await send(message)
 
         entered = False
         try:
             if scope["path"] not in ALWAYS_OPEN:
-                self._identify(scope, headers, visit)
-                visit.weight = self._weight(headers)
-                self._limits.count(_caller(visit, scope))
-                self._limits.enter(visit.weight)
+                self._identify(scope, headers, request_context)
+                request_context.weight = self._weight(headers)
+                self._limits.count(_caller(request_context, scope))
+                self._limits.enter(request_context.weight)
                 entered = True
             await self.app(scope, receive, answer)
         except RequestProblem as problem:
@@ -95,15 +95,15 @@ class Door:
             raise
         finally:
             if entered:
-                self._limits.leave(visit.weight)
-            self._note(scope, visit, status, time.perf_counter() - started)
+                self._limits.leave(request_context.weight)
+            self._note(scope, request_context, status, time.perf_counter() - started)
 
-    def _identify(self, scope: Scope, headers: dict[bytes, bytes], visit: Visit) -> None:
+    def _identify(self, scope: Scope, headers: dict[bytes, bytes], request_context: RequestContext) -> None:
         """Find whose request it is."""
         if len(headers) < len(scope["headers"]):
             _refuse_repeated(scope["headers"])
         if self._state.keys:
-            visit.key = known_key(self._state.keys, _presented(headers))
+            request_context.key = known_key(self._state.keys, _presented(headers))
         else:
             check_origin(scope["method"], headers)
 
@@ -111,32 +111,32 @@ class Door:
         """Tell how many bytes the body may take: as many as any if its length is not told."""
         length = headers.get(b"content-length", b"")
         if length.isdigit():
-            return min(int(length), self._largest) if len(length) < LONGEST_NUMBER else self._largest
+            return min(int(length), self._largest) if len(length) < MAX_NUMBER_LENGTH else self._largest
         return self._largest if b"transfer-encoding" in headers else 0
 
-    def _note(self, scope: Scope, visit: Visit, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, request_context: RequestContext, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         series = self._series.get((route, scope["method"], status))
         if series is None:
             series = self._measured(route, scope["method"], status)
         counter, histogram = series
         counter.inc()
-        if visit.trace is not None:
-            visit.trace.end(visit, _known(scope["method"]), route, status)
-        self._observe(histogram, seconds, visit)
+        if request_context.trace is not None:
+            request_context.trace.end(request_context, _known(scope["method"]), route, status)
+        self._observe(histogram, seconds, request_context)
         if status >= self._noted:
-            logger.info("%s %s %d", scope["method"], route, status, extra=_facts(scope, visit, route, status, seconds))
+            logger.info("%s %s %d", scope["method"], route, status, extra=_facts(scope, request_context, route, status, seconds))
 
-    def _observe(self, histogram: Histogram, seconds: float, visit: Visit) -> None:
+    def _observe(self, histogram: Histogram, seconds: float, request_context: RequestContext) -> None:
         """Count how long it took. Slow requests can be found again by their id (an exemplar), and one of the others a second."""
         moment = time.monotonic()
         if seconds < SLOW_SECONDS and moment < self._next_exemplar:
             histogram.observe(seconds)
             return
         self._next_exemplar = moment + 1.0
-        exemplar = {"request_id": visit.request_id[:LONGEST_ID]}
-        if visit.trace_id:
-            exemplar["trace_id"] = visit.trace_id
+        exemplar = {"request_id": request_context.request_id[:MAX_ID_LENGTH]}
+        if request_context.trace_id:
+            exemplar["trace_id"] = request_context.trace_id
         histogram.observe(seconds, exemplar)
 
     def _measured(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
@@ -166,23 +166,23 @@ def _presented(headers: dict[bytes, bytes]) -> bytes:
     return headers.get(b"x-api-key") or (bearer[7:].strip() if bearer[:7].lower() == b"bearer " else b"")
 
 
-def _caller(visit: Visit, scope: Scope) -> str:
-    if visit.key is not None:
-        return f"key {visit.key.name}"
+def _caller(request_context: RequestContext, scope: Scope) -> str:
+    if request_context.key is not None:
+        return f"key {request_context.key.name}"
     client = scope.get("client")
     return f"address {client[0]}" if client else "address"
 
 
-def _facts(scope: Scope, visit: Visit, route: str, status: int, seconds: float) -> dict[str, Any]:
+def _facts(scope: Scope, request_context: RequestContext, route: str, status: int, seconds: float) -> dict[str, Any]:
     """Give what the access log says of a request: nothing that a customer could be known by."""
     return {
-        "request_id": visit.request_id,
-        "trace_id": visit.trace_id or None,
+        "request_id": request_context.request_id,
+        "trace_id": request_context.trace_id or None,
         "method": _known(scope["method"]),
         "route": route,
         "status": status,
         "duration_ms": round(1000 * seconds, 3),
-        "bytes": visit.weight,
-        "key": visit.key.name if visit.key else None,
-        "model_version": visit.model_version or None,
+        "bytes": request_context.weight,
+        "key": request_context.key.name if request_context.key else None,
+        "model_version": request_context.model_version or None,
     }

@@ -34,7 +34,7 @@ from service.scoring.served_model import ServedModel
 
 TOLERANCE = 1e-9
 # Ours take some hundred kilobytes; every worker reads one whole.
-MOST_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20
 # What has a say in how a pipeline becomes a servable, and in how it answers.
 PACKAGES = ("churn.inference", "churn.modeling", "churn.registry", "service.model_loading", "service.scoring")
 LIBRARIES = ("numpy", "scikit-learn", "skops")
@@ -43,7 +43,7 @@ UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, Valid
 
 
 @dataclass(frozen=True)
-class Servable:
+class ModelBundle:
     """A checked model, ready to be served.
 
     Attributes
@@ -69,10 +69,10 @@ class Servable:
     probes: Sequence[tuple[Sequence[Any], float]]
 
 
-def servable_file(settings: Settings, contract: Contract, version: str, run_id: str) -> Path:
+def bundle_file(settings: Settings, contract: Contract, version: str, run_id: str) -> Path:
     """Say where the servable of a version lies: under `CHURN_HOME/models`, beside the artifact's folder."""
     name = f"{as_file_name(version)}-{as_file_name(run_id)}"
-    return models_folder(settings) / "servable" / f"{name}-{code_digest()[:12]}-{contract.digest}.json"
+    return models_folder(settings) / "bundles" / f"{name}-{code_digest()[:12]}-{contract.digest}.json"
 
 
 @cache
@@ -85,16 +85,16 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def write_servable(servable: Servable, file: Path) -> None:
+def write_bundle(bundle: ModelBundle, file: Path) -> None:
     """Write it whole or not at all."""
     body = orjson.dumps(
         {
-            "info": servable.info.model_dump(mode="json"),
-            "card": servable.card,
-            "compiled": servable.compiled,
-            "folder": servable.folder,
-            "artifact_digest": servable.artifact_digest,
-            "probes": servable.probes,
+            "info": bundle.info.model_dump(mode="json"),
+            "card": bundle.card,
+            "compiled": bundle.compiled,
+            "folder": bundle.folder,
+            "artifact_digest": bundle.artifact_digest,
+            "probes": bundle.probes,
         }
     )
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def write_servable(servable: Servable, file: Path) -> None:
             raise
 
 
-def read_servable(file: Path) -> Servable | None:
+def read_bundle(file: Path) -> ModelBundle | None:
     """Read one; None if there is none.
 
     Raises
@@ -118,13 +118,13 @@ def read_servable(file: Path) -> Servable | None:
         If the file is not as it was written.
     """
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise ModelRefused(f"{file.name} is larger than {MOST_BYTES >> 20} MiB")
+        if file.stat().st_size > MAX_BYTES:
+            raise ModelRefused(f"{file.name} is larger than {MAX_BYTES >> 20} MiB")
         said, _, body = file.read_bytes().partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != said:
             raise ModelRefused(f"{file.name} is torn or was changed: its hash is wrong")
         document: Mapping[str, Any] = orjson.loads(body)
-        return Servable(
+        return ModelBundle(
             info=ModelInfo.model_validate(document["info"]),
             card=str(document["card"]),
             compiled=document["compiled"],
@@ -138,12 +138,12 @@ def read_servable(file: Path) -> Servable | None:
         raise ModelRefused(f"{file.name} cannot be read: {error}") from error
 
 
-def serve(servable: Servable, contract: Contract, loaded_from: Literal["registry", "disk"], pipeline: Any = None) -> ServedModel:
+def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registry", "disk"], pipeline: Any = None) -> ServedModel:
     """Make a servable answer, warm: it has answered its probes, one by one and together, as its pipeline did.
 
     Parameters
     ----------
-    servable : Servable
+    bundle : ModelBundle
     contract : Contract
     loaded_from : {"registry", "disk"}
     pipeline : sklearn.pipeline.Pipeline, optional
@@ -154,25 +154,23 @@ def serve(servable: Servable, contract: Contract, loaded_from: Literal["registry
     ModelRefused
         If it answers otherwise here, or cannot answer.
     """
-    name, info = f"version {servable.info.version}", servable.info
+    name, info = f"version {bundle.info.version}", bundle.info
     try:
-        if servable.compiled is not None:
-            compiled = CompiledModel.from_document(servable.compiled)
+        if bundle.compiled is not None:
+            compiled = CompiledModel.from_document(bundle.compiled)
             served = ServedModel(
-                info, servable.card, contract, CompiledScorer(compiled, contract), Explainer.of(compiled, contract), loaded_from
+                info, bundle.card, contract, CompiledScorer(compiled, contract), Explainer.of(compiled, contract), loaded_from
             )
         else:
-            pipeline = _load_pipeline(servable) if pipeline is None else pipeline
+            pipeline = _load_pipeline(bundle) if pipeline is None else pipeline
             served = ServedModel(
-                info, servable.card, contract, PipelineScorer(pipeline, info.features, contract), None, loaded_from
+                info, bundle.card, contract, PipelineScorer(pipeline, info.features, contract), None, loaded_from
             )
-        worst = max(
-            (max(abs(answer - said) for answer in _answers(served, values)) for values, said in servable.probes), default=0
-        )
+        worst = max((max(abs(answer - said) for answer in _answers(served, values)) for values, said in bundle.probes), default=0)
         if not worst <= TOLERANCE:
             raise ModelRefused(f"{name} answers {worst:.2g} off its own pipeline")
-        if served.explainer is not None and servable.probes:
-            served.explain(servable.probes[0][0], 1)
+        if served.explainer is not None and bundle.probes:
+            served.explain(bundle.probes[0][0], 1)
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         raise ModelRefused(f"{name} cannot answer: {' '.join(str(error).split()) or type(error).__name__}") from error
     return served
@@ -182,14 +180,14 @@ def _answers(served: ServedModel, values: Sequence[Any]) -> tuple[float, float]:
     return served.scorer.one(values), float(served.scorer.many(one_customer(values, served.contract))[0])
 
 
-def _load_pipeline(servable: Servable) -> Any:
+def _load_pipeline(bundle: ModelBundle) -> Any:
     # Only here does a worker import sklearn. The artifact is checked anew: it was loaded by another process.
     from churn.registry.artifact import digest_folder, load_folder
 
-    folder = Path(servable.folder)
-    if digest_folder(folder) != servable.artifact_digest:
-        raise ModelRefused(f"the artifact of version {servable.info.version} in {folder} is not the one that was checked")
-    return load_folder(folder, servable.info.version).pipeline
+    folder = Path(bundle.folder)
+    if digest_folder(folder) != bundle.artifact_digest:
+        raise ModelRefused(f"the artifact of version {bundle.info.version} in {folder} is not the one that was checked")
+    return load_folder(folder, bundle.info.version).pipeline
 
 
 def from_registry(served: ServedModel) -> ServedModel:

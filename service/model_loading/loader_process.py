@@ -27,18 +27,18 @@ from churn.contract import Contract, load_contract
 from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
 from churn.modeling.model import Model
 from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
-from service.model_loading.bundle import servable_file, write_servable
+from service.model_loading.bundle import bundle_file, write_bundle
 from service.model_loading.parity_check import verify
 
 # Whoever asked has given up by then; nobody else would end this process.
-LONGEST_SECONDS = 300
+MAX_SECONDS = 300
 # Where processors are few, requests come first, unless there is nothing to answer them.
 NICENESS = 10
 
 
 def main() -> int:
     """Do what stdin asks for and say on stdout what came of it; 0 unless there is a bug."""
-    signal.alarm(LONGEST_SECONDS)
+    signal.alarm(MAX_SECONDS)
     request = orjson.loads(sys.stdin.buffer.read())
     if not request["urgent"]:
         os.nice(NICENESS)
@@ -134,8 +134,8 @@ def check_signature(folder: Path, model: Model, contract: Contract) -> None:
 def _write(settings: Settings, contract: Contract, model: Model, run_id: str) -> None:
     folder = artifact_folder(settings, model.info.version, run_id)
     model = replace(model, info=model.info.model_copy(update={"run_id": run_id}))
-    servable = verify(model, contract, folder=str(folder), artifact_digest=digest_folder(folder))
-    write_servable(servable, servable_file(settings, contract, model.info.version, run_id))
+    bundle = verify(model, contract, folder=str(folder), artifact_digest=digest_folder(folder))
+    write_bundle(bundle, bundle_file(settings, contract, model.info.version, run_id))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
-from service.model_loading.bundle import TOLERANCE, Servable, serve
+from service.model_loading.bundle import TOLERANCE, ModelBundle, serve
 from service.model_loading.parity_customers import as_columns, drawn_customers, edge_customers, knots_of, plain_customers
 from service.scoring.scorer import CompiledScorer, PipelineScorer, Scorer
 from service.scoring.served_model import ServedModel
@@ -35,7 +35,7 @@ def verified(model: Model, contract: Contract, loaded_from: Literal["registry", 
     return serve(verify(model, contract), contract, loaded_from, model.pipeline)
 
 
-def verify(model: Model, contract: Contract, *, folder: str = "", artifact_digest: str = "") -> Servable:
+def verify(model: Model, contract: Contract, *, folder: str = "", artifact_digest: str = "") -> ModelBundle:
     """Compile a model if it can be, and compare its answers with those of its pipeline on thousands of customers.
 
     Parameters
@@ -43,7 +43,7 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
     model : Model
     contract : Contract
     folder, artifact_digest : str
-        Where it was loaded from, see `Servable`.
+        Where it was loaded from, see `ModelBundle`.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
     if not difference <= TOLERANCE:
         raise ModelRefused(f"{version} answers {difference:.2g} off its own pipeline")
     probes = [(customers[at], float(own[at, 1])) for at in np.linspace(0, len(customers) - 1, PROBES).astype(int)]
-    return Servable(
+    return ModelBundle(
         info=info,
         # A model registered before there were cards gets one of what is known.
         card=model.card or render_card(info, contract=contract),

@@ -26,14 +26,14 @@ from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, Store
 from churn.registry.aliases import AliasReader
 from churn.registry.artifact import last_known, models_folder, remember
 from churn.registry.connect import alias_reader
-from service.model_loading.bundle import Servable, read_servable, servable_file, serve
-from service.rollout.rollback_requests import Order
+from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, serve
+from service.rollout.rollback_requests import RollbackRequest
 from service.scoring.served_model import ServedModel
 
 COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
 # Fetching and checking take some seconds; a large artifact over a slow line takes longer.
 LOADER_SECONDS = 240.0
-LOCK_LOOK_SECONDS = 0.1
+LOCK_POLL_SECONDS = 0.1
 # Of the settings, what the loader needs.
 NEEDED = {"home", "contract", "model_name", "store_url", "tracking_uri"}
 NOT_ITS_BUSINESS = {"CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY"}
@@ -69,15 +69,15 @@ class RegistrySource:
     def load(self, version: str, /) -> ServedModel:
         """Load a registered version. NoModel if there is none, ModelRefused if it is not what it claims to be."""
         known = self._reader.registered(version)
-        servable = self._usable(known.version, known.run_id, known.artifact_digest)
-        if servable is None:
+        bundle = self._usable(known.version, known.run_id, known.artifact_digest)
+        if bundle is None:
             with self._alone():
                 # Another worker may have made it in the meantime.
-                servable = self._usable(known.version, known.run_id, known.artifact_digest)
-                if servable is None:
+                bundle = self._usable(known.version, known.run_id, known.artifact_digest)
+                if bundle is None:
                     self._run({"do": "prepare", "version": version})
-                    servable = _made(self._usable(known.version, known.run_id, known.artifact_digest), version)
-        served = serve(servable, self._contract, "registry")
+                    bundle = _made(self._usable(known.version, known.run_id, known.artifact_digest), version)
+        served = serve(bundle, self._contract, "registry")
         self._urgent = False
         return served
 
@@ -86,16 +86,16 @@ class RegistrySource:
         known = last_known(self._settings)
         if known is None:
             return None
-        servable = self._usable(*known)
-        if servable is None and patient:
+        bundle = self._usable(*known)
+        if bundle is None and patient:
             with self._alone():
-                servable = self._usable(*known)
-                if servable is None:
+                bundle = self._usable(*known)
+                if bundle is None:
                     self._run({"do": "prepare_last"})
-                    servable = _made(self._usable(*known), known[0])
-        if servable is None:
+                    bundle = _made(self._usable(*known), known[0])
+        if bundle is None:
             return None
-        served = serve(servable, self._contract, "disk")
+        served = serve(bundle, self._contract, "disk")
         self._urgent = False
         return served
 
@@ -105,10 +105,10 @@ class RegistrySource:
 
     def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
         """Load a version that was loaded here before, without the registry; None if it is not there any more."""
-        servable = self._usable(version, run_id)
-        return None if servable is None else serve(servable, self._contract, "disk")
+        bundle = self._usable(version, run_id)
+        return None if bundle is None else serve(bundle, self._contract, "disk")
 
-    def roll_back(self, order: Order, /) -> None:
+    def roll_back(self, order: RollbackRequest, /) -> None:
         """Move the registry's aliases as an order says, with a record. RegistryError or StoreError if that cannot be done now."""
         with self._alone():
             asked = {"leaving": order.leaving, "version": order.version, "actor": order.actor, "reason": order.reason}
@@ -120,20 +120,20 @@ class RegistrySource:
         for child in list(self._children):
             child.kill()
 
-    def _usable(self, version: str, run_id: str, digest: str = "") -> Servable | None:
+    def _usable(self, version: str, run_id: str, digest: str = "") -> ModelBundle | None:
         """Read a servable if it is whole, of the version that its name says, and of the artifact that was registered."""
         try:
-            servable = read_servable(servable_file(self._settings, self._contract, version, run_id))
+            bundle = read_bundle(bundle_file(self._settings, self._contract, version, run_id))
         except ModelRefused as error:
             logger.warning("a servable is made anew: %s", error)
             return None
-        if servable is not None and (servable.info.version, servable.info.run_id) != (version, run_id):
-            logger.warning("the servable of version %s is made anew: it is of version %s", version, servable.info.version)
+        if bundle is not None and (bundle.info.version, bundle.info.run_id) != (version, run_id):
+            logger.warning("the servable of version %s is made anew: it is of version %s", version, bundle.info.version)
             return None
-        if servable is not None and digest not in ("", servable.artifact_digest):
+        if bundle is not None and digest not in ("", bundle.artifact_digest):
             logger.warning("the servable of version %s is made anew: the registry has another artifact", version)
             return None
-        return servable
+        return bundle
 
     def _run(self, request: dict[str, Any]) -> None:
         settings = self._settings.model_dump(mode="json", include=NEEDED)
@@ -176,12 +176,12 @@ class RegistrySource:
                 except BlockingIOError:
                     if time.monotonic() > deadline:
                         raise ChurnError("another worker has been making a model ready for too long") from None
-                if self._closed.wait(LOCK_LOOK_SECONDS):
+                if self._closed.wait(LOCK_POLL_SECONDS):
                     raise ChurnError("the service is stopping")
             yield
 
 
-def _made(servable: Servable | None, version: str) -> Servable:
-    if servable is None:
+def _made(bundle: ModelBundle | None, version: str) -> ModelBundle:
+    if bundle is None:
         raise ChurnError(f"the loader left no servable of version {version}")
-    return servable
+    return bundle

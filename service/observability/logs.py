@@ -55,13 +55,13 @@ def _visible(text: str) -> str:
 
 def _request() -> Iterator[tuple[str, str]]:
     """Name the request that is being answered, its trace, and the model that answers it."""
-    visit = CURRENT.get()
-    if visit is not None:
-        yield "request_id", visit.request_id
-        if visit.trace_id:
-            yield "trace_id", visit.trace_id
-        if visit.model_version:
-            yield "model_version", visit.model_version
+    request_context = CURRENT.get()
+    if request_context is not None:
+        yield "request_id", request_context.request_id
+        if request_context.trace_id:
+            yield "trace_id", request_context.trace_id
+        if request_context.model_version:
+            yield "model_version", request_context.model_version
 
 
 def log_config(form: Literal["auto", "json", "text"], level: str = "info") -> dict[str, Any]:

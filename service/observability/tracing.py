@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.config.settings import Settings
 from churn.errors import InputError
-from service.request_context import CURRENT, Visit
+from service.request_context import CURRENT, RequestContext
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -35,28 +35,28 @@ class Tracing:
         self._error = trace.Status(trace.StatusCode.ERROR)
         self._propagator = TraceContextTextMapPropagator()
 
-    def begin(self, visit: Visit, method: str, headers: Mapping[bytes, bytes]) -> None:
+    def begin(self, request_context: RequestContext, method: str, headers: Mapping[bytes, bytes]) -> None:
         """Begin a request's span; the visit is told, so that answer and log name the trace."""
         told = {
             name: headers[name.encode()].decode("latin-1") for name in ("traceparent", "tracestate") if name.encode() in headers
         }
         span = self._tracer.start_span(method, context=self._propagator.extract(told), kind=self._kind)
         context = span.get_span_context()
-        visit.span, visit.trace = span, self
-        visit.trace_id, visit.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
-        visit.flags = f"{int(context.trace_flags):02x}"
+        request_context.span, request_context.trace = span, self
+        request_context.trace_id, request_context.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+        request_context.flags = f"{int(context.trace_flags):02x}"
 
-    def end(self, visit: Visit, method: str, route: str, status: int) -> None:
+    def end(self, request_context: RequestContext, method: str, route: str, status: int) -> None:
         """End it, with what became of the request: nothing that a customer could be known by."""
-        span = visit.span
+        span = request_context.span
         span.update_name(f"{method} {route}")
         span.set_attributes(
             {
                 "http.request.method": method,
                 "http.route": route,
                 "http.response.status_code": status,
-                "churn.request_id": visit.request_id,
-                "churn.model_version": visit.model_version,
+                "churn.request_id": request_context.request_id,
+                "churn.model_version": request_context.model_version,
             }
         )
         if status >= SERVER_ERROR:
@@ -76,10 +76,10 @@ class Tracing:
 
 def part(name: str) -> AbstractContextManager[Any]:
     """Measure a part of the request that is being answered; nothing, if it is not traced."""
-    visit = CURRENT.get()
-    if visit is None or visit.trace is None:
+    request_context = CURRENT.get()
+    if request_context is None or request_context.trace is None:
         return _NOTHING
-    measured: AbstractContextManager[Any] = visit.trace.part(visit.span, name)
+    measured: AbstractContextManager[Any] = request_context.trace.part(request_context.span, name)
     return measured
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from churn.contract import Column, Contract
 from churn.inference.compiled import CompiledModel
 
-MOST_CHANGES = 3
+MAX_CHANGES = 3
 FACTORS, STEPS = (0.5, 1.5), (-3, 3)
 
 
@@ -30,7 +30,7 @@ def example_customer(model: CompiledModel, contract: Contract) -> dict[str, Any]
         return side * logit(one)
 
     changed: set[str] = set()
-    while far(customer) <= 0 and len(changed) < MOST_CHANGES:
+    while far(customer) <= 0 and len(changed) < MAX_CHANGES:
         tried = [
             {**customer, **_followers(model, contract, name, value), name: value}
             for name in customer

@@ -11,7 +11,7 @@ from typing import Any
 from churn.contract import Column
 
 # So many columns without a family still read well together; more of them are told apart by their kind.
-FEW = 8
+MAX_CHOICES = 8
 KINDS = {"number": "Numbers", "integer": "Numbers", "flag": "Yes or no", "category": "Choices"}
 
 
@@ -34,7 +34,7 @@ def group_columns(columns: Sequence[Column]) -> list[Group]:
             families.append(Group(_spoken(family).capitalize(), found, family))
         else:
             others += found
-    if len(others) <= FEW:
+    if len(others) <= MAX_CHOICES:
         groups = [Group("Customer", others)] if others else []
     else:
         titles = dict.fromkeys(KINDS[column.kind] for column in others)

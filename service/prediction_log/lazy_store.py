@@ -11,7 +11,7 @@ from churn.store.store import Store
 from service.prediction_log.store_protocol import PredictionStore
 
 
-class LateStore:
+class LazyStore:
     """Opens `url` (and migrates it) when it is first needed. Until that succeeds, every method raises StoreError."""
 
     def __init__(self, url: str, open_store: Callable[[str], PredictionStore] = Store.open) -> None:

@@ -14,7 +14,7 @@ from churn.errors import RowsRefused, StoreError
 from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
 from service.prediction_log.group_commit import _Group, _Piece, _Request
-from service.prediction_log.sink import PING_SECONDS, Place, RowKeeper
+from service.prediction_log.sink import PING_SECONDS, Place, Sink
 from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
 
@@ -22,7 +22,7 @@ GROUP_ROWS = 5_000
 # Of a batch, so many rows are written between two groups of single requests, which therefore wait for so many at most.
 PIECE_ROWS = 2_000
 # So many rows of a request may be written on the event loop.
-FEW_ROWS = 16
+SMALL_BATCH_ROWS = 16
 # A write on the event loop that takes longer than the first makes all go through the writer for the second.
 LONG_SECONDS, PATIENT_SECONDS = 0.05, 1.0
 # After a failed write the service calls itself not ready for so long; then traffic may come and try again. Without an end, a
@@ -66,7 +66,7 @@ class PredictionLog:
         hang_seconds: float = HANG_SECONDS,
         drain_seconds: float = 0.0,
     ) -> None:
-        self._keeper, self._metrics, self._pseudonym = RowKeeper(store, spool, metrics), metrics, pseudonym
+        self._sink, self._metrics, self._pseudonym = Sink(store, spool, metrics), metrics, pseudonym
         self._hang_seconds, self._drain_seconds = hang_seconds, drain_seconds
         # Appended to by the event loop, taken from by the writer: a deque's two ends need no lock.
         self._singles: deque[_Piece] = deque()
@@ -90,7 +90,7 @@ class PredictionLog:
         self._closing, self._idle = False, False
         self._stopped.clear()
         # Before anything new is written: what an earlier worker left behind is older.
-        self._keeper.adopt()
+        self._sink.adopt()
         self._start_writer()
         self._feeder = threading.Thread(target=self._look_after, name="spool-feeder", daemon=True)
         self._feeder.start()
@@ -108,7 +108,7 @@ class PredictionLog:
         await asyncio.to_thread(self._join)
         # The last group's requests are told by the event loop itself.
         await asyncio.sleep(0)
-        self._keeper.close()
+        self._sink.close()
 
     def _join(self) -> None:
         # Another writer may take its place while it is waited for.
@@ -123,10 +123,10 @@ class PredictionLog:
     def _drain(self) -> None:
         """Feed the store for the last time: this disk may be asked for again late, or never."""
         deadline = time.monotonic() + self._drain_seconds
-        self._keeper.adopt()
-        while self._keeper.place == "spool" and time.monotonic() < deadline:
-            self._keeper.feed_store(lambda: time.monotonic() > deadline)
-            if self._keeper.place == "spool":
+        self._sink.adopt()
+        while self._sink.place == "spool" and time.monotonic() < deadline:
+            self._sink.feed_store(lambda: time.monotonic() > deadline)
+            if self._sink.place == "spool":
                 time.sleep(min(REPLAY_SECONDS, max(0.0, deadline - time.monotonic())))
 
     def submit(self, rows: Sequence[PredictionRow]) -> asyncio.Future[None]:
@@ -143,7 +143,7 @@ class PredictionLog:
             pseudonym = self._pseudonym
             rows = [row if row.customer_id is None else row._replace(customer_id=pseudonym(row.customer_id)) for row in rows]
         kept = self._loop.create_future()
-        if len(rows) <= FEW_ROWS:
+        if len(rows) <= SMALL_BATCH_ROWS:
             if not self._fresh:
                 self._loop.call_soon(self._write_at_once)
             self._fresh.append(_Piece(rows, _Request(kept, 1, time.monotonic())))
@@ -168,12 +168,12 @@ class PredictionLog:
         started = time.monotonic()
         if group and self._idle and started >= self._patient_until:
             rows = [row for piece in group for row in piece.rows]
-            if self._keeper.keep_at_once(rows):
+            if self._sink.keep_at_once(rows):
                 self._metrics.log_written.inc(len(rows))
                 if time.monotonic() - started > LONG_SECONDS:
                     self._patient_until = time.monotonic() + PATIENT_SECONDS
                 self._fresh = []
-                self._settle(group, None)
+                self._resolve(group, None)
                 return
         self._hand_over()
 
@@ -192,7 +192,7 @@ class PredictionLog:
             raise StoreError("the prediction log is closed")
         if self._failed_at is not None and time.monotonic() - self._failed_at < FAILURE_COUNTS_SECONDS:
             raise StoreError("the last write failed")
-        return await self._keeper.check()
+        return await self._sink.check()
 
     def lag_seconds(self) -> float:
         """Tell the age of the oldest record that is not in the store; 0 if all are."""
@@ -201,7 +201,7 @@ class PredictionLog:
         for pieces in (self._fresh, self._singles, self._bulk):
             with suppress(IndexError):  # the writer took it
                 waiting.append(pieces[0].request.arrived)
-        return max(time.monotonic() - min(waiting) if waiting else 0.0, self._keeper.lag_seconds())
+        return max(time.monotonic() - min(waiting) if waiting else 0.0, self._sink.lag_seconds())
 
     def _write_groups(self) -> None:
         while True:
@@ -226,9 +226,9 @@ class PredictionLog:
         place: Place = "spool"
         error: Exception | None = None
         try:
-            if not self._keeper.keep_behind(rows):
+            if not self._sink.keep_behind(rows):
                 group.at_store = True
-                place = self._keeper.keep(rows)
+                place = self._sink.keep(rows)
         except RowsRefused as refused:
             if len(group.pieces) > 1 and self._claim(group):
                 # The store has nothing against most of them: each is written alone, so that the error is only its own.
@@ -255,7 +255,7 @@ class PredictionLog:
         if error is not None:
             logger.error("%d predictions were not logged, and not answered: %s", len(group.rows()), _said(error))
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._settle, group.pieces, error)
+            self._loop.call_soon_threadsafe(self._resolve, group.pieces, error)
 
     def _take_pieces(self) -> list[_Piece]:
         """Take what is waiting, up to `GROUP_ROWS` rows, and of a batch one piece."""
@@ -268,7 +268,7 @@ class PredictionLog:
             taken.append(self._bulk.popleft())
         return taken
 
-    def _settle(self, group: Sequence[_Piece], error: Exception | None) -> None:
+    def _resolve(self, group: Sequence[_Piece], error: Exception | None) -> None:
         """Tell the requests of a group."""
         if not isinstance(error, RowsRefused):
             self._failed_at = None if error is None else time.monotonic()
@@ -294,9 +294,9 @@ class PredictionLog:
             try:
                 if time.monotonic() - adopted > ADOPT_SECONDS:
                     adopted = time.monotonic()
-                    self._keeper.adopt()
-                if self._keeper.place == "spool":
-                    self._keeper.feed_store(lambda: self._closing)
+                    self._sink.adopt()
+                if self._sink.place == "spool":
+                    self._sink.feed_store(lambda: self._closing)
             except Exception:
                 # A thread that ended here would end all replay, and nobody would know until the spool is full.
                 logger.exception("the spool is not fed")
@@ -308,7 +308,7 @@ class PredictionLog:
         logger.error("the store does not answer; predictions go to the spool")
         error: StoreError | None = None
         try:
-            self._keeper.spool(group.rows())
+            self._sink.spool(group.rows())
         except StoreError as full:
             error = full
         self._writing = None

@@ -21,7 +21,7 @@ Place = Literal["store", "spool"]
 logger = logging.getLogger(__name__)
 
 
-class RowKeeper:
+class Sink:
     """Puts rows into the store, or behind what waits for it; and feeds the store from there. Safe to use from several threads."""
 
     def __init__(self, store: PredictionStore, spool: Spool, metrics: ServiceMetrics) -> None:

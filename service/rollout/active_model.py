@@ -6,7 +6,7 @@ from churn.errors import NoModel
 from service.scoring.served_model import ServedModel
 
 
-class ModelHolder:
+class ActiveModel:
     """Holds the model in service. A change is one assignment: requests that are running finish with the model they have."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class ModelHolder:
         """The model that a rollback leads to, ready to answer; None if there is none."""
         return self._previous
 
-    def swap(self, served: ServedModel) -> None:
+    def activate(self, served: ServedModel) -> None:
         """Let `served` take over; the one it replaces is the previous one, unless it is the same model."""
         replaced = self._served
         self._served = served

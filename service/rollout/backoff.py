@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import Gauge
 
-LONGEST_REFUSAL_SECONDS = 300.0
+MAX_REFUSAL_SECONDS = 300.0
 
 
 class Refusals:
@@ -30,7 +30,7 @@ class Refusals:
     def add(self, version: str) -> None:
         """Note that a version was refused (again)."""
         times = self._refused.get(version, (0, 0.0))[0] + 1
-        pause = pause_seconds(self._poll_seconds, times, LONGEST_REFUSAL_SECONDS)
+        pause = pause_seconds(self._poll_seconds, times, MAX_REFUSAL_SECONDS)
         self._refused[version] = times, self._clock() + pause
         self._shown.labels(version).set(1)
 

@@ -16,16 +16,16 @@ from typing import Any
 from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
 from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS
 from service.observability.metrics import ServiceMetrics
-from service.recording import Recorder
-from service.rollout.active_model import ModelHolder, is_same
+from service.recording import RollbackSync
+from service.rollout.active_model import ActiveModel, is_same
 from service.rollout.backoff import Refusals, pause_seconds
-from service.rollout.model_source import ModelSource, Shelf
-from service.rollout.rollback_requests import MemoryOrders, Order, Orders
+from service.rollout.model_source import LastKnownGood, ModelSource
+from service.rollout.rollback_requests import MemoryRollbackRequests, RollbackRequest, RollbackRequests
 from service.scoring.served_model import ServedModel
 
 # A last known good model that is ready on disk does not wait longer for a registry that is slow to answer.
-FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS = 1.0, 10.0
-LONGEST_PAUSE_SECONDS = 30.0
+FIRST_POLL_SECONDS, MAX_FIRST_POLL_SECONDS = 1.0, 10.0
+MAX_BACKOFF_SECONDS = 30.0
 # A rollback is in force at once; so long its answer waits for the record.
 RECORD_SECONDS = 15.0
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ChampionFollower:
     ----------
     aliases : mapping
         Alias to version, as the registry last said.
-    on_swap : callable
+    on_activation : callable
         Told of each change of the model in service: the one before, the one after.
     on_challenger : callable
         Told of each new challenger, and None when there is none any more.
@@ -56,25 +56,25 @@ class ChampionFollower:
     def __init__(
         self,
         source: ModelSource,
-        holder: ModelHolder,
-        shelf: Shelf,
+        active_model: ActiveModel,
+        last_known_good: LastKnownGood,
         *,
         metrics: ServiceMetrics,
         poll_seconds: float,
-        orders: Orders | None = None,
+        requests: RollbackRequests | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.aliases: Mapping[str, str] = {}
-        self.on_swap: Callable[[ServedModel, ServedModel], None] = lambda _before, _after: None
+        self.on_activation: Callable[[ServedModel, ServedModel], None] = lambda _before, _after: None
         self.on_challenger: Callable[[ServedModel | None], None] = lambda _challenger: None
         self._source = source
-        self._holder = holder
-        self._shelf = shelf
+        self._active_model = active_model
+        self._last_known_good = last_known_good
         self._metrics = metrics
         self._poll_seconds = poll_seconds
-        self._orders: Orders = orders if orders is not None else MemoryOrders()
+        self._requests: RollbackRequests = requests if requests is not None else MemoryRollbackRequests()
         self._refusals = Refusals(poll_seconds, clock, metrics.models.refused)
-        self._recorder = Recorder(source, poll_seconds, clock)
+        self._rollback_sync = RollbackSync(source, poll_seconds, clock)
         self._one_at_a_time = asyncio.Lock()
         self._challenger: str | None = None
         self._told = ""
@@ -84,17 +84,17 @@ class ChampionFollower:
     async def start(self) -> None:
         """Begin to follow. Returns with a model in service if the registry has one in time, or else the disk; or with none."""
         self._task = asyncio.create_task(self._follow())
-        if not await self._look_within(FIRST_LOOK_SECONDS):
+        if not await self._poll_within(FIRST_POLL_SECONDS):
             await self._take_last_known_good(patient=False)
-        if self._holder.peek() is None and not await self._look_within(LONGEST_FIRST_LOOK_SECONDS):
-            logger.warning("the registry has not answered for %g seconds; going on without it", LONGEST_FIRST_LOOK_SECONDS)
-        if self._holder.peek() is None:
+        if self._active_model.peek() is None and not await self._poll_within(MAX_FIRST_POLL_SECONDS):
+            logger.warning("the registry has not answered for %g seconds; going on without it", MAX_FIRST_POLL_SECONDS)
+        if self._active_model.peek() is None:
             await self._take_last_known_good(patient=True)
 
     async def stop(self) -> None:
         """Stop following."""
         self._source.close()
-        tasks = {task for task in (self._task, self._recorder.task) if task is not None}
+        tasks = {task for task in (self._task, self._rollback_sync.task) if task is not None}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -131,32 +131,32 @@ class ChampionFollower:
         NoModel, NoPreviousModel
         """
         async with self._one_at_a_time:
-            leaving, target = self._holder.current(), self._holder.previous
+            leaving, target = self._active_model.current(), self._active_model.previous
             if target is None:
                 raise NoPreviousModel("there is no previous model to go back to")
-            order = Order(leaving.version, target.version, target.info.run_id, actor, reason)
+            request = RollbackRequest(leaving.version, target.version, target.info.run_id, actor, reason)
             try:
-                await asyncio.to_thread(self._orders.write, order)
+                await asyncio.to_thread(self._requests.write, request)
             except OSError as error:
                 logger.warning("the rollback holds only in this worker, until it stops: %s", error)
-                self._orders = MemoryOrders()
-                self._orders.write(order)
-            await self._obey(order)
-            recording = self._recorder.record(order, self._recorded, at_once=True)
+                self._requests = MemoryRollbackRequests()
+                self._requests.write(request)
+            await self._obey(request)
+            recording = self._rollback_sync.record(request, self._recorded, at_once=True)
         if recording is not None:
             await asyncio.wait({recording}, timeout=RECORD_SECONDS)
         return RolledBack(leaving.version, target.version, recording is not None and recording.done() and recording.result())
 
     async def follow_others(self) -> None:
         """Keep the previous champion warm, and follow the challenger. What goes wrong is noted, and tried again."""
-        served = self._holder.peek()
+        served = self._active_model.peek()
         if served is None:
             return
-        previous, warm = self.aliases.get(PREVIOUS), self._holder.previous
+        previous, warm = self.aliases.get(PREVIOUS), self._active_model.previous
         if previous not in (None, served.version, warm and warm.version):
             loaded = await self._load_quietly(str(previous))
-            if loaded is not None and self._holder.peek() is served:
-                self._holder.keep_warm(loaded)
+            if loaded is not None and self._active_model.peek() is served:
+                self._active_model.keep_warm(loaded)
         challenger = self.aliases.get(CHALLENGER)
         if challenger == served.version:
             challenger = None
@@ -167,24 +167,24 @@ class ChampionFollower:
             self.on_challenger(loaded)
 
     async def _look(self, insist: bool) -> bool:
-        order = await asyncio.to_thread(self._orders.read)
-        changed = order is not None and await self._obey(order)
+        request = await asyncio.to_thread(self._requests.read)
+        changed = request is not None and await self._obey(request)
         self.aliases = await asyncio.to_thread(self._source.aliases)
         champion = self.aliases.get(CHAMPION)
         if champion is None:
             raise NoModel("there is no champion; train one with: churn train")
-        if order is not None and (insist or champion != order.leaving):
+        if request is not None and (insist or champion != request.leaving):
             # The registry knows it, or somebody decided otherwise since.
-            await asyncio.to_thread(self._orders.clear)
-            order = None
-        if order is not None:
-            self._recorder.record(order, self._recorded)
+            await asyncio.to_thread(self._requests.clear)
+            request = None
+        if request is not None:
+            self._rollback_sync.record(request, self._recorded)
             return changed
         return await self._take(champion, insist) or changed
 
     async def _take(self, version: str, insist: bool) -> bool:
         # A model from disk is loaded anew: another registry may have given its number to another model.
-        current, warm = self._holder.peek(), self._holder.previous
+        current, warm = self._active_model.peek(), self._active_model.previous
         if current is not None and current.version == version and current.loaded_from == "registry":
             return False
         if warm is not None and warm.version == version and warm.loaded_from == "registry":
@@ -193,41 +193,41 @@ class ChampionFollower:
             return False
         else:
             served = await self._load(version)
-        self._swap(served, "loaded")
+        self._activate(served, "loaded")
         self._told = ""
         await self._remember(served)
         return True
 
-    async def _obey(self, order: Order) -> bool:
+    async def _obey(self, request: RollbackRequest) -> bool:
         """Let the version that an order names take over from the one that is to leave; tell whether it did."""
-        current, target = self._holder.peek(), self._holder.previous
-        if current is None or current.version != order.leaving:
+        current, target = self._active_model.peek(), self._active_model.previous
+        if current is None or current.version != request.leaving:
             return False
-        if target is None or (target.version, target.info.run_id) != (order.version, order.run_id):
-            target = await asyncio.to_thread(self._source.load_again, order.version, order.run_id)
+        if target is None or (target.version, target.info.run_id) != (request.version, request.run_id):
+            target = await asyncio.to_thread(self._source.load_again, request.version, request.run_id)
         if target is None:
-            logger.error("version %s is to be left for %s, which is not here any more", order.leaving, order.version)
+            logger.error("version %s is to be left for %s, which is not here any more", request.leaving, request.version)
             return False
-        self._swap(target, "rolled back")
-        logger.warning("version %s was left for %s by %s: %s", order.leaving, order.version, order.actor, order.reason)
+        self._activate(target, "rolled back")
+        logger.warning("version %s was left for %s by %s: %s", request.leaving, request.version, request.actor, request.reason)
         await self._remember(target)
         return True
 
-    def _swap(self, served: ServedModel, result: str) -> None:
-        before = self._holder.peek()
-        self._holder.swap(served)
+    def _activate(self, served: ServedModel, result: str) -> None:
+        before = self._active_model.peek()
+        self._active_model.activate(served)
         self._metrics.show_model(served.info)
         self._metrics.models.show_path(served.path)
         self._metrics.reloads.labels(result).inc()
         logger.info("model version %s is in service", served.version)
         if before is not None and not is_same(before, served) and result == "loaded":
-            self.on_swap(before, served)
+            self.on_activation(before, served)
 
-    def _recorded(self, order: Order) -> None:
-        if self._orders.read() == order:
-            self._orders.clear()
+    def _recorded(self, request: RollbackRequest) -> None:
+        if self._requests.read() == request:
+            self._requests.clear()
         # As the registry will say at the next look.
-        self.aliases = {**self.aliases, CHAMPION: order.version, PREVIOUS: order.leaving}
+        self.aliases = {**self.aliases, CHAMPION: request.version, PREVIOUS: request.leaving}
 
     async def _load(self, version: str) -> ServedModel:
         try:
@@ -258,7 +258,7 @@ class ChampionFollower:
             self._looked.set()
             if not away:
                 await self._survive(self.follow_others())
-            await asyncio.sleep(pause_seconds(self._poll_seconds, failures, LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(pause_seconds(self._poll_seconds, failures, MAX_BACKOFF_SECONDS))
 
     async def _survive(self, step: Coroutine[Any, Any, object]) -> BaseException | None:
         attempt = asyncio.create_task(step)
@@ -274,7 +274,7 @@ class ChampionFollower:
             logger.error("looking for the champion failed", exc_info=error)
         return error
 
-    async def _look_within(self, seconds: float) -> bool:
+    async def _poll_within(self, seconds: float) -> bool:
         try:
             await asyncio.wait_for(self._looked.wait(), seconds)
         except TimeoutError:
@@ -283,20 +283,20 @@ class ChampionFollower:
 
     async def _take_last_known_good(self, *, patient: bool) -> None:
         try:
-            served = await asyncio.to_thread(self._shelf.take, patient)
+            served = await asyncio.to_thread(self._last_known_good.take, patient)
         except ChurnError as error:
             logger.warning("the last known good model cannot serve: %s", error)
             return
         # The registry may have answered in the meantime: what it says is newer.
-        if served is not None and self._holder.peek() is None:
-            self._holder.swap(served)
+        if served is not None and self._active_model.peek() is None:
+            self._active_model.activate(served)
             self._metrics.show_model(served.info)
             self._metrics.models.show_path(served.path)
             logger.warning("the registry gave no model yet; version %s, the last known good, is in service", served.version)
 
     async def _remember(self, served: ServedModel) -> None:
         try:
-            await asyncio.to_thread(self._shelf.put, served)
+            await asyncio.to_thread(self._last_known_good.put, served)
         except OSError as error:
             logger.warning("version %s serves, but cannot be remembered on disk: %s", served.version, error)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 30.0
 
 
-class TrialStore(Protocol):
+class ComparisonStore(Protocol):
     """Every method blocks, and raises StoreError if the store is away."""
 
     def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
@@ -28,7 +28,7 @@ class TrialStore(Protocol):
         """Give the connections back."""
 
 
-class LateTrialStore:
+class LazyComparisonStore:
     """The store at `url`, opened on first use."""
 
     def __init__(self, url: str) -> None:
@@ -37,19 +37,19 @@ class LateTrialStore:
         self._opening = threading.Lock()
 
     def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
-        """See `TrialStore`."""
+        """See `ComparisonStore`."""
         from churn.store.shadow import write_shadow
 
         write_shadow(self._opened(), rows)
 
     def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
-        """See `TrialStore`."""
+        """See `ComparisonStore`."""
         from churn.store.shadow import realized_answers
 
         return realized_answers(self._opened(), version, since=since, after_outcome_seq=after_outcome_seq, limit=limit)
 
     def close(self) -> None:
-        """See `TrialStore`; nothing to do if it was never opened."""
+        """See `ComparisonStore`; nothing to do if it was never opened."""
         if self._store is not None:
             self._store.close()
             self._store = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.rollout.rollback_requests import Order
+from service.rollout.rollback_requests import RollbackRequest
 from service.scoring.served_model import ServedModel
 
 
@@ -22,7 +22,7 @@ class ModelSource(Protocol):
     def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
         """Load a version that was loaded here before, without asking the registry; None if it is not there any more."""
 
-    def roll_back(self, order: Order, /) -> None:
+    def roll_back(self, request: RollbackRequest, /) -> None:
         """Move the registry's aliases as an order says, with a record. RegistryError or StoreError if that cannot be done now."""
 
     def close(self) -> None:
@@ -30,7 +30,7 @@ class ModelSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Shelf:
+class LastKnownGood:
     """The last known good model on disk: how to put one there, and how to take it.
 
     Attributes

@@ -22,15 +22,15 @@ from prometheus_client import CollectorRegistry
 from churn.errors import ChurnError, StoreError
 from churn.ids import now
 from service.observability.model_metrics import ModelMetrics
-from service.rollout.active_model import ModelHolder, is_same
-from service.rollout.comparison_store import TrialStore
-from service.rollout.probation_test import Bounds, Period, Trial, Verdict, is_slow, judge_probation
+from service.rollout.active_model import ActiveModel, is_same
+from service.rollout.comparison_store import ComparisonStore
+from service.rollout.probation_test import Bounds, Period, ProbationEvidence, ProbationResult, is_slow, run_probation_test
 from service.scoring.served_model import ServedModel
 
-SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 15.0
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.5, 15.0
 # So many looks back, the champion before was as it usually is.
-LOOKS_BACK = 60
-MOST_OUTCOMES, OUTCOMES_A_LOOK = 5_000, 500
+POLLS_REMEMBERED = 60
+MAX_OUTCOMES, OUTCOMES_PER_POLL = 5_000, 500
 REQUESTS, LATENCY = "churn_http_requests", "churn_http_request_duration_seconds"
 # The routes that predict, by their beginnings. A batch takes as long as it is large, so latency is that of one customer.
 PREDICT = ("/predict", "/invocations", "/v2/models/")
@@ -47,11 +47,11 @@ class _Watch:
     before: ServedModel
     after: ServedModel
     usual: Period
-    at_swap: Period
+    at_activation: Period
     last: Period
-    swapped_at: datetime
+    activated_at: datetime
     ends_at: float
-    slow_looks: int = 0
+    slow_polls: int = 0
     outcome_seq: int = 0
     losses: list[float] = field(default_factory=list)
 
@@ -64,11 +64,11 @@ class Probation:
     seconds : float
         How long; 0: never.
     bounds : Bounds
-    store : TrialStore
+    store : ComparisonStore
     registry : CollectorRegistry
         The service's own counters.
     metrics : ModelMetrics
-    holder : ModelHolder
+    active_model : ActiveModel
     roll_back : callable
         Of a reason: leaves the model in service for the one before.
     """
@@ -77,24 +77,24 @@ class Probation:
         self,
         seconds: float,
         bounds: Bounds,
-        store: TrialStore,
+        store: ComparisonStore,
         registry: CollectorRegistry,
         metrics: ModelMetrics,
-        holder: ModelHolder,
+        active_model: ActiveModel,
         roll_back: Callable[[str], Awaitable[object]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.verdict: Verdict | None = None
+        self.verdict: ProbationResult | None = None
         self._seconds = seconds
         self._bounds = bounds
         self._store = store
         self._registry = registry
         self._metrics = metrics
-        self._holder = holder
+        self._active_model = active_model
         self._roll_back = roll_back
         self._clock = clock
-        self._look_seconds = min(max(seconds / LOOKS_BACK, SHORTEST_LOOK_SECONDS), LONGEST_LOOK_SECONDS)
-        self._past: deque[Period] = deque([Period()], maxlen=LOOKS_BACK)
+        self._poll_seconds = min(max(seconds / POLLS_REMEMBERED, MIN_POLL_SECONDS), MAX_POLL_SECONDS)
+        self._past: deque[Period] = deque([Period()], maxlen=POLLS_REMEMBERED)
         self._watch: _Watch | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -104,9 +104,9 @@ class Probation:
             return
         if self._watch is not None:
             self._end("cut short")
-        at_swap = self.count()
+        at_activation = self.count()
         ends_at = self._clock() + self._seconds
-        self._watch = _Watch(before, after, at_swap - self._past[0], at_swap, at_swap, now(), ends_at)
+        self._watch = _Watch(before, after, at_activation - self._past[0], at_activation, at_activation, now(), ends_at)
         self.verdict = None
         self._metrics.probation.set(1)
         logger.info("version %s is on probation for %g seconds, after version %s", after.version, self._seconds, before.version)
@@ -128,22 +128,22 @@ class Probation:
         if watch is None:
             self._past.append(counted)
             return
-        served = self._holder.peek()
+        served = self._active_model.peek()
         if served is None or not is_same(served, watch.after):
             self._end("cut short")
             return
         slow = is_slow(watch.usual, counted - watch.last, self._bounds)
         if slow is not None:
             watch.last = counted
-            watch.slow_looks = watch.slow_looks + 1 if slow else 0
+            watch.slow_polls = watch.slow_polls + 1 if slow else 0
         try:
             await asyncio.to_thread(self._add_outcomes, watch)
         except StoreError as error:
             logger.warning("what came true is not known: %s", error)
         if self._watch is not watch:
             return
-        trial = Trial(counted - watch.at_swap, watch.slow_looks, watch.losses)
-        self.verdict = await asyncio.to_thread(judge_probation, watch.usual, trial, self._bounds)
+        trial = ProbationEvidence(counted - watch.at_activation, watch.slow_polls, watch.losses)
+        self.verdict = await asyncio.to_thread(run_probation_test, watch.usual, trial, self._bounds)
         if self.verdict.kind == "broken":
             self._end("rolled back")
             logger.error("version %s broke its probation: %s", watch.after.version, self.verdict.reason)
@@ -161,11 +161,11 @@ class Probation:
 
     def _add_outcomes(self, watch: _Watch) -> None:
         """Let the model before answer the customers of whom it was told what came true. (It blocks: call it in a thread.)"""
-        room = MOST_OUTCOMES - len(watch.losses)
+        room = MAX_OUTCOMES - len(watch.losses)
         if room <= 0:
             return
         told = self._store.realized(
-            watch.after.version, since=watch.swapped_at, after_outcome_seq=watch.outcome_seq, limit=min(room, OUTCOMES_A_LOOK)
+            watch.after.version, since=watch.activated_at, after_outcome_seq=watch.outcome_seq, limit=min(room, OUTCOMES_PER_POLL)
         )
         names = watch.before.contract.feature_names
         for one in told:
@@ -175,7 +175,7 @@ class Probation:
 
     async def _work(self) -> None:
         while True:
-            await asyncio.sleep(self._look_seconds)
+            await asyncio.sleep(self._poll_seconds)
             try:
                 await self.look()
             except ChurnError as error:

@@ -32,7 +32,7 @@ class Bounds:
     false_rollback_rate: float = 0.001
     min_requests: int = 100
     min_outcomes: int = 50
-    slow_looks: int = 4
+    slow_polls: int = 4
 
 
 @dataclass(frozen=True)
@@ -59,26 +59,26 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Trial:
+class ProbationEvidence:
     """What is known of a new champion so far.
 
     Attributes
     ----------
     period : Period
         Since the swap.
-    slow_looks : int
+    slow_polls : int
         How many looks in a row, up to the last one, were slow (`is_slow`).
     excess_losses : sequence of float in [-1, 1]
         A customer whose outcome is known: squared error of the new model less that of the one before it on the same customer.
     """
 
     period: Period
-    slow_looks: int = 0
+    slow_polls: int = 0
     excess_losses: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProbationResult:
     """`waiting`: too little is known; `holding`: what is known is within the bounds; `broken`: roll back, for this reason."""
 
     kind: Literal["waiting", "holding", "broken"]
@@ -86,7 +86,7 @@ class Verdict:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def judge_probation(before: Period, since: Trial, bounds: Bounds) -> Verdict:
+def run_probation_test(before: Period, since: ProbationEvidence, bounds: Bounds) -> ProbationResult:
     """Judge a new champion.
 
     Parameters
@@ -106,23 +106,23 @@ def judge_probation(before: Period, since: Trial, bounds: Bounds) -> Verdict:
         "requests": period.requests,
         "errors": period.errors,
         "error_rate_before": usual,
-        "slow_looks": since.slow_looks,
+        "slow_polls": since.slow_polls,
         "outcomes": len(losses),
         "brier_excess": excess,
     }
     if enough_requests and fortune_on_errors(period.errors, period.requests, usual + bounds.error_rate) >= needed:
         said = f"{period.errors} of {period.requests} requests failed; {usual:.2%} did before, {bounds.error_rate:.2%} more may"
-        return Verdict("broken", said, evidence)
-    if since.slow_looks >= bounds.slow_looks:
+        return ProbationResult("broken", said, evidence)
+    if since.slow_polls >= bounds.slow_polls:
         limit = slow_limit(before, bounds)
-        said = f"more than {TAIL:.0%} of the requests took longer than {limit:g} s, {since.slow_looks} looks in a row"
-        return Verdict("broken", said, evidence)
+        said = f"more than {TAIL:.0%} of the requests took longer than {limit:g} s, {since.slow_polls} looks in a row"
+        return ProbationResult("broken", said, evidence)
     if enough_outcomes and fortune_on_losses(losses, bounds.brier) >= needed:
         said = f"its Brier score is {excess:.4f} worse than that of the one before, on the same {len(losses)} known outcomes"
-        return Verdict("broken", said, evidence)
+        return ProbationResult("broken", said, evidence)
     if not enough_requests and not enough_outcomes:
-        return Verdict("waiting", f"{period.requests} requests and {len(losses)} outcomes are too few", evidence)
-    return Verdict("holding", f"{period.requests} requests and {len(losses)} outcomes are within the bounds", evidence)
+        return ProbationResult("waiting", f"{period.requests} requests and {len(losses)} outcomes are too few", evidence)
+    return ProbationResult("holding", f"{period.requests} requests and {len(losses)} outcomes are within the bounds", evidence)
 
 
 def fortune_on_errors(errors: int, requests: int, allowed: float) -> float:

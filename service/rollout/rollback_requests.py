@@ -16,7 +16,7 @@ FILE = "rollback.json"
 
 
 @dataclass(frozen=True)
-class Order:
+class RollbackRequest:
     """Leave one version for another.
 
     Attributes
@@ -36,58 +36,58 @@ class Order:
     reason: str
 
 
-class Orders(Protocol):
+class RollbackRequests(Protocol):
     """Where the order that stands is kept. At most one does."""
 
-    def read(self) -> Order | None:
+    def read(self) -> RollbackRequest | None:
         """Give the order that stands, if any."""
 
-    def write(self, order: Order, /) -> None:
+    def write(self, request: RollbackRequest, /) -> None:
         """Give an order. OSError if it cannot be kept."""
 
     def clear(self) -> None:
         """Take the order back, or note that it was carried out."""
 
 
-class MemoryOrders:
-    """Orders of one process."""
+class MemoryRollbackRequests:
+    """RollbackRequests of one process."""
 
     def __init__(self) -> None:
-        self._order: Order | None = None
+        self._request: RollbackRequest | None = None
 
-    def read(self) -> Order | None:
-        """See `Orders`."""
-        return self._order
+    def read(self) -> RollbackRequest | None:
+        """See `RollbackRequests`."""
+        return self._request
 
-    def write(self, order: Order, /) -> None:
-        """See `Orders`."""
-        self._order = order
+    def write(self, request: RollbackRequest, /) -> None:
+        """See `RollbackRequests`."""
+        self._request = request
 
     def clear(self) -> None:
-        """See `Orders`."""
-        self._order = None
+        """See `RollbackRequests`."""
+        self._request = None
 
 
-class FileOrders:
-    """Orders that all workers of one home share."""
+class FileRollbackRequests:
+    """RollbackRequests that all workers of one home share."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
 
-    def read(self) -> Order | None:
-        """See `Orders`. A file that is none of ours is no order."""
+    def read(self) -> RollbackRequest | None:
+        """See `RollbackRequests`. A file that is none of ours is no order."""
         try:
-            return Order(**orjson.loads(self._file.read_bytes()))
+            return RollbackRequest(**orjson.loads(self._file.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 
-    def write(self, order: Order, /) -> None:
-        """See `Orders`."""
+    def write(self, request: RollbackRequest, /) -> None:
+        """See `RollbackRequests`."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("wb", dir=self._file.parent, prefix=".rollback-", delete=False) as staging:
-            staging.write(orjson.dumps(asdict(order)))
+            staging.write(orjson.dumps(asdict(request)))
         Path(staging.name).replace(self._file)
 
     def clear(self) -> None:
-        """See `Orders`."""
+        """See `RollbackRequests`."""
         self._file.unlink(missing_ok=True)

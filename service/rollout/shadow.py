@@ -17,7 +17,7 @@ from churn.errors import StoreError
 from churn.ids import now
 from churn.store.records import PredictionRow
 from service.observability.model_metrics import ModelMetrics
-from service.rollout.comparison_store import TrialStore
+from service.rollout.comparison_store import ComparisonStore
 from service.scoring.served_model import ScoredBatch, ServedModel
 
 if TYPE_CHECKING:
@@ -53,13 +53,15 @@ class Shadow:
     ----------
     share : float
         Of the answers that the challenger is asked too, 0 to 1.
-    store : TrialStore
+    store : ComparisonStore
     metrics : ModelMetrics
     draw : callable
         Random numbers in [0, 1).
     """
 
-    def __init__(self, share: float, store: TrialStore, metrics: ModelMetrics, draw: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, share: float, store: ComparisonStore, metrics: ModelMetrics, draw: Callable[[], float] = random.random
+    ) -> None:
         self.challenger: ServedModel | None = None
         self._share = share
         self._store = store

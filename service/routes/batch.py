@@ -47,7 +47,7 @@ async def predict_batch(request: Request, state: State) -> Response:
     given = given_media(request.headers.get("content-type", ""))
     wanted = wanted_media(request.headers.get("accept", ""), given)
     body = await read_payload(request, state.settings.max_body_bytes)
-    served = state.holder.current()
+    served = state.active_model.current()
     customers = await off_the_loop(len(body), lambda: read_customers(given, body, state))
     batch = await score_and_log(state, served, customers)
     return await _answer(batch, wanted)
@@ -61,7 +61,7 @@ def read_customers(media: Media, body: bytes, state: ServiceState) -> CustomerCo
     TooLarge, Unprocessable
     """
     rules, most = state.rules, state.settings.max_batch_rows
-    most_bytes = UNPACKED_BODIES * state.settings.max_body_bytes
+    max_bytes = UNPACKED_BODIES * state.settings.max_body_bytes
     match media:
         case Media.JSON:
             return from_records(_customers(body, state), rules, "customers", most)
@@ -71,11 +71,11 @@ def read_customers(media: Media, body: bytes, state: ServiceState) -> CustomerCo
             # These two import pyarrow, which a service that gets no such bodies never needs.
             from service.formats.parquet import read_parquet
 
-            return read_parquet(body, rules, most, most_bytes)
+            return read_parquet(body, rules, most, max_bytes)
         case _:
             from service.formats.arrow_ipc import read_arrow
 
-            return read_arrow(body, rules, most, most_bytes, file=media is Media.ARROW_FILE)
+            return read_arrow(body, rules, most, max_bytes, file=media is Media.ARROW_FILE)
 
 
 def _customers(body: bytes, state: ServiceState) -> Any:

@@ -54,7 +54,7 @@ async def invocations(request: Request, state: State) -> Response:
     """Score customers as `mlflow models serve` does. `prediction_ids`, which MLflow has not, name them in the log."""
     given = given_media(request.headers.get("content-type", ""), _MEDIA)
     body = await read_payload(request, state.settings.max_body_bytes)
-    served = state.holder.current()
+    served = state.active_model.current()
     customers = await off_the_loop(len(body), lambda: _read(given, body, state, served))
     batch = await score_and_log(state, served, customers)
     content = await off_the_loop(len(customers), lambda: _spell(batch), small=200)
@@ -65,7 +65,7 @@ async def invocations(request: Request, state: State) -> Response:
 @router.get("/health", response_class=PlainTextResponse, responses=problems(503))
 async def ping(state: State) -> PlainTextResponse:
     """Tell that a model is loaded, as MLflow and SageMaker ask."""
-    state.holder.current()
+    state.active_model.current()
     return PlainTextResponse("\n")
 
 

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 from service.authorization import authorize, require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
-from service.schemas.native import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackRequest
+from service.schemas.native import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackBody
 from service.state import State
 
 router = APIRouter(tags=["model"])
@@ -24,7 +24,7 @@ class MarkdownResponse(PlainTextResponse):
 @router.get("/model", responses=problems(401, 503), dependencies=[Depends(require(None))])
 async def describe_model(state: State) -> ModelAnswer:
     """Describe the model in service. Any valid key will do."""
-    served = state.holder.current()
+    served = state.active_model.current()
     aliases = state.models.follower.aliases
     return ModelAnswer(
         **served.info.model_dump(),
@@ -38,7 +38,7 @@ async def describe_model(state: State) -> ModelAnswer:
 @router.get("/model/card", response_class=MarkdownResponse, responses=problems(401, 503), dependencies=[Depends(require(None))])
 async def show_card(state: State) -> MarkdownResponse:
     """Tell people what the model in service is for, what it was made from, how good it is and for whom. Any valid key will do."""
-    served = state.holder.current()
+    served = state.active_model.current()
     return MarkdownResponse(served.card)
 
 
@@ -46,14 +46,14 @@ async def show_card(state: State) -> MarkdownResponse:
 async def reload_champion(state: State) -> ReloadAnswer:
     """Take the registry's champion now, even one that was refused before. (Other workers follow with their next look.)"""
     took_over = await state.models.follower.take_champion(insist=True)
-    return ReloadAnswer(result="loaded" if took_over else "unchanged", model_version=state.holder.current().version)
+    return ReloadAnswer(result="loaded" if took_over else "unchanged", model_version=state.active_model.current().version)
 
 
 @router.post(
     "/admin/rollback",
     responses=problems(401, 403, 409, 413, 415, 422, 503),
     dependencies=[Depends(require("admin"))],
-    openapi_extra={"requestBody": {**json_body("RollbackRequest")["requestBody"], "required": False}},
+    openapi_extra={"requestBody": {**json_body("RollbackBody")["requestBody"], "required": False}},
 )
 async def roll_back(request: Request, state: State) -> RollbackAnswer:
     """Go back to the model before, at once, and have the registry's aliases moved, with a record of why.
@@ -61,8 +61,8 @@ async def roll_back(request: Request, state: State) -> RollbackAnswer:
     The answer waits some seconds for the record, the model does not. If the registry is away the rollback holds here, and is
     recorded when it is back (`recorded` is false until then). A second rollback undoes the first.
     """
-    body = await read_json_body(request, state.most_bytes_of_one)
-    reason = parse_json(RollbackRequest, body).reason if body.strip() else DEFAULT_REASON
+    body = await read_json_body(request, state.max_bytes_of_one)
+    reason = parse_json(RollbackBody, body).reason if body.strip() else DEFAULT_REASON
     key = authorize(state, request.scope, "admin")
     done = await state.models.follower.roll_back(actor="api" if key is None else f"api key {key.name}", reason=reason)
     return RollbackAnswer(model_version=done.version, replaced=done.leaving, recorded=done.recorded)

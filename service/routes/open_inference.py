@@ -138,7 +138,7 @@ async def infer(
 
 def _served(state: ServiceState, name: str, version: str | None) -> ServedModel:
     """Find the model in service; 404 if it is not the one that is asked for."""
-    served = state.holder.current()
+    served = state.active_model.current()
     if name != state.settings.model_name or version not in (None, served.version):
         raise HTTPException(404)
     return served

@@ -28,7 +28,7 @@ async def readyz(state: State) -> ReadyAnswer:
     if state.draining:
         missing.append(FieldProblem(field="service", problem="is stopping"))
     try:
-        version = state.holder.current().version
+        version = state.active_model.current().version
     except NoModel as error:
         missing.append(FieldProblem(field="model", problem=str(error)))
     try:

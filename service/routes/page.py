@@ -21,4 +21,4 @@ async def page(request: Request, state: State) -> HTMLResponse:
         trusted = True
     except RequestProblem:
         trusted = False
-    return HTMLResponse(state.page.render(state.holder.peek(), trusted=trusted), headers=headers())
+    return HTMLResponse(state.page.render(state.active_model.peek(), trusted=trusted), headers=headers())

@@ -16,17 +16,17 @@ from service.state import State
 
 router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])
 _PROBLEMS = problems(401, 403, 413, 415, 422, 503)
-MOST_REASONS = 1_000
+MAX_REASONS = 1_000
 
 
 @router.post("/predict", response_model=PredictionAnswer, responses=_PROBLEMS, openapi_extra=json_body("Customer"))
 async def predict(
     request: Request,
     state: State,
-    reasons: Annotated[int | None, Query(ge=1, le=MOST_REASONS, description="How many of the strongest reasons to give.")] = None,
+    reasons: Annotated[int | None, Query(ge=1, le=MAX_REASONS, description="How many of the strongest reasons to give.")] = None,
 ) -> Response:
     """Score one customer. The answer is in the log before it is sent. (Most requests are answered by `service.middleware.fast_path`.)"""
-    body = await read_json_body(request, state.most_bytes_of_one)
+    body = await read_json_body(request, state.max_bytes_of_one)
     customer = parse_json(state.requests.customer, body)
     values = list(customer.features().values())
     return _json(await answer_one(state, values, customer.customer_id, reasons))

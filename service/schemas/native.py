@@ -186,7 +186,7 @@ class ReloadAnswer(_Part):
     model_version: str
 
 
-class RollbackRequest(_Part):
+class RollbackBody(_Part):
     """Why the model in service is left."""
 
     reason: Annotated[str, Field(strict=True, min_length=1, max_length=2_000)]

@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from churn.contract import Column, Contract
 
-LONGEST_ID = 128
+MAX_ID_LENGTH = 128
 
 
 class Checked(NamedTuple):
@@ -23,7 +23,7 @@ class Checked(NamedTuple):
     customer_id: str | None
 
 
-class QuickCheck:
+class FastValidator:
     """Checks JSON customers of one contract."""
 
     def __init__(self, contract: Contract) -> None:
@@ -32,7 +32,8 @@ class QuickCheck:
             column.name: core_schema.typed_dict_field(_schema(column), required=_required(column)) for column in contract.features
         }
         fields["customer_id"] = core_schema.typed_dict_field(
-            core_schema.nullable_schema(core_schema.str_schema(strict=True, min_length=1, max_length=LONGEST_ID)), required=False
+            core_schema.nullable_schema(core_schema.str_schema(strict=True, min_length=1, max_length=MAX_ID_LENGTH)),
+            required=False,
         )
         self._validate = SchemaValidator(core_schema.typed_dict_schema(fields, extra_behavior="forbid")).validate_json
         self._flags = {column.name: _meanings(column) for column in contract.features if column.kind == "flag"}

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD, CONTINUE, END = b"HTTP/1.1 ", b"HTTP/1.1 100 ", b"\r\n\r\n"
 
 
-class OneWrite:
+class CoalescedWrites:
     """A transport that holds the head of a response back until its body, or its end, is written."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -41,9 +41,9 @@ class OneWrite:
         return getattr(self._transport, name)
 
 
-class OneWriteProtocol(HttpToolsProtocol):
+class CoalescedWritesProtocol(HttpToolsProtocol):
     """uvicorn's protocol on a transport that writes heads and bodies together."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        super().connection_made(cast("asyncio.Transport", OneWrite(cast("asyncio.Transport", transport))))
+        super().connection_made(cast("asyncio.Transport", CoalescedWrites(cast("asyncio.Transport", transport))))

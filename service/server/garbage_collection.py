@@ -8,7 +8,7 @@ import gc
 YOUNG_OBJECTS = 50_000
 
 
-def settle() -> None:
+def freeze_startup_objects() -> None:
     """Set what exists now aside for good, and look at new objects less often. Called once, when a worker is ready.
 
     Libraries and contract leave some hundred thousand objects that live as long as the process; to walk over them again and again

@@ -24,7 +24,7 @@ from uvicorn.supervisors import Multiprocess
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError, StoreError
 from service.observability.logs import log_config
-from service.server.garbage_collection import settle
+from service.server.garbage_collection import freeze_startup_objects
 from service.server.slow_clients import Connection
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def prepared_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(served: FastAPI) -> AsyncIterator[Any]:
         async with serve(served) as state:
-            settle()
+            freeze_startup_objects()
             _drain_on_sigterm(app.state.service)
             yield state
 

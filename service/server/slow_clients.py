@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.server.coalesced_writes import OneWriteProtocol
+from service.server.coalesced_writes import CoalescedWritesProtocol
 
 # How long the head of a request may take to come, and an answer that nobody reads may wait.
 HEAD_SECONDS = 10.0
@@ -19,7 +19,7 @@ HEAD_BYTES = 64 * 1024
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Connection(OneWriteProtocol):
+class Connection(CoalescedWritesProtocol):
     """uvicorn's protocol with deadlines. A request that comes whole, as nearly all do, sets no timer."""
 
     _in_head = False
@@ -80,9 +80,9 @@ class Connection(OneWriteProtocol):
 
     def _await_reader(self) -> None:
         self._unread = self.transport.get_write_buffer_size()
-        self._stuck = self.loop.call_later(READING_SECONDS, self._look_at_reader)
+        self._stuck = self.loop.call_later(READING_SECONDS, self._check_reader)
 
-    def _look_at_reader(self) -> None:
+    def _check_reader(self) -> None:
         # A large answer on a slow line takes longer, which is no reason to end it as long as it goes on.
         if self.transport.get_write_buffer_size() < self._unread:
             self._await_reader()

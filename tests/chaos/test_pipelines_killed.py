@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_monitor import SENSITIVE, kill_looks
 from benchmarks.chaos.pipelines_training import kill_trainings
-from benchmarks.chaos.pipelines_world import World, make_world
 from tests.integration.postgres import postgres_server
 
 pytestmark = [pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fixture]:
     """With its store in PostgreSQL; the registry is a SQLite file."""
     with postgres_server() as server, server.database() as url:
-        yield make_world(tmp_path_factory.mktemp("bad-days") / "home", store_url=url, **SENSITIVE)
+        yield make_fixture(tmp_path_factory.mktemp("bad-days") / "home", store_url=url, **SENSITIVE)
 
 
-def test_a_training_that_is_killed_leaves_no_half_champion_and_the_next_one_clears_up(world: World) -> None:
+def test_a_training_that_is_killed_leaves_no_half_champion_and_the_next_one_clears_up(world: Fixture) -> None:
     steps = ["register", "previous", "alias"]
     row = kill_trainings(world, steps)
     assert row.broken == []
@@ -31,7 +31,7 @@ def test_a_training_that_is_killed_leaves_no_half_champion_and_the_next_one_clea
         assert words in said
 
 
-def test_a_look_that_is_killed_is_made_again_and_what_it_asked_for_is_heard(world: World) -> None:
+def test_a_look_that_is_killed_is_made_again_and_what_it_asked_for_is_heard(world: Fixture) -> None:
     steps = ["half written", "committed"]
     row = kill_looks(world, steps)
     assert row.broken == []

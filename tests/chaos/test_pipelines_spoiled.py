@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.chaos.pipelines_artifacts import spoil_artifacts
+from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_twice import train_together
-from benchmarks.chaos.pipelines_world import World, make_world
 
 pytestmark = [pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return make_world(tmp_path_factory.mktemp("bad-days") / "home")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Fixture:
+    return make_fixture(tmp_path_factory.mktemp("bad-days") / "home")
 
 
-def test_of_two_trainings_at_once_one_acts(world: World) -> None:
+def test_of_two_trainings_at_once_one_acts(world: Fixture) -> None:
     row = train_together(world, 1)
     assert row.broken == []
     assert (row.faults, row.failed, row.lost, row.duplicated) == (1, 0, 0, 0)
@@ -25,7 +25,7 @@ def test_of_two_trainings_at_once_one_acts(world: World) -> None:
     assert all("training is under way" in decision.reason for decision in skipped)
 
 
-def test_a_registry_that_is_away_is_found_out_before_anything_is_trained_and_the_next_training_works(world: World) -> None:
+def test_a_registry_that_is_away_is_found_out_before_anything_is_trained_and_the_next_training_works(world: Fixture) -> None:
     away = {"CHURN_TRACKING_URI": "http://127.0.0.1:1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     with Forks(world.environment) as forks:
         failed = forks.run("train", "load", environment=away)
@@ -35,7 +35,7 @@ def test_a_registry_that_is_away_is_found_out_before_anything_is_trained_and_the
         assert forks.run("train")["result"]["cleared"] == []
 
 
-def test_an_artifact_that_was_spoiled_never_serves(world: World) -> None:
+def test_an_artifact_that_was_spoiled_never_serves(world: Fixture) -> None:
     # The other kinds: tests/security/test_model_artifacts.py, and the long form.
     row = spoil_artifacts(world, damages=["bit flipped", "a pickle", "another model's"])
     assert row.broken == []

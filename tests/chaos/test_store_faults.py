@@ -16,7 +16,7 @@ from benchmarks.postgres import NotHere
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store_away.World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[store_away.Fixture]:
     """One service and one server for all that happens to the server: each fault is over before the next."""
     try:
         with store_away.world(Size(tmp_path_factory.mktemp("world"))) as where:
@@ -36,7 +36,7 @@ def survived(scenario: Callable[[Size], Row], work: Path) -> Row:
 
 
 @pytest.mark.parametrize("name", store_away.FAULTS)
-def test_postgresql_fails_and_no_prediction_does(name: str, world: store_away.World, tmp_path: Path) -> None:
+def test_postgresql_fails_and_no_prediction_does(name: str, world: store_away.Fixture, tmp_path: Path) -> None:
     row = store_away.endure(name, world, Size(tmp_path))
     assert row.broken == []
     assert (row.faults > 0, row.failed, row.lost, row.duplicated) == (True, 0, 0, 0)

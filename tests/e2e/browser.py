@@ -18,7 +18,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 # Long enough for a slow machine: nothing here is about speed.
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -59,7 +59,7 @@ class Browser:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            message = json.loads(self._socket.recv(timeout=PATIENCE))
+            message = json.loads(self._socket.recv(timeout=TIMEOUT_SECONDS))
             if message.get("id") == number:
                 assert "error" not in message, (method, message["error"])
                 return message["result"]
@@ -86,7 +86,7 @@ class Browser:
         return answer["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not self.ask(f"Boolean({expression})"):
             assert time.monotonic() < deadline, f"it did not happen: {expression}; {self.complaints}"
             time.sleep(0.05)
@@ -134,11 +134,11 @@ def chromium(profile: Path) -> Iterator[Browser]:
                 yield Browser(socket)
         finally:
             process.terminate()
-            process.wait(timeout=PATIENCE)
+            process.wait(timeout=TIMEOUT_SECONDS)
 
 
 def _page_address(profile: Path, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             port = int((profile / "DevToolsActivePort").read_text().split()[0])

@@ -17,7 +17,7 @@ from tests.checkout import CHECKOUT
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
 # Long enough for a slow machine: nothing here is about speed.
-PATIENCE = 240
+TIMEOUT_SECONDS = 240
 
 
 class System:
@@ -57,7 +57,7 @@ class System:
     def stop(self, number: int) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(timeout=PATIENCE)
+        return self.process.wait(timeout=TIMEOUT_SECONDS)
 
     def looks_at_work(self) -> list[psutil.Process]:
         return [process for process in self._own() if "PREFECT__FLOW_RUN_ID" in process.environ()]
@@ -88,7 +88,7 @@ class System:
 
 
 def eventually(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not happened():
         if time.monotonic() > deadline:
             raise AssertionError(f"it did not happen: {what}")

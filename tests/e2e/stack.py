@@ -31,7 +31,7 @@ from tests.unit.deploy.dockerfile import CHECKOUT
 
 BIN = Path(sys.executable).parent
 NOT_HERE = {"grafana", "minio-volume"}
-PATIENCE = 600
+TIMEOUT_SECONDS = 600
 PACKAGES = {"haproxy": "haproxy", "prometheus": "prometheus", "alertmanager": "prometheus-alertmanager", "wget": "wget"}
 
 
@@ -197,7 +197,7 @@ class Stack:
                 if self._settled(name):
                     settled.add(name)
                     self.seconds[name] = time.monotonic() - began
-            assert time.monotonic() - began < PATIENCE, f"not up: {self.services.keys() - settled}"
+            assert time.monotonic() - began < TIMEOUT_SECONDS, f"not up: {self.services.keys() - settled}"
             time.sleep(0.1)
 
     def _settled(self, name: str) -> bool:
@@ -227,7 +227,13 @@ class Stack:
         environment = {**self.environment(self.services[name]), **more}
         home = environment.get("CHURN_HOME", self.root)
         return subprocess.run(
-            [find(words[0]), *words[1:]], cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+            [find(words[0]), *words[1:]],
+            cwd=home,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_SECONDS,
         )
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 
 CUSTOMER = {"total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
-PATIENCE = 120
+TIMEOUT_SECONDS = 120
 
 
 class Callers:
@@ -40,7 +40,7 @@ class Callers:
 
     def wait_for(self, more: int) -> None:
         """Wait until so many more were answered."""
-        wanted, deadline = len(self.answered) + more, time.monotonic() + PATIENCE
+        wanted, deadline = len(self.answered) + more, time.monotonic() + TIMEOUT_SECONDS
         while len(self.answered) < wanted and not self.failed:
             assert time.monotonic() < deadline, "the callers get no answers"
             time.sleep(0.02)

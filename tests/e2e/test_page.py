@@ -19,8 +19,17 @@ from churn.contract import load_contract
 from churn.modeling.model import Model, build_pipeline
 from churn.simulation.simulate import simulate
 from service.app import create_app
-from tests.e2e.browser import PATIENCE, Browser, chromium
-from tests.unit.service.fakes import KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_info, make_model, make_settings
+from tests.e2e.browser import TIMEOUT_SECONDS, Browser, chromium
+from tests.unit.service.fakes import (
+    KEY_TEXT,
+    KEYS,
+    FakeLastKnownGood,
+    FakeRegistry,
+    FakeStore,
+    make_info,
+    make_model,
+    make_settings,
+)
 
 CONTRACT = load_contract()
 
@@ -46,7 +55,7 @@ def serving(app: FastAPI) -> Iterator[str]:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT_SECONDS)
             assert not thread.is_alive()
 
 
@@ -68,7 +77,9 @@ def registry(model: Model) -> FakeRegistry:
 
 @pytest.fixture
 def address(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> Iterator[str]:
-    app = create_app(make_settings(tmp_path), registry=registry, store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path), registry=registry, store=store, last_known_good=FakeLastKnownGood().last_known_good()
+    )
     with serving(app) as address:
         yield address
 
@@ -256,7 +267,7 @@ def contrast(one: str, other: str) -> float:
 def test_a_key_opens_the_model_and_the_answers_and_stays_in_memory(browser: Browser, tmp_path: Path, model: Model) -> None:
     store = FakeStore()
     settings = make_settings(tmp_path, api_keys=KEYS)
-    app = create_app(settings, registry=FakeRegistry(model), store=store, shelf=FakeShelf().shelf())
+    app = create_app(settings, registry=FakeRegistry(model), store=store, last_known_good=FakeLastKnownGood().last_known_good())
     with serving(app) as address:
         browser.open(f"{address}/")
         browser.tab_to("field-total_day_minutes")
@@ -285,7 +296,12 @@ def test_a_model_without_reasons_still_answers(browser: Browser, tmp_path: Path)
     plain = make_model()
     steps = [(f"step{number}", step) for number, (_, step) in enumerate(plain.pipeline.steps)]
     unnamed = Model(type(plain.pipeline)(steps), plain.info)
-    app = create_app(make_settings(tmp_path), registry=FakeRegistry(unnamed), store=FakeStore(), shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path),
+        registry=FakeRegistry(unnamed),
+        store=FakeStore(),
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     with serving(app) as address:
         browser.open(f"{address}/")
         assert browser.ask("document.getElementById('example').hidden")

@@ -15,7 +15,7 @@ from tests.integration.postgres import Server, postgres_server
 def patient() -> Iterator[None]:
     """A service that starts waits for its first model as long as that takes on this machine."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("service.rollout.champion_follower.LONGEST_FIRST_LOOK_SECONDS", 300.0)
+        patched.setattr("service.rollout.champion_follower.MAX_FIRST_POLL_SECONDS", 300.0)
         yield
 
 

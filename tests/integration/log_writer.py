@@ -24,14 +24,14 @@ from churn.store.store import Store
 from service.observability.metrics import ServiceMetrics
 from service.prediction_log import log as log_module
 from service.prediction_log import sink
-from service.prediction_log.lazy_store import LateStore
+from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
 
 TASKS = 4
 
 
-class Toggled(LateStore):
+class Toggled(LazyStore):
     """A store that is away now and then."""
 
     away = False

@@ -16,7 +16,7 @@ import pytest
 from pipelines.local.supervisor import free_port
 
 ACCOUNT, SECRET = "tester", "a-secret-of-this-test-alone"
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def object_store(folder: Path) -> Iterator[str]:
     words = [rclone, "serve", "s3", "--auth-key", f"{ACCOUNT},{SECRET}", "--addr", address, "--config", "", str(folder)]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not _answers(f"http://{address}"):
             assert process.poll() is None
             assert time.monotonic() < deadline

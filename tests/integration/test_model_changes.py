@@ -32,10 +32,10 @@ from service.app import create_app
 from service.model_loading import registry_source
 from service.model_loading.loader_process import check_signature, respond
 from service.model_loading.registry_source import NEEDED, RegistrySource
-from service.rollout.rollback_requests import Order
+from service.rollout.rollback_requests import RollbackRequest
 from service.state import ServiceState
 from tests.checkout import CHECKOUT
-from tests.unit.service.fakes import FakeRegistry, FakeShelf, make_info, make_model, make_settings, served_model
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_info, make_model, make_settings, served_model
 
 pytestmark = pytest.mark.anyio
 VERSIONS = [str(number) for number in range(1, 6)]
@@ -61,7 +61,7 @@ def anyio_backend() -> str:
 async def swapping(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, FakeRegistry]]:
     registry = FakeRegistry(*(make_model(version, slope=float(version)) for version in VERSIONS))
     settings = make_settings(tmp_path, probation_seconds=0.0)
-    app = create_app(settings, registry=registry, shelf=FakeShelf().shelf())
+    app = create_app(settings, registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
@@ -102,12 +102,12 @@ async def test_fifty_swaps_under_load_fail_no_request_and_mix_no_versions(
             await asyncio.sleep(0)
 
     tasks = [asyncio.create_task(ask(number)) for number in range(TASKS)]
-    for swap in range(SWAPS):
+    for activate in range(SWAPS):
         before = asked
-        if swap % 5 == 4:
-            response = await client.post("/admin/rollback", json={"reason": f"swap {swap}"})
+        if activate % 5 == 4:
+            response = await client.post("/admin/rollback", json={"reason": f"swap {activate}"})
         else:
-            registry.champion = VERSIONS[swap % len(VERSIONS)]
+            registry.champion = VERSIONS[activate % len(VERSIONS)]
             response = await client.post("/admin/reload")
         assert response.status_code == 200, response.text
         while asked < before + TASKS:
@@ -206,7 +206,7 @@ def test_the_last_known_good_model_is_made_ready_from_its_folder_without_the_reg
     source = RegistrySource(settings, contract)
     source.put(source.load("2"))
     away = settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
-    for file in (tmp_path / "models" / "churn" / "servable").iterdir():
+    for file in (tmp_path / "models" / "churn" / "bundles").iterdir():
         file.unlink()
     alone = RegistrySource(away, contract)
     with pytest.raises(RegistryError):
@@ -222,7 +222,7 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
 ) -> None:
     settings = elsewhere(registered, tmp_path)
     source = RegistrySource(settings, contract)
-    order = Order("2", "1", Registry(settings).registered("1").run_id, "probation", "20 of 200 requests failed")
+    order = RollbackRequest("2", "1", Registry(settings).registered("1").run_id, "probation", "20 of 200 requests failed")
     again = {"do": "roll_back", "leaving": "2", "version": "1", "actor": order.actor, "reason": order.reason}
     try:
         source.roll_back(order)
@@ -292,7 +292,7 @@ async def two(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, FakeRegi
     registry = FakeRegistry(make_model("1", slope=3), make_model("2", slope=-3))
     registry.champion = "1"
     settings = make_settings(tmp_path, probation_min_outcomes=20, shadow_share=1.0)
-    app = create_app(settings, registry=registry, shelf=FakeShelf().shelf())
+    app = create_app(settings, registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.monitor import Look, look
+from monitoring.monitor import RunResult, look
 from monitoring.reports.evidently_report import PROJECT, ReportPaths, write_report
 from tests.unit.monitoring.fakes import CONTRACT, FakeStore, customers, logged, make_settings
 
@@ -22,7 +22,7 @@ def _silent_at_home(monkeypatch):
 
 def draw(
     home, frame: pd.DataFrame, *, labelled: bool = True, reference: pd.DataFrame = REFERENCE, **cursor
-) -> tuple[Look, ReportPaths]:
+) -> tuple[RunResult, ReportPaths]:
     settings = make_settings(home)
     log = logged(frame, labelled=labelled)
     seen = look(FakeStore(log), CONTRACT, settings, "1", reference)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from service.app import create_app
 from tests.integration.live import live
-from tests.unit.service.fakes import FakeRegistry, FakeShelf, FakeStore, make_model, make_settings
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings
 
 CASES = os.environ.get("CHURN_TEST_API_CASES", "10")
 KEY = "a-key-that-may-do-everything"
@@ -54,7 +54,12 @@ def filter_case(context, case):
 def test_every_answer_is_one_of_the_document(tmp_path: Path) -> None:
     registry = FakeRegistry(make_model("1"), make_model("2", slope=2.0))
     store = FakeStore()
-    app = create_app(make_settings(tmp_path, api_keys=KEYS), registry=registry, store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path, api_keys=KEYS),
+        registry=registry,
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     (tmp_path / "hooks.py").write_text(HOOKS)
     report = tmp_path / "report.json"

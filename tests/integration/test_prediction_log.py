@@ -22,7 +22,7 @@ from churn.store.records import PredictionRow
 from churn.store.store import Store
 from service.observability.metrics import ServiceMetrics
 from service.prediction_log import log as log_module
-from service.prediction_log.lazy_store import LateStore
+from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
 from tests.integration.postgres import Server, postgres_server
@@ -125,7 +125,7 @@ def rows(count: int) -> list[PredictionRow]:
 
 @asynccontextmanager
 async def running_log(home: Path, url: str, **changes: float) -> AsyncIterator[PredictionLog]:
-    store = LateStore(url, lambda url: Store.open(url, timeout_seconds=2))
+    store = LazyStore(url, lambda url: Store.open(url, timeout_seconds=2))
     log = PredictionLog(store, Spool(home / "spool", 2**20), ServiceMetrics(load_contract()), **changes)  # type: ignore[arg-type]
     log.start()
     try:

@@ -31,10 +31,10 @@ import sys
 from pathlib import Path
 import uvicorn
 from service.app import create_app
-from tests.unit.service.fakes import FakeRegistry, FakeShelf, make_model, make_settings
+from tests.unit.service.fakes import FakeRegistry, FakeLastKnownGood, make_model, make_settings
 
 settings = make_settings(Path(sys.argv[1]))
-app = create_app(settings, registry=FakeRegistry(make_model("1")), shelf=FakeShelf().shelf())
+app = create_app(settings, registry=FakeRegistry(make_model("1")), shelf=FakeLastKnownGood().shelf())
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 """
 

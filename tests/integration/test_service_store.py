@@ -17,7 +17,7 @@ from churn.customers.frame import frame_from_records
 from churn.customers.pseudonym import Pseudonymiser
 from churn.store.store import Store
 from service.app import create_app
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, make_model, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio
 CONTRACT = load_contract()
@@ -33,7 +33,7 @@ def customer(n: int) -> dict[str, Any]:
 
 
 def app_on(home: Path, registry: FakeRegistry, **changes: Any) -> Any:
-    return create_app(make_settings(home, **changes), registry=registry, shelf=FakeShelf().shelf())
+    return create_app(make_settings(home, **changes), registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
 
 
 async def test_answered_is_stored_and_read_back_scores_the_same(tmp_path: Path) -> None:

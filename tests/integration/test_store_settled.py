@@ -15,7 +15,7 @@ from churn.store.records import Outcome, Prediction
 from churn.store.shadow import realized_answers
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
-from churn.store.watermark import find_settled
+from churn.store.watermark import find_watermark
 from tests.integration.postgres import Server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -97,17 +97,17 @@ def test_whoever_never_ends_is_named_and_holds_up_no_other_table(store: Store, t
     with store.engine.connect() as late, store.engine.connect() as reader:
         late.execute(sa.text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
         with pytest.raises(StoreError, match=f"writing {table.name} "):
-            find_settled(reader, table, patience_seconds=0)
+            find_watermark(reader, table, timeout_seconds=0)
         other = outcomes if table is predictions else predictions
-        assert find_settled(reader, other, patience_seconds=0) == (1 if other is predictions else 0)
+        assert find_watermark(reader, other, timeout_seconds=0) == (1 if other is predictions else 0)
         late.rollback()
-        assert find_settled(reader, table, patience_seconds=0) == (1 if table is predictions else 0)
+        assert find_watermark(reader, table, timeout_seconds=0) == (1 if table is predictions else 0)
 
 
 def test_readers_hold_nobody_up(store: Store) -> None:
     with store.engine.connect() as reader:
-        find_settled(reader, predictions)
+        find_watermark(reader, predictions)
         reader.execute(sa.select(predictions.c.seq)).all()
         with store.engine.connect() as other:
-            assert find_settled(other, predictions, patience_seconds=0) == 0
+            assert find_watermark(other, predictions, timeout_seconds=0) == 0
         store.write_predictions([prediction(1)])

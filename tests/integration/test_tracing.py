@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from service.app import create_app
 from tests.integration.live import live
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings
+from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -45,7 +45,9 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 def test_a_request_is_a_span_of_the_callers_trace_with_its_parts(tmp_path: Path, collected: list[Any]) -> None:
     settings = make_settings(tmp_path, traces="otlp")
-    app = create_app(settings, registry=FakeRegistry(make_model("1")), store=FakeStore(), shelf=FakeShelf().shelf())
+    app = create_app(
+        settings, registry=FakeRegistry(make_model("1")), store=FakeStore(), last_known_good=FakeLastKnownGood().last_known_good()
+    )
     with live(app) as (host, port):
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "x-request-id": "mine"}
         answer = httpx.post(f"http://{host}:{port}/predict", json={**CUSTOMER, "customer_id": "jane"}, headers=headers)
@@ -67,7 +69,9 @@ def test_a_request_is_a_span_of_the_callers_trace_with_its_parts(tmp_path: Path,
 
 def test_without_a_trace_of_the_caller_the_service_begins_one(tmp_path: Path, collected: list[Any]) -> None:
     settings = make_settings(tmp_path, traces="otlp")
-    app = create_app(settings, registry=FakeRegistry(make_model("1")), store=FakeStore(), shelf=FakeShelf().shelf())
+    app = create_app(
+        settings, registry=FakeRegistry(make_model("1")), store=FakeStore(), last_known_good=FakeLastKnownGood().last_known_good()
+    )
     with live(app) as (host, port):
         answer = httpx.post(f"http://{host}:{port}/predict", json={"nonsense": 1})
     assert answer.status_code == 422

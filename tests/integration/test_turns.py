@@ -42,23 +42,23 @@ def another_process(url: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_who_comes_second_is_told_who_has_it_until_that_process_is_gone_however_it_ends(store: Store, url: str) -> None:
-    assert store.who_has_turn("training") == ""
+    assert store.lock_holder("training") == ""
     with another_process(url) as process:
         with (
             pytest.raises(Busy, match=r"training is under way: ada@desk \(process 7\), manual, since 20"),
-            store.turn("training", "bob"),
+            store.lock("training", "bob"),
         ):
             pass
-        assert store.who_has_turn("training").startswith("ada@desk (process 7), manual, since ")
-        with store.turn("takeover", "bob") as other:
+        assert store.lock_holder("training").startswith("ada@desk (process 7), manual, since ")
+        with store.lock("takeover", "bob") as other:
             other.confirm()  # another matter
         process.kill()
         process.wait()
         waited: list[str] = []
-        with store.turn("training", "bob", patience=20, on_wait=waited.append) as turn:
-            turn.confirm()
-            assert store.who_has_turn("training").startswith("bob")
-    assert store.who_has_turn("training") == ""
+        with store.lock("training", "bob", timeout_seconds=20, on_wait=waited.append) as lock:
+            lock.confirm()
+            assert store.lock_holder("training").startswith("bob")
+    assert store.lock_holder("training") == ""
 
 
 def test_who_waits_is_told_for_whom_and_gets_its_turn(store: Store, url: str) -> None:
@@ -71,7 +71,7 @@ def test_who_waits_is_told_for_whom_and_gets_its_turn(store: Store, url: str) ->
             waited.append(holder)
             process.stdin.close()  # type: ignore[union-attr]
 
-        with store.turn("training", "bob", patience=60, on_wait=go):
+        with store.lock("training", "bob", timeout_seconds=60, on_wait=go):
             assert len(waited) == 1
             assert waited[0].startswith("ada@desk")
 
@@ -81,12 +81,12 @@ def test_two_threads_are_two(store: Store) -> None:
 
     def come() -> None:
         try:
-            with store.turn("training", "second"):
+            with store.lock("training", "second"):
                 raise AssertionError("both have it")
         except Busy as busy:
             refused.append(busy.holder)
 
-    with store.turn("training", "first"):
+    with store.lock("training", "first"):
         thread = threading.Thread(target=come)
         thread.start()
         thread.join()
@@ -96,14 +96,14 @@ def test_two_threads_are_two(store: Store) -> None:
 def test_a_database_that_forgot_who_has_it_is_told_again_or_says_who_has_it_now(postgres: Server) -> None:
     with postgres.database() as url:
         one, other = Store.open(url), Store.open(url)
-        with one.turn("training", "ada") as turn:
+        with one.lock("training", "ada") as lock:
             _cut(other, "ada")
-            turn.confirm()
-            assert other.who_has_turn("training").startswith("ada")
+            lock.confirm()
+            assert other.lock_holder("training").startswith("ada")
             _cut(other, "ada")
-            with other.turn("training", "bob"), pytest.raises(Busy, match="bob"):
-                turn.confirm()
-            turn.confirm()
+            with other.lock("training", "bob"), pytest.raises(Busy, match="bob"):
+                lock.confirm()
+            lock.confirm()
         one.close()
         other.close()
 
@@ -117,12 +117,12 @@ def _cut(store: Store, name: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'no' / 'store.db'}")
-    with pytest.raises(StoreError, match="no lock beside the store"), Store(engine).turn("training", "ada"):
+    with pytest.raises(StoreError, match="no lock beside the store"), Store(engine).lock("training", "ada"):
         pass
 
 
 def test_a_database_in_memory_is_nobody_elses() -> None:
     store = Store(sa.create_engine("sqlite://"))
-    with store.turn("training", "ada") as turn:
-        turn.confirm()
-        assert store.who_has_turn("training") == ""
+    with store.lock("training", "ada") as lock:
+        lock.confirm()
+        assert store.lock_holder("training") == ""

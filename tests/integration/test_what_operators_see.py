@@ -26,7 +26,7 @@ from tests.integration.operators import alertmanager, patiently, prometheus, que
 from tests.integration.test_prometheus_rules import RECORDED, known_series, series
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, serve
 from tests.unit.monitoring.fakes import make_settings as monitor_settings
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, make_model, make_settings
+from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, make_model, make_settings
 from tools.metrics_page import monitor_metrics, service_metrics
 
 DASHBOARDS = CHECKOUT / "monitoring/dashboards"
@@ -64,7 +64,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     folder = tmp_path_factory.mktemp("operators")
     store_url = f"sqlite:///{folder / 'monitor.db'}"
     remember(store_url)
-    app = create_app(make_settings(folder / "service"), registry=FakeRegistry(make_model("1")), shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(folder / "service"),
+        registry=FakeRegistry(make_model("1")),
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     with (
         webhook() as (hook, received),
         alertmanager(folder, hook) as manager,

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
-from tests.unit.service.fakes import KEYS, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 
 @pytest.fixture
@@ -28,7 +28,12 @@ def make_app(tmp_path: Path, store: FakeStore) -> Callable[..., FastAPI]:
 
     def make(**changes: Any) -> FastAPI:
         registry = FakeRegistry(make_model("1"))
-        return create_app(make_settings(tmp_path, **changes), registry=registry, store=store, shelf=FakeShelf().shelf())
+        return create_app(
+            make_settings(tmp_path, **changes),
+            registry=registry,
+            store=store,
+            last_known_good=FakeLastKnownGood().last_known_good(),
+        )
 
     return make
 

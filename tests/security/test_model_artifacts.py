@@ -23,8 +23,8 @@ from churn.registry.artifact import (
     remember,
 )
 from churn.registry.serialization import dump_pipeline
-from churn.registry.source_checks import MOST_FILES, check_address, check_content
-from service.model_loading.bundle import MOST_BYTES, read_servable
+from churn.registry.source_checks import MAX_FILES, check_address, check_content
+from service.model_loading.bundle import MAX_BYTES, read_bundle
 from service.model_loading.loader_process import check_signature
 from tests.unit.service.fakes import make_model
 
@@ -79,12 +79,12 @@ def test_a_linked_folder_and_a_pipe_are_not_read(folder: Path, tmp_path: Path) -
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("churn.registry.artifact.MOST_PIPELINE_BYTES", 8 * 2**20)
+    monkeypatch.setattr("churn.registry.artifact.MAX_PIPELINE_BYTES", 8 * 2**20)
     (folder / PIPELINE_FILE).write_bytes(repacked(bomb=bytes(9 * 2**20)))
     assert (folder / PIPELINE_FILE).stat().st_size < 100_000
     with pytest.raises(ModelRefused, match="unpacks to more than 8 MiB"):
         load_folder(folder, "1")
-    monkeypatch.setattr("churn.registry.artifact.MOST_PIPELINE_PARTS", 50)
+    monkeypatch.setattr("churn.registry.artifact.MAX_PIPELINE_PARTS", 50)
     (folder / PIPELINE_FILE).write_bytes(repacked(**{str(n): b"" for n in range(51)}))
     with pytest.raises(ModelRefused, match="50 parts"):
         load_folder(folder, "1")
@@ -195,7 +195,7 @@ def test_what_is_no_small_folder_with_a_model_is_not_fetched() -> None:
 
     with pytest.raises(ModelRefused, match="files"):
         check_content(without_end, "7")
-    assert len(asked) <= MOST_FILES + 1
+    assert len(asked) <= MAX_FILES + 1
     with pytest.raises(ModelRefused, match="MiB"):
         check_content(lambda _path: [(MLMODEL_FILE, False, 2**40)], "7")
 
@@ -203,9 +203,9 @@ def test_what_is_no_small_folder_with_a_model_is_not_fetched() -> None:
 def test_a_servable_without_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
     file = tmp_path / "servable.json"
     with file.open("wb") as huge:
-        huge.truncate(MOST_BYTES + 1)
+        huge.truncate(MAX_BYTES + 1)
     with pytest.raises(ModelRefused, match="larger than 256 MiB"):
-        read_servable(file)
+        read_bundle(file)
     file.write_bytes(b"0" * 64 + b"\n" + b"[" * 100_000)
     with pytest.raises(ModelRefused):
-        read_servable(file)
+        read_bundle(file)

@@ -11,7 +11,7 @@ from typing import Any
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 DEEPEST = 16
 # Fields and elements in one document. Honest metadata of a batch have some thousands.
-MOST_VALUES = 100_000
+MAX_VALUES = 100_000
 
 
 class Malformed(ValueError):
@@ -46,7 +46,7 @@ class CompactReader:
 
     def _value(self, kind: int, depth: int) -> Any:
         self._values += 1
-        if self._values > MOST_VALUES:
+        if self._values > MAX_VALUES:
             raise Malformed("metadata go on for too long")
         if kind in (_I16, _I32, _I64):
             return self._zigzag()

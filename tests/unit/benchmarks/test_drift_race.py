@@ -3,16 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.drift.baselines import BASELINES, EVIDENTLY_ANY, EVIDENTLY_DATASET, NAMES, evidently_columns, evidently_defaults
 from benchmarks.drift.concept import streams
-from benchmarks.drift.rivals import EVIDENTLY_ANY, EVIDENTLY_DATASET, NAMES, RIVALS, evidently_columns, evidently_defaults
+from benchmarks.drift.fixtures import SHIFTS, Fixture
 from benchmarks.drift.targets import compare, keeps_its_rate
 from benchmarks.drift.trials import OURS, Cell, Result
-from benchmarks.drift.worlds import SHIFTS, World
 from churn.contract import load_contract
 from churn.simulation.simulate import simulate
 
 CONTRACT = load_contract()
-POOL = World("pool", simulate(CONTRACT, 4_000, 1).features)
+POOL = Fixture("pool", simulate(CONTRACT, 4_000, 1).features)
 
 
 def rng(seed=0):
@@ -41,7 +41,7 @@ def test_evidently_column_by_column_says_what_its_report_says(rows):
 @pytest.mark.filterwarnings("ignore")
 def test_each_rival_names_its_rules_once():
     reference, window = POOL.draw(300, rng(1)), POOL.draw(100, rng(2))
-    named = [name for rival in RIVALS for name in rival(reference, window, CONTRACT)]
+    named = [name for baseline in BASELINES for name in baseline(reference, window, CONTRACT)]
     assert sorted(named) == sorted(NAMES)
 
 

@@ -18,7 +18,7 @@ from prefect.settings.base import PrefectBaseSettings
 from churn.config.settings import Settings, load_settings
 from service.app import create_app
 from service.prediction_log.sink import PING_SECONDS
-from service.rollout.champion_follower import FIRST_LOOK_SECONDS, LONGEST_FIRST_LOOK_SECONDS
+from service.rollout.champion_follower import FIRST_POLL_SECONDS, MAX_FIRST_POLL_SECONDS
 from service.server.run import DRAIN_SECONDS, FINISH_SECONDS, check_settings
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
 from tests.unit.deploy.dockerfile import lineage, read_stages
@@ -249,7 +249,7 @@ def test_there_is_time_to_start_to_answer_and_to_stop(overlay: str, monkeypatch:
     container, pod = service(overlay), pods(overlay)["churn-service"]
     startup = container["startupProbe"]
     # Twenty seconds to import on a busy node.
-    longest = FIRST_LOOK_SECONDS + LONGEST_FIRST_LOOK_SECONDS + PING_SECONDS + 20
+    longest = FIRST_POLL_SECONDS + MAX_FIRST_POLL_SECONDS + PING_SECONDS + 20
     assert startup["periodSeconds"] * startup["failureThreshold"] > longest
     assert container["readinessProbe"]["timeoutSeconds"] > PING_SECONDS
     settings = settings_of(overlay, container, monkeypatch)

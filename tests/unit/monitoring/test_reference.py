@@ -36,7 +36,7 @@ def test_it_is_read_once_for_each_version(tmp_path):
 
 
 def test_of_many_versions_the_newest_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    monkeypatch.setattr(module, "MAX_KEPT", 2)
     for run in "abc":
         load_reference(tmp_path, run, CONTRACT, Rows())
     assert len(list(tmp_path.iterdir())) == 2

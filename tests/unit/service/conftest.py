@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
-from tests.unit.service.fakes import FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 
 @pytest.fixture
@@ -27,21 +27,26 @@ def registry() -> FakeRegistry:
 
 
 @pytest.fixture
-def shelf() -> FakeShelf:
-    return FakeShelf()
+def last_known_good() -> FakeLastKnownGood:
+    return FakeLastKnownGood()
 
 
 @pytest.fixture
-def app(tmp_path: Path, registry: FakeRegistry, store: FakeStore, shelf: FakeShelf) -> FastAPI:
-    return create_app(make_settings(tmp_path), registry=registry, store=store, shelf=shelf.shelf())
+def app(tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_good: FakeLastKnownGood) -> FastAPI:
+    return create_app(make_settings(tmp_path), registry=registry, store=store, last_known_good=last_known_good.last_known_good())
 
 
 @pytest.fixture
 async def spoolless(
-    tmp_path: Path, registry: FakeRegistry, store: FakeStore, shelf: FakeShelf
+    tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_good: FakeLastKnownGood
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A service that has nowhere to put predictions while the store is away."""
-    app = create_app(make_settings(tmp_path, spool_max_bytes=0), registry=registry, store=store, shelf=shelf.shelf())
+    app = create_app(
+        make_settings(tmp_path, spool_max_bytes=0),
+        registry=registry,
+        store=store,
+        last_known_good=last_known_good.last_known_good(),
+    )
     async with running(app) as client:
         yield client
 

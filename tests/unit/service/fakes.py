@@ -26,16 +26,16 @@ from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
-from service.model_loading.bundle import Servable, serve
+from service.model_loading.bundle import ModelBundle, serve
 from service.model_loading.parity_check import verify
-from service.rollout.model_source import Shelf
-from service.rollout.rollback_requests import Order
+from service.rollout.model_source import LastKnownGood
+from service.rollout.rollback_requests import RollbackRequest
 from service.scoring.served_model import ServedModel
 
 FEATURES = ["total_day_minutes", "customer_service_calls", "international_plan"]
 CUSTOMER = {"total_day_minutes": 265.1, "customer_service_calls": 4, "international_plan": "Yes", "state": "OH"}
 # By the model's identity; the model is kept with it, so that no other gets its number.
-_READY: dict[int, tuple[Model, Servable]] = {}
+_READY: dict[int, tuple[Model, ModelBundle]] = {}
 KEY_TEXT = {scope: f"key for {scope}" for scope in ("predict", "outcomes", "admin")}
 KEYS = ",".join(f"{scope}:{scope}:{hashlib.sha256(text.encode()).hexdigest()}" for scope, text in KEY_TEXT.items())
 
@@ -91,7 +91,7 @@ class FakeRegistry:
         self.away = False
         self.others: dict[str, str] = {}
         self.loads: list[str] = []
-        self.orders: list[Order] = []
+        self.requests: list[RollbackRequest] = []
         self.closed = False
 
     def aliases(self) -> dict[str, str]:
@@ -110,10 +110,10 @@ class FakeRegistry:
         found = self.models.get(version)
         return served_model(found, "disk") if isinstance(found, Model) and found.info.run_id == run_id else None
 
-    def roll_back(self, order: Order, /) -> None:
+    def roll_back(self, request: RollbackRequest, /) -> None:
         self._check()
-        self.orders.append(order)
-        self.others["previous"], self.champion = order.leaving, order.version
+        self.requests.append(request)
+        self.others["previous"], self.champion = request.leaving, request.version
 
     def close(self) -> None:
         self.closed = True
@@ -164,7 +164,7 @@ class FakeStore:
             raise self.error
 
 
-class FakeShelf:
+class FakeLastKnownGood:
     """A shelf in memory."""
 
     def __init__(self, model: Model | None = None) -> None:
@@ -177,8 +177,8 @@ class FakeShelf:
     def take(self, patient: bool, /) -> ServedModel | None:
         return None if self.model is None else served_model(self.model, "disk")
 
-    def shelf(self) -> Shelf:
-        return Shelf(self.put, self.take)
+    def last_known_good(self) -> LastKnownGood:
+        return LastKnownGood(self.put, self.take)
 
 
 def make_settings(home: Path, **changes: Any) -> Settings:

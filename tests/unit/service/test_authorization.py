@@ -14,8 +14,8 @@ from tests.unit.service.fakes import (
     CUSTOMER,
     KEY_TEXT,
     KEYS,
+    FakeLastKnownGood,
     FakeRegistry,
-    FakeShelf,
     FakeStore,
     make_model,
     make_settings,
@@ -35,7 +35,9 @@ GUARDED: list[tuple[str, str, Any, str | None]] = [
 
 def guarded_app(home: Path, keys: str = KEYS) -> Any:
     settings = make_settings(home, api_keys=keys)
-    return create_app(settings, registry=FakeRegistry(make_model()), store=FakeStore(), shelf=FakeShelf().shelf())
+    return create_app(
+        settings, registry=FakeRegistry(make_model()), store=FakeStore(), last_known_good=FakeLastKnownGood().last_known_good()
+    )
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:

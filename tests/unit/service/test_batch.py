@@ -14,7 +14,7 @@ import pytest
 
 from service.app import create_app
 from service.formats import answers, arrow_columns
-from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio
 CUSTOMERS = [{**CUSTOMER, "customer_id": 'a,"b'}, {**CUSTOMER, "total_day_minutes": None}, {**CUSTOMER, "customer_id": "c"}]
@@ -99,7 +99,12 @@ async def test_other_media_types_are_415(client: httpx.AsyncClient, media: str) 
 
 
 async def test_compressed_bodies_are_read_and_bombs_are_413(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> None:
-    app = create_app(make_settings(tmp_path, max_body_bytes=2048), registry=registry, store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path, max_body_bytes=2048),
+        registry=registry,
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with running(app) as client:
 
         async def post(body: bytes, encoding: str) -> int:
@@ -127,7 +132,12 @@ async def test_compressed_bodies_are_read_and_bombs_are_413(tmp_path: Path, regi
 async def test_limit_of_rows_and_rules_hold_in_every_format(
     tmp_path: Path, registry: FakeRegistry, store: FakeStore, media: str
 ) -> None:
-    app = create_app(make_settings(tmp_path, max_batch_rows=3), registry=registry, store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path, max_batch_rows=3),
+        registry=registry,
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with running(app) as client:
 
         async def post(customers: list[dict[str, Any]]) -> httpx.Response:
@@ -152,7 +162,12 @@ async def test_rubbish_is_422(client: httpx.AsyncClient, media: str) -> None:
 
 
 async def test_a_key_with_the_scope_is_needed(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> None:
-    app = create_app(make_settings(tmp_path, api_keys=KEYS), registry=registry, store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path, api_keys=KEYS),
+        registry=registry,
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     routes = ["/predict/batch", "/invocations", "/v2/models/churn/infer"]
     async with running(app) as client:
         for route in routes:

@@ -9,7 +9,7 @@ import pytest
 
 from service.app import create_app
 from service.schemas.protocols import InvocationsAnswer
-from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeRegistry, FakeShelf, FakeStore, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio
 NAMES, ROW = list(CUSTOMER), list(CUSTOMER.values())
@@ -97,6 +97,8 @@ async def test_ping_tells_whether_there_is_a_model_and_version_whose_protocol(
 ) -> None:
     assert [(await client.get(path)).status_code for path in ("/ping", "/health")] == [200, 200]
     assert (await client.get("/version")).text == version("mlflow-skinny")
-    empty = create_app(make_settings(tmp_path), registry=FakeRegistry(), store=store, shelf=FakeShelf().shelf())
+    empty = create_app(
+        make_settings(tmp_path), registry=FakeRegistry(), store=store, last_known_good=FakeLastKnownGood().last_known_good()
+    )
     async with running(empty) as other:
         assert (await other.get("/ping")).status_code == 503

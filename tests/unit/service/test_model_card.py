@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.app import create_app
-from tests.unit.service.fakes import FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio
 CARD = "# Model card: churn, version 2\n\nFür Menschen.\n"
@@ -31,7 +31,9 @@ async def test_a_model_without_a_card_gets_one_of_what_is_known(client: httpx.As
 
 
 async def test_without_a_model_there_is_no_card(tmp_path: Path) -> None:
-    app = create_app(make_settings(tmp_path), registry=FakeRegistry(), store=FakeStore(), shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path), registry=FakeRegistry(), store=FakeStore(), last_known_good=FakeLastKnownGood().last_known_good()
+    )
     async with running(app) as client:
         response = await client.get("/model/card")
     assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:no-model")

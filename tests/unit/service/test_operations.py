@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
 from service.observability.metrics import forget_dead_workers
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio
 ROUTES = {
@@ -92,7 +92,12 @@ async def test_metrics_in_the_format_that_is_asked_for(client: httpx.AsyncClient
 
 async def test_two_apps_count_apart(tmp_path: Path, client: httpx.AsyncClient) -> None:
     await client.post("/predict", json=CUSTOMER)
-    other = create_app(make_settings(tmp_path), registry=FakeRegistry(make_model()), store=FakeStore(), shelf=FakeShelf().shelf())
+    other = create_app(
+        make_settings(tmp_path),
+        registry=FakeRegistry(make_model()),
+        store=FakeStore(),
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with running(other) as second:
         assert (await samples(second))["churn_log_written_total", ()] == 0
 
@@ -111,7 +116,12 @@ async def test_ready_while_model_and_log_are_there(client: httpx.AsyncClient) ->
 
 
 async def test_not_ready_names_all_that_is_missing_and_healthz_stays(tmp_path: Path, store: FakeStore) -> None:
-    app = create_app(make_settings(tmp_path, spool_max_bytes=0), registry=FakeRegistry(), store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path, spool_max_bytes=0),
+        registry=FakeRegistry(),
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     store.away = True
     async with running(app) as client:
         app.state.service.draining = True

@@ -28,8 +28,8 @@ from service.page.render import Page
 from tests.unit.service.fakes import (
     KEY_TEXT,
     KEYS,
+    FakeLastKnownGood,
     FakeRegistry,
-    FakeShelf,
     FakeStore,
     make_model,
     make_settings,
@@ -132,7 +132,12 @@ async def test_without_keys_it_shows_the_model_and_what_is_typical(page: httpx.R
 
 @pytest.mark.anyio
 async def test_with_keys_the_form_is_open_and_the_model_is_for_those_who_have_one(tmp_path: Path, registry: FakeRegistry) -> None:
-    app = create_app(make_settings(tmp_path, api_keys=KEYS), registry=registry, store=FakeStore(), shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path, api_keys=KEYS),
+        registry=registry,
+        store=FakeStore(),
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with running(app) as client:
         for headers in ({}, {"X-API-Key": "wrong"}):
             hidden = await client.get("/", headers=headers)
@@ -149,7 +154,9 @@ async def test_with_keys_the_form_is_open_and_the_model_is_for_those_who_have_on
 
 @pytest.mark.anyio
 async def test_without_a_model_it_says_how_to_get_one(tmp_path: Path) -> None:
-    app = create_app(make_settings(tmp_path), registry=FakeRegistry(), store=FakeStore(), shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path), registry=FakeRegistry(), store=FakeStore(), last_known_good=FakeLastKnownGood().last_known_good()
+    )
     async with running(app) as client:
         page = await client.get("/")
     assert page.status_code == 200

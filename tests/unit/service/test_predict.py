@@ -16,7 +16,16 @@ from churn.modeling.model import Model
 from service.app import create_app
 from service.http import errors
 from service.schemas.native import BatchAnswer, PredictionAnswer
-from tests.unit.service.fakes import CUSTOMER, FEATURES, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import (
+    CUSTOMER,
+    FEATURES,
+    FakeLastKnownGood,
+    FakeRegistry,
+    FakeStore,
+    make_model,
+    make_settings,
+    running,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +66,12 @@ async def test_threshold_itself_is_churn(tmp_path: Path, store: FakeStore) -> No
     row = pd.DataFrame([[265.1, 4.0, 1.0]], columns=FEATURES)
     exact = float(model.predict_probability(row)[0])
     at_threshold = type(model)(model.pipeline, model.info.model_copy(update={"threshold": exact}))
-    app = create_app(make_settings(tmp_path), registry=FakeRegistry(at_threshold), store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path),
+        registry=FakeRegistry(at_threshold),
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with running(app) as client:
         assert (await client.post("/predict", json=CUSTOMER)).json()["churn"] is True
 
@@ -171,7 +185,7 @@ async def test_more_problems_than_can_be_spelled_out_are_counted(
 
 async def test_too_many_rows_or_bytes_are_413_announced_or_not(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:
     settings = make_settings(tmp_path, max_batch_rows=3, max_body_bytes=1024)
-    app = create_app(settings, registry=registry, store=store, shelf=FakeShelf().shelf())
+    app = create_app(settings, registry=registry, store=store, last_known_good=FakeLastKnownGood().last_known_good())
     small = {"total_day_minutes": 1}
 
     async def chunks(size: int) -> Any:
@@ -239,7 +253,9 @@ async def test_answer_waits_for_the_commit(client: httpx.AsyncClient, store: Fak
 
 
 async def test_without_a_model_predictions_are_503(tmp_path: Path, store: FakeStore) -> None:
-    app = create_app(make_settings(tmp_path), registry=FakeRegistry(), store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path), registry=FakeRegistry(), store=store, last_known_good=FakeLastKnownGood().last_known_good()
+    )
     async with running(app) as client:
         for response in (
             await client.post("/predict", json=CUSTOMER),

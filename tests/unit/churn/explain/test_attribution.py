@@ -220,7 +220,7 @@ def test_drawn_orders_share_out_the_same_sum(seed: int, monkeypatch: pytest.Monk
     model, asked = made_up(seed)
     exact = [told(model, values) for values in asked]
     for module in (interpolation, shapley):
-        monkeypatch.setattr(module, "MOST_MIXED", 1)
+        monkeypatch.setattr(module, "MAX_MIXED", 1)
     shapley.mixtures.cache_clear()
     drawn = [told(model, values) for values in asked]
     shapley.mixtures.cache_clear()

@@ -57,7 +57,7 @@ def test_drawn_orders_share_out_exactly_what_there_is(on: int, off: int, monkeyp
     mixed, holds = 4, 0b1110_1000_1000_0001
     exact = np.array(shares(on, off, mixed, holds))
     mixtures.cache_clear()
-    monkeypatch.setattr(shapley, "MOST_MIXED", 3)
+    monkeypatch.setattr(shapley, "MAX_MIXED", 3)
     drawn = mixtures(on, off, mixed)
     mixtures.cache_clear()
     among = np.array([holds >> int(number) & 1 for number in drawn.inside @ (1 << np.arange(mixed))])

@@ -78,8 +78,8 @@ class Log:
         self.in_turn = False
 
     @contextmanager
-    def turn(self, what: str, holder: str, /, *, patience: float) -> Iterator[None]:
-        assert (what, patience > 0) == ("takeover", True)
+    def lock(self, what: str, holder: str, /, *, timeout_seconds: float) -> Iterator[None]:
+        assert (what, timeout_seconds > 0) == ("takeover", True)
         assert not self.in_turn, "it waits for itself"
         self.in_turn = True
         try:
@@ -250,14 +250,14 @@ def test_an_intent_that_never_moved_anything_is_never_called_done() -> None:
 
 def test_what_a_dead_process_left_open_is_settled_without_another_takeover() -> None:
     aliases, log = Aliases("1"), Log()
-    assert promotion.settle(aliases, log, actor="train") == []
+    assert promotion.reconcile(aliases, log, actor="train") == []
     log.writes_left = 1
     with pytest.raises(StoreError):
         promote(aliases, log, "2")
     log.writes_left = 100
-    (done,) = promotion.settle(aliases, log, actor="train")
+    (done,) = promotion.reconcile(aliases, log, actor="train")
     assert (done.kind, done.action, done.actor, done.model_version) == ("promotion", "promoted", "ada@desk", "2")
-    assert promotion.settle(aliases, log, actor="train") == []
+    assert promotion.reconcile(aliases, log, actor="train") == []
 
 
 @pytest.mark.parametrize("before", ["0", None])
@@ -282,7 +282,7 @@ def test_a_move_that_broke_off_in_the_middle_leaves_the_way_back_as_it_was(befor
     with pytest.raises(Died):
         promote(died, log, "2")
     log.writes_left = 100
-    assert [one.action for one in promotion.settle(died, log, actor="train")] == ["failed"]
+    assert [one.action for one in promotion.reconcile(died, log, actor="train")] == ["failed"]
     assert (died.champion, died.previous) == ("1", before)
 
 

@@ -9,7 +9,7 @@ from churn.data.dataset import Dataset
 from churn.errors import InputError
 from pipelines.demo.customers import (
     CALM_WINDOWS,
-    LEAST_TRAINING,
+    MIN_TRAINING,
     MIXED_WINDOWS,
     PLAN,
     PLAN_IN_WINDOW,
@@ -19,7 +19,7 @@ from pipelines.demo.customers import (
 )
 
 WITH_PLAN = MIXED_WINDOWS * PLAN_IN_WINDOW
-WITHOUT = CALM_WINDOWS * WINDOW + MIXED_WINDOWS * (WINDOW - PLAN_IN_WINDOW) + LEAST_TRAINING
+WITHOUT = CALM_WINDOWS * WINDOW + MIXED_WINDOWS * (WINDOW - PLAN_IN_WINDOW) + MIN_TRAINING
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_the_plan_comes_with_the_mixed_windows_only(everybody: Dataset) -> None:
     assert [part.features[PLAN].sum() for part in cast.calm] == [0] * CALM_WINDOWS
     assert [part.features[PLAN].sum() for part in cast.mixed] == [PLAN_IN_WINDOW] * MIXED_WINDOWS
     assert [len(part) for part in (*cast.calm, *cast.mixed)] == [WINDOW] * (CALM_WINDOWS + MIXED_WINDOWS)
-    assert len(cast.training) >= LEAST_TRAINING
+    assert len(cast.training) >= MIN_TRAINING
 
 
 def test_customers_with_the_plan_arrive_among_the_others(everybody: Dataset) -> None:
@@ -79,7 +79,7 @@ def test_too_few_customers_are_an_input_error(with_plan: int, without: int) -> N
 
 
 def test_just_enough_customers_suffice() -> None:
-    assert len(deal_out(customers(WITH_PLAN, WITHOUT), seed=1).training) == LEAST_TRAINING
+    assert len(deal_out(customers(WITH_PLAN, WITHOUT), seed=1).training) == MIN_TRAINING
 
 
 def test_real_customers_are_taken_as_they_are_and_missing_ones_invented(contract: Contract, everybody: Dataset) -> None:

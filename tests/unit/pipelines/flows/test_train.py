@@ -11,7 +11,7 @@ from churn.ids import now
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Decision
-from pipelines.flows.train import conclude, record_verdict
+from pipelines.flows.train import conclude, record_decision
 
 EVIDENCE = {"rows": 300, "checks": {"better_log_loss": {"passed": True}}}
 PASSED, FAILED = GateDecision(True, "lower by far", EVIDENCE), GateDecision(False, "not better beyond chance", EVIDENCE)
@@ -40,7 +40,7 @@ class Journal:
     def put_back(self, previous: str | None, /) -> None:
         raise AssertionError("nothing broke off")
 
-    def turn(self, what: str, holder: str, /, *, patience: float) -> AbstractContextManager[None]:
+    def lock(self, what: str, holder: str, /, *, timeout_seconds: float) -> AbstractContextManager[None]:
         return nullcontext()
 
     def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
@@ -74,7 +74,7 @@ def model() -> Model:
 
 
 def told(journal: Journal, decision: GateDecision) -> dict[str, Any]:
-    record_verdict.fn(journal, model(), decision)
+    record_decision.fn(journal, model(), decision)
     return conclude.fn(journal, journal, model(), decision)
 
 
@@ -120,7 +120,7 @@ def test_what_is_tried_again_after_the_champion_moved_is_written_once() -> None:
 
 def test_a_challenger_does_not_take_over_from_whom_it_was_not_compared_with() -> None:
     journal = Journal()
-    record_verdict.fn(journal, model(), PASSED)
+    record_decision.fn(journal, model(), PASSED)
     result = conclude.fn(journal, journal, model(), PASSED, "t", "0")
     assert (result["promoted"], journal.champion) == (False, "1")
     assert "version 1 leads by now, and no longer 0" in result["reason"]

@@ -20,7 +20,7 @@ from service.formats.validation import ColumnRules
 from service.http.errors import RequestProblem, TooLarge, Unprocessable
 from service.schemas.native import RequestModels
 
-MOST_ROWS, MOST_BYTES = 1_000, 1_000_000
+MAX_ROWS, MAX_BYTES = 1_000, 1_000_000
 CUSTOMERS = [
     {
         "total_day_minutes": 265.1,
@@ -70,8 +70,8 @@ def parquet(table: Any, **options: Any) -> bytes:
 
 def reader(kind: str, rules: ColumnRules) -> Read:
     if kind == "parquet":
-        return lambda body: read_parquet(body, rules, MOST_ROWS, MOST_BYTES)
-    return lambda body: read_arrow(body, rules, MOST_ROWS, MOST_BYTES, file=kind == "file")
+        return lambda body: read_parquet(body, rules, MAX_ROWS, MAX_BYTES)
+    return lambda body: read_arrow(body, rules, MAX_ROWS, MAX_BYTES, file=kind == "file")
 
 
 WRITE = {"stream": stream, "file": file, "parquet": parquet}
@@ -159,9 +159,9 @@ def test_rows_over_the_limit_are_413_and_none_are_422(kind: str, rules: ColumnRu
     def of(rows: int) -> Any:
         return pa.table({"total_day_minutes": pa.array(np.zeros(rows))})
 
-    assert len(reader(kind, rules)(WRITE[kind](of(MOST_ROWS)))) == MOST_ROWS
+    assert len(reader(kind, rules)(WRITE[kind](of(MAX_ROWS)))) == MAX_ROWS
     with pytest.raises(TooLarge):
-        reader(kind, rules)(WRITE[kind](of(MOST_ROWS + 1)))
+        reader(kind, rules)(WRITE[kind](of(MAX_ROWS + 1)))
     with pytest.raises(Unprocessable):
         reader(kind, rules)(WRITE[kind](of(0)))
 

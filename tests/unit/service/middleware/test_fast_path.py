@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.app import create_app
 from service.routes import predict
-from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio
 PLAIN = {"content-type": "application/json"}
@@ -135,7 +135,12 @@ async def test_other_spellings_of_reasons_are_understood(client: httpx.AsyncClie
 
 
 async def test_keys_are_asked_for(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> None:
-    app = create_app(make_settings(tmp_path, api_keys=KEYS), registry=registry, store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path, api_keys=KEYS),
+        registry=registry,
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with served(app) as client:
         answers = {
             name: (await client.post("/predict", json=CUSTOMER, headers={**PLAIN, **headers})).status_code
@@ -163,7 +168,12 @@ async def test_it_is_measured_as_every_request(client: httpx.AsyncClient) -> Non
 async def test_neither_store_nor_model_is_a_503(
     app: FastAPI, client: httpx.AsyncClient, registry: FakeRegistry, tmp_path: Path
 ) -> None:
-    empty = create_app(make_settings(tmp_path / "e"), registry=FakeRegistry(), store=FakeStore(), shelf=FakeShelf().shelf())
+    empty = create_app(
+        make_settings(tmp_path / "e"),
+        registry=FakeRegistry(),
+        store=FakeStore(),
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with served(empty) as nobody:
         response = await nobody.post("/predict", json=CUSTOMER, headers=PLAIN)
     assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")

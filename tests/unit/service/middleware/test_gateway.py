@@ -12,15 +12,17 @@ import pytest
 
 from service.app import create_app
 from service.observability.logs import JsonLines, TextLines, log_config
-from service.request_context import Visit
-from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeRegistry, FakeShelf, FakeStore, make_settings, running
+from service.request_context import RequestContext
+from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 def app_with(tmp_path: Path, store: FakeStore, registry: FakeRegistry, **changes: Any) -> Any:
-    return create_app(make_settings(tmp_path, **changes), registry=registry, store=store, shelf=FakeShelf().shelf())
+    return create_app(
+        make_settings(tmp_path, **changes), registry=registry, store=store, last_known_good=FakeLastKnownGood().last_known_good()
+    )
 
 
 async def test_a_request_keeps_its_name_or_gets_one(client: httpx.AsyncClient) -> None:
@@ -62,7 +64,7 @@ async def test_a_trace_goes_on_with_a_span_of_our_own(client: httpx.AsyncClient)
     ],
 )
 def test_what_is_no_trace_is_ignored(traceparent: str) -> None:
-    assert Visit(b"", traceparent.encode()).trace_id == ""
+    assert RequestContext(b"", traceparent.encode()).trace_id == ""
 
 
 async def test_what_is_too_much_at_once_is_shed_but_health_is_not(

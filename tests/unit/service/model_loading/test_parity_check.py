@@ -136,9 +136,9 @@ def trained(contract: Contract) -> Model:
 
 
 def test_every_form_of_pipeline_that_is_trained_is_compiled_and_agrees(contract: Contract, trained: Model) -> None:
-    servable = verify(trained, contract, folder="there", artifact_digest="abc")
-    assert servable.compiled is not None
-    assert (servable.folder, servable.artifact_digest, len(servable.probes)) == ("there", "abc", 40)
+    bundle = verify(trained, contract, folder="there", artifact_digest="abc")
+    assert bundle.compiled is not None
+    assert (bundle.folder, bundle.artifact_digest, len(bundle.probes)) == ("there", "abc", 40)
 
 
 def test_trial_customers_are_all_that_the_contract_allows(contract: Contract) -> None:

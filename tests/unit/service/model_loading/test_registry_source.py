@@ -17,13 +17,13 @@ from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.registry.aliases import Registered
 from service.model_loading import registry_source
-from service.model_loading.bundle import Servable, read_servable, servable_file, write_servable
+from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, write_bundle
 from service.model_loading.parity_check import verify
 from service.model_loading.registry_source import RegistrySource
-from service.rollout.rollback_requests import Order
+from service.rollout.rollback_requests import RollbackRequest
 from tests.unit.service.fakes import make_model, make_settings
 
-ORDER = Order("2", "1", "run-1", "ada", "complaints")
+ORDER = RollbackRequest("2", "1", "run-1", "ada", "complaints")
 
 
 class FakeReader:
@@ -40,7 +40,7 @@ class FakeReader:
 
 
 @pytest.fixture(scope="module")
-def servable(contract: Contract) -> Servable:
+def bundle(contract: Contract) -> ModelBundle:
     return verify(make_model("7"), contract, artifact_digest="abc")
 
 
@@ -73,18 +73,18 @@ def requests(tmp_path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def done_with(servable: Servable, settings: Settings, contract: Contract, tmp_path: Path) -> str:
+def done_with(bundle: ModelBundle, settings: Settings, contract: Contract, tmp_path: Path) -> str:
     """A loader that puts the servable there, as the real one does."""
-    file = servable_file(settings, contract, "7", "run-7")
+    file = bundle_file(settings, contract, "7", "run-7")
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_servable(servable, tmp_path / "prepared.json")
+    write_bundle(bundle, tmp_path / "prepared.json")
     return f'import shutil\nshutil.copy({str(tmp_path / "prepared.json")!r}, {str(file)!r})\nprint(\'{{"result": "done"}}\')'
 
 
 def test_a_version_is_made_ready_once_and_then_read_from_disk(
-    source: RegistrySource, loader: Any, servable: Servable, settings: Settings, contract: Contract, tmp_path: Path
+    source: RegistrySource, loader: Any, bundle: ModelBundle, settings: Settings, contract: Contract, tmp_path: Path
 ) -> None:
-    loader(done_with(servable, settings, contract, tmp_path))
+    loader(done_with(bundle, settings, contract, tmp_path))
     for _ in range(2):
         served = source.load("7")
         assert (served.version, served.loaded_from, served.path) == ("7", "registry", "compiled")
@@ -189,55 +189,55 @@ def test_a_servable_that_is_not_right_is_made_anew(
     harm: str,
     source: RegistrySource,
     loader: Any,
-    servable: Servable,
+    bundle: ModelBundle,
     settings: Settings,
     contract: Contract,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    file = servable_file(settings, contract, "7", "run-7")
-    write_servable(servable, file)
+    file = bundle_file(settings, contract, "7", "run-7")
+    write_bundle(bundle, file)
     if harm == "torn":
         file.write_bytes(file.read_bytes()[:-10])
     else:
         monkeypatch.setitem(source.__dict__, "_reader", FakeReader("def"))
-        servable = Servable(**{**vars(servable), "artifact_digest": "def"})
-    loader(done_with(servable, settings, contract, tmp_path))
+        bundle = ModelBundle(**{**vars(bundle), "artifact_digest": "def"})
+    loader(done_with(bundle, settings, contract, tmp_path))
     assert source.load("7").version == "7"
     assert len(requests(tmp_path)) == 1
-    assert read_servable(file) is not None
+    assert read_bundle(file) is not None
 
 
 def test_a_version_from_before_there_were_digests_is_served(
-    source: RegistrySource, servable: Servable, settings: Settings, contract: Contract, monkeypatch: pytest.MonkeyPatch
+    source: RegistrySource, bundle: ModelBundle, settings: Settings, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(source.__dict__, "_reader", FakeReader(""))
-    write_servable(servable, servable_file(settings, contract, "7", "run-7"))
+    write_bundle(bundle, bundle_file(settings, contract, "7", "run-7"))
     assert source.load("7").version == "7"
 
 
 def test_the_last_known_good_model_is_taken_if_it_is_ready_or_there_is_time(
-    source: RegistrySource, loader: Any, servable: Servable, settings: Settings, contract: Contract, tmp_path: Path
+    source: RegistrySource, loader: Any, bundle: ModelBundle, settings: Settings, contract: Contract, tmp_path: Path
 ) -> None:
     assert source.take(True) is None
-    write_servable(servable, servable_file(settings, contract, "7", "run-7"))
+    write_bundle(bundle, bundle_file(settings, contract, "7", "run-7"))
     source.put(source.load("7"))
     served = source.take(False)
     assert served is not None
     assert (served.version, served.loaded_from) == ("7", "disk")
     assert requests(tmp_path) == []
-    servable_file(settings, contract, "7", "run-7").unlink()
+    bundle_file(settings, contract, "7", "run-7").unlink()
     assert source.take(False) is None
-    loader(done_with(servable, settings, contract, tmp_path))
+    loader(done_with(bundle, settings, contract, tmp_path))
     assert source.take(True) is not None
     assert [one["do"] for one in requests(tmp_path)] == ["prepare_last"]
 
 
 def test_a_version_is_loaded_again_without_the_registry_if_it_is_still_there(
-    source: RegistrySource, servable: Servable, settings: Settings, contract: Contract
+    source: RegistrySource, bundle: ModelBundle, settings: Settings, contract: Contract
 ) -> None:
     assert source.load_again("7", "run-7") is None
-    write_servable(servable, servable_file(settings, contract, "7", "run-7"))
+    write_bundle(bundle, bundle_file(settings, contract, "7", "run-7"))
     assert source.load_again("7", "run-8") is None
     served = source.load_again("7", "run-7")
     assert served is not None

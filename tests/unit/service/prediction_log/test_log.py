@@ -15,7 +15,7 @@ from service.app import create_app
 from service.observability.metrics import ServiceMetrics
 from service.prediction_log import log as log_module
 from service.prediction_log import sink
-from service.prediction_log.lazy_store import LateStore
+from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
 from tests.unit.service.fakes import FakeStore, make_settings
@@ -441,7 +441,7 @@ async def test_late_store_opens_when_it_can_and_once(store: FakeStore) -> None:
             raise StoreError("away")
         return store
 
-    late = LateStore("sqlite:///x", open_store)
+    late = LazyStore("sqlite:///x", open_store)
     for method in (late.ping, lambda: late.write_rows([record()])):
         with pytest.raises(StoreError):
             method()
@@ -454,7 +454,7 @@ async def test_late_store_opens_when_it_can_and_once(store: FakeStore) -> None:
 
 
 async def test_late_store_that_never_opened_closes() -> None:
-    LateStore("sqlite:////nowhere/at/all/x.db").close()
+    LazyStore("sqlite:////nowhere/at/all/x.db").close()
 
 
 def at_once(store: FakeStore) -> Callable[[list[PredictionRow]], bool]:

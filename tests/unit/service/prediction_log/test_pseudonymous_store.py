@@ -11,7 +11,7 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from service.app import create_app
 from service.prediction_log.pseudonymous_store import PseudonymousStore
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 
 pytestmark = pytest.mark.anyio
 KEY = "a key of sixteen or more"
@@ -19,9 +19,13 @@ NAME = Pseudonymiser(KEY)("c-1")
 
 
 @pytest.fixture
-async def client(tmp_path: Path, registry: FakeRegistry, store: FakeStore, shelf: FakeShelf) -> AsyncIterator[httpx.AsyncClient]:
+async def client(
+    tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_good: FakeLastKnownGood
+) -> AsyncIterator[httpx.AsyncClient]:
     settings = make_settings(tmp_path, pseudonym_key=SecretStr(KEY))
-    async with running(create_app(settings, registry=registry, store=store, shelf=shelf.shelf())) as client:
+    async with running(
+        create_app(settings, registry=registry, store=store, last_known_good=last_known_good.last_known_good())
+    ) as client:
         yield client
 
 

@@ -14,12 +14,12 @@ from churn.contract import load_contract
 from churn.errors import ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
 from service.app import create_app
 from service.observability.metrics import ServiceMetrics
-from service.rollout.active_model import ModelHolder
+from service.rollout.active_model import ActiveModel
 from service.rollout.champion_follower import ChampionFollower
-from service.rollout.model_source import Shelf
-from service.rollout.rollback_requests import FileOrders, MemoryOrders, Order, Orders
+from service.rollout.model_source import LastKnownGood
+from service.rollout.rollback_requests import FileRollbackRequests, MemoryRollbackRequests, RollbackRequest, RollbackRequests
 from service.scoring.served_model import ServedModel
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 pytestmark = pytest.mark.anyio
 
@@ -28,30 +28,34 @@ class Following:
     """A follower with everything around it, and a clock that a test moves."""
 
     def __init__(
-        self, registry: FakeRegistry, shelf: Shelf | None = None, poll_seconds: float = 3600, orders: Orders | None = None
+        self,
+        registry: FakeRegistry,
+        last_known_good: LastKnownGood | None = None,
+        poll_seconds: float = 3600,
+        requests: RollbackRequests | None = None,
     ) -> None:
         self.time = 0.0
-        self.holder = ModelHolder()
+        self.active_model = ActiveModel()
         self.metrics = ServiceMetrics(load_contract())
-        self.kept = FakeShelf()
+        self.kept = FakeLastKnownGood()
         self.follower = ChampionFollower(
             registry,
-            self.holder,
-            shelf if shelf is not None else self.kept.shelf(),
+            self.active_model,
+            last_known_good if last_known_good is not None else self.kept.last_known_good(),
             metrics=self.metrics,
             poll_seconds=poll_seconds,
-            orders=orders,
+            requests=requests,
             clock=lambda: self.time,
         )
-        self.swaps: list[tuple[str, str]] = []
+        self.activations: list[tuple[str, str]] = []
         self.challengers: list[str | None] = []
-        self.follower.on_swap = lambda before, after: self.swaps.append((before.version, after.version))
+        self.follower.on_activation = lambda before, after: self.activations.append((before.version, after.version))
         self.follower.on_challenger = lambda model: self.challengers.append(model.version if model else None)
 
     @property
     def versions(self) -> tuple[str, str | None]:
-        previous = self.holder.previous
-        return self.holder.current().version, previous.version if previous else None
+        previous = self.active_model.previous
+        return self.active_model.current().version, previous.version if previous else None
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -72,9 +76,9 @@ async def test_new_champion_takes_over_and_is_remembered() -> None:
     assert registry.loads == ["1"]
     registry.models["2"], registry.champion = make_model("2", slope=2), "2"
     assert await following.follower.take_champion() is True
-    assert following.holder.current().version == "2"
-    assert following.kept.kept is following.holder.current()
-    assert following.swaps == [("1", "2")]
+    assert following.active_model.current().version == "2"
+    assert following.kept.kept is following.active_model.current()
+    assert following.activations == [("1", "2")]
     assert (following.sample("churn_model_path", path="compiled"), following.sample("churn_model_path", path="pipeline")) == (
         1,
         0,
@@ -90,8 +94,8 @@ async def test_refused_version_leaves_the_old_one_and_is_tried_again_only_after_
     registry.models["2"], registry.champion = ModelRefused("version 2 holds types that are not trusted"), "2"
     with pytest.raises(ModelRefused):
         await following.follower.take_champion()
-    assert following.holder.current().version == "1"
-    assert following.kept.kept is following.holder.current()
+    assert following.active_model.current().version == "1"
+    assert following.kept.kept is following.active_model.current()
     assert following.sample("churn_model_refused", version="2") == 1
     following.time = 3.9
     assert await following.follower.take_champion() is False
@@ -126,23 +130,23 @@ async def test_registry_away_leaves_the_model_in_service() -> None:
     registry.away = True
     with pytest.raises(RegistryError):
         await following.follower.take_champion()
-    assert following.holder.current().version == "1"
+    assert following.active_model.current().version == "1"
     assert following.reloads("unreachable") == 1
 
 
 async def test_start_takes_the_last_known_good_model_when_the_registry_is_away_then_follows() -> None:
     registry = FakeRegistry(make_model("1"))
     registry.away = True
-    following = Following(registry, FakeShelf(make_model("1", slope=3)).shelf(), poll_seconds=0.01)
+    following = Following(registry, FakeLastKnownGood(make_model("1", slope=3)).last_known_good(), poll_seconds=0.01)
     await following.follower.start()
     try:
-        assert following.holder.current().loaded_from == "disk"
+        assert following.active_model.current().loaded_from == "disk"
         registry.away = False
         async with asyncio.timeout(10):
             # The number is the same; the registry's model is taken nevertheless.
-            while following.holder.current().loaded_from == "disk":
+            while following.active_model.current().loaded_from == "disk":
                 await asyncio.sleep(0.01)
-        assert following.holder.previous is None, "one version is not two models"
+        assert following.active_model.previous is None, "one version is not two models"
     finally:
         await following.follower.stop()
 
@@ -153,10 +157,10 @@ async def test_start_with_nothing_takes_the_first_champion_there_is() -> None:
     await following.follower.start()
     try:
         with pytest.raises(NoModel):
-            following.holder.current()
+            following.active_model.current()
         registry.models["1"], registry.champion = make_model("1"), "1"
         async with asyncio.timeout(10):
-            while following.holder.peek() is None:
+            while following.active_model.peek() is None:
                 await asyncio.sleep(0.01)
         assert following.reloads("unreachable") == 0
     finally:
@@ -169,17 +173,17 @@ async def test_broken_last_known_good_model_does_not_stop_the_start() -> None:
 
     registry = FakeRegistry()
     registry.away = True
-    following = Following(registry, Shelf(lambda _: None, refuse))
+    following = Following(registry, LastKnownGood(lambda _: None, refuse))
     await following.follower.start()
     await following.follower.stop()
-    assert following.holder.peek() is None
+    assert following.active_model.peek() is None
 
 
 async def test_a_last_known_good_model_that_is_ready_serves_while_the_registry_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.rollout.champion_follower.FIRST_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("service.rollout.champion_follower.FIRST_POLL_SECONDS", 0.01)
     registry, answering = FakeRegistry(make_model("2")), threading.Event()
     monkeypatch.setattr(registry, "_check", lambda: answering.wait(10))
-    following = Following(registry, FakeShelf(make_model("1")).shelf(), poll_seconds=0.01)
+    following = Following(registry, FakeLastKnownGood(make_model("1")).last_known_good(), poll_seconds=0.01)
     try:
         await following.follower.start()
         assert following.versions == ("1", None)
@@ -202,7 +206,7 @@ async def test_a_bug_in_the_registry_is_logged_with_its_traceback_and_following_
     registry.models["1"] = good
     try:
         async with asyncio.timeout(10):
-            while following.holder.peek() is None:
+            while following.active_model.peek() is None:
                 await asyncio.sleep(0.01)
     finally:
         await following.follower.stop()
@@ -212,9 +216,9 @@ async def test_full_disk_does_not_keep_a_champion_from_serving() -> None:
     def full(_: ServedModel) -> None:
         raise OSError(28, "No space left on device")
 
-    following = Following(FakeRegistry(make_model("1")), Shelf(full, lambda _: None))
+    following = Following(FakeRegistry(make_model("1")), LastKnownGood(full, lambda _: None))
     assert await following.follower.take_champion() is True
-    assert following.holder.current().version == "1"
+    assert following.active_model.current().version == "1"
 
 
 async def test_same_failure_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -240,8 +244,8 @@ def two_models() -> FakeRegistry:
     return registry
 
 
-async def second_in_service(registry: FakeRegistry, orders: Orders | None = None) -> Following:
-    following = Following(registry, orders=orders)
+async def second_in_service(registry: FakeRegistry, requests: RollbackRequests | None = None) -> Following:
+    following = Following(registry, requests=requests)
     await following.follower.take_champion()
     registry.champion, registry.others["previous"] = "2", "1"
     await following.follower.take_champion()
@@ -250,11 +254,11 @@ async def second_in_service(registry: FakeRegistry, orders: Orders | None = None
 
 async def test_a_rollback_is_in_force_at_once_and_recorded_and_undone_by_another() -> None:
     following = await second_in_service(registry := two_models())
-    before = following.holder.previous
+    before = following.active_model.previous
     done = await following.follower.roll_back(actor="ada", reason="complaints")
     assert (done.leaving, done.version, done.recorded) == ("2", "1", True)
-    assert following.holder.current() is before, "the one that was warm, not a new one"
-    assert registry.orders == [Order("2", "1", "run-1", "ada", "complaints")]
+    assert following.active_model.current() is before, "the one that was warm, not a new one"
+    assert registry.requests == [RollbackRequest("2", "1", "run-1", "ada", "complaints")]
     assert registry.champion == "1"
     assert following.kept.kept is before
     assert following.reloads("rolled back") == 1
@@ -267,7 +271,7 @@ async def test_a_rollback_is_in_force_at_once_and_recorded_and_undone_by_another
 async def test_a_rollback_is_no_swap_to_watch() -> None:
     following = await second_in_service(two_models())
     await following.follower.roll_back(actor="probation", reason="slow")
-    assert following.swaps == [("1", "2")]
+    assert following.activations == [("1", "2")]
 
 
 async def test_without_a_model_before_there_is_nothing_to_roll_back_to() -> None:
@@ -289,11 +293,11 @@ async def test_while_the_registry_is_away_a_rollback_holds_and_is_recorded_when_
     registry.away = False
     assert await following.follower.take_champion() is False, "the registry still names 2; it is not taken again"
     assert following.versions == ("1", "2")
-    assert registry.orders == [], "the last try was a moment ago"
+    assert registry.requests == [], "the last try was a moment ago"
     following.time += 3601 * 2
     await following.follower.take_champion()
     await until(lambda: registry.champion == "1")
-    assert len(registry.orders) == 1
+    assert len(registry.requests) == 1
     assert await following.follower.take_champion() is False
     assert following.versions == ("1", "2")
 
@@ -303,7 +307,7 @@ async def test_a_record_that_fails_is_tried_again_less_and_less_often(monkeypatc
     following = await second_in_service(registry := two_models())
     tries: list[float] = []
 
-    def fail(_: Order) -> None:
+    def fail(_: RollbackRequest) -> None:
         tries.append(following.time)
         raise error
 
@@ -342,7 +346,7 @@ async def test_a_person_who_reloads_ends_a_rollback_that_waits() -> None:
 
 async def test_another_worker_of_this_home_follows_a_rollback_while_the_registry_is_away(tmp_path: Path) -> None:
     registry = two_models()
-    here, there = [await second_in_service(registry, FileOrders(tmp_path)) for _ in range(2) if reset(registry)]
+    here, there = [await second_in_service(registry, FileRollbackRequests(tmp_path)) for _ in range(2) if reset(registry)]
     registry.away = True
     await here.follower.roll_back(actor="ada", reason="complaints")
     with pytest.raises(RegistryError):
@@ -361,41 +365,41 @@ def reset(registry: FakeRegistry) -> bool:
 
 async def test_a_rollback_outlives_a_restart_while_the_registry_is_away(tmp_path: Path) -> None:
     registry = two_models()
-    orders = FileOrders(tmp_path / "deep" / "folder")
-    here = await second_in_service(registry, orders)
+    requests = FileRollbackRequests(tmp_path / "deep" / "folder")
+    here = await second_in_service(registry, requests)
     registry.away = True
     await here.follower.roll_back(actor="ada", reason="complaints")
     registry.away = False
-    started_anew = Following(registry, here.kept.shelf(), orders=FileOrders(tmp_path / "deep" / "folder"))
-    started_anew.holder.swap(here.kept.kept or pytest.fail("nothing was remembered"))
+    started_anew = Following(registry, here.kept.last_known_good(), requests=FileRollbackRequests(tmp_path / "deep" / "folder"))
+    started_anew.active_model.activate(here.kept.kept or pytest.fail("nothing was remembered"))
     await started_anew.follower.take_champion()
     assert started_anew.versions == ("1", None)
     await until(lambda: registry.champion == "1")
-    assert orders.read() is None
+    assert requests.read() is None
 
 
 async def test_a_full_disk_does_not_stop_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
-    orders = MemoryOrders()
+    requests = MemoryRollbackRequests()
 
-    def full(_: Order) -> None:
+    def full(_: RollbackRequest) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(orders, "write", full)
-    following = await second_in_service(registry := two_models(), orders)
+    monkeypatch.setattr(requests, "write", full)
+    following = await second_in_service(registry := two_models(), requests)
     assert (await following.follower.roll_back(actor="ada", reason="")).recorded
     assert (following.versions, registry.champion) == (("1", "2"), "1")
 
 
 def test_a_file_that_is_no_order_is_none(tmp_path: Path) -> None:
-    orders = FileOrders(tmp_path)
-    assert orders.read() is None
+    requests = FileRollbackRequests(tmp_path)
+    assert requests.read() is None
     for text in ("", "{", "[]", "{}", '{"leaving": "1", "strange": 2}'):
         (tmp_path / "rollback.json").write_text(text)
-        assert orders.read() is None
-    orders.write(Order("2", "1", "run", "ada", "why"))
-    assert orders.read() == Order("2", "1", "run", "ada", "why")
-    orders.clear()
-    orders.clear()
+        assert requests.read() is None
+    requests.write(RollbackRequest("2", "1", "run", "ada", "why"))
+    assert requests.read() == RollbackRequest("2", "1", "run", "ada", "why")
+    requests.clear()
+    requests.clear()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -406,7 +410,7 @@ async def test_after_a_restart_the_previous_champion_is_warm_too() -> None:
     await following.follower.take_champion()
     await following.follower.follow_others()
     assert following.versions == ("2", "1")
-    assert following.swaps == []
+    assert following.activations == []
     await following.follower.follow_others()
     assert registry.loads == ["2", "1"]
 
@@ -444,7 +448,7 @@ async def test_rollback_route_goes_back_and_tells(client: httpx.AsyncClient, reg
     await client.post("/admin/reload")
     answer = await client.post("/admin/rollback", json={"reason": "complaints"})
     assert answer.json() == {"model_version": "1", "replaced": "2", "recorded": True}
-    assert registry.orders == [Order("2", "1", "run-1", "api", "complaints")]
+    assert registry.requests == [RollbackRequest("2", "1", "run-1", "api", "complaints")]
     assert (await client.post("/predict", json=CUSTOMER)).json()["model_version"] == "1"
     assert (await client.get("/model")).json()["aliases"] == ["champion"]
     for wrong in ({"reason": ""}, {"reason": 3}, {"why": "x"}, []):
@@ -485,8 +489,10 @@ async def test_reload_that_fails_says_why_and_the_old_model_serves(
 async def test_model_from_disk_is_not_called_champion(tmp_path: Path) -> None:
     registry = FakeRegistry()
     registry.away = True
-    shelf = FakeShelf(make_model("7")).shelf()
-    async with running(create_app(make_settings(tmp_path), registry=registry, store=FakeStore(), shelf=shelf)) as client:
+    last_known_good = FakeLastKnownGood(make_model("7")).last_known_good()
+    async with running(
+        create_app(make_settings(tmp_path), registry=registry, store=FakeStore(), last_known_good=last_known_good)
+    ) as client:
         body = (await client.get("/model")).json()
         assert (body["version"], body["aliases"], body["loaded_from"]) == ("7", [], "disk")
         assert (await client.get("/readyz")).status_code == 200

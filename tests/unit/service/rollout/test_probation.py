@@ -7,11 +7,11 @@ from fastapi import FastAPI
 from churn.contract import Contract
 from churn.store.shadow import Realized
 from service.observability.metrics import ServiceMetrics
-from service.rollout.active_model import ModelHolder
+from service.rollout.active_model import ActiveModel
 from service.rollout.probation import Probation
 from service.rollout.probation_test import Bounds
 from tests.unit.service.fakes import CUSTOMER, FEATURES, make_model, served_model
-from tests.unit.service.rollout.test_shadow import FakeTrialStore
+from tests.unit.service.rollout.test_shadow import FakeComparisonStore
 
 pytestmark = pytest.mark.anyio
 BOUNDS = Bounds(min_requests=50, min_outcomes=20)
@@ -23,18 +23,20 @@ class Watching:
     def __init__(self, contract: Contract, seconds: float = 900.0) -> None:
         self.time = 0.0
         self.old, self.new = served_model(make_model("1"), "registry"), served_model(make_model("2", slope=3), "registry")
-        self.metrics, self.store, self.holder = ServiceMetrics(contract), FakeTrialStore(), ModelHolder()
+        self.metrics, self.store, self.active_model = ServiceMetrics(contract), FakeComparisonStore(), ActiveModel()
         self.reasons: list[str] = []
-        self.holder.swap(self.old)
+        self.active_model.activate(self.old)
         counters, counted = self.metrics.registry, self.metrics.models
-        self.probation = Probation(seconds, BOUNDS, self.store, counters, counted, self.holder, self.roll_back, lambda: self.time)
+        self.probation = Probation(
+            seconds, BOUNDS, self.store, counters, counted, self.active_model, self.roll_back, lambda: self.time
+        )
 
     async def roll_back(self, reason: str) -> None:
         self.reasons.append(reason)
-        self.holder.swap(self.old)
+        self.active_model.activate(self.old)
 
-    def swap(self) -> None:
-        self.holder.swap(self.new)
+    def activate(self) -> None:
+        self.active_model.activate(self.new)
         self.probation.begin(self.old, self.new)
 
     def requests(self, number: int, status: str = "200", seconds: float = 0.002, route: str = "/predict") -> None:
@@ -60,7 +62,7 @@ def watching(contract: Contract) -> Watching:
 
 
 async def test_an_idle_probation_passes_when_its_time_is_over(watching: Watching) -> None:
-    watching.swap()
+    watching.activate()
     for watching.time in (15, 450, 899):
         await watching.probation.look()
         assert watching.active == 1
@@ -74,12 +76,12 @@ async def test_an_idle_probation_passes_when_its_time_is_over(watching: Watching
 
 async def test_errors_since_the_swap_roll_back_with_figures(watching: Watching) -> None:
     watching.requests(1_000)
-    watching.swap()
+    watching.activate()
     watching.requests(180)
     watching.requests(20, "500")
     await watching.probation.look()
     assert watching.reasons == ["20 of 200 requests failed; 0.00% did before, 1.00% more may"]
-    assert watching.holder.current() is watching.old
+    assert watching.active_model.current() is watching.old
     assert (watching.active, watching.ended("rolled back")) == (0, 1)
     await watching.probation.look()
     assert len(watching.reasons) == 1
@@ -92,7 +94,7 @@ async def test_errors_since_the_swap_roll_back_with_figures(watching: Watching) 
 async def test_what_is_not_the_model_s_fault_is_not_held_against_it(
     watching: Watching, number: int, status: str, route: str
 ) -> None:
-    watching.swap()
+    watching.activate()
     watching.requests(300)
     watching.requests(number, status, route=route)
     await watching.probation.look()
@@ -101,7 +103,7 @@ async def test_what_is_not_the_model_s_fault_is_not_held_against_it(
 
 @pytest.mark.parametrize("route", ["/predict/batch", "/invocations", "/v2/models/{name}/infer"])
 async def test_every_route_that_predicts_counts(watching: Watching, route: str) -> None:
-    watching.swap()
+    watching.activate()
     watching.requests(200, "500", route=route)
     await watching.probation.look()
     assert len(watching.reasons) == 1
@@ -109,7 +111,7 @@ async def test_every_route_that_predicts_counts(watching: Watching, route: str) 
 
 async def test_what_failed_before_the_swap_is_no_fault_of_the_new_model(watching: Watching) -> None:
     watching.requests(500, "500")
-    watching.swap()
+    watching.activate()
     watching.requests(200)
     await watching.probation.look()
     assert watching.reasons == []
@@ -117,7 +119,7 @@ async def test_what_failed_before_the_swap_is_no_fault_of_the_new_model(watching
 
 async def test_slow_answers_roll_back_only_look_after_look(watching: Watching) -> None:
     watching.requests(1_000)
-    watching.swap()
+    watching.activate()
     for slow in (True, True, True, False, True, True, True):
         watching.requests(100, seconds=0.4 if slow else 0.002)
         await watching.probation.look()
@@ -130,7 +132,7 @@ async def test_slow_answers_roll_back_only_look_after_look(watching: Watching) -
 
 async def test_looks_with_few_requests_say_nothing_of_latency_but_add_up(watching: Watching) -> None:
     watching.requests(1_000)
-    watching.swap()
+    watching.activate()
     for _ in range(7):
         watching.requests(25, seconds=0.4)
         await watching.probation.look()
@@ -142,14 +144,14 @@ async def test_looks_with_few_requests_say_nothing_of_latency_but_add_up(watchin
 
 async def test_a_worse_brier_score_on_the_same_customers_rolls_back(watching: Watching) -> None:
     old = watching.old.scorer.one([100.0 if name in FEATURES else None for name in watching.old.contract.feature_names])
-    watching.swap()
+    watching.activate()
     watching.told(60, 0.95, churned=False)
     await watching.probation.look()
     assert f"{0.95**2 - old**2:.4f} worse" in watching.reasons[0]
 
 
 async def test_outcomes_are_asked_for_once_each(watching: Watching) -> None:
-    watching.swap()
+    watching.activate()
     watching.told(3, 0.2, churned=False)
     await watching.probation.look()
     watching.told(2, 0.2, churned=False)
@@ -160,7 +162,7 @@ async def test_outcomes_are_asked_for_once_each(watching: Watching) -> None:
 
 
 async def test_a_store_that_is_away_leaves_the_rest_of_the_watch(watching: Watching) -> None:
-    watching.swap()
+    watching.activate()
     watching.store.away = True
     watching.requests(200, "500")
     await watching.probation.look()
@@ -168,16 +170,16 @@ async def test_a_store_that_is_away_leaves_the_rest_of_the_watch(watching: Watch
 
 
 async def test_another_model_in_service_cuts_a_probation_short(watching: Watching) -> None:
-    watching.swap()
-    watching.holder.swap(watching.old)
+    watching.activate()
+    watching.active_model.activate(watching.old)
     watching.requests(200, "500")
     await watching.probation.look()
     assert (watching.reasons, watching.active, watching.ended("cut short")) == ([], 0, 1)
 
 
 async def test_the_same_model_loaded_anew_is_still_on_probation(watching: Watching) -> None:
-    watching.swap()
-    watching.holder.swap(served_model(make_model("2", slope=3), "disk"))
+    watching.activate()
+    watching.active_model.activate(served_model(make_model("2", slope=3), "disk"))
     watching.requests(200, "500")
     await watching.probation.look()
     assert len(watching.reasons) == 1
@@ -185,7 +187,7 @@ async def test_the_same_model_loaded_anew_is_still_on_probation(watching: Watchi
 
 async def test_a_probation_of_no_seconds_is_none(contract: Contract) -> None:
     watching = Watching(contract, seconds=0)
-    watching.swap()
+    watching.activate()
     watching.requests(200, "500")
     await watching.probation.look()
     assert (watching.reasons, watching.active) == ([], 0)

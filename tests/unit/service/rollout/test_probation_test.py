@@ -8,11 +8,11 @@ import pytest
 from service.rollout.probation_test import (
     Bounds,
     Period,
-    Trial,
+    ProbationEvidence,
     fortune_on_errors,
     fortune_on_losses,
     is_slow,
-    judge_probation,
+    run_probation_test,
     slow_limit,
 )
 
@@ -29,50 +29,50 @@ def requests(number: int, errors: int = 0) -> Period:
     ("since", "verdict"),
     [
         # Idle, or hardly anything yet: nobody is rolled back.
-        (Trial(Period()), "waiting"),
-        (Trial(requests(99, errors=99)), "waiting"),
-        (Trial(requests(0), excess_losses=[0.9] * 49), "waiting"),
+        (ProbationEvidence(Period()), "waiting"),
+        (ProbationEvidence(requests(99, errors=99)), "waiting"),
+        (ProbationEvidence(requests(0), excess_losses=[0.9] * 49), "waiting"),
         # Errors, allowed up to 1 % more than before.
-        (Trial(requests(100)), "holding"),
-        (Trial(requests(100, errors=2)), "holding"),
-        (Trial(requests(100, errors=7)), "holding"),  # 7 % are much, but chance may do it
-        (Trial(requests(100, errors=8)), "broken"),
-        (Trial(requests(100, errors=20)), "broken"),
-        (Trial(requests(10_000, errors=100)), "holding"),
-        (Trial(requests(10_000, errors=120)), "holding"),
-        (Trial(requests(10_000, errors=200)), "broken"),
+        (ProbationEvidence(requests(100)), "holding"),
+        (ProbationEvidence(requests(100, errors=2)), "holding"),
+        (ProbationEvidence(requests(100, errors=7)), "holding"),  # 7 % are much, but chance may do it
+        (ProbationEvidence(requests(100, errors=8)), "broken"),
+        (ProbationEvidence(requests(100, errors=20)), "broken"),
+        (ProbationEvidence(requests(10_000, errors=100)), "holding"),
+        (ProbationEvidence(requests(10_000, errors=120)), "holding"),
+        (ProbationEvidence(requests(10_000, errors=200)), "broken"),
         # Latency, only when look after look was slow.
-        (Trial(requests(5_000), slow_looks=3), "holding"),
-        (Trial(requests(5_000), slow_looks=4), "broken"),
+        (ProbationEvidence(requests(5_000), slow_polls=3), "holding"),
+        (ProbationEvidence(requests(5_000), slow_polls=4), "broken"),
         # Losses on the same customers, allowed up to 0.01 more.
-        (Trial(requests(0), excess_losses=[0.0] * 1_000), "holding"),
-        (Trial(requests(0), excess_losses=[0.009] * 5_000), "holding"),
-        (Trial(requests(0), excess_losses=[0.4, -0.4] * 500), "holding"),
-        (Trial(requests(0), excess_losses=[0.1] * 60), "holding"),
-        (Trial(requests(0), excess_losses=[0.9, 0.9] * 30), "broken"),
-        (Trial(requests(0), excess_losses=[0.3, -0.1] * 500), "broken"),
-        (Trial(requests(0), excess_losses=[-0.3] * 1_000), "holding"),
+        (ProbationEvidence(requests(0), excess_losses=[0.0] * 1_000), "holding"),
+        (ProbationEvidence(requests(0), excess_losses=[0.009] * 5_000), "holding"),
+        (ProbationEvidence(requests(0), excess_losses=[0.4, -0.4] * 500), "holding"),
+        (ProbationEvidence(requests(0), excess_losses=[0.1] * 60), "holding"),
+        (ProbationEvidence(requests(0), excess_losses=[0.9, 0.9] * 30), "broken"),
+        (ProbationEvidence(requests(0), excess_losses=[0.3, -0.1] * 500), "broken"),
+        (ProbationEvidence(requests(0), excess_losses=[-0.3] * 1_000), "holding"),
     ],
 )
-def test_verdicts(since: Trial, verdict: str) -> None:
-    assert judge_probation(BEFORE, since, BOUNDS).kind == verdict
+def test_verdicts(since: ProbationEvidence, verdict: str) -> None:
+    assert run_probation_test(BEFORE, since, BOUNDS).kind == verdict
 
 
 def test_what_failed_before_as_well_is_not_held_against_the_new_model() -> None:
-    since = Trial(requests(2_000, errors=100))
-    assert judge_probation(requests(1_000, errors=50), since, BOUNDS).kind == "holding"
-    assert judge_probation(requests(1_000), since, BOUNDS).kind == "broken"
-    assert judge_probation(requests(10, errors=1), since, BOUNDS).kind == "broken", "ten requests tell of no rate"
+    since = ProbationEvidence(requests(2_000, errors=100))
+    assert run_probation_test(requests(1_000, errors=50), since, BOUNDS).kind == "holding"
+    assert run_probation_test(requests(1_000), since, BOUNDS).kind == "broken"
+    assert run_probation_test(requests(10, errors=1), since, BOUNDS).kind == "broken", "ten requests tell of no rate"
 
 
 def test_the_verdict_says_why_with_figures() -> None:
-    verdict = judge_probation(BEFORE, Trial(requests(400, errors=40)), BOUNDS)
+    verdict = run_probation_test(BEFORE, ProbationEvidence(requests(400, errors=40)), BOUNDS)
     assert verdict.reason == "40 of 400 requests failed; 0.00% did before, 1.00% more may"
     assert verdict.evidence["errors"] == 40
-    worse = judge_probation(BEFORE, Trial(requests(0), excess_losses=[0.5] * 100), BOUNDS)
+    worse = run_probation_test(BEFORE, ProbationEvidence(requests(0), excess_losses=[0.5] * 100), BOUNDS)
     assert "0.5000 worse" in worse.reason
     assert "100 known outcomes" in worse.reason
-    slow = judge_probation(BEFORE, Trial(requests(500), slow_looks=4), BOUNDS)
+    slow = run_probation_test(BEFORE, ProbationEvidence(requests(500), slow_polls=4), BOUNDS)
     assert "longer than 0.1 s, 4 looks in a row" in slow.reason
 
 
@@ -93,7 +93,7 @@ def test_a_model_that_is_much_worse_is_found_within_a_hundred_outcomes() -> None
     rng, found = np.random.default_rng(6), 0
     for _ in range(50):
         losses = rng.normal(0.25, 0.3, 100).clip(-1, 1).tolist()
-        found += judge_probation(BEFORE, Trial(Period(), excess_losses=losses), BOUNDS).kind == "broken"
+        found += run_probation_test(BEFORE, ProbationEvidence(Period(), excess_losses=losses), BOUNDS).kind == "broken"
     assert found >= 48
 
 

@@ -19,7 +19,7 @@ from tests.unit.service.fakes import make_model, served_model
 pytestmark = pytest.mark.anyio
 
 
-class FakeTrialStore:
+class FakeComparisonStore:
     """A store in memory: what is asked of it comes from `outcomes`; it can be `away`."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Shadowing:
         self.champion = served_model(make_model("1", slope=2), "registry")
         self.challenger = served_model(make_model("2", slope=-2), "registry")
         self.metrics = ServiceMetrics(contract)
-        self.store = FakeTrialStore()
+        self.store = FakeComparisonStore()
         self.shadow = Shadow(share, self.store, self.metrics.models, draw=lambda: drawn)
         self.customers = drawn_customers(contract, 50, 3, {})
         self.contract = contract

@@ -21,7 +21,7 @@ from churn.simulation.simulate import simulate
 from service.app import create_app
 from service.schemas.native import PredictionAnswer, Reason
 from service.scoring.explanations import Explainer, say_condition
-from tests.unit.service.fakes import CUSTOMER, FakeRegistry, FakeShelf, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 CONTRACT = load_contract()
 
@@ -66,7 +66,12 @@ async def test_bad_number_of_reasons_is_422(client: httpx.AsyncClient, store: Fa
 async def test_model_without_reasons_says_so_and_logs_nothing(tmp_path: Path, store: FakeStore) -> None:
     model = make_model()
     unnamed = replace(model, pipeline=Pipeline([(f"step{n}", step) for n, (_, step) in enumerate(model.pipeline.steps)]))
-    app = create_app(make_settings(tmp_path), registry=FakeRegistry(unnamed), store=store, shelf=FakeShelf().shelf())
+    app = create_app(
+        make_settings(tmp_path),
+        registry=FakeRegistry(unnamed),
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
     async with running(app) as client:
         response = await client.post("/predict?reasons=2", json=CUSTOMER)
         assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "reasons")

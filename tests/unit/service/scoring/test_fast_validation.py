@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from churn.contract import Column, Contract, load_contract
 from service.schemas.native import RequestModels
-from service.scoring.fast_validation import Checked, QuickCheck
+from service.scoring.fast_validation import Checked, FastValidator
 from tests.unit.service.fakes import CUSTOMER
 
 CONTRACT = load_contract()
-CHECK = QuickCheck(CONTRACT)
+CHECK = FastValidator(CONTRACT)
 MODEL = RequestModels.of(CONTRACT, 10).customer
 
 
@@ -110,7 +110,7 @@ def test_columns_that_may_not_be_missing_are_asked_for() -> None:
             Column(name="age", source="Age", kind="number"),
         ),
     )
-    check = QuickCheck(strict)
+    check = FastValidator(strict)
     assert check.read(b'{"plan": "a"}') == (["a", None], None)
     assert check.read(b'{"age": 1}') is None
     assert check.read(b'{"age": 1, "plan": null}') is None

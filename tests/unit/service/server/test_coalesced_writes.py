@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from service.server.coalesced_writes import OneWrite
+from service.server.coalesced_writes import CoalescedWrites
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
@@ -22,9 +22,9 @@ class Transport:
         return self.closed
 
 
-def made() -> tuple[Transport, OneWrite]:
+def made() -> tuple[Transport, CoalescedWrites]:
     transport = Transport()
-    return transport, OneWrite(cast(Any, transport))
+    return transport, CoalescedWrites(cast(Any, transport))
 
 
 def test_head_and_body_are_one_write() -> None:

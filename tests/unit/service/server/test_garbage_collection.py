@@ -12,13 +12,13 @@ from tests.unit.service.fakes import make_settings
 @pytest.mark.anyio
 async def test_a_worker_settles_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    monkeypatch.setattr(run, "settle", lambda: called.append("settle"))
+    monkeypatch.setattr(run, "freeze_startup_objects", lambda: called.append("freeze_startup_objects"))
     monkeypatch.setattr(run, "_drain_on_sigterm", lambda state: called.append("drain"))
     app = run.prepared_app(make_settings(tmp_path, tracking_uri="http://127.0.0.1:9"))
     monkeypatch.setattr(type(app.state.service.models), "start", nothing)
     assert called == []
     async with app.router.lifespan_context(app):
-        assert called == ["settle", "drain"]
+        assert called == ["freeze_startup_objects", "drain"]
 
 
 async def nothing(_: object) -> None:
@@ -28,7 +28,7 @@ async def nothing(_: object) -> None:
 def test_settling_sets_aside_what_exists_and_looks_less_often() -> None:
     before = gc.get_threshold()
     try:
-        garbage_collection.settle()
+        garbage_collection.freeze_startup_objects()
         assert gc.get_freeze_count() > 1_000
         assert gc.get_threshold()[0] > before[0]
     finally:

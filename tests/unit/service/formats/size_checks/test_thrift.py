@@ -37,7 +37,7 @@ def test_what_leads_out_of_the_data_or_nowhere_is_malformed(data: bytes) -> None
 
 
 def test_metadata_without_end_are_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thrift, "MOST_VALUES", 10)
+    monkeypatch.setattr(thrift, "MAX_VALUES", 10)
     assert CompactReader(b"\x15\x02" * 10 + b"\x00").struct()
     with pytest.raises(Malformed, match="too long"):
         CompactReader(b"\x15\x02" * 11 + b"\x00").struct()

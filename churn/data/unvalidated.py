@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 
 from churn.contract import Contract
-from churn.data.files import read_sheet
+from churn.data.files import read_tabular_file
 from churn.data.parsing import Problems, convert, read_flags
 from churn.errors import InputError
 
 
 @dataclass(frozen=True)
-class Observed:
+class UnvalidatedRows:
     """Customers as a file has them.
 
     Attributes
@@ -35,7 +35,7 @@ class Observed:
     absent: tuple[str, ...]
 
 
-def read_observed(path: Path, contract: Contract) -> Observed:
+def read_unvalidated(path: Path, contract: Contract) -> UnvalidatedRows:
     """Read a CSV or Parquet file and hold nothing against it but that it cannot be read at all. It may have no rows.
 
     Raises
@@ -45,7 +45,7 @@ def read_observed(path: Path, contract: Contract) -> Observed:
     InputError
         If there is no such file, it is not readable, or it has none of the contract's columns.
     """
-    sheet = read_sheet(path)
+    sheet = read_tabular_file(path)
     columns, unreadable, absent = {}, {}, []
     for column in contract.features:
         spelled = next((name for name in (column.source, column.name) if name in sheet.columns), None)
@@ -67,4 +67,4 @@ def read_observed(path: Path, contract: Contract) -> Observed:
         outcome = read_flags(sheet.columns[spelled], target.true_level, target.false_level, target.column, Problems(sheet))
         if outcome.notna().all():
             frame["churned"] = outcome
-    return Observed(path, frame, unreadable, tuple(absent))
+    return UnvalidatedRows(path, frame, unreadable, tuple(absent))

@@ -25,7 +25,7 @@ from churn.simulation.population import read_population
 from churn.simulation.simulate import simulate
 
 CHALLENGER, CHAMPION = "<challenger>", "<champion>"
-MOST_NOISE = 20.0
+MAX_NOISE = 20.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read_with_noise(town: Town, noise: float) -> Reader:
 
 def read_with_auc(town: Town, roc_auc: float) -> Reader:
     """Make the calibrated reader with this ROC AUC; ValueError if not even the truth has it."""
-    noise = brentq(lambda sd: read_with_noise(town, float(sd)).roc_auc - roc_auc, 0.0, MOST_NOISE, xtol=1e-3)
+    noise = brentq(lambda sd: read_with_noise(town, float(sd)).roc_auc - roc_auc, 0.0, MAX_NOISE, xtol=1e-3)
     return read_with_noise(town, float(noise))
 
 

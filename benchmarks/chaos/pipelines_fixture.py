@@ -28,7 +28,7 @@ EVERYTHING = 10_000
 
 
 @dataclass(frozen=True)
-class World:
+class Fixture:
     """What a scenario plays with.
 
     Attributes
@@ -74,7 +74,7 @@ class World:
             store.close()
 
 
-def make_world(home: Path, **settings: str) -> World:
+def make_fixture(home: Path, **settings: str) -> Fixture:
     """Make one in an empty folder; `settings` are CHURN_ variables in small letters."""
     home.mkdir(parents=True, exist_ok=True)
     contract = load_contract()
@@ -87,4 +87,4 @@ def make_world(home: Path, **settings: str) -> World:
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PREFECT_", "MLFLOW_"))}
     environment = kept | {f"CHURN_{name.upper()}": value for name, value in chosen.items()}
-    return World(load_settings(**chosen), contract, environment)
+    return Fixture(load_settings(**chosen), contract, environment)

@@ -1,4 +1,4 @@
-"""One contestant, in a process of its own: `python -m benchmarks.batch.contestants NAME INPUT OUTPUT WORLD`. Prints its seconds.
+"""One contestant, in a process of its own: `python -m benchmarks.batch.baselines NAME INPUT OUTPUT WORLD`. Prints its seconds.
 
 All read the same files of customers (20 columns) and write an id and a probability at least, on two cores, file by file. What is
 timed begins when everything is imported and the model is loaded.
@@ -202,7 +202,7 @@ def dask_dataframe(source: Path, out: Path, world: dict[str, str]) -> Times:
         return _since(start)
 
 
-CONTESTANTS: dict[str, Callable[[Path, Path, dict[str, str]], Times]] = {
+BASELINES: dict[str, Callable[[Path, Path, dict[str, str]], Times]] = {
     "churn score": churn_threads,
     "read and write, no scoring": read_and_write,
     "copy of all columns": copy_all,
@@ -218,5 +218,5 @@ if __name__ == "__main__":
     name, given, made, where = sys.argv[1:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        took = CONTESTANTS[name](Path(given), Path(made), json.loads(where))
+        took = BASELINES[name](Path(given), Path(made), json.loads(where))
     print(json.dumps({"seconds": took.wall, "cpu_seconds": took.cpu if name in OWN_PROCESS else None}))

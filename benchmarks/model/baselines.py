@@ -24,7 +24,7 @@ from churn.modeling.model import build_pipeline
 from churn.modeling.tuning import tune
 
 # Learns from the first customers and gives the second ones' churn probabilities.
-Contender = Callable[[Labelled, pd.DataFrame], np.ndarray]
+Baseline = Callable[[Labelled, pd.DataFrame], np.ndarray]
 OURS = "terms + logreg (ours)"
 # Of the telecom data: the columns that introductory courses use.
 SIX = (
@@ -62,7 +62,7 @@ class Tuned:
         return np.asarray(best.predict_proba(asked[self.columns])[:, 1], dtype=np.float64)
 
 
-def contenders(contract: Contract, params: Params) -> dict[str, Contender]:
+def baselines(contract: Contract, params: Params) -> dict[str, Baseline]:
     """Give the contenders, from the simplest on. Where a contract has categories, those that need numbers get them one-hot."""
     every, numbers, seed = contract.feature_names, contract.numeric_features, params.seed
     # On the telecom data the numbers alone are the recipe, and are what is published; state and area code help nobody there.
@@ -71,7 +71,7 @@ def contenders(contract: Contract, params: Params) -> dict[str, Contender]:
     def encoded(*steps: object) -> Estimator:
         return Estimator(make_pipeline(_encoder(), *steps), columns)
 
-    found: dict[str, Contender] = {
+    found: dict[str, Baseline] = {
         "dummy": encoded(DummyClassifier()),
         "k nearest neighbours": encoded(StandardScaler(), KNeighborsClassifier(25)),
         "decision tree": encoded(DecisionTreeClassifier(max_depth=6, min_samples_leaf=10, random_state=seed)),

@@ -15,21 +15,21 @@ import httpx
 import orjson
 import pandas as pd
 
-from benchmarks.serving.contestants import (
+from benchmarks.serving.baselines import (
     BENTOML,
     BIN,
     MLFLOW,
     MLSERVER,
     OURS,
     UVICORN,
-    Contestant,
+    Baseline,
     in_house,
     install,
     ours,
     peer,
 )
+from benchmarks.serving.fixture import Fixture, environment
 from benchmarks.serving.load import Load, Server, ask, free_port, press, running
-from benchmarks.serving.world import World, environment
 from churn.errors import ChurnError
 from churn.inference.compiled import CompiledModel
 from churn.store.store import Store
@@ -42,44 +42,44 @@ Say = Callable[[str], None]
 Figures = dict[str, Any]
 
 
-def single_answers(world: World, work: Path, say: Say, *, seconds: float, repeats: int, peers: bool) -> list[Figures]:
+def single_answers(world: Fixture, work: Path, say: Say, *, seconds: float, repeats: int, peers: bool) -> list[Figures]:
     """Press each contestant with one customer a request, in turns, so that a noisy machine hits all alike."""
     customers = world.customers(1)
     results: dict[str, Figures] = {}
     with ExitStack() as stack:
         servers: list[Server] = []
-        for make in _contestants(world, customers, work, peers=peers):
+        for make in _baselines(world, customers, work, peers=peers):
             port = free_port()
             try:
-                contestant = make(port)
+                baseline = make(port)
             except (OSError, ValueError, RuntimeError, ChurnError) as error:  # an environment that cannot be made
                 say(f"left out: {error}")
                 results[str(error)[:60]] = {"name": "peer", "failed": str(error)}
                 continue
-            say(f"starting {contestant.name}")
+            say(f"starting {baseline.name}")
             try:
-                server = stack.enter_context(running(contestant, port, work / f"{contestant.name.replace(' ', '-')}.log"))
+                server = stack.enter_context(running(baseline, port, work / f"{baseline.name.replace(' ', '-')}.log"))
                 _check(server, world, customers)
-                press(port, contestant.path, contestant.body, connections=8, seconds=1)  # warm
+                press(port, baseline.path, baseline.body, connections=8, seconds=1)  # warm
             except ChurnError as error:
                 say(str(error))
-                results[contestant.name] = {"name": contestant.name, "failed": str(error)}
+                results[baseline.name] = {"name": baseline.name, "failed": str(error)}
                 continue
             servers.append(server)
-        loads: dict[str, list[tuple[Load, Load]]] = {server.contestant.name: [] for server in servers}
+        loads: dict[str, list[tuple[Load, Load]]] = {server.baseline.name: [] for server in servers}
         for turn in range(repeats):
             for server in servers:
-                say(f"turn {turn + 1} of {repeats}: {server.contestant.name}")
+                say(f"turn {turn + 1} of {repeats}: {server.baseline.name}")
                 many, one = (
-                    press(server.port, server.contestant.path, server.contestant.body, connections=c, seconds=s)
+                    press(server.port, server.baseline.path, server.baseline.body, connections=c, seconds=s)
                     for c, s in ((32, seconds), (1, max(1, seconds / 2)))
                 )
-                loads[server.contestant.name].append((many, one))
+                loads[server.baseline.name].append((many, one))
         for server in servers:
-            turns = loads[server.contestant.name]
+            turns = loads[server.baseline.name]
             rates = [many.rate for many, _ in turns]
-            results[server.contestant.name] = {
-                "name": server.contestant.name,
+            results[server.baseline.name] = {
+                "name": server.baseline.name,
                 "rate": median(rates),
                 "rates": rates,
                 "p50_ms": median(many.p50 for many, _ in turns),
@@ -87,17 +87,17 @@ def single_answers(world: World, work: Path, say: Say, *, seconds: float, repeat
                 "one_connection_p50_ms": median(one.p50 for _, one in turns),
                 "ready_seconds": server.ready_seconds,
                 "rss_mb": server.rss(),
-                "asks_a_model": server.contestant.probability is not None,
+                "asks_a_model": server.baseline.probability is not None,
             }
     return list(results.values())
 
 
-def _contestants(world: World, customers: pd.DataFrame, work: Path, *, peers: bool) -> list[Callable[[int], Contestant]]:
-    def house(place: int) -> Callable[[int], Contestant]:
+def _baselines(world: Fixture, customers: pd.DataFrame, work: Path, *, peers: bool) -> list[Callable[[int], Baseline]]:
+    def house(place: int) -> Callable[[int], Baseline]:
         return lambda port: in_house(world, customers, port)[place]
 
-    def outside(name: str) -> Callable[[int], Contestant]:
-        def make(port: int) -> Contestant:
+    def outside(name: str) -> Callable[[int], Baseline]:
+        def make(port: int) -> Baseline:
             try:
                 install(name)
             except (OSError, ValueError, RuntimeError) as error:
@@ -109,19 +109,19 @@ def _contestants(world: World, customers: pd.DataFrame, work: Path, *, peers: bo
     return [*(house(place) for place in range(4)), *(outside(name) for name in (PEER_NAMES if peers else ()))]
 
 
-def _check(server: Server, world: World, customers: pd.DataFrame) -> None:
+def _check(server: Server, world: Fixture, customers: pd.DataFrame) -> None:
     """Compare its answer with the pipeline's own before anything is timed."""
-    contestant = server.contestant
-    answer = ask(contestant, server.port)
+    baseline = server.baseline
+    answer = ask(baseline, server.port)
     if answer.status_code != httpx.codes.OK:
-        raise ChurnError(f"{contestant.name} answers {answer.status_code}: {answer.text[:200]}")
-    if contestant.probability is not None:
+        raise ChurnError(f"{baseline.name} answers {answer.status_code}: {answer.text[:200]}")
+    if baseline.probability is not None:
         own = float(world.probabilities(customers)[0])
-        if not abs(contestant.probability(answer.json()) - own) <= CLOSE:
-            raise ChurnError(f"{contestant.name} answers otherwise than the pipeline itself")
+        if not abs(baseline.probability(answer.json()) - own) <= CLOSE:
+            raise ChurnError(f"{baseline.name} answers otherwise than the pipeline itself")
 
 
-def json_batches(world: World, work: Path, say: Say, *, rows: int, seconds: float, peers: bool) -> list[Figures]:
+def json_batches(world: Fixture, work: Path, say: Say, *, rows: int, seconds: float, peers: bool) -> list[Figures]:
     """Send the same `dataframe_split` body to our /invocations, to ours without the log, and to MLflow's: rows a second."""
     customers = world.customers(rows)
     split = orjson.loads(customers.to_json(orient="split"))
@@ -129,7 +129,7 @@ def json_batches(world: World, work: Path, say: Say, *, rows: int, seconds: floa
     port = free_port()
     usual = ours(world, body, port)
     command = [str(BIN / "uvicorn"), "benchmarks.serving.without_log:app", "--factory", *UVICORN, "--port"]
-    makers: list[Callable[[int], Contestant]] = [
+    makers: list[Callable[[int], Baseline]] = [
         lambda at: replace(usual, command=usual.command, path="/invocations", environment=environment(world, at)),
         lambda at: replace(
             usual, name=f"{OURS}, no log", command=[*command, str(at)], path="/invocations", environment=environment(world, at)
@@ -140,20 +140,20 @@ def json_batches(world: World, work: Path, say: Say, *, rows: int, seconds: floa
     found: list[Figures] = []
     for make in makers:
         port = free_port()
-        contestant = make(port)
-        say(f"batches of {rows:,}: {contestant.name}")
+        baseline = make(port)
+        say(f"batches of {rows:,}: {baseline.name}")
         try:
-            with running(contestant, port, work / "batch.log"):
-                press(port, contestant.path, body, connections=2, seconds=2)
-                load = press(port, contestant.path, body, connections=4, seconds=seconds)
+            with running(baseline, port, work / "batch.log"):
+                press(port, baseline.path, body, connections=2, seconds=2)
+                load = press(port, baseline.path, body, connections=4, seconds=seconds)
         except ChurnError as error:
-            found.append({"name": contestant.name, "failed": str(error)})
+            found.append({"name": baseline.name, "failed": str(error)})
             continue
-        found.append({"name": contestant.name, "rows_per_second": load.rate * rows, "p50_ms": load.p50})
+        found.append({"name": baseline.name, "rows_per_second": load.rate * rows, "p50_ms": load.p50})
     return found
 
 
-def columnar_batches(world: World, work: Path, *, rows: int) -> list[Figures]:
+def columnar_batches(world: Fixture, work: Path, *, rows: int) -> list[Figures]:
     """Time, in this process, a body of Parquet or Arrow from its bytes to the answer's, and what logging costs. CPU seconds."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -200,40 +200,40 @@ def _cpu(work: Callable[[], Any]) -> float:
     return time.process_time() - started
 
 
-def reasons(world: World, work: Path, *, seconds: float, repeats: int) -> Figures:
+def reasons(world: Fixture, work: Path, *, seconds: float, repeats: int) -> Figures:
     """Compare throughput with the three strongest reasons in each answer, and without."""
     port = free_port()
-    contestant = in_house(world, world.customers(1), port)[-1]
+    baseline = in_house(world, world.customers(1), port)[-1]
     rates: dict[str, list[float]] = {"/predict": [], "/predict?reasons=3": []}
-    with running(contestant, port, work / "reasons.log"):
+    with running(baseline, port, work / "reasons.log"):
         for _ in range(repeats):
             for path, found in rates.items():
-                found.append(press(port, path, contestant.body, connections=32, seconds=seconds).rate)
+                found.append(press(port, path, baseline.body, connections=32, seconds=seconds).rate)
     plain, explained = (median(found) for found in rates.values())
     return {"plain": plain, "with_reasons": explained, "cost": 1 - explained / plain}
 
 
-def starts(world: World, work: Path) -> Figures:
+def starts(world: Fixture, work: Path) -> Figures:
     """Time from the command to the first good answer of /readyz: first with the model still to be fetched, then warm."""
     found = []
     for _ in range(3):
         port = free_port()
-        contestant = in_house(world, world.customers(1), port)[-1]
-        with running(contestant, port, work / "start.log") as server:
+        baseline = in_house(world, world.customers(1), port)[-1]
+        with running(baseline, port, work / "start.log") as server:
             found.append(server.ready_seconds)
     return {"first_seconds": found[0], "warm_seconds": min(found[1:])}
 
 
-def memory(world: World, work: Path, say: Say, *, requests: int) -> Figures:
+def memory(world: Fixture, work: Path, say: Say, *, requests: int) -> Figures:
     """Sample the worker's resident memory over many requests."""
     port = free_port()
-    contestant = in_house(world, world.customers(1), port)[-1]
+    baseline = in_house(world, world.customers(1), port)[-1]
     samples = []
-    with running(contestant, port, work / "memory.log") as server:
+    with running(baseline, port, work / "memory.log") as server:
         done = 0
         samples.append({"requests": 0, "rss_mb": server.rss()})
         while done < requests:
-            load = press(port, contestant.path, contestant.body, connections=32, seconds=5 if requests > 100_000 else 1)
+            load = press(port, baseline.path, baseline.body, connections=32, seconds=5 if requests > 100_000 else 1)
             done += load.requests
             samples.append({"requests": done, "rss_mb": server.rss()})
             say(f"memory: {done:,} requests, {samples[-1]['rss_mb']:.0f} MB")
@@ -245,15 +245,15 @@ def memory(world: World, work: Path, say: Say, *, requests: int) -> Figures:
     }
 
 
-def workers(world: World, work: Path, say: Say, *, seconds: float) -> list[Figures]:
+def workers(world: Fixture, work: Path, say: Say, *, seconds: float) -> list[Figures]:
     """Press one worker, then two; and compare what /metrics counts with what was answered."""
     found = []
     for number in (1, 2):
         say(f"workers: {number}")
         port = free_port()
-        contestant = ours(world, in_house(world, world.customers(1), port)[-1].body, port, number)
-        with running(contestant, port, work / "workers.log"):
-            load = press(port, contestant.path, contestant.body, connections=32, seconds=seconds)
+        baseline = ours(world, in_house(world, world.customers(1), port)[-1].body, port, number)
+        with running(baseline, port, work / "workers.log"):
+            load = press(port, baseline.path, baseline.body, connections=32, seconds=seconds)
             counted = _sum_of(httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text, "churn_predictions_total")
         # Answers that were on their way when wrk stopped are counted and not seen: at most one a connection.
         found.append({"workers": number, "rate": load.rate, "answered": load.requests, "counted": counted})

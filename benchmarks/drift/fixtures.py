@@ -19,7 +19,7 @@ Change = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class World:
+class Fixture:
     """A pool that references and windows are drawn from with replacement, so that without a change nothing differs but chance."""
 
     name: str
@@ -43,11 +43,11 @@ class World:
         return pd.concat([part.iloc[rng.integers(0, len(part), n)] for part, n in parts], ignore_index=True)
 
 
-def load_world(name: str, contract: Contract, data: Path, seed: int) -> World:
+def load_fixture(name: str, contract: Contract, data: Path, seed: int) -> Fixture:
     """Read the real customers, or make the simulated ones up."""
     if name == "real":
-        return World(name, read_dataset(data, contract).features)
-    return World(name, simulate(contract, POOL_ROWS, seed).features)
+        return Fixture(name, read_dataset(data, contract).features)
+    return Fixture(name, simulate(contract, POOL_ROWS, seed).features)
 
 
 def _day_minutes(window: pd.DataFrame, _rng: np.random.Generator) -> pd.DataFrame:

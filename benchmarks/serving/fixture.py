@@ -27,7 +27,7 @@ REAL = (Path("data/telecom_churn.csv"), Path("../shared/data/telecom_churn.csv")
 
 
 @dataclass(frozen=True)
-class World:
+class Fixture:
     """One registered champion and where it lies.
 
     Attributes
@@ -54,7 +54,7 @@ class World:
         return self.model.predict_probability(customers)
 
 
-def make_world(home: Path, form: Form, *, short: bool) -> World:
+def make_fixture(home: Path, form: Form, *, short: bool) -> Fixture:
     """Train a model and make it champion of a registry under `home`; on invented customers if short or if there are no others."""
     contract, params = load_contract(), load_params(Path("params.yaml"))
     params = params.model_copy(update={"model": params.model.model_copy(update={"form": form})})
@@ -77,7 +77,7 @@ def make_world(home: Path, form: Form, *, short: bool) -> World:
     served = next(path.parent for path in (home / "artifacts").rglob("MLmodel"))
     pipeline = home / "pipeline.joblib"
     joblib.dump(model.pipeline, pipeline)
-    return World(home, settings, contract, registry.load(model.info.version), served, pipeline)
+    return Fixture(home, settings, contract, registry.load(model.info.version), served, pipeline)
 
 
 def _cheap(params: Params) -> Params:
@@ -91,7 +91,7 @@ def as_json(customers: pd.DataFrame, row: int = 0) -> dict[str, Any]:
     return record
 
 
-def environment(world: World, port: int) -> dict[str, str]:
+def environment(world: Fixture, port: int) -> dict[str, str]:
     """Give what our own service needs to know; settings of the shell's are left out."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PROMETHEUS_"))}
     return {

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from benchmarks.serving.fixture import Fixture, as_json, environment
 from benchmarks.serving.inhouse import FOLDER
-from benchmarks.serving.world import World, as_json, environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PEERS, PINS = CHECKOUT / ".peers", Path(__file__).resolve().parent / "peers"
@@ -26,7 +26,7 @@ UVICORN = ["--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--h
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Baseline:
     """One server.
 
     Attributes
@@ -53,7 +53,7 @@ class Contestant:
     ready: str = ""
 
 
-def in_house(world: World, customers: pd.DataFrame, port: int) -> list[Contestant]:
+def in_house(world: Fixture, customers: pd.DataFrame, port: int) -> list[Baseline]:
     """Give those that run in our own environment, ours last."""
     body = orjson.dumps(_with_flags(as_json(customers), world))
     shared = {**environment(world, port), FOLDER: str(world.mlflow_model)}
@@ -65,17 +65,17 @@ def in_house(world: World, customers: pd.DataFrame, port: int) -> list[Contestan
         return float(found["churn_probability"])
 
     return [
-        Contestant(BARE, uvicorn("bare"), "/predict", body, environment=shared),
-        Contestant(NO_MODEL, uvicorn("validating", "--factory"), "/predict", body, environment=shared),
-        Contestant(DATAFRAME, uvicorn("dataframe", "--factory"), "/predict", body, answer, shared),
+        Baseline(BARE, uvicorn("bare"), "/predict", body, environment=shared),
+        Baseline(NO_MODEL, uvicorn("validating", "--factory"), "/predict", body, environment=shared),
+        Baseline(DATAFRAME, uvicorn("dataframe", "--factory"), "/predict", body, answer, shared),
         ours(world, body, port),
     ]
 
 
-def ours(world: World, body: bytes, port: int, workers: int = 1) -> Contestant:
+def ours(world: Fixture, body: bytes, port: int, workers: int = 1) -> Baseline:
     """Give our service as a user has it: full validation, every answer logged to SQLite, metrics on."""
     command = [str(BIN / "churn"), "serve", "--workers", str(workers)]
-    return Contestant(
+    return Baseline(
         OURS,
         command,
         "/predict",
@@ -86,7 +86,7 @@ def ours(world: World, body: bytes, port: int, workers: int = 1) -> Contestant:
     )
 
 
-def peer(name: str, world: World, customers: pd.DataFrame, port: int, work: Path) -> Contestant:
+def peer(name: str, world: Fixture, customers: pd.DataFrame, port: int, work: Path) -> Baseline:
     """Give one of the servers that people use today."""
     record = as_json(customers)
     shared = {**environment(world, port), "PYTHONPATH": str(CHECKOUT), "BENCHMARK_PIPELINE": str(world.pipeline)}
@@ -94,7 +94,7 @@ def peer(name: str, world: World, customers: pd.DataFrame, port: int, work: Path
         split = {"dataframe_split": {"columns": list(record), "data": [list(record.values())]}}
         command = [str(PEERS / "mlflow/bin/mlflow"), "models", "serve", "-m", str(world.mlflow_model), "-p", str(port)]
         path = f"{PEERS / 'mlflow/bin'}:{os.environ.get('PATH', '')}"
-        return Contestant(
+        return Baseline(
             MLFLOW,
             [*command, "-h", "127.0.0.1", "--env-manager", "local", "--workers", "1"],
             "/invocations",
@@ -105,7 +105,7 @@ def peer(name: str, world: World, customers: pd.DataFrame, port: int, work: Path
         )
     if name == MLSERVER:
         folder = _mlserver_folder(world, port, work)
-        return Contestant(
+        return Baseline(
             MLSERVER,
             [str(PEERS / "mlserver/bin/mlserver"), "start", str(folder)],
             "/v2/models/churn/infer",
@@ -116,7 +116,7 @@ def peer(name: str, world: World, customers: pd.DataFrame, port: int, work: Path
         )
     command = [str(PEERS / "bentoml/bin/bentoml"), "serve", "bento_service:Churn", "--port", str(port), "--host", "127.0.0.1"]
     paths = {"BENTOML_HOME": str(work / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
-    return Contestant(
+    return Baseline(
         BENTOML, command, "/predict", orjson.dumps({"customer": record}), float, {**shared, **paths}, PINS, ready="/readyz"
     )
 
@@ -132,7 +132,7 @@ def install(name: str) -> None:
     subprocess.run([uv, "pip", "install", "--quiet", "--python", str(PEERS / folder / "bin/python"), *pins], check=True)
 
 
-def _with_flags(record: dict[str, Any], world: World) -> dict[str, Any]:
+def _with_flags(record: dict[str, Any], world: Fixture) -> dict[str, Any]:
     """Spell flags as booleans, as a client of ours would."""
     flags = {column.name for column in world.contract.features if column.kind == "flag"}
     return {name: bool(value) if name in flags and value is not None else value for name, value in record.items()}
@@ -148,7 +148,7 @@ def _open_inference(record: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": {"content_type": "pd"}, "inputs": inputs, "outputs": [{"name": "predict_proba"}]}
 
 
-def _mlserver_folder(world: World, port: int, work: Path) -> Path:
+def _mlserver_folder(world: Fixture, port: int, work: Path) -> Path:
     folder = work / "mlserver"
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "parallel_workers": 0}

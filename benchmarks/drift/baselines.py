@@ -17,7 +17,7 @@ EVIDENTLY_ANY, EVIDENTLY_DATASET = "Evidently, any column", "Evidently, dataset 
 EVIDENTLY_BONFERRONI, TABULAR, CLASSIFIER = "Evidently, Bonferroni", "KS / chi2, Bonferroni", "domain classifier"
 NAMES = (EVIDENTLY_ANY, EVIDENTLY_DATASET, EVIDENTLY_BONFERRONI, TABULAR, CLASSIFIER)
 # Names of rules, and whether each alarms.
-Rival = Callable[[pd.DataFrame, pd.DataFrame, Contract], dict[str, bool]]
+Baseline = Callable[[pd.DataFrame, pd.DataFrame, Contract], dict[str, bool]]
 
 
 def evidently_defaults(reference: pd.DataFrame, window: pd.DataFrame, contract: Contract) -> dict[str, bool]:
@@ -54,7 +54,7 @@ def domain_classifier(reference: pd.DataFrame, window: pd.DataFrame, contract: C
     return {CLASSIFIER: bool(stats.ks_2samp(answers[side == 0], answers[side == 1]).pvalue < ALPHA)}
 
 
-RIVALS: tuple[Rival, ...] = (evidently_defaults, evidently_bonferroni, tabular, domain_classifier)
+BASELINES: tuple[Baseline, ...] = (evidently_defaults, evidently_bonferroni, tabular, domain_classifier)
 # So slow that it gets fewer trials.
 SLOW = domain_classifier
 
