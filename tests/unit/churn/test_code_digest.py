@@ -32,7 +32,7 @@ def test_every_file_counts_by_its_name_and_its_content(package: Path) -> None:
 
 def test_what_is_not_code_does_not_count(package: Path) -> None:
     usual = package_digest(package.name)
-    (package / "__pycache__").mkdir()
+    (package / "__pycache__").mkdir(exist_ok=True)
     (package / "__pycache__/one.py").write_text("")
     (package / "notes.txt").write_text("")
     assert package_digest(package.name) == usual
