@@ -65,13 +65,13 @@ def _functions(module: Any) -> Iterator[tuple[str, Any]]:
             yield name, one
         elif inspect.isclass(one):
             for below, method in vars(one).items():
-                method = method.__func__ if isinstance(method, classmethod | staticmethod) else method
+                plain = method.__func__ if isinstance(method, classmethod | staticmethod) else method
                 if (
                     not below.startswith("_")
-                    and inspect.isfunction(method)
-                    and method.__qualname__ == f"{one.__qualname__}.{below}"
+                    and inspect.isfunction(plain)
+                    and plain.__qualname__ == f"{one.__qualname__}.{below}"
                 ):
-                    yield f"{name}.{below}", method
+                    yield f"{name}.{below}", plain
 
 
 def _rules_for(function: Any) -> set[str]:
