@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from churn.config.safe_yaml import load_yaml
 from churn.errors import InputError
+from churn.one_line import one_line
 
 NAME = r"^[a-z][a-z0-9_]*$"
 Kind = Literal["number", "integer", "flag", "category"]
@@ -229,7 +230,7 @@ def parse_contract(text: str, name: str) -> Contract:
         document["digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return Contract.model_validate(document)
     except yaml.YAMLError as error:
-        raise InputError(f"contract {name!r}: not YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"contract {name!r}: not YAML ({one_line(error)})") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contract"

@@ -1,12 +1,12 @@
-"""Identifiers and the clock they carry: UUIDv7, ordered by time."""
+"""Identifiers that sort by the time they were made: UUIDv7."""
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import time
 from array import array
-from datetime import UTC, datetime
 
 # Of a UUIDv7's 74 free bits, the last so many count within a batch.
 COUNTER_BITS = 32
@@ -14,6 +14,8 @@ COUNTER_BITS = 32
 
 # Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
 _CHANCE = random.Random()  # noqa: S311 -- ids are no secrets
+# A forked process would draw the same numbers as its parent.
+os.register_at_fork(after_in_child=_CHANCE.seed)
 
 
 def new_id(at: int | None = None) -> str:
@@ -47,8 +49,3 @@ def new_ids(count: int) -> list[str]:
         numbers.byteswap()
     counters = numbers.tobytes().hex()
     return [prefix + counters[place : place + digits] for place in range(0, len(counters), digits)]
-
-
-def now() -> datetime:
-    """Give the present moment in UTC."""
-    return datetime.now(UTC)

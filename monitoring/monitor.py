@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from churn.clock import CLOCK_SKEW
+from churn.clock import now as present
 from churn.config.params import ProfitParams
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
-from churn.ids import now as present
-from churn.store.records import CLOCKS_DIFFER, Decision, MonitorRun
+from churn.store.records import Decision, MonitorRun
 from churn.store.store import Store
 from monitoring.drift.detect import DriftReport, detect_drift
 from monitoring.performance.concept_drift import ConceptResult, detect_concept_drift
@@ -174,7 +175,7 @@ def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, n
             f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}",
         )
     history = store.monitor_runs(model_version=run.model_version, limit=HISTORY)
-    since, until = now - memory(settings), now + CLOCKS_DIFFER
+    since, until = now - memory(settings), now + CLOCK_SKEW
     kinds = ("policy", "promotion", "retrain")
     recent = [d for kind in kinds for d in store.decisions(kind=kind, since=since, until=until, limit=RECENT)]
     return decide(run, history, recent, settings, now)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings
-from churn.store.records import CLOCKS_DIFFER, Decision
+from churn.store.records import Decision
 from churn.store.store import Store
 
 KIND, SENT = "event", "sent"
@@ -38,7 +39,7 @@ def unheard(store: Store, settings: Settings, now: datetime) -> list[Decision]:
         If the store is away.
     """
     since = now - timedelta(seconds=max(settings.retrain_timeout_seconds, PAGE_SECONDS))
-    until = now + CLOCKS_DIFFER
+    until = now + CLOCK_SKEW
     decided = store.decisions(kind="policy", since=since, until=until, limit=RECENT)
     asked = [decision for decision in decided if decision.action in ("retrain", "page")]
     if not asked:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings
-from churn.store.records import CLOCKS_DIFFER, Decision, MonitorRun
+from churn.store.records import Decision, MonitorRun
 
 Action = Literal["none", "watch", "retrain", "page"]
 DAY = timedelta(days=1)
@@ -143,7 +144,7 @@ class _Past:
 
     @classmethod
     def of(cls, decisions: Sequence[Decision], settings: Settings, now: datetime) -> _Past:
-        believed = [d for d in decisions if d.decided_at <= now + CLOCKS_DIFFER]
+        believed = [d for d in decisions if d.decided_at <= now + CLOCK_SKEW]
         newest_first = sorted(believed, key=lambda d: d.decided_at, reverse=True)
         triggered = [d for d in newest_first if d.kind == "policy" and d.action == "retrain"]
         since = triggered[0].decided_at if triggered else now

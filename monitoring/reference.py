@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
+from churn.atomic_write import atomic_write
 from churn.code_digest import package_digest
 from churn.contract import Contract
 from monitoring.drift.detect import as_served
@@ -87,9 +87,8 @@ def keep_reference(folder: Path, identity: str, contract: Contract, reference: R
     path = _place(folder, identity, contract)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as half:
-            joblib.dump(reference, Path(half) / path.name)
-            (Path(half) / path.name).replace(path)
+        with atomic_write(path) as staging:
+            joblib.dump(reference, staging)
         for old in sorted(folder.glob("*.joblib"), key=lambda kept: -kept.stat().st_mtime)[MAX_KEPT:]:
             old.unlink(missing_ok=True)
     except OSError as error:

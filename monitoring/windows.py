@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.ids import now as present
 from churn.store.prediction_reader import no_answers
 from churn.store.records import EPOCH
 from churn.store.store import Store

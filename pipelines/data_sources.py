@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from churn.atomic_write import atomic_write
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.contract import Contract
@@ -126,11 +126,10 @@ def _download(settings: Settings, path: Path) -> str | None:
         return f"{address} does not answer ({type(error).__name__})"
     _check(address, content, "set CHURN_DATA_URL to another copy, or to nothing")
     # Beside data/, not in it: DVC pins everything that lies there.
-    with _said(path), tempfile.TemporaryDirectory(prefix=".data-", dir=path.parent.parent) as folder:
-        staging = Path(folder) / path.name
-        staging.write_bytes(content)
+    with _said(path):
         path.parent.mkdir(exist_ok=True)
-        staging.replace(path)
+        with atomic_write(path, staging_folder=path.parent.parent) as staging:
+            staging.write_bytes(content)
     return None
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from churn.clock import now
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset
-from churn.ids import new_id, now
+from churn.ids import new_id
 from churn.modeling.model import Model
 from churn.registry.registry import Registry
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv

@@ -15,11 +15,11 @@ from scipy.optimize import brentq
 from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 
+from churn.clock import now
 from churn.config.params import ProfitParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
-from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
 from churn.simulation.population import read_population
 from churn.simulation.simulate import simulate

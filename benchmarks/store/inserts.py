@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from churn.ids import new_ids, now
+from churn.clock import now
+from churn.ids import new_ids
 from churn.store.records import TIME_FORMAT, PredictionRow
 from churn.store.store import Store
 

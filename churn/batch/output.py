@@ -5,7 +5,6 @@ A folder is a run's own or it is not touched: it was empty, or an earlier run le
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,11 @@ from typing import Any
 
 import orjson
 
-from churn.batch.part import REJECTED, WRITING, Done, read_done, whole_file
+from churn.atomic_write import STAGING_PREFIX
+from churn.batch.part import REJECTED, Done, read_done, whole_file
 from churn.batch.plan import Plan
 from churn.errors import ChurnError, InputError
+from churn.file_lock import try_lock
 
 SUCCESS, MARK = "_SUCCESS", "_scoring.json"
 
@@ -55,10 +56,8 @@ def own_folder(folder: Path, plan: Plan, *, overwrite: bool) -> Iterator[OutputF
     except OSError as error:
         raise ChurnError(f"{folder}: cannot be written ({error.strerror})") from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ChurnError(f"{folder}: another run is writing to it") from None
+        if not try_lock(handle):
+            raise ChurnError(f"{folder}: another run is writing to it")
         try:
             yield _take(folder, plan, overwrite=overwrite)
         finally:
@@ -122,7 +121,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _clear(folder: Path) -> None:
-    for file in folder.rglob(f"{WRITING}*"):
+    for file in folder.rglob(f"{STAGING_PREFIX}*"):
         file.unlink(missing_ok=True)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,14 +18,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from churn.atomic_write import atomic_write
 from churn.batch.model import Scorer, code_digest, scorer_of
 from churn.batch.plan import Part, Terms
 from churn.batch.reader import Piece, open_part
 from churn.customers.validation import CUSTOMER_ID
 from churn.errors import ChurnError, ContractError, InputError, Problem
+from churn.one_line import one_line
 
 REJECTED = "_rejected"
-WRITING = ".writing-"
 METADATA = b"churn.scored"
 SHOWN_PROBLEMS = 20
 COMPRESSION = "snappy"
@@ -133,7 +132,7 @@ def _reading(source: Path) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise InputError(f"{source}: not readable ({' '.join(str(error).split())[:200]})") from error
+        raise InputError(f"{source}: not readable ({one_line(error, 200)})") from error
 
 
 def _readable(pieces: Iterator[Piece], source: Path) -> Iterator[Piece]:
@@ -252,28 +251,12 @@ def whole_file(target: Path) -> Iterator[Path]:
     ChurnError
         If it cannot be written.
     """
-    staging = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=WRITING)
-        os.close(handle)
-        staging = Path(name)
-        yield staging
-        staging.chmod(0o666 & ~_umask())
-        with staging.open("rb") as written:
-            os.fsync(written.fileno())
-        staging.replace(target)
+        with atomic_write(target) as staging:
+            yield staging
     except OSError as error:
-        raise ChurnError(f"{target}: cannot be written ({error.strerror or ' '.join(str(error).split())})") from error
-    finally:
-        if staging is not None:
-            staging.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise ChurnError(f"{target}: cannot be written ({error.strerror or one_line(error)})") from error
 
 
 def read_done(file: Path) -> Done | None:

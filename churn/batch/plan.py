@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.errors import InputError
+from churn.one_line import one_line
 
 # Row groups are put together to parts of about so many rows: small enough for many workers, large enough for few files.
 PART_ROWS = 500_000
@@ -183,7 +184,7 @@ def _parts(file: _File, model_digest: str, terms: Terms) -> list[Part]:
         with pq.ParquetFile(file.path) as opened:
             sizes = [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{file.path}: not readable as Parquet ({' '.join(str(error).split())[:200]})") from error
+        raise InputError(f"{file.path}: not readable as Parquet ({one_line(error, 200)})") from error
     parts = []
     for number, (groups, first_row, rows) in enumerate(_cut(sizes)):
         parts.append(

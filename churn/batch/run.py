@@ -14,8 +14,8 @@ from churn.batch.model import Scorer
 from churn.batch.output import OutputFolder, own_folder
 from churn.batch.part import Done, attempt
 from churn.batch.plan import Part, Plan, Terms, make_plan
+from churn.clock import now
 from churn.errors import ChurnError, InputError
-from churn.ids import now
 
 OnPart = Callable[[Done], None]
 

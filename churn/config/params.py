@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from churn.config.safe_yaml import load_yaml
 from churn.errors import InputError
+from churn.one_line import one_line
 
 Form = Literal["terms", "plain"]
 
@@ -210,7 +211,7 @@ def load_params(path: Path) -> Params:
     try:
         return Params.model_validate(load_yaml(path.read_text()) or {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
-        raise InputError(f"{path}: not readable as YAML parameters ({' '.join(str(error).split())})") from error
+        raise InputError(f"{path}: not readable as YAML parameters ({one_line(error)})") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

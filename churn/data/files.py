@@ -16,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from churn.errors import ContractError, InputError, Problem
+from churn.one_line import one_line
 
 # pyarrow reads in blocks, and a line must fit into one. No customer is that long.
 MAX_LINE_LENGTH = 4 * 2**20
@@ -135,4 +136,4 @@ def _why(error: Exception) -> str:
         return f"a line is longer than {MAX_LINE_LENGTH >> 20} MiB; is a quote not closed?"
     if "Empty CSV" in str(error):
         return "it is empty, or a header only"
-    return " ".join(str(error).split())[:200]
+    return one_line(error, 200)

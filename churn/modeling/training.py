@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from churn.clock import now
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
@@ -14,7 +15,6 @@ from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import Scorecard
-from churn.ids import now
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.modeling.split import reserved_for_gate, split
 from churn.modeling.threshold import choose_threshold

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from churn.errors import NoModel, RegistryError
+from churn.one_line import one_line
 
 if TYPE_CHECKING:
     import httpx
@@ -101,8 +102,7 @@ class HttpAliases:
             answer.raise_for_status()
             return read(answer.json())
         except self._errors as error:
-            said = [*str(error).strip().splitlines(), type(error).__name__][0]
-            raise RegistryError(f"the registry at {self._shown} did not answer: {said}") from error
+            raise RegistryError(f"the registry at {self._shown} did not answer: {one_line(error)}") from error
 
 
 class SqliteAliases:

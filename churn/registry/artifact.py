@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from churn.atomic_write import PRIVATE, atomic_write
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.model_card.card import number_card
 from churn.modeling.model_info import ModelInfo
+from churn.one_line import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def load_folder(folder: Path, version: str) -> Model:
         pipeline = skops.io.load(file, trusted=TRUSTED_TYPES)
         card = read_text(folder, CARD_FILE) if any(folder.rglob(CARD_FILE)) else ""
     except UNREADABLE as error:
-        raise ModelRefused(f"version {version} cannot be loaded: {_one_line(error)}") from error
+        raise ModelRefused(f"version {version} cannot be loaded: {one_line(error)}") from error
     if not isinstance(pipeline, Pipeline):
         raise ModelRefused(f"version {version} is no pipeline but a {type(pipeline).__name__}")
     info = info.model_copy(update={"version": version})
@@ -81,7 +81,7 @@ def read_reference(folder: Path, version: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(_find(folder, REFERENCE_FILE))
     except UNREADABLE as error:
-        raise ModelRefused(f"the reference of version {version} cannot be read: {_one_line(error)}") from error
+        raise ModelRefused(f"the reference of version {version} cannot be read: {one_line(error)}") from error
 
 
 def read_text(folder: Path, name: str) -> str:
@@ -104,7 +104,7 @@ def digest_folder(folder: Path) -> str:
                 with _find(folder, name).open("rb") as content:
                     digest.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
     except (OSError, ValueError) as error:
-        raise ModelRefused(f"the artifact in {folder} cannot be read: {_one_line(error)}") from error
+        raise ModelRefused(f"the artifact in {folder} cannot be read: {one_line(error)}") from error
     return digest.hexdigest()
 
 
@@ -127,12 +127,8 @@ def remember(settings: Settings, model: Informed) -> None:
     """Make `model` the last known good one, for a start while the registry is away."""
     pointer = _pointer(settings)
     pointer.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own: several workers of one service remember at the same time.
-    with tempfile.NamedTemporaryFile("w", dir=pointer.parent, prefix=".last-", delete=False) as staging:
-        json.dump({"version": model.info.version, "run_id": model.info.run_id}, staging)
-        staging.flush()
-        os.fsync(staging.fileno())
-    Path(staging.name).replace(pointer)
+    with atomic_write(pointer, mode=PRIVATE) as staging:
+        staging.write_text(json.dumps({"version": model.info.version, "run_id": model.info.run_id}))
 
 
 def last_known(settings: Settings) -> tuple[str, str] | None:
@@ -179,10 +175,6 @@ def models_folder(settings: Settings) -> Path:
 
 def _pointer(settings: Settings) -> Path:
     return models_folder(settings) / "last-known-good.json"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _find(folder: Path, name: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import zlib
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from churn.atomic_write import atomic_write
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.errors import InputError
@@ -222,10 +222,8 @@ def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:
         columns[target.source] = dataset.outcome.map({1: target.true_level, 0: target.false_level})
     frame = pd.DataFrame({source: values.reset_index(drop=True) for source, values in columns.items()})
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            finished = Path(folder) / path.name
-            frame.to_csv(finished, index=False, lineterminator="\n")
-            finished.replace(path)
+        with atomic_write(path) as staging:
+            frame.to_csv(staging, index=False, lineterminator="\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 

@@ -6,7 +6,6 @@ SQLite file a lock on another file. Nothing expires while its holder works, and 
 
 from __future__ import annotations
 
-import fcntl
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn.errors import Busy, StoreError
+from churn.file_lock import try_lock
 from churn.store.engine import translated
 
 # Beside the number of a turn, in PostgreSQL; any number will do, as long as nothing else in the database uses it.
@@ -199,9 +199,7 @@ class _FileLock:
             return True
         with _store_error():
             file = self._path.open("a+b")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_lock(file):
                 file.close()
                 return False
             self._file = file
@@ -213,9 +211,7 @@ class _FileLock:
     def holder(self) -> str:
         # Whoever reads takes the lock for a moment, if nobody has it: what a killed holder wrote is still in the file.
         with _store_error(), suppress(FileNotFoundError), self._path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_lock(file, shared=True):
                 try:
                     said = orjson.loads(file.read())
                     return _told(said["holder"], datetime.fromisoformat(said["since"]))

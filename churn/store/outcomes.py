@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from churn.ids import now
+from churn.clock import now
 from churn.store.records import Outcome, OutcomeReceipt
 from churn.store.tables import outcomes, predictions
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
-from churn.ids import _CHANCE, new_id, now
+from churn.clock import now
+from churn.ids import new_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
-# What says that it was decided later than in so long is not believed: a clock was set back since, and nobody is to wait until it
-# has caught up. The clocks of two hosts differ by less.
-CLOCKS_DIFFER = timedelta(minutes=5)
-os.register_at_fork(after_in_child=_CHANCE.seed)
 
 
 class PredictionRow(NamedTuple):

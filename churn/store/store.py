@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from churn.clock import now
 from churn.contract import Contract
 from churn.errors import StoreError
-from churn.ids import now
 from churn.store.engine import make_engine, plain, translated
 from churn.store.flow_runs import FlowRuns, count_flow_run, list_flow_runs
 from churn.store.locks import NAMESPACE, HeldLock, lock_holder, take_lock

@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 from sklearn.exceptions import UndefinedMetricWarning
 
+from churn.atomic_write import atomic_write
 from churn.config.settings import Settings
 from churn.contract import Contract
 from monitoring.drift.detect import PROBABILITY, DriftReport, as_served
@@ -257,9 +258,8 @@ def _add_panels(project: Any) -> None:
 
 
 def _save_page(snapshot: Any, path: Path) -> None:
-    half = path.with_suffix(".html.part")
-    snapshot.save_html(str(half))
-    half.replace(path)
+    with atomic_write(path) as staging:
+        snapshot.save_html(str(staging))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from churn.atomic_write import atomic_write
 from churn.store.records import Decision, MonitorRun
 
 STRIP = 30
@@ -74,9 +75,8 @@ def render_summary(run: MonitorRun, decision: Decision, earlier: Sequence[Monito
 def write_summary(path: Path, page: str) -> None:
     """Write the page; it is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".html.part")
-    half.write_text(page, encoding="utf-8")
-    half.replace(path)
+    with atomic_write(path) as staging:
+        staging.write_text(page, encoding="utf-8")
 
 
 def _row(result: dict[str, Any], run: MonitorRun, earlier: Sequence[MonitorRun]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from churn.atomic_write import PRIVATE, atomic_write
 from churn.errors import ChurnError, InputError
 
 FORMAT = 1
@@ -121,19 +122,12 @@ class ArchiveWriter:
 @contextmanager
 def written_archive(target: Path) -> Iterator[ArchiveWriter]:
     """Write an archive that appears at `target` whole, when the block has ended well, or else not at all."""
-    unnamed = target.with_name(f".{target.name}.partial-{os.getpid()}")
     # It holds customers: for nobody else to read.
-    descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar:
-                yield ArchiveWriter(tar)
-            file.flush()
-            os.fsync(file.fileno())
-        unnamed.rename(target)
-    except BaseException:
-        unnamed.unlink(missing_ok=True)
-        raise
+    with (
+        atomic_write(target, mode=PRIVATE) as staging,
+        tarfile.open(staging, mode="w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar,
+    ):
+        yield ArchiveWriter(tar)
 
 
 def unpack(source: Path, place: Callable[[str], Path]) -> Manifest:

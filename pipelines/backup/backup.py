@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 
+from churn.clock import now
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError
-from churn.ids import now
 from pipelines.backup.archive import Database, Manifest, written_archive
 from pipelines.backup.databases import SQLITE, dump, kind_of, sqlite_file
 

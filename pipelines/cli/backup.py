@@ -37,7 +37,7 @@ def backup(
 
     Example: churn backup /srv/backups
     """
-    from churn.ids import now
+    from churn.clock import now
     from pipelines.backup.backup import make_backup
 
     places = _places(registry_url, artifacts, without_registry)

@@ -65,7 +65,7 @@ def prune(
     from dataclasses import asdict
     from datetime import timedelta
 
-    from churn.ids import now
+    from churn.clock import now
     from churn.store.retention import prune
 
     before = now() - timedelta(days=keep_days)

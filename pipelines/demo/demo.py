@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from churn.clock import now
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ChurnError
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
-from churn.ids import now
 from churn.registry.registry import Registry
 from churn.store.records import Decision, MonitorRun
 from churn.store.store import Store

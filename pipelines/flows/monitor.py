@@ -8,10 +8,10 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from churn.clock import now
 from churn.config.params import load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.ids import now
 from churn.registry.registry import Registry
 from churn.store.records import Decision
 from churn.store.store import Store

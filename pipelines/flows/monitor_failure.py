@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from churn.clock import CLOCK_SKEW, now
 from churn.config.settings import load_settings
 from churn.errors import StoreError
-from churn.ids import now
-from churn.store.records import CLOCKS_DIFFER, Decision
+from churn.store.records import Decision
 from churn.store.store import Store
 from monitoring.outbox import note_sent
 from pipelines.flows.events import send
@@ -52,7 +52,7 @@ def _write_once(store: Store | None, decision: Decision) -> bool:
         return True
     try:
         # Every look that goes well decides something: then the same failure is a new one.
-        newest = store.decisions(kind="policy", until=now() + CLOCKS_DIFFER, limit=1)
+        newest = store.decisions(kind="policy", until=now() + CLOCK_SKEW, limit=1)
         if newest and newest[0].evidence.get("failure") == decision.evidence["failure"]:
             return False
         store.write_decision(decision)

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from churn.clock import now
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import ChurnError
-from churn.ids import now
 from churn.store.store import Store
 from churn.store.tables import predictions
 from pipelines.environment import prefect_api

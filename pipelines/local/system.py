@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 
+from churn.clock import now
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.contract import load_contract
 from churn.data.dataset import read_dataset
 from churn.errors import InputError, NoModel
-from churn.ids import now
 from pipelines.console import console, warn
 from pipelines.data_sources import pull_data
 from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect

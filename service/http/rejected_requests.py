@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from churn.ids import now
+from churn.atomic_write import atomic_write
+from churn.clock import now
 
 if TYPE_CHECKING:
     from service.http.errors import FieldProblem
@@ -108,11 +109,10 @@ class FailedRequests:
         if not self._changed:
             return
         self._changed = False
-        staging = self._file.with_suffix(f".{threading.get_ident()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            staging.write_bytes(b"\n".join(self._kept.copy()) + b"\n")
-            staging.replace(self._file)
+            with atomic_write(self._file) as staging:
+                staging.write_bytes(b"\n".join(self._kept.copy()) + b"\n")
             self._forget_old()
         except OSError as error:
             logger.warning("failed requests cannot be written down: %s", error.strerror)

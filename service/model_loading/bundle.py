@@ -8,8 +8,6 @@ other it is not found, and made anew. It carries its own hash: one that is torn 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,12 +19,14 @@ from typing import Any, Literal
 import orjson
 from pydantic import ValidationError
 
+from churn.atomic_write import PRIVATE, atomic_write
 from churn.code_digest import package_digest
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
 from churn.modeling.model_info import ModelInfo
+from churn.one_line import one_line
 from churn.registry.artifact import as_file_name, models_folder
 from service.scoring.explanations import Explainer
 from service.scoring.scorer import CompiledScorer, PipelineScorer, one_customer
@@ -98,15 +98,8 @@ def write_bundle(bundle: ModelBundle, file: Path) -> None:
         }
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=".writing-", delete=False) as staging:
-        try:
-            staging.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-            staging.flush()
-            os.fsync(staging.fileno())
-            Path(staging.name).replace(file)
-        except BaseException:
-            Path(staging.name).unlink(missing_ok=True)
-            raise
+    with atomic_write(file, mode=PRIVATE) as staging:
+        staging.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
 
 def read_bundle(file: Path) -> ModelBundle | None:
@@ -172,7 +165,7 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
         if served.explainer is not None and bundle.probes:
             served.explain(bundle.probes[0][0], 1)
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
-        raise ModelRefused(f"{name} cannot answer: {' '.join(str(error).split()) or type(error).__name__}") from error
+        raise ModelRefused(f"{name} cannot answer: {one_line(error)}") from error
     return served
 
 

@@ -26,6 +26,7 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
 from churn.modeling.model import Model
+from churn.one_line import one_line
 from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
 from service.model_loading.bundle import bundle_file, write_bundle
 from service.model_loading.parity_check import verify
@@ -125,7 +126,7 @@ def check_signature(folder: Path, model: Model, contract: Contract) -> None:
     except FileNotFoundError:
         raise ModelRefused(f"version {version} has no {MLMODEL_FILE} in its artifact, and so no signature") from None
     except (OSError, ValueError, TypeError, LookupError, yaml.YAMLError) as error:
-        raise ModelRefused(f"the signature of version {version} cannot be read: {' '.join(str(error).split())}") from error
+        raise ModelRefused(f"the signature of version {version} cannot be read: {one_line(error)}") from error
     if signed != wanted:
         differing = next((pair for pair in zip(signed, wanted, strict=False) if pair[0] != pair[1]), (len(signed), len(wanted)))
         raise ModelRefused(f"the signature of version {version} is not what it reads: {differing[0]} instead of {differing[1]}")

@@ -19,6 +19,7 @@ from churn.errors import ModelRefused
 from churn.inference.compiled import CompiledModel
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
+from churn.one_line import one_line
 from service.model_loading.bundle import TOLERANCE, ModelBundle, serve
 from service.model_loading.parity_customers import as_columns, drawn_customers, edge_customers, knots_of, plain_customers
 from service.scoring.scorer import CompiledScorer, PipelineScorer, Scorer
@@ -78,7 +79,7 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
         together = scorer.many(as_columns(customers, contract))
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, ValidationError) as error:
         # An unfitted or mutilated pipeline can fail in each of these ways; all of them mean that it cannot be asked.
-        raise ModelRefused(f"{version} cannot answer: {' '.join(str(error).split())}") from error
+        raise ModelRefused(f"{version} cannot answer: {one_line(error)}") from error
     difference = max(_furthest(one_by_one, own[:singles, 1]), _furthest(together, own[:, 1]))
     if not difference <= TOLERANCE:
         raise ModelRefused(f"{version} answers {difference:.2g} off its own pipeline")

@@ -6,7 +6,6 @@ Everything here blocks, and is called in threads.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import subprocess
@@ -23,6 +22,7 @@ import orjson
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.file_lock import try_lock
 from churn.registry.aliases import AliasReader
 from churn.registry.artifact import last_known, models_folder, remember
 from churn.registry.connect import alias_reader
@@ -169,13 +169,9 @@ class RegistrySource:
         folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + LOADER_SECONDS
         with (folder / "loading.lock").open("wb") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise ChurnError("another worker has been making a model ready for too long") from None
+            while not try_lock(lock):
+                if time.monotonic() > deadline:
+                    raise ChurnError("another worker has been making a model ready for too long")
                 if self._closed.wait(LOCK_POLL_SECONDS):
                     raise ChurnError("the service is stopping")
             yield

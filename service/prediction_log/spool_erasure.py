@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from churn.atomic_write import PRIVATE, STAGING_PREFIX, atomic_write, sync_folder
 from churn.store.records import PredictionRow
-from service.prediction_log.spool_segment import _HEADER, BAD_SUFFIX, NEW_SUFFIX, SUFFIX, _keep_names, _record, _rows, _Segment
+from service.prediction_log.spool_segment import _HEADER, BAD_SUFFIX, SUFFIX, _record, _rows, _Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ def erase_spooled(folder: Path, names: Collection[str]) -> Wiped:
     it is damaged, nothing is kept if the customer's name is in it.
     """
     rows, held = 0, []
+    # An erasure that was killed left rows behind in a file that nobody reads any more.
+    for left in folder.glob(f"{STAGING_PREFIX}*"):
+        left.unlink(missing_ok=True)
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         segment = _Segment.take(path)
         if segment is None:
@@ -73,16 +76,9 @@ def _groups(data: bytes) -> Iterator[tuple[list[PredictionRow], int]]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    unnamed = path.with_name(f"{path.name}{NEW_SUFFIX}")
-    descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     if data:
-        unnamed.rename(path)
+        with atomic_write(path, mode=PRIVATE) as staging:
+            staging.write_bytes(data)
     else:
-        unnamed.unlink()
         path.unlink()
-    _keep_names(path.parent)
+        sync_folder(path.parent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import logging
 import os
 import struct
@@ -14,7 +14,9 @@ from pathlib import Path
 
 import orjson
 
+from churn.atomic_write import sync_folder
 from churn.errors import StoreError
+from churn.file_lock import try_lock
 from churn.ids import new_id
 from churn.store.records import TIME_FORMAT, PredictionRow
 
@@ -45,9 +47,10 @@ class _Segment:
         try:
             descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not try_lock(descriptor):
+                    raise BlockingIOError(errno.EWOULDBLOCK, "another process holds the new file")
                 unnamed.rename(path)
-                _keep_names(folder)
+                sync_folder(folder)
             except OSError:
                 os.close(descriptor)
                 raise
@@ -63,8 +66,7 @@ class _Segment:
         except OSError:
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            if try_lock(descriptor) and path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
                 return cls(path, descriptor, own=False)
         except OSError:
             pass
@@ -140,15 +142,6 @@ class _Segment:
         bad = self.path.with_suffix(BAD_SUFFIX)
         _append(bad, os.pread(self._descriptor, stop - start, start))
         logger.error("a record of the spool is cut short or damaged: %d bytes are set aside in %s", stop - start, bad)
-
-
-def _keep_names(folder: Path) -> None:
-    """Let the names in a folder survive a power cut, as `fdatasync` does for what is in the files."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _append(file: Path, data: bytes) -> None:

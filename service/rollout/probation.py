@@ -19,8 +19,8 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 
+from churn.clock import now
 from churn.errors import ChurnError, StoreError
-from churn.ids import now
 from service.observability.model_metrics import ModelMetrics
 from service.rollout.active_model import ActiveModel, is_same
 from service.rollout.comparison_store import ComparisonStore

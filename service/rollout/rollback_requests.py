@@ -5,12 +5,13 @@ It is a file beside the models, so that it outlives a restart and reaches worker
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
 import orjson
+
+from churn.atomic_write import PRIVATE, atomic_write
 
 FILE = "rollback.json"
 
@@ -84,9 +85,8 @@ class FileRollbackRequests:
     def write(self, request: RollbackRequest, /) -> None:
         """See `RollbackRequests`."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=self._file.parent, prefix=".rollback-", delete=False) as staging:
-            staging.write(orjson.dumps(asdict(request)))
-        Path(staging.name).replace(self._file)
+        with atomic_write(self._file, mode=PRIVATE) as staging:
+            staging.write_bytes(orjson.dumps(asdict(request)))
 
     def clear(self) -> None:
         """See `RollbackRequests`."""

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from churn.clock import now
 from churn.customers.columns import CustomerColumns
 from churn.errors import StoreError
-from churn.ids import now
 from churn.store.records import PredictionRow
 from service.observability.model_metrics import ModelMetrics
 from service.rollout.comparison_store import ComparisonStore

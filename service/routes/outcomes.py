@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter, Depends, Request
 
-from churn.ids import now
+from churn.clock import now
 from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.errors import TooLarge

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
@@ -18,13 +18,12 @@ from pydantic import (
     model_validator,
 )
 
+from churn.clock import CLOCK_SKEW, now
 from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
-from churn.ids import now
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Outcome
 
-CLOCK_SKEW = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 

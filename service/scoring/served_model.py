@@ -14,9 +14,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
-from churn.ids import new_id, new_ids, now
+from churn.ids import new_id, new_ids
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import PredictionRow
 from service.http.errors import FieldProblem, Unprocessable

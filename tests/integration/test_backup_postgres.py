@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from churn.clock import now
 from churn.errors import ChurnError
-from churn.ids import now
 from churn.store.store import Store
 from pipelines.backup import databases
 from pipelines.backup.archive import Database, Manifest, written_archive

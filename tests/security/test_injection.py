@@ -14,12 +14,13 @@ import pytest
 import yaml
 from fastapi import FastAPI
 
+from churn.clock import now
 from churn.config.params import load_params
 from churn.config.safe_yaml import load_yaml
 from churn.config.settings import load_settings
 from churn.contract import load_contract, parse_contract
 from churn.errors import InputError, StoreError
-from churn.ids import new_id, now
+from churn.ids import new_id
 from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
 from pipelines import console

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from churn.clock import now
 from churn.contract import Contract
-from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
 from churn.simulation.simulate import simulate, write_csv
 from pipelines.cli import model as model_commands

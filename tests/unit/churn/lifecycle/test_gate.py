@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from churn.clock import now
 from churn.config.params import GateParams, Params
 from churn.contract import Column, Contract
 from churn.customers.frame import frame_digest
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
-from churn.ids import now
 from churn.lifecycle.gate import GateDecision, ServingCheck
 from churn.lifecycle.gate import decide as gate
 from churn.modeling.model import Model, ModelInfo

@@ -7,7 +7,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from churn.ids import now
+from churn.clock import now
 from churn.modeling.model import Model, ModelInfo, build_pipeline
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.clock import now
 from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.evaluation.report import assess
-from churn.ids import now
 from churn.modeling.split import reserved_for_gate, split
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training import Trained, TrainingSet, assemble, train

@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from churn.clock import now
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
-from churn.ids import now
 from churn.modeling.model import Model, ModelInfo, build_pipeline
 from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
 from churn.registry.serialization import dump_pipeline

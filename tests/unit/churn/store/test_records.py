@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from churn.ids import new_id, now
+from churn.clock import now
+from churn.ids import new_id
 from churn.store.records import Decision, OutcomeReceipt
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from churn.clock import now
 from churn.errors import ChurnError, InputError
-from churn.ids import now
 from pipelines.backup.archive import MANIFEST, Manifest, Part, unpack, written_archive
 from pipelines.backup.restore import restore_backup
 from tests.integration.test_backup import content, small

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.ids import now
+from churn.clock import now
 from churn.store.records import Prediction
 from churn.store.store import Store
 from tests.unit.pipelines.cli import test_main

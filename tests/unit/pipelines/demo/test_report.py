@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.clock import now
 from churn.data.dataset import Dataset
 from churn.evaluation.scorecard import evaluate
-from churn.ids import now
 from churn.store.records import MonitorRun
 from pipelines.demo.report import WindowResult, draw_windows, print_windows, summarise
 

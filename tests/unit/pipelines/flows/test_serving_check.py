@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.frame import frame_from_records
 from churn.data.dataset import Dataset
-from churn.ids import now
 from churn.modeling.model import Model, ModelInfo
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate

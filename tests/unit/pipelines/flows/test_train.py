@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from churn.clock import now
 from churn.errors import NoModel, RegistryError
-from churn.ids import now
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Decision

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from churn.clock import now
 from churn.contract import load_contract
 from churn.errors import RowsRefused, StoreError
-from churn.ids import new_id, now
+from churn.ids import new_id
 from churn.store.records import Prediction, PredictionRow
 from service.app import create_app
 from service.observability.metrics import ServiceMetrics

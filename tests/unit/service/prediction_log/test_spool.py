@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import struct
@@ -13,9 +12,11 @@ import orjson
 import pytest
 
 from churn.errors import StoreError
+from churn.file_lock import try_lock
 from churn.ids import new_id
 from churn.store.records import PredictionRow
 from service.prediction_log import spool as spool_module
+from service.prediction_log import spool_segment
 from service.prediction_log.spool import Spool
 
 
@@ -226,13 +227,12 @@ def test_two_workers_do_not_take_one_segment_both(tmp_path: Path, monkeypatch: p
     assert (one.adopt(), two.adopt()) == (1, 0)
     # Opened before it was removed, locked after: it is gone, and nothing of it is fed again.
     path = files(tmp_path)[0]
-    lock = fcntl.flock
 
-    def removed_meanwhile(descriptor: int, operation: int) -> None:
+    def removed_meanwhile(descriptor: int) -> bool:
         one.feed(Taker())
-        lock(descriptor, operation)
+        return try_lock(descriptor)
 
-    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
+    monkeypatch.setattr(spool_segment, "try_lock", removed_meanwhile)
     assert two.adopt() == 0
     assert not path.exists()
 

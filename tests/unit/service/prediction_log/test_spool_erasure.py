@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from churn.atomic_write import STAGING_PREFIX
 from churn.store.records import PredictionRow
 from service.prediction_log.spool import Spool
 from service.prediction_log.spool_erasure import erase_spooled
@@ -58,6 +59,13 @@ def test_what_was_set_aside_is_looked_into_too(tmp_path: Path) -> None:
     assert b"ben" in refused.read_bytes()
     assert not damaged.exists()
     assert other.exists()
+
+
+def test_what_a_killed_erasure_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / f"{STAGING_PREFIX}1"
+    left.write_bytes(_record([row(1, "ben")]))
+    assert erase_spooled(tmp_path, ["ben"]).rows == 0
+    assert not left.exists()
 
 
 def test_nothing_is_no_error(tmp_path: Path) -> None:

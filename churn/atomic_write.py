@@ -1,0 +1,70 @@
+"""Write a file whole or not at all: a reader never finds half of it, nor does a power cut leave half of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from churn.ids import new_id
+
+# Of the names of files that are being written. One is left behind only by a process that was killed.
+STAGING_PREFIX = ".writing-"
+PRIVATE = 0o600
+USUAL = 0o666
+
+
+@contextmanager
+def atomic_write(target: Path, *, mode: int = USUAL, staging_folder: Path | None = None) -> Iterator[Path]:
+    """Yield an empty file to write to; rename it to `target` when the block has ended well.
+
+    The content reaches the disk before the new name, and the new name before this function returns.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        The file to write or to replace. Its folder must be there.
+    mode : int, default 0o666
+        Permission bits, less the umask: `PRIVATE` for what other accounts must not read.
+    staging_folder : pathlib.Path, optional
+        Where to write first, on the same file system; by default, beside `target`.
+
+    Yields
+    ------
+    pathlib.Path
+        Write to this path. Write into the file, do not replace it: a file of its own would not have `mode`.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or it cannot be written. As after any other exception in the block, `target` is what it was
+        before, and the staging file is removed.
+    """
+    # A name of its own: several threads and processes may write one file at the same time.
+    staging = (staging_folder or target.parent) / f"{STAGING_PREFIX}{new_id()}"
+    os.close(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+    try:
+        yield staging
+        with staging.open("rb") as written:
+            os.fsync(written.fileno())
+        staging.replace(target)
+    except BaseException:
+        staging.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a power cut, as `os.fsync` does for what is in a file.
+
+    Raises
+    ------
+    OSError
+        If the folder is not there, or the disk fails.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
