@@ -171,7 +171,7 @@ def _obey(order: dict[str, Any], said: Path) -> None:
 
     os.environ.update(order.get("environment", {}))
     name = order["flow"]
-    module = importlib.import_module(f"pipelines.{name}")
+    module = importlib.import_module(f"pipelines.flows.{name}")
     for task in TASKS[name]:
         setattr(module, task, getattr(module, task).fn)
     vars(module)["get_run_logger"] = lambda: logging.getLogger(name)

@@ -68,7 +68,7 @@ def add_prediction(connection: sa.Connection, n: int, features: str = "{}") -> N
 
 def migrate_to(url: str, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", "churn:migrations")
+    config.set_main_option("script_location", "churn.store:migrations")
     engine = make_engine(url)
     with engine.connect() as connection:
         config.attributes["connection"] = connection

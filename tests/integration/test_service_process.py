@@ -31,7 +31,7 @@ from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 SCRIPT = """
 import sys
 from churn.config.settings import load_settings
-from service import server
+from service.server import run as server
 
 server.DRAIN_SECONDS = float(sys.argv[2])
 server.run(load_settings(), int(sys.argv[1]))
