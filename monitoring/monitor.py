@@ -15,7 +15,7 @@ from churn.config.params import ProfitParams
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
-from churn.store.records import Decision, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
 from churn.store.store import Store
 from monitoring.drift.detect import DriftReport, detect_drift
 from monitoring.performance.concept_drift import ConceptResult, detect_concept_drift
@@ -136,7 +136,7 @@ def look(
     policy = _decide(store, settings, window, run, now)
     run = replace(run, verdict=run.verdict | {"policy": asdict(policy)})
     decision = Decision(
-        kind="policy",
+        kind=DecisionKind.POLICY,
         action=policy.action,
         actor="monitor",
         reason=policy.reason,
@@ -170,13 +170,13 @@ def report_path(settings: Settings, run_id: str) -> Path:
 def _decide(store: Store, settings: Settings, window: Window, run: MonitorRun, now: datetime) -> RetrainDecision:
     if window.is_empty:
         return RetrainDecision(
-            "none",
+            DecisionAction.NONE,
             f"too little is new: {window.waiting_rows} predictions of {settings.min_window_rows} needed, "
             f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}",
         )
     history = store.monitor_runs(model_version=run.model_version, limit=HISTORY)
     since, until = now - memory(settings), now + CLOCK_SKEW
-    kinds = ("policy", "promotion", "retrain")
+    kinds = (DecisionKind.POLICY, DecisionKind.PROMOTION, DecisionKind.RETRAIN)
     recent = [d for kind in kinds for d in store.decisions(kind=kind, since=since, until=until, limit=RECENT)]
     return decide(run, history, recent, settings, now)
 

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 
 from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 
-KIND, SENT = "event", "sent"
 # Events of which nobody can make anything but the same once more are not repeated faster.
 RESEND_SECONDS = 60.0
 # Whoever was not woken within a day is not woken for that any more: a newer look says how it is now.
@@ -24,7 +23,11 @@ RECENT = 1_000
 def note_sent(store: Store, decision: Decision) -> None:
     """Write down that somebody has taken what a decision asks for."""
     reason = f"{decision.action} was asked for"
-    store.write_decision(Decision(KIND, SENT, "monitor", reason, decision.model_version, {"decision": decision.decision_id}))
+    store.write_decision(
+        Decision(
+            DecisionKind.EVENT, DecisionAction.SENT, "monitor", reason, decision.model_version, {"decision": decision.decision_id}
+        )
+    )
 
 
 def unheard(store: Store, settings: Settings, now: datetime) -> list[Decision]:
@@ -40,17 +43,22 @@ def unheard(store: Store, settings: Settings, now: datetime) -> list[Decision]:
     """
     since = now - timedelta(seconds=max(settings.retrain_timeout_seconds, PAGE_SECONDS))
     until = now + CLOCK_SKEW
-    decided = store.decisions(kind="policy", since=since, until=until, limit=RECENT)
-    asked = [decision for decision in decided if decision.action in ("retrain", "page")]
+    decided = store.decisions(kind=DecisionKind.POLICY, since=since, until=until, limit=RECENT)
+    asked = [decision for decision in decided if decision.action in (DecisionAction.RETRAIN, DecisionAction.PAGE)]
     if not asked:
         return []
-    told = store.decisions(kind=(KIND, "training", "retrain", "promotion"), since=since, until=until, limit=RECENT)
+    told = store.decisions(
+        kind=(DecisionKind.EVENT, DecisionKind.TRAINING, DecisionKind.RETRAIN, DecisionKind.PROMOTION),
+        since=since,
+        until=until,
+        limit=RECENT,
+    )
     sent_at: dict[str, datetime] = {}
     for decision in reversed(told):
-        if decision.kind == KIND:
+        if decision.kind == DecisionKind.EVENT:
             sent_at[str(decision.evidence.get("decision"))] = decision.decided_at
-    pages = [d for d in asked if d.action == "page" and d.decision_id not in sent_at]
-    newest = next((d for d in asked if d.action == "retrain"), None)
+    pages = [d for d in asked if d.action == DecisionAction.PAGE and d.decision_id not in sent_at]
+    newest = next((d for d in asked if d.action == DecisionAction.RETRAIN), None)
     retrain = [newest] if newest is not None and _is_waiting(newest, told, sent_at, settings, now) else []
     return sorted([*pages, *retrain], key=lambda decision: decision.decided_at)
 
@@ -59,7 +67,8 @@ def _is_waiting(asked: Decision, told: list[Decision], sent_at: dict[str, dateti
     if now - asked.decided_at > timedelta(seconds=settings.retrain_timeout_seconds):
         return False  # taken for dead: the policy decides anew
     if any(
-        d.kind != KIND and (d.evidence.get("asked_by") == asked.decision_id or d.decided_at >= asked.decided_at) for d in told
+        d.kind != DecisionKind.EVENT and (d.evidence.get("asked_by") == asked.decision_id or d.decided_at >= asked.decided_at)
+        for d in told
     ):
         return False
     last = sent_at.get(asked.decision_id)

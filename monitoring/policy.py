@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings
-from churn.store.records import Decision, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
 
-Action = Literal["none", "watch", "retrain", "page"]
+# What a policy may decide.
+ACTIONS = (DecisionAction.NONE, DecisionAction.WATCH, DecisionAction.RETRAIN, DecisionAction.PAGE)
 DAY = timedelta(days=1)
 # How a retraining that was asked for ends.
-ENDS = ("retrain", "promotion")
+ENDS = (DecisionKind.RETRAIN, DecisionKind.PROMOTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class RetrainDecision:
         Whether outcomes are what is missing: customers changed, and nobody knows yet whether the model suffers.
     """
 
-    action: Action
+    action: DecisionAction
     reason: str
     wants_labels: bool = False
 
@@ -61,13 +62,13 @@ def decide(
     found = f"{current.rows} predictions drifted{drifted}"
     if current.labelled_rows == 0:
         if current.covariate_alarm:
-            return RetrainDecision("watch", f"{found}; outcomes are needed to judge the model", wants_labels=True)
+            return RetrainDecision(DecisionAction.WATCH, f"{found}; outcomes are needed to judge the model", wants_labels=True)
         calm = f"the {current.rows} new predictions look like the reference"
-        return RetrainDecision("none", f"{calm}, but for columns that the model ignores{noted}" if noted else calm)
+        return RetrainDecision(DecisionAction.NONE, f"{calm}, but for columns that the model ignores{noted}" if noted else calm)
     if current.covariate_alarm:
-        return RetrainDecision("watch", f"{found}, but the model holds on {current.labelled_rows} outcomes")
+        return RetrainDecision(DecisionAction.WATCH, f"{found}, but the model holds on {current.labelled_rows} outcomes")
     holds = f"the model holds on {current.labelled_rows} outcomes"
-    return RetrainDecision("none", f"{holds}; drift only in columns that it ignores{noted}" if noted else holds)
+    return RetrainDecision(DecisionAction.NONE, f"{holds}; drift only in columns that it ignores{noted}" if noted else holds)
 
 
 def memory(settings: Settings) -> timedelta:
@@ -105,17 +106,17 @@ def _on_violation(
     found = f"the model is worse than it was in {violations} of the last {len(labelled)} looks at outcomes, the newest among them"
     rule = f"{settings.policy_k} of {settings.policy_n} are needed"
     if violations < settings.policy_k:
-        return RetrainDecision("watch", f"{found}; {rule} to retrain")
+        return RetrainDecision(DecisionAction.WATCH, f"{found}; {rule} to retrain")
     past = _Past.of(decisions, settings, now)
     if running := past.running(now, settings):
-        return RetrainDecision("watch", f"{found}, but a retraining was triggered already: {running}")
+        return RetrainDecision(DecisionAction.WATCH, f"{found}, but a retraining was triggered already: {running}")
     if against := past.against(current.model_version, now, settings):
         worse = _worse_by(current.verdict)
         if past.hopeless(settings) and worse is not None and worse > settings.page_brier:
             bad = f"Brier score {worse:+.3f} against the reference (more than {settings.page_brier:g})"
-            return RetrainDecision("page", f"{found}, {bad}, and retraining does not mend it: {against}")
-        return RetrainDecision("watch", f"{found}, but a retraining was triggered already: {against}")
-    return RetrainDecision("retrain", f"{found}; {rule}")
+            return RetrainDecision(DecisionAction.PAGE, f"{found}, {bad}, and retraining does not mend it: {against}")
+        return RetrainDecision(DecisionAction.WATCH, f"{found}, but a retraining was triggered already: {against}")
+    return RetrainDecision(DecisionAction.RETRAIN, f"{found}; {rule}")
 
 
 @dataclass(frozen=True)
@@ -146,18 +147,20 @@ class _Past:
     def of(cls, decisions: Sequence[Decision], settings: Settings, now: datetime) -> _Past:
         believed = [d for d in decisions if d.decided_at <= now + CLOCK_SKEW]
         newest_first = sorted(believed, key=lambda d: d.decided_at, reverse=True)
-        triggered = [d for d in newest_first if d.kind == "policy" and d.action == "retrain"]
+        triggered = [d for d in newest_first if d.kind == DecisionKind.POLICY and d.action == DecisionAction.RETRAIN]
         since = triggered[0].decided_at if triggered else now
         rejections = 0
         for decision in newest_first:
-            if decision.kind == "promotion" or (decision.kind == "retrain" and decision.action == "promoted"):
+            if decision.kind == DecisionKind.PROMOTION or (
+                decision.kind == DecisionKind.RETRAIN and decision.action == DecisionAction.PROMOTED
+            ):
                 break
-            rejections += decision.kind == "retrain" and decision.action == "rejected"
+            rejections += decision.kind == DecisionKind.RETRAIN and decision.action == DecisionAction.REJECTED
         return cls(
             triggered=triggered,
             ended=any(d.kind in ENDS and d.decided_at >= since for d in newest_first),
             rejections=rejections,
-            promoted=any(d.kind == "promotion" and d.decided_at >= since for d in newest_first),
+            promoted=any(d.kind == DecisionKind.PROMOTION and d.decided_at >= since for d in newest_first),
             today=sum(now - d.decided_at < DAY for d in triggered),
         )
 

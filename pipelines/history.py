@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 
 DIGEST_SHOWN = 8
 
@@ -27,7 +27,9 @@ def history_table(decisions: list[Decision]) -> Table:
         table.add_row(
             f"{one.decided_at:%Y-%m-%d %H:%M:%S}",
             escape(one.actor),
-            f"{one.kind}: {one.action}" if one.kind != "intent" or one.action == "failed" else f"{one.action}: UNFINISHED",
+            f"{one.kind}: {one.action}"
+            if one.kind != DecisionKind.INTENT or one.action == DecisionAction.FAILED
+            else f"{one.action}: UNFINISHED",
             one.model_version or "",
             str(known.get("replaced") or ""),
             str(known.get("data_digest") or "")[:DIGEST_SHOWN],

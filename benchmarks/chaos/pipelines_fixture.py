@@ -15,7 +15,7 @@ from churn.ids import new_id
 from churn.modeling.model import Model
 from churn.registry.registry import Registry
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv
-from churn.store.records import Decision, Outcome, Prediction
+from churn.store.records import Decision, DecisionKind, Outcome, Prediction
 from churn.store.store import Store
 
 QUICK = """
@@ -50,7 +50,7 @@ class Fixture:
         """Ask the registry anew."""
         return Registry(self.settings)
 
-    def decisions(self, *kinds: str) -> list[Decision]:
+    def decisions(self, *kinds: DecisionKind) -> list[Decision]:
         """List decisions, oldest first."""
         store = self.store()
         try:

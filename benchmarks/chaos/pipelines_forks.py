@@ -24,10 +24,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+from churn.store.records import DecisionKind
+
 Match = Callable[..., bool]
 
 
-def _kind(*kinds: str) -> Match:
+def _kind(*kinds: DecisionKind) -> Match:
     return lambda _self, decision, *_args, **_named: decision.kind in kinds
 
 
@@ -41,7 +43,7 @@ def _any(*_args: object, **_named: object) -> bool:
 
 # Where a run is killed: the function, before or after it, and at which call. In the order of life.
 TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
-    "begun": ("churn.store.store:Store.write_decision", "after", _kind("training")),
+    "begun": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.TRAINING)),
     "load": ("pipelines.flows.train:read_dataset", "before", _any),
     "split": ("pipelines.flows.train:assemble", "before", _any),
     "tune": ("churn.modeling.training:tune", "before", _any),
@@ -51,12 +53,12 @@ TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
     "log": ("churn.registry.registry:Registry._log_run", "after", _any),
     "artifact": ("churn.registry.registry:Registry._log_model", "after", _any),
     "register": ("mlflow:register_model", "after", _any),
-    "verdict": ("churn.store.store:Store.write_decision", "after", _kind("gate")),
-    "intent": ("churn.store.store:Store.write_decision", "after", _kind("intent")),
+    "verdict": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.GATE)),
+    "intent": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.INTENT)),
     "previous": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("previous")),
     "alias": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("champion")),
-    "promotion": ("churn.store.store:Store.write_decision", "after", _kind("promotion")),
-    "end": ("churn.store.store:Store.write_decision", "after", _kind("retrain")),
+    "promotion": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.PROMOTION)),
+    "end": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.RETRAIN)),
 }
 MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "read": ("monitoring.monitor:take_window", "before", _any),

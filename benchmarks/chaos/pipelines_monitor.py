@@ -11,6 +11,7 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.lifecycle.training_runs import note_end, note_start
 from churn.modeling.model import Model
 from churn.simulation.simulate import SCENARIOS, simulate
+from churn.store.records import DecisionAction, DecisionKind
 from churn.store.tables import outcomes, predictions
 from pipelines.flows.events import RETRAIN_EVENT
 
@@ -59,13 +60,13 @@ def check_looks(world: Fixture, version: str, listener: Listener, row: Row, step
     row.lost += max(0, asked - judged) + max(0, told - labelled)
     row.duplicated += max(0, judged - asked) + max(0, labelled - told)
     row.expect(f"after a kill at {step!r} everything was judged once", (judged, labelled) == (asked, told))
-    decided = [d for d in world.decisions("policy") if "run_id" in d.evidence]
+    decided = [d for d in world.decisions(DecisionKind.POLICY) if "run_id" in d.evidence]
     row.expect(
         f"after a kill at {step!r} each look has one decision",
         {d.evidence["run_id"] for d in decided} == {r.run_id for r in runs},
     )
     row.expect(f"after a kill at {step!r} no look has two", len(decided) == len(runs))
-    wanted = {d.decision_id for d in decided if d.action == "retrain"}
+    wanted = {d.decision_id for d in decided if d.action == DecisionAction.RETRAIN}
     row.expect(f"after a kill at {step!r} a retraining was asked for", len(wanted) == len(runs))
     row.expect(f"after a kill at {step!r} every wish was heard", wanted == set(listener.heard(RETRAIN_EVENT)))
     row.expect(f"after a kill at {step!r} the look can be read", runs[0].report and Path(runs[0].report).is_file())
@@ -77,10 +78,10 @@ def _drift(world: Fixture, champion: Model, number: int) -> None:
 
 def _answer(world: Fixture, number: int) -> None:
     """Let a retraining that was asked for end without a better model."""
-    asked = [d for d in world.decisions("policy") if d.action == "retrain"][-1]
+    asked = [d for d in world.decisions(DecisionKind.POLICY) if d.action == DecisionAction.RETRAIN][-1]
     store = world.store()
     try:
         note_start(store, f"training {number}", "drift", asked.decision_id)
-        note_end(store, f"training {number}", "drift", "rejected", "not better")
+        note_end(store, f"training {number}", "drift", DecisionAction.REJECTED, "not better")
     finally:
         store.close()

@@ -16,6 +16,7 @@ from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_monitor import SENSITIVE
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.simulation.simulate import SCENARIOS, simulate
+from churn.store.records import DecisionAction, DecisionKind
 from pipelines.environment import answers
 from pipelines.local.supervisor import free_port
 
@@ -109,16 +110,22 @@ def _looks(world: Fixture) -> int:
 
 
 def _asked(world: Fixture) -> list[str]:
-    return [decision.decision_id for decision in world.decisions("policy") if decision.action == "retrain"]
+    return [
+        decision.decision_id for decision in world.decisions(DecisionKind.POLICY) if decision.action == DecisionAction.RETRAIN
+    ]
 
 
 def _begun(world: Fixture) -> set[str]:
-    return {str(decision.evidence.get("asked_by")) for decision in world.decisions("training")}
+    return {str(decision.evidence.get("asked_by")) for decision in world.decisions(DecisionKind.TRAINING)}
 
 
 def _ended(world: Fixture) -> bool:
-    begun = {decision.evidence["training"] for decision in world.decisions("training") if decision.action == "started"}
-    return begun <= {decision.evidence.get("training") for decision in world.decisions("retrain")}
+    begun = {
+        decision.evidence["training"]
+        for decision in world.decisions(DecisionKind.TRAINING)
+        if decision.action == DecisionAction.STARTED
+    }
+    return begun <= {decision.evidence.get("training") for decision in world.decisions(DecisionKind.RETRAIN)}
 
 
 def _ask(api: str, **states: list[str]) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import TRAIN_STEPS, Forks
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import NoModel
-from churn.lifecycle.promotion import INTENT, open_intents
+from churn.lifecycle.promotion import open_intents
+from churn.store.records import DecisionAction, DecisionKind
 
 
 @scenario("training killed")
@@ -47,7 +48,7 @@ def check_champion(world: Fixture, row: Row, step: str) -> None:
         row.expect(f"there is a champion after a kill at {step!r}", False)
         return
     version = model.info.version
-    passed = [d for d in world.decisions("gate") if d.model_version == version and d.action == "passed"]
+    passed = [d for d in world.decisions(DecisionKind.GATE) if d.model_version == version and d.action == DecisionAction.PASSED]
     row.expect(f"the champion after a kill at {step!r} has one verdict, and passed", len(passed) == 1)
 
 
@@ -58,7 +59,7 @@ def check_story(world: Fixture, row: Row) -> None:
         row.expect("no takeover stands open", open_intents(store) == [])
     finally:
         store.close()
-    told = world.decisions("promotion")
+    told = world.decisions(DecisionKind.PROMOTION)
     row.duplicated += sum(count - 1 for count in Counter(d.evidence["intent"] for d in told).values())
     row.expect("the champion is who was promoted last", told[-1].model_version == registry.champion_version())
     leads, unbroken = None, True
@@ -66,11 +67,11 @@ def check_story(world: Fixture, row: Row) -> None:
         unbroken, leads = unbroken and decision.evidence["replaced"] == leads, decision.model_version
     row.expect("each promotion names the one before it", unbroken)
     row.expect("the way back leads to who led before", registry.previous_version() == told[-1].evidence["replaced"])
-    intents = {d.decision_id for d in world.decisions(INTENT) if d.action == "promotion"}
-    closed = {d.evidence.get("intent") for d in world.decisions(INTENT, "promotion")}
+    intents = {d.decision_id for d in world.decisions(DecisionKind.INTENT) if d.action == DecisionAction.PROMOTION}
+    closed = {d.evidence.get("intent") for d in world.decisions(DecisionKind.INTENT, DecisionKind.PROMOTION)}
     row.expect("each intent has an end", intents <= closed)
-    begun = {d.evidence["training"] for d in world.decisions("training") if d.action == "started"}
-    ends = Counter(d.evidence["training"] for d in world.decisions("retrain"))
+    begun = {d.evidence["training"] for d in world.decisions(DecisionKind.TRAINING) if d.action == DecisionAction.STARTED}
+    ends = Counter(d.evidence["training"] for d in world.decisions(DecisionKind.RETRAIN))
     row.lost += len(begun - set(ends))
     row.duplicated += sum(count - 1 for count in ends.values())
     row.expect("no run of MLflow stands open", registry.end_runs(begun) == [])

@@ -8,6 +8,7 @@ from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_training import check_story
 from benchmarks.chaos.scenarios import Row, Size, scenario
+from churn.store.records import DecisionKind
 
 
 @scenario("two trainings at once")
@@ -40,6 +41,6 @@ def train_together(world: Fixture, pairs: int) -> Row:
         row.made += 2
         row.expect("those who wait both train, one after the other", all(result and result["promoted"] for result in waited))
     check_story(world, row)
-    champions = [decision.model_version for decision in world.decisions("promotion")]
+    champions = [decision.model_version for decision in world.decisions(DecisionKind.PROMOTION)]
     row.duplicated += len(champions) - len(set(champions))
     return row

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from churn.contract import Contract
 from churn.ids import new_id
 from churn.store.erasure import erase_customer
-from churn.store.records import EPOCH, Decision, MonitorRun, Outcome
+from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind, MonitorRun, Outcome
 from churn.store.retention import prune
 from churn.store.shadow import realized_answers
 from churn.store.store import Store
@@ -42,7 +42,10 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
         "look: outcomes that came of age",
         lambda: len(store.read_outcomes(version, after_outcome_seq=after_outcome, newest=window, mature=mature)),
     )
-    yield "look: earlier looks and decisions", lambda: (store.monitor_runs(model_version=version), store.decisions(kind="policy"))
+    yield (
+        "look: earlier looks and decisions",
+        lambda: (store.monitor_runs(model_version=version), store.decisions(kind=DecisionKind.POLICY)),
+    )
     yield "/metrics of the monitor", lambda: (store.monitor_runs(limit=50), list(collect_totals(store, [])))
     yield "churn status", lambda: _traffic(store)
     yield (
@@ -57,7 +60,10 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
     by_id = [Outcome(True, told, prediction_id=row.prediction_id) for row in some]
     yield "outcomes: 1,000 predictions", lambda: store.write_outcomes(by_id).accepted
     run = MonitorRun(new_id(), told, version, span.last_seq, after_outcome, span.rows, 0, False, False, {})
-    yield "look: written down", lambda: store.write_monitor_run(run, Decision("policy", "none", "monitor", ""))
+    yield (
+        "look: written down",
+        lambda: store.write_monitor_run(run, Decision(DecisionKind.POLICY, DecisionAction.NONE, "monitor", "")),
+    )
     yield "erasure: one customer", lambda: erase_customer(store, [some[1].customer_id], reason="benchmark").predictions
     first = datetime.now(UTC) - timedelta(days=178)
     yield "retention: two days", lambda: prune(store, first, even_unjudged=True).predictions

@@ -24,12 +24,16 @@ from typing import Any, Protocol
 
 from churn.errors import NoModel, Overtaken, RegistryError
 from churn.modeling.model_info import ModelInfo
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 
-INTENT = "intent"
 INTENT_TAG = "promotion_intent"
-PAST = {"promotion": "promoted", "rollback": "rolled back"}
-HISTORY = (INTENT, "gate", *PAST)
+# What an intent becomes when it is done.
+DONE = {
+    DecisionAction.PROMOTION: (DecisionKind.PROMOTION, DecisionAction.PROMOTED),
+    DecisionAction.ROLLBACK: (DecisionKind.ROLLBACK, DecisionAction.ROLLED_BACK),
+}
+MOVES = (DecisionKind.PROMOTION, DecisionKind.ROLLBACK)
+HISTORY = (DecisionKind.INTENT, DecisionKind.GATE, *MOVES)
 # As wide as the table's column.
 ACTOR_WIDTH = 128
 # Intents that are looked through for one left open: more than one is open only if processes keep dying.
@@ -49,7 +53,7 @@ class DecisionLog(Protocol):
     def write_decision(self, decision: Decision, /) -> None:
         """Store a decision."""
 
-    def decisions(self, *, kind: tuple[str, ...], limit: int) -> list[Decision]:
+    def decisions(self, *, kind: tuple[DecisionKind, ...], limit: int) -> list[Decision]:
         """List the newest decisions of these kinds, newest first."""
 
 
@@ -115,7 +119,7 @@ def promote(
         If another takeover hangs.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _take_over(aliases, store, info, "promotion", actor, reason, evidence or {}, over)
+        return _take_over(aliases, store, info, DecisionAction.PROMOTION, actor, reason, evidence or {}, over)
 
 
 def rollback(
@@ -126,7 +130,7 @@ def rollback(
     Who leaves becomes the previous champion, so that rolling back twice undoes the first. With `leaving`, only that one is left.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _take_over(aliases, store, info, "rollback", actor, reason, {}, leaving)
+        return _take_over(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, {}, leaving)
 
 
 def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
@@ -153,14 +157,14 @@ def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
     """
     champion = aliases.champion_version()
     unrecorded = _unrecorded(aliases, store, champion)
-    return champion if unrecorded and unrecorded.action == "rollback" else aliases.previous_version()
+    return champion if unrecorded and unrecorded.action == DecisionAction.ROLLBACK else aliases.previous_version()
 
 
 def _take_over(
     aliases: Aliases,
     store: DecisionLog,
     info: ModelInfo,
-    kind: str,
+    action: DecisionAction,
     actor: str,
     reason: str,
     evidence: Mapping[str, Any],
@@ -169,12 +173,12 @@ def _take_over(
     replaced = _champion(aliases)
     reconciled = _reconcile(aliases, store, replaced)
     if replaced == info.version:
-        made = next((one for one in reconciled if one.kind in PAST), None)
+        made = next((one for one in reconciled if one.kind in MOVES), None)
         return replaced if made is None else made.evidence["replaced"]
     if over not in (ANYBODY, replaced):
         raise Overtaken(f"version {replaced} leads by now, and no longer {over}; version {info.version} did not take over")
     facts = {**evidence, **identity(info), "replaced": replaced, "previous": _previous(aliases)}
-    intent = Decision(INTENT, kind, actor[:ACTOR_WIDTH], reason, info.version, facts)
+    intent = Decision(DecisionKind.INTENT, action, actor[:ACTOR_WIDTH], reason, info.version, facts)
     store.write_decision(intent)
     tags = {
         "promoted_by": intent.actor,
@@ -209,7 +213,7 @@ def _give_up(aliases: Aliases, store: DecisionLog, intent: Decision, champion: s
     if champion is not None and "previous" in intent.evidence and _previous(aliases) == champion:
         aliases.put_back(intent.evidence["previous"])
     facts = {**intent.evidence, "intent": intent.decision_id, "error": error}
-    failed = Decision(INTENT, "failed", intent.actor, intent.reason, intent.model_version, facts)
+    failed = Decision(DecisionKind.INTENT, DecisionAction.FAILED, intent.actor, intent.reason, intent.model_version, facts)
     store.write_decision(failed)
     return failed
 
@@ -224,7 +228,7 @@ def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> D
 
 def _complete(store: DecisionLog, intent: Decision) -> Decision:
     facts = {**intent.evidence, "intent": intent.decision_id}
-    done = Decision(intent.action, PAST[intent.action], intent.actor, intent.reason, intent.model_version, facts)
+    done = Decision(*DONE[intent.action], intent.actor, intent.reason, intent.model_version, facts)
     store.write_decision(done)
     return done
 
@@ -252,7 +256,9 @@ def identity(info: ModelInfo) -> dict[str, Any]:
 def open_intents(store: DecisionLog) -> list[Decision]:
     """List the intents of which nobody wrote what came of them, newest first: their process died, or is still at it."""
     return [
-        d for d in without_closed(store.decisions(kind=(INTENT, *PAST), limit=RECENT)) if d.kind == INTENT and d.action in PAST
+        d
+        for d in without_closed(store.decisions(kind=(DecisionKind.INTENT, *MOVES), limit=RECENT))
+        if d.kind == DecisionKind.INTENT and d.action in DONE
     ]
 
 

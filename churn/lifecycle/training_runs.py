@@ -13,10 +13,9 @@ from typing import Protocol
 from churn.lifecycle.promotion import Aliases, person, reconcile
 from churn.lifecycle.promotion import DecisionLog as PromotionLog
 from churn.registry.aliases import TRAINING_TAG
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 
 LOCK = "training"
-KIND, STARTED, SKIPPED, END = "training", "started", "skipped", "retrain"
 # Trainings that are looked through for one without an end: more than one is left only if processes keep dying.
 RECENT = 200
 TRIGGERS = ("schedule", "drift", "first model", "manual")
@@ -49,17 +48,32 @@ def because(trigger: str) -> dict[str, str]:
 def note_start(store: DecisionLog, training: str, trigger: str, asked_by: str | None) -> None:
     """Say that a training begins, and which decision asked for it."""
     facts = {**because(trigger), "training": training, "asked_by": asked_by}
-    store.write_decision(Decision(KIND, STARTED, trainer(trigger), "a training began", None, facts))
+    store.write_decision(
+        Decision(DecisionKind.TRAINING, DecisionAction.STARTED, trainer(trigger), "a training began", None, facts)
+    )
 
 
 def note_skipped(store: DecisionLog, trigger: str, asked_by: str | None, reason: str) -> None:
     """Say that a training that was asked for was not made, as another one was under way."""
-    store.write_decision(Decision(KIND, SKIPPED, trainer(trigger), reason, None, {**because(trigger), "asked_by": asked_by}))
+    store.write_decision(
+        Decision(
+            DecisionKind.TRAINING,
+            DecisionAction.SKIPPED,
+            trainer(trigger),
+            reason,
+            None,
+            {**because(trigger), "asked_by": asked_by},
+        )
+    )
 
 
-def note_end(store: DecisionLog, training: str, trigger: str, result: str, reason: str, version: str | None = None) -> None:
+def note_end(
+    store: DecisionLog, training: str, trigger: str, result: DecisionAction, reason: str, version: str | None = None
+) -> None:
     """Say how a training ended: promoted, rejected or failed."""
-    store.write_decision(Decision(END, result, "train", reason, version, {**because(trigger), "training": training}))
+    store.write_decision(
+        Decision(DecisionKind.RETRAIN, result, "train", reason, version, {**because(trigger), "training": training})
+    )
 
 
 def clean_up_orphans(store: DecisionLog, registry: OrphanedModels) -> list[str]:
@@ -73,9 +87,9 @@ def clean_up_orphans(store: DecisionLog, registry: OrphanedModels) -> list[str]:
     list of str
         A sentence for each thing that was found; empty if nothing was left.
     """
-    recent = store.decisions(kind=(KIND, END), limit=RECENT)
-    ended = {decision.evidence.get("training") for decision in recent if decision.kind == END}
-    started = {str(d.evidence["training"]): d for d in reversed(recent) if (d.kind, d.action) == (KIND, STARTED)}
+    recent = store.decisions(kind=(DecisionKind.TRAINING, DecisionKind.RETRAIN), limit=RECENT)
+    ended = {decision.evidence.get("training") for decision in recent if decision.kind == DecisionKind.RETRAIN}
+    started = {str(d.evidence["training"]): d for d in reversed(recent) if d.action == DecisionAction.STARTED}
     killed = registry.end_runs(set(started))
     said = [f"run {run} had never ended, and is marked as killed" for run in killed]
     dead = {training: decision for training, decision in started.items() if training not in ended}
@@ -86,7 +100,7 @@ def clean_up_orphans(store: DecisionLog, registry: OrphanedModels) -> list[str]:
         version = made.get(training)
         left = _left(store, version)
         reason = f"the training that {decision.actor} began on {decision.decided_at:%Y-%m-%d %H:%M:%S} UTC was killed{left}"
-        note_end(store, training, str(decision.evidence.get("trigger")), "failed", reason, version)
+        note_end(store, training, str(decision.evidence.get("trigger")), DecisionAction.FAILED, reason, version)
         said.append(reason)
     return said
 
@@ -94,8 +108,10 @@ def clean_up_orphans(store: DecisionLog, registry: OrphanedModels) -> list[str]:
 def _left(store: DecisionLog, version: str | None) -> str:
     if version is None:
         return ""
-    verdicts = [d for d in store.decisions(kind=("gate", "promotion"), limit=RECENT) if d.model_version == version]
-    if any(decision.kind == "promotion" for decision in verdicts):
+    verdicts = [
+        d for d in store.decisions(kind=(DecisionKind.GATE, DecisionKind.PROMOTION), limit=RECENT) if d.model_version == version
+    ]
+    if any(decision.kind == DecisionKind.PROMOTION for decision in verdicts):
         return f"; its version {version} had become champion"
     told = f"the gate said {verdicts[0].action}" if verdicts else "the gate's verdict was not written"
     return f"; version {version} stays as it is ({told})"
@@ -103,4 +119,8 @@ def _left(store: DecisionLog, version: str | None) -> str:
 
 def _reconciled(done: Decision) -> str:
     who = f"that version {done.model_version} took over, by {done.actor},"
-    return f"{who} had not been written down: it is now" if done.action != "failed" else f"{who} never happened: it is given up"
+    return (
+        f"{who} had not been written down: it is now"
+        if done.action != DecisionAction.FAILED
+        else f"{who} never happened: it is given up"
+    )

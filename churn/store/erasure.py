@@ -13,11 +13,9 @@ from churn.errors import StoreError
 from churn.store.engine import translated
 from churn.store.outcome_count import keep_count
 from churn.store.outcomes import chunks
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from churn.store.tables import decisions, outcomes, predictions, shadow_predictions
-
-ERASURE = "erasure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,10 @@ def _erase_and_note(store: Store, names: Sequence[str], reason: str, spooled: in
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         erased = _erase(connection, names)
         evidence = asdict(erased) | {"spooled": spooled}
-        connection.execute(decisions.insert(), [asdict(Decision(ERASURE, "erased", "operator", reason, None, evidence))])
+        connection.execute(
+            decisions.insert(),
+            [asdict(Decision(DecisionKind.ERASURE, DecisionAction.ERASED, "operator", reason, None, evidence))],
+        )
         connection.commit()
     return erased
 

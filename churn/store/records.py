@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
@@ -139,12 +140,52 @@ class MonitorRun:
     mature_until: datetime = EPOCH
 
 
+class DecisionKind(StrEnum):
+    """What a decision is about."""
+
+    POLICY = "policy"  # what follows from a monitoring run
+    EVENT = "event"  # what the policy asked for was sent
+    TRAINING = "training"  # a training began, or was not made
+    GATE = "gate"  # whether a challenger may become champion
+    INTENT = "intent"  # the aliases are about to move
+    PROMOTION = "promotion"
+    ROLLBACK = "rollback"
+    RETRAIN = "retrain"  # how a training ended
+    RETENTION = "retention"  # old rows were removed
+    ERASURE = "erasure"  # a customer's rows were removed
+
+
+class DecisionAction(StrEnum):
+    """What was decided or done; each line below belongs to one kind of decision."""
+
+    NONE, WATCH, PAGE = "none", "watch", "page"  # policy, and RETRAIN
+    RETRAIN = "retrain"
+    SENT = "sent"  # event
+    STARTED, SKIPPED = "started", "skipped"  # training
+    PASSED, REJECTED = "passed", "rejected"  # gate; of a retraining, too
+    PROMOTION, ROLLBACK = "promotion", "rollback"  # intent: what is about to be done
+    PROMOTED, ROLLED_BACK = "promoted", "rolled back"  # promotion, rollback; of a retraining, too
+    FAILED = "failed"  # intent, retrain
+    PRUNED = "pruned"  # retention
+    ERASED = "erased"  # erasure
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Something that was decided or done, of a kind that `churn.store.tables.decisions` lists, with its evidence."""
+    """Something that was decided or done: by whom, why, and on which evidence.
 
-    kind: str
-    action: str
+    Attributes
+    ----------
+    actor : str
+        Who or what decided: "gate", "monitor", user@host.
+    reason : str
+        One sentence for people.
+    evidence : dict
+        JSON-ready.
+    """
+
+    kind: DecisionKind
+    action: DecisionAction
     actor: str
     reason: str
     model_version: str | None = None

@@ -15,13 +15,12 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from churn.store.engine import translated
 from churn.store.outcome_count import keep_count
 from churn.store.outcomes import chunks
-from churn.store.records import EPOCH, Decision
+from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from churn.store.tables import monitor_runs, outcomes, predictions, shadow_predictions
 
 # Numbers a transaction: a tenth of a second or so, during which nobody else is held up but who tells outcomes of these.
 BATCH = 10_000
-RETENTION = "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,11 @@ def prune(
         done = replace(done, shadow_predictions=_prune_shadow(store, before, dry_run))
         if not dry_run and (done.predictions or done.shadow_predictions):
             evidence = asdict(done) | {"before": before.isoformat(), "even_unjudged": even_unjudged}
-            store.write_decision(Decision(RETENTION, "pruned", "operator", f"older than {before.isoformat()}", None, evidence))
+            store.write_decision(
+                Decision(
+                    DecisionKind.RETENTION, DecisionAction.PRUNED, "operator", f"older than {before.isoformat()}", None, evidence
+                )
+            )
     return done
 
 

@@ -24,7 +24,7 @@ from churn.store.outcome_count import count_outcomes, move_on
 from churn.store.outcomes import write_outcomes
 from churn.store.prediction_reader import LOG_COLUMNS, Span, find_span, iter_parts, read_labelled, read_labelled_log, read_log
 from churn.store.prediction_writer import RowWriter, row_writer
-from churn.store.records import Decision, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow
+from churn.store.records import Decision, DecisionKind, MonitorRun, Outcome, OutcomeReceipt, Prediction, PredictionRow
 from churn.store.tables import decisions, monitor_runs, outcomes, predictions
 from churn.store.watermark import find_watermark
 
@@ -276,7 +276,7 @@ class Store:
     def decisions(
         self,
         *,
-        kind: str | tuple[str, ...] | None = None,
+        kind: DecisionKind | tuple[DecisionKind, ...] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         model_version: str | None = None,
@@ -285,7 +285,7 @@ class Store:
         """List the newest decisions, newest first: of one kind or several, since and until a moment, of one model version."""
         query = sa.select(decisions).order_by(decisions.c.decided_at.desc(), decisions.c.decision_id.desc()).limit(limit)
         if kind is not None:
-            query = query.where(decisions.c.kind.in_([kind] if isinstance(kind, str) else kind))
+            query = query.where(decisions.c.kind.in_([kind] if isinstance(kind, DecisionKind) else kind))
         if since is not None:
             query = query.where(decisions.c.decided_at >= since)
         if until is not None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
+
+from churn.store.records import DecisionAction, DecisionKind
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -29,6 +32,25 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+class EnumText(sa.types.TypeDecorator[StrEnum]):
+    """A member of a StrEnum, stored as its text."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, members: type[StrEnum], length: int) -> None:
+        self.members = members
+        super().__init__(length)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text: no driver has to know the enum."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
+        """Return the member that the text stands for."""
+        return None if value is None else self.members(value)
 
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
@@ -117,15 +139,14 @@ monitor_runs = sa.Table(
     sa.Index("ix_monitor_runs_started_at", "started_at", "run_id"),
 )
 
-# Everything that was decided or done, by whom and why: kind is policy, event, training, gate, intent, promotion, rollback,
-# retrain, retention or erasure.
+# Everything that was decided or done, by whom and why.
 decisions = sa.Table(
     "decisions",
     metadata,
     sa.Column("decision_id", sa.String(36), primary_key=True),
     sa.Column("decided_at", UtcTime, nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("kind", EnumText(DecisionKind, 16), nullable=False),
+    sa.Column("action", EnumText(DecisionAction, 32), nullable=False),
     sa.Column("actor", sa.String(128), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("model_version", sa.String(32)),

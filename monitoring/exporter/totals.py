@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 import sqlalchemy as sa
 from prometheus_client.core import Metric
 
 from churn.store.flow_runs import FlowRuns
 from churn.store.outcome_count import count_outcomes
-from churn.store.records import MonitorRun
+from churn.store.records import DecisionAction, DecisionKind, MonitorRun
 from churn.store.store import Store
 from churn.store.tables import decisions, outcomes, predictions
 from monitoring.exporter.metrics import exported
-from monitoring.policy import Action
+from monitoring.policy import ACTIONS
 
-COMPLETED = ("promoted", "rejected")
-PROMOTIONS = ("promotion", "rollback")
+COMPLETED = (DecisionAction.PROMOTED, DecisionAction.REJECTED)
+PROMOTIONS = (DecisionKind.PROMOTION, DecisionKind.ROLLBACK)
 MONITOR, TRAIN = "monitor", "train"
 
 
@@ -42,13 +42,13 @@ def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
             if newest is not None:
                 yield exported(name, newest.timestamp())
         retrained = _retrains(connection)
-        by_action = _counted(connection, decisions.c.action, "policy")
+        by_action = _counted(connection, decisions.c.action, DecisionKind.POLICY)
         by_kind = _counted(connection, decisions.c.kind, *PROMOTIONS)
     yield exported("churn_retrains_total", {key: float(count) for key, (count, _) in retrained.items()})
-    yield exported("churn_policy_decisions_total", {(a,): float(by_action.get(a, (0, None))[0]) for a in get_args(Action)})
-    newest_decision = store.decisions(kind="policy", limit=1)
+    yield exported("churn_policy_decisions_total", {(a,): float(by_action.get(a, (0, None))[0]) for a in ACTIONS})
+    newest_decision = store.decisions(kind=DecisionKind.POLICY, limit=1)
     if newest_decision:
-        yield exported("churn_policy_action", {(a,): float(newest_decision[0].action == a) for a in get_args(Action)})
+        yield exported("churn_policy_action", {(a,): float(newest_decision[0].action == a) for a in ACTIONS})
     yield exported("churn_takeovers_total", {(k,): float(by_kind.get(k, (0, None))[0]) for k in PROMOTIONS})
     yield exported("churn_takeover_timestamp_seconds", {(k,): when.timestamp() for k, (_, when) in by_kind.items()})
     yield from _flows(store.flow_runs(), runs, [when for (_, result), (_, when) in retrained.items() if result in COMPLETED])
@@ -89,7 +89,7 @@ def _retrains(connection: sa.Connection) -> dict[tuple[str, ...], tuple[int, dat
     reason = sa.func.coalesce(decisions.c.evidence["reason"].as_string(), "")
     query = (
         sa.select(reason, decisions.c.action, sa.func.count(), sa.func.max(decisions.c.decided_at))
-        .where(decisions.c.kind == "retrain")
+        .where(decisions.c.kind == DecisionKind.RETRAIN)
         .group_by(reason, decisions.c.action)
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query)}

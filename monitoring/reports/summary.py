@@ -10,11 +10,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from churn.atomic_write import atomic_write
-from churn.store.records import Decision, MonitorRun
+from churn.store.records import Decision, DecisionAction, MonitorRun
 
 STRIP = 30
 MAX_MOVED = 25
-LETTERS = {"none": "·", "watch": "W", "retrain": "R", "page": "P"}
+LETTERS: dict[str, str] = {
+    DecisionAction.NONE: "·",
+    DecisionAction.WATCH: "W",
+    DecisionAction.RETRAIN: "R",
+    DecisionAction.PAGE: "P",
+}
 MEASURES = {
     "roc_auc": "ROC AUC (higher is better)",
     "pr_auc": "PR AUC (higher is better)",
@@ -126,8 +131,11 @@ def _quality(performance: dict[str, Any], sides: list[str]) -> list[dict[str, An
 
 
 def _strip(run: MonitorRun, decision: Decision, earlier: Sequence[MonitorRun]) -> list[dict[str, Any]]:
-    looks = [(run.started_at, decision.action)]
-    looks += [(look.started_at, str((look.verdict.get("policy") or {}).get("action", "none"))) for look in earlier[: STRIP - 1]]
+    looks: list[tuple[datetime, str]] = [(run.started_at, decision.action)]
+    looks += [
+        (look.started_at, str((look.verdict.get("policy") or {}).get("action", DecisionAction.NONE)))
+        for look in earlier[: STRIP - 1]
+    ]
     return [{"at": at, "action": action, "letter": LETTERS.get(action, "?")} for at, action in reversed(looks)]
 
 

@@ -19,7 +19,7 @@ from churn.errors import ChurnError
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.registry.registry import Registry
-from churn.store.records import Decision, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
 from churn.store.store import Store
 from pipelines.console import console, warn
 from pipelines.data_sources import pull_data, write_simulated
@@ -144,7 +144,7 @@ class Loop:
         console.rule("the international plan is launched")
         for number, customers in enumerate(windows[:-1], start=1):
             run = self._launch(f"launch {number}", customers, run_at_once=number == 1)
-            if run.verdict["policy"]["action"] == "retrain" and self._retrain(customers):
+            if run.verdict["policy"]["action"] == DecisionAction.RETRAIN and self._retrain(customers):
                 return windows[number:]
         raise DemoFailed("no challenger passed the gate")
 
@@ -169,13 +169,13 @@ class Loop:
         with Stream(self.client, customers, self.contract) as stream:
             decision = self._await_retraining()
             console.print(f"retraining: {decision.action}: {decision.reason}")
-            if decision.action == "promoted":
+            if decision.action == DecisionAction.PROMOTED:
                 self._await_promotion(str(decision.model_version), stream)
         if stream.failed:
             raise DemoFailed(f"{len(stream.failed)} of {stream.sent} requests failed meanwhile: {stream.failed[0]}")
         versions = " and ".join(sorted(stream.versions))
         console.print(f"meanwhile {stream.sent} requests, none failed, answered by version {versions}")
-        return decision.action == "promoted"
+        return decision.action == DecisionAction.PROMOTED
 
     def _serve(self, name: str, customers: Dataset, *, outcomes: bool = True) -> list[dict[str, Any]]:
         with console.status(f"{name}: {len(customers)} customers"):
@@ -203,12 +203,14 @@ class Loop:
 
     def _await_retraining(self) -> Decision:
         """Wait for the retraining that the monitor's event triggers."""
-        known = {decision.decision_id for decision in self.store.decisions(kind="retrain")}
+        known = {decision.decision_id for decision in self.store.decisions(kind=DecisionKind.RETRAIN)}
         deadline = time.monotonic() + TIMEOUT_SECONDS
         with console.status("the event starts a retraining"):
             while time.monotonic() < deadline:
-                new = [decision for decision in self.store.decisions(kind="retrain") if decision.decision_id not in known]
-                if new and new[0].action == "failed":
+                new = [
+                    decision for decision in self.store.decisions(kind=DecisionKind.RETRAIN) if decision.decision_id not in known
+                ]
+                if new and new[0].action == DecisionAction.FAILED:
                     raise DemoFailed(f"the retraining failed: {new[0].reason}")
                 if new:
                     return new[0]

@@ -10,12 +10,12 @@ from prefect.events import Event, Resource
 from prefect.exceptions import PrefectException
 
 from churn.errors import StoreError
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction
 from churn.store.store import Store
 from monitoring.outbox import note_sent
 
 RETRAIN_EVENT, PAGE_EVENT = "churn.retrain.wanted", "churn.monitor.page"
-EVENTS = {"retrain": RETRAIN_EVENT, "page": PAGE_EVENT}
+EVENTS = {DecisionAction.RETRAIN: RETRAIN_EVENT, DecisionAction.PAGE: PAGE_EVENT}
 logger = logging.getLogger(__name__)
 
 
@@ -25,7 +25,7 @@ def send(model_name: str, decision: Decision) -> bool:
         event=EVENTS[decision.action],
         resource=Resource({"prefect.resource.id": f"churn.modeling.model.{model_name}", "prefect.resource.name": model_name}),
         payload={
-            "reason": "drift" if decision.action == "retrain" else decision.reason,
+            "reason": "drift" if decision.action == DecisionAction.RETRAIN else decision.reason,
             "detail": decision.reason,
             "decision_id": decision.decision_id,
             "run_id": str(decision.evidence.get("run_id", "")),

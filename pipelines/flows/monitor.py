@@ -13,7 +13,7 @@ from churn.config.params import load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.registry.registry import Registry
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.monitor import HISTORY, RunResult, look, record, report_path
 from monitoring.outbox import unheard
@@ -24,7 +24,7 @@ from pipelines.flows.events import send_and_note
 from pipelines.flows.monitor_failure import record_failure
 from pipelines.flows.run_results import note_end
 
-ACTED_ON = ("retrain", "page")
+ACTED_ON = (DecisionAction.RETRAIN, DecisionAction.PAGE)
 
 
 def _summaries(settings: Settings) -> Path:
@@ -67,7 +67,7 @@ def summarise_missed(store: Store, version: str, settings: Settings) -> None:
     page = report_path(settings, runs[0].run_id) if runs else None
     if page is None or runs[0].report != str(page) or page.exists():
         return
-    decided = store.decisions(kind="policy", model_version=version, limit=HISTORY)
+    decided = store.decisions(kind=DecisionKind.POLICY, model_version=version, limit=HISTORY)
     decision = next((one for one in decided if one.evidence.get("run_id") == runs[0].run_id), None)
     if decision is not None:
         write_summary(page, render_summary(runs[0], decision, runs[1:], false_alarm_rate=settings.false_alarm_rate))

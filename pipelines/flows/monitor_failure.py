@@ -8,7 +8,7 @@ from typing import Any
 from churn.clock import CLOCK_SKEW, now
 from churn.config.settings import load_settings
 from churn.errors import StoreError
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.outbox import note_sent
 from pipelines.flows.events import send
@@ -27,7 +27,9 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     if NOTHING_YET in told:
         return
     settings = load_settings()
-    decision = Decision("policy", "page", "monitor", f"the monitor could not run: {told}", None, {"failure": told})
+    decision = Decision(
+        DecisionKind.POLICY, DecisionAction.PAGE, "monitor", f"the monitor could not run: {told}", None, {"failure": told}
+    )
     store = _open(settings.store_url)
     try:
         # One that is stored and not sent is sent by the next look that goes well.
@@ -52,7 +54,7 @@ def _write_once(store: Store | None, decision: Decision) -> bool:
         return True
     try:
         # Every look that goes well decides something: then the same failure is a new one.
-        newest = store.decisions(kind="policy", until=now() + CLOCK_SKEW, limit=1)
+        newest = store.decisions(kind=DecisionKind.POLICY, until=now() + CLOCK_SKEW, limit=1)
         if newest and newest[0].evidence.get("failure") == decision.evidence["failure"]:
             return False
         store.write_decision(decision)

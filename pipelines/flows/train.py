@@ -31,7 +31,7 @@ from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.modeling.tuning import scores_to_come
 from churn.registry.aliases import TRAINING_TAG
 from churn.registry.registry import Registry
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.data_sources import find_data
 from pipelines.flows.dask_cluster import spread
@@ -140,8 +140,10 @@ def register(
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def record_decision(store: Store, model: Model, decision: GateDecision) -> None:
     """Write down what the gate found, before anything follows from it."""
-    verdict = "passed" if decision.promote else "rejected"
-    store.write_decision(Decision("gate", verdict, "gate", decision.reason, model.info.version, _evidence(model, decision)))
+    verdict = DecisionAction.PASSED if decision.promote else DecisionAction.REJECTED
+    store.write_decision(
+        Decision(DecisionKind.GATE, verdict, "gate", decision.reason, model.info.version, _evidence(model, decision))
+    )
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -161,7 +163,9 @@ def conclude(
             promote(registry, store, info, actor="gate", reason=reason, evidence=_evidence(model, decision), over=baseline)
         except Overtaken as error:
             promoted, reason = False, f"{error}, as it was compared with another"
-    note_result(store, training, info.trigger, "promoted" if promoted else "rejected", reason, info.version)
+    note_result(
+        store, training, info.trigger, DecisionAction.PROMOTED if promoted else DecisionAction.REJECTED, reason, info.version
+    )
     return {"version": info.version, "promoted": promoted, "reason": reason, "metrics": info.metrics}
 
 
@@ -176,7 +180,7 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     store = Store.open(settings.store_url)
     try:
         trigger = str((flow_run.parameters or {}).get("trigger", "manual"))
-        note_result(store, str(flow_run.id), trigger, "failed", str(state.message or state.name))
+        note_result(store, str(flow_run.id), trigger, DecisionAction.FAILED, str(state.message or state.name))
     finally:
         store.close()
 

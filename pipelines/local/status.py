@@ -16,6 +16,7 @@ from churn.clock import now
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import ChurnError
+from churn.store.records import DecisionKind
 from churn.store.store import Store
 from churn.store.tables import predictions
 from pipelines.environment import prefect_api
@@ -26,7 +27,7 @@ MAX_COUNTED = 100_000
 HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
 SHOWN = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
-KINDS = ("policy", "gate", "promotion", "rollback", "retrain")
+KINDS = (DecisionKind.POLICY, DecisionKind.GATE, DecisionKind.PROMOTION, DecisionKind.ROLLBACK, DecisionKind.RETRAIN)
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
         return Part("store", address, up=False, says=str(error)), {}
     try:
         runs = store.monitor_runs(limit=1)
-        policy = store.decisions(kind="policy", limit=1)
+        policy = store.decisions(kind=DecisionKind.POLICY, limit=1)
         known = {
             "traffic": _traffic(store),
             "flows": [asdict(flow) for flow in store.flow_runs()],

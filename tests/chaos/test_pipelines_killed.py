@@ -9,6 +9,7 @@ import pytest
 from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_monitor import SENSITIVE, kill_looks
 from benchmarks.chaos.pipelines_training import kill_trainings
+from churn.store.records import DecisionKind
 from tests.integration.postgres import postgres_server
 
 pytestmark = [pytest.mark.filterwarnings("default")]
@@ -26,7 +27,7 @@ def test_a_training_that_is_killed_leaves_no_half_champion_and_the_next_one_clea
     row = kill_trainings(world, steps)
     assert row.broken == []
     assert (row.faults, row.made, row.failed, row.lost, row.duplicated) == (len(steps), len(steps) + 1, 0, 0, 0)
-    said = " ".join(decision.reason for decision in world.decisions("retrain"))
+    said = " ".join(decision.reason for decision in world.decisions(DecisionKind.RETRAIN))
     for words in ("was killed", "the gate's verdict was not written", "the gate said passed", "had become champion"):
         assert words in said
 

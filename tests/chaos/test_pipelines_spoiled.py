@@ -8,6 +8,7 @@ from benchmarks.chaos.pipelines_artifacts import spoil_artifacts
 from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
 from benchmarks.chaos.pipelines_twice import train_together
+from churn.store.records import DecisionAction, DecisionKind
 
 pytestmark = [pytest.mark.filterwarnings("default")]
 
@@ -21,7 +22,7 @@ def test_of_two_trainings_at_once_one_acts(world: Fixture) -> None:
     row = train_together(world, 1)
     assert row.broken == []
     assert (row.faults, row.failed, row.lost, row.duplicated) == (1, 0, 0, 0)
-    skipped = [d for d in world.decisions("training") if d.action == "skipped"]
+    skipped = [d for d in world.decisions(DecisionKind.TRAINING) if d.action == DecisionAction.SKIPPED]
     assert all("training is under way" in decision.reason for decision in skipped)
 
 

@@ -25,7 +25,7 @@ from churn.modeling.model import Model
 from churn.modeling.training import Trained
 from churn.registry.artifact import last_known_good, remember
 from churn.registry.registry import Registry
-from churn.store.records import Decision, MonitorRun, Outcome, Prediction
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
 from churn.store.shadow import ShadowRow, write_shadow
 from churn.store.store import Store
 from pipelines.backup.backup import Places, find_places, make_backup
@@ -95,7 +95,8 @@ def live_for_a_while(system: System, trained: Trained) -> Model:
     store.write_outcomes([Outcome(True, NOON, one.prediction_id) for one in asked[::2]])
     write_shadow(store, [ShadowRow(asked[0].prediction_id, "2", 0.5, True, NOON)])
     store.write_monitor_run(
-        MonitorRun(new_id(), NOON, "1", 50, 25, 50, 25, False, False, {"a": [1.5, None]}), Decision("policy", "none", "m", "r")
+        MonitorRun(new_id(), NOON, "1", 50, 25, 50, 25, False, False, {"a": [1.5, None]}),
+        Decision(DecisionKind.POLICY, DecisionAction.NONE, "m", "r"),
     )
     store.write_flow_run("train", seconds=1.5, at=NOON)
     store.close()

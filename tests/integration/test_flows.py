@@ -17,7 +17,7 @@ from churn.ids import new_id
 from churn.modeling.model import Model
 from churn.registry.registry import Registry
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv
-from churn.store.records import Outcome, Prediction
+from churn.store.records import DecisionAction, DecisionKind, Outcome, Prediction
 from churn.store.store import Store
 
 # Prefect's own client warns of its own ways.
@@ -93,7 +93,7 @@ def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatc
     same = train_flow(trigger="a whim")
     assert not same["promoted"], "the same model again is not better"
     assert system.registry.champion_version() == "1"
-    retrains = system.store.decisions(kind="retrain")
+    retrains = system.store.decisions(kind=DecisionKind.RETRAIN)
     assert [(d.action, d.evidence["reason"]) for d in retrains] == [("rejected", "manual"), ("promoted", "first model")]
 
     assert monitor_flow()["judged"] is False, "nothing to judge yet"
@@ -119,15 +119,15 @@ def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatc
 
     second = train_flow(trigger="drift")
     assert second["promoted"], second["reason"]
-    promotion = system.store.decisions(kind="promotion")[0]
+    promotion = system.store.decisions(kind=DecisionKind.PROMOTION)[0]
     assert (promotion.actor, promotion.evidence["replaced"], promotion.model_version) == ("gate", "1", second["version"])
 
     broken = tmp_path / "broken.csv"
     broken.write_text(system.settings.data.read_text().replace("No", "Maybe", 1))
     with pytest.raises(ContractError, match="row 2, column 'international_plan'"):
         train_flow(trigger="schedule", data=str(broken))
-    failed = system.store.decisions(kind="retrain")[0]
-    assert (failed.action, failed.evidence["reason"]) == ("failed", "schedule")
+    failed = system.store.decisions(kind=DecisionKind.RETRAIN)[0]
+    assert (failed.action, failed.evidence["reason"]) == (DecisionAction.FAILED, "schedule")
     assert system.registry.champion_version() == second["version"]
 
 

@@ -26,6 +26,7 @@ from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import artifact_folder
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
+from churn.store.records import DecisionKind
 from churn.store.shadow import compare_shadow
 from churn.store.store import Store
 from service.app import create_app
@@ -235,7 +236,7 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
         Registry(settings).promote("1")
         Registry(settings).promote("2")
     store = Store.open(settings.store_url)
-    decided = [(one.kind, one.model_version, one.actor, one.reason) for one in store.decisions(kind="rollback")]
+    decided = [(one.kind, one.model_version, one.actor, one.reason) for one in store.decisions(kind=DecisionKind.ROLLBACK)]
     store.close()
     assert decided == [("rollback", "1", "probation", "20 of 200 requests failed")]
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from churn.errors import StoreError
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.exporter import exporter as module
 from monitoring.exporter.exporter import exporter, serve_exporter
@@ -117,8 +117,10 @@ def test_retrainings_are_counted_by_reason_and_result(store, url):
         [("promoted", "drift"), ("rejected", "drift"), ("rejected", "drift"), ("failed", "schedule"), ("failed", None)]
     ):
         evidence = {} if reason is None else {"reason": reason}
-        store.write_decision(Decision("retrain", action, "train", "", evidence=evidence, decided_at=NOW + timedelta(hours=n)))
-    store.write_decision(Decision("policy", "retrain", "monitor", "", evidence={"reason": "drift"}))
+        store.write_decision(
+            Decision(DecisionKind.RETRAIN, action, "train", "", evidence=evidence, decided_at=NOW + timedelta(hours=n))
+        )
+    store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "", evidence={"reason": "drift"}))
     with exporter(lambda: Store.open(url), 0) as port:
         told = scrape(port)
     assert {key[1:]: value for key, value in told.items() if key[0] == "churn_retrains_total"} == {
@@ -148,7 +150,7 @@ def test_flows_tell_how_they_ended_also_when_there_was_nothing_to_do(store, url)
 def test_decisions_and_takeovers_are_told(store, url):
     for kind, action in (("policy", "watch"), ("policy", "page"), ("promotion", "promoted"), ("rollback", "rolled back")):
         store.write_decision(Decision(kind, action, "somebody", "", decided_at=NOW))
-    store.write_decision(Decision("policy", "watch", "monitor", "", decided_at=NOW + timedelta(hours=1)))
+    store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "", decided_at=NOW + timedelta(hours=1)))
     with exporter(lambda: Store.open(url), 0) as port:
         told = scrape(port)
     assert {k[1]: v for k, v in told.items() if k[0] == "churn_policy_decisions_total"} == {

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from churn.store.records import DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.monitor import look, record
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
@@ -58,10 +59,10 @@ def test_what_is_read_back_is_what_was_seen(store):
     come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
     seen = see(store)
     assert record(store, seen.with_report("/reports/x.html"))
-    (run,), (decision,) = store.monitor_runs(model_version="1"), store.decisions(kind="policy")
+    (run,), (decision,) = store.monitor_runs(model_version="1"), store.decisions(kind=DecisionKind.POLICY)
     assert run.verdict["drift"]["results"][0]["feature"] == "minutes"
     assert (run.covariate_alarm, run.concept_alarm, run.report) == (True, True, "/reports/x.html")
-    assert (decision.action, decision.reason) == ("watch", seen.decision.reason)
+    assert (decision.action, decision.reason) == (DecisionAction.WATCH, seen.decision.reason)
     assert decision.evidence == seen.decision.evidence
 
 
@@ -80,7 +81,7 @@ def test_a_new_version_starts_with_its_own_predictions_and_no_violations(store):
         come_true(store, serve(store, (frame := launch(200, seed)), version), frame)
         seen = see(store, version)
         assert (seen.run.rows, seen.run.labelled_rows) == (200, 200)
-        assert seen.decision.action == "watch"
+        assert seen.decision.action == DecisionAction.WATCH
         assert record(store, seen)
 
 

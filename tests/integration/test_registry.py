@@ -34,6 +34,7 @@ from churn.registry.artifact import REFERENCE_FILE, last_known_good, remember
 from churn.registry.connect import alias_reader
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
+from churn.store.records import DecisionKind
 from churn.store.store import Store
 from tests.checkout import CHECKOUT
 
@@ -163,8 +164,18 @@ def test_a_takeover_leaves_its_trail_in_store_and_registry(registry: Registry, t
     assert promotion.rollback(registry, store, back.info, actor="bob@desk", reason="so was ada") == "2"
     undone, done = promotion.without_closed(store.decisions(kind=promotion.HISTORY))
     store.close()
-    assert (done.kind, done.model_version, done.evidence["replaced"], done.actor) == ("promotion", "2", "1", "ada@desk")
-    assert (undone.kind, undone.model_version, undone.evidence["replaced"], undone.actor) == ("rollback", "1", "2", "bob@desk")
+    assert (done.kind, done.model_version, done.evidence["replaced"], done.actor) == (
+        DecisionKind.PROMOTION,
+        "2",
+        "1",
+        "ada@desk",
+    )
+    assert (undone.kind, undone.model_version, undone.evidence["replaced"], undone.actor) == (
+        DecisionKind.ROLLBACK,
+        "1",
+        "2",
+        "bob@desk",
+    )
     for decision, model in ((done, loaded), (undone, back)):
         for name in ("run_id", "data_digest", "reference_digest", "threshold"):
             assert decision.evidence[name] == getattr(model.info, name) != ""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from churn.contract import Contract
 from churn.errors import InputError, StoreAway, StoreError
 from churn.ids import new_id
-from churn.store.records import Decision, MonitorRun, Outcome, Prediction
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
 from churn.store.store import Store, migrate
 from tests.integration.postgres import Server
 
@@ -237,12 +237,13 @@ def test_a_look_said_twice_is_there_once(store: Store) -> None:
 
 
 def test_a_look_and_its_decision_are_stored_both_or_neither(store: Store) -> None:
-    first = Decision("policy", "wait", "monitor", "calm", decided_at=NOON)
+    first = Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm", decided_at=NOON)
     assert store.write_monitor_run(look(), first)
-    assert not store.write_monitor_run(look(), Decision("policy", "retrain", "monitor", "drift"))
+    assert not store.write_monitor_run(look(), Decision(DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "drift"))
     with pytest.raises(StoreError):
         store.write_monitor_run(
-            look(last_seq=11), Decision("policy", "wait", "monitor", "x", decided_at=NOON.replace(tzinfo=None))
+            look(last_seq=11),
+            Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "x", decided_at=NOON.replace(tzinfo=None)),
         )
     assert len(store.monitor_runs()) == 1
     assert store.decisions() == [first]
@@ -258,14 +259,14 @@ def test_looks_are_listed_newest_first(store: Store) -> None:
 
 def test_decisions_come_back_newest_first_with_their_evidence(store: Store) -> None:
     evidence = {"rows": 300, "interval": [0.01, 0.02], "checks": {"calibrated": True}, "champion": None}
-    first = Decision("gate", "promoted", "gate", "better", "2", evidence, decided_at=NOON)
-    later = Decision("policy", "wait", "monitor", "calm", decided_at=NOON + timedelta(hours=1))
-    same_time = Decision("policy", "retrain", "monitor", "drift", decided_at=NOON + timedelta(hours=1))
+    first = Decision(DecisionKind.GATE, DecisionAction.PROMOTED, "gate", "better", "2", evidence, decided_at=NOON)
+    later = Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm", decided_at=NOON + timedelta(hours=1))
+    same_time = Decision(DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "drift", decided_at=NOON + timedelta(hours=1))
     for decision in (later, first, same_time):
         store.write_decision(decision)
     assert store.decisions() == [same_time, later, first]
-    assert store.decisions(kind="gate") == [first]
-    assert store.decisions(kind=("gate", "policy"), limit=2) == [same_time, later]
+    assert store.decisions(kind=DecisionKind.GATE) == [first]
+    assert store.decisions(kind=(DecisionKind.GATE, DecisionKind.POLICY), limit=2) == [same_time, later]
     assert store.decisions(model_version="2") == [first]
     assert store.decisions(model_version="3") == []
     assert store.decisions(since=NOON + timedelta(minutes=1)) == [same_time, later]
@@ -280,7 +281,7 @@ def test_times_are_utc_whatever_zone_they_were_said_in(store: Store, contract: C
     tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
     store.write_predictions([prediction(1, requested_at=tokyo)])
     store.write_outcomes([Outcome(True, tokyo, prediction_id="p1")])
-    store.write_decision(Decision("policy", "wait", "monitor", "calm", decided_at=tokyo))
+    store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm", decided_at=tokyo))
     log = store.read_predictions(contract)
     for said in (log["requested_at"].iloc[0], log["observed_at"].iloc[0], store.decisions()[0].decided_at):
         assert said == NOON
@@ -293,7 +294,9 @@ def test_a_time_without_zone_is_refused(store: Store) -> None:
         store.write_predictions([prediction(1, requested_at=NOON.replace(tzinfo=None))])
     assert store.count_predictions() == 0
     with pytest.raises(StoreError, match="no time zone"):
-        store.write_decision(Decision("policy", "wait", "monitor", "calm", decided_at=NOON.replace(tzinfo=None)))
+        store.write_decision(
+            Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm", decided_at=NOON.replace(tzinfo=None))
+        )
 
 
 # When things go wrong
@@ -306,7 +309,7 @@ CALLS: list[Callable[[Store, Contract], object]] = [
     lambda store, contract: store.read_predictions(contract),
     lambda store, _: store.write_monitor_run(look()),
     lambda store, _: store.monitor_runs(),
-    lambda store, _: store.write_decision(Decision("policy", "wait", "monitor", "calm")),
+    lambda store, _: store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm")),
     lambda store, _: store.decisions(),
 ]
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.erasure import Erased, erase_customer
-from churn.store.records import Outcome, Prediction
+from churn.store.records import DecisionKind, Outcome, Prediction
 from churn.store.shadow import ShadowRow, write_shadow
 from churn.store.store import Store
 from churn.store.tables import metadata
@@ -81,7 +81,7 @@ def test_one_customer_is_gone_and_the_others_are_as_they_were(store: Store) -> N
         assert after[table] == of(before[table], 1, 2), table
     assert after["shadow_predictions"] == []
     assert store.count_outcomes() == 150, "how many were ever told"
-    (noted,) = store.decisions(kind="erasure")
+    (noted,) = store.decisions(kind=DecisionKind.ERASURE)
     assert noted.reason == "request 17"
     assert noted.evidence == {"predictions": 100, "outcomes": 50, "shadow_predictions": 100, "spooled": 0}
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from churn.contract import load_contract
 from churn.ids import new_id
 from churn.store import retention
-from churn.store.records import MonitorRun, Outcome, Prediction
+from churn.store.records import DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
 from churn.store.retention import Pruned, prune
 from churn.store.shadow import ShadowRow, write_shadow
 from churn.store.store import Store
@@ -62,8 +62,12 @@ def test_what_is_old_and_judged_goes_with_its_outcomes_and_nothing_else(store: S
     assert counted == [2, 3, 4], "in bounded batches"
     assert (left(store), left(store, outcomes), left(store, shadow_predictions)) == (["1-8", "1-9"], ["1-9"], ["1-9"])
     assert prune(store, at(5)) == Pruned()
-    (noted,) = store.decisions(kind="retention")
-    assert (noted.action, noted.evidence["predictions"], noted.evidence["before"]) == ("pruned", 4, at(5).isoformat())
+    (noted,) = store.decisions(kind=DecisionKind.RETENTION)
+    assert (noted.action, noted.evidence["predictions"], noted.evidence["before"]) == (
+        DecisionAction.PRUNED,
+        4,
+        at(5).isoformat(),
+    )
 
 
 def test_what_no_look_has_judged_is_kept_unless_told_otherwise(store: Store) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from churn.config.params import load_params
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.dashboards.build import build
 from monitoring.dashboards.panels import BOARDS
@@ -55,7 +55,7 @@ def remember(url: str) -> None:
     assert record(store, look(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), campaign=campaign))
     for flow in ("monitor", "train"):
         store.write_flow_run(flow, seconds=3.0)
-    store.write_decision(Decision("retrain", "promoted", "train", "", evidence={"reason": "drift"}))
+    store.write_decision(Decision(DecisionKind.RETRAIN, DecisionAction.PROMOTED, "train", "", evidence={"reason": "drift"}))
     store.close()
 
 

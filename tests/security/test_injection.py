@@ -52,7 +52,7 @@ def test_ids_and_names_are_values_to_the_store_and_never_statements(tmp_path: Pa
             receipt = store.write_outcomes([Outcome(True, now(), None, said), Outcome(True, now(), said, None)])
             assert (receipt.accepted, list(receipt.unknown)) == (1, [1]), said
             assert len(store.read_predictions(load_contract(), model_version=said)) == 1
-            assert store.decisions(kind=said, model_version=said) == []
+            assert store.decisions(model_version=said) == []
         assert len(store.read_predictions(load_contract())) == len(SQL)
     finally:
         store.close()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from churn.ids import new_id
-from churn.store.records import Decision, MonitorRun
+from churn.store.records import Decision, DecisionAction, MonitorRun
 from churn.store.store import Store
 from monitoring.policy import decide
 from monitoring.windows import take_window
@@ -35,14 +35,14 @@ def decided(kind, action, after, version="1"):
 def test_a_cooldown_or_a_retraining_from_the_future_stops_nobody(step, ended):
     asked = decided("policy", "retrain", step)
     ends = [decided("retrain", action, step + MINUTE) for action in ended]
-    assert decide(VIOLATES, [VIOLATES], [asked, *ends], SETTINGS, NOW).action == "retrain"
+    assert decide(VIOLATES, [VIOLATES], [asked, *ends], SETTINGS, NOW).action == DecisionAction.RETRAIN
 
 
 def test_so_many_a_day_counts_those_that_this_clock_can_have_seen():
     future = [decided("policy", "retrain", YEAR + n * MINUTE) for n in range(5)]
     today = [decided("policy", "retrain", -timedelta(hours=2 + n)) for n in range(2)]
     ended = [decided("retrain", "failed", -timedelta(hours=1))]
-    assert decide(VIOLATES, [VIOLATES], [*future, *ended], SETTINGS, NOW).action == "retrain"
+    assert decide(VIOLATES, [VIOLATES], [*future, *ended], SETTINGS, NOW).action == DecisionAction.RETRAIN
     judged = decide(VIOLATES, [VIOLATES], [*future, *today, *ended], SETTINGS, NOW)
     assert "2 within a day" in judged.reason
 
@@ -50,7 +50,7 @@ def test_so_many_a_day_counts_those_that_this_clock_can_have_seen():
 def test_clocks_of_two_hosts_may_differ_by_minutes():
     asked = decided("policy", "retrain", 2 * MINUTE)
     judged = decide(VIOLATES, [VIOLATES], [asked], SETTINGS, NOW)
-    assert judged.action == "watch"
+    assert judged.action == DecisionAction.WATCH
     assert "it has not ended" in judged.reason
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import orjson
 
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.monitor import look, record
 from tests.unit.monitoring.fakes import CONTRACT, NOW, FakeStore, customers, launch, logged, make_settings
 
@@ -19,7 +19,7 @@ def test_a_calm_window_is_judged_and_recorded():
     store = FakeStore(logged(customers(200, 2)))
     seen = see(store)
     assert (seen.run.rows, seen.run.labelled_rows) == (200, 200)
-    assert (seen.run.covariate_alarm, seen.run.concept_alarm, seen.decision.action) == (False, False, "none")
+    assert (seen.run.covariate_alarm, seen.run.concept_alarm, seen.decision.action) == (False, False, DecisionAction.NONE)
     assert (store.runs, store.written) == ([], [])
     assert record(store, seen)
     assert (store.runs, store.written) == ([seen.run], [seen.decision])
@@ -39,7 +39,7 @@ def test_the_run_carries_the_whole_evidence_as_json():
     assert seen.decision.evidence["run_id"] == seen.run.run_id
     assert "plan (values)" in seen.decision.evidence["drifted"]
     assert "calibration in the large" in seen.decision.evidence["violated"]
-    assert (seen.decision.kind, seen.decision.actor, seen.decision.model_version) == ("policy", "monitor", "1")
+    assert (seen.decision.kind, seen.decision.actor, seen.decision.model_version) == (DecisionKind.POLICY, "monitor", "1")
 
 
 def test_the_false_alarm_rate_is_shared_by_customers_outcomes_and_their_stream():
@@ -55,7 +55,7 @@ def test_too_little_is_not_judged_and_not_recorded():
     store = FakeStore(logged(customers(12, 2)))
     seen = see(store)
     assert (seen.drift, seen.performance, seen.concept) == (None, None, None)
-    assert seen.decision.action == "none"
+    assert seen.decision.action == DecisionAction.NONE
     assert "12 predictions of 50 needed, 12 outcomes of 20" in seen.decision.reason
     assert not record(store, seen)
     assert (store.runs, store.written) == ([], [])
@@ -64,7 +64,7 @@ def test_too_little_is_not_judged_and_not_recorded():
 def test_without_outcomes_only_drift_is_judged():
     seen = see(FakeStore(logged(customers(200, 2, plan_share=0.3), labelled=False)))
     assert (seen.run.covariate_alarm, seen.run.labelled_rows, seen.performance, seen.concept) == (True, 0, None, None)
-    assert seen.decision.action == "watch"
+    assert seen.decision.action == DecisionAction.WATCH
 
 
 def test_probabilities_that_moved_count_as_covariate_alarm():
@@ -114,8 +114,12 @@ def test_the_moment_of_the_look_is_that_of_its_run_and_its_decision():
 def test_a_promotion_in_the_store_ends_the_wait_for_the_new_version():
     store = FakeStore()
     store.written = [
-        Decision("promotion", "promote", "gate", "", model_version="1", decided_at=NOW - timedelta(seconds=5)),
-        Decision("policy", "retrain", "monitor", "", model_version="0", decided_at=NOW - timedelta(seconds=10)),
+        Decision(
+            DecisionKind.PROMOTION, DecisionAction.PROMOTED, "gate", "", model_version="1", decided_at=NOW - timedelta(seconds=5)
+        ),
+        Decision(
+            DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "", model_version="0", decided_at=NOW - timedelta(seconds=10)
+        ),
     ]
     actions = []
     for n in range(2):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.outbox import note_sent, unheard
 from tests.unit.monitoring.fakes import NOW, make_settings
@@ -42,8 +42,8 @@ def test_what_was_decided_and_not_sent_is_unheard(store):
 def test_what_was_sent_names_its_decision(store):
     retrain = write(store, "policy", "retrain", -20)
     note_sent(store, retrain)
-    (sent,) = store.decisions(kind="event")
-    assert (sent.action, sent.evidence, sent.model_version) == ("sent", {"decision": retrain.decision_id}, "1")
+    (sent,) = store.decisions(kind=DecisionKind.EVENT)
+    assert (sent.action, sent.evidence, sent.model_version) == (DecisionAction.SENT, {"decision": retrain.decision_id}, "1")
 
 
 def test_a_page_of_yesterday_wakes_nobody(store):

@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn.store.records import Decision, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
 from monitoring.policy import decide
 from tests.unit.monitoring.fakes import NOW, make_run, make_settings
 
 VIOLATES, HOLDS, UNLABELLED = make_run(concept_alarm=True), make_run(), make_run(labelled_rows=0)
-TRIGGERED = Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=NOW - timedelta(seconds=100))
+TRIGGERED = Decision(
+    DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "", model_version="1", decided_at=NOW - timedelta(seconds=100)
+)
 
-FAILED = Decision("retrain", "failed", "train", "", decided_at=NOW - timedelta(seconds=90))
+FAILED = Decision(DecisionKind.RETRAIN, DecisionAction.FAILED, "train", "", decided_at=NOW - timedelta(seconds=90))
 
 
 def judge(current, history=(), decisions=(), **settings):
@@ -22,101 +24,109 @@ def judge(current, history=(), decisions=(), **settings):
 
 
 def test_calm_looks_need_nothing():
-    assert judge(HOLDS, [VIOLATES, VIOLATES]).action == "none"
-    assert judge(UNLABELLED, [VIOLATES, VIOLATES]).action == "none"
+    assert judge(HOLDS, [VIOLATES, VIOLATES]).action == DecisionAction.NONE
+    assert judge(UNLABELLED, [VIOLATES, VIOLATES]).action == DecisionAction.NONE
 
 
 def test_drift_without_outcomes_asks_for_them():
     decision = judge(make_run(labelled_rows=0, rows=250, covariate_alarm=True), [VIOLATES, VIOLATES])
-    assert decision.action == "watch"
+    assert decision.action == DecisionAction.WATCH
     assert "250" in decision.reason
     assert "outcomes are needed" in decision.reason
 
 
 def test_drift_while_the_model_holds_is_watched():
     decision = judge(make_run(covariate_alarm=True), [VIOLATES, VIOLATES])
-    assert decision.action == "watch"
+    assert decision.action == DecisionAction.WATCH
     assert "holds on 100" in decision.reason
 
 
 def test_one_violation_is_watched():
     decision = judge(VIOLATES, [HOLDS, HOLDS])
-    assert decision.action == "watch"
+    assert decision.action == DecisionAction.WATCH
     assert "1 of the last 3" in decision.reason
 
 
 @pytest.mark.parametrize("history", [[VIOLATES], [VIOLATES, HOLDS], [HOLDS, VIOLATES]])
 def test_k_of_n_with_the_newest_retrain(history):
     decision = judge(VIOLATES, history)
-    assert decision.action == "retrain"
+    assert decision.action == DecisionAction.RETRAIN
     assert f"2 of the last {len(history) + 1}" in decision.reason
 
 
 def test_violations_older_than_n_looks_do_not_count():
-    assert judge(VIOLATES, [HOLDS, HOLDS, VIOLATES, VIOLATES]).action == "watch"
+    assert judge(VIOLATES, [HOLDS, HOLDS, VIOLATES, VIOLATES]).action == DecisionAction.WATCH
 
 
 def test_looks_without_outcomes_are_skipped_not_counted():
-    assert judge(VIOLATES, [UNLABELLED, UNLABELLED, UNLABELLED, VIOLATES]).action == "retrain"
+    assert judge(VIOLATES, [UNLABELLED, UNLABELLED, UNLABELLED, VIOLATES]).action == DecisionAction.RETRAIN
 
 
 def test_k_and_n_are_settings():
-    assert judge(VIOLATES, policy_k=1, policy_n=1).action == "retrain"
-    assert judge(VIOLATES, [VIOLATES, HOLDS, VIOLATES], policy_k=3, policy_n=4).action == "retrain"
-    assert judge(VIOLATES, [VIOLATES, HOLDS, HOLDS], policy_k=3, policy_n=4).action == "watch"
+    assert judge(VIOLATES, policy_k=1, policy_n=1).action == DecisionAction.RETRAIN
+    assert judge(VIOLATES, [VIOLATES, HOLDS, VIOLATES], policy_k=3, policy_n=4).action == DecisionAction.RETRAIN
+    assert judge(VIOLATES, [VIOLATES, HOLDS, HOLDS], policy_k=3, policy_n=4).action == DecisionAction.WATCH
 
 
 def test_within_the_cooldown_it_waits_and_says_how_long():
     decision = judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=600)
-    assert decision.action == "watch"
+    assert decision.action == DecisionAction.WATCH
     assert "500 of 600 seconds" in decision.reason
 
 
 def test_after_the_cooldown_it_retrains_again():
-    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=100).action == "retrain"
+    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=100).action == DecisionAction.RETRAIN
 
 
 def test_only_the_policys_own_retrain_decisions_start_the_wait():
     others = [
-        Decision("policy", "watch", "monitor", "", decided_at=NOW),
-        Decision("gate", "retrain", "someone", "", decided_at=NOW),
-        Decision("retrain", "rejected", "train", "", decided_at=NOW),
+        Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "", decided_at=NOW),
+        Decision(DecisionKind.GATE, DecisionAction.RETRAIN, "someone", "", decided_at=NOW),
+        Decision(DecisionKind.RETRAIN, DecisionAction.REJECTED, "train", "", decided_at=NOW),
     ]
-    assert judge(VIOLATES, [VIOLATES], others).action == "retrain"
+    assert judge(VIOLATES, [VIOLATES], others).action == DecisionAction.RETRAIN
 
 
 def test_a_promotion_ends_the_wait_for_the_new_version_only():
-    promotion = Decision("promotion", "promote", "gate", "", model_version="2", decided_at=NOW - timedelta(seconds=50))
+    promotion = Decision(
+        DecisionKind.PROMOTION, DecisionAction.PROMOTED, "gate", "", model_version="2", decided_at=NOW - timedelta(seconds=50)
+    )
     new = make_run(model_version="2", concept_alarm=True)
-    assert judge(new, [new], [promotion, TRIGGERED]).action == "retrain"
-    assert judge(VIOLATES, [VIOLATES], [promotion, TRIGGERED]).action == "watch"
+    assert judge(new, [new], [promotion, TRIGGERED]).action == DecisionAction.RETRAIN
+    assert judge(VIOLATES, [VIOLATES], [promotion, TRIGGERED]).action == DecisionAction.WATCH
 
 
 def test_a_promotion_before_the_trigger_ends_nothing():
-    earlier = Decision("promotion", "promote", "gate", "", model_version="2", decided_at=NOW - timedelta(seconds=200))
+    earlier = Decision(
+        DecisionKind.PROMOTION, DecisionAction.PROMOTED, "gate", "", model_version="2", decided_at=NOW - timedelta(seconds=200)
+    )
     new = make_run(model_version="2", concept_alarm=True)
-    assert judge(new, [new], [TRIGGERED, earlier]).action == "watch"
+    assert judge(new, [new], [TRIGGERED, earlier]).action == DecisionAction.WATCH
 
 
 def test_the_newest_trigger_counts_whatever_the_order():
-    old = Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=NOW - timedelta(seconds=5000))
-    assert judge(VIOLATES, [VIOLATES], [old, TRIGGERED]).action == "watch"
-    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, old]).action == "watch"
+    old = Decision(
+        DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "", model_version="1", decided_at=NOW - timedelta(seconds=5000)
+    )
+    assert judge(VIOLATES, [VIOLATES], [old, TRIGGERED]).action == DecisionAction.WATCH
+    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, old]).action == DecisionAction.WATCH
 
 
 def test_one_retraining_at_a_time_and_a_dead_one_does_not_block_for_ever():
     waiting = judge(VIOLATES, [VIOLATES], [TRIGGERED], cooldown_seconds=0)
-    assert waiting.action == "watch"
+    assert waiting.action == DecisionAction.WATCH
     assert "has not ended; 3500 of 3600 seconds" in waiting.reason
-    assert judge(VIOLATES, [VIOLATES], [TRIGGERED], cooldown_seconds=0, retrain_timeout_seconds=100).action == "retrain"
-    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=0).action == "retrain"
+    assert (
+        judge(VIOLATES, [VIOLATES], [TRIGGERED], cooldown_seconds=0, retrain_timeout_seconds=100).action == DecisionAction.RETRAIN
+    )
+    assert judge(VIOLATES, [VIOLATES], [TRIGGERED, FAILED], cooldown_seconds=0).action == DecisionAction.RETRAIN
 
 
 def asked(seconds_ago: float, end: str = "rejected") -> list[Decision]:
     moment = NOW - timedelta(seconds=seconds_ago)
     return [
-        Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=moment),
-        Decision("retrain", end, "train", "", model_version="2", decided_at=moment + timedelta(seconds=10)),
+        Decision(DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "", model_version="1", decided_at=moment),
+        Decision(DecisionKind.RETRAIN, end, "train", "", model_version="2", decided_at=moment + timedelta(seconds=10)),
     ]
 
 
@@ -134,11 +144,11 @@ def test_each_retraining_that_found_nothing_better_doubles_the_wait():
 
 def test_no_more_than_so_many_in_a_day():
     past = list(chain(*(asked(3600.0 * hours, "failed") for hours in (2, 4, 6))))
-    assert judge(VIOLATES, [VIOLATES], past, max_retrains_per_day=4).action == "retrain"
+    assert judge(VIOLATES, [VIOLATES], past, max_retrains_per_day=4).action == DecisionAction.RETRAIN
     refused = judge(VIOLATES, [VIOLATES], past, max_retrains_per_day=3)
-    assert refused.action == "watch"
+    assert refused.action == DecisionAction.WATCH
     assert "3 within a day, and 3 are the most" in refused.reason
-    assert judge(VIOLATES, [VIOLATES], asked(86_400.0, "failed"), max_retrains_per_day=1).action == "retrain"
+    assert judge(VIOLATES, [VIOLATES], asked(86_400.0, "failed"), max_retrains_per_day=1).action == DecisionAction.RETRAIN
 
 
 def bad(brier: float) -> MonitorRun:
@@ -148,11 +158,11 @@ def bad(brier: float) -> MonitorRun:
 def test_a_bad_model_that_retraining_does_not_mend_wakes_somebody():
     tried = [*asked(1000), *asked(500)]
     page = judge(bad(0.16), [VIOLATES], tried)
-    assert page.action == "page"
+    assert page.action == DecisionAction.PAGE
     assert "Brier score +0.060" in page.reason
-    assert judge(bad(0.14), [VIOLATES], tried).action == "watch"
-    assert judge(bad(0.16), [VIOLATES], asked(500)).action == "watch"
-    assert judge(bad(0.16), [HOLDS], tried).action == "watch"
+    assert judge(bad(0.14), [VIOLATES], tried).action == DecisionAction.WATCH
+    assert judge(bad(0.16), [VIOLATES], asked(500)).action == DecisionAction.WATCH
+    assert judge(bad(0.16), [HOLDS], tried).action == DecisionAction.WATCH
 
 
 def drift_of(**result) -> MonitorRun:
@@ -163,7 +173,7 @@ def drift_of(**result) -> MonitorRun:
 def test_drift_without_outcomes_wants_labels_and_drift_that_the_model_ignores_wants_nothing():
     assert judge(drift_of()).wants_labels
     ignored = judge(drift_of(note=True))
-    assert (ignored.action, ignored.wants_labels) == ("none", False)
+    assert (ignored.action, ignored.wants_labels) == (DecisionAction.NONE, False)
     assert "columns that the model ignores (minutes)" in ignored.reason
 
 
@@ -180,13 +190,13 @@ def test_whatever_happens_it_keeps_its_limits(steps, cooldown, most):
     for wait, end in steps:
         now += timedelta(seconds=wait)
         known = [decision for decision in past if decision.decided_at <= now]
-        if decide(VIOLATES, [VIOLATES], known, make_settings(**limits), now).action != "retrain":
+        if decide(VIOLATES, [VIOLATES], known, make_settings(**limits), now).action != DecisionAction.RETRAIN:
             continue
         assert not triggered or (now - triggered[-1]).total_seconds() >= cooldown
         assert now >= ended_at
         triggered.append(now)
         assert sum(now - moment < timedelta(days=1) for moment in triggered) <= most
-        past.append(Decision("policy", "retrain", "monitor", "", model_version="1", decided_at=now))
+        past.append(Decision(DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "", model_version="1", decided_at=now))
         ended_at = now + timedelta(seconds=900 if end == "dead" else 300)
         if end != "dead":
-            past.append(Decision("retrain", end, "train", "", decided_at=ended_at))
+            past.append(Decision(DecisionKind.RETRAIN, end, "train", "", decided_at=ended_at))

@@ -11,7 +11,7 @@ import pytest
 from churn.errors import NoModel, Overtaken, RegistryError, StoreError
 from churn.lifecycle import promotion
 from churn.modeling.model import ModelInfo
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 
 
 def info(version: str) -> ModelInfo:
@@ -238,11 +238,11 @@ def test_the_next_takeover_writes_what_the_last_one_left_out() -> None:
 
 def test_an_intent_that_never_moved_anything_is_never_called_done() -> None:
     aliases, log = Aliases("1"), Log()
-    log.write_decision(Decision("intent", "promotion", "gate", "died at once", "2", {"replaced": "1"}))
+    log.write_decision(Decision(DecisionKind.INTENT, DecisionAction.PROMOTION, "gate", "died at once", "2", {"replaced": "1"}))
     promote(aliases, log, "2")
     promote(aliases, log, "3")
-    assert [d.actor for d in log.written if d.kind == "promotion"] == ["ada@desk", "ada@desk"]
-    assert [(d.actor, d.evidence["error"]) for d in log.written if d.action == "failed"] == [
+    assert [d.actor for d in log.written if d.kind == DecisionKind.PROMOTION] == ["ada@desk", "ada@desk"]
+    assert [(d.actor, d.evidence["error"]) for d in log.written if d.action == DecisionAction.FAILED] == [
         ("gate", "its process ended before the champion changed")
     ]
     assert promotion.open_intents(log) == []
@@ -256,7 +256,12 @@ def test_what_a_dead_process_left_open_is_settled_without_another_takeover() -> 
         promote(aliases, log, "2")
     log.writes_left = 100
     (done,) = promotion.reconcile(aliases, log, actor="train")
-    assert (done.kind, done.action, done.actor, done.model_version) == ("promotion", "promoted", "ada@desk", "2")
+    assert (done.kind, done.action, done.actor, done.model_version) == (
+        DecisionKind.PROMOTION,
+        DecisionAction.PROMOTED,
+        "ada@desk",
+        "2",
+    )
     assert promotion.reconcile(aliases, log, actor="train") == []
 
 

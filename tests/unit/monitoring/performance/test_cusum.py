@@ -7,6 +7,7 @@ import orjson
 import pandas as pd
 import pytest
 
+from churn.store.records import DecisionAction
 from monitoring.performance.cusum import HORIZON, SAFETY, Detector, State
 from monitoring.performance.cusum_calibration import calibrate, calibrate_errors, resume
 from monitoring.policy import decide
@@ -146,7 +147,7 @@ def test_a_change_that_only_the_stream_sees_counts_for_the_looks_it_lasted():
     history = [look_at(400), look_at(200)]
     settings = make_settings(policy_k=2, policy_n=3)
     long_ago, just_now = (look_at(600, alarm=True, began=began) for began in (150, 450))
-    assert decide(long_ago, history, [], settings, NOW).action == "retrain"
-    assert decide(just_now, history, [], settings, NOW).action == "watch"
+    assert decide(long_ago, history, [], settings, NOW).action == DecisionAction.RETRAIN
+    assert decide(just_now, history, [], settings, NOW).action == DecisionAction.WATCH
     silent = replace(long_ago, concept_alarm=False)
-    assert decide(silent, history, [], settings, NOW).action == "none"
+    assert decide(silent, history, [], settings, NOW).action == DecisionAction.NONE

@@ -6,12 +6,12 @@ from html.parser import HTMLParser
 
 import orjson
 
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.reports.summary import render_summary, write_summary
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged, make_run
 from tests.unit.monitoring.test_monitor import see
 
-CALM = Decision("policy", "none", "monitor", "all is well", "1")
+CALM = Decision(DecisionKind.POLICY, DecisionAction.NONE, "monitor", "all is well", "1")
 
 
 def render(run, decision=CALM, earlier=()):

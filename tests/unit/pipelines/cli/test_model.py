@@ -18,7 +18,7 @@ from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.lifecycle.promotion import person
 from churn.modeling.model import Model, ModelInfo
-from churn.store.records import Decision, Outcome, Prediction
+from churn.store.records import Decision, DecisionAction, DecisionKind, Outcome, Prediction
 from churn.store.shadow import ShadowRow, write_shadow
 from churn.store.store import Store
 from pipelines.cli import main, model
@@ -191,10 +191,12 @@ def test_history_is_a_table_of_gate_and_people_newest_first(
 ) -> None:
     assert "nothing was decided yet" in churn("history")
     store = Store.open(store_url)
-    store.write_decision(Decision("gate", "rejected", "gate", "not [better] beyond chance", "3", {"data_digest": "d3"}))
-    store.write_decision(Decision("policy", "wait", "monitor", "calm", "1"))
+    store.write_decision(
+        Decision(DecisionKind.GATE, DecisionAction.REJECTED, "gate", "not [better] beyond chance", "3", {"data_digest": "d3"})
+    )
+    store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm", "1"))
     churn("promote", "2", "--reason", "the gate was wrong")
-    store.write_decision(Decision("intent", "rollback", "ada@desk", "died", "3", {"replaced": "1"}))
+    store.write_decision(Decision(DecisionKind.INTENT, DecisionAction.ROLLBACK, "ada@desk", "died", "3", {"replaced": "1"}))
     store.close()
     wide = Console(width=250, highlight=False, file=io.StringIO())
     monkeypatch.setattr(model, "console", wide)

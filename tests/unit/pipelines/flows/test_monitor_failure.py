@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from churn.config.settings import load_settings
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.flows import monitor_failure
 from pipelines.flows.monitor_failure import record_failure
@@ -25,7 +25,7 @@ def fail(message):
 
 def decisions():
     store = Store.open(load_settings().store_url)
-    found = store.decisions(kind="policy")
+    found = store.decisions(kind=DecisionKind.POLICY)
     store.close()
     return found
 
@@ -33,7 +33,7 @@ def decisions():
 def test_a_monitor_that_could_not_run_pages_and_writes_it_down(events):
     fail("Flow run encountered an exception: RegistryError: the registry is away")
     (decision,) = decisions()
-    assert (decision.action, decision.actor) == ("page", "monitor")
+    assert (decision.action, decision.actor) == (DecisionAction.PAGE, "monitor")
     assert "the registry is away" in decision.reason
     assert [sent.decision_id for sent in events] == [decision.decision_id]
 
@@ -45,7 +45,7 @@ def test_the_same_failure_pages_once_until_a_look_went_well(events):
     fail("the disk is full")
     assert len(decisions()) == len(events) == 2
     store = Store.open(load_settings().store_url)
-    store.write_decision(Decision("policy", "none", "monitor", "calm", "1"))
+    store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.NONE, "monitor", "calm", "1"))
     store.close()
     fail("the disk is full")
     assert len(events) == 3

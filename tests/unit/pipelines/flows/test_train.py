@@ -10,7 +10,7 @@ from churn.clock import now
 from churn.errors import NoModel, RegistryError
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model import Model, ModelInfo
-from churn.store.records import Decision
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from pipelines.flows.train import conclude, record_decision
 
 EVIDENCE = {"rows": 300, "checks": {"better_log_loss": {"passed": True}}}
@@ -56,7 +56,7 @@ class Journal:
         return self.tags.get(version, {})
 
     def write_decision(self, decision: Decision, /) -> None:
-        if decision.action == "promoted":
+        if decision.action == DecisionAction.PROMOTED:
             assert self.champion == decision.model_version, "it is said before it is true"
         self.written.append(decision)
 
@@ -87,12 +87,12 @@ def test_a_challenger_that_passed_leads_and_every_record_can_be_audited() -> Non
         ("promotion", "promoted"),
         ("retrain", "promoted"),
     ]
-    for record in (d for d in journal.written if d.kind in ("gate", "promotion")):
+    for record in (d for d in journal.written if d.kind in (DecisionKind.GATE, DecisionKind.PROMOTION)):
         assert (record.actor, record.model_version, record.reason) == ("gate", "2", "lower by far")
         evidence = record.evidence
         assert (evidence["data_digest"], evidence["reference_digest"], evidence["threshold"]) == ("d2", "r2", 0.3)
         assert evidence["checks"] == EVIDENCE["checks"]
-    assert next(d for d in journal.written if d.kind == "promotion").evidence["replaced"] == "1"
+    assert next(d for d in journal.written if d.kind == DecisionKind.PROMOTION).evidence["replaced"] == "1"
 
 
 def test_no_better_model_is_a_result_like_any_other() -> None:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from churn.config.settings import Settings, load_settings
-from churn.store.records import Decision, Prediction
+from churn.store.records import Decision, DecisionAction, DecisionKind, Prediction
 from churn.store.store import Store
 from pipelines.cli.main import app
 from pipelines.local.status import find_status
@@ -45,7 +45,7 @@ def test_what_is_remembered_is_told_while_the_rest_is_down(settings):
     moment = datetime.now(UTC)
     asked = [Prediction(f"p{n}", None, moment - timedelta(minutes=50 * n), "1", 0.2, 0.5, False, {}) for n in range(3)]
     store.write_predictions(asked)
-    store.write_decision(Decision("policy", "watch", "monitor", "500 predictions [drifted]", "1"))
+    store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "500 predictions [drifted]", "1"))
     store.write_flow_run("train", seconds=41.0, failure="no data")
     store.close()
 
