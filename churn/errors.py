@@ -82,6 +82,10 @@ class NoPreviousModel(ChurnError):
     """There is no model to go back to."""
 
 
+class NoReasons(ChurnError):
+    """The model in service cannot give reasons for its predictions."""
+
+
 class ModelRefused(ChurnError):
     """A model's artifact is not what it claims to be; the model in service stays."""
 

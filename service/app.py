@@ -1,16 +1,20 @@
-"""The app: settings in, a FastAPI out. Nothing is opened before its lifespan starts; nothing is left when it ends."""
+"""The composition root: settings in, one ASGI application out.
+
+Nothing is opened before the application starts, and nothing is left open after it stops.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from churn.config.settings import Settings
 from churn.contract import load_contract
@@ -18,14 +22,14 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.store import Store
 from service.api_keys import parse_keys
-from service.http.openapi import complete_openapi
-from service.http.problem_details import install_problems
-from service.http.rejected_requests import FailedRequests
+from service.http.openapi import DocumentedAPI
+from service.http.problem_details import ProblemResponses
+from service.http.rejected_requests import RejectedRequests
 from service.middleware.fast_path import FastPath
 from service.middleware.gateway import Gateway
-from service.model_lifecycle import ModelChanges
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import start_tracing
+from service.prediction import PredictionService
 from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.pseudonymous_store import PseudonymousStore
@@ -33,12 +37,14 @@ from service.prediction_log.sink import PING_SECONDS
 from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
 from service.rollout.model_source import LastKnownGood, ModelSource
+from service.rollout.rollout import Rollout
 from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
 from service.schemas.native import OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
 
-# Names of ours that may stand in a problem, beside the contract's.
+ROUTES = (predict, batch, open_inference, mlflow_protocol, outcomes, model, failures, operations, page)
+# Field names of the service's own that may appear in a problem, beside the contract's.
 FIELDS = [
     "body",
     "customers",
@@ -56,24 +62,61 @@ FIELDS = [
 logger = logging.getLogger(__name__)
 
 
+class ServiceApp:
+    """The service as one ASGI application: the gateway around the fast path around FastAPI.
+
+    Attributes
+    ----------
+    gateway : Gateway
+        The outermost middleware, an ASGI application itself. A server may call it directly and save one call a request.
+    api : FastAPI
+        The routes and their OpenAPI document.
+    state : ServiceState
+    """
+
+    def __init__(self, api: FastAPI, state: ServiceState, problems: ProblemResponses) -> None:
+        self.api, self.state = api, state
+        fast_path = FastPath(api, state.contract, state.predictions, problems, state.customer_limits.max_bytes)
+        self.gateway = Gateway(fast_path, state.settings, state.keys, state.metrics, state.tracing, problems)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        await self.gateway(scope, receive, send)
+
+    def lifespan(self) -> AbstractAsyncContextManager[object]:
+        """Return the context between start and shutdown, for callers that are no ASGI server."""
+        return self.api.router.lifespan_context(self.api)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return self.api.openapi()
+
+
 def create_app(
     settings: Settings,
     *,
     registry: ModelSource | None = None,
     store: PredictionStore | None = None,
     last_known_good: LastKnownGood | None = None,
-) -> FastAPI:
-    """Make the service.
+    on_start: Callable[[ServiceState], None] = lambda _state: None,
+) -> ServiceApp:
+    """Build the service.
 
     Parameters
     ----------
     settings : Settings
     registry : ModelSource, optional
-        Where models come from, if not from the registry of the settings.
+        Where models come from; by default the registry of the settings.
     store : PredictionStore, optional
-        Where predictions and outcomes go, if not to the store of the settings.
+        Where predictions and outcomes go; by default the store of the settings.
     last_known_good : LastKnownGood, optional
-        Where the last known good model lies, if not on the disk of the settings.
+        Where the last known good model is kept; by default the disk of the settings.
+    on_start : callable, optional
+        Called with the state when everything has started, before the first request.
+
+    Returns
+    -------
+    ServiceApp
 
     Raises
     ------
@@ -83,11 +126,14 @@ def create_app(
     state = _build_state(settings, registry, store, last_known_good)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
         async with _running(state):
+            on_start(state)
             yield
 
-    app = FastAPI(
+    bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackBody, InferRequest, InvocationsRequest]
+    api = DocumentedAPI(
+        bodies=[state.requests.customer, state.requests.batch, *bodies],
         title="churn",
         description="Who is about to leave: churn probabilities of telecom customers, and what came true.",
         version="1",
@@ -96,24 +142,12 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.service = state
-    for routes in (predict, batch, open_inference, mlflow_protocol, outcomes, model, failures, operations, page):
-        app.include_router(routes.router)
-    _add_middleware(app, state)
-    install_problems(app)
-    bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackBody, InferRequest, InvocationsRequest]
-    complete_openapi(app, [state.requests.customer, state.requests.batch, *bodies])
-    return app
-
-
-def _add_middleware(app: FastAPI, state: ServiceState) -> None:
-    """Put the door and the fast lane around all of the framework's own middleware: what needs none of it pays for none of it."""
-    build = app.build_middleware_stack
-
-    def stack() -> ASGIApp:
-        return Gateway(FastPath(build(), state), state)
-
-    app.build_middleware_stack = stack  # type: ignore[method-assign]
+    api.state.service = state
+    for routes in ROUTES:
+        api.include_router(routes.router)
+    problems = ProblemResponses(state.note_rejected)
+    problems.install(api)
+    return ServiceApp(api, state, problems)
 
 
 def _build_state(
@@ -121,7 +155,7 @@ def _build_state(
 ) -> ServiceState:
     contract = load_contract(settings.contract)
     metrics = ServiceMetrics(contract)
-    models = ModelChanges.of(settings, contract, metrics, source=registry, last_known_good=last_known_good)
+    rollout = Rollout.of(settings, contract, metrics, source=registry, last_known_good=last_known_good)
     store = (
         store
         if store is not None
@@ -142,9 +176,9 @@ def _build_state(
         metrics=metrics,
         store=store,
         log=log,
-        active_model=models.active_model,
-        models=models,
-        failures=FailedRequests(
+        rollout=rollout,
+        predictions=PredictionService(rollout.active_model, log, metrics, rollout.shadow),
+        rejected_requests=RejectedRequests(
             settings.home / "failed-requests", settings.failed_requests_kept, contract.feature_names + FIELDS
         ),
         tracing=start_tracing(settings),
@@ -158,16 +192,16 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
     except (StoreError, TimeoutError) as error:
         logger.warning("starting without the store; it is tried again when it is needed: %s", error)
     state.log.start()
-    state.failures.start()
+    state.rejected_requests.start()
     try:
-        await state.models.start()
+        await state.rollout.start()
         yield
     finally:
         # By now the server has finished its requests; what a cut-off one left in the log is still written.
         state.draining = True
-        await state.models.stop()
+        await state.rollout.stop()
         await state.log.close()
-        await asyncio.to_thread(state.failures.close)
+        await asyncio.to_thread(state.rejected_requests.close)
         if state.tracing is not None:
             await asyncio.to_thread(state.tracing.close)
         state.outcome_threads.shutdown(wait=False, cancel_futures=True)

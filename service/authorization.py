@@ -1,4 +1,4 @@
-"""API keys: who may call which route. Only hashes are configured; a key itself is never stored, logged or shown."""
+"""Which key may call which route. The gateway looks the key up; this checks its scopes."""
 
 from __future__ import annotations
 
@@ -12,24 +12,36 @@ from starlette.types import Scope
 from service.api_keys import ApiKey
 from service.http.errors import NotAllowed, NotAuthenticated
 from service.request_context import request_context_of
-from service.state import ServiceState, service_state
 
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="ApiKey")
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer")
 
 
-def authorize(state: ServiceState, scope: Scope, wanted: str | None) -> ApiKey | None:
-    """Let in only requests whose key, which the door looked up, has the scope `wanted` (None: any key will do); give the key.
+def authorize(scope: Scope, wanted: str | None) -> ApiKey | None:
+    """Let a request pass only if its key has the wanted scope. Without configured keys every request passes.
 
-    Without configured keys all is open.
+    Parameters
+    ----------
+    scope : Scope
+        The ASGI scope, in which the gateway has left its request context.
+    wanted : {"predict", "outcomes", "admin"} or None
+        The scope that the key must have; None: any known key will do.
+
+    Returns
+    -------
+    ApiKey or None
+        The caller's key; None without configured keys.
 
     Raises
     ------
-    NotAuthenticated, NotAllowed
+    NotAuthenticated
+        If the request has no known key.
+    NotAllowed
+        If its key lacks the scope.
     """
-    if not state.keys:
-        return None
     request_context = request_context_of(scope)
+    if request_context is not None and not request_context.needs_key:
+        return None
     key = request_context.key if request_context is not None else None
     if key is None:
         raise NotAuthenticated("Send a known key in the header X-API-Key, or as Authorization: Bearer.")
@@ -39,13 +51,13 @@ def authorize(state: ServiceState, scope: Scope, wanted: str | None) -> ApiKey |
 
 
 def require(scope: str | None) -> Callable[..., Awaitable[None]]:
-    """Make the dependency that lets in only keys with `scope` (None: any valid key)."""
+    """Return the FastAPI dependency that lets only keys with `scope` pass (None: any known key)."""
 
     async def check(
         request: Request,
         _header: Annotated[str | None, Security(_header)],  # these two are for the OpenAPI document
         _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> None:
-        authorize(await service_state(request), request.scope, scope)
+        authorize(request.scope, scope)
 
     return check

@@ -1,75 +1,101 @@
-"""What is known of a request while it is answered: its name, its trace, whose it is. The door makes it; anybody may ask it."""
+"""What is known of a request while it is answered: its id, its trace and its key. The gateway makes it; any code may read it."""
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from starlette.types import Scope
 
 from churn.ids import new_id
+from service.api_keys import ApiKey
 
-if TYPE_CHECKING:
-    from service.api_keys import ApiKey
-    from service.observability.tracing import Tracing
-
-IN_SCOPE = "churn.visit"
-# Of every answer: it is what its type says it is, and nobody keeps a copy of what is known of a customer.
+IN_SCOPE = "churn.request_context"
+# On every response: browsers must not guess another media type, and nobody may cache what is known of a customer.
 ALWAYS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-# W3C Trace Context: version, trace, parent, flags. Later versions may say more; zeros alone are invalid, and so is version ff.
+# W3C Trace Context: version, trace, parent, flags. Later versions may add fields; all-zero ids and version ff are invalid.
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+
+
+class RequestTrace(Protocol):
+    """The span of one request. `service.observability.tracing` makes it when tracing is on."""
+
+    def child_span(self, name: str, /) -> AbstractContextManager[Any]:
+        """Return a context manager that measures a part of the request."""
+
+    def end(self, request_context: RequestContext, /, *, method: str, route: str, status: int) -> None:
+        """End the span and record the response."""
 
 
 class RequestContext:
     """One request.
 
+    Parameters
+    ----------
+    request_id, traceparent, media_type : bytes
+        The headers X-Request-ID, traceparent and Content-Type; empty where they are absent.
+
     Attributes
     ----------
     request_id : str
-        The caller's own, if it sent a sane one.
-    trace_id, span_id : str
-        Of the W3C trace that the caller is in, and of our part in it; empty if it is in none.
+        The caller's own id if it is printable ASCII of at most 128 characters, else a new one.
+    trace_id, span_id, flags : str
+        The W3C trace that the caller is in, and this service's span in it; empty without a trace.
     key : ApiKey or None
-        Whose request it is; None if no known key came with it.
+        The caller's key; None if no known key was sent.
+    needs_key : bool
+        Whether API keys are configured. True until the gateway says otherwise, so that a mistake locks rather than opens.
     media_type : bytes
-        Of its body, as the header says it; empty if it does not.
+        The declared type of the body; empty if there is none.
     weight : int
-        Bytes that it may hold in memory.
-    span, trace : Span, Tracing or None
-        Of OpenTelemetry, if it is on.
+        How many bytes of memory the body may take.
+    trace : RequestTrace or None
+        The OpenTelemetry span; None while tracing is off.
     model_version : str
-        Of the model that answers it; empty if none was asked.
+        The version of the model that answers; empty if no model was asked.
     """
 
-    __slots__ = ("flags", "key", "media_type", "model_version", "request_id", "span", "span_id", "trace", "trace_id", "weight")
+    __slots__ = (
+        "flags",
+        "key",
+        "media_type",
+        "model_version",
+        "needs_key",
+        "request_id",
+        "span_id",
+        "trace",
+        "trace_id",
+        "weight",
+    )
 
     def __init__(self, request_id: bytes = b"", traceparent: bytes = b"", media_type: bytes = b"") -> None:
         self.request_id = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else new_id()
         self.media_type = media_type
         self.trace_id = self.span_id = self.flags = self.model_version = ""
         self.key: ApiKey | None = None
+        self.needs_key = True
         self.weight = 0
-        self.span: Any = None
-        self.trace: Tracing | None = None
+        self.trace: RequestTrace | None = None
         if traceparent and (match := _TRACE.fullmatch(traceparent)) is not None:
             self.trace_id, self.flags = match[1].decode(), match[3].decode()
             self.span_id = os.urandom(8).hex()
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Give the headers of every answer, and those by which the caller finds this request again."""
+        """Return the headers of every response: the security headers, the request id, and the trace if there is one."""
         named = (b"x-request-id", self.request_id.encode())
         if not self.trace_id:
             return [*ALWAYS, named]
         return [*ALWAYS, named, (b"traceparent", f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode())]
 
 
-CURRENT: ContextVar[RequestContext | None] = ContextVar("visit", default=None)
+CURRENT: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
 def request_context_of(scope: Scope) -> RequestContext | None:
-    """Give the visit that the door made; None if the request did not come through it."""
+    """Return the context that the gateway put into the scope; None if the request did not pass the gateway."""
     request_context: RequestContext | None = scope.get(IN_SCOPE)
     return request_context

@@ -142,7 +142,7 @@ def spoil_artifacts(world: Fixture, source_class: type[RegistrySource] = _Here, 
     whole, artifacts = world.settings.home / "whole", world.settings.home / "artifacts"
     shutil.copytree(artifacts, whole)
     source = source_class(world.settings, world.contract)
-    source.put(source.load(leads.version))
+    source.save_last_known_good(source.load(leads.version))
     for name in damages:
         for with_digest in (True, False):
             if not with_digest and name in ONLY_BY_DIGEST:
@@ -208,14 +208,14 @@ def _spoil_disk(world: Fixture, row: Row, other: Registered, leads: Registered, 
         row.faults += 1
         row.made += 1
         spoil()
-        back = source.take(True)
+        back = source.load_last_known_good(True)
         row.expect(f"{name}: made anew", back is not None and back.version == version and back.scorer.one(probe) == right)
     row.faults += 1
     row.made += 1
     bundle.unlink()
     _flip(folder, folder)
     try:
-        source.take(True)
+        source.load_last_known_good(True)
         row.expect("folder with a bit flipped, and no servable: refused", False)
     except ModelRefused as error:
         row.expect("folder with a bit flipped: told", "not the one that was registered" in str(error))

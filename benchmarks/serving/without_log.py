@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
-
 from churn.config.settings import load_settings
 from churn.customers.columns import CustomerColumns
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service import prediction
-from service.app import create_app
+from service.app import ServiceApp, create_app
 from service.scoring.served_model import ScoredBatch, ServedModel
 
 
@@ -36,7 +34,7 @@ class NoStore:
         """Have nothing to close."""
 
 
-def app() -> FastAPI:
+def app() -> ServiceApp:
     """Make the app: as the service has it, but for the records."""
 
     def score(served: ServedModel, customers: CustomerColumns) -> tuple[ScoredBatch, list[Any]]:

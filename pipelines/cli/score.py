@@ -92,11 +92,11 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     try:
         served = _registered(found, version)
         if version == "champion":
-            found.put(served)
+            found.save_last_known_good(served)
     except NoModel:
         raise
     except RegistryError as away:
-        last: ServedModel | None = found.take(True)
+        last: ServedModel | None = found.load_last_known_good(True)
         if last is None or version not in ("champion", last.version):
             raise
         served = last

@@ -10,7 +10,7 @@ from typing import TypeVar
 from fastapi import Request
 
 from service.formats.json_text import refuse
-from service.http.body import read_body
+from service.http.body import BodyLimits, read_body
 from service.http.errors import TooLarge, WrongMediaType
 
 T = TypeVar("T")
@@ -19,8 +19,8 @@ SMALL_BODY = 16 * 1024
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
-async def read_payload(request: Request, max_bytes: int) -> bytes:
-    """Read a body of at most `max_bytes`, before and after it is unpacked (`Content-Encoding: gzip` or `deflate`).
+async def read_payload(request: Request, limits: BodyLimits) -> bytes:
+    """Read a body within its limits, before and after it is unpacked (`Content-Encoding: gzip` or `deflate`).
 
     Raises
     ------
@@ -29,9 +29,9 @@ async def read_payload(request: Request, max_bytes: int) -> bytes:
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity") and encoding not in _WINDOWS:
         raise WrongMediaType("Send the body as it is, or with Content-Encoding gzip or deflate.")
-    body = await read_body(request, max_bytes)
+    body = await read_body(request, limits)
     if encoding in _WINDOWS:
-        return await off_the_loop(len(body), lambda: unpack(body, encoding, max_bytes))
+        return await off_the_loop(len(body), lambda: unpack(body, encoding, limits.max_bytes))
     return body
 
 

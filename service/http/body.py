@@ -1,9 +1,10 @@
-"""Reading a request's body: at most so many bytes, of the right kind, valid by its model. Nothing else reads bodies."""
+"""Read and validate request bodies: limited in size and time, of the right media type. No other module reads a body."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -23,39 +24,67 @@ from service.http.errors import (
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
-async def read_json_body(request: Request, max_bytes: int) -> bytes:
-    """Read a JSON body of at most `max_bytes`, whether its length was announced or not.
+@dataclass(frozen=True)
+class BodyLimits:
+    """How large a body may be, in bytes, and how many seconds it may take to arrive."""
+
+    max_bytes: int
+    timeout_seconds: float
+
+
+async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
+    """Read a JSON body.
+
+    Parameters
+    ----------
+    request : Request
+    limits : BodyLimits
+
+    Returns
+    -------
+    bytes
+        The body. It is not parsed yet.
 
     Raises
     ------
     WrongMediaType
-        If the request says that its body is something else than JSON.
-    TooLarge
-        If it is larger. No more than `max_bytes` and one chunk are ever held.
+        If the request declares another media type.
+    TooLarge, TooSlow
+        See `read_body`.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         raise WrongMediaType("Send JSON, with the header Content-Type: application/json.")
-    return await read_body(request, max_bytes)
+    return await read_body(request, limits)
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Read a body of any kind, of at most `max_bytes`.
+async def read_body(request: Request, limits: BodyLimits) -> bytes:
+    """Read a body of any media type.
+
+    Parameters
+    ----------
+    request : Request
+    limits : BodyLimits
+
+    Returns
+    -------
+    bytes
+        The body as it was sent.
 
     Raises
     ------
     TooLarge
-        If it is larger.
+        If it is larger than `limits.max_bytes`. Never more than that and one chunk are held, whether the length was announced or not.
     TooSlow
-        If it has not come within `CHURN_BODY_TIMEOUT_SECONDS`.
+        If it has not arrived in time (`CHURN_BODY_TIMEOUT_SECONDS`).
     """
+    max_bytes, seconds = limits.max_bytes, limits.timeout_seconds
     too_large = TooLarge(f"The body may have at most {max_bytes} bytes.")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise too_large
     chunks: list[bytes] = []
     size = 0
-    seconds = request.app.state.service.settings.body_timeout_seconds
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
@@ -69,7 +98,26 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 def parse_json(model: type[Parsed], body: bytes) -> Parsed:
-    """Validate a body, or raise the problem that names each broken rule and no value."""
+    """Validate a JSON body.
+
+    Parameters
+    ----------
+    model : type
+        The pydantic model of the body.
+    body : bytes
+
+    Returns
+    -------
+    BaseModel
+        An instance of `model`.
+
+    Raises
+    ------
+    Unprocessable
+        With each broken rule, and no value.
+    TooLarge
+        If the body has too many rows.
+    """
     refuse_repeated_fields(body)
     try:
         return model.model_validate_json(body)
@@ -79,9 +127,9 @@ def parse_json(model: type[Parsed], body: bytes) -> Parsed:
 
 
 def refuse_repeated_fields(body: bytes) -> None:
-    """Raise the problem that names a field which one object holds twice: which of them counts is anybody's guess (RFC 8259, 4).
+    """Raise Unprocessable if an object of the body has a field twice: readers disagree on which one counts (RFC 8259, section 4).
 
-    What is no JSON, or nested too deep, is left to who reads it next.
+    Bodies that are not JSON, or nested too deeply, are left to the parser.
     """
     repeated: list[str] = []
 

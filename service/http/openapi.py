@@ -1,7 +1,8 @@
-"""The OpenAPI document, completed, and a page of it for people that needs nothing from elsewhere."""
+"""The completed OpenAPI document, and its page for people, which loads nothing from other sites."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -25,7 +26,7 @@ def json_body(model: str) -> dict[str, Any]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems a route may answer with; 500 is among them, though nobody should ever see it."""
+    """Describe the problems that a route may answer with, 500 included."""
     schema = {"$ref": _REFERENCE.format(model=ProblemDetails.__name__)}
     words = {
         400: "A header is there twice",
@@ -50,25 +51,39 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _at_the_gateway(statuses: tuple[int, ...]) -> set[int]:
-    """Give what the door may answer to a route: whoever needs a key may be told to come later, who sends a body to be faster."""
-    told = {400, 403, 421, 429, 503} if 401 in statuses else set()
-    return told | {408} if 413 in statuses else told
+    """Return the statuses with which the gateway itself may answer: its limits for routes with a key, its timeout for bodies."""
+    limits = {400, 403, 421, 429, 503} if 401 in statuses else set()
+    return limits | {408} if 413 in statuses else limits
 
 
-def complete_openapi(app: FastAPI, bodies: list[type[BaseModel]]) -> None:
-    """Add to the document the models that FastAPI does not see: bodies, which the routes read themselves, and problems."""
-    modes = [*((model, "validation") for model in bodies), (ProblemDetails, "serialization"), (FieldProblem, "serialization")]
-    generate = app.openapi
+class DocumentedAPI(FastAPI):
+    """FastAPI whose OpenAPI document also has the models that FastAPI does not see.
 
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if ProblemDetails.__name__ not in schemas:
+    The routes read request bodies themselves, and problems come from exception handlers. Overriding `openapi` is the framework's own
+    hook: https://fastapi.tiangolo.com/how-to/extending-openapi/.
+
+    Parameters
+    ----------
+    bodies : sequence of type
+        The models of the request bodies.
+    **options
+        See `fastapi.FastAPI`.
+    """
+
+    def __init__(self, *, bodies: Sequence[type[BaseModel]], **options: Any) -> None:
+        super().__init__(**options)
+        self._bodies = bodies
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document; it is made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            modes = [*((model, "validation") for model in self._bodies)]
+            modes += [(ProblemDetails, "serialization"), (FieldProblem, "serialization")]
             _, found = models_json_schema(modes, ref_template=_REFERENCE)  # type: ignore[arg-type]
-            schemas.update(found["$defs"])
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+            document.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
+            self.openapi_schema = document
+        return self.openapi_schema
 
 
 def docs_page(document: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
+from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, NoReasons, RegistryError, StoreError
 from service.http.errors import (
     Ambiguous,
     ComeLater,
@@ -91,44 +91,75 @@ PROBLEMS: dict[type[Exception], Kind] = {
 }
 
 
-def install_problems(app: FastAPI) -> None:
-    """Let every error of `app` leave as a problem."""
+class ProblemResponses:
+    """Turns errors into responses.
 
-    async def answer(request: Request, error: Exception) -> Response:
-        return problem_response(request, error)
+    Parameters
+    ----------
+    note : callable
+        Told of each request that is answered with a problem, except those that are only asked to come later.
+    """
 
-    for caught in (ChurnError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
-        app.add_exception_handler(caught, answer)
+    def __init__(self, note: Callable[[Request, ProblemDetails], None]) -> None:
+        self._note = note
 
+    def install(self, app: FastAPI) -> None:
+        """Let every error of `app` leave as a problem."""
 
-def problem_response(request: Request, error: Exception) -> Response:
-    """Look `error` up in the table and spell it as a problem."""
-    if isinstance(error, RequestValidationError):
-        error = unprocessable(error)
-    kind = _kind(error)
-    request_context = request_context_of(request.scope)
-    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady | ComeLater):
-        # An error from outside the family is logged with its traceback by the server.
-        logger.warning(
-            "%s answered %d: %s", request.url.path, kind.status, error if isinstance(error, ChurnError) else kind.title
+        async def handle(request: Request, error: Exception) -> Response:
+            return self.respond(request, error)
+
+        for caught in (ChurnError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
+            app.add_exception_handler(caught, handle)
+
+    def respond(self, request: Request, error: Exception) -> Response:
+        """Look the error up in the table and write it as a problem.
+
+        Parameters
+        ----------
+        request : Request
+        error : Exception
+
+        Returns
+        -------
+        Response
+            With the media type application/problem+json.
+        """
+        error = _as_request_problem(error)
+        kind = _kind(error)
+        request_context = request_context_of(request.scope)
+        if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady | ComeLater):
+            # An error from outside the family is logged with its traceback by the server.
+            logger.warning(
+                "%s answered %d: %s", request.url.path, kind.status, error if isinstance(error, ChurnError) else kind.title
+            )
+        document = ProblemDetails(
+            type=f"urn:churn:problem:{kind.slug}",
+            title=kind.title,
+            status=kind.status,
+            detail=str(error) if kind.detail is None else kind.detail,
+            instance=request.url.path,
+            request_id=request_context.request_id if request_context else None,
+            errors=error.errors if isinstance(error, RequestProblem) else [],
         )
-    document = ProblemDetails(
-        type=f"urn:churn:problem:{kind.slug}",
-        title=kind.title,
-        status=kind.status,
-        detail=str(error) if kind.detail is None else kind.detail,
-        instance=request.url.path,
-        request_id=request_context.request_id if request_context else None,
-        errors=error.errors if isinstance(error, RequestProblem) else [],
-    )
-    headers = {**kind.headers, "Retry-After": str(error.retry_after)} if isinstance(error, ComeLater) else dict(kind.headers)
-    if (app := request.scope.get("app")) is not None and not isinstance(error, ComeLater):
-        app.state.service.note_refusal(request, document)
-    return Response(orjson.dumps(document.model_dump() | _told_to(document)), kind.status, headers, MEDIA_TYPE)
+        headers = dict(kind.headers)
+        if isinstance(error, ComeLater):
+            headers["Retry-After"] = str(error.retry_after)
+        else:
+            self._note(request, document)
+        return Response(orjson.dumps(document.model_dump() | _inference_error(document)), kind.status, headers, MEDIA_TYPE)
 
 
-def _told_to(document: ProblemDetails) -> dict[str, str]:
-    """Give the member `error` that clients of the Open Inference Protocol look for. (RFC 9457 lets a problem have others.)"""
+def _as_request_problem(error: Exception) -> Exception:
+    if isinstance(error, RequestValidationError):
+        return unprocessable(error)
+    if isinstance(error, NoReasons):
+        return Unprocessable("1 problem found.", [FieldProblem(field="reasons", problem=str(error))])
+    return error
+
+
+def _inference_error(document: ProblemDetails) -> dict[str, str]:
+    """Return the member `error` that clients of the Open Inference Protocol read. (RFC 9457 allows further members.)"""
     if not document.instance.startswith("/v2"):
         return {}
     found = "; ".join(f"{one.field}: {one.problem}" for one in document.errors[:3])

@@ -28,7 +28,7 @@ PROBLEMS = 10
 logger = logging.getLogger(__name__)
 
 
-class FailedRequests:
+class RejectedRequests:
     """The sample of one worker.
 
     Parameters

@@ -1,7 +1,7 @@
-"""The door: every request comes in and goes out here. It gets a name, is let in or turned away, and is measured and noted.
+"""Outermost middleware: assigns a request id, authenticates, applies limits, records metrics and the access log.
 
-One ASGI middleware, outermost, because each layer costs every request. What stands inside finds the `RequestContext` in the scope, under
-`service.request_context.IN_SCOPE`, and the same in `service.request_context.CURRENT`.
+It is one class, because each layer costs every request. It leaves the `RequestContext` in the ASGI scope, under
+`service.request_context.IN_SCOPE`, and in the context variable `service.request_context.CURRENT`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api_keys import known_key
+from churn.config.settings import Settings
+from service.api_keys import ApiKey, known_key
 from service.http.errors import Ambiguous, ComeLater, RequestProblem
 from service.http.origin import check_origin
-from service.http.problem_details import problem_response
+from service.http.problem_details import ProblemResponses
 from service.http.rate_limits import Limits
-from service.observability.metrics import METHODS
+from service.observability.metrics import METHODS, ServiceMetrics
+from service.observability.tracing import Tracing
 from service.request_context import CURRENT, IN_SCOPE, RequestContext
-from service.state import ServiceState
 
-# Whoever asks these must get an answer most of all when there is too much of everything else.
+# Health checks and metrics must be answered most of all when there is too much of everything else.
 ALWAYS_OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
-# Of these there may be one: a proxy in front could believe the first, and we the last.
-ONCE = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", b"origin")
+# These headers may occur once: a proxy in front could read the first, and this service the last.
+SINGLE_HEADERS = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", b"origin")
 CLIENT_ERROR = 400
 MAX_NUMBER_LENGTH = 16
-# What the objective for /predict calls slow.
+# The objective for /predict calls a longer request slow.
 SLOW_SECONDS = 0.05
 # OpenMetrics allows an exemplar 128 characters, names and trace id (32) included.
 MAX_ID_LENGTH = 64
@@ -37,21 +38,42 @@ logger = logging.getLogger("service.access")
 
 
 class Gateway:
-    """ASGI middleware."""
+    """ASGI middleware around the fast path.
 
-    def __init__(self, app: ASGIApp, state: ServiceState) -> None:
+    Parameters
+    ----------
+    app : ASGIApp
+        What answers the requests that are let in.
+    settings : Settings
+    keys : tuple of ApiKey
+        Without keys only programs of this machine are answered, and the service binds loopback.
+    metrics : ServiceMetrics
+    tracing : Tracing or None
+    problems : ProblemResponses
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        keys: tuple[ApiKey, ...],
+        metrics: ServiceMetrics,
+        tracing: Tracing | None,
+        problems: ProblemResponses,
+    ) -> None:
         self.app = app
-        self._state = state
-        settings = state.settings
-        self._limits = Limits(settings.max_concurrent, settings.max_inflight_bytes, settings.rate_limit, settings.rate_burst)
-        self._largest = settings.max_body_bytes
-        self._noted = {"all": 0, "errors": CLIENT_ERROR, "off": 1_000}[settings.access_log]
-        self._tracing = state.tracing
+        self.limits = Limits(settings.max_concurrent, settings.max_inflight_bytes, settings.rate_limit, settings.rate_burst)
+        self._keys = keys
+        self._metrics = metrics
+        self._tracing = tracing
+        self._problems = problems
+        self._max_bytes = settings.max_body_bytes
+        self._min_logged_status = {"all": 0, "errors": CLIENT_ERROR, "off": 1_000}[settings.access_log]
         self._next_exemplar = 0.0
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -62,73 +84,76 @@ class Gateway:
         )
         CURRENT.set(request_context)
         if self._tracing is not None:
-            self._tracing.begin(request_context, _known(scope["method"]), headers)
-        began = False
-        status = 500  # unless an answer says otherwise: what escapes from here is answered as 500 further out
+            self._tracing.begin(request_context, _known_method(scope["method"]), headers)
+        response_started = False
+        status = 500  # unless a response says otherwise: the server answers 500 to what escapes from here
 
-        async def answer(message: Message) -> None:
-            nonlocal status, began
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status, response_started
             if message["type"] == "http.response.start":
-                status, began = message["status"], True
+                status, response_started = message["status"], True
                 message["headers"] = [*message["headers"], *request_context.headers()]
             await send(message)
 
         entered = False
         try:
             if scope["path"] not in ALWAYS_OPEN:
-                self._identify(scope, headers, request_context)
+                self._authenticate(scope, headers, request_context)
                 request_context.weight = self._weight(headers)
-                self._limits.count(_caller(request_context, scope))
-                self._limits.enter(request_context.weight)
+                self.limits.count(_caller(request_context, scope))
+                self.limits.enter(request_context.weight)
                 entered = True
-            await self.app(scope, receive, answer)
+            await self.app(scope, receive, send_with_headers)
         except RequestProblem as problem:
             if entered:
                 raise
             if isinstance(problem, ComeLater):
-                self._state.metrics.shed.inc()
-            await problem_response(Request(scope), problem)(scope, receive, answer)
+                self._metrics.shed.inc()
+            await self._problems.respond(Request(scope), problem)(scope, receive, send_with_headers)
         except Exception as error:
-            # What comes out of the framework is answered already. A bug of the fast lane is not.
-            if not began:
-                await problem_response(Request(scope), error)(scope, receive, answer)
+            # FastAPI has answered its own errors already. A bug of the fast path is answered here.
+            if not response_started:
+                await self._problems.respond(Request(scope), error)(scope, receive, send_with_headers)
             raise
         finally:
             if entered:
-                self._limits.leave(request_context.weight)
-            self._note(scope, request_context, status, time.perf_counter() - started)
+                self.limits.leave(request_context.weight)
+            self._record(scope, request_context, status, time.perf_counter() - started)
 
-    def _identify(self, scope: Scope, headers: dict[bytes, bytes], request_context: RequestContext) -> None:
-        """Find whose request it is."""
+    def _authenticate(self, scope: Scope, headers: dict[bytes, bytes], request_context: RequestContext) -> None:
+        """Look the key up or, without configured keys, check that the request comes from this machine."""
         if len(headers) < len(scope["headers"]):
             _refuse_repeated(scope["headers"])
-        if self._state.keys:
-            request_context.key = known_key(self._state.keys, _presented(headers))
+        if self._keys:
+            request_context.key = known_key(self._keys, _presented_key(headers))
         else:
+            request_context.needs_key = False
             check_origin(scope["method"], headers)
 
     def _weight(self, headers: dict[bytes, bytes]) -> int:
-        """Tell how many bytes the body may take: as many as any if its length is not told."""
+        """Return how many bytes the body may take: the largest body if its length is not declared."""
         length = headers.get(b"content-length", b"")
         if length.isdigit():
-            return min(int(length), self._largest) if len(length) < MAX_NUMBER_LENGTH else self._largest
-        return self._largest if b"transfer-encoding" in headers else 0
+            return min(int(length), self._max_bytes) if len(length) < MAX_NUMBER_LENGTH else self._max_bytes
+        return self._max_bytes if b"transfer-encoding" in headers else 0
 
-    def _note(self, scope: Scope, request_context: RequestContext, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, request_context: RequestContext, status: int, seconds: float) -> None:
+        """Record the request in metrics, trace and access log."""
         route = getattr(scope.get("route"), "path", "unmatched")
         series = self._series.get((route, scope["method"], status))
         if series is None:
-            series = self._measured(route, scope["method"], status)
+            series = self._find_series(route, scope["method"], status)
         counter, histogram = series
         counter.inc()
         if request_context.trace is not None:
-            request_context.trace.end(request_context, _known(scope["method"]), route, status)
+            request_context.trace.end(request_context, method=_known_method(scope["method"]), route=route, status=status)
         self._observe(histogram, seconds, request_context)
-        if status >= self._noted:
-            logger.info("%s %s %d", scope["method"], route, status, extra=_facts(scope, request_context, route, status, seconds))
+        if status >= self._min_logged_status:
+            facts = _log_fields(scope, request_context, route, status, seconds)
+            logger.info("%s %s %d", scope["method"], route, status, extra=facts)
 
     def _observe(self, histogram: Histogram, seconds: float, request_context: RequestContext) -> None:
-        """Count how long it took. Slow requests can be found again by their id (an exemplar), and one of the others a second."""
+        """Observe a duration. Every slow request has an exemplar with its id, and one of the others a second."""
         moment = time.monotonic()
         if seconds < SLOW_SECONDS and moment < self._next_exemplar:
             histogram.observe(seconds)
@@ -139,29 +164,28 @@ class Gateway:
             exemplar["trace_id"] = request_context.trace_id
         histogram.observe(seconds, exemplar)
 
-    def _measured(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
-        # Methods are the caller's to invent; routes and statuses are ours.
-        known = _known(method)
-        metrics = self._state.metrics
-        series = metrics.requests.labels(route, known, str(status)), metrics.seconds.labels(route)
+    def _find_series(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        # Callers may invent methods, so only known ones are kept; routes and statuses are the service's own.
+        known = _known_method(method)
+        series = self._metrics.requests.labels(route, known, str(status)), self._metrics.seconds.labels(route)
         if known != "other":
             self._series[route, method, status] = series
         return series
 
 
-def _known(method: str) -> str:
+def _known_method(method: str) -> str:
     return method if method in METHODS else "other"
 
 
 def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
     names = [name for name, _ in headers]
-    for name in ONCE:
+    for name in SINGLE_HEADERS:
         if names.count(name) > 1:
             raise Ambiguous(f"The header {name.decode()} may be there once.")
 
 
-def _presented(headers: dict[bytes, bytes]) -> bytes:
-    """Give the key that came with a request, by either header; empty if none did."""
+def _presented_key(headers: dict[bytes, bytes]) -> bytes:
+    """Return the key that was sent, by either header; empty if there is none."""
     bearer = headers.get(b"authorization", b"")
     return headers.get(b"x-api-key") or (bearer[7:].strip() if bearer[:7].lower() == b"bearer " else b"")
 
@@ -173,12 +197,12 @@ def _caller(request_context: RequestContext, scope: Scope) -> str:
     return f"address {client[0]}" if client else "address"
 
 
-def _facts(scope: Scope, request_context: RequestContext, route: str, status: int, seconds: float) -> dict[str, Any]:
-    """Give what the access log says of a request: nothing that a customer could be known by."""
+def _log_fields(scope: Scope, request_context: RequestContext, route: str, status: int, seconds: float) -> dict[str, Any]:
+    """Return the fields of the access log: no personal data."""
     return {
         "request_id": request_context.request_id,
         "trace_id": request_context.trace_id or None,
-        "method": _known(scope["method"]),
+        "method": _known_method(scope["method"]),
         "route": route,
         "status": status,
         "duration_ms": round(1000 * seconds, 3),

@@ -27,7 +27,6 @@ from churn.registry.aliases import AliasReader
 from churn.registry.artifact import last_known, models_folder, remember
 from churn.registry.connect import alias_reader
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, serve
-from service.rollout.rollback_requests import RollbackRequest
 from service.scoring.served_model import ServedModel
 
 COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
@@ -81,13 +80,13 @@ class RegistrySource:
         self._urgent = False
         return served
 
-    def take(self, patient: bool, /) -> ServedModel | None:
-        """Load the last known good model from disk; None if there is none, or if it is not ready and nobody has the patience."""
+    def load_last_known_good(self, wait: bool, /) -> ServedModel | None:
+        """Load the last known good model from disk; None if there is none, or if its bundle is not ready and `wait` is false."""
         known = last_known(self._settings)
         if known is None:
             return None
         bundle = self._usable(*known)
-        if bundle is None and patient:
+        if bundle is None and wait:
             with self._alone():
                 bundle = self._usable(*known)
                 if bundle is None:
@@ -99,8 +98,8 @@ class RegistrySource:
         self._urgent = False
         return served
 
-    def put(self, served: ServedModel) -> None:
-        """Make `served` the last known good model."""
+    def save_last_known_good(self, served: ServedModel) -> None:
+        """Save a model as the last known good one."""
         remember(self._settings, served)
 
     def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
@@ -108,11 +107,22 @@ class RegistrySource:
         bundle = self._usable(version, run_id)
         return None if bundle is None else serve(bundle, self._contract, "disk")
 
-    def roll_back(self, order: RollbackRequest, /) -> None:
-        """Move the registry's aliases as an order says, with a record. RegistryError or StoreError if that cannot be done now."""
+    def roll_back(self, leaving: str, version: str, /, *, actor: str, reason: str) -> None:
+        """Make `version` the champion in place of `leaving`, with a record.
+
+        Parameters
+        ----------
+        leaving, version : str
+        actor, reason : str
+            For the record.
+
+        Raises
+        ------
+        RegistryError, StoreError
+            If that cannot be done now.
+        """
         with self._alone():
-            asked = {"leaving": order.leaving, "version": order.version, "actor": order.actor, "reason": order.reason}
-            self._run({"do": "roll_back", **asked})
+            self._run({"do": "roll_back", "leaving": leaving, "version": version, "actor": actor, "reason": reason})
 
     def close(self) -> None:
         """End what is being made."""

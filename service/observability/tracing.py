@@ -1,6 +1,6 @@
-"""Traces by OpenTelemetry, off by default: one span a request, within the caller's trace, and one for each of its parts.
+"""OpenTelemetry traces, off by default: one span a request, inside the caller's trace, and a child span for each of its parts.
 
-Nothing of OpenTelemetry is imported while it is off.
+OpenTelemetry is imported only when tracing is on.
 """
 
 from __future__ import annotations
@@ -23,34 +23,71 @@ _NOTHING: AbstractContextManager[Any] = nullcontext()
 
 
 class Tracing:
-    """Makes the spans of one app, and gives them to `provider`."""
+    """Starts the spans of one app and exports them through `provider`."""
 
     def __init__(self, provider: TracerProvider) -> None:
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         self._provider = provider
-        self._tracer = provider.get_tracer(NAME)
+        self.tracer = provider.get_tracer(NAME)
         self._kind = trace.SpanKind.SERVER
-        self._error = trace.Status(trace.StatusCode.ERROR)
         self._propagator = TraceContextTextMapPropagator()
 
     def begin(self, request_context: RequestContext, method: str, headers: Mapping[bytes, bytes]) -> None:
-        """Begin a request's span; the visit is told, so that answer and log name the trace."""
-        told = {
+        """Start the span of a request, and write its ids into the request context, so that response and log name the trace.
+
+        Parameters
+        ----------
+        request_context : RequestContext
+        method : str
+            The HTTP method, or "other".
+        headers : mapping of bytes to bytes
+            The request's headers, names in lower case.
+        """
+        carrier = {
             name: headers[name.encode()].decode("latin-1") for name in ("traceparent", "tracestate") if name.encode() in headers
         }
-        span = self._tracer.start_span(method, context=self._propagator.extract(told), kind=self._kind)
+        span = self.tracer.start_span(method, context=self._propagator.extract(carrier), kind=self._kind)
         context = span.get_span_context()
-        request_context.span, request_context.trace = span, self
+        request_context.trace = RequestSpan(self, span)
         request_context.trace_id, request_context.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
         request_context.flags = f"{int(context.trace_flags):02x}"
 
-    def end(self, request_context: RequestContext, method: str, route: str, status: int) -> None:
-        """End it, with what became of the request: nothing that a customer could be known by."""
-        span = request_context.span
-        span.update_name(f"{method} {route}")
-        span.set_attributes(
+    def close(self) -> None:
+        """Export what has not been exported."""
+        self._provider.shutdown()
+
+
+class RequestSpan:
+    """The span of one request; see `service.request_context.RequestTrace`."""
+
+    __slots__ = ("_span", "_tracing")
+
+    def __init__(self, tracing: Tracing, span: Span) -> None:
+        self._tracing, self._span = tracing, span
+
+    def child_span(self, name: str, /) -> AbstractContextManager[Any]:
+        """Return a context manager that measures a part of the request."""
+        from opentelemetry import trace
+
+        return self._tracing.tracer.start_as_current_span(name, context=trace.set_span_in_context(self._span))
+
+    def end(self, request_context: RequestContext, /, *, method: str, route: str, status: int) -> None:
+        """End the span. It records the response and no personal data.
+
+        Parameters
+        ----------
+        request_context : RequestContext
+        method, route : str
+            The HTTP method and the route's template.
+        status : int
+            The HTTP status of the response.
+        """
+        from opentelemetry import trace
+
+        self._span.update_name(f"{method} {route}")
+        self._span.set_attributes(
             {
                 "http.request.method": method,
                 "http.route": route,
@@ -60,36 +97,25 @@ class Tracing:
             }
         )
         if status >= SERVER_ERROR:
-            span.set_status(self._error)
-        span.end()
-
-    def part(self, span: Span, name: str) -> AbstractContextManager[Any]:
-        """Make a span of a part of a request."""
-        from opentelemetry import trace
-
-        return self._tracer.start_as_current_span(name, context=trace.set_span_in_context(span))
-
-    def close(self) -> None:
-        """Send what has not been sent."""
-        self._provider.shutdown()
+            self._span.set_status(trace.Status(trace.StatusCode.ERROR))
+        self._span.end()
 
 
-def part(name: str) -> AbstractContextManager[Any]:
-    """Measure a part of the request that is being answered; nothing, if it is not traced."""
+def child_span(name: str) -> AbstractContextManager[Any]:
+    """Return a context manager that measures a part of the current request; it does nothing if the request is not traced."""
     request_context = CURRENT.get()
     if request_context is None or request_context.trace is None:
         return _NOTHING
-    measured: AbstractContextManager[Any] = request_context.trace.part(request_context.span, name)
-    return measured
+    return request_context.trace.child_span(name)
 
 
 def start_tracing(settings: Settings) -> Tracing | None:
-    """Make what traces requests, if the settings ask for it.
+    """Return the tracing that the settings ask for; None if they switch it off.
 
     Raises
     ------
     InputError
-        If they do, and OpenTelemetry is not installed.
+        If tracing is on and OpenTelemetry is not installed.
     """
     if settings.traces == "off":
         return None

@@ -18,7 +18,6 @@ from service.formats.payload import off_the_loop, read_payload
 from service.formats.records import from_records
 from service.http.body import parse_json
 from service.http.openapi import json_body, problems
-from service.prediction import score_and_log
 from service.schemas.native import BatchAnswer
 from service.scoring.served_model import ScoredBatch
 from service.state import ServiceState, State
@@ -46,10 +45,10 @@ async def predict_batch(request: Request, state: State) -> Response:
     """
     given = given_media(request.headers.get("content-type", ""))
     wanted = wanted_media(request.headers.get("accept", ""), given)
-    body = await read_payload(request, state.settings.max_body_bytes)
+    body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
     customers = await off_the_loop(len(body), lambda: read_customers(given, body, state))
-    batch = await score_and_log(state, served, customers)
+    batch = await state.predictions.predict_batch(served, customers)
     return await _answer(batch, wanted)
 
 

@@ -20,5 +20,5 @@ async def show_failures(
     state: State, limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many, the newest.")] = 100
 ) -> FailuresAnswer:
     """Tell of the newest refused requests, of all workers: when, where, and which rules were broken; never a value."""
-    found: list[dict[str, Any]] = await asyncio.to_thread(state.failures.newest, limit)
+    found: list[dict[str, Any]] = await asyncio.to_thread(state.rejected_requests.newest, limit)
     return FailuresAnswer(failures=found)

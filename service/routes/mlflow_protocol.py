@@ -22,7 +22,6 @@ from service.formats.media import Media, given_media
 from service.formats.payload import off_the_loop, read_payload
 from service.formats.records import from_columns, from_records, from_rows
 from service.http.openapi import problems
-from service.prediction import score_and_log
 from service.routes.batch import read_customers
 from service.schemas.protocols import InvocationsAnswer, InvocationsRequest
 from service.scoring.served_model import ScoredBatch, ServedModel
@@ -53,10 +52,10 @@ _BODY: dict[str, Any] = {
 async def invocations(request: Request, state: State) -> Response:
     """Score customers as `mlflow models serve` does. `prediction_ids`, which MLflow has not, name them in the log."""
     given = given_media(request.headers.get("content-type", ""), _MEDIA)
-    body = await read_payload(request, state.settings.max_body_bytes)
+    body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
     customers = await off_the_loop(len(body), lambda: _read(given, body, state, served))
-    batch = await score_and_log(state, served, customers)
+    batch = await state.predictions.predict_batch(served, customers)
     content = await off_the_loop(len(customers), lambda: _spell(batch), small=200)
     return Response(content, media_type=Media.JSON.value)
 

@@ -25,7 +25,7 @@ class MarkdownResponse(PlainTextResponse):
 async def describe_model(state: State) -> ModelAnswer:
     """Describe the model in service. Any valid key will do."""
     served = state.active_model.current()
-    aliases = state.models.follower.aliases
+    aliases = state.rollout.follower.aliases
     return ModelAnswer(
         **served.info.model_dump(),
         aliases=sorted(alias for alias, version in aliases.items() if version == served.version),
@@ -45,7 +45,7 @@ async def show_card(state: State) -> MarkdownResponse:
 @router.post("/admin/reload", responses=problems(401, 403, 409, 503), dependencies=[Depends(require("admin"))])
 async def reload_champion(state: State) -> ReloadAnswer:
     """Take the registry's champion now, even one that was refused before. (Other workers follow with their next look.)"""
-    took_over = await state.models.follower.take_champion(insist=True)
+    took_over = await state.rollout.follower.take_champion(insist=True)
     return ReloadAnswer(result="loaded" if took_over else "unchanged", model_version=state.active_model.current().version)
 
 
@@ -61,8 +61,8 @@ async def roll_back(request: Request, state: State) -> RollbackAnswer:
     The answer waits some seconds for the record, the model does not. If the registry is away the rollback holds here, and is
     recorded when it is back (`recorded` is false until then). A second rollback undoes the first.
     """
-    body = await read_json_body(request, state.max_bytes_of_one)
+    body = await read_json_body(request, state.customer_limits)
     reason = parse_json(RollbackBody, body).reason if body.strip() else DEFAULT_REASON
-    key = authorize(state, request.scope, "admin")
-    done = await state.models.follower.roll_back(actor="api" if key is None else f"api key {key.name}", reason=reason)
+    key = authorize(request.scope, "admin")
+    done = await state.rollout.follower.roll_back(actor="api" if key is None else f"api key {key.name}", reason=reason)
     return RollbackAnswer(model_version=done.version, replaced=done.leaving, recorded=done.recorded)

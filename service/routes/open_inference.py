@@ -18,7 +18,6 @@ from service.formats.json_text import refuse
 from service.formats.media import Media, given_media
 from service.formats.payload import off_the_loop, read_payload
 from service.http.openapi import json_body, problems
-from service.prediction import score_and_log
 from service.routes.operations import readyz
 from service.schemas.protocols import (
     InferAnswer,
@@ -122,12 +121,12 @@ async def infer(
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != _BINARY:
         given_media(content_type, (Media.JSON,))
-    body = await read_payload(request, state.settings.max_body_bytes)
+    body = await read_payload(request, state.body_limits)
     json_bytes = _json_bytes(inference_header_content_length, len(body))
     inference = await off_the_loop(
         len(body), lambda: read_inference(body, json_bytes, state.rules, state.settings.max_batch_rows)
     )
-    batch = await score_and_log(state, served, inference.customers)
+    batch = await state.predictions.predict_batch(served, inference.customers)
     content, json_length = await off_the_loop(
         len(inference.customers), lambda: spell_inference(inference.request, batch, name), small=200
     )

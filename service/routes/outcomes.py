@@ -21,7 +21,7 @@ router = APIRouter(tags=["outcomes"], dependencies=[Depends(require("outcomes"))
 @router.post("/outcomes", responses=problems(401, 403, 413, 415, 422, 503), openapi_extra=json_body("OutcomesRequest"))
 async def report_outcomes(request: Request, state: State) -> OutcomesAnswer:
     """Report what came true. Sending the same again changes nothing; of two different results the first one stays."""
-    body = await read_json_body(request, state.settings.max_body_bytes)
+    body = await read_json_body(request, state.body_limits)
     items = (await asyncio.to_thread(parse_json, OutcomesRequest, body)).outcomes
     if len(items) > state.settings.max_batch_rows:
         raise TooLarge(f"At most {state.settings.max_batch_rows} outcomes in one request.")

@@ -17,7 +17,7 @@ router = APIRouter(tags=["operations"])
 async def page(request: Request, state: State) -> HTMLResponse:
     """Show a form to score a customer, and the model in service. With keys configured the model is shown to a valid one only."""
     try:
-        authorize(state, request.scope, None)
+        authorize(request.scope, None)
         trusted = True
     except RequestProblem:
         trusted = False

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
-from service.prediction import answer_one
 from service.schemas.native import PredictionAnswer
 from service.state import State
 
@@ -26,10 +25,10 @@ async def predict(
     reasons: Annotated[int | None, Query(ge=1, le=MAX_REASONS, description="How many of the strongest reasons to give.")] = None,
 ) -> Response:
     """Score one customer. The answer is in the log before it is sent. (Most requests are answered by `service.middleware.fast_path`.)"""
-    body = await read_json_body(request, state.max_bytes_of_one)
+    body = await read_json_body(request, state.customer_limits)
     customer = parse_json(state.requests.customer, body)
     values = list(customer.features().values())
-    return _json(await answer_one(state, values, customer.customer_id, reasons))
+    return _json(await state.predictions.predict_one(values, customer.customer_id, reasons))
 
 
 def _json(content: bytes) -> Response:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
+from churn.errors import NoReasons
 from churn.ids import new_id, new_ids
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import PredictionRow
-from service.http.errors import FieldProblem, Unprocessable
 from service.scoring.scorer import Path, Scorer
 
 if TYPE_CHECKING:
@@ -124,16 +124,27 @@ class ServedModel:
         )
 
     def explain(self, values: Sequence[Any], strongest: int) -> dict[str, Any]:
-        """Give the base value and the strongest reasons of the answer to one customer; `values` as in `score_one`.
+        """Explain the prediction for one customer.
+
+        Parameters
+        ----------
+        values : sequence
+            As in `score_one`.
+        strongest : int
+            How many reasons at most.
+
+        Returns
+        -------
+        dict
+            `base_value` (log-odds) and `reasons`, strongest first; see `Explainer.reasons_for`.
 
         Raises
         ------
-        Unprocessable
-            If this model's answers cannot be taken apart.
+        NoReasons
+            If this model is not compiled: then contributions are not known.
         """
         if self.explainer is None:
-            problem = FieldProblem(field="reasons", problem="the model in service cannot give reasons")
-            raise Unprocessable("1 problem found.", [problem])
+            raise NoReasons("the model in service cannot give reasons")
         base, reasons = self.explainer.reasons_for(self.scorer.values(values), strongest)
         return {"base_value": base, "reasons": reasons}
 
@@ -156,8 +167,8 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
-def answer(row: PredictionRow) -> dict[str, Any]:
-    """Spell a record of the log as an answer: what is sent is what is stored."""
+def to_response(row: PredictionRow) -> dict[str, Any]:
+    """Return a record of the log as the response of POST /predict: what is sent is what is stored."""
     return {
         "prediction_id": row.prediction_id,
         "customer_id": row.customer_id,

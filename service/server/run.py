@@ -11,12 +11,12 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -28,8 +28,7 @@ from service.server.garbage_collection import freeze_startup_objects
 from service.server.slow_clients import Connection
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
     from service.state import ServiceState
 
@@ -123,37 +122,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def prepared_app(settings: Settings) -> FastAPI:
-    """Make the app of one worker: as `create_app` makes it, and on SIGTERM it stops being ready before it stops."""
+def served_app(settings: Settings) -> ASGIApp:
+    """Return the ASGI application of one worker. On SIGTERM it stops being ready before it stops."""
     from service.app import create_app
 
-    app = create_app(settings)
-    serve = app.router.lifespan_context
+    def on_start(state: ServiceState) -> None:
+        freeze_startup_objects()
+        _drain_on_sigterm(state)
 
-    @asynccontextmanager
-    async def lifespan(served: FastAPI) -> AsyncIterator[Any]:
-        async with serve(served) as state:
-            freeze_startup_objects()
-            _drain_on_sigterm(app.state.service)
-            yield state
-
-    app.router.lifespan_context = lifespan
-    return app
-
-
-def served_app(settings: Settings) -> ASGIApp:
-    """Give what uvicorn calls: straight to the door, without the two calls by which a FastAPI finds its own middleware."""
-    app = prepared_app(settings)
-    door = app.build_middleware_stack()
-
-    async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["app"] = app
-            await door(scope, receive, send)
-        else:
-            await app(scope, receive, send)
-
-    return serve_one
+    return create_app(settings, on_start=on_start).gateway
 
 
 def _drain_on_sigterm(state: ServiceState) -> None:

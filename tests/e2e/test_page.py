@@ -13,12 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
 
 from churn.contract import load_contract
 from churn.modeling.model import Model, build_pipeline
 from churn.simulation.simulate import simulate
-from service.app import create_app
+from service.app import ServiceApp, create_app
 from tests.e2e.browser import TIMEOUT_SECONDS, Browser, chromium
 from tests.unit.service.fakes import (
     KEY_TEXT,
@@ -43,7 +42,7 @@ def model() -> Model:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: ServiceApp) -> Iterator[str]:
     """The app behind a real server, on a port that nobody else has."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

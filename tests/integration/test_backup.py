@@ -204,7 +204,7 @@ def answers_and_takes_what_waited(system: System, taken: int) -> None:
         app = create_app(system.settings)
         transport = httpx.ASGITransport(app)
         async with (
-            app.router.lifespan_context(app),
+            app.lifespan(),
             httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
             with anyio.fail_after(120):  # the loader imports what takes long to import

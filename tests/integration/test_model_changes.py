@@ -33,7 +33,6 @@ from service.app import create_app
 from service.model_loading import registry_source
 from service.model_loading.loader_process import check_signature, respond
 from service.model_loading.registry_source import NEEDED, RegistrySource
-from service.rollout.rollback_requests import RollbackRequest
 from service.state import ServiceState
 from tests.checkout import CHECKOUT
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_info, make_model, make_settings, served_model
@@ -63,7 +62,7 @@ async def swapping(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Fak
     registry = FakeRegistry(*(make_model(version, slope=float(version)) for version in VERSIONS))
     settings = make_settings(tmp_path, probation_seconds=0.0)
     app = create_app(settings, registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
-    async with app.router.lifespan_context(app):
+    async with app.lifespan():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client, registry
@@ -205,15 +204,15 @@ def test_the_last_known_good_model_is_made_ready_from_its_folder_without_the_reg
 ) -> None:
     settings = elsewhere(registered, tmp_path)
     source = RegistrySource(settings, contract)
-    source.put(source.load("2"))
+    source.save_last_known_good(source.load("2"))
     away = settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
     for file in (tmp_path / "models" / "churn" / "bundles").iterdir():
         file.unlink()
     alone = RegistrySource(away, contract)
     with pytest.raises(RegistryError):
         alone.aliases()
-    assert alone.take(False) is None
-    served = alone.take(True)
+    assert alone.load_last_known_good(False) is None
+    served = alone.load_last_known_good(True)
     assert served is not None
     assert (served.version, served.loaded_from) == ("2", "disk")
 
@@ -223,10 +222,10 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
 ) -> None:
     settings = elsewhere(registered, tmp_path)
     source = RegistrySource(settings, contract)
-    order = RollbackRequest("2", "1", Registry(settings).registered("1").run_id, "probation", "20 of 200 requests failed")
-    again = {"do": "roll_back", "leaving": "2", "version": "1", "actor": order.actor, "reason": order.reason}
+    actor, reason = "probation", "20 of 200 requests failed"
+    again = {"do": "roll_back", "leaving": "2", "version": "1", "actor": actor, "reason": reason}
     try:
-        source.roll_back(order)
+        source.roll_back("2", "1", actor=actor, reason=reason)
         assert source.aliases() == {"champion": "1", "previous": "2"}
         assert asked(settings, again) == {"result": "done"}
         Registry(settings).promote("3")
@@ -238,7 +237,7 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
     store = Store.open(settings.store_url)
     decided = [(one.kind, one.model_version, one.actor, one.reason) for one in store.decisions(kind=DecisionKind.ROLLBACK)]
     store.close()
-    assert decided == [("rollback", "1", "probation", "20 of 200 requests failed")]
+    assert decided == [("rollback", "1", actor, reason)]
 
 
 def asked(settings: Settings, request: dict[str, str]) -> dict[str, str]:
@@ -294,10 +293,10 @@ async def two(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, FakeRegi
     registry.champion = "1"
     settings = make_settings(tmp_path, probation_min_outcomes=20, shadow_share=1.0)
     app = create_app(settings, registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
-    async with app.router.lifespan_context(app):
+    async with app.lifespan():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            yield client, registry, app.state.service
+            yield client, registry, app.state
 
 
 async def answered(client: httpx.AsyncClient, count: int) -> list[dict[str, object]]:
@@ -324,7 +323,7 @@ async def test_a_champion_whose_answers_do_not_come_true_is_left_by_itself(
     registry.champion = "2"
     await client.post("/admin/reload")
     await tell(client, await answered(client, 80), right=right)
-    await state.models.probation.look()
+    await state.rollout.probation.look()
     expected = "2" if right else "1"
     assert (await client.get("/model")).json()["version"] == registry.champion == expected
     if not right:
@@ -340,11 +339,11 @@ async def test_a_challenger_is_compared_on_what_the_champion_was_asked(
     client, registry, state = two
     registry.others["challenger"] = "2"
     await client.post("/admin/reload")
-    await state.models.follower.follow_others()
+    await state.rollout.follower.follow_others()
     answers = await answered(client, 60)
     await client.post("/predict", json=CUSTOMER)
     await tell(client, answers, right=True)
-    await state.models.shadow.work_off()
+    await state.rollout.shadow.work_off()
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     compared = compare_shadow(store, "2")
     unknown = compare_shadow(store, "1")

@@ -34,7 +34,7 @@ from service.app import create_app
 from tests.unit.service.fakes import FakeRegistry, FakeLastKnownGood, make_model, make_settings
 
 settings = make_settings(Path(sys.argv[1]))
-app = create_app(settings, registry=FakeRegistry(make_model("1")), shelf=FakeLastKnownGood().shelf())
+app = create_app(settings, registry=FakeRegistry(make_model("1")), last_known_good=FakeLastKnownGood().last_known_good())
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 """
 

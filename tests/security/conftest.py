@@ -6,9 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from service.app import create_app
+from service.app import ServiceApp, create_app
 from tests.unit.service.fakes import KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 
@@ -23,10 +22,10 @@ def store() -> FakeStore:
 
 
 @pytest.fixture
-def make_app(tmp_path: Path, store: FakeStore) -> Callable[..., FastAPI]:
+def make_app(tmp_path: Path, store: FakeStore) -> Callable[..., ServiceApp]:
     """Make the real app, on stand-ins for registry and store."""
 
-    def make(**changes: Any) -> FastAPI:
+    def make(**changes: Any) -> ServiceApp:
         registry = FakeRegistry(make_model("1"))
         return create_app(
             make_settings(tmp_path, **changes),
@@ -39,14 +38,14 @@ def make_app(tmp_path: Path, store: FakeStore) -> Callable[..., FastAPI]:
 
 
 @pytest.fixture
-async def open_client(make_app: Callable[..., FastAPI]) -> AsyncIterator[httpx.AsyncClient]:
+async def open_client(make_app: Callable[..., ServiceApp]) -> AsyncIterator[httpx.AsyncClient]:
     """A service on loopback without keys."""
     async with running(make_app()) as client:
         yield client
 
 
 @pytest.fixture
-async def keyed_client(make_app: Callable[..., FastAPI]) -> AsyncIterator[httpx.AsyncClient]:
+async def keyed_client(make_app: Callable[..., ServiceApp]) -> AsyncIterator[httpx.AsyncClient]:
     """A service with a key a scope."""
     async with running(make_app(api_keys=KEYS)) as client:
         yield client

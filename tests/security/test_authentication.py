@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from service import api_keys, authorization
 from service.api_keys import ApiKey, known_key
+from service.app import ServiceApp
 from tests.security.documented import routes
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, running
 
@@ -45,7 +45,7 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[s
     return answer.status_code
 
 
-async def test_the_page_says_who_may_ask_of_every_route_and_of_no_other(make_app: Callable[..., FastAPI]) -> None:
+async def test_the_page_says_who_may_ask_of_every_route_and_of_no_other(make_app: Callable[..., ServiceApp]) -> None:
     assert set(routes()) == served_routes(make_app(api_keys=KEYS).routes)
     assert set(routes().values()) == {"anybody", "any key", *SCOPES}
 
@@ -148,7 +148,9 @@ async def test_nothing_in_the_service_compares_a_secret_any_other_way() -> None:
     )
 
 
-async def test_without_keys_scopes_mean_nothing_and_with_them_one_key_may_have_several(make_app: Callable[..., FastAPI]) -> None:
+async def test_without_keys_scopes_mean_nothing_and_with_them_one_key_may_have_several(
+    make_app: Callable[..., ServiceApp],
+) -> None:
     digest = hashlib.sha256(b"both").hexdigest()
     async with running(make_app(api_keys=f"shop:predict+outcomes:{digest}")) as client:
         headers = {"X-API-Key": "both"}

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
-from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from service.app import ServiceApp
 from service.server import slow_clients
 from tests.integration.live import live
 from tests.unit.service.fakes import KEYS, FakeStore
@@ -23,7 +23,7 @@ Address = tuple[str, int]
 
 
 @pytest.fixture
-def address(make_app: Callable[..., FastAPI]) -> Iterator[Address]:
+def address(make_app: Callable[..., ServiceApp]) -> Iterator[Address]:
     with live(make_app()) as where:
         yield where
 
@@ -174,7 +174,7 @@ def test_who_does_not_read_his_answer_is_not_waited_for(
         assert read < rows * 100, "the whole answer was kept for somebody who did not read"
 
 
-def test_a_pipeline_of_requests_is_answered_in_order_and_by_its_own_keys(make_app: Callable[..., FastAPI]) -> None:
+def test_a_pipeline_of_requests_is_answered_in_order_and_by_its_own_keys(make_app: Callable[..., ServiceApp]) -> None:
     one = b"GET /healthz HTTP/1.1\r\n" + HOST + b"X-Request-ID: n%d\r\n\r\n"
     with live(make_app(api_keys=KEYS)) as address:
         last = SECRET_ROUTE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")

@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from fastapi import FastAPI
 
 from churn.clock import now
 from churn.config.params import load_params
@@ -24,6 +23,7 @@ from churn.ids import new_id
 from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
 from pipelines import console
+from service.app import ServiceApp
 from service.formats.spreadsheet import as_text
 from service.observability.logs import JsonLines, TextLines
 from tests.checkout import CHECKOUT
@@ -66,7 +66,7 @@ def test_a_model_has_a_plain_name(name: str) -> None:
 
 @pytest.mark.anyio
 async def test_no_text_of_a_caller_makes_a_line_of_the_log_or_breaks_one(
-    make_app: Callable[..., FastAPI], caplog: pytest.LogCaptureFixture
+    make_app: Callable[..., ServiceApp], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with running(make_app(access_log="all")) as client:

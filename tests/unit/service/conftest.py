@@ -5,9 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from service.app import create_app
+from service.app import ServiceApp, create_app
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 
@@ -32,7 +31,7 @@ def last_known_good() -> FakeLastKnownGood:
 
 
 @pytest.fixture
-def app(tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_good: FakeLastKnownGood) -> FastAPI:
+def app(tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_good: FakeLastKnownGood) -> ServiceApp:
     return create_app(make_settings(tmp_path), registry=registry, store=store, last_known_good=last_known_good.last_known_good())
 
 
@@ -52,6 +51,6 @@ async def spoolless(
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
     async with running(app) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Stand-ins for the registry, the store and the shelf, and small models to serve. Imported by the integration tests too."""
+"""Stand-ins for the registry, the store and the last known good model, and small models to serve. Imported by the integration tests too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any, Literal
 import httpx
 import numpy as np
 import pandas as pd
-from fastapi import FastAPI
 from pydantic import SecretStr
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -26,10 +25,10 @@ from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
+from service.app import ServiceApp
 from service.model_loading.bundle import ModelBundle, serve
 from service.model_loading.parity_check import verify
 from service.rollout.model_source import LastKnownGood
-from service.rollout.rollback_requests import RollbackRequest
 from service.scoring.served_model import ServedModel
 
 FEATURES = ["total_day_minutes", "customer_service_calls", "international_plan"]
@@ -91,7 +90,7 @@ class FakeRegistry:
         self.away = False
         self.others: dict[str, str] = {}
         self.loads: list[str] = []
-        self.requests: list[RollbackRequest] = []
+        self.rollbacks: list[tuple[str, str, str, str]] = []
         self.closed = False
 
     def aliases(self) -> dict[str, str]:
@@ -110,10 +109,10 @@ class FakeRegistry:
         found = self.models.get(version)
         return served_model(found, "disk") if isinstance(found, Model) and found.info.run_id == run_id else None
 
-    def roll_back(self, request: RollbackRequest, /) -> None:
+    def roll_back(self, leaving: str, version: str, /, *, actor: str, reason: str) -> None:
         self._check()
-        self.requests.append(request)
-        self.others["previous"], self.champion = request.leaving, request.version
+        self.rollbacks.append((leaving, version, actor, reason))
+        self.others["previous"], self.champion = leaving, version
 
     def close(self) -> None:
         self.closed = True
@@ -165,20 +164,20 @@ class FakeStore:
 
 
 class FakeLastKnownGood:
-    """A shelf in memory."""
+    """A last known good model in memory."""
 
     def __init__(self, model: Model | None = None) -> None:
         self.model = model
         self.kept: ServedModel | None = None
 
-    def put(self, served: ServedModel) -> None:
+    def save(self, served: ServedModel) -> None:
         self.kept = served
 
-    def take(self, patient: bool, /) -> ServedModel | None:
+    def load(self, _wait: bool, /) -> ServedModel | None:
         return None if self.model is None else served_model(self.model, "disk")
 
     def last_known_good(self) -> LastKnownGood:
-        return LastKnownGood(self.put, self.take)
+        return LastKnownGood(self.save, self.load)
 
 
 def make_settings(home: Path, **changes: Any) -> Settings:
@@ -190,9 +189,9 @@ def make_settings(home: Path, **changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def running(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
     """The app between start and shutdown, and a client that sees what a client sees: also answers to unexpected errors."""
-    async with app.router.lifespan_context(app):
+    async with app.lifespan():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client

@@ -6,10 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.app import create_app
+from service.app import ServiceApp, create_app
 from service.observability.metrics import forget_dead_workers
 from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
@@ -124,7 +123,7 @@ async def test_not_ready_names_all_that_is_missing_and_healthz_stays(tmp_path: P
     )
     store.away = True
     async with running(app) as client:
-        app.state.service.draining = True
+        app.state.draining = True
         response = await client.get("/readyz")
         assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:not-ready")
         assert [e["field"] for e in response.json()["errors"]] == ["service", "model", "log"]
@@ -141,7 +140,7 @@ async def test_failed_write_shows_in_readyz(spoolless: httpx.AsyncClient, store:
     assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_shutdown_closes_the_store(app: FastAPI, store: FakeStore) -> None:
+async def test_shutdown_closes_the_store(app: ServiceApp, store: FakeStore) -> None:
     async with running(app):
         assert not store.closed
     assert store.closed
@@ -201,7 +200,9 @@ async def test_docs_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient)
     assert "total_day_minutes" in response.text
 
 
-async def test_client_that_leaves_in_the_middle_of_its_body_is_no_server_error(client: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_client_that_leaves_in_the_middle_of_its_body_is_no_server_error(
+    client: httpx.AsyncClient, app: ServiceApp
+) -> None:
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

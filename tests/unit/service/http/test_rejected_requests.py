@@ -8,12 +8,12 @@ import pytest
 
 from service.http import rejected_requests
 from service.http.errors import FieldProblem
-from service.http.rejected_requests import FailedRequests
+from service.http.rejected_requests import RejectedRequests
 
 KNOWN = ["customers", "state", "total_day_minutes"]
 
 
-def note(failures: FailedRequests, *fields: str, request_id: str = "r1") -> None:
+def note(failures: RejectedRequests, *fields: str, request_id: str = "r1") -> None:
     failures.note(
         request_id=request_id,
         method="POST",
@@ -27,7 +27,7 @@ def note(failures: FailedRequests, *fields: str, request_id: str = "r1") -> None
 
 
 def test_all_that_is_promised_is_told_and_the_newest_come_first(tmp_path: Path) -> None:
-    failures = FailedRequests(tmp_path / "failed", 10, KNOWN)
+    failures = RejectedRequests(tmp_path / "failed", 10, KNOWN)
     note(failures, "state", request_id="first")
     note(failures, "customers.3.total_day_minutes", request_id="second")
     newest, oldest = failures.newest(5)
@@ -58,13 +58,13 @@ def test_all_that_is_promised_is_told_and_the_newest_come_first(tmp_path: Path) 
     ],
 )
 def test_names_that_the_caller_invented_are_not_told(tmp_path: Path, field: str, told: str) -> None:
-    failures = FailedRequests(tmp_path, 10, KNOWN)
+    failures = RejectedRequests(tmp_path, 10, KNOWN)
     note(failures, field)
     assert failures.newest(1)[0]["errors"] == [{"field": told, "problem": "is wrong"}]
 
 
 def test_of_many_the_newest_stay_and_of_many_problems_a_few(tmp_path: Path) -> None:
-    failures = FailedRequests(tmp_path, 3, KNOWN)
+    failures = RejectedRequests(tmp_path, 3, KNOWN)
     for number in range(10):
         note(failures, *["state"] * 50, request_id=str(number))
     kept = failures.newest(100)
@@ -73,9 +73,9 @@ def test_of_many_the_newest_stay_and_of_many_problems_a_few(tmp_path: Path) -> N
 
 
 def test_any_worker_tells_of_all_and_a_new_start_still_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = FailedRequests(tmp_path, 5, KNOWN)
+    one = RejectedRequests(tmp_path, 5, KNOWN)
     monkeypatch.setattr(os, "getpid", lambda: 4_000_000)
-    two = FailedRequests(tmp_path, 5, KNOWN)
+    two = RejectedRequests(tmp_path, 5, KNOWN)
     note(one, "state", request_id="one")
     one.close()
     note(two, "state", request_id="two")
@@ -85,7 +85,7 @@ def test_any_worker_tells_of_all_and_a_new_start_still_knows(tmp_path: Path, mon
 def test_old_workers_files_do_not_pile_up(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"{number}.jsonl").write_text('{"at": "2025"}\n')
-    failures = FailedRequests(tmp_path, 5, KNOWN)
+    failures = RejectedRequests(tmp_path, 5, KNOWN)
     note(failures, "state")
     failures.flush()
     assert len(list(tmp_path.iterdir())) <= 17
@@ -94,7 +94,7 @@ def test_old_workers_files_do_not_pile_up(tmp_path: Path) -> None:
 
 def test_it_is_written_now_and_then_and_only_for_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejected_requests, "FLUSH_SECONDS", 0.001)
-    failures = FailedRequests(tmp_path / "failed", 5, KNOWN)
+    failures = RejectedRequests(tmp_path / "failed", 5, KNOWN)
     failures.start()
     note(failures, "state")
     failures.close()
@@ -104,14 +104,14 @@ def test_it_is_written_now_and_then_and_only_for_the_owner(tmp_path: Path, monke
 
 
 def test_nothing_is_kept_if_nothing_is_to_be(tmp_path: Path) -> None:
-    failures = FailedRequests(tmp_path / "failed", 0, KNOWN)
+    failures = RejectedRequests(tmp_path / "failed", 0, KNOWN)
     note(failures, "state")
     assert failures.newest(10) == []
 
 
 def test_a_folder_that_cannot_be_made_and_a_torn_line_disturb_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "failed").write_text("a file is in the way")
-    failures = FailedRequests(tmp_path / "failed", 5, KNOWN)
+    failures = RejectedRequests(tmp_path / "failed", 5, KNOWN)
     note(failures, "state")
     assert failures.newest(5) == []
     assert "cannot be written" in caplog.text

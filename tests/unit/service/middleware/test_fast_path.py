@@ -8,10 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.app import create_app
+from service.app import ServiceApp, create_app
 from service.routes import predict
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 
@@ -42,7 +41,7 @@ class OnePiece:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def served(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
     async with running(app):
         transport = httpx.ASGITransport(OnePiece(app), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
@@ -50,7 +49,7 @@ async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
     async with served(app) as client:
         yield client
 
@@ -59,13 +58,14 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 def slow(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What came to FastAPI's route."""
     seen: list[Any] = []
-    answer_one = predict.answer_one
+    parse_json = predict.parse_json
 
-    async def noted(*args: Any) -> bytes:
-        seen.append(args[1])
-        return await answer_one(*args)
+    def noted(model: Any, body: bytes) -> Any:
+        parsed = parse_json(model, body)
+        seen.append(parsed)
+        return parsed
 
-    monkeypatch.setattr(predict, "answer_one", noted)
+    monkeypatch.setattr(predict, "parse_json", noted)
     return seen
 
 
@@ -121,7 +121,7 @@ async def test_what_is_wrong_is_told_as_on_the_long_way(
     assert not store.rows
 
 
-async def test_a_body_in_pieces_is_put_together(app: FastAPI, slow: list[Any]) -> None:
+async def test_a_body_in_pieces_is_put_together(app: ServiceApp, slow: list[Any]) -> None:
     async with running(app) as client:
         response = await client.post("/predict", json={"total_day_minutes": 1, "customer_service_calls": 2}, headers=PLAIN)
     assert response.status_code == 200
@@ -166,7 +166,7 @@ async def test_it_is_measured_as_every_request(client: httpx.AsyncClient) -> Non
 
 
 async def test_neither_store_nor_model_is_a_503(
-    app: FastAPI, client: httpx.AsyncClient, registry: FakeRegistry, tmp_path: Path
+    app: ServiceApp, client: httpx.AsyncClient, registry: FakeRegistry, tmp_path: Path
 ) -> None:
     empty = create_app(
         make_settings(tmp_path / "e"),

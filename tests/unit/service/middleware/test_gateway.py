@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import create_app
+from service.app import ServiceApp, create_app
 from service.observability.logs import JsonLines, TextLines, log_config
 from service.request_context import RequestContext
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
@@ -87,11 +87,8 @@ async def test_what_is_too_much_at_once_is_shed_but_health_is_not(
 
 
 def client_in_work(client: httpx.AsyncClient) -> int:
-    app: Any = client._transport.app  # type: ignore[attr-defined]
-    middleware = app.middleware_stack
-    while not hasattr(middleware, "_limits"):
-        middleware = middleware.app
-    return int(middleware._limits.requests)
+    app: ServiceApp = client._transport.app  # type: ignore[attr-defined]
+    return app.gateway.limits.requests
 
 
 async def test_callers_with_keys_have_rates_of_their_own(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:

@@ -20,10 +20,7 @@ from service.model_loading import registry_source
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, write_bundle
 from service.model_loading.parity_check import verify
 from service.model_loading.registry_source import RegistrySource
-from service.rollout.rollback_requests import RollbackRequest
 from tests.unit.service.fakes import make_model, make_settings
-
-ORDER = RollbackRequest("2", "1", "run-1", "ada", "complaints")
 
 
 class FakeReader:
@@ -88,7 +85,7 @@ def test_a_version_is_made_ready_once_and_then_read_from_disk(
     for _ in range(2):
         served = source.load("7")
         assert (served.version, served.loaded_from, served.path) == ("7", "registry", "compiled")
-    source.roll_back(ORDER)
+    source.roll_back("2", "1", actor="ada", reason="complaints")
     asked = requests(tmp_path)
     assert [(one["do"], one["version"], one["urgent"]) for one in asked] == [("prepare", "7", True), ("roll_back", "1", False)]
 
@@ -123,7 +120,7 @@ def test_the_loader_gets_what_it_needs_of_the_settings_and_not_by_its_arguments(
 def test_what_the_loader_says_is_raised_here(source: RegistrySource, loader: Any, result: str, error: type[ChurnError]) -> None:
     loader(f"print(json.dumps({{'result': {result!r}, 'reason': 'for a reason'}}))")
     with pytest.raises(ChurnError, match="for a reason") as caught:
-        source.roll_back(ORDER)
+        source.roll_back("2", "1", actor="ada", reason="complaints")
     assert type(caught.value) is error
 
 
@@ -219,17 +216,17 @@ def test_a_version_from_before_there_were_digests_is_served(
 def test_the_last_known_good_model_is_taken_if_it_is_ready_or_there_is_time(
     source: RegistrySource, loader: Any, bundle: ModelBundle, settings: Settings, contract: Contract, tmp_path: Path
 ) -> None:
-    assert source.take(True) is None
+    assert source.load_last_known_good(True) is None
     write_bundle(bundle, bundle_file(settings, contract, "7", "run-7"))
-    source.put(source.load("7"))
-    served = source.take(False)
+    source.save_last_known_good(source.load("7"))
+    served = source.load_last_known_good(False)
     assert served is not None
     assert (served.version, served.loaded_from) == ("7", "disk")
     assert requests(tmp_path) == []
     bundle_file(settings, contract, "7", "run-7").unlink()
-    assert source.take(False) is None
+    assert source.load_last_known_good(False) is None
     loader(done_with(bundle, settings, contract, tmp_path))
-    assert source.take(True) is not None
+    assert source.load_last_known_good(True) is not None
     assert [one["do"] for one in requests(tmp_path)] == ["prepare_last"]
 
 
@@ -246,7 +243,7 @@ def test_a_version_is_loaded_again_without_the_registry_if_it_is_still_there(
 
 def test_an_order_reaches_the_loader(source: RegistrySource, loader: Any, tmp_path: Path) -> None:
     loader('print(\'{"result": "done"}\')')
-    source.roll_back(ORDER)
+    source.roll_back("2", "1", actor="ada", reason="complaints")
     told = requests(tmp_path)[0]
     assert {name: told[name] for name in ("do", "leaving", "version", "actor", "reason")} == {
         "do": "roll_back",

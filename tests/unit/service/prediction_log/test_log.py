@@ -508,5 +508,5 @@ async def test_what_waits_on_disk_is_not_overtaken_by_the_loop(
 
 
 def test_the_service_drains_as_long_as_the_settings_say(tmp_path: Path) -> None:
-    state = create_app(make_settings(tmp_path, spool_drain_seconds=7.0)).state.service
+    state = create_app(make_settings(tmp_path, spool_drain_seconds=7.0)).state
     assert state.log._drain_seconds == 7.0

@@ -14,6 +14,7 @@ from churn.contract import load_contract
 from churn.errors import ModelRefused, NoModel, NoPreviousModel, RegistryError, StoreError
 from service.app import create_app
 from service.observability.metrics import ServiceMetrics
+from service.rollout.activation import Activation
 from service.rollout.active_model import ActiveModel
 from service.rollout.champion_follower import ChampionFollower
 from service.rollout.model_source import LastKnownGood
@@ -38,18 +39,19 @@ class Following:
         self.active_model = ActiveModel()
         self.metrics = ServiceMetrics(load_contract())
         self.kept = FakeLastKnownGood()
+        last_known_good = last_known_good if last_known_good is not None else self.kept.last_known_good()
+        activation = Activation(self.active_model, last_known_good, self.metrics)
         self.follower = ChampionFollower(
             registry,
-            self.active_model,
-            last_known_good if last_known_good is not None else self.kept.last_known_good(),
+            activation,
+            requests if requests is not None else MemoryRollbackRequests(),
             metrics=self.metrics,
             poll_seconds=poll_seconds,
-            requests=requests,
             clock=lambda: self.time,
         )
         self.activations: list[tuple[str, str]] = []
         self.challengers: list[str | None] = []
-        self.follower.on_activation = lambda before, after: self.activations.append((before.version, after.version))
+        activation.on_activation = lambda before, after: self.activations.append((before.version, after.version))
         self.follower.on_challenger = lambda model: self.challengers.append(model.version if model else None)
 
     @property
@@ -168,7 +170,7 @@ async def test_start_with_nothing_takes_the_first_champion_there_is() -> None:
 
 
 async def test_broken_last_known_good_model_does_not_stop_the_start() -> None:
-    def refuse(_patient: bool) -> ServedModel:
+    def refuse(_wait: bool) -> ServedModel:
         raise ModelRefused("not a model")
 
     registry = FakeRegistry()
@@ -258,7 +260,7 @@ async def test_a_rollback_is_in_force_at_once_and_recorded_and_undone_by_another
     done = await following.follower.roll_back(actor="ada", reason="complaints")
     assert (done.leaving, done.version, done.recorded) == ("2", "1", True)
     assert following.active_model.current() is before, "the one that was warm, not a new one"
-    assert registry.requests == [RollbackRequest("2", "1", "run-1", "ada", "complaints")]
+    assert registry.rollbacks == [("2", "1", "ada", "complaints")]
     assert registry.champion == "1"
     assert following.kept.kept is before
     assert following.reloads("rolled back") == 1
@@ -293,11 +295,11 @@ async def test_while_the_registry_is_away_a_rollback_holds_and_is_recorded_when_
     registry.away = False
     assert await following.follower.take_champion() is False, "the registry still names 2; it is not taken again"
     assert following.versions == ("1", "2")
-    assert registry.requests == [], "the last try was a moment ago"
+    assert registry.rollbacks == [], "the last try was a moment ago"
     following.time += 3601 * 2
     await following.follower.take_champion()
     await until(lambda: registry.champion == "1")
-    assert len(registry.requests) == 1
+    assert len(registry.rollbacks) == 1
     assert await following.follower.take_champion() is False
     assert following.versions == ("1", "2")
 
@@ -307,7 +309,7 @@ async def test_a_record_that_fails_is_tried_again_less_and_less_often(monkeypatc
     following = await second_in_service(registry := two_models())
     tries: list[float] = []
 
-    def fail(_: RollbackRequest) -> None:
+    def fail(*_: str, **__: str) -> None:
         tries.append(following.time)
         raise error
 
@@ -448,7 +450,7 @@ async def test_rollback_route_goes_back_and_tells(client: httpx.AsyncClient, reg
     await client.post("/admin/reload")
     answer = await client.post("/admin/rollback", json={"reason": "complaints"})
     assert answer.json() == {"model_version": "1", "replaced": "2", "recorded": True}
-    assert registry.requests == [RollbackRequest("2", "1", "run-1", "api", "complaints")]
+    assert registry.rollbacks == [("2", "1", "api", "complaints")]
     assert (await client.post("/predict", json=CUSTOMER)).json()["model_version"] == "1"
     assert (await client.get("/model")).json()["aliases"] == ["champion"]
     for wrong in ({"reason": ""}, {"reason": 3}, {"why": "x"}, []):

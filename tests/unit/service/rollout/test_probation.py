@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from churn.contract import Contract
 from churn.store.shadow import Realized
+from service.app import ServiceApp
 from service.observability.metrics import ServiceMetrics
 from service.rollout.active_model import ActiveModel
 from service.rollout.probation import Probation
@@ -193,13 +193,13 @@ async def test_a_probation_of_no_seconds_is_none(contract: Contract) -> None:
     assert (watching.reasons, watching.active) == ([], 0)
 
 
-async def test_it_reads_the_counters_that_the_service_keeps(app: FastAPI, client: httpx.AsyncClient) -> None:
+async def test_it_reads_the_counters_that_the_service_keeps(app: ServiceApp, client: httpx.AsyncClient) -> None:
     """Whoever renames these, or keeps them elsewhere, leaves every champion unwatched."""
     for body in (CUSTOMER, CUSTOMER, {"shoe_size": 3}):
         await client.post("/predict", json=body)
     await client.post("/predict/batch", json={"customers": [CUSTOMER]})
     await client.get("/healthz")
-    counted = app.state.service.models.probation.count()
+    counted = app.state.rollout.probation.count()
     assert (counted.requests, counted.errors) == (4, 0)
     assert sum(number for _, number in counted.latencies) == 3
     assert counted.latencies[-1][0] == float("inf")

@@ -4,7 +4,10 @@ import gc
 from pathlib import Path
 
 import pytest
+import uvicorn
+from uvicorn.lifespan.on import LifespanOn
 
+from service.rollout.rollout import Rollout
 from service.server import garbage_collection, run
 from tests.unit.service.fakes import make_settings
 
@@ -14,11 +17,15 @@ async def test_a_worker_settles_when_it_is_ready(tmp_path: Path, monkeypatch: py
     called: list[str] = []
     monkeypatch.setattr(run, "freeze_startup_objects", lambda: called.append("freeze_startup_objects"))
     monkeypatch.setattr(run, "_drain_on_sigterm", lambda state: called.append("drain"))
-    app = run.prepared_app(make_settings(tmp_path, tracking_uri="http://127.0.0.1:9"))
-    monkeypatch.setattr(type(app.state.service.models), "start", nothing)
+    monkeypatch.setattr(Rollout, "start", nothing)
+    app = run.served_app(make_settings(tmp_path, tracking_uri="http://127.0.0.1:9"))
     assert called == []
-    async with app.router.lifespan_context(app):
-        assert called == ["freeze_startup_objects", "drain"]
+    config = uvicorn.Config(app, log_config=None)
+    config.load()
+    lifespan = LifespanOn(config)
+    await lifespan.startup()
+    assert called == ["freeze_startup_objects", "drain"]
+    await lifespan.shutdown()
 
 
 async def nothing(_: object) -> None:

@@ -1,4 +1,4 @@
-"""All that has to do with which model serves, put together: following, rolling back, the challenger's shadow, probation."""
+"""The parts that decide which model serves, put together: following, rollback, the challenger's shadow, probation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from churn.contract import Contract
 from churn.registry.artifact import models_folder
 from service.model_loading.registry_source import RegistrySource
 from service.observability.metrics import ServiceMetrics
+from service.rollout.activation import Activation
 from service.rollout.active_model import ActiveModel
 from service.rollout.champion_follower import ChampionFollower
 from service.rollout.comparison_store import ComparisonStore, LazyComparisonStore
@@ -21,8 +22,8 @@ from service.rollout.shadow import Shadow
 
 
 @dataclass(frozen=True)
-class ModelChanges:
-    """The parts, which start and stop together."""
+class Rollout:
+    """The parts of the rollout, which start and stop together."""
 
     active_model: ActiveModel
     follower: ChampionFollower
@@ -40,27 +41,38 @@ class ModelChanges:
         source: ModelSource | None = None,
         last_known_good: LastKnownGood | None = None,
         comparisons: ComparisonStore | None = None,
-    ) -> ModelChanges:
-        """Put the parts together.
+    ) -> Rollout:
+        """Build and connect the parts.
 
         Parameters
         ----------
         settings : Settings
         contract : Contract
         metrics : ServiceMetrics
-        source, shelf, trials : optional
-            Stand-ins for the registry, the disk and the store of the settings.
+        source : ModelSource, optional
+            Where models come from; by default the registry of the settings.
+        last_known_good : LastKnownGood, optional
+            By default on the disk of the settings.
+        comparisons : ComparisonStore, optional
+            By default the store of the settings.
+
+        Returns
+        -------
+        Rollout
         """
-        own = RegistrySource(settings, contract)
-        comparisons = comparisons if comparisons is not None else LazyComparisonStore(settings.store_url)
+        registry = RegistrySource(settings, contract)
+        if last_known_good is None:
+            last_known_good = LastKnownGood(registry.save_last_known_good, registry.load_last_known_good)
+        if comparisons is None:
+            comparisons = LazyComparisonStore(settings.store_url)
         active_model = ActiveModel()
+        activation = Activation(active_model, last_known_good, metrics)
         follower = ChampionFollower(
-            source if source is not None else own,
-            active_model,
-            last_known_good if last_known_good is not None else LastKnownGood(own.put, own.take),
+            source if source is not None else registry,
+            activation,
+            FileRollbackRequests(models_folder(settings)),
             metrics=metrics,
             poll_seconds=settings.registry_poll_seconds,
-            requests=FileRollbackRequests(models_folder(settings)),
         )
         shadow = Shadow(settings.shadow_share, comparisons, metrics.models)
 
@@ -77,17 +89,17 @@ class ModelChanges:
             roll_back,
         )
         follower.on_challenger = shadow.follow
-        follower.on_activation = probation.begin
+        activation.on_activation = probation.begin
         return cls(active_model, follower, shadow, probation, comparisons)
 
     async def start(self) -> None:
-        """Start all; returns with a model in service, if there is one."""
+        """Start all parts. Return with a model in service, if there is one."""
         await self.follower.start()
         self.shadow.start()
         self.probation.start()
 
     async def stop(self) -> None:
-        """Stop all."""
+        """Stop all parts."""
         await self.probation.stop()
         await self.shadow.stop()
         await self.follower.stop()
@@ -95,7 +107,7 @@ class ModelChanges:
 
 
 def bounds_of(settings: Settings) -> Bounds:
-    """Read from the settings what a new champion may do worse."""
+    """Return the bounds of the probation test that the settings name."""
     return Bounds(
         error_rate=settings.probation_error_rate,
         latency_factor=settings.probation_latency_factor,

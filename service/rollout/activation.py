@@ -1,0 +1,78 @@
+"""Activating a model: it becomes the active model, the metrics say so, and it is saved as the last known good one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from churn.errors import ChurnError
+from service.observability.metrics import ServiceMetrics
+from service.rollout.active_model import ActiveModel, is_same
+from service.rollout.model_source import LastKnownGood
+from service.scoring.served_model import ServedModel
+
+logger = logging.getLogger(__name__)
+
+
+class Activation:
+    """Changes the active model.
+
+    Attributes
+    ----------
+    active_model : ActiveModel
+    on_activation : callable
+        Called with the old and the new model when a newly loaded model replaces another one. A rollback does not call it.
+    """
+
+    def __init__(self, active_model: ActiveModel, last_known_good: LastKnownGood, metrics: ServiceMetrics) -> None:
+        self.active_model = active_model
+        self.on_activation: Callable[[ServedModel, ServedModel], None] = lambda _before, _after: None
+        self._last_known_good = last_known_good
+        self._metrics = metrics
+
+    def activate(self, served: ServedModel, result: str) -> None:
+        """Let a model take over.
+
+        Parameters
+        ----------
+        served : ServedModel
+        result : {"loaded", "rolled back"}
+            How it is counted in `churn_model_reloads_total`.
+        """
+        before = self.active_model.peek()
+        self._show(served)
+        self._metrics.reloads.labels(result).inc()
+        logger.info("model version %s is in service", served.version)
+        if before is not None and not is_same(before, served) and result == "loaded":
+            self.on_activation(before, served)
+
+    async def save(self, served: ServedModel) -> None:
+        """Save a model as the last known good one. A disk that does not take it is logged."""
+        try:
+            await asyncio.to_thread(self._last_known_good.save, served)
+        except OSError as error:
+            logger.warning("version %s serves, but cannot be saved as the last known good model: %s", served.version, error)
+
+    async def restore(self, *, wait: bool) -> None:
+        """Activate the last known good model, unless another one serves by then.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait until its bundle is made, if it is not ready on disk.
+        """
+        try:
+            served = await asyncio.to_thread(self._last_known_good.load, wait)
+        except ChurnError as error:
+            logger.warning("the last known good model cannot serve: %s", error)
+            return
+        # The registry may have answered in the meantime: what it says is newer.
+        if served is not None and self.active_model.peek() is None:
+            self._show(served)
+            logger.warning("the registry gave no model yet; the last known good version %s is in service", served.version)
+
+    def _show(self, served: ServedModel) -> None:
+        self.active_model.activate(served)
+        self._metrics.show_model(served.info)
+        self._metrics.models.show_path(served.path)

@@ -1,0 +1,209 @@
+"""Rolling back: the previous model takes over at once, and the registry is told of it as soon as it can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from churn.errors import ChurnError, NoPreviousModel
+from service.rollout.activation import Activation
+from service.rollout.backoff import MAX_BACKOFF_SECONDS, backoff_seconds
+from service.rollout.model_source import ModelSource
+from service.rollout.rollback_requests import MemoryRollbackRequests, RollbackRequest, RollbackRequests
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RollbackResult:
+    """A rollback that is in force.
+
+    Attributes
+    ----------
+    leaving, version : str
+        The version that was in service, and the one that is now.
+    recorded : bool
+        Whether the registry knows it already; if not, it is told later.
+    """
+
+    leaving: str
+    version: str
+    recorded: bool
+
+
+class Rollback:
+    """Applies rollback requests to the active model, and keeps each until the registry knows it.
+
+    Parameters
+    ----------
+    source : ModelSource
+    activation : Activation
+    requests : RollbackRequests
+        Where the pending request is kept.
+    sync : RollbackSync
+    on_recorded : callable
+        Called with a request when the registry knows it.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        activation: Activation,
+        requests: RollbackRequests,
+        sync: RollbackSync,
+        on_recorded: Callable[[RollbackRequest], None],
+    ) -> None:
+        self._source = source
+        self._activation = activation
+        self._requests = requests
+        self._sync = sync
+        self._on_recorded = on_recorded
+
+    async def request(self, *, actor: str, reason: str) -> RollbackRequest:
+        """Let the previous model take over, and keep the request for the other workers and for the next start.
+
+        Parameters
+        ----------
+        actor, reason : str
+            For the record.
+
+        Returns
+        -------
+        RollbackRequest
+
+        Raises
+        ------
+        NoModel
+            If no model is in service.
+        NoPreviousModel
+            If there is no model to go back to.
+        """
+        active_model = self._activation.active_model
+        leaving, target = active_model.current(), active_model.previous
+        if target is None:
+            raise NoPreviousModel("there is no previous model to go back to")
+        request = RollbackRequest(leaving.version, target.version, target.info.run_id, actor, reason)
+        try:
+            await asyncio.to_thread(self._requests.write, request)
+        except OSError as error:
+            logger.warning("the rollback holds only in this worker, until it stops: %s", error)
+            self._requests = MemoryRollbackRequests()
+            self._requests.write(request)
+        await self.apply(request)
+        return request
+
+    async def pending(self) -> RollbackRequest | None:
+        """Return the request that the registry does not know yet, if any. Another worker may have made it."""
+        return await asyncio.to_thread(self._requests.read)
+
+    async def clear(self) -> None:
+        """Drop the pending request: the registry knows it, or names another champion by now."""
+        await asyncio.to_thread(self._requests.clear)
+
+    async def apply(self, request: RollbackRequest) -> bool:
+        """Activate the version that a request names, if the version to leave is in service. Return whether the model changed."""
+        active_model = self._activation.active_model
+        current, target = active_model.peek(), active_model.previous
+        if current is None or current.version != request.leaving:
+            return False
+        if target is None or (target.version, target.info.run_id) != (request.version, request.run_id):
+            target = await asyncio.to_thread(self._source.load_again, request.version, request.run_id)
+        if target is None:
+            logger.error("cannot roll back from version %s to %s: it is not on disk any more", request.leaving, request.version)
+            return False
+        self._activation.activate(target, "rolled back")
+        logger.warning(
+            "rolled back from version %s to %s by %s: %s", request.leaving, request.version, request.actor, request.reason
+        )
+        await self._activation.save(target)
+        return True
+
+    def record(self, request: RollbackRequest, *, at_once: bool = False) -> asyncio.Task[bool] | None:
+        """Tell the registry of a request, see `RollbackSync.record`.
+
+        Parameters
+        ----------
+        request : RollbackRequest
+        at_once : bool
+            Whether a person waits: then earlier failures do not delay it.
+
+        Returns
+        -------
+        Task or None
+            Its result is whether the registry knows it; None if nothing is tried now.
+        """
+        return self._sync.record(request, self._recorded, at_once=at_once)
+
+    async def stop(self) -> None:
+        """Stop recording; the request is kept for the next start."""
+        task = self._sync.task
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def _recorded(self, request: RollbackRequest) -> None:
+        if self._requests.read() == request:
+            self._requests.clear()
+        self._on_recorded(request)
+
+
+class RollbackSync:
+    """Tells the registry of a rollback, one try at a time, with backoff between failures.
+
+    Parameters
+    ----------
+    source : ModelSource
+    poll_seconds : float
+        The first delay after a failure; it doubles with each further one.
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, source: ModelSource, poll_seconds: float, clock: Callable[[], float]) -> None:
+        self.task: asyncio.Task[bool] | None = None
+        self._source = source
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+        self._failures, self._retry_at = 0, 0.0
+
+    def record(
+        self, request: RollbackRequest, on_recorded: Callable[[RollbackRequest], None], *, at_once: bool = False
+    ) -> asyncio.Task[bool] | None:
+        """Try to have the aliases moved and the record written, unless a try is under way or its backoff has not passed.
+
+        Parameters
+        ----------
+        request : RollbackRequest
+        on_recorded : callable
+            Called with the request when the registry knows it.
+        at_once : bool
+            Whether a person waits: then earlier failures do not count.
+
+        Returns
+        -------
+        Task or None
+            Its result is whether the registry knows it; None if nothing is tried now.
+        """
+        if at_once:
+            self._failures, self._retry_at = 0, 0.0
+        if self.task is not None and not self.task.done():
+            return self.task
+        if self._clock() < self._retry_at:
+            return None
+        self.task = asyncio.create_task(self._try(request, on_recorded))
+        return self.task
+
+    async def _try(self, request: RollbackRequest, on_recorded: Callable[[RollbackRequest], None]) -> bool:
+        try:
+            await asyncio.to_thread(
+                self._source.roll_back, request.leaving, request.version, actor=request.actor, reason=request.reason
+            )
+        except ChurnError as error:
+            self._failures += 1
+            self._retry_at = self._clock() + backoff_seconds(self._poll_seconds, self._failures, MAX_BACKOFF_SECONDS)
+            logger.warning("the registry does not know of the rollback to version %s yet: %s", request.version, error)
+            return False
+        on_recorded(request)
+        return True
