@@ -100,7 +100,7 @@ def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: s
 def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: str) -> Check:
     """Ask whether the challenger, at its own threshold, loses more than `max_profit_loss` beyond chance.
 
-    Why it need not win: docs/adr/0006-log-loss-decides-profit-may-object.md.
+    Why it need not win: docs/adr/0006-the-gate-decides-on-log-loss.md.
 
     Parameters
     ----------

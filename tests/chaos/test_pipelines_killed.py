@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.filterwarnings("default")]
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fixture]:
     """With its store in PostgreSQL; the registry is a SQLite file."""
     with postgres_server() as server, server.database() as url:
-        yield make_fixture(tmp_path_factory.mktemp("bad-days") / "home", store_url=url, **SENSITIVE)
+        yield make_fixture(tmp_path_factory.mktemp("failure-modes") / "home", store_url=url, **SENSITIVE)
 
 
 def test_a_training_that_is_killed_leaves_no_half_champion_and_the_next_one_clears_up(world: Fixture) -> None:

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.filterwarnings("default")]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Fixture:
-    return make_fixture(tmp_path_factory.mktemp("bad-days") / "home")
+    return make_fixture(tmp_path_factory.mktemp("failure-modes") / "home")
 
 
 def test_of_two_trainings_at_once_one_acts(world: Fixture) -> None:

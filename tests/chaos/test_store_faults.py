@@ -1,6 +1,6 @@
 """Promise 1 on bad days of the store: predictions go on, and each one that was answered is in the store, once.
 
-The scenarios are those of `python -m benchmarks.chaos`, with few requests; see docs/bad-days.md.
+The scenarios are those of `python -m benchmarks.chaos`, with few requests; see docs/failure-modes.md.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from churn.config.settings import Settings
 from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import assert_is_churn_command
 
-PAGE = (CHECKOUT / "docs/another-company.md").read_text()
+PAGE = (CHECKOUT / "docs/your-own-data.md").read_text()
 COMMANDS = [shlex.split(line) for line in PAGE.splitlines() if line.startswith("    ")]
 
 
