@@ -1,4 +1,4 @@
-"""What the monitor asked for and nobody has heard yet: it is asked for again at the next look.
+"""What the monitor asked for and nobody has taken up yet: the next monitoring run asks again.
 
 A decision is stored before it is sent, so that whoever dies in between is caught up with. What was sent may still be lost, if the
 one who was to pass it on dies: a retraining counts as heard only when a training has begun since.
@@ -15,7 +15,7 @@ from churn.store.store import Store
 
 # Events of which nobody can make anything but the same once more are not repeated faster.
 RESEND_SECONDS = 60.0
-# Whoever was not woken within a day is not woken for that any more: a newer look says how it is now.
+# Whoever was not woken within a day is not woken for that any more: a newer run says how it is now.
 PAGE_SECONDS = 86_400.0
 RECENT = 1_000
 

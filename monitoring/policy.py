@@ -1,6 +1,6 @@
-"""What follows from a look: nothing, watching, retraining, or waking somebody. Pure: it reads and writes nothing.
+"""What follows from a monitoring run: nothing, watching, retraining, or paging somebody. Pure: it reads and writes nothing.
 
-Retrain when k of the last n labelled looks violate and the newest does (the rule of Databricks' mlops-stacks), and nothing speaks
+Retrain when k of the last n labelled runs violate and the newest does (the rule of Databricks' mlops-stacks), and nothing speaks
 against it: a retraining that runs, one just made, too many in a day, or one after the other that found nothing better.
 """
 
@@ -9,52 +9,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings
-from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind
+from monitoring.run_result import Findings, RetrainDecision
 
-# What a policy may decide.
 ACTIONS = (DecisionAction.NONE, DecisionAction.WATCH, DecisionAction.RETRAIN, DecisionAction.PAGE)
 DAY = timedelta(days=1)
 # How a retraining that was asked for ends.
 ENDS = (DecisionKind.RETRAIN, DecisionKind.PROMOTION)
-
-
-@dataclass(frozen=True, slots=True)
-class RetrainDecision:
-    """What to do after a look, and why, in a sentence with numbers.
-
-    Attributes
-    ----------
-    wants_labels : bool
-        Whether outcomes are what is missing: customers changed, and nobody knows yet whether the model suffers.
-    """
-
-    action: DecisionAction
-    reason: str
-    wants_labels: bool = False
+# Features that a reason names.
+MAX_NAMED = 3
 
 
 def decide(
-    current: MonitorRun, history: Sequence[MonitorRun], decisions: Sequence[Decision], settings: Settings, now: datetime
+    current: Findings, history: Sequence[Findings], decisions: Sequence[Decision], settings: Settings, now: datetime
 ) -> RetrainDecision:
-    """Decide what follows from a look.
+    """Decide what follows from a monitoring run.
 
     Only performance on outcomes can call for retraining: without them nobody knows whether a population that looks different
-    is also answered worse. Waking somebody is for a model that is bad in fact and that retraining does not mend.
+    is also answered worse. Paging is for a model that is bad in fact and that retraining does not mend.
 
     Parameters
     ----------
-    current : MonitorRun
-        The look to decide on; of its verdict only names and the Brier scores are read, and may be absent.
-    history : sequence of MonitorRun
-        Earlier looks at the same model version, newest first. Looks without labelled rows say nothing here and are skipped.
+    current : Findings
+        The run to decide on.
+    history : sequence of Findings
+        Earlier runs on the same model version, newest first. Those without labelled rows say nothing here and are skipped.
     decisions : sequence of Decision
         Those of `memory(settings)`, in any order: kind "policy" starts a wait, "retrain" and "promotion" end it.
+    settings : Settings
+        The policy's k, n, waits and limits.
     now : datetime
         With time zone.
+
+    Returns
+    -------
+    RetrainDecision
+        With its reason.
     """
     if current.concept_alarm:
         return _on_violation(current, history, decisions, settings, now)
@@ -72,38 +65,31 @@ def decide(
 
 
 def memory(settings: Settings) -> timedelta:
-    """Say how far back `decide` looks among decisions: beyond the longest wait, and a day."""
+    """Return how far back `decide` reads decisions: beyond the longest wait, and a day."""
     return max(DAY, 2 * timedelta(seconds=max(settings.cooldown_seconds, settings.retrain_timeout_seconds)))
 
 
-def _named(look: MonitorRun, *, note: bool, most: int = 3) -> str:
-    """Name the features that drifted, in brackets, most important first; empty if the verdict does not say."""
-    results = [r for r in (look.verdict.get("drift") or {}).get("results", []) if r["drifted"] and bool(r.get("note")) is note]
-    drifted = sorted(results, key=lambda r: (-abs(r.get("impact") or 0.0), r["p_value"], -r["statistic"]))
-    names = list(dict.fromkeys(str(r["feature"]) for r in drifted))
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f" ({', '.join(names[:most])}{more})" if names else ""
-
-
-def _stream(look: MonitorRun) -> dict[str, Any]:
-    return (look.verdict.get("concept") or {}).get("sequential") or {}
-
-
-def _began(look: MonitorRun) -> int | None:
-    """Say after how many outcomes the change began, if the stream of outcomes alarms."""
-    stream = _stream(look)
-    return stream["began"] if stream.get("alarm") else None
+def _named(run: Findings, *, note: bool) -> str:
+    """Name the features that drifted, in brackets, most important first; empty if there are none."""
+    results = [result for result in (run.drift.drifted if run.drift else ()) if result.note is note]
+    drifted = sorted(results, key=lambda r: (-abs(r.impact or 0.0), r.p_value, -r.statistic))
+    names = list(dict.fromkeys(r.feature for r in drifted))
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return f" ({', '.join(names[:MAX_NAMED])}{more})" if names else ""
 
 
 def _on_violation(
-    current: MonitorRun, history: Sequence[MonitorRun], decisions: Sequence[Decision], settings: Settings, now: datetime
+    current: Findings, history: Sequence[Findings], decisions: Sequence[Decision], settings: Settings, now: datetime
 ) -> RetrainDecision:
-    labelled = [look for look in (current, *history) if look.labelled_rows > 0][: settings.policy_n]
-    violations = sum(look.concept_alarm for look in labelled)
-    if (began := _began(current)) is not None:
-        # The stream's evidence comes from all looks since the change began, and is spent in the one that alarms.
-        violations = sum(look.concept_alarm or (_stream(look).get("seen") or 0) > began for look in labelled)
-    found = f"the model is worse than it was in {violations} of the last {len(labelled)} looks at outcomes, the newest among them"
+    labelled = [run for run in (current, *history) if run.labelled_rows > 0][: settings.policy_n]
+    violations = sum(run.concept_alarm for run in labelled)
+    stream = current.sequential
+    if stream is not None and stream.alarm:
+        # The stream's evidence comes from all runs since the change began, and is spent in the one that alarms.
+        violations = sum(run.concept_alarm or _seen(run) > stream.change_point for run in labelled)
+    found = (
+        f"the model is worse than it was in {violations} of the last {len(labelled)} runs with outcomes, the newest among them"
+    )
     rule = f"{settings.policy_k} of {settings.policy_n} are needed"
     if violations < settings.policy_k:
         return RetrainDecision(DecisionAction.WATCH, f"{found}; {rule} to retrain")
@@ -111,7 +97,7 @@ def _on_violation(
     if running := past.running(now, settings):
         return RetrainDecision(DecisionAction.WATCH, f"{found}, but a retraining was triggered already: {running}")
     if against := past.against(current.model_version, now, settings):
-        worse = _worse_by(current.verdict)
+        worse = _worse_by(current)
         if past.hopeless(settings) and worse is not None and worse > settings.page_brier:
             bad = f"Brier score {worse:+.3f} against the reference (more than {settings.page_brier:g})"
             return RetrainDecision(DecisionAction.PAGE, f"{found}, {bad}, and retraining does not mend it: {against}")
@@ -119,9 +105,13 @@ def _on_violation(
     return RetrainDecision(DecisionAction.RETRAIN, f"{found}; {rule}")
 
 
+def _seen(run: Findings) -> int:
+    return run.sequential.seen if run.sequential is not None else 0
+
+
 @dataclass(frozen=True)
 class _Past:
-    """What came of the retrainings that looks asked for.
+    """What became of the retrainings that were asked for.
 
     Attributes
     ----------
@@ -165,7 +155,7 @@ class _Past:
         )
 
     def running(self, now: datetime, settings: Settings) -> str:
-        """Say that a retraining is on its way, if it is; one that says nothing for too long is taken for dead."""
+        """Describe the retraining that is under way, if there is one; one that is silent for too long counts as dead."""
         if not self.triggered or self.ended:
             return ""
         left = self.triggered[0].decided_at + timedelta(seconds=settings.retrain_timeout_seconds) - now
@@ -173,12 +163,12 @@ class _Past:
         return f"it has not ended; {wait:.0f} of {settings.retrain_timeout_seconds:g} seconds to wait for it" if wait else ""
 
     def against(self, model_version: str, now: datetime, settings: Settings) -> str:
-        """Say what speaks against another retraining; nothing if nothing does."""
+        """Return what speaks against another retraining; empty if nothing does."""
         if self.today >= settings.max_retrains_per_day:
             return f"{self.today} within a day, and {settings.max_retrains_per_day} are the most"
         if not self.triggered:
             return ""
-        # The wait is for what that retraining brings. Once it brought a new champion, the new version is judged by its own looks.
+        # The wait is for what that retraining brings. Once it brought a new champion, the new version is judged by its own runs.
         if self.promoted and self.triggered[0].model_version != model_version:
             return ""
         cooldown = min(timedelta(seconds=settings.cooldown_seconds * 2**self.rejections), max(DAY, _seconds(settings)))
@@ -189,7 +179,7 @@ class _Past:
         return f"{left:.0f} of {cooldown.total_seconds():g} seconds to wait{in_vain}"
 
     def hopeless(self, settings: Settings) -> bool:
-        """Whether retraining has been tried enough."""
+        """Return whether retraining has been tried enough."""
         return self.rejections >= 2 or self.today >= settings.max_retrains_per_day
 
 
@@ -197,8 +187,9 @@ def _seconds(settings: Settings) -> timedelta:
     return timedelta(seconds=settings.cooldown_seconds)
 
 
-def _worse_by(verdict: dict[str, Any]) -> float | None:
-    """By how much the Brier score of the window is above the reference's; None if the verdict does not say."""
-    performance = verdict.get("performance") or {}
-    window, reference = ((performance.get(side) or {}).get("brier") for side in ("window", "reference"))
-    return None if window is None or reference is None else float(window - reference)
+def _worse_by(run: Findings) -> float | None:
+    """Return by how much the Brier score on outcomes is above the reference's; None if either is not known."""
+    realized, reference = run.performance.realized, run.performance.reference
+    if realized is None or reference is None or realized.brier is None or reference.brier is None:
+        return None
+    return realized.brier - reference.brier

@@ -20,9 +20,38 @@ from churn.store.store import Store
 MAX_HELD = 20_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSummary:
+    """A window without its rows.
+
+    Attributes
+    ----------
+    rows, labelled_rows : int
+        Predictions and outcomes that are judged; 0 while there are too few.
+    waiting_rows, waiting_labelled_rows : int
+        Predictions and outcomes that are there but too few to be judged.
+    first_requested_at, last_requested_at : datetime or None
+        When the first and the last of the judged predictions were asked for; None if there are none.
+    last_seq, last_outcome_seq : int
+        How far the run comes in the store's numbering; the next run starts after them.
+    mature_until : datetime
+        When the youngest prediction was asked for whose outcome was judged, by this run or those before.
+    """
+
+    rows: int
+    labelled_rows: int
+    waiting_rows: int = 0
+    waiting_labelled_rows: int = 0
+    first_requested_at: datetime | None = None
+    last_requested_at: datetime | None = None
+    last_seq: int = 0
+    last_outcome_seq: int = 0
+    mature_until: datetime = EPOCH
+
+
 @dataclass(frozen=True)
 class Window:
-    """The part of the prediction log that one look judges.
+    """The part of the prediction log that one monitoring run judges.
 
     Attributes
     ----------
@@ -36,11 +65,11 @@ class Window:
         Predictions whose outcome was not judged before (the prediction itself may have been), as `Store.read_outcomes` gives
         them; no rows while there are too few.
     last_seq, last_outcome_seq : int
-        How far this look comes in the store's numbering. Where nothing is judged, it stays where the last look left it.
+        How far this run comes in the store's numbering. Where nothing is judged, it stays where the last run left it.
     mature_until : datetime
         When the youngest prediction was asked for whose outcome was judged, now or before.
     follows : str or None
-        The look before this one; None if this is the first.
+        Id of the run before this one; None if this is the first.
     waiting_rows, waiting_labelled_rows : int
         Rows that are there but too few to be judged; they are judged later, with those that come.
     """
@@ -83,6 +112,21 @@ class Window:
         if not moments:
             return None
         return min(m.min() for m in moments).to_pydatetime(), max(m.max() for m in moments).to_pydatetime()
+
+    def summary(self) -> WindowSummary:
+        """Return the window without its rows."""
+        first, last = self.span or (None, None)
+        return WindowSummary(
+            rows=self.rows,
+            labelled_rows=len(self.labelled),
+            waiting_rows=self.waiting_rows,
+            waiting_labelled_rows=self.waiting_labelled_rows,
+            first_requested_at=first,
+            last_requested_at=last,
+            last_seq=self.last_seq,
+            last_outcome_seq=self.last_outcome_seq,
+            mature_until=self.mature_until,
+        )
 
 
 def take_window(store: Store, contract: Contract, model_version: str, settings: Settings, now: datetime | None = None) -> Window:

@@ -35,7 +35,7 @@ def run(count: int, seed: int, *, peers: bool, work: Path) -> list[dict[str, Any
     given = {more: streams(more, count, seed) for more in MORE}
     found: dict[str, dict[float, list[int | None]]] = {"churn": {}}
     for more, rows in given.items():
-        found["churn"][more] = [detector.update_errors(detector.start(), row.astype(float))[1].alarmed_at for row in rows]
+        found["churn"][more] = [detector.update_errors(detector.start(), row.astype(float)).alarmed_at for row in rows]
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if peers and uv is None:
         print("river was not run: there is no uv to fetch it")

@@ -32,7 +32,7 @@ from churn.store.records import TIME_FORMAT, Outcome, PredictionRow
 from churn.store.store import Store
 from monitoring.drift.detect import detect_drift
 from monitoring.drift.profile import ReferenceProfile
-from monitoring.monitor import look, record
+from monitoring.monitor import record_run, run_monitor
 from monitoring.reference import load_reference
 
 
@@ -115,11 +115,11 @@ def one_look(work: Path) -> dict[str, float]:
     reference = load_reference(work / "summaries", "1", contract, lambda: pd.read_parquet(work / "reference.parquet"))
     store = Store.open(settings.store_url)
     started = time.perf_counter()
-    seen = look(store, contract, settings, "1", reference, campaign=ProfitParams())
-    record(store, seen)
+    run = run_monitor(store, contract, settings, "1", reference, campaign=ProfitParams())
+    record_run(store, run)
     seconds = time.perf_counter() - started
     peak = _peak_megabytes()
-    return {"judged": seen.run.rows, "outcomes": seen.run.labelled_rows, "seconds": seconds, "peak MB": peak}
+    return {"judged": run.result.rows, "outcomes": run.result.labelled_rows, "seconds": seconds, "peak MB": peak}
 
 
 def _preset(reference: pd.DataFrame, window: pd.DataFrame, contract: Contract) -> float:

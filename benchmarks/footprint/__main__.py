@@ -73,7 +73,7 @@ def play(settings: Settings, seconds: float, console: Console) -> Played:
         "single customers, 32 connections": (("service",), lambda: _press(settings, "/predict", one, 32, seconds)),
         f"batches of {BATCH_ROWS:,} rows, JSON": (("service",), lambda: _press(settings, "/predict/batch", many, 2, seconds)),
         "batches as large as they may be": (("service",), lambda: _press(settings, "/predict/batch", most, 2, seconds)),
-        "a look": (("flows",), lambda: _run(prefect, "monitor/look")),
+        "a monitoring run": (("flows",), lambda: _run(prefect, "monitor/run")),
         "scraped while looks are read": (("exporter",), lambda: _scrape(settings, seconds)),
         "a training": (("flows",), lambda: _run(prefect, "train/retrain")),
         "a model takes over, under load": (("service",), lambda: _swap(settings, contract, one, seconds)),

@@ -118,8 +118,8 @@ class MonitorRun:
         How far the looks have come, by the store's numbering of predictions and of outcomes; the next look starts after them.
     rows, labelled_rows : int
         Predictions judged for covariate shift, and labelled predictions judged for performance; 0 where there were too few.
-    verdict : dict
-        The whole evidence, JSON-ready.
+    result : dict
+        `monitoring.run_result.RunResult` as JSON.
     report : str or None
         Path of the report for people.
     mature_until : datetime
@@ -135,7 +135,7 @@ class MonitorRun:
     labelled_rows: int
     covariate_alarm: bool
     concept_alarm: bool
-    verdict: dict[str, Any]
+    result: dict[str, Any]
     report: str | None = None
     mature_until: datetime = EPOCH
 

@@ -132,7 +132,7 @@ monitor_runs = sa.Table(
     sa.Column("labelled_rows", sa.Integer, nullable=False),
     sa.Column("covariate_alarm", sa.Boolean, nullable=False),
     sa.Column("concept_alarm", sa.Boolean, nullable=False),
-    sa.Column("verdict", sa.JSON, nullable=False),
+    sa.Column("result", sa.JSON, nullable=False),
     sa.Column("report", sa.String(1024)),
     sa.Column("mature_until", UtcTime, nullable=False, server_default="1970-01-01 00:00:00.000000"),
     sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", "mature_until", name="uq_monitor_runs_window"),

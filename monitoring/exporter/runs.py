@@ -1,15 +1,17 @@
-"""What the newest looks said, for Prometheus: drift, and how good the answers are."""
+"""The newest monitoring runs as metrics: drift, and how good the answers are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.core import Metric
 
 from churn.store.records import MonitorRun
-from monitoring.drift.detect import surprise
+from monitoring.drift.results import DriftResult, surprise
 from monitoring.exporter.metrics import exported
+from monitoring.performance.estimation import Estimate
+from monitoring.performance.metrics import Performance
+from monitoring.run_result import RunResult
 
 MEASURES = {
     "churn_roc_auc": "roc_auc",
@@ -22,62 +24,74 @@ MEASURES = {
 }
 
 
-def collect_runs(runs: list[MonitorRun], page_brier: float | None) -> Iterator[Metric]:
-    """Tell of the newest look at predictions, and the newest at outcomes.
+def collect_runs(records: Sequence[MonitorRun], page_brier: float | None) -> Iterator[Metric]:
+    """Yield the metrics of the newest run with predictions, and of the newest with outcomes.
 
     Parameters
     ----------
-    runs : list of MonitorRun
+    records : sequence of MonitorRun
         Newest first.
     page_brier : float or None
-        How much worse than the reference a Brier score must be for somebody to be woken; None: not told.
+        How much worse than the reference a Brier score must be for somebody to be paged; None: the limit is not exported.
+
+    Yields
+    ------
+    Metric
+        A family without samples is left out, but for the alarms.
+
+    Raises
+    ------
+    StoreError
+        If a record cannot be read.
     """
-    seen = next((run for run in runs if run.rows > 0), None)
-    labelled = next((run for run in runs if run.labelled_rows > 0), None)
+    with_rows = _newest(record for record in records if record.rows > 0)
+    labelled = _newest(record for record in records if record.labelled_rows > 0)
     alarms: dict[tuple[str, ...], float] = {}
-    if seen is not None:
-        drift = seen.verdict["drift"]
-        yield exported("churn_window_rows", seen.rows)
-        yield from _drift(drift["results"])
-        # Looks of older versions did not ask for all of them.
-        for kind in ("covariate", "prediction", "joint"):
-            alarms[kind,] = float(drift.get(f"{kind}_alarm", False))
+    if with_rows is not None and (drift := with_rows.drift) is not None:
+        yield exported("churn_window_rows", with_rows.rows)
+        yield from _drift(drift.results)
+        found = {"covariate": drift.covariate_alarm, "prediction": drift.prediction_alarm, "joint": drift.joint_alarm}
+        alarms |= {(kind,): float(alarm) for kind, alarm in found.items()}
     if labelled is not None:
         yield exported("churn_window_labelled_rows", labelled.labelled_rows)
         alarms["concept",] = float(labelled.concept_alarm)
     yield exported("churn_drift_alarm", alarms)
-    judged = labelled.verdict["performance"] if labelled is not None else {}
-    known = {
-        "realized": judged.get("window"),
-        "reference": judged.get("reference"),
-        "estimated": seen.verdict["performance"].get("estimated") if seen is not None else None,
+    known: dict[str, Performance | Estimate | None] = {
+        "realized": labelled.performance.realized if labelled is not None else None,
+        "reference": labelled.performance.reference if labelled is not None else None,
+        "estimated": with_rows.performance.estimated if with_rows is not None else None,
     }
-    yield from _performance({source: found for source, found in known.items() if found}, page_brier)
+    yield from _performance({source: found for source, found in known.items() if found is not None})
+    usual = labelled.performance.reference if labelled is not None else None
+    if page_brier is not None and usual is not None and usual.brier is not None:
+        yield exported("churn_brier_page_limit", usual.brier + page_brier)
 
 
-def _drift(results: list[dict[str, Any]]) -> Iterator[Metric]:
+def _newest(records: Iterator[MonitorRun]) -> RunResult | None:
+    record = next(records, None)
+    return None if record is None else RunResult.from_record(record)
+
+
+def _drift(results: Sequence[DriftResult]) -> Iterator[Metric]:
     surprises: dict[tuple[str, ...], float] = {}
     thresholds: dict[tuple[str, ...], float] = {}
     impacts: dict[tuple[str, ...], float] = {}
     for result in results:
-        key = (result["feature"],)
-        surprises[key] = max(surprises.get(key, 0.0), surprise(result["p_value"]))
-        thresholds[key] = surprise(result["threshold"])
-        if result.get("impact") is not None:
-            impacts[key] = max(impacts.get(key, 0.0), result["impact"], key=abs)
+        key = (result.feature,)
+        surprises[key] = max(surprises.get(key, 0.0), surprise(result.p_value))
+        thresholds[key] = surprise(result.threshold)
+        if result.impact is not None:
+            impacts[key] = max(impacts.get(key, 0.0), result.impact, key=abs)
     yield exported("churn_drift_statistic", surprises)
     yield exported("churn_drift_threshold", thresholds)
     if impacts:
         yield exported("churn_drift_impact", impacts)
 
 
-def _performance(known: dict[str, dict[str, Any]], page_brier: float | None) -> Iterator[Metric]:
-    for name, key in MEASURES.items():
-        samples: dict[tuple[str, ...], float] = {
-            (source,): found[key] for source, found in known.items() if found.get(key) is not None
-        }
+def _performance(known: Mapping[str, Performance | Estimate]) -> Iterator[Metric]:
+    for name, measure in MEASURES.items():
+        # An estimate has fewer measures than a measurement.
+        values = {(source,): getattr(found, measure, None) for source, found in known.items()}
+        samples: dict[tuple[str, ...], float] = {source: value for source, value in values.items() if value is not None}
         if samples:
             yield exported(name, samples)
-    usual = known.get("reference", {}).get("brier")
-    if page_brier is not None and usual is not None:
-        yield exported("churn_brier_page_limit", usual + page_brier)

@@ -1,86 +1,70 @@
-"""Concept drift as outcomes come in, one after the other: CUSUMs whose false-alarm rate is calibrated.
+"""Concept drift in the stream of outcomes: a bank of CUSUMs whose false-alarm rate is calibrated.
 
-Each CUSUM (Page 1954, Biometrika 41:100) adds up how much better another world explains the outcomes than the model does, and
-starts anew at zero: more customers leave than it says, fewer do, or its answers mean less than they did. The largest one decides.
-Its threshold is that which the reference's own outcomes, made up from the model's recalibrated answers, cross within the horizon
-with the probability that was asked for. The recalibration is itself only known so well: that noise is part of what is made up.
+Each CUSUM (Page 1954, Biometrika 41:100) adds up the log-likelihood ratios of one alternative and restarts at zero: more customers
+leave than the model says, fewer do, or its answers mean less than they did. The largest one decides. Its threshold is calibrated
+on outcomes drawn from the recalibrated model (`monitoring.performance.cusum_calibration`).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from monitoring.performance.recalibration import Recalibration, logit, sigmoid
+from monitoring.performance.alternatives import ERROR_RISES, KINDS, error_ratios, outcome_ratios
+from monitoring.performance.recalibration import Floats, Recalibration, logit
 
-Floats = NDArray[np.float64]
-HORIZON, RUNS, BLOCK, SEED = 5_000, 1_000, 50, 20_260_101
-# A fifth of the rate is kept back: what is drawn is finite.
-SAFETY = 0.8
-# Looks that share a horizon.
-LOOKS = 5
-# Other worlds: what is added to the log-odds, and what they are multiplied by.
-WORLDS = {
-    "more leave than expected": ((0.5, 1.0), (1.0, 1.0)),
-    "fewer leave than expected": ((-0.5, 1.0), (-1.0, 1.0)),
-    "its answers mean less": ((0.0, 0.6), (0.0, 0.3)),
-}
-KINDS = tuple(name for name, worlds in WORLDS.items() for _ in worlds)
-# Of a stream of errors: how many more of a hundred.
-MORE_ERRORS = (0.05, 0.10)
+# Outcomes within which the false-alarm rate of a detector holds, and monitoring runs that share them.
+HORIZON, RUNS_PER_HORIZON = 5_000, 5
 
 
-@dataclass(frozen=True)
-class State:
-    """Where the CUSUMs stand. JSON-ready by `as_dict`.
+@dataclass(frozen=True, slots=True)
+class CusumState:
+    """Where the CUSUMs stand between two monitoring runs.
 
     Attributes
     ----------
     sums : tuple of float
-        Each at least 0.
-    began : tuple of int
-        Outcomes seen when each was last at zero.
+        Each at least 0, in nats.
+    last_zero : tuple of int
+        Outcomes seen when each CUSUM was last at zero.
     seen : int
         Outcomes in all.
     """
 
     sums: tuple[float, ...]
-    began: tuple[int, ...]
+    last_zero: tuple[int, ...]
     seen: int = 0
 
     @classmethod
-    def start(cls, count: int) -> State:
-        """Begin at zero."""
+    def start(cls, count: int) -> CusumState:
+        """Return the state before the first outcome."""
         return cls((0.0,) * count, (0,) * count)
 
-    @classmethod
-    def of(cls, document: dict[str, Any]) -> State:
-        """Read what `as_dict` wrote."""
-        return cls(tuple(document["sums"]), tuple(document["began"]), int(document["seen"]))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SequentialResult:
-    """What the CUSUMs say after a look's outcomes.
+    """What the CUSUMs show after the outcomes of a monitoring run.
 
     Attributes
     ----------
     statistic, threshold : float
-        The largest CUSUM at its highest in this look, and what it must reach to alarm; in nats.
+        The largest CUSUM at its highest in this run, and what it must reach to alarm; in nats.
     kind : str
-        What the leading CUSUM accuses the model of.
-    calibrated : float
-        The threshold for `horizon` outcomes; `threshold` is above it in looks at more of them at once.
-    seen, began, alarmed_at : int
-        Outcomes seen so far; how many of them before the change seems to have begun; at which the alarm came, or None.
+        The alternative of the leading CUSUM.
+    seen : int
+        Outcomes seen so far.
+    change_point : int
+        How many of them came before the change seems to have begun.
+    alarmed_at : int or None
+        The outcome at which the alarm came.
+    false_alarm_rate : float
+        Chance of any alarm within `horizon` outcomes without drift.
+    state : CusumState
+        Where the next run goes on.
+    calibrated_threshold : float
+        The threshold for `horizon` outcomes; `threshold` is above it in runs with many outcomes.
     """
 
     alarm: bool
@@ -88,15 +72,12 @@ class SequentialResult:
     threshold: float
     kind: str
     seen: int
-    began: int
+    change_point: int
     alarmed_at: int | None
     false_alarm_rate: float
     horizon: int
-    calibrated: float = 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
-        return asdict(self)
+    state: CusumState
+    calibrated_threshold: float
 
 
 @dataclass(frozen=True)
@@ -113,6 +94,8 @@ class Detector:
         Of the model's answers; None for a stream of errors.
     error_rate : float
         Of a stream of errors.
+    raised_by : float
+        By how much the threshold of a long run is above the calibrated one, in nats.
     """
 
     threshold: float
@@ -120,94 +103,119 @@ class Detector:
     horizon: int
     recalibration: Recalibration | None = None
     error_rate: float = 0.0
+    raised_by: float = 0.0
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What each CUSUM looks for."""
-        return KINDS if self.recalibration is not None else ("errors more frequent",) * len(MORE_ERRORS)
+        """The alternative of each CUSUM."""
+        return KINDS if self.recalibration is not None else ("errors more frequent",) * len(ERROR_RISES)
 
-    def start(self) -> State:
-        """Begin at zero."""
-        return State.start(len(self.kinds))
+    def start(self) -> CusumState:
+        """Return the state before the first outcome."""
+        return CusumState.start(len(self.kinds))
 
-    def update(self, state: State, labelled: pd.DataFrame) -> tuple[State, SequentialResult]:
-        """Take in labelled rows, in their order: columns churn_probability and churned."""
+    def update(self, state: CusumState, labelled: pd.DataFrame) -> SequentialResult:
+        """Take in labelled rows.
+
+        Parameters
+        ----------
+        state : CusumState
+            Where the last run left the CUSUMs.
+        labelled : pandas.DataFrame
+            Columns churn_probability and churned, in the order in which the outcomes came.
+
+        Returns
+        -------
+        SequentialResult
+            With the state for the next run.
+
+        Raises
+        ------
+        ValueError
+            If this detector is one for a stream of errors.
+        """
         if self.recalibration is None:
             raise ValueError("this detector takes errors")
         p, y = (labelled[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned"))
-        return self._advance(state, _ratios(logit(p), self.recalibration, y))
+        return self._advance(state, outcome_ratios(logit(p), self.recalibration, y))
 
-    def update_errors(self, state: State, errors: Floats) -> tuple[State, SequentialResult]:
-        """Take in a stream of errors, each 0 or 1."""
-        return self._advance(state, _error_ratios(errors, self.error_rate))
+    def update_errors(self, state: CusumState, errors: Floats) -> SequentialResult:
+        """Take in a stream of errors.
 
-    def for_look(self, outcomes: int) -> Detector:
-        """Give the detector for a look at so many outcomes at once.
+        Parameters
+        ----------
+        state : CusumState
+            Where the stream stood before.
+        errors : ndarray, shape (n,)
+            Each 0 or 1.
 
-        The rate is promised per look and for a fifth of the horizon; a longer look must not alarm more often. A CUSUM's
-        false alarms fall by e for each nat of threshold (Lorden 1971, Ann. Math. Stat. 42:1897).
+        Returns
+        -------
+        SequentialResult
+            With the state after these errors.
         """
-        stretched = LOOKS * outcomes / self.horizon
-        return replace(self, threshold=self.threshold + float(np.log(stretched))) if stretched > 1 else self
+        return self._advance(state, error_ratios(errors, self.error_rate))
 
-    def _advance(self, state: State, ratios: Floats) -> tuple[State, SequentialResult]:
-        paths = _paths(ratios, np.array(state.sums))
+    def for_run(self, outcomes: int) -> Detector:
+        """Return the detector for a monitoring run with so many outcomes at once.
+
+        The rate holds per run, for a fifth of the horizon; a longer run must not alarm more often. A CUSUM's false alarms fall by
+        e for each nat of threshold (Lorden 1971, Ann. Math. Stat. 42:1897).
+        """
+        stretched = RUNS_PER_HORIZON * outcomes / self.horizon
+        return replace(self, raised_by=float(np.log(stretched))) if stretched > 1 else self
+
+    def _advance(self, state: CusumState, ratios: Floats) -> SequentialResult:
+        threshold = self.threshold + self.raised_by
+        paths = cusum_paths(ratios, np.array(state.sums))
         highest = paths.max(axis=1) if len(paths) else np.zeros(0)
-        crossed = np.flatnonzero(highest >= self.threshold)
+        crossed = np.flatnonzero(highest >= threshold)
         place = int(crossed[0]) if crossed.size else (int(highest.argmax()) if highest.size else 0)
         leader = int(paths[place].argmax()) if len(paths) else int(np.argmax(state.sums))
-        statistic = float(highest[place]) if highest.size else max(state.sums)
-        began = _began(paths, state)
         seen = state.seen + len(paths)
-        at_place = _began(paths[: place + 1], state)[leader] if len(paths) else state.began[leader]
-        result = SequentialResult(
+        if crossed.size:
+            # The evidence of this alarm is spent: the next one needs new evidence.
+            after = CusumState((0.0,) * len(self.kinds), (seen,) * len(self.kinds), seen)
+        else:
+            after = CusumState(tuple(paths[-1].tolist()) if len(paths) else state.sums, _last_zero(paths, state), seen)
+        return SequentialResult(
             alarm=bool(crossed.size),
-            statistic=statistic,
-            threshold=self.threshold,
+            statistic=float(highest[place]) if highest.size else max(state.sums),
+            threshold=threshold,
             kind=self.kinds[leader],
             seen=seen,
-            began=int(at_place),
+            change_point=_last_zero(paths[: place + 1], state)[leader],
             alarmed_at=state.seen + place + 1 if crossed.size else None,
             false_alarm_rate=self.false_alarm_rate,
             horizon=self.horizon,
+            state=after,
+            calibrated_threshold=self.threshold,
         )
-        if crossed.size:
-            # What was said is said: the next alarm needs new evidence.
-            return State((0.0,) * len(self.kinds), (seen,) * len(self.kinds), seen), result
-        sums = tuple(paths[-1].tolist()) if len(paths) else state.sums
-        return State(sums, tuple(began), seen), result
 
 
-def _paths(ratios: Floats, start: Floats) -> Floats:
-    """CUSUMs, shape (n, k): S_t = max(0, S_(t-1) + ratio_t)."""
+def cusum_paths(ratios: Floats, start: Floats) -> Floats:
+    """Return the path of each CUSUM: S_t = max(0, S_(t-1) + ratio_t).
+
+    Parameters
+    ----------
+    ratios : ndarray, shape (n, k)
+        Log-likelihood ratios, in nats.
+    start : ndarray, shape (k,)
+        Where each CUSUM stands before.
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+        Each at least 0.
+    """
     summed = start + np.cumsum(ratios, axis=0)
     return np.asarray(summed - np.minimum.accumulate(np.minimum(summed, 0.0), axis=0))
 
 
-def _began(paths: Floats, state: State) -> list[int]:
-    """Outcomes seen when each CUSUM was last at zero."""
+def _last_zero(paths: Floats, state: CusumState) -> tuple[int, ...]:
+    """Return the outcomes seen when each CUSUM was last at zero."""
     found = []
     for place in range(len(state.sums)):
         zeros = np.flatnonzero(paths[:, place] <= 0.0)
-        found.append(int(state.seen + zeros[-1] + 1) if zeros.size else state.began[place])
-    return found
-
-
-def _ratios(z: Floats, fitted: Recalibration, y: Floats) -> Floats:
-    """Log likelihood ratios of the other worlds to the model's, shape (n, k), in nats."""
-    base = fitted.log_odds(z)
-    q0 = np.clip(sigmoid(base), 1e-6, 1 - 1e-6)
-    columns = []
-    # What the model calls even odds is where its average customer is: answers that mean less shrink towards it.
-    for add, times in (world for worlds in WORLDS.values() for world in worlds):
-        q = np.clip(sigmoid(fitted.centre + (base - fitted.centre) * times + add), 1e-6, 1 - 1e-6)
-        columns.append(np.where(y == 1, np.log(q / q0), np.log((1 - q) / (1 - q0))))
-    return np.stack(columns, axis=1)
-
-
-def _error_ratios(errors: Floats, rate: float) -> Floats:
-    columns = []
-    for more in MORE_ERRORS:
-        other = min(rate + more, 1 - 1e-6)
-        columns.append(np.where(errors == 1, np.log(other / rate), np.log((1 - other) / (1 - rate))))
-    return np.stack(columns, axis=1)
+        found.append(int(state.seen + zeros[-1] + 1) if zeros.size else state.last_zero[place])
+    return tuple(found)

@@ -1,7 +1,7 @@
-"""The pictures of a look, for people: a workspace that `evidently ui` shows, and pages. The only file importing evidently.
+"""The pictures of a monitoring run, for people: a workspace that `evidently ui` shows, and pages. The only file importing evidently.
 
 Pictures decide nothing, and cannot contradict what was decided: the p-values and thresholds that Evidently shows are those of
-the look, made of all rows, though what is drawn is a bounded sample, which it says. It drops missing values: missingness that
+the run, made of all rows, though what is drawn is a bounded sample, which the page states. It drops missing values: missingness that
 drifted is drawn as a count of its own. Columns that cannot be compared (constant, or empty on one side) would stop Evidently:
 they are left out, and named.
 
@@ -24,7 +24,7 @@ from churn.atomic_write import atomic_write
 from churn.config.settings import Settings
 from churn.contract import Contract
 from monitoring.drift.detect import PROBABILITY, DriftReport, as_served
-from monitoring.monitor import RunResult, report_path
+from monitoring.monitor import MonitoringRun, report_path
 
 PROJECT = "churn"
 # Evidently needs 10 s for 100,000 rows; a picture of 5,000 looks the same.
@@ -34,7 +34,7 @@ NUMBERS, LEVELS = "churn_numbers", "churn_levels"
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where a look's report is.
+    """Where a run's report is.
 
     Attributes
     ----------
@@ -54,15 +54,15 @@ class ReportPaths:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def write_report(look: RunResult, reference: pd.DataFrame, contract: Contract, settings: Settings) -> ReportPaths:
-    """Draw a look that judged something: one snapshot of drift, one of performance, each in the workspace and as a page.
+def write_report(run: MonitoringRun, reference: pd.DataFrame, contract: Contract, settings: Settings) -> ReportPaths:
+    """Draw a run that judged something: one snapshot of drift, one of performance, each in the workspace and as a page.
 
     Parameters
     ----------
-    look : Look
+    run : MonitoringRun
         With a window that is not empty.
     reference : pandas.DataFrame
-        Rows of the one that the look compared with.
+        Rows of the one that the run compared with.
 
     Returns
     -------
@@ -70,29 +70,34 @@ def write_report(look: RunResult, reference: pd.DataFrame, contract: Contract, s
         Pages are in `settings.home`/reports, named by the run; of 5 MB each. A page is whole or not there.
     """
     workspace = settings.home / "evidently"
-    summary = report_path(settings, look.run.run_id)
-    page = summary.with_name(f"{look.run.run_id}-drift.html")
+    summary = report_path(settings, run.result.run_id)
+    page = summary.with_name(f"{run.result.run_id}-drift.html")
     page.parent.mkdir(parents=True, exist_ok=True)
     left_out: dict[str, str] = {}
     drawn: list[tuple[Path, Any]] = []
     with _quiet():
-        if look.drift is not None:
-            drawn.append((page, _draw_drift(look, look.drift, reference, contract, settings, left_out)))
-        if look.performance is not None:
-            path = page.with_name(f"{look.run.run_id}-performance.html")
+        if run.result.drift is not None:
+            drawn.append((page, _draw_drift(run, run.result.drift, reference, contract, settings, left_out)))
+        if run.result.performance.realized is not None:
+            path = page.with_name(f"{run.result.run_id}-performance.html")
             page = page if drawn else path
-            drawn.append((path, _draw_performance(look, reference, settings, left_out)))
+            drawn.append((path, _draw_performance(run, reference, settings, left_out)))
         _keep(workspace, [snapshot for _, snapshot in drawn])
         for path, snapshot in drawn:
             _save_page(snapshot, path)
-    return ReportPaths(page, drawn[-1][0] if look.performance is not None else None, workspace, left_out)
+    return ReportPaths(page, drawn[-1][0] if run.result.performance.realized is not None else None, workspace, left_out)
 
 
 def _draw_drift(
-    look: RunResult, drift: DriftReport, reference: pd.DataFrame, contract: Contract, settings: Settings, left_out: dict[str, str]
+    run: MonitoringRun,
+    drift: DriftReport,
+    reference: pd.DataFrame,
+    contract: Contract,
+    settings: Settings,
+    left_out: dict[str, str],
 ) -> Any:
-    report, frames = _drift_report(drift, look.window.current, as_served(reference), contract, settings, left_out)
-    return report.run(*frames, timestamp=look.run.started_at, name="drift", **_said(look, "drift", left_out))
+    report, frames = _drift_report(drift, run.window.current, as_served(reference), contract, settings, left_out)
+    return report.run(*frames, timestamp=run.result.started_at, name="drift", **_metadata(run, "drift", left_out))
 
 
 def _drift_report(
@@ -159,11 +164,11 @@ def write_comparison(
         _save_page(report.run(*frames, name="drift"), path)
 
 
-def _draw_performance(look: RunResult, reference: pd.DataFrame, settings: Settings, left_out: dict[str, str]) -> Any:
+def _draw_performance(run: MonitoringRun, reference: pd.DataFrame, settings: Settings, left_out: dict[str, str]) -> Any:
     from evidently import BinaryClassification, DataDefinition, Dataset, Report
     from evidently.metrics import LogLoss, RocAuc, RowCount
 
-    parts = [_sample(part[["churned", PROBABILITY]], settings) for part in (look.window.labelled, reference)]
+    parts = [_sample(part[["churned", PROBABILITY]], settings) for part in (run.window.labelled, reference)]
     drawable = all(part["churned"].nunique() == 2 for part in parts)
     if not drawable:
         left_out["churned"] = "outcomes of one kind only"
@@ -173,13 +178,13 @@ def _draw_performance(look: RunResult, reference: pd.DataFrame, settings: Settin
     )
     frames = [Dataset.from_pandas(part.astype({"churned": int}), data_definition=definition) for part in parts]
     report = Report([RowCount(), RocAuc(), LogLoss()] if drawable else [RowCount()], include_tests=False)
-    return report.run(*frames, timestamp=look.run.started_at, name="performance", **_said(look, "performance", left_out))
+    return report.run(*frames, timestamp=run.result.started_at, name="performance", **_metadata(run, "performance", left_out))
 
 
 def _register_tests(p_values: Mapping[str, float]) -> None:
-    """Make the look's p-values known to Evidently as tests with names: its metrics take no functions.
+    """Make the run's p-values known to Evidently as tests with names: its metrics take no functions.
 
-    Each look replaces those of the look before: Evidently asks only while it runs.
+    Each run replaces those of the run before: Evidently asks only while it runs.
     """
     from evidently.legacy.calculations.stattests import StatTest, register_stattest
     from evidently.legacy.core import ColumnType
@@ -210,20 +215,20 @@ def _sample(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     return drawn.reset_index(drop=True)
 
 
-def _said(look: RunResult, what: str, left_out: dict[str, str]) -> dict[str, Any]:
-    run = look.run
-    rows = {"drift": run.rows, "performance": run.labelled_rows}[what]
+def _metadata(run: MonitoringRun, what: str, left_out: dict[str, str]) -> dict[str, Any]:
+    result = run.result
+    rows = {"drift": result.rows, "performance": result.labelled_rows}[what]
     return {
-        "tags": [what, f"model {run.model_version}", *(["sample"] if rows > SAMPLE_ROWS else [])],
+        "tags": [what, f"model {result.model_version}", *(["sample"] if rows > SAMPLE_ROWS else [])],
         "metadata": {
-            "run_id": run.run_id,
-            "model_version": run.model_version,
+            "run_id": result.run_id,
+            "model_version": result.model_version,
             "rows": str(rows),
             "drawn_rows": str(min(rows, SAMPLE_ROWS)),
-            "covariate_alarm": str(run.covariate_alarm),
-            "concept_alarm": str(run.concept_alarm),
-            "action": look.decision.action,
-            "reason": look.decision.reason,
+            "covariate_alarm": str(result.covariate_alarm),
+            "concept_alarm": str(result.concept_alarm),
+            "action": run.decision.action,
+            "reason": run.decision.reason,
             "left_out": ", ".join(sorted(left_out)) or "nothing",
         },
     }
@@ -235,7 +240,7 @@ def _keep(workspace: Path, snapshots: list[Any]) -> None:
     workspace.mkdir(parents=True, exist_ok=True)
     opened = Workspace.create(str(workspace))
     found = [project for project in opened.search_project(PROJECT) if project.name == PROJECT]
-    project = found[0] if found else opened.create_project(PROJECT, description="What the monitor saw, look by look.")
+    project = found[0] if found else opened.create_project(PROJECT, description="What the monitor saw, run by run.")
     if not project.dashboard.model().panels:
         _add_panels(project)
     for snapshot in snapshots:

@@ -1,16 +1,21 @@
-"""A look on one page, for who is on call: what was decided, what moved and since when, how much it matters."""
+"""A monitoring run on one page, for who is on call: what was decided, what moved and since when, how much it matters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from churn.atomic_write import atomic_write
-from churn.store.records import Decision, DecisionAction, MonitorRun
+from churn.store.records import DecisionAction
+from monitoring.drift.results import DriftResult
+from monitoring.performance.comparison import PerformanceComparison
+from monitoring.performance.estimation import Estimate
+from monitoring.performance.metrics import Performance
+from monitoring.run_result import RunResult
 
 STRIP = 30
 MAX_MOVED = 25
@@ -33,43 +38,64 @@ MEASURES = {
 SIZES = ((0.02, "next to nothing"), (0.1, "a little"), (0.3, "clearly"))
 
 
-def render_summary(run: MonitorRun, decision: Decision, earlier: Sequence[MonitorRun], *, false_alarm_rate: float) -> str:
-    """Render a look as one HTML page that needs nothing else; every text in it is escaped.
+@dataclass(frozen=True)
+class _MovedRow:
+    """A line of the table of what moved."""
+
+    result: DriftResult
+    matters: str
+    since: str
+    p: str
+
+
+@dataclass(frozen=True)
+class _QualityRow:
+    """A line of the table of measures, a value and an interval for each side."""
+
+    name: str
+    values: list[float | None]
+    intervals: list[tuple[float, float] | None]
+    gap: bool
+
+
+@dataclass(frozen=True)
+class _Square:
+    """A run in the strip of the last ones."""
+
+    at: datetime
+    action: str
+    letter: str
+
+
+def render_summary(run: RunResult, earlier: Sequence[RunResult], *, false_alarm_rate: float) -> str:
+    """Render a monitoring run as one HTML page that needs nothing else; every text in it is escaped.
 
     Parameters
     ----------
-    earlier : sequence of MonitorRun
-        Looks at the same model version before this one, newest first. Verdicts of older versions of this code may lack keys.
+    run : RunResult
+        The run to show.
+    earlier : sequence of RunResult
+        Runs on the same model version before this one, newest first.
+    false_alarm_rate : float
+        In (0, 1): chance that a run alarms without drift.
 
     Returns
     -------
     str
         Some 10 kB.
     """
-    drift = run.verdict.get("drift") or {}
-    drifted = [result for result in drift.get("results", []) if result.get("drifted")]
-    ranked = sorted(drifted, key=lambda r: (-abs(r.get("impact") or 0.0), r.get("p_value", 1.0)))
-    performance = run.verdict.get("performance") or {}
-    sides = [side for side in ("window", "reference", "estimated") if performance.get(side)]
-    concept = run.verdict.get("concept") or {}
+    ranked = sorted(run.drift.drifted if run.drift else (), key=lambda r: (-abs(r.impact or 0.0), r.p_value))
+    sides = _sides(run.performance)
     environment = Environment(
         loader=PackageLoader("monitoring"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("summary.html.j2").render(
         run=run,
-        action=decision.action,
-        reason=decision.reason,
-        window={"from": None, "until": None, "waiting_labelled_rows": 0} | (run.verdict.get("window") or {}),
-        judged=bool(drift),
-        moved=[_row(result, run, earlier) for result in ranked if not result.get("note")][:MAX_MOVED],
-        notes=[result for result in ranked if result.get("note")][:MAX_MOVED],
-        sides=sides,
-        quality=_quality(performance, sides) if performance.get("window") else [],
-        estimated=performance.get("estimated"),
-        currency=performance.get("currency"),
-        tests=concept.get("tests", []),
-        stream=concept.get("sequential"),
-        strip=_strip(run, decision, earlier),
+        moved=[_moved_row(result, run, earlier) for result in ranked if not result.note][:MAX_MOVED],
+        notes=[result for result in ranked if result.note][:MAX_MOVED],
+        sides=list(sides),
+        quality=_quality(run.performance, sides) if run.performance.realized else [],
+        strip=_strip(run, earlier),
         rate=false_alarm_rate,
         moment=_moment,
         number=_number,
@@ -78,33 +104,36 @@ def render_summary(run: MonitorRun, decision: Decision, earlier: Sequence[Monito
 
 
 def write_summary(path: Path, page: str) -> None:
-    """Write the page; it is whole or not there."""
+    """Write the page; it is whole or not there.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+    page : str
+        HTML.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as staging:
         staging.write_text(page, encoding="utf-8")
 
 
-def _row(result: dict[str, Any], run: MonitorRun, earlier: Sequence[MonitorRun]) -> dict[str, Any]:
-    kept = {key: result.get(key) for key in ("feature", "other", "aspect", "measure", "reference", "current", "shift")}
+def _moved_row(result: DriftResult, run: RunResult, earlier: Sequence[RunResult]) -> _MovedRow:
     since = _since(result, run, earlier)
-    return kept | {
-        "matters": _matters(result.get("impact")),
-        "since": "this look" if since is run else f"{_moment(since.started_at)}",
-        "p": _probability(result.get("p_value", 1.0)),
-    }
+    shown = "this run" if since is run else _moment(since.started_at)
+    return _MovedRow(result, _matters(result.impact), shown, _probability(result.p_value))
 
 
-def _since(result: dict[str, Any], run: MonitorRun, earlier: Sequence[MonitorRun]) -> MonitorRun:
-    """Find the first of the looks in a row that found the same; looks that judged no customers are passed over."""
+def _since(result: DriftResult, run: RunResult, earlier: Sequence[RunResult]) -> RunResult:
+    """Return the first of an unbroken row of runs that found the same; runs that judged no customers are passed over."""
+    key = (result.feature, result.aspect, result.other)
     first = run
-    for look in earlier:
-        drift = look.verdict.get("drift")
-        if not drift:
+    for before in earlier:
+        if before.drift is None:
             continue
-        keys = ("feature", "aspect", "other")
-        if not any(r.get("drifted") and all(r.get(k) == result.get(k) for k in keys) for r in drift.get("results", [])):
+        if key not in {(found.feature, found.aspect, found.other) for found in before.drift.drifted}:
             break
-        first = look
+        first = before
     return first
 
 
@@ -116,27 +145,28 @@ def _matters(impact: float | None) -> str:
     return f"{size}{',' if direction else ''}{direction} ({impact:+.2f} log-odds)"
 
 
-def _quality(performance: dict[str, Any], sides: list[str]) -> list[dict[str, Any]]:
-    gaps = performance.get("gaps") or []
-    rows: list[dict[str, Any]] = [
-        {
-            "name": said.format(currency=performance.get("currency") or "money"),
-            "values": [performance[side].get(key) for side in sides],
-            "intervals": [(performance[side].get("intervals") or {}).get(key) for side in sides],
-            "gap": key in gaps,
-        }
-        for key, said in MEASURES.items()
-    ]
-    return [row for row in rows if any(value is not None for value in row["values"])]
+def _sides(performance: PerformanceComparison) -> dict[str, Performance | Estimate]:
+    known = {"realized": performance.realized, "reference": performance.reference, "estimated": performance.estimated}
+    return {name: side for name, side in known.items() if side is not None}
 
 
-def _strip(run: MonitorRun, decision: Decision, earlier: Sequence[MonitorRun]) -> list[dict[str, Any]]:
-    looks: list[tuple[datetime, str]] = [(run.started_at, decision.action)]
-    looks += [
-        (look.started_at, str((look.verdict.get("policy") or {}).get("action", DecisionAction.NONE)))
-        for look in earlier[: STRIP - 1]
+def _quality(performance: PerformanceComparison, sides: dict[str, Performance | Estimate]) -> list[_QualityRow]:
+    rows = [
+        _QualityRow(
+            name=label.format(currency=performance.currency or "money"),
+            # An estimate has fewer measures than a measurement.
+            values=[getattr(side, measure, None) for side in sides.values()],
+            intervals=[side.intervals.get(measure) for side in sides.values()],
+            gap=measure in performance.gaps,
+        )
+        for measure, label in MEASURES.items()
     ]
-    return [{"at": at, "action": action, "letter": LETTERS.get(action, "?")} for at, action in reversed(looks)]
+    return [row for row in rows if any(value is not None for value in row.values)]
+
+
+def _strip(run: RunResult, earlier: Sequence[RunResult]) -> list[_Square]:
+    shown = [run, *earlier[: STRIP - 1]]
+    return [_Square(one.started_at, one.policy.action, LETTERS[one.policy.action]) for one in reversed(shown)]
 
 
 def _moment(at: datetime) -> str:

@@ -19,8 +19,9 @@ from churn.errors import ChurnError
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.registry.registry import Registry
-from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
+from monitoring.run_result import RunResult
 from pipelines.console import console, warn
 from pipelines.data_sources import pull_data, write_simulated
 from pipelines.demo.customers import PLAN, Cast, deal_out, population
@@ -96,7 +97,7 @@ def _own_system(settings: Settings, training: Dataset, contract: Contract) -> Se
         "store_url": f"sqlite:///{home / 'store.db'}",
         "tracking_uri": f"sqlite:///{home / 'mlflow.db'}",
         "min_window_rows": 100,
-        # Time runs faster here: the monitor looks when it is asked, and may act at once.
+        # Time runs faster here: the monitor runs when it is asked, and may act at once.
         "monitor_interval_seconds": 86_400,
         "cooldown_seconds": 0,
         "registry_poll_seconds": 0.5,
@@ -128,34 +129,34 @@ class Loop:
         later = self._until_taken_over(self.people.mixed)
         for number, customers in enumerate(later, start=1):
             answers = self._serve(f"after {number}", customers)
-            run = self._look()
+            run = self._monitor()
             self._note(f"after {number}", customers, answers, run, run, first)
         self._compare(first, later)
 
     def _ordinary(self, name: str, customers: Dataset) -> None:
         answers = self._serve(name, customers)
-        run = self._look()
+        run = self._monitor()
         self._note(name, customers, answers, run, run)
         if run.covariate_alarm or run.concept_alarm:
-            raise DemoFailed(f"{name}: the monitor alarmed on ordinary traffic: {run.verdict['policy']['reason']}")
+            raise DemoFailed(f"{name}: the monitor alarmed on ordinary traffic: {run.policy.reason}")
 
     def _until_taken_over(self, windows: list[Dataset]) -> list[Dataset]:
         """Serve mixed windows until a challenger is in service; give back the windows not used."""
         console.rule("the international plan is launched")
         for number, customers in enumerate(windows[:-1], start=1):
             run = self._launch(f"launch {number}", customers, run_at_once=number == 1)
-            if run.verdict["policy"]["action"] == DecisionAction.RETRAIN and self._retrain(customers):
+            if run.policy.action == DecisionAction.RETRAIN and self._retrain(customers):
                 return windows[number:]
         raise DemoFailed("no challenger passed the gate")
 
-    def _launch(self, name: str, customers: Dataset, *, run_at_once: bool) -> MonitorRun:
+    def _launch(self, name: str, customers: Dataset, *, run_at_once: bool) -> RunResult:
         """Serve a window with customers of the new plan; covariate shift must be seen, on request before any outcome is known."""
         answers = self._serve(name, customers, outcomes=not run_at_once)
-        shift = run = self._look()
+        shift = run = self._monitor()
         if run_at_once:
-            console.print(f"{name}: before any outcome: {shift.verdict['policy']['reason']}")
+            console.print(f"{name}: before any outcome: {shift.policy.reason}")
             self.client.report_outcomes(answers, customers)
-            run = self._look()
+            run = self._monitor()
         if not shift.covariate_alarm:
             raise DemoFailed(f"{name}: no alarm on covariate shift")
         console.print(f"{name}: drift in {_moved(shift)}")
@@ -184,14 +185,14 @@ class Loop:
                 raise DemoFailed(f"{name}: not every outcome was accepted")
         return answers
 
-    def _look(self) -> MonitorRun:
-        """Let the monitor look: the deployment that its schedule runs, started by hand."""
+    def _monitor(self) -> RunResult:
+        """Start a monitoring run by hand, in the deployment that the schedule uses."""
         from prefect.deployments import run_deployment
 
         asked_at = now()
-        with console.status("the monitor looks"):
+        with console.status("the monitor runs"):
             flow_run = cast(
-                "FlowRun", run_deployment("monitor/look", timeout=TIMEOUT_SECONDS, poll_interval=0.5, as_subflow=False)
+                "FlowRun", run_deployment("monitor/run", timeout=TIMEOUT_SECONDS, poll_interval=0.5, as_subflow=False)
             )
         if flow_run.state is None or not flow_run.state.is_completed():
             raise DemoFailed(f"the monitor's run {flow_run.name} ended as {flow_run.state}")
@@ -199,7 +200,7 @@ class Loop:
         if not newest or newest[0].started_at < asked_at:
             raise DemoFailed(f"the monitor's run {flow_run.name} judged nothing")
         self.reports += [newest[0].report] if newest[0].report else []
-        return newest[0]
+        return RunResult.from_record(newest[0])
 
     def _await_retraining(self) -> Decision:
         """Wait for the retraining that the monitor's event triggers."""
@@ -229,8 +230,8 @@ class Loop:
         name: str,
         customers: Dataset,
         answers: list[dict[str, Any]],
-        shift: MonitorRun,
-        outcome: MonitorRun,
+        shift: RunResult,
+        outcome: RunResult,
         replaced: str | None = None,
     ) -> None:
         result = summarise(name, customers, answers, shift, outcome)
@@ -238,9 +239,7 @@ class Loop:
             probability = self.registry.load(replaced).predict_probability(customers.features)
             result = replace(result, without=evaluate(customers.labelled.to_numpy(), probability, result.card.threshold))
         self.results.append(result)
-        console.print(
-            f"{name}: {self.results[-1].verdict}; {outcome.verdict['policy']['action']}: {outcome.verdict['policy']['reason']}"
-        )
+        console.print(f"{name}: {self.results[-1].alarms}; {outcome.policy.action}: {outcome.policy.reason}")
 
     def _compare(self, first: str, windows: list[Dataset]) -> None:
         """Old against new champion, on customers with the plan whom no training, gate or window has used."""
@@ -265,10 +264,14 @@ class Loop:
             raise DemoFailed("on customers with the plan the new champion is not clearly better")
 
 
-def _moved(run: MonitorRun) -> str:
+def _moved(run: RunResult) -> str:
     """Name what drifted and by how much, most surprising first."""
-    drifted = sorted((r for r in run.verdict["drift"]["results"] if r["drifted"]), key=lambda r: r["p_value"])
-    return "; ".join(f"{r['feature']}: {r['measure']} {r['reference']:.3g} → {r['current']:.3g}" for r in drifted)
+    drifted = sorted(run.drift.drifted if run.drift else (), key=lambda result: result.p_value)
+    return "; ".join(f"{r.feature}: {r.measure} {_number(r.reference)} → {_number(r.current)}" for r in drifted)
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}"
 
 
 def _mean(values: list[float]) -> float:
@@ -278,5 +281,5 @@ def _mean(values: list[float]) -> float:
 def _kept(reports: list[str], out: Path) -> str:
     """Copy the newest report out of the demo's folder, which is going to be removed."""
     with suppress(OSError, IndexError):
-        return str(shutil.copy(reports[-1], out / "last-look.html"))
+        return str(shutil.copy(reports[-1], out / "last-monitoring-run.html"))
     return "none was written"

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from churn.data.dataset import Dataset
 from churn.evaluation.scorecard import Scorecard, evaluate
-from churn.store.records import MonitorRun
+from monitoring.run_result import RunResult
 from pipelines.console import console
 
 
 @dataclass(frozen=True)
 class WindowResult:
-    """One window of the demo: who answered, what the monitor said, how good the answers were.
+    """One window of the demo: who answered, what the monitor found, how good the answers were.
 
     Attributes
     ----------
@@ -31,19 +31,19 @@ class WindowResult:
     name: str
     version: str
     rows: int
-    shift: MonitorRun
-    run: MonitorRun
+    shift: RunResult
+    run: RunResult
     card: Scorecard
     without: Scorecard | None = None
 
     @property
-    def verdict(self) -> str:
+    def alarms(self) -> str:
         """The alarms in words."""
-        alarms = [word for word, on in (("covariate", self.shift.covariate_alarm), ("concept", self.run.concept_alarm)) if on]
-        return " + ".join(alarms) or "calm"
+        names = [word for word, on in (("covariate", self.shift.covariate_alarm), ("concept", self.run.concept_alarm)) if on]
+        return " + ".join(names) or "calm"
 
 
-def summarise(name: str, customers: Dataset, answers: list[dict[str, Any]], shift: MonitorRun, run: MonitorRun) -> WindowResult:
+def summarise(name: str, customers: Dataset, answers: list[dict[str, Any]], shift: RunResult, run: RunResult) -> WindowResult:
     """Score the answers that were really given against what came true."""
     probability = np.array([answer["churn_probability"] for answer in answers])
     card = evaluate(customers.labelled.to_numpy(), probability, answers[-1]["threshold"])
@@ -62,8 +62,8 @@ def print_windows(results: list[WindowResult]) -> None:
             result.version,
             str(result.rows),
             f"{card.churn_rate:.1%}",
-            result.verdict,
-            result.run.verdict["policy"]["action"],
+            result.alarms,
+            result.run.policy.action,
             _with_baseline(card.roc_auc, result.without.roc_auc if result.without else None),
             _with_baseline(card.brier, result.without.brier if result.without else None),
         )
@@ -99,7 +99,7 @@ def draw_windows(results: list[WindowResult], path: Path) -> Path:
             ("covariate + concept", "tab:red"),
             ("concept", "tab:red"),
         ):
-            where = [i for i, r in enumerate(results) if r.verdict == word]
+            where = [i for i, r in enumerate(results) if r.alarms == word]
             if where:
                 axes.scatter(where, [values[i] for i in where], color=color, s=60, zorder=3, label=word)
         for i in range(1, len(results)):

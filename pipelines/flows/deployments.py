@@ -23,7 +23,7 @@ from pipelines.flows.monitor import monitor_flow
 from pipelines.flows.orphaned_runs import AWAY, Watch, crash_orphans
 from pipelines.flows.train import record_failure, train_flow
 
-TRAIN, MONITOR = "train/retrain", "monitor/look"
+TRAIN, MONITOR = "train/retrain", "monitor/run"
 WAIT_SECONDS = 2.0
 
 
@@ -47,15 +47,15 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
         concurrency_limit=one_at_a_time,
         tags=["churn"],
     )
-    look = monitor_flow.to_deployment(
-        name="look",
-        description="Look at what is new: drift, performance, and what to do about it.",
+    monitor = monitor_flow.to_deployment(
+        name="run",
+        description="Judge what is new: drift, performance, and what to do about it.",
         schedules=[Interval(timedelta(seconds=settings.monitor_interval_seconds), slug="interval")],
         concurrency_limit=one_at_a_time,
         tags=["churn"],
     )
     # Prefect types these as awaitable too, for callers inside an event loop.
-    return [cast(RunnerDeployment, retrain), cast(RunnerDeployment, look)]
+    return [cast(RunnerDeployment, retrain), cast(RunnerDeployment, monitor)]
 
 
 def main() -> None:
@@ -104,7 +104,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def note_crash(run: FlowRun) -> None:
-    """Write down that a training was killed: the policy waits for its end. A look that was killed is simply made again."""
+    """Write down that a training was killed: the policy waits for its end. A monitoring run that was killed is simply repeated."""
     parameters = run.parameters or {}
     if "trigger" in parameters or "asked_by" in parameters:
         record_failure(train_flow, run, Crashed(message="its process is gone, and did not say how it ended"))

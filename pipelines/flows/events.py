@@ -35,7 +35,9 @@ def send(model_name: str, decision: Decision) -> bool:
         with get_client(sync_client=True) as client:
             client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
     except (httpx.HTTPError, PrefectException, RuntimeError, OSError, ValueError) as error:  # also what is no server of Prefect
-        logger.warning("%s was decided, but could not be sent, and is sent again at the next look: %s", decision.action, error)
+        logger.warning(
+            "%s was decided, but could not be sent, and is sent again by the next monitoring run: %s", decision.action, error
+        )
         return False
     return True
 
@@ -47,5 +49,5 @@ def send_and_note(store: Store, model_name: str, decision: Decision) -> bool:
     try:
         note_sent(store, decision)
     except StoreError as error:
-        logger.warning("%s was sent, and is sent once more at the next look: %s", decision.action, error)
+        logger.warning("%s was sent, and is sent once more by the next monitoring run: %s", decision.action, error)
     return True

@@ -18,9 +18,9 @@ NOTHING_YET = "NoModel"
 
 
 def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
-    """Decide to page because a look did not come to its end: once for a failure, however often it comes in a row.
+    """Decide to page because a monitoring run did not come to its end: once for a failure, however often it comes in a row.
 
-    If the store is what is away, the page goes out without being written down, and again at every look.
+    If the store is what is away, the page goes out without being written down, and again after every run.
     """
     del flow, flow_run
     told = str(state.message or state.name)
@@ -32,7 +32,7 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     )
     store = _open(settings.store_url)
     try:
-        # One that is stored and not sent is sent by the next look that goes well.
+        # One that is stored and not sent is sent by the next run that goes well.
         if _write_once(store, decision) and send(settings.model_name, decision) and store is not None:
             with suppress(StoreError):
                 note_sent(store, decision)
@@ -53,7 +53,7 @@ def _write_once(store: Store | None, decision: Decision) -> bool:
     if store is None:
         return True
     try:
-        # Every look that goes well decides something: then the same failure is a new one.
+        # Every run that goes well decides something: then the same failure is a new one.
         newest = store.decisions(kind=DecisionKind.POLICY, until=now() + CLOCK_SKEW, limit=1)
         if newest and newest[0].evidence.get("failure") == decision.evidence["failure"]:
             return False

@@ -85,7 +85,7 @@ def programs(settings: Settings) -> list[Program]:
 
 def _deployed(settings: Settings) -> bool:
     with suppress(httpx.HTTPError):
-        for name in ("train/retrain", "monitor/look"):
+        for name in ("train/retrain", "monitor/run"):
             answer = httpx.get(f"{prefect_api(settings)}/deployments/name/{name}", timeout=5, trust_env=False)
             if answer.status_code != 200 or answer.json().get("status") != "READY":
                 return False

@@ -32,7 +32,7 @@ def main() -> None:
         browser.ask("window.scrollTo(0, 0)")
         shoot(browser, "page.png", 800)
         browser.open(Path(status.monitor["report"]).absolute().as_uri())
-        shoot(browser, "look.png", 820)
+        shoot(browser, "monitoring-run.png", 820)
 
 
 if __name__ == "__main__":

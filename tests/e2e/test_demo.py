@@ -23,4 +23,4 @@ def test_the_loop_closes_on_real_customers(tmp_path: Path) -> None:
     print(done.stdout)  # noqa: T201 - the closing table, for whoever reads the log with -s
     assert "the loop closed" in done.stdout
     assert (out / "windows.png").read_bytes().startswith(b"\x89PNG")
-    assert b"<html" in (out / "last-look.html").read_bytes()[:10_000].lower()
+    assert b"<html" in (out / "last-monitoring-run.html").read_bytes()[:10_000].lower()

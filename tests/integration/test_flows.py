@@ -138,8 +138,8 @@ def test_a_run_whose_process_is_gone_is_marked_as_crashed(system: System) -> Non
     from pipelines.flows.deployments import make_deployments
     from pipelines.flows.orphaned_runs import crash_orphans
 
-    retrain, look = make_deployments(system.settings)
-    ids = [deployment.apply() for deployment in (retrain, look)]
+    retrain, monitor = make_deployments(system.settings)
+    ids = [deployment.apply() for deployment in (retrain, monitor)]
     with get_client(sync_client=True) as client:
         run = client.create_flow_run_from_deployment(ids[0])
         client.set_flow_run_state(run.id, Running(), force=True)

@@ -12,7 +12,7 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.exporter import exporter as module
 from monitoring.exporter.exporter import exporter, serve_exporter
-from monitoring.monitor import look, record
+from monitoring.monitor import record_run, run_monitor
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -57,10 +57,10 @@ def test_a_new_store_has_nothing_to_tell_but_that_it_is_up(url):
 def test_what_the_monitor_saw_is_told(store, url):
     frame = launch(200, seed=2)
     come_true(store, serve(store, frame), frame)
-    seen = look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
-    assert record(store, seen)
+    seen = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert record_run(store, seen)
     serve(store, customers(150, seed=3))
-    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
+    assert record_run(store, run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
 
     with exporter(lambda: Store.open(url), 0) as port:
         told = scrape(port)
@@ -73,9 +73,9 @@ def test_what_the_monitor_saw_is_told(store, url):
     assert told["churn_drift_alarm", "concept"] == 1
     assert told["churn_drift_statistic", "plan"] < told["churn_drift_threshold", "plan"]
     assert {key[1] for key in told if key[0] == "churn_drift_statistic"} == {*CONTRACT.feature_names, "churn_probability"}
-    assert seen.performance is not None
-    assert told["churn_roc_auc", "realized"] == pytest.approx(seen.performance.roc_auc)
-    assert told["churn_brier_score", "realized"] == pytest.approx(seen.performance.brier)
+    assert seen.result.performance.realized is not None
+    assert told["churn_roc_auc", "realized"] == pytest.approx(seen.result.performance.realized.roc_auc)
+    assert told["churn_brier_score", "realized"] == pytest.approx(seen.result.performance.realized.brier)
     assert told["churn_outcomes_total",] == 200
     assert told["churn_flow_last_success_timestamp_seconds", "monitor"] == (NOW + timedelta(minutes=5)).timestamp()
 
@@ -83,9 +83,9 @@ def test_what_the_monitor_saw_is_told(store, url):
 def test_a_look_at_outcomes_only_leaves_the_drift_of_the_look_before(store, url):
     frame = customers(150, seed=3)
     ids = serve(store, frame)
-    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW))
+    assert record_run(store, run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW))
     come_true(store, ids, frame)
-    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
+    assert record_run(store, run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
     with exporter(lambda: Store.open(url), 0) as port:
         told = scrape(port)
     assert told["churn_window_rows",] == 150
@@ -97,7 +97,7 @@ def test_a_feature_that_drifted_is_above_its_threshold(store, url):
     frame = customers(200, seed=2)
     frame["minutes"] = float("nan")
     serve(store, frame)
-    assert record(store, look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW))
+    assert record_run(store, run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW))
     with exporter(lambda: Store.open(url), 0) as port:
         told = scrape(port)
     above = {
@@ -167,13 +167,13 @@ def test_decisions_and_takeovers_are_told(store, url):
 def test_a_bad_brier_score_can_be_told_from_one_that_pages(store, url):
     frame = launch(200, seed=2)
     come_true(store, serve(store, frame), frame)
-    seen = look(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
-    assert record(store, seen)
+    seen = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert record_run(store, seen)
     with exporter(lambda: Store.open(url), 0, settings=make_settings(page_brier=0.01)) as port:
         told = scrape(port)
-    assert seen.reference_performance is not None
-    assert told["churn_brier_page_limit",] == pytest.approx(seen.reference_performance.brier + 0.01)
-    assert told["churn_brier_score", "reference"] == pytest.approx(seen.reference_performance.brier)
+    assert seen.result.performance.reference is not None
+    assert told["churn_brier_page_limit",] == pytest.approx(seen.result.performance.reference.brier + 0.01)
+    assert told["churn_brier_score", "reference"] == pytest.approx(seen.result.performance.reference.brier)
     assert told["churn_outcomes_last_received_timestamp_seconds",] > 0
     assert told["churn_predictions_last_timestamp_seconds",] > 0
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from churn.store.records import DecisionAction, DecisionKind
 from churn.store.store import Store
-from monitoring.monitor import look, record
+from monitoring.monitor import record_run, run_monitor
+from monitoring.run_result import RunResult
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, make_settings, serve
 
 REFERENCE = customers(1500, seed=1)
@@ -32,7 +34,7 @@ both = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
 
 
 def see(store: Store, version: str = "1", **settings):
-    return look(store, CONTRACT, make_settings(**settings), version, REFERENCE)
+    return run_monitor(store, CONTRACT, make_settings(**settings), version, REFERENCE)
 
 
 @both
@@ -40,17 +42,17 @@ def test_predictions_are_judged_once_and_their_outcomes_when_they_come(store):
     frame = customers(200, seed=2)
     ids = serve(store, frame)
     first = see(store)
-    assert (first.run.rows, first.run.labelled_rows) == (200, 0)
-    assert record(store, first)
+    assert (first.result.rows, first.result.labelled_rows) == (200, 0)
+    assert record_run(store, first)
 
     assert see(store).window.is_empty
 
     come_true(store, ids, frame)
     second = see(store)
-    assert (second.run.rows, second.run.labelled_rows) == (0, 200)
-    assert second.performance is not None
-    assert second.performance.churn_rate == frame["churned"].mean()
-    assert record(store, second)
+    assert (second.result.rows, second.result.labelled_rows) == (0, 200)
+    assert second.result.performance.realized is not None
+    assert second.result.performance.realized.churn_rate == frame["churned"].mean()
+    assert record_run(store, second)
     assert see(store).window.is_empty
     assert [run.labelled_rows for run in store.monitor_runs()] == [200, 0]
 
@@ -58,9 +60,9 @@ def test_predictions_are_judged_once_and_their_outcomes_when_they_come(store):
 def test_what_is_read_back_is_what_was_seen(store):
     come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
     seen = see(store)
-    assert record(store, seen.with_report("/reports/x.html"))
+    assert record_run(store, seen.with_report("/reports/x.html"))
     (run,), (decision,) = store.monitor_runs(model_version="1"), store.decisions(kind=DecisionKind.POLICY)
-    assert run.verdict["drift"]["results"][0]["feature"] == "minutes"
+    assert RunResult.from_record(run) == replace(seen.result, report="/reports/x.html")
     assert (run.covariate_alarm, run.concept_alarm, run.report) == (True, True, "/reports/x.html")
     assert (decision.action, decision.reason) == (DecisionAction.WATCH, seen.decision.reason)
     assert decision.evidence == seen.decision.evidence
@@ -71,7 +73,7 @@ def test_two_violating_windows_retrain_once(store):
     for seed in (2, 3, 4):
         come_true(store, serve(store, (frame := launch(200, seed))), frame)
         seen = see(store)
-        assert record(store, seen)
+        assert record_run(store, seen)
         actions.append(seen.decision.action)
     assert actions == ["watch", "retrain", "watch"]
 
@@ -80,9 +82,9 @@ def test_a_new_version_starts_with_its_own_predictions_and_no_violations(store):
     for seed, version in ((2, "1"), (3, "2")):
         come_true(store, serve(store, (frame := launch(200, seed)), version), frame)
         seen = see(store, version)
-        assert (seen.run.rows, seen.run.labelled_rows) == (200, 200)
-        assert seen.decision.action == DecisionAction.WATCH
-        assert record(store, seen)
+        assert (seen.result.rows, seen.result.labelled_rows) == (200, 200)
+        assert seen.decision.action == "watch"
+        assert record_run(store, seen)
 
 
 @both
@@ -90,9 +92,9 @@ def test_killed_before_recording_nothing_is_lost(store):
     serve(store, customers(200, seed=2))
     killed = see(store)
     again = see(store)
-    assert again.run.verdict == killed.run.verdict
-    assert record(store, again)
-    assert not record(store, killed)
+    assert again.result == replace(killed.result, run_id=again.result.run_id, started_at=again.result.started_at)
+    assert record_run(store, again)
+    assert not record_run(store, killed)
     assert len(store.monitor_runs()) == len(store.decisions()) == 1
 
 
@@ -102,7 +104,7 @@ def test_a_run_and_its_decision_are_written_both_or_neither(store):
     seen = see(store)
     store.write_decision(seen.decision)  # taken: writing the look must fail on its second half
     with pytest.raises(AssertionError):
-        assert record(store, seen)
+        assert record_run(store, seen)
     assert store.monitor_runs() == []
 
 
@@ -110,8 +112,8 @@ def test_a_run_and_its_decision_are_written_both_or_neither(store):
 def test_recording_the_same_look_twice_is_not_a_conflict(store):
     serve(store, customers(200, seed=2))
     seen = see(store)
-    assert record(store, seen)
-    assert record(store, seen)
+    assert record_run(store, seen)
+    assert record_run(store, seen)
     assert len(store.monitor_runs()) == len(store.decisions()) == 1
 
 
@@ -119,6 +121,6 @@ def test_missing_values_go_through_the_store_and_alarm(store):
     frame = customers(200, seed=2)
     frame.loc[:60, "minutes"] = math.nan
     serve(store, frame)
-    drift = see(store).drift
+    drift = see(store).result.drift
     assert drift is not None
     assert [(result.feature, result.aspect) for result in drift.drifted] == [("minutes", "missing")]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.monitor import RunResult, look
+from monitoring.monitor import MonitoringRun, run_monitor
 from monitoring.reports.evidently_report import PROJECT, ReportPaths, write_report
 from tests.unit.monitoring.fakes import CONTRACT, FakeStore, customers, logged, make_settings
 
@@ -22,10 +22,10 @@ def _silent_at_home(monkeypatch):
 
 def draw(
     home, frame: pd.DataFrame, *, labelled: bool = True, reference: pd.DataFrame = REFERENCE, **cursor
-) -> tuple[RunResult, ReportPaths]:
+) -> tuple[MonitoringRun, ReportPaths]:
     settings = make_settings(home)
     log = logged(frame, labelled=labelled)
-    seen = look(FakeStore(log), CONTRACT, settings, "1", reference)
+    seen = run_monitor(FakeStore(log), CONTRACT, settings, "1", reference)
     return seen, write_report(seen, reference, CONTRACT, settings)
 
 
@@ -61,14 +61,14 @@ def thresholds(snapshot: dict) -> set[float]:
 class TestWorkspace:
     def test_pages_and_snapshots_are_written_and_read_again(self, tmp_path):
         first, paths = draw(tmp_path, customers(200, seed=2, plan_share=0.3))
-        assert paths.html == tmp_path / "reports" / f"{first.run.run_id}-drift.html"
+        assert paths.html == tmp_path / "reports" / f"{first.result.run_id}-drift.html"
         assert paths.performance_html is not None
         assert all("<html" in path.read_text() for path in (paths.html, paths.performance_html))
         second, _ = draw(tmp_path, customers(200, seed=3))
 
         kept = snapshots(tmp_path)
-        assert set(kept) == {f"{what} {seen.run.run_id}" for what in ("drift", "performance") for seen in (first, second)}
-        said = kept[f"drift {first.run.run_id}"]["metadata"]
+        assert set(kept) == {f"{what} {seen.result.run_id}" for what in ("drift", "performance") for seen in (first, second)}
+        said = kept[f"drift {first.result.run_id}"]["metadata"]
         assert (said["action"], said["reason"]) == (first.decision.action, first.decision.reason)
         assert (said["rows"], said["drawn_rows"]) == ("200", "200")
 
@@ -76,12 +76,12 @@ class TestWorkspace:
         frame = customers(200, seed=2, plan_share=0.3, minutes=210.0)
         frame.loc[:20, "calls"] = np.nan
         seen, _ = draw(tmp_path, frame)
-        snapshot = snapshots(tmp_path)[f"drift {seen.run.run_id}"]
-        assert seen.drift is not None
-        decided = {r.feature: r.p_value for r in seen.drift.results if r.aspect != "missing"}
-        assert thresholds(snapshot) == {seen.drift.alpha}
+        snapshot = snapshots(tmp_path)[f"drift {seen.result.run_id}"]
+        assert seen.result.drift is not None
+        decided = {r.feature: r.p_value for r in seen.result.drift.results if r.aspect != "missing"}
+        assert thresholds(snapshot) == {seen.result.drift.alpha}
         assert values(snapshot, "ValueDrift") == pytest.approx(decided)
-        drifted = [r for r in seen.drift.drifted if r.aspect != "missing"]
+        drifted = [r for r in seen.result.drift.drifted if r.aspect != "missing"]
         assert len(drifted) == 3
         assert values(snapshot, "DriftedColumnsCount") == {None: len(drifted)}
         assert values(snapshot, "MissingValueCount") == {"calls": 21}
@@ -106,7 +106,7 @@ class TestWorkspace:
         frame = customers(40, seed=2)
         frame["churned"] = 0.0
         seen, paths = draw(tmp_path, frame)
-        assert seen.drift is None
+        assert seen.result.drift is None
         assert paths.html == paths.performance_html
         assert paths.html.exists()
         assert paths.left_out == {"churned": "outcomes of one kind only"}
@@ -114,7 +114,7 @@ class TestWorkspace:
     def test_a_large_window_is_drawn_from_a_sample_and_says_so(self, tmp_path, monkeypatch):
         monkeypatch.setattr("monitoring.reports.evidently_report.SAMPLE_ROWS", 100)
         seen, _ = draw(tmp_path, customers(200, seed=2), labelled=False)
-        snapshot = snapshots(tmp_path)[f"drift {seen.run.run_id}"]
+        snapshot = snapshots(tmp_path)[f"drift {seen.result.run_id}"]
         assert (snapshot["metadata"]["rows"], snapshot["metadata"]["drawn_rows"]) == ("200", "100")
         assert "sample" in snapshot["tags"]
         assert values(snapshot, "RowCount") == {None: 100}

@@ -22,6 +22,7 @@ from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.registry.registry import Registry
 from churn.store.store import Store
+from monitoring.run_result import RunResult
 from pipelines.cli import main
 from pipelines.service_client import as_customers
 from tests.unit.service.fakes import running
@@ -166,9 +167,10 @@ def test_what_was_asked_and_came_true_is_monitored(post: Service, company: Compa
     assert not any(SENSITIVE & set(features) for features in _logged_features(company))
     seen = monitor_flow()
     assert (seen["judged"], seen["action"]) == (True, "none"), seen["reason"]
-    run = company.store.monitor_runs()[0]
+    run = RunResult.from_record(company.store.monitor_runs()[0])
     assert run.labelled_rows == 600
-    assert {result["feature"] for result in run.verdict["drift"]["results"]} == {
+    assert run.drift is not None
+    assert {result.feature for result in run.drift.results} == {
         "churn_probability",
         *company.contract.feature_names,
     }

@@ -214,7 +214,7 @@ def look(**changes: Any) -> MonitorRun:
         labelled_rows=5,
         covariate_alarm=True,
         concept_alarm=False,
-        verdict={"policy": {"action": "wait"}, "p": [0.1, 0.2]},
+        result={"policy": {"action": "wait"}, "p": [0.1, 0.2]},
         report="/reports/1.html",
     )
     return replace(made, **changes)

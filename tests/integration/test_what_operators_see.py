@@ -18,7 +18,7 @@ from churn.store.store import Store
 from monitoring.dashboards.build import build
 from monitoring.dashboards.panels import BOARDS
 from monitoring.exporter.exporter import exporter
-from monitoring.monitor import look, record
+from monitoring.monitor import record_run, run_monitor
 from service.app import create_app
 from tests.checkout import CHECKOUT
 from tests.integration.live import live
@@ -48,11 +48,13 @@ def remember(url: str) -> None:
     come_true(store, serve(store, frame), frame)
     reference = customers(1500, seed=1)
     campaign = load_params(CHECKOUT / "params.yaml").profit
-    assert record(store, look(store, CONTRACT, settings, "1", reference, now=moment, campaign=campaign))
+    assert record_run(store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment, campaign=campaign))
     drifted = customers(200, seed=4)
     drifted["minutes"] = float("nan")
     serve(store, drifted)
-    assert record(store, look(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), campaign=campaign))
+    assert record_run(
+        store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), campaign=campaign)
+    )
     for flow in ("monitor", "train"):
         store.write_flow_run(flow, seconds=3.0)
     store.write_decision(Decision(DecisionKind.RETRAIN, DecisionAction.PROMOTED, "train", "", evidence={"reason": "drift"}))

@@ -74,7 +74,7 @@ def logged(frame: pd.DataFrame, *, start: int = 1, labelled: bool = True) -> pd.
     return pd.concat([head, frame[CONTRACT.feature_names].reset_index(drop=True)], axis=1)
 
 
-def make_run(**overrides: Any) -> MonitorRun:
+def make_record(**overrides: Any) -> MonitorRun:
     values: dict[str, Any] = {
         "run_id": "r1",
         "started_at": NOW,
@@ -85,7 +85,7 @@ def make_run(**overrides: Any) -> MonitorRun:
         "labelled_rows": 100,
         "covariate_alarm": False,
         "concept_alarm": False,
-        "verdict": {},
+        "result": {},
     }
     return MonitorRun(**values | overrides)
 

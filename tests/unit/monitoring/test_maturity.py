@@ -36,7 +36,7 @@ def run_of(window, number):
         labelled_rows=len(window.labelled),
         covariate_alarm=False,
         concept_alarm=False,
-        verdict={},
+        result={},
     )
 
 

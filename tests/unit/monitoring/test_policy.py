@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.policy import decide
-from tests.unit.monitoring.fakes import NOW, make_run, make_settings
+from monitoring.run_result import RunResult
+from tests.unit.monitoring.fakes import NOW, make_settings
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
 
-VIOLATES, HOLDS, UNLABELLED = make_run(concept_alarm=True), make_run(), make_run(labelled_rows=0)
+VIOLATES, HOLDS, UNLABELLED = make_result(concept_alarm=True), make_result(), make_result(labelled_rows=0)
 TRIGGERED = Decision(
     DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "", model_version="1", decided_at=NOW - timedelta(seconds=100)
 )
@@ -29,14 +31,14 @@ def test_calm_looks_need_nothing():
 
 
 def test_drift_without_outcomes_asks_for_them():
-    decision = judge(make_run(labelled_rows=0, rows=250, covariate_alarm=True), [VIOLATES, VIOLATES])
+    decision = judge(make_result(labelled_rows=0, rows=250, covariate_alarm=True), [VIOLATES, VIOLATES])
     assert decision.action == DecisionAction.WATCH
     assert "250" in decision.reason
     assert "outcomes are needed" in decision.reason
 
 
 def test_drift_while_the_model_holds_is_watched():
-    decision = judge(make_run(covariate_alarm=True), [VIOLATES, VIOLATES])
+    decision = judge(make_result(covariate_alarm=True), [VIOLATES, VIOLATES])
     assert decision.action == DecisionAction.WATCH
     assert "holds on 100" in decision.reason
 
@@ -91,7 +93,7 @@ def test_a_promotion_ends_the_wait_for_the_new_version_only():
     promotion = Decision(
         DecisionKind.PROMOTION, DecisionAction.PROMOTED, "gate", "", model_version="2", decided_at=NOW - timedelta(seconds=50)
     )
-    new = make_run(model_version="2", concept_alarm=True)
+    new = make_result(model_version="2", concept_alarm=True)
     assert judge(new, [new], [promotion, TRIGGERED]).action == DecisionAction.RETRAIN
     assert judge(VIOLATES, [VIOLATES], [promotion, TRIGGERED]).action == DecisionAction.WATCH
 
@@ -100,7 +102,7 @@ def test_a_promotion_before_the_trigger_ends_nothing():
     earlier = Decision(
         DecisionKind.PROMOTION, DecisionAction.PROMOTED, "gate", "", model_version="2", decided_at=NOW - timedelta(seconds=200)
     )
-    new = make_run(model_version="2", concept_alarm=True)
+    new = make_result(model_version="2", concept_alarm=True)
     assert judge(new, [new], [TRIGGERED, earlier]).action == DecisionAction.WATCH
 
 
@@ -151,8 +153,8 @@ def test_no_more_than_so_many_in_a_day():
     assert judge(VIOLATES, [VIOLATES], asked(86_400.0, "failed"), max_retrains_per_day=1).action == DecisionAction.RETRAIN
 
 
-def bad(brier: float) -> MonitorRun:
-    return make_run(concept_alarm=True, verdict={"performance": {"window": {"brier": brier}, "reference": {"brier": 0.1}}})
+def bad(brier: float) -> RunResult:
+    return make_result(concept_alarm=True, brier=brier)
 
 
 def test_a_bad_model_that_retraining_does_not_mend_wakes_somebody():
@@ -165,9 +167,8 @@ def test_a_bad_model_that_retraining_does_not_mend_wakes_somebody():
     assert judge(bad(0.16), [HOLDS], tried).action == DecisionAction.WATCH
 
 
-def drift_of(**result) -> MonitorRun:
-    found = {"feature": "minutes", "drifted": True, "p_value": 0.001, "statistic": 0.2} | result
-    return make_run(labelled_rows=0, covariate_alarm=not result.get("note", False), verdict={"drift": {"results": [found]}})
+def drift_of(**result) -> RunResult:
+    return make_result(labelled_rows=0, drift=make_drift(make_drift_result(**result)))
 
 
 def test_drift_without_outcomes_wants_labels_and_drift_that_the_model_ignores_wants_nothing():

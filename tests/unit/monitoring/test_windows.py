@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitoring.windows import take_window
-from tests.unit.monitoring.fakes import CONTRACT, NOW, FakeStore, customers, logged, make_run, make_settings
+from tests.unit.monitoring.fakes import CONTRACT, NOW, FakeStore, customers, logged, make_record, make_settings
 
 
 def take(store, **settings):
@@ -36,7 +36,7 @@ def test_outcomes_are_judged_from_their_own_minimum_on(rows, judged):
 
 def test_too_few_rows_wait_and_are_judged_with_those_that_come():
     store = FakeStore(logged(customers(130, 1), labelled=False))
-    store.runs = [make_run(last_seq=100, last_outcome_seq=7)]
+    store.runs = [make_record(last_seq=100, last_outcome_seq=7)]
     waiting = take(store)
     assert (waiting.last_seq, waiting.last_outcome_seq, waiting.waiting_rows) == (100, 7, 30)
     store.log = logged(customers(151, 1), labelled=False)
@@ -46,9 +46,9 @@ def test_too_few_rows_wait_and_are_judged_with_those_that_come():
 def test_the_newest_run_of_this_version_is_where_the_window_starts():
     store = FakeStore(logged(customers(200, 1)))
     store.runs = [
-        make_run(run_id="r3", model_version="2", last_seq=190, last_outcome_seq=190),
-        make_run(run_id="r2", last_seq=120, last_outcome_seq=150),
-        make_run(run_id="r1", last_seq=60, last_outcome_seq=60),
+        make_record(run_id="r3", model_version="2", last_seq=190, last_outcome_seq=190),
+        make_record(run_id="r2", last_seq=120, last_outcome_seq=150),
+        make_record(run_id="r1", last_seq=60, last_outcome_seq=60),
     ]
     window = take(store)
     assert window.current["seq"].min() == 121
@@ -59,7 +59,7 @@ def test_outcomes_that_come_late_are_judged_though_their_predictions_were():
     log = logged(customers(100, 1))
     log["outcome_seq"] = np.arange(100, 0, -1, dtype=float)
     store = FakeStore(log)
-    store.runs = [make_run(last_seq=100, last_outcome_seq=70)]
+    store.runs = [make_record(last_seq=100, last_outcome_seq=70)]
     window = take(store)
     assert window.current.empty
     assert window.labelled["seq"].tolist() == list(range(1, 31))
@@ -75,5 +75,5 @@ def test_of_too_many_only_the_newest_are_judged_and_the_rest_is_passed_over():
 
 def test_the_span_covers_both_parts():
     store = FakeStore(logged(customers(100, 1)))
-    store.runs = [make_run(last_seq=50, last_outcome_seq=0)]
+    store.runs = [make_record(last_seq=50, last_outcome_seq=0)]
     assert take(store).span == (NOW - timedelta(seconds=1000), NOW - timedelta(seconds=901))

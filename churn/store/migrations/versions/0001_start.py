@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("labelled_rows", sa.Integer, nullable=False),
         sa.Column("covariate_alarm", sa.Boolean, nullable=False),
         sa.Column("concept_alarm", sa.Boolean, nullable=False),
-        sa.Column("verdict", sa.JSON, nullable=False),
+        sa.Column("result", sa.JSON, nullable=False),
         sa.Column("report", sa.String(1024)),
         sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", name="uq_monitor_runs_window"),
     )

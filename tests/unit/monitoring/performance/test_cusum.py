@@ -3,15 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import orjson
 import pandas as pd
 import pytest
 
 from churn.store.records import DecisionAction
-from monitoring.performance.cusum import HORIZON, SAFETY, Detector, State
-from monitoring.performance.cusum_calibration import calibrate, calibrate_errors, resume
+from monitoring.performance.cusum import HORIZON, Detector
+from monitoring.performance.cusum_calibration import SAFETY, calibrate, calibrate_errors, resume
 from monitoring.policy import decide
-from tests.unit.monitoring.fakes import NOW, FakeStore, customers, logged, make_run, make_settings
+from tests.unit.monitoring.fakes import NOW, FakeStore, customers, logged, make_settings
+from tests.unit.monitoring.results import make_result, make_stream
 from tests.unit.monitoring.test_monitor import see
 
 REFERENCE = customers(2_000, 1)
@@ -29,7 +29,7 @@ def worse(frame, more, seed=3):
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return calibrate(REFERENCE, false_alarm_rate=0.05, runs=300)
+    return calibrate(REFERENCE, false_alarm_rate=0.05, simulations=300)
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +38,20 @@ def of_errors() -> Detector:
 
 
 def test_calm_streams_of_errors_alarm_as_rarely_as_was_asked(of_errors):
-    alarms = sum(of_errors.update_errors(of_errors.start(), s)[1].alarm for s in streams(300, 0.195))
+    alarms = sum(of_errors.update_errors(of_errors.start(), s).alarm for s in streams(300, 0.195))
     assert alarms <= 24  # of 300 at 4 %: more has a probability of .0005
 
 
 @pytest.mark.parametrize(("more", "median"), [(0.05, 800), (0.10, 300)])
 def test_more_errors_are_found_in_time(of_errors, more, median):
-    found = [of_errors.update_errors(of_errors.start(), s)[1].alarmed_at for s in streams(100, 0.195 + more)]
+    found = [of_errors.update_errors(of_errors.start(), s).alarmed_at for s in streams(100, 0.195 + more)]
     assert None not in found
     assert np.median(found) <= median
 
 
 @pytest.mark.parametrize(("more", "kind"), [(1.0, "more leave than expected"), (-1.5, "fewer leave than expected")])
 def test_it_says_what_is_wrong(detector, more, kind):
-    _, result = detector.update(detector.start(), worse(customers(1_500, 9), more))
+    result = detector.update(detector.start(), worse(customers(1_500, 9), more))
     assert (result.alarm, result.kind) == (True, kind)
     assert result.statistic >= result.threshold
 
@@ -59,95 +59,97 @@ def test_it_says_what_is_wrong(detector, more, kind):
 def test_answers_that_say_nothing_any_more_are_found(detector):
     lost = customers(3_000, 9)
     lost = lost.assign(churned=np.random.default_rng(1).permutation(lost.churned))
-    assert detector.update(detector.start(), lost)[1].kind == "its answers mean less"
+    assert detector.update(detector.start(), lost).kind == "its answers mean less"
 
 
 def test_parts_of_a_stream_give_what_the_whole_gives(detector):
     rows = customers(900, 4)
-    whole, _ = detector.update(detector.start(), rows)
+    whole = detector.update(detector.start(), rows).state
     state = detector.start()
     for start in range(0, 900, 123):
-        state, _ = detector.update(State.of(orjson.loads(orjson.dumps(state.as_dict()))), rows.iloc[start : start + 123])
+        state = detector.update(state, rows.iloc[start : start + 123]).state
     assert state.seen == whole.seen == 900
-    assert state.began == whole.began
+    assert state.last_zero == whole.last_zero
     np.testing.assert_allclose(state.sums, whole.sums, atol=1e-9)
 
 
 def test_the_beginning_of_a_change_is_near_where_it_was(detector):
     calm, bad = customers(1_000, 11), worse(customers(1_000, 12), 1.2)
-    _, result = detector.update(detector.start(), pd.concat([calm, bad]))
+    result = detector.update(detector.start(), pd.concat([calm, bad]))
     assert result.alarm
-    assert 900 <= result.began <= result.alarmed_at <= 1_300
+    assert 900 <= result.change_point <= result.alarmed_at <= 1_300
 
 
 def test_an_alarm_is_said_once_and_the_next_needs_new_evidence(detector):
-    state, result = detector.update(detector.start(), worse(customers(1_500, 9), 1.0))
+    result = detector.update(detector.start(), worse(customers(1_500, 9), 1.0))
     assert result.alarm
-    assert set(state.sums) == {0.0}
-    assert not detector.update(state, customers(50, 5))[1].alarm
+    assert set(result.state.sums) == {0.0}
+    assert not detector.update(result.state, customers(50, 5)).alarm
 
 
 def test_nothing_new_changes_nothing(detector):
-    state, _ = detector.update(detector.start(), customers(200, 2))
-    after, result = detector.update(state, customers(200, 2).iloc[:0])
-    assert after == state
+    state = detector.update(detector.start(), customers(200, 2)).state
+    result = detector.update(state, customers(200, 2).iloc[:0])
+    assert result.state == state
     assert not result.alarm
     assert result.statistic == max(state.sums)
 
 
 def test_perfect_and_impossible_answers_are_bounded(detector):
     rows = pd.DataFrame({"churn_probability": [0.0, 1.0] * 20, "churned": [1.0, 0.0] * 20})
-    state, result = detector.update(detector.start(), rows)
+    result = detector.update(detector.start(), rows)
     assert np.isfinite(result.statistic)
     assert result.alarm
-    assert all(np.isfinite(state.sums))
+    assert all(np.isfinite(result.state.sums))
 
 
 def test_a_reference_in_which_nobody_left_can_be_calibrated():
     nobody = REFERENCE.assign(churned=0.0).head(200)
-    found = calibrate(nobody, false_alarm_rate=0.05, runs=50)
+    found = calibrate(nobody, false_alarm_rate=0.05, simulations=50)
     assert np.isfinite(found.threshold)
 
 
-def test_a_long_look_has_a_higher_threshold_and_a_short_one_the_same(detector):
-    assert detector.for_look(HORIZON // 5) == detector
-    assert detector.for_look(HORIZON).threshold == pytest.approx(detector.threshold + np.log(5))
+def test_a_long_run_has_a_higher_threshold_and_a_short_one_the_same(detector):
+    rows = customers(10, 2)
+    assert detector.for_run(HORIZON // 5) == detector
+    long = detector.for_run(HORIZON).update(detector.start(), rows)
+    assert long.threshold == pytest.approx(detector.threshold + np.log(5))
+    assert long.calibrated_threshold == detector.threshold
 
 
-def test_the_threshold_of_the_first_look_is_used_again():
+def test_the_threshold_of_the_first_run_is_used_again():
     rows = customers(200, 2)
-    state, first = resume(None, REFERENCE, rows, false_alarm_rate=0.01)
-    left = first.as_dict() | {"state": state.as_dict(), "calibrated": 123.0}
-    after, second = resume(left, REFERENCE, rows, false_alarm_rate=0.01)
-    assert (after.seen, second.threshold) == (400, 123.0)
-    _, other_rate = resume(left, REFERENCE, rows, false_alarm_rate=0.02)
+    first = resume(None, REFERENCE, rows, false_alarm_rate=0.01)
+    left = replace(first, calibrated_threshold=123.0)
+    second = resume(left, REFERENCE, rows, false_alarm_rate=0.01)
+    assert (second.state.seen, second.threshold) == (400, 123.0)
+    other_rate = resume(left, REFERENCE, rows, false_alarm_rate=0.02)
     assert other_rate.threshold < first.threshold
 
 
 def test_the_rate_keeps_something_back():
-    tight, loose = (calibrate_errors(0.2, false_alarm_rate=rate, runs=400) for rate in (0.05, 0.05 / SAFETY))
+    tight, loose = (calibrate_errors(0.2, false_alarm_rate=rate, simulations=400) for rate in (0.05, 0.05 / SAFETY))
     assert tight.threshold >= loose.threshold
 
 
-def test_looks_go_on_where_the_last_one_stopped():
+def test_runs_go_on_where_the_last_one_stopped():
     store = FakeStore(logged(customers(300, 2)))
     first = see(store)
-    store.runs = [first.run]
+    store.runs = [first.result.to_record()]
     store.log = pd.concat([store.log, logged(customers(250, 3), start=301)], ignore_index=True)
     second = see(store)
-    assert second.run.verdict["concept"]["sequential"]["seen"] == 550
-    assert second.run.verdict["concept"]["sequential"]["calibrated"] == first.sequential.calibrated
+    assert second.result.sequential.seen == 550
+    assert second.result.sequential.calibrated_threshold == first.result.sequential.calibrated_threshold
 
 
-def test_a_change_that_only_the_stream_sees_counts_for_the_looks_it_lasted():
-    def look_at(seen, *, alarm=False, began=0):
-        stream = {"seen": seen, "began": began, "alarm": alarm}
-        return make_run(labelled_rows=200, concept_alarm=alarm, verdict={"concept": {"sequential": stream}})
+def test_a_change_that_only_the_stream_sees_counts_for_the_runs_it_lasted():
+    def run_at(seen, *, alarm=False, change_point=0):
+        return make_result(labelled_rows=200, sequential=make_stream(seen=seen, alarm=alarm, change_point=change_point))
 
-    history = [look_at(400), look_at(200)]
+    history = [run_at(400), run_at(200)]
     settings = make_settings(policy_k=2, policy_n=3)
-    long_ago, just_now = (look_at(600, alarm=True, began=began) for began in (150, 450))
+    long_ago, just_now = (run_at(600, alarm=True, change_point=point) for point in (150, 450))
     assert decide(long_ago, history, [], settings, NOW).action == DecisionAction.RETRAIN
     assert decide(just_now, history, [], settings, NOW).action == DecisionAction.WATCH
-    silent = replace(long_ago, concept_alarm=False)
+    silent = run_at(600, change_point=150)
     assert decide(silent, history, [], settings, NOW).action == DecisionAction.NONE

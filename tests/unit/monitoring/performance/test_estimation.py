@@ -64,12 +64,12 @@ def test_many_rows_are_sampled_and_all_counted():
     assert estimate_performance(REFERENCE, np.tile(p_of(REFERENCE), 15), draws=20).rows == 30_000
 
 
-def test_a_look_without_outcomes_carries_an_estimate_and_a_gap_to_what_came_true_is_told():
+def test_a_run_without_outcomes_carries_an_estimate_and_names_gaps_to_what_came_true():
     without = see(FakeStore(logged(customers(300, 2), labelled=False)))
-    estimated = without.run.verdict["performance"]["estimated"]
-    assert estimated["intervals"]["roc_auc"][0] < estimated["roc_auc"] < estimated["intervals"]["roc_auc"][1]
-    calm = see(FakeStore(logged(customers(400, 2)))).run.verdict["performance"]
-    assert calm["gaps"] == []
-    changed = see(FakeStore(logged(launch(400, 2)))).run.verdict["performance"]
-    assert "brier" in changed["gaps"]
-    assert changed["window"]["intervals"]["brier"][0] < changed["window"]["brier"] < changed["window"]["intervals"]["brier"][1]
+    estimated = without.result.performance.estimated
+    assert estimated.intervals["roc_auc"][0] < estimated.roc_auc < estimated.intervals["roc_auc"][1]
+    calm = see(FakeStore(logged(customers(400, 2)))).result.performance
+    assert calm.gaps == ()
+    changed = see(FakeStore(logged(launch(400, 2)))).result.performance
+    assert "brier" in changed.gaps
+    assert changed.realized.intervals["brier"][0] < changed.realized.brier < changed.realized.intervals["brier"][1]

@@ -1,47 +1,30 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
-import orjson
-
-from churn.store.records import Decision, DecisionAction, DecisionKind
+from churn.store.records import DecisionAction
 from monitoring.reports.summary import render_summary, write_summary
-from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged, make_run
+from monitoring.run_result import RetrainDecision
+from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
 from tests.unit.monitoring.test_monitor import see
 
-CALM = Decision(DecisionKind.POLICY, DecisionAction.NONE, "monitor", "all is well", "1")
+
+def render(run, earlier=()):
+    return render_summary(run, earlier, false_alarm_rate=0.01)
 
 
-def render(run, decision=CALM, earlier=()):
-    return render_summary(run, decision, earlier, false_alarm_rate=0.01)
-
-
-def moved(feature="minutes", **overrides):
-    return {
-        "feature": feature,
-        "aspect": "values",
-        "measure": "mean, minutes",
-        "reference": 180.0,
-        "current": 198.5,
-        "shift": 18.5,
-        "p_value": 0.00001,
-        "drifted": True,
-        "impact": 0.4,
-        "note": False,
-        "other": None,
-    } | overrides
+moved = make_drift_result
 
 
 def drifted(*results, **overrides):
-    return make_run(verdict={"drift": {"results": list(results)}}, **overrides)
+    return make_result(labelled_rows=0, drift=make_drift(*results), **overrides)
 
 
-def test_a_look_at_a_launch_says_what_moved_and_how_the_model_does():
+def test_a_run_after_a_launch_says_what_moved_and_how_the_model_does():
     seen = see(FakeStore(logged(launch(400, 2))))
-    run = replace(seen.run, verdict=orjson.loads(orjson.dumps(seen.run.verdict)))
-    page = render(run, seen.decision)
+    page = render(seen.result)
     assert seen.decision.action.upper() in page
     assert "<b>plan</b>" in page
     assert "ROC AUC" in page
@@ -49,8 +32,8 @@ def test_a_look_at_a_launch_says_what_moved_and_how_the_model_does():
     assert len(page) < 60_000
 
 
-def test_a_calm_look_says_that_nothing_moved():
-    assert "Nothing: the new predictions look like the reference" in render(see(FakeStore(logged(customers(300, 2)))).run)
+def test_a_calm_run_says_that_nothing_moved():
+    assert "Nothing: the new predictions look like the reference" in render(see(FakeStore(logged(customers(300, 2)))).result)
 
 
 def test_what_matters_most_to_the_model_comes_first_and_what_it_ignores_apart():
@@ -61,11 +44,11 @@ def test_what_matters_most_to_the_model_comes_first_and_what_it_ignores_apart():
     assert "a lot, more churn expected (+0.40 log-odds)" in page
 
 
-def test_since_when_is_the_first_of_an_unbroken_row_of_looks():
+def test_since_when_is_the_first_of_an_unbroken_row_of_runs():
     ago = [NOW - timedelta(hours=n) for n in range(1, 6)]
     earlier = [
         drifted(moved(), started_at=ago[0]),
-        make_run(started_at=ago[1], verdict={"drift": None}),
+        make_result(started_at=ago[1], drift=None),
         drifted(moved(), started_at=ago[2]),
         drifted(moved("calls"), started_at=ago[3]),
         drifted(moved(), started_at=ago[4]),
@@ -73,14 +56,18 @@ def test_since_when_is_the_first_of_an_unbroken_row_of_looks():
     page = render(drifted(moved()), earlier=earlier)
     assert ago[2].strftime("%Y-%m-%d %H:%M") in page.split("How good")[0]
     assert ago[4].strftime("%Y-%m-%d %H:%M") not in page.split("How good")[0]
-    assert "this look" in render(drifted(moved("calls")))
+    assert "this run" in render(drifted(moved("calls")))
 
 
 def test_names_and_reasons_cannot_become_markup():
     hostile = "<script>alert(1)</script>"
     page = render(
-        drifted(moved(hostile, measure=hostile, other=hostile), moved(hostile, note=True), model_version='1"><b>'),
-        replace(CALM, reason=hostile),
+        drifted(
+            moved(hostile, measure=hostile, other=hostile),
+            moved(hostile, note=True),
+            model_version='1"><b>',
+            policy=RetrainDecision(DecisionAction.NONE, hostile),
+        )
     )
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 5
@@ -92,16 +79,11 @@ def test_names_and_reasons_cannot_become_markup():
 
 
 def test_the_strip_tells_decisions_by_letter_oldest_first_and_not_too_many():
-    earlier = [make_run(verdict={"policy": {"action": "retrain"}})] + [make_run(verdict={})] * 50
-    page = render(make_run(), replace(CALM, action="page"), earlier)
+    earlier = [make_result(action=DecisionAction.RETRAIN), *[make_result()] * 50]
+    page = render(make_result(action=DecisionAction.PAGE), earlier)
     strip = page.split("<svg")[1].split("</svg>")[0]
     assert strip.count("<rect") == 30
     assert strip.index(">·<") < strip.index(">R<") < strip.index(">P<")
-
-
-def test_verdicts_without_keys_are_shown_all_the_same():
-    for verdict in ({}, {"drift": {"results": [{"feature": "x", "drifted": True}]}}, {"performance": {"window": {"brier": 0.1}}}):
-        assert "What moved" in render(make_run(verdict=verdict))
 
 
 def test_a_page_is_whole_or_not_there(tmp_path):

@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 
 from churn.ids import new_id
-from churn.store.records import Decision, DecisionAction, MonitorRun
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
 from churn.store.store import Store
 from monitoring.policy import decide
 from monitoring.windows import take_window
-from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_run, make_settings, serve
+from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_settings, serve
+from tests.unit.monitoring.results import make_result
 
-VIOLATES = make_run(concept_alarm=True)
+VIOLATES = make_result(concept_alarm=True)
 YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
 SETTINGS = make_settings(cooldown_seconds=3600, max_retrains_per_day=2)
 
@@ -33,22 +34,22 @@ def decided(kind, action, after, version="1"):
 @pytest.mark.parametrize("step", [YEAR, timedelta(days=1), timedelta(hours=1)])
 @pytest.mark.parametrize("ended", [[], ["rejected"], ["failed", "rejected"]])
 def test_a_cooldown_or_a_retraining_from_the_future_stops_nobody(step, ended):
-    asked = decided("policy", "retrain", step)
+    asked = decided(DecisionKind.POLICY, DecisionAction.RETRAIN, step)
     ends = [decided("retrain", action, step + MINUTE) for action in ended]
     assert decide(VIOLATES, [VIOLATES], [asked, *ends], SETTINGS, NOW).action == DecisionAction.RETRAIN
 
 
 def test_so_many_a_day_counts_those_that_this_clock_can_have_seen():
-    future = [decided("policy", "retrain", YEAR + n * MINUTE) for n in range(5)]
-    today = [decided("policy", "retrain", -timedelta(hours=2 + n)) for n in range(2)]
-    ended = [decided("retrain", "failed", -timedelta(hours=1))]
+    future = [decided(DecisionKind.POLICY, DecisionAction.RETRAIN, YEAR + n * MINUTE) for n in range(5)]
+    today = [decided(DecisionKind.POLICY, DecisionAction.RETRAIN, -timedelta(hours=2 + n)) for n in range(2)]
+    ended = [decided(DecisionKind.RETRAIN, DecisionAction.FAILED, -timedelta(hours=1))]
     assert decide(VIOLATES, [VIOLATES], [*future, *ended], SETTINGS, NOW).action == DecisionAction.RETRAIN
     judged = decide(VIOLATES, [VIOLATES], [*future, *today, *ended], SETTINGS, NOW)
     assert "2 within a day" in judged.reason
 
 
 def test_clocks_of_two_hosts_may_differ_by_minutes():
-    asked = decided("policy", "retrain", 2 * MINUTE)
+    asked = decided(DecisionKind.POLICY, DecisionAction.RETRAIN, 2 * MINUTE)
     judged = decide(VIOLATES, [VIOLATES], [asked], SETTINGS, NOW)
     assert judged.action == DecisionAction.WATCH
     assert "it has not ended" in judged.reason

@@ -1,0 +1,83 @@
+"""The quality of the model in a window beside that of its reference, and beside what its answers promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from churn.config.params import ProfitParams
+from monitoring.performance.estimation import Estimate, estimate_performance
+from monitoring.performance.metrics import Performance, measure_performance
+from monitoring.performance.recalibration import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceComparison:
+    """How good the model is, by everything that is known.
+
+    Attributes
+    ----------
+    realized, reference : Performance or None
+        On the window's outcomes, and on the reference's. None where the window has too few new outcomes.
+    estimated : Estimate or None
+        Without outcomes, from the answers to the newest customers. None without a reference or without answers.
+    gaps : tuple of str
+        Measures that came out otherwise than the same customers' answers promised: a sign of concept drift.
+    currency : str or None
+        Of the profit; None where no campaign is known.
+    """
+
+    realized: Performance | None = None
+    reference: Performance | None = None
+    estimated: Estimate | None = None
+    gaps: tuple[str, ...] = ()
+    currency: str | None = None
+
+
+def compare_performance(
+    reference: pd.DataFrame, labelled: pd.DataFrame, answers: Floats, threshold: float | None, campaign: ProfitParams | None
+) -> PerformanceComparison:
+    """Measure the model on outcomes where there are any, and estimate its quality on answers without them.
+
+    Parameters
+    ----------
+    reference, labelled : pandas.DataFrame
+        Columns churn_probability (0 to 1) and churned (0 or 1). Without labelled rows nothing is realized.
+    answers : ndarray, shape (n,)
+        The model's newest answers, each in [0, 1].
+    threshold : float or None
+        Who is at or above it is contacted, in [0, 1].
+    campaign : ProfitParams or None
+        What contacting a customer costs and brings; without it there is no profit.
+
+    Returns
+    -------
+    PerformanceComparison
+        What cannot be known is None.
+    """
+    estimated = estimate_performance(reference, answers, threshold=threshold, campaign=campaign)
+    currency = campaign.currency if campaign is not None else None
+    if labelled.empty:
+        return PerformanceComparison(estimated=estimated, currency=currency)
+    return PerformanceComparison(
+        realized=measure_performance(labelled, threshold=threshold, campaign=campaign),
+        reference=measure_performance(reference, threshold=threshold, campaign=campaign),
+        estimated=estimated,
+        gaps=_gaps(reference, labelled, threshold, campaign),
+        currency=currency,
+    )
+
+
+def _gaps(
+    reference: pd.DataFrame, labelled: pd.DataFrame, threshold: float | None, campaign: ProfitParams | None
+) -> tuple[str, ...]:
+    realized = measure_performance(labelled, intervals=False, threshold=threshold, campaign=campaign)
+    answers = labelled["churn_probability"].to_numpy(dtype="float64")
+    promised = estimate_performance(reference, answers, threshold=threshold, campaign=campaign)
+    if promised is None:
+        return ()
+    found = {name: getattr(realized, name) for name in promised.intervals}
+    return tuple(
+        name for name, (low, high) in promised.intervals.items() if found[name] is not None and not low <= found[name] <= high
+    )

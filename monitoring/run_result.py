@@ -1,0 +1,182 @@
+"""The result of a monitoring run: one typed object, from the measurement to the store, the policy, the exporter and the pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from churn.errors import StoreError
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
+from monitoring.drift.results import DriftReport
+from monitoring.performance.comparison import PerformanceComparison
+from monitoring.performance.concept_drift import ConceptResult
+from monitoring.performance.cusum import SequentialResult
+from monitoring.windows import WindowSummary
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainDecision:
+    """What to do after a monitoring run, and why, in a sentence with numbers.
+
+    Attributes
+    ----------
+    action : DecisionAction
+        NONE, WATCH, RETRAIN or PAGE.
+    wants_labels : bool
+        Whether outcomes are what is missing: customers changed, and nobody knows yet whether the model suffers.
+    """
+
+    action: DecisionAction
+    reason: str
+    wants_labels: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a monitoring run measured; nothing is decided yet.
+
+    Attributes
+    ----------
+    drift : DriftReport or None
+        None where the window has too few new predictions.
+    concept : ConceptResult or None
+        Drift in the outcomes of the window. None where it has too few.
+    sequential : SequentialResult or None
+        Drift in the stream of all outcomes so far. None as for `concept`, and without a reference.
+    """
+
+    run_id: str
+    started_at: datetime
+    model_version: str
+    window: WindowSummary
+    drift: DriftReport | None = None
+    performance: PerformanceComparison = field(default_factory=PerformanceComparison)
+    concept: ConceptResult | None = None
+    sequential: SequentialResult | None = None
+
+    @property
+    def rows(self) -> int:
+        """Predictions judged for drift; 0 where there were too few."""
+        return self.window.rows
+
+    @property
+    def labelled_rows(self) -> int:
+        """Outcomes judged; 0 where there were too few."""
+        return self.window.labelled_rows
+
+    @property
+    def covariate_alarm(self) -> bool:
+        """Whether customers or answers drifted, in a column that the model makes use of."""
+        return self.drift is not None and (self.drift.covariate_alarm or self.drift.prediction_alarm)
+
+    @property
+    def concept_alarm(self) -> bool:
+        """Whether outcomes contradict the model, in the window or in the stream."""
+        return (self.concept is not None and self.concept.alarm) or (self.sequential is not None and self.sequential.alarm)
+
+    @property
+    def violated(self) -> tuple[str, ...]:
+        """The questions to the outcomes that alarm."""
+        tests = self.concept.tests if self.concept is not None else ()
+        stream = (self.sequential.kind,) if self.sequential is not None and self.sequential.alarm else ()
+        return (*(test.question for test in tests if test.violated), *stream)
+
+    def decided(self, policy: RetrainDecision) -> RunResult:
+        """Return these findings with what was decided on them."""
+        return RunResult(**{one.name: getattr(self, one.name) for one in fields(self)}, policy=policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult(Findings):
+    """What a monitoring run measured and what was decided on it.
+
+    Attributes
+    ----------
+    report : str or None
+        Path of the page for people.
+    """
+
+    policy: RetrainDecision
+    report: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        document: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        return document
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> RunResult:
+        """Read what `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If the document is no result of a monitoring run; the message names what is wrong.
+        """
+        return _adapter().validate_python(document)
+
+    def to_record(self) -> MonitorRun:
+        """Return the row that the store keeps: the cursors and alarms as columns, everything as JSON."""
+        return MonitorRun(
+            run_id=self.run_id,
+            started_at=self.started_at,
+            model_version=self.model_version,
+            last_seq=self.window.last_seq,
+            last_outcome_seq=self.window.last_outcome_seq,
+            mature_until=self.window.mature_until,
+            rows=self.rows,
+            labelled_rows=self.labelled_rows,
+            covariate_alarm=self.covariate_alarm,
+            concept_alarm=self.concept_alarm,
+            result=self.to_dict(),
+            report=self.report,
+        )
+
+    @classmethod
+    def from_record(cls, record: MonitorRun) -> RunResult:
+        """Read a row of the store.
+
+        Raises
+        ------
+        StoreError
+            If other code wrote the row.
+        """
+        try:
+            return cls.from_dict(record.result)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(str(part) for part in problem["loc"])
+            raise StoreError(f"monitoring run {record.run_id} cannot be read: {place}: {problem['msg']}") from error
+
+    def to_decision(self) -> Decision:
+        """Return the policy's decision as the store keeps it, with the numbers that it rests on."""
+        realized = self.performance.realized
+        return Decision(
+            kind=DecisionKind.POLICY,
+            action=self.policy.action,
+            actor="monitor",
+            reason=self.policy.reason,
+            model_version=self.model_version,
+            evidence={
+                "run_id": self.run_id,
+                "rows": self.rows,
+                "labelled_rows": self.labelled_rows,
+                "covariate_alarm": self.covariate_alarm,
+                "concept_alarm": self.concept_alarm,
+                "drifted": [f"{result.feature} ({result.aspect})" for result in self.drift.drifted] if self.drift else [],
+                "roc_auc": realized.roc_auc if realized else None,
+                "brier": realized.brier if realized else None,
+                "calibration_in_the_large": realized.calibration_in_the_large if realized else None,
+                "violated": list(self.violated),
+            },
+            decided_at=self.started_at,
+        )
+
+
+@cache
+def _adapter() -> TypeAdapter[RunResult]:
+    return TypeAdapter(RunResult)
