@@ -1,39 +1,123 @@
-"""Requests that are written together in one transaction."""
+"""What shares a commit: pieces of requests that wait in a queue, and the groups that are taken from it."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from churn.store.records import PredictionRow
 
-
-@dataclass(eq=False, slots=True)
-class _Request:
-    """What one request waits for."""
-
-    kept: asyncio.Future[None]
-    pieces: int
-    arrived: float
+# How many rows of single requests share a commit.
+GROUP_ROWS = 5_000
+# A batch is committed in pieces of so many rows; single requests wait for one piece at most.
+PIECE_ROWS = 2_000
 
 
 @dataclass(eq=False, slots=True)
-class _Piece:
+class WriteRequest:
+    """A request that waits until all of its pieces are written.
+
+    Attributes
+    ----------
+    done : Future
+        Resolved when the rows are in the store or in the spool.
+    pieces : int
+        How many are not written yet.
+    arrived : float
+        `time.monotonic` when the rows were submitted.
+    """
+
+    done: asyncio.Future[None]
+    pieces: int = 1
+    arrived: float = field(default_factory=time.monotonic)
+
+
+@dataclass(eq=False, slots=True)
+class Piece:
     """Rows of one request that are committed together."""
 
     rows: Sequence[PredictionRow]
-    request: _Request
+    request: WriteRequest
 
 
-@dataclass(eq=False, slots=True)
-class _Group:
-    """Pieces that share a commit. Whoever claims it tells its requests: who wrote it, or who gave up waiting for that."""
+class Group:
+    """Pieces that share a commit. One thread claims it and resolves its requests: the one that wrote it, or one that gave up on that.
 
-    pieces: list[_Piece]
-    begun: float
-    at_store: bool = False
-    claimed: bool = False
+    Attributes
+    ----------
+    pieces : list of Piece
+    begun : float
+        `time.monotonic` when its writing began.
+    at_store : bool
+        Whether the store is asked to write it now.
+    """
+
+    __slots__ = ("_claim", "at_store", "begun", "pieces")
+
+    def __init__(self, pieces: list[Piece], begun: float) -> None:
+        self.pieces, self.begun, self.at_store = pieces, begun, False
+        self._claim = threading.Lock()
+
+    def claim(self) -> bool:
+        """Claim the group; return whether the caller is the first to do so."""
+        return self._claim.acquire(blocking=False)
 
     def rows(self) -> list[PredictionRow]:
+        """Return the rows of all pieces."""
         return [row for piece in self.pieces for row in piece.rows]
+
+
+class PieceQueue:
+    """Pieces that wait to be written. The event loop appends and the writer takes: a deque's two ends need no lock."""
+
+    def __init__(self) -> None:
+        self._singles: deque[Piece] = deque()
+        self._batches: deque[Piece] = deque()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything waits."""
+        return bool(self._singles or self._batches)
+
+    def append(self, rows: Sequence[PredictionRow], done: asyncio.Future[None]) -> None:
+        """Append the rows of one request, a large batch in pieces.
+
+        Parameters
+        ----------
+        rows : sequence of PredictionRow
+        done : Future
+            See `WriteRequest`.
+        """
+        if len(rows) <= PIECE_ROWS:
+            self._singles.append(Piece(rows, WriteRequest(done)))
+            return
+        starts = range(0, len(rows), PIECE_ROWS)
+        request = WriteRequest(done, len(starts))
+        self._batches.extend(Piece(rows[start : start + PIECE_ROWS], request) for start in starts)
+
+    def extend(self, pieces: Sequence[Piece]) -> None:
+        """Append pieces of single requests."""
+        self._singles.extend(pieces)
+
+    def take(self) -> list[Piece]:
+        """Take what shares the next commit: single requests up to `GROUP_ROWS` rows, and one piece of a batch."""
+        taken: list[Piece] = []
+        rows = 0
+        while self._singles and rows < GROUP_ROWS:
+            taken.append(self._singles.popleft())
+            rows += len(taken[-1].rows)
+        if self._batches:
+            taken.append(self._batches.popleft())
+        return taken
+
+    def oldest(self) -> float | None:
+        """Return when the oldest piece was submitted (`time.monotonic`); None if nothing waits."""
+        arrived = []
+        for pieces in (self._singles, self._batches):
+            with suppress(IndexError):  # the writer has taken it meanwhile
+                arrived.append(pieces[0].request.arrived)
+        return min(arrived, default=None)

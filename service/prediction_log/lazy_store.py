@@ -1,4 +1,4 @@
-"""A store that may be away when the service starts: it is opened on first use, and tried again until it is there."""
+"""A store that may be away when the service starts: it is opened on first use, and every use tries again until it is there."""
 
 from __future__ import annotations
 

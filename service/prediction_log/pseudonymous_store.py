@@ -1,4 +1,4 @@
-"""The store as the service sees it when identifiers are pseudonymised: behind this, no plain identifier exists."""
+"""The store with pseudonymised customer ids: no plain id passes it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from service.prediction_log.store_protocol import PredictionStore
 
 
 class PseudonymousStore:
-    """Passes everything on to `store`, with pseudonyms for customer ids in outcomes: these find their predictions by them.
+    """Passes everything on to `store`, with pseudonyms in place of customer ids in outcomes, which find their predictions by them.
 
-    Predictions get theirs in `service.prediction_log.log`, before anything is written. Answers are made before that, and echo the id
-    that the caller sent.
+    Predictions get theirs in `service.prediction_log.log`, before anything is written. Responses are made before that, and echo the
+    id that the caller sent.
     """
 
     def __init__(self, store: PredictionStore, pseudonym: Pseudonymiser) -> None:
@@ -22,7 +22,7 @@ class PseudonymousStore:
         self._pseudonym = pseudonym
 
     def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
-        """See `Store.write_rows`. The log has put pseudonyms into the rows before they came to the store or the spool."""
+        """See `Store.write_rows`. The log has put pseudonyms into the rows already."""
         self._store.write_rows(rows)
 
     def write_rows_at_once(self, rows: Sequence[PredictionRow], /) -> bool:

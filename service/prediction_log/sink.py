@@ -1,6 +1,6 @@
-"""Where predictions are kept: in the store, or on disk until the store is back, or else they are not answered.
+"""Where predictions go: to the store, or to the spool until the store is back, or else they are not answered.
 
-While anything waits on disk, what is new goes behind it, so that the store gets everything once and in order.
+While anything waits in the spool, new rows go behind it, so that the store gets every row once and in order.
 """
 
 from __future__ import annotations
@@ -17,36 +17,29 @@ from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
 
 PING_SECONDS = 5.0
-Place = Literal["store", "spool"]
+Destination = Literal["store", "spool"]
 logger = logging.getLogger(__name__)
 
 
 class Sink:
-    """Puts rows into the store, or behind what waits for it; and feeds the store from there. Safe to use from several threads."""
+    """Writes rows to the store or the spool, and replays the spool to the store. Safe to use from several threads."""
 
     def __init__(self, store: PredictionStore, spool: Spool, metrics: ServiceMetrics) -> None:
         self._store, self._spool, self._metrics = store, spool, metrics
         self._ping: asyncio.Task[None] | None = None
 
     @property
-    def place(self) -> Place:
-        """Where rows are to go now."""
+    def destination(self) -> Destination:
+        """Where rows go now."""
         return "store" if self._spool.empty else "spool"
 
-    def keep_behind(self, rows: Sequence[PredictionRow]) -> bool:
-        """Put rows behind what waits for the store; tell whether anything does. StoreError if the spool cannot be written."""
-        if self._spool.empty or not self._spool.append_behind(rows):
-            return False
-        self._metrics.log_spooled.set(self._spool.rows)
-        return True
-
-    def keep(self, rows: Sequence[PredictionRow]) -> Place:
-        """Put rows into the store, or into the spool if that fails, and tell which.
+    def write(self, rows: Sequence[PredictionRow]) -> Destination:
+        """Write rows to the store or, if that fails, to the spool; return which.
 
         Raises
         ------
         RowsRefused
-            If the store is there and will never take them.
+            If the store is there and will never accept them.
         StoreError
             If neither store nor spool can be written.
         """
@@ -60,25 +53,32 @@ class Sink:
         self.spool(rows)
         return "spool"
 
-    def keep_at_once(self, rows: Sequence[PredictionRow]) -> bool:
-        """Put a few rows into the store if that is their place and waits for nobody; tell whether they are there."""
+    def write_at_once(self, rows: Sequence[PredictionRow]) -> bool:
+        """Write a few rows to the store if nothing is spooled and the store need not be waited for; return whether they are there."""
         return self._spool.empty and self._store.write_rows_at_once(rows)
 
     def spool(self, rows: Sequence[PredictionRow]) -> None:
-        """Put rows into the spool; StoreError if it cannot be written."""
+        """Write rows to the spool; StoreError if that fails."""
         self._spool.append(rows)
         self._metrics.log_spooled.set(self._spool.rows)
 
+    def spool_behind(self, rows: Sequence[PredictionRow]) -> bool:
+        """Write rows to the spool if anything waits there; return whether it does. StoreError if the spool cannot be written."""
+        if self._spool.empty or not self._spool.append_behind(rows):
+            return False
+        self._metrics.log_spooled.set(self._spool.rows)
+        return True
+
     def adopt(self) -> None:
-        """Take over what workers that are gone have left on disk."""
+        """Take over what dead workers have left in the spool."""
         try:
             if self._spool.adopt():
                 self._metrics.log_spooled.set(self._spool.rows)
         except OSError as error:
             logger.error("the spool cannot be read: %s", error.strerror)
 
-    def feed_store(self, stopped: Callable[[], bool]) -> None:
-        """Give the store what waits for it, as much as it takes, until `stopped`."""
+    def replay(self, stopped: Callable[[], bool]) -> None:
+        """Write the spool to the store, as much as it accepts, until `stopped` returns true."""
 
         def write(rows: Sequence[PredictionRow]) -> None:
             if stopped():
@@ -86,11 +86,11 @@ class Sink:
             self._replay(rows)
 
         try:
-            fed = self._spool.feed(write)
-            if fed:
-                logger.warning("the store is back: it has %d predictions from the spool", fed)
+            replayed = self._spool.replay(write)
+            if replayed:
+                logger.warning("the store is back: it has %d predictions from the spool", replayed)
         except StoreError:
-            pass  # still away: it was said when it went
+            pass  # still away, which was logged when it went
         except OSError as error:
             logger.error("the spool cannot be read: %s", error.strerror)
         finally:
@@ -100,7 +100,7 @@ class Sink:
         try:
             self._store.write_rows(rows)
         except RowsRefused:
-            # One that can never be stored must not keep the others from it.
+            # A row that the store never accepts must not hold up the others: find it by halving.
             if len(rows) == 1:
                 self._spool.set_aside(rows)
                 return
@@ -110,11 +110,11 @@ class Sink:
         self._metrics.log_written.inc(len(rows))
         self._metrics.log_replayed.inc(len(rows))
 
-    async def check(self) -> Place:
-        """Tell where rows could be kept now; StoreError if nowhere."""
+    async def check(self) -> Destination:
+        """Return where rows could be written now; StoreError if nowhere."""
         if self._spool.empty:
             try:
-                # All who ask wait for one ping: if the store hangs, it holds up one thread and not all there are.
+                # All callers wait for one ping: if the store hangs, it holds up one thread and not all there are.
                 await asyncio.wait_for(asyncio.shield(self._pinging()), PING_SECONDS)
                 return "store"
             except (StoreError, TimeoutError):
@@ -125,14 +125,14 @@ class Sink:
     def _pinging(self) -> asyncio.Task[None]:
         if self._ping is None or self._ping.done():
             self._ping = asyncio.create_task(asyncio.to_thread(self._store.ping))
-            # Whoever waited may have given up before it failed.
+            # Retrieve the error even if every caller has given up before it is raised.
             self._ping.add_done_callback(lambda ping: ping.cancelled() or ping.exception())
         return self._ping
 
     def lag_seconds(self) -> float:
-        """Tell the age of the oldest row on disk; 0 if there is none."""
+        """Return the age of the oldest row in the spool; 0 if there is none."""
         return self._spool.lag_seconds()
 
     def close(self) -> None:
-        """Let go of what is on disk: another worker, or the next start, takes it over."""
+        """Close the spool: another worker, or the next start, adopts what is in it."""
         self._spool.close()

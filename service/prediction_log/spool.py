@@ -1,13 +1,14 @@
 """The spool: predictions that were answered while the store was away, on disk until the store has them.
 
-A segment is a file of records, each of them the rows of one group commit behind its length and checksum. Each worker appends to a
-segment of its own, which it holds by a lock; the lock ends with the process, and then any other worker takes the segment over.
-The store is fed in the order of the records. A segment is removed when the store has it all; whoever dies in between feeds it
-again from the start, which changes nothing, as the store knows each prediction by its id.
+A segment is a file of records; a record is the rows of one group commit with their length and checksum. Each worker appends to a
+segment of its own, which it locks; the lock ends with the process, and then another worker adopts the segment.
+Records are replayed to the store in order, and a segment is removed when the store has all of it. After a crash in between it is
+replayed from the start, which changes nothing: the store knows each prediction by its id.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -16,20 +17,21 @@ from pathlib import Path
 
 from churn.errors import StoreError
 from churn.store.records import PredictionRow
-from service.prediction_log.spool_segment import BAD_SUFFIX, SUFFIX, _append, _moment, _record, _Segment, logger
+from service.prediction_log.spool_segment import BAD_SUFFIX, SUFFIX, Segment, append_to, encode_record, requested_at
 
 SEGMENT_BYTES = 64 * 2**20
-FEED_ROWS = 5_000
+REPLAY_ROWS = 5_000
+logger = logging.getLogger(__name__)
 
 
 class Spool:
-    """The segments of one worker: its own, and those of dead workers that it took over. Safe to use from several threads."""
+    """The segments of one worker: its own, and those of dead workers that it adopted. Safe to use from several threads."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._segments: list[_Segment] = []
+        self._segments: list[Segment] = []
         self.rows = 0
         self._oldest: float | None = None
 
@@ -39,7 +41,7 @@ class Spool:
         return not self._segments
 
     def lag_seconds(self) -> float:
-        """Tell the age of the oldest row that waits; 0 if none does."""
+        """Return the age of the oldest row that waits, in seconds; 0 if none does."""
         oldest = self._oldest
         return 0.0 if oldest is None else max(0.0, time.time() - oldest)
 
@@ -51,20 +53,20 @@ class Spool:
                 raise StoreError("the spool's folder cannot be written")
 
     def append(self, rows: Sequence[PredictionRow]) -> None:
-        """Put rows behind all others. They survive this process when this returns.
+        """Append rows. They survive this process when this returns.
 
         Raises
         ------
         StoreError
-            If the spool is full or the disk does not take them. Nothing of them is kept.
+            If the spool is full or the disk does not take them. Then none of them is kept.
         """
         with self._lock:
             self._append(rows)
 
     def append_behind(self, rows: Sequence[PredictionRow]) -> bool:
-        """Do as `append` does if anything waits for the store; tell whether it does.
+        """Append rows if anything waits for the store; return whether it does.
 
-        Without this, some rows would always come a moment after the last ones had gone to the store, and begin a new spool.
+        One step under the lock: otherwise rows could arrive just after the last ones were replayed, and begin a new spool for ever.
         """
         with self._lock:
             if not self._segments:
@@ -73,11 +75,11 @@ class Spool:
         return True
 
     def _append(self, rows: Sequence[PredictionRow]) -> None:
-        record = _record(rows)
+        record = encode_record(rows)
         self._make_room(len(record))
         last = self._segments[-1] if self._segments else None
         if last is None or not last.own or last.size + len(record) > SEGMENT_BYTES:
-            last = _Segment.make(self._folder)
+            last = Segment.create(self._folder)
             self._segments.append(last)
         last.append(record)
         self.rows += len(rows)
@@ -85,12 +87,12 @@ class Spool:
             self._oldest = time.time()
 
     def adopt(self) -> int:
-        """Take over the segments of workers that are gone; tell how many rows they hold. Foreign and live ones are left alone."""
+        """Take over the segments of dead workers; return how many rows they hold. Those of live workers are left alone."""
         found = 0
         held = {segment.path for segment in self._segments}
         paths = sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder.is_dir() else []
         for path in paths:
-            if path in held or (segment := _Segment.take(path)) is None:
+            if path in held or (segment := Segment.lock(path)) is None:
                 continue
             try:
                 rows = segment.recover()
@@ -102,45 +104,45 @@ class Spool:
                 place = next((n for n, other in enumerate(self._segments) if other.own), len(self._segments))
                 self._segments.insert(place, segment)
                 self.rows += rows
-                self._oldest = min(filter(None, (self._oldest, segment.born)), default=None)
+                self._oldest = min(filter(None, (self._oldest, segment.created_at)), default=None)
             found += rows
-            logger.warning("took over %d predictions of a worker that is gone", rows)
+            logger.warning("adopted %d spooled predictions of a dead worker", rows)
         return found
 
-    def feed(self, write: Callable[[Sequence[PredictionRow]], None]) -> int:
-        """Give the store all that waits, in order; tell how many rows it has taken.
+    def replay(self, write: Callable[[Sequence[PredictionRow]], None]) -> int:
+        """Write all that waits to the store, in order; return how many rows that were.
 
         Parameters
         ----------
         write : callable
-            Stores rows, all or none, and raises StoreError if it cannot: then what is left waits on, and the error goes on.
+            Stores rows, all or none. If it raises StoreError, the rest goes on waiting and the error is passed on.
         """
-        fed = 0
+        replayed = 0
         while self._segments:
             segment = self._segments[0]
-            for rows in segment.batches(FEED_ROWS):
+            for rows in segment.batches(REPLAY_ROWS):
                 write(rows)
-                fed += len(rows)
+                replayed += len(rows)
                 with self._lock:
                     self.rows = max(0, self.rows - len(rows))
-                    self._oldest = _moment(rows[-1])
+                    self._oldest = requested_at(rows[-1])
             with self._lock:
-                # What was appended in the meantime is fed in another round.
-                if segment.fed == segment.size:
+                # What was appended meanwhile is replayed in another round.
+                if segment.replayed == segment.size:
                     segment.remove()
                     self._segments.remove(segment)
                     if not self._segments:
                         self.rows, self._oldest = 0, None
-        return fed
+        return replayed
 
     def set_aside(self, rows: Sequence[PredictionRow]) -> None:
-        """Keep rows that the store will never take, for people to look at."""
+        """Keep rows that the store never accepts in a file of their own, for people to look at."""
         bad = self._folder / f"refused{BAD_SUFFIX}"
-        _append(bad, _record(rows))
+        append_to(bad, encode_record(rows))
         logger.error("the store refuses %d predictions: they are set aside in %s", len(rows), bad)
 
     def close(self) -> None:
-        """Let go of the segments: another worker, or the next start, takes them over."""
+        """Unlock the segments: another worker, or the next start, adopts them."""
         with self._lock:
             for segment in self._segments:
                 segment.close()

@@ -1,4 +1,4 @@
-"""Erasing one customer from the spool: segments that no running service holds, and what was set aside."""
+"""Erase one customer from the spool: from segments that no running service holds, and from what was set aside."""
 
 from __future__ import annotations
 
@@ -10,52 +10,62 @@ import orjson
 
 from churn.atomic_write import PRIVATE, STAGING_PREFIX, atomic_write, sync_folder
 from churn.store.records import PredictionRow
-from service.prediction_log.spool_segment import _HEADER, BAD_SUFFIX, SUFFIX, _record, _rows, _Segment
+from service.prediction_log.spool_segment import BAD_SUFFIX, HEADER, SUFFIX, Segment, decode_rows, encode_record
 
 
 @dataclass(frozen=True, slots=True)
-class Wiped:
-    """How many rows were erased on disk, and which files a running service holds, so that they could not be looked into."""
+class SpoolErasure:
+    """What an erasure did: how many rows it removed, and which files it could not read because a running service holds them."""
 
     rows: int
     held: list[Path]
 
 
-def erase_spooled(folder: Path, names: Collection[str]) -> Wiped:
-    """Erase the rows of a customer, by any of the names that stand for them, from the spool in `folder`.
+def erase_spooled(folder: Path, names: Collection[str]) -> SpoolErasure:
+    """Erase the rows of one customer from the spool. Each file is replaced atomically.
 
-    A file is written anew beside the old one and takes its place: nobody finds half of it. Of a file that was set aside because
-    it is damaged, nothing is kept if the customer's name is in it.
+    The damaged part of a file is dropped whole if one of the ids occurs in it.
+
+    Parameters
+    ----------
+    folder : Path
+        The spool's folder.
+    names : collection of str
+        The ids that stand for the customer: the plain one and its pseudonyms.
+
+    Returns
+    -------
+    SpoolErasure
     """
     rows, held = 0, []
-    # An erasure that was killed left rows behind in a file that nobody reads any more.
+    # An erasure that was killed has left rows in a file that nothing else reads.
     for left in folder.glob(f"{STAGING_PREFIX}*"):
         left.unlink(missing_ok=True)
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        segment = _Segment.take(path)
+        segment = Segment.lock(path)
         if segment is None:
             if path.exists():
                 held.append(path)
             continue
         try:
             segment.recover()
-            rows += _wipe(path, names)
+            rows += _erase_from(path, names)
         finally:
             segment.close()
-    return Wiped(rows + sum(_wipe(path, names) for path in sorted(folder.glob(f"*{BAD_SUFFIX}"))), held)
+    return SpoolErasure(rows + sum(_erase_from(path, names) for path in sorted(folder.glob(f"*{BAD_SUFFIX}"))), held)
 
 
-def _wipe(path: Path, names: Collection[str]) -> int:
+def _erase_from(path: Path, names: Collection[str]) -> int:
     data = path.read_bytes()
     removed, end, kept = 0, 0, []
     for group, stop in _groups(data):
         staying = [row for row in group if row.customer_id not in names]
         removed += len(group) - len(staying)
         if staying:
-            kept.append(_record(staying))
+            kept.append(encode_record(staying))
         end = stop
     damaged = data[end:]
-    # As JSON spells it, without the quote at its end: that may be cut off.
+    # As it is encoded in JSON, without the closing quote, which may be cut off.
     named = any(orjson.dumps(name)[:-1] in damaged for name in names)
     if removed or named:
         _replace(path, b"".join(kept) + (b"" if named else damaged))
@@ -63,12 +73,12 @@ def _wipe(path: Path, names: Collection[str]) -> int:
 
 
 def _groups(data: bytes) -> Iterator[tuple[list[PredictionRow], int]]:
-    """Give the rows of each whole record and where it ends, up to what is none."""
+    """Yield the rows of each complete record and where it ends, up to the first damaged one."""
     start = 0
-    while start + _HEADER.size <= len(data):
-        length, _ = _HEADER.unpack_from(data, start)
-        stop = start + _HEADER.size + length
-        rows = _rows(data[start + _HEADER.size : stop])
+    while start + HEADER.size <= len(data):
+        length, _ = HEADER.unpack_from(data, start)
+        stop = start + HEADER.size + length
+        rows = decode_rows(data[start + HEADER.size : stop])
         if rows is None:
             return
         yield rows, stop

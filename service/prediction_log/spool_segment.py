@@ -1,4 +1,4 @@
-"""One file of the spool: records with a length and a checksum."""
+"""One file of the spool: a sequence of records, each with its length and checksum."""
 
 from __future__ import annotations
 
@@ -21,27 +21,35 @@ from churn.ids import new_id
 from churn.store.records import TIME_FORMAT, PredictionRow
 
 SUFFIX, NEW_SUFFIX, BAD_SUFFIX = ".spool", ".new", ".bad"
-
-
-_HEADER = struct.Struct("<II")  # length and CRC-32 of what follows
-
-
+HEADER = struct.Struct("<II")  # length and CRC-32 of what follows
 logger = logging.getLogger(__name__)
 
 
-class _Segment:
-    """One file, held by a lock as long as it is open."""
+class Segment:
+    """One file, locked by this process as long as it is open.
+
+    Attributes
+    ----------
+    path : Path
+    own : bool
+        Whether this worker made it; if not, it was adopted.
+    size, replayed : int
+        Bytes in the file, and bytes of it that the store has.
+    created_at : float
+        Seconds since 1970.
+    """
 
     def __init__(self, path: Path, descriptor: int, *, own: bool) -> None:
         self.path, self.own = path, own
         self._descriptor = descriptor
         self.size = os.fstat(descriptor).st_size
-        self.fed = 0
-        self.born: float = os.fstat(descriptor).st_mtime
+        self.replayed = 0
+        self.created_at: float = os.fstat(descriptor).st_mtime
 
     @classmethod
-    def make(cls, folder: Path) -> _Segment:
-        # Named by time, so that names sort as they were made. The name comes after the lock: without one it would be taken over.
+    def create(cls, folder: Path) -> Segment:
+        """Create and lock a segment; StoreError if the disk does not allow it."""
+        # Names sort by time. The file gets its name after its lock: otherwise another worker could adopt it.
         path = folder / f"{new_id()}{SUFFIX}"
         unnamed = path.with_suffix(NEW_SUFFIX)
         try:
@@ -59,8 +67,8 @@ class _Segment:
         return cls(path, descriptor, own=True)
 
     @classmethod
-    def take(cls, path: Path) -> _Segment | None:
-        """Take a segment that nobody holds; None if somebody does, or it is gone."""
+    def lock(cls, path: Path) -> Segment | None:
+        """Lock a segment that no process holds; None if one does, or if it is gone."""
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
@@ -70,11 +78,12 @@ class _Segment:
                 return cls(path, descriptor, own=False)
         except OSError:
             pass
-        # Held by another, or removed by whoever held it a moment ago.
+        # Another process holds it, or has just removed it.
         os.close(descriptor)
         return None
 
     def append(self, record: bytes) -> None:
+        """Append a record. It survives this process when this returns; StoreError if the disk does not take it."""
         try:
             written = os.pwrite(self._descriptor, record, self.size)
             if written != len(record):
@@ -87,7 +96,7 @@ class _Segment:
         self.size += len(record)
 
     def recover(self) -> int:
-        """Count the rows of a segment that was taken over. What is no whole record is set aside, for people to look at."""
+        """Return how many rows an adopted segment holds. Damaged records are set aside for people to look at."""
         rows = end = 0
         for start, stop, group in self._records(0):
             if group is None:
@@ -103,48 +112,59 @@ class _Segment:
         return rows
 
     def batches(self, rows: int) -> Iterator[list[PredictionRow]]:
-        """Give what has not been fed, in order, so many rows (or one record) at a time; each counts as fed when it was taken."""
+        """Yield what has not been replayed, in order, at most `rows` rows (or one record) at a time.
+
+        A batch counts as replayed when the next one is asked for.
+        """
         waiting: list[PredictionRow] = []
-        stop = self.fed
-        for _, end, group in self._records(self.fed):
+        stop = self.replayed
+        for _, end, group in self._records(self.replayed):
             if group is not None:
                 if waiting and len(waiting) + len(group) > rows:
                     yield waiting
-                    self.fed, waiting = stop, []
+                    self.replayed, waiting = stop, []
                 waiting += group
             stop = end
         if waiting:
             yield waiting
-        self.fed = stop
+        self.replayed = stop
 
     def remove(self) -> None:
-        """Remove the file, then let go of it."""
+        """Delete the file, then unlock it."""
         with suppress(OSError):
             self.path.unlink()
         self.close()
 
     def close(self) -> None:
+        """Unlock the file."""
         os.close(self._descriptor)
 
     def _records(self, start: int) -> Iterator[tuple[int, int, list[PredictionRow] | None]]:
-        """Give begin, end and rows of each whole record; no rows where the checksum does not fit, or what it holds is none."""
+        """Yield begin, end and rows of each complete record; None for rows if the record is damaged."""
         size = self.size
-        while start + _HEADER.size <= size:
-            length, checksum = _HEADER.unpack(os.pread(self._descriptor, _HEADER.size, start))
-            stop = start + _HEADER.size + length
+        while start + HEADER.size <= size:
+            length, checksum = HEADER.unpack(os.pread(self._descriptor, HEADER.size, start))
+            stop = start + HEADER.size + length
             if stop > size:
                 return
-            payload = os.pread(self._descriptor, length, start + _HEADER.size)
-            yield start, stop, _rows(payload) if zlib.crc32(payload) == checksum else None
+            payload = os.pread(self._descriptor, length, start + HEADER.size)
+            yield start, stop, decode_rows(payload) if zlib.crc32(payload) == checksum else None
             start = stop
 
     def _set_aside(self, start: int, stop: int) -> None:
         bad = self.path.with_suffix(BAD_SUFFIX)
-        _append(bad, os.pread(self._descriptor, stop - start, start))
+        append_to(bad, os.pread(self._descriptor, stop - start, start))
         logger.error("a record of the spool is cut short or damaged: %d bytes are set aside in %s", stop - start, bad)
 
 
-def _append(file: Path, data: bytes) -> None:
+def append_to(file: Path, data: bytes) -> None:
+    """Append to a file that is made if need be, and flush it to the disk.
+
+    Parameters
+    ----------
+    file : Path
+    data : bytes
+    """
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, data)
@@ -153,20 +173,22 @@ def _append(file: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _record(rows: Sequence[PredictionRow]) -> bytes:
+def encode_record(rows: Sequence[PredictionRow]) -> bytes:
+    """Return the rows of one commit as a record."""
     payload = orjson.dumps([tuple(row) for row in rows])
-    return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
+    return HEADER.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def _rows(payload: bytes) -> list[PredictionRow] | None:
-    """Read the rows of a record; None if it holds something else, such as what another version of this program wrote."""
+def decode_rows(payload: bytes) -> list[PredictionRow] | None:
+    """Return the rows of a record's payload; None if it holds anything else, such as the rows of another version."""
     try:
         rows = [PredictionRow(*row) for row in orjson.loads(payload)]
-        _moment(rows[-1])
+        requested_at(rows[-1])
     except (ValueError, TypeError, LookupError):
         return None
     return rows
 
 
-def _moment(row: PredictionRow) -> float:
+def requested_at(row: PredictionRow) -> float:
+    """Return when a prediction was requested, in seconds since 1970."""
     return datetime.strptime(row.requested_at, TIME_FORMAT).replace(tzinfo=UTC).timestamp()

@@ -12,16 +12,16 @@ class PredictionStore(Protocol):
     """What the service needs of `churn.store.store.Store`. Every method raises StoreError if the store is away."""
 
     def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
-        """Store all or none; rows that are there already stay as they are. RowsRefused if some of them break its rules."""
+        """Store all rows or none; rows that are there already stay as they are. RowsRefused if some of them break its rules."""
 
     def write_rows_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
-        """Store a few rows if that waits for nobody; tell whether they are stored. Called by the event loop only."""
+        """Store a few rows if the store need not be waited for; return whether they are stored. For the event loop only."""
 
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
-        """Store what came true."""
+        """Store outcomes."""
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Return if the store answers."""
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""

@@ -22,8 +22,7 @@ from churn.ids import new_ids
 from churn.store.records import PredictionRow
 from churn.store.store import Store
 from service.observability.metrics import ServiceMetrics
-from service.prediction_log import log as log_module
-from service.prediction_log import sink
+from service.prediction_log import group_commit, replayer, sink
 from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
@@ -61,9 +60,9 @@ async def toggle(store: Toggled) -> None:
 
 
 async def main(home: Path, url: str, name: str, what: str) -> None:
-    log_module.REPLAY_SECONDS, log_module.ADOPT_SECONDS = 0.005, 0.01
+    replayer.REPLAY_SECONDS, replayer.ADOPT_SECONDS = 0.005, 0.01
     # A batch of several pieces must be kept whole, too.
-    log_module.PIECE_ROWS = 4
+    group_commit.PIECE_ROWS = 4
     store, spool = Toggled(url, Store.open), Spool(home / "spool", 2**30)
     store.ping()
     log = PredictionLog(store, spool, ServiceMetrics(load_contract()))

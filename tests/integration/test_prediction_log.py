@@ -21,7 +21,7 @@ from churn.ids import new_ids
 from churn.store.records import PredictionRow
 from churn.store.store import Store
 from service.observability.metrics import ServiceMetrics
-from service.prediction_log import log as log_module
+from service.prediction_log import replayer
 from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
@@ -153,7 +153,7 @@ def spooled(home: Path) -> int:
 
 
 async def test_the_folder_of_the_store_is_moved_away_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.01)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.01)
     there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
     url, given = f"sqlite:///{there / 'store.db'}", rows(30)
     async with running_log(tmp_path, url) as log:
@@ -170,7 +170,7 @@ async def test_the_folder_of_the_store_is_moved_away_and_back(tmp_path: Path, mo
 
 
 async def test_postgresql_lets_nobody_in_for_a_while(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.01)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.01)
     given = rows(30)
     with postgres.database() as url:
         name = sa.make_url(url).database
@@ -188,7 +188,7 @@ async def test_postgresql_lets_nobody_in_for_a_while(postgres: Server, tmp_path:
 
 
 async def test_postgresql_hangs(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.01)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.01)
     given = rows(3)
     with postgres.database() as url:
         async with running_log(tmp_path, url, hang_seconds=0.1) as log:
@@ -231,6 +231,6 @@ def test_a_disk_that_is_full_keeps_what_it_has_and_nothing_by_halves(tmp_path: P
     kept: list[PredictionRow] = []
     spool = Spool(tmp_path / "spool", 2**30)
     assert spool.adopt() == len(done.stdout.split()) > 0
-    spool.feed(kept.extend)
+    spool.replay(kept.extend)
     assert [row.prediction_id for row in kept] == done.stdout.split()
     assert list((tmp_path / "spool").iterdir()) == [], "a half of a record was found"

@@ -146,7 +146,7 @@ def test_the_command_erases_the_store_and_the_spool(url: str, store: Store, tmp_
 
     waiting = Spool(home / "spool", 2**20)
     assert waiting.adopt() == 3, "the others' rows still wait"
-    waiting.feed(store.write_rows)
+    waiting.replay(store.write_rows)
     assert [row["customer_id"] for row in everything(store)["predictions"][100:]] == [BEN] * 3
 
 

@@ -14,8 +14,8 @@ from churn.ids import new_id
 from churn.store.records import Prediction, PredictionRow
 from service.app import create_app
 from service.observability.metrics import ServiceMetrics
+from service.prediction_log import group_commit, replayer, sink
 from service.prediction_log import log as log_module
-from service.prediction_log import sink
 from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
@@ -42,7 +42,7 @@ def spool(tmp_path: Path) -> Spool:
 async def log(
     store: FakeStore, metrics: ServiceMetrics, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[PredictionLog]:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.002)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.002)
     log = PredictionLog(store, spool, metrics)
     log.start()
     yield log
@@ -77,7 +77,7 @@ async def test_what_gathers_during_a_commit_shares_the_next_one_in_order(log: Pr
 
 
 async def test_a_group_is_bounded(log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "GROUP_ROWS", 5)
+    monkeypatch.setattr(group_commit, "GROUP_ROWS", 5)
     first = await first_group_in_writing(log, store)
     waiting = [asyncio.create_task(log.write([record() for _ in range(size)])) for size in (2, 3, 1, 4)]
     await settle()
@@ -89,7 +89,7 @@ async def test_a_group_is_bounded(log: PredictionLog, store: FakeStore, monkeypa
 async def test_a_batch_lets_single_requests_pass_and_is_answered_when_all_of_it_is_kept(
     log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "PIECE_ROWS", 10)
+    monkeypatch.setattr(group_commit, "PIECE_ROWS", 10)
     first = await first_group_in_writing(log, store)
     batch = [record() for _ in range(25)]
     waiting = asyncio.create_task(log.write(batch))
@@ -163,7 +163,7 @@ async def test_neither_store_nor_spool_fails_the_requests_only(
     assert [type(error) for error in failed] == [StoreError] * 3
     with pytest.raises(StoreError, match="last write failed"):
         await log.check()
-    monkeypatch.setattr(log_module, "FAILURE_COUNTS_SECONDS", 0.0)
+    monkeypatch.setattr(log_module, "NOT_READY_SECONDS", 0.0)
     with pytest.raises(StoreError, match="full"):
         await log.check()
     store.away = False
@@ -191,7 +191,7 @@ async def test_pseudonyms_are_all_that_is_written(store: FakeStore, metrics: Ser
 async def test_what_a_stopped_service_left_in_the_spool_is_older_than_what_the_next_one_writes(
     store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.002)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.002)
     left, fresh = record(), record()
     store.away = True
     first = PredictionLog(store, Spool(tmp_path / "spool", 2**20), metrics)
@@ -253,7 +253,7 @@ async def test_a_log_that_closes_feeds_the_store_once_more_as_long_as_it_is_told
     store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So long that nobody feeds the store before.
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 3600)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 3600)
     for drain_seconds, left in ((0.0, 1), (30.0, 0)):
         spool = Spool(tmp_path / str(drain_seconds), 2**20)
         log = PredictionLog(store, spool, metrics, drain_seconds=drain_seconds)
@@ -270,7 +270,7 @@ async def test_a_log_that_closes_feeds_the_store_once_more_as_long_as_it_is_told
 async def test_a_log_does_not_wait_for_ever_for_a_store_that_is_away(
     store: FakeStore, metrics: ServiceMetrics, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.002)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.002)
     log = PredictionLog(store, spool, metrics, drain_seconds=0.02)
     log.start()
     store.away = True
@@ -317,7 +317,7 @@ async def hasty(
     store: FakeStore, metrics: ServiceMetrics, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[PredictionLog]:
     """A log that gives up on a store at once."""
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.002)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.002)
     log = PredictionLog(store, spool, metrics, hang_seconds=0.004)
     log.start()
     yield log
@@ -350,7 +350,7 @@ async def test_a_write_that_hangs_is_spooled_and_answered_and_so_is_what_comes_a
 async def test_a_log_closes_though_the_store_hangs(
     store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.002)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.002)
     log = PredictionLog(store, Spool(tmp_path / "spool", 2**20), metrics, hang_seconds=0.004)
     log.start()
     store.gate.clear()
@@ -368,7 +368,7 @@ async def test_a_log_closes_though_the_store_hangs(
 async def test_a_hanging_store_and_a_full_spool_fail_the_request(
     store: FakeStore, metrics: ServiceMetrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.002)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.002)
     log = PredictionLog(store, Spool(tmp_path / "spool", 0), metrics, hang_seconds=0.004)
     log.start()
     store.gate.clear()
@@ -410,7 +410,7 @@ async def test_rows_that_the_store_refuses_fail_their_own_request_only(metrics: 
 async def test_rows_that_the_store_refuses_do_not_keep_the_others_in_the_spool(
     metrics: ServiceMetrics, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "REPLAY_SECONDS", 0.002)
+    monkeypatch.setattr(replayer, "REPLAY_SECONDS", 0.002)
     store = PickyStore()
     store.away = True
     log = PredictionLog(store, spool, metrics)
@@ -469,7 +469,7 @@ def at_once(store: FakeStore) -> Callable[[list[PredictionRow]], bool]:
 async def test_few_records_are_written_by_the_loop_itself_all_of_one_round_together(
     log: PredictionLog, store: FakeStore, metrics: ServiceMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until(lambda: log._idle)
+    await until(lambda: log._writer.idle)
     calls: list[int] = []
     write = at_once(store)
     monkeypatch.setattr(store, "write_rows_at_once", lambda rows: calls.append(len(rows)) or write(rows))
@@ -482,10 +482,10 @@ async def test_few_records_are_written_by_the_loop_itself_all_of_one_round_toget
 async def test_a_slow_disk_does_not_hold_up_the_loop_twice(
     log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until(lambda: log._idle)
+    await until(lambda: log._writer.idle)
     monkeypatch.setattr(store, "write_rows_at_once", at_once(store))
-    monkeypatch.setattr(log_module, "LONG_SECONDS", -1.0)
-    monkeypatch.setattr(log_module, "PATIENT_SECONDS", 3_600.0)
+    monkeypatch.setattr(log_module, "SLOW_WRITE_SECONDS", -1.0)
+    monkeypatch.setattr(log_module, "OFF_LOOP_SECONDS", 3_600.0)
     await log.write([record()])
     assert store.groups == []
     await log.write([record()])
@@ -498,7 +498,7 @@ async def test_what_waits_on_disk_is_not_overtaken_by_the_loop(
     store.away = True
     early, late = record(), record()
     await log.write([early])
-    await until(lambda: log._idle)
+    await until(lambda: log._writer.idle)
     monkeypatch.setattr(store, "write_rows_at_once", at_once(store))
     await log.write([late])
     assert store.rows == []

@@ -53,7 +53,7 @@ def test_rows_come_back_in_order_and_leave_nothing_behind(tmp_path: Path) -> Non
     for group in groups:
         spool.append(group)
     assert (spool.empty, spool.rows) == (False, 6)
-    assert spool.feed(taker) == 6
+    assert spool.replay(taker) == 6
     assert taker.rows == [row for group in groups for row in group]
     assert (spool.empty, spool.rows, spool.lag_seconds()) == (True, 0, 0.0)
     assert files(tmp_path) == []
@@ -65,7 +65,7 @@ def test_rows_go_behind_others_only_if_there_are_others(tmp_path: Path) -> None:
     assert spool.empty
     spool.append(given[:1])
     assert spool.append_behind(given[1:])
-    spool.feed(taker)
+    spool.replay(taker)
     assert taker.rows == given
     assert not spool.append_behind(given)
 
@@ -77,16 +77,16 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
 
 
 def test_a_store_that_leaves_again_gets_the_rest_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_module, "FEED_ROWS", 2)
+    monkeypatch.setattr(spool_module, "REPLAY_ROWS", 2)
     spool, given, taker = make(tmp_path), rows(7), Taker(writes=2)
     for row in given:
         spool.append([row])
     with pytest.raises(StoreError):
-        spool.feed(taker)
+        spool.replay(taker)
     assert taker.rows == given[:4]
     assert spool.rows == 3
     taker.writes = 100
-    spool.feed(taker)
+    spool.replay(taker)
     assert taker.rows == given
 
 
@@ -100,24 +100,24 @@ def test_what_is_appended_while_it_is_fed_comes_too(tmp_path: Path) -> None:
         taken.extend(some)
 
     spool.append(early)
-    spool.feed(take)
+    spool.replay(take)
     assert taken == [*early, *late]
     assert spool.empty
 
 
 def test_full_segments_are_followed_by_new_ones_and_removed_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 400)
-    monkeypatch.setattr(spool_module, "FEED_ROWS", 1)
+    monkeypatch.setattr(spool_module, "REPLAY_ROWS", 1)
     spool, given = make(tmp_path), rows(9)
     for row in given:
         spool.append([row])
     before = len(files(tmp_path))
     taker = Taker(writes=5)
     with pytest.raises(StoreError):
-        spool.feed(taker)
+        spool.replay(taker)
     assert 1 < len(files(tmp_path)) < before
     taker.writes = 100
-    spool.feed(taker)
+    spool.replay(taker)
     assert taker.rows == given
 
 
@@ -126,12 +126,12 @@ def test_a_full_spool_takes_no_more_and_keeps_what_it_has(tmp_path: Path) -> Non
     spool.append(given)
     with pytest.raises(StoreError, match="full"):
         spool.append(rows(3))
-    spool.feed(taker)
+    spool.replay(taker)
     assert taker.rows == given
     spool.append(rows(3))
 
 
-def test_a_disk_that_is_full_leaves_no_half_of_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_leaves_no_half_of_aencode_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool, given, taker = make(tmp_path), rows(2), Taker()
     spool.append(given)
     size = files(tmp_path)[0].stat().st_size
@@ -147,7 +147,7 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_record(tmp_path: Path, monkeypa
     assert files(tmp_path)[0].stat().st_size == size
     after = rows(1)
     spool.append(after)
-    spool.feed(taker)
+    spool.replay(taker)
     assert taker.rows == [*given, *after]
 
 
@@ -166,23 +166,23 @@ def test_a_dead_workers_segment_is_taken_over_and_comes_first(tmp_path: Path) ->
     dead.close()  # as the kernel does when a process is killed
     assert own.adopt() == 2
     assert own.rows == 4
-    own.feed(taker)
+    own.replay(taker)
     assert taker.rows == [*older, *newer]
     assert files(tmp_path) == []
 
 
 def test_feeding_again_what_was_fed_before_a_kill_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_module, "FEED_ROWS", 2)
+    monkeypatch.setattr(spool_module, "REPLAY_ROWS", 2)
     first, given, taker = make(tmp_path), rows(6), Taker(writes=2)
     for row in given:
         first.append([row])
     with pytest.raises(StoreError):
-        first.feed(taker)
+        first.replay(taker)
     first.close()
     second = make(tmp_path)
     taker.writes = 100
     assert second.adopt() == 6
-    second.feed(taker)
+    second.replay(taker)
     assert taker.rows == given
 
 
@@ -197,7 +197,7 @@ def test_an_append_that_a_kill_cut_short_is_set_aside(tmp_path: Path, cut: int) 
     second = make(tmp_path)
     assert second.adopt() == 2
     second.append(rows(1))
-    second.feed(taker)
+    second.replay(taker)
     assert taker.rows[:2] == given
     assert files(tmp_path, ".bad")[0].stat().st_size == cut
 
@@ -214,7 +214,7 @@ def test_a_damaged_record_is_set_aside_and_the_others_are_fed(tmp_path: Path, ca
         file.write(b"\xff")
     second = make(tmp_path)
     assert second.adopt() == 2
-    second.feed(taker)
+    second.replay(taker)
     assert taker.rows == [*groups[0], *groups[2]]
     assert files(tmp_path, ".bad")[0].stat().st_size == sizes[1] - sizes[0]
     assert "damaged" in caplog.text
@@ -229,7 +229,7 @@ def test_two_workers_do_not_take_one_segment_both(tmp_path: Path, monkeypatch: p
     path = files(tmp_path)[0]
 
     def removed_meanwhile(descriptor: int) -> bool:
-        one.feed(Taker())
+        one.replay(Taker())
         return try_lock(descriptor)
 
     monkeypatch.setattr(spool_segment, "try_lock", removed_meanwhile)
@@ -266,6 +266,6 @@ def test_a_record_of_another_version_is_set_aside_like_a_damaged_one(tmp_path: P
     segment.write_bytes(foreign + segment.read_bytes())
     again, taker = Spool(tmp_path, 2**20), Taker()
     assert again.adopt() == 2
-    again.feed(taker)
+    again.replay(taker)
     assert taker.rows == given
     assert next(tmp_path.glob("*.bad")).read_bytes() == foreign

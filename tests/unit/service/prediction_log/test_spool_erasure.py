@@ -8,7 +8,7 @@ from churn.atomic_write import STAGING_PREFIX
 from churn.store.records import PredictionRow
 from service.prediction_log.spool import Spool
 from service.prediction_log.spool_erasure import erase_spooled
-from service.prediction_log.spool_segment import BAD_SUFFIX, _record
+from service.prediction_log.spool_segment import BAD_SUFFIX, encode_record
 
 
 def row(n: int, who: str | None) -> PredictionRow:
@@ -26,7 +26,7 @@ def fed(folder: Path) -> list[str]:
     ids: list[str] = []
     spool = Spool(folder, 2**20)
     spool.adopt()
-    spool.feed(lambda rows: ids.extend(one.prediction_id for one in rows))
+    spool.replay(lambda rows: ids.extend(one.prediction_id for one in rows))
     return ids
 
 
@@ -51,7 +51,7 @@ def test_a_file_without_the_customer_is_not_touched(tmp_path: Path) -> None:
 
 def test_what_was_set_aside_is_looked_into_too(tmp_path: Path) -> None:
     refused, damaged, other = (tmp_path / f"{name}{BAD_SUFFIX}" for name in ("refused", "damaged", "other"))
-    refused.write_bytes(_record([row(1, "anna"), row(2, "ben")]))
+    refused.write_bytes(encode_record([row(1, "anna"), row(2, "ben")]))
     damaged.write_bytes(b'\x07\x00\x00\x00half a record of "anna"')
     other.write_bytes(b"half a record of another")
     assert erase_spooled(tmp_path, ["anna"]).rows == 1
@@ -63,7 +63,7 @@ def test_what_was_set_aside_is_looked_into_too(tmp_path: Path) -> None:
 
 def test_what_a_killed_erasure_left_is_removed(tmp_path: Path) -> None:
     left = tmp_path / f"{STAGING_PREFIX}1"
-    left.write_bytes(_record([row(1, "ben")]))
+    left.write_bytes(encode_record([row(1, "ben")]))
     assert erase_spooled(tmp_path, ["ben"]).rows == 0
     assert not left.exists()
 
