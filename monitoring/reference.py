@@ -16,7 +16,7 @@ import pandas as pd
 from churn.atomic_write import atomic_write
 from churn.code_digest import package_digest
 from churn.contract import Contract
-from monitoring.drift.detect import as_served
+from monitoring.drift.columns import as_served
 from monitoring.drift.profile import ReferenceProfile
 
 # Of more rows so many are kept for pictures.

@@ -1,18 +1,18 @@
 """Covariate drift: does a window look like what the model was trained on?
 
-One look asks many questions, in five families:
+One window is asked many questions, in five families:
 
 - *location* of numbers (and of the predicted probability), as means of ranks and of values;
 - *shape* of numbers: spread, skewness and tails, as means of rank scores;
 - *levels*: shares of flags and categories, unseen levels included; exact tests on counts;
 - *faults*: shares of missing values, of values outside the reference's range, and of rows that break a relation of the contract;
   exact tests on counts, too;
-- *dependence*: what hangs together, as mean products of the rank scores of two columns.
+- *dependence*: what hangs together, as correlations of the rank scores of two columns.
 
 Each family has its share of alpha. Within location, shape and dependence the threshold is calibrated by bootstrap of the
-reference at the window's size (`monitoring.drift.null_distribution`); levels and faults, whose tests are exact, share theirs evenly
-(Bonferroni), without the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for all
-of that: a window without drift has one at or below alpha with probability alpha, at any size; the run's own p-value is the
+reference at the window's size (`monitoring.drift.null_distribution`); levels and faults, whose tests are exact, share theirs
+evenly (Bonferroni), without the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for
+all of that: a window without drift has one at or below alpha with probability alpha, at any size; the run's own p-value is the
 smallest.
 """
 
@@ -23,20 +23,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from churn.contract import Contract
-from monitoring.drift.comparisons import Comparisons
-from monitoring.drift.profile import PROBABILITY, SERVED, ReferenceProfile
-from monitoring.drift.results import Aspect, DriftReport, DriftResult, surprise
-
-__all__ = ["PROBABILITY", "Aspect", "DriftReport", "DriftResult", "ReferenceProfile", "as_served", "detect_drift", "surprise"]
-
-
-def as_served(reference: pd.DataFrame) -> pd.DataFrame:
-    """Give a reference with the answers of the very model that answers the windows, where it has them.
-
-    Out-of-fold answers, which tell how good a model is, come from other models: with few distinct answers their steps alone
-    would look like drift. References made before there were served answers keep the out-of-fold ones.
-    """
-    return reference.assign(**{PROBABILITY: reference[SERVED]}) if SERVED in reference else reference
+from monitoring.drift.comparisons import compare_all
+from monitoring.drift.profile import ReferenceProfile
+from monitoring.drift.results import DriftReport
 
 
 def detect_drift(
@@ -47,10 +36,13 @@ def detect_drift(
     Parameters
     ----------
     reference : pandas.DataFrame or ReferenceProfile
-        Columns churn_probability and the contract's features, as in `churn.customers.frame`; or its summary, made once for many windows.
+        Columns churn_probability and the contract's features, as in `churn.customers.frame`; or its summary, made once for many
+        windows.
     window : pandas.DataFrame or iterable of DataFrame
         The same columns; a large one may come in parts. A column that is absent on either side is not compared. Either side may
         have no rows: then nothing is compared and nothing drifts.
+    contract : Contract
+        The description of a customer.
     alpha : float
         In (0, 1): the chance of any alarm on a window without drift.
 
@@ -70,4 +62,4 @@ def detect_drift(
     """
     profile = reference if isinstance(reference, ReferenceProfile) else ReferenceProfile.of(reference, contract)
     sums = profile.summarise([window] if isinstance(window, pd.DataFrame) else window)
-    return Comparisons(profile, sums, alpha).report()
+    return compare_all(profile, sums, alpha)

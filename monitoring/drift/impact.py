@@ -1,93 +1,51 @@
-"""How much a shift matters to the model: shift times weight, in log-odds."""
+"""How much a shift matters to the model: its effect on the mean log-odds of leaving."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import replace
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from monitoring.drift.results import DriftResult
+from monitoring.drift.sides import Sides
 
-from monitoring.drift.rank_scores import RankScores
-
-PROBABILITY, OUTCOME = "churn_probability", "churned"
-# Ridge: as much shrinkage as so many rows would give. Columns that say the same share their weight.
-SHRINKAGE = 10.0
-MAX_ROWS = 20_000
-# A column that moves log-odds by less than this share of their spread is one that the model ignores.
-IGNORED_SHARE = 0.03
+# A shift that moves the mean log-odds by so much matters, however little the model makes of the column elsewhere.
+MIN_IMPACT = 0.05
 
 
-@dataclass(frozen=True)
-class Weights:
-    """An additive picture of the model: log-odds = sum of weights times scores.
+def add_impact(result: DriftResult, sides: Sides) -> DriftResult:
+    """Add what a result matters to the model.
 
-    Attributes
+    Parameters
     ----------
-    scores : dict of ndarray
-        A weight for each rank score of a number or flag, in log-odds.
-    levels : dict of dict
-        A weight for each level of a category, in log-odds.
-    shares : dict of float
-        Standard deviation of a column's part, as a share of that of the log-odds.
+    result : DriftResult
+        Of any comparison.
+    sides : Sides
+        The window and its reference.
+
+    Returns
+    -------
+    DriftResult
+        With `impact` where it can be known, and `note` where the model makes nothing of the column.
     """
-
-    scores: dict[str, NDArray[np.float64]]
-    levels: dict[str, dict[str, float]]
-    shares: dict[str, float]
-
-    def ignores(self, name: str) -> bool:
-        """Whether the model makes next to nothing of a column; never of one that it could not learn from, being constant."""
-        return self.shares.get(name, 1.0) < IGNORED_SHARE
+    weights = sides.profile.weights
+    if weights is None or result.aspect == "prediction":
+        return result
+    impact = _impact(result.feature, sides) if result.aspect in ("values", "range") else None
+    ignored = weights.ignores(result.feature) and (result.other is None or weights.ignores(result.other))
+    return replace(result, impact=impact, note=result.drifted and ignored and abs(impact or 0.0) < MIN_IMPACT)
 
 
-def fit_weights(reference: pd.DataFrame, scores: dict[str, RankScores], categories: list[str]) -> Weights | None:
-    """Fit the picture to the model's own answers on the reference; without them to who left; without both None.
-
-    Ridge regression of the log-odds (or of the outcome, divided by the variance of a coin with its mean: one Newton step of a
-    logistic regression) on the rank scores and levels.
-    """
-    if len(reference) > MAX_ROWS:
-        reference = reference.sample(MAX_ROWS, random_state=0)
-    answer = _answer(reference)
-    if answer is None:
+def _impact(name: str, sides: Sides) -> float | None:
+    profile, window, weights = sides.profile, sides.window, sides.profile.weights
+    present = window.present[name]
+    if weights is None or not present:
         return None
-    blocks: list[tuple[str, list[str] | None, NDArray[np.float64]]] = []
-    for name, fitted in scores.items():
-        if name != PROBABILITY:
-            blocks.append((name, None, fitted.of_column(reference[name].to_numpy(dtype=np.float64)).astype(np.float64)))
-    for name in categories:
-        if name in reference:
-            levels = sorted({str(level) for level in reference[name].dropna()})
-            table = np.array([(reference[name] == level).to_numpy(dtype=np.float64) for level in levels]).T
-            if table.size:
-                blocks.append((name, levels, table - table.mean(axis=0)))
-    if not blocks:
-        return None
-    design = np.hstack([block for _, _, block in blocks])
-    centred = answer - answer.mean()
-    gram = design.T @ design + SHRINKAGE * np.eye(design.shape[1])
-    fitted_weights = np.linalg.solve(gram, design.T @ centred)
-    spread = float(centred.std()) or 1.0
-    found = Weights({}, {}, {})
-    start = 0
-    for name, names, block in blocks:
-        weights = fitted_weights[start : start + block.shape[1]]
-        start += block.shape[1]
-        found.shares[name] = float((block @ weights).std()) / spread
-        if names is None:
-            found.scores[name] = weights
-        else:
-            found.levels[name] = dict(zip(names, weights.tolist(), strict=True))
-    return found
-
-
-def _answer(reference: pd.DataFrame) -> NDArray[np.float64] | None:
-    if PROBABILITY in reference:
-        p = np.clip(reference[PROBABILITY].to_numpy(dtype=np.float64), 1e-6, 1 - 1e-6)
-        return np.asarray(np.log(p) - np.log1p(-p)) if not np.isnan(p).any() and p.size else None
-    if OUTCOME in reference:
-        y = reference[OUTCOME].to_numpy(dtype=np.float64)
-        if y.size and 0 < y.mean() < 1:
-            return np.asarray(y / (y.mean() * (1 - y.mean())))
+    if name in profile.numbers and name in weights.scores:
+        return float(window.scores[sides.score_owners == name] @ weights.scores[name] / present)
+    if name in weights.scores:
+        return float(profile.flag_total(name, window) / present * weights.scores[name][0])
+    if name in weights.levels:
+        now, before = (side.levels.get(name, Counter()) for side in (window, sides.reference))
+        known = max(sides.reference.present[name], 1)
+        return float(sum(w * (now.get(x, 0) / present - before.get(x, 0) / known) for x, w in weights.levels[name].items()))
     return None

@@ -1,4 +1,4 @@
-"""What a reference looks like, summarised once: every look compares a window's sums with it, and never reads it again."""
+"""A reference, summarised once: every monitoring run compares a window's sums with it, and never reads its rows again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn.contract import Contract
-from monitoring.drift.impact import Weights, fit_weights
+from monitoring.drift.columns import PROBABILITY, numbers_of
 from monitoring.drift.null_distribution import MAX_REFERENCE_ROWS, MaxDistribution, draw_maxima
 from monitoring.drift.rank_scores import Floats, RankScores, Scores
+from monitoring.drift.sums import Sums
+from monitoring.drift.weights import Weights, fit_weights
 
-# The service answers what the pipeline does to 1e-9, and not to the last digit. Where many customers share one score, as with
-# rules, a last digit would put all of them on one side of the reference's.
-SAME_DIGITS = 9
-PROBABILITY, SERVED = "churn_probability", "served_probability"
 SEED = 20_260_101
 # Rows summed at a time: small enough to stay in the processor's cache, and out of the memory's way.
 CHUNK_ROWS = 10_000
@@ -30,55 +28,6 @@ THREADS = os.cpu_count() or 1
 MAX_FULL_PAIRS, MAX_PAIRS = 300, 5_000
 # Window sizes are told apart by a tenth: sizes nearer to each other share a calibration.
 SIZE_STEP = 1.1
-
-
-@dataclass
-class Sums:
-    """What a look needs of a window (or of the reference), and no row of it; sums of parts add up to the sums of the whole.
-
-    Attributes
-    ----------
-    present : dict of int
-        Values that are there, by column.
-    value_sums : dict of float
-        Sum of the finite values, by numeric column.
-    outside : dict of (int, int)
-        Values below the reference's least, and above its largest.
-    scores : ndarray, shape (n_scores,)
-    products, together : ndarray, shape (n_pair_scores, n_pair_scores)
-        Sums of products of scores, and rows where both are there.
-    levels : dict of Counter
-        Rows by level, of categories and flags.
-    broken : dict of (int, int)
-        By relation's column: rows that break it, and rows where both sides are present.
-    """
-
-    rows: int = 0
-    present: Counter[str] = field(default_factory=Counter)
-    value_sums: dict[str, float] = field(default_factory=dict)
-    below: Counter[str] = field(default_factory=Counter)
-    above: Counter[str] = field(default_factory=Counter)
-    levels: dict[str, Counter[str]] = field(default_factory=dict)
-    broken: Counter[str] = field(default_factory=Counter)
-    related: Counter[str] = field(default_factory=Counter)
-    scores: Floats = field(default_factory=lambda: np.zeros(0))
-    products: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-    together: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-    columns: set[str] = field(default_factory=set)
-
-    def add(self, other: Sums) -> None:
-        """Add the sums of another part, of the same profile. A column that is absent from either is absent."""
-        self.columns = self.columns & other.columns if self.rows else other.columns
-        self.rows += other.rows
-        for name in ("present", "below", "above", "broken", "related"):
-            getattr(self, name).update(getattr(other, name))
-        for column, counted in other.levels.items():
-            self.levels.setdefault(column, Counter()).update(counted)
-        for column, value in other.value_sums.items():
-            self.value_sums[column] = self.value_sums.get(column, 0.0) + value
-        self.scores += other.scores
-        self.products += other.products
-        self.together += other.together
 
 
 @dataclass(frozen=True)
@@ -247,22 +196,30 @@ class ReferenceProfile:
         drawn = draw_maxima(list(families.values()), rows, self.rows, SEED) if families else []
         return dict(zip(families, drawn, strict=True))
 
+    def flag_total(self, name: str, side: Sums) -> float:
+        """Return the sum of a flag's scores; it follows from the counts of its levels.
+
+        Parameters
+        ----------
+        name : str
+            One of `flags`.
+        side : Sums
+            Of a window, or of the reference.
+
+        Returns
+        -------
+        float
+            0 where no value is there.
+        """
+        levels = side.levels.get(name, Counter())
+        scores = self.flags[name].of_column(np.array([float(level) for level in levels], dtype=np.float64))[:, 0]
+        return sum((float(score) * rows for score, rows in zip(scores, levels.values(), strict=True)), 0.0)
+
     def usable_pairs(self, absent: set[str]) -> NDArray[np.bool_]:
         """Tell which pairs can be tested: both columns there, and not the same product everywhere."""
         owners = self.pair_columns
         there = [owners[a] not in absent and owners[b] not in absent for a, b in self.pairs]
         return np.array(there, dtype=bool) & (self.pair_spreads > 1e-6)
-
-
-def numbers_of(frame: pd.DataFrame, name: str) -> Floats:
-    """Give a column as float64, missing (or absent, or not a number) as NaN; probabilities to the digits that mean something."""
-    if name not in frame:
-        return np.full(len(frame), np.nan)
-    column = frame[name]
-    if column.dtype == object:
-        column = pd.to_numeric(column, errors="coerce")
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.asarray(values.round(SAME_DIGITS)) if name == PROBABILITY else values
 
 
 def _range(values: Floats) -> tuple[float, float] | None:

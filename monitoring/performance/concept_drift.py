@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from monitoring.performance.metrics import _sides
+from monitoring.performance.metrics import outcomes_and_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class _Moments:
 
 
 def _moments(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> _Moments:
-    y, p = _sides(rows)
+    y, p = outcomes_and_answers(rows)
     w = weigh(p)
     residual, variance = w * (y - p), p * (1 - p)
     return _Moments(

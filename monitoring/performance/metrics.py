@@ -94,7 +94,7 @@ def measure_performance(
     >>> performance.roc_auc, round(performance.brier, 3)
     (1.0, 0.07)
     """
-    y, p = _sides(labelled)
+    y, p = outcomes_and_answers(labelled)
     if y.size == 0:
         return Performance(rows=0)
     both = 0 < y.sum() < y.size
@@ -141,7 +141,8 @@ def _all_once(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.argsort(p, kind="stable"), np.ones((1, p.size), dtype=np.int64)
 
 
-def _sides(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def outcomes_and_answers(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the outcomes (0 or 1) and the probabilities, clipped so that their log loss is finite, each of shape (n,)."""
     y = rows["churned"].to_numpy(dtype=np.float64)
     p = rows["churn_probability"].to_numpy(dtype=np.float64)
     return y, np.clip(p, SMALLEST, 1 - SMALLEST)

@@ -23,7 +23,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from churn.atomic_write import atomic_write
 from churn.config.settings import Settings
 from churn.contract import Contract
-from monitoring.drift.detect import PROBABILITY, DriftReport, as_served
+from monitoring.drift.columns import PROBABILITY, as_served
+from monitoring.drift.results import DriftReport
 from monitoring.monitor import MonitoringRun, report_path
 
 PROJECT = "churn"

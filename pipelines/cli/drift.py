@@ -12,7 +12,7 @@ from pipelines.console import console, fail, print_json
 
 if TYPE_CHECKING:
     from churn.data.unvalidated import UnvalidatedRows
-    from monitoring.drift.detect import DriftReport, DriftResult
+    from monitoring.drift.results import DriftReport, DriftResult
 
 SHOWN = 8
 
@@ -36,7 +36,8 @@ def drift(
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.unvalidated import read_unvalidated
-    from monitoring.drift.detect import ReferenceProfile, detect_drift
+    from monitoring.drift.detect import detect_drift
+    from monitoring.drift.profile import ReferenceProfile
 
     settings = load_settings()
     contract = load_contract(settings.contract)

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from churn.contract import Contract
-from monitoring.drift.detect import ReferenceProfile, detect_drift, surprise
+from monitoring.drift.detect import detect_drift
+from monitoring.drift.profile import ReferenceProfile
+from monitoring.drift.results import surprise
 from tests.unit.monitoring.fakes import CONTRACT, customers
 
 REFERENCE = customers(1500, seed=1)
