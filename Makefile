@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint types unit integration e2e stack secrets format lock licences sbom clean
+.PHONY: help setup up demo test check lint types unit integration e2e stack secrets format lock licences sbom clean
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # FACTS: with this set, every start imports 2-4 times slower.
@@ -36,10 +36,15 @@ demo: setup      ## close the loop once on real customers; exit 0 only if every 
 test: lint types ## everything: lint, types, import rules and every test
 	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: setup      ## ruff, import rules, YAML, licences
+check: lint types unit ## for every few minutes of work: lint, types and the tests without I/O
+
+lint: setup      ## ruff, import rules, declared dependencies, YAML, workflows, licences
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	@# What is shipped may not import what only development has.
+	$(BIN)/deptry --pep621-dev-dependency-groups dev --ignore DEP002 churn service monitoring pipelines
 	$(BIN)/yamllint --strict .
 	$(BIN)/python -m tools.licences --check
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from churn.atomic_write import atomic_write
 from churn.config.settings import Settings
@@ -98,7 +98,9 @@ def _check(name: object, content: bytes, remedy: str = "delete it and run: churn
 
 def _dvc_pull(settings: Settings) -> bool:
     """Pull data.dvc from the machine-local remote, where there is one."""
-    remote = settings.dvc_remote
+    if not settings.dvc_remote:
+        return False
+    remote = Path(settings.dvc_remote)
     if not remote.is_dir() or not Path("data.dvc").exists():
         return False
     # For this checkout on this machine only. Without `verify` a corrupt remote is pulled silently.
@@ -122,7 +124,7 @@ def _download(settings: Settings, path: Path) -> str | None:
     address = shown(settings.data_url)
     try:
         content = _fetch(settings.data_url)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return f"{address} does not answer ({type(error).__name__})"
     _check(address, content, "set CHURN_DATA_URL to another copy, or to nothing")
     # Beside data/, not in it: DVC pins everything that lies there.
@@ -136,7 +138,7 @@ def _download(settings: Settings, path: Path) -> str | None:
 def _fetch(address: str) -> bytes:
     """Get what lies there, unpacked to no more bytes than could be right: where a redirect leads is anybody's guess."""
     content = bytearray()
-    with httpx.stream("GET", address, timeout=20, follow_redirects=True) as answer:
+    with httpx2.stream("GET", address, timeout=20, follow_redirects=True) as answer:
         answer.raise_for_status()
         for piece in answer.iter_bytes():
             content += piece

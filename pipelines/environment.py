@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from churn.config.settings import Settings
 
@@ -69,6 +69,6 @@ def prefect_api(settings: Settings) -> str:
 def answers(url: str) -> bool:
     """Tell whether a GET of `url` is answered with 200 within two seconds."""
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        return httpx2.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
         return False

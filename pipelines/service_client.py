@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 import numpy as np
 import pandas as pd
 
@@ -30,7 +30,7 @@ class Client:
     def __init__(self, url: str, contract: Contract, key: str | None = None) -> None:
         self.contract = contract
         self._url = url
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False, headers={"X-API-Key": key} if key else {})
+        self._http = httpx2.Client(base_url=url, timeout=30, trust_env=False, headers={"X-API-Key": key} if key else {})
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +62,7 @@ class Client:
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         try:
             answer = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise ChurnError(f"no service at {self._url} ({type(error).__name__}); start it with: churn up") from error
         if answer.is_error:
             raise ChurnError(f"{method} {path} was answered {answer.status_code}: {answer.text[:500]}")

@@ -9,7 +9,7 @@ import pytest
 from churn.contract import Contract, load_contract
 from tests.checkout import CHECKOUT
 
-REAL_DATA = (CHECKOUT / "data/telecom_churn.csv", CHECKOUT.parent / "shared/data/telecom_churn.csv")
+REAL_DATA = CHECKOUT / "data/telecom_churn.csv"
 
 # The same examples on every run, and nothing remembered on disk: a red test is red for everybody.
 hypothesis.settings.register_profile("churn", derandomize=True, database=None, deadline=None)
@@ -23,10 +23,9 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    named = os.environ.get("CHURN_DATA")
-    for path in [Path(named)] if named else REAL_DATA:
-        if path.is_file():
-            return path
-    pytest.skip(
-        f"needs the real customers: run `.venv/bin/churn data pull`, or set CHURN_DATA (looked for {named or REAL_DATA[0]})"
-    )
+    path = Path(os.environ.get("CHURN_TEST_DATA") or REAL_DATA)
+    if not path.is_file():
+        pytest.skip(
+            f"needs the real customers, and {path} is not there: run `.venv/bin/churn data pull`, or let CHURN_TEST_DATA name the file"
+        )
+    return path

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
+from churn import DISTRIBUTION
 from tools.packages import shipped
 
 RULES = Path(__file__).with_name("licences.toml")
@@ -34,7 +35,7 @@ def installed() -> list[Package]:
     asked = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json"]
     told = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)  # noqa: S603 -- our own interpreter
     found = [Package(canonicalize_name(one["Name"]), one["Version"], one["License"].partition("\n")[0]) for one in told]
-    return [package for package in found if package.name != "churn"]
+    return [package for package in found if package.name != DISTRIBUTION]
 
 
 def judge(packages: Iterable[Package], shipped_names: set[str], rules: Mapping[str, Any]) -> tuple[list[str], list[str]]:

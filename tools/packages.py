@@ -10,6 +10,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from churn import DISTRIBUTION
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCK = CHECKOUT / "requirements.lock"
 # The image of the service has the base and `postgres`, that of the pipelines has more; the rest may be installed with a wheel.
@@ -19,9 +21,9 @@ _HASH = re.compile(r"--hash=(\S+)")
 
 
 def shipped() -> set[str]:
-    """Name what is installed with any of the extras that are shipped: canonical names, `churn` itself left out."""
+    """Name what is installed with any of the extras that are shipped: canonical names, the project itself left out."""
     found: set[tuple[str, str]] = set()
-    waiting = [("churn", extra) for extra in ("", *SHIPPED)]
+    waiting = [(DISTRIBUTION, extra) for extra in ("", *SHIPPED)]
     while waiting:
         name, extra = waiting.pop()
         if (name, extra) in found:
@@ -34,7 +36,7 @@ def shipped() -> set[str]:
         for one in wanted:
             if one.marker is None or one.marker.evaluate({"extra": extra}):
                 waiting += [(canonicalize_name(one.name), of) for of in ("", *one.extras)]
-    return {name for name, _ in found} - {"churn"}
+    return {name for name, _ in found} - {DISTRIBUTION}
 
 
 def locked(text: str | None = None) -> Iterator[tuple[Requirement, list[str]]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-import httpx
+import httpx2
 
 from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import Forks
@@ -130,7 +130,7 @@ def _ended(world: Fixture) -> bool:
 
 def _ask(api: str, **states: list[str]) -> list[dict[str, Any]]:
     query = {"flow_runs": {"state": {"type": states}}} if states else {}
-    answer = httpx.post(f"{api}/flow_runs/filter", json={**query, "limit": 200}, timeout=30, trust_env=False)
+    answer = httpx2.post(f"{api}/flow_runs/filter", json={**query, "limit": 200}, timeout=30, trust_env=False)
     answer.raise_for_status()
     found: list[dict[str, Any]] = answer.json()
     return found
@@ -142,7 +142,7 @@ def _stuck(api: str) -> bool:
 
     try:
         unfinished = _ask(api, any_=["RUNNING", "PENDING", "CANCELLING"])
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return True
     return bool({run["id"] for run in unfinished} - set(living_runs()))
 

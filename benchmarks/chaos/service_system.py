@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import httpx2
 import psutil
 import skops.io
 
@@ -69,7 +69,7 @@ class Service:
         with (self.home / "service.log").open("ab") as out:
             command = [*self.before, *SERVE, "--workers", str(self.workers)]
             self.process = subprocess.Popen(command, env=self._environment(), stdout=out, stderr=out, start_new_session=True)
-        self.wait_until(lambda: self.get("/readyz").status_code == httpx.codes.OK)
+        self.wait_until(lambda: self.get("/readyz").status_code == httpx2.codes.OK)
         return self
 
     def kill(self) -> None:
@@ -88,18 +88,18 @@ class Service:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str) -> httpx2.Response:
         """Ask it something."""
-        return httpx.get(f"http://{self.address}{path}", timeout=10)
+        return httpx2.get(f"http://{self.address}{path}", timeout=10)
 
-    def post(self, path: str, document: Any) -> httpx.Response:
+    def post(self, path: str, document: Any) -> httpx2.Response:
         """Tell it something."""
-        return httpx.post(f"http://{self.address}{path}", json=document, timeout=30)
+        return httpx2.post(f"http://{self.address}{path}", json=document, timeout=30)
 
     def place(self) -> str:
         """Tell where it keeps predictions now: store, spool, or nowhere."""
         answer = self.get("/readyz")
-        return str(answer.json()["log"]) if answer.status_code == httpx.codes.OK else "nowhere"
+        return str(answer.json()["log"]) if answer.status_code == httpx2.codes.OK else "nowhere"
 
     def wait_for_place(self, place: str) -> None:
         """Wait until predictions are kept there."""
@@ -129,7 +129,7 @@ class Service:
             try:
                 if condition():
                     return
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 pass
             time.sleep(POLL_SECONDS)
         raise ChurnError(f"the service did not get there: {' | '.join(self.log()[-3:])}")

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import orjson
 import psutil
 from rich.console import Console
@@ -108,13 +108,13 @@ def _press(settings: Settings, path: str, body: bytes, connections: int, seconds
 def _scrape(settings: Settings, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        httpx.get(f"http://127.0.0.1:{settings.exporter_port}/metrics", timeout=10, trust_env=False).raise_for_status()
+        httpx2.get(f"http://127.0.0.1:{settings.exporter_port}/metrics", timeout=10, trust_env=False).raise_for_status()
         time.sleep(1)
 
 
 def _run(prefect: str, deployment: str) -> None:
     """Have the runner run a flow, and wait for its end."""
-    with httpx.Client(base_url=prefect, timeout=30, trust_env=False) as client:
+    with httpx2.Client(base_url=prefect, timeout=30, trust_env=False) as client:
         known = client.get(f"/deployments/name/{deployment}").raise_for_status().json()
         asked = client.post(f"/deployments/{known['id']}/create_flow_run", json={"state": {"type": "SCHEDULED"}})
         run = asked.raise_for_status().json()["id"]

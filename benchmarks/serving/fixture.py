@@ -23,7 +23,6 @@ from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
 
 SEED, TRAINED_ON = 17, 1_200
-REAL = (Path("data/telecom_churn.csv"), Path("../shared/data/telecom_churn.csv"))
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ def make_fixture(home: Path, form: Form, *, short: bool) -> Fixture:
     """Train a model and make it champion of a registry under `home`; on invented customers if short or if there are no others."""
     contract, params = load_contract(), load_params(Path("params.yaml"))
     params = params.model_copy(update={"model": params.model.model_copy(update={"form": form})})
-    real = next((path for path in REAL if path.is_file()), None)
-    if short or real is None:
+    real = load_settings().data
+    if short or not real.is_file():
         dataset = simulate(contract, TRAINED_ON, seed=SEED)
         params = _cheap(params)
     else:

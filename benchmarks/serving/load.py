@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from benchmarks.serving.baselines import Baseline
 from churn.errors import ChurnError
@@ -86,12 +86,12 @@ def _wait(baseline: Baseline, process: subprocess.Popen[bytes], port: int, log: 
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if baseline.ready:
-                ready = httpx.get(f"http://127.0.0.1:{port}{baseline.ready}", timeout=2).status_code
+                ready = httpx2.get(f"http://127.0.0.1:{port}{baseline.ready}", timeout=2).status_code
             else:
                 ready = ask(baseline, port).status_code
-            if ready == httpx.codes.OK:
+            if ready == httpx2.codes.OK:
                 return
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             pass
         time.sleep(0.02)
     said = log.read_text(errors="replace").strip().splitlines()[-3:]
@@ -108,10 +108,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def ask(baseline: Baseline, port: int) -> httpx.Response:
+def ask(baseline: Baseline, port: int) -> httpx2.Response:
     """Ask once."""
     address = f"http://127.0.0.1:{port}{baseline.path}"
-    return httpx.post(address, content=baseline.body, headers={"content-type": "application/json"}, timeout=60)
+    return httpx2.post(address, content=baseline.body, headers={"content-type": "application/json"}, timeout=60)
 
 
 def press(port: int, path: str, body: bytes, *, connections: int, seconds: float, media_type: str = "application/json") -> Load:

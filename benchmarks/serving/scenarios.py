@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import pandas as pd
 
@@ -113,7 +113,7 @@ def _check(server: Server, world: Fixture, customers: pd.DataFrame) -> None:
     """Compare its answer with the pipeline's own before anything is timed."""
     baseline = server.baseline
     answer = ask(baseline, server.port)
-    if answer.status_code != httpx.codes.OK:
+    if answer.status_code != httpx2.codes.OK:
         raise ChurnError(f"{baseline.name} answers {answer.status_code}: {answer.text[:200]}")
     if baseline.probability is not None:
         own = float(world.probabilities(customers)[0])
@@ -254,7 +254,7 @@ def workers(world: Fixture, work: Path, say: Say, *, seconds: float) -> list[Fig
         baseline = ours(world, in_house(world, world.customers(1), port)[-1].body, port, number)
         with running(baseline, port, work / "workers.log"):
             load = press(port, baseline.path, baseline.body, connections=32, seconds=seconds)
-            counted = _sum_of(httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text, "churn_predictions_total")
+            counted = _sum_of(httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text, "churn_predictions_total")
         # Answers that were on their way when wrk stopped are counted and not seen: at most one a connection.
         found.append({"workers": number, "rate": load.rate, "answered": load.requests, "counted": counted})
     return found

@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".churn"), description="Folder of all local state; delete it to start anew.")
     contract: str = Field("telecom", description="Name of a packaged contract, or path of another YAML file.")
     data: Path = Field(Path("data/telecom_churn.csv"), description="Labelled customers to train on.")
-    dvc_remote: Path = Field(Path("../shared/dvc-remote"), description="Machine-local DVC remote, used where it exists.")
+    dvc_remote: str = Field(
+        "", description="Folder of a DVC remote on this machine, the first place `churn data pull` asks. Empty: none."
+    )
     data_url: str = Field(
         "https://raw.githubusercontent.com/Yorko/mlcourse.ai/0b6125c37cf6693ae0a698913456c3cf56058e54/data/telecom_churn.csv",
         description="Public source of the data, pinned to a commit; its hash is checked. Empty: never asked.",

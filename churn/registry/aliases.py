@@ -17,7 +17,7 @@ from churn.errors import NoModel, RegistryError
 from churn.one_line import one_line
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 Read = TypeVar("Read")
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
@@ -47,13 +47,13 @@ class AliasReader(Protocol):
 class HttpAliases:
     """Asks an MLflow server."""
 
-    def __init__(self, uri: str, model_name: str, transport: httpx.BaseTransport | None = None) -> None:
-        import httpx
+    def __init__(self, uri: str, model_name: str, transport: httpx2.BaseTransport | None = None) -> None:
+        import httpx2
 
         self._name = model_name
-        address = httpx.URL(uri)
+        address = httpx2.URL(uri)
         self._shown = str(address.copy_with(username=None, password=None))
-        self._errors = (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError)
+        self._errors = (httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError)
         token = os.environ.get("MLFLOW_TRACKING_TOKEN")
         user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD"))
         insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("1", "true")
@@ -63,7 +63,7 @@ class HttpAliases:
             import ssl
 
             verify = ssl.create_default_context(cafile=authority)
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             base_url=address,
             # As MLflow's client does it: a token is the second choice.
             auth=(user, password) if user and password else None,

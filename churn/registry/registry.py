@@ -20,6 +20,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 import churn
+from churn import DISTRIBUTION
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.errors import InputError, ModelRefused, NoModel, RegistryError
@@ -468,7 +469,7 @@ def _translated(uri: str, missing: str = "") -> Iterator[None]:
     except (RequestException, SQLAlchemyError, OSError) as error:
         raise _as_registry_error(uri, error) from error
     except ImportError as error:
-        raise InputError(f"CHURN_TRACKING_URI needs full MLflow: pip install 'churn[pipelines]' ({error})") from error
+        raise InputError(f"CHURN_TRACKING_URI needs full MLflow: pip install '{DISTRIBUTION}[pipelines]' ({error})") from error
 
 
 def _as_registry_error(uri: str, error: Exception) -> RegistryError:

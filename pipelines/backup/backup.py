@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 
+from churn import DISTRIBUTION
 from churn.clock import now
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError
@@ -115,7 +116,11 @@ def _write_backup(places: Places, target: Path) -> Manifest:
         archive.add_tree("models", places.home / "models", _stays)
         manifest = Manifest(
             made_at=now(),
-            versions={"churn": installed("churn"), "mlflow": installed("mlflow-skinny"), "python": platform.python_version()},
+            versions={
+                "churn": installed(DISTRIBUTION),
+                "mlflow": installed("mlflow-skinny"),
+                "python": platform.python_version(),
+            },
             artifact_root=places.artifact_root,
             artifacts_elsewhere="" if places.artifact_folder is not None else places.artifacts,
             databases=databases,

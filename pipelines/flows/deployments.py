@@ -7,7 +7,6 @@ import time
 from datetime import timedelta
 from typing import cast
 
-import httpx
 from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, FlowRun
 from prefect.deployments.runner import RunnerDeployment
@@ -20,7 +19,8 @@ from pipelines.console import warn
 from pipelines.environment import prepare_environment
 from pipelines.flows.events import RETRAIN_EVENT
 from pipelines.flows.monitor import monitor_flow
-from pipelines.flows.orphaned_runs import AWAY, Watch, crash_orphans
+from pipelines.flows.orphaned_runs import Watch, crash_orphans
+from pipelines.flows.prefect_api import PREFECT_API_ERRORS, is_unreachable
 from pipelines.flows.train import record_failure, train_flow
 
 TRAIN, MONITOR = "train/retrain", "monitor/run"
@@ -71,8 +71,8 @@ def main() -> None:
         try:
             serve_once(settings)
             return
-        except (*AWAY, BaseExceptionGroup) as error:
-            if not is_away(error):
+        except (*PREFECT_API_ERRORS, BaseExceptionGroup) as error:
+            if not is_unreachable(error):
                 raise
             if not told:
                 warn("Prefect's server does not answer; the flows wait for it")
@@ -90,17 +90,6 @@ def serve_once(settings: Settings) -> None:
         serve(*make_deployments(settings), pause_on_shutdown=False, limit=4)
     finally:
         stop.set()
-
-
-def is_away(error: BaseException) -> bool:
-    """Tell whether all that went wrong is that the server did not answer."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_away(part) for part in error.exceptions)
-    # The words are those of Prefect's runner, and of its client where the server has just gone.
-    return isinstance(error, httpx.TransportError | OSError) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("exceeded error threshold", "Failed to reach API"))
-    )
 
 
 def note_crash(run: FlowRun) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 
-import httpx
 from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
-from prefect.exceptions import PrefectException
 
 from churn.errors import StoreError
 from churn.store.records import Decision, DecisionAction
 from churn.store.store import Store
 from monitoring.outbox import note_sent
+from pipelines.flows.prefect_api import PREFECT_API_ERRORS
 
 RETRAIN_EVENT, PAGE_EVENT = "churn.retrain.wanted", "churn.monitor.page"
 EVENTS = {DecisionAction.RETRAIN: RETRAIN_EVENT, DecisionAction.PAGE: PAGE_EVENT}
@@ -23,7 +22,7 @@ def send(model_name: str, decision: Decision) -> bool:
     """Send what a decision asks for; tell whether the server took it. One that is away is no error: it is sent again."""
     event = Event(
         event=EVENTS[decision.action],
-        resource=Resource({"prefect.resource.id": f"churn.modeling.model.{model_name}", "prefect.resource.name": model_name}),
+        resource=Resource({"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name}),
         payload={
             "reason": "drift" if decision.action == DecisionAction.RETRAIN else decision.reason,
             "detail": decision.reason,
@@ -34,7 +33,7 @@ def send(model_name: str, decision: Decision) -> bool:
     try:
         with get_client(sync_client=True) as client:
             client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
-    except (httpx.HTTPError, PrefectException, RuntimeError, OSError, ValueError) as error:  # also what is no server of Prefect
+    except (*PREFECT_API_ERRORS, ValueError) as error:  # ValueError: something that is no Prefect server answered
         logger.warning(
             "%s was decided, but could not be sent, and is sent again by the next monitoring run: %s", decision.action, error
         )

@@ -11,20 +11,18 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import psutil
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import PrefectException
 from prefect.states import Crashed
+
+from pipelines.flows.prefect_api import PREFECT_API_ERRORS
 
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 # What Prefect's runner tells the process of a run.
 RUN_ID = "PREFECT__FLOW_RUN_ID"
 POLL_SECONDS = 30.0
-# What may go wrong with a server that is away, or comes up.
-AWAY = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
 logger = logging.getLogger(__name__)
 
 
@@ -86,7 +84,7 @@ class Watch:
             self._suspects = {str(run.id) for run in orphans()}
             certain = suspects & self._suspects
             return crash_orphans(certain, self._on_crash) if certain else 0
-        except AWAY as error:
+        except PREFECT_API_ERRORS as error:
             logger.debug("Prefect's server cannot be asked for runs: %s", error)
             return 0
 

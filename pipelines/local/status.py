@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import sqlalchemy as sa
 
 from churn.clock import now
@@ -109,19 +109,19 @@ def _problems(status: Status, settings: Settings) -> list[str]:
     return wrong
 
 
-def _get(url: str, *, with_key: bool) -> httpx.Response:
+def _get(url: str, *, with_key: bool) -> httpx2.Response:
     # The key is the service's: the other parts are not told it.
     key = os.environ.get("CHURN_API_KEY") if with_key else None
-    return httpx.get(url, timeout=SECONDS, trust_env=False, headers={"x-api-key": key} if key else {})
+    return httpx2.get(url, timeout=SECONDS, trust_env=False, headers={"x-api-key": key} if key else {})
 
 
 def _ask(name: str, address: str, path: str) -> Part:
     try:
         answer = _get(address + path, with_key=name == "service")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return Part(name, shown(address), up=False, says=f"does not answer at {shown(address)} ({type(error).__name__})")
     address = shown(address)
-    if answer.status_code == httpx.codes.OK:
+    if answer.status_code == httpx2.codes.OK:
         waits = name == "service" and answer.json().get("log") == "spool"
         return Part(name, address, up=True, says="the store is away: predictions wait on disk" if waits else "")
     detail = f"answers {answer.status_code}"
@@ -134,9 +134,9 @@ def _ask(name: str, address: str, path: str) -> Part:
 def _model(service: str) -> dict[str, Any] | None:
     try:
         answer = _get(f"{service}/model", with_key=True)
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return None
-    if answer.status_code != httpx.codes.OK:
+    if answer.status_code != httpx2.codes.OK:
         return None
     told = answer.json()
     return {name: told.get(name) for name in SHOWN}
@@ -145,14 +145,14 @@ def _model(service: str) -> dict[str, Any] | None:
 def _upcoming(prefect: str) -> list[dict[str, Any]]:
     wanted = {"sort": "EXPECTED_START_TIME_ASC", "limit": NEXT_RUNS, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     try:
-        answer = httpx.post(f"{prefect}/flow_runs/filter", json=wanted, timeout=SECONDS, trust_env=False)
-        if answer.status_code != httpx.codes.OK:
+        answer = httpx2.post(f"{prefect}/flow_runs/filter", json=wanted, timeout=SECONDS, trust_env=False)
+        if answer.status_code != httpx2.codes.OK:
             return []
         flows = {
             flow["id"]: flow["name"]
-            for flow in httpx.post(f"{prefect}/flows/filter", json={}, timeout=SECONDS, trust_env=False).json()
+            for flow in httpx2.post(f"{prefect}/flows/filter", json={}, timeout=SECONDS, trust_env=False).json()
         }
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return []
     runs = [(flows.get(run["flow_id"], "?"), datetime.fromisoformat(run["expected_start_time"])) for run in answer.json()]
     # Of each flow the next one; the earliest stand first.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from churn.clock import now
 from churn.config.settings import Settings
@@ -84,9 +84,9 @@ def programs(settings: Settings) -> list[Program]:
 
 
 def _deployed(settings: Settings) -> bool:
-    with suppress(httpx.HTTPError):
+    with suppress(httpx2.HTTPError):
         for name in ("train/retrain", "monitor/run"):
-            answer = httpx.get(f"{prefect_api(settings)}/deployments/name/{name}", timeout=5, trust_env=False)
+            answer = httpx2.get(f"{prefect_api(settings)}/deployments/name/{name}", timeout=5, trust_env=False)
             if answer.status_code != 200 or answer.json().get("status") != "READY":
                 return False
         return True

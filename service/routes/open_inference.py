@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from churn import DISTRIBUTION
 from service.authorization import require
 from service.formats.inference import DATATYPES, OUTPUTS, read_inference, spell_inference
 from service.formats.json_text import refuse
@@ -56,7 +57,7 @@ async def server_ready(state: State) -> ServerReadyAnswer:
 @router.get("", responses=problems(401), dependencies=_ANY_KEY)
 async def server_metadata() -> ServerMetadata:
     """Tell what this server is."""
-    return ServerMetadata(name="churn", version=installed("churn"), extensions=["binary_tensor_data"])
+    return ServerMetadata(name="churn", version=installed(DISTRIBUTION), extensions=["binary_tensor_data"])
 
 
 @router.get("/models/{name}", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)

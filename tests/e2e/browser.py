@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
@@ -142,8 +142,8 @@ def _page_address(profile: Path, process: subprocess.Popen[bytes]) -> str:
     while time.monotonic() < deadline and process.poll() is None:
         try:
             port = int((profile / "DevToolsActivePort").read_text().split()[0])
-            pages = httpx.get(f"http://127.0.0.1:{port}/json/list").json()
+            pages = httpx2.get(f"http://127.0.0.1:{port}/json/list").json()
             return str(next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page"))
-        except (OSError, IndexError, ValueError, httpx.TransportError, StopIteration):
+        except (OSError, IndexError, ValueError, httpx2.TransportError, StopIteration):
             time.sleep(0.05)
     raise AssertionError(f"Chromium did not start (exit code {process.poll()})")

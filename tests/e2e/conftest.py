@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pipelines.local.supervisor import free_port
 from tests.checkout import CHECKOUT
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
+# What whoever runs the tests has set, except for where the data is.
+FOREIGN_SETTINGS = re.compile(r"(CHURN_(?!DVC_REMOTE$)|PREFECT_|MLFLOW_)")
 # Long enough for a slow machine: nothing here is about speed.
 TIMEOUT_SECONDS = 240
 
@@ -27,7 +30,7 @@ class System:
         self.home = home
         self.ports = {name: free_port() for name in PORTS}
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PREFECT_", "MLFLOW_"))},
+            **{name: value for name, value in os.environ.items() if not FOREIGN_SETTINGS.match(name)},
             **{f"CHURN_{name.upper()}": str(port) for name, port in self.ports.items()},
             "CHURN_HOME": str(home),
             "CHURN_MONITOR_INTERVAL_SECONDS": "5",

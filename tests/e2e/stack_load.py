@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
 CUSTOMER = {"total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
 TIMEOUT_SECONDS = 120
@@ -24,13 +24,13 @@ class Callers:
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(threads)]
 
     def _ask(self, number: int) -> None:
-        with httpx.Client(headers=self._headers, timeout=60, trust_env=False) as client:
+        with httpx2.Client(headers=self._headers, timeout=60, trust_env=False) as client:
             count = 0
             while not self._stop.is_set():
                 count += 1
                 try:
                     answer = client.post(self._url, json=CUSTOMER | {"customer_id": f"load-{number}-{count}"})
-                except httpx.HTTPError as error:
+                except httpx2.HTTPError as error:
                     self.failed.append(repr(error))
                     continue
                 if answer.status_code == 200:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import LiteralString
 
-import httpx
+import httpx2
 import psutil
 import psycopg
 import pytest
@@ -49,13 +49,13 @@ def stack(real_data: Path) -> Iterator[Stack]:
 
 def status(url: str) -> int:
     try:
-        return httpx.get(url, timeout=10, trust_env=False).status_code
-    except httpx.HTTPError:
+        return httpx2.get(url, timeout=10, trust_env=False).status_code
+    except httpx2.HTTPError:
         return 0
 
 
-def client(stack: Stack, service: str = "proxy") -> httpx.Client:
-    return httpx.Client(base_url=stack.url(service), headers={"X-API-Key": stack.key}, timeout=30, trust_env=False)
+def client(stack: Stack, service: str = "proxy") -> httpx2.Client:
+    return httpx2.Client(base_url=stack.url(service), headers={"X-API-Key": stack.key}, timeout=30, trust_env=False)
 
 
 def rows(
@@ -121,7 +121,7 @@ def test_the_proxy_keeps_names_and_limits(stack: Stack) -> None:
         for path, length, code in (("/predict/batch", most + 1, 413), ("/predict/batch", most, 422)):
             content = b'{"customers":[' + b" " * (length - 16) + b"]}"
             assert asked.post(path, content=content, headers={"content-type": "application/json"}).status_code == code
-    assert httpx.post(stack.url("proxy", "/predict"), json=CUSTOMER, trust_env=False).status_code == 401
+    assert httpx2.post(stack.url("proxy", "/predict"), json=CUSTOMER, trust_env=False).status_code == 401
 
 
 def test_no_request_fails_when_a_replica_dies_or_is_stopped(stack: Stack) -> None:
@@ -143,7 +143,7 @@ def test_no_request_fails_when_a_replica_dies_or_is_stopped(stack: Stack) -> Non
 
 
 def served(stack: Stack, replica: str) -> float:
-    lines = httpx.get(stack.url(replica, "/metrics"), trust_env=False).text.splitlines()
+    lines = httpx2.get(stack.url(replica, "/metrics"), trust_env=False).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("churn_predictions_total{"))
 
 

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.conftest import CHECKOUT
+from tests.e2e.conftest import CHECKOUT, FOREIGN_SETTINGS
 
 
 def test_the_loop_closes_on_real_customers(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PREFECT_", "MLFLOW_"))}
+    environment = {name: value for name, value in os.environ.items() if not FOREIGN_SETTINGS.match(name)}
     out = tmp_path / "out"
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli.main", "demo", "--out", str(out)],

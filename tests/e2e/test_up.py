@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-import httpx
+import httpx2
 
 from tests.e2e.conftest import CHECKOUT, System, eventually
 
@@ -15,26 +15,26 @@ CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_p
 
 def completed_scheduled_runs(system: System) -> list[dict[str, object]]:
     wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["look"]}}}
-    runs = httpx.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
+    runs = httpx2.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
     return [run for run in runs if run["auto_scheduled"]]
 
 
 def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: System) -> None:
     system.start()
-    answer = httpx.post(system.url("/predict"), json=CUSTOMER)
+    answer = httpx2.post(system.url("/predict"), json=CUSTOMER)
     assert answer.status_code == 200, answer.text
     first = answer.json()
     assert 0 < first["churn_probability"] < 1
     outcome = {"outcomes": [{"prediction_id": first["prediction_id"], "churned": True}]}
-    assert httpx.post(system.url("/outcomes"), json=outcome).json()["accepted"] == 1
+    assert httpx2.post(system.url("/outcomes"), json=outcome).json()["accepted"] == 1
 
     for page, port in (("/", "mlflow_port"), ("/", "prefect_port"), ("/", "evidently_port"), ("/docs", "port")):
-        shown = httpx.get(system.url(page, port), follow_redirects=True)
+        shown = httpx2.get(system.url(page, port), follow_redirects=True)
         assert shown.status_code == 200, (page, port)
         assert "<html" in shown.text.lower(), (page, port)
-    assert "churn_outcomes_total 1.0" in httpx.get(system.url("/metrics", "exporter_port")).text
+    assert "churn_outcomes_total 1.0" in httpx2.get(system.url("/metrics", "exporter_port")).text
 
-    deployed = httpx.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
+    deployed = httpx2.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
     schedules = {d["name"]: [s["schedule"] for s in d["schedules"] if s["active"]] for d in deployed}
     assert schedules["retrain"][0]["cron"] == "0 3 * * 0"
     assert schedules["look"][0]["interval"] == 5
@@ -60,9 +60,9 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
 
     system.start()
     assert "version 1 is champion" in system.said()
-    again = httpx.post(system.url("/outcomes"), json=outcome).json()
+    again = httpx2.post(system.url("/outcomes"), json=outcome).json()
     assert (again["accepted"], again["duplicates"]) == (0, 1)
-    active = httpx.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
+    active = httpx2.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
     assert not any(deployment["paused"] for deployment in active)
 
     # A look is killed in the middle, and the runner with it: the next runner does not wait for it.
@@ -73,7 +73,7 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     for process in (look, system.runner()):
         process.kill()
     state = system.url(f"/api/flow_runs/{run_id}", "prefect_port")
-    eventually(lambda: httpx.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
+    eventually(lambda: httpx2.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
     killed = len(completed_scheduled_runs(system))
     eventually(lambda: len(completed_scheduled_runs(system)) > killed, "the next look runs")
     assert system.stop(signal.SIGTERM) == 0

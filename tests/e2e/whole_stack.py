@@ -11,10 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 
-from tests.conftest import REAL_DATA
+from churn.config.settings import load_settings
 from tests.e2e.conftest import eventually
 from tests.e2e.stack import NOT_HERE, Stack
 from tests.e2e.stack_load import Callers
@@ -30,7 +30,7 @@ def main() -> int:
         for name, seconds in sorted(stack.seconds.items(), key=lambda item: item[1]):
             _say(f"{seconds:6.1f} s  {name} is {'done' if stack.services[name].ends else 'healthy'}")
         proxy = stack.url("proxy", "/readyz")
-        eventually(lambda: httpx.get(proxy, trust_env=False).status_code == 200, "the first model serves")
+        eventually(lambda: httpx2.get(proxy, trust_env=False).status_code == 200, "the first model serves")
         # As `docker compose up` would: what runs once runs again, and finds nothing to do.
         stack.bring_up("bucket", "migrate", "data", "first-model")
         assert "version 1 is champion; nothing to do" in stack.log("first-model")
@@ -50,9 +50,9 @@ def _say(text: str) -> None:
 
 
 def _give_data(stack: Stack) -> None:
-    found = next((path for path in REAL_DATA if path.is_file()), None)
+    found = load_settings().data
     (stack.volume("flows") / "data").mkdir()
-    if found is not None:
+    if found.is_file():
         shutil.copy(found, stack.volume("flows") / "data" / "telecom_churn.csv")
     else:
         stack.more["data"] = {"CHURN_DATA_URL": ""}
@@ -72,7 +72,7 @@ def _kills(stack: Stack) -> None:
             callers.wait_for(200)
             stack.bring_up(name)
             ready = stack.url(name, "/readyz")
-            eventually(lambda ready=ready: httpx.get(ready, trust_env=False).status_code == 200, f"{name} is back")  # type: ignore[misc]
+            eventually(lambda ready=ready: httpx2.get(ready, trust_env=False).status_code == 200, f"{name} is back")  # type: ignore[misc]
             callers.wait_for(200)
     assert not callers.failed, callers.failed
     _say(f"one replica killed, one stopped, under load: {len(callers.answered)} requests answered, 0 failed")
@@ -85,7 +85,7 @@ def _watching(stack: Stack) -> None:
     prometheus = stack.url("prometheus", "").rstrip("/")
     wanted = {f"{stack.address[name]}:{PORTS[name]}" for name in ("service-1", "service-2", "exporter")}
     eventually(lambda: {r["metric"]["instance"] for r in query(prometheus, "up == 1")} == wanted, "Prometheus scrapes all")
-    managers = httpx.get(f"{prometheus}/api/v1/alertmanagers", trust_env=False).json()["data"]["activeAlertmanagers"]
+    managers = httpx2.get(f"{prometheus}/api/v1/alertmanagers", trust_env=False).json()["data"]["activeAlertmanagers"]
     assert len(managers) == 1
     _say("Prometheus: both replicas and the exporter are up, one Alertmanager is known")
 

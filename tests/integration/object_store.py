@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from pipelines.local.supervisor import free_port
@@ -44,7 +44,7 @@ def object_store(folder: Path) -> Iterator[str]:
 def _answers(url: str) -> bool:
     # It knows nobody without a key; whatever it says of that, it is there.
     try:
-        httpx.get(url, trust_env=False)
-    except httpx.HTTPError:
+        httpx2.get(url, trust_env=False)
+    except httpx2.HTTPError:
         return False
     return True

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -22,7 +22,7 @@ from tests.checkout import CHECKOUT
 
 FOLDER = CHECKOUT / "monitoring/prometheus"
 patiently = retry(
-    retry=retry_if_exception_type((AssertionError, httpx.HTTPError)),
+    retry=retry_if_exception_type((AssertionError, httpx2.HTTPError)),
     stop=stop_after_delay(90),
     wait=wait_fixed(0.3),
     reraise=True,
@@ -43,7 +43,7 @@ def program(*command: str, ready: str) -> Iterator[None]:
 
         @patiently
         def wait() -> None:
-            assert httpx.get(ready).status_code == 200
+            assert httpx2.get(ready).status_code == 200
 
         wait()
         yield
@@ -120,6 +120,6 @@ def webhook() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
 
 
 def query(url: str, expression: str) -> list[Any]:
-    answer = httpx.get(f"{url}/api/v1/query", params={"query": expression})
+    answer = httpx2.get(f"{url}/api/v1/query", params={"query": expression})
     assert answer.status_code == 200, f"{expression}: {answer.text}"
     return list(answer.json()["data"]["result"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 
@@ -202,10 +202,10 @@ def answers_and_takes_what_waited(system: System, taken: int) -> None:
 
     async def ask() -> None:
         app = create_app(system.settings)
-        transport = httpx.ASGITransport(app)
+        transport = httpx2.ASGITransport(app)
         async with (
             app.lifespan(),
-            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+            httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
             with anyio.fail_after(120):  # the loader imports what takes long to import
                 while (await client.get("/readyz")).status_code != 200:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import skops.io
 import yaml
@@ -58,18 +58,18 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def swapping(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, FakeRegistry]]:
+async def swapping(tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, FakeRegistry]]:
     registry = FakeRegistry(*(make_model(version, slope=float(version)) for version in VERSIONS))
     settings = make_settings(tmp_path, probation_seconds=0.0)
     app = create_app(settings, registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
     async with app.lifespan():
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client, registry
 
 
 async def test_fifty_swaps_under_load_fail_no_request_and_mix_no_versions(
-    swapping: tuple[httpx.AsyncClient, FakeRegistry], contract: Contract, tmp_path: Path
+    swapping: tuple[httpx2.AsyncClient, FakeRegistry], contract: Contract, tmp_path: Path
 ) -> None:
     client, registry = swapping
     values = [CUSTOMER.get(name) for name in contract.feature_names]
@@ -287,19 +287,19 @@ def test_a_request_that_nobody_understands_is_a_bug_and_told_as_one(tmp_path: Pa
 
 
 @pytest.fixture
-async def two(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, FakeRegistry, ServiceState]]:
+async def two(tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, FakeRegistry, ServiceState]]:
     """A service with version 1 in service, and a version 2 that says the contrary of it."""
     registry = FakeRegistry(make_model("1", slope=3), make_model("2", slope=-3))
     registry.champion = "1"
     settings = make_settings(tmp_path, probation_min_outcomes=20, shadow_share=1.0)
     app = create_app(settings, registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
     async with app.lifespan():
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client, registry, app.state
 
 
-async def answered(client: httpx.AsyncClient, count: int) -> list[dict[str, object]]:
+async def answered(client: httpx2.AsyncClient, count: int) -> list[dict[str, object]]:
     customers = [{"total_day_minutes": 20.0 + 330.0 * n / count, "international_plan": "No"} for n in range(count)]
     response = await client.post("/predict/batch", json={"customers": customers})
     assert response.status_code == 200, response.text
@@ -307,7 +307,7 @@ async def answered(client: httpx.AsyncClient, count: int) -> list[dict[str, obje
     return answers
 
 
-async def tell(client: httpx.AsyncClient, answers: list[dict[str, object]], *, right: bool) -> None:
+async def tell(client: httpx2.AsyncClient, answers: list[dict[str, object]], *, right: bool) -> None:
     told = [
         {"prediction_id": one["prediction_id"], "churned": one["churn"] is right, "observed_at": "2026-01-02T00:00:00Z"}
         for one in answers
@@ -317,7 +317,7 @@ async def tell(client: httpx.AsyncClient, answers: list[dict[str, object]], *, r
 
 @pytest.mark.parametrize("right", [True, False])
 async def test_a_champion_whose_answers_do_not_come_true_is_left_by_itself(
-    two: tuple[httpx.AsyncClient, FakeRegistry, ServiceState], right: bool
+    two: tuple[httpx2.AsyncClient, FakeRegistry, ServiceState], right: bool
 ) -> None:
     client, registry, state = two
     registry.champion = "2"
@@ -334,7 +334,7 @@ async def test_a_champion_whose_answers_do_not_come_true_is_left_by_itself(
 
 
 async def test_a_challenger_is_compared_on_what_the_champion_was_asked(
-    two: tuple[httpx.AsyncClient, FakeRegistry, ServiceState], tmp_path: Path
+    two: tuple[httpx2.AsyncClient, FakeRegistry, ServiceState], tmp_path: Path
 ) -> None:
     client, registry, state = two
     registry.others["challenger"] = "2"

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,7 +83,7 @@ def company(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         store.close()
 
 
-Service = Callable[[str, dict[str, Any]], httpx.Response]
+Service = Callable[[str, dict[str, Any]], httpx2.Response]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import orjson
 import pandas as pd
@@ -53,9 +53,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert process.poll() is None, "the service did not start"
             assert time.monotonic() < deadline, "the service is not ready in time"
             try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code == 200:
+                if httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code == 200:
                     break
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 pass
             time.sleep(0.1)
         yield f"127.0.0.1:{port}"
@@ -180,7 +180,7 @@ def test_answers_are_those_of_mlflows_own_server(address: str, pyfunc: Any, cust
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = json.loads(scoring_server.invocations(body if form != "csv" else body.decode(), media, pyfunc, schema).response)
-    ours = httpx.post(f"http://{address}/invocations", content=body, headers={"content-type": media}).json()
+    ours = httpx2.post(f"http://{address}/invocations", content=body, headers={"content-type": media}).json()
     np.testing.assert_allclose(ours["predictions"], theirs["predictions"], atol=1e-12)
 
 

@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from packaging.utils import canonicalize_name
 
+from churn import DISTRIBUTION
 from tests.unit.deploy.commands import PROJECT
 from tests.unit.deploy.dockerfile import CHECKOUT, Stage, copied_paths, lineage, read_stages
 
@@ -136,15 +137,15 @@ def test_holds_what_the_lock_says_and_nothing_else(image: Image) -> None:
     ).stdout.split("\n")
     lock = (CHECKOUT / "requirements.lock").read_text()
     locked = set(re.findall(r"^(\S+==[^\s;]+)", lock, re.MULTILINE))
-    found = {line for line in listed if line and not line.startswith("churn @")}
+    found = {line for line in listed if line and not line.startswith(f"{DISTRIBUTION} @")}
     assert len(found) > 40
     assert found <= locked
     # And the bill of materials lists these, and nothing else.
     bill = json.loads((image.root / "opt/churn/sbom.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
-    assert bill["metadata"]["component"]["name"] == "churn"
+    assert bill["metadata"]["component"]["name"] == DISTRIBUTION
     named = {f"{part['name']}=={part['version']}" for part in bill["components"]}
-    assert {canonicalize_name(line) for line in named} - {f"churn=={PROJECT['version']}"} == {
+    assert {canonicalize_name(line) for line in named} - {f"{DISTRIBUTION}=={PROJECT['version']}"} == {
         canonicalize_name(line) for line in found
     }
 
@@ -217,7 +218,7 @@ def test_serves_without_registry_and_says_so(image: Image) -> None:
             assert process.poll() is None, said
             assert time.monotonic() < deadline, said
             time.sleep(0.2)
-        ready = httpx.get(f"{url}/readyz", trust_env=False)
+        ready = httpx2.get(f"{url}/readyz", trust_env=False)
         assert ready.status_code == 503
         # The store is there (SQLite in the home); only a model is missing.
         assert [problem["field"] for problem in ready.json()["errors"]] == ["model"]
@@ -233,6 +234,6 @@ def test_serves_without_registry_and_says_so(image: Image) -> None:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        return httpx2.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
         return False

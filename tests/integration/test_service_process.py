@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import skops.io
 from sqlalchemy import text
@@ -72,7 +72,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         )
         started.append(process)
         address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: httpx.get(f"{address}/readyz", timeout=10).status_code == 200, process)
+        wait_until(lambda: httpx2.get(f"{address}/readyz", timeout=10).status_code == 200, process)
         return process, address
 
     yield start
@@ -89,7 +89,7 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes], 
         try:
             if condition():
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass
         time.sleep(0.05)
     pytest.fail("the service did not get there in time")
@@ -108,13 +108,13 @@ def test_kill_right_after_the_answers_loses_none(serve: Serve, tmp_path: Path) -
     answered: list[str] = []
 
     def ask(_: int) -> None:
-        with httpx.Client(base_url=address) as client:
+        with httpx2.Client(base_url=address) as client:
             try:
                 while True:
                     answered.append(client.post("/predict", json=CUSTOMER).raise_for_status().json()["prediction_id"])
                     if len(answered) >= 200:
                         process.kill()
-            except (httpx.TransportError, json.JSONDecodeError):
+            except (httpx2.TransportError, json.JSONDecodeError):
                 return
 
     with ThreadPoolExecutor(4) as clients:
@@ -142,7 +142,7 @@ def test_killed_again_and_again_while_the_store_comes_and_goes_each_answer_is_th
         asked = len(answered)
 
         def ask(_: int, process: Any = process, address: str = address, moment: str = moment, asked: int = asked) -> None:
-            with httpx.Client(base_url=address) as client:
+            with httpx2.Client(base_url=address) as client:
                 try:
                     while True:
                         answered.append(client.post("/predict", json=CUSTOMER).raise_for_status().json()["prediction_id"])
@@ -150,7 +150,7 @@ def test_killed_again_and_again_while_the_store_comes_and_goes_each_answer_is_th
                             toggle()
                         if len(answered) >= asked + 200:
                             process.kill()
-                except (httpx.TransportError, json.JSONDecodeError):
+                except (httpx2.TransportError, json.JSONDecodeError):
                     return
 
         with ThreadPoolExecutor(4) as clients:
@@ -158,7 +158,7 @@ def test_killed_again_and_again_while_the_store_comes_and_goes_each_answer_is_th
         assert process.wait(10) == -signal.SIGKILL
     assert not away
     process, address = serve()
-    wait_until(lambda: httpx.get(f"{address}/readyz").json()["log"] == "store", process)
+    wait_until(lambda: httpx2.get(f"{address}/readyz").json()["log"] == "store", process)
     stored = store.read_predictions(load_contract())["prediction_id"].tolist()
     store.close()
     assert len(answered) >= 600
@@ -169,7 +169,7 @@ def test_killed_again_and_again_while_the_store_comes_and_goes_each_answer_is_th
 
 def test_sigterm_first_shows_in_readyz_then_stops_cleanly(serve: Serve, tmp_path: Path) -> None:
     process, address = serve(drain_seconds=5)
-    with httpx.Client(base_url=address) as client:
+    with httpx2.Client(base_url=address) as client:
         process.terminate()
         wait_until(lambda: client.get("/readyz").status_code == 503, process, 5)
         assert [e["field"] for e in client.get("/readyz").json()["errors"]] == ["service"]
@@ -184,13 +184,13 @@ def test_workers_share_port_store_and_metrics(serve: Serve, tmp_path: Path) -> N
 
     def ask(_: int) -> Any:
         # A connection each: the kernel deals them out to the workers.
-        return httpx.post(f"{address}/predict", json=CUSTOMER, timeout=30)
+        return httpx2.post(f"{address}/predict", json=CUSTOMER, timeout=30)
 
     with ThreadPoolExecutor(8) as clients:
         responses = list(clients.map(ask, range(40)))
     assert {response.status_code for response in responses} == {200}
     assert {response.json()["prediction_id"] for response in responses} == stored_ids(tmp_path)
-    metrics = httpx.get(f"{address}/metrics").text.splitlines()
+    metrics = httpx2.get(f"{address}/metrics").text.splitlines()
     assert "churn_log_written_total 40.0" in metrics
     assert "churn_workers 2.0" in metrics
     assert any(line.startswith("churn_process_resident_memory_bytes ") and float(line.split()[1]) > 5e7 for line in metrics)
@@ -198,5 +198,5 @@ def test_workers_share_port_store_and_metrics(serve: Serve, tmp_path: Path) -> N
     process.terminate()
     process.wait(30)
     assert list(tmp_path.glob("metrics-*")) == []
-    with pytest.raises(httpx.TransportError):
-        httpx.get(f"{address}/healthz")
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(f"{address}/healthz")

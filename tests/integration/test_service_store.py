@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from pydantic import SecretStr
@@ -118,7 +118,7 @@ async def test_swap_under_load_fails_no_request_and_mixes_no_versions(tmp_path: 
     assert stored.loc[[a["prediction_id"] for a in answers], "model_version"].tolist() == [a["model_version"] for a in answers]
 
 
-async def in_the_store(client: httpx.AsyncClient) -> None:
+async def in_the_store(client: httpx2.AsyncClient) -> None:
     while (await client.get("/readyz")).json().get("log") != "store":
         await asyncio.sleep(0.02)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 import pytest
 
 from churn.config.params import load_params
@@ -81,7 +81,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         with prometheus(folder, targets, manager.removeprefix("http://")) as url:
             service = f"http://{host}:{port}"
             for minutes in (*range(0, 400, 10), -1):
-                httpx.post(f"{service}/predict", json={**CUSTOMER, "total_day_minutes": float(minutes)})
+                httpx2.post(f"{service}/predict", json={**CUSTOMER, "total_day_minutes": float(minutes)})
             yield Seen(url, service, received)
 
 
@@ -114,7 +114,7 @@ def test_every_query_of_every_panel_returns_data(seen: Seen) -> None:
         def ask(expression: str = panel_expression) -> None:
             # Traffic goes on, as rates look at the last seconds.
             for minutes in (10.0, 200.0, 380.0, -1.0):
-                httpx.post(f"{seen.service}/predict", json={**CUSTOMER, "total_day_minutes": minutes})
+                httpx2.post(f"{seen.service}/predict", json={**CUSTOMER, "total_day_minutes": minutes})
             assert query(seen.prometheus, filled(expression)), f"no data: {expression}"
 
         ask()
@@ -148,9 +148,9 @@ def test_a_webhook_receives_a_real_alert(seen: Seen) -> None:
 def test_a_request_is_found_from_a_point_of_the_latency_by_its_id(seen: Seen) -> None:
     @patiently
     def exemplars() -> None:
-        httpx.post(f"{seen.service}/predict", json=CUSTOMER, headers={"x-request-id": "one-that-is-looked-for"})
+        httpx2.post(f"{seen.service}/predict", json=CUSTOMER, headers={"x-request-id": "one-that-is-looked-for"})
         wanted = {"query": 'churn_http_request_duration_seconds_bucket{route="/predict"}', "start": "0", "end": "2000000000"}
-        answer = httpx.get(f"{seen.prometheus}/api/v1/query_exemplars", params=wanted).json()
+        answer = httpx2.get(f"{seen.prometheus}/api/v1/query_exemplars", params=wanted).json()
         ids = {e["labels"]["request_id"] for found in answer["data"] for e in found["exemplars"]}
         assert "one-that-is-looked-for" in ids
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from service.app import ServiceApp, create_app
@@ -38,14 +38,14 @@ def make_app(tmp_path: Path, store: FakeStore) -> Callable[..., ServiceApp]:
 
 
 @pytest.fixture
-async def open_client(make_app: Callable[..., ServiceApp]) -> AsyncIterator[httpx.AsyncClient]:
+async def open_client(make_app: Callable[..., ServiceApp]) -> AsyncIterator[httpx2.AsyncClient]:
     """A service on loopback without keys."""
     async with running(make_app()) as client:
         yield client
 
 
 @pytest.fixture
-async def keyed_client(make_app: Callable[..., ServiceApp]) -> AsyncIterator[httpx.AsyncClient]:
+async def keyed_client(make_app: Callable[..., ServiceApp]) -> AsyncIterator[httpx2.AsyncClient]:
     """A service with a key a scope."""
     async with running(make_app(api_keys=KEYS)) as client:
         yield client

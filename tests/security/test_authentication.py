@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Route
@@ -40,7 +40,7 @@ def spelled(path: str) -> str:
     return path.replace("{name}", "churn").replace("{version}", "1")
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]) -> int:
+async def ask(client: httpx2.AsyncClient, method: str, path: str, headers: dict[str, str]) -> int:
     answer = await client.request(method, spelled(path), json=BODIES.get(path), headers=headers)
     return answer.status_code
 
@@ -50,7 +50,7 @@ async def test_the_page_says_who_may_ask_of_every_route_and_of_no_other(make_app
     assert set(routes().values()) == {"anybody", "any key", *SCOPES}
 
 
-async def test_every_route_lets_in_whom_the_page_says_and_nobody_else(keyed_client: httpx.AsyncClient) -> None:
+async def test_every_route_lets_in_whom_the_page_says_and_nobody_else(keyed_client: httpx2.AsyncClient) -> None:
     for (method, path), who in routes().items():
         for wrong in ({}, {"X-API-Key": "guess"}, {"Authorization": f"Basic {KEY_TEXT['admin']}"}):
             status = await ask(keyed_client, method, path, wrong)
@@ -78,7 +78,7 @@ NO_KEYS: list[list[tuple[str, str]]] = [
 ]
 
 
-async def test_nothing_else_passes_for_a_key(keyed_client: httpx.AsyncClient) -> None:
+async def test_nothing_else_passes_for_a_key(keyed_client: httpx2.AsyncClient) -> None:
     for headers in NO_KEYS:
         sent = [(name.encode(), value.encode()) for name, value in headers]
         answer = await keyed_client.post("/predict", json=CUSTOMER, headers=sent)
@@ -87,7 +87,7 @@ async def test_nothing_else_passes_for_a_key(keyed_client: httpx.AsyncClient) ->
 
 
 @pytest.mark.parametrize("name", ["X-API-Key", "Authorization", "Host", "Content-Type"])
-async def test_a_header_that_is_there_twice_is_nobodys_guess(keyed_client: httpx.AsyncClient, name: str) -> None:
+async def test_a_header_that_is_there_twice_is_nobodys_guess(keyed_client: httpx2.AsyncClient, name: str) -> None:
     given = {"X-API-Key": KEY_TEXT["predict"], "Authorization": "Bearer x", "Host": "a", "Content-Type": "application/json"}
     sent = [*((n.encode(), v.encode()) for n, v in given.items()), (name.encode(), b"other")]
     answer = await keyed_client.post("/predict", content=b"{}", headers=sent)
@@ -108,14 +108,14 @@ SPELLINGS = [
 ]
 
 
-async def test_no_spelling_of_a_path_leads_around_the_key(keyed_client: httpx.AsyncClient) -> None:
+async def test_no_spelling_of_a_path_leads_around_the_key(keyed_client: httpx2.AsyncClient) -> None:
     for path in SPELLINGS:
         request = keyed_client.build_request("GET", "http://127.0.0.1/")
-        request.url = httpx.URL("http://127.0.0.1", raw_path=path.encode())
+        request.url = httpx2.URL("http://127.0.0.1", raw_path=path.encode())
         assert (await keyed_client.send(request)).status_code in (401, 404), path
 
 
-async def test_no_method_leads_around_the_key(keyed_client: httpx.AsyncClient) -> None:
+async def test_no_method_leads_around_the_key(keyed_client: httpx2.AsyncClient) -> None:
     for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
         for path in ("/admin/failures", "/admin/rollback", "/predict", "/model"):
             assert (await keyed_client.request(method, path)).status_code == 405, (method, path)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 
-import httpx
+import httpx2
 import pytest
 
 from tests.security.documented import routes
@@ -15,7 +15,7 @@ from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, FakeStore
 pytestmark = pytest.mark.anyio
 
 
-async def test_pages_run_their_own_script_and_style_and_are_framed_by_nobody(open_client: httpx.AsyncClient) -> None:
+async def test_pages_run_their_own_script_and_style_and_are_framed_by_nobody(open_client: httpx2.AsyncClient) -> None:
     for path in ("/", "/docs"):
         page = await open_client.get(path)
         policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
@@ -31,7 +31,7 @@ async def test_pages_run_their_own_script_and_style_and_are_framed_by_nobody(ope
         assert page.headers["cross-origin-opener-policy"] == page.headers["cross-origin-resource-policy"] == "same-origin"
 
 
-async def test_no_page_loads_anything_from_elsewhere(open_client: httpx.AsyncClient) -> None:
+async def test_no_page_loads_anything_from_elsewhere(open_client: httpx2.AsyncClient) -> None:
     for path in ("/", "/docs"):
         text = (await open_client.get(path)).text
         loaded = re.findall(
@@ -42,7 +42,7 @@ async def test_no_page_loads_anything_from_elsewhere(open_client: httpx.AsyncCli
         assert "url(" not in text
 
 
-async def test_every_answer_is_what_it_says_is_kept_by_nobody_and_sets_no_cookie(open_client: httpx.AsyncClient) -> None:
+async def test_every_answer_is_what_it_says_is_kept_by_nobody_and_sets_no_cookie(open_client: httpx2.AsyncClient) -> None:
     answers = [await open_client.get(path.replace("{name}", "churn").replace("{version}", "1")) for _, path in routes()]
     answers += [
         await open_client.post("/predict", json=CUSTOMER),
@@ -58,7 +58,7 @@ async def test_every_answer_is_what_it_says_is_kept_by_nobody_and_sets_no_cookie
         assert "x-powered-by" not in answer.headers
 
 
-async def test_errors_show_nothing_of_the_inside(keyed_client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_errors_show_nothing_of_the_inside(keyed_client: httpx2.AsyncClient, store: FakeStore) -> None:
     key = {"X-API-Key": KEY_TEXT["predict"]}
     store.error = RuntimeError("postgresql://user:secret@store /srv/churn/store.py")
     store.away = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT
@@ -10,7 +10,7 @@ from tests.unit.service.fakes import CUSTOMER, KEY_TEXT
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_page_of_elsewhere_changes_nothing(open_client: httpx.AsyncClient) -> None:
+async def test_a_page_of_elsewhere_changes_nothing(open_client: httpx2.AsyncClient) -> None:
     for headers in (
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
@@ -23,7 +23,7 @@ async def test_a_page_of_elsewhere_changes_nothing(open_client: httpx.AsyncClien
             assert (answer.status_code, answer.json()["type"]) == (403, "urn:churn:problem:foreign-page"), (path, headers)
 
 
-async def test_a_name_that_was_made_to_point_here_is_not_answered(open_client: httpx.AsyncClient) -> None:
+async def test_a_name_that_was_made_to_point_here_is_not_answered(open_client: httpx2.AsyncClient) -> None:
     for host in (
         "evil.example",
         "evil.example:8000",
@@ -38,7 +38,7 @@ async def test_a_name_that_was_made_to_point_here_is_not_answered(open_client: h
             assert "evil" not in answer.text
 
 
-async def test_our_own_page_and_programs_of_this_machine_are_answered(open_client: httpx.AsyncClient) -> None:
+async def test_our_own_page_and_programs_of_this_machine_are_answered(open_client: httpx2.AsyncClient) -> None:
     for host in ("127.0.0.1", "127.0.0.1:8000", "localhost:8000", "LOCALHOST", "[::1]:8000", "127.8.9.1"):
         own = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
         for headers in (own, {"Host": host}, {"Host": host, "Sec-Fetch-Site": "none"}):
@@ -48,12 +48,12 @@ async def test_our_own_page_and_programs_of_this_machine_are_answered(open_clien
     assert (await open_client.get("/healthz", headers={"Host": "10.1.2.3:8000"})).status_code == 200
 
 
-async def test_with_keys_a_name_is_not_asked_for(keyed_client: httpx.AsyncClient) -> None:
+async def test_with_keys_a_name_is_not_asked_for(keyed_client: httpx2.AsyncClient) -> None:
     headers = {"Host": "churn.example", "Origin": "https://shop.example", "X-API-Key": KEY_TEXT["predict"]}
     assert (await keyed_client.post("/predict", json=CUSTOMER, headers=headers)).status_code == 200
 
 
-async def test_no_other_site_is_ever_let_in_by_cors(open_client: httpx.AsyncClient, keyed_client: httpx.AsyncClient) -> None:
+async def test_no_other_site_is_ever_let_in_by_cors(open_client: httpx2.AsyncClient, keyed_client: httpx2.AsyncClient) -> None:
     asked = {
         "Origin": "https://evil.example",
         "Access-Control-Request-Method": "POST",

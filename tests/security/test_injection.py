@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -71,11 +71,11 @@ async def test_no_text_of_a_caller_makes_a_line_of_the_log_or_breaks_one(
     caplog.set_level(logging.DEBUG)
     async with running(make_app(access_log="all")) as client:
         for said in ESCAPES:
-            quoted = httpx.QueryParams({"reasons": said, said: "1"})
+            quoted = httpx2.QueryParams({"reasons": said, said: "1"})
             sent = said.encode("utf-8", "surrogatepass")
             headers = [(name, sent) for name in (b"x-request-id", b"traceparent", b"user-agent", b"content-type", b"accept")]
             await client.post("/predict", params=quoted, json={**CUSTOMER, "customer_id": said, said: 1}, headers=headers)
-            await client.get("/" + httpx.QueryParams({"": said}).__str__()[1:], headers=headers)
+            await client.get("/" + httpx2.QueryParams({"": said}).__str__()[1:], headers=headers)
     ours = [record for record in caplog.records if record.name.startswith(("service", "churn", "uvicorn"))]
     assert len(ours) >= 2 * len(ESCAPES)
     for record in ours:
@@ -118,7 +118,7 @@ PLAIN = ["c-1", "-5", "+5", "-1.5e3", "+49 30 123456", "a=b", "'quoted", "1+1", 
 
 
 @pytest.mark.anyio
-async def test_ids_in_a_csv_answer_are_no_formulas_and_numbers_stay_numbers(open_client: httpx.AsyncClient) -> None:
+async def test_ids_in_a_csv_answer_are_no_formulas_and_numbers_stay_numbers(open_client: httpx2.AsyncClient) -> None:
     ids = [*FORMULAS, *filter(None, PLAIN)]
     body = io.StringIO()
     csv.writer(body).writerows([("customer_id", "total_day_minutes"), *((said, "100") for said in ids)])

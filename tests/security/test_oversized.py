@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import time
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -33,7 +33,7 @@ BODIES = {
 }
 
 
-async def test_no_body_is_a_server_error_on_any_route(open_client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_no_body_is_a_server_error_on_any_route(open_client: httpx2.AsyncClient, store: FakeStore) -> None:
     for name, body in BODIES.items():
         for path in READERS:
             answer = await open_client.post(path, content=body, headers={"content-type": "application/json"})
@@ -44,7 +44,7 @@ async def test_no_body_is_a_server_error_on_any_route(open_client: httpx.AsyncCl
     assert store.rows == []
 
 
-async def test_a_million_of_nothing_is_told_soon_and_in_little_memory(open_client: httpx.AsyncClient) -> None:
+async def test_a_million_of_nothing_is_told_soon_and_in_little_memory(open_client: httpx2.AsyncClient) -> None:
     many = b",".join([b"{}"] * 1_000_000)
     process = psutil.Process()
     for path, body in (
@@ -62,7 +62,9 @@ async def test_a_million_of_nothing_is_told_soon_and_in_little_memory(open_clien
 
 
 @pytest.mark.parametrize("path", ["/predict/batch", "/invocations", "/v2/models/churn/infer"])
-async def test_a_body_that_unpacks_to_more_than_one_may_have_is_413_everywhere(open_client: httpx.AsyncClient, path: str) -> None:
+async def test_a_body_that_unpacks_to_more_than_one_may_have_is_413_everywhere(
+    open_client: httpx2.AsyncClient, path: str
+) -> None:
     bomb = gzip.compress(bytes(64 * 2**20), 9)
     twice = gzip.compress(bomb)
     assert len(bomb) < 100_000

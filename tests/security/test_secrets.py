@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -64,11 +64,11 @@ def test_a_service_with_keys_and_passwords_tells_none_of_them(tmp_path: Path) ->
         for child in psutil.Process(process.pid).children(recursive=True):
             if child.pid not in seen and "service.model_loading.loader_process" in " ".join(child.cmdline()):
                 seen[child.pid] = " ".join(child.cmdline()), child.environ()
-        return httpx.get(f"http://127.0.0.1:{env['CHURN_PORT']}/readyz").status_code == 200
+        return httpx2.get(f"http://127.0.0.1:{env['CHURN_PORT']}/readyz").status_code == 200
 
     try:
         wait_until(ready, process)
-        with httpx.Client(base_url=f"http://127.0.0.1:{env['CHURN_PORT']}") as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{env['CHURN_PORT']}") as client:
             key = {"X-API-Key": KEY}
             answers = [
                 client.post("/predict", json={**CUSTOMER, "customer_id": "jane"}, headers=key),

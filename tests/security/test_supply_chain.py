@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
+from churn import DISTRIBUTION
 from tests.security.documented import CHECKOUT
 from tools import licences, sbom
 from tools.licences import Package, judge
@@ -88,7 +89,8 @@ def test_the_bill_of_materials_holds_every_package_with_version_licence_and_hash
         assert component["scope"] == ("required" if name in names else "excluded")
     ours = document["metadata"]["component"]
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    assert (ours["name"], ours["version"], ours["type"]) == ("churn", project["version"], "application")
+    assert project["name"] == DISTRIBUTION
+    assert (ours["name"], ours["version"], ours["type"]) == (DISTRIBUTION, project["version"], "application")
 
 
 def test_the_bill_of_materials_keeps_its_schema(document: dict[str, Any]) -> None:

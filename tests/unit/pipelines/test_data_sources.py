@@ -29,7 +29,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(**changes: object) -> Settings:
-    return Settings(**({"home": Path("home"), "dvc_remote": Path("no-remote"), "data_url": ""} | changes))
+    return Settings(**({"home": Path("home"), "dvc_remote": "", "data_url": ""} | changes))
 
 
 def files() -> set[str]:

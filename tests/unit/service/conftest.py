@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from service.app import ServiceApp, create_app
@@ -38,7 +38,7 @@ def app(tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_goo
 @pytest.fixture
 async def spoolless(
     tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_good: FakeLastKnownGood
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[httpx2.AsyncClient]:
     """A service that has nowhere to put predictions while the store is away."""
     app = create_app(
         make_settings(tmp_path, spool_max_bytes=0),
@@ -51,6 +51,6 @@ async def spoolless(
 
 
 @pytest.fixture
-async def client(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: ServiceApp) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(app) as client:
         yield client

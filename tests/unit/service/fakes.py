@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
+import httpx2
 import numpy as np
 import pandas as pd
 from pydantic import SecretStr
@@ -189,9 +189,9 @@ def make_settings(home: Path, **changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def running(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
+async def running(app: ServiceApp) -> AsyncIterator[httpx2.AsyncClient]:
     """The app between start and shutdown, and a client that sees what a client sees: also answers to unexpected errors."""
     async with app.lifespan():
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client

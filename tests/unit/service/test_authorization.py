@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from churn.errors import InputError
@@ -40,12 +40,12 @@ def guarded_app(home: Path, keys: str = KEYS) -> Any:
     )
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+async def ask(client: httpx2.AsyncClient, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx2.Response:
     return await client.request(method, path, json=body, headers=headers)
 
 
 @pytest.mark.anyio
-async def test_without_keys_every_route_is_open(client: httpx.AsyncClient) -> None:
+async def test_without_keys_every_route_is_open(client: httpx2.AsyncClient) -> None:
     for method, path, body, *_ in (*OPEN, *GUARDED):
         assert (await ask(client, method, path, body, {})).status_code == 200, path
 

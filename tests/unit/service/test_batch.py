@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -60,7 +60,7 @@ def read(media: str, body: bytes) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("wanted", [JSON, CSV, PARQUET, STREAM, FILE])
 @pytest.mark.parametrize("given", [JSON, CSV, PARQUET, STREAM, FILE])
 async def test_every_format_in_and_out_gives_the_same_answers_and_the_same_log(
-    client: httpx.AsyncClient, store: FakeStore, given: str, wanted: str
+    client: httpx2.AsyncClient, store: FakeStore, given: str, wanted: str
 ) -> None:
     singles = [(await client.post("/predict", json=customer)).json() for customer in CUSTOMERS]
     logged = [row.features for row in store.rows]
@@ -78,7 +78,7 @@ async def test_every_format_in_and_out_gives_the_same_answers_and_the_same_log(
     assert [row.features for row in store.rows] == logged
 
 
-async def test_long_answers_come_in_pieces_that_fit_together(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_answers_come_in_pieces_that_fit_together(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "PIECE_ROWS", 2)
     monkeypatch.setattr(arrow_columns, "PIECE_ROWS", 2)
     for media in (CSV, STREAM, FILE, PARQUET):
@@ -86,14 +86,14 @@ async def test_long_answers_come_in_pieces_that_fit_together(client: httpx.Async
         assert [row["customer_id"] for row in read(media, response.content)] == ['a,"b', None, "c"]
 
 
-async def test_accept_of_what_there_is_not_is_406_and_nothing_is_logged(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_accept_of_what_there_is_not_is_406_and_nothing_is_logged(client: httpx2.AsyncClient, store: FakeStore) -> None:
     response = await client.post("/predict/batch", content=spelled(JSON), headers={"accept": "image/png"})
     assert (response.status_code, response.headers["content-type"]) == (406, "application/problem+json")
     assert store.rows == []
 
 
 @pytest.mark.parametrize("media", ["text/plain", "text/csv; charset=latin-1", "multipart/form-data"])
-async def test_other_media_types_are_415(client: httpx.AsyncClient, media: str) -> None:
+async def test_other_media_types_are_415(client: httpx2.AsyncClient, media: str) -> None:
     response = await client.post("/predict/batch", content=b"x", headers={"content-type": media})
     assert response.status_code == 415
 
@@ -140,7 +140,7 @@ async def test_limit_of_rows_and_rules_hold_in_every_format(
     )
     async with running(app) as client:
 
-        async def post(customers: list[dict[str, Any]]) -> httpx.Response:
+        async def post(customers: list[dict[str, Any]]) -> httpx2.Response:
             return await client.post("/predict/batch", content=spelled(media, customers), headers={"content-type": media})
 
         assert (await post([CUSTOMERS[0]] * 4)).status_code == 413
@@ -155,7 +155,7 @@ async def test_limit_of_rows_and_rules_hold_in_every_format(
 
 
 @pytest.mark.parametrize("media", [CSV, PARQUET, STREAM, FILE])
-async def test_rubbish_is_422(client: httpx.AsyncClient, media: str) -> None:
+async def test_rubbish_is_422(client: httpx2.AsyncClient, media: str) -> None:
     for body in (b"", b"\x00" * 100, b"PAR1PAR1", b"ARROW1\x00\x00ARROW1", b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"a,b\n1,2\n"):
         response = await client.post("/predict/batch", content=body, headers={"content-type": media})
         assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")

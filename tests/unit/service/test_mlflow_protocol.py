@@ -4,7 +4,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from service.app import create_app
@@ -32,7 +32,7 @@ CSV = b"total_day_minutes,customer_service_calls,international_plan,state\n265.1
         {"inputs": [ORDERED], "params": {"anything": 1}},
     ],
 )
-async def test_every_input_of_mlflow_is_answered_as_predict_is(client: httpx.AsyncClient, store: FakeStore, body: Any) -> None:
+async def test_every_input_of_mlflow_is_answered_as_predict_is(client: httpx2.AsyncClient, store: FakeStore, body: Any) -> None:
     assert FEATURES == ["total_day_minutes", "customer_service_calls", "international_plan"]
     probability = (await client.post("/predict", json=CUSTOMER)).json()["churn_probability"]
     response = await client.post("/invocations", json=body)
@@ -42,14 +42,14 @@ async def test_every_input_of_mlflow_is_answered_as_predict_is(client: httpx.Asy
     assert answer.prediction_ids == [store.rows[-1].prediction_id]
 
 
-async def test_csv_is_answered_too(client: httpx.AsyncClient) -> None:
+async def test_csv_is_answered_too(client: httpx2.AsyncClient) -> None:
     probability = (await client.post("/predict", json=CUSTOMER)).json()["churn_probability"]
     response = await client.post("/invocations", content=CSV, headers={"content-type": "text/csv"})
     assert response.headers["content-type"] == "application/json"
     assert response.json()["predictions"][0][1] == pytest.approx(probability, abs=1e-12)
 
 
-async def test_what_pythons_writer_makes_of_a_missing_number_is_missing(client: httpx.AsyncClient) -> None:
+async def test_what_pythons_writer_makes_of_a_missing_number_is_missing(client: httpx2.AsyncClient) -> None:
     headers = {"content-type": "application/json"}
     bodies = [
         b'{"dataframe_split": {"columns": ["total_day_minutes", "state"], "data": [[%s, "OH"]]}}' % v for v in (b"NaN", b"null")
@@ -85,7 +85,7 @@ async def test_what_pythons_writer_makes_of_a_missing_number_is_missing(client: 
         ({"inputs": []}, "body"),
     ],
 )
-async def test_what_is_wrong_is_named(client: httpx.AsyncClient, store: FakeStore, body: Any, field: str) -> None:
+async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, store: FakeStore, body: Any, field: str) -> None:
     response = await client.post("/invocations", json=body)
     assert response.status_code == 422
     assert [error["field"] for error in response.json()["errors"]] == [field]
@@ -93,7 +93,7 @@ async def test_what_is_wrong_is_named(client: httpx.AsyncClient, store: FakeStor
 
 
 async def test_ping_tells_whether_there_is_a_model_and_version_whose_protocol(
-    client: httpx.AsyncClient, tmp_path: Path, store: FakeStore
+    client: httpx2.AsyncClient, tmp_path: Path, store: FakeStore
 ) -> None:
     assert [(await client.get(path)).status_code for path in ("/ping", "/health")] == [200, 200]
     assert (await client.get("/version")).text == version("mlflow-skinny")

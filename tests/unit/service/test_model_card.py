@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from service.app import create_app
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 CARD = "# Model card: churn, version 2\n\nFür Menschen.\n"
 
 
-async def test_the_card_of_the_model_in_service_is_markdown(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
+async def test_the_card_of_the_model_in_service_is_markdown(client: httpx2.AsyncClient, registry: FakeRegistry) -> None:
     registry.models["2"], registry.champion = replace(make_model("2"), card=CARD), "2"
     await client.post("/admin/reload")
     response = await client.get("/model/card")
@@ -22,7 +22,7 @@ async def test_the_card_of_the_model_in_service_is_markdown(client: httpx.AsyncC
     assert response.content.decode("utf-8") == CARD
 
 
-async def test_a_model_without_a_card_gets_one_of_what_is_known(client: httpx.AsyncClient) -> None:
+async def test_a_model_without_a_card_gets_one_of_what_is_known(client: httpx2.AsyncClient) -> None:
     response = await client.get("/model/card")
     assert response.headers["content-type"] == "text/markdown; charset=utf-8"
     assert response.text.startswith("# Model card: churn, version 1\n")

@@ -4,7 +4,7 @@ import math
 import struct
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import orjson
 import pytest
@@ -35,12 +35,12 @@ def binary(inputs: list[tuple[dict[str, Any], bytes]], **more: Any) -> tuple[byt
     return head + b"".join(data for _, data in inputs), headers
 
 
-async def singles(client: httpx.AsyncClient) -> list[float]:
+async def singles(client: httpx2.AsyncClient) -> list[float]:
     customers = (CUSTOMER, {**CUSTOMER, "total_day_minutes": None, "state": None})
     return [(await client.post("/predict", json=customer)).json()["churn_probability"] for customer in customers]
 
 
-async def test_a_tensor_a_column_is_answered_as_predict_is(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_a_tensor_a_column_is_answered_as_predict_is(client: httpx2.AsyncClient, store: FakeStore) -> None:
     expected = await singles(client)
     logged = [row.features for row in store.rows]
     store.rows.clear()
@@ -56,7 +56,7 @@ async def test_a_tensor_a_column_is_answered_as_predict_is(client: httpx.AsyncCl
     assert [row.features for row in store.rows] == logged
 
 
-async def test_one_tensor_holds_all_numeric_features(client: httpx.AsyncClient, store: FakeStore, contract: Contract) -> None:
+async def test_one_tensor_holds_all_numeric_features(client: httpx2.AsyncClient, store: FakeStore, contract: Contract) -> None:
     expected = await singles(client)
     names = contract.numeric_features
     matrix = np.full((2, len(names)), np.nan)
@@ -78,7 +78,7 @@ async def test_one_tensor_holds_all_numeric_features(client: httpx.AsyncClient, 
 
 
 @pytest.mark.parametrize(("datatype", "code"), [("FP32", "f"), ("INT8", "b"), ("UINT64", "Q"), ("INT16", "h")])
-async def test_binary_numbers_of_every_width(client: httpx.AsyncClient, store: FakeStore, datatype: str, code: str) -> None:
+async def test_binary_numbers_of_every_width(client: httpx2.AsyncClient, store: FakeStore, datatype: str, code: str) -> None:
     body, headers = binary(
         [({"name": "total_day_calls", "shape": [3], "datatype": datatype}, struct.pack(f"<3{code}", 1, 2, 100))]
     )
@@ -86,7 +86,7 @@ async def test_binary_numbers_of_every_width(client: httpx.AsyncClient, store: F
     assert [orjson.loads(row.features)["total_day_calls"] for row in store.rows] == [1.0, 2.0, 100.0]
 
 
-async def test_outputs_are_those_asked_for_and_binary_where_asked(client: httpx.AsyncClient) -> None:
+async def test_outputs_are_those_asked_for_and_binary_where_asked(client: httpx2.AsyncClient) -> None:
     outputs = [{"name": "prediction_id", "parameters": {"binary_data": True}}, {"name": "churn"}]
     response = await client.post(INFER, json={"inputs": COLUMNS, "outputs": outputs})
     length = int(response.headers["inference-header-content-length"])
@@ -103,7 +103,7 @@ async def test_outputs_are_those_asked_for_and_binary_where_asked(client: httpx.
     assert (probabilities >= 0.5).tolist() == [bool(byte) for byte in everything.content[length + 16 : length + 18]]
 
 
-async def test_metadata_names_every_feature_and_output(client: httpx.AsyncClient, contract: Contract) -> None:
+async def test_metadata_names_every_feature_and_output(client: httpx2.AsyncClient, contract: Contract) -> None:
     for path in ("/v2/models/churn", "/v2/models/churn/versions/1"):
         metadata = ModelMetadata.model_validate((await client.get(path)).json())
         assert [one.name for one in metadata.inputs] == [*contract.feature_names, "customer_id"]
@@ -117,7 +117,7 @@ async def test_metadata_names_every_feature_and_output(client: httpx.AsyncClient
 @pytest.mark.parametrize(
     "path", ["/v2/models/other", "/v2/models/churn/versions/2", "/v2/models/churn/versions/2/ready", "/v2/x"]
 )
-async def test_another_model_or_version_is_404_with_the_clients_error(client: httpx.AsyncClient, path: str) -> None:
+async def test_another_model_or_version_is_404_with_the_clients_error(client: httpx2.AsyncClient, path: str) -> None:
     response = await client.get(path)
     assert response.status_code == 404
     assert isinstance(response.json()["error"], str)
@@ -163,7 +163,7 @@ def one(**changes: Any) -> dict[str, Any]:
         ({**one(), "outputs": [{"name": "churn", "parameters": {"classification": 1}}]}, "outputs.0.parameters.classification"),
     ],
 )
-async def test_what_is_wrong_is_named(client: httpx.AsyncClient, store: FakeStore, body: Any, field: str | None) -> None:
+async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, store: FakeStore, body: Any, field: str | None) -> None:
     response = await client.post(INFER, json=body)
     assert response.status_code == (422 if field else 413)
     assert [error["field"] for error in response.json()["errors"]] == ([field] if field else [])
@@ -171,7 +171,7 @@ async def test_what_is_wrong_is_named(client: httpx.AsyncClient, store: FakeStor
     assert store.rows == []
 
 
-async def test_binary_that_lies_is_422(client: httpx.AsyncClient) -> None:
+async def test_binary_that_lies_is_422(client: httpx2.AsyncClient) -> None:
     fp64 = {"name": "total_day_minutes", "shape": [1], "datatype": "FP64"}
     state = {"name": "state", "shape": [1], "datatype": "BYTES"}
     plan = {"name": "international_plan", "shape": [1], "datatype": "BOOL"}

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -37,7 +37,7 @@ ROUTES = {
 }
 
 
-async def samples(client: httpx.AsyncClient) -> dict[tuple[str, tuple[str, ...]], float]:
+async def samples(client: httpx2.AsyncClient) -> dict[tuple[str, tuple[str, ...]], float]:
     """Name and label values, in the order of the labels' names."""
     families = text_string_to_metric_families((await client.get("/metrics")).text)
     return {
@@ -45,7 +45,7 @@ async def samples(client: httpx.AsyncClient) -> dict[tuple[str, tuple[str, ...]]
     }
 
 
-async def test_metrics_have_the_promised_names_and_count_what_was_answered(client: httpx.AsyncClient) -> None:
+async def test_metrics_have_the_promised_names_and_count_what_was_answered(client: httpx2.AsyncClient) -> None:
     low = {**CUSTOMER, "total_day_minutes": 0, "customer_service_calls": None}
     await client.post("/predict", json=CUSTOMER)
     await client.post("/predict/batch", json={"customers": [low, low]})
@@ -66,7 +66,7 @@ async def test_metrics_have_the_promised_names_and_count_what_was_answered(clien
     assert (found["churn_log_spooled", ()], found["churn_log_lag_seconds", ()]) == (0, 0)
 
 
-async def test_labels_of_requests_are_bounded(client: httpx.AsyncClient) -> None:
+async def test_labels_of_requests_are_bounded(client: httpx2.AsyncClient) -> None:
     for n in range(5):
         await client.get(f"/nothing/{n}")
         await client.request(f"BREW{n}", "/predict")
@@ -75,13 +75,13 @@ async def test_labels_of_requests_are_bounded(client: httpx.AsyncClient) -> None
     assert found["churn_http_requests_total", ("other", "/predict", "405")] == 5
 
 
-async def test_unexpected_errors_are_counted_as_500(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_unexpected_errors_are_counted_as_500(client: httpx2.AsyncClient, store: FakeStore) -> None:
     store.away, store.error = True, RuntimeError("a bug")
     await client.post("/predict", json=CUSTOMER)
     assert (await samples(client))["churn_http_requests_total", ("POST", "/predict", "500")] == 1
 
 
-async def test_metrics_in_the_format_that_is_asked_for(client: httpx.AsyncClient) -> None:
+async def test_metrics_in_the_format_that_is_asked_for(client: httpx2.AsyncClient) -> None:
     plain = await client.get("/metrics")
     assert plain.headers["content-type"].startswith("text/plain")
     openmetrics = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
@@ -89,7 +89,7 @@ async def test_metrics_in_the_format_that_is_asked_for(client: httpx.AsyncClient
     assert openmetrics.text.endswith("# EOF\n")
 
 
-async def test_two_apps_count_apart(tmp_path: Path, client: httpx.AsyncClient) -> None:
+async def test_two_apps_count_apart(tmp_path: Path, client: httpx2.AsyncClient) -> None:
     await client.post("/predict", json=CUSTOMER)
     other = create_app(
         make_settings(tmp_path),
@@ -109,7 +109,7 @@ def test_gauges_of_workers_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted([f"counter_{gone}.db", "gauge_livemax_1.db"])
 
 
-async def test_ready_while_model_and_log_are_there(client: httpx.AsyncClient) -> None:
+async def test_ready_while_model_and_log_are_there(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/readyz")).json() == {"status": "ready", "model_version": "1", "log": "store"}
     assert (await client.get("/healthz")).json() == {"status": "alive"}
 
@@ -131,7 +131,7 @@ async def test_not_ready_names_all_that_is_missing_and_healthz_stays(tmp_path: P
         assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_failed_write_shows_in_readyz(spoolless: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_failed_write_shows_in_readyz(spoolless: httpx2.AsyncClient, store: FakeStore) -> None:
     store.away, client = True, spoolless
     await client.post("/predict", json=CUSTOMER)
     store.away = False
@@ -157,7 +157,7 @@ async def test_shutdown_closes_the_store(app: ServiceApp, store: FakeStore) -> N
     ],
 )
 async def test_wrong_address_or_method_is_a_problem(
-    client: httpx.AsyncClient, method: str, path: str, status: int, kind: str
+    client: httpx2.AsyncClient, method: str, path: str, status: int, kind: str
 ) -> None:
     response = await client.request(method, path)
     assert response.status_code == status
@@ -168,7 +168,7 @@ async def test_wrong_address_or_method_is_a_problem(
     assert status != 405 or response.headers["allow"]
 
 
-async def test_every_route_is_documented_with_its_problems(client: httpx.AsyncClient) -> None:
+async def test_every_route_is_documented_with_its_problems(client: httpx2.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert described == ROUTES
@@ -190,7 +190,7 @@ async def test_every_route_is_documented_with_its_problems(client: httpx.AsyncCl
         assert document["paths"][path]["post"]["security"]
 
 
-async def test_docs_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+async def test_docs_page_needs_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:
     response = await client.get("/docs")
     assert response.headers["content-type"].startswith("text/html")
     assert "<script" not in response.text
@@ -201,7 +201,7 @@ async def test_docs_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient)
 
 
 async def test_client_that_leaves_in_the_middle_of_its_body_is_no_server_error(
-    client: httpx.AsyncClient, app: ServiceApp
+    client: httpx2.AsyncClient, app: ServiceApp
 ) -> None:
     sent: list[Any] = []
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from churn.store.records import OutcomeReceipt
@@ -16,7 +16,7 @@ def at(**offset: float) -> str:
     return (datetime.now(UTC) + timedelta(**offset)).isoformat()
 
 
-async def test_outcomes_reach_the_store_as_said(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_outcomes_reach_the_store_as_said(client: httpx2.AsyncClient, store: FakeStore) -> None:
     before = datetime.now(UTC)
     said = [
         {"prediction_id": "p-1", "churned": True, "observed_at": "2026-03-01T12:00:00+02:00"},
@@ -62,7 +62,7 @@ async def test_outcomes_reach_the_store_as_said(client: httpx.AsyncClient, store
     ],
 )
 async def test_bad_outcome_is_422_and_nothing_is_stored(
-    client: httpx.AsyncClient, store: FakeStore, item: dict[str, Any], field: str
+    client: httpx2.AsyncClient, store: FakeStore, item: dict[str, Any], field: str
 ) -> None:
     good = {"prediction_id": "p-2", "churned": True}
     response = await client.post("/outcomes", json={"outcomes": [item, good]})
@@ -71,17 +71,17 @@ async def test_bad_outcome_is_422_and_nothing_is_stored(
     assert store.outcomes == []
 
 
-async def test_clocks_may_differ_a_little(client: httpx.AsyncClient) -> None:
+async def test_clocks_may_differ_a_little(client: httpx2.AsyncClient) -> None:
     item = {"prediction_id": "p", "churned": True, "observed_at": at(minutes=4)}
     assert (await client.post("/outcomes", json={"outcomes": [item]})).status_code == 200
 
 
-async def test_no_outcomes_are_422(client: httpx.AsyncClient) -> None:
+async def test_no_outcomes_are_422(client: httpx2.AsyncClient) -> None:
     for body in ({"outcomes": []}, {}, []):
         assert (await client.post("/outcomes", json=body)).status_code == 422
 
 
-async def test_store_away_is_503(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_store_away_is_503(client: httpx2.AsyncClient, store: FakeStore) -> None:
     store.away = True
     response = await client.post("/outcomes", json={"outcomes": [{"prediction_id": "p", "churned": True}]})
     assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:store-away")

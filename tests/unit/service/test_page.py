@@ -8,7 +8,7 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -69,12 +69,12 @@ class Document(HTMLParser):
 
 
 @pytest.fixture
-async def page(client: httpx.AsyncClient) -> httpx.Response:
+async def page(client: httpx2.AsyncClient) -> httpx2.Response:
     return await client.get("/")
 
 
 @pytest.mark.anyio
-async def test_every_feature_of_the_contract_has_a_labelled_field_with_its_bounds(page: httpx.Response) -> None:
+async def test_every_feature_of_the_contract_has_a_labelled_field_with_its_bounds(page: httpx2.Response) -> None:
     document = Document(page.text)
     labels = {label["for"] for label in document.all("label") if "for" in label}
     for column in CONTRACT.features:
@@ -94,7 +94,7 @@ async def test_every_feature_of_the_contract_has_a_labelled_field_with_its_bound
 
 
 @pytest.mark.anyio
-async def test_what_is_pointed_at_is_there(page: httpx.Response) -> None:
+async def test_what_is_pointed_at_is_there(page: httpx2.Response) -> None:
     document = Document(page.text)
     for _, attributes in document.elements:
         for pointer in ("for", "aria-describedby", "aria-labelledby"):
@@ -102,7 +102,7 @@ async def test_what_is_pointed_at_is_there(page: httpx.Response) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_policy_lets_only_the_pages_own_script_and_style_run(page: httpx.Response) -> None:
+async def test_the_policy_lets_only_the_pages_own_script_and_style_run(page: httpx2.Response) -> None:
     policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
     for tag in ("script", "style"):
@@ -113,7 +113,7 @@ async def test_the_policy_lets_only_the_pages_own_script_and_style_run(page: htt
 
 
 @pytest.mark.anyio
-async def test_nothing_comes_from_elsewhere(page: httpx.Response) -> None:
+async def test_nothing_comes_from_elsewhere(page: httpx2.Response) -> None:
     document = Document(page.text)
     loaded = [attributes.get("src") or attributes.get("href") for tag, attributes in document.elements if tag != "a"]
     assert [address for address in loaded if address and not address.startswith("data:")] == []
@@ -121,7 +121,7 @@ async def test_nothing_comes_from_elsewhere(page: httpx.Response) -> None:
 
 
 @pytest.mark.anyio
-async def test_without_keys_it_shows_the_model_and_what_is_typical(page: httpx.Response) -> None:
+async def test_without_keys_it_shows_the_model_and_what_is_typical(page: httpx2.Response) -> None:
     assert page.status_code == 200
     assert "<b data-version>1</b>" in page.text
     assert "nobody in its data exists" in page.text

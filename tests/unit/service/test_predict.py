@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,7 +38,7 @@ def own_probability(registry: FakeRegistry, customer: dict[str, Any]) -> float:
 
 
 async def test_answer_is_the_pipelines_own_and_is_what_is_logged(
-    client: httpx.AsyncClient, store: FakeStore, registry: FakeRegistry
+    client: httpx2.AsyncClient, store: FakeStore, registry: FakeRegistry
 ) -> None:
     response = await client.post("/predict", json={**CUSTOMER, "customer_id": "c-1"})
     assert response.status_code == 200
@@ -55,7 +55,7 @@ async def test_answer_is_the_pipelines_own_and_is_what_is_logged(
     assert features["account_length"] is None
 
 
-async def test_missing_and_null_numbers_are_imputed_alike(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
+async def test_missing_and_null_numbers_are_imputed_alike(client: httpx2.AsyncClient, registry: FakeRegistry) -> None:
     absent = {"customer_service_calls": 4, "international_plan": "No"}
     answers = [await client.post("/predict", json=c) for c in (absent, {**absent, "total_day_minutes": None})]
     assert [a.json()["churn_probability"] for a in answers] == pytest.approx([own_probability(registry, absent)] * 2, abs=1e-12)
@@ -100,7 +100,7 @@ async def test_threshold_itself_is_churn(tmp_path: Path, store: FakeStore) -> No
         (b"[" * 10_000, "body"),
     ],
 )
-async def test_bad_customer_is_422_and_not_logged(client: httpx.AsyncClient, store: FakeStore, body: bytes, field: str) -> None:
+async def test_bad_customer_is_422_and_not_logged(client: httpx2.AsyncClient, store: FakeStore, body: bytes, field: str) -> None:
     response = await client.post("/predict", content=body, headers={"content-type": "application/json"})
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
@@ -108,7 +108,7 @@ async def test_bad_customer_is_422_and_not_logged(client: httpx.AsyncClient, sto
     assert store.rows == []
 
 
-async def test_problem_never_repeats_a_customers_value(client: httpx.AsyncClient) -> None:
+async def test_problem_never_repeats_a_customers_value(client: httpx2.AsyncClient) -> None:
     response = await client.post(
         "/predict", json={"customer_id": "Jane Secret", "total_day_minutes": -987654.0, "state": "Narnia"}
     )
@@ -116,25 +116,25 @@ async def test_problem_never_repeats_a_customers_value(client: httpx.AsyncClient
     assert not any(value in response.text for value in ("Jane", "987654", "Narnia"))
 
 
-async def test_duplicate_keys_are_no_server_error(client: httpx.AsyncClient) -> None:
+async def test_duplicate_keys_are_no_server_error(client: httpx2.AsyncClient) -> None:
     body = b'{"total_day_minutes": 1, "total_day_minutes": 2}'
     assert (await client.post("/predict", content=body, headers={"content-type": "application/json"})).status_code < 500
 
 
 @pytest.mark.parametrize("media_type", ["text/csv", "application/x-www-form-urlencoded"])
-async def test_other_media_types_are_415(client: httpx.AsyncClient, media_type: str) -> None:
+async def test_other_media_types_are_415(client: httpx2.AsyncClient, media_type: str) -> None:
     for route in ("/predict", "/outcomes"):
         response = await client.post(route, content=b"a,b\n1,2", headers={"content-type": media_type})
         assert (response.status_code, response.json()["status"]) == (415, 415)
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/ld+json", ""])
-async def test_json_by_any_name_is_read(client: httpx.AsyncClient, media_type: str) -> None:
+async def test_json_by_any_name_is_read(client: httpx2.AsyncClient, media_type: str) -> None:
     response = await client.post("/predict", content=b'{"total_day_minutes": 1}', headers={"content-type": media_type})
     assert response.status_code == 200
 
 
-async def test_batch_answers_as_single_requests_do_in_order(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_batch_answers_as_single_requests_do_in_order(client: httpx2.AsyncClient, store: FakeStore) -> None:
     customers = [{**CUSTOMER, "customer_id": f"c{n}", "total_day_minutes": 50.0 * n} for n in range(4)]
     response = await client.post("/predict/batch", json={"customers": customers})
     assert response.status_code == 200
@@ -149,7 +149,7 @@ async def test_batch_answers_as_single_requests_do_in_order(client: httpx.AsyncC
     assert [p.prediction_id for p in store.rows[:4]] == [p["prediction_id"] for p in body["predictions"]]
 
 
-async def test_one_bad_row_names_itself_and_nothing_is_logged(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_one_bad_row_names_itself_and_nothing_is_logged(client: httpx2.AsyncClient, store: FakeStore) -> None:
     customers = [CUSTOMER, CUSTOMER, CUSTOMER, {**CUSTOMER, "total_day_minutes": -5}]
     response = await client.post("/predict/batch", json={"customers": customers})
     assert response.status_code == 422
@@ -160,22 +160,22 @@ async def test_one_bad_row_names_itself_and_nothing_is_logged(client: httpx.Asyn
 @pytest.mark.parametrize(
     "body", [{"customers": []}, {}, {"customers": None}, {"customers": [{}]}, {"customers": [CUSTOMER], "x": 1}]
 )
-async def test_empty_or_misspelled_batch_is_422(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
+async def test_empty_or_misspelled_batch_is_422(client: httpx2.AsyncClient, body: dict[str, Any]) -> None:
     assert (await client.post("/predict/batch", json=body)).status_code == 422
 
 
-async def test_at_most_100_problems_are_listed_of_all(client: httpx.AsyncClient) -> None:
+async def test_at_most_100_problems_are_listed_of_all(client: httpx2.AsyncClient) -> None:
     response = await client.post("/predict/batch", json={"customers": [{"state": 1}] * 150})
     assert len(response.json()["errors"]) == 100
     assert response.json()["detail"].startswith("150 problems")
 
 
-async def test_customer_of_unreasonable_size_is_413(client: httpx.AsyncClient) -> None:
+async def test_customer_of_unreasonable_size_is_413(client: httpx2.AsyncClient) -> None:
     assert (await client.post("/predict", json={f"x{n}": 1 for n in range(10_000)})).status_code == 413
 
 
 async def test_more_problems_than_can_be_spelled_out_are_counted(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(errors, "SPELLED_ERRORS", 5)
     response = await client.post("/predict", json={f"x{n}": 1 for n in range(6)})
@@ -208,7 +208,7 @@ async def test_too_many_rows_or_bytes_are_413_announced_or_not(tmp_path: Path, s
     assert store.outcomes == []
 
 
-async def test_while_the_store_is_away_answers_go_on(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_while_the_store_is_away_answers_go_on(client: httpx2.AsyncClient, store: FakeStore) -> None:
     store.away = True
     for route, body in (("/predict", CUSTOMER), ("/predict/batch", {"customers": [CUSTOMER]})):
         assert (await client.post(route, json=body)).status_code == 200
@@ -217,7 +217,7 @@ async def test_while_the_store_is_away_answers_go_on(client: httpx.AsyncClient, 
 
 
 async def test_neither_store_nor_spool_is_503_without_a_probability_and_recovers(
-    spoolless: httpx.AsyncClient, store: FakeStore
+    spoolless: httpx2.AsyncClient, store: FakeStore
 ) -> None:
     store.away, client = True, spoolless
     for route, body in (("/predict", CUSTOMER), ("/predict/batch", {"customers": [CUSTOMER]})):
@@ -231,7 +231,7 @@ async def test_neither_store_nor_spool_is_503_without_a_probability_and_recovers
     assert (await client.post("/predict", json=CUSTOMER)).status_code == 200
 
 
-async def test_unexpected_error_is_a_generic_500(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_unexpected_error_is_a_generic_500(client: httpx2.AsyncClient, store: FakeStore) -> None:
     store.away, store.error = True, RuntimeError("Jane Secret")
     response = await client.post("/predict", json=CUSTOMER)
     assert response.status_code == 500
@@ -241,7 +241,7 @@ async def test_unexpected_error_is_a_generic_500(client: httpx.AsyncClient, stor
     assert (await client.post("/predict", json=CUSTOMER)).status_code == 200
 
 
-async def test_answer_waits_for_the_commit(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_answer_waits_for_the_commit(client: httpx2.AsyncClient, store: FakeStore) -> None:
     store.gate.clear()
     request = asyncio.create_task(client.post("/predict", json=CUSTOMER))
     await asyncio.to_thread(store.writing.wait, 10)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from churn.config.settings import Settings
@@ -27,16 +27,16 @@ def no_login(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_WORKSPACE", raising=False)
 
 
-def server(answer: Callable[[httpx.Request], httpx.Response], uri: str = "http://mlflow/base/") -> HttpAliases:
-    return HttpAliases(uri, "churn", httpx.MockTransport(answer))
+def server(answer: Callable[[httpx2.Request], httpx2.Response], uri: str = "http://mlflow/base/") -> HttpAliases:
+    return HttpAliases(uri, "churn", httpx2.MockTransport(answer))
 
 
 def test_a_server_is_asked_by_the_documented_routes() -> None:
     asked: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         asked.append(f"{request.method} {request.url}")
-        return httpx.Response(200, json=MODEL if "registered-models" in str(request.url) else VERSION)
+        return httpx2.Response(200, json=MODEL if "registered-models" in str(request.url) else VERSION)
 
     reader = server(answer)
     assert reader.aliases() == {"champion": "3"}
@@ -49,13 +49,13 @@ def test_a_server_is_asked_by_the_documented_routes() -> None:
 
 def test_a_model_without_aliases_or_versions_without_tags_or_run_are_read() -> None:
     bare = {"registered_model": {"name": "churn"}, "model_version": {"version": 3}}
-    reader = server(lambda _: httpx.Response(200, json=bare))
+    reader = server(lambda _: httpx2.Response(200, json=bare))
     assert reader.aliases() == {}
     assert reader.registered("3") == Registered("3", "", "")
 
 
 def test_nothing_registered_is_no_alias_and_no_version() -> None:
-    reader = server(lambda _: httpx.Response(404, json=MISSING))
+    reader = server(lambda _: httpx2.Response(404, json=MISSING))
     assert reader.aliases() == {}
     with pytest.raises(NoModel, match="'7'"):
         reader.registered("7")
@@ -64,26 +64,26 @@ def test_nothing_registered_is_no_alias_and_no_version() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        httpx.Response(500, text="oops"),
-        httpx.Response(404, text="<html>not found</html>"),
-        httpx.Response(404, json=[1]),
-        httpx.Response(401),
-        httpx.Response(200, text="<html>a login page</html>"),
-        httpx.Response(200, json=[]),
-        httpx.Response(200, json={"registered_model": None}),
-        httpx.Response(200, json={"registered_model": {"aliases": [{"alias": "champion"}]}}),
-        httpx.Response(302, headers={"location": "http://elsewhere"}),
+        httpx2.Response(500, text="oops"),
+        httpx2.Response(404, text="<html>not found</html>"),
+        httpx2.Response(404, json=[1]),
+        httpx2.Response(401),
+        httpx2.Response(200, text="<html>a login page</html>"),
+        httpx2.Response(200, json=[]),
+        httpx2.Response(200, json={"registered_model": None}),
+        httpx2.Response(200, json={"registered_model": {"aliases": [{"alias": "champion"}]}}),
+        httpx2.Response(302, headers={"location": "http://elsewhere"}),
     ],
 )
-def test_any_other_answer_means_that_the_registry_is_away(answer: httpx.Response) -> None:
+def test_any_other_answer_means_that_the_registry_is_away(answer: httpx2.Response) -> None:
     with pytest.raises(RegistryError, match="the registry at http://mlflow/base/ did not answer") as caught:
         server(lambda _: answer).aliases()
     assert not isinstance(caught.value, NoModel)
 
 
 def test_a_server_that_cannot_be_reached_is_away_and_its_password_is_not_told() -> None:
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("connection refused", request=request)
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("connection refused", request=request)
 
     with pytest.raises(RegistryError, match="connection refused") as caught:
         server(refuse, "http://user:secret@mlflow").aliases()
@@ -108,9 +108,9 @@ def test_it_logs_in_as_mlflow_s_client_does(
         monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
     seen: list[Any] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         seen.append(request.headers.get("authorization"))
-        return httpx.Response(200, json=MODEL)
+        return httpx2.Response(200, json=MODEL)
 
     server(answer, uri).aliases()
     if sent is not None and sent.startswith("Basic"):

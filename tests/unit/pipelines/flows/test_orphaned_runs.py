@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from pipelines.flows import deployments, orphaned_runs
-from pipelines.flows.deployments import is_away, note_crash
+from pipelines.flows import orphaned_runs
 from pipelines.flows.orphaned_runs import Watch
 
 
@@ -73,45 +72,3 @@ def test_it_looks_in_a_thread_until_it_is_told_to_stop(world):
         assert looked.acquire(timeout=30)
     stop.set()
     assert world.crashed == ["a"]
-
-
-@pytest.mark.parametrize(
-    ("error", "away"),
-    [
-        (httpx.ConnectError("refused"), True),
-        (ConnectionRefusedError(), True),
-        (BaseExceptionGroup("many", [ExceptionGroup("more", [RuntimeError("Service exceeded error threshold.")])]), True),
-        (RuntimeError("Failed to reach API at http://127.0.0.1:4200/api"), True),
-        (RuntimeError("dictionary changed size during iteration"), False),
-        (BaseExceptionGroup("many", [httpx.ConnectError("refused"), ValueError("a bug")]), False),
-        (BaseExceptionGroup("many", [KeyboardInterrupt()]), False),
-    ],
-)
-def test_only_a_server_that_does_not_answer_is_waited_for(error, away):
-    assert is_away(error) is away
-
-
-def test_the_flows_wait_for_the_server_and_say_so_once(monkeypatch, tmp_path):
-    monkeypatch.setenv("CHURN_HOME", str(tmp_path))
-    said, tries = [], []
-
-    def serve(settings):
-        tries.append(settings)
-        if len(tries) < 4:
-            raise httpx.ConnectError("refused")
-
-    monkeypatch.setattr(deployments, "serve_once", serve)
-    monkeypatch.setattr(deployments, "prepare_environment", lambda _settings: None)
-    monkeypatch.setattr(deployments, "warn", said.append)
-    monkeypatch.setattr(deployments, "WAIT_SECONDS", 0.0)
-    deployments.main()
-    assert len(tries) == 4
-    assert said == ["Prefect's server does not answer; the flows wait for it"]
-
-
-def test_the_end_of_a_killed_training_is_written_down_and_a_look_is_not(monkeypatch):
-    told = []
-    monkeypatch.setattr(deployments, "record_failure", lambda _flow, run, _state: told.append(run.id))
-    note_crash(SimpleNamespace(id="train", parameters={"trigger": "drift", "asked_by": "d"}))
-    note_crash(SimpleNamespace(id="look", parameters={}))
-    assert told == ["train"]

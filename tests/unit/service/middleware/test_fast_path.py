@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,7 +22,7 @@ OWN = ("prediction_id", "instance", "request_id")
 
 
 class OnePiece:
-    """Gives bodies in one piece, as uvicorn does with small ones; httpx' own transport gives each in two."""
+    """Gives bodies in one piece, as uvicorn does with small ones; httpx2' own transport gives each in two."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -41,15 +41,15 @@ class OnePiece:
 
 
 @asynccontextmanager
-async def served(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
+async def served(app: ServiceApp) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(app):
-        transport = httpx.ASGITransport(OnePiece(app), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        transport = httpx2.ASGITransport(OnePiece(app), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client
 
 
 @pytest.fixture
-async def client(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: ServiceApp) -> AsyncIterator[httpx2.AsyncClient]:
     async with served(app) as client:
         yield client
 
@@ -69,7 +69,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return seen
 
 
-def comparable(response: httpx.Response) -> tuple[Any, ...]:
+def comparable(response: httpx2.Response) -> tuple[Any, ...]:
     body = {name: value for name, value in response.json().items() if name not in OWN}
     return response.status_code, response.headers["content-type"], body
 
@@ -85,7 +85,7 @@ CUSTOMERS = [
 @pytest.mark.parametrize("customer", CUSTOMERS)
 @pytest.mark.parametrize("query", ["", "?reasons=2"])
 async def test_both_ways_give_the_same_answer_and_the_same_record(
-    client: httpx.AsyncClient, store: FakeStore, slow: list[Any], customer: dict[str, Any], query: str
+    client: httpx2.AsyncClient, store: FakeStore, slow: list[Any], customer: dict[str, Any], query: str
 ) -> None:
     fast = await client.post(f"/predict{query}", json=customer, headers=PLAIN)
     assert not slow, "a plain request went the long way"
@@ -112,7 +112,7 @@ async def test_both_ways_give_the_same_answer_and_the_same_record(
     ],
 )
 async def test_what_is_wrong_is_told_as_on_the_long_way(
-    client: httpx.AsyncClient, store: FakeStore, path: str, body: bytes
+    client: httpx2.AsyncClient, store: FakeStore, path: str, body: bytes
 ) -> None:
     fast = await client.post(path, content=body, headers=PLAIN)
     long = await client.post(path, content=body, headers=UNUSUAL)
@@ -128,7 +128,7 @@ async def test_a_body_in_pieces_is_put_together(app: ServiceApp, slow: list[Any]
     assert len(slow) == 1
 
 
-async def test_other_spellings_of_reasons_are_understood(client: httpx.AsyncClient, slow: list[Any]) -> None:
+async def test_other_spellings_of_reasons_are_understood(client: httpx2.AsyncClient, slow: list[Any]) -> None:
     response = await client.post("/predict?reasons=03", json=CUSTOMER, headers=PLAIN)
     assert len(response.json()["reasons"]) == 3
     assert len(slow) == 1
@@ -155,7 +155,7 @@ async def test_keys_are_asked_for(tmp_path: Path, registry: FakeRegistry, store:
     assert answers == {"none": 401, "unknown": 401, "other scope": 403, "right": 200, "bearer": 200}
 
 
-async def test_it_is_measured_as_every_request(client: httpx.AsyncClient) -> None:
+async def test_it_is_measured_as_every_request(client: httpx2.AsyncClient) -> None:
     await client.post("/predict", json=CUSTOMER, headers=PLAIN)
     await client.post("/predict", json=CUSTOMER, headers=UNUSUAL)
     await client.post("/predict", content=b"{", headers=PLAIN)
@@ -166,7 +166,7 @@ async def test_it_is_measured_as_every_request(client: httpx.AsyncClient) -> Non
 
 
 async def test_neither_store_nor_model_is_a_503(
-    app: ServiceApp, client: httpx.AsyncClient, registry: FakeRegistry, tmp_path: Path
+    app: ServiceApp, client: httpx2.AsyncClient, registry: FakeRegistry, tmp_path: Path
 ) -> None:
     empty = create_app(
         make_settings(tmp_path / "e"),
@@ -180,7 +180,7 @@ async def test_neither_store_nor_model_is_a_503(
     assert response.headers["retry-after"] == "1"
 
 
-async def test_requests_side_by_side_are_logged_each_once(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_requests_side_by_side_are_logged_each_once(client: httpx2.AsyncClient, store: FakeStore) -> None:
     answers = await asyncio.gather(*(client.post("/predict", json={**CUSTOMER, "customer_id": f"c-{n}"}) for n in range(50)))
     logged = {row.customer_id: row.prediction_id for row in store.rows}
     assert {a.json()["customer_id"]: a.json()["prediction_id"] for a in answers} == logged

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from service.app import ServiceApp, create_app
@@ -25,7 +25,7 @@ def app_with(tmp_path: Path, store: FakeStore, registry: FakeRegistry, **changes
     )
 
 
-async def test_a_request_keeps_its_name_or_gets_one(client: httpx.AsyncClient) -> None:
+async def test_a_request_keeps_its_name_or_gets_one(client: httpx2.AsyncClient) -> None:
     named = await client.get("/healthz", headers={"x-request-id": "order-7/3"})
     unnamed = [await client.get("/healthz") for _ in range(2)]
     insane = await client.get("/healthz", headers={"x-request-id": "a b"})
@@ -36,7 +36,7 @@ async def test_a_request_keeps_its_name_or_gets_one(client: httpx.AsyncClient) -
     assert not made & {"a b", "x" * 129}
 
 
-async def test_problems_carry_the_name_too(client: httpx.AsyncClient) -> None:
+async def test_problems_carry_the_name_too(client: httpx2.AsyncClient) -> None:
     for response in (
         await client.post("/predict", json={"x": 1}, headers={"x-request-id": "r-1"}),
         await client.get("/nowhere", headers={"x-request-id": "r-1"}),
@@ -44,7 +44,7 @@ async def test_problems_carry_the_name_too(client: httpx.AsyncClient) -> None:
         assert response.headers["x-request-id"] == response.json()["request_id"] == "r-1"
 
 
-async def test_a_trace_goes_on_with_a_span_of_our_own(client: httpx.AsyncClient) -> None:
+async def test_a_trace_goes_on_with_a_span_of_our_own(client: httpx2.AsyncClient) -> None:
     response = await client.get("/healthz", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
     version, trace, span, flags = response.headers["traceparent"].split("-")
     assert (version, trace, flags) == ("00", TRACE, "01")
@@ -86,7 +86,7 @@ async def test_what_is_too_much_at_once_is_shed_but_health_is_not(
         assert (await client.post("/predict", json=CUSTOMER)).status_code == 200
 
 
-def client_in_work(client: httpx.AsyncClient) -> int:
+def client_in_work(client: httpx2.AsyncClient) -> int:
     app: ServiceApp = client._transport.app  # type: ignore[attr-defined]
     return app.gateway.limits.requests
 
@@ -140,7 +140,7 @@ async def test_the_access_log_tells_what_is_asked_of_it_and_nothing_personal(
         assert line["duration_ms"] >= 0
 
 
-async def test_a_line_of_the_log_names_its_request_and_keeps_tracebacks(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_a_line_of_the_log_names_its_request_and_keeps_tracebacks(client: httpx2.AsyncClient, store: FakeStore) -> None:
     try:
         raise ValueError("broken")
     except ValueError:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -21,7 +21,7 @@ NAME = Pseudonymiser(KEY)("c-1")
 @pytest.fixture
 async def client(
     tmp_path: Path, registry: FakeRegistry, store: FakeStore, last_known_good: FakeLastKnownGood
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[httpx2.AsyncClient]:
     settings = make_settings(tmp_path, pseudonym_key=SecretStr(KEY))
     async with running(
         create_app(settings, registry=registry, store=store, last_known_good=last_known_good.last_known_good())
@@ -29,7 +29,7 @@ async def client(
         yield client
 
 
-async def test_the_store_gets_pseudonyms_and_the_caller_its_own_ids(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_the_store_gets_pseudonyms_and_the_caller_its_own_ids(client: httpx2.AsyncClient, store: FakeStore) -> None:
     one = (await client.post("/predict", json={**CUSTOMER, "customer_id": "c-1"})).json()
     batch = (await client.post("/predict/batch", json={"customers": [CUSTOMER, {**CUSTOMER, "customer_id": "c-1"}]})).json()
     assert [answer["customer_id"] for answer in (one, *batch["predictions"])] == ["c-1", None, "c-1"]
@@ -38,13 +38,13 @@ async def test_the_store_gets_pseudonyms_and_the_caller_its_own_ids(client: http
     assert store.rows[0].churn_probability == one["churn_probability"]
 
 
-async def test_outcomes_are_named_by_the_same_pseudonym(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_outcomes_are_named_by_the_same_pseudonym(client: httpx2.AsyncClient, store: FakeStore) -> None:
     said = [{"customer_id": "c-1", "churned": True}, {"prediction_id": "p-1", "churned": False}]
     await client.post("/outcomes", json={"outcomes": said})
     assert [(o.customer_id, o.prediction_id, o.churned) for o in store.outcomes] == [(NAME, None, True), (None, "p-1", False)]
 
 
-async def test_a_store_that_is_away_is_away(client: httpx.AsyncClient, store: FakeStore) -> None:
+async def test_a_store_that_is_away_is_away(client: httpx2.AsyncClient, store: FakeStore) -> None:
     store.away = True
     assert (await client.get("/readyz")).json()["log"] == "spool"
     with pytest.raises(StoreError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from churn.contract import load_contract
@@ -443,7 +443,7 @@ async def test_the_challenger_is_followed_until_there_is_none() -> None:
     assert following.sample("churn_model_refused", version="3") == 1
 
 
-async def test_rollback_route_goes_back_and_tells(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
+async def test_rollback_route_goes_back_and_tells(client: httpx2.AsyncClient, registry: FakeRegistry) -> None:
     answer = await client.post("/admin/rollback")
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:churn:problem:no-previous-model")
     registry.models["2"], registry.champion = make_model("2"), "2"
@@ -457,7 +457,7 @@ async def test_rollback_route_goes_back_and_tells(client: httpx.AsyncClient, reg
         assert (await client.post("/admin/rollback", json=wrong)).status_code == 422
 
 
-async def test_model_route_describes_what_serves(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
+async def test_model_route_describes_what_serves(client: httpx2.AsyncClient, registry: FakeRegistry) -> None:
     body = (await client.get("/model")).json()
     expected = {"version": "1", "aliases": ["champion"], "loaded_from": "registry", "data_digest": "digest-1", "threshold": 0.5}
     assert {name: body[name] for name in expected} == expected
@@ -465,7 +465,7 @@ async def test_model_route_describes_what_serves(client: httpx.AsyncClient, regi
     assert (body["metrics"], body["trained_at"]) == ({"roc_auc": 0.8}, "2026-01-02T00:00:00Z")
 
 
-async def test_reload_takes_the_champion_now(client: httpx.AsyncClient, registry: FakeRegistry) -> None:
+async def test_reload_takes_the_champion_now(client: httpx2.AsyncClient, registry: FakeRegistry) -> None:
     assert (await client.post("/admin/reload")).json() == {"result": "unchanged", "model_version": "1"}
     registry.models["2"], registry.champion = make_model("2"), "2"
     assert (await client.post("/admin/reload")).json() == {"result": "loaded", "model_version": "2"}
@@ -477,7 +477,7 @@ async def test_reload_takes_the_champion_now(client: httpx.AsyncClient, registry
     [({"champion": "2"}, 409, "model-refused"), ({"away": True}, 503, "registry-away"), ({"champion": None}, 503, "no-model")],
 )
 async def test_reload_that_fails_says_why_and_the_old_model_serves(
-    client: httpx.AsyncClient, registry: FakeRegistry, change: dict[str, Any], status: int, kind: str
+    client: httpx2.AsyncClient, registry: FakeRegistry, change: dict[str, Any], status: int, kind: str
 ) -> None:
     registry.models["2"] = ModelRefused("version 2 holds secret types")
     for name, value in change.items():

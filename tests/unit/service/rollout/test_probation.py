@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from churn.contract import Contract
@@ -193,7 +193,7 @@ async def test_a_probation_of_no_seconds_is_none(contract: Contract) -> None:
     assert (watching.reasons, watching.active) == ([], 0)
 
 
-async def test_it_reads_the_counters_that_the_service_keeps(app: ServiceApp, client: httpx.AsyncClient) -> None:
+async def test_it_reads_the_counters_that_the_service_keeps(app: ServiceApp, client: httpx2.AsyncClient) -> None:
     """Whoever renames these, or keeps them elsewhere, leaves every champion unwatched."""
     for body in (CUSTOMER, CUSTOMER, {"shoe_size": 3}):
         await client.post("/predict", json=body)

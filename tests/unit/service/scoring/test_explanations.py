@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import orjson
 import pytest
@@ -27,7 +27,7 @@ CONTRACT = load_contract()
 
 
 @pytest.mark.anyio
-async def test_reasons_are_the_strongest_first_and_add_up(client: httpx.AsyncClient) -> None:
+async def test_reasons_are_the_strongest_first_and_add_up(client: httpx2.AsyncClient) -> None:
     body = (await client.post("/predict?reasons=99", json={**CUSTOMER, "customer_service_calls": None})).json()
     PredictionAnswer.model_validate(body)
     reasons = body["reasons"]
@@ -47,14 +47,14 @@ async def test_reasons_are_the_strongest_first_and_add_up(client: httpx.AsyncCli
 
 
 @pytest.mark.anyio
-async def test_only_as_many_reasons_as_asked_for(client: httpx.AsyncClient) -> None:
+async def test_only_as_many_reasons_as_asked_for(client: httpx2.AsyncClient) -> None:
     every = (await client.post("/predict?reasons=3", json=CUSTOMER)).json()["reasons"]
     assert (await client.post("/predict?reasons=1", json=CUSTOMER)).json()["reasons"] == every[:1]
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("asked", ["0", "-1", "x", "1.5", "9" * 5000])
-async def test_bad_number_of_reasons_is_422(client: httpx.AsyncClient, store: FakeStore, asked: str) -> None:
+async def test_bad_number_of_reasons_is_422(client: httpx2.AsyncClient, store: FakeStore, asked: str) -> None:
     response = await client.post(f"/predict?reasons={asked}", json=CUSTOMER)
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
