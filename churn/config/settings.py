@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     contract: str = Field("telecom", description="Name of a packaged contract, or path of another YAML file.")
     data: Path = Field(Path("data/telecom_churn.csv"), description="Labelled customers to train on.")
     dvc_remote: str = Field(
-        "", description="Folder of a DVC remote on this machine, the first place `churn data pull` asks. Empty: none."
+        "", description="Folder of a DVC remote on this machine, asked first by `churn data pull`. Empty: none."
     )
     data_url: str = Field(
         "https://raw.githubusercontent.com/Yorko/mlcourse.ai/0b6125c37cf6693ae0a698913456c3cf56058e54/data/telecom_churn.csv",

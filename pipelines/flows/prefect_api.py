@@ -1,8 +1,8 @@
-"""What a call to Prefect's API raises. Prefect's client is built on httpx2, and lets its errors through; our own clients use httpx2."""
+"""What a call to Prefect's API raises: Prefect's client lets errors of httpx through. (Our own clients use httpx2.)"""
 
 from __future__ import annotations
 
-from httpx2 import HTTPError, TransportError
+from httpx import HTTPError, TransportError
 from prefect.exceptions import PrefectException
 
 # What can go wrong while Prefect's server is away or still coming up.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import httpx2
+import httpx
 
 from pipelines.flows import deployments
 from pipelines.flows.deployments import note_crash
@@ -15,7 +15,7 @@ def test_the_flows_wait_for_the_server_and_say_so_once(monkeypatch, tmp_path):
     def serve(settings):
         tries.append(settings)
         if len(tries) < 4:
-            raise httpx2.ConnectError("refused")
+            raise httpx.ConnectError("refused")
 
     monkeypatch.setattr(deployments, "serve_once", serve)
     monkeypatch.setattr(deployments, "prepare_environment", lambda _settings: None)

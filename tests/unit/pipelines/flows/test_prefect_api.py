@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx2
+import httpx
 import pytest
 
 from pipelines.flows.prefect_api import is_unreachable
@@ -9,12 +9,12 @@ from pipelines.flows.prefect_api import is_unreachable
 @pytest.mark.parametrize(
     ("error", "away"),
     [
-        (httpx2.ConnectError("refused"), True),
+        (httpx.ConnectError("refused"), True),
         (ConnectionRefusedError(), True),
         (BaseExceptionGroup("many", [ExceptionGroup("more", [RuntimeError("Service exceeded error threshold.")])]), True),
         (RuntimeError("Failed to reach API at http://127.0.0.1:4200/api"), True),
         (RuntimeError("dictionary changed size during iteration"), False),
-        (BaseExceptionGroup("many", [httpx2.ConnectError("refused"), ValueError("a bug")]), False),
+        (BaseExceptionGroup("many", [httpx.ConnectError("refused"), ValueError("a bug")]), False),
         (BaseExceptionGroup("many", [KeyboardInterrupt()]), False),
     ],
 )
