@@ -33,7 +33,7 @@ from churn.store.store import Store
 from monitoring.drift.detect import detect_drift
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.monitor import record_run, run_monitor
-from monitoring.reference import load_reference
+from monitoring.reference_cache import load_reference
 
 
 def beside_evidently(contract: Contract, rows: int, seed: int) -> dict[str, Any]:

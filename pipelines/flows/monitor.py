@@ -18,7 +18,8 @@ from churn.store.records import Decision, DecisionAction, MonitorRun
 from churn.store.store import Store
 from monitoring.monitor import HISTORY, MonitoringRun, record_run, report_path, run_monitor
 from monitoring.outbox import unheard
-from monitoring.reference import Reference, keep_reference, load_reference
+from monitoring.reference import Reference
+from monitoring.reference_cache import load_reference, save_reference
 from monitoring.reports.summary import render_summary, write_summary
 from monitoring.run_result import RunResult
 from pipelines.flows.dask_cluster import spread
@@ -50,7 +51,7 @@ def run_on_window(
     with spread(settings.dask_scheduler):
         run = run_monitor(store, contract, settings, version, reference, campaign=load_params(settings.params).profit)
     if len(reference.profile.cache) > calibrated:
-        keep_reference(_summaries(settings), identity, contract, reference)
+        save_reference(_summaries(settings), identity, contract, reference)
     return run
 
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import joblib
 import pandas as pd
 import pytest
 
@@ -17,17 +16,10 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.simulation.simulate import simulate
 from churn.store.store import Store
-from monitoring.reference import Reference, load_reference
+from monitoring.reference_cache import load_reference
 from pipelines.environment import prepare_environment
 from pipelines.local.supervisor import Program, Supervisor
 from tests.checkout import CHECKOUT
-
-RAN: list[str] = []
-
-
-class Explodes:
-    def __reduce__(self) -> object:
-        return RAN.append, ("unpickled",)
 
 
 @pytest.fixture
@@ -90,7 +82,7 @@ def test_programs_of_churn_up_are_told_no_secret_that_is_not_theirs_and_write_fo
     assert others_may(said) == others_may(supervisor.log("one")) == 0
 
 
-def test_a_pickle_that_others_could_have_written_is_not_read(tmp_path: Path, contract: Contract) -> None:
+def test_a_reference_that_others_could_have_written_is_not_read(tmp_path: Path, contract: Contract) -> None:
     population = simulate(contract, 200, 3)
     rows = population.features.assign(churn_probability=0.1, churned=0)
     made: list[pd.DataFrame] = []
@@ -103,18 +95,19 @@ def test_a_pickle_that_others_could_have_written_is_not_read(tmp_path: Path, con
     load_reference(folder, "one", contract, read)
     load_reference(folder, "one", contract, read)
     assert len(made) == 1
-    (kept,) = folder.glob("*.joblib")
-    joblib.dump(Explodes(), kept)
+    (kept,) = folder.glob("*.reference")
+    good = kept.read_bytes()
     for spoil in (lambda: kept.chmod(0o646), lambda: folder.chmod(0o777), lambda: linked(kept)):
-        mode, folder_mode = kept.stat().st_mode, folder.stat().st_mode
+        mode, folder_mode, already = kept.stat().st_mode, folder.stat().st_mode, len(made)
         spoil()
-        assert isinstance(load_reference(folder, "one", contract, read), Reference)
+        load_reference(folder, "one", contract, read)
+        assert len(made) == already + 1
         kept.unlink()
-        joblib.dump(Explodes(), kept)
+        kept.write_bytes(good)
         kept.chmod(mode)
         folder.chmod(folder_mode)
-    assert len(made) == 4
-    assert RAN == []
+        load_reference(folder, "one", contract, read)
+        assert len(made) == already + 1, "the same file is read where only this account can write"
 
 
 def linked(kept: Path) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from monitoring import reference as module
+from monitoring import reference_cache as module
 from monitoring.drift.detect import detect_drift
-from monitoring.reference import Reference, keep_reference, load_reference
+from monitoring.reference import Reference
+from monitoring.reference_cache import load_reference, save_reference
 from tests.unit.monitoring.fakes import CONTRACT, customers
 
 
@@ -45,28 +52,56 @@ def test_of_many_versions_the_newest_are_kept(tmp_path, monkeypatch):
 def test_thresholds_are_kept_with_it(tmp_path):
     made = load_reference(tmp_path, "run a", CONTRACT, Rows())
     detect_drift(made.profile, customers(200, 2), CONTRACT, 0.01)
-    keep_reference(tmp_path, "run a", CONTRACT, made)
+    save_reference(tmp_path, "run a", CONTRACT, made)
     assert load_reference(tmp_path, "run a", CONTRACT, Rows()).profile.cache.keys() == made.profile.cache.keys() != set()
 
 
 def test_other_code_makes_it_anew(tmp_path, monkeypatch):
     rows = Rows()
     load_reference(tmp_path, "run a", CONTRACT, rows)
-    monkeypatch.setattr(module, "PACKAGES", ("monitoring.drift", "monitoring.reports"))
+    monkeypatch.setattr(module, "PACKAGES", ("monitoring.drift",))
     load_reference(tmp_path, "run a", CONTRACT, rows)
     assert rows.read == 2
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"no pickle", b"\x80\x04N."])
-def test_what_cannot_be_read_is_made_anew(tmp_path, rubbish):
+class RunsCode:
+    def __reduce__(self):
+        return Path.touch, (Path("executed"),)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: b"",
+        lambda _: b"no reference",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+        lambda _: pickle.dumps(RunsCode()),
+        lambda _: with_digest(pickle.dumps(RunsCode())),
+        lambda _: with_digest(pickled_array()),
+    ],
+)
+def test_what_cannot_be_read_is_made_anew_and_nothing_of_it_is_executed(tmp_path, monkeypatch, spoil):
+    monkeypatch.chdir(tmp_path)
     load_reference(tmp_path, "run a", CONTRACT, Rows())
-    (kept,) = tmp_path.glob("*.joblib")
-    kept.write_bytes(rubbish)
+    (kept,) = tmp_path.glob("*.reference")
+    kept.write_bytes(spoil(kept.read_bytes()))
     rows = Rows()
     assert isinstance(load_reference(tmp_path, "run a", CONTRACT, rows), Reference)
     assert rows.read == 1
     load_reference(tmp_path, "run a", CONTRACT, rows)
     assert rows.read == 1
+    assert not Path("executed").exists()
+
+
+def with_digest(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).digest() + payload
+
+
+def pickled_array() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, document=np.array([RunsCode()], dtype=object))
+    return file.getvalue()
 
 
 def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(tmp_path):

@@ -1,0 +1,178 @@
+"""A reference as bytes and back. Nothing is pickled: arrays (npz), frames (Arrow IPC) and JSON, behind a digest of all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from churn.contract import Contract
+from monitoring.drift.null_distribution import MaxDistribution
+from monitoring.drift.profile import ReferenceProfile
+from monitoring.drift.rank_scores import RankScores
+from monitoring.drift.sums import Sums
+from monitoring.drift.weights import Weights
+from monitoring.reference import Reference
+
+DIGEST_BYTES = hashlib.sha256().digest_size
+COUNTERS = ("present", "below", "above", "broken", "related")
+SCORES = ("numbers", "flags")
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+
+class Unreadable(Exception):
+    """The bytes are no reference: torn, spoiled, or of other code."""
+
+
+def encode(reference: Reference) -> bytes:
+    """Return a reference as bytes; `decode` reads them."""
+    profile = reference.profile
+    arrays: Arrays = {}
+    document: dict[str, Any] = {
+        "rows": profile.rows,
+        "ranges": profile.ranges,
+        "sums": _encode_sums(profile.sums, arrays),
+        "weights": _encode_weights(profile.weights, arrays),
+        "null_distributions": _encode_cache(profile, arrays),
+    }
+    for kind in SCORES:
+        scores: dict[str, RankScores] = getattr(profile, kind)
+        document[kind] = list(scores)
+        for place, one in enumerate(scores.values()):
+            arrays[f"{kind} {place} values"], arrays[f"{kind} {place} table"] = one.values, one.table
+    arrays["pairs"] = np.array(profile.pairs, dtype=np.int64).reshape(-1, 2)
+    arrays["pair spreads"] = profile.pair_spreads
+    for name, frame in (("profile sample", profile.sample), ("outcomes", reference.outcomes), ("sample", reference.sample)):
+        arrays[name] = _encode_frame(frame)
+    arrays["document"] = _bytes(json.dumps(document).encode())
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    payload = file.getvalue()
+    return hashlib.sha256(payload).digest() + payload
+
+
+def decode(content: bytes, contract: Contract) -> Reference:
+    """Read what `encode` returned.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+    contract : Contract
+        The one that the reference was made with.
+
+    Returns
+    -------
+    Reference
+        Equal to the one that was encoded, to the last bit.
+
+    Raises
+    ------
+    Unreadable
+        If the bytes are anything else.
+    """
+    payload = content[DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != content[:DIGEST_BYTES]:
+        raise Unreadable("its content does not match its digest")
+    try:
+        with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+            arrays: Arrays = {name: file[name] for name in file.files}
+        document = json.loads(arrays["document"].tobytes())
+        scores = {kind: _decode_scores(kind, document[kind], arrays) for kind in SCORES}
+        profile = ReferenceProfile(
+            contract=contract,
+            rows=document["rows"],
+            ranges={name: (low, high) for name, (low, high) in document["ranges"].items()},
+            pairs=tuple((first, second) for first, second in arrays["pairs"].tolist()),
+            pair_spreads=arrays["pair spreads"],
+            sums=_decode_sums(document["sums"], arrays),
+            sample=_decode_frame(arrays["profile sample"]),
+            weights=_decode_weights(document["weights"], arrays),
+            cache=_decode_cache(document["null_distributions"], arrays),
+            **scores,
+        )
+        return Reference(profile, _decode_frame(arrays["outcomes"]), _decode_frame(arrays["sample"]))
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, zipfile.BadZipFile, pa.ArrowException) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _decode_scores(kind: str, names: list[str], arrays: Arrays) -> dict[str, RankScores]:
+    return {name: RankScores(arrays[f"{kind} {n} values"], arrays[f"{kind} {n} table"]) for n, name in enumerate(names)}
+
+
+def _encode_sums(sums: Sums, arrays: Arrays) -> dict[str, Any]:
+    arrays["sums scores"], arrays["sums products"], arrays["sums together"] = sums.scores, sums.products, sums.together
+    counters = {name: getattr(sums, name) for name in COUNTERS}
+    rest = {"rows": sums.rows, "value_sums": sums.value_sums, "levels": sums.levels, "columns": sorted(sums.columns)}
+    return counters | rest
+
+
+def _decode_sums(document: dict[str, Any], arrays: Arrays) -> Sums:
+    return Sums(
+        rows=document["rows"],
+        value_sums=document["value_sums"],
+        levels={column: Counter(counted) for column, counted in document["levels"].items()},
+        columns=set(document["columns"]),
+        scores=arrays["sums scores"],
+        products=arrays["sums products"],
+        together=arrays["sums together"],
+        **{name: Counter(document[name]) for name in COUNTERS},
+    )
+
+
+def _encode_weights(weights: Weights | None, arrays: Arrays) -> dict[str, Any] | None:
+    if weights is None:
+        return None
+    arrays |= {f"weights {place}": values for place, values in enumerate(weights.scores.values())}
+    return {"scores": list(weights.scores), "levels": weights.levels, "shares": weights.shares}
+
+
+def _decode_weights(document: dict[str, Any] | None, arrays: Arrays) -> Weights | None:
+    if document is None:
+        return None
+    scores = {name: arrays[f"weights {place}"] for place, name in enumerate(document["scores"])}
+    return Weights(scores, document["levels"], document["shares"])
+
+
+def _encode_cache(profile: ReferenceProfile, arrays: Arrays) -> list[dict[str, Any]]:
+    kept = []
+    for place, ((rows, absent), nulls) in enumerate(profile.cache.items()):
+        arrays |= {f"null {place} {family}": null.maxima for family, null in nulls.items()}
+        tests = {family: null.effective_tests for family, null in nulls.items()}
+        kept.append({"rows": rows, "absent": absent, "effective_tests": tests})
+    return kept
+
+
+def _decode_cache(kept: list[dict[str, Any]], arrays: Arrays) -> dict[tuple[int, tuple[str, ...]], dict[str, MaxDistribution]]:
+    return {
+        (one["rows"], tuple(one["absent"])): {
+            family: MaxDistribution(arrays[f"null {place} {family}"], tests) for family, tests in one["effective_tests"].items()
+        }
+        for place, one in enumerate(kept)
+    }
+
+
+def _encode_frame(frame: pd.DataFrame) -> Array:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return _bytes(sink.getvalue().to_pybytes())
+
+
+def _decode_frame(content: Array) -> pd.DataFrame:
+    frame: pd.DataFrame = pa.ipc.open_file(pa.py_buffer(content.tobytes())).read_pandas()
+    return frame
+
+
+def _bytes(content: bytes) -> Array:
+    return np.frombuffer(content, dtype=np.uint8)
