@@ -74,7 +74,8 @@ async def read_body(request: Request, limits: BodyLimits) -> bytes:
     Raises
     ------
     TooLarge
-        If it is larger than `limits.max_bytes`. Never more than that and one chunk are held, whether the length was announced or not.
+        If it is larger than `limits.max_bytes`. Never more than that and one chunk are held, whether the length was announced
+        or not.
     TooSlow
         If it has not arrived in time (`CHURN_BODY_TIMEOUT_SECONDS`).
     """

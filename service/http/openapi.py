@@ -59,8 +59,8 @@ def _at_the_gateway(statuses: tuple[int, ...]) -> set[int]:
 class DocumentedAPI(FastAPI):
     """FastAPI whose OpenAPI document also has the models that FastAPI does not see.
 
-    The routes read request bodies themselves, and problems come from exception handlers. Overriding `openapi` is the framework's own
-    hook: https://fastapi.tiangolo.com/how-to/extending-openapi/.
+    The routes read request bodies themselves, and problems come from exception handlers. Overriding `openapi` is the
+    framework's own hook: https://fastapi.tiangolo.com/how-to/extending-openapi/.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ def check_origin(method: str, headers: dict[bytes, bytes]) -> None:
     --------
     >>> check_origin("POST", {b"host": b"localhost:8000", b"origin": b"http://localhost:8000"})
     >>> check_origin("GET", {b"host": b"rebound.example:8000"})
-    Traceback (most recent call last):
-    service.http.problem_details.WrongHost: Without API keys only names of this machine are answered: use 127.0.0.1 or localhost, or set keys.
+    Traceback (most recent call last): service.http.problem_details.WrongHost: Without API keys only names of this machine are
+    answered: use 127.0.0.1 or localhost, or set keys.
     """
     host = headers.get(b"host", b"")
     if host and not _is_this_machine(host):

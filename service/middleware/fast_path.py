@@ -1,7 +1,7 @@
 """Fast path: answers a plain POST /predict before FastAPI sees it; every other request passes on unchanged.
 
-FastAPI's routing, dependencies and responses take some 200 µs a request, and the prediction itself 20. The fast path answers what is
-certainly a valid request for one customer: JSON, arrived in one piece, authorized. Anything else goes to the route in
+FastAPI's routing, dependencies and responses take some 200 µs a request, and the prediction itself 20. The fast path answers
+what is certainly a valid request for one customer: JSON, arrived in one piece, authorized. Anything else goes to the route in
 `service.routes.predict`, which gives the same answer or says what is wrong. No rule is decided here that is not decided there.
 """
 

@@ -4,7 +4,8 @@
 
 A request says what to `do`: `prepare` (a registered version), `prepare_last` (the last known good one, from disk alone) or
 `roll_back` (move the registry's aliases, with a record). The answer is one line: {"result": "done" | "refused" | "no model" |
-"away" | "failed", "reason": ...}. `service.model_loading.registry_source` is the other end. Addresses may hold passwords, so they come by stdin.
+"away" | "failed", "reason": ...}. `service.model_loading.registry_source` is the other end. Addresses may hold passwords, so
+they come by stdin.
 """
 
 from __future__ import annotations

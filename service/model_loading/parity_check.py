@@ -1,6 +1,7 @@
 """A model is put to the test before it serves: it must answer, on every path that serves, what its own pipeline answers.
 
-Runs where sklearn is (`service.model_loading.loader_process`, the gate, tests). What a worker itself asks again is in `service.model_loading.bundle.serve`.
+Runs where sklearn is (`service.model_loading.loader_process`, the gate, tests). What a worker itself asks again is in
+`service.model_loading.bundle.serve`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Models from the registry, for a worker that knows neither MLflow nor sklearn: aliases are polled, servables read from disk.
 
-A servable that is not there yet is made by a process of its own (`service.model_loading.loader_process`), for one of the workers; the others wait.
-Everything here blocks, and is called in threads.
+A servable that is not there yet is made by a process of its own (`service.model_loading.loader_process`), for one of the
+workers; the others wait. Everything here blocks, and is called in threads.
 """
 
 from __future__ import annotations

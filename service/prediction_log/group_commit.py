@@ -46,7 +46,7 @@ class Piece:
 
 
 class Group:
-    """Pieces that share a commit. One thread claims it and resolves its requests: the one that wrote it, or one that gave up on that.
+    """Pieces that share a commit. The thread that claims it resolves its requests.
 
     Attributes
     ----------

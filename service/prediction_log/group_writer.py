@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class GroupWriter:
-    """Writes one group while the next one gathers. If the store hangs, another thread takes the place of the one that waits for it.
+    """Writes one group while the next one gathers. If the store hangs, another thread takes its place.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The prediction log: a response is sent only after its record is in the store or in the spool, and many records share one commit."""
+"""The prediction log: a response is sent only after its record is in the store or the spool. Many records share one commit."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from service.prediction_log.store_protocol import PredictionStore
 
 
 class PseudonymousStore:
-    """Passes everything on to `store`, with pseudonyms in place of customer ids in outcomes, which find their predictions by them.
+    """Passes everything on to `store`, with pseudonyms for customer ids in outcomes, which find their predictions by them.
 
-    Predictions get theirs in `service.prediction_log.log`, before anything is written. Responses are made before that, and echo the
-    id that the caller sent.
+    Predictions get theirs in `service.prediction_log.log`, before anything is written. Responses are made before that, and echo
+    the id that the caller sent.
     """
 
     def __init__(self, store: PredictionStore, pseudonym: Pseudonymiser) -> None:

@@ -66,7 +66,8 @@ class Spool:
     def append_behind(self, rows: Sequence[PredictionRow]) -> bool:
         """Append rows if anything waits for the store; return whether it does.
 
-        One step under the lock: otherwise rows could arrive just after the last ones were replayed, and begin a new spool for ever.
+        One step under the lock: otherwise rows could arrive just after the last ones were replayed, and begin a new spool for
+        ever.
         """
         with self._lock:
             if not self._segments:

@@ -1,4 +1,4 @@
-"""What shadow and probation keep in the store and ask of it: on a connection of their own, opened when there is need."""
+"""What shadow and probation write to the store and read from it, over a connection of their own, opened on first use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from churn.store.shadow import Realized, ShadowRow
     from churn.store.store import Store
 
-# Nobody waits for these, but a thread does.
+# No request waits for these calls, but a thread does.
 TIMEOUT_SECONDS = 30.0
 
 
@@ -19,13 +19,28 @@ class ComparisonStore(Protocol):
     """Every method blocks, and raises StoreError if the store is away."""
 
     def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
-        """Store the challenger's answers."""
+        """Store the challenger's predictions."""
 
     def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
-        """List what came true of a version's own answers, see `churn.store.shadow.realized_answers`."""
+        """Return the known outcomes of a version's own predictions, oldest first.
+
+        Parameters
+        ----------
+        version : str
+        since : datetime
+            Only predictions from then on.
+        after_outcome_seq : int
+            Only outcomes that arrived after this one.
+        limit : int
+            At most so many.
+
+        Returns
+        -------
+        list of Realized
+        """
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
 
 
 class LazyComparisonStore:
@@ -43,7 +58,19 @@ class LazyComparisonStore:
         write_shadow(self._opened(), rows)
 
     def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
-        """See `ComparisonStore`."""
+        """Return the known outcomes of a version's own predictions, oldest first.
+
+        Parameters
+        ----------
+        version : str
+        since : datetime
+        after_outcome_seq, limit : int
+            See `ComparisonStore.realized`.
+
+        Returns
+        -------
+        list of Realized
+        """
         from churn.store.shadow import realized_answers
 
         return realized_answers(self._opened(), version, since=since, after_outcome_seq=after_outcome_seq, limit=limit)

@@ -1,10 +1,10 @@
-"""Probation: for some time a new champion is watched, and left again by itself if it does worse than the one before it.
+"""Probation: a new champion is watched for some time, and rolled back automatically if it does worse than the one before it.
 
-Errors and latency are read off the counters that this process keeps anyway, every few seconds: no request pays for it. What came
-true is asked of the store; the model before, which is still warm, answers the same customers again, so that both are judged by
-the same outcomes. (If those who leave are heard of first, both are judged by them: then a model that says less of everybody looks
-worse than it is. CHURN_PROBATION_BRIER is the room for that.) A worker judges by its own requests, and all by the same outcomes;
-what it knows of them does not outlive it.
+Errors and latency are read from the counters that this process keeps anyway, every few seconds, so no request pays for it.
+Outcomes are read from the store. The previous model, which is still loaded, scores the same customers, so that both models are
+compared on the same outcomes. (If churners are heard of first, a model with lower probabilities looks worse than it is;
+CHURN_PROBATION_BRIER leaves room for that.) Each worker tests its own requests, and all workers the same outcomes; the evidence
+ends with the process.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from churn.errors import ChurnError, StoreError
 from service.observability.model_metrics import ModelMetrics
 from service.rollout.active_model import ActiveModel, is_same
 from service.rollout.comparison_store import ComparisonStore
-from service.rollout.probation_test import Bounds, Period, ProbationEvidence, ProbationResult, is_slow, run_probation_test
+from service.rollout.probation_test import Bounds, ProbationEvidence, ProbationResult, RequestStats, is_slow, run_probation_test
 from service.scoring.served_model import ServedModel
 
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.5, 15.0
-# So many looks back, the champion before was as it usually is.
+# How many polls back the reference counts of the champion before begin.
 POLLS_REMEMBERED = 60
 MAX_OUTCOMES, OUTCOMES_PER_POLL = 5_000, 500
 REQUESTS, LATENCY = "churn_http_requests", "churn_http_request_duration_seconds"
-# The routes that predict, by their beginnings. A batch takes as long as it is large, so latency is that of one customer.
+# Prefixes of the routes that predict. A batch takes as long as it is large, so latency is that of the route for one customer.
 PREDICT = ("/predict", "/invocations", "/v2/models/")
 ONE = "/predict"
-# 503 is an answer to too much load, or to a log that is away: no model's fault.
+# 503 answers too much load, or a log that is away: no model's fault.
 EXCUSED = "503"
 logger = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ class _Watch:
 
     before: ServedModel
     after: ServedModel
-    usual: Period
-    at_activation: Period
-    last: Period
+    stats_before: RequestStats
+    at_activation: RequestStats
+    last: RequestStats
     activated_at: datetime
     ends_at: float
     slow_polls: int = 0
@@ -57,20 +57,27 @@ class _Watch:
 
 
 class Probation:
-    """Watches the model in service after each swap.
+    """Watches the model in service after each activation.
 
     Parameters
     ----------
     seconds : float
-        How long; 0: never.
+        How long a probation lasts; 0: no probation.
     bounds : Bounds
     store : ComparisonStore
     registry : CollectorRegistry
-        The service's own counters.
+        The service's counters.
     metrics : ModelMetrics
     active_model : ActiveModel
     roll_back : callable
-        Of a reason: leaves the model in service for the one before.
+        Called with a reason: rolls back to the model before.
+    clock : callable
+        Returns seconds.
+
+    Attributes
+    ----------
+    result : ProbationResult or None
+        Of the last test in this probation.
     """
 
     def __init__(
@@ -84,7 +91,7 @@ class Probation:
         roll_back: Callable[[str], Awaitable[object]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.verdict: ProbationResult | None = None
+        self.result: ProbationResult | None = None
         self._seconds = seconds
         self._bounds = bounds
         self._store = store
@@ -94,12 +101,20 @@ class Probation:
         self._roll_back = roll_back
         self._clock = clock
         self._poll_seconds = min(max(seconds / POLLS_REMEMBERED, MIN_POLL_SECONDS), MAX_POLL_SECONDS)
-        self._past: deque[Period] = deque([Period()], maxlen=POLLS_REMEMBERED)
+        self._past: deque[RequestStats] = deque([RequestStats()], maxlen=POLLS_REMEMBERED)
         self._watch: _Watch | None = None
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, before: ServedModel, after: ServedModel) -> None:
-        """Watch `after`, which took over from `before` now."""
+        """Begin a probation.
+
+        Parameters
+        ----------
+        before : ServedModel
+            The model that was in service.
+        after : ServedModel
+            The model that has just replaced it.
+        """
         if not self._seconds:
             return
         if self._watch is not None:
@@ -107,23 +122,23 @@ class Probation:
         at_activation = self.count()
         ends_at = self._clock() + self._seconds
         self._watch = _Watch(before, after, at_activation - self._past[0], at_activation, at_activation, now(), ends_at)
-        self.verdict = None
+        self.result = None
         self._metrics.probation.set(1)
         logger.info("version %s is on probation for %g seconds, after version %s", after.version, self._seconds, before.version)
 
     def start(self) -> None:
-        """Begin to look. Needs a running event loop."""
+        """Begin to poll. Needs a running event loop."""
         if self._seconds:
             self._task = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
-        """Stop looking."""
+        """Stop polling."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def look(self) -> None:
-        """Look once: judge the model on probation if it is still in service, and leave it if it broke its bounds."""
+    async def poll(self) -> None:
+        """Test the model on probation once, if it is still in service, and roll it back if it violates a bound."""
         watch, counted = self._watch, self.count()
         if watch is None:
             self._past.append(counted)
@@ -132,25 +147,25 @@ class Probation:
         if served is None or not is_same(served, watch.after):
             self._end("cut short")
             return
-        slow = is_slow(watch.usual, counted - watch.last, self._bounds)
+        slow = is_slow(watch.stats_before, counted - watch.last, self._bounds)
         if slow is not None:
             watch.last = counted
             watch.slow_polls = watch.slow_polls + 1 if slow else 0
         try:
             await asyncio.to_thread(self._add_outcomes, watch)
         except StoreError as error:
-            logger.warning("what came true is not known: %s", error)
+            logger.warning("outcomes cannot be read: %s", error)
         if self._watch is not watch:
             return
-        trial = ProbationEvidence(counted - watch.at_activation, watch.slow_polls, watch.losses)
-        self.verdict = await asyncio.to_thread(run_probation_test, watch.usual, trial, self._bounds)
-        if self.verdict.kind == "broken":
+        evidence = ProbationEvidence(counted - watch.at_activation, watch.slow_polls, watch.losses)
+        self.result = await asyncio.to_thread(run_probation_test, watch.stats_before, evidence, self._bounds)
+        if self.result.kind == "violated":
             self._end("rolled back")
-            logger.error("version %s broke its probation: %s", watch.after.version, self.verdict.reason)
-            await self._roll_back(self.verdict.reason)
+            logger.error("version %s failed its probation: %s", watch.after.version, self.result.reason)
+            await self._roll_back(self.result.reason)
         elif self._clock() >= watch.ends_at:
             self._end("passed")
-            logger.info("version %s passed its probation: %s", watch.after.version, self.verdict.reason)
+            logger.info("version %s passed its probation: %s", watch.after.version, self.result.reason)
 
     def _end(self, result: str) -> None:
         self._watch = None
@@ -160,29 +175,29 @@ class Probation:
         self._metrics.probations.labels(result).inc()
 
     def _add_outcomes(self, watch: _Watch) -> None:
-        """Let the model before answer the customers of whom it was told what came true. (It blocks: call it in a thread.)"""
+        """Compare both models on the customers whose outcomes are new. (It blocks: call it in a thread.)"""
         room = MAX_OUTCOMES - len(watch.losses)
         if room <= 0:
             return
-        told = self._store.realized(
+        realized = self._store.realized(
             watch.after.version, since=watch.activated_at, after_outcome_seq=watch.outcome_seq, limit=min(room, OUTCOMES_PER_POLL)
         )
         names = watch.before.contract.feature_names
-        for one in told:
-            other = watch.before.scorer.one([one.features.get(name) for name in names])
-            watch.losses.append((one.churn_probability - one.churned) ** 2 - (other - one.churned) ** 2)
+        for one in realized:
+            reference = watch.before.scorer.one([one.features.get(name) for name in names])
+            watch.losses.append((one.churn_probability - one.churned) ** 2 - (reference - one.churned) ** 2)
             watch.outcome_seq = one.outcome_seq
 
     async def _work(self) -> None:
         while True:
             await asyncio.sleep(self._poll_seconds)
             try:
-                await self.look()
+                await self.poll()
             except ChurnError as error:
-                logger.error("a model that broke its probation could not be left: %s", error)
+                logger.error("a model that failed its probation could not be rolled back: %s", error)
 
-    def count(self) -> Period:
-        """Read the counters of this process."""
+    def count(self) -> RequestStats:
+        """Read this process's counters of prediction requests."""
         requests = errors = 0
         within: dict[float, int] = {}
         for metric in self._registry.restricted_registry([f"{REQUESTS}_total", f"{LATENCY}_bucket"]).collect():
@@ -198,4 +213,4 @@ class Probation:
         for bound in sorted(within):
             latencies.append((bound, within[bound] - below))
             below = within[bound]
-        return Period(requests, errors, tuple(latencies))
+        return RequestStats(requests, errors, tuple(latencies))

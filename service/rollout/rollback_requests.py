@@ -1,6 +1,6 @@
-"""An order to roll back: obeyed at once by every worker of this home, and kept until the registry has been told.
+"""A pending request to roll back: every worker of this home applies it, and it is kept until the registry knows it.
 
-It is a file beside the models, so that it outlives a restart and reaches workers even while the registry is away.
+It is a file beside the models, so that it survives a restart and reaches the other workers while the registry is away.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ FILE = "rollback.json"
 
 @dataclass(frozen=True)
 class RollbackRequest:
-    """Leave one version for another.
+    """A request to roll back from one version to another.
 
     Attributes
     ----------
     leaving, version : str
-        The version that is not to serve, and the one that takes over.
+        The version that must not serve, and the one that takes over.
     run_id : str
         Of `version`.
     actor, reason : str
@@ -38,20 +38,20 @@ class RollbackRequest:
 
 
 class RollbackRequests(Protocol):
-    """Where the order that stands is kept. At most one does."""
+    """Where the pending request is kept; there is at most one."""
 
     def read(self) -> RollbackRequest | None:
-        """Give the order that stands, if any."""
+        """Return the pending request, if any."""
 
     def write(self, request: RollbackRequest, /) -> None:
-        """Give an order. OSError if it cannot be kept."""
+        """Keep a request. OSError if that fails."""
 
     def clear(self) -> None:
-        """Take the order back, or note that it was carried out."""
+        """Drop the request."""
 
 
 class MemoryRollbackRequests:
-    """RollbackRequests of one process."""
+    """The pending request of one process, in memory."""
 
     def __init__(self) -> None:
         self._request: RollbackRequest | None = None
@@ -70,13 +70,13 @@ class MemoryRollbackRequests:
 
 
 class FileRollbackRequests:
-    """RollbackRequests that all workers of one home share."""
+    """The pending request of all workers of one home, in a file."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
 
     def read(self) -> RollbackRequest | None:
-        """See `RollbackRequests`. A file that is none of ours is no order."""
+        """See `RollbackRequests`. A file that holds anything else is no request."""
         try:
             return RollbackRequest(**orjson.loads(self._file.read_bytes()))
         except (OSError, ValueError, TypeError):

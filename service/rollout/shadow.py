@@ -1,6 +1,6 @@
-"""The challenger in the champion's shadow: asked about a share of the customers, off the request path. Nobody gets its answer.
+"""Shadow scoring: off the request path, the challenger predicts for a share of the champion's customers. Nobody sees the result.
 
-An answer that was sent is offered here. Whatever is too much is dropped: a customer is never kept waiting for a challenger.
+Each prediction of the champion is offered here after it was made. What is too much is dropped: no request waits for a challenger.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PAUSE_SECONDS = 0.5
 logger = logging.getLogger(__name__)
 
 
-class _One(NamedTuple):
-    """A customer, and the champion's answer."""
+class _Single(NamedTuple):
+    """A customer, and the champion's prediction."""
 
     prediction_id: str
     probability: float
@@ -37,8 +37,8 @@ class _One(NamedTuple):
     values: Sequence[Any]
 
 
-class _Many(NamedTuple):
-    """Some customers of a batch, and the champion's answers."""
+class _Batch(NamedTuple):
+    """Some customers of a batch, and the champion's predictions."""
 
     prediction_ids: list[str]
     probabilities: list[float]
@@ -47,16 +47,16 @@ class _Many(NamedTuple):
 
 
 class Shadow:
-    """Scores and logs what was offered, every half second.
+    """Scores and logs what was offered, twice a second.
 
     Parameters
     ----------
     share : float
-        Of the answers that the challenger is asked too, 0 to 1.
+        Of the champion's predictions, how many the challenger makes too: 0 to 1.
     store : ComparisonStore
     metrics : ModelMetrics
     draw : callable
-        Random numbers in [0, 1).
+        Returns random numbers in [0, 1).
     """
 
     def __init__(
@@ -67,48 +67,56 @@ class Shadow:
         self._store = store
         self._metrics = metrics
         self._draw = draw
-        self._waiting: deque[_One | _Many] = deque()
+        self._waiting: deque[_Single | _Batch] = deque()
         self._rows = 0
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, challenger: ServedModel | None) -> None:
-        """Ask this challenger from now on; None: nobody."""
+        """Score with this challenger from now on; None: with none."""
         self.challenger = challenger
         if challenger is None:
-            self._forget()
+            self._clear()
         else:
-            logger.info("version %s is asked in the shadow", challenger.version)
+            logger.info("version %s predicts in the shadow", challenger.version)
 
     def offer(self, row: PredictionRow, values: Sequence[Any]) -> None:
-        """Offer one answer; `values` are the customer's, one a feature in the contract's order. Free without a challenger."""
+        """Offer one prediction. Free without a challenger.
+
+        Parameters
+        ----------
+        row : PredictionRow
+            The champion's prediction.
+        values : sequence
+            The customer's values, one per feature in the contract's order.
+        """
         if self.challenger is None or self._draw() >= self._share:
             return
         if self._rows >= QUEUE_ROWS:
             self._metrics.shadow.labels("dropped").inc()
             return
         self._rows += 1
-        self._waiting.append(_One(row.prediction_id, row.churn_probability, row.churn, values))
+        self._waiting.append(_Single(row.prediction_id, row.churn_probability, row.churn, values))
 
     def offer_many(self, batch: ScoredBatch) -> None:
-        """Offer the answers to a batch."""
+        """Offer the predictions of a batch."""
         if self.challenger is None:
             return
         wanted = len(batch.prediction_ids) * self._share
         number = int(wanted) + (self._draw() < wanted % 1)
-        taken = min(number, QUEUE_ROWS - self._rows)
-        if number > taken:
-            self._metrics.shadow.labels("dropped").inc(number - taken)
-        if taken <= 0:
+        sampled = min(number, QUEUE_ROWS - self._rows)
+        if number > sampled:
+            self._metrics.shadow.labels("dropped").inc(number - sampled)
+        if sampled <= 0:
             return
-        rows = sorted(random.sample(range(len(batch.prediction_ids)), taken))
+        rows = sorted(random.sample(range(len(batch.prediction_ids)), sampled))
         customers = CustomerColumns({name: values[rows] for name, values in batch.customers.values.items()})
         ids = [batch.prediction_ids[row] for row in rows]
-        self._rows += taken
-        self._waiting.append(_Many(ids, batch.probabilities[rows].tolist(), batch.churn[rows].tolist(), customers))
+        self._rows += sampled
+        self._waiting.append(_Batch(ids, batch.probabilities[rows].tolist(), batch.churn[rows].tolist(), customers))
 
     def start(self) -> None:
-        """Begin to work. Needs a running event loop."""
-        self._task = asyncio.create_task(self._work())
+        """Begin to score. Needs a running event loop."""
+        self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Stop; what was not scored yet is dropped."""
@@ -116,48 +124,48 @@ class Shadow:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def _work(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(PAUSE_SECONDS)
-            await self.work_off()
+            await self.score_waiting()
 
-    async def work_off(self) -> None:
-        """Score and log what is waiting."""
+    async def score_waiting(self) -> None:
+        """Score and log what waits."""
         challenger = self.challenger
         if challenger is None or not self._waiting:
             return
         offered, rows = list(self._waiting), self._rows
-        self._forget()
+        self._clear()
         try:
             await asyncio.to_thread(self._score_and_log, challenger, offered)
         except StoreError as error:
             self._metrics.shadow.labels("store away").inc(rows)
-            logger.warning("%d answers of challenger %s were not logged: %s", rows, challenger.version, error)
+            logger.warning("%d predictions of challenger %s were not logged: %s", rows, challenger.version, error)
         except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
-            # The challenger's pipeline may fail where its trial did not. That is worth knowing, and the champion's work goes on.
+            # The challenger's pipeline may fail although it passed its checks. That is logged, and the champion's work goes on.
             self._metrics.shadow.labels("failed").inc(rows)
             logger.exception("challenger %s failed", challenger.version, exc_info=error)
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._waiting.clear()
         self._rows = 0
 
-    def _score_and_log(self, challenger: ServedModel, offered: Sequence[_One | _Many]) -> None:
+    def _score_and_log(self, challenger: ServedModel, offered: Sequence[_Single | _Batch]) -> None:
         from churn.store.shadow import ShadowRow
 
-        version, threshold, asked = challenger.version, challenger.info.threshold, now()
+        version, threshold, scored_at = challenger.version, challenger.info.threshold, now()
         rows: list[ShadowRow] = []
         for one in offered:
-            if isinstance(one, _One):
-                ids, champion, decided = [one.prediction_id], [one.probability], [one.churn]
-                answers = [challenger.scorer.one(one.values)]
+            if isinstance(one, _Single):
+                ids, champion, decisions = [one.prediction_id], [one.probability], [one.churn]
+                challenged = [challenger.scorer.one(one.values)]
             else:
-                ids, champion, decided = one.prediction_ids, one.probabilities, one.churn
-                answers = challenger.scorer.many(one.customers).tolist()
-            for prediction_id, said, churn, answer in zip(ids, champion, decided, answers, strict=True):
-                rows.append(ShadowRow(prediction_id, version, answer, answer >= threshold, asked))
-                self._metrics.difference.observe(abs(answer - said))
-                if (answer >= threshold) != churn:
+                ids, champion, decisions = one.prediction_ids, one.probabilities, one.churn
+                challenged = challenger.scorer.many(one.customers).tolist()
+            for prediction_id, theirs, churn, ours in zip(ids, champion, decisions, challenged, strict=True):
+                rows.append(ShadowRow(prediction_id, version, ours, ours >= threshold, scored_at))
+                self._metrics.difference.observe(abs(ours - theirs))
+                if (ours >= threshold) != churn:
                     self._metrics.disagreements.inc()
         self._store.write_shadow(rows)
         self._metrics.shadow.labels("logged").inc(len(rows))

@@ -323,12 +323,13 @@ async def test_a_champion_whose_answers_do_not_come_true_is_left_by_itself(
     registry.champion = "2"
     await client.post("/admin/reload")
     await tell(client, await answered(client, 80), right=right)
-    await state.rollout.probation.look()
+    await state.rollout.probation.poll()
     expected = "2" if right else "1"
     assert (await client.get("/model")).json()["version"] == registry.champion == expected
     if not right:
-        assert [(order.leaving, order.version, order.actor) for order in registry.orders] == [("2", "1", "probation")]
-        assert "on the same 80 known outcomes" in registry.orders[0].reason
+        [(leaving, version, actor, reason)] = registry.rollbacks
+        assert (leaving, version, actor) == ("2", "1", "probation")
+        assert "on the same 80 known outcomes" in reason
     metrics = (await client.get("/metrics")).text
     assert f"churn_probation_active {1.0 if right else 0.0}" in metrics
 
@@ -343,7 +344,7 @@ async def test_a_challenger_is_compared_on_what_the_champion_was_asked(
     answers = await answered(client, 60)
     await client.post("/predict", json=CUSTOMER)
     await tell(client, answers, right=True)
-    await state.rollout.shadow.work_off()
+    await state.rollout.shadow.score_waiting()
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     compared = compare_shadow(store, "2")
     unknown = compare_shadow(store, "1")

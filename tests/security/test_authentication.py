@@ -46,7 +46,7 @@ async def ask(client: httpx2.AsyncClient, method: str, path: str, headers: dict[
 
 
 async def test_the_page_says_who_may_ask_of_every_route_and_of_no_other(make_app: Callable[..., ServiceApp]) -> None:
-    assert set(routes()) == served_routes(make_app(api_keys=KEYS).routes)
+    assert set(routes()) == served_routes(make_app(api_keys=KEYS).api.routes)
     assert set(routes().values()) == {"anybody", "any key", *SCOPES}
 
 

@@ -64,13 +64,13 @@ def watching(contract: Contract) -> Watching:
 async def test_an_idle_probation_passes_when_its_time_is_over(watching: Watching) -> None:
     watching.activate()
     for watching.time in (15, 450, 899):
-        await watching.probation.look()
+        await watching.probation.poll()
         assert watching.active == 1
     watching.time = 900
-    await watching.probation.look()
+    await watching.probation.poll()
     assert (watching.active, watching.ended("passed"), watching.reasons) == (0, 1, [])
     watching.requests(500, "500")
-    await watching.probation.look()
+    await watching.probation.poll()
     assert watching.reasons == [], "it is over"
 
 
@@ -79,11 +79,11 @@ async def test_errors_since_the_swap_roll_back_with_figures(watching: Watching) 
     watching.activate()
     watching.requests(180)
     watching.requests(20, "500")
-    await watching.probation.look()
+    await watching.probation.poll()
     assert watching.reasons == ["20 of 200 requests failed; 0.00% did before, 1.00% more may"]
     assert watching.active_model.current() is watching.old
     assert (watching.active, watching.ended("rolled back")) == (0, 1)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert len(watching.reasons) == 1
 
 
@@ -97,7 +97,7 @@ async def test_what_is_not_the_model_s_fault_is_not_held_against_it(
     watching.activate()
     watching.requests(300)
     watching.requests(number, status, route=route)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert watching.reasons == []
 
 
@@ -105,7 +105,7 @@ async def test_what_is_not_the_model_s_fault_is_not_held_against_it(
 async def test_every_route_that_predicts_counts(watching: Watching, route: str) -> None:
     watching.activate()
     watching.requests(200, "500", route=route)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert len(watching.reasons) == 1
 
 
@@ -113,32 +113,32 @@ async def test_what_failed_before_the_swap_is_no_fault_of_the_new_model(watching
     watching.requests(500, "500")
     watching.activate()
     watching.requests(200)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert watching.reasons == []
 
 
-async def test_slow_answers_roll_back_only_look_after_look(watching: Watching) -> None:
+async def test_slow_answers_roll_back_only_poll_after_poll(watching: Watching) -> None:
     watching.requests(1_000)
     watching.activate()
     for slow in (True, True, True, False, True, True, True):
         watching.requests(100, seconds=0.4 if slow else 0.002)
-        await watching.probation.look()
+        await watching.probation.poll()
     assert watching.reasons == []
     watching.requests(100, seconds=0.4)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert len(watching.reasons) == 1
-    assert "longer than 0.1 s, 4 looks in a row" in watching.reasons[0]
+    assert "longer than 0.1 s, in 4 polls in a row" in watching.reasons[0]
 
 
-async def test_looks_with_few_requests_say_nothing_of_latency_but_add_up(watching: Watching) -> None:
+async def test_polls_with_few_requests_say_nothing_of_latency_but_add_up(watching: Watching) -> None:
     watching.requests(1_000)
     watching.activate()
     for _ in range(7):
         watching.requests(25, seconds=0.4)
-        await watching.probation.look()
+        await watching.probation.poll()
     assert watching.reasons == []
     watching.requests(25, seconds=0.4)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert len(watching.reasons) == 1
 
 
@@ -146,26 +146,26 @@ async def test_a_worse_brier_score_on_the_same_customers_rolls_back(watching: Wa
     old = watching.old.scorer.one([100.0 if name in FEATURES else None for name in watching.old.contract.feature_names])
     watching.activate()
     watching.told(60, 0.95, churned=False)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert f"{0.95**2 - old**2:.4f} worse" in watching.reasons[0]
 
 
 async def test_outcomes_are_asked_for_once_each(watching: Watching) -> None:
     watching.activate()
     watching.told(3, 0.2, churned=False)
-    await watching.probation.look()
+    await watching.probation.poll()
     watching.told(2, 0.2, churned=False)
-    await watching.probation.look()
+    await watching.probation.poll()
     assert watching.store.asked == [("2", 0), ("2", 3)]
-    assert watching.probation.verdict is not None
-    assert watching.probation.verdict.evidence["outcomes"] == 5
+    assert watching.probation.result is not None
+    assert watching.probation.result.evidence["outcomes"] == 5
 
 
 async def test_a_store_that_is_away_leaves_the_rest_of_the_watch(watching: Watching) -> None:
     watching.activate()
     watching.store.away = True
     watching.requests(200, "500")
-    await watching.probation.look()
+    await watching.probation.poll()
     assert len(watching.reasons) == 1
 
 
@@ -173,7 +173,7 @@ async def test_another_model_in_service_cuts_a_probation_short(watching: Watchin
     watching.activate()
     watching.active_model.activate(watching.old)
     watching.requests(200, "500")
-    await watching.probation.look()
+    await watching.probation.poll()
     assert (watching.reasons, watching.active, watching.ended("cut short")) == ([], 0, 1)
 
 
@@ -181,7 +181,7 @@ async def test_the_same_model_loaded_anew_is_still_on_probation(watching: Watchi
     watching.activate()
     watching.active_model.activate(served_model(make_model("2", slope=3), "disk"))
     watching.requests(200, "500")
-    await watching.probation.look()
+    await watching.probation.poll()
     assert len(watching.reasons) == 1
 
 
@@ -189,7 +189,7 @@ async def test_a_probation_of_no_seconds_is_none(contract: Contract) -> None:
     watching = Watching(contract, seconds=0)
     watching.activate()
     watching.requests(200, "500")
-    await watching.probation.look()
+    await watching.probation.poll()
     assert (watching.reasons, watching.active) == ([], 0)
 
 

@@ -79,21 +79,21 @@ async def test_what_was_offered_is_scored_and_logged_with_the_challenger_s_versi
     shadowing.shadow.follow(shadowing.challenger)
     rows = shadowing.offer(20)
     assert shadowing.store.rows == [], "not on the request path"
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     expected = [shadowing.answered(shadowing.challenger, number).churn_probability for number in range(20)]
     assert [row.prediction_id for row in shadowing.store.rows] == [row.prediction_id for row in rows]
     assert [row.churn_probability for row in shadowing.store.rows] == expected
     assert {row.model_version for row in shadowing.store.rows} == {"2"}
     assert all(row.churn == (row.churn_probability >= 0.5) for row in shadowing.store.rows)
     assert shadowing.counted("logged") == 20
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert len(shadowing.store.rows) == 20
 
 
 async def test_differences_and_disagreements_are_counted(shadowing: Shadowing) -> None:
     shadowing.shadow.follow(shadowing.challenger)
     rows = shadowing.offer(50)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     sample = shadowing.metrics.registry.get_sample_value
     pairs = list(zip(rows, shadowing.store.rows, strict=True))
     differences = [abs(one.churn_probability - other.churn_probability) for one, other in pairs]
@@ -107,7 +107,7 @@ async def test_a_batch_is_scored_in_the_shadow_as_its_customers_would_be_one_by_
     shadowing.shadow.follow(shadowing.challenger)
     batch = shadowing.champion.score_columns(as_columns(shadowing.customers, shadowing.contract))
     shadowing.shadow.offer_many(batch)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     expected = [shadowing.answered(shadowing.challenger, number).churn_probability for number in range(50)]
     assert [row.churn_probability for row in shadowing.store.rows] == pytest.approx(expected, abs=1e-12)
     assert [row.prediction_id for row in shadowing.store.rows] == list(batch.prediction_ids)
@@ -118,7 +118,7 @@ async def test_a_share_of_the_answers_is_asked(contract: Contract, share: float,
     shadowing = Shadowing(contract, share, drawn)
     shadowing.shadow.follow(shadowing.challenger)
     shadowing.offer(20)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert len(shadowing.store.rows) == asked
 
 
@@ -128,7 +128,7 @@ async def test_a_share_of_a_batch_is_asked(contract: Contract, share: float, dra
     shadowing.shadow.follow(shadowing.challenger)
     batch = shadowing.champion.score_columns(as_columns(shadowing.customers, contract))
     shadowing.shadow.offer_many(batch)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert len(shadowing.store.rows) == asked
     assert {row.prediction_id for row in shadowing.store.rows} <= set(batch.prediction_ids)
 
@@ -140,10 +140,10 @@ async def test_what_is_too_much_is_dropped_and_counted(shadowing: Shadowing) -> 
         shadowing.shadow.offer(row, shadowing.customers[0])
     shadowing.shadow.offer_many(shadowing.champion.score_columns(as_columns(shadowing.customers, shadowing.contract)))
     assert shadowing.counted("dropped") == 7 + 50
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert shadowing.counted("logged") == QUEUE_ROWS
     shadowing.offer(1)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert shadowing.counted("logged") == QUEUE_ROWS + 1, "there is room again"
 
 
@@ -153,7 +153,7 @@ async def test_without_a_challenger_nothing_is_kept(shadowing: Shadowing) -> Non
     shadowing.offer(5)
     shadowing.shadow.follow(None)
     shadowing.shadow.follow(shadowing.challenger)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert shadowing.store.rows == []
 
 
@@ -161,11 +161,11 @@ async def test_a_store_that_is_away_costs_the_challenger_s_answers_only(shadowin
     shadowing.shadow.follow(shadowing.challenger)
     shadowing.store.away = True
     shadowing.offer(5)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert shadowing.counted("store away") == 5
     shadowing.store.away = False
     shadowing.offer(3)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert shadowing.counted("logged") == 3
 
 
@@ -179,11 +179,11 @@ async def test_a_challenger_that_fails_is_counted_and_logged_and_the_work_goes_o
     with monkeypatch.context() as patch:
         patch.setattr(shadowing.challenger.scorer, "one", fail)
         shadowing.offer(4)
-        await shadowing.shadow.work_off()
+        await shadowing.shadow.score_waiting()
     assert shadowing.counted("failed") == 4
     assert caplog.records[-1].exc_info is not None
     shadowing.offer(1)
-    await shadowing.shadow.work_off()
+    await shadowing.shadow.score_waiting()
     assert shadowing.counted("logged") == 1
 
 
