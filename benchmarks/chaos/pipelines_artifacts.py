@@ -26,7 +26,7 @@ from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifac
 from churn.simulation.simulate import simulate
 from service.model_loading.bundle import bundle_file
 from service.model_loading.loader_process import respond
-from service.model_loading.registry_source import ERRORS, NEEDED, RegistrySource
+from service.model_loading.registry_source import ERRORS, LOADER_SETTINGS, RegistrySource
 
 # MLflow's own, in this process.
 QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
@@ -60,7 +60,7 @@ class _Here(RegistrySource):
     """Makes models ready in this process, not in one of its own: the same code, without the seconds that importing takes."""
 
     def _run(self, request: dict[str, Any]) -> None:
-        settings = self._settings.model_dump(mode="json", include=NEEDED)
+        settings = self._settings.model_dump(mode="json", include=LOADER_SETTINGS)
         answer = respond({**request, "settings": settings, "urgent": True})
         if answer["result"] != "done":
             raise ERRORS[answer["result"]](answer["reason"])
@@ -198,9 +198,9 @@ def _spoil_disk(world: Fixture, row: Row, other: Registered, leads: Registered, 
     probe = next(iter(simulate(world.contract, 1, 9).features.astype(object).to_numpy().tolist()))
     right = served.load(version).scorer.one(probe)
     spoiled: dict[str, Callable[[], object]] = {
-        "servable truncated": lambda: bundle.write_bytes(bundle.read_bytes()[:-50]),
-        "servable emptied": lambda: bundle.write_bytes(b""),
-        "servable of another version": lambda: shutil.copyfile(
+        "bundle truncated": lambda: bundle.write_bytes(bundle.read_bytes()[:-50]),
+        "bundle emptied": lambda: bundle.write_bytes(b""),
+        "bundle of another version": lambda: shutil.copyfile(
             bundle_file(away, world.contract, other.version, other.run_id), bundle
         ),
     }
@@ -216,7 +216,7 @@ def _spoil_disk(world: Fixture, row: Row, other: Registered, leads: Registered, 
     _flip(folder, folder)
     try:
         source.load_last_known_good(True)
-        row.expect("folder with a bit flipped, and no servable: refused", False)
+        row.expect("folder with a bit flipped, and no bundle: refused", False)
     except ModelRefused as error:
         row.expect("folder with a bit flipped: told", "not the one that was registered" in str(error))
     with suppress(ModelRefused):  # the folder here, which is thrown away

@@ -1,8 +1,9 @@
-"""What a worker loads: a model as one JSON file, made and checked by `service.model_loading.loader_process`, read without sklearn, pandas or MLflow.
+"""The model bundle: what a worker loads, one JSON file, read without scikit-learn, pandas or MLflow.
 
-It holds the compiled model, what is known of it, and a few customers with the pipeline's own answers, which every worker asks
-again before the model serves. A file belongs to one version of one run, to the code that made it, and to one contract: for any
-other it is not found, and made anew. It carries its own hash: one that is torn is refused, and made anew too.
+`service.model_loading.loader_process` makes and checks it. It holds the compiled model, its model info, and a few customers with the
+pipeline's own probabilities, which every worker compares with its own before the model serves. A bundle belongs to one version of
+one run, to the code that made it, and to one contract; for any other it is made anew. It carries its own hash: a damaged one is
+refused and made anew.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ from service.scoring.scorer import CompiledScorer, PipelineScorer, one_customer
 from service.scoring.served_model import ServedModel
 
 TOLERANCE = 1e-9
-# Ours take some hundred kilobytes; every worker reads one whole.
+# A bundle takes some hundred kilobytes; every worker reads it whole.
 MAX_BYTES = 256 * 2**20
-# What has a say in how a pipeline becomes a servable, and in how it answers.
+# The packages that turn a pipeline into a bundle, and predict from it.
 PACKAGES = ("churn.inference", "churn.modeling", "churn.registry", "service.model_loading", "service.scoring")
 LIBRARIES = ("numpy", "scikit-learn", "skops")
-# All of it means that the file is not what was written.
+# Each of these means that the file is not what was written.
 UNREADABLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ValidationError)
 
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A checked model, ready to be served.
+    """A checked model, ready to serve.
 
     Attributes
     ----------
@@ -52,13 +53,13 @@ class ModelBundle:
     card : str
         Markdown.
     compiled : dict or None
-        `CompiledModel.to_document`; None: the pipeline itself has to answer.
+        `CompiledModel.to_document`; None: the pipeline itself has to predict.
     folder : str
-        Where the artifact lies, from which the pipeline is loaded if there is nothing compiled.
+        The artifact, from which the pipeline is loaded if the model is not compiled.
     artifact_digest : str
         Of that folder, see `churn.registry.artifact.digest_folder`.
     probes : list of (list, float)
-        A value a feature in the contract's order, and the pipeline's probability.
+        One value per feature in the contract's order, and the pipeline's probability.
     """
 
     info: ModelInfo
@@ -70,14 +71,25 @@ class ModelBundle:
 
 
 def bundle_file(settings: Settings, contract: Contract, version: str, run_id: str) -> Path:
-    """Say where the servable of a version lies: under `CHURN_HOME/models`, beside the artifact's folder."""
+    """Return the path of a version's bundle: under `CHURN_HOME/models`, beside the artifact's folder.
+
+    Parameters
+    ----------
+    settings : Settings
+    contract : Contract
+    version, run_id : str
+
+    Returns
+    -------
+    Path
+    """
     name = f"{as_file_name(version)}-{as_file_name(run_id)}"
     return models_folder(settings) / "bundles" / f"{name}-{code_digest()[:12]}-{contract.digest}.json"
 
 
 @cache
 def code_digest() -> str:
-    """Digest the code and the libraries that turn a pipeline into a servable: SHA-256, hexadecimal."""
+    """Return a digest of the code and the libraries that turn a pipeline into a bundle: SHA-256, hexadecimal."""
     digest = hashlib.sha256(package_digest(*PACKAGES).encode())
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
@@ -86,7 +98,13 @@ def code_digest() -> str:
 
 
 def write_bundle(bundle: ModelBundle, file: Path) -> None:
-    """Write it whole or not at all."""
+    """Write a bundle, whole or not at all.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+    file : Path
+    """
     body = orjson.dumps(
         {
             "info": bundle.info.model_dump(mode="json"),
@@ -103,7 +121,7 @@ def write_bundle(bundle: ModelBundle, file: Path) -> None:
 
 
 def read_bundle(file: Path) -> ModelBundle | None:
-    """Read one; None if there is none.
+    """Read a bundle; None if there is none.
 
     Raises
     ------
@@ -132,7 +150,7 @@ def read_bundle(file: Path) -> ModelBundle | None:
 
 
 def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registry", "disk"], pipeline: Any = None) -> ServedModel:
-    """Make a servable answer, warm: it has answered its probes, one by one and together, as its pipeline did.
+    """Make a model ready to serve. It has predicted its probes, one by one and together, as its pipeline did.
 
     Parameters
     ----------
@@ -140,12 +158,16 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
     contract : Contract
     loaded_from : {"registry", "disk"}
     pipeline : sklearn.pipeline.Pipeline, optional
-        Of a model that is not compiled; by default it is loaded from the servable's folder.
+        Of a model that is not compiled; by default it is loaded from the bundle's artifact.
+
+    Returns
+    -------
+    ServedModel
 
     Raises
     ------
     ModelRefused
-        If it answers otherwise here, or cannot answer.
+        If it predicts otherwise here, or cannot predict.
     """
     name, info = f"version {bundle.info.version}", bundle.info
     try:
@@ -159,7 +181,13 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
             served = ServedModel(
                 info, bundle.card, contract, PipelineScorer(pipeline, info.features, contract), None, loaded_from
             )
-        worst = max((max(abs(answer - said) for answer in _answers(served, values)) for values, said in bundle.probes), default=0)
+        worst = max(
+            (
+                max(abs(probability - expected) for probability in _both_ways(served, values))
+                for values, expected in bundle.probes
+            ),
+            default=0,
+        )
         if not worst <= TOLERANCE:
             raise ModelRefused(f"{name} answers {worst:.2g} off its own pipeline")
         if served.explainer is not None and bundle.probes:
@@ -169,12 +197,12 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
     return served
 
 
-def _answers(served: ServedModel, values: Sequence[Any]) -> tuple[float, float]:
+def _both_ways(served: ServedModel, values: Sequence[Any]) -> tuple[float, float]:
     return served.scorer.one(values), float(served.scorer.many(one_customer(values, served.contract))[0])
 
 
 def _load_pipeline(bundle: ModelBundle) -> Any:
-    # Only here does a worker import sklearn. The artifact is checked anew: it was loaded by another process.
+    # Only here a worker imports scikit-learn. The artifact is checked again: another process has loaded it.
     from churn.registry.artifact import digest_folder, load_folder
 
     folder = Path(bundle.folder)
@@ -184,5 +212,5 @@ def _load_pipeline(bundle: ModelBundle) -> Any:
 
 
 def from_registry(served: ServedModel) -> ServedModel:
-    """Say of a model from disk that the registry has it too."""
+    """Return a model that came from disk as one that the registry has too."""
     return replace(served, loaded_from="registry")

@@ -1,4 +1,4 @@
-"""The process that makes servables: it alone imports MLflow, sklearn and skops, works for some seconds, and is gone.
+"""The process that makes model bundles. It alone imports MLflow, scikit-learn and skops, runs for some seconds, and ends.
 
     python -m service.model_loading.loader_process < request.json > answer.json
 
@@ -32,19 +32,19 @@ from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder
 from service.model_loading.bundle import bundle_file, write_bundle
 from service.model_loading.parity_check import verify
 
-# Whoever asked has given up by then; nobody else would end this process.
+# The worker has given up by then, and nothing else would end this process.
 MAX_SECONDS = 300
-# Where processors are few, requests come first, unless there is nothing to answer them.
+# Where processors are few, requests come first, unless no model serves yet.
 NICENESS = 10
 
 
 def main() -> int:
-    """Do what stdin asks for and say on stdout what came of it; 0 unless there is a bug."""
+    """Do what stdin asks for and write the result to stdout. Return 0 unless there is a bug."""
     signal.alarm(MAX_SECONDS)
     request = orjson.loads(sys.stdin.buffer.read())
     if not request["urgent"]:
         os.nice(NICENESS)
-    # Libraries print what they like to stdout; the answer has it for itself.
+    # Libraries may print to stdout, which must hold nothing but the answer.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answer:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         answer.write(orjson.dumps(respond(request)) + b"\n")
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def respond(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what a request asks for; an error of ours is an answer."""
+    """Do what a request asks for, and return the answer. A ChurnError becomes an answer."""
     try:
         settings = load_settings(**request["settings"])
         match request["do"]:
@@ -63,7 +63,7 @@ def respond(request: dict[str, Any]) -> dict[str, Any]:
             case "roll_back":
                 roll_back(settings, request["leaving"], request["version"], actor=request["actor"], reason=request["reason"])
             case other:
-                raise ValueError(f"nobody knows how to {other!r}")
+                raise ValueError(f"unknown request {other!r}")
     except ChurnError as error:
         kinds: list[tuple[type[ChurnError], str]] = [
             (ModelRefused, "refused"),
@@ -76,7 +76,18 @@ def respond(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def prepare(settings: Settings, version: str) -> None:
-    """Fetch a registered version, check it, compile it and write its servable."""
+    """Fetch a registered version, check and compile it, and write its bundle.
+
+    Parameters
+    ----------
+    settings : Settings
+    version : str
+
+    Raises
+    ------
+    ModelRefused
+        If it fails a check.
+    """
     from churn.registry.registry import Registry
 
     registry = Registry(settings)
@@ -87,7 +98,7 @@ def prepare(settings: Settings, version: str) -> None:
 
 
 def prepare_last(settings: Settings) -> None:
-    """Make the servable of the last known good model from its folder. NoModel if no model ever served."""
+    """Write the bundle of the last known good model from its artifact on disk. NoModel if no model ever served."""
     model, known = last_known_good(settings), last_known(settings)
     if model is None or known is None:
         raise NoModel("no model was ever in service here")
@@ -95,7 +106,15 @@ def prepare_last(settings: Settings) -> None:
 
 
 def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, reason: str) -> None:
-    """Make `version` the champion in place of `leaving`, with a record. Does nothing if somebody else leads by now."""
+    """Make `version` the champion in place of `leaving`, with a record. Do nothing if another version is champion by now.
+
+    Parameters
+    ----------
+    settings : Settings
+    leaving, version : str
+    actor, reason : str
+        For the record.
+    """
     from churn.lifecycle import promotion
     from churn.registry.registry import Registry
     from churn.store.store import Store
@@ -106,7 +125,7 @@ def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, rea
     info = registry.load(version).info
     store = Store.open(settings.store_url)
     try:
-        # Somebody else may have come to lead while this waited for its turn.
+        # Another version may have become champion while this waited for the lock.
         with suppress(Overtaken):
             promotion.rollback(registry, store, info, actor=actor, reason=reason, leaving=leaving)
     finally:
@@ -114,7 +133,20 @@ def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, rea
 
 
 def check_signature(folder: Path, model: Model, contract: Contract) -> None:
-    """Compare MLflow's signature with what the model says it reads, and with the contract; ModelRefused if they differ."""
+    """Compare the artifact's MLflow signature with the features that the model info names, and with the contract.
+
+    Parameters
+    ----------
+    folder : Path
+        The artifact.
+    model : Model
+    contract : Contract
+
+    Raises
+    ------
+    ModelRefused
+        If they differ.
+    """
     version, wanted = model.info.version, []
     for name in model.info.features:
         if name not in contract.feature_names:

@@ -1,4 +1,4 @@
-"""A model is put to the test before it serves: it must answer, on every path that serves, what its own pipeline answers.
+"""The parity check: before a model serves, it must predict on every serving path what its own pipeline predicts.
 
 Runs where sklearn is (`service.model_loading.loader_process`, the gate, tests). What a worker itself asks again is in
 `service.model_loading.bundle.serve`.
@@ -26,19 +26,35 @@ from service.model_loading.parity_customers import as_columns, drawn_customers, 
 from service.scoring.scorer import CompiledScorer, PipelineScorer, Scorer
 from service.scoring.served_model import ServedModel
 
-# A compiled model answers each in microseconds, one by one too; a pipeline takes milliseconds for one.
+# A compiled model predicts one customer in microseconds; a pipeline takes milliseconds, so it is asked for fewer one by one.
 DRAWN, SINGLE_BY_PIPELINE = 4_000, 20
 PROBES = 40
 SEED = 4
 
 
 def verified(model: Model, contract: Contract, loaded_from: Literal["registry", "disk"]) -> ServedModel:
-    """Make a model ready to serve in this process; ModelRefused as in `verify`."""
+    """Check a model and make it ready to serve in this process.
+
+    Parameters
+    ----------
+    model : Model
+    contract : Contract
+    loaded_from : {"registry", "disk"}
+
+    Returns
+    -------
+    ServedModel
+
+    Raises
+    ------
+    ModelRefused
+        See `verify`.
+    """
     return serve(verify(model, contract), contract, loaded_from, model.pipeline)
 
 
 def verify(model: Model, contract: Contract, *, folder: str = "", artifact_digest: str = "") -> ModelBundle:
-    """Compile a model if it can be, and compare its answers with those of its pipeline on thousands of customers.
+    """Compile a model if that is possible, and compare its predictions with those of its pipeline on thousands of customers.
 
     Parameters
     ----------
@@ -47,11 +63,15 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
     folder, artifact_digest : str
         Where it was loaded from, see `ModelBundle`.
 
+    Returns
+    -------
+    ModelBundle
+
     Raises
     ------
     ModelRefused
-        If it reads features that the contract does not have, does not answer finite probabilities of 0 and 1, or
-        answers otherwise through the serving path than its pipeline does itself (by more than 1e-9).
+        If it reads features that the contract does not have, does not predict finite probabilities of the classes 0
+        and 1, or predicts otherwise on a serving path than its pipeline does (by more than 1e-9).
     """
     version, info = f"version {model.info.version}", model.info
     unknown = sorted(set(info.features) - set(contract.feature_names))
@@ -64,7 +84,7 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
         customers = _validated(plain_customers(contract), contract)
         customers += edge_customers(compiled, contract)
         customers += drawn_customers(contract, DRAWN, SEED, knots_of(compiled))
-        # Built here anew, so that an error of the serving path's own frame does not hide.
+        # Built here a second time, so that an error in the serving path's own frame is found.
         own_frame = pd.DataFrame({name: _own_column(name, customers, contract) for name in info.features})
         own = np.asarray(model.pipeline.predict_proba(own_frame), dtype=np.float64)
         classes = [int(label) for label in model.pipeline.classes_]
@@ -79,15 +99,15 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
         one_by_one = np.array([scorer.one(values) for values in customers[:singles]])
         together = scorer.many(as_columns(customers, contract))
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, ValidationError) as error:
-        # An unfitted or mutilated pipeline can fail in each of these ways; all of them mean that it cannot be asked.
+        # An unfitted or damaged pipeline can fail in each of these ways.
         raise ModelRefused(f"{version} cannot answer: {one_line(error)}") from error
-    difference = max(_furthest(one_by_one, own[:singles, 1]), _furthest(together, own[:, 1]))
+    difference = max(_max_difference(one_by_one, own[:singles, 1]), _max_difference(together, own[:, 1]))
     if not difference <= TOLERANCE:
         raise ModelRefused(f"{version} answers {difference:.2g} off its own pipeline")
     probes = [(customers[at], float(own[at, 1])) for at in np.linspace(0, len(customers) - 1, PROBES).astype(int)]
     return ModelBundle(
         info=info,
-        # A model registered before there were cards gets one of what is known.
+        # A model that was registered without a card gets one from its model info.
         card=model.card or render_card(info, contract=contract),
         compiled=None if compiled is None else compiled.to_document(),
         folder=folder,
@@ -96,12 +116,12 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
     )
 
 
-def _furthest(answers: NDArray[np.float64], own: NDArray[np.float64]) -> float:
-    return float(np.abs(answers - own).max())
+def _max_difference(probabilities: NDArray[np.float64], own: NDArray[np.float64]) -> float:
+    return float(np.abs(probabilities - own).max())
 
 
 def _validated(customers: list[list[Any]], contract: Contract) -> list[list[Any]]:
-    """Send customers through the request model, as one that came over HTTP."""
+    """Validate customers by the request model, as if they came over HTTP."""
     model_customer = request_model(contract)
     sent = [dict(zip(contract.feature_names, values, strict=True)) for values in customers]
     return [list(model_customer.model_validate(customer).features().values()) for customer in sent]

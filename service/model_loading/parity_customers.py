@@ -1,4 +1,4 @@
-"""Invented customers on which a model is tried before it serves: all that the contract allows, its edges above all."""
+"""Generated customers for the parity check: everything that the contract allows, its edges above all."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from churn.customers.columns import CustomerColumns
 from churn.inference.compiled import CompiledModel, Condition
 
 PLACES = (0.0, 0.02, 0.1, 0.5, 1.0)
-# Where the contract has no bound, a number is drawn from here; one in so many is far outside.
+# Numbers without bounds in the contract are drawn from this range, and a small share of them from far outside.
 WIDE = 1_000.0
 FAR, FAR_SHARE = 1e9, 0.02
 MISSING_SHARE, EDGE_SHARE = 0.15, 0.4
 
 
 def plain_customers(contract: Contract) -> list[list[Any]]:
-    """Give low to high values, every level, flags both ways, and each feature missing where it may be.
+    """Return customers with low to high values, every level, flags both ways, and each feature missing where it may be.
 
     Returns
     -------
     list of list
-        A value a feature in the contract's order: float, bool, text, or None where missing.
+        One value per feature in the contract's order: float, bool, str, or None where missing.
     """
     rows = [[_value(column, place) for column in contract.features] for place in PLACES]
     middle = rows[len(rows) // 2]
@@ -45,12 +45,12 @@ def drawn_customers(contract: Contract, rows: int, seed: int, knots: Mapping[str
     contract : Contract
     rows, seed : int
     knots : mapping of str to sequence of float
-        Feature to the values at which its weight changes: these, and the numbers right beside them, are drawn often.
+        Feature to the values at which its weight changes. These and the adjacent floats are drawn often.
 
     Returns
     -------
     list of list
-        As in `plain_customers`; nobody is without any value.
+        As in `plain_customers`; each has at least one value.
     """
     rng = np.random.default_rng(seed)
     columns = [_drawn(column, rows, knots.get(column.name, ()), rng) for column in contract.features]
@@ -58,7 +58,19 @@ def drawn_customers(contract: Contract, rows: int, seed: int, knots: Mapping[str
 
 
 def edge_customers(compiled: CompiledModel | None, contract: Contract) -> list[list[Any]]:
-    """Put customers on the edges of each rule: its conditions hold, and one number lies on a bound or right beside it."""
+    """Return customers on the edges of each rule: its conditions hold, and one number is a bound or an adjacent float.
+
+    Parameters
+    ----------
+    compiled : CompiledModel or None
+        Without one there are no rules, and no customers.
+    contract : Contract
+
+    Returns
+    -------
+    list of list
+        As in `plain_customers`.
+    """
     if compiled is None:
         return []
     names, rows = contract.feature_names, []
@@ -71,29 +83,29 @@ def edge_customers(compiled: CompiledModel | None, contract: Contract) -> list[l
                 column = contract.features[place]
                 for bound in filter(math.isfinite, (low, high)):
                     for value in (bound, math.nextafter(bound, -math.inf), math.nextafter(bound, math.inf)):
-                        told = value > 0.5 if column.kind == "flag" else _allowed(column, value)
-                        rows.append([*inside[:place], told, *inside[place + 1 :]])
+                        edge = value > 0.5 if column.kind == "flag" else _allowed(column, value)
+                        rows.append([*inside[:place], edge, *inside[place + 1 :]])
     return rows
 
 
 def _within(conditions: Sequence[Condition], compiled: CompiledModel, contract: Contract) -> list[Any]:
-    """Invent a customer for whom all conditions of a rule hold, as far as the contract allows."""
+    """Return a customer for whom all conditions of a rule hold, as far as the contract allows."""
     names, numbers, sums = contract.feature_names, compiled.numbers, list(compiled.sums.values())
     values = [_value(column, PLACES[len(PLACES) // 2]) for column in contract.features]
-    settled: set[str] = set()
+    fixed_numbers: set[str] = set()
     # Sums come last: they are made up by the numbers that no other condition asks for.
     for at, low, high in sorted(conditions, key=lambda one: len(numbers) <= one.input < len(numbers) + len(sums)):
         if at < len(numbers):
             values[names.index(numbers[at])] = _between(contract[numbers[at]], low, high)
-            settled.add(numbers[at])
+            fixed_numbers.add(numbers[at])
         elif at >= len(numbers) + len(sums):
             category, _, level = compiled.input_names[at].partition(" = ")
             others = [other for other in contract[category].levels if other != level]
             values[names.index(category)] = level if low >= 0 or not others else others[0]
         else:
             parts = sums[at - len(numbers)]
-            free = [names.index(part) for part in parts if part not in settled]
-            fixed = sum(values[names.index(part)] for part in parts if part in settled)
+            free = [names.index(part) for part in parts if part not in fixed_numbers]
+            fixed = sum(values[names.index(part)] for part in parts if part in fixed_numbers)
             usual = sum(values[place] for place in free)
             wanted = _inside(low, high, below=high / 2, above=low * 1.1)
             for place in free:
@@ -102,7 +114,7 @@ def _within(conditions: Sequence[Condition], compiled: CompiledModel, contract: 
 
 
 def _between(column: Column, low: float, high: float) -> Any:
-    """Give a value above `low` and up to `high`."""
+    """Return a value above `low` and up to `high`."""
     if column.kind == "flag":
         return low >= 0
     if column.kind == "integer":
@@ -111,12 +123,12 @@ def _between(column: Column, low: float, high: float) -> Any:
 
 
 def _inside(low: float, high: float, *, below: float, above: float) -> float:
-    """Give the middle of two bounds; `below` or `above` where there is only an upper or a lower one."""
+    """Return the middle of two bounds; `below` or `above` where there is only an upper or a lower one."""
     return below if low == -math.inf else above if high == math.inf else (low + high) / 2
 
 
 def knots_of(compiled: CompiledModel | None) -> dict[str, list[float]]:
-    """Name the values at which the terms of a model change, by the number they read."""
+    """Return the values at which the terms of a model change, by the number that they read."""
     found: dict[str, set[float]] = {}
     if compiled is not None:
         bounds = [(ramp.input, ramp.low, ramp.high) for ramp in compiled.ramps]
@@ -133,15 +145,26 @@ def may_be_missing(column: Column) -> bool:
 
 
 def as_columns(customers: Sequence[Sequence[Any]], contract: Contract) -> CustomerColumns:
-    """Put customers, each as in `plain_customers`, into columns."""
+    """Return customers as columns.
+
+    Parameters
+    ----------
+    customers : sequence of sequence
+        As in `plain_customers`.
+    contract : Contract
+
+    Returns
+    -------
+    CustomerColumns
+    """
     values: dict[str, NDArray[Any]] = {}
     for place, column in enumerate(contract.features):
-        told = [customer[place] for customer in customers]
+        given = [customer[place] for customer in customers]
         if column.is_numeric:
-            values[column.name] = np.array([np.nan if one is None else one for one in told], dtype=np.float64)
+            values[column.name] = np.array([np.nan if one is None else one for one in given], dtype=np.float64)
         else:
             codes: dict[str | None, int] = {level: code for code, level in enumerate(column.levels)}
-            values[column.name] = np.array([codes.get(one, -1) for one in told], dtype=np.int32)
+            values[column.name] = np.array([codes.get(one, -1) for one in given], dtype=np.int32)
     return CustomerColumns(values)
 
 
@@ -171,7 +194,7 @@ def _allowed(column: Column, value: float) -> float:
 def _drawn(column: Column, rows: int, knots: Sequence[float], rng: np.random.Generator) -> list[Any]:
     missing = rng.random(rows) < (MISSING_SHARE if may_be_missing(column) else 0.0)
     if column.kind == "category":
-        # One level in ten of a long list would hardly be seen: all are drawn alike.
+        # All levels are drawn alike: of a long list, rare ones would hardly occur.
         values: list[Any] = [column.levels[at] for at in rng.integers(0, len(column.levels), rows).tolist()]
     elif column.kind == "flag":
         values = (rng.random(rows) < 0.5).tolist()
@@ -188,7 +211,7 @@ def _numbers(column: Column, rows: int, knots: Sequence[float], rng: np.random.G
     drawn = rng.uniform(low, high, rows)
     at_edge = rng.random(rows) < EDGE_SHARE
     drawn[at_edge] = rng.choice(edges, int(at_edge.sum()))
-    # `_allowed` brings it back where the contract has bounds.
+    # `_allowed` clips it where the contract has bounds.
     far = rng.random(rows) < FAR_SHARE
     drawn[far] = rng.choice([-FAR, FAR], int(far.sum()))
     values: list[float] = drawn.tolist()

@@ -1,7 +1,7 @@
-"""Models from the registry, for a worker that knows neither MLflow nor sklearn: aliases are polled, servables read from disk.
+"""Models from the registry, for a worker without MLflow or scikit-learn: it reads the aliases over HTTP and bundles from disk.
 
-A servable that is not there yet is made by a process of its own (`service.model_loading.loader_process`), for one of the
-workers; the others wait. Everything here blocks, and is called in threads.
+A missing bundle is made by a process of its own (`service.model_loading.loader_process`) for one of the workers, while the others
+wait. Everything here blocks, and is called in threads.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, 
 from service.scoring.served_model import ServedModel
 
 COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
-# Fetching and checking take some seconds; a large artifact over a slow line takes longer.
+# Fetching and checking take some seconds, longer for a large artifact over a slow line.
 LOADER_SECONDS = 240.0
 LOCK_POLL_SECONDS = 0.1
-# Of the settings, what the loader needs.
-NEEDED = {"home", "contract", "model_name", "store_url", "tracking_uri"}
-NOT_ITS_BUSINESS = {"CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY"}
+# The settings that the loader process needs.
+LOADER_SETTINGS = {"home", "contract", "model_name", "store_url", "tracking_uri"}
+WITHHELD = {"CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY"}
 ERRORS: dict[str, type[ChurnError]] = {
     "refused": ModelRefused,
     "no model": NoModel,
@@ -54,7 +54,7 @@ class RegistrySource:
         self._contract = contract
         self._children: set[subprocess.Popen[bytes]] = set()
         self._closed = threading.Event()
-        # As long as nothing serves, nothing is more urgent than a model.
+        # While no model serves, nothing is more urgent than making one ready.
         self._urgent = True
 
     @cached_property
@@ -62,20 +62,20 @@ class RegistrySource:
         return alias_reader(self._settings)
 
     def aliases(self) -> Mapping[str, str]:
-        """Give alias to version; RegistryError if the registry is away."""
+        """Return alias to version. RegistryError if the registry is away."""
         return self._reader.aliases()
 
     def load(self, version: str, /) -> ServedModel:
-        """Load a registered version. NoModel if there is none, ModelRefused if it is not what it claims to be."""
+        """Load a registered version. NoModel if there is none, ModelRefused if it fails its checks."""
         known = self._reader.registered(version)
-        bundle = self._usable(known.version, known.run_id, known.artifact_digest)
+        bundle = self._read_valid(known.version, known.run_id, known.artifact_digest)
         if bundle is None:
-            with self._alone():
-                # Another worker may have made it in the meantime.
-                bundle = self._usable(known.version, known.run_id, known.artifact_digest)
+            with self._lock():
+                # Another worker may have made it meanwhile.
+                bundle = self._read_valid(known.version, known.run_id, known.artifact_digest)
                 if bundle is None:
-                    self._run({"do": "prepare", "version": version})
-                    bundle = _made(self._usable(known.version, known.run_id, known.artifact_digest), version)
+                    self._run_loader({"do": "prepare", "version": version})
+                    bundle = _require(self._read_valid(known.version, known.run_id, known.artifact_digest), version)
         served = serve(bundle, self._contract, "registry")
         self._urgent = False
         return served
@@ -85,13 +85,13 @@ class RegistrySource:
         known = last_known(self._settings)
         if known is None:
             return None
-        bundle = self._usable(*known)
+        bundle = self._read_valid(*known)
         if bundle is None and wait:
-            with self._alone():
-                bundle = self._usable(*known)
+            with self._lock():
+                bundle = self._read_valid(*known)
                 if bundle is None:
-                    self._run({"do": "prepare_last"})
-                    bundle = _made(self._usable(*known), known[0])
+                    self._run_loader({"do": "prepare_last"})
+                    bundle = _require(self._read_valid(*known), known[0])
         if bundle is None:
             return None
         served = serve(bundle, self._contract, "disk")
@@ -103,8 +103,18 @@ class RegistrySource:
         remember(self._settings, served)
 
     def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
-        """Load a version that was loaded here before, without the registry; None if it is not there any more."""
-        bundle = self._usable(version, run_id)
+        """Load a version that was loaded here before, without the registry.
+
+        Parameters
+        ----------
+        version, run_id : str
+
+        Returns
+        -------
+        ServedModel or None
+            None if its bundle is not on disk any more.
+        """
+        bundle = self._read_valid(version, run_id)
         return None if bundle is None else serve(bundle, self._contract, "disk")
 
     def roll_back(self, leaving: str, version: str, /, *, actor: str, reason: str) -> None:
@@ -121,60 +131,60 @@ class RegistrySource:
         RegistryError, StoreError
             If that cannot be done now.
         """
-        with self._alone():
-            self._run({"do": "roll_back", "leaving": leaving, "version": version, "actor": actor, "reason": reason})
+        with self._lock():
+            self._run_loader({"do": "roll_back", "leaving": leaving, "version": version, "actor": actor, "reason": reason})
 
     def close(self) -> None:
-        """End what is being made."""
+        """Stop loading: end the loader process."""
         self._closed.set()
         for child in list(self._children):
             child.kill()
 
-    def _usable(self, version: str, run_id: str, digest: str = "") -> ModelBundle | None:
-        """Read a servable if it is whole, of the version that its name says, and of the artifact that was registered."""
+    def _read_valid(self, version: str, run_id: str, digest: str = "") -> ModelBundle | None:
+        """Read a bundle if it is intact, of the version that its name says, and of the registered artifact."""
         try:
             bundle = read_bundle(bundle_file(self._settings, self._contract, version, run_id))
         except ModelRefused as error:
-            logger.warning("a servable is made anew: %s", error)
+            logger.warning("a model bundle is made anew: %s", error)
             return None
         if bundle is not None and (bundle.info.version, bundle.info.run_id) != (version, run_id):
-            logger.warning("the servable of version %s is made anew: it is of version %s", version, bundle.info.version)
+            logger.warning("the bundle of version %s is made anew: it is of version %s", version, bundle.info.version)
             return None
         if bundle is not None and digest not in ("", bundle.artifact_digest):
-            logger.warning("the servable of version %s is made anew: the registry has another artifact", version)
+            logger.warning("the bundle of version %s is made anew: the registry has another artifact", version)
             return None
         return bundle
 
-    def _run(self, request: dict[str, Any]) -> None:
-        settings = self._settings.model_dump(mode="json", include=NEEDED)
+    def _run_loader(self, request: dict[str, Any]) -> None:
+        settings = self._settings.model_dump(mode="json", include=LOADER_SETTINGS)
         asked = orjson.dumps({**request, "settings": settings, "urgent": self._urgent})
         pipe = subprocess.PIPE
-        known = {name: value for name, value in os.environ.items() if name not in NOT_ITS_BUSINESS}
-        with subprocess.Popen(COMMAND, env=known, stdin=pipe, stdout=pipe, stderr=pipe) as child:  # noqa: S603 -- our own interpreter
+        environment = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+        with subprocess.Popen(COMMAND, env=environment, stdin=pipe, stdout=pipe, stderr=pipe) as child:  # noqa: S603 -- our own interpreter
             self._children.add(child)
             try:
                 if self._closed.is_set():
                     child.kill()
-                said, complaints = child.communicate(asked, LOADER_SECONDS)
+                answer_text, stderr = child.communicate(asked, LOADER_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
                 raise ChurnError(f"making a model ready took longer than {LOADER_SECONDS:g} seconds") from None
             finally:
                 self._children.discard(child)
         try:
-            answer = orjson.loads(said)
+            answer = orjson.loads(answer_text)
             result, reason = str(answer["result"]), str(answer.get("reason", ""))
         except (ValueError, LookupError, TypeError, AttributeError):
-            last = (complaints.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
-            if complaints:
-                logger.error("the loader failed:\n%s", complaints.decode("utf-8", "replace")[-4_000:])
-            raise ChurnError(f"the loader ended with {child.returncode}: {last}") from None
+            last = (stderr.decode("utf-8", "replace").strip().splitlines() or ["no error message"])[-1]
+            if stderr:
+                logger.error("the loader process failed:\n%s", stderr.decode("utf-8", "replace")[-4_000:])
+            raise ChurnError(f"the loader process ended with {child.returncode}: {last}") from None
         if result != "done":
             raise ERRORS.get(result, ChurnError)(reason)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let one worker of this home at a time work: the lock goes with the process that holds it, however that ends."""
+    def _lock(self) -> Iterator[None]:
+        """Lock model loading for the other workers of this home. The lock ends with the process, however that ends."""
         folder = models_folder(self._settings)
         folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + LOADER_SECONDS
@@ -187,7 +197,7 @@ class RegistrySource:
             yield
 
 
-def _made(bundle: ModelBundle | None, version: str) -> ModelBundle:
+def _require(bundle: ModelBundle | None, version: str) -> ModelBundle:
     if bundle is None:
-        raise ChurnError(f"the loader left no servable of version {version}")
+        raise ChurnError(f"the loader process wrote no bundle of version {version}")
     return bundle

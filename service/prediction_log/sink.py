@@ -54,7 +54,7 @@ class Sink:
         return "spool"
 
     def write_at_once(self, rows: Sequence[PredictionRow]) -> bool:
-        """Write a few rows to the store if nothing is spooled and the store does not make the caller wait; return whether it did."""
+        """Write a few rows to the store if nothing is spooled and the store need not be waited for; return whether it did."""
         return self._spool.empty and self._store.write_rows_at_once(rows)
 
     def spool(self, rows: Sequence[PredictionRow]) -> None:

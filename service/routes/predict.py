@@ -1,4 +1,4 @@
-"""POST /predict: score, log, then answer, in this order."""
+"""POST /predict: score, log, then answer. `service.middleware.fast_path` answers most requests before they come here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def predict(
     state: State,
     reasons: Annotated[int | None, Query(ge=1, le=MAX_REASONS, description="How many of the strongest reasons to give.")] = None,
 ) -> Response:
-    """Score one customer. The answer is in the log before it is sent. (Most requests are answered by `service.middleware.fast_path`.)"""
+    """Score one customer. The prediction is in the log before it is sent."""
     body = await read_json_body(request, state.customer_limits)
     customer = parse_json(state.requests.customer, body)
     values = list(customer.features().values())
@@ -32,5 +32,5 @@ async def predict(
 
 
 def _json(content: bytes) -> Response:
-    # Spelled straight from the log's records: a second validation of 100,000 answers would take longer than scoring them.
+    # Not validated a second time: that would take longer than the prediction.
     return Response(content, media_type="application/json")

@@ -32,7 +32,7 @@ from churn.store.store import Store
 from service.app import create_app
 from service.model_loading import registry_source
 from service.model_loading.loader_process import check_signature, respond
-from service.model_loading.registry_source import NEEDED, RegistrySource
+from service.model_loading.registry_source import LOADER_SETTINGS, RegistrySource
 from service.state import ServiceState
 from tests.checkout import CHECKOUT
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_info, make_model, make_settings, served_model
@@ -242,7 +242,7 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
 
 def asked(settings: Settings, request: dict[str, str]) -> dict[str, str]:
     """What the loader answers, in this process."""
-    return respond({**request, "settings": settings.model_dump(mode="json", include=NEEDED)})
+    return respond({**request, "settings": settings.model_dump(mode="json", include=LOADER_SETTINGS)})
 
 
 def test_a_store_that_is_away_leaves_the_aliases_as_they_are(registered: Settings, contract: Contract, tmp_path: Path) -> None:

@@ -200,8 +200,8 @@ def test_what_is_no_small_folder_with_a_model_is_not_fetched() -> None:
         check_content(lambda _path: [(MLMODEL_FILE, False, 2**40)], "7")
 
 
-def test_a_servable_without_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "servable.json"
+def test_a_bundle_without_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.json"
     with file.open("wb") as huge:
         huge.truncate(MAX_BYTES + 1)
     with pytest.raises(ModelRefused, match="larger than 256 MiB"):

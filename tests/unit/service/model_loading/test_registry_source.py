@@ -71,7 +71,7 @@ def requests(tmp_path: Path) -> list[dict[str, Any]]:
 
 
 def done_with(bundle: ModelBundle, settings: Settings, contract: Contract, tmp_path: Path) -> str:
-    """A loader that puts the servable there, as the real one does."""
+    """A loader that puts the bundle there, as the real one does."""
     file = bundle_file(settings, contract, "7", "run-7")
     file.parent.mkdir(parents=True, exist_ok=True)
     write_bundle(bundle, tmp_path / "prepared.json")
@@ -128,8 +128,8 @@ def test_what_the_loader_says_is_raised_here(source: RegistrySource, loader: Any
     ("script", "words"),
     [
         ("raise SystemExit('out of memory')", "ended with 1: out of memory"),
-        ("os.kill(os.getpid(), 9)", "ended with -9: it said nothing"),
-        ("print('not json')", "ended with 0: it said nothing"),
+        ("os.kill(os.getpid(), 9)", "ended with -9: no error message"),
+        ("print('not json')", "ended with 0: no error message"),
         ("print('[]')", "ended with 0"),
         ("print('{}')", "ended with 0"),
     ],
@@ -143,7 +143,7 @@ def test_a_loader_that_breaks_down_is_an_error_that_tells(source: RegistrySource
 
 def test_a_loader_that_says_done_and_leaves_nothing_is_an_error(source: RegistrySource, loader: Any) -> None:
     loader('print(\'{"result": "done"}\')')
-    with pytest.raises(ChurnError, match="left no servable of version 7"):
+    with pytest.raises(ChurnError, match="wrote no bundle of version 7"):
         source.load("7")
 
 
@@ -182,7 +182,7 @@ def test_closing_ends_a_loader_and_those_who_wait_for_it(source: RegistrySource,
 
 
 @pytest.mark.parametrize("harm", ["torn", "another artifact"])
-def test_a_servable_that_is_not_right_is_made_anew(
+def test_a_bundle_that_is_not_right_is_made_anew(
     harm: str,
     source: RegistrySource,
     loader: Any,
