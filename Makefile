@@ -47,6 +47,10 @@ lint: setup      ## ruff, import rules, declared dependencies, YAML, workflows, 
 	$(BIN)/deptry --pep621-dev-dependency-groups dev --ignore DEP002 \
 	  --per-rule-ignores DEP004=grafana_foundation_sdk churn service monitoring pipelines
 	$(BIN)/yamllint --strict .
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@if command -v actionlint >/dev/null; then actionlint; \
+	  else echo "actionlint: skipped, not on this machine (https://github.com/rhysd/actionlint); the workflow runs it"; fi
 	$(BIN)/python -m tools.licences --check
 
 types: setup     ## mypy, strict
