@@ -1,30 +1,25 @@
+"""The README holds what a newcomer needs: the two commands, one request and its response."""
+
 from __future__ import annotations
 
+import json
+import math
 import re
-import shlex
 
-import pytest
+from tests.unit.docs.pages import read
 
-from tests.checkout import CHECKOUT
-from tests.unit.deploy.commands import assert_is_churn_command
-
-README = (CHECKOUT / "README.md").read_text()
-COMMANDS = [line.strip() for line in README.splitlines() if line.startswith("    ")]
+README = read("README.md")
+(RESPONSE,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL))
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith(".venv/bin/churn ")])
-def test_every_churn_command_of_the_readme_is_one(line: str) -> None:
-    assert_is_churn_command(["churn", *shlex.split(line, comments=True)[1:]])
+def test_the_two_commands_are_there() -> None:
+    assert {"up", "test", "demo"} <= set(re.findall(r"make ([a-z]+)", README))
 
 
-def test_every_make_target_of_the_readme_is_one() -> None:
-    targets = set(re.findall(r"^([a-z0-9]+):", (CHECKOUT / "Makefile").read_text(), flags=re.MULTILINE))
-    named = set(re.findall(r"make ([a-z]+)", README))
-    assert {"up", "test", "demo"} <= named <= targets
+def test_the_reasons_of_the_response_add_up_to_its_probability() -> None:
+    logit = RESPONSE["base_value"] + sum(reason["contribution"] for reason in RESPONSE["reasons"])
+    assert math.isclose(1 / (1 + math.exp(-logit)), RESPONSE["churn_probability"], abs_tol=1e-9)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/adr/README.md"])
-def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
-    folder = (CHECKOUT / page).parent
-    for link in re.findall(r"\]\(([^)#]+)\)", (CHECKOUT / page).read_text()):
-        assert link.startswith("http") or (folder / link).exists(), link
+def test_the_decision_of_the_response_follows_from_its_threshold() -> None:
+    assert RESPONSE["churn"] == (RESPONSE["churn_probability"] >= RESPONSE["threshold"])

@@ -1,0 +1,62 @@
+"""What a page names exists: files, modules, settings, make targets and `churn` commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from churn.config.settings import Settings
+from tests.checkout import CHECKOUT
+from tests.unit.deploy.commands import assert_is_churn_command
+from tests.unit.docs.pages import code_lines, in_backticks, markdown_pages, read
+
+PAGES = markdown_pages()
+# Files of the repository: a path, perhaps with `*`, that ends in one of these, or in / for a folder.
+PATH = re.compile(r"^(?:[\w.*-]+/)*[\w.*-]+\.(?:py|yaml|yml|toml|j2|sh|cfg|sql|md|dvc|lock|env)(?=$|::)|^(?:[\w.-]+/)+$")
+# Folders that are made at run time, and a file that an operator writes.
+MADE = ("build/", "data/", "secrets/", ".churn/", ".peers/", "compose.override.yaml")
+# Variables that are not settings of the programs: of Compose, and of who asks a service.
+OTHER_VARIABLES = {"bind", "api_key"}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=str)
+
+
+@every_page
+def test_every_file_named_in_backticks_exists(page: Path) -> None:
+    for words in in_backticks(page):
+        for word in words.split():
+            if (named := PATH.match(word)) and not named[0].startswith(MADE):
+                found = [*CHECKOUT.glob(named[0]), *(CHECKOUT / page).parent.glob(named[0])]
+                assert found, f"`{words}`: there is no {named[0]}; name it by its path from the checkout"
+
+
+@every_page
+def test_every_module_that_is_run_exists(page: Path) -> None:
+    for name in re.findall(r"python3? -m ([\w.]+)", read(page)):
+        assert importlib.util.find_spec(name), name
+
+
+@every_page
+def test_every_churn_command_is_one(page: Path) -> None:
+    for line in code_lines(page):
+        if command := re.match(r"(?:\w+=\S+ )*(?:\.venv/bin/)?churn ((?!--help).+)", line):
+            assert_is_churn_command(["churn", *shlex.split(command[1], comments=True)])
+
+
+@every_page
+def test_every_setting_is_one(page: Path) -> None:
+    settings = set(Settings.model_fields) | OTHER_VARIABLES
+    for name in re.findall(r"\bCHURN_([A-Z_]+[A-Z])\b", read(page)):
+        assert name.removesuffix("_FILE").lower() in settings, name
+
+
+@every_page
+def test_every_make_target_is_one(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z0-9]+):", read("Makefile"), flags=re.MULTILINE))
+    for words in [*in_backticks(page), *code_lines(page)]:
+        if command := re.match(r"make ((?:[a-z0-9]+ ?)+)(?=$| +#)", words):
+            assert set(command[1].split()) <= targets, words
