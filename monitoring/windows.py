@@ -12,7 +12,7 @@ import pandas as pd
 from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.store.prediction_reader import no_answers
+from churn.store.predictions.window_reader import empty_part
 from churn.store.records import EPOCH
 from churn.store.store import Store
 
@@ -156,7 +156,7 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     labelled = store.read_outcomes(model_version, after_outcome_seq=last_outcome_seq, newest=newest, mature=mature)
     enough, enough_labelled = span.rows >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
 
-    current = no_answers(contract)
+    current = empty_part(contract)
     if enough:
         share = min(1.0, MAX_HELD / span.rows)
         held = [current, *store.iter_predictions(contract, model_version, span, share=share)]

@@ -43,7 +43,7 @@ def _any(*_args: object, **_named: object) -> bool:
 
 # Where a run is killed: the function, before or after it, and at which call. In the order of life.
 TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
-    "begun": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.TRAINING)),
+    "begun": ("churn.store.decisions:Decisions.write", "after", _kind(DecisionKind.TRAINING)),
     "load": ("pipelines.flows.train:read_dataset", "before", _any),
     "split": ("pipelines.flows.train:assemble", "before", _any),
     "tune": ("churn.modeling.training:tune", "before", _any),
@@ -53,19 +53,19 @@ TRAIN_STEPS: dict[str, tuple[str, str, Match]] = {
     "log": ("churn.registry.registry:Registry._log_run", "after", _any),
     "artifact": ("churn.registry.registry:Registry._log_model", "after", _any),
     "register": ("mlflow:register_model", "after", _any),
-    "verdict": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.GATE)),
-    "intent": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.INTENT)),
+    "verdict": ("churn.store.decisions:Decisions.write", "after", _kind(DecisionKind.GATE)),
+    "intent": ("churn.store.decisions:Decisions.write", "after", _kind(DecisionKind.INTENT)),
     "previous": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("previous")),
     "alias": ("mlflow:MlflowClient.set_registered_model_alias", "after", _alias("champion")),
-    "promotion": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.PROMOTION)),
-    "end": ("churn.store.store:Store.write_decision", "after", _kind(DecisionKind.RETRAIN)),
+    "promotion": ("churn.store.decisions:Decisions.write", "after", _kind(DecisionKind.PROMOTION)),
+    "end": ("churn.store.decisions:Decisions.write", "after", _kind(DecisionKind.RETRAIN)),
 }
 MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "read": ("monitoring.monitor:take_window", "before", _any),
     "judged": ("pipelines.flows.monitor:conclude", "before", _any),
     # Within the transaction: the look is inserted, its decision is not.
     "half written": ("churn.store.store:_newest_before", "after", _any),
-    "committed": ("churn.store.store:Store.write_monitor_run", "after", _any),
+    "committed": ("churn.store.monitor_runs:MonitorRuns.write", "after", _any),
     "sent": ("pipelines.flows.events:send", "after", _any),
     "summary": ("pipelines.flows.monitor:write_summary", "before", _any),
     "report": ("monitoring.reports.evidently_report:write_report", "before", _any),

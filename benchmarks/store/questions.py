@@ -13,7 +13,6 @@ from churn.ids import new_id
 from churn.store.erasure import erase_customer
 from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind, MonitorRun, Outcome
 from churn.store.retention import prune
-from churn.store.shadow import realized_answers
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
 from monitoring.exporter.totals import collect_totals
@@ -50,7 +49,7 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
     yield "churn status", lambda: _traffic(store)
     yield (
         "probation: outcomes of a version",
-        lambda: len(realized_answers(store, version, since=EPOCH, after_outcome_seq=after_outcome, limit=1000)),
+        lambda: len(store.realized(version, since=EPOCH, after_outcome_seq=after_outcome, limit=1000)),
     )
     yield "gate: labelled traffic", lambda: len(store.read_predictions(contract, after_outcome_seq=0, newest=gate_rows))
     told = datetime.now(UTC)
@@ -64,9 +63,9 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
         "look: written down",
         lambda: store.write_monitor_run(run, Decision(DecisionKind.POLICY, DecisionAction.NONE, "monitor", "")),
     )
-    yield "erasure: one customer", lambda: erase_customer(store, [some[1].customer_id], reason="benchmark").predictions
+    yield "erasure: one customer", lambda: erase_customer(store.engine, [some[1].customer_id], reason="benchmark").predictions
     first = datetime.now(UTC) - timedelta(days=178)
-    yield "retention: two days", lambda: prune(store, first, even_unjudged=True).predictions
+    yield "retention: two days", lambda: prune(store.engine, first, even_unjudged=True).predictions
 
 
 def _count(parts: Iterator[Any]) -> int:

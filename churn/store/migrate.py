@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema, by one process at a time."""
+"""Migrate a database to the newest schema, one process at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from alembic.util import CommandError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from churn.errors import StoreAway, StoreError
-from churn.store.engine import make_engine, plain
+from churn.store.database.engine import describe_error, make_engine
 
-# Any number will do, as long as nothing else in the database uses it.
+# An arbitrary number that nothing else in the database uses.
 MIGRATION_LOCK = 4_287_001
 
 
 def migrate(url: str) -> str:
-    """Bring the database at `url` to the newest schema; one that is new is made, one that is up to date untouched.
+    """Migrate a database to the newest schema. A new one is made; one that is up to date is not touched.
+
+    Parameters
+    ----------
+    url : str
+        Of SQLite or PostgreSQL.
 
     Returns
     -------
@@ -38,27 +43,27 @@ def migrate(url: str) -> str:
         try:
             connection = engine.connect()
         except OperationalError as error:
-            raise StoreAway(f"the store cannot be reached: {plain(error)}") from error
+            raise StoreAway(f"the store cannot be reached: {describe_error(error)}") from error
         with connection:
             if connection.dialect.name == "sqlite":
-                # Tables that others refer to are made anew; this cannot be said within a transaction.
+                # To alter a table that others refer to, it is rebuilt. This setting has no effect within a transaction.
                 connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-            _take_turn(connection)
+            _lock_migrations(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             revision = str(MigrationContext.configure(connection).get_current_revision())
             connection.commit()
         return revision
     except (SQLAlchemyError, CommandError) as error:
-        raise StoreError(f"the store cannot be set up: {plain(error)}") from error
+        raise StoreError(f"the store cannot be set up: {describe_error(error)}") from error
     finally:
         engine.dispose()
 
 
-def _take_turn(connection: sa.Connection) -> None:
-    """Let one process migrate at a time: the others wait here until it has committed, and then find nothing to do."""
+def _lock_migrations(connection: sa.Connection) -> None:
+    """Wait until no other process migrates this database, and keep others out until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     else:
-        # The driver begins no transaction before it reads or makes tables, and so would let two processes make the same.
+        # The driver begins no transaction before it makes tables, so two processes would make the same ones.
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,62 +1,13 @@
-"""The tables of the store. Migrations in churn/store/migrations make exactly these; a test compares the two."""
+"""The tables of the store. The migration in churn/store/migrations makes exactly these; a test compares the two."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import Dialect
 
+from churn.store.database.column_types import EnumText, Sequence, UtcTime
 from churn.store.records import DecisionAction, DecisionKind
 
-
-class UtcTime(sa.types.TypeDecorator[datetime]):
-    """A moment in UTC. Naive datetimes are refused: they are how time zones get lost."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive moment; give the rest in UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give the moment its time zone back, which SQLite forgets."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)  # type: ignore[no-any-return]
-
-
-class EnumText(sa.types.TypeDecorator[StrEnum]):
-    """A member of a StrEnum, stored as its text."""
-
-    impl = sa.String
-    cache_ok = True
-
-    def __init__(self, members: type[StrEnum], length: int) -> None:
-        self.members = members
-        super().__init__(length)
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the text: no driver has to know the enum."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
-        """Return the member that the text stands for."""
-        return None if value is None else self.members(value)
-
-
-# SQLite numbers rows by itself only in a column declared INTEGER.
-Sequence = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-
-# SQLite has no indexes of this kind, and one of its own would make each write slower.
+# SQLite has no such indexes, and an ordinary index would make each write slower.
 POSTGRESQL_ONLY = {"only": "postgresql"}
 
 metadata = sa.MetaData()
@@ -79,7 +30,7 @@ predictions = sa.Table(
     sqlite_autoincrement=True,  # the number of a row that was removed is not given again: the monitor is past it
 )
 
-# With what is judged of its prediction: of a hundred million predictions a few have outcomes, scattered over all of them.
+# With a copy of what performance is measured on, as the few predictions that have outcomes are scattered over all of them.
 outcomes = sa.Table(
     "outcomes",
     metadata,
@@ -97,16 +48,16 @@ outcomes = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# How many there were over all time, those that were removed too: counted up to a number, so that only newer ones need counting.
-totals = sa.Table(
-    "totals",
+# How many rows a table ever had, removed ones included, up to a number: only rows above it need counting.
+row_counts = sa.Table(
+    "row_counts",
     metadata,
-    sa.Column("name", sa.String(32), primary_key=True),
-    sa.Column("counted", sa.BigInteger, nullable=False),
-    sa.Column("upto_seq", sa.BigInteger, nullable=False),
+    sa.Column("table_name", sa.String(32), primary_key=True),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
 )
 
-# What a challenger would have answered. Best effort, beside the log: no foreign key, for a row may come before its prediction.
+# What a challenger would have answered. No foreign key: a row may be written before its prediction.
 shadow_predictions = sa.Table(
     "shadow_predictions",
     metadata,
@@ -119,7 +70,7 @@ shadow_predictions = sa.Table(
     sa.Index("ix_shadow_predictions_requested_at", "requested_at", postgresql_using="brin", info=POSTGRESQL_ONLY),
 )
 
-# One row a look of the monitor; the unique constraint is what keeps a window from being judged twice.
+# One row a monitoring run; the unique constraint keeps two runs from taking the same window.
 monitor_runs = sa.Table(
     "monitor_runs",
     metadata,
@@ -134,12 +85,12 @@ monitor_runs = sa.Table(
     sa.Column("concept_alarm", sa.Boolean, nullable=False),
     sa.Column("result", sa.JSON, nullable=False),
     sa.Column("report", sa.String(1024)),
-    sa.Column("mature_until", UtcTime, nullable=False, server_default="1970-01-01 00:00:00.000000"),
+    sa.Column("mature_until", UtcTime, nullable=False),
     sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", "mature_until", name="uq_monitor_runs_window"),
     sa.Index("ix_monitor_runs_started_at", "started_at", "run_id"),
 )
 
-# Everything that was decided or done, by whom and why.
+# Everything that was decided or done: by whom, and why.
 decisions = sa.Table(
     "decisions",
     metadata,
@@ -154,7 +105,7 @@ decisions = sa.Table(
     sa.Index("ix_decisions_kind_decided_at", "kind", "decided_at"),
 )
 
-# One row a flow: how its runs ended. Written at the end of each run, also of one that had nothing to do.
+# One row a flow: how its runs ended. Updated at the end of each run, even if it had nothing to do.
 flow_runs = sa.Table(
     "flow_runs",
     metadata,

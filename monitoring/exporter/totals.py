@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
 from prometheus_client.core import Metric
 
-from churn.store.flow_runs import FlowRuns
-from churn.store.outcome_count import count_outcomes
+from churn.store.decisions import DecisionCount
+from churn.store.flow_runs import FlowRunCounts
 from churn.store.records import DecisionAction, DecisionKind, MonitorRun
 from churn.store.store import Store
-from churn.store.tables import decisions, outcomes, predictions
 from monitoring.exporter.metrics import exported
 from monitoring.policy import ACTIONS
 
@@ -29,32 +26,31 @@ def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
 
     Raises
     ------
-    StoreError, SQLAlchemyError
+    StoreError
         If the store is away.
     """
-    with store.engine.connect() as connection:
-        yield exported("churn_outcomes_total", count_outcomes(connection))
-        for name, moment, table in (
-            ("churn_outcomes_last_received_timestamp_seconds", outcomes.c.received_at, outcomes),
-            ("churn_predictions_last_timestamp_seconds", predictions.c.requested_at, predictions),
-        ):
-            newest = _one(connection, sa.select(moment).order_by(table.c.seq.desc()).limit(1))
-            if newest is not None:
-                yield exported(name, newest.timestamp())
-        retrained = _retrains(connection)
-        by_action = _counted(connection, decisions.c.action, DecisionKind.POLICY)
-        by_kind = _counted(connection, decisions.c.kind, *PROMOTIONS)
+    yield exported("churn_outcomes_total", store.count_outcomes())
+    for name, newest in (
+        ("churn_outcomes_last_received_timestamp_seconds", store.last_outcome_at()),
+        ("churn_predictions_last_timestamp_seconds", store.last_prediction_at()),
+    ):
+        if newest is not None:
+            yield exported(name, newest.timestamp())
+    counts = store.count_decisions((DecisionKind.POLICY, DecisionKind.RETRAIN, *PROMOTIONS))
+    retrained = _summed(counts, lambda one: (one.evidence_reason, one.action) if one.kind == DecisionKind.RETRAIN else None)
+    by_action = _summed(counts, lambda one: (one.action,) if one.kind == DecisionKind.POLICY else None)
+    by_kind = _summed(counts, lambda one: (one.kind,) if one.kind in PROMOTIONS else None)
     yield exported("churn_retrains_total", {key: float(count) for key, (count, _) in retrained.items()})
-    yield exported("churn_policy_decisions_total", {(a,): float(by_action.get(a, (0, None))[0]) for a in ACTIONS})
+    yield exported("churn_policy_decisions_total", {(a,): float(by_action.get((a,), (0, None))[0]) for a in ACTIONS})
     newest_decision = store.decisions(kind=DecisionKind.POLICY, limit=1)
     if newest_decision:
         yield exported("churn_policy_action", {(a,): float(newest_decision[0].action == a) for a in ACTIONS})
-    yield exported("churn_takeovers_total", {(k,): float(by_kind.get(k, (0, None))[0]) for k in PROMOTIONS})
-    yield exported("churn_takeover_timestamp_seconds", {(k,): when.timestamp() for k, (_, when) in by_kind.items()})
+    yield exported("churn_takeovers_total", {(k,): float(by_kind.get((k,), (0, None))[0]) for k in PROMOTIONS})
+    yield exported("churn_takeover_timestamp_seconds", {key: when.timestamp() for key, (_, when) in by_kind.items()})
     yield from _flows(store.flow_runs(), runs, [when for (_, result), (_, when) in retrained.items() if result in COMPLETED])
 
 
-def _flows(flows: list[FlowRuns], runs: list[MonitorRun], trained: list[datetime]) -> Iterator[Metric]:
+def _flows(flows: list[FlowRunCounts], runs: list[MonitorRun], trained: list[datetime]) -> Iterator[Metric]:
     # Looks and trainings of systems that did not count the runs of flows yet are known all the same.
     success = {MONITOR: runs[0].started_at} if runs else {}
     success |= {TRAIN: max(trained)} if trained else {}
@@ -75,21 +71,14 @@ def _flows(flows: list[FlowRuns], runs: list[MonitorRun], trained: list[datetime
     yield exported("churn_flow_duration_seconds", {(f.flow,): f.last_seconds for f in flows})
 
 
-def _one(connection: sa.Connection, query: sa.Select[Any]) -> Any:
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _counted(connection: sa.Connection, by: sa.Column[str], *kinds: str) -> dict[str, tuple[int, datetime]]:
-    """Count decisions of some kinds by one of their columns, and say when the newest was made."""
-    query = sa.select(by, sa.func.count(), sa.func.max(decisions.c.decided_at)).where(decisions.c.kind.in_(kinds)).group_by(by)
-    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
-
-
-def _retrains(connection: sa.Connection) -> dict[tuple[str, ...], tuple[int, datetime]]:
-    reason = sa.func.coalesce(decisions.c.evidence["reason"].as_string(), "")
-    query = (
-        sa.select(reason, decisions.c.action, sa.func.count(), sa.func.max(decisions.c.decided_at))
-        .where(decisions.c.kind == DecisionKind.RETRAIN)
-        .group_by(reason, decisions.c.action)
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query)}
+def _summed(
+    counts: list[DecisionCount], key_of: Callable[[DecisionCount], tuple[str, ...] | None]
+) -> dict[tuple[str, ...], tuple[int, datetime]]:
+    """Sum counts by a key, leaving out those without one, and return with each sum when the newest decision was made."""
+    sums: dict[tuple[str, ...], tuple[int, datetime]] = {}
+    for one in counts:
+        key = key_of(one)
+        if key is not None:
+            count, newest_at = sums.get(key, (0, one.newest_at))
+            sums[key] = (count + one.count, max(newest_at, one.newest_at))
+    return sums

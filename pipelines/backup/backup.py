@@ -90,11 +90,11 @@ def make_backup(places: Places, target: Path) -> Manifest:
     ChurnError
         If a part cannot be read. Then there is no backup, rather than half of one.
     """
-    if target.exists():
-        raise InputError(f"{target} is there already")
-    if not target.parent.is_dir():
-        raise InputError(f"there is no folder {target.parent}")
     try:
+        if target.exists():
+            raise InputError(f"{target} is there already")
+        if not target.parent.is_dir():
+            raise InputError(f"there is no folder {target.parent}")
         return _write_backup(places, target)
     except OSError as error:
         raise ChurnError(f"the backup cannot be written: {error}") from error

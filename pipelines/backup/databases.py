@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from churn.errors import ChurnError, InputError
-from churn.store.engine import make_engine, translated
+from churn.store.database.engine import make_engine, translated
 from pipelines.backup.archive import Database
 from pipelines.backup.postgres_tools import find_program
 

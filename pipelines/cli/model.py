@@ -50,7 +50,6 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
 
     from churn.errors import ModelRefused
     from churn.lifecycle.promotion import HISTORY, without_closed
-    from churn.store.shadow import compare_shadow
 
     registry, refused = _registry(), ""
     try:
@@ -61,7 +60,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         known = {"version": number, **registry.tags_of(number)}
     with opened_store() as store:
         decided = without_closed(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
-        shadow = compare_shadow(store, known["version"])
+        shadow = store.compare_shadow(known["version"])
     if as_json:
         known |= {"shadow": None if shadow is None else asdict(shadow), "refused": refused or None}
         print_json({**known, "decisions": [as_document(one) for one in decided]})

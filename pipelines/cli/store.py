@@ -32,7 +32,7 @@ def migrate(
 
     from churn.config.settings import load_settings
     from churn.errors import StoreAway
-    from churn.store.store import migrate
+    from churn.store.migrate import migrate
 
     url = load_settings().store_url
     attempts = Retrying(
@@ -71,7 +71,7 @@ def prune(
     before = now() - timedelta(days=keep_days)
     with opened_store() as store, console.status("removing") as status:
         done = prune(
-            store,
+            store.engine,
             before,
             even_unjudged=even_unjudged,
             dry_run=dry_run,
@@ -117,13 +117,13 @@ def erase(
     # What was stored before there was a key has the plain id.
     names = sorted({customer_id, Pseudonymiser(settings.pseudonym_key.get_secret_value())(customer_id)})
     with opened_store() as store:
-        known = count_customer(store, names)
+        known = count_customer(store.engine, names)
         if not yes and not typer.confirm(f"Erase this customer, with {known:,} predictions, for good?"):
             raise typer.Exit(1)
         with console.status("erasing"):
             # The spool first: what a service puts from there into the store meanwhile is erased there.
             wiped = erase_spooled(settings.home / "spool", names)
-            erased = erase_customer(store, names, reason=reason, spooled=wiped.rows)
+            erased = erase_customer(store.engine, names, reason=reason, spooled=wiped.rows)
     if as_json:
         print_json({**asdict(erased), "spooled": wiped.rows, "held_spool_files": [str(path) for path in wiped.held]})
     else:

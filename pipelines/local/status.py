@@ -18,7 +18,6 @@ from churn.config.urls import shown
 from churn.errors import ChurnError
 from churn.store.records import DecisionKind
 from churn.store.store import Store
-from churn.store.tables import predictions
 from pipelines.environment import prefect_api
 
 SECONDS = 3.0
@@ -199,13 +198,8 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
 
 
 def _traffic(store: Store) -> dict[str, Any]:
-    newest = sa.select(predictions.c.requested_at).order_by(predictions.c.seq.desc())
-    some = newest.limit(MAX_COUNTED).subquery()
-    with store.engine.connect() as connection:
-        last = connection.execute(newest.limit(1)).scalar_one_or_none()
-        count = sa.select(sa.func.count()).select_from(some).where(some.c.requested_at >= now() - HOUR)
-        hour = int(connection.execute(count).scalar_one())
-    return {"last_hour": hour, "at_least": hour >= MAX_COUNTED, "last_prediction_at": last}
+    hour = store.count_newest_predictions(since=now() - HOUR, max_rows=MAX_COUNTED)
+    return {"last_hour": hour, "at_least": hour >= MAX_COUNTED, "last_prediction_at": store.last_prediction_at()}
 
 
 def spell_age(age: timedelta) -> str:

@@ -53,9 +53,7 @@ class LazyComparisonStore:
 
     def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
         """See `ComparisonStore`."""
-        from churn.store.shadow import write_shadow
-
-        write_shadow(self._opened(), rows)
+        self._opened().write_shadow(rows)
 
     def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
         """Return the known outcomes of a version's own predictions, oldest first.
@@ -71,9 +69,7 @@ class LazyComparisonStore:
         -------
         list of Realized
         """
-        from churn.store.shadow import realized_answers
-
-        return realized_answers(self._opened(), version, since=since, after_outcome_seq=after_outcome_seq, limit=limit)
+        return self._opened().realized(version, since=since, after_outcome_seq=after_outcome_seq, limit=limit)
 
     def close(self) -> None:
         """See `ComparisonStore`; nothing to do if it was never opened."""

@@ -26,7 +26,7 @@ from churn.modeling.training import Trained
 from churn.registry.artifact import last_known_good, remember
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
-from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.shadow import ShadowRow
 from churn.store.store import Store
 from pipelines.backup.backup import Places, find_places, make_backup
 from pipelines.backup.databases import ARTIFACT_COLUMNS
@@ -93,7 +93,7 @@ def live_for_a_while(system: System, trained: Trained) -> Model:
     asked = [prediction(n, "1") for n in range(50)]
     store.write_predictions(asked)
     store.write_outcomes([Outcome(True, NOON, one.prediction_id) for one in asked[::2]])
-    write_shadow(store, [ShadowRow(asked[0].prediction_id, "2", 0.5, True, NOON)])
+    store.write_shadow([ShadowRow(asked[0].prediction_id, "2", 0.5, True, NOON)])
     store.write_monitor_run(
         MonitorRun(new_id(), NOON, "1", 50, 25, 50, 25, False, False, {"a": [1.5, None]}),
         Decision(DecisionKind.POLICY, DecisionAction.NONE, "m", "r"),
@@ -303,7 +303,7 @@ def test_what_is_left_out_is_not_restored(tmp_path: Path, places: Places) -> Non
 
 def test_a_file_that_cannot_be_written_is_one_line(places: Places, tmp_path: Path) -> None:
     with pytest.raises(ChurnError, match="cannot be written"):
-        make_backup(places, tmp_path / f"{'x' * 245}.tar.gz")  # too long with what is added while it is not whole
+        make_backup(places, tmp_path / f"{'x' * 250}.tar.gz")  # longer than a file's name may be
 
 
 def test_a_store_that_was_only_set_up_is_empty(places: Places, archive: Path) -> None:

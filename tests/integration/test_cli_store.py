@@ -29,7 +29,7 @@ def test_migrate_waits_for_a_database_that_comes_later(postgres: Server, tmp_pat
         postgres.run(f"CREATE DATABASE {name}")
         out, err = waiting.communicate(timeout=60)
     assert (waiting.returncode, err) == (0, "")
-    assert json.loads(out) == {"revision": "0005"}
+    assert json.loads(out) == {"revision": "0001"}
     postgres.drop(name)
 
 

@@ -27,7 +27,6 @@ from churn.registry.artifact import artifact_folder
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
 from churn.store.records import DecisionKind
-from churn.store.shadow import compare_shadow
 from churn.store.store import Store
 from service.app import create_app
 from service.model_loading import registry_source
@@ -346,8 +345,8 @@ async def test_a_challenger_is_compared_on_what_the_champion_was_asked(
     await tell(client, answers, right=True)
     await state.rollout.shadow.score_waiting()
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    compared = compare_shadow(store, "2")
-    unknown = compare_shadow(store, "1")
+    compared = store.compare_shadow("2")
+    unknown = store.compare_shadow("1")
     store.close()
     assert unknown is None
     assert compared is not None

@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from churn.contract import Contract
 from churn.errors import InputError, StoreAway, StoreError
 from churn.ids import new_id
+from churn.store.migrate import migrate
 from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
-from churn.store.store import Store, migrate
+from churn.store.store import Store
 from tests.integration.postgres import Server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.erasure import Erased, erase_customer
 from churn.store.records import DecisionKind, Outcome, Prediction
-from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.shadow import ShadowRow
 from churn.store.store import Store
 from churn.store.tables import metadata
 from service.prediction_log.spool import Spool
@@ -36,7 +36,7 @@ def fill(store: Store) -> None:
     """Three hundred rows, every third of Anna: enough for pages of the file to be split, moved and left behind."""
     store.write_predictions([prediction(n, (ANNA, BEN, HIDDEN)[n % 3]) for n in range(300)])
     store.write_outcomes([Outcome(True, NOON, f"p{n}") for n in range(0, 300, 2)])
-    write_shadow(store, [ShadowRow(f"p{n}", "12"[n % 2], 0.1, False, NOON) for n in range(0, 300, 3)])
+    store.write_shadow([ShadowRow(f"p{n}", "12"[n % 2], 0.1, False, NOON) for n in range(0, 300, 3)])
 
 
 def everything(store: Store) -> dict[str, list[dict[str, Any]]]:
@@ -74,7 +74,7 @@ def test_one_customer_is_gone_and_the_others_are_as_they_were(store: Store) -> N
     fill(store)
     before = everything(store)
     assert is_anywhere(store, ANNA)
-    assert erase_customer(store, [ANNA], reason="request 17") == Erased(100, 50, 100)
+    assert erase_customer(store.engine, [ANNA], reason="request 17") == Erased(100, 50, 100)
     after = everything(store)
     assert not is_anywhere(store, ANNA)
     for table in ("predictions", "outcomes"):
@@ -89,7 +89,7 @@ def test_one_customer_is_gone_and_the_others_are_as_they_were(store: Store) -> N
 def test_a_pseudonym_is_erased_with_the_plain_id(store: Store) -> None:
     fill(store)
     before = everything(store)
-    assert erase_customer(store, [ANNA, HIDDEN], reason="x").predictions == 200
+    assert erase_customer(store.engine, [ANNA, HIDDEN], reason="x").predictions == 200
     assert everything(store)["predictions"] == of(before["predictions"], 1)
     assert not is_anywhere(store, HIDDEN)
 
@@ -97,7 +97,7 @@ def test_a_pseudonym_is_erased_with_the_plain_id(store: Store) -> None:
 def test_nobody_is_erased_by_a_name_that_nobody_has(store: Store) -> None:
     fill(store)
     before = everything(store)
-    assert erase_customer(store, ["anna", ANNA[:-1], "%"], reason="x") == Erased()
+    assert erase_customer(store.engine, ["anna", ANNA[:-1], "%"], reason="x") == Erased()
     assert everything(store) | {"decisions": []} == before
 
 
@@ -110,8 +110,8 @@ def test_it_is_told_when_the_file_could_not_be_cleaned(tmp_path: Path) -> None:
         with store.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout=10")
         with pytest.raises(StoreError, match="do it again"):
-            erase_customer(store, [ANNA], reason="x")
-    erase_customer(store, [ANNA], reason="x")
+            erase_customer(store.engine, [ANNA], reason="x")
+    erase_customer(store.engine, [ANNA], reason="x")
     assert not is_anywhere(store, ANNA)
     store.close()
 

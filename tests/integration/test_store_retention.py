@@ -12,7 +12,7 @@ from churn.ids import new_id
 from churn.store import retention
 from churn.store.records import DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
 from churn.store.retention import Pruned, prune
-from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.shadow import ShadowRow
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions, shadow_predictions
 
@@ -52,16 +52,16 @@ def test_what_is_old_and_judged_goes_with_its_outcomes_and_nothing_else(store: S
     monkeypatch.setattr(retention, "BATCH", 2)
     predict(store, 0, 1, 2, 8, 3, 9)  # one came late, from a spool
     told(store, 1, 3, 9)
-    write_shadow(store, [ShadowRow(f"1-{day}", "2", 0.1, False, at(day)) for day in (0, 1, 2, 3, 9)])
+    store.write_shadow([ShadowRow(f"1-{day}", "2", 0.1, False, at(day)) for day in (0, 1, 2, 3, 9)])
     judge(store)
     counted: list[int] = []
-    would = prune(store, at(5), dry_run=True)
+    would = prune(store.engine, at(5), dry_run=True)
     assert left(store) == ["1-0", "1-1", "1-2", "1-3", "1-8", "1-9"]
-    done = prune(store, at(5), on_batch=lambda so_far: counted.append(so_far.predictions))
+    done = prune(store.engine, at(5), on_batch=lambda so_far: counted.append(so_far.predictions))
     assert would == done == Pruned(predictions=4, outcomes=2, shadow_predictions=4, kept_unjudged=0)
     assert counted == [2, 3, 4], "in bounded batches"
     assert (left(store), left(store, outcomes), left(store, shadow_predictions)) == (["1-8", "1-9"], ["1-9"], ["1-9"])
-    assert prune(store, at(5)) == Pruned()
+    assert prune(store.engine, at(5)) == Pruned()
     (noted,) = store.decisions(kind=DecisionKind.RETENTION)
     assert (noted.action, noted.evidence["predictions"], noted.evidence["before"]) == (
         DecisionAction.PRUNED,
@@ -76,9 +76,9 @@ def test_what_no_look_has_judged_is_kept_unless_told_otherwise(store: Store) -> 
     predict(store, 2)  # not judged
     told(store, 0)  # an outcome that is not judged
     predict(store, 9)
-    assert prune(store, at(5)) == Pruned(predictions=1, kept_unjudged=2)
+    assert prune(store.engine, at(5)) == Pruned(predictions=1, kept_unjudged=2)
     assert left(store) == ["1-0", "1-2", "1-9"]
-    assert prune(store, at(5), even_unjudged=True) == Pruned(predictions=2, outcomes=1)
+    assert prune(store.engine, at(5), even_unjudged=True) == Pruned(predictions=2, outcomes=1)
     assert left(store) == ["1-9"]
 
 
@@ -86,7 +86,7 @@ def test_an_outcome_that_is_too_young_to_be_judged_is_kept(store: Store) -> None
     predict(store, 0, 1, 9)
     told(store, 1, 0)
     store.write_monitor_run(MonitorRun("r", NOON, "1", 3, 2, 3, 1, False, False, {}, None, at(0)))
-    assert prune(store, at(5)) == Pruned(predictions=1, outcomes=1, kept_unjudged=1)
+    assert prune(store.engine, at(5)) == Pruned(predictions=1, outcomes=1, kept_unjudged=1)
     mature = (at(0), at(5))
     assert store.read_outcomes("1", after_outcome_seq=2, newest=9, mature=mature)["outcome_seq"].tolist() == [1]
 
@@ -94,7 +94,7 @@ def test_an_outcome_that_is_too_young_to_be_judged_is_kept(store: Store) -> None
 def test_a_model_that_answers_no_more_is_not_waited_for(store: Store) -> None:
     predict(store, 0, 1, version="1")
     predict(store, 2, 9, version="2")
-    assert prune(store, at(5)) == Pruned(predictions=2, kept_unjudged=1)
+    assert prune(store.engine, at(5)) == Pruned(predictions=2, kept_unjudged=1)
     assert left(store) == ["2-2", "2-9"]
 
 
@@ -103,7 +103,7 @@ def test_the_monitor_goes_on_where_it_was_also_when_nothing_is_left(store: Store
     told(store, 0, 1)
     judge(store)
     (run,) = store.monitor_runs()
-    assert prune(store, at(5)).predictions == 3
+    assert prune(store.engine, at(5)).predictions == 3
     assert left(store) == []
     predict(store, 3, 4)
     told(store, 3)
@@ -119,7 +119,7 @@ def test_the_count_of_outcomes_never_goes_back(store: Store, judged: bool) -> No
         judge(store)
     told(store, 2, 9)
     assert store.count_outcomes() == 4
-    prune(store, at(5), even_unjudged=True)
+    prune(store.engine, at(5), even_unjudged=True)
     assert left(store, outcomes) == ["1-9"]
     assert store.count_outcomes() == 4
     predict(store, 10)
@@ -131,5 +131,5 @@ def test_the_count_of_outcomes_never_goes_back(store: Store, judged: bool) -> No
 
 def test_an_outcome_for_what_was_removed_is_unknown(store: Store) -> None:
     predict(store, 0, 9)
-    prune(store, at(5), even_unjudged=True)
+    prune(store.engine, at(5), even_unjudged=True)
     assert store.write_outcomes([Outcome(True, NOON, "1-0"), Outcome(True, NOON, "1-9")]).unknown == [0]

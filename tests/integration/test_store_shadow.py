@@ -10,7 +10,7 @@ import pytest
 
 from churn.errors import StoreError
 from churn.store.records import Outcome, Prediction
-from churn.store.shadow import ShadowRow, compare_shadow, realized_answers, write_shadow
+from churn.store.shadow import ShadowRow
 from churn.store.store import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -28,29 +28,29 @@ def challenger(n: int, probability: float, version: str = "2") -> ShadowRow:
 
 def test_a_challenger_is_compared_with_who_answered(store: Store) -> None:
     store.write_predictions([champion(0, 0.2), champion(1, 0.4), champion(2, 0.9), champion(3, 0.9)])
-    write_shadow(store, [challenger(0, 0.1), challenger(1, 0.6), challenger(2, 0.8), challenger(9, 0.5), challenger(3, 0.1, "3")])
-    found = compare_shadow(store, "2")
+    store.write_shadow([challenger(0, 0.1), challenger(1, 0.6), challenger(2, 0.8), challenger(9, 0.5), challenger(3, 0.1, "3")])
+    found = store.compare_shadow("2")
     assert found is not None
     assert (found.n, found.labelled, found.brier, found.log_loss_champion) == (3, 0, None, None)
     assert found.mean_difference == pytest.approx((-0.1 + 0.2 - 0.1) / 3)
     assert found.mean_absolute_difference == pytest.approx(0.4 / 3)
     assert found.disagreement_rate == pytest.approx(1 / 3)
     store.write_outcomes([Outcome(n == 2, NOON, f"p{n}") for n in (0, 2, 3)])
-    found = compare_shadow(store, "2")
+    found = store.compare_shadow("2")
     assert found is not None
     assert found.labelled == 2
     assert found.brier == pytest.approx((0.1**2 + 0.2**2) / 2)
     assert found.brier_champion == pytest.approx((0.2**2 + 0.1**2) / 2)
     assert found.log_loss == pytest.approx(-(math.log(0.9) + math.log(0.8)) / 2)
     assert found.log_loss_champion == pytest.approx(-(math.log(0.8) + math.log(0.9)) / 2)
-    assert compare_shadow(store, "7") is None
+    assert store.compare_shadow("7") is None
 
 
 def test_certainty_that_was_wrong_costs_much_but_not_everything(store: Store) -> None:
     store.write_predictions([champion(0, 0.0)])
-    write_shadow(store, [challenger(0, 1.0)])
+    store.write_shadow([challenger(0, 1.0)])
     store.write_outcomes([Outcome(True, NOON, "p0")])
-    found = compare_shadow(store, "2")
+    found = store.compare_shadow("2")
     assert found is not None
     assert found.log_loss == pytest.approx(0, abs=1e-9)
     assert found.log_loss_champion == pytest.approx(-math.log(2.220446049250313e-16))
@@ -59,9 +59,9 @@ def test_certainty_that_was_wrong_costs_much_but_not_everything(store: Store) ->
 def test_the_same_answer_twice_is_kept_once(store: Store) -> None:
     store.write_predictions([champion(0, 0.2)])
     for probability in (0.1, 0.9):
-        write_shadow(store, [challenger(0, probability)])
-    write_shadow(store, [])
-    found = compare_shadow(store, "2")
+        store.write_shadow([challenger(0, probability)])
+    store.write_shadow([])
+    found = store.compare_shadow("2")
     assert found is not None
     assert (found.n, found.mean_difference) == (1, pytest.approx(-0.1))
 
@@ -70,7 +70,7 @@ def test_what_came_true_is_listed_once_in_the_order_it_was_told(store: Store) ->
     store.write_predictions([*(champion(n, n / 10) for n in range(5)), champion(5, 0.5, "2")])
     store.write_outcomes([Outcome(n == 3, NOON, f"p{n}") for n in (4, 1, 3, 0, 5)])
     since = NOON + timedelta(seconds=1)
-    told = realized_answers(store, "1", since=since, after_outcome_seq=0, limit=10)
+    told = store.realized("1", since=since, after_outcome_seq=0, limit=10)
     assert [(one.churn_probability, one.churned, one.features["total_day_minutes"]) for one in told] == [
         (0.4, False, 4.0),
         (0.1, False, 1.0),
@@ -78,8 +78,8 @@ def test_what_came_true_is_listed_once_in_the_order_it_was_told(store: Store) ->
     ]
     assert all(isinstance(one.churned, bool) for one in told)
     first, *rest = told
-    assert realized_answers(store, "1", since=since, after_outcome_seq=first.outcome_seq, limit=10) == rest
-    assert realized_answers(store, "1", since=since, after_outcome_seq=0, limit=1) == [first]
+    assert store.realized("1", since=since, after_outcome_seq=first.outcome_seq, limit=10) == rest
+    assert store.realized("1", since=since, after_outcome_seq=0, limit=1) == [first]
 
 
 def test_a_store_that_cannot_be_written_is_told_without_what_was_to_be_written(tmp_path: Path) -> None:
@@ -87,6 +87,6 @@ def test_a_store_that_cannot_be_written_is_told_without_what_was_to_be_written(t
     with store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE shadow_predictions")
     with pytest.raises(StoreError, match="no such table") as caught:
-        write_shadow(store, [challenger(123456, 0.1)])
+        store.write_shadow([challenger(123456, 0.1)])
     assert "p123456" not in str(caught.value)
     store.close()

@@ -12,9 +12,10 @@ import pandas as pd
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
-from churn.store.prediction_reader import ANSWERS, Span
+from churn.store.predictions.log_reader import LOG_COLUMNS
+from churn.store.predictions.window_reader import ANSWERS, Span
 from churn.store.records import Decision, MonitorRun, Outcome, Prediction
-from churn.store.store import LOG_COLUMNS, Store
+from churn.store.store import Store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.lifecycle.promotion import person
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Decision, DecisionAction, DecisionKind, Outcome, Prediction
-from churn.store.shadow import ShadowRow, write_shadow
+from churn.store.shadow import ShadowRow
 from churn.store.store import Store
 from pipelines.cli import main, model
 
@@ -259,7 +259,7 @@ def test_show_compares_a_challenger_with_who_answered(churn: Churn, store_url: s
     assert json.loads(churn("show", "2", "--json"))["shadow"] is None
     store = Store.open(store_url)
     store.write_predictions([Prediction(f"p{n}", None, datetime.now(UTC), "1", 0.4, 0.5, False, {}) for n in range(4)])
-    write_shadow(store, [ShadowRow(f"p{n}", "2", 0.6, True, datetime.now(UTC)) for n in range(4)])
+    store.write_shadow([ShadowRow(f"p{n}", "2", 0.6, True, datetime.now(UTC)) for n in range(4)])
     assert "+0.2000" in churn("show", "2")
     store.write_outcomes([Outcome(True, datetime.now(UTC), "p1")])
     store.close()

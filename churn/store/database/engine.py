@@ -1,4 +1,4 @@
-"""Connections to the store's database, SQLite or PostgreSQL, and what its errors become."""
+"""Engines for SQLite and PostgreSQL, and the translation of their errors to StoreError."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -18,7 +17,26 @@ from churn.errors import InputError, StoreError
 
 
 def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
-    """Connect to the database at `url`, of SQLite or PostgreSQL; see `Store.open`. InputError if it is another one."""
+    """Return an engine for a database; nothing is connected yet.
+
+    Parameters
+    ----------
+    url : str
+        Of SQLite or PostgreSQL. The folder of a SQLite file is made if it is missing.
+    timeout_seconds : float, optional
+        How long a statement may take in PostgreSQL, or wait for others; by default, as long as it takes.
+
+    Returns
+    -------
+    sqlalchemy.Engine
+
+    Raises
+    ------
+    InputError
+        If the URL is malformed, or of another database.
+    StoreError
+        If the folder cannot be made.
+    """
     try:
         parsed = sa.make_url(url)
         backend = parsed.get_backend_name()
@@ -37,7 +55,7 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
     except (ArgumentError, ImportError) as error:
         raise InputError(f"CHURN_STORE_URL: {error}") from error
     if backend == "postgresql" and timeout_seconds is not None:
-        from churn.store.postgres_timeouts import limit_waiting
+        from churn.store.database.postgres_timeouts import limit_waiting
 
         limit_waiting(engine, timeout_seconds)
     if backend == "sqlite":
@@ -52,7 +70,7 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
 
 
 def _postgres_limits(seconds: float) -> dict[str, Any]:
-    """Let nothing hang: not a connection that is being made, not a statement, not a peer that is gone without a word."""
+    """Limit how long connecting, a statement, and a peer that is gone without a word may take."""
     milliseconds = max(1, round(1000 * seconds))
     return {
         "connect_timeout": max(2, round(seconds)),  # libpq takes whole seconds, and no fewer than two
@@ -76,7 +94,7 @@ def _is_busy(error: BaseException) -> bool:
 # The busy timeout does not hold for this one statement where two processes open a new file at once.
 @retry(retry=retry_if_exception(_is_busy), stop=stop_after_delay(15), wait=wait_fixed(0.02), reraise=True)
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Log ahead of writing: readers never wait for the writer, and what is committed survives a killed process."""
+    """Turn on write-ahead logging: readers never wait for the writer, and what is committed survives a killed process."""
     connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -86,9 +104,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise StoreError(plain(error)) from error
+        raise StoreError(describe_error(error)) from error
 
 
-def plain(error: SQLAlchemyError | CommandError) -> str:
-    """Give the error in one line; never the statement's parameters: they are personal values."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+def describe_error(error: Exception) -> str:
+    """Return an error of SQLAlchemy, Alembic or a driver in one line, without the statement's parameters: they are personal."""
+    original = getattr(error, "orig", None) or error
+    return next(iter(str(original).strip().splitlines()), type(original).__name__)

@@ -15,8 +15,9 @@ import pytest
 from churn.contract import load_contract
 from churn.errors import RowsRefused, StoreError
 from churn.ids import new_ids
-from churn.store import prediction_writer
-from churn.store.prediction_writer import checkpoint
+from churn.store.predictions import wal_checkpoints
+from churn.store.predictions.sqlite_writer import STATEMENT_ROWS
+from churn.store.predictions.wal_checkpoints import checkpoint
 from churn.store.records import PredictionRow
 from churn.store.store import Store
 
@@ -117,19 +118,19 @@ def test_a_large_write_ahead_log_begins_anew_unless_somebody_reads_it(tmp_path: 
     wal = path.with_name("store.db-wal")
     full = wal.stat().st_size
     with (
-        closing(prediction_writer._connect(path, 0.01)) as checkpoints,
+        closing(wal_checkpoints.connect(path, 0.01)) as checkpoints,
         closing(sqlite3.connect(path, isolation_level=None)) as reader,
     ):
         reader.execute("BEGIN")
         before = reader.execute("SELECT count(*) FROM predictions").fetchone()
         store.write_rows(rows(5_000))
-        checkpoint(checkpoints, largest=0)
+        checkpoint(checkpoints, max_wal_bytes=0)
         assert reader.execute("SELECT count(*) FROM predictions").fetchone() == before, "a reader sees one moment"
         store.write_rows(rows(1))
         assert wal.stat().st_size > full
         reader.execute("COMMIT")
         grown = wal.stat().st_size
-        checkpoint(checkpoints, largest=0)
+        checkpoint(checkpoints, max_wal_bytes=0)
         store.write_rows(rows(5_000))
         assert wal.stat().st_size == grown, "it was written from its beginning"
     assert store.count_predictions() == 15_001
@@ -137,7 +138,7 @@ def test_a_large_write_ahead_log_begins_anew_unless_somebody_reads_it(tmp_path: 
 
 
 def test_checkpoints_go_on_beside_the_writer_and_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction_writer, "CHECKPOINT_SECONDS", 0.002)
+    monkeypatch.setattr(wal_checkpoints, "CHECKPOINT_SECONDS", 0.002)
     path = tmp_path / "store.db"
     store = Store.open(f"sqlite:///{path}")
     given = rows(100)
@@ -156,9 +157,9 @@ def test_checkpoints_go_on_beside_the_writer_and_end_with_it(tmp_path: Path, mon
 def test_checkpoints_go_on_when_the_clock_is_set_back_and_rest_when_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_writer, "CHECKPOINT_SECONDS", 0.002)
+    monkeypatch.setattr(wal_checkpoints, "CHECKPOINT_SECONDS", 0.002)
     made, looks = threading.Semaphore(0), threading.Semaphore(0)
-    checkpoint, exists = prediction_writer.checkpoint, Path.exists
+    checkpoint, exists = wal_checkpoints.checkpoint, Path.exists
 
     def counted(*given: Any) -> bool:
         made.release()
@@ -169,7 +170,7 @@ def test_checkpoints_go_on_when_the_clock_is_set_back_and_rest_when_nothing_is_w
             looks.release()
         return exists(path, **named)
 
-    monkeypatch.setattr(prediction_writer, "checkpoint", counted)
+    monkeypatch.setattr(wal_checkpoints, "checkpoint", counted)
     monkeypatch.setattr(Path, "exists", looked)
     path = tmp_path / "store.db"
     store = Store.open(f"sqlite:///{path}")
@@ -192,11 +193,11 @@ def test_writers_are_held_up_only_if_the_write_ahead_log_is_large(tmp_path: Path
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     store.write_rows(rows(100))
     statements: list[str] = []
-    with closing(prediction_writer._connect(tmp_path / "store.db", 0.01)) as connection:
+    with closing(wal_checkpoints.connect(tmp_path / "store.db", 0.01)) as connection:
         connection.set_trace_callback(statements.append)
-        checkpoint(connection, largest=2**20)
+        checkpoint(connection, max_wal_bytes=2**20)
         assert not any("RESTART" in statement for statement in statements)
-        checkpoint(connection, largest=2**10)
+        checkpoint(connection, max_wal_bytes=2**10)
         assert any("RESTART" in statement for statement in statements)
     store.close()
 
@@ -210,7 +211,7 @@ def test_a_few_rows_are_stored_at_once_unless_somebody_else_is_writing(tmp_path:
         other.execute("BEGIN IMMEDIATE")
         assert not store.write_rows_at_once(given[3:])
         other.execute("ROLLBACK")
-    assert not store.write_rows_at_once(rows(prediction_writer.STATEMENT_ROWS + 1)), "that would take long"
+    assert not store.write_rows_at_once(rows(STATEMENT_ROWS + 1)), "that would take long"
     assert not store.write_rows_at_once([given[3]._replace(model_version=None)])  # type: ignore[arg-type]
     assert store.write_rows_at_once(given[3:])
     assert ids(store) == [row.prediction_id for row in given]
@@ -247,10 +248,10 @@ def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(tmp_pa
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         assert not store.write_rows_at_once(third)
-        assert time.monotonic() - began < prediction_writer.CHECKPOINT_SECONDS, "it waited for the other writer"
+        assert time.monotonic() - began < wal_checkpoints.CHECKPOINT_SECONDS, "it waited for the other writer"
         other.execute("ROLLBACK")
     assert store.write_rows_at_once(third)
-    assert not store.write_rows_at_once(rows(prediction_writer.STATEMENT_ROWS + 1))
+    assert not store.write_rows_at_once(rows(STATEMENT_ROWS + 1))
     assert ids(store) == [row.prediction_id for row in (*first, *second, *third)]
     (tmp_path / "store.db").rename(tmp_path / "moved.db")
     assert not store.write_rows_at_once(rows(1))

@@ -1,4 +1,4 @@
-"""One at a time, between processes: on a file beside SQLite, and on a real PostgreSQL."""
+"""Locks between processes: on a file beside SQLite, and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from churn.store.store import Store
 from tests.integration.postgres import Server
 
 DATABASES = ["sqlite", "postgresql"]
-HOLDS = """
+HOLDER = """
 import sys
 from churn.store.store import Store
-with Store.open(sys.argv[1]).turn("training", "ada@desk (process 7), manual"):
-    print("has it", flush=True)
+with Store.open(sys.argv[1]).lock("training", "ada@desk (process 7), manual"):
+    print("locked", flush=True)
     sys.stdin.read()
 """
 
@@ -31,17 +31,17 @@ with Store.open(sys.argv[1]).turn("training", "ada@desk (process 7), manual"):
 def another_process(url: str) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDS, url], stdin=pipe, stdout=pipe, text=True, env=dict(os.environ)
+        [sys.executable, "-c", HOLDER, url], stdin=pipe, stdout=pipe, text=True, env=dict(os.environ)
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "has it\n"
+        assert process.stdout.readline() == "locked\n"
         try:
             yield process
         finally:
             process.kill()
 
 
-def test_who_comes_second_is_told_who_has_it_until_that_process_is_gone_however_it_ends(store: Store, url: str) -> None:
+def test_the_second_is_told_who_holds_the_lock_until_that_process_ends(store: Store, url: str) -> None:
     assert store.lock_holder("training") == ""
     with another_process(url) as process:
         with (
@@ -50,8 +50,8 @@ def test_who_comes_second_is_told_who_has_it_until_that_process_is_gone_however_
         ):
             pass
         assert store.lock_holder("training").startswith("ada@desk (process 7), manual, since ")
-        with store.lock("takeover", "bob") as other:
-            other.confirm()  # another matter
+        with store.lock("promotion", "bob") as other:
+            other.confirm()  # a lock of another name
         process.kill()
         process.wait()
         waited: list[str] = []
@@ -61,7 +61,7 @@ def test_who_comes_second_is_told_who_has_it_until_that_process_is_gone_however_
     assert store.lock_holder("training") == ""
 
 
-def test_who_waits_is_told_for_whom_and_gets_its_turn(store: Store, url: str) -> None:
+def test_whoever_waits_is_told_for_whom_and_gets_the_lock(store: Store, url: str) -> None:
     with another_process(url) as process:
         assert process.stdin is not None
         # The other goes when it is told that somebody waits for it.
@@ -76,7 +76,7 @@ def test_who_waits_is_told_for_whom_and_gets_its_turn(store: Store, url: str) ->
             assert waited[0].startswith("ada@desk")
 
 
-def test_two_threads_are_two(store: Store) -> None:
+def test_two_threads_of_a_process_exclude_each_other(store: Store) -> None:
     refused: list[str] = []
 
     def come() -> None:
@@ -93,7 +93,7 @@ def test_two_threads_are_two(store: Store) -> None:
     assert refused[0].startswith("first")
 
 
-def test_a_database_that_forgot_who_has_it_is_told_again_or_says_who_has_it_now(postgres: Server) -> None:
+def test_a_lock_that_a_restart_released_is_taken_again_or_lost_to_another(postgres: Server) -> None:
     with postgres.database() as url:
         one, other = Store.open(url), Store.open(url)
         with one.lock("training", "ada") as lock:
@@ -109,7 +109,7 @@ def test_a_database_that_forgot_who_has_it_is_told_again_or_says_who_has_it_now(
 
 
 def _cut(store: Store, name: str) -> None:
-    """End the session that has the turn, as a restart would."""
+    """End the session that holds the lock, as a restart would."""
     ended = sa.text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE :name")
     with store.engine.connect() as connection:
         assert connection.execute(ended, {"name": f"churn training: {name}%"}).scalars().all() == [True]
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> Non
         pass
 
 
-def test_a_database_in_memory_is_nobody_elses() -> None:
+def test_a_database_in_memory_needs_no_lock() -> None:
     store = Store(sa.create_engine("sqlite://"))
     with store.lock("training", "ada") as lock:
         lock.confirm()

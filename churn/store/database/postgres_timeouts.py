@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that give up on a server that says nothing. Imported only where one is used.
+"""Connections to PostgreSQL that give up on a silent server. Imported only where PostgreSQL is used.
 
-The server's own limit (`statement_timeout`) ends a statement that is slow, and TCP notices a peer that is gone. Neither helps
-against a server that is there and stands still: stopped, frozen with its machine, or waiting for a disk that never answers.
+The server's own limit (`statement_timeout`) ends a slow statement, and TCP detects a peer that is gone. Neither helps against a
+server that is reachable but stands still: stopped, frozen with its machine, or waiting for a disk.
 """
 
 from __future__ import annotations
@@ -23,18 +23,46 @@ class TimeoutConnection(psycopg.Connection[Any]):
     timeout_seconds: float | None = None
 
     def wait(self, gen: PQGen[Answer], interval: float = 0.1, timeout: float | None = None) -> Answer:
-        """See `psycopg.Connection.wait`."""
+        """Run a generator of psycopg to its end; see `psycopg.Connection.wait`.
+
+        Parameters
+        ----------
+        gen : generator
+            Of psycopg.
+        interval : float
+            How often to check for signals, in seconds.
+        timeout : float, optional
+            In seconds; by default, `timeout_seconds`.
+
+        Returns
+        -------
+        object
+            What the generator returns.
+
+        Raises
+        ------
+        psycopg.OperationalError
+            If it takes longer.
+        """
         try:
             return super().wait(gen, interval, self.timeout_seconds if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                # Whatever comes now would be taken for the answer to something else.
+                # An answer that comes later would be taken for that to another statement.
                 self.close()
             raise
 
 
 def limit_waiting(engine: sa.Engine, seconds: float) -> None:
-    """Let no connection of an engine wait for an answer for longer than that, and a little."""
+    """Close a connection of an engine that waits longer for an answer.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        Of PostgreSQL.
+    seconds : float
+        The server's own limit; one second is added to it.
+    """
 
     @sa.event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, words: list[Any], settings: dict[str, Any]) -> TimeoutConnection:

@@ -1,8 +1,8 @@
-"""Writing many predictions to PostgreSQL fast: one statement, one round trip, and one parameter whatever the number of rows.
+"""Write predictions to PostgreSQL fast: one statement, one round trip and one parameter, whatever the number of rows.
 
-The rows go as one JSON text, which takes orjson microseconds to spell; the driver's own arrays took sixteen times as much of the
-interpreter's time (2 ms for 32 rows), and that is time in which no request is answered. Numbers come through exactly: JSON has
-the shortest text that reads back as the same float.
+The rows are sent as one JSON text, which orjson encodes in microseconds. The driver's own arrays took sixteen times as much of the
+interpreter's time (2 ms for 32 rows), during which no request is answered. Numbers arrive exactly: orjson writes the shortest text
+that reads back as the same float.
 """
 
 from __future__ import annotations
@@ -16,39 +16,40 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn.errors import RowsRefused, StoreError
+from churn.store.database.engine import describe_error
 from churn.store.records import PredictionRow
 
-_KINDS = {
+_CASTS = {
     "requested_at": "((row->>{0}) || '+00')::timestamptz",
     "churn_probability": "(row->>{0})::float8",
     "threshold": "(row->>{0})::float8",
     "churn": "(row->>{0})::bool",
     "features": "(row->>{0})::json",
 }
-_PICKED = ", ".join(_KINDS.get(name, "row->>{0}").format(place) for place, name in enumerate(PredictionRow._fields))
+_SELECTED = ", ".join(_CASTS.get(name, "row->>{0}").format(place) for place, name in enumerate(PredictionRow._fields))
 _INSERT = (
     f"INSERT INTO predictions ({', '.join(PredictionRow._fields)}) "  # noqa: S608 -- made of our own columns' names
-    f"SELECT {_PICKED} FROM jsonb_array_elements(%s::jsonb) AS given(row) "
+    f"SELECT {_SELECTED} FROM jsonb_array_elements(%s::jsonb) AS rows(row) "
     "ON CONFLICT (prediction_id) DO NOTHING"
 ).encode()
 
 
 class PostgresRowWriter:
-    """Writes through a connection of its own, on which each statement is a transaction."""
+    """Writer through a connection of its own, on which each statement is a transaction."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._connection: psycopg.Connection[object] | None = None
 
     def write(self, rows: Sequence[PredictionRow], /) -> None:
-        """See `RowWriter`."""
+        """See `churn.store.predictions.row_writer.RowWriter`."""
         known = self._connection is not None
         text = orjson.dumps(rows, default=tuple).decode()
         try:
             try:
                 self._connected().execute(_INSERT, [text])
             except psycopg.OperationalError:
-                # A server that was restarted since has cut the connection, and is there. One that was given up is not asked.
+                # A server that was restarted meanwhile has cut the connection, and is there again: try once more.
                 if not known or self._connection is None or not self._connection.broken:
                     raise
                 self.close()
@@ -56,16 +57,16 @@ class PostgresRowWriter:
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise RowsRefused(type(error).__name__) from None
         except (psycopg.Error, SQLAlchemyError) as error:
-            # Never the values. Also not a connection to a server that has become read-only: another one may lead now.
+            # Connect anew next time: a server that has become read-only may have a successor.
             self.close()
-            raise StoreError(_plain(error)) from error
+            raise StoreError(describe_error(error)) from error
 
     def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
-        """See `RowWriter`: a server is always waited for."""
+        """See `churn.store.predictions.row_writer.RowWriter`: a server always has to be waited for."""
         return False
 
     def close(self) -> None:
-        """See `RowWriter`."""
+        """See `churn.store.predictions.row_writer.RowWriter`."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -74,13 +75,9 @@ class PostgresRowWriter:
         if self._connection is None:
             pooled = self._engine.raw_connection()
             connection = cast("psycopg.Connection[object]", pooled.driver_connection)
-            # Out of the pool for good: it has a state of its own now.
+            # It does not go back to the pool: it is in autocommit mode.
             pooled.detach()
             connection.rollback()
             connection.autocommit = True
             self._connection = connection
         return self._connection
-
-
-def _plain(error: Exception) -> str:
-    return (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]

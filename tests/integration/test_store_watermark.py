@@ -1,4 +1,4 @@
-"""A row that comes late, with a number that others are past already, is judged all the same: two real connections."""
+"""Watermarks: a row that appears late, with a smaller number than others, is not missed. Two real connections."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from churn.errors import StoreError
-from churn.store import watermark
-from churn.store.outcomes import write_outcomes
+from churn.store.database import watermark
+from churn.store.database.watermark import find_watermark
+from churn.store.outcomes import insert_outcomes
 from churn.store.records import Outcome, Prediction
-from churn.store.shadow import realized_answers
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
-from churn.store.watermark import find_watermark
 from tests.integration.postgres import Server
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -46,8 +45,8 @@ def write_late(connection: sa.Connection, n: int) -> None:
     connection.execute(predictions.insert(), [{"features": {}} | {name: getattr(one, name) for name in columns}])
 
 
-def commit_while_waited_for(late: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Commit when the reader has begun to wait: it looks, sleeps, and looks again."""
+def commit_while_reader_waits(late: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Commit when the reader has begun to wait."""
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -59,40 +58,40 @@ def commit_while_waited_for(late: sa.Connection, monkeypatch: pytest.MonkeyPatch
     return slept
 
 
-def test_a_look_waits_for_a_prediction_with_a_smaller_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_span_waits_for_a_prediction_with_a_smaller_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with store.engine.connect() as late:
         write_late(late, 1)
         store.write_predictions([prediction(2)])  # has the larger number, and is there first
-        slept = commit_while_waited_for(late, monkeypatch)
+        slept = commit_while_reader_waits(late, monkeypatch)
         span = store.find_span("1", after_seq=0, newest=10)
     assert slept
     assert span == (2, 1, 2)
 
 
-def test_a_look_waits_for_an_outcome_with_a_smaller_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labelled_predictions_wait_for_an_outcome_with_a_smaller_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write_predictions([prediction(1), prediction(2)])
     with store.engine.connect() as late:
-        write_outcomes(late, [Outcome(True, NOON, "p1")])
+        insert_outcomes(late, [Outcome(True, NOON, "p1")])
         store.write_outcomes([Outcome(False, NOON, "p2")])
-        slept = commit_while_waited_for(late, monkeypatch)
-        told = store.read_outcomes("1", after_outcome_seq=0, newest=10)
+        slept = commit_while_reader_waits(late, monkeypatch)
+        labelled = store.read_outcomes("1", after_outcome_seq=0, newest=10)
     assert slept
-    assert told["outcome_seq"].tolist() == [1, 2]
+    assert labelled["outcome_seq"].tolist() == [1, 2]
 
 
-def test_so_does_the_probation_of_a_new_champion(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_realized_answers_wait_for_an_outcome_with_a_smaller_number(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write_predictions([prediction(1), prediction(2)])
     with store.engine.connect() as late:
-        write_outcomes(late, [Outcome(True, NOON, "p1")])
+        insert_outcomes(late, [Outcome(True, NOON, "p1")])
         store.write_outcomes([Outcome(False, NOON, "p2")])
-        slept = commit_while_waited_for(late, monkeypatch)
-        found = realized_answers(store, "1", since=NOON, after_outcome_seq=0, limit=10)
+        slept = commit_while_reader_waits(late, monkeypatch)
+        found = store.realized("1", since=NOON, after_outcome_seq=0, limit=10)
     assert slept
     assert [one.outcome_seq for one in found] == [1, 2]
 
 
 @pytest.mark.parametrize("table", [predictions, outcomes])
-def test_whoever_never_ends_is_named_and_holds_up_no_other_table(store: Store, table: sa.Table) -> None:
+def test_a_transaction_that_never_ends_is_an_error_and_holds_up_no_other_table(store: Store, table: sa.Table) -> None:
     store.write_predictions([prediction(1)])
     with store.engine.connect() as late, store.engine.connect() as reader:
         late.execute(sa.text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
@@ -104,7 +103,7 @@ def test_whoever_never_ends_is_named_and_holds_up_no_other_table(store: Store, t
         assert find_watermark(reader, table, timeout_seconds=0) == (1 if table is predictions else 0)
 
 
-def test_readers_hold_nobody_up(store: Store) -> None:
+def test_a_reader_holds_up_no_writer_and_no_other_reader(store: Store) -> None:
     with store.engine.connect() as reader:
         find_watermark(reader, predictions)
         reader.execute(sa.select(predictions.c.seq)).all()

@@ -8,15 +8,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from churn.errors import StoreError
-from churn.store.engine import make_engine
-from churn.store.store import Store, migrate
-from churn.store.tables import metadata, outcomes, predictions
+from churn.store.migrate import migrate
+from churn.store.store import Store
+from churn.store.tables import metadata, predictions
 from tests.integration.postgres import Server
 
 
@@ -66,52 +64,6 @@ def add_prediction(connection: sa.Connection, n: int, features: str = "{}") -> N
     connection.execute(sa.text(f"{into}, features) VALUES (:id, :who, :at, :v, :p, 0.5, true, :features)"), row)
 
 
-def migrate_to(url: str, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", "churn.store:migrations")
-    engine = make_engine(url)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        connection.commit()
-    engine.dispose()
-
-
-@pytest.fixture
-def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'old.db'}"
-        return
-    with request.getfixturevalue("postgres").database() as url:
-        yield url
-
-
-@pytest.mark.parametrize("old_url", ["sqlite", "postgresql"], indirect=True)
-def test_a_store_of_the_version_before_keeps_everything(old_url: str) -> None:
-    migrate_to(old_url, "0004")
-    engine = make_engine(old_url)
-    with engine.begin() as connection:
-        for n in (1, 2, 3):
-            add_prediction(connection, n, features='{"a": 1.5}')
-        for n in (3, 1):
-            told = "INSERT INTO outcomes (prediction_id, churned, observed_at, received_at) VALUES (:id, true, :at, :at)"
-            connection.execute(sa.text(told), {"id": f"p{n}", "at": "2026-03-02 00:00:00+00:00"})
-    engine.dispose()
-    store = Store.open(old_url)
-    with store.engine.begin() as connection:
-        told = connection.execute(sa.select(outcomes).order_by(outcomes.c.seq)).mappings().all()
-        rows = connection.execute(sa.select(predictions).order_by(predictions.c.seq)).mappings().all()
-        connection.execute(sa.delete(predictions).where(predictions.c.prediction_id == "p2"))
-        with pytest.raises(sa.exc.IntegrityError):
-            connection.execute(sa.delete(predictions).where(predictions.c.prediction_id == "p1"))
-    assert [(row["seq"], row["customer_id"], row["features"]) for row in rows] == [(n, f"c{n}", {"a": 1.5}) for n in (1, 2, 3)]
-    kept = [(o["seq"], o["prediction_id"], o["prediction_seq"], o["model_version"], o["churn_probability"]) for o in told]
-    assert kept == [(1, "p3", 3, "3", 0.3), (2, "p1", 1, "1", 0.1)]
-    assert [o["requested_at"] for o in told] == [rows[2]["requested_at"], rows[0]["requested_at"]]
-    assert store.count_outcomes() == 2
-    store.close()
-
-
 def test_the_number_of_a_removed_row_is_not_given_again(connection: sa.Connection, url: str) -> None:
     numbers = []
     for n in (1, 2):
@@ -137,7 +89,7 @@ def test_uniqueness_is_kept_by_the_database(connection: sa.Connection) -> None:
 
 def test_migrating_again_changes_nothing(connection: sa.Connection, url: str) -> None:
     connection.execute(
-        sa.text("INSERT INTO decisions VALUES ('d', '2026-01-01 00:00:00+00:00', 'policy', 'wait', 'm', 'r', NULL, '{}')")
+        sa.text("INSERT INTO decisions VALUES ('d', '2026-01-01 00:00:00+00:00', 'policy', 'watch', 'm', 'r', NULL, '{}')")
     )
     connection.commit()
     migrate(url)

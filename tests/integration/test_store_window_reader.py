@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from churn.contract import Contract, load_contract
 from churn.errors import StoreError
-from churn.store import prediction_reader
-from churn.store.prediction_reader import Span
+from churn.store.predictions import window_reader
+from churn.store.predictions.window_reader import Span
 from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
 from churn.store.tables import predictions
@@ -44,7 +44,7 @@ def read(store: Store, contract: Contract, span: Span, **how: float) -> pd.DataF
 
 
 def test_parts_are_the_log(store, monkeypatch):
-    monkeypatch.setattr(prediction_reader, "PART_ROWS", 64)
+    monkeypatch.setattr(window_reader, "PART_ROWS", 64)
     fill(store, 150)
     fill(store, 20, version="2")
     span = store.find_span("1", after_seq=0, newest=1_000)
@@ -116,7 +116,7 @@ def test_outcomes_come_without_features_in_the_order_of_predictions(store):
 
 
 def test_a_store_that_goes_away_between_parts_is_said(store, monkeypatch):
-    monkeypatch.setattr(prediction_reader, "PART_ROWS", 10)
+    monkeypatch.setattr(window_reader, "PART_ROWS", 10)
     fill(store, 50)
     parts = store.iter_predictions(CONTRACT, "1", store.find_span("1", after_seq=0, newest=100))
     next(parts)
