@@ -1,4 +1,4 @@
-"""`churn model …` and `churn evaluate`: the registered versions, who leads, and how good they are."""
+"""`churn model …` and `churn evaluate`: the registered versions, which is champion, and how good they are."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import typer
 from rich.table import Table
 
 from pipelines.cli.store import opened_store
+from pipelines.cli.tables import as_document, history_table, print_scorecard, shadow_table
 from pipelines.console import console, print_json, warn
-from pipelines.history import as_document, history_table
-from pipelines.shadow_table import shadow_table
 
 if TYPE_CHECKING:
     from churn.registry.registry import Registry
@@ -111,7 +110,7 @@ def history(
     from churn.lifecycle.promotion import HISTORY, without_closed
 
     with opened_store() as store:
-        # A takeover that went well is two records, of which one is shown.
+        # A completed promotion is two records, of which one is shown.
         decided = without_closed(store.decisions(kind=HISTORY, limit=2 * limit))[:limit]
     if as_json:
         print_json([as_document(one) for one in decided])
@@ -192,7 +191,6 @@ def evaluate(
     from churn.data.dataset import read_dataset
     from churn.data.labelled import Labelled
     from churn.evaluation.report import assess
-    from pipelines.cli.tables import print_scorecard
 
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)

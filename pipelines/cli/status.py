@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -11,15 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.console import console, print_json
-from pipelines.local.status import Status, find_status, spell_age
+
+if TYPE_CHECKING:
+    from pipelines.local.status import Status
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False) -> None:
-    """Show what is up, which model answers, traffic, the monitor's verdict, decisions and next runs; exit 1 if not healthy.
+    """Show what is up, which model answers, traffic, the last monitoring run, decisions and next runs; exit 1 if not healthy.
 
     Example: churn status --json
     """
     from churn.config.settings import load_settings
+    from pipelines.local.status import find_status
 
     found = find_status(load_settings())
     if as_json:
@@ -31,8 +34,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for
 
 
 def _screen(found: Status) -> Group:
-    verdict = "[bold green]healthy[/bold green]" if found.healthy else "[bold red]not healthy[/bold red]"
-    lines = [f"{verdict} at {found.at:%Y-%m-%d %H:%M:%S} UTC", *(f"  [red]•[/red] {escape(text)}" for text in found.problems)]
+    state = "[bold green]healthy[/bold green]" if found.healthy else "[bold red]not healthy[/bold red]"
+    lines = [f"{state} at {found.at:%Y-%m-%d %H:%M:%S} UTC", *(f"  [red]•[/red] {escape(text)}" for text in found.problems)]
     return Group("\n".join(lines), "", _parts(found), "", _facts(found), "", _decisions(found))
 
 
@@ -45,6 +48,8 @@ def _parts(found: Status) -> Table:
 
 
 def _facts(found: Status) -> Table:
+    from pipelines.local.status import spell_age
+
     table = Table(box=None, pad_edge=False, show_header=False)
     model, traffic, monitor = found.model, found.traffic, found.monitor
     if model is not None:
@@ -63,7 +68,7 @@ def _facts(found: Status) -> Table:
         said = f"{monitor['action']} {_ago(found, monitor['at'])} ago: {escape(monitor['reason'])}"
         table.add_row("[bold]monitor[/bold]", said)
     elif traffic is not None:
-        table.add_row("[bold]monitor[/bold]", "has judged nothing yet")
+        table.add_row("[bold]monitor[/bold]", "has not run yet")
     for flow in found.flows:
         ended = "failed" if flow["last_failure"] else "ended well"
         took = f"{flow['last_seconds']:.0f} s; {flow['succeeded']} well, {flow['failed']} failed so far"
@@ -87,5 +92,7 @@ def _decisions(found: Status) -> Table:
 
 
 def _ago(found: Status, moment: datetime | str) -> str:
+    from pipelines.local.status import spell_age
+
     when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return spell_age(max(timedelta(0), found.at - when))

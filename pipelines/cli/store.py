@@ -1,4 +1,4 @@
-"""`churn store …`: the database of predictions, outcomes, looks and decisions."""
+"""`churn store …`: the database of predictions, outcomes, monitoring runs and decisions."""
 
 from __future__ import annotations
 

@@ -1,14 +1,23 @@
-"""A model's quality as tables for people."""
+"""Tables for people: how good a model is, how a challenger did in the shadow, what was decided."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
-from churn.evaluation.report import Evaluation
+from churn.store.records import Decision, DecisionAction, DecisionKind
 from pipelines.console import console
 
+if TYPE_CHECKING:
+    from churn.evaluation.report import Evaluation
+    from churn.store.shadow import ShadowComparison
+
 MONEY = ("profit", "empc")
+DIGEST_SHOWN = 8
 
 
 def print_scorecard(found: Evaluation, title: str) -> None:
@@ -65,3 +74,48 @@ def _shown(value: float | None) -> str:
     if value is None:
         return "not known"
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+
+
+def as_document(decision: Decision) -> dict[str, Any]:
+    """Give a decision ready for JSON."""
+    return {**asdict(decision), "decided_at": decision.decided_at.isoformat()}
+
+
+def history_table(decisions: list[Decision]) -> Table:
+    """Give a table with a line for each decision; what one does not know of a model is left empty."""
+    table = Table("when", "who or what", "decision", "version", "instead of", "data", "threshold", "reference", "why")
+    for one in decisions:
+        known = one.evidence
+        threshold = known.get("threshold")
+        table.add_row(
+            f"{one.decided_at:%Y-%m-%d %H:%M:%S}",
+            escape(one.actor),
+            f"{one.kind}: {one.action}"
+            if one.kind != DecisionKind.INTENT or one.action == DecisionAction.FAILED
+            else f"{one.action}: UNFINISHED",
+            one.model_version or "",
+            str(known.get("replaced") or ""),
+            str(known.get("data_digest") or "")[:DIGEST_SHOWN],
+            f"{threshold:.4f}" if isinstance(threshold, float) else "",
+            str(known.get("reference_digest") or "")[:DIGEST_SHOWN],
+            escape(one.reason),
+        )
+    return table
+
+
+def shadow_table(compared: ShadowComparison) -> Table:
+    """Lay out a comparison: what both said of the same customers, and whose answers came true more closely (lower is better)."""
+    table = Table("in the shadow", "challenger", "champion", title=f"{compared.n} customers whom both answered")
+    table.add_row("probability, mean difference", f"{compared.mean_difference:+.4f}", "")
+    table.add_row("probability, mean absolute difference", f"{compared.mean_absolute_difference:.4f}", "")
+    table.add_row("decided otherwise", f"{compared.disagreement_rate:.2%}", "")
+    if compared.labelled:
+        table.add_row(
+            f"Brier score of {compared.labelled} that came true", *map(_score_or_blank, (compared.brier, compared.brier_champion))
+        )
+        table.add_row("log loss of these", *map(_score_or_blank, (compared.log_loss, compared.log_loss_champion)))
+    return table
+
+
+def _score_or_blank(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

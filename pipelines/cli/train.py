@@ -1,0 +1,75 @@
+"""`churn train`: train a challenger, and let the gate decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.console import console, print_json, warn
+from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def train(
+    data: Annotated[Path | None, typer.Option(help="File of labelled customers; default CHURN_DATA.")] = None,
+    trigger: Annotated[str, typer.Option(help="Why, for the record.")] = "manual",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for a training that is under way; else say whose it is, and stop.")
+    ] = False,
+    if_none: Annotated[bool, typer.Option("--if-none", help="Only if there is no champion yet.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a challenger and let the gate decide. One at a time trains, on all hosts of one store.
+
+    Example: churn train --data customers.csv --trigger "new price list"
+    """
+    from churn.config.settings import load_settings
+    from churn.contract import load_contract
+    from churn.data.dataset import read_dataset
+    from pipelines.cli.data import warn_uninformative
+    from pipelines.data_sources import find_data
+    from pipelines.local.system import find_champion
+
+    settings = load_settings(data=data) if data else load_settings()
+    prepare_environment(settings)
+    if if_none and (version := find_champion(settings)):
+        if as_json:
+            print_json({"version": version, "promoted": False, "reason": "there is a champion already"})
+        else:
+            console.print(f"version {version} is champion; nothing to do")
+        return
+    contract = load_contract(settings.contract)
+    # Bad data is said at once, before anything starts.
+    warn_uninformative(read_dataset(find_data(settings).path, contract))
+    if not wait:
+        _check_no_training(settings.store_url)
+    quiet_prefect()
+    use_local_prefect(settings)
+    with console.status("tuning, fitting and judging a challenger"):
+        from pipelines.flows.train import train_once
+
+        result = train_once(trigger, data=data, wait=wait)
+    for found in result["cleared"]:
+        warn(found)
+    if as_json:
+        print_json(result)
+    else:
+        word = "[green]promoted[/green]" if result["promoted"] else "[yellow]not promoted[/yellow]"
+        console.print(f"version {result['version']} {word}: {result['reason']}")
+
+
+def _check_no_training(store_url: str) -> None:
+    """Raise Busy, which names the holder, if a training is under way: before anything slow is imported or started."""
+    from churn.errors import Busy
+    from churn.lifecycle.training_runs import LOCK
+    from churn.store.store import Store
+
+    store = Store.open(store_url)
+    try:
+        if holder := store.lock_holder(LOCK):
+            raise Busy(LOCK, holder)
+    finally:
+        store.close()
