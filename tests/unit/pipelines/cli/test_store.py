@@ -10,10 +10,7 @@ import pytest
 from churn.clock import now
 from churn.store.records import Prediction
 from churn.store.store import Store
-from tests.unit.pipelines.cli import test_main
-from tests.unit.pipelines.cli.test_main import Churn
-
-churn = test_main.churn
+from tests.unit.pipelines.cli.command import Churn
 
 
 @pytest.fixture
