@@ -1,4 +1,4 @@
-"""The monitor is killed at each of its steps: no half look, nothing judged twice, and what it asked for is heard in the end."""
+"""The monitor is killed at each of its steps: no half run, nothing judged twice, and what it asked for is heard in the end."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SENSITIVE = {"policy_k": "1", "policy_n": "1", "min_window_rows": "100", "min_la
 
 @scenario("monitor killed")
 def monitor_killed(size: Size) -> Row:
-    """Kill a look at each step, several rounds in the long form; the next look catches up."""
-    return kill_looks(make_fixture(size.work / "home", **SENSITIVE), list(MONITOR_STEPS) * int(size.pick(1, 5)))
+    """Kill a monitoring run at each step, several rounds in the long form; the next run catches up."""
+    return kill_monitoring_runs(make_fixture(size.work / "home", **SENSITIVE), list(MONITOR_STEPS) * int(size.pick(1, 5)))
 
 
-def kill_looks(world: Fixture, steps: list[str]) -> Row:
-    """Let customers come who are answered badly, kill the look at them at a step, and look again; for each of the steps."""
+def kill_monitoring_runs(world: Fixture, steps: list[str]) -> Row:
+    """Let customers come who are answered badly, kill the run on them at a step, and run again; for each of the steps."""
     row = Row("monitor killed")
     with listening() as listener, Forks(world.environment | listener.environment) as forks:
         trained = forks.run("train", promote=True)
@@ -37,18 +37,18 @@ def kill_looks(world: Fixture, steps: list[str]) -> Row:
             _drift(world, champion, number)
             done = forks.run("monitor", step)
             row.faults += done["killed"]
-            row.expect(f"the look that is to be killed at {step!r} comes that far: {done}", done["killed"])
+            row.expect(f"the run that is to be killed at {step!r} comes that far: {done}", done["killed"])
             again = forks.run("monitor")
             row.made += 2
             row.failed += again["result"] is None
-            row.expect(f"the look after a kill at {step!r} works: {again['error']}", again["result"])
+            row.expect(f"the run after a kill at {step!r} works: {again['error']}", again["result"])
             check_looks(world, champion.info.version, listener, row, step)
             _answer(world, number)
     return row
 
 
 def check_looks(world: Fixture, version: str, listener: Listener, row: Row, step: str) -> None:
-    """Everything was judged once, with one decision a look, a page, and an event heard."""
+    """Everything was judged once, with one decision a run, a page, and an event heard."""
     store = world.store()
     try:
         runs = store.monitor_runs(model_version=version, limit=EVERYTHING)
@@ -62,14 +62,14 @@ def check_looks(world: Fixture, version: str, listener: Listener, row: Row, step
     row.expect(f"after a kill at {step!r} everything was judged once", (judged, labelled) == (asked, told))
     decided = [d for d in world.decisions(DecisionKind.POLICY) if "run_id" in d.evidence]
     row.expect(
-        f"after a kill at {step!r} each look has one decision",
+        f"after a kill at {step!r} each run has one decision",
         {d.evidence["run_id"] for d in decided} == {r.run_id for r in runs},
     )
-    row.expect(f"after a kill at {step!r} no look has two", len(decided) == len(runs))
+    row.expect(f"after a kill at {step!r} no run has two", len(decided) == len(runs))
     wanted = {d.decision_id for d in decided if d.action == DecisionAction.RETRAIN}
     row.expect(f"after a kill at {step!r} a retraining was asked for", len(wanted) == len(runs))
     row.expect(f"after a kill at {step!r} every wish was heard", wanted == set(listener.heard(RETRAIN_EVENT)))
-    row.expect(f"after a kill at {step!r} the look can be read", runs[0].report and Path(runs[0].report).is_file())
+    row.expect(f"after a kill at {step!r} the run's page can be read", runs[0].report and Path(runs[0].report).is_file())
 
 
 def _drift(world: Fixture, champion: Model, number: int) -> None:

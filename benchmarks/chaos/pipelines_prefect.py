@@ -26,7 +26,7 @@ INTERVAL_SECONDS = "15"
 
 @scenario("prefect killed")
 def prefect_killed(size: Size) -> Row:
-    """Kill the server before a look that asks for a retraining, and again while the training runs."""
+    """Kill the server before a monitoring run that asks for a retraining, and again while the training runs."""
     row, port = Row("prefect killed"), free_port()
     world = make_fixture(size.work / "home", monitor_interval_seconds=INTERVAL_SECONDS, **SENSITIVE)
     api = f"http://127.0.0.1:{port}/api"
@@ -39,15 +39,15 @@ def prefect_killed(size: Size) -> Row:
         stack.enter_context(_process(environment, "-m", "pipelines.cli.main", "flows"))
         server = _serve(environment, port)
         stack.callback(lambda: server.kill())  # noqa: PLW0108 - whichever it is by then
-        row.expect("looks are made", _eventually(lambda: _looks(world) >= 1))
+        row.expect("monitoring runs are made", _eventually(lambda: _monitoring_runs(world) >= 1))
         server = _kill_and_restart(row, server, environment, port, lambda: _drift(world))
         row.expect("a retraining was asked for", _eventually(lambda: _asked(world) != []))
         row.expect("it was heard, and a training began", _eventually(lambda: _begun(world) >= {*_asked(world)}))
-        looks = _looks(world)
+        runs = _monitoring_runs(world)
         # The training is at work, or has just ended; either way it has to have an end.
         server = _kill_and_restart(row, server, environment, port, lambda: None)
         row.expect("each training has an end", _eventually(lambda: _ended(world)))
-        row.expect("looks go on", _eventually(lambda: _looks(world) > looks))
+        row.expect("monitoring runs go on", _eventually(lambda: _monitoring_runs(world) > runs))
         stuck = _eventually(lambda: not _stuck(api))
         row.expect("no run stays unfinished without a process", stuck)
         row.made, row.failed = _runs(api)
@@ -100,8 +100,8 @@ def _drift(world: Fixture) -> None:
     world.serve(world.registry().load("champion"), simulate(world.contract, 300, 7, shift=SCENARIOS["plan-launch"].shift))
 
 
-def _looks(world: Fixture) -> int:
-    """Count the looks that ended well, those at nothing among them."""
+def _monitoring_runs(world: Fixture) -> int:
+    """Count the monitoring runs that ended well, those with nothing to judge among them."""
     store = world.store()
     try:
         return sum(flow.succeeded for flow in store.flow_runs() if flow.flow == "monitor")

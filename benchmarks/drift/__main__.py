@@ -45,18 +45,18 @@ def main() -> None:
     cells = short_cells(said.seed) if said.short else all_cells(wanted, said.worlds.split(","), said.trials, said.seed)
     kept = Memory(said.out.with_suffix(".cells") if said.resume else None, verbose=0)
     results = judge(cells, load_settings().data, 1 if said.short else said.jobs, console, kept)
-    streams, looks = [], []
+    streams, runs = [], []
     if "concept" in wanted:
         streams = concept.run(20 if said.short else 1_000, said.seed, peers=not said.short, work=said.out.parent / "river")
     if "scale" in wanted:
         rows = (2_000, 5_000) if said.short else (100_000, 1_000_000)
-        looks = [
+        runs = [
             scale.beside_evidently(contract, rows[0], said.seed),
             scale.from_store(contract, rows[1], said.seed, said.out.parent / "scale"),
         ]
-    for table in tables(results, streams, looks):
+    for table in tables(results, streams, runs):
         console.print(table)
-    targets = compare(results, streams, looks)
+    targets = compare(results, streams, runs)
     console.print(target_table(targets))
 
     said.out.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def main() -> None:
         "short": said.short,
         "results": [result.report() for result in results],
         "concept": streams,
-        "scale": looks,
+        "scale": runs,
         "targets": targets,
     }
     said.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
@@ -99,8 +99,8 @@ def judge(cells: list[Cell], data: Path, jobs: int, console: Console, kept: Memo
     return sorted(results, key=lambda r: (r.cell.world, r.cell.shift or "", r.cell.rows))
 
 
-def tables(results: list[Result], streams: list[dict[str, Any]], looks: list[dict[str, Any]]) -> list[Table]:
-    """Show who alarmed how often, who heard a change when, and what a look cost."""
+def tables(results: list[Result], streams: list[dict[str, Any]], runs: list[dict[str, Any]]) -> list[Table]:
+    """Show who alarmed how often, who heard a change when, and what a monitoring run cost."""
     found = []
     if results:
         table = Table(title="Share of windows with an alarm, at alpha 1 %", caption="without drift: the fewer the better")
@@ -112,7 +112,7 @@ def tables(results: list[Result], streams: list[dict[str, Any]], looks: list[dic
             table.add_row(result.cell.world, change, f"{result.cell.rows:,}", *rates)
         found.append(table)
     return found + [
-        _plain(title, rows) for title, rows in (("Streams of outcomes", streams), ("What a look costs", looks)) if rows
+        _plain(title, rows) for title, rows in (("Streams of outcomes", streams), ("What a monitoring run costs", runs)) if rows
     ]
 
 

@@ -1,6 +1,6 @@
-"""What a look costs: at a million rows in the store, and beside Evidently's preset on 100,000 x 100,000.
+"""What a monitoring run costs: at a million rows in the store, and beside Evidently's preset on 100,000 x 100,000.
 
-`python -m benchmarks.drift.scale FOLDER` is one look at the store in a folder, in a process of its own, as JSON.
+`python -m benchmarks.drift.scale FOLDER` is one monitoring run on the store in a folder, in a process of its own, as JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from monitoring.reference_cache import load_reference
 
 
 def beside_evidently(contract: Contract, rows: int, seed: int) -> dict[str, Any]:
-    """Compare two samples of so many rows, from frames to verdict: ours with its profile and calibration, and the preset."""
+    """Compare two samples of so many rows, from frames to result: ours with its profile and calibration, and the preset."""
     reference, window = (simulate(contract, rows, seed + place).features for place in range(2))
     started = time.perf_counter()
     profile = ReferenceProfile.of(reference, contract)
@@ -47,12 +47,12 @@ def beside_evidently(contract: Contract, rows: int, seed: int) -> dict[str, Any]
     detect_drift(profile, window, contract, 0.01)
     again = time.perf_counter() - started
     theirs = _preset(reference, window, contract)
-    figures = {"rows": rows, "first look, seconds": first, "next look, seconds": again, "evidently preset, seconds": theirs}
-    return figures | {"ratio, first look": theirs / first, "ratio, next look": theirs / again}
+    figures = {"rows": rows, "first run, seconds": first, "next run, seconds": again, "evidently preset, seconds": theirs}
+    return figures | {"ratio, first run": theirs / first, "ratio, next run": theirs / again}
 
 
 def from_store(contract: Contract, rows: int, seed: int, work: Path) -> dict[str, Any]:
-    """Time a whole look (window, verdicts, decision) at so many predictions in a store, a tenth of them with an outcome."""
+    """Time a whole monitoring run (window, results, decision) at so many predictions in a store, a tenth of them with an outcome."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     _fill(work, contract, rows, seed)
@@ -108,8 +108,8 @@ def _peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
-def one_look(work: Path) -> dict[str, float]:
-    """Look once; in this process, whose memory is what it took."""
+def one_run(work: Path) -> dict[str, float]:
+    """Run once; in this process, whose memory is what it took."""
     settings = load_settings(home=work, store_url=f"sqlite:///{work / 'store.db'}")
     contract = load_contract(settings.contract)
     reference = load_reference(work / "summaries", "1", contract, lambda: pd.read_parquet(work / "reference.parquet"))
@@ -138,4 +138,4 @@ def _preset(reference: pd.DataFrame, window: pd.DataFrame, contract: Contract) -
 
 
 if __name__ == "__main__":
-    print(json.dumps(one_look(Path(sys.argv[1]))))
+    print(json.dumps(one_run(Path(sys.argv[1]))))

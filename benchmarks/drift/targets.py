@@ -51,13 +51,13 @@ def compare(results: list[Result], concept: list[dict[str, Any]], scale: list[di
                 _row(f"errors {points} points", f"median ≤ {most}, ≤ 1 % missed", f"{median}, {missed:.1%} missed", reached)
             )
     for figures in scale:
-        for look in ("next look", "first look"):
-            if (ratio := figures.get(f"ratio, {look}")) is not None:
+        for run in ("next run", "first run"):
+            if (ratio := figures.get(f"ratio, {run}")) is not None:
                 sides = f"{figures['rows']:,} x {figures['rows']:,} rows"
-                rows.append(_row(f"{sides}, {look}, beside Evidently", "≥ 10 x", f"{ratio:.1f} x", ratio >= 10))
+                rows.append(_row(f"{sides}, {run}, beside Evidently", "≥ 10 x", f"{ratio:.1f} x", ratio >= 10))
         if (seconds := figures.get("seconds")) is not None:
             said, reached = f"{seconds:.1f} s, {figures['peak MB']:.0f} MB", seconds <= 10 and figures["peak MB"] <= 500
-            rows.append(_row(f"a look at {figures['rows']:,} rows in the store", "≤ 10 s, ≤ 500 MB", said, reached))
+            rows.append(_row(f"a monitoring run on {figures['rows']:,} rows in the store", "≤ 10 s, ≤ 500 MB", said, reached))
     return rows
 
 

@@ -42,7 +42,7 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     console = Console(width=110)
     with tempfile.TemporaryDirectory(prefix="churn-footprint-") as home:
-        # A look comes when the runner is asked for one, and not by its schedule in the middle of another scene.
+        # A monitoring run comes when the runner is asked for one, and not by its schedule in the middle of another scene.
         told = {"HOME": home, "MONITOR_INTERVAL_SECONDS": 86_400, **{name.upper(): free_port() for name in PORTS}}
         os.environ.update({f"CHURN_{name}": str(value) for name, value in told.items()})
         settings = load_settings()
@@ -74,7 +74,7 @@ def play(settings: Settings, seconds: float, console: Console) -> Played:
         f"batches of {BATCH_ROWS:,} rows, JSON": (("service",), lambda: _press(settings, "/predict/batch", many, 2, seconds)),
         "batches as large as they may be": (("service",), lambda: _press(settings, "/predict/batch", most, 2, seconds)),
         "a monitoring run": (("flows",), lambda: _run(prefect, "monitor/run")),
-        "scraped while looks are read": (("exporter",), lambda: _scrape(settings, seconds)),
+        "scraped while runs are read": (("exporter",), lambda: _scrape(settings, seconds)),
         "a training": (("flows",), lambda: _run(prefect, "train/retrain")),
         "a model takes over, under load": (("service",), lambda: _swap(settings, contract, one, seconds)),
         "at rest afterwards": (("service", "flows", "exporter"), lambda: time.sleep(seconds)),

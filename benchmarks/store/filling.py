@@ -42,7 +42,7 @@ SHADOW = """
 INSERT INTO shadow_predictions
 SELECT prediction_id, 'challenger', churn_probability, churn, requested_at FROM predictions WHERE seq % :each = 0 ORDER BY seq
 """
-LOOKS = """
+MONITOR_RUNS = """
 INSERT INTO monitor_runs
 SELECT 'run-' || n, now() - make_interval(mins => 5 * (2000 - n)), 'long-ago', n, n, 200, 0, false, false,
        json_build_object('padding', repeat(md5(n::text), 200)), NULL, now()
@@ -69,7 +69,7 @@ def fill(store: Store, texts: list[str], rows: int) -> None:
         connection.execute(sa.text(PREDICTIONS), values)
         connection.execute(sa.text(OUTCOMES), {"each": OUTCOMES_EACH})
         connection.execute(sa.text(SHADOW), {"each": SHADOW_EACH})
-        connection.execute(sa.text(LOOKS))
+        connection.execute(sa.text(MONITOR_RUNS))
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # As autovacuum does it in time.
         connection.execute(sa.text("VACUUM ANALYZE"))

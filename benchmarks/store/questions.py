@@ -32,17 +32,23 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
         middle = connection.execute(sa.select(p.requested_at).where(p.seq == after)).scalar_one()
     mature = (middle - timedelta(days=5), middle)
 
-    yield "look: the span of the window", lambda: store.find_span(version, after_seq=after, newest=window).rows
+    yield "monitoring run: the span of the window", lambda: store.find_span(version, after_seq=after, newest=window).rows
     span = store.find_span(version, after_seq=after, newest=window)
-    yield "look: a sample of it", lambda: _count(store.iter_predictions(contract, version, span, share=min(1, 20_000 / window)))
-    yield "look: all of it, as frames", lambda: _count(store.iter_predictions(contract, version, span))
-    yield "look: new outcomes", lambda: len(store.read_outcomes(version, after_outcome_seq=after_outcome, newest=window))
     yield (
-        "look: outcomes that came of age",
+        "monitoring run: a sample of it",
+        lambda: _count(store.iter_predictions(contract, version, span, share=min(1, 20_000 / window))),
+    )
+    yield "monitoring run: all of it, as frames", lambda: _count(store.iter_predictions(contract, version, span))
+    yield (
+        "monitoring run: new outcomes",
+        lambda: len(store.read_outcomes(version, after_outcome_seq=after_outcome, newest=window)),
+    )
+    yield (
+        "monitoring run: outcomes that came of age",
         lambda: len(store.read_outcomes(version, after_outcome_seq=after_outcome, newest=window, mature=mature)),
     )
     yield (
-        "look: earlier looks and decisions",
+        "monitoring run: earlier runs and decisions",
         lambda: (store.monitor_runs(model_version=version), store.decisions(kind=DecisionKind.POLICY)),
     )
     yield "/metrics of the monitor", lambda: (store.monitor_runs(limit=50), list(collect_totals(store, [])))
@@ -60,7 +66,7 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
     yield "outcomes: 1,000 predictions", lambda: store.write_outcomes(by_id).accepted
     run = MonitorRun(new_id(), told, version, span.last_seq, after_outcome, span.rows, 0, False, False, {})
     yield (
-        "look: written down",
+        "monitoring run: written down",
         lambda: store.write_monitor_run(run, Decision(DecisionKind.POLICY, DecisionAction.NONE, "monitor", "")),
     )
     yield "erasure: one customer", lambda: erase_customer(store.engine, [some[1].customer_id], reason="benchmark").predictions

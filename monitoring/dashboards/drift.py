@@ -9,13 +9,13 @@ DRIFT: tuple[Row, ...] = (
         "Alarms",
         (
             Question(
-                "What followed from the newest look",
+                "What followed from the newest monitoring run",
                 "1 for what was decided.",
                 "none",
                 (("churn_policy_action", "{{action}}"),),
                 "stat",
             ),
-            Question("Alarms", "1: the newest look alarms.", "none", (("churn_drift_alarm", "{{kind}}"),), "stat", 1),
+            Question("Alarms", "1: the newest monitoring run alarms.", "none", (("churn_drift_alarm", "{{kind}}"),), "stat", 1),
             Question(
                 "Newest window",
                 "Predictions and outcomes that were judged.",
@@ -30,7 +30,7 @@ DRIFT: tuple[Row, ...] = (
         (
             Question(
                 "Drift of each feature against its threshold",
-                "At 1 or above it drifted: the look's false-alarm rate is shared by all tests.",
+                "At 1 or above it drifted: the false-alarm rate of a run is shared by all tests.",
                 "none",
                 (("churn_drift_statistic / churn_drift_threshold", "{{feature}}"),),
                 limit=1,
@@ -55,7 +55,7 @@ DRIFT: tuple[Row, ...] = (
         (
             Question(
                 "Decisions",
-                "What followed from the looks of the last hour.",
+                "What followed from the monitoring runs of the last hour.",
                 "short",
                 (("sum by (action) (increase(churn_policy_decisions_total[1h]))", "{{action}}"),),
             ),

@@ -17,11 +17,11 @@ PIPELINES: tuple[Row, ...] = (
                 "stat",
             ),
             Question(
-                "Monitor looked",
-                "How long ago; it is to look at this interval.",
+                "Last monitoring run",
+                "How long ago it ended; the interval is how often one is due.",
                 "s",
                 (
-                    ("time() - churn_monitor_last_run_timestamp_seconds", "last look"),
+                    ("time() - churn_monitor_last_run_timestamp_seconds", "last run"),
                     ("churn_monitor_interval_seconds", "interval"),
                 ),
                 "stat",

@@ -1,4 +1,4 @@
-"""What one look at the customers found: each comparison with its size, its p-value and what it matters."""
+"""What the comparison of a window with its reference found: size, p-value and impact of each test."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class DriftResult:
         Distance of the two sides, from 0 (equal): for numbers the largest difference of mean scores, in standard deviations; for
         levels the total variation distance; for shares their difference; for dependence the difference of correlations.
     p_value : float
-        How probable such a difference anywhere in this look (or a larger one) is without drift: adjusted for all comparisons.
+        How probable such a difference anywhere in this window (or a larger one) is without drift: adjusted for all comparisons.
     threshold : float
-        A p-value at or below it is drift: the look's alpha.
+        A p-value at or below it is drift: the report's alpha.
     measure : str
         What `reference` and `current` are, with its unit: a mean, a share, or a rank correlation.
     reference, current, shift : float or None
@@ -64,7 +64,7 @@ class DriftReport:
     alpha : float
         Chance that a window without drift has any drifted result.
     p_value : float
-        Of the look as a whole: how probable anything as surprising is without drift.
+        Of the window as a whole: how probable anything as surprising is without drift.
     tests : int
         How many comparisons could have come out either way.
     """

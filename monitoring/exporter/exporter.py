@@ -1,4 +1,4 @@
-"""What the monitor saw, for Prometheus. Stateless: each scrape reads the store, so that a restart loses and doubles nothing."""
+"""What the monitor found, for Prometheus. Stateless: each scrape reads the store, so that a restart loses and doubles nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monitoring.exporter.metrics import exported
 from monitoring.exporter.runs import collect_runs
 from monitoring.exporter.totals import collect_totals
 
-# The newest look may have judged only predictions, or only outcomes: so far back the newest of each kind is searched.
+# The newest run may have judged only predictions, or only outcomes: so far back the newest of each kind is searched.
 RUNS_SHOWN = 50
 
 
@@ -30,7 +30,7 @@ class MonitorCollector(Collector):
     open_store : callable
         Connects to the store; called at the first scrape, and again until it succeeds.
     settings : Settings, optional
-        Without them, what they set is not told: how often the monitor looks, and which Brier score pages.
+        Without them two limits are not exported: how often the monitor is due, and which Brier score pages.
     """
 
     def __init__(self, open_store: Callable[[], Store], settings: Settings | None = None) -> None:

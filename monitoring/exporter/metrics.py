@@ -1,4 +1,4 @@
-"""Every metric family of the exporter: its name, what it says, its labels. docs/metrics.md is made from it."""
+"""Every metric family of the exporter: its name, its meaning, its labels. docs/metrics.md is made from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Exported(NamedTuple):
     labels: tuple[str, ...] = ()
 
     def family(self, samples: dict[tuple[str, ...], float]) -> Metric:
-        """Make the family of these values, by the values of their labels."""
+        """Return the family of these values, by the values of their labels."""
         made: GaugeMetricFamily | CounterMetricFamily
         if self.kind == "counter":
             made = CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels)
@@ -27,38 +27,43 @@ class Exported(NamedTuple):
         return made
 
 
-SOURCES = "realized: of the newest judged outcomes; estimated: as the model's answers have it; reference: when it was trained"
+SOURCES = "realized: on the newest judged outcomes; estimated: from the model's answers, without outcomes; reference: when it was trained"
 EXPORTED = {
     metric.name: metric
     for metric in (
-        Exported("churn_monitor_up", "gauge", "1 if the store that the monitor's numbers come from answers, else 0."),
+        Exported("churn_monitor_up", "gauge", "1 if the store that these numbers come from answers, else 0."),
         Exported(
             "churn_monitor_last_run_timestamp_seconds",
             "gauge",
-            "When the monitor last looked, be there something to judge or not.",
+            "When the newest monitoring run ended well, whether or not there was anything to judge.",
         ),
-        Exported("churn_monitor_interval_seconds", "gauge", "How often the monitor is to look, in seconds."),
+        Exported("churn_monitor_interval_seconds", "gauge", "How often a monitoring run is due, in seconds."),
         Exported("churn_window_rows", "gauge", "Predictions in the newest window."),
         Exported("churn_window_labelled_rows", "gauge", "Outcomes in the newest window that had any."),
         Exported(
             "churn_drift_statistic",
             "gauge",
-            "How surprising the feature's window is: -log10 of the smallest of its p-values, adjusted for the whole look.",
+            "How surprising the feature's window is: -log10 of the smallest of its p-values, adjusted for all tests of the run.",
             ("feature",),
         ),
         Exported(
             "churn_drift_threshold",
             "gauge",
-            "A churn_drift_statistic at or above it is drift: -log10 of the look's false-alarm rate.",
+            "A churn_drift_statistic at or above it is drift: -log10 of the false-alarm rate of all tests.",
             ("feature",),
         ),
         Exported(
             "churn_drift_impact",
             "gauge",
-            "By how many log-odds the shift of this feature moves the expected churn, where it can be told.",
+            "By how many log-odds the shift of this feature moves the expected churn, where it is known.",
             ("feature",),
         ),
-        Exported("churn_drift_alarm", "gauge", "1 if the newest look at predictions (at outcomes: concept) alarms.", ("kind",)),
+        Exported(
+            "churn_drift_alarm",
+            "gauge",
+            "1 if the newest monitoring run with predictions (concept: with outcomes) alarms.",
+            ("kind",),
+        ),
         Exported("churn_roc_auc", "gauge", f"ROC AUC. {SOURCES}.", ("source",)),
         Exported("churn_pr_auc", "gauge", f"Average precision. {SOURCES}.", ("source",)),
         Exported("churn_brier_score", "gauge", f"Brier score. {SOURCES}.", ("source",)),
@@ -68,7 +73,7 @@ EXPORTED = {
         Exported(
             "churn_profit_per_customer",
             "gauge",
-            f"What contacting earns, a customer. {SOURCES}.",
+            f"What contacting earns per customer. {SOURCES}.",
             ("source",),
         ),
         Exported(
@@ -76,14 +81,14 @@ EXPORTED = {
             "gauge",
             "A realized Brier score above it may page: the reference + CHURN_PAGE_BRIER.",
         ),
-        Exported("churn_outcomes_total", "counter", "Outcomes that were told, those too that were removed since."),
-        Exported("churn_outcomes_last_received_timestamp_seconds", "gauge", "When the newest outcome came."),
+        Exported("churn_outcomes_total", "counter", "Outcomes that were reported, including those removed since."),
+        Exported("churn_outcomes_last_received_timestamp_seconds", "gauge", "When the newest outcome was received."),
         Exported("churn_predictions_last_timestamp_seconds", "gauge", "When the newest logged prediction was asked for."),
         Exported(
-            "churn_policy_action", "gauge", "1 for what followed from the newest look, 0 for the other actions.", ("action",)
+            "churn_policy_action", "gauge", "1 for what the newest monitoring run decided, 0 for the other actions.", ("action",)
         ),
-        Exported("churn_policy_decisions_total", "counter", "What followed from looks.", ("action",)),
-        Exported("churn_retrains_total", "counter", "Retrainings that ended, by why and how.", ("reason", "result")),
+        Exported("churn_policy_decisions_total", "counter", "Decisions of monitoring runs.", ("action",)),
+        Exported("churn_retrains_total", "counter", "Retrainings that ended, by reason and result.", ("reason", "result")),
         Exported("churn_takeovers_total", "counter", "Changes of the champion: promotion or rollback.", ("kind",)),
         Exported("churn_takeover_timestamp_seconds", "gauge", "When the champion was last changed so.", ("kind",)),
         Exported("churn_flow_runs_total", "counter", "Runs of a flow that ended: succeeded or failed.", ("flow", "result")),

@@ -20,9 +20,21 @@ MONITOR, TRAIN = "monitor", "train"
 
 
 def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
-    """Tell the counts; `runs` are the newest looks, newest first.
+    """Yield the counts over all time.
 
-    Series that alerts look at stand at 0 from the start: Prometheus does not see a counter's first step if it begins with it.
+    Series that alerts read stand at 0 from the start: Prometheus does not see a counter's first step if it begins with it.
+
+    Parameters
+    ----------
+    store : Store
+        An open store.
+    runs : list of MonitorRun
+        Newest first.
+
+    Yields
+    ------
+    Metric
+        One family after the other.
 
     Raises
     ------
@@ -51,7 +63,7 @@ def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
 
 
 def _flows(flows: list[FlowRunCounts], runs: list[MonitorRun], trained: list[datetime]) -> Iterator[Metric]:
-    # Looks and trainings of systems that did not count the runs of flows yet are known all the same.
+    # Monitoring runs and trainings that no flow counted (`churn monitor --once`) are known all the same.
     success = {MONITOR: runs[0].started_at} if runs else {}
     success |= {TRAIN: max(trained)} if trained else {}
     for flow in flows:

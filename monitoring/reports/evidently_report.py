@@ -197,8 +197,8 @@ def _register_tests(p_values: Mapping[str, float]) -> None:
     def decided_levels(reference: pd.Series, current: pd.Series, _type: Any, threshold: float) -> tuple[float, bool]:
         return decided(reference, current, _type, threshold)
 
-    register_stattest(StatTest(NUMBERS, "calibrated rank scores, p-value of the look", [ColumnType.Numerical]), decided)
-    register_stattest(StatTest(LEVELS, "exact test of shares, p-value of the look", [ColumnType.Categorical]), decided_levels)
+    register_stattest(StatTest(NUMBERS, "calibrated rank scores, p-value of the run", [ColumnType.Numerical]), decided)
+    register_stattest(StatTest(LEVELS, "exact test of shares, p-value of the run", [ColumnType.Categorical]), decided_levels)
 
 
 def _spelled(frame: pd.DataFrame, names: list[str], contract: Contract) -> pd.DataFrame:

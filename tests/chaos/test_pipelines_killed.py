@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
-from benchmarks.chaos.pipelines_monitor import SENSITIVE, kill_looks
+from benchmarks.chaos.pipelines_monitor import SENSITIVE, kill_monitoring_runs
 from benchmarks.chaos.pipelines_training import kill_trainings
 from churn.store.records import DecisionKind
 from tests.integration.postgres import postgres_server
@@ -32,8 +32,8 @@ def test_a_training_that_is_killed_leaves_no_half_champion_and_the_next_one_clea
         assert words in said
 
 
-def test_a_look_that_is_killed_is_made_again_and_what_it_asked_for_is_heard(world: Fixture) -> None:
+def test_a_monitoring_run_that_is_killed_is_repeated_and_what_it_asked_for_is_heard(world: Fixture) -> None:
     steps = ["half written", "committed"]
-    row = kill_looks(world, steps)
+    row = kill_monitoring_runs(world, steps)
     assert row.broken == []
     assert (row.faults, row.failed, row.lost, row.duplicated) == (len(steps), 0, 0, 0)

@@ -62,7 +62,7 @@ class System:
         self.process.send_signal(number)
         return self.process.wait(timeout=TIMEOUT_SECONDS)
 
-    def looks_at_work(self) -> list[psutil.Process]:
+    def flow_runs_at_work(self) -> list[psutil.Process]:
         return [process for process in self._own() if "PREFECT__FLOW_RUN_ID" in process.environ()]
 
     def runner(self) -> psutil.Process:

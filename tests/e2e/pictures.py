@@ -1,4 +1,4 @@
-"""Takes the README's pictures of a system that runs, with traffic and a look behind it: `python -m tests.e2e.pictures`."""
+"""Takes the README's pictures of a system that runs, with traffic and a monitoring run behind it: `python -m tests.e2e.pictures`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main() -> None:
     settings = load_settings()
     status = find_status(settings)
     if status.model is None or status.monitor is None or not status.monitor["report"]:
-        raise SystemExit("no pictures: run `make up`, send traffic, and let the monitor look")
+        raise SystemExit("no pictures: run `make up`, send traffic, and let the monitor run")
     with tempfile.TemporaryDirectory() as profile, chromium(Path(profile)) as browser:
         browser.open(f"http://127.0.0.1:{settings.port}/")
         browser.ask("[...document.querySelectorAll('button')].find((b) => b.textContent.includes('example')).click()")

@@ -14,7 +14,7 @@ CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_p
 
 
 def completed_scheduled_runs(system: System) -> list[dict[str, object]]:
-    wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["look"]}}}
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["run"]}}}
     runs = httpx2.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
     return [run for run in runs if run["auto_scheduled"]]
 
@@ -37,7 +37,7 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     deployed = httpx2.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
     schedules = {d["name"]: [s["schedule"] for s in d["schedules"] if s["active"]] for d in deployed}
     assert schedules["retrain"][0]["cron"] == "0 3 * * 0"
-    assert schedules["look"][0]["interval"] == 5
+    assert schedules["run"][0]["interval"] == 5
     eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
 
     asked = [sys.executable, "-m", "pipelines.cli.main", "status", "--json"]
@@ -65,16 +65,16 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     active = httpx2.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
     assert not any(deployment["paused"] for deployment in active)
 
-    # A look is killed in the middle, and the runner with it: the next runner does not wait for it.
-    eventually(lambda: bool(system.looks_at_work()), "a look is at work")
-    look = system.looks_at_work()[0]
-    look.suspend()
-    run_id = look.environ()["PREFECT__FLOW_RUN_ID"]
-    for process in (look, system.runner()):
+    # A monitoring run is killed in the middle, and the runner with it: the next runner does not wait for it.
+    eventually(lambda: bool(system.flow_runs_at_work()), "a monitoring run is at work")
+    run = system.flow_runs_at_work()[0]
+    run.suspend()
+    run_id = run.environ()["PREFECT__FLOW_RUN_ID"]
+    for process in (run, system.runner()):
         process.kill()
     state = system.url(f"/api/flow_runs/{run_id}", "prefect_port")
     eventually(lambda: httpx2.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
     killed = len(completed_scheduled_runs(system))
-    eventually(lambda: len(completed_scheduled_runs(system)) > killed, "the next look runs")
+    eventually(lambda: len(completed_scheduled_runs(system)) > killed, "the next run ends well")
     assert system.stop(signal.SIGTERM) == 0
     assert system.processes() == []

@@ -79,9 +79,9 @@ def _kills(stack: Stack) -> None:
 
 
 def _watching(stack: Stack) -> None:
-    look = stack.run("flows", "churn", "monitor", "--once", "--json")
-    assert look.returncode == 0, look.stdout + look.stderr
-    _say(f"monitor: {look.stdout.strip()}")
+    run = stack.run("flows", "churn", "monitor", "--once", "--json")
+    assert run.returncode == 0, run.stdout + run.stderr
+    _say(f"monitor: {run.stdout.strip()}")
     prometheus = stack.url("prometheus", "").rstrip("/")
     wanted = {f"{stack.address[name]}:{PORTS[name]}" for name in ("service-1", "service-2", "exporter")}
     eventually(lambda: {r["metric"]["instance"] for r in query(prometheus, "up == 1")} == wanted, "Prometheus scrapes all")

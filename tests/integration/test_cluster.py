@@ -141,11 +141,11 @@ def test_training_finds_the_same_model_to_the_bit_wherever_candidates_are_fitted
     assert there.model.info.reference_digest == here.model.info.reference_digest
 
 
-def test_a_look_works_where_the_setting_says(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def look(*_: Any, **__: Any) -> list[int]:
+def test_a_monitoring_run_works_where_the_setting_says(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: Any, **__: Any) -> list[int]:
         return list(Parallel(n_jobs=2, prefer="threads")([delayed(os.getpid)()]))
 
-    monkeypatch.setattr("pipelines.flows.monitor.look", look)
+    monkeypatch.setattr("pipelines.flows.monitor.run_monitor", run)
     reference: Any = SimpleNamespace(profile=SimpleNamespace(cache={}))
     nothing: Any = None
     for scheduler, here in (("", True), (address, False)):

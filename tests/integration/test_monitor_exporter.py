@@ -66,7 +66,7 @@ def test_what_the_monitor_saw_is_told(store, url):
         told = scrape(port)
     assert told["churn_monitor_up",] == 1
     assert told["churn_monitor_last_run_timestamp_seconds",] == (NOW + timedelta(minutes=5)).timestamp()
-    # Drift is that of the newest look at predictions, performance that of the newest at outcomes.
+    # Drift is that of the newest run with predictions, performance that of the newest with outcomes.
     assert told["churn_window_rows",] == 150
     assert told["churn_drift_alarm", "covariate"] == 0
     assert told["churn_drift_alarm", "prediction"] == 0
@@ -80,7 +80,7 @@ def test_what_the_monitor_saw_is_told(store, url):
     assert told["churn_flow_last_success_timestamp_seconds", "monitor"] == (NOW + timedelta(minutes=5)).timestamp()
 
 
-def test_a_look_at_outcomes_only_leaves_the_drift_of_the_look_before(store, url):
+def test_a_run_with_outcomes_only_leaves_the_drift_of_the_run_before(store, url):
     frame = customers(150, seed=3)
     ids = serve(store, frame)
     assert record_run(store, run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW))

@@ -41,7 +41,7 @@ class Seen(NamedTuple):
 
 
 def remember(url: str) -> None:
-    """Let the monitor look twice: at outcomes of a world that has moved, and at customers who drifted again, without outcomes."""
+    """Let the monitor run twice: at outcomes of a world that has moved, and at customers who drifted again, without outcomes."""
     store = Store.open(url)
     moment, settings = datetime.now(UTC) - timedelta(minutes=10), monitor_settings()
     frame = launch(200, seed=2)
@@ -133,7 +133,7 @@ def test_a_webhook_receives_a_real_alert(seen: Seen) -> None:
     @patiently
     def received() -> None:
         by_name = {(path, alert["labels"]["alertname"]): alert for path, alert in seen.received}
-        # The watchdog goes to the dead man's switch, and the drift of the newest look to the tickets.
+        # The watchdog goes to the dead man's switch, and the drift of the newest run to the tickets.
         assert ("/alive", "ChurnWatchdog") in by_name
         ticket = by_name.get(("/ticket", "ChurnDriftWatch"))
         assert ticket is not None

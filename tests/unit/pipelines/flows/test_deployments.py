@@ -30,5 +30,5 @@ def test_the_end_of_a_killed_training_is_written_down_and_a_look_is_not(monkeypa
     told = []
     monkeypatch.setattr(deployments, "record_failure", lambda _flow, run, _state: told.append(run.id))
     note_crash(SimpleNamespace(id="train", parameters={"trigger": "drift", "asked_by": "d"}))
-    note_crash(SimpleNamespace(id="look", parameters={}))
+    note_crash(SimpleNamespace(id="run", parameters={}))
     assert told == ["train"]
