@@ -57,8 +57,8 @@ def test_a_new_store_has_nothing_to_tell_but_that_it_is_up(url):
 def test_what_the_monitor_saw_is_told(store, url):
     frame = launch(200, seed=2)
     come_true(store, serve(store, frame), frame)
-    seen = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
-    assert record_run(store, seen)
+    run = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert record_run(store, run)
     serve(store, customers(150, seed=3))
     assert record_run(store, run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
 
@@ -73,9 +73,9 @@ def test_what_the_monitor_saw_is_told(store, url):
     assert told["churn_drift_alarm", "concept"] == 1
     assert told["churn_drift_statistic", "plan"] < told["churn_drift_threshold", "plan"]
     assert {key[1] for key in told if key[0] == "churn_drift_statistic"} == {*CONTRACT.feature_names, "churn_probability"}
-    assert seen.result.performance.realized is not None
-    assert told["churn_roc_auc", "realized"] == pytest.approx(seen.result.performance.realized.roc_auc)
-    assert told["churn_brier_score", "realized"] == pytest.approx(seen.result.performance.realized.brier)
+    assert run.result.performance.realized is not None
+    assert told["churn_roc_auc", "realized"] == pytest.approx(run.result.performance.realized.roc_auc)
+    assert told["churn_brier_score", "realized"] == pytest.approx(run.result.performance.realized.brier)
     assert told["churn_outcomes_total",] == 200
     assert told["churn_flow_last_success_timestamp_seconds", "monitor"] == (NOW + timedelta(minutes=5)).timestamp()
 
@@ -167,13 +167,13 @@ def test_decisions_and_takeovers_are_told(store, url):
 def test_a_bad_brier_score_can_be_told_from_one_that_pages(store, url):
     frame = launch(200, seed=2)
     come_true(store, serve(store, frame), frame)
-    seen = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
-    assert record_run(store, seen)
+    run = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert record_run(store, run)
     with exporter(lambda: Store.open(url), 0, settings=make_settings(page_brier=0.01)) as port:
         told = scrape(port)
-    assert seen.result.performance.reference is not None
-    assert told["churn_brier_page_limit",] == pytest.approx(seen.result.performance.reference.brier + 0.01)
-    assert told["churn_brier_score", "reference"] == pytest.approx(seen.result.performance.reference.brier)
+    assert run.result.performance.reference is not None
+    assert told["churn_brier_page_limit",] == pytest.approx(run.result.performance.reference.brier + 0.01)
+    assert told["churn_brier_score", "reference"] == pytest.approx(run.result.performance.reference.brier)
     assert told["churn_outcomes_last_received_timestamp_seconds",] > 0
     assert told["churn_predictions_last_timestamp_seconds",] > 0
 

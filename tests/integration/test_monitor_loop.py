@@ -33,7 +33,7 @@ def store(request, tmp_path):
 both = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
 
 
-def see(store: Store, version: str = "1", **settings):
+def run_once(store: Store, version: str = "1", **settings):
     return run_monitor(store, CONTRACT, make_settings(**settings), version, REFERENCE)
 
 
@@ -41,57 +41,57 @@ def see(store: Store, version: str = "1", **settings):
 def test_predictions_are_judged_once_and_their_outcomes_when_they_come(store):
     frame = customers(200, seed=2)
     ids = serve(store, frame)
-    first = see(store)
+    first = run_once(store)
     assert (first.result.rows, first.result.labelled_rows) == (200, 0)
     assert record_run(store, first)
 
-    assert see(store).window.is_empty
+    assert run_once(store).window.is_empty
 
     come_true(store, ids, frame)
-    second = see(store)
+    second = run_once(store)
     assert (second.result.rows, second.result.labelled_rows) == (0, 200)
     assert second.result.performance.realized is not None
     assert second.result.performance.realized.churn_rate == frame["churned"].mean()
     assert record_run(store, second)
-    assert see(store).window.is_empty
-    assert [run.labelled_rows for run in store.monitor_runs()] == [200, 0]
+    assert run_once(store).window.is_empty
+    assert [record.labelled_rows for record in store.monitor_runs()] == [200, 0]
 
 
 def test_what_is_read_back_is_what_was_seen(store):
     come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
-    seen = see(store)
-    assert record_run(store, seen.with_report("/reports/x.html"))
-    (run,), (decision,) = store.monitor_runs(model_version="1"), store.decisions(kind=DecisionKind.POLICY)
-    assert RunResult.from_record(run) == replace(seen.result, report="/reports/x.html")
-    assert (run.covariate_alarm, run.concept_alarm, run.report) == (True, True, "/reports/x.html")
-    assert (decision.action, decision.reason) == (DecisionAction.WATCH, seen.decision.reason)
-    assert decision.evidence == seen.decision.evidence
+    run = run_once(store)
+    assert record_run(store, run.with_report("/reports/x.html"))
+    (record,), (decision,) = store.monitor_runs(model_version="1"), store.decisions(kind=DecisionKind.POLICY)
+    assert RunResult.from_record(record) == replace(run.result, report="/reports/x.html")
+    assert (record.covariate_alarm, record.concept_alarm, record.report) == (True, True, "/reports/x.html")
+    assert (decision.action, decision.reason) == (DecisionAction.WATCH, run.decision.reason)
+    assert decision.evidence == run.decision.evidence
 
 
 def test_two_violating_windows_retrain_once(store):
     actions = []
     for seed in (2, 3, 4):
         come_true(store, serve(store, (frame := launch(200, seed))), frame)
-        seen = see(store)
-        assert record_run(store, seen)
-        actions.append(seen.decision.action)
+        run = run_once(store)
+        assert record_run(store, run)
+        actions.append(run.decision.action)
     assert actions == ["watch", "retrain", "watch"]
 
 
 def test_a_new_version_starts_with_its_own_predictions_and_no_violations(store):
     for seed, version in ((2, "1"), (3, "2")):
         come_true(store, serve(store, (frame := launch(200, seed)), version), frame)
-        seen = see(store, version)
-        assert (seen.result.rows, seen.result.labelled_rows) == (200, 200)
-        assert seen.decision.action == "watch"
-        assert record_run(store, seen)
+        run = run_once(store, version)
+        assert (run.result.rows, run.result.labelled_rows) == (200, 200)
+        assert run.decision.action == "watch"
+        assert record_run(store, run)
 
 
 @both
 def test_killed_before_recording_nothing_is_lost(store):
     serve(store, customers(200, seed=2))
-    killed = see(store)
-    again = see(store)
+    killed = run_once(store)
+    again = run_once(store)
     assert again.result == replace(killed.result, run_id=again.result.run_id, started_at=again.result.started_at)
     assert record_run(store, again)
     assert not record_run(store, killed)
@@ -101,19 +101,19 @@ def test_killed_before_recording_nothing_is_lost(store):
 @both
 def test_a_run_and_its_decision_are_written_both_or_neither(store):
     come_true(store, serve(store, (frame := launch(200, seed=2))), frame)
-    seen = see(store)
-    store.write_decision(seen.decision)  # taken: writing the look must fail on its second half
+    run = run_once(store)
+    store.write_decision(run.decision)  # taken: writing the run must fail on its second half
     with pytest.raises(AssertionError):
-        assert record_run(store, seen)
+        assert record_run(store, run)
     assert store.monitor_runs() == []
 
 
 @both
-def test_recording_the_same_look_twice_is_not_a_conflict(store):
+def test_recording_the_same_run_twice_is_not_a_conflict(store):
     serve(store, customers(200, seed=2))
-    seen = see(store)
-    assert record_run(store, seen)
-    assert record_run(store, seen)
+    run = run_once(store)
+    assert record_run(store, run)
+    assert record_run(store, run)
     assert len(store.monitor_runs()) == len(store.decisions()) == 1
 
 
@@ -121,6 +121,6 @@ def test_missing_values_go_through_the_store_and_alarm(store):
     frame = customers(200, seed=2)
     frame.loc[:60, "minutes"] = math.nan
     serve(store, frame)
-    drift = see(store).result.drift
+    drift = run_once(store).result.drift
     assert drift is not None
     assert [(result.feature, result.aspect) for result in drift.drifted] == [("minutes", "missing")]

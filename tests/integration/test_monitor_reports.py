@@ -25,8 +25,8 @@ def draw(
 ) -> tuple[MonitoringRun, ReportPaths]:
     settings = make_settings(home)
     log = logged(frame, labelled=labelled)
-    seen = run_monitor(FakeStore(log), CONTRACT, settings, "1", reference)
-    return seen, write_report(seen, reference, CONTRACT, settings)
+    run = run_monitor(FakeStore(log), CONTRACT, settings, "1", reference)
+    return run, write_report(run, reference, CONTRACT, settings)
 
 
 def snapshots(home) -> dict[str, dict]:
@@ -67,7 +67,7 @@ class TestWorkspace:
         second, _ = draw(tmp_path, customers(200, seed=3))
 
         kept = snapshots(tmp_path)
-        assert set(kept) == {f"{what} {seen.result.run_id}" for what in ("drift", "performance") for seen in (first, second)}
+        assert set(kept) == {f"{what} {run.result.run_id}" for what in ("drift", "performance") for run in (first, second)}
         said = kept[f"drift {first.result.run_id}"]["metadata"]
         assert (said["action"], said["reason"]) == (first.decision.action, first.decision.reason)
         assert (said["rows"], said["drawn_rows"]) == ("200", "200")
@@ -75,13 +75,13 @@ class TestWorkspace:
     def test_picture_and_decision_say_the_same(self, tmp_path):
         frame = customers(200, seed=2, plan_share=0.3, minutes=210.0)
         frame.loc[:20, "calls"] = np.nan
-        seen, _ = draw(tmp_path, frame)
-        snapshot = snapshots(tmp_path)[f"drift {seen.result.run_id}"]
-        assert seen.result.drift is not None
-        decided = {r.feature: r.p_value for r in seen.result.drift.results if r.aspect != "missing"}
-        assert thresholds(snapshot) == {seen.result.drift.alpha}
+        run, _ = draw(tmp_path, frame)
+        snapshot = snapshots(tmp_path)[f"drift {run.result.run_id}"]
+        assert run.result.drift is not None
+        decided = {r.feature: r.p_value for r in run.result.drift.results if r.aspect != "missing"}
+        assert thresholds(snapshot) == {run.result.drift.alpha}
         assert values(snapshot, "ValueDrift") == pytest.approx(decided)
-        drifted = [r for r in seen.result.drift.drifted if r.aspect != "missing"]
+        drifted = [r for r in run.result.drift.drifted if r.aspect != "missing"]
         assert len(drifted) == 3
         assert values(snapshot, "DriftedColumnsCount") == {None: len(drifted)}
         assert values(snapshot, "MissingValueCount") == {"calls": 21}
@@ -105,16 +105,16 @@ class TestWorkspace:
     def test_outcomes_of_one_kind_have_no_curve(self, tmp_path):
         frame = customers(40, seed=2)
         frame["churned"] = 0.0
-        seen, paths = draw(tmp_path, frame)
-        assert seen.result.drift is None
+        run, paths = draw(tmp_path, frame)
+        assert run.result.drift is None
         assert paths.html == paths.performance_html
         assert paths.html.exists()
         assert paths.left_out == {"churned": "outcomes of one kind only"}
 
     def test_a_large_window_is_drawn_from_a_sample_and_says_so(self, tmp_path, monkeypatch):
         monkeypatch.setattr("monitoring.reports.evidently_report.SAMPLE_ROWS", 100)
-        seen, _ = draw(tmp_path, customers(200, seed=2), labelled=False)
-        snapshot = snapshots(tmp_path)[f"drift {seen.result.run_id}"]
+        run, _ = draw(tmp_path, customers(200, seed=2), labelled=False)
+        snapshot = snapshots(tmp_path)[f"drift {run.result.run_id}"]
         assert (snapshot["metadata"]["rows"], snapshot["metadata"]["drawn_rows"]) == ("200", "100")
         assert "sample" in snapshot["tags"]
         assert values(snapshot, "RowCount") == {None: 100}

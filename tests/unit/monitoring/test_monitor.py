@@ -13,24 +13,24 @@ from tests.unit.monitoring.fakes import CONTRACT, NOW, FakeStore, customers, lau
 REFERENCE = customers(1500, seed=1)
 
 
-def see(store, *, now=NOW, **settings):
+def run_once(store, *, now=NOW, **settings):
     return run_monitor(store, CONTRACT, make_settings(**settings), "1", REFERENCE, now=now)
 
 
 def test_a_calm_window_is_judged_and_recorded():
     store = FakeStore(logged(customers(200, 2)))
-    seen = see(store)
-    assert (seen.result.rows, seen.result.labelled_rows) == (200, 200)
-    assert (seen.result.covariate_alarm, seen.result.concept_alarm, seen.decision.action) == (False, False, "none")
+    run = run_once(store)
+    assert (run.result.rows, run.result.labelled_rows) == (200, 200)
+    assert (run.result.covariate_alarm, run.result.concept_alarm, run.decision.action) == (False, False, "none")
     assert (store.runs, store.written) == ([], [])
-    assert record_run(store, seen)
-    assert (store.runs, store.written) == ([seen.result.to_record()], [seen.decision])
+    assert record_run(store, run)
+    assert (store.runs, store.written) == ([run.result.to_record()], [run.decision])
 
 
 def test_the_run_carries_the_whole_evidence_as_json():
-    seen = see(FakeStore(logged(launch(200, 2))))
-    result = RunResult.from_record(replace(seen.result.to_record(), result=orjson.loads(orjson.dumps(seen.result.to_dict()))))
-    assert result == seen.result
+    run = run_once(FakeStore(logged(launch(200, 2))))
+    result = RunResult.from_record(replace(run.result.to_record(), result=orjson.loads(orjson.dumps(run.result.to_dict()))))
+    assert result == run.result
     assert result.window.first_requested_at == NOW - timedelta(seconds=1000)
     assert result.window.rows == 200
     assert {found.feature for found in result.drift.results} == {*CONTRACT.feature_names, "churn_probability"}
@@ -38,85 +38,85 @@ def test_the_run_carries_the_whole_evidence_as_json():
     assert result.performance.realized.rows == 200
     assert result.performance.reference.rows == 1500
     assert result.concept.alarm
-    assert result.policy == RetrainDecision(DecisionAction.WATCH, seen.decision.reason)
-    assert seen.decision.evidence["run_id"] == seen.result.run_id
-    assert "plan (values)" in seen.decision.evidence["drifted"]
-    assert "calibration in the large" in seen.decision.evidence["violated"]
-    assert (seen.decision.kind, seen.decision.actor, seen.decision.model_version) == (DecisionKind.POLICY, "monitor", "1")
+    assert result.policy == RetrainDecision(DecisionAction.WATCH, run.decision.reason)
+    assert run.decision.evidence["run_id"] == run.result.run_id
+    assert "plan (values)" in run.decision.evidence["drifted"]
+    assert "calibration in the large" in run.decision.evidence["violated"]
+    assert (run.decision.kind, run.decision.actor, run.decision.model_version) == (DecisionKind.POLICY, "monitor", "1")
 
 
 def test_the_false_alarm_rate_is_shared_by_customers_outcomes_and_their_stream():
-    seen = see(FakeStore(logged(customers(200, 2))), false_alarm_rate=0.02)
-    assert seen.result.drift is not None
-    assert seen.result.concept is not None
-    assert seen.result.sequential is not None
-    assert (seen.result.drift.alpha, seen.result.concept.alpha) == (0.01, 0.006)
-    assert seen.result.sequential.false_alarm_rate == 5 * 0.004
+    run = run_once(FakeStore(logged(customers(200, 2))), false_alarm_rate=0.02)
+    assert run.result.drift is not None
+    assert run.result.concept is not None
+    assert run.result.sequential is not None
+    assert (run.result.drift.alpha, run.result.concept.alpha) == (0.01, 0.006)
+    assert run.result.sequential.false_alarm_rate == 5 * 0.004
 
 
 def test_too_little_is_not_judged_and_not_recorded():
     store = FakeStore(logged(customers(12, 2)))
-    seen = see(store)
-    assert (seen.result.drift, seen.result.performance.realized, seen.result.concept) == (None, None, None)
-    assert seen.decision.action == DecisionAction.NONE
-    assert "12 predictions of 50 needed, 12 outcomes of 20" in seen.decision.reason
-    assert not record_run(store, seen)
+    run = run_once(store)
+    assert (run.result.drift, run.result.performance.realized, run.result.concept) == (None, None, None)
+    assert run.decision.action == DecisionAction.NONE
+    assert "12 predictions of 50 needed, 12 outcomes of 20" in run.decision.reason
+    assert not record_run(store, run)
     assert (store.runs, store.written) == ([], [])
 
 
 def test_without_outcomes_only_drift_is_judged():
-    seen = see(FakeStore(logged(customers(200, 2, plan_share=0.3), labelled=False)))
-    assert (seen.result.covariate_alarm, seen.result.labelled_rows, seen.result.performance.realized, seen.result.concept) == (
+    run = run_once(FakeStore(logged(customers(200, 2, plan_share=0.3), labelled=False)))
+    assert (run.result.covariate_alarm, run.result.labelled_rows, run.result.performance.realized, run.result.concept) == (
         True,
         0,
         None,
         None,
     )
-    assert seen.decision.action == DecisionAction.WATCH
+    assert run.decision.action == DecisionAction.WATCH
 
 
 def test_probabilities_that_moved_count_as_covariate_alarm():
     frame = customers(200, 2)
     frame["churn_probability"] = 0.9
-    seen = see(FakeStore(logged(frame, labelled=False)))
-    assert seen.result.drift is not None
-    assert not seen.result.drift.covariate_alarm
-    assert seen.result.covariate_alarm
+    run = run_once(FakeStore(logged(frame, labelled=False)))
+    assert run.result.drift is not None
+    assert not run.result.drift.covariate_alarm
+    assert run.result.covariate_alarm
 
 
 def test_the_second_violation_retrains_and_the_third_waits():
     store, actions = FakeStore(), []
     for n in range(3):
         store.log = logged(launch(200 * (n + 1), 2))
-        seen = see(store, now=NOW + timedelta(seconds=n))
-        assert record_run(store, seen)
-        actions.append(seen.decision.action)
+        run = run_once(store, now=NOW + timedelta(seconds=n))
+        assert record_run(store, run)
+        actions.append(run.decision.action)
     assert actions == [DecisionAction.WATCH, DecisionAction.RETRAIN, DecisionAction.WATCH]
 
 
-def test_a_look_killed_before_it_is_recorded_is_made_again():
+def test_a_run_killed_before_it_is_recorded_is_repeated():
     store = FakeStore(logged(customers(200, 2)))
-    first, second = see(store), see(store)
+    first, second = run_once(store), run_once(store)
     assert first.result == replace(second.result, run_id=first.result.run_id)
     assert record_run(store, second)
 
 
-def test_of_two_looks_at_one_window_only_the_first_counts():
+def test_of_two_runs_on_one_window_only_the_first_counts():
     store = FakeStore(logged(customers(200, 2)))
-    first, second = see(store), see(store)
+    first, second = run_once(store), run_once(store)
     assert (record_run(store, first), record_run(store, second)) == (True, False)
     assert (store.runs, store.written) == ([first.result.to_record()], [first.decision])
 
 
 def test_the_run_remembers_its_report():
-    seen = see(FakeStore(logged(customers(200, 2))))
-    assert seen.result.report is None
-    assert seen.with_report("/reports/r.html").result.report == "/reports/r.html"
+    run = run_once(FakeStore(logged(customers(200, 2))))
+    assert run.result.report is None
+    assert run.with_report("/reports/r.html").result.report == "/reports/r.html"
 
 
-def test_the_moment_of_the_look_is_that_of_its_run_and_its_decision():
-    seen = see(FakeStore(logged(customers(200, 2))), now=NOW + timedelta(hours=3))
-    assert seen.result.started_at == seen.decision.decided_at == NOW + timedelta(hours=3)
+def test_the_moment_of_the_run_is_that_of_its_result_and_its_decision():
+    run = run_once(FakeStore(logged(customers(200, 2))), now=NOW + timedelta(hours=3))
+    assert run.result.started_at == run.decision.decided_at == NOW + timedelta(hours=3)
 
 
 def test_a_promotion_in_the_store_ends_the_wait_for_the_new_version():
@@ -132,7 +132,7 @@ def test_a_promotion_in_the_store_ends_the_wait_for_the_new_version():
     actions = []
     for n in range(2):
         store.log = logged(launch(200 * (n + 1), 2))
-        seen = see(store, now=NOW + timedelta(seconds=n))
-        assert record_run(store, seen)
-        actions.append(seen.decision.action)
+        run = run_once(store, now=NOW + timedelta(seconds=n))
+        assert record_run(store, run)
+        actions.append(run.decision.action)
     assert actions == [DecisionAction.WATCH, DecisionAction.RETRAIN]

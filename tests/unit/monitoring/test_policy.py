@@ -25,7 +25,7 @@ def judge(current, history=(), decisions=(), **settings):
     return decide(current, list(history), list(decisions), make_settings(**settings), NOW)
 
 
-def test_calm_looks_need_nothing():
+def test_calm_runs_need_nothing():
     assert judge(HOLDS, [VIOLATES, VIOLATES]).action == DecisionAction.NONE
     assert judge(UNLABELLED, [VIOLATES, VIOLATES]).action == DecisionAction.NONE
 
@@ -56,11 +56,11 @@ def test_k_of_n_with_the_newest_retrain(history):
     assert f"2 of the last {len(history) + 1}" in decision.reason
 
 
-def test_violations_older_than_n_looks_do_not_count():
+def test_violations_older_than_n_runs_do_not_count():
     assert judge(VIOLATES, [HOLDS, HOLDS, VIOLATES, VIOLATES]).action == DecisionAction.WATCH
 
 
-def test_looks_without_outcomes_are_skipped_not_counted():
+def test_runs_without_outcomes_are_skipped_not_counted():
     assert judge(VIOLATES, [UNLABELLED, UNLABELLED, UNLABELLED, VIOLATES]).action == DecisionAction.RETRAIN
 
 

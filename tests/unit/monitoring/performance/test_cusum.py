@@ -12,7 +12,7 @@ from monitoring.performance.cusum_calibration import SAFETY, calibrate, calibrat
 from monitoring.policy import decide
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, logged, make_settings
 from tests.unit.monitoring.results import make_result, make_stream
-from tests.unit.monitoring.test_monitor import see
+from tests.unit.monitoring.test_monitor import run_once
 
 REFERENCE = customers(2_000, 1)
 
@@ -134,10 +134,10 @@ def test_the_rate_keeps_something_back():
 
 def test_runs_go_on_where_the_last_one_stopped():
     store = FakeStore(logged(customers(300, 2)))
-    first = see(store)
+    first = run_once(store)
     store.runs = [first.result.to_record()]
     store.log = pd.concat([store.log, logged(customers(250, 3), start=301)], ignore_index=True)
-    second = see(store)
+    second = run_once(store)
     assert second.result.sequential.seen == 550
     assert second.result.sequential.calibrated_threshold == first.result.sequential.calibrated_threshold
 

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from monitoring.performance.estimation import _area, estimate_performance
 from monitoring.performance.metrics import measure_performance
 from tests.unit.monitoring.fakes import FakeStore, customers, launch, logged
-from tests.unit.monitoring.test_monitor import see
+from tests.unit.monitoring.test_monitor import run_once
 
 REFERENCE = customers(2_000, 1)
 
@@ -65,11 +65,11 @@ def test_many_rows_are_sampled_and_all_counted():
 
 
 def test_a_run_without_outcomes_carries_an_estimate_and_names_gaps_to_what_came_true():
-    without = see(FakeStore(logged(customers(300, 2), labelled=False)))
+    without = run_once(FakeStore(logged(customers(300, 2), labelled=False)))
     estimated = without.result.performance.estimated
     assert estimated.intervals["roc_auc"][0] < estimated.roc_auc < estimated.intervals["roc_auc"][1]
-    calm = see(FakeStore(logged(customers(400, 2)))).result.performance
+    calm = run_once(FakeStore(logged(customers(400, 2)))).result.performance
     assert calm.gaps == ()
-    changed = see(FakeStore(logged(launch(400, 2)))).result.performance
+    changed = run_once(FakeStore(logged(launch(400, 2)))).result.performance
     assert "brier" in changed.gaps
     assert changed.realized.intervals["brier"][0] < changed.realized.brier < changed.realized.intervals["brier"][1]

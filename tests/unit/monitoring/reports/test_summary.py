@@ -8,7 +8,7 @@ from monitoring.reports.summary import render_summary, write_summary
 from monitoring.run_result import RetrainDecision
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged
 from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
-from tests.unit.monitoring.test_monitor import see
+from tests.unit.monitoring.test_monitor import run_once
 
 
 def render(run, earlier=()):
@@ -23,9 +23,9 @@ def drifted(*results, **overrides):
 
 
 def test_a_run_after_a_launch_says_what_moved_and_how_the_model_does():
-    seen = see(FakeStore(logged(launch(400, 2))))
-    page = render(seen.result)
-    assert seen.decision.action.upper() in page
+    run = run_once(FakeStore(logged(launch(400, 2))))
+    page = render(run.result)
+    assert run.decision.action.upper() in page
     assert "<b>plan</b>" in page
     assert "ROC AUC" in page
     assert "one in 100" in page
@@ -33,7 +33,7 @@ def test_a_run_after_a_launch_says_what_moved_and_how_the_model_does():
 
 
 def test_a_calm_run_says_that_nothing_moved():
-    assert "Nothing: the new predictions look like the reference" in render(see(FakeStore(logged(customers(300, 2)))).result)
+    assert "Nothing: the new predictions look like the reference" in render(run_once(FakeStore(logged(customers(300, 2)))).result)
 
 
 def test_what_matters_most_to_the_model_comes_first_and_what_it_ignores_apart():

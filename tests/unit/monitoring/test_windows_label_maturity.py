@@ -68,7 +68,7 @@ def test_with_maturity_early_churners_wait_for_those_who_stay(store):
     assert window.mature_until == window.labelled["requested_at"].max().to_pydatetime()
 
 
-def test_each_outcome_is_judged_once_however_the_looks_fall(store):
+def test_each_outcome_is_judged_once_however_the_runs_fall(store):
     rng = np.random.default_rng(7)
     frame = customers(600, 5)
     ids = serve(store, frame)

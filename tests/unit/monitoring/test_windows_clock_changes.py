@@ -1,4 +1,4 @@
-"""A clock that is set back between two looks: nothing is judged twice, and nobody waits until it has caught up."""
+"""A clock that is set back between two monitoring runs: nothing is judged twice, and nobody waits until it has caught up."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_clocks_of_two_hosts_may_differ_by_minutes():
 
 
 def judge(store, window, moment):
-    """What a look writes, without its statistics."""
+    """What a run writes, without its statistics."""
     run = MonitorRun(
         new_id(),
         moment,
@@ -74,7 +74,7 @@ def judge(store, window, moment):
 
 
 @pytest.mark.parametrize("step", [-YEAR, -timedelta(hours=1), YEAR])
-def test_a_look_after_the_clock_was_set_goes_on_where_the_last_one_stopped(store, step):
+def test_a_run_after_the_clock_was_set_goes_on_where_the_last_one_stopped(store, step):
     judged = []
     for number, moment in enumerate((NOW, NOW + step, NOW + step + MINUTE, NOW + 2 * MINUTE)):
         frame = customers(100, seed=2 + number)
@@ -87,7 +87,7 @@ def test_a_look_after_the_clock_was_set_goes_on_where_the_last_one_stopped(store
     assert [run.last_seq for run in store.monitor_runs(model_version="1")] == [400, 300, 200, 100]
 
 
-def test_of_two_looks_at_windows_that_overlap_one_counts(store):
+def test_of_two_runs_on_windows_that_overlap_one_counts(store):
     serve(store, customers(100, seed=2))
     early = take_window(store, CONTRACT, "1", make_settings())
     serve(store, customers(60, seed=3))
