@@ -1,4 +1,4 @@
-"""API keys: hashed, with scopes, from one setting."""
+"""API keys: their scopes and hashes, read from one setting. A key itself is never stored, logged or shown."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from churn.errors import InputError
 
 SCOPES = frozenset({"predict", "outcomes", "admin"})
-
-
 _ENTRY = re.compile(r"(?P<name>[^:\s]+):(?P<scopes>[a-z+]+):(?P<digest>[0-9a-fA-F]{64})")
 
 
@@ -54,10 +52,22 @@ def parse_keys(text: str) -> tuple[ApiKey, ...]:
 
 
 def known_key(keys: tuple[ApiKey, ...], presented: bytes) -> ApiKey | None:
-    """Find whose key this is; None if it is nobody's."""
+    """Find a key.
+
+    Parameters
+    ----------
+    keys : tuple of ApiKey
+    presented : bytes
+        The key as the caller sent it.
+
+    Returns
+    -------
+    ApiKey or None
+        None if it is not among them.
+    """
     digest = hashlib.sha256(presented).digest()
     found = None
-    # All are compared, in constant time each: how long it takes tells nothing of which key is near.
+    # All are compared, in constant time each, so that the duration reveals nothing.
     for key in keys:
         if hmac.compare_digest(key.digest, digest):
             found = key

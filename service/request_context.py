@@ -28,7 +28,16 @@ class RequestTrace(Protocol):
         """Return a context manager that measures a part of the request."""
 
     def end(self, request_context: RequestContext, /, *, method: str, route: str, status: int) -> None:
-        """End the span and record the response."""
+        """End the span and record the response.
+
+        Parameters
+        ----------
+        request_context : RequestContext
+        method, route : str
+            The HTTP method and the route's template.
+        status : int
+            The HTTP status of the response.
+        """
 
 
 class RequestContext:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from churn.customers.columns import CustomerColumns
 from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
-from service.http.errors import LISTED_ERRORS, NAME_LENGTH, SPELLED_ERRORS, FieldProblem, Unprocessable
+from service.http.errors import LISTED_ERRORS, MAX_DESCRIBED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
 
 # Beyond so many there is no point in counting on: each costs microseconds.
 COUNTED_PROBLEMS = 10_000
@@ -91,7 +91,7 @@ def raise_any(problems: Sequence[FieldProblem], found: int) -> None:
 
 
 def _problems(error: ValidationError, where: str) -> Iterable[FieldProblem]:
-    if error.error_count() > SPELLED_ERRORS:
+    if error.error_count() > MAX_DESCRIBED_ERRORS:
         yield FieldProblem(field=where, problem="too many problems to list; send less, to see them")
         return
     for one in error.errors(include_url=False, include_context=False, include_input=False):

@@ -1,4 +1,4 @@
-"""Errors of a request, as the domain of HTTP sees them. `problem_details` turns each into an answer."""
+"""What can be wrong with a request. `problem_details` turns each error into a response."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from churn.errors import ChurnError
 
+# How many problems a response lists.
 LISTED_ERRORS = 100
-
-
-# Spelling an error out takes a kilobyte; whoever sends a million unknown fields must not get a gigabyte for them.
-SPELLED_ERRORS = 100_000
-
-
+# Describing an error takes a kilobyte: a million unknown fields must not take a gigabyte.
+MAX_DESCRIBED_ERRORS = 100_000
+# Field names in a response are cut off here.
 NAME_LENGTH = 200
 
 
@@ -46,15 +44,15 @@ class NotAllowed(RequestProblem):
 
 
 class ForeignPage(RequestProblem):
-    """A browser asks on behalf of a page that is not ours."""
+    """A browser sends the request on behalf of another site."""
 
 
 class WrongHost(RequestProblem):
-    """The request was sent to a name that is not ours."""
+    """The request was sent to a host name that is not this machine's."""
 
 
 class Ambiguous(RequestProblem):
-    """What may be said once is said twice, and who reads it could take either for the right one."""
+    """A header that may occur once occurs twice, and readers could disagree on which one counts."""
 
 
 class TooLarge(RequestProblem):
@@ -62,7 +60,7 @@ class TooLarge(RequestProblem):
 
 
 class WrongMediaType(RequestProblem):
-    """The body is not of a kind this route reads."""
+    """The body has a media type that the route does not read."""
 
 
 class Unprocessable(RequestProblem):
@@ -70,11 +68,11 @@ class Unprocessable(RequestProblem):
 
 
 class TooSlow(RequestProblem):
-    """The body did not come in time."""
+    """The body did not arrive in time."""
 
 
 class ComeLater(RequestProblem):
-    """Too much at the moment.
+    """There is too much to do at the moment.
 
     Parameters
     ----------
@@ -89,11 +87,11 @@ class ComeLater(RequestProblem):
 
 
 class TooManyRequests(ComeLater):
-    """One caller asks too often."""
+    """One caller sends too many requests."""
 
 
 class Overloaded(ComeLater):
-    """All callers together ask too much."""
+    """All callers together send too many requests, or too large ones."""
 
 
 class NotReady(RequestProblem):
@@ -101,9 +99,9 @@ class NotReady(RequestProblem):
 
 
 def unprocessable(error: ValidationError | RequestValidationError) -> RequestProblem:
-    """Turn pydantic's findings into a problem: 413 for too many rows, otherwise 422. No value of the request gets through."""
+    """Turn pydantic's errors into a problem: 413 for too many rows, otherwise 422. It repeats no value of the request."""
     if isinstance(error, ValidationError):
-        if error.error_count() > SPELLED_ERRORS:
+        if error.error_count() > MAX_DESCRIBED_ERRORS:
             few = FieldProblem(field="body", problem="too many problems to list; send less, to see them")
             return Unprocessable(f"{error.error_count()} problems found.", [few])
         found = error.errors(include_url=False, include_context=False, include_input=False)

@@ -28,7 +28,7 @@ def json_body(model: str) -> dict[str, Any]:
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe the problems that a route may answer with, 500 included."""
     schema = {"$ref": _REFERENCE.format(model=ProblemDetails.__name__)}
-    words = {
+    descriptions = {
         400: "A header is there twice",
         401: "No valid key",
         403: "The key lacks the scope, or without keys: a page of another site asks",
@@ -45,7 +45,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         500: "Unexpected error",
     }
     return {
-        status: {"description": words[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        status: {"description": descriptions[status], "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in sorted({*statuses, *_at_the_gateway(statuses), 500})
     }
 

@@ -1,4 +1,4 @@
-"""Every error as an RFC 9457 problem. One table says which error has which status; no handler decides for itself."""
+"""Errors as RFC 9457 problem documents: one table maps each error to its status."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ProblemDetails(BaseModel):
 
 @dataclass(frozen=True)
 class Kind:
-    """One row of the table. Without `detail`, the error's own message is shown: only for messages that hold no secrets."""
+    """One row of the table. Without `detail` the response shows the error's own message, which must then hold no secrets."""
 
     status: int
     slug: str
@@ -73,7 +73,7 @@ PROBLEMS: dict[type[Exception], Kind] = {
     ForeignPage: Kind(403, "foreign-page", "Not for pages of other sites"),
     WrongHost: Kind(421, "wrong-host", "Not a name of this service"),
     Ambiguous: Kind(400, "ambiguous", "A header is there twice"),
-    # The rest of such a body is not read: the connection cannot go on.
+    # The rest of such a body is not read, so the connection cannot be used again.
     TooLarge: Kind(413, "too-large", "Too much in one request", headers={"Connection": "close"}),
     TooSlow: Kind(408, "too-slow", "The body did not come in time", headers={"Connection": "close"}),
     TooManyRequests: Kind(429, "too-many-requests", "Too many requests"),

@@ -1,7 +1,7 @@
-"""How much is let in at once: requests in work, bytes in memory, requests a second. What is over it is told to come back later.
+"""Limits of what is let in: concurrent requests, bytes in memory, and a rate per caller. What exceeds them is told to come later.
 
-A queue that is allowed to grow answers everybody late; who is turned away at once can go elsewhere. All of this counts in one
-worker: with N of them a limit is N times as high, as the kernel deals connections out to the workers.
+A queue that may grow answers everybody late; a caller that is refused at once can go elsewhere. Each worker counts for itself:
+with N workers a limit is N times as high, as the kernel distributes connections over them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from service.http.errors import Overloaded, TooManyRequests
 
-# Of so many callers without a key, the last ones, buckets are kept.
-CALLERS = 10_000
+# How many callers' token buckets are kept, the newest ones.
+MAX_CALLERS = 10_000
 
 
 class Limits:
@@ -23,15 +23,15 @@ class Limits:
     Parameters
     ----------
     max_concurrent : int
-        Requests in work at once.
+        Concurrent requests.
     max_bytes : int
-        Bytes that the bodies of these may take together.
+        Bytes that their bodies may take together.
     rate : float
-        Requests a second of one caller, on average; 0: any number.
+        Requests per second of one caller, on average; 0: no limit.
     burst : int
-        Requests of one caller at once, after a rest.
+        Requests that one caller may send at once after a pause.
     clock : callable
-        Seconds.
+        Returns seconds.
     """
 
     def __init__(
@@ -44,23 +44,23 @@ class Limits:
         self.bytes = 0
 
     def enter(self, weight: int) -> None:
-        """Let a request in that may hold `weight` bytes.
+        """Let a request in whose body may take `weight` bytes.
 
         Raises
         ------
         Overloaded
-            Then it is not in, and must not `leave`.
+            If there is no room: then it must not `leave`.
         """
         if self.requests >= self._max_concurrent:
             raise Overloaded("Too many requests are in work.")
-        # One body is always let in, however large: other limits say how large it may be.
+        # One body is always let in; its size has a limit of its own.
         if self.bytes and self.bytes + weight > self._max_bytes:
             raise Overloaded("Too many large bodies are in work.")
         self.requests += 1
         self.bytes += weight
 
     def leave(self, weight: int) -> None:
-        """Let it out."""
+        """Free what the request took; `weight` as in `enter`."""
         self.requests -= 1
         self.bytes -= weight
 
@@ -70,7 +70,7 @@ class Limits:
         Raises
         ------
         TooManyRequests
-            With the seconds after which the next one will be let in.
+            With the number of seconds until the next one is let in.
         """
         if not self._rate:
             return
@@ -81,5 +81,5 @@ class Limits:
             self._buckets[caller] = tokens, now
             raise TooManyRequests("This caller asks too often.", retry_after=math.ceil((1 - tokens) / self._rate))
         self._buckets[caller] = tokens - 1, now
-        if len(self._buckets) > CALLERS:
+        if len(self._buckets) > MAX_CALLERS:
             self._buckets.popitem(last=False)

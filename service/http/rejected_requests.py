@@ -1,6 +1,6 @@
-"""A bounded sample of requests that were refused, without anything personal: for who wonders why a client gets errors.
+"""A bounded sample of rejected requests, without personal data, to find out why a client gets errors.
 
-The newest of them stay, in memory and, some seconds later, in one file a worker, so that any worker can tell of all.
+The newest ones are kept in memory and, within seconds, in one file per worker, so that any worker can show those of all.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from service.http.errors import FieldProblem
 
 FLUSH_SECONDS = 5.0
-# Of a request with thousands of problems, so many are kept.
-PROBLEMS = 10
+# How many problems of one request are kept.
+MAX_PROBLEMS = 10
 logger = logging.getLogger(__name__)
 
 
 class RejectedRequests:
-    """The sample of one worker.
+    """The rejected requests of one worker.
 
     Parameters
     ----------
     folder : Path
     kept : int
-        The newest so many of each worker; 0: none.
+        How many of each worker, the newest ones; 0: none.
     known : iterable of str
-        Names of fields that may be told. Any other is the caller's, who may have put anything into a name.
+        Field names that may be shown. Any other name is the caller's own text, and may hold personal data.
     """
 
     def __init__(self, folder: Path, kept: int, known: Iterable[str]) -> None:
@@ -61,8 +61,22 @@ class RejectedRequests:
         body_bytes: int | None,
         model_version: str | None,
     ) -> None:
-        """Keep what is known of a refused request. Cheap: nothing is written here."""
-        listed = [{"field": self._told(one.field), "problem": one.problem} for one in errors[:PROBLEMS]]
+        """Keep a rejected request. It is cheap: the file is written later.
+
+        Parameters
+        ----------
+        request_id, method, path : str
+            The route's template, not the path that was asked for.
+        status : int
+        problem : str
+            Which kind.
+        errors : sequence of FieldProblem
+        body_bytes : int or None
+            The declared length of the body.
+        model_version : str or None
+            The version in service.
+        """
+        listed = [{"field": self._shown(one.field), "problem": one.problem} for one in errors[:MAX_PROBLEMS]]
         entry = {
             "at": now().isoformat(timespec="microseconds"),
             "request_id": request_id,
@@ -79,7 +93,7 @@ class RejectedRequests:
         self._changed = True
 
     def newest(self, limit: int) -> list[dict[str, Any]]:
-        """Give the newest of all workers, newest first."""
+        """Return the newest ones of all workers, newest first."""
         self.flush()
         lines: list[bytes] = []
         for file in self._folder.glob("*.jsonl") if self._folder.is_dir() else ():
@@ -93,19 +107,19 @@ class RejectedRequests:
         return entries[: -limit - 1 : -1]
 
     def start(self) -> None:
-        """Begin to write now and then."""
-        self._thread = threading.Thread(target=self._run, name="failed-requests", daemon=True)
+        """Begin to write the file regularly."""
+        self._thread = threading.Thread(target=self._run, name="rejected-requests", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Write what was not written, and stop."""
+        """Write the file and stop."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(FLUSH_SECONDS)
         self.flush()
 
     def flush(self) -> None:
-        """Write the sample, whole or not at all."""
+        """Write the file, whole or not at all, if anything has changed."""
         if not self._changed:
             return
         self._changed = False
@@ -115,22 +129,24 @@ class RejectedRequests:
                 staging.write_bytes(b"\n".join(self._kept.copy()) + b"\n")
             self._forget_old()
         except OSError as error:
-            logger.warning("failed requests cannot be written down: %s", error.strerror)
+            logger.warning("rejected requests cannot be written: %s", error.strerror)
 
     def _run(self) -> None:
         while not self._stopped.wait(FLUSH_SECONDS):
             self.flush()
 
     def _forget_old(self) -> None:
-        """Keep the files of the last workers only: there is a new one with each start."""
+        """Delete the files of old workers: every start makes a new one."""
         files = sorted(self._folder.glob("*.jsonl"), key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[16:]:
             file.unlink(missing_ok=True)
 
-    def _told(self, field: str) -> str:
+    def _shown(self, field: str) -> str:
         parts = field.split(".")
-        # A number is told where it is the position in a list; as a name it may be anybody's telephone number.
-        fine = [part in self._known or (n == 1 and part.isdecimal()) for n, part in enumerate(parts)]
+        # A number is shown where it is a position in a list; as a name it may be somebody's telephone number.
+        known = [part in self._known or (n == 1 and part.isdecimal()) for n, part in enumerate(parts)]
         return (
-            field if all(fine) else ".".join(part if told else "(unknown)" for part, told in zip(parts[:4], fine, strict=False))
+            field
+            if all(known)
+            else ".".join(part if is_known else "(unknown)" for part, is_known in zip(parts[:4], known, strict=False))
         )

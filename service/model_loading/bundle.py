@@ -1,9 +1,9 @@
 """The model bundle: what a worker loads, one JSON file, read without scikit-learn, pandas or MLflow.
 
-`service.model_loading.loader_process` makes and checks it. It holds the compiled model, its model info, and a few customers with the
-pipeline's own probabilities, which every worker compares with its own before the model serves. A bundle belongs to one version of
-one run, to the code that made it, and to one contract; for any other it is made anew. It carries its own hash: a damaged one is
-refused and made anew.
+`service.model_loading.loader_process` makes and checks it. It holds the compiled model, its model info, and a few customers
+with the pipeline's own probabilities, which every worker compares with its own before the model serves. A bundle belongs to one
+version of one run, to the code that made it, and to one contract; for any other it is made anew. It carries its own hash: a
+damaged one is refused and made anew.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, for machines to read: uvicorn's and ours alike. Or as text, for a person at a terminal."""
+"""Logs, uvicorn's included: one JSON object a line for machines, or text for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from uvicorn.logging import DefaultFormatter
 
 from service.request_context import CURRENT
 
-# What every record has; the rest was given with `extra`.
-_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+# The attributes of every record; any other was passed as `extra`.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record: time, level, logger, message, what was given with it, and the request it belongs to."""
+    """One JSON object a record: time, level, logger, message, the `extra` fields, and the request that it belongs to."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Spell a record."""
+        """Return a record as one line."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -30,23 +30,23 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= dict(_request())
-        line |= {name: value for name, value in vars(record).items() if name not in _USUAL and value is not None}
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
 
 
 class TextLines(DefaultFormatter):
-    """For people: level, message, and what belongs to it as name=value."""
+    """For people: level, message, and further fields as name=value."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
-        """Spell a record. What a caller may have put into it moves no cursor, and makes no line of its own."""
-        facts = dict(_request())
-        facts |= {name: value for name, value in vars(record).items() if name not in _USUAL and value is not None}
-        said = " ".join(f"{name}={value}" for name, value in facts.items())
+        """Return a record as one line. Control characters of the caller's are escaped."""
+        fields = dict(_request())
+        fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
+        text = " ".join(f"{name}={value}" for name, value in fields.items())
         seen = copy(record)
         seen.message = _visible(record.message)
-        return super().formatMessage(seen) + (f"  {_visible(said)}" if said else "")
+        return super().formatMessage(seen) + (f"  {_visible(text)}" if text else "")
 
 
 def _visible(text: str) -> str:
@@ -54,7 +54,7 @@ def _visible(text: str) -> str:
 
 
 def _request() -> Iterator[tuple[str, str]]:
-    """Name the request that is being answered, its trace, and the model that answers it."""
+    """Yield the id of the current request, its trace, and the version of the model that answers it."""
     request_context = CURRENT.get()
     if request_context is not None:
         yield "request_id", request_context.request_id
@@ -65,7 +65,20 @@ def _request() -> Iterator[tuple[str, str]]:
 
 
 def log_config(form: Literal["auto", "json", "text"], level: str = "info") -> dict[str, Any]:
-    """Give the logging configuration of a worker, for uvicorn and ourselves."""
+    """Return the logging configuration of a worker, uvicorn included.
+
+    Parameters
+    ----------
+    form : {"auto", "json", "text"}
+        "auto": text at a terminal, else JSON.
+    level : str
+        The lowest level that is logged.
+
+    Returns
+    -------
+    dict
+        For `logging.config.dictConfig`.
+    """
     if form == "auto":
         form = "text" if sys.stderr.isatty() else "json"
     formatters = {

@@ -1,4 +1,4 @@
-"""The service's Prometheus metrics, one set an app. Names are promised in DESIGN.md."""
+"""The service's Prometheus metrics, one set per app. Names and labels are a contract with dashboards and alerts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from churn.modeling.model_info import ModelInfo
     from service.scoring.served_model import ScoredBatch
 
-# Read by prometheus_client itself, when it is imported: then all values live in files that the workers share.
+# prometheus_client reads it when it is imported. If it is set, all values are kept in files that the workers share.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 PROBABILITY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -31,20 +31,26 @@ SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class ServiceMetrics:
-    """What the service counts. With several workers, counters add up; each gauge says how the workers' values are joined."""
+    """The service's metrics. Counters of several workers add up; each gauge says how the workers' values are combined."""
 
     def __init__(self, contract: Contract) -> None:
         self.registry = CollectorRegistry()
         r = self.registry
-        self.predictions = Counter("churn_predictions_total", "Answered predictions.", ["model_version", "decision"], registry=r)
+        self.predictions = Counter(
+            "churn_predictions_total", "Predictions that were answered.", ["model_version", "decision"], registry=r
+        )
         self.probability = Histogram(
-            "churn_predicted_probability", "Answered churn probabilities.", buckets=PROBABILITY_BUCKETS, registry=r
+            "churn_predicted_probability", "Predicted churn probabilities.", buckets=PROBABILITY_BUCKETS, registry=r
         )
         self.requests = Counter("churn_http_requests_total", "HTTP requests.", ["route", "method", "status"], registry=r)
         self.seconds = Histogram(
-            "churn_http_request_duration_seconds", "Time to answer, in seconds.", ["route"], buckets=SECONDS_BUCKETS, registry=r
+            "churn_http_request_duration_seconds",
+            "Duration of a request, in seconds.",
+            ["route"],
+            buckets=SECONDS_BUCKETS,
+            registry=r,
         )
-        # A gauge, as prometheus_client's Info cannot be shared by workers; nor can a series be removed there.
+        # A gauge, as workers cannot share prometheus_client's Info, nor remove a series.
         self.model_info = Gauge(
             "churn_model_info",
             "1 for the model in service, 0 for those it replaced.",
@@ -58,21 +64,25 @@ class ServiceMetrics:
             registry=r,
             multiprocess_mode="livemin",
         )
-        self.reloads = Counter("churn_model_reloads_total", "Attempts to take a new champion.", ["result"], registry=r)
-        missing = Counter("churn_feature_missing_total", "Answered predictions without this feature.", ["feature"], registry=r)
+        self.reloads = Counter("churn_model_reloads_total", "Attempts to activate another model.", ["result"], registry=r)
+        missing = Counter(
+            "churn_feature_missing_total", "Predictions for customers without this feature.", ["feature"], registry=r
+        )
         self.missing = {column.name: missing.labels(column.name) for column in contract.features}
         self.log_written = Counter("churn_log_written_total", "Predictions committed to the store.", registry=r)
         self.log_spooled = Gauge(
-            "churn_log_spooled", "Predictions on disk that wait for the store.", registry=r, multiprocess_mode="livesum"
+            "churn_log_spooled", "Predictions in the spool, which wait for the store.", registry=r, multiprocess_mode="livesum"
         )
-        self.log_replayed = Counter("churn_log_replayed_total", "Predictions that came to the store from the spool.", registry=r)
+        self.log_replayed = Counter(
+            "churn_log_replayed_total", "Predictions that were replayed from the spool to the store.", registry=r
+        )
         self.log_lag = Gauge(
             "churn_log_lag_seconds",
             "Age of the oldest prediction that is not in the store.",
             registry=r,
             multiprocess_mode="livemax",
         )
-        self.shed = Counter("churn_requests_shed_total", "Requests that were turned away at the door (503 or 429).", registry=r)
+        self.shed = Counter("churn_requests_shed_total", "Requests that exceeded a limit (503 or 429).", registry=r)
         self.rejected = Counter("churn_rejected_total", "Requests answered with a problem.", ["problem"], registry=r)
         self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)
         self.models = ModelMetrics(r)
@@ -82,7 +92,14 @@ class ServiceMetrics:
         self._decisions: dict[tuple[str, bool], Counter] = {}
 
     def count_one(self, row: PredictionRow, values: Sequence[Any]) -> None:
-        """Count an answer; `values` are the customer's, one a feature in the contract's order."""
+        """Count a prediction.
+
+        Parameters
+        ----------
+        row : PredictionRow
+        values : sequence
+            The customer's values, one per feature in the contract's order.
+        """
         self.probability.observe(row.churn_probability)
         key = row.model_version, row.churn
         counter = self._decisions.get(key)
@@ -95,11 +112,11 @@ class ServiceMetrics:
                     counter.inc()
 
     def count_many(self, batch: ScoredBatch) -> None:
-        """Count answers of one model, all at once."""
-        places = np.searchsorted(PROBABILITY_BUCKETS, batch.probabilities)
-        for place, number in enumerate(np.bincount(places, minlength=len(PROBABILITY_BUCKETS)).tolist()):
+        """Count the predictions of a batch."""
+        buckets = np.searchsorted(PROBABILITY_BUCKETS, batch.probabilities)
+        for bucket, number in enumerate(np.bincount(buckets, minlength=len(PROBABILITY_BUCKETS)).tolist()):
             if number:
-                self.probability._buckets[place].inc(number)
+                self.probability._buckets[bucket].inc(number)
         self.probability._sum.inc(float(batch.probabilities.sum()))
         churn = int(batch.churn.sum())
         for decision, number in (("churn", churn), ("stay", len(batch.churn) - churn)):
@@ -111,14 +128,14 @@ class ServiceMetrics:
                 self.missing[name].inc(absent)
 
     def count_outcomes(self, receipt: OutcomeReceipt) -> None:
-        """Count what became of received outcomes."""
+        """Count received outcomes by what became of them."""
         self.outcomes.labels("accepted").inc(receipt.accepted)
         self.outcomes.labels("duplicate").inc(receipt.duplicates)
         self.outcomes.labels("unknown").inc(len(receipt.unknown))
         self.outcomes.labels("conflicting").inc(len(receipt.conflicting))
 
     def show_model(self, info: ModelInfo) -> None:
-        """Say which model is in service from now on."""
+        """Show which model is in service from now on."""
         if self._in_service is not None:
             self._in_service.set(0)
         self._in_service = self.model_info.labels(info.version, info.run_id, info.data_digest)
@@ -127,7 +144,7 @@ class ServiceMetrics:
         self.models.trained.set(info.trained_at.timestamp())
 
     def expose(self, accept: str) -> tuple[bytes, str]:
-        """Give all metrics, of all workers, in the format that the `Accept` header asks for; and its media type."""
+        """Return the metrics of all workers in the format that the `Accept` header asks for, and its media type."""
         registry = self.registry
         folder = os.environ.get(SHARED_FOLDER)
         if folder is not None:
@@ -140,13 +157,13 @@ class ServiceMetrics:
 
 
 def live_workers(folder: Path) -> list[int]:
-    """List the processes that share their metrics in `folder`, and are there."""
+    """Return the ids of the processes that share their metrics in `folder`."""
     named = {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*_*.db")}
     return [int(pid) for pid in named if pid.isdecimal()]
 
 
 def forget_dead_workers(folder: Path) -> None:
-    """Drop the gauges of workers that are gone: nobody else does when a worker is killed. Counters stay."""
+    """Delete the gauges of dead workers: nothing else does when a worker is killed. Counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         pid = file.stem.rpartition("_")[2]
         if pid.isdecimal() and not Path("/proc", pid).exists() and Path("/proc/self").exists():

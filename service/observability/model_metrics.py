@@ -1,4 +1,4 @@
-"""Metrics of the models beside the one in service: which path answers, what is refused, the challenger's shadow, probation."""
+"""Metrics of the rollout: the scorer in use, refused versions, shadow scoring and probation."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ DIFFERENCE_BUCKETS = (0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75,
 
 
 class ModelMetrics:
-    """What is counted of models."""
+    """The metrics of the rollout."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.path = Gauge(
             "churn_model_path",
-            "1 for the way in which answers are computed: compiled, or by the pipeline itself.",
+            "1 for the scorer in use: the compiled model, or the pipeline itself.",
             ["path"],
             registry=registry,
             multiprocess_mode="livemax",
@@ -28,31 +28,33 @@ class ModelMetrics:
         )
         self.registry_up = Gauge(
             "churn_registry_up",
-            "1 if the registry answered when it was last asked for the champion, else 0.",
+            "1 if the registry answered the last poll, else 0.",
             registry=registry,
             multiprocess_mode="livemin",
         )
         self.refused = Gauge(
             "churn_model_refused",
-            "1 for a version that an alias names and that was refused; 0 once it was not.",
+            "1 for a version that was refused; 0 once it was accepted.",
             ["version"],
             registry=registry,
             multiprocess_mode="livemax",
         )
         self.shadow = Counter(
             "churn_shadow_total",
-            "Answers offered to the challenger: logged, or dropped because there were too many, or the store was away.",
+            "Predictions offered to the challenger: logged, dropped because there were too many, or failed.",
             ["result"],
             registry=registry,
         )
         self.difference = Histogram(
             "churn_shadow_difference",
-            "How far the challenger's probability is from the champion's.",
+            "Absolute difference between the challenger's probability and the champion's.",
             buckets=DIFFERENCE_BUCKETS,
             registry=registry,
         )
         self.disagreements = Counter(
-            "churn_shadow_disagreements_total", "Customers whom challenger and champion decide differently.", registry=registry
+            "churn_shadow_disagreements_total",
+            "Customers for whom challenger and champion decide differently.",
+            registry=registry,
         )
         self.probation = Gauge(
             "churn_probation_active",
@@ -65,6 +67,6 @@ class ModelMetrics:
         )
 
     def show_path(self, path: Literal["compiled", "pipeline"]) -> None:
-        """Say in which way answers are computed from now on."""
+        """Show which scorer is in use from now on."""
         for name in ("compiled", "pipeline"):
             self.path.labels(name).set(float(name == path))

@@ -1,4 +1,4 @@
-"""What the service's processes take of the machine, all workers together; prometheus_client's own collector sees one."""
+"""CPU time, memory and open files of all workers together; prometheus_client's own collector sees one process."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from prometheus_client.registry import Collector
 
 
 class ProcessCollector(Collector):
-    """Sums up processor time, memory and open files of the processes that `pids` names, at each scrape."""
+    """Sums up CPU time, memory and open files of the processes that `pids` returns, at each scrape."""
 
     def __init__(self, pids: Callable[[], Sequence[int]]) -> None:
         self._pids = pids
 
     def collect(self) -> Iterator[Metric]:
-        """Give the sums; a process that ends meanwhile is left out."""
+        """Yield the sums. A process that ends meanwhile is left out."""
         workers, seconds, resident, files = 0, 0.0, 0, 0
         for pid in self._pids():
             try:
@@ -29,7 +29,9 @@ class ProcessCollector(Collector):
             seconds += times.user + times.system
             resident += memory
             files += opened
-        yield GaugeMetricFamily("churn_workers", "Processes that answer.", value=workers)
-        yield CounterMetricFamily("churn_process_cpu_seconds", "Processor time that the workers took, in seconds.", value=seconds)
-        yield GaugeMetricFamily("churn_process_resident_memory_bytes", "Memory that the workers hold, in bytes.", value=resident)
+        yield GaugeMetricFamily("churn_workers", "Worker processes.", value=workers)
+        yield CounterMetricFamily("churn_process_cpu_seconds", "CPU time that the workers took, in seconds.", value=seconds)
+        yield GaugeMetricFamily(
+            "churn_process_resident_memory_bytes", "Resident memory of the workers, in bytes.", value=resident
+        )
         yield GaugeMetricFamily("churn_process_open_fds", "Open files and sockets of the workers.", value=files)

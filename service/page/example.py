@@ -1,4 +1,4 @@
-"""An invented customer to fill the form with: the typical one, changed in a few places so that there is something to explain."""
+"""An example customer for the form: the typical one with a few changes, so that there is something to explain."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ FACTORS, STEPS = (0.5, 1.5), (-3, 3)
 
 
 def example_customer(model: CompiledModel, contract: Contract) -> dict[str, Any]:
-    """Change the typical customer, one column after another, until the answer is on the other side of even odds, or nearly.
+    """Change the typical customer, one column after another, until the prediction crosses even odds, or nearly does.
+
+    Parameters
+    ----------
+    model : CompiledModel
+    contract : Contract
 
     Returns
     -------
     dict
-        A value a column of the model that is known: what the contract allows, flags as booleans.
+        One value per column of the model that has a typical one, within the contract's bounds; flags as booleans.
     """
     customer = {name: _allowed(contract[name], value) for name, value in model.typical.items() if value is not None}
 
@@ -26,21 +31,21 @@ def example_customer(model: CompiledModel, contract: Contract) -> dict[str, Any]
 
     side = -1.0 if logit(customer) > 0 else 1.0
 
-    def far(one: dict[str, Any]) -> float:
+    def distance(one: dict[str, Any]) -> float:
         return side * logit(one)
 
     changed: set[str] = set()
-    while far(customer) <= 0 and len(changed) < MAX_CHANGES:
+    while distance(customer) <= 0 and len(changed) < MAX_CHANGES:
         tried = [
             {**customer, **_followers(model, contract, name, value), name: value}
             for name in customer
             if name not in changed
             for value in _others(contract[name], customer[name])
         ]
-        # Just beyond even odds if that can be had: what is nearly certain has little to weigh up.
-        beyond = [one for one in tried if far(one) > 0]
-        best = min(beyond, key=far) if beyond else max(tried, key=far, default=customer)
-        if far(best) <= far(customer):
+        # Just beyond even odds if possible: in a nearly certain prediction little is weighed up.
+        beyond = [one for one in tried if distance(one) > 0]
+        best = min(beyond, key=distance) if beyond else max(tried, key=distance, default=customer)
+        if distance(best) <= distance(customer):
             break
         changed |= {name for name in best if best[name] != customer[name]}
         customer = best
@@ -52,8 +57,8 @@ def _others(column: Column, value: Any) -> list[Any]:
         return [not value]
     if column.kind == "category":
         return [level for level in column.levels if level != value]
-    far = [value * factor for factor in FACTORS] if abs(value) > max(STEPS) else [value + step for step in STEPS]
-    return [other for one in far if (other := _allowed(column, one)) != value]
+    changed = [value * factor for factor in FACTORS] if abs(value) > max(STEPS) else [value + step for step in STEPS]
+    return [other for one in changed if (other := _allowed(column, one)) != value]
 
 
 def _allowed(column: Column, value: Any) -> Any:
@@ -67,7 +72,7 @@ def _allowed(column: Column, value: Any) -> Any:
 
 
 def _followers(model: CompiledModel, contract: Contract, name: str, value: Any) -> dict[str, Any]:
-    """Give the numbers that go with this one: a charge with its minutes."""
+    """Return the numbers that follow from this one: a charge from its minutes."""
     return {
         other: _allowed(contract[other], value * factor) for other, (origin, factor) in model.relations.items() if origin == name
     }

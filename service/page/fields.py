@@ -1,4 +1,4 @@
-"""The form of a contract, as HTML: a field a feature, in groups. Nothing of the contract gets into it unescaped."""
+"""The form of a contract as HTML: one field per feature, in groups. All text of the contract is escaped."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from churn.contract import Column
 
-# So many columns without a family still read well together; more of them are told apart by their kind.
-MAX_CHOICES = 8
+# More columns than these without a family are grouped by kind.
+MAX_UNGROUPED = 8
 KINDS = {"number": "Numbers", "integer": "Numbers", "flag": "Yes or no", "category": "Choices"}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Columns that belong together. In labels the group's words are left out: under "Total day" stands "Minutes"."""
+    """Columns that belong together. Labels leave the group's words out: in the group "Total day" one says "Minutes"."""
 
     title: str
     columns: Sequence[Column]
@@ -25,16 +25,16 @@ class Group:
 
 
 def group_columns(columns: Sequence[Column]) -> list[Group]:
-    """Put neighbours whose names begin with the same two words together, and all the others before them."""
+    """Group adjacent columns whose names begin with the same two words, and put all others before them."""
     others: list[Column] = []
     families: list[Group] = []
     for family, members in groupby(columns, key=_family):
         found = list(members)
         if family and len(found) > 1:
-            families.append(Group(_spoken(family).capitalize(), found, family))
+            families.append(Group(_words(family).capitalize(), found, family))
         else:
             others += found
-    if len(others) <= MAX_CHOICES:
+    if len(others) <= MAX_UNGROUPED:
         groups = [Group("Customer", others)] if others else []
     else:
         titles = dict.fromkeys(KINDS[column.kind] for column in others)
@@ -48,7 +48,19 @@ def _family(column: Column) -> str:
 
 
 def render_groups(groups: Sequence[Group], typical: Mapping[str, Any]) -> str:
-    """Render all fields; `typical` values stand in those that are empty."""
+    """Render all fields.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    typical : mapping of str to value
+        The placeholder of each number.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     return "\n".join(
         f"<fieldset class=group><legend>{escape(group.title)}</legend><div class=fields>"
         f"{''.join(_field(column, group.words, typical.get(column.name)) for column in group.columns)}</div></fieldset>"
@@ -57,29 +69,29 @@ def render_groups(groups: Sequence[Group], typical: Mapping[str, Any]) -> str:
 
 
 def _field(column: Column, words: str, typical: Any) -> str:
-    label = escape(_spoken(column.name.removeprefix(words).lstrip("_") or column.name).capitalize())
+    label = escape(_words(column.name.removeprefix(words).lstrip("_") or column.name).capitalize())
     name = escape(column.name)
     required = not column.nullable and column.kind in ("flag", "category")
     hint = f'<p class=hint id="hint-{name}">{escape(column.description)}</p>' if column.description else ""
-    told = f'"{f"hint-{name} " if hint else ""}error-{name}"'
+    described_by = f'"{f"hint-{name} " if hint else ""}error-{name}"'
     error = f'<p class=error id="error-{name}" hidden></p>'
-    asked = f' data-kind={column.kind} data-name="{name}"'
+    attributes = f' data-kind={column.kind} data-name="{name}"'
     if column.kind == "flag":
         choices = [("true", column.true_level), ("false", column.false_level), *([] if required else [("", "Not known")])]
         radios = "".join(
             f'<label><input type=radio name="{name}" value="{value}" id="field-{name}{f"-{value}" if value else ""}"'
-            f"{'' if value or required else ' checked'}><span>{escape(said)}</span></label>"
-            for value, said in choices
+            f"{'' if value or required else ' checked'}><span>{escape(text)}</span></label>"
+            for value, text in choices
         )
-        # `tabindex` is for the page to lead there if nothing is chosen.
+        # `tabindex` lets the page focus it if nothing is chosen.
         return (
-            f"<fieldset class=field{asked} tabindex=-1 aria-describedby={told}><legend class=label>{label}</legend>"
+            f"<fieldset class=field{attributes} tabindex=-1 aria-describedby={described_by}><legend class=label>{label}</legend>"
             f"<div class=choice>{radios}</div>{hint}{error}</fieldset>"
         )
     if column.kind == "category":
         options = "".join(f'<option value="{escape(level)}">{escape(level)}</option>' for level in column.levels)
         first = "Choose" if required else "Not known"
-        control = f'<select id="field-{name}" aria-describedby={told}><option value="">{first}</option>{options}</select>'
+        control = f'<select id="field-{name}" aria-describedby={described_by}><option value="">{first}</option>{options}</select>'
         unit = ""
     else:
         limits = "".join(
@@ -87,15 +99,17 @@ def _field(column: Column, words: str, typical: Any) -> str:
         )
         step, keyboard = ("1", "numeric") if column.kind == "integer" else ("any", "decimal")
         usual = f' placeholder="{typical:.6g}"' if isinstance(typical, float | int) else ""
-        # "Minutes" in minutes says it twice.
-        says_it = column.unit is None or label.lower().endswith(escape(column.unit))
-        unit = "" if says_it else f"<span class=unit>{escape(column.unit or '')}</span>"
+        # Not "Minutes" in minutes.
+        repeats_unit = column.unit is None or label.lower().endswith(escape(column.unit))
+        unit = "" if repeats_unit else f"<span class=unit>{escape(column.unit or '')}</span>"
         control = (
             f'<input id="field-{name}" type=number inputmode={keyboard} step={step}{limits}{usual} autocomplete=off '
-            f"aria-describedby={told}>"
+            f"aria-describedby={described_by}>"
         )
-    return f'<div class=field{asked}><label class=label for="field-{name}">{label} {unit}</label>{control}{hint}{error}</div>'
+    return (
+        f'<div class=field{attributes}><label class=label for="field-{name}">{label} {unit}</label>{control}{hint}{error}</div>'
+    )
 
 
-def _spoken(name: str) -> str:
+def _words(name: str) -> str:
     return name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""What a browser is told of our pages: to run and load what their policy names, to frame them nowhere, to tell nobody of them."""
+"""Security headers of the pages: run and load only what their policy names, allow no framing, send no referrer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ _ALWAYS = {
 
 
 def page_headers(*, style: str, script: str = "") -> dict[str, str]:
-    """Give the headers of a page with this style and script, which are in the page itself; nothing else is run or loaded."""
+    """Return the headers of a page that runs and loads nothing but its own inline style and script.
+
+    Parameters
+    ----------
+    style, script : str
+        The contents of its style and script elements.
+
+    Returns
+    -------
+    dict of str to str
+    """
     scripts = f"script-src '{_digest(script)}'; connect-src 'self'; img-src data:; " if script else ""
     policy = (
         f"default-src 'none'; {scripts}style-src '{_digest(style)}'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""Links to what else there is: this service's own documents, and the other UIs."""
+"""Links to this service's own documents and to the other UIs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ OWN = {"API documentation": "docs", "OpenAPI document": "openapi.json", "Metrics
 
 
 def other_links(settings: Settings) -> Mapping[str, str]:
-    """Name the other UIs: those of the settings or, for a service on loopback, what `churn up` starts beside it."""
+    """Return the other UIs, name to URL: those of the settings or, on loopback, those that `churn up` starts."""
     if settings.page_links:
         return parse_links(settings.page_links)
     if not _is_loopback(settings.host):
-        return {}  # its visitors are elsewhere, and so may be all the rest
+        return {}  # its visitors are on other machines, and so may the other UIs be
     ports = {"MLflow": settings.mlflow_port, "Prefect": settings.prefect_port, "Evidently": settings.evidently_port}
     return {name: f"http://127.0.0.1:{port}/" for name, port in ports.items()}
 
 
 def render_links(settings: Settings) -> str:
-    """Render them as items of a list."""
+    """Render the links as list items."""
     links = {**OWN, **other_links(settings)}
     return "".join(f'<li><a href="{escape(address)}" rel=noreferrer>{escape(name)}</a></li>' for name, address in links.items())
 

@@ -1,4 +1,4 @@
-"""The model in service, as a part of the page."""
+"""The panel of the page that shows the model in service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from churn.modeling.model_info import ModelInfo
 from service.scoring.served_model import ServedModel
 
-# What says most, and what people call it. The card tells all.
+# The most important scores, and their names for people. The card has all of them.
 SCORES = {
     "roc_auc": "ROC AUC",
     "pr_auc": "PR AUC",
@@ -23,14 +23,26 @@ PATHS = {"compiled": "the compiled model", "pipeline": "its pipeline"}
 
 
 def render_model(served: ServedModel, *, link: bool) -> str:
-    """Render what is known of the model; `link` to its card if a browser may follow it without a key."""
+    """Render the panel.
+
+    Parameters
+    ----------
+    served : ServedModel
+    link : bool
+        Whether to link to the model card, which a browser can open only without keys.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     info = served.info
     facts = [
         ("Trained", f"{_moment(info.trained_at)} ({escape(info.trigger)})"),
         ("On", f"{info.rows:,} customers of {escape(info.data_source)}"),
         ("Threshold", f"{info.threshold:.1%}: from there on a customer counts as leaving"),
         ("Loaded", f"{_moment(served.loaded_at)} from {FROM[served.loaded_from]}"),
-        ("Answers by", PATHS[served.path]),
+        ("Scored by", PATHS[served.path]),
     ]
     warning = "<p class=warning>Trained on simulated customers: nobody in its data exists.</p>" if info.simulated else ""
     card = ""
@@ -42,14 +54,14 @@ def render_model(served: ServedModel, *, link: bool) -> str:
         )
     return (
         f"<p class=version><b>{escape(info.name)}</b> version <b data-version>{escape(info.version)}</b></p>{warning}"
-        f"<dl>{''.join(f'<dt>{name}</dt><dd>{said}</dd>' for name, said in facts)}</dl>{_scores(info)}{card}"
+        f"<dl>{''.join(f'<dt>{name}</dt><dd>{text}</dd>' for name, text in facts)}</dl>{_scores(info)}{card}"
     )
 
 
 def _scores(info: ModelInfo) -> str:
     rows = "".join(
-        f"<tr><th scope=row>{said}</th><td>{info.metrics[name]:.3g}</td><td>{_interval(info, name)}</td></tr>"
-        for name, said in SCORES.items()
+        f"<tr><th scope=row>{text}</th><td>{info.metrics[name]:.3g}</td><td>{_interval(info, name)}</td></tr>"
+        for name, text in SCORES.items()
         if name in info.metrics
     )
     return f"<table><caption>On customers it was not trained on</caption>{rows}</table>" if rows else ""
@@ -61,5 +73,5 @@ def _interval(info: ModelInfo, name: str) -> str:
 
 
 def _moment(at: object) -> str:
-    said = f"{at:%Y-%m-%d %H:%M} UTC"
-    return f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{said}</time>'
+    text = f"{at:%Y-%m-%d %H:%M} UTC"
+    return f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}">{text}</time>'

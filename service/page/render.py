@@ -1,4 +1,4 @@
-"""The page: one document without anything from elsewhere, and the policy that lets a browser run nothing but its own script."""
+"""The page: one document that loads nothing from other sites, and the policy that lets it run only its own script."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NONE = "<p class=warning>No model is in service yet. Train one with <code>churn 
 
 @dataclass(frozen=True)
 class Page:
-    """The parts of the page that stay the same while the service runs."""
+    """The parts of the page that do not change while the service runs."""
 
     settings: Settings
     contract: Contract
@@ -36,7 +36,19 @@ class Page:
 
     @classmethod
     def of(cls, settings: Settings, contract: Contract, *, with_keys: bool) -> Self:
-        """Make the page of a service; `with_keys` if it asks for API keys."""
+        """Return the page of a service.
+
+        Parameters
+        ----------
+        settings : Settings
+        contract : Contract
+        with_keys : bool
+            Whether the service asks for API keys.
+
+        Returns
+        -------
+        Page
+        """
         return cls(settings, contract, with_keys, render_links(settings))
 
     def render(self, served: ServedModel | None, *, trusted: bool) -> str:
@@ -47,7 +59,12 @@ class Page:
         served : ServedModel or None
             The model in service, if any.
         trusted : bool
-            Whether the visitor may know of the model.
+            Whether the visitor may see the model.
+
+        Returns
+        -------
+        str
+            HTML.
         """
         shown = served if trusted else None
         scorer = None if shown is None else shown.scorer
@@ -67,7 +84,7 @@ class Page:
 
 @cache
 def headers() -> dict[str, str]:
-    """Give the headers of the page: a browser runs its own style and script, gets answers from this service, and no more."""
+    """Return the headers of the page: a browser may run its own style and script, and call this service."""
     return page_headers(style=_asset("style.css"), script=_asset("script.js"))
 
 

@@ -1,1 +1,1 @@
-"""The routes, by theme."""
+"""The HTTP routes, one module per subject: they read requests, call the use cases, and write responses."""

@@ -1,4 +1,4 @@
-"""GET /admin/failures: which requests were refused lately, and why. For who wonders why a client gets errors."""
+"""GET /admin/failures: which requests were rejected lately, and why."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ router = APIRouter(tags=["operations"], dependencies=[Depends(require("admin"))]
 async def show_failures(
     state: State, limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many, the newest.")] = 100
 ) -> FailuresAnswer:
-    """Tell of the newest refused requests, of all workers: when, where, and which rules were broken; never a value."""
+    """Return the newest rejected requests of all workers: when, which route, and which rules were broken; never a value."""
     found: list[dict[str, Any]] = await asyncio.to_thread(state.rejected_requests.newest, limit)
     return FailuresAnswer(failures=found)

@@ -1,4 +1,4 @@
-"""GET /model, GET /model/card: which model serves. POST /admin/reload and /admin/rollback: take the champion now, or leave it."""
+"""GET /model and /model/card describe the model in service. POST /admin/reload and /admin/rollback change it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.schemas.native import ModelAnswer, ReloadAnswer, RollbackAnswer, Ro
 from service.state import State
 
 router = APIRouter(tags=["model"])
-DEFAULT_REASON = "asked for over HTTP, without a reason"
+DEFAULT_REASON = "requested over HTTP, without a reason"
 
 
 class MarkdownResponse(PlainTextResponse):
@@ -37,14 +37,14 @@ async def describe_model(state: State) -> ModelAnswer:
 
 @router.get("/model/card", response_class=MarkdownResponse, responses=problems(401, 503), dependencies=[Depends(require(None))])
 async def show_card(state: State) -> MarkdownResponse:
-    """Tell people what the model in service is for, what it was made from, how good it is and for whom. Any valid key will do."""
+    """Return the model card: what the model is for, what it was trained on, how good it is. Any valid key will do."""
     served = state.active_model.current()
     return MarkdownResponse(served.card)
 
 
 @router.post("/admin/reload", responses=problems(401, 403, 409, 503), dependencies=[Depends(require("admin"))])
 async def reload_champion(state: State) -> ReloadAnswer:
-    """Take the registry's champion now, even one that was refused before. (Other workers follow with their next look.)"""
+    """Take the registry's champion now, even one that was refused before. (Other workers follow at their next poll.)"""
     took_over = await state.rollout.follower.take_champion(insist=True)
     return ReloadAnswer(result="loaded" if took_over else "unchanged", model_version=state.active_model.current().version)
 
@@ -56,10 +56,10 @@ async def reload_champion(state: State) -> ReloadAnswer:
     openapi_extra={"requestBody": {**json_body("RollbackBody")["requestBody"], "required": False}},
 )
 async def roll_back(request: Request, state: State) -> RollbackAnswer:
-    """Go back to the model before, at once, and have the registry's aliases moved, with a record of why.
+    """Roll back to the previous model at once, and have the registry's aliases moved, with a record of why.
 
-    The answer waits some seconds for the record, the model does not. If the registry is away the rollback holds here, and is
-    recorded when it is back (`recorded` is false until then). A second rollback undoes the first.
+    The response waits some seconds for the record, the rollback does not. If the registry is away the rollback holds here, and is
+    recorded when the registry is back (`recorded` is false until then). A second rollback undoes the first.
     """
     body = await read_json_body(request, state.customer_limits)
     reason = parse_json(RollbackBody, body).reason if body.strip() else DEFAULT_REASON

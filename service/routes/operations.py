@@ -1,4 +1,4 @@
-"""What machines ask: /healthz, /readyz, /metrics; and /docs, for people. Always open."""
+"""GET /healthz, /readyz and /metrics for machines, and /docs for people. They need no key."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def readyz(state: State) -> ReadyAnswer:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems()})
 async def metrics(request: Request, state: State) -> Response:
-    """Give the metrics in the Prometheus text format, or OpenMetrics if asked for."""
+    """Return the metrics in the Prometheus text format, or in OpenMetrics if asked for."""
     state.metrics.log_lag.set(state.log.lag_seconds())
     content, media_type = state.metrics.expose(request.headers.get("accept", ""))
     return Response(content, headers={"Content-Type": media_type})

@@ -1,4 +1,4 @@
-"""POST /outcomes: what came true."""
+"""POST /outcomes: which customers churned."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ router = APIRouter(tags=["outcomes"], dependencies=[Depends(require("outcomes"))
 
 @router.post("/outcomes", responses=problems(401, 403, 413, 415, 422, 503), openapi_extra=json_body("OutcomesRequest"))
 async def report_outcomes(request: Request, state: State) -> OutcomesAnswer:
-    """Report what came true. Sending the same again changes nothing; of two different results the first one stays."""
+    """Report which customers churned. Sending the same again changes nothing; of two different results the first one stays."""
     body = await read_json_body(request, state.body_limits)
     items = (await asyncio.to_thread(parse_json, OutcomesRequest, body)).outcomes
     if len(items) > state.settings.max_batch_rows:
         raise TooLarge(f"At most {state.settings.max_batch_rows} outcomes in one request.")
     received = now()
-    told = [item.outcome(received) for item in items]
-    receipt = await asyncio.get_running_loop().run_in_executor(state.outcome_threads, state.store.write_outcomes, told)
+    outcomes = [item.outcome(received) for item in items]
+    receipt = await asyncio.get_running_loop().run_in_executor(state.outcome_threads, state.store.write_outcomes, outcomes)
     state.metrics.count_outcomes(receipt)
     return OutcomesAnswer(
         accepted=receipt.accepted,

@@ -1,4 +1,4 @@
-"""GET /: the page for people. It needs no key, since it holds nothing but the form; the model is shown to whom may know of it."""
+"""GET /: the page for people. The form needs no key; the model is shown only to visitors who may see it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Why, in words: how each column of a customer moved the log-odds of leaving (`churn.explain.attribution` says by how much).
+"""Reasons in words: how each column of a customer moved the log-odds of leaving (`churn.explain.attribution` says by how much).
 
-What does not depend on the customer (names, units, what is typical, what a rule asks for) is put into words once a model.
+What does not depend on the customer (names, units, typical values, the rules' conditions) is put into words once per model.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from churn.inference.compiled import CompiledModel, Condition
 
 EFFECTS = {True: "raises the risk", False: "lowers the risk"}
 NO_EFFECT = "makes no difference"
-# What a number that may be any size did to the log-odds has to be spelled as JSON, which knows no infinity.
-LARGEST = 1.7976931348623157e308
+# Contributions beyond this are cut off: JSON has no infinity.
+MAX_CONTRIBUTION = 1.7976931348623157e308
 
 
 class Explainer:
-    """Explains the answers of one model."""
+    """Explains the predictions of one model."""
 
     def __init__(self, attributor: Attributor, contract: Contract) -> None:
         plan = attributor.plan
@@ -29,26 +29,36 @@ class Explainer:
         self._weights = [*(ramp.weight for ramp in model.ramps), *(rule.weight for rule in model.rules)]
         self._term_columns = plan.term_columns
         self._columns = model.columns
-        self._tell = [_teller(contract[name], model.typical[name]) for name in model.columns]
-        # A charge that was not said is told by its minutes: by place, the places of what may follow from it.
+        self._describe = [_value_text(contract[name], model.typical[name]) for name in model.columns]
+        # A missing charge follows from its minutes: for each column, the columns that may follow from it.
         self._followers = [tuple(at for at, origin, _ in plan.follows if origin == place) for place in range(len(model.columns))]
         inputs = list(zip(model.input_names, model.input_columns, strict=True))
         places = {name: frozenset({place}) for place, name in enumerate(model.columns)}
-        self._asked: list[list[tuple[frozenset[int], str]]] = [[] for _ in model.ramps]
+        self._conditions: list[list[tuple[frozenset[int], str]]] = [[] for _ in model.ramps]
         for rule in model.rules:
-            said = []
+            texts = []
             for condition in rule.conditions:
                 name, read = inputs[condition.input]
-                said.append((frozenset().union(*(places[one] for one in read)), say_condition(name, condition, contract)))
-            self._asked.append(said)
+                texts.append((frozenset().union(*(places[one] for one in read)), describe_condition(name, condition, contract)))
+            self._conditions.append(texts)
 
     @classmethod
     def of(cls, compiled: CompiledModel, contract: Contract) -> Self:
-        """Make the explainer of a compiled model."""
+        """Return the explainer of a compiled model.
+
+        Parameters
+        ----------
+        compiled : CompiledModel
+        contract : Contract
+
+        Returns
+        -------
+        Explainer
+        """
         return cls(Attributor(compiled), contract)
 
     def reasons_for(self, values: Sequence[Any], strongest: int) -> tuple[float, list[dict[str, Any]]]:
-        """Give the base value and the strongest contributions, with words.
+        """Return the base value and the strongest contributions, in words.
 
         Parameters
         ----------
@@ -62,7 +72,7 @@ class Explainer:
         float
             The log-odds of the typical customer. With the contributions of all columns it adds up to the logit.
         list of dict
-            feature, value (as given), contribution (log-odds) and text: ready to be spelled as JSON.
+            feature, value (as given), contribution (log-odds) and text: ready to be encoded as JSON.
         """
         attribution = self._attributor.attribute(values)
         contributions = attribution.contributions
@@ -75,15 +85,15 @@ class Explainer:
 
     def _reason(self, at: int, attribution: Attribution, values: Sequence[Any]) -> dict[str, Any]:
         value, contribution = values[at], attribution.contributions[at]
-        text = f"{self._tell[at](value)}: {EFFECTS[contribution > 0] if contribution else NO_EFFECT}"
+        text = f"{self._describe[at](value)}: {EFFECTS[contribution > 0] if contribution else NO_EFFECT}"
         if contribution and (others := self._together_with(at, attribution, values)):
             text = f"{text} ({others})"
         if not isfinite(contribution):
-            contribution = LARGEST if contribution > 0 else -LARGEST
+            contribution = MAX_CONTRIBUTION if contribution > 0 else -MAX_CONTRIBUTION
         return {"feature": self._columns[at], "value": value, "contribution": contribution, "text": text}
 
     def _together_with(self, at: int, attribution: Attribution, values: Sequence[Any]) -> str:
-        """Say what else was asked of the customer by the rule through which the column counted most; empty if nothing."""
+        """Return the other conditions of the rule through which the column counted most; empty if there are none."""
         speaks_for = {at, *(place for place in self._followers[at] if values[place] is None)}
         sign = 1.0 if attribution.contributions[at] > 0 else -1.0
         most, strongest = 0.0, -1
@@ -91,53 +101,65 @@ class Explainer:
             gained = sign * gain
             if gained > most and not self._term_columns[term].isdisjoint(speaks_for):
                 most, strongest = gained, term
-        if strongest < 0 or not self._asked[strongest]:
+        if strongest < 0 or not self._conditions[strongest]:
             return ""
-        # What is asked of a column alone is told by its value; a sum that it is part of is told.
-        told = [said for read, said in self._asked[strongest] if not read <= speaks_for]
-        if not told:
+        # A condition on this column alone is left out, as its value is in the text already.
+        others = [text for read, text in self._conditions[strongest] if not read <= speaks_for]
+        if not others:
             return ""
-        # A rule's weight and what it gained have one sign where it holds; else the customer is out of a rule others are in.
+        # Weight and gain have the same sign where the rule holds; otherwise it holds for others and not for this customer.
         holds = attribution.term_gains[strongest] * self._weights[strongest] > 0
-        return f"{'with' if holds else 'not among those with'} {' and '.join(told)}"
+        return f"{'with' if holds else 'not among those with'} {' and '.join(others)}"
 
 
-def say_condition(name: str, condition: Condition, contract: Contract) -> str:
-    """Put what a rule asks of an input into words; `name` as in `CompiledModel.input_names`."""
+def describe_condition(name: str, condition: Condition, contract: Contract) -> str:
+    """Return a rule's condition in words.
+
+    Parameters
+    ----------
+    name : str
+        The input, as in `CompiledModel.input_names`.
+    condition : Condition
+    contract : Contract
+
+    Returns
+    -------
+    str
+    """
     _, low, high = condition
     category, is_level, level = name.partition(" = ")
     if is_level:
-        return f"{_spoken(category)} {'other than ' if low == -inf else ''}{level}"
+        return f"{_words(category)} {'other than ' if low == -inf else ''}{level}"
     if name in contract.sums:
-        return f"{_spoken(name)} {_bounds(low, high, contract.sums[name].unit)}"
+        return f"{_words(name)} {_bounds(low, high, contract.sums[name].unit)}"
     column = contract[name]
     if column.kind == "flag":
-        return f"{_spoken(name)} {column.false_level if low == -inf else column.true_level}"
+        return f"{_words(name)} {column.false_level if low == -inf else column.true_level}"
     whole = column.kind == "integer"
     if whole:  # bounds lie between two whole numbers
         low, high = (low if low == -inf else floor(low) + 1), (high if high == inf else floor(high))
         if low == high:
-            return f"{_spoken(name)} of {low:g}"
+            return f"{_words(name)} of {low:g}"
     unit = None if name.endswith(column.unit or "") else column.unit
-    return f"{_spoken(name)} {_bounds(low, high, unit, whole=whole)}"
+    return f"{_words(name)} {_bounds(low, high, unit, whole=whole)}"
 
 
 def _bounds(low: float, high: float, unit: str | None, *, whole: bool = False) -> str:
-    said = f" {unit}" if unit else ""
+    of_unit = f" {unit}" if unit else ""
     if low == -inf:
-        return f"of at most {high:.4g}{said}"
+        return f"of at most {high:.4g}{of_unit}"
     if high == inf:
-        return f"{'of at least' if whole else 'above'} {low:.4g}{said}"
-    return f"between {low:.4g} and {high:.4g}{said}"
+        return f"{'of at least' if whole else 'above'} {low:.4g}{of_unit}"
+    return f"between {low:.4g} and {high:.4g}{of_unit}"
 
 
-def _spoken(name: str) -> str:
+def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _teller(column: Column, typical: Any) -> Callable[[Any], str]:
-    """Make what says a column's value, and how it compares with the typical one."""
-    name = _spoken(column.name)
+def _value_text(column: Column, typical: Any) -> Callable[[Any], str]:
+    """Return a function that describes a value of a column, and how it compares with the typical one."""
+    name = _words(column.name)
     if column.kind == "flag":
         flags = {True: f"{name} is {column.true_level}", False: f"{name} is {column.false_level}"}
         unknown = f"{name} is not known, counted as {column.true_level if typical else column.false_level}"
@@ -145,15 +167,15 @@ def _teller(column: Column, typical: Any) -> Callable[[Any], str]:
     if column.kind == "category":
         unknown = f"{name} is not known, counted as {typical}"
         return lambda value: unknown if value is None else f"{name} is {value}"
-    # "4 customer service calls calls" says it twice.
+    # Not "4 customer service calls calls".
     unit = f" {column.unit}" if column.unit and not name.endswith(column.unit) else ""
     unknown = f"{name} is not known, counted as {typical:.4g}{unit}"
     usual = f"the typical {typical:.4g}"
 
-    def tell(value: float | None) -> str:
+    def describe(value: float | None) -> str:
         if value is None:
             return unknown
         side = "above" if value > typical else "below" if value < typical else "at"
         return f"{name} of {value:g}{unit} is {side} {usual}"
 
-    return tell
+    return describe

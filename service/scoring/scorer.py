@@ -1,4 +1,4 @@
-"""The two ways to a probability: the compiled model, and, for a pipeline that cannot be compiled, the pipeline itself."""
+"""The two scorers: the compiled model and, for a pipeline that cannot be compiled, the pipeline itself."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Path = Literal["compiled", "pipeline"]
 
 
 class Scorer(Protocol):
-    """What a model in service needs to answer."""
+    """What a model in service needs to predict."""
 
     path: Path
 
     def values(self, features: Sequence[Any], /) -> Sequence[Any]:
-        """Pick what the model reads, in its order, from a value a feature in the contract's order."""
+        """Return the values that the model reads, in its order, from one value per feature in the contract's order."""
 
     def one(self, values: Sequence[Any], /) -> float:
-        """Give one customer's probability; a value a feature, in the contract's order, None where missing."""
+        """Return one customer's probability, from one value per feature in the contract's order, None where missing."""
 
     def many(self, customers: CustomerColumns, /) -> Floats:
-        """Give many customers' probabilities, shape (n,)."""
+        """Return many customers' probabilities, shape (n,)."""
 
 
 class CompiledScorer:
-    """Answers by a sum over plain numbers."""
+    """Scores by the compiled model: a sum over plain numbers."""
 
     path: Path = "compiled"
 
@@ -54,7 +54,7 @@ class CompiledScorer:
 
 
 class PipelineScorer:
-    """Asks the pipeline itself, through a frame: some milliseconds a request."""
+    """Scores by the pipeline itself, through a data frame: some milliseconds a request."""
 
     path: Path = "pipeline"
 
@@ -81,7 +81,18 @@ def _picker(columns: Sequence[str], contract: Contract) -> Callable[[Sequence[An
 
 
 def one_customer(values: Sequence[Any], contract: Contract) -> CustomerColumns:
-    """Make columns of length one from a value a feature, in the contract's order."""
+    """Return one customer as columns of length one.
+
+    Parameters
+    ----------
+    values : sequence
+        One value per feature, in the contract's order.
+    contract : Contract
+
+    Returns
+    -------
+    CustomerColumns
+    """
     columns: dict[str, NDArray[Any]] = {}
     for column, value in zip(contract.features, values, strict=True):
         if column.is_numeric:

@@ -1,4 +1,4 @@
-"""A model in service: from validated customers to answers and to records of the log. Nothing of the pipeline is rebuilt here."""
+"""A model in service: from validated customers to predictions and their records in the log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoredBatch:
-    """Many answers of one model, in the order of their customers. `rows` are what is logged of them."""
+    """Predictions of one model for many customers, in their order."""
 
     customers: CustomerColumns
     prediction_ids: Sequence[str]
@@ -41,12 +41,12 @@ class ScoredBatch:
 
     @property
     def customer_ids(self) -> Sequence[str | None]:
-        """Who was asked about; None where nobody was named."""
+        """The customers' ids; None where there is none."""
         named = self.customers.customer_ids
         return [None] * len(self.prediction_ids) if named is None else named
 
     def rows(self, contract: Contract) -> list[PredictionRow]:
-        """Spell them as the log keeps them."""
+        """Return the records for the log."""
         columns = (
             self.prediction_ids,
             self.customer_ids,
@@ -57,13 +57,13 @@ class ScoredBatch:
             self.churn.tolist(),
             self.customers.feature_texts(contract),
         )
-        # Row by row, without a step of Python for each: half the time.
+        # `map` and `zip` build the rows without a Python step for each, in half the time.
         return list(map(PredictionRow._make, zip(*columns, strict=False)))
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One model in service, with all that belongs to it. A request holds one of these from start to end."""
+    """One model in service, with everything that belongs to it. A request uses the same one from start to end."""
 
     info: ModelInfo
     card: str
@@ -79,22 +79,27 @@ class ServedModel:
 
     @property
     def version(self) -> str:
-        """The registry's number of it."""
+        """Its version number in the registry."""
         return self.info.version
 
     @property
     def path(self) -> Path:
-        """Which way answers come: by the compiled model, or by the pipeline itself."""
+        """Which scorer predicts: the compiled model, or the pipeline itself."""
         return self.scorer.path
 
     def score_one(self, values: Sequence[Any], customer_id: str | None) -> PredictionRow:
-        """Answer one customer.
+        """Predict for one customer.
 
         Parameters
         ----------
         values : sequence
-            A validated value a feature, in the contract's order: float, bool, text, or None where missing.
+            One validated value per feature, in the contract's order: float, bool, str, or None where missing.
         customer_id : str or None
+
+        Returns
+        -------
+        PredictionRow
+            The record for the log, with a new prediction id.
         """
         at = time.time_ns()
         probability = self.scorer.one(values)
@@ -102,7 +107,7 @@ class ServedModel:
         return PredictionRow(
             new_id(at),
             customer_id,
-            moment(at),
+            format_time(at),
             self.info.version,
             probability,
             threshold,
@@ -111,7 +116,7 @@ class ServedModel:
         )
 
     def score_columns(self, customers: CustomerColumns) -> ScoredBatch:
-        """Answer many customers."""
+        """Predict for many customers."""
         probabilities, threshold = self.scorer.many(customers), self.info.threshold
         return ScoredBatch(
             customers,
@@ -120,7 +125,7 @@ class ServedModel:
             probabilities >= threshold,
             self.info.version,
             threshold,
-            moment(time.time_ns()),
+            format_time(time.time_ns()),
         )
 
     def explain(self, values: Sequence[Any], strongest: int) -> dict[str, Any]:
@@ -149,12 +154,12 @@ class ServedModel:
         return {"base_value": base, "reasons": reasons}
 
 
-def moment(at: int) -> str:
-    """Spell a moment, in nanoseconds since 1970, as the log does: UTC, to the microsecond.
+def format_time(at: int) -> str:
+    """Format a time, in nanoseconds since 1970, as the log does: UTC, to the microsecond.
 
     Examples
     --------
-    >>> moment(1_767_323_045_000_006_789)
+    >>> format_time(1_767_323_045_000_006_789)
     '2026-01-02 03:04:05.000006'
     """
     seconds, rest = divmod(at, 1_000_000_000)
@@ -163,7 +168,7 @@ def moment(at: int) -> str:
 
 @lru_cache(maxsize=4)
 def _second(seconds: int) -> str:
-    # Thousands of answers share it.
+    # Thousands of predictions share it.
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 

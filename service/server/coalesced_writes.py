@@ -1,6 +1,6 @@
-"""A response in one write: uvicorn writes its head and its body apart, and each is a system call and a wake-up of the client.
+"""Write head and body of a response together: uvicorn writes them one by one, each a system call and a wake-up of the client.
 
-For an answer of a few hundred bytes that is a tenth of the work. So the head waits for what comes next, which follows at once.
+For a response of a few hundred bytes that is a tenth of the work. The head waits for the next write, which follows at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ HEAD, CONTINUE, END = b"HTTP/1.1 ", b"HTTP/1.1 100 ", b"\r\n\r\n"
 
 
 class CoalescedWrites:
-    """A transport that holds the head of a response back until its body, or its end, is written."""
+    """A transport that delays the head of a response until its body, or its end, is written."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -22,7 +22,7 @@ class CoalescedWrites:
         self._write = transport.write
 
     def write(self, data: bytes) -> None:
-        """Write, or hold a head back until the first piece of its body takes it along."""
+        """Write data; delay a head until the first part of its body is written."""
         if self._head:
             data, self._head = self._head + data, b""
         elif data.startswith(HEAD) and data.endswith(END) and not data.startswith(CONTINUE):
@@ -31,7 +31,7 @@ class CoalescedWrites:
         self._write(data)
 
     def close(self) -> None:
-        """Write what was held back, then close."""
+        """Write a delayed head, then close."""
         if self._head:
             self._write(self._head)
             self._head = b""

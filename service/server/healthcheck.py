@@ -1,6 +1,6 @@
-"""What a container's health check runs: `python -m service.server.healthcheck [URL]`; exit 0 if a GET is answered with 200.
+"""The container's health check: `python -m service.server.healthcheck [URL]` exits 0 if a GET is answered with 200.
 
-There is no curl in the images, and this starts in a twentieth of a second: nothing but the standard library is imported.
+The images have no curl, and this starts in a twentieth of a second, as it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import os
 import sys
 from urllib.parse import urlsplit
 
-SECONDS = 4
+TIMEOUT_SECONDS = 4
 
 
 def is_alive(url: str) -> bool:
-    """Tell whether a GET of an http URL is answered with 200 within four seconds. No proxy is asked."""
+    """Tell whether a GET of an http URL is answered with 200 within four seconds. Proxy settings are ignored."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=SECONDS)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", address.path or "/")
         return connection.getresponse().status == http.client.OK

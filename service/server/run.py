@@ -1,7 +1,7 @@
-"""Running the service for real: addresses, workers, signals. `churn serve` calls `run`.
+"""Run the service with uvicorn: address, workers, signals. `churn serve` calls `run`.
 
 A worker imports this module before it can tell its parent that it is alive. What takes seconds to import is therefore imported
-in the functions that need it: on a busy machine the parent would otherwise kill workers for being slow, again and again.
+in the functions that need it: on a busy machine the parent would otherwise kill slow workers again and again.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
     from service.state import ServiceState
 
-# How long the service answers on while it already says that it is not ready, so that a load balancer can look away.
+# How long the service goes on answering after it has said that it is not ready, so that a load balancer can react.
 DRAIN_SECONDS = 1.0
 FINISH_SECONDS = 30
 # A worker that does not answer its parent for so long is replaced.
-SILENT_SECONDS = 30
+HEALTHCHECK_SECONDS = 30
 logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings, workers: int = 1) -> None:
-    """Serve until told to stop (SIGINT or SIGTERM); requests that are running are finished.
+    """Serve until told to stop (SIGINT or SIGTERM); running requests are finished.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def run(settings: Settings, workers: int = 1) -> None:
 
     check_settings(settings, workers)
     try:
-        # Once, before the workers: two at a time would get in each other's way.
+        # Migrate once, before the workers start.
         Store.open(settings.store_url, settings.store_timeout_seconds).close()
     except (StoreError, OSError) as error:
         logger.warning("starting without the store: %s", error)
@@ -72,12 +72,12 @@ def run(settings: Settings, workers: int = 1) -> None:
         workers=workers,
         access_log=False,
         server_header=False,
-        # Whoever stands before us is not asked who stands before them.
+        # Nobody may claim to come from another address.
         proxy_headers=False,
         ws="none",
         http=Connection,
         timeout_graceful_shutdown=FINISH_SECONDS,
-        timeout_worker_healthcheck=SILENT_SECONDS,
+        timeout_worker_healthcheck=HEALTHCHECK_SECONDS,
         log_config=log_config(settings.log_format, settings.log_level),
     )
     try:
@@ -89,13 +89,23 @@ def run(settings: Settings, workers: int = 1) -> None:
     except KeyboardInterrupt:
         return
     except SystemExit as stop:
-        # uvicorn has logged why. Its own exit codes are not the ones that `churn` promises.
+        # uvicorn has logged why. The exit codes are those of `churn`.
         if stop.code:
             raise ChurnError(f"the service could not start on {settings.host}:{settings.port}") from stop
 
 
 def check_settings(settings: Settings, workers: int = 1) -> None:
-    """Refuse what must not be started: malformed keys or contract, no workers, or an open address without keys."""
+    """Refuse to start with malformed keys or contract, without workers, or on an open address without keys.
+
+    Parameters
+    ----------
+    settings : Settings
+    workers : int
+
+    Raises
+    ------
+    InputError
+    """
     from churn.contract import load_contract
     from service.api_keys import parse_keys
 
@@ -149,7 +159,7 @@ def _drain_on_sigterm(state: ServiceState) -> None:
 
 @contextmanager
 def shared_metrics(settings: Settings) -> Iterator[None]:
-    """Let the workers that start now share their metrics in a fresh folder."""
+    """Let the workers that start inside this context share their metrics through a new folder."""
     from service.observability.metrics import SHARED_FOLDER
 
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""A connection that is not waited for without end, and does not grow without end: what uvicorn leaves to a proxy in front of it.
+"""Deadlines and a size limit for slow clients, which uvicorn leaves to a proxy in front of it.
 
-uvicorn waits for ever for the head of a request, keeps whatever belongs to it, and waits for ever for a client that does not read
-its answer. A few thousand such clients would take all there is (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Bodies
-have limits of their own, see `service.http.body`.
+uvicorn waits for ever for the head of a request, keeps all of it, and waits for ever for a client that does not read its
+response. A few thousand such clients would take all connections (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)).
+Bodies have limits of their own, see `service.http.body`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import asyncio
 
 from service.server.coalesced_writes import CoalescedWritesProtocol
 
-# How long the head of a request may take to come, and an answer that nobody reads may wait.
+# How long the head of a request may take to arrive, and a response may wait for its client to read it.
 HEAD_SECONDS = 10.0
-READING_SECONDS = 30.0
-# What of a head that is not complete is kept at most. (One that came in one piece is no longer than asyncio reads at once.)
-HEAD_BYTES = 64 * 1024
+READ_SECONDS = 30.0
+# The largest incomplete head. (One that arrives in one piece is no larger than asyncio reads at once.)
+MAX_HEAD_BYTES = 64 * 1024
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Connection(CoalescedWritesProtocol):
-    """uvicorn's protocol with deadlines. A request that comes whole, as nearly all do, sets no timer."""
+    """uvicorn's protocol with deadlines. A request that arrives in one piece, as nearly all do, sets no timer."""
 
     _in_head = False
     _head_bytes = 0
@@ -38,11 +38,11 @@ class Connection(CoalescedWritesProtocol):
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.transport.write(_TOO_LONG)
                 self.transport.close()
                 return
-        # Whatever it was that came, it was no whole head, and nothing is in work: a head must follow in time.
+        # No complete head has arrived, and no request is being answered: a head must follow in time.
         if self._deadline is None and (self._in_head or self.cycle is None or self.cycle.response_complete):
             self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
@@ -80,10 +80,10 @@ class Connection(CoalescedWritesProtocol):
 
     def _await_reader(self) -> None:
         self._unread = self.transport.get_write_buffer_size()
-        self._stuck = self.loop.call_later(READING_SECONDS, self._check_reader)
+        self._stuck = self.loop.call_later(READ_SECONDS, self._check_reader)
 
     def _check_reader(self) -> None:
-        # A large answer on a slow line takes longer, which is no reason to end it as long as it goes on.
+        # A large response over a slow line may take longer, as long as the client goes on reading.
         if self.transport.get_write_buffer_size() < self._unread:
             self._await_reader()
         else:
@@ -92,7 +92,7 @@ class Connection(CoalescedWritesProtocol):
     def _give_up(self) -> None:
         self._deadline = None
         if self.cycle is not None and not self.cycle.response_complete:
-            # An earlier request of this connection is in work, and reading may have been paused for it.
+            # An earlier request of this connection is being answered, and reading may have been paused for it.
             self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
         else:
             self.transport.close()

@@ -1,4 +1,4 @@
-"""A model's artifact, and what a registry says of it, as an attack (pickles and types: tests/unit/churn/registry/test_artifact.py)."""
+"""Attacks through a model artifact and registry entries (pickles and types: tests/unit/churn/registry/test_artifact.py)."""
 
 from __future__ import annotations
 

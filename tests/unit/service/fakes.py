@@ -1,4 +1,4 @@
-"""Stand-ins for the registry, the store and the last known good model, and small models to serve. Imported by the integration tests too."""
+"""Fakes for the registry, the store and the last known good model, and small models. Imported by integration tests too."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ async def test_customer_of_unreasonable_size_is_413(client: httpx2.AsyncClient) 
 async def test_more_problems_than_can_be_spelled_out_are_counted(
     client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errors, "SPELLED_ERRORS", 5)
+    monkeypatch.setattr(errors, "MAX_DESCRIBED_ERRORS", 5)
     response = await client.post("/predict", json={f"x{n}": 1 for n in range(6)})
     assert (response.status_code, response.json()["detail"]) == (422, "6 problems found.")
     assert [e["field"] for e in response.json()["errors"]] == ["body"]

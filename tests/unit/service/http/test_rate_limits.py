@@ -76,7 +76,7 @@ def test_no_rate_is_no_limit() -> None:
 
 
 def test_callers_that_were_not_seen_for_long_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits_module, "CALLERS", 2)
+    monkeypatch.setattr(limits_module, "MAX_CALLERS", 2)
     limits = Limits(1, 1, 1.0, 1, Clock())
     for caller in ("a", "b", "c"):
         limits.count(caller)

@@ -69,7 +69,7 @@ def test_of_many_the_newest_stay_and_of_many_problems_a_few(tmp_path: Path) -> N
         note(failures, *["state"] * 50, request_id=str(number))
     kept = failures.newest(100)
     assert [one["request_id"] for one in kept] == ["9", "8", "7"]
-    assert [(one["problems"], len(one["errors"])) for one in kept] == [(50, rejected_requests.PROBLEMS)] * 3
+    assert [(one["problems"], len(one["errors"])) for one in kept] == [(50, rejected_requests.MAX_PROBLEMS)] * 3
 
 
 def test_any_worker_tells_of_all_and_a_new_start_still_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
 from service.app import create_app
 from service.schemas.native import PredictionAnswer, Reason
-from service.scoring.explanations import Explainer, say_condition
+from service.scoring.explanations import Explainer, describe_condition
 from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
 
 CONTRACT = load_contract()
@@ -224,7 +224,7 @@ def test_a_number_of_any_size_makes_json() -> None:
     ],
 )
 def test_a_condition_in_words(name: str, bounds: tuple[float, float], said: str) -> None:
-    assert say_condition(name, Condition(0, *bounds), CONTRACT) == said
+    assert describe_condition(name, Condition(0, *bounds), CONTRACT) == said
 
 
 def test_the_unit_is_said_once() -> None:
