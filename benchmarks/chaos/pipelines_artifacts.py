@@ -23,6 +23,7 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import ChurnError, ModelRefused
 from churn.registry.aliases import DIGEST_TAG, Registered
 from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
+from churn.registry.client import Client
 from churn.simulation.simulate import simulate
 from service.model_loading.bundle import bundle_file
 from service.model_loading.loader_process import respond
@@ -160,9 +161,8 @@ def spoil_artifacts(world: Fixture, source_class: type[RegistrySource] = _Here, 
 def _refuse_from_store(world: Fixture, row: Row, name: str, spoiled: Registered, leads: Registered, with_digest: bool) -> None:
     """Ask for the version whose artifact is spoiled where the registry keeps it."""
     registry = world.registry()
-    client = registry._client
     if not with_digest:
-        client.delete_model_version_tag(world.settings.model_name, spoiled.version, DIGEST_TAG)
+        Client(world.settings).mlflow.delete_model_version_tag(world.settings.model_name, spoiled.version, DIGEST_TAG)
     row.made += 1
     try:
         registry.load(spoiled.version)
@@ -174,7 +174,9 @@ def _refuse_from_store(world: Fixture, row: Row, name: str, spoiled: Registered,
         row.expect(f"{name}: {error}", "\n" not in str(error) and ("missing" in name or "link" in name))
     finally:
         if not with_digest:
-            client.set_model_version_tag(world.settings.model_name, spoiled.version, DIGEST_TAG, spoiled.artifact_digest)
+            Client(world.settings).mlflow.set_model_version_tag(
+                world.settings.model_name, spoiled.version, DIGEST_TAG, spoiled.artifact_digest
+            )
     row.expect(f"{name}: the champion still loads", registry.load("champion").info.version == leads.version)
     row.expect(f"{name}: versions are listed", spoiled.version in [version for version, _, _ in registry.versions()])
 

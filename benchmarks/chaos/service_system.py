@@ -26,6 +26,7 @@ from churn.contract import load_contract
 from churn.errors import ChurnError
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.registry import artifact
+from churn.registry.last_known_good import save_last_known_good
 from churn.simulation.simulate import simulate
 from pipelines.local.supervisor import free_port
 
@@ -198,7 +199,7 @@ def _models() -> Path:
     folder.mkdir(parents=True)
     (folder / artifact.INFO_FILE).write_text(info.model_dump_json())
     skops.io.dump(pipeline, folder / artifact.PIPELINE_FILE)
-    artifact.remember(settings, Model(pipeline, info))
+    save_last_known_good(settings, Model(pipeline, info))
     return home / "models"
 
 

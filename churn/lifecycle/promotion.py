@@ -72,7 +72,7 @@ class Aliases(Protocol):
     def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
         """Move the aliases and tag the version."""
 
-    def put_back(self, previous: str | None, /) -> None:
+    def restore_previous(self, previous: str | None, /) -> None:
         """Say who was champion before, after a move that did not come to its end."""
 
 
@@ -211,7 +211,7 @@ def _reconcile(aliases: Aliases, store: DecisionLog, champion: str | None) -> li
 def _give_up(aliases: Aliases, store: DecisionLog, intent: Decision, champion: str | None, error: str) -> Decision:
     # The alias `previous` is moved first: it may name the champion by now, and then nobody could roll back.
     if champion is not None and "previous" in intent.evidence and _previous(aliases) == champion:
-        aliases.put_back(intent.evidence["previous"])
+        aliases.restore_previous(intent.evidence["previous"])
     facts = {**intent.evidence, "intent": intent.decision_id, "error": error}
     failed = Decision(DecisionKind.INTENT, DecisionAction.FAILED, intent.actor, intent.reason, intent.model_version, facts)
     store.write_decision(failed)

@@ -1,20 +1,18 @@
-"""A model's artifact as a folder on disk: its files, what is loaded from them and what is refused, and the last known good one.
+"""A model's artifact as a folder on disk: its files, what is loaded from them, and what is refused.
 
-The folder holds the pipeline as skops, `model.json` (its `ModelInfo`), `reference.parquet` and, since there are cards, `card.md`.
-No registry is asked here. What takes long to import is imported by the functions that load: a server only asks which was last.
+The folder holds the pipeline as skops, `model.json` (its `ModelInfo`), `reference.parquet` and `card.md`. No registry is asked
+here. What takes long to import is imported by the functions that load it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from churn.atomic_write import PRIVATE, atomic_write
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.model_card.card import number_card
@@ -26,32 +24,40 @@ if TYPE_CHECKING:
 
     from churn.modeling.model import Model
 
-# The server's own list: what an artifact says of itself is not asked. Everything else in it is refused.
+# What a pipeline may hold; everything else is refused, whatever the artifact says of itself.
 TRUSTED_TYPES = ["churn.modeling.features.LinearTerms", "numpy.dtype"]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
-# The digest of the folder as it was registered.
+# Holds the digest of the folder as it was registered.
 SEAL_FILE = "registered.sha256"
-# Of a text in an artifact, and of what a pipeline unpacks to. Ours take some hundred kilobytes.
+# Of a text in an artifact, and of an unpacked pipeline. Real ones take some hundred kilobytes.
 MAX_TEXT_BYTES, MAX_PIPELINE_BYTES, MAX_PIPELINE_PARTS = 16 * 2**20, 512 * 2**20, 10_000
-# A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator; all of it means the same here.
+# A broken archive can fail anywhere in zipfile, zlib, numpy, json, skops or an estimator.
 UNREADABLE = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
     *(ValueError, TypeError, LookupError, AttributeError, ImportError, ArithmeticError, MemoryError, RuntimeError),
 )
 
 
-class Informed(Protocol):
-    """Anything that knows which model it is."""
-
-    @property
-    def info(self) -> ModelInfo:
-        """What is known of the model."""
-
-
 def load_folder(folder: Path, version: str) -> Model:
-    """Load a model from its artifact folder. Nothing is unpickled; ModelRefused if anything is not as it must be."""
+    """Load a model from its artifact folder. Nothing is unpickled.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    version : str
+        The version that it is.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelRefused
+        If it cannot be read, holds types that are not trusted, or is too large.
+    """
     import skops.io
     from sklearn.pipeline import Pipeline
 
@@ -75,7 +81,24 @@ def load_folder(folder: Path, version: str) -> Model:
 
 
 def read_reference(folder: Path, version: str) -> pd.DataFrame:
-    """Read what a model was trained on; ModelRefused if it cannot be read."""
+    """Read what a model was trained on, for drift.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    version : str
+        The version that it is, for the message.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `Trained.reference`.
+
+    Raises
+    ------
+    ModelRefused
+        If it cannot be read.
+    """
     import pandas as pd
 
     try:
@@ -85,7 +108,25 @@ def read_reference(folder: Path, version: str) -> pd.DataFrame:
 
 
 def read_text(folder: Path, name: str) -> str:
-    """Read a text of an artifact. FileNotFoundError if it is not there, ValueError if it is no plain file or too large."""
+    """Read a text file of an artifact.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    name : str
+        The file's name, at any depth.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    ValueError
+        If it is no plain file, or too large.
+    """
     file = _find(folder, name)
     if file.stat().st_size > MAX_TEXT_BYTES:
         raise ValueError(f"{name} is larger than {MAX_TEXT_BYTES >> 20} MiB")
@@ -93,9 +134,9 @@ def read_text(folder: Path, name: str) -> str:
 
 
 def digest_folder(folder: Path) -> str:
-    """Digest the files of an artifact that are read: SHA-256, hexadecimal. ModelRefused if one cannot be read.
+    """Return the SHA-256 digest, hexadecimal, of those files of an artifact that are read. Raise ModelRefused if one cannot be.
 
-    Other files lie beside them, such as what MLflow notes on each download.
+    Other files may lie beside them, such as what MLflow writes on each download.
     """
     digest = hashlib.sha256()
     try:
@@ -109,12 +150,20 @@ def digest_folder(folder: Path) -> str:
 
 
 def seal(folder: Path, version: str, promised: str) -> None:
-    """Hold a folder against the digest that was registered, and note that beside the files, for a start without a registry.
+    """Check a folder against the digest that was registered, and write that into it, for a start without a registry.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    version : str
+        The version that it is, for the message.
+    promised : str
+        The digest of the registered artifact.
 
     Raises
     ------
     ModelRefused
-        If it holds something else.
+        If the folder holds something else.
     """
     if digest_folder(folder) != promised:
         raise ModelRefused(f"the artifact of version {version} is not the one that was registered: its hash differs")
@@ -123,72 +172,52 @@ def seal(folder: Path, version: str, promised: str) -> None:
         noted.write_text(promised)
 
 
-def remember(settings: Settings, model: Informed) -> None:
-    """Make `model` the last known good one, for a start while the registry is away."""
-    pointer = _pointer(settings)
-    pointer.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(pointer, mode=PRIVATE) as staging:
-        staging.write_text(json.dumps({"version": model.info.version, "run_id": model.info.run_id}))
-
-
-def last_known(settings: Settings) -> tuple[str, str] | None:
-    """Tell the version and the run of the last model that served; None if none ever did."""
-    try:
-        said = json.loads(_pointer(settings).read_text())
-        return str(said["version"]), str(said["run_id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def last_known_good(settings: Settings) -> Model | None:
-    """Load the last model that served, from disk alone; None if none ever did."""
-    known = last_known(settings)
-    if known is None:
-        return None
-    folder = artifact_folder(settings, *known)
-    noted = folder / SEAL_FILE
-    if noted.is_file():
-        seal(folder, known[0], noted.read_text())
-    return load_folder(folder, known[0])
-
-
 def artifact_folder(settings: Settings, version: str, run_id: str) -> Path:
-    """Say where a fetched artifact lies. Its name holds the run: another registry's version of this number is another model."""
+    """Return where a downloaded artifact lies.
+
+    Parameters
+    ----------
+    settings : Settings
+    version : str
+    run_id : str
+        Of the version's run: another registry's version of this number is another model.
+
+    Returns
+    -------
+    pathlib.Path
+        It need not be there.
+    """
     return models_folder(settings) / f"{as_file_name(version)}-{as_file_name(run_id)}"
 
 
-def as_file_name(said: str) -> str:
-    """Make a part of a file's name of what the registry said: a number or an id that comes from elsewhere is no path.
+def as_file_name(text: str) -> str:
+    """Return a text from a registry as a part of a file's name: it must not become a path.
 
     Examples
     --------
     >>> as_file_name("4bf92f"), as_file_name("/../../etc")
     ('4bf92f', '_______etc')
     """
-    return re.sub(r"[^A-Za-z0-9-]", "_", said)
+    return re.sub(r"[^A-Za-z0-9-]", "_", text)
 
 
 def models_folder(settings: Settings) -> Path:
-    """Say where models lie on disk."""
+    """Return where models lie on disk."""
     return settings.home / "models" / settings.model_name
-
-
-def _pointer(settings: Settings) -> Path:
-    return models_folder(settings) / "last-known-good.json"
 
 
 def _find(folder: Path, name: str) -> Path:
     found = sorted(folder.rglob(name))
     if not found:
         raise FileNotFoundError(f"{name} is missing in the artifact")
-    # A link may lead to any file of this machine, and what is read of a pipe never ends.
+    # A link may lead to any file of this machine, and a pipe may never end.
     if found[0].is_symlink() or not found[0].is_file() or not found[0].resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{name} is no plain file of the artifact")
     return found[0]
 
 
 def _refuse_bomb(file: Path) -> None:
-    """Raise ValueError if a pipeline would unpack to more than it may. (No part can give more than the archive says of it.)"""
+    """Raise ValueError if a pipeline would unpack to too much. (No part can be larger than the archive says.)"""
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
     if len(parts) > MAX_PIPELINE_PARTS or sum(part.file_size for part in parts) > MAX_PIPELINE_BYTES:

@@ -1,4 +1,4 @@
-"""A pipeline as bytes that depend on nothing but the pipeline: the same model is the same file."""
+"""Serialize a pipeline to bytes that depend on nothing but the pipeline: the same model is the same file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def dump_pipeline(pipeline: Pipeline) -> bytes:
-    """Write a pipeline in skops' format, with the names and times that skops draws anew each time replaced by fixed ones.
+    """Return a pipeline in skops' format, with fixed names and times in place of those that skops makes up each time.
 
     skops names arrays by random UUIDs, objects by their address in memory, and zip members carry the time of writing.
 

@@ -1,7 +1,7 @@
-"""What is fetched on a registry's word: a small folder with a model in it, from where models may lie. Nothing else.
+"""Check where a registry says that an artifact lies, and what it holds, before it is downloaded.
 
-Whoever may write into a registry may give a version any address: of a file of this machine, of a server that only this machine
-reaches. (Server-side request forgery, https://owasp.org/Top10/A10_2021-Server-Side_Request_Forgery_%28SSRF%29/.)
+Whoever may write into a registry may give a version any address: of a file of this machine, or of a server that only this machine
+reaches (server-side request forgery, https://owasp.org/Top10/A10_2021-Server-Side_Request_Forgery_%28SSRF%29/).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from churn.errors import ModelRefused
 from churn.registry.artifact import MLMODEL_FILE
 
-# Object stores are asked at the endpoint and with the credentials of this process: a bucket is all that an address names.
+# An address names only a bucket: endpoint and credentials are those of this process.
 OBJECT_STORES = frozenset({"s3", "gs", "wasb", "wasbs", "abfss", "r2"})
 LOCAL = frozenset({"", "file"})
 # Ours have some sixty files in half a megabyte (the source of the package is among them).
@@ -23,15 +23,16 @@ Entry = tuple[str, bool, int]
 
 
 def check_address(address: str, tracking_uri: str, version: str) -> None:
-    """Refuse an address that models are not fetched from.
+    """Refuse an address from which models are not downloaded.
 
     Parameters
     ----------
     address : str
-        Where the artifact lies, as MLflow resolved it (`mlflow-artifacts:` is an address of the server by then).
+        Where the artifact lies, as MLflow resolved it (`mlflow-artifacts:` has become an address of the server).
     tracking_uri : str
-        Of the settings: the one server that is asked over HTTP.
+        Of the settings: the only server that is used over HTTP.
     version : str
+        For the message.
 
     Raises
     ------
@@ -58,20 +59,21 @@ def check_address(address: str, tracking_uri: str, version: str) -> None:
 
 
 def check_content(listed: Callable[[str | None], Iterable[Entry]], version: str) -> None:
-    """Refuse what is no model's folder, before anything is fetched from it.
+    """Refuse a folder that is not that of a model.
 
     Parameters
     ----------
     listed : callable
-        Gives (path, is a folder, bytes) of what is in a folder of the artifact; None is the artifact itself.
+        Returns (path, is a folder, bytes) of what is in a folder of the artifact; None is the artifact itself.
     version : str
+        For the message.
 
     Raises
     ------
     ModelRefused
     """
     found = list(listed(None))
-    # Nothing at all is a store that is not mounted: whoever fetches says so.
+    # Nothing at all is a store that is not mounted: the download reports it.
     if found and MLMODEL_FILE not in {path for path, _, _ in found}:
         raise ModelRefused(f"version {version} is no model: there is no {MLMODEL_FILE} where the registry says it lies")
     files, size = 0, 0

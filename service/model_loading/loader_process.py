@@ -28,7 +28,8 @@ from churn.contract import Contract, load_contract
 from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
 from churn.modeling.model import Model
 from churn.one_line import one_line
-from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, last_known, last_known_good, read_text
+from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, read_text
+from churn.registry.last_known_good import last_known_version, load_last_known_good
 from service.model_loading.bundle import bundle_file, write_bundle
 from service.model_loading.parity_check import verify
 
@@ -99,7 +100,7 @@ def prepare(settings: Settings, version: str) -> None:
 
 def prepare_last(settings: Settings) -> None:
     """Write the bundle of the last known good model from its artifact on disk. NoModel if no model ever served."""
-    model, known = last_known_good(settings), last_known(settings)
+    model, known = load_last_known_good(settings), last_known_version(settings)
     if model is None or known is None:
         raise NoModel("no model was ever in service here")
     _write(settings, load_contract(settings.contract), model, known[1])

@@ -24,8 +24,9 @@ from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.file_lock import try_lock
 from churn.registry.aliases import AliasReader
-from churn.registry.artifact import last_known, models_folder, remember
+from churn.registry.artifact import models_folder
 from churn.registry.connect import alias_reader
+from churn.registry.last_known_good import last_known_version, save_last_known_good
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, serve
 from service.scoring.served_model import ServedModel
 
@@ -82,7 +83,7 @@ class RegistrySource:
 
     def load_last_known_good(self, wait: bool, /) -> ServedModel | None:
         """Load the last known good model from disk; None if there is none, or if its bundle is not ready and `wait` is false."""
-        known = last_known(self._settings)
+        known = last_known_version(self._settings)
         if known is None:
             return None
         bundle = self._read_valid(*known)
@@ -100,7 +101,7 @@ class RegistrySource:
 
     def save_last_known_good(self, served: ServedModel) -> None:
         """Save a model as the last known good one."""
-        remember(self._settings, served)
+        save_last_known_good(self._settings, served)
 
     def load_again(self, version: str, run_id: str, /) -> ServedModel | None:
         """Load a version that was loaded here before, without the registry.

@@ -23,7 +23,7 @@ from churn.ids import new_id
 from churn.lifecycle.promotion import promote
 from churn.modeling.model import Model
 from churn.modeling.training import Trained
-from churn.registry.artifact import last_known_good, remember
+from churn.registry.last_known_good import load_last_known_good, save_last_known_good
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
 from churn.store.shadow import ShadowRow
@@ -89,7 +89,7 @@ def live_for_a_while(system: System, trained: Trained) -> Model:
     store, registry = system.open(), Registry(system.settings)
     model = registry.register(trained, {"gate.json": {"promote": True}}, {"trigger": "test"}, card="# card\n")
     promote(registry, store, model.info, actor="gate", reason="first")
-    remember(system.settings, registry.load("champion"))
+    save_last_known_good(system.settings, registry.load("champion"))
     asked = [prediction(n, "1") for n in range(50)]
     store.write_predictions(asked)
     store.write_outcomes([Outcome(True, NOON, one.prediction_id) for one in asked[::2]])
@@ -186,7 +186,7 @@ def test_a_system_in_use_is_restored_elsewhere(systems: list[System], tmp_path: 
     assert root not in str(registry_is)
     assert tables(f"sqlite:///{new.settings.home}/prefect/prefect.db") == {"flow_run": ["('r1',)"]}
 
-    found = last_known_good(new.settings)
+    found = load_last_known_good(new.settings)
     assert found is not None
     assert found.info == model.info
     shutil.rmtree(new.settings.home / "models")  # so that it comes from the registry

@@ -144,7 +144,7 @@ def pyfunc(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same model as MLflow serves it, with the signature of `churn.registry.registry`."""
     mlflow = pytest.importorskip("mlflow")
     from churn.registry.artifact import TRUSTED_TYPES
-    from churn.registry.registry import _signature
+    from churn.registry.runs import model_signature as _signature
 
     folder = tmp_path_factory.mktemp("mlflow") / "model"
     mlflow.sklearn.save_model(

@@ -30,8 +30,9 @@ from churn.model_card.card import render_card, summary
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, assemble, train
 from churn.registry.aliases import DIGEST_TAG
-from churn.registry.artifact import REFERENCE_FILE, last_known_good, remember
+from churn.registry.artifact import REFERENCE_FILE
 from churn.registry.connect import alias_reader
+from churn.registry.last_known_good import load_last_known_good, save_last_known_good
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
 from churn.store.records import DecisionKind
@@ -444,8 +445,8 @@ def test_the_last_known_good_model_needs_no_registry(
     registry: Registry, settings: Settings, challengers: list[Trained], tmp_path: Path
 ) -> None:
     here = other_home(settings, tmp_path)
-    remember(here, Registry(here).load("2"))
-    back = last_known_good(away(tmp_path))
+    save_last_known_good(here, Registry(here).load("2"))
+    back = load_last_known_good(away(tmp_path))
     assert back is not None
     assert back.info.version == "2"
     customers = challengers[1].reference

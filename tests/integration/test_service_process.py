@@ -25,6 +25,7 @@ from sqlalchemy import text
 from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.registry import artifact
+from churn.registry.last_known_good import save_last_known_good
 from churn.store.store import Store
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
@@ -45,7 +46,7 @@ def put_last_known_good(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / artifact.INFO_FILE).write_text(model.info.model_dump_json())
     skops.io.dump(model.pipeline, folder / artifact.PIPELINE_FILE)
-    artifact.remember(settings, model)
+    save_last_known_good(settings, model)
 
 
 @pytest.fixture

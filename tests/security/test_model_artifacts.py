@@ -12,16 +12,8 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
-from churn.registry.artifact import (
-    CARD_FILE,
-    INFO_FILE,
-    MLMODEL_FILE,
-    PIPELINE_FILE,
-    artifact_folder,
-    digest_folder,
-    load_folder,
-    remember,
-)
+from churn.registry.artifact import CARD_FILE, INFO_FILE, MLMODEL_FILE, PIPELINE_FILE, artifact_folder, digest_folder, load_folder
+from churn.registry.last_known_good import save_last_known_good
 from churn.registry.serialization import dump_pipeline
 from churn.registry.source_checks import MAX_FILES, check_address, check_content
 from service.model_loading.bundle import MAX_BYTES, read_bundle
@@ -138,7 +130,7 @@ def test_what_a_registry_calls_a_run_is_no_path(tmp_path: Path, said: str) -> No
         assert folder.name not in (".", "..")
         assert "/" not in folder.name
     # A pointer that was tampered with is read as carefully.
-    remember(settings, MODEL)
+    save_last_known_good(settings, MODEL)
     assert [file.name for file in models.iterdir()] == ["last-known-good.json"]
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.errors import ModelRefused, NoModel
-from churn.registry.aliases import SqliteAliases
 from churn.registry.artifact import CARD_FILE
 from churn.registry.registry import Registry
+from churn.registry.sqlite_aliases import SqliteAliases
 from tests.security.test_injection import SQL
 
 

@@ -55,7 +55,7 @@ class Aliases:
     def tags_of(self, version: str, /) -> Mapping[str, str]:
         return self.tags.get(version, {})
 
-    def put_back(self, previous: str | None, /) -> None:
+    def restore_previous(self, previous: str | None, /) -> None:
         self.previous = previous
 
     def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:

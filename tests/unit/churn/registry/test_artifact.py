@@ -21,7 +21,8 @@ from churn.clock import now
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.modeling.model import Model, ModelInfo, build_pipeline
-from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, last_known_good, load_folder, remember
+from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, load_folder
+from churn.registry.last_known_good import load_last_known_good, save_last_known_good
 from churn.registry.serialization import dump_pipeline
 
 X = np.random.default_rng(0).normal(size=(60, 2))
@@ -176,41 +177,41 @@ def settings(home: Path) -> Settings:
 
 
 def test_before_anything_served_there_is_nothing(tmp_path: Path) -> None:
-    assert last_known_good(settings(tmp_path)) is None
+    assert load_last_known_good(settings(tmp_path)) is None
 
 
 def test_the_last_that_served_is_loaded_from_disk_alone(tmp_path: Path) -> None:
     for number in ("7", "8"):
         folder_of(tmp_path / "models" / "churn" / f"{number}-r{number}", dump_pipeline(PIPELINE))
         info = INFO.model_copy(update={"version": number, "run_id": f"r{number}"})
-        remember(settings(tmp_path), Model(PIPELINE, info))
-    back = last_known_good(settings(tmp_path))
+        save_last_known_good(settings(tmp_path), Model(PIPELINE, info))
+    back = load_last_known_good(settings(tmp_path))
     assert back is not None
     assert back.info.version == "8"
     assert np.array_equal(back.pipeline.predict_proba(X), PIPELINE.predict_proba(X))
-    remember(settings(tmp_path), Model(PIPELINE, INFO))
-    again = last_known_good(settings(tmp_path))
+    save_last_known_good(settings(tmp_path), Model(PIPELINE, INFO))
+    again = load_last_known_good(settings(tmp_path))
     assert again is not None
     assert again.info.version == "7"
 
 
 def test_remembering_leaves_nothing_half_written(tmp_path: Path) -> None:
-    remember(settings(tmp_path), Model(PIPELINE, INFO))
-    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    save_last_known_good(settings(tmp_path), Model(PIPELINE, INFO))
+    save_last_known_good(settings(tmp_path), Model(PIPELINE, INFO))
     assert [path.name for path in (tmp_path / "models" / "churn").iterdir()] == ["last-known-good.json"]
 
 
 @pytest.mark.parametrize("said", ["", "null", "{}", '{"version": "7"}', "[1]"])
 def test_a_pointer_that_says_nothing_is_nothing(tmp_path: Path, said: str) -> None:
-    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    save_last_known_good(settings(tmp_path), Model(PIPELINE, INFO))
     (tmp_path / "models" / "churn" / "last-known-good.json").write_text(said)
-    assert last_known_good(settings(tmp_path)) is None
+    assert load_last_known_good(settings(tmp_path)) is None
 
 
 def test_a_last_known_good_that_is_gone_is_refused(tmp_path: Path) -> None:
-    remember(settings(tmp_path), Model(PIPELINE, INFO))
+    save_last_known_good(settings(tmp_path), Model(PIPELINE, INFO))
     with pytest.raises(ModelRefused):
-        last_known_good(settings(tmp_path))
+        load_last_known_good(settings(tmp_path))
 
 
 def test_the_card_comes_with_the_model_and_gets_its_number(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Journal:
     def previous_version(self) -> str:
         raise NoModel("none")
 
-    def put_back(self, previous: str | None, /) -> None:
+    def restore_previous(self, previous: str | None, /) -> None:
         raise AssertionError("nothing broke off")
 
     def lock(self, what: str, holder: str, /, *, timeout_seconds: float) -> AbstractContextManager[None]:

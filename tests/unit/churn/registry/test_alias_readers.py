@@ -11,8 +11,10 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.errors import NoModel, RegistryError
-from churn.registry.aliases import HttpAliases, Registered, SqliteAliases
+from churn.registry.aliases import Registered
 from churn.registry.connect import alias_reader
+from churn.registry.http_aliases import HttpAliases
+from churn.registry.sqlite_aliases import SqliteAliases
 
 MODEL = {"registered_model": {"name": "churn", "aliases": [{"alias": "champion", "version": "3"}]}}
 VERSION = {"model_version": {"version": "3", "run_id": "r3", "tags": [{"key": "artifact_digest", "value": "abc"}]}}

@@ -1,0 +1,160 @@
+"""Registered versions of one model, and their aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from churn.errors import NoModel
+from churn.registry.aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
+from churn.registry.client import Client
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+# MLflow's own limit, in characters.
+MAX_TAG_LENGTH = 5_000
+
+
+class Versions:
+    """The versions of one model. Every method raises RegistryError when the registry is away."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._name = client.name
+
+    def find(self, version_or_alias: str) -> ModelVersion:
+        """Return MLflow's record of a version. Raise NoModel if there is none."""
+        mlflow = self._client.mlflow
+        missing = f"there is no version {version_or_alias!r} of model {self._name!r}; train one with: churn train"
+        with self._client.translated(missing):
+            if version_or_alias.isdigit():
+                return mlflow.get_model_version(self._name, version_or_alias)
+            return mlflow.get_model_version_by_alias(self._name, version_or_alias)
+
+    def version(self, version_or_alias: str) -> str:
+        """Return the number of a version or of what has an alias. Raise NoModel if there is none."""
+        return str(self.find(version_or_alias).version)
+
+    def champion_version(self) -> str:
+        """Return the version that has the alias `champion`. Raise NoModel if none has."""
+        return self.version(CHAMPION)
+
+    def previous_version(self) -> str:
+        """Return the version that was champion before. Raise NoModel if none was."""
+        try:
+            return self.version(PREVIOUS)
+        except NoModel as error:
+            raise NoModel(f"there is no previous champion of model {self._name!r} to go back to") from error
+
+    def versions(self) -> list[tuple[str, list[str], dict[str, str]]]:
+        """Return (version, aliases, tags) of each version, newest first; empty if nothing was ever registered."""
+        mlflow = self._client.mlflow
+        with self._client.translated():
+            found = mlflow.search_model_versions(f"name='{self._name}'")
+            aliases = mlflow.get_registered_model(self._name).aliases if found else {}
+        named: dict[str, list[str]] = {}
+        for alias, number in aliases.items():
+            named.setdefault(str(number), []).append(alias)
+        return [
+            (str(v.version), sorted(named.get(str(v.version), [])), dict(v.tags))
+            for v in sorted(found, key=lambda v: -int(v.version))
+        ]
+
+    def of_training(self, training: str, tag: str) -> str | None:
+        """Return the version that a training registered; None if it registered none.
+
+        Parameters
+        ----------
+        training : str
+            Its id.
+        tag : str
+            The tag that holds it.
+
+        Returns
+        -------
+        str or None
+        """
+        return next((version for version, _, tags in self.versions() if tags.get(tag) == training), None)
+
+    def aliases(self) -> dict[str, str]:
+        """Return the version of each alias; empty if nothing was ever registered."""
+        mlflow = self._client.mlflow
+        try:
+            with self._client.translated(f"there is no model {self._name!r}"):
+                return {str(alias): str(number) for alias, number in mlflow.get_registered_model(self._name).aliases.items()}
+        except NoModel:
+            return {}
+
+    def registered(self, version: str, /) -> Registered:
+        """Return what is registered of a version. Raise NoModel if there is none."""
+        found = self.find(version)
+        return Registered(str(found.version), str(found.run_id or ""), str(found.tags.get(DIGEST_TAG, "")))
+
+    def identity(self, version: str) -> str:
+        """Return what no other version has, in any registry: numbers begin anew in each. Raise NoModel if there is none."""
+        return str(self.find(version).run_id)
+
+    def tags_of(self, version: str, /) -> dict[str, str]:
+        """Return the tags of a version. Raise NoModel if there is none."""
+        return dict(self.find(version).tags)
+
+    def challenge(self, version: str, /) -> str:
+        """Give a version the alias `challenger`, so that services score it in the shadow; return its number."""
+        mlflow = self._client.mlflow
+        number = self.version(version)
+        with self._client.translated():
+            mlflow.set_registered_model_alias(self._name, CHALLENGER, number)
+        return number
+
+    def end_challenge(self) -> str | None:
+        """Remove the alias `challenger`; return the version that had it."""
+        number = self.aliases().get(CHALLENGER)
+        if number is not None:
+            mlflow = self._client.mlflow
+            with self._client.translated():
+                mlflow.delete_registered_model_alias(self._name, CHALLENGER)
+        return number
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
+        """Move the aliases. Only `churn.lifecycle.promotion` calls this: it keeps the record.
+
+        Parameters
+        ----------
+        version : str
+            Becomes the champion; the old champion becomes `previous`.
+        tags : mapping, optional
+            Tags that the version gets before it becomes champion.
+
+        Returns
+        -------
+        str or None
+            The old champion; None if there was none.
+        """
+        mlflow = self._client.mlflow
+        number = self.version(version)
+        try:
+            old: str | None = self.champion_version()
+        except NoModel:
+            old = None
+        if old == number:
+            return old
+        with self._client.translated():
+            for name, value in (tags or {}).items():
+                mlflow.set_model_version_tag(self._name, number, name, value[:MAX_TAG_LENGTH])
+            if old is not None:
+                mlflow.set_registered_model_alias(self._name, PREVIOUS, old)
+            # The last write decides: before it the old champion serves, after it the new one.
+            mlflow.set_registered_model_alias(self._name, CHAMPION, number)
+        if self.aliases().get(CHALLENGER) == number:
+            self.end_challenge()
+        return old
+
+    def restore_previous(self, previous: str | None, /) -> None:
+        """Give the alias `previous` back after a promotion that broke off. Only `churn.lifecycle.promotion` calls this."""
+        mlflow = self._client.mlflow
+        with self._client.translated():
+            if previous is None:
+                mlflow.delete_registered_model_alias(self._name, PREVIOUS)
+            else:
+                mlflow.set_registered_model_alias(self._name, PREVIOUS, previous)
