@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import httpx2
+import pytest
 
 from tests.e2e.conftest import CHECKOUT, System, eventually
+from tests.readme_example import example
 
 PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "store"}
 CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
@@ -17,6 +19,18 @@ def completed_scheduled_runs(system: System) -> list[dict[str, object]]:
     wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["run"]}}}
     runs = httpx2.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
     return [run for run in runs if run["auto_scheduled"]]
+
+
+def assert_readme_shows_a_true_response(system: System) -> None:
+    """On the real customers the first model answers the README's request as the README says, to what a platform may round."""
+    path, body, shown = example()
+    if httpx2.get(system.url("/model")).json()["simulated"]:
+        return
+    response = httpx2.post(system.url(path), json=body).json()
+    assert response.keys() == shown.keys()
+    assert [reason["text"] for reason in response["reasons"]] == [reason["text"] for reason in shown["reasons"]]
+    for name in ("customer_id", "churn", "model_version", "churn_probability", "threshold", "base_value"):
+        assert response[name] == (pytest.approx(shown[name], rel=1e-6) if isinstance(shown[name], float) else shown[name]), name
 
 
 def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: System) -> None:
@@ -60,6 +74,7 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
 
     system.start()
     assert "version 1 is champion" in system.said()
+    assert_readme_shows_a_true_response(system)
     again = httpx2.post(system.url("/outcomes"), json=outcome).json()
     assert (again["accepted"], again["duplicates"]) == (0, 1)
     active = httpx2.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()

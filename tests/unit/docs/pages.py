@@ -25,7 +25,7 @@ def read(page: Path | str) -> str:
 def prose(page: Path | str) -> str:
     """Return a page without its code: neither fenced nor indented blocks, nor what stands in backticks."""
     text = re.sub(r"^    .*$", "", _FENCE.sub("", read(page)), flags=re.MULTILINE)
-    return re.sub(r"`[^`\n]*`", "", text)
+    return re.sub(r"`[^`]*`", "", text)
 
 
 def code_lines(page: Path | str) -> Iterator[str]:
@@ -38,7 +38,7 @@ def code_lines(page: Path | str) -> Iterator[str]:
 
 
 def in_backticks(page: Path | str) -> list[str]:
-    return re.findall(r"`([^`\n]+)`", _FENCE.sub("", read(page)))
+    return [" ".join(words.split()) for words in re.findall(r"`([^`]+)`", _FENCE.sub("", read(page)))]
 
 
 def anchors(page: Path | str) -> set[str]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 
-from tests.unit.docs.pages import read
-
-README = read("README.md")
-(RESPONSE,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL))
+from tests.readme_example import README, example
 
 
 def test_the_two_commands_are_there() -> None:
@@ -17,9 +13,13 @@ def test_the_two_commands_are_there() -> None:
 
 
 def test_the_reasons_of_the_response_add_up_to_its_probability() -> None:
-    logit = RESPONSE["base_value"] + sum(reason["contribution"] for reason in RESPONSE["reasons"])
-    assert math.isclose(1 / (1 + math.exp(-logit)), RESPONSE["churn_probability"], abs_tol=1e-9)
+    _, _, response = example()
+    logit = response["base_value"] + sum(reason["contribution"] for reason in response["reasons"])
+    assert math.isclose(1 / (1 + math.exp(-logit)), response["churn_probability"], abs_tol=1e-9)
 
 
-def test_the_decision_of_the_response_follows_from_its_threshold() -> None:
-    assert RESPONSE["churn"] == (RESPONSE["churn_probability"] >= RESPONSE["threshold"])
+def test_the_response_is_to_the_request() -> None:
+    path, body, response = example()
+    assert body["customer_id"] == response["customer_id"]
+    assert path == f"/predict?reasons={len(response['reasons'])}"
+    assert response["churn"] == (response["churn_probability"] >= response["threshold"])
