@@ -66,7 +66,7 @@ e2e: setup
 	$(BIN)/pytest tests/e2e
 
 stack: setup     ## compose.yaml without an engine: all that runs on this machine, and the loop once through it
-	$(BIN)/python -m tests.e2e.whole_stack
+	$(BIN)/python -m tools.stack
 
 secrets:         ## make the secrets of compose.yaml, in secrets/; those that are there stay
 	@$(PYTHON) deploy/make_secrets.py

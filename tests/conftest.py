@@ -25,7 +25,5 @@ def contract() -> Contract:
 def real_data() -> Path:
     path = Path(os.environ.get("CHURN_TEST_DATA") or REAL_DATA)
     if not path.is_file():
-        pytest.skip(
-            f"needs the real customers, but there is no {path}: run `.venv/bin/churn data pull`, or set CHURN_TEST_DATA to their file"
-        )
+        pytest.skip(f"needs the real customers, and {path} is not there: run `.venv/bin/churn data pull`, or set CHURN_TEST_DATA")
     return path

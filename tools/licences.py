@@ -39,7 +39,7 @@ def installed() -> list[Package]:
 
 
 def judge(packages: Iterable[Package], shipped_names: set[str], rules: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Give a line a package, and a line a problem.
+    """Compare packages with the rules.
 
     Parameters
     ----------
@@ -47,6 +47,11 @@ def judge(packages: Iterable[Package], shipped_names: set[str], rules: Mapping[s
     shipped_names : set of str
     rules : mapping
         As tools/licences.toml has them: `allowed` and `development` list licences, `looked_at` names packages.
+
+    Returns
+    -------
+    lines, problems : list of str
+        A line a package, and a line a problem.
     """
     lines, problems = [], []
     for package in sorted(packages):

@@ -10,9 +10,9 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import serving
 from benchmarks.chaos.store_account import enter
-from benchmarks.postgres import NotHere, running_cluster
 from churn.store.store import Store
 from churn.store.tables import predictions
+from tools.postgres import NotHere, running_cluster
 
 ANSWERS, HOUR = 80, 3_600
 LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")

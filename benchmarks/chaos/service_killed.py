@@ -12,7 +12,7 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import Service, serving
 from benchmarks.chaos.store_account import enter
-from benchmarks.postgres import running_cluster
+from tools.postgres import running_cluster
 
 ANSWERS = 150
 CONNECTIONS = 8

@@ -9,7 +9,7 @@ from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import Service, serving
 from benchmarks.chaos.store_account import enter
 from benchmarks.chaos.store_slow import slow_way
-from benchmarks.postgres import running_cluster
+from tools.postgres import running_cluster
 
 ANSWERS = 60
 SETTINGS = {"CHURN_STORE_TIMEOUT_SECONDS": "1"}

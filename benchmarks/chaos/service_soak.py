@@ -16,7 +16,7 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import Service, serving
 from benchmarks.chaos.store_account import enter
-from benchmarks.postgres import running_cluster
+from tools.postgres import running_cluster
 
 # What a new process still gathers (caches, pools, the allocator's arenas) is no leak.
 WARM_UP_SHARE = 0.2

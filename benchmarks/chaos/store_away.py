@@ -19,7 +19,7 @@ from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import Service, serving
 from benchmarks.chaos.store_account import enter
 from benchmarks.chaos.store_slow import slow_way
-from benchmarks.postgres import Cluster, running_cluster
+from tools.postgres import Cluster, running_cluster
 
 ANSWERS = 60
 AWAY_SECONDS = 60.0

@@ -13,7 +13,7 @@ from benchmarks.chaos.scenarios import Row, Size, scenario
 from benchmarks.chaos.service_load import Load
 from benchmarks.chaos.service_system import Service, serving
 from benchmarks.chaos.store_account import enter
-from benchmarks.postgres import Cluster, NotHere, end
+from tools.postgres import Cluster, NotHere, end
 
 ANSWERS = 60
 BLOCK = bytes(64 * 2**10)

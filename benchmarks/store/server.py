@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.postgres import running_cluster
+from tools.postgres import running_cluster
 
 SETTINGS = {
     # As in production.

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.chaos import service_clock, service_killed, service_soak
 from benchmarks.chaos.scenarios import Row, Size
-from benchmarks.postgres import NotHere
+from tools.postgres import NotHere
 
 
 @pytest.mark.parametrize(

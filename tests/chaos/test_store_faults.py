@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.chaos import store_away, store_damaged, store_full
 from benchmarks.chaos.scenarios import Row, Size
-from benchmarks.postgres import NotHere
+from tools.postgres import NotHere
 
 
 @pytest.fixture(scope="module")

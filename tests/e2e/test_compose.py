@@ -9,6 +9,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import LiteralString
 
@@ -22,9 +23,10 @@ from churn.errors import ModelRefused
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.registry import Registry
 from tests.e2e.conftest import eventually
-from tests.e2e.stack import Stack
-from tests.e2e.stack_load import CUSTOMER, Callers
 from tests.integration.test_flows import QUICK
+from tools.postgres import NotHere
+from tools.stack.callers import CUSTOMER, Callers
+from tools.stack.stack import Stack
 
 REPLICAS = ("service-1", "service-2")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -33,7 +35,11 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 @pytest.fixture(scope="module")
 def stack(real_data: Path) -> Iterator[Stack]:
     # Not pytest's folder: PostgreSQL's user must get there.
-    with tempfile.TemporaryDirectory(prefix="churn-stack-") as folder, Stack(Path(folder), ["proxy", "first-model"]) as made:
+    with (
+        skip_where_programs_are_missing(),
+        tempfile.TemporaryDirectory(prefix="churn-stack-") as folder,
+        Stack(Path(folder), ["proxy", "first-model"]) as made,
+    ):
         (made.volume("flows") / "data").mkdir()
         shutil.copy(real_data, made.volume("flows") / "data" / "telecom_churn.csv")
         (made.root / "quick.yaml").write_text(f"{QUICK}model: {{form: plain}}\n")
@@ -45,6 +51,14 @@ def stack(real_data: Path) -> Iterator[Stack]:
                 assert asked.post("/admin/reload").json()["model_version"] == "1"
         eventually(lambda: status(made.url("proxy", "/readyz")) == 200, "the proxy has seen it")
         yield made
+
+
+@contextmanager
+def skip_where_programs_are_missing() -> Iterator[None]:
+    try:
+        yield
+    except NotHere as missing:
+        pytest.skip(str(missing))
 
 
 def status(url: str) -> int:

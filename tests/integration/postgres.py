@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import postgres
-from benchmarks.postgres import Cluster as Server
-from benchmarks.postgres import NotHere, running_cluster
+from tools import postgres
+from tools.postgres import Cluster as Server
+from tools.postgres import NotHere, running_cluster
 
 __all__ = ["Server", "find_programs", "postgres_server"]
 

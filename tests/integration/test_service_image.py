@@ -24,8 +24,9 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from churn import DISTRIBUTION
+from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import PROJECT
-from tests.unit.deploy.dockerfile import CHECKOUT, Stage, copied_paths, lineage, read_stages
+from tools.stack.dockerfile import Stage, copied_paths, lineage, read_stages
 
 # How this machine reaches its package index is the builder's business, as a proxy is for `docker build`.
 BUILDER = re.compile(r"(PIP|UV|SSL|REQUESTS)_|https?_proxy|no_proxy", re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from pipelines.cli.main import app
-from tests.unit.deploy.dockerfile import CHECKOUT
+from tests.checkout import CHECKOUT
 
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.deploy.dockerfile import CHECKOUT
+from tests.checkout import CHECKOUT
 
 K8S = CHECKOUT / "k8s"
 OVERLAYS = ("base", "overlays/local", "overlays/production")

@@ -17,10 +17,11 @@ from pipelines.environment import prefect_api
 from service.app import create_app
 from service.prediction_log.sink import PING_SECONDS
 from service.server.run import DRAIN_SECONDS, FINISH_SECONDS, check_settings
+from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
-from tests.unit.deploy.composition import BY_FILE, PORTS, Service, read_compose, read_services
-from tests.unit.deploy.dockerfile import CHECKOUT, read_stages
 from tests.unit.service.fakes import make_settings
+from tools.stack.compose_file import BY_FILE, PORTS, Service, read_compose, read_services
+from tools.stack.dockerfile import read_stages
 
 COMPOSED = read_compose()
 SERVICES = read_services()
@@ -76,9 +77,9 @@ def test_images_are_pinned_or_ours(service: Service) -> None:
     name, tag = service.image.rsplit(":", 1)
     assert re.search(r"\d+[.-]\d+", tag), "a whole version"
     if service.stage:
-        assert name == f"churn-{service.said['build']['target']}"
+        assert name == f"churn-{service.entry['build']['target']}"
         assert tag == PROJECT["version"]
-        assert (service.said["build"]["context"], service.said["build"]["target"] in read_stages()) == (".", True)
+        assert (service.entry["build"]["context"], service.entry["build"]["target"] in read_stages()) == (".", True)
 
 
 @each_of_ours
@@ -154,7 +155,7 @@ def test_addresses_are_of_services_and_their_ports(service: Service) -> None:
 
 def shares_network(one: Service, other: Service) -> bool:
     """Whether they can talk: over one of the closed networks. On `edge` nobody talks to anybody."""
-    return one is other or bool((set(one.said["networks"]) & set(other.said["networks"])) - {"edge"})
+    return one is other or bool((set(one.entry["networks"]) & set(other.entry["networks"])) - {"edge"})
 
 
 def test_networks_are_closed_but_one() -> None:
@@ -162,16 +163,16 @@ def test_networks_are_closed_but_one() -> None:
     assert {name for name, said in networks.items() if not said.get("internal")} == {"edge"}
     assert networks["edge"]["driver_opts"] == {"com.docker.network.bridge.enable_icc": "false"}
     for name, service in SERVICES.items():
-        assert set(service.said.get("networks", [])) <= set(networks)
+        assert set(service.entry.get("networks", [])) <= set(networks)
         # Who has state, keys or the model has no way out.
         if name in ("postgres", "minio", "service-1", "service-2", "flows", "exporter", "migrate", "first-model"):
-            assert "edge" not in service.said["networks"]
-        assert ("ports" not in service.said) or "edge" in service.said["networks"]
+            assert "edge" not in service.entry["networks"]
+        assert ("ports" not in service.entry) or "edge" in service.entry["networks"]
 
 
 @each
 def test_ports_are_published_on_this_host_only(service: Service) -> None:
-    for published in service.said.get("ports", []):
+    for published in service.entry.get("ports", []):
         host, outside, inside = re.fullmatch(r"(.+?):(\d+):(\d+)", published).groups()  # type: ignore[union-attr]
         assert host == ("${CHURN_BIND:-127.0.0.1}" if service.name == "proxy" else "127.0.0.1")
         assert int(outside) == int(inside) == PORTS[service.name]
@@ -191,7 +192,7 @@ def test_listens_where_the_others_look(service: Service) -> None:
 
 @each
 def test_paths_are_mounted(service: Service) -> None:
-    targets = {mount.target for mount in service.mounts} | {f"/run/secrets/{name}" for name in service.said.get("secrets", [])}
+    targets = {mount.target for mount in service.mounts} | {f"/run/secrets/{name}" for name in service.entry.get("secrets", [])}
     targets |= {"/tmp/prefect", "/tmp/ui", "/dev/null", "/var/lib/churn/evidently", "/prometheus", "/alertmanager"}  # noqa: S108
     targets |= {f"{mount.target}/pgdata" for mount in service.mounts}
     for word in [*service.words, *service.environment.values()]:
@@ -205,7 +206,7 @@ def test_paths_are_mounted(service: Service) -> None:
 
 @each
 def test_nothing_can_be_written_but_volumes_and_memory(service: Service) -> None:
-    said = service.said
+    said = service.entry
     assert said["read_only"] is True
     assert said["cap_drop"] == ["ALL"]
     assert said.get("cap_add", []) == (["CHOWN"] if service.name == "minio-volume" else [])
@@ -230,7 +231,7 @@ def test_every_volume_is_used_and_each_replica_has_its_own() -> None:
 
 @each
 def test_has_limits_and_a_way_to_end(service: Service) -> None:
-    said = service.said
+    said = service.entry
     assert re.fullmatch(r"\d+[mg]", said["mem_limit"])
     assert said["pids_limit"]
     assert said["logging"]["options"].keys() == {"max-size", "max-file"}
@@ -295,7 +296,7 @@ def test_secrets_are_files_that_the_script_makes_and_each_is_used(tmp_path: Path
         name: f"./secrets/{name}" for name in COMPOSED["secrets"]
     }
     assert set(COMPOSED["secrets"]) == made - {"operator_key"}
-    assert set(COMPOSED["secrets"]) == {name for service in SERVICES.values() for name in service.said.get("secrets", [])}
+    assert set(COMPOSED["secrets"]) == {name for service in SERVICES.values() for name in service.entry.get("secrets", [])}
     assert "/secrets/" in (CHECKOUT / ".gitignore").read_text().splitlines()
 
 
@@ -309,7 +310,7 @@ def test_each_secret_that_is_mounted_is_read_and_no_other(service: Service) -> N
         for file in (CHECKOUT / m.source).iterdir()
     ]
     read = {name for text in texts for name in re.findall(r"/run/secrets/(\w+)", text)}
-    assert read == set(service.said.get("secrets", []))
+    assert read == set(service.entry.get("secrets", []))
 
 
 @each
@@ -366,7 +367,7 @@ def test_the_proxy_looks_where_the_service_answers_and_in_time(tmp_path: Path) -
     assert (int(every) + int(again) * (int(fall) - 1)) / 1000 < DRAIN_SECONDS
     assert seconds("check") > PING_SECONDS
     assert seconds("server") > Settings().body_timeout_seconds
-    assert SERVICES["service-1"].said["stop_grace_period"] == "45s"
+    assert SERVICES["service-1"].entry["stop_grace_period"] == "45s"
     # What waits on its disk waits there: the replica's volume outlives it.
     settings = Settings()
     assert DRAIN_SECONDS + FINISH_SECONDS + settings.spool_drain_seconds + settings.store_timeout_seconds < 45

@@ -13,9 +13,10 @@ from packaging.specifiers import SpecifierSet
 from churn.config.settings import Settings
 from service.app import create_app
 from service.server import healthcheck
+from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
-from tests.unit.deploy.dockerfile import CHECKOUT, Stage, allowed_in_context, copied_paths, lineage, read_stages
 from tests.unit.service.fakes import make_settings
+from tools.stack.dockerfile import Stage, allowed_in_context, copied_paths, lineage, read_stages
 
 TARGETS = ("service", "pipelines")
 

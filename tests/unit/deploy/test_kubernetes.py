@@ -21,7 +21,6 @@ from service.prediction_log.sink import PING_SECONDS
 from service.rollout.champion_follower import FIRST_POLL_SECONDS, MAX_FIRST_POLL_SECONDS
 from service.server.run import DRAIN_SECONDS, FINISH_SECONDS, check_settings
 from tests.unit.deploy.commands import PROJECT, assert_is_churn_command
-from tests.unit.deploy.dockerfile import lineage, read_stages
 from tests.unit.deploy.manifests import (
     K8S,
     OVERLAYS,
@@ -35,6 +34,7 @@ from tests.unit.deploy.manifests import (
     render,
 )
 from tests.unit.service.fakes import KEYS, make_settings
+from tools.stack.dockerfile import lineage, read_stages
 
 SECRETS: dict[str, dict[str, object]] = {
     "CHURN_STORE_URL": {"key": "store-url"},

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from monitoring.dashboards.panels import BOARDS
-from tests.unit.deploy.dockerfile import CHECKOUT
+from tests.checkout import CHECKOUT
 from tests.unit.deploy.manifests import documents, named, tool
 from tests.unit.deploy.operator_schema import SCHEMAS
 from tools.kubernetes_rules import MANIFEST, RULES, render

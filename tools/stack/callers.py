@@ -1,4 +1,4 @@
-"""Callers that keep on asking the stack, and count what was not answered as it should be."""
+"""Callers that keep a service busy, and count the requests that failed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from typing import Self
 
 import httpx2
 
+from churn.errors import ChurnError
+
 CUSTOMER = {"total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
 TIMEOUT_SECONDS = 120
 
 
 class Callers:
-    """Threads that predict through the proxy, one request after the other, for the time of a `with` block."""
+    """Threads that send one prediction request after the other, for the time of a `with` block.
+
+    Attributes
+    ----------
+    answered : list of str
+        Prediction ids of the answers.
+    failed : list of str
+        What was wrong with each of the others.
+    """
 
     def __init__(self, url: str, key: str, threads: int = 8) -> None:
         self.answered: list[str] = []
@@ -39,10 +49,11 @@ class Callers:
                     self.failed.append(f"{answer.status_code} {answer.text}")
 
     def wait_for(self, more: int) -> None:
-        """Wait until so many more were answered."""
+        """Wait until `more` further requests were answered, or one has failed."""
         wanted, deadline = len(self.answered) + more, time.monotonic() + TIMEOUT_SECONDS
         while len(self.answered) < wanted and not self.failed:
-            assert time.monotonic() < deadline, "the callers get no answers"
+            if time.monotonic() > deadline:
+                raise ChurnError("the callers get no answers")
             time.sleep(0.02)
 
     def __enter__(self) -> Self:

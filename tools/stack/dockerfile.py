@@ -1,4 +1,4 @@
-"""Just enough of a Dockerfile's grammar to hold it against the code and to run its steps without an engine."""
+"""Read a Dockerfile: enough of its grammar to compare it with the code, and to run its steps without an engine."""
 
 from __future__ import annotations
 
@@ -8,34 +8,42 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.checkout import CHECKOUT
+from churn.errors import InputError
+from tools.packages import CHECKOUT
 
 
 @dataclass
 class Stage:
+    """One `FROM … AS name`, and its instructions with their text, in order."""
+
     name: str
     base: str
     steps: list[tuple[str, str]] = field(default_factory=list)
 
     def all(self, instruction: str) -> list[str]:
+        """Return the text of every instruction of this name."""
         return [text for name, text in self.steps if name == instruction]
 
     @property
     def environment(self) -> dict[str, str]:
+        """Return what ENV sets."""
         return dict(pair.split("=", 1) for text in self.all("ENV") for pair in shlex.split(text))
 
     @property
     def labels(self) -> dict[str, str]:
+        """Return what LABEL sets."""
         return dict(pair.split("=", 1) for text in self.all("LABEL") for pair in shlex.split(text))
 
     def command(self, instruction: str) -> list[str]:
-        """The exec form of the last such instruction."""
+        """Return the exec form of the last instruction of this name, such as ENTRYPOINT."""
         listed = re.search(r"\[.*\]$", self.all(instruction)[-1])
-        assert listed, f"{instruction} must be in exec form"
+        if listed is None:
+            raise InputError(f"Dockerfile: {instruction} must be in exec form")
         return list(json.loads(listed[0]))
 
 
 def read_stages(path: Path = CHECKOUT / "Dockerfile") -> dict[str, Stage]:
+    """Read the stages of a Dockerfile, by name."""
     stages: dict[str, Stage] = {}
     arguments: dict[str, str] = {}
     lines = [line for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
@@ -53,7 +61,19 @@ def read_stages(path: Path = CHECKOUT / "Dockerfile") -> dict[str, Stage]:
 
 
 def lineage(stages: dict[str, Stage], target: str) -> Stage:
-    """A stage with everything that it inherits."""
+    """Return a stage with everything that it inherits.
+
+    Parameters
+    ----------
+    stages : dict of Stage
+        As `read_stages` returns them.
+    target : str
+        Name of the stage.
+
+    Returns
+    -------
+    Stage
+    """
     stage = stages[target]
     if stage.base not in stages:
         return stage
@@ -62,10 +82,11 @@ def lineage(stages: dict[str, Stage], target: str) -> Stage:
 
 
 def copied_paths(stage: Stage) -> list[str]:
-    """What COPY takes from the build context."""
+    """Return what COPY takes from the build context."""
     words = [text.split() for text in stage.all("COPY")]
     return [source for parts in words if not parts[0].startswith("--from") for source in parts[:-1]]
 
 
 def allowed_in_context() -> set[str]:
+    """Return what .dockerignore lets into the build context."""
     return {line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")}

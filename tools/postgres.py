@@ -1,4 +1,4 @@
-"""A real PostgreSQL of our own, from the machine's own programs, in a folder: started, stopped, stalled and filled up at will."""
+"""Run a PostgreSQL server of our own in a folder: for tests and benchmarks that start, stop, stall or fill one."""
 
 from __future__ import annotations
 
@@ -60,7 +60,18 @@ class Cluster:
         self._run("pg_ctl", "--wait", "-m", mode, "stop")
 
     def signal(self, number: signal.Signals) -> int:
-        """Send a signal to the server and all who serve in it; tell how many that were. Stopped, they answer nothing."""
+        """Send a signal to the server's processes.
+
+        Parameters
+        ----------
+        number : signal.Signals
+            SIGSTOP lets them answer nothing until SIGCONT.
+
+        Returns
+        -------
+        int
+            How many processes there are.
+        """
         postmaster = int((self.data / "postmaster.pid").read_text().splitlines()[0])
         family = [postmaster, *map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
         for pid in family:
@@ -68,7 +79,19 @@ class Cluster:
         return len(family)
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run one statement as the administrator; give its rows, if it has any."""
+        """Run one statement as the administrator.
+
+        Parameters
+        ----------
+        statement : str
+            SQL.
+        database : str
+
+        Returns
+        -------
+        list of tuple
+            Its rows, if it has any.
+        """
         with self.connect(database) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
@@ -78,7 +101,18 @@ class Cluster:
         return psycopg.connect(host=str(self.folder), user="churn", dbname=database, autocommit=True)
 
     def url(self, database: str, sockets: Path | None = None) -> str:
-        """Give the SQLAlchemy URL of a database, by way of another folder's socket if one is given."""
+        """Return the SQLAlchemy URL of a database.
+
+        Parameters
+        ----------
+        database : str
+        sockets : Path, optional
+            Folder of another socket that leads to the server.
+
+        Returns
+        -------
+        str
+        """
         return f"postgresql://churn@/{database}?host={quote(str(sockets or self.folder), safe='')}"
 
     @contextmanager
@@ -99,7 +133,7 @@ class Cluster:
     def _run(self, program: str, *words: str) -> None:
         # A file, not a pipe: the server that pg_ctl starts inherits it, and the pipe would never end.
         with (self.folder / "output").open("ab+") as output:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 -- PostgreSQL's own programs
                 [*self._as_user, str(self._programs / program), *words],
                 env={**os.environ, "PGDATA": str(self.data)},
                 cwd=self.folder,
@@ -116,7 +150,24 @@ class Cluster:
 
 @contextmanager
 def running_cluster(options: dict[str, str] | None = None, where: Path | None = None) -> Iterator[Cluster]:
-    """Run a server, in a new folder of `where`, until the block ends; `NotHere` where there are no programs to run."""
+    """Run a server in a new folder until the block ends.
+
+    Parameters
+    ----------
+    options : dict, optional
+        Settings of the server, over `OPTIONS`.
+    where : Path, optional
+        Folder to make the new one in.
+
+    Yields
+    ------
+    Cluster
+
+    Raises
+    ------
+    NotHere
+        If this machine has no PostgreSQL.
+    """
     folder = Path(tempfile.mkdtemp(prefix="churn-pg-", dir=where))
     try:
         cluster = Cluster(folder, options)
@@ -137,7 +188,7 @@ def end(cluster: Cluster) -> None:
 
 
 def find_programs() -> Path:
-    """Give the folder of the server programs; `NotHere` if there is none."""
+    """Return the folder of the server programs; `NotHere` if there is none."""
     try:
         return find_program("initdb").resolve().parent
     except ChurnError as missing:

@@ -1,7 +1,7 @@
-"""compose.yaml without an engine: its commands run on this machine, in its order, each as if in a container of its own.
+"""Run the services of compose.yaml on this machine without a container engine, in the order of the file.
 
-A service's name is a loopback address of its own, a mount a folder, an image the program itself. MinIO is stood in for by `rclone
-serve s3`; Grafana is left out. What an engine alone does is not proved: images, users, read-only roots, networks, limits.
+Each service gets a loopback address, each mount a folder, and the program itself runs in place of its image. `rclone serve s3`
+stands in for MinIO; Grafana is left out. Not tested in this way: images, users, read-only roots, networks and limits.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,36 +19,42 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pytest
-
-from benchmarks.postgres import somebody_but_root
+from churn.errors import ChurnError
 from deploy.make_secrets import make_secrets
-from tests.integration.postgres import find_programs
-from tests.unit.deploy.composition import PORTS, Service, read_services
-from tests.unit.deploy.dockerfile import CHECKOUT
+from tools.packages import CHECKOUT
+from tools.postgres import find_programs
+from tools.stack.compose_file import PORTS, Service, read_services
+from tools.stack.postgres_image import make_cluster
+from tools.stack.programs import BIN, find, killed_with_us
 
-BIN = Path(sys.executable).parent
 NOT_HERE = {"grafana", "minio-volume"}
 TIMEOUT_SECONDS = 600
-PACKAGES = {"haproxy": "haproxy", "prometheus": "prometheus", "alertmanager": "prometheus-alertmanager", "wget": "wget"}
-
-
-def find(*names: str) -> str:
-    found = next((path for name in names for path in [str(BIN / name), shutil.which(name)] if path and Path(path).exists()), None)
-    if found is None:
-        pytest.skip(f"needs {names[0]}: apt-get install -y {PACKAGES.get(names[0], names[0])}")
-    return found
 
 
 class Stack:
-    """The services of compose.yaml, or those that are named with all that they depend on."""
+    """The services of compose.yaml, for the time of a `with` block.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of their state, which another user must be able to enter: PostgreSQL does not run as root.
+    names : iterable of str, optional
+        Only these, and all that they depend on.
+
+    Attributes
+    ----------
+    more : dict of dict
+        More environment variables, by service.
+    seconds : dict of float
+        How long each took to be healthy, by service.
+    """
 
     def __init__(self, root: Path, names: Iterable[str] | None = None) -> None:
         self.root = root
         every = read_services()
         wanted = _with_dependencies(every, names or every) - NOT_HERE
         self.services = {name: service for name, service in every.items() if name in wanted}
-        # Nobody else's: of 65,000 nets of this machine's own.
+        # One of 65,000 loopback networks, so that two stacks do not meet.
         net = f"127.{secrets.randbelow(250) + 2}.{secrets.randbelow(250) + 2}"
         self.address = {name: f"{net}.{number}" for number, name in enumerate(every, start=2)}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -60,20 +64,30 @@ class Stack:
         self.key = (root / "secrets" / "operator_key").read_text().strip()
 
     def url(self, service: str, path: str = "/") -> str:
-        """Where this host finds a service: by the port that it publishes, or else listens on."""
+        """Return the URL of a service.
+
+        Parameters
+        ----------
+        service : str
+        path : str
+
+        Returns
+        -------
+        str
+        """
         return f"http://{self.address[service]}:{PORTS[service]}{path}"
 
     def volume(self, name: str) -> Path:
+        """Return the folder that stands for a volume."""
         folder = self.root / "volumes" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def log(self, name: str) -> str:
+        """Return what a service has printed."""
         return (self.root / f"{name}.log").read_text(errors="replace")
 
-    # -- what a container would see, put where it is on this machine
-
-    def mounted(self, service: Service) -> dict[str, str]:
+    def _mounted(self, service: Service) -> dict[str, str]:
         paths = {"/run/secrets": str(self.root / "secrets")}
         for mount in service.mounts:
             if mount.kind == "volume":
@@ -89,39 +103,42 @@ class Stack:
         return paths
 
     def _rendered(self, service: Service, source: Path, paths: dict[str, str]) -> Path:
-        """Copy a mounted file, or folder of files, with names and paths as they are here."""
+        """Copy a mounted file, or folder of files, with the names and paths of this machine."""
         if source.suffix == ".py":
             return source
         target = self.root / service.name / "etc" / source.name
         for file in [source] if source.is_file() else source.glob("*.*"):
             copy = target / file.relative_to(source) if source.is_dir() else target
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(self.placed(service, file.read_text(), paths))
+            copy.write_text(self._placed(service, file.read_text(), paths))
         return target
 
-    def placed(self, service: Service, text: str, paths: dict[str, str]) -> str:
+    def _placed(self, service: Service, text: str, paths: dict[str, str]) -> str:
         if paths:
-            # In one go: what a path became may begin like another one.
+            # In one pass: the replacement of one path may begin like another path.
             targets = "|".join(re.escape(target) for target in sorted(paths, key=len, reverse=True))
             text = re.sub(rf"(?<![\w./-])({targets})(?![\w-])", lambda found: paths[found[1]], text)
         text = re.sub(r"\b(0\.0\.0\.0|127\.0\.0\.1|localhost)(?=[:\s]|$)", self.address[service.name], text)
         names = "|".join(sorted(self.address, key=len, reverse=True))
         return re.sub(rf"(?<![\w.-])({names})(?=:\d)", lambda found: self.address[found[1]], text)
 
-    def environment(self, service: Service) -> dict[str, str]:
-        """Nothing but what the image and the file say."""
+    def _environment(self, service: Service) -> dict[str, str]:
+        """Return what the image and the file set, and nothing of this process's own."""
         declared = {**(service.stage.environment if service.stage else {}), **service.environment}
-        paths = self.mounted(service)
-        said = {name: self.placed(service, value, paths) for name, value in declared.items() if name != "PATH"}
+        paths = self._mounted(service)
+        values = {name: self._placed(service, value, paths) for name, value in declared.items() if name != "PATH"}
         temporary = {"HOME": paths["/tmp"], "TMPDIR": paths["/tmp"]}  # noqa: S108
-        return {**said, "PATH": f"{BIN}:{os.environ['PATH']}", **temporary, **self.more.get(service.name, {})}
+        return {**values, "PATH": f"{BIN}:{os.environ['PATH']}", **temporary, **self.more.get(service.name, {})}
 
-    def command(self, service: Service) -> list[str]:
-        paths = self.mounted(service)
-        words = [self.placed(service, word, paths) for word in service.words]
+    def _command(self, service: Service) -> list[str]:
+        paths = self._mounted(service)
+        words = [self._placed(service, word, paths) for word in service.words]
         match service.name:
             case "postgres":
-                return self._postgres(service, words)
+                data = Path(self._environment(service)["PGDATA"])
+                as_user = make_cluster(self.root, data, paths, service.environment["POSTGRES_INITDB_ARGS"].split())
+                listen = ("-k", paths["/var/run/postgresql"], "-c", f"listen_addresses={self.address['postgres']}")
+                return [*as_user, str(find_programs() / words[0]), "-D", str(data), *listen, "-c", "fsync=off", *words[1:]]
             case "minio":
                 account = f"{service.environment['MINIO_ROOT_USER']},{(self.root / 'secrets/s3_password').read_text().strip()}"
                 address = words[words.index("--address") + 1]
@@ -130,39 +147,12 @@ class Stack:
                 return [find(service.name, f"prometheus-{service.name}"), *words]
         return [find(words[0]), *words[1:]]
 
-    def _postgres(self, service: Service, words: list[str]) -> list[str]:
-        """What the image's entrypoint does: make the cluster once, run its scripts, then become the server."""
-        paths = self.mounted(service)
-        here, data = find_programs(), Path(self.environment(service)["PGDATA"])
-        sockets = paths["/var/run/postgresql"]
-        # It refuses to be root, and whom it is then must get here.
-        for folder in (self.root, self.root / "secrets"):
-            folder.chmod(0o755)
-        as_user = somebody_but_root(data.parent)
-        somebody_but_root(Path(sockets))
-        if not data.exists():
-            options = service.environment["POSTGRES_INITDB_ARGS"].split()
-            password = f"--pwfile={self.root}/secrets/postgres_password"
-            run(*as_user, here / "initdb", "--no-sync", "-U", "postgres", password, "--auth-local=trust", *options, "-D", data)
-            with (data / "pg_hba.conf").open("a") as rules:
-                rules.write("host all all all scram-sha-256\n")
-            server = (*as_user, here / "pg_ctl", "-w", "-s", "-D", data, "-l", data / "log")
-            run(*server, "-o", f"-k {sockets} -c listen_addresses=", "start")
-            scripts = sorted(Path(paths["/docker-entrypoint-initdb.d"]).iterdir())
-            for script in scripts:
-                run(here / "psql", "-X", "-v", "ON_ERROR_STOP=1", "-h", sockets, "-U", "postgres", "-f", script)
-            run(*server, "stop")
-        listen = f"listen_addresses={self.address['postgres']}"
-        return [*as_user, str(here / words[0]), "-D", str(data), "-k", sockets, "-c", listen, "-c", "fsync=off", *words[1:]]
-
-    # -- life
-
-    def start(self, name: str) -> None:
+    def _start(self, name: str) -> None:
         service = self.services[name]
-        environment, command = self.environment(service), self.command(service)
+        environment, command = self._environment(service), self._command(service)
         with (self.root / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [*_ends_with_us(), *command],
+            self.processes[name] = subprocess.Popen(  # noqa: S603 -- the commands of our own compose.yaml
+                [*killed_with_us(), *command],
                 cwd=environment.get("CHURN_HOME", self.root),
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -171,45 +161,59 @@ class Stack:
                 start_new_session=True,
             )
 
-    def healthy(self, name: str) -> bool:
-        """What the file's own check says; of what has none here, whether it listens."""
+    def _healthy(self, name: str) -> bool:
+        """Run the file's own health check; for MinIO's stand-in, try to connect."""
         service = self.services[name]
         kind, *words = service.health
-        assert kind == "CMD"
+        if kind != "CMD":
+            raise ChurnError(f"{name}: its health check is no CMD")
         if name == "minio":
             with suppress(OSError), socket.create_connection((self.address[name], PORTS[name]), 1):
                 return True
             return False
-        placed = [self.placed(service, word, {}) for word in words]
+        placed = [self._placed(service, word, {}) for word in words]
         program = str(find_programs() / placed[0]) if name == "postgres" else find(placed[0])
-        done = subprocess.run([program, *placed[1:]], cwd=CHECKOUT, capture_output=True, check=False, timeout=30)
+        check = [program, *placed[1:]]
+        done = subprocess.run(check, cwd=CHECKOUT, capture_output=True, check=False, timeout=30)  # noqa: S603 -- as above
         return done.returncode == 0
 
     def bring_up(self, *names: str) -> None:
-        """Start every service, or those named, as soon as its dependencies allow; wait until all are healthy, or done."""
+        """Start every service, or those named, as soon as its dependencies allow; wait until all are healthy, or done.
+
+        Raises
+        ------
+        ChurnError
+            If one ends with an error, or not all are up within ten minutes.
+        """
         began = time.monotonic()
-        waiting, settled = list(names or self.services), {name for name in self.services if names and name not in names}
-        while len(settled) < len(self.services):
-            for name in [name for name in waiting if self.services[name].dependencies.keys() - NOT_HERE <= settled]:
-                self.start(name)
+        waiting, up = list(names or self.services), {name for name in self.services if names and name not in names}
+        while len(up) < len(self.services):
+            for name in [name for name in waiting if self.services[name].dependencies.keys() - NOT_HERE <= up]:
+                self._start(name)
                 waiting.remove(name)
-            for name in self.services.keys() - settled - set(waiting):
-                if self._settled(name):
-                    settled.add(name)
+            for name in self.services.keys() - up - set(waiting):
+                if self._is_up(name):
+                    up.add(name)
                     self.seconds[name] = time.monotonic() - began
-            assert time.monotonic() - began < TIMEOUT_SECONDS, f"not up: {self.services.keys() - settled}"
+            if time.monotonic() - began > TIMEOUT_SECONDS:
+                raise ChurnError(f"not up: {self.services.keys() - up}")
             time.sleep(0.1)
 
-    def _settled(self, name: str) -> bool:
-        code = self.processes[name].poll()
-        if self.services[name].ends:
-            assert code in (None, 0), f"{name} ended with {code}:\n{self.log(name)[-3000:]}"
-            return code == 0
-        assert code is None, f"{name} ended with {code}:\n{self.log(name)[-3000:]}"
-        return self.healthy(name)
+    def _is_up(self, name: str) -> bool:
+        code, ends = self.processes[name].poll(), self.services[name].ends
+        if code is not None and not (ends and code == 0):
+            raise ChurnError(f"{name} ended with {code}:\n{self.log(name)[-3000:]}")
+        return code == 0 if ends else self._healthy(name)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to everything in the container."""
+        """Send a signal to every process of a service, and wait for its end.
+
+        Parameters
+        ----------
+        name : str
+        number : int
+            The signal.
+        """
         process = self.processes.pop(name)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -223,10 +227,24 @@ class Stack:
             os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """`docker compose exec NAME WORDS...`."""
-        environment = {**self.environment(self.services[name]), **more}
+        """Run a command as `docker compose exec NAME WORDS...` would.
+
+        Parameters
+        ----------
+        name : str
+            The service.
+        *words : str
+            The command.
+        **more : str
+            More environment variables.
+
+        Returns
+        -------
+        subprocess.CompletedProcess of str
+        """
+        environment = {**self._environment(self.services[name]), **more}
         home = environment.get("CHURN_HOME", self.root)
-        return subprocess.run(
+        return subprocess.run(  # noqa: S603 -- what a test or `make stack` names
             [find(words[0]), *words[1:]],
             cwd=home,
             env=environment,
@@ -250,13 +268,3 @@ def _with_dependencies(every: dict[str, Service], names: Iterable[str]) -> set[s
     for name in names:
         found |= {name} | _with_dependencies(every, every[name].dependencies)
     return found
-
-
-def _ends_with_us() -> list[str]:
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
-
-
-def run(*words: str | Path) -> None:
-    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, capture_output=False, check=False, timeout=120)
-    assert done.returncode == 0, words
