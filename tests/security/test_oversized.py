@@ -1,6 +1,6 @@
 """Requests that are large, deep or odd in a way that costs the reader more than the sender: told in time, never a server error.
 
-Limits of bodies, rows, gzip, Parquet and Arrow bombs: tests/unit/service/test_batch.py, test_predict.py and formats/.
+Limits of bodies, rows, gzip, Parquet and Arrow bombs: tests/unit/service/routes/test_batch.py, test_predict.py and formats/.
 """
 
 from __future__ import annotations

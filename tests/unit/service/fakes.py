@@ -181,7 +181,7 @@ class FakeLastKnownGood:
 
 
 def make_settings(home: Path, **changes: Any) -> Settings:
-    """Settings that no environment variable changes; the registry is polled so rarely that a test decides when to look."""
+    """Settings that no environment variable changes; the registry is polled so rarely that a test decides when it is polled."""
     if isinstance(changes.get("api_keys"), str):
         changes["api_keys"] = SecretStr(changes["api_keys"])
     fixed = {"contract": "telecom", "api_keys": SecretStr(""), "host": "127.0.0.1", "registry_poll_seconds": 3600.0}

@@ -84,11 +84,11 @@ CUSTOMERS = [
 
 @pytest.mark.parametrize("customer", CUSTOMERS)
 @pytest.mark.parametrize("query", ["", "?reasons=2"])
-async def test_both_ways_give_the_same_answer_and_the_same_record(
+async def test_fast_path_and_route_give_the_same_answer_and_the_same_record(
     client: httpx2.AsyncClient, store: FakeStore, slow: list[Any], customer: dict[str, Any], query: str
 ) -> None:
     fast = await client.post(f"/predict{query}", json=customer, headers=PLAIN)
-    assert not slow, "a plain request went the long way"
+    assert not slow, "a plain request went to the route"
     long = await client.post(f"/predict{query}", json=customer, headers=UNUSUAL)
     assert len(slow) == 1
     assert fast.status_code == 200
@@ -111,9 +111,7 @@ async def test_both_ways_give_the_same_answer_and_the_same_record(
         ("/predict/", b'{"total_day_minutes": 1}'),
     ],
 )
-async def test_what_is_wrong_is_told_as_on_the_long_way(
-    client: httpx2.AsyncClient, store: FakeStore, path: str, body: bytes
-) -> None:
+async def test_errors_are_those_of_the_route(client: httpx2.AsyncClient, store: FakeStore, path: str, body: bytes) -> None:
     fast = await client.post(path, content=body, headers=PLAIN)
     long = await client.post(path, content=body, headers=UNUSUAL)
     assert fast.status_code >= 400
@@ -134,7 +132,7 @@ async def test_other_spellings_of_reasons_are_understood(client: httpx2.AsyncCli
     assert len(slow) == 1
 
 
-async def test_keys_are_asked_for(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> None:
+async def test_the_fast_path_asks_for_keys(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> None:
     app = create_app(
         make_settings(tmp_path, api_keys=KEYS),
         registry=registry,
@@ -155,7 +153,7 @@ async def test_keys_are_asked_for(tmp_path: Path, registry: FakeRegistry, store:
     assert answers == {"none": 401, "unknown": 401, "other scope": 403, "right": 200, "bearer": 200}
 
 
-async def test_it_is_measured_as_every_request(client: httpx2.AsyncClient) -> None:
+async def test_it_is_measured_like_every_request(client: httpx2.AsyncClient) -> None:
     await client.post("/predict", json=CUSTOMER, headers=PLAIN)
     await client.post("/predict", json=CUSTOMER, headers=UNUSUAL)
     await client.post("/predict", content=b"{", headers=PLAIN)

@@ -241,7 +241,7 @@ def test_a_version_is_loaded_again_without_the_registry_if_it_is_still_there(
     assert served.loaded_from == "disk"
 
 
-def test_an_order_reaches_the_loader(source: RegistrySource, loader: Any, tmp_path: Path) -> None:
+def test_a_rollback_reaches_the_loader_process(source: RegistrySource, loader: Any, tmp_path: Path) -> None:
     loader('print(\'{"result": "done"}\')')
     source.roll_back("2", "1", actor="ada", reason="complaints")
     told = requests(tmp_path)[0]

@@ -13,7 +13,7 @@ from tests.unit.service.fakes import make_settings
 
 
 @pytest.mark.anyio
-async def test_a_worker_settles_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_freezes_startup_objects_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
     monkeypatch.setattr(run, "freeze_startup_objects", lambda: called.append("freeze_startup_objects"))
     monkeypatch.setattr(run, "_drain_on_sigterm", lambda state: called.append("drain"))
@@ -32,7 +32,7 @@ async def nothing(_: object) -> None:
     return None
 
 
-def test_settling_sets_aside_what_exists_and_looks_less_often() -> None:
+def test_existing_objects_are_frozen_and_new_ones_collected_less_often() -> None:
     before = gc.get_threshold()
     try:
         garbage_collection.freeze_startup_objects()

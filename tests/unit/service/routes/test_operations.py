@@ -45,7 +45,7 @@ async def samples(client: httpx2.AsyncClient) -> dict[tuple[str, tuple[str, ...]
     }
 
 
-async def test_metrics_have_the_promised_names_and_count_what_was_answered(client: httpx2.AsyncClient) -> None:
+async def test_metrics_have_the_promised_names_and_count_predictions(client: httpx2.AsyncClient) -> None:
     low = {**CUSTOMER, "total_day_minutes": 0, "customer_service_calls": None}
     await client.post("/predict", json=CUSTOMER)
     await client.post("/predict/batch", json={"customers": [low, low]})
@@ -101,7 +101,7 @@ async def test_two_apps_count_apart(tmp_path: Path, client: httpx2.AsyncClient) 
         assert (await samples(second))["churn_log_written_total", ()] == 0
 
 
-def test_gauges_of_workers_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+def test_gauges_of_dead_workers_are_deleted(tmp_path: Path) -> None:
     gone = 2**22 + 1  # above the largest process id Linux gives
     for name in (f"gauge_livemax_{gone}.db", f"counter_{gone}.db", "gauge_livemax_1.db"):
         (tmp_path / name).touch()
@@ -190,7 +190,7 @@ async def test_every_route_is_documented_with_its_problems(client: httpx2.AsyncC
         assert document["paths"][path]["post"]["security"]
 
 
-async def test_docs_page_needs_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:
+async def test_docs_page_loads_nothing_from_other_sites(client: httpx2.AsyncClient) -> None:
     response = await client.get("/docs")
     assert response.headers["content-type"].startswith("text/html")
     assert "<script" not in response.text

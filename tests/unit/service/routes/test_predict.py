@@ -174,7 +174,7 @@ async def test_customer_of_unreasonable_size_is_413(client: httpx2.AsyncClient) 
     assert (await client.post("/predict", json={f"x{n}": 1 for n in range(10_000)})).status_code == 413
 
 
-async def test_more_problems_than_can_be_spelled_out_are_counted(
+async def test_more_problems_than_can_be_described_are_counted(
     client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(errors, "MAX_DESCRIBED_ERRORS", 5)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from churn.errors import NoModel, NoPreviousModel, RegistryError, StoreError
+from service.rollout.rollback_requests import FileRollbackRequests, MemoryRollbackRequests, RollbackRequest
+from tests.unit.service.fakes import FakeRegistry, make_model
+from tests.unit.service.rollout.following import Following, reset, second_in_service, two_models, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_rollback_is_in_force_at_once_and_recorded_and_undone_by_another() -> None:
+    following = await second_in_service(registry := two_models())
+    before = following.active_model.previous
+    done = await following.follower.roll_back(actor="ada", reason="complaints")
+    assert (done.leaving, done.version, done.recorded) == ("2", "1", True)
+    assert following.active_model.current() is before, "the one that was warm, not a new one"
+    assert registry.rollbacks == [("2", "1", "ada", "complaints")]
+    assert registry.champion == "1"
+    assert following.kept.kept is before
+    assert following.reloads("rolled back") == 1
+    assert await following.follower.take_champion() is False
+    await following.follower.roll_back(actor="bob", reason="no, it was right")
+    assert (following.versions, registry.champion) == (("2", "1"), "2")
+    assert registry.loads == ["1", "2"]
+
+
+async def test_a_rollback_starts_no_probation() -> None:
+    following = await second_in_service(two_models())
+    await following.follower.roll_back(actor="probation", reason="slow")
+    assert following.activations == [("1", "2")]
+
+
+async def test_without_a_model_before_there_is_nothing_to_roll_back_to() -> None:
+    following = Following(FakeRegistry(make_model("1")))
+    with pytest.raises(NoModel):
+        await following.follower.roll_back(actor="ada", reason="")
+    await following.follower.take_champion()
+    with pytest.raises(NoPreviousModel):
+        await following.follower.roll_back(actor="ada", reason="")
+
+
+async def test_while_the_registry_is_away_a_rollback_holds_and_is_recorded_when_it_is_back() -> None:
+    following = await second_in_service(registry := two_models())
+    registry.away = True
+    done = await following.follower.roll_back(actor="ada", reason="complaints")
+    assert (done.recorded, following.versions) == (False, ("1", "2"))
+    with pytest.raises(RegistryError):
+        await following.follower.take_champion()
+    registry.away = False
+    assert await following.follower.take_champion() is False, "the registry still names 2; it is not taken again"
+    assert following.versions == ("1", "2")
+    assert registry.rollbacks == [], "the last try was a moment ago"
+    following.time += 3601 * 2
+    await following.follower.take_champion()
+    await until(lambda: registry.champion == "1")
+    assert len(registry.rollbacks) == 1
+    assert await following.follower.take_champion() is False
+    assert following.versions == ("1", "2")
+
+
+@pytest.mark.parametrize("error", [StoreError("away"), RegistryError("away")])
+async def test_a_record_that_fails_is_tried_again_with_backoff(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    following = await second_in_service(registry := two_models())
+    tries: list[float] = []
+
+    def fail(*_: str, **__: str) -> None:
+        tries.append(following.time)
+        raise error
+
+    monkeypatch.setattr(registry, "roll_back", fail)
+    await following.follower.roll_back(actor="ada", reason="")
+    for following.time in range(0, 40_000, 1_000):
+        await following.follower.take_champion()
+        await asyncio.sleep(0.002)
+    assert 3 <= len(tries) <= 12
+    assert following.versions == ("1", "2")
+
+
+async def test_another_champion_ends_a_pending_rollback() -> None:
+    following = await second_in_service(registry := two_models())
+    registry.away = True
+    await following.follower.roll_back(actor="ada", reason="")
+    registry.away, registry.champion = False, "3"
+    registry.models["3"] = make_model("3")
+    assert await following.follower.take_champion() is True
+    assert following.versions == ("3", "1")
+    registry.champion = "2"
+    assert await following.follower.take_champion() is True, "the request is gone"
+
+
+async def test_a_reload_ends_a_pending_rollback() -> None:
+    following = await second_in_service(registry := two_models())
+    registry.away = True
+    await following.follower.roll_back(actor="ada", reason="")
+    with pytest.raises(RegistryError):
+        await following.follower.take_champion(insist=True)
+    assert following.versions == ("1", "2"), "nobody knows what to reload"
+    registry.away = False
+    assert await following.follower.take_champion(insist=True) is True
+    assert following.versions == ("2", "1")
+
+
+async def test_another_worker_of_this_home_follows_a_rollback_while_the_registry_is_away(tmp_path: Path) -> None:
+    registry = two_models()
+    here, there = [await second_in_service(registry, FileRollbackRequests(tmp_path)) for _ in range(2) if reset(registry)]
+    registry.away = True
+    await here.follower.roll_back(actor="ada", reason="complaints")
+    with pytest.raises(RegistryError):
+        await there.follower.take_champion()
+    assert there.versions == ("1", "2")
+    registry.away = False
+    assert await there.follower.take_champion() is False
+    await until(lambda: registry.champion == "1")
+
+
+async def test_a_rollback_outlives_a_restart_while_the_registry_is_away(tmp_path: Path) -> None:
+    registry = two_models()
+    requests = FileRollbackRequests(tmp_path / "deep" / "folder")
+    here = await second_in_service(registry, requests)
+    registry.away = True
+    await here.follower.roll_back(actor="ada", reason="complaints")
+    registry.away = False
+    started_anew = Following(registry, here.kept.last_known_good(), requests=FileRollbackRequests(tmp_path / "deep" / "folder"))
+    started_anew.active_model.activate(here.kept.kept or pytest.fail("nothing was remembered"))
+    await started_anew.follower.take_champion()
+    assert started_anew.versions == ("1", None)
+    await until(lambda: registry.champion == "1")
+    assert requests.read() is None
+
+
+async def test_a_full_disk_does_not_stop_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = MemoryRollbackRequests()
+
+    def full(_: RollbackRequest) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(requests, "write", full)
+    following = await second_in_service(registry := two_models(), requests)
+    assert (await following.follower.roll_back(actor="ada", reason="")).recorded
+    assert (following.versions, registry.champion) == (("1", "2"), "1")
