@@ -1,4 +1,4 @@
-"""How the command talks: people on a console, scripts in JSON, errors in one line on stderr."""
+"""Output: text for people on a console, JSON for scripts, errors in one line on stderr."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def print_json(document: Any) -> None:
 
 
 def warn(text: str) -> None:
-    """Say something loudly, and go on."""
+    """Print a warning on stderr, and go on."""
     errors.print(_visible(text), style="bold yellow", markup=False)
 
 
 def fail(text: str) -> None:
-    """Say in one line what went wrong."""
+    """Print in one line what went wrong."""
     errors.print(f"churn: {_visible(text)}", style="bold red", markup=False)
 
 
 def _visible(text: str) -> str:
-    """Show what moves cursors and colours terminals, as files and registries may hold it, instead of doing it."""
+    """Escape characters that would move the cursor or colour the terminal: files and registries may hold them."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

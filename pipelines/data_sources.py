@@ -1,4 +1,4 @@
-"""Bring the data: what is there, else DVC's remote, else the pinned public file, else an invented population, said loudly."""
+"""Find the training data: the file itself, DVC's remote, the pinned public file, or an invented population and a warning."""
 
 from __future__ import annotations
 
@@ -47,11 +47,20 @@ class Source:
 def pull_data(settings: Settings, contract: Contract) -> Source:
     """Bring the training data, trying the nearest source first.
 
+    Parameters
+    ----------
+    settings : Settings
+    contract : Contract
+
+    Returns
+    -------
+    Source
+
     Raises
     ------
     InputError
-        If what is there is not what is pinned: a wrong hash is never trained on. If nothing is there, and the contract does not
-        say how to invent customers.
+        If a file does not have the pinned hash: it is never trained on. If no source answers, and the contract has no population
+        to invent customers from.
     """
     path = settings.data
     if path.exists():
@@ -67,7 +76,7 @@ def pull_data(settings: Settings, contract: Contract) -> Source:
     if problem is None:
         return Source(path, False, f"{path} fetched from its public source, hash checked")
     if contract.population is None:
-        # What would be made up from bounds alone is no stand-in: a model of it says nothing about anybody.
+        # Customers made up from bounds alone would be no stand-in: their model would hold for nobody.
         raise InputError(
             f"{path}: no such file ({problem}), and contract {contract.name!r} has no population to invent customers from; "
             "set CHURN_DATA to a file of labelled customers"
@@ -128,7 +137,7 @@ def _download(settings: Settings, path: Path) -> str | None:
         return f"{address} does not answer ({type(error).__name__})"
     _check(address, content, "set CHURN_DATA_URL to another copy, or to nothing")
     # Beside data/, not in it: DVC pins everything that lies there.
-    with _said(path):
+    with _errors_named(path):
         path.parent.mkdir(exist_ok=True)
         with atomic_write(path, staging_folder=path.parent.parent) as staging:
             staging.write_bytes(content)
@@ -136,7 +145,7 @@ def _download(settings: Settings, path: Path) -> str | None:
 
 
 def _fetch(address: str) -> bytes:
-    """Get what lies there, unpacked to no more bytes than could be right: where a redirect leads is anybody's guess."""
+    """Download a file, unpacked to at most `MAX_BYTES`: a redirect may lead anywhere."""
     content = bytearray()
     with httpx2.stream("GET", address, timeout=20, follow_redirects=True) as answer:
         answer.raise_for_status()
@@ -156,17 +165,25 @@ def _simulated(settings: Settings, contract: Contract, problem: str) -> Source:
 
 
 def write_simulated(dataset: Dataset, contract: Contract, path: Path) -> None:
-    """Write invented customers as CSV, with a note beside it so that nothing trained on them passes for real."""
+    """Write invented customers as CSV, with a note beside the file so that no model trained on them passes for real.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    contract : Contract
+    path : Path
+        Where to write it.
+    """
     from churn.simulation.simulate import write_csv
 
-    with _said(path):
+    with _errors_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _note_of(path).write_text("The customers in the file of this name are invented (churn.simulation.simulate).\n")
     write_csv(dataset, contract, path)
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _errors_named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -64,14 +64,14 @@ def evaluate() -> None:
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
     held = _read("holdout")
-    said = json.loads((BUILD / "model" / "model.json").read_text())
+    info = json.loads((BUILD / "model" / "model.json").read_text())
     pipeline = skops.io.load(BUILD / "model" / "pipeline.skops", trusted=TRUSTED_TYPES)
-    model = Model(pipeline, ModelInfo.model_validate(said | {"trained_at": 0}))
+    model = Model(pipeline, ModelInfo.model_validate(info | {"trained_at": 0}))
     y, p = held.outcome.to_numpy(), model.predict_probability(held.features)
     found = assess(held, p, model.info.threshold, contract, params)
     report = found.report()
     intervals = {name: dict(zip(("low", "high"), interval, strict=True)) for name, interval in found.intervals.items()}
-    metrics = {**found.card.report(), "cv_score": said["cv_score"], "intervals": intervals}
+    metrics = {**found.card.report(), "cv_score": info["cv_score"], "intervals": intervals}
     _dump(BUILD / "metrics.json", metrics)
     _dump(BUILD / "slices.json", {name: report[name] for name in ("confidence", "slices", "gaps", "notes")})
 

@@ -1,4 +1,4 @@
-"""What the libraries are told before they are imported: where their state lies, and to keep quiet. The user's own words win."""
+"""Set what the libraries read from the environment before they are imported. What the user has set wins."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def prepare_environment(settings: Settings) -> None:
 
 
 def _keep_to_this_account(home: Path) -> None:
-    """Let nothing that is written from here on be read by other accounts of this machine, if the folder is made here."""
+    """Keep what is written from here on from other accounts of this machine, if the folder is made here."""
     os.umask(os.umask(0o077) | 0o007)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -57,17 +57,17 @@ def use_local_prefect(settings: Settings) -> None:
 
 
 def quiet_prefect() -> None:
-    """Keep Prefect's own log off this terminal, before it is imported: the command says itself what went wrong, in one line."""
+    """Keep Prefect's own log off this terminal, before it is imported: the command prints errors itself, in one line."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
 
 
 def prefect_api(settings: Settings) -> str:
-    """Give the address of the Prefect server that `churn up` starts."""
+    """Return the address of the Prefect server that `churn up` starts."""
     return f"http://127.0.0.1:{settings.prefect_port}/api"
 
 
 def answers(url: str) -> bool:
-    """Tell whether a GET of `url` is answered with 200 within two seconds."""
+    """Return whether a GET of `url` is answered with 200 within two seconds."""
     try:
         return httpx2.get(url, timeout=2, trust_env=False).status_code == 200
     except httpx2.HTTPError:

@@ -1,4 +1,4 @@
-"""A client of the service: asks about customers, and later says what came true."""
+"""A client of the service: sends customers to /predict, and later their outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,25 @@ from churn.errors import ChurnError, InputError
 
 
 def simulate_scenario(contract: Contract, scenario: str, customers: int, seed: int) -> Dataset:
-    """Invent the customers of a named scenario; InputError names the scenarios there are."""
+    """Invent the customers of a named scenario.
+
+    Parameters
+    ----------
+    contract : Contract
+    scenario : str
+    customers : int
+        How many.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    InputError
+        If there is no such scenario; the message lists those there are.
+    """
     from churn.simulation.simulate import SCENARIOS, simulate
 
     if scenario not in SCENARIOS:
@@ -25,7 +43,7 @@ def simulate_scenario(contract: Contract, scenario: str, customers: int, seed: i
 
 
 class Client:
-    """Talks to one service. Any answer but success is a ChurnError with the service's own words."""
+    """A client of one service. Any answer but success is a ChurnError with the service's own words."""
 
     def __init__(self, url: str, contract: Contract, key: str | None = None) -> None:
         self.contract = contract
@@ -43,15 +61,41 @@ class Client:
         return self._ask("GET", path)
 
     def predict_one(self, customer: dict[str, Any]) -> dict[str, Any]:
-        """Ask about one customer."""
+        """Ask for one prediction."""
         return self._ask("POST", "/predict", customer)
 
     def predict(self, dataset: Dataset, prefix: str) -> list[dict[str, Any]]:
-        """Ask about each customer, one request each; ids are `prefix` and the row's number where the data has none."""
+        """Ask for a prediction of each customer, one request each.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        prefix : str
+            Ids are this and the row's number, where the data has none.
+
+        Returns
+        -------
+        list of dict
+            The answers.
+        """
         return [self.predict_one(customer) for customer in as_customers(dataset, self.contract, prefix)]
 
     def report_outcomes(self, answers: list[dict[str, Any]], dataset: Dataset, chunk: int = 500) -> int:
-        """Say what came true for each answer; the number that was new to the service."""
+        """Send the outcome of each answer.
+
+        Parameters
+        ----------
+        answers : list of dict
+        dataset : Dataset
+            The customers who were asked about, in the same order.
+        chunk : int
+            Outcomes a request.
+
+        Returns
+        -------
+        int
+            How many were new to the service.
+        """
         outcomes = [
             {"prediction_id": answer["prediction_id"], "churned": bool(churned)}
             for answer, churned in zip(answers, dataset.labelled, strict=True)
@@ -70,7 +114,19 @@ class Client:
 
 
 def as_customers(dataset: Dataset, contract: Contract, prefix: str) -> list[dict[str, Any]]:
-    """Spell rows as POST /predict reads them: plain numbers, booleans, text; a missing value is left out."""
+    """Return rows as POST /predict reads them: plain numbers, booleans, text; a missing value is left out.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    contract : Contract
+    prefix : str
+        Ids are this and the row's number, where the data has none.
+
+    Returns
+    -------
+    list of dict
+    """
     ids = dataset.customer_id if dataset.customer_id is not None else [f"{prefix}-{row}" for row in range(len(dataset))]
     flags = {column.name for column in contract.features if column.kind == "flag"}
     customers = []

@@ -1,7 +1,7 @@
 """The file of a backup: a compressed tar of parts, with a manifest at its end that says what each part must be.
 
 Reading checks everything before anything is put in place: only plain files under names that a backup of ours has, each with the
-bytes that the manifest says.
+bytes of the manifest.
 """
 
 from __future__ import annotations
@@ -92,7 +92,14 @@ class ArchiveWriter:
         self.parts: dict[str, Part] = {}
 
     def add(self, name: str, path: Path) -> None:
-        """Add a file as it is now; what is appended to it meanwhile is not in it."""
+        """Add a file as it is now; what is appended to it meanwhile is left out.
+
+        Parameters
+        ----------
+        name : str
+            Name of the part.
+        path : Path
+        """
         with path.open("rb") as file:
             hashed = _Hashed(file)
             info = tarfile.TarInfo(name)
@@ -101,7 +108,16 @@ class ArchiveWriter:
         self.parts[name] = Part(sha256=hashed.digest.hexdigest(), bytes=info.size)
 
     def add_tree(self, name: str, folder: Path, wanted: Callable[[Path], bool] = lambda _: True) -> None:
-        """Add the plain files under a folder; one that is gone meanwhile is left out."""
+        """Add the plain files under a folder; one that disappears meanwhile is left out.
+
+        Parameters
+        ----------
+        name : str
+            What the names of the parts begin with.
+        folder : Path
+        wanted : callable
+            Of a path inside the folder: whether to add it.
+        """
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
             if path.is_symlink() or not path.is_file() or not wanted(inside):
@@ -131,13 +147,17 @@ def written_archive(target: Path) -> Iterator[ArchiveWriter]:
 
 
 def unpack(source: Path, place: Callable[[str], Path]) -> Manifest:
-    """Read an archive, put each part where `place` says, and hold all of it against the manifest.
+    """Read an archive, put each part where `place` says, and check all of it against the manifest.
 
     Parameters
     ----------
     source : Path
     place : callable
         Gives a path for the name of a part, or raises InputError if a backup has no such part.
+
+    Returns
+    -------
+    Manifest
 
     Raises
     ------

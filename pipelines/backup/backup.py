@@ -52,7 +52,27 @@ class Places:
 
 
 def find_places(settings: Settings, registry_url: str | None, artifacts: str | None, *, without_registry: bool) -> Places:
-    """Say where the parts are; InputError if it cannot be known where the registry's are."""
+    """Find where the parts of the system are.
+
+    Parameters
+    ----------
+    settings : Settings
+    registry_url : str, optional
+        MLflow's own database; None is that of the settings.
+    artifacts : str, optional
+        Where MLflow's artifacts are; None is CHURN_HOME/artifacts.
+    without_registry : bool
+        Leave the registry out.
+
+    Returns
+    -------
+    Places
+
+    Raises
+    ------
+    InputError
+        If the registry is a server, and nothing says where its database is.
+    """
     registry = registry_url or settings.registry_database_url or None
     if registry is None and not settings.tracking_uri.startswith(("http://", "https://")):
         registry = settings.tracking_uri
@@ -73,20 +93,31 @@ def find_places(settings: Settings, registry_url: str | None, artifacts: str | N
 
 
 def suffix(kind: str) -> str:
-    """How the file of a database is called in a backup."""
+    """Return the ending of a database's file in a backup."""
     return "sqlite" if kind == SQLITE else "pgdump"
 
 
 def make_backup(places: Places, target: Path) -> Manifest:
-    """Write a backup to `target`, which must not be there yet, while everything goes on.
+    """Write a backup while the system is in use.
 
-    The order is what makes the parts fit together: what waits on disk before the store that it goes to (in both it is one row
-    all the same), the store before the registry (no answer of a model that the backup lacks), the registry before its artifacts.
+    The parts are read in an order that makes them fit together: the spool before the store that it goes to (a row in both is one
+    row after a restore), the store before the registry (no prediction of a model that the backup lacks), the registry before its
+    artifacts.
+
+    Parameters
+    ----------
+    places : Places
+    target : Path
+        The file; it must not exist yet.
+
+    Returns
+    -------
+    Manifest
 
     Raises
     ------
     InputError
-        If the target is there, or its folder is not.
+        If the target exists, or its folder does not.
     ChurnError
         If a part cannot be read. Then there is no backup, rather than half of one.
     """

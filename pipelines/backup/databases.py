@@ -23,7 +23,7 @@ IN_USE = {
     "registry": ("registered_models", "runs", "model_versions"),
     "prefect": ("flow_run",),
 }
-# Where MLflow's tables say where artifacts lie.
+# The columns of MLflow's tables that hold artifacts' addresses.
 ARTIFACT_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -50,7 +50,17 @@ def sqlite_file(url: str) -> Path:
 
 
 def dump(url: str, into: Path) -> Database:
-    """Copy a database into a file, as it is at one moment; tell what is in it.
+    """Copy a database into a file, as it is at one moment.
+
+    Parameters
+    ----------
+    url : str
+    into : Path
+
+    Returns
+    -------
+    Database
+        What is in it: kind, schema revision, rows a table.
 
     Raises
     ------
@@ -83,7 +93,7 @@ def _dump_postgres(url: str, into: Path) -> Database:
     engine = make_engine(url)
     try:
         with translated(), engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            # The same moment for the copy and for what is said of it.
+            # Copy and description are of the same moment.
             snapshot = connection.execute(sa.text("SELECT pg_export_snapshot()")).scalar_one()
             version = str(connection.execute(sa.text("SHOW server_version")).scalar_one())
             _run_program("pg_dump", url, "--format=custom", f"--snapshot={snapshot}", f"--file={into}")
@@ -103,7 +113,18 @@ def _describe(connection: sa.Connection, kind: str, server: str) -> Database:
 
 
 def is_in_use(url: str, name: str) -> bool:
-    """Tell whether a database holds anything that a restore would destroy."""
+    """Return whether a database holds anything that a restore would destroy.
+
+    Parameters
+    ----------
+    url : str
+    name : str
+        What the database is for: store, registry or prefect.
+
+    Returns
+    -------
+    bool
+    """
     if kind_of(url) == SQLITE and not sqlite_file(url).exists():
         return False
     engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
@@ -119,12 +140,29 @@ def is_in_use(url: str, name: str) -> bool:
 
 
 def restore_postgres(url: str, dumped: Path) -> None:
-    """Put a dump into a database, in one transaction: all of it or nothing. Tables of the same names are replaced."""
+    """Restore a dump into a database in one transaction. Tables of the same names are replaced.
+
+    Parameters
+    ----------
+    url : str
+    dumped : Path
+    """
     _run_program("pg_restore", url, "--single-transaction", "--exit-on-error", "--clean", "--if-exists", last=str(dumped))
 
 
 def check_rows(url: str, expected: Database) -> None:
-    """Hold a restored database against what the manifest says; ChurnError if it is not the same."""
+    """Compare a restored database with the manifest.
+
+    Parameters
+    ----------
+    url : str
+    expected : Database
+
+    Raises
+    ------
+    ChurnError
+        If a table has another number of rows.
+    """
     engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
     try:
         with translated(), engine.connect() as connection:
@@ -136,9 +174,16 @@ def check_rows(url: str, expected: Database) -> None:
 
 
 def move_artifacts(url: str, old: str, new: str) -> None:
-    """Say in MLflow's tables that artifacts lie under another root now: absolute addresses are in many of their rows.
+    """Change the root of the artifacts in MLflow's tables: many rows hold absolute addresses.
 
-    The artifacts themselves are not changed: their digest is part of what the registry promises.
+    The artifacts themselves are not changed, because the registry promises their digest.
+
+    Parameters
+    ----------
+    url : str
+        MLflow's database.
+    old, new : str
+        Addresses of the roots.
     """
     if old == new:
         return
@@ -172,7 +217,7 @@ def _run_program(name: str, url: str, *options: str, last: str | None = None) ->
     command = [str(find_program(name)), *words, *([last] if last else [])]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603 -- PostgreSQL's own
     if done.returncode != 0:
-        said = [line for line in done.stderr.strip().splitlines() if "error" in line.lower()] or [
+        errors = [line for line in done.stderr.strip().splitlines() if "error" in line.lower()] or [
             f"it ended with {done.returncode}"
         ]
-        raise ChurnError(f"{name} failed: {said[0]}")
+        raise ChurnError(f"{name} failed: {errors[0]}")

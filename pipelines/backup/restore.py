@@ -82,15 +82,21 @@ class _Staging:
 def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> Manifest:
     """Put a backup into a system that is not running.
 
-    Everything is unpacked and held against the manifest first. Then databases in PostgreSQL are replaced, each in one
+    Everything is unpacked and checked against the manifest first. Then databases in PostgreSQL are replaced, each in one
     transaction, and then files are moved into place; if a move fails, the others are moved back.
 
     Parameters
     ----------
     places : Places
         Where the parts go; not necessarily where they came from.
+    source : Path
+        The backup.
     overwrite : bool
         Replace what is there.
+
+    Returns
+    -------
+    Manifest
 
     Raises
     ------

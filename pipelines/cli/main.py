@@ -45,7 +45,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """MLOps service for telecom churn."""
+    """Run an MLOps service for telecom churn."""
     del version
 
 

@@ -54,7 +54,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     try:
         known = registry.load(version).info.model_dump(mode="json")
     except ModelRefused as error:
-        # What the registry says of it, and what was decided, is worth knowing all the more.
+        # Then the registry's description and the decisions are all the more worth showing.
         refused, number = str(error), registry.version(version)
         known = {"version": number, **registry.tags_of(number)}
     with opened_store() as store:

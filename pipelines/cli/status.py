@@ -43,12 +43,12 @@ def _parts(found: Status) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for part in found.parts:
         mark = "[green]up[/green]" if part.up else "[red]down[/red]"
-        table.add_row(f"[bold]{part.name}[/bold]", mark, escape(part.address), f"[yellow]{escape(part.says)}[/yellow]")
+        table.add_row(f"[bold]{part.name}[/bold]", mark, escape(part.address), f"[yellow]{escape(part.problem)}[/yellow]")
     return table
 
 
 def _facts(found: Status) -> Table:
-    from pipelines.local.status import spell_age
+    from pipelines.local.status import format_age
 
     table = Table(box=None, pad_edge=False, show_header=False)
     model, traffic, monitor = found.model, found.traffic, found.monitor
@@ -65,8 +65,8 @@ def _facts(found: Status) -> Table:
         newest = f"; the newest {_ago(found, last)} ago" if last else ""
         table.add_row("[bold]traffic[/bold]", f"{more}{traffic['last_hour']:,} predictions in the last hour{newest}")
     if monitor is not None:
-        said = f"{monitor['action']} {_ago(found, monitor['at'])} ago: {escape(monitor['reason'])}"
-        table.add_row("[bold]monitor[/bold]", said)
+        last = f"{monitor['action']} {_ago(found, monitor['at'])} ago: {escape(monitor['reason'])}"
+        table.add_row("[bold]monitor[/bold]", last)
     elif traffic is not None:
         table.add_row("[bold]monitor[/bold]", "has not run yet")
     for flow in found.flows:
@@ -77,7 +77,7 @@ def _facts(found: Status) -> Table:
         )
     for run in found.upcoming:
         table.add_row(
-            "[bold]next[/bold]", f"{escape(run['flow'])} {spell_age(found.at - run['at'])} ({run['at']:%Y-%m-%d %H:%M} UTC)"
+            "[bold]next[/bold]", f"{escape(run['flow'])} {format_age(found.at - run['at'])} ({run['at']:%Y-%m-%d %H:%M} UTC)"
         )
     return table
 
@@ -92,7 +92,7 @@ def _decisions(found: Status) -> Table:
 
 
 def _ago(found: Status, moment: datetime | str) -> str:
-    from pipelines.local.status import spell_age
+    from pipelines.local.status import format_age
 
     when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return spell_age(max(timedelta(0), found.at - when))
+    return format_age(max(timedelta(0), found.at - when))

@@ -77,12 +77,12 @@ def _shown(value: float | None) -> str:
 
 
 def as_document(decision: Decision) -> dict[str, Any]:
-    """Give a decision ready for JSON."""
+    """Return a decision ready for JSON."""
     return {**asdict(decision), "decided_at": decision.decided_at.isoformat()}
 
 
 def history_table(decisions: list[Decision]) -> Table:
-    """Give a table with a line for each decision; what one does not know of a model is left empty."""
+    """Return a table with a line for each decision; what a decision does not know of a model is left empty."""
     table = Table("when", "who or what", "decision", "version", "instead of", "data", "threshold", "reference", "why")
     for one in decisions:
         known = one.evidence
@@ -104,7 +104,7 @@ def history_table(decisions: list[Decision]) -> Table:
 
 
 def shadow_table(compared: ShadowComparison) -> Table:
-    """Lay out a comparison: what both said of the same customers, and whose answers came true more closely (lower is better)."""
+    """Return a comparison as a table: both answers to the same customers, and whose came true more closely (lower is better)."""
     table = Table("in the shadow", "challenger", "champion", title=f"{compared.n} customers whom both answered")
     table.add_row("probability, mean difference", f"{compared.mean_difference:+.4f}", "")
     table.add_row("probability, mean absolute difference", f"{compared.mean_absolute_difference:.4f}", "")

@@ -17,7 +17,7 @@ def train(
     data: Annotated[Path | None, typer.Option(help="File of labelled customers; default CHURN_DATA.")] = None,
     trigger: Annotated[str, typer.Option(help="Why, for the record.")] = "manual",
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for a training that is under way; else say whose it is, and stop.")
+        bool, typer.Option("--wait", help="Wait for a training that is under way; else print whose it is, and stop.")
     ] = False,
     if_none: Annotated[bool, typer.Option("--if-none", help="Only if there is no champion yet.")] = False,
     as_json: Json = False,
@@ -42,13 +42,13 @@ def train(
             console.print(f"version {version} is champion; nothing to do")
         return
     contract = load_contract(settings.contract)
-    # Bad data is said at once, before anything starts.
+    # Bad data is reported before anything starts.
     warn_uninformative(read_dataset(find_data(settings).path, contract))
     if not wait:
         _check_no_training(settings.store_url)
     quiet_prefect()
     use_local_prefect(settings)
-    with console.status("tuning, fitting and judging a challenger"):
+    with console.status("training a challenger and asking the gate"):
         from pipelines.flows.train import train_once
 
         result = train_once(trigger, data=data, wait=wait)

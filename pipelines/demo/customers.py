@@ -1,4 +1,4 @@
-"""Who takes part in the demo, and when: real customers, dealt out so that nobody is met twice."""
+"""The customers of the demo: real ones, dealt out so that nobody appears twice."""
 
 from __future__ import annotations
 
@@ -37,12 +37,21 @@ class Cast:
 
 
 def deal_out(dataset: Dataset, seed: int) -> Cast:
-    """Deal the customers out by chance.
+    """Deal the customers out at random.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    seed : int
+
+    Returns
+    -------
+    Cast
 
     Raises
     ------
     InputError
-        If the contract has no such plan, or there are too few customers with or without it.
+        If the contract has no international plan, or there are too few customers with or without it.
     """
     if PLAN not in dataset.features:
         raise InputError(f"the demo launches the {PLAN!r}, which this contract does not have; run it with CHURN_CONTRACT=telecom")
@@ -78,7 +87,19 @@ def _take(dataset: Dataset, dealt: list[int]) -> Dataset:
 
 
 def population(contract: Contract, source: Dataset | None, seed: int) -> Dataset:
-    """Give the real customers or, where there are none, as many invented ones."""
+    """Return the real customers or, where there are none, as many invented ones.
+
+    Parameters
+    ----------
+    contract : Contract
+    source : Dataset, optional
+        The real ones.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+    """
     if source is not None:
         return source
     from churn.simulation.simulate import simulate

@@ -46,6 +46,14 @@ class DemoFailed(ChurnError):
 def run(settings: Settings, out: Path, *, keep: bool = False) -> None:
     """Close the loop in a system of its own (other ports, a folder inside CHURN_HOME), then take it down.
 
+    Parameters
+    ----------
+    settings : Settings
+    out : Path
+        Folder for the table, the plot and the report.
+    keep : bool
+        Leave the state of the system in place.
+
     Raises
     ------
     DemoFailed

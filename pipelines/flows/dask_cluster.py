@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from churn import DISTRIBUTION
 from churn.batch.model import Scorer, code_digest
 from churn.batch.part import score_part
 from churn.batch.plan import Part, Terms
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """Give a client of the scheduler at `address`, or of a cluster of processes on this machine if that is `local`.
+    """Connect to the scheduler at `address`, or to a cluster of processes on this machine if that is `local`.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def connected(address: str) -> Iterator[Any]:
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise ChurnError("Dask is not installed here; install the extra `dask`, or leave the scheduler out") from error
+        raise ChurnError(f"Dask is not installed: pip install '{DISTRIBUTION}[dask]', or leave the scheduler out") from error
     if address == LOCAL:
         with (
             LocalCluster(n_workers=usable_cores(), threads_per_worker=1, dashboard_address=None) as cluster,
@@ -61,7 +62,7 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def on_cluster(client: Any) -> Runner:
-    """Score parts on a cluster. A worker that dies costs the parts it was at, which others make anew: the same files."""
+    """Return a runner that scores parts on a cluster. If a worker dies, others score its parts again: the same files."""
 
     def run(scorer: Scorer, parts: Sequence[Part], terms: Terms, folder: Path, /) -> Iterator[dict[str, Any]]:
         from distributed import as_completed

@@ -66,7 +66,7 @@ def main() -> None:
     """
     settings = load_settings()
     prepare_environment(settings)
-    told = False
+    warned = False
     while True:
         try:
             serve_once(settings)
@@ -74,9 +74,9 @@ def main() -> None:
         except (*PREFECT_API_ERRORS, BaseExceptionGroup) as error:
             if not is_unreachable(error):
                 raise
-            if not told:
+            if not warned:
                 warn("Prefect's server does not answer; the flows wait for it")
-            told = True
+            warned = True
         time.sleep(WAIT_SECONDS)
 
 
@@ -93,10 +93,10 @@ def serve_once(settings: Settings) -> None:
 
 
 def note_crash(run: FlowRun) -> None:
-    """Write down that a training was killed: the policy waits for its end. A monitoring run that was killed is simply repeated."""
+    """Record that a training was killed: the policy waits for its end. A killed monitoring run is simply repeated."""
     parameters = run.parameters or {}
     if "trigger" in parameters or "asked_by" in parameters:
-        record_failure(train_flow, run, Crashed(message="its process is gone, and did not say how it ended"))
+        record_failure(train_flow, run, Crashed(message="its process is gone, and its result is not known"))
 
 
 if __name__ == "__main__":

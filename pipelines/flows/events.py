@@ -1,4 +1,4 @@
-"""What the monitor says to whoever listens, as Prefect's events: sent so that a server's yes is waited for."""
+"""Send what the monitor decided as Prefect's events, and wait until the server has accepted each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,18 @@ logger = logging.getLogger(__name__)
 
 
 def send(model_name: str, decision: Decision) -> bool:
-    """Send what a decision asks for; tell whether the server took it. One that is away is no error: it is sent again."""
+    """Send what a decision asks for. A server that is away is no error: the event is sent again later.
+
+    Parameters
+    ----------
+    model_name : str
+    decision : Decision
+
+    Returns
+    -------
+    bool
+        Whether the server accepted it.
+    """
     event = Event(
         event=EVENTS[decision.action],
         resource=Resource({"prefect.resource.id": f"churn.model.{model_name}", "prefect.resource.name": model_name}),
@@ -42,7 +53,19 @@ def send(model_name: str, decision: Decision) -> bool:
 
 
 def send_and_note(store: Store, model_name: str, decision: Decision) -> bool:
-    """Send what a decision asks for, and write down that it was; tell whether the server took it."""
+    """Send what a decision asks for, and record that it was sent.
+
+    Parameters
+    ----------
+    store : Store
+    model_name : str
+    decision : Decision
+
+    Returns
+    -------
+    bool
+        Whether the server accepted it.
+    """
     if not send(model_name, decision):
         return False
     try:

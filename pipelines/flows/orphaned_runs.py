@@ -1,7 +1,7 @@
-"""Runs whose process is gone: say so to Prefect, or they hold the only slot of their deployment for ever.
+"""Flow runs whose process is gone: mark them as crashed, or each holds the only slot of its deployment for ever.
 
-Prefect's runner says it of a process that it sees ending. It cannot, if its server is away just then, or if it was killed itself.
-So the processes are looked at, and not heartbeats, which stop for everybody when the server does.
+Prefect's runner does this for a process whose end it sees. It cannot if its server is away at that moment, or if the runner
+itself was killed. Processes are checked rather than heartbeats, because all heartbeats stop when the server does.
 """
 
 from __future__ import annotations
@@ -27,22 +27,27 @@ logger = logging.getLogger(__name__)
 
 
 def crash_orphans(only: set[str] | None = None, on_crash: Callable[[FlowRun], None] = lambda _run: None) -> int:
-    """Mark every unfinished run of a deployment as crashed whose process does not live on this machine; how many there were.
+    """Mark unfinished runs of deployments as crashed if their process does not live on this machine.
 
-    Without `only` it is for a time when no runner of this Prefect server is up: when `churn up` has started the server and not
-    yet the flows, or when a runner that was killed comes back. A run that outlived its runner is left to finish.
+    Without `only`, call it while no runner of this Prefect server is up: when `churn up` has started the server and not yet the
+    flows, or when a killed runner comes back. A run that outlived its runner is left to finish.
 
     Parameters
     ----------
     only : set of str, optional
         Ids of runs; others are left as they are.
     on_crash : callable
-        Told of each.
+        Called with each.
+
+    Returns
+    -------
+    int
+        How many there were.
     """
     runs = [run for run in orphans() if only is None or str(run.id) in only]
     with get_client(sync_client=True) as client:
         for run in runs:
-            client.set_flow_run_state(run.id, Crashed(message="its process is gone, and did not say how it ended"), force=True)
+            client.set_flow_run_state(run.id, Crashed(message="its process is gone, and its result is not known"), force=True)
             on_crash(run)
     return len(runs)
 
@@ -61,24 +66,24 @@ def orphans() -> list[FlowRun]:
 
 
 def living_runs() -> dict[str, int]:
-    """Give the process of every run that has one here, by the run's id."""
+    """Return the process of every run that has one on this machine, by the run's id."""
     found = {}
     for process in psutil.process_iter(["environ", "status"]):
-        told = (process.info["environ"] or {}).get(RUN_ID)
-        if told and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found[told] = process.pid
+        run_id = (process.info["environ"] or {}).get(RUN_ID)
+        if run_id and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found[run_id] = process.pid
     return found
 
 
 class Watch:
-    """Looks for orphans as long as a runner is up. Who is one at two looks in a row is one: a run gets its process in between."""
+    """Looks for orphans while a runner is up. A run is an orphan if two checks in a row find it without a process."""
 
     def __init__(self, on_crash: Callable[[FlowRun], None] = lambda _run: None) -> None:
         self._on_crash = on_crash
         self._suspects: set[str] = set()
 
-    def look(self) -> int:
-        """Look once; how many were marked as crashed. With the server away nothing is known, and nobody suspected."""
+    def check(self) -> int:
+        """Check once, and return how many runs were marked as crashed. While the server is away no run is suspected."""
         suspects, self._suspects = self._suspects, set()
         try:
             self._suspects = {str(run.id) for run in orphans()}
@@ -89,11 +94,19 @@ class Watch:
             return 0
 
     def start(self, stop: threading.Event, seconds: float = POLL_SECONDS) -> None:
-        """Look again and again in a thread of its own, until told to stop."""
+        """Check again and again in a thread of its own.
+
+        Parameters
+        ----------
+        stop : threading.Event
+            Ends it.
+        seconds : float
+            Between two checks.
+        """
 
         def work(*_: Any) -> None:
             while not stop.wait(seconds):
-                if found := self.look():
-                    logger.warning("%d flow runs ended without a word, and are marked as crashed", found)
+                if found := self.check():
+                    logger.warning("%d flow runs ended without a result, and are marked as crashed", found)
 
         threading.Thread(target=work, name="orphans", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Each flow says how it ended, so that one that fails, or does not run at all, is seen from outside."""
+"""Record how each flow run ended, so that a flow that fails, or does not run at all, is seen from outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ logger = logging.getLogger(__name__)
 
 
 def note_end(flow: Any, flow_run: Any, state: Any) -> None:
-    """Count a run that ended. If the store is away, only that is logged: the gap in the counts tells the same."""
+    """Record the end of a run. If the store is away this is only logged: the gap in the counts shows it too.
+
+    Parameters
+    ----------
+    flow : Flow
+    flow_run : FlowRun
+    state : State
+        How it ended.
+    """
     ended = datetime.now(UTC)
     started = flow_run.start_time or flow_run.expected_start_time or ended
     failure = "" if state.is_completed() else str(state.message or state.name)

@@ -91,7 +91,7 @@ def _with_gaps(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Spell customers as JSON does: what is missing is None."""
+    """Return customers as JSON has them: what is missing is None."""
     known = frame.notna()
     return [
         {str(name): value if known.at[row, name] else None for name, value in record.items()}

@@ -41,7 +41,7 @@ from pipelines.flows.serving_check import check_serving
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def begin(store: Store, registry: Registry, training: str, trigger: str, asked_by: str | None) -> list[str]:
-    """Clear up after trainings that were killed, and say that this one begins. Fails if the registry or the store is away."""
+    """Clean up after trainings that were killed, and record that this one begins. Fails if the registry or the store is away."""
     found = clean_up_orphans(store, registry)
     note_start(store, training, trigger, asked_by)
     return found
@@ -49,14 +49,14 @@ def begin(store: Store, registry: Registry, training: str, trigger: str, asked_b
 
 @task(cache_policy=NO_CACHE)
 def read_customers(settings: Settings, contract: Contract) -> Dataset:
-    """Read the labelled customers and hold them against the contract."""
+    """Read the labelled customers and check them against the contract."""
     source = find_data(settings)
     return read_dataset(source.path, contract, simulated=source.simulated)
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=5)
 def read_labelled_traffic(store: Store, contract: Contract, newest: int) -> pd.DataFrame:
-    """Read what was predicted and has come true since, the newest so many."""
+    """Read predictions whose outcome is known, the newest `newest` of them."""
     return store.read_predictions(contract, after_outcome_seq=0, newest=newest)
 
 
@@ -64,16 +64,16 @@ def read_labelled_traffic(store: Store, contract: Contract, newest: int) -> pd.D
 def tune_and_fit(
     training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str, scheduler: str = ""
 ) -> Trained:
-    """Search the grid, fit the best, score it on the holdout; candidates and folds on a cluster, if there is a scheduler."""
+    """Search the grid, fit the best candidate and score it on the holdout; on a cluster, if there is a scheduler."""
     logger, total = get_run_logger(), scores_to_come(params.tuning, params.model.form)
 
-    def tell(scores: int) -> None:
+    def log_progress(scores: int) -> None:
         if scores % params.tuning.folds == 0:
             logger.info("tuning: %d%s fits scored", scores, "" if total is None else f" of {total}")
 
     with spread(scheduler):
-        # What is scored elsewhere is not heard of here.
-        on_score = None if scheduler else tell
+        # Scores made by workers are not reported here.
+        on_score = None if scheduler else log_progress
         return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
 
 
@@ -85,15 +85,15 @@ def load_champion(registry: Registry) -> Model | None:
     except NoModel:
         return None
     except ModelRefused as error:
-        way_out = "make another version champion, then train again: churn model rollback --reason ..."
-        raise ModelRefused(f"no challenger can be compared with the champion: {error}; {way_out}") from error
+        remedy = "make another version champion, then train again: churn model rollback --reason ..."
+        raise ModelRefused(f"no challenger can be compared with the champion: {error}; {remedy}") from error
 
 
 @task(cache_policy=NO_CACHE)
 def judge(
     trained: Trained, champion: Model | None, training_set: TrainingSet, contract: Contract, params: Params
 ) -> GateDecision:
-    """Let the gate compare challenger and champion on customers neither was trained on."""
+    """Let the gate compare challenger and champion on customers that neither was trained on."""
     fresh = training_set.fresh
     serving = check_serving(trained.model, fresh.features, contract)
     return decide(trained.model, champion, fresh, params, contract, serving=serving)
@@ -113,7 +113,7 @@ def register(
     held, info = training_set.holdout, trained.model.info
     probability, found = trained.model.predict_probability(held.features), trained.evaluation
     title = f"Holdout, {len(held)} customers"
-    verdict = {"promote": decision.promote, "reason": decision.reason, **decision.evidence}
+    gate = {"promote": decision.promote, "reason": decision.reason, **decision.evidence}
     files = {
         "plots/quality.png": draw_quality(held.outcome.to_numpy(), probability, info.threshold, title),
         "plots/business.png": draw_business(found, params.threshold.budget, params.profit, title),
@@ -122,7 +122,7 @@ def register(
         "scorecard.json": found.report(),
         "slices.csv": found.slices,
         "tuning.csv": trained.tuned.candidates,
-        "gate.json": verdict,
+        "gate.json": gate,
     }
     tags = {
         "trigger": info.trigger,
@@ -133,16 +133,16 @@ def register(
         TRAINING_TAG: training,
     }
     left = float(training_set.train.outcome.mean())
-    card = render_card(info, contract=contract, params=params, evaluation=found.report(), gate=verdict, churn_rate=left)
+    card = render_card(info, contract=contract, params=params, evaluation=found.report(), gate=gate, churn_rate=left)
     return registry.register(trained, files, tags, card=card)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def record_decision(store: Store, model: Model, decision: GateDecision) -> None:
-    """Write down what the gate found, before anything follows from it."""
-    verdict = DecisionAction.PASSED if decision.promote else DecisionAction.REJECTED
+    """Record the gate's decision before anything follows from it."""
+    action = DecisionAction.PASSED if decision.promote else DecisionAction.REJECTED
     store.write_decision(
-        Decision(DecisionKind.GATE, verdict, "gate", decision.reason, model.info.version, _evidence(model, decision))
+        Decision(DecisionKind.GATE, action, "gate", decision.reason, model.info.version, _evidence(model, decision))
     )
 
 
@@ -150,11 +150,11 @@ def record_decision(store: Store, model: Model, decision: GateDecision) -> None:
 def conclude(
     store: Store, registry: Registry, model: Model, decision: GateDecision, training: str = "", baseline: str | None = ANYBODY
 ) -> dict[str, Any]:
-    """Make the challenger champion if it passed, and write down what became of the training.
+    """Promote the challenger if it passed, and record the result of the training.
 
-    Nothing says "promoted" before it is true. A process that dies on the way leaves the verdict, an open intent at most, and a
-    version that nobody serves; the next training clears up, and makes another. Who took over from the rival since the gate
-    compared with it, stays.
+    Nothing says "promoted" before it is true. A process that dies on the way leaves the gate's decision, at most an open intent,
+    and a version that nobody serves; the next training cleans up and makes another. If another version became champion since the
+    gate compared with `baseline`, that version stays.
     """
     info, reason = model.info, decision.reason
     promoted = decision.promote
@@ -174,7 +174,15 @@ def _evidence(model: Model, decision: GateDecision) -> dict[str, Any]:
 
 
 def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
-    """Write down that a training did not come to its end."""
+    """Record that a training did not finish.
+
+    Parameters
+    ----------
+    flow : Flow
+    flow_run : FlowRun
+    state : State
+        How it ended.
+    """
     del flow
     settings = load_settings()
     store = Store.open(settings.store_url)
@@ -218,7 +226,7 @@ def train_flow(
         stack.callback(store.close)
         try:
             timeout_seconds = float("inf") if wait else 0.0
-            lock = stack.enter_context(store.lock(LOCK, trainer(trigger), timeout_seconds=timeout_seconds, on_wait=_tell_wait))
+            lock = stack.enter_context(store.lock(LOCK, trainer(trigger), timeout_seconds=timeout_seconds, on_wait=_log_wait))
         except Busy as busy:
             note_skipped(store, trigger, asked_by, str(busy))
             return Cancelled(message=str(busy))
@@ -242,12 +250,26 @@ def train_flow(
 
 
 def train_once(trigger: str, *, data: Path | None = None, wait: bool = False) -> dict[str, Any]:
-    """Run the flow for a person; see `train_flow`.
+    """Run the flow once, and return its result; see `train_flow`.
+
+    Parameters
+    ----------
+    trigger : str
+        Why, for the record.
+    data : Path, optional
+        File of labelled customers; None is the one of CHURN_DATA.
+    wait : bool
+        Wait for a training that is under way.
+
+    Returns
+    -------
+    dict
+        Version, whether it was promoted, and why.
 
     Raises
     ------
     ChurnError
-        If another training is under way, and this one is not to wait; says whose.
+        If another training is under way and this one is not to wait; the message says whose.
     """
     try:
         result = train_flow(trigger=trigger, data=str(data) if data else None, wait=wait)
@@ -256,13 +278,13 @@ def train_once(trigger: str, *, data: Path | None = None, wait: bool = False) ->
     return cast(dict[str, Any], result)
 
 
-def _tell_wait(holder: str) -> None:
+def _log_wait(holder: str) -> None:
     get_run_logger().info("waiting for the training of %s", holder)
 
 
 def git_commit() -> str:
-    """Name the checkout's commit; empty where there is no git or no checkout."""
+    """Return the checkout's commit; empty where there is no git or no checkout."""
     try:
-        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 -- git, wherever it is; what it says is a note
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 -- git, wherever it is; the commit is a note
     except (OSError, subprocess.CalledProcessError):
         return ""

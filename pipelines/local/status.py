@@ -1,4 +1,4 @@
-"""What is up, which model answers, what the monitor said last, what comes next. Each part is asked by itself: any may be down."""
+"""What is up, which model answers, the last monitoring run, what comes next. Each part is asked by itself: any may be down."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from churn.store.records import DecisionKind
 from churn.store.store import Store
 from pipelines.environment import prefect_api
 
-SECONDS = 3.0
-# So many of the newest predictions are looked through for those of the last hour.
+TIMEOUT_SECONDS = 3.0
+# At most so many of the newest predictions are counted for the last hour.
 MAX_COUNTED = 100_000
 HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
@@ -31,12 +31,12 @@ KINDS = (DecisionKind.POLICY, DecisionKind.GATE, DecisionKind.PROMOTION, Decisio
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the system: where it is, whether it answers, and what it said if it did not do well."""
+    """One part of the system: where it is, whether it answers, and what is wrong with it."""
 
     name: str
     address: str
     up: bool
-    says: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class Status:
 
     @property
     def healthy(self) -> bool:
-        """Tell whether nothing is wrong."""
+        """Return whether nothing is wrong."""
         return not self.problems
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
+        """Return everything, JSON-ready."""
         return {"healthy": self.healthy, **asdict(self)}
 
 
@@ -95,39 +95,39 @@ def find_status(settings: Settings) -> Status:
 
 
 def _problems(status: Status, settings: Settings) -> list[str]:
-    """Say what is not as it should be."""
+    """List what is not as it should be."""
     # Evidently's pages are for looking; nothing waits for them.
-    wrong = [f"{part.name}: {part.says}" for part in status.parts if part.says and part.name != "evidently"]
+    wrong = [f"{part.name}: {part.problem}" for part in status.parts if part.problem and part.name != "evidently"]
     wrong += [f"flow {flow['flow']} failed: {flow['last_failure']}" for flow in status.flows if flow["last_failure"]]
-    looked = next((flow["last_ended_at"] for flow in status.flows if flow["flow"] == "monitor"), None)
+    last_run = next((flow["last_ended_at"] for flow in status.flows if flow["flow"] == "monitor"), None)
     longest = timedelta(seconds=3 * settings.monitor_interval_seconds + 300)
-    if looked is not None and status.at - looked > longest:
-        wrong.append(f"the monitor last ran {spell_age(status.at - looked)} ago")
+    if last_run is not None and status.at - last_run > longest:
+        wrong.append(f"the monitor last ran {format_age(status.at - last_run)} ago")
     if status.monitor is not None and status.monitor["action"] == "page":
-        wrong.append(f"the monitor asks for a person: {status.monitor['reason']}")
+        wrong.append(f"the monitor pages someone: {status.monitor['reason']}")
     return wrong
 
 
 def _get(url: str, *, with_key: bool) -> httpx2.Response:
-    # The key is the service's: the other parts are not told it.
+    # The key is the service's: no other part gets it.
     key = os.environ.get("CHURN_API_KEY") if with_key else None
-    return httpx2.get(url, timeout=SECONDS, trust_env=False, headers={"x-api-key": key} if key else {})
+    return httpx2.get(url, timeout=TIMEOUT_SECONDS, trust_env=False, headers={"x-api-key": key} if key else {})
 
 
 def _ask(name: str, address: str, path: str) -> Part:
     try:
         answer = _get(address + path, with_key=name == "service")
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        return Part(name, shown(address), up=False, says=f"does not answer at {shown(address)} ({type(error).__name__})")
+        return Part(name, shown(address), up=False, problem=f"does not answer at {shown(address)} ({type(error).__name__})")
     address = shown(address)
     if answer.status_code == httpx2.codes.OK:
         waits = name == "service" and answer.json().get("log") == "spool"
-        return Part(name, address, up=True, says="the store is away: predictions wait on disk" if waits else "")
+        return Part(name, address, up=True, problem="the store is away: predictions wait on disk" if waits else "")
     detail = f"answers {answer.status_code}"
     if "json" in answer.headers.get("content-type", ""):
         problems = answer.json().get("errors") or []
         detail = "; ".join(str(problem.get("problem")) for problem in problems) or detail
-    return Part(name, address, up=False, says=detail)
+    return Part(name, address, up=False, problem=detail)
 
 
 def _model(service: str) -> dict[str, Any] | None:
@@ -137,19 +137,19 @@ def _model(service: str) -> dict[str, Any] | None:
         return None
     if answer.status_code != httpx2.codes.OK:
         return None
-    told = answer.json()
-    return {name: told.get(name) for name in SHOWN}
+    described = answer.json()
+    return {name: described.get(name) for name in SHOWN}
 
 
 def _upcoming(prefect: str) -> list[dict[str, Any]]:
     wanted = {"sort": "EXPECTED_START_TIME_ASC", "limit": NEXT_RUNS, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     try:
-        answer = httpx2.post(f"{prefect}/flow_runs/filter", json=wanted, timeout=SECONDS, trust_env=False)
+        answer = httpx2.post(f"{prefect}/flow_runs/filter", json=wanted, timeout=TIMEOUT_SECONDS, trust_env=False)
         if answer.status_code != httpx2.codes.OK:
             return []
         flows = {
             flow["id"]: flow["name"]
-            for flow in httpx2.post(f"{prefect}/flows/filter", json={}, timeout=SECONDS, trust_env=False).json()
+            for flow in httpx2.post(f"{prefect}/flows/filter", json={}, timeout=TIMEOUT_SECONDS, trust_env=False).json()
         }
     except httpx2.HTTPError:
         return []
@@ -161,13 +161,13 @@ def _upcoming(prefect: str) -> list[dict[str, Any]]:
 def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
     url = sa.make_url(settings.store_url)
     address = shown(settings.store_url)
-    # To look must not make one.
+    # Asking for the status must not create a store.
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        return Part("store", address, up=False, says="there is none yet; churn up makes it"), {}
+        return Part("store", address, up=False, problem="there is none yet; churn up makes it"), {}
     try:
-        store = Store.open(settings.store_url, timeout_seconds=SECONDS)
+        store = Store.open(settings.store_url, timeout_seconds=TIMEOUT_SECONDS)
     except ChurnError as error:
-        return Part("store", address, up=False, says=str(error)), {}
+        return Part("store", address, up=False, problem=str(error)), {}
     try:
         runs = store.monitor_runs(limit=1)
         policy = store.decisions(kind=DecisionKind.POLICY, limit=1)
@@ -191,7 +191,7 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
             else None,
         }
     except ChurnError as error:
-        return Part("store", address, up=False, says=str(error)), {}
+        return Part("store", address, up=False, problem=str(error)), {}
     finally:
         store.close()
     return Part("store", address, up=True), known
@@ -202,12 +202,12 @@ def _traffic(store: Store) -> dict[str, Any]:
     return {"last_hour": hour, "at_least": hour >= MAX_COUNTED, "last_prediction_at": store.last_prediction_at()}
 
 
-def spell_age(age: timedelta) -> str:
-    """Spell a span of time as people say it.
+def format_age(age: timedelta) -> str:
+    """Format a span of time for people.
 
     Examples
     --------
-    >>> [spell_age(timedelta(seconds=s)) for s in (4, 200, 8_000, 300_000, -90)]
+    >>> [format_age(timedelta(seconds=s)) for s in (4, 200, 8_000, 300_000, -90)]
     ['4 s', '3 min', '2 h', '3 days', 'in 1 min']
     """
     seconds = int(abs(age.total_seconds()))

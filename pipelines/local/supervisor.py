@@ -50,7 +50,7 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
 
     def log(self, name: str) -> Path:
-        """Where a program's output goes."""
+        """Return the file of a program's output."""
         return self._logs / f"{name}.log"
 
     def __enter__(self) -> Self:
@@ -108,15 +108,15 @@ class Supervisor:
             time.sleep(0.2)
 
     def state(self, name: str) -> str:
-        """Tell a program's state in supervisord's words, such as RUNNING or BACKOFF."""
+        """Return a program's state in supervisord's words, such as RUNNING or BACKOFF."""
         return str(self._call("getProcessInfo", name)["statename"])
 
     def states(self) -> dict[str, str]:
-        """Tell the state of every program."""
+        """Return the state of every program."""
         return {str(info["name"]): str(info["statename"]) for info in self._call("getAllProcessInfo")}
 
     def alive(self) -> bool:
-        """Tell whether supervisord itself is there."""
+        """Return whether supervisord itself is running."""
         return self._process is not None and self._process.poll() is None
 
     def _call(self, method: str, *arguments: Any) -> Any:
@@ -169,7 +169,17 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Tell whether a port can be listened on."""
+    """Return whether a port can be listened on.
+
+    Parameters
+    ----------
+    port : int
+    host : str
+
+    Returns
+    -------
+    bool
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -94,7 +94,7 @@ def _deployed(settings: Settings) -> bool:
 
 
 def check_ports(settings: Settings) -> None:
-    """InputError that names every port that is taken and the setting to change."""
+    """Raise InputError, which names every taken port and the setting to change, if a port is taken."""
     wanted = {
         name: getattr(settings, name) for name in ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
     }
@@ -119,7 +119,7 @@ def running(settings: Settings) -> Iterator[Supervisor]:
     with console.status("looking for the data"):
         contract = load_contract(settings.contract)
         source = pull_data(settings, contract)
-        read_dataset(source.path, contract)  # what is wrong with it is said now, not by a flow later
+        read_dataset(source.path, contract)  # a wrong file is reported now, and not by a flow later
     (warn if source.simulated else console.print)(source.how)
     all_programs = programs(settings)
     if _own_mlflow(settings):
@@ -145,7 +145,7 @@ def _clean_up_orphans() -> None:
 
 
 def find_champion(settings: Settings) -> str | None:
-    """Tell which version is champion; None if there is none yet."""
+    """Return the champion's version; None if there is none yet."""
     from churn.registry.registry import Registry
 
     with suppress(NoModel):
@@ -169,5 +169,5 @@ def train_first_model() -> None:
 
 
 def log_folder(settings: Settings) -> Path:
-    """Where the programs' logs are."""
+    """Return the folder of the programs' logs."""
     return settings.home / "logs"

@@ -16,7 +16,7 @@ from pipelines.local.system import addresses, log_folder, running
 
 
 def run(settings: Settings) -> None:
-    """Start everything, say where it is, stay until SIGINT or SIGTERM, stop everything in order."""
+    """Start everything, print the addresses, stay until SIGINT or SIGTERM, stop everything in order."""
     stop = threading.Event()
 
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
@@ -50,7 +50,7 @@ def _announce(settings: Settings) -> None:
 
 
 def _stay(supervisor: Supervisor, stop: threading.Event) -> None:
-    """Wait for the signal; say when a program had to be restarted."""
+    """Wait for the signal; print a warning when a program had to be restarted."""
     seen: dict[str, str] = {}
     while not stop.wait(2):
         if not supervisor.alive():

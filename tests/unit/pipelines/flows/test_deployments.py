@@ -26,7 +26,7 @@ def test_the_flows_wait_for_the_server_and_say_so_once(monkeypatch, tmp_path):
     assert said == ["Prefect's server does not answer; the flows wait for it"]
 
 
-def test_the_end_of_a_killed_training_is_written_down_and_a_look_is_not(monkeypatch):
+def test_the_end_of_a_killed_training_is_written_down_and_a_monitoring_run_is_not(monkeypatch):
     told = []
     monkeypatch.setattr(deployments, "record_failure", lambda _flow, run, _state: told.append(run.id))
     note_crash(SimpleNamespace(id="train", parameters={"trigger": "drift", "asked_by": "d"}))

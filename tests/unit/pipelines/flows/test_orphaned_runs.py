@@ -30,45 +30,45 @@ def world(monkeypatch):
     return state
 
 
-def test_a_run_is_an_orphan_if_it_is_one_at_two_looks_in_a_row(world):
+def test_a_run_is_an_orphan_if_it_is_one_in_two_checks_in_a_row(world):
     watch = Watch()
     world.unfinished = ["a"]
-    assert watch.look() == 0
+    assert watch.check() == 0
     world.unfinished = ["b"]
-    assert watch.look() == 0, "a has ended, or has its process by now"
+    assert watch.check() == 0, "a has ended, or has its process by now"
     world.unfinished = ["b", "c"]
-    assert watch.look() == 1
+    assert watch.check() == 1
     assert world.crashed == ["b"]
-    assert watch.look() == 1
+    assert watch.check() == 1
     assert world.crashed == ["b", "c"]
 
 
 def test_a_server_that_is_away_makes_nobody_a_suspect(world):
     watch = Watch()
     world.unfinished = ["a"]
-    watch.look()
+    watch.check()
     world.away = True
-    assert watch.look() == 0
+    assert watch.check() == 0
     world.away = False
-    assert watch.look() == 0
+    assert watch.check() == 0
     assert world.crashed == []
-    assert watch.look() == 1
+    assert watch.check() == 1
 
 
-def test_it_looks_in_a_thread_until_it_is_told_to_stop(world):
+def test_it_checks_in_a_thread_until_it_is_told_to_stop(world):
     world.unfinished, stop = ["a"], threading.Event()
     watch = Watch()
-    looked = threading.Semaphore(0)
-    look = watch.look
+    checked = threading.Semaphore(0)
+    check = watch.check
 
     def counted():
-        found = look()
-        looked.release()
+        found = check()
+        checked.release()
         return found
 
-    watch.look = counted
+    watch.check = counted
     watch.start(stop, seconds=0.001)
     for _ in range(2):
-        assert looked.acquire(timeout=30)
+        assert checked.acquire(timeout=30)
     stop.set()
     assert world.crashed == ["a"]
