@@ -119,5 +119,5 @@ class Busy(ChurnError):
         super().__init__(f"{what} is under way: {self.holder}; try again when it has ended")
 
 
-class Overtaken(ChurnError):
-    """Somebody else leads by now than the one who was to be replaced: nothing was changed."""
+class ChampionChanged(ChurnError):
+    """Another version is champion than the one that was to be replaced; nothing was changed."""

@@ -8,7 +8,7 @@ from benchmarks.chaos.pipelines_fixture import EVERYTHING, Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import MONITOR_STEPS, Forks
 from benchmarks.chaos.pipelines_listener import Listener, listening
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from churn.lifecycle.training_runs import note_end, note_start
+from churn.lifecycle.training_runs import record_end, record_start
 from churn.modeling.model import Model
 from churn.simulation.simulate import SCENARIOS, simulate
 from churn.store.records import DecisionAction, DecisionKind
@@ -81,7 +81,7 @@ def _answer(world: Fixture, number: int) -> None:
     asked = [d for d in world.decisions(DecisionKind.POLICY) if d.action == DecisionAction.RETRAIN][-1]
     store = world.store()
     try:
-        note_start(store, f"training {number}", "drift", asked.decision_id)
-        note_end(store, f"training {number}", "drift", DecisionAction.REJECTED, "not better")
+        record_start(store, f"training {number}", "drift", asked.decision_id)
+        record_end(store, f"training {number}", "drift", DecisionAction.REJECTED, "not better")
     finally:
         store.close()

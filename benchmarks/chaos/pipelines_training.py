@@ -8,7 +8,7 @@ from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines_forks import TRAIN_STEPS, Forks
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import NoModel
-from churn.lifecycle.promotion import open_intents
+from churn.lifecycle.decision_log import open_intents
 from churn.store.records import DecisionAction, DecisionKind
 
 
@@ -56,7 +56,7 @@ def check_story(world: Fixture, row: Row) -> None:
     """Hold registry and decisions against each other when all is over."""
     store, registry = world.store(), world.registry()
     try:
-        row.expect("no takeover stands open", open_intents(store) == [])
+        row.expect("no intent is open", open_intents(store) == [])
     finally:
         store.close()
     told = world.decisions(DecisionKind.PROMOTION)

@@ -1,79 +1,60 @@
-"""Who leads changes here and nowhere else: promotion and rollback, each with a record of who, when, which model and why.
+"""Promotion and rollback: move the alias `champion`, and record it before and after.
 
-The alias is in the registry and the record in the store, so no transaction spans the two. An intent is written first, then the
-alias moves, then what came of it is written. Whenever this process dies, the trail has no gap:
-
-    before the intent          nothing happened, nothing is written
-    between intent and alias   the intent stands open; the registry shows that nobody moved
-    between alias and record   the intent stands open; the registry shows the move, and the champion's tags name the intent
-
-One at a time has its turn (`churn.store.locks`), so that an intent that stands open when the next comes was left by a process that
-died. `reconcile` finds it: the one that the champion names is completed; any other never moved anybody, and is written down as
-failed.
-Records of kind `promotion` and `rollback` therefore tell only what was done.
+Aliases are in the registry and records in the store, and no transaction spans both. So an intent is stored first, then the aliases
+move, then the promotion is stored. Whatever process dies on the way, the next one finds the intent open, sees in the registry
+whether the champion changed (its tag names the intent), and records that the promotion happened or failed. A lock lets one process
+at a time do this, so an intent that is open when the lock is free was left by a process that died.
 """
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-from churn.errors import NoModel, Overtaken, RegistryError
+from churn.errors import ChampionChanged, NoModel, RegistryError
+from churn.lifecycle.decision_log import COMPLETED, MOVES, DecisionLog, open_intents
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Decision, DecisionAction, DecisionKind
 
 INTENT_TAG = "promotion_intent"
-# What an intent becomes when it is done.
-DONE = {
-    DecisionAction.PROMOTION: (DecisionKind.PROMOTION, DecisionAction.PROMOTED),
-    DecisionAction.ROLLBACK: (DecisionKind.ROLLBACK, DecisionAction.ROLLED_BACK),
-}
-MOVES = (DecisionKind.PROMOTION, DecisionKind.ROLLBACK)
-HISTORY = (DecisionKind.INTENT, DecisionKind.GATE, *MOVES)
-# As wide as the table's column.
-ACTOR_WIDTH = 128
-# Intents that are looked through for one left open: more than one is open only if processes keep dying.
-RECENT = 50
-# A takeover takes seconds; the next one waits so long for it, in seconds.
-LOCK, TIMEOUT_SECONDS = "takeover", 60.0
-# Whoever leads may be replaced.
-ANYBODY = "anybody"
-
-
-class DecisionLog(Protocol):
-    """What is needed of `churn.store.store.Store`."""
-
-    def lock(self, what: str, holder: str, /, *, timeout_seconds: float) -> AbstractContextManager[object]:
-        """Let one at a time do it."""
-
-    def write_decision(self, decision: Decision, /) -> None:
-        """Store a decision."""
-
-    def decisions(self, *, kind: tuple[DecisionKind, ...], limit: int) -> list[Decision]:
-        """List the newest decisions of these kinds, newest first."""
+# As wide as the column of the table.
+MAX_ACTOR_LENGTH = 128
+# A promotion takes seconds; the next one waits so long for it.
+LOCK, TIMEOUT_SECONDS = "promotion", 60.0
+# Of `replacing`: whichever version is champion.
+ANY_CHAMPION = "any"
 
 
 class Aliases(Protocol):
-    """What is needed of `churn.registry.registry.Registry`."""
+    """What promotions need of `churn.registry.registry.Registry`."""
 
     def champion_version(self) -> str:
-        """Tell which version is champion; NoModel if none is."""
+        """Return the version that is champion. Raise NoModel if none is."""
 
     def previous_version(self) -> str:
-        """Tell which version was champion before; NoModel if none was."""
+        """Return the version that was champion before. Raise NoModel if none was."""
 
     def tags_of(self, version: str, /) -> Mapping[str, str]:
-        """Give the tags of a version."""
+        """Return the tags of a version."""
 
     def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
-        """Move the aliases and tag the version."""
+        """Move the aliases.
+
+        Parameters
+        ----------
+        version : str
+            Becomes the champion.
+        tags : mapping
+            Tags that it gets first.
+
+        Returns
+        -------
+        str or None
+            The old champion.
+        """
 
     def restore_previous(self, previous: str | None, /) -> None:
-        """Say who was champion before, after a move that did not come to its end."""
+        """Give the alias `previous` back after a promotion that broke off."""
 
 
 def promote(
@@ -84,9 +65,9 @@ def promote(
     actor: str,
     reason: str,
     evidence: Mapping[str, Any] | None = None,
-    over: str | None = ANYBODY,
+    replacing: str | None = ANY_CHAMPION,
 ) -> str | None:
-    """Make a version the champion and write it down. Promoting the champion again changes nothing and leaves no record.
+    """Make a version the champion and record it. To promote the champion again changes nothing and leaves no record.
 
     Parameters
     ----------
@@ -95,51 +76,83 @@ def promote(
     info : ModelInfo
         Of a registered version that can be loaded.
     actor : str
-        Who or what: "gate", or user@host.
+        Who or what promotes it: "gate", or user@host.
     reason : str
+        One sentence for people.
     evidence : mapping, optional
-        JSON-ready; kept with the record beside what identifies the model.
-    over : str or None
-        Who it is better than: only this version is replaced (None: only if nobody leads). By default, whoever leads.
+        JSON-ready; stored with the record, beside what identifies the model.
+    replacing : str or None
+        The version that it was compared with: only that one is replaced (None: only if there is no champion). By default,
+        whichever is champion.
 
     Returns
     -------
     str or None
-        The version it took over from; itself if it was champion already; None if there was no champion.
+        The version that it replaced; itself if it was champion already; None if there was no champion.
 
     Raises
     ------
     StoreError
-        Before anything moved, or (with an open intent in the store) afterwards.
+        Before anything moved; or afterwards, with an open intent in the store.
     RegistryError
-        Written down as failed; or the intent stays open, if the registry cannot tell whether the alias moved.
-    Overtaken
-        If another leads than `over`; nothing is changed.
+        The promotion is recorded as failed; or the intent stays open, if the registry cannot be asked whether the alias moved.
+    ChampionChanged
+        If another version than `replacing` is champion; nothing is changed.
     Busy
-        If another takeover hangs.
+        If another promotion hangs.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _take_over(aliases, store, info, DecisionAction.PROMOTION, actor, reason, evidence or {}, over)
+        return _move(aliases, store, info, DecisionAction.PROMOTION, actor, reason, evidence or {}, replacing)
 
 
 def rollback(
-    aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str, leaving: str | None = ANYBODY
+    aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str, replacing: str | None = ANY_CHAMPION
 ) -> str | None:
-    """Make `info`, the version of `rollback_version`, champion again and write it down; as `promote`.
+    """Make the version that `rollback_version` names champion again and record it.
 
-    Who leaves becomes the previous champion, so that rolling back twice undoes the first. With `leaving`, only that one is left.
+    The version that it replaces becomes the previous champion, so a second rollback undoes the first.
+
+    Parameters
+    ----------
+    aliases : Aliases
+    store : DecisionLog
+    info : ModelInfo
+        Of the version that becomes champion again.
+    actor : str
+        Who or what rolls back.
+    reason : str
+        One sentence for people.
+    replacing : str or None
+        Only this version is replaced; by default, whichever is champion.
+
+    Returns
+    -------
+    str or None
+        As of `promote`, which raises the same errors.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _take_over(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, {}, leaving)
+        return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, {}, replacing)
 
 
 def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
-    """Write what came of takeovers whose process died on the way; gives what was written, oldest first.
+    """Record what became of promotions whose process died.
+
+    Parameters
+    ----------
+    aliases : Aliases
+    store : DecisionLog
+    actor : str
+        Who holds the lock meanwhile.
+
+    Returns
+    -------
+    list of Decision
+        What was recorded, oldest first.
 
     Raises
     ------
     StoreError, RegistryError, Busy
-        What was not settled yet is settled next time.
+        What was not reconciled stays open until next time.
     """
     if not open_intents(store):
         return []
@@ -148,7 +161,17 @@ def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decis
 
 
 def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
-    """Tell which version a rollback leads to: the previous champion, or the champion if its rollback was left without its record.
+    """Return the version to which a rollback leads.
+
+    Parameters
+    ----------
+    aliases : Aliases
+    store : DecisionLog
+
+    Returns
+    -------
+    str
+        The previous champion; or the champion, if its rollback has no record yet because its process died.
 
     Raises
     ------
@@ -160,7 +183,13 @@ def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
     return champion if unrecorded and unrecorded.action == DecisionAction.ROLLBACK else aliases.previous_version()
 
 
-def _take_over(
+def identity(info: ModelInfo) -> dict[str, Any]:
+    """Return what identifies a model, JSON-ready: run, data, contract, threshold and drift reference."""
+    kept = {"run_id", "trigger", "data_digest", "contract_digest", "reference_digest", "threshold", "git_commit"}
+    return info.model_dump(mode="json", include=kept)
+
+
+def _move(
     aliases: Aliases,
     store: DecisionLog,
     info: ModelInfo,
@@ -168,17 +197,19 @@ def _take_over(
     actor: str,
     reason: str,
     evidence: Mapping[str, Any],
-    over: str | None,
+    replacing: str | None,
 ) -> str | None:
-    replaced = _champion(aliases)
-    reconciled = _reconcile(aliases, store, replaced)
-    if replaced == info.version:
-        made = next((one for one in reconciled if one.kind in MOVES), None)
-        return replaced if made is None else made.evidence["replaced"]
-    if over not in (ANYBODY, replaced):
-        raise Overtaken(f"version {replaced} leads by now, and no longer {over}; version {info.version} did not take over")
-    facts = {**evidence, **identity(info), "replaced": replaced, "previous": _previous(aliases)}
-    intent = Decision(DecisionKind.INTENT, action, actor[:ACTOR_WIDTH], reason, info.version, facts)
+    champion = _champion(aliases)
+    reconciled = _reconcile(aliases, store, champion)
+    if champion == info.version:
+        done = next((one for one in reconciled if one.kind in MOVES), None)
+        return champion if done is None else done.evidence["replaced"]
+    if replacing not in (ANY_CHAMPION, champion):
+        raise ChampionChanged(
+            f"version {champion} is champion by now, and no longer {replacing}; version {info.version} was not promoted"
+        )
+    facts = {**evidence, **identity(info), "replaced": champion, "previous": _previous(aliases)}
+    intent = Decision(DecisionKind.INTENT, action, actor[:MAX_ACTOR_LENGTH], reason, info.version, facts)
     store.write_decision(intent)
     tags = {
         "promoted_by": intent.actor,
@@ -189,48 +220,48 @@ def _take_over(
     try:
         aliases.promote(info.version, tags=tags)
     except RegistryError as error:
-        # Who does not answer may have moved it all the same. If it cannot be asked, the intent stays open.
+        # A registry that did not answer may have moved the alias all the same. If it cannot be asked, the intent stays open.
         if _champion(aliases) != info.version:
-            _give_up(aliases, store, intent, replaced, str(error))
+            _record_failure(aliases, store, intent, champion, str(error))
             raise
-    _complete(store, intent)
-    return replaced
+    _record_completion(store, intent)
+    return champion
 
 
 def _reconcile(aliases: Aliases, store: DecisionLog, champion: str | None) -> list[Decision]:
-    """For who has the turn: whatever stands open now was left by a process that died."""
+    """Close all open intents. Whoever calls this holds the lock, so their processes have died."""
     unrecorded = _unrecorded(aliases, store, champion)
     return [
-        _complete(store, intent)
+        _record_completion(store, intent)
         if unrecorded is not None and intent.decision_id == unrecorded.decision_id
-        else _give_up(aliases, store, intent, champion, "its process ended before the champion changed")
+        else _record_failure(aliases, store, intent, champion, "its process ended before the champion changed")
         for intent in reversed(open_intents(store))
     ]
 
 
-def _give_up(aliases: Aliases, store: DecisionLog, intent: Decision, champion: str | None, error: str) -> Decision:
-    # The alias `previous` is moved first: it may name the champion by now, and then nobody could roll back.
+def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> Decision | None:
+    """Return the open intent that made the champion; None if its promotion is recorded."""
+    if champion is None:
+        return None
+    intent_id = aliases.tags_of(champion).get(INTENT_TAG)
+    return next((intent for intent in open_intents(store) if intent.decision_id == intent_id), None)
+
+
+def _record_completion(store: DecisionLog, intent: Decision) -> Decision:
+    facts = {**intent.evidence, "intent": intent.decision_id}
+    done = Decision(*COMPLETED[intent.action], intent.actor, intent.reason, intent.model_version, facts)
+    store.write_decision(done)
+    return done
+
+
+def _record_failure(aliases: Aliases, store: DecisionLog, intent: Decision, champion: str | None, error: str) -> Decision:
+    # The alias `previous` moves first: it may name the champion by now, and then nobody could roll back.
     if champion is not None and "previous" in intent.evidence and _previous(aliases) == champion:
         aliases.restore_previous(intent.evidence["previous"])
     facts = {**intent.evidence, "intent": intent.decision_id, "error": error}
     failed = Decision(DecisionKind.INTENT, DecisionAction.FAILED, intent.actor, intent.reason, intent.model_version, facts)
     store.write_decision(failed)
     return failed
-
-
-def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> Decision | None:
-    """Find the intent of the takeover that made the champion, if nobody wrote that it was done."""
-    if champion is None:
-        return None
-    by = aliases.tags_of(champion).get(INTENT_TAG)
-    return next((intent for intent in open_intents(store) if intent.decision_id == by), None)
-
-
-def _complete(store: DecisionLog, intent: Decision) -> Decision:
-    facts = {**intent.evidence, "intent": intent.decision_id}
-    done = Decision(*DONE[intent.action], intent.actor, intent.reason, intent.model_version, facts)
-    store.write_decision(done)
-    return done
 
 
 def _champion(aliases: Aliases) -> str | None:
@@ -245,34 +276,3 @@ def _previous(aliases: Aliases) -> str | None:
         return aliases.previous_version()
     except NoModel:
         return None
-
-
-def identity(info: ModelInfo) -> dict[str, Any]:
-    """Give what tells a model from any other: run, data, contract, threshold, drift reference. JSON-ready."""
-    kept = {"run_id", "trigger", "data_digest", "contract_digest", "reference_digest", "threshold", "git_commit"}
-    return info.model_dump(mode="json", include=kept)
-
-
-def open_intents(store: DecisionLog) -> list[Decision]:
-    """List the intents of which nobody wrote what came of them, newest first: their process died, or is still at it."""
-    return [
-        d
-        for d in without_closed(store.decisions(kind=(DecisionKind.INTENT, *MOVES), limit=RECENT))
-        if d.kind == DecisionKind.INTENT and d.action in DONE
-    ]
-
-
-def without_closed(decisions: Iterable[Decision]) -> list[Decision]:
-    """Leave out the intents that another of the decisions closes; the order stays."""
-    listed = list(decisions)
-    closed = {d.evidence.get("intent") for d in listed}
-    return [d for d in listed if d.decision_id not in closed]
-
-
-def person() -> str:
-    """Name who runs this process: user@host."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user that no passwd file knows
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"

@@ -98,7 +98,7 @@ MODEL: tuple[Row, ...] = (
                 "Changes of the champion",
                 "Promotions and rollbacks of the last hour.",
                 "short",
-                (("sum by (kind) (increase(churn_takeovers_total[1h]))", "{{kind}}"),),
+                (("sum by (kind) (increase(churn_promotions_total[1h]))", "{{kind}}"),),
             ),
         ),
     ),

@@ -57,8 +57,8 @@ def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
     newest_decision = store.decisions(kind=DecisionKind.POLICY, limit=1)
     if newest_decision:
         yield exported("churn_policy_action", {(a,): float(newest_decision[0].action == a) for a in ACTIONS})
-    yield exported("churn_takeovers_total", {(k,): float(by_kind.get((k,), (0, None))[0]) for k in PROMOTIONS})
-    yield exported("churn_takeover_timestamp_seconds", {key: when.timestamp() for key, (_, when) in by_kind.items()})
+    yield exported("churn_promotions_total", {(k,): float(by_kind.get((k,), (0, None))[0]) for k in PROMOTIONS})
+    yield exported("churn_promotion_timestamp_seconds", {key: when.timestamp() for key, (_, when) in by_kind.items()})
     yield from _flows(store.flow_runs(), runs, [when for (_, result), (_, when) in retrained.items() if result in COMPLETED])
 
 

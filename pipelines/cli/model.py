@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from churn.lifecycle.actor import current_user
 from pipelines.cli.store import opened_store
 from pipelines.cli.tables import as_document, history_table, print_scorecard, shadow_table
 from pipelines.console import console, print_json, warn
@@ -48,7 +49,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     from dataclasses import asdict
 
     from churn.errors import ModelRefused
-    from churn.lifecycle.promotion import HISTORY, without_closed
+    from churn.lifecycle.decision_log import HISTORY, drop_closed_intents
 
     registry, refused = _registry(), ""
     try:
@@ -58,7 +59,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         refused, number = str(error), registry.version(version)
         known = {"version": number, **registry.tags_of(number)}
     with opened_store() as store:
-        decided = without_closed(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
+        decided = drop_closed_intents(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
         shadow = store.compare_shadow(known["version"])
     if as_json:
         known |= {"shadow": None if shadow is None else asdict(shadow), "refused": refused or None}
@@ -107,11 +108,11 @@ def history(
 
     Example: churn model history --limit 5
     """
-    from churn.lifecycle.promotion import HISTORY, without_closed
+    from churn.lifecycle.decision_log import HISTORY, drop_closed_intents
 
     with opened_store() as store:
         # A completed promotion is two records, of which one is shown.
-        decided = without_closed(store.decisions(kind=HISTORY, limit=2 * limit))[:limit]
+        decided = drop_closed_intents(store.decisions(kind=HISTORY, limit=2 * limit))[:limit]
     if as_json:
         print_json([as_document(one) for one in decided])
         return
@@ -132,7 +133,7 @@ def promote(
     registry = _registry()
     info = registry.load(version).info  # a model that cannot be loaded is not promoted
     with opened_store() as store:
-        old = promotion.promote(registry, store, info, actor=promotion.person(), reason=reason)
+        old = promotion.promote(registry, store, info, actor=current_user(), reason=reason)
     _say(info.version, old, "is champion")
 
 
@@ -147,7 +148,7 @@ def rollback(reason: Annotated[str, typer.Option(help="Why, for the record.")]) 
     registry = _registry()
     with opened_store() as store:
         info = registry.load(promotion.rollback_version(registry, store)).info
-        old = promotion.rollback(registry, store, info, actor=promotion.person(), reason=reason)
+        old = promotion.rollback(registry, store, info, actor=current_user(), reason=reason)
     _say(info.version, old, "is champion again")
 
 

@@ -18,13 +18,12 @@ from churn.config.params import Params, load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
-from churn.errors import Busy, ChurnError, ModelRefused, NoModel, Overtaken
+from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoModel
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
-from churn.lifecycle.promotion import ANYBODY, identity, promote
-from churn.lifecycle.training_runs import LOCK, clean_up_orphans, note_skipped, note_start, trainer
-from churn.lifecycle.training_runs import note_end as note_result
+from churn.lifecycle.promotion import ANY_CHAMPION, identity, promote
+from churn.lifecycle.training_runs import LOCK, clean_up_orphans, record_end, record_skipped, record_start, trainer
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, TrainingSet, assemble, train
@@ -43,7 +42,7 @@ from pipelines.flows.serving_check import check_serving
 def begin(store: Store, registry: Registry, training: str, trigger: str, asked_by: str | None) -> list[str]:
     """Clean up after trainings that were killed, and record that this one begins. Fails if the registry or the store is away."""
     found = clean_up_orphans(store, registry)
-    note_start(store, training, trigger, asked_by)
+    record_start(store, training, trigger, asked_by)
     return found
 
 
@@ -148,7 +147,12 @@ def record_decision(store: Store, model: Model, decision: GateDecision) -> None:
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def conclude(
-    store: Store, registry: Registry, model: Model, decision: GateDecision, training: str = "", baseline: str | None = ANYBODY
+    store: Store,
+    registry: Registry,
+    model: Model,
+    decision: GateDecision,
+    training: str = "",
+    baseline: str | None = ANY_CHAMPION,
 ) -> dict[str, Any]:
     """Promote the challenger if it passed, and record the result of the training.
 
@@ -160,10 +164,10 @@ def conclude(
     promoted = decision.promote
     if promoted:
         try:
-            promote(registry, store, info, actor="gate", reason=reason, evidence=_evidence(model, decision), over=baseline)
-        except Overtaken as error:
+            promote(registry, store, info, actor="gate", reason=reason, evidence=_evidence(model, decision), replacing=baseline)
+        except ChampionChanged as error:
             promoted, reason = False, f"{error}, as it was compared with another"
-    note_result(
+    record_end(
         store, training, info.trigger, DecisionAction.PROMOTED if promoted else DecisionAction.REJECTED, reason, info.version
     )
     return {"version": info.version, "promoted": promoted, "reason": reason, "metrics": info.metrics}
@@ -188,7 +192,7 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     store = Store.open(settings.store_url)
     try:
         trigger = str((flow_run.parameters or {}).get("trigger", "manual"))
-        note_result(store, str(flow_run.id), trigger, DecisionAction.FAILED, str(state.message or state.name))
+        record_end(store, str(flow_run.id), trigger, DecisionAction.FAILED, str(state.message or state.name))
     finally:
         store.close()
 
@@ -228,7 +232,7 @@ def train_flow(
             timeout_seconds = float("inf") if wait else 0.0
             lock = stack.enter_context(store.lock(LOCK, trainer(trigger), timeout_seconds=timeout_seconds, on_wait=_log_wait))
         except Busy as busy:
-            note_skipped(store, trigger, asked_by, str(busy))
+            record_skipped(store, trigger, asked_by, str(busy))
             return Cancelled(message=str(busy))
         cleared = begin(store, registry, training, trigger, asked_by)
         for found in cleared:

@@ -25,7 +25,7 @@ import yaml
 from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.errors import ChurnError, ModelRefused, NoModel, Overtaken, RegistryError, StoreError
+from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.modeling.model import Model
 from churn.one_line import one_line
 from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, read_text
@@ -127,8 +127,8 @@ def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, rea
     store = Store.open(settings.store_url)
     try:
         # Another version may have become champion while this waited for the lock.
-        with suppress(Overtaken):
-            promotion.rollback(registry, store, info, actor=actor, reason=reason, leaving=leaving)
+        with suppress(ChampionChanged):
+            promotion.rollback(registry, store, info, actor=actor, reason=reason, replacing=leaving)
     finally:
         store.close()
 

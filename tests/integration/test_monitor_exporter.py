@@ -49,7 +49,7 @@ def test_a_new_store_has_nothing_to_tell_but_that_it_is_up(url):
     assert set(told) == {
         ("churn_outcomes_total",),
         *(("churn_policy_decisions_total", action) for action in ("none", "watch", "retrain", "page")),
-        *(("churn_takeovers_total", kind) for kind in ("promotion", "rollback")),
+        *(("churn_promotions_total", kind) for kind in ("promotion", "rollback")),
     }
     assert set(told.values()) == {0.0}
 
@@ -160,8 +160,8 @@ def test_decisions_and_takeovers_are_told(store, url):
         "page": 1,
     }
     assert {k[1]: v for k, v in told.items() if k[0] == "churn_policy_action"} == {"none": 0, "watch": 1, "retrain": 0, "page": 0}
-    assert told["churn_takeovers_total", "promotion"] == told["churn_takeovers_total", "rollback"] == 1
-    assert told["churn_takeover_timestamp_seconds", "rollback"] == NOW.timestamp()
+    assert told["churn_promotions_total", "promotion"] == told["churn_promotions_total", "rollback"] == 1
+    assert told["churn_promotion_timestamp_seconds", "rollback"] == NOW.timestamp()
 
 
 def test_a_bad_brier_score_can_be_told_from_one_that_pages(store, url):

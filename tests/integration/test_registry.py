@@ -25,7 +25,7 @@ from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.evaluation.plots import draw_quality
-from churn.lifecycle import promotion
+from churn.lifecycle import decision_log, promotion
 from churn.model_card.card import render_card, summary
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, assemble, train
@@ -163,7 +163,7 @@ def test_a_takeover_leaves_its_trail_in_store_and_registry(registry: Registry, t
     assert promotion.promote(registry, store, loaded.info, actor="ada@desk", reason="the gate was wrong") == "1"
     back = registry.load(promotion.rollback_version(registry, store))
     assert promotion.rollback(registry, store, back.info, actor="bob@desk", reason="so was ada") == "2"
-    undone, done = promotion.without_closed(store.decisions(kind=promotion.HISTORY))
+    undone, done = decision_log.drop_closed_intents(store.decisions(kind=decision_log.HISTORY))
     store.close()
     assert (done.kind, done.model_version, done.evidence["replaced"], done.actor) == (
         DecisionKind.PROMOTION,

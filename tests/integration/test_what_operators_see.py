@@ -184,5 +184,5 @@ def test_no_panel_uses_a_metric_that_the_code_does_not_export() -> None:
 def test_every_metric_of_the_monitor_is_on_a_dashboard() -> None:
     shown = {name for expression in expressions() for name in series(expression)}
     hidden = {metric.name for metric in monitor_metrics()} - shown
-    assert hidden <= {"churn_takeover_timestamp_seconds"}
+    assert hidden <= {"churn_promotion_timestamp_seconds"}
     assert service_metrics()

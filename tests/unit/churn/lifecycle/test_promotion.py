@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from churn.errors import NoModel, Overtaken, RegistryError, StoreError
+from churn.errors import ChampionChanged, NoModel, RegistryError, StoreError
 from churn.lifecycle import promotion
+from churn.lifecycle.actor import current_user
+from churn.lifecycle.decision_log import drop_closed_intents, open_intents
 from churn.modeling.model import ModelInfo
 from churn.store.records import Decision, DecisionAction, DecisionKind
 
@@ -32,7 +34,7 @@ def info(version: str) -> ModelInfo:
 
 
 class Aliases:
-    """As the registry does it. `breaks` says where a move fails; `away` that it cannot be asked afterwards."""
+    """Aliases as in the registry. `breaks` says where a move fails; `away` that it cannot be asked afterwards."""
 
     def __init__(self, champion: str | None = None, previous: str | None = None) -> None:
         self.champion, self.previous = champion, previous
@@ -75,17 +77,17 @@ class Log:
     def __init__(self) -> None:
         self.written: list[Decision] = []
         self.writes_left = 100
-        self.in_turn = False
+        self.locked = False
 
     @contextmanager
-    def lock(self, what: str, holder: str, /, *, timeout_seconds: float) -> Iterator[None]:
-        assert (what, timeout_seconds > 0) == ("takeover", True)
-        assert not self.in_turn, "it waits for itself"
-        self.in_turn = True
+    def lock(self, name: str, holder: str, /, *, timeout_seconds: float) -> Iterator[None]:
+        assert (name, timeout_seconds > 0) == ("promotion", True)
+        assert not self.locked, "it waits for its own lock"
+        self.locked = True
         try:
             yield
         finally:
-            self.in_turn = False
+            self.locked = False
 
     def write_decision(self, decision: Decision, /) -> None:
         if self.writes_left == 0:
@@ -96,7 +98,7 @@ class Log:
     def decisions(self, *, kind: tuple[str, ...], limit: int) -> list[Decision]:
         return [d for d in self.written if d.kind in kind][:limit]
 
-    def said(self) -> list[tuple[str, str, str | None]]:
+    def entries(self) -> list[tuple[str, str, str | None]]:
         return [(d.kind, d.action, d.model_version) for d in reversed(self.written)]
 
 
@@ -125,7 +127,7 @@ def test_a_promotion_tells_who_when_which_instead_of_which_and_why() -> None:
         "checks": {"better": True},
     }
     assert {name: done.evidence[name] for name in expected} == expected
-    assert log.said() == [("intent", "promotion", "2"), ("promotion", "promoted", "2")]
+    assert log.entries() == [("intent", "promotion", "2"), ("promotion", "promoted", "2")]
     assert done.evidence["intent"] == log.written[1].decision_id
 
 
@@ -147,11 +149,11 @@ def test_rolling_back_twice_undoes_the_first() -> None:
     assert (aliases.champion, aliases.previous) == ("A", "B")
     assert rollback(aliases, log) == "A"
     assert (aliases.champion, aliases.previous) == ("B", "A")
-    assert [entry for entry in log.said() if entry[0] == "rollback"] == [
+    assert [entry for entry in log.entries() if entry[0] == "rollback"] == [
         ("rollback", "rolled back", "A"),
         ("rollback", "rolled back", "B"),
     ]
-    assert promotion.open_intents(log) == []
+    assert open_intents(log) == []
 
 
 def test_promoting_the_champion_changes_nothing_and_leaves_no_record() -> None:
@@ -173,16 +175,16 @@ def test_a_move_that_fails_is_written_down_as_failed() -> None:
     aliases.breaks = "before"
     with pytest.raises(RegistryError, match="did not answer"):
         promote(aliases, log, "2")
-    assert log.said() == [("intent", "promotion", "2"), ("intent", "failed", "2")]
+    assert log.entries() == [("intent", "promotion", "2"), ("intent", "failed", "2")]
     assert "did not answer" in log.written[0].evidence["error"]
-    assert promotion.open_intents(log) == []
+    assert open_intents(log) == []
 
 
 def test_a_move_whose_answer_was_lost_is_written_down_as_done() -> None:
     aliases, log = Aliases("1"), Log()
     aliases.breaks = "after"
     assert promote(aliases, log, "2") == "1"
-    assert log.said()[-1] == ("promotion", "promoted", "2")
+    assert log.entries()[-1] == ("promotion", "promoted", "2")
 
 
 def test_where_the_registry_cannot_tell_the_intent_stays_open() -> None:
@@ -195,8 +197,8 @@ def test_where_the_registry_cannot_tell_the_intent_stays_open() -> None:
 
     with pytest.raises(RegistryError):
         promote(Dies("1"), log, "2")
-    assert log.said() == [("intent", "promotion", "2")]
-    assert [d.model_version for d in promotion.open_intents(log)] == ["2"]
+    assert log.entries() == [("intent", "promotion", "2")]
+    assert [d.model_version for d in open_intents(log)] == ["2"]
     assert aliases.champion == "1"
 
 
@@ -206,12 +208,12 @@ def test_a_death_between_alias_and_record_is_seen_and_healed_by_trying_again() -
     with pytest.raises(StoreError):
         promote(aliases, log, "2")
     assert aliases.champion == "2"
-    (intent,) = promotion.open_intents(log)
+    (intent,) = open_intents(log)
     log.writes_left = 100
     assert promote(aliases, log, "2") == "1"
-    assert log.said() == [("intent", "promotion", "2"), ("promotion", "promoted", "2")]
+    assert log.entries() == [("intent", "promotion", "2"), ("promotion", "promoted", "2")]
     assert log.written[0].evidence["intent"] == intent.decision_id
-    assert promotion.open_intents(log) == []
+    assert open_intents(log) == []
     assert promote(aliases, log, "2") == "2"
 
 
@@ -223,17 +225,17 @@ def test_a_rollback_that_died_before_its_record_is_completed_and_not_undone() ->
     log.writes_left = 100
     assert rollback(aliases, log) == "B"
     assert (aliases.champion, aliases.previous) == ("A", "B")
-    assert log.said() == [("intent", "rollback", "A"), ("rollback", "rolled back", "A")]
+    assert log.entries() == [("intent", "rollback", "A"), ("rollback", "rolled back", "A")]
 
 
-def test_the_next_takeover_writes_what_the_last_one_left_out() -> None:
+def test_the_next_promotion_records_the_last_one() -> None:
     aliases, log = Aliases("1"), Log()
     log.writes_left = 1
     with pytest.raises(StoreError):
         promote(aliases, log, "2")
     log.writes_left = 100
     assert promote(aliases, log, "3") == "2"
-    assert log.said()[1:] == [("promotion", "promoted", "2"), ("intent", "promotion", "3"), ("promotion", "promoted", "3")]
+    assert log.entries()[1:] == [("promotion", "promoted", "2"), ("intent", "promotion", "3"), ("promotion", "promoted", "3")]
 
 
 def test_an_intent_that_never_moved_anything_is_never_called_done() -> None:
@@ -245,10 +247,10 @@ def test_an_intent_that_never_moved_anything_is_never_called_done() -> None:
     assert [(d.actor, d.evidence["error"]) for d in log.written if d.action == DecisionAction.FAILED] == [
         ("gate", "its process ended before the champion changed")
     ]
-    assert promotion.open_intents(log) == []
+    assert open_intents(log) == []
 
 
-def test_what_a_dead_process_left_open_is_settled_without_another_takeover() -> None:
+def test_an_intent_of_a_dead_process_is_reconciled_without_another_promotion() -> None:
     aliases, log = Aliases("1"), Log()
     assert promotion.reconcile(aliases, log, actor="train") == []
     log.writes_left = 1
@@ -291,17 +293,17 @@ def test_a_move_that_broke_off_in_the_middle_leaves_the_way_back_as_it_was(befor
     assert (died.champion, died.previous) == ("1", before)
 
 
-def test_only_who_was_judged_is_replaced() -> None:
+def test_only_the_version_that_was_compared_is_replaced() -> None:
     aliases, log = Aliases("2"), Log()
-    with pytest.raises(Overtaken, match="version 2 leads by now, and no longer 1; version 3 did not take over"):
-        promote(aliases, log, "3", over="1")
-    with pytest.raises(Overtaken):
-        promotion.rollback(aliases, log, info("1"), actor="ada@desk", reason="regret", leaving="3")
-    with pytest.raises(Overtaken):
-        promote(aliases, log, "3", over=None)
+    with pytest.raises(ChampionChanged, match="version 2 is champion by now, and no longer 1; version 3 was not promoted"):
+        promote(aliases, log, "3", replacing="1")
+    with pytest.raises(ChampionChanged):
+        promotion.rollback(aliases, log, info("1"), actor="ada@desk", reason="regret", replacing="3")
+    with pytest.raises(ChampionChanged):
+        promote(aliases, log, "3", replacing=None)
     assert (aliases.champion, log.written) == ("2", [])
-    assert promote(aliases, log, "3", over="2") == "2"
-    assert promote(aliases, log, "3", over="2") == "3", "it leads already"
+    assert promote(aliases, log, "3", replacing="2") == "2"
+    assert promote(aliases, log, "3", replacing="2") == "3", "it is champion already"
 
 
 def test_without_a_previous_champion_there_is_no_way_back() -> None:
@@ -310,11 +312,11 @@ def test_without_a_previous_champion_there_is_no_way_back() -> None:
             rollback(aliases, Log())
 
 
-def test_history_shows_one_record_for_one_takeover() -> None:
+def test_history_shows_one_record_for_one_promotion() -> None:
     aliases, log = Aliases(), Log()
     promote(aliases, log, "1")
     promote(aliases, log, "2")
-    assert [d.kind for d in promotion.without_closed(log.written)] == ["promotion", "promotion"]
+    assert [d.kind for d in drop_closed_intents(log.written)] == ["promotion", "promotion"]
 
 
 def test_an_actor_fits_its_column() -> None:
@@ -325,10 +327,10 @@ def test_an_actor_fits_its_column() -> None:
 
 def test_a_person_is_user_and_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
-    assert promotion.person() == f"ada@{socket.gethostname()}"
+    assert current_user() == f"ada@{socket.gethostname()}"
 
     def unknown() -> str:
         raise KeyError("getpwuid(): uid not found: 10001")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    assert promotion.person().startswith("uid ")
+    assert current_user().startswith("uid ")

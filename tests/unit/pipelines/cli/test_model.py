@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
-from churn.lifecycle.promotion import person
+from churn.lifecycle.actor import current_user
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Decision, DecisionAction, DecisionKind, Outcome, Prediction
 from churn.store.shadow import ShadowRow
@@ -133,7 +133,7 @@ def test_a_promotion_by_hand_tells_who_when_which_and_why(churn: Churn) -> None:
     assert (done["kind"], done["action"], done["model_version"], done["reason"]) == (
         *("promotion", "promoted", "2", "the gate was wrong"),
     )
-    assert done["actor"] == person()
+    assert done["actor"] == current_user()
     assert (datetime.now(UTC) - datetime.fromisoformat(done["decided_at"])).total_seconds() < 60
     evidence = done["evidence"]
     assert (evidence["replaced"], evidence["data_digest"]) == ("1", "2abcdef012345678")
@@ -208,7 +208,7 @@ def test_history_is_a_table_of_gate_and_people_newest_first(
         lines,
         (
             ["rollback: UNFINISHED", "ada@desk", "died"],
-            ["promotion: promoted", "2", "1", "2abcdef0", "0.1642", "2fedcba9", "the gate was wrong", person()],
+            ["promotion: promoted", "2", "1", "2abcdef0", "0.1642", "2fedcba9", "the gate was wrong", current_user()],
             ["gate: rejected", "not [better] beyond chance"],
         ),
         strict=True,

@@ -118,10 +118,10 @@ def test_what_is_tried_again_after_the_champion_moved_is_written_once() -> None:
     assert journal.said().count(("promotion", "promoted")) == 1
 
 
-def test_a_challenger_does_not_take_over_from_whom_it_was_not_compared_with() -> None:
+def test_a_challenger_replaces_only_the_champion_it_was_compared_with() -> None:
     journal = Journal()
     record_decision.fn(journal, model(), PASSED)
     result = conclude.fn(journal, journal, model(), PASSED, "t", "0")
     assert (result["promoted"], journal.champion) == (False, "1")
-    assert "version 1 leads by now, and no longer 0" in result["reason"]
+    assert "version 1 is champion by now, and no longer 0" in result["reason"]
     assert journal.said() == [("gate", "passed"), ("retrain", "rejected")]
