@@ -23,9 +23,7 @@ def test_a_page_that_everybody_reads_is_short(page: str, most: int) -> None:
     assert len(read(page).split()) <= most
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in markdown_pages() if "runbooks" not in page.parts and page.name != "metrics.md"], ids=str
-)
+@pytest.mark.parametrize("page", markdown_pages(), ids=str)
 def test_a_page_has_no_private_words(page: Path) -> None:
     found = PRIVATE.search(prose(page))
     assert not found, found
