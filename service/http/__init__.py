@@ -1,1 +1,4 @@
-"""HTTP as the routes need it: bodies and their limits, domain errors as problem documents, origins, rate limits, OpenAPI."""
+"""HTTP as the routes need it: bodies and their limits, errors as problem documents, origin checks, rate limits, OpenAPI.
+
+Used by the middleware, the readers of formats and the routes. It knows neither models nor stores.
+"""

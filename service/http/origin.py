@@ -8,9 +8,8 @@ changes nothing, so that links from other sites work.
 
 from __future__ import annotations
 
-import ipaddress
-
 from service.http.errors import ForeignPage, WrongHost
+from service.http.loopback import is_loopback
 
 OWN_SITE = (b"", b"same-origin", b"none")
 SAFE_METHODS = ("GET", "HEAD")
@@ -56,7 +55,4 @@ def _is_this_machine(host: bytes) -> bool:
         return True
     name = host.decode("latin-1")
     name = name[1 : name.find("]")] if name.startswith("[") else name.partition(":")[0]
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name.lower() == "localhost"
+    return is_loopback(name)

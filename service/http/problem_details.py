@@ -97,7 +97,7 @@ class ProblemResponses:
     Parameters
     ----------
     note : callable
-        Told of each request that is answered with a problem, except those that are only asked to come later.
+        Called with each request that is answered with a problem, and the problem; not for requests that exceed a limit.
     """
 
     def __init__(self, note: Callable[[Request, ProblemDetails], None]) -> None:

@@ -131,8 +131,8 @@ def read_bundle(file: Path) -> ModelBundle | None:
     try:
         if file.stat().st_size > MAX_BYTES:
             raise ModelRefused(f"{file.name} is larger than {MAX_BYTES >> 20} MiB")
-        said, _, body = file.read_bytes().partition(b"\n")
-        if hashlib.sha256(body).hexdigest().encode() != said:
+        digest, _, body = file.read_bytes().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != digest:
             raise ModelRefused(f"{file.name} is torn or was changed: its hash is wrong")
         document: Mapping[str, Any] = orjson.loads(body)
         return ModelBundle(

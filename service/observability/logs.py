@@ -85,11 +85,11 @@ def log_config(form: Literal["auto", "json", "text"], level: str = "info") -> di
         "json": {"()": "service.observability.logs.JsonLines"},
         "text": {"()": "service.observability.logs.TextLines", "fmt": "%(levelprefix)s %(message)s", "use_colors": None},
     }
-    ours = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
+    logger_config = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {form: formatters[form]},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form, "stream": "ext://sys.stderr"}},
-        "loggers": dict.fromkeys(("churn", "service", "uvicorn"), ours),
+        "loggers": dict.fromkeys(("churn", "service", "uvicorn"), logger_config),
     }

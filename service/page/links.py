@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from ipaddress import ip_address
 
 from churn.config.settings import Settings, parse_links
+from service.http.loopback import is_loopback
 
 OWN = {"API documentation": "docs", "OpenAPI document": "openapi.json", "Metrics": "metrics", "Health": "readyz"}
 
@@ -15,7 +15,7 @@ def other_links(settings: Settings) -> Mapping[str, str]:
     """Return the other UIs, name to URL: those of the settings or, on loopback, those that `churn up` starts."""
     if settings.page_links:
         return parse_links(settings.page_links)
-    if not _is_loopback(settings.host):
+    if not is_loopback(settings.host):
         return {}  # its visitors are on other machines, and so may the other UIs be
     ports = {"MLflow": settings.mlflow_port, "Prefect": settings.prefect_port, "Evidently": settings.evidently_port}
     return {name: f"http://127.0.0.1:{port}/" for name, port in ports.items()}
@@ -25,10 +25,3 @@ def render_links(settings: Settings) -> str:
     """Render the links as list items."""
     links = {**OWN, **other_links(settings)}
     return "".join(f'<li><a href="{escape(address)}" rel=noreferrer>{escape(name)}</a></li>' for name, address in links.items())
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

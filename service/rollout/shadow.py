@@ -162,10 +162,10 @@ class Shadow:
             else:
                 ids, champion, decisions = one.prediction_ids, one.probabilities, one.churn
                 challenged = challenger.scorer.many(one.customers).tolist()
-            for prediction_id, theirs, churn, ours in zip(ids, champion, decisions, challenged, strict=True):
-                rows.append(ShadowRow(prediction_id, version, ours, ours >= threshold, scored_at))
-                self._metrics.difference.observe(abs(ours - theirs))
-                if (ours >= threshold) != churn:
+            for prediction_id, expected, churn, probability in zip(ids, champion, decisions, challenged, strict=True):
+                rows.append(ShadowRow(prediction_id, version, probability, probability >= threshold, scored_at))
+                self._metrics.difference.observe(abs(probability - expected))
+                if (probability >= threshold) != churn:
                     self._metrics.disagreements.inc()
         self._store.write_shadow(rows)
         self._metrics.shadow.labels("logged").inc(len(rows))

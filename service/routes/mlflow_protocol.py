@@ -56,7 +56,7 @@ async def invocations(request: Request, state: State) -> Response:
     served = state.active_model.current()
     customers = await off_the_loop(len(body), lambda: _read(given, body, state, served))
     batch = await state.predictions.predict_batch(served, customers)
-    content = await off_the_loop(len(customers), lambda: _spell(batch), small=200)
+    content = await off_the_loop(len(customers), lambda: _encode(batch), small=200)
     return Response(content, media_type=Media.JSON.value)
 
 
@@ -90,7 +90,7 @@ def _read(media: Media, body: bytes, state: ServiceState, served: ServedModel) -
         data, names = _split(data, served)
         return from_rows(data, names, rules, name, most)
     if name == "inputs" and type(data) is dict:
-        # One customer may be spelled without the lists.
+        # One customer may come as an object without lists.
         if not any(type(value) is list for value in data.values()):
             return from_records([data], rules, name, most)
         return from_columns(data, rules, name, most)
@@ -125,7 +125,7 @@ def _split(data: Any, served: ServedModel) -> tuple[Any, list[Any]]:
     return data["data"], names
 
 
-def _spell(batch: ScoredBatch) -> bytes:
+def _encode(batch: ScoredBatch) -> bytes:
     both = np.column_stack([1.0 - batch.probabilities, batch.probabilities])
     answer = {"predictions": both, "prediction_ids": batch.prediction_ids, "model_version": batch.model_version}
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

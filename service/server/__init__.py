@@ -1,1 +1,4 @@
-"""Run uvicorn: workers, slow clients, coalesced writes, garbage collection and the container's health check."""
+"""Run the service under uvicorn: workers, slow clients, coalesced writes, garbage collection, the container's health check.
+
+Used by `churn serve` and the container image.
+"""

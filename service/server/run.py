@@ -6,7 +6,6 @@ in the functions that need it: on a busy machine the parent would otherwise kill
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import signal
@@ -23,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError, StoreError
+from service.http.loopback import is_loopback
 from service.observability.logs import log_config
 from service.server.garbage_collection import freeze_startup_objects
 from service.server.slow_clients import Connection
@@ -116,20 +116,6 @@ def check_settings(settings: Settings, workers: int = 1) -> None:
         raise InputError(
             f"CHURN_HOST={settings.host} is open to others, but there are no keys: set CHURN_API_KEYS, or bind 127.0.0.1"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach `host`.
-
-    Examples
-    --------
-    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "churn.example")]
-    [True, True, True, False, False, False]
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def served_app(settings: Settings) -> ASGIApp:
