@@ -1,7 +1,7 @@
 """What the monitor asked for and nobody has taken up yet: the next monitoring run asks again.
 
 A decision is stored before it is sent, so that whoever dies in between is caught up with. What was sent may still be lost, if the
-one who was to pass it on dies: a retraining counts as heard only when a training has begun since.
+one who was to pass it on dies: a retraining counts as taken up only when a training has begun since.
 """
 
 from __future__ import annotations
@@ -13,15 +13,28 @@ from churn.config.settings import Settings
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 
-# Events of which nobody can make anything but the same once more are not repeated faster.
+# The same event is not sent again sooner.
 RESEND_SECONDS = 60.0
-# Whoever was not woken within a day is not woken for that any more: a newer run says how it is now.
+# A page that could not be sent within a day is not sent any more: newer runs page for what is wrong now.
 PAGE_SECONDS = 86_400.0
 RECENT = 1_000
 
 
-def note_sent(store: Store, decision: Decision) -> None:
-    """Write down that somebody has taken what a decision asks for."""
+def record_sent(store: Store, decision: Decision) -> None:
+    """Record that what a decision asks for was sent.
+
+    Parameters
+    ----------
+    store : Store
+        Where to record it.
+    decision : Decision
+        One of `decisions_to_send`, or a new one.
+
+    Raises
+    ------
+    StoreError
+        If the store is away.
+    """
     reason = f"{decision.action} was asked for"
     store.write_decision(
         Decision(
@@ -30,11 +43,25 @@ def note_sent(store: Store, decision: Decision) -> None:
     )
 
 
-def unheard(store: Store, settings: Settings, now: datetime) -> list[Decision]:
-    """List the decisions to retrain and to page that have to be sent again, oldest first.
+def decisions_to_send(store: Store, settings: Settings, now: datetime) -> list[Decision]:
+    """Return the decisions to retrain and to page that have to be sent, or sent again.
 
     The newest decision to retrain, as long as the policy waits for it and no training has begun since; and pages that were never
     sent, of the last day.
+
+    Parameters
+    ----------
+    store : Store
+        Where decisions are.
+    settings : Settings
+        How long a retraining is waited for.
+    now : datetime
+        With time zone.
+
+    Returns
+    -------
+    list of Decision
+        Oldest first.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is new of one model version since it was last judged: predictions, and what came true."""
+"""What is new of one model version since it was last judged: predictions, and their outcomes."""
 
 from __future__ import annotations
 
@@ -140,6 +140,24 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     known only at the end: among young predictions those with an outcome have left, and any model would look wrong. Each
     outcome is judged once all the same: it is new if its number is, or if its prediction was too young before. A clock that
     went backwards makes outcomes wait, and none is judged twice.
+
+    Parameters
+    ----------
+    store : Store
+        Where the log is.
+    contract : Contract
+        The description of a customer.
+    model_version : str
+        Whose predictions are read.
+    settings : Settings
+        The sizes of windows, and how old a prediction must be for its outcome to count.
+    now : datetime, optional
+        With time zone; the present moment by default.
+
+    Returns
+    -------
+    Window
+        Empty where too little is new.
 
     Raises
     ------

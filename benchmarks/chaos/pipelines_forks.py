@@ -76,7 +76,7 @@ TASKS = {
         *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register"),
         *("record_decision", "conclude"),
     ),
-    "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "ask_for_it", "summarise_missed"),
+    "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "send_request", "summarise_missed"),
 }
 
 

@@ -52,14 +52,14 @@ class MaxDistribution:
         return cls(ordered, max(1.0, share / max(2 * float(stats.norm.sf(edge)), 1e-300)))
 
     def p_value(self, z: float) -> float:
-        """Give the probability that the largest |z| of the family is `z` or more although nothing changed."""
+        """Return the probability that the largest |z| of the family is `z` or more although nothing changed."""
         beyond = self.maxima.size - int(np.searchsorted(self.maxima, z))
         if beyond >= COUNTED:
             return (beyond + 1) / (self.maxima.size + 1)
         return float(min(1.0, self.effective_tests * 2 * stats.norm.sf(z), (COUNTED + 1) / (self.maxima.size + 1)))
 
     def quantile(self, alpha: float) -> float:
-        """Give the |z| that is reached with probability `alpha`: the threshold of every test in the family."""
+        """Return the |z| that is reached with probability `alpha`: the threshold of every test in the family."""
         inside = self.maxima.size - int(alpha * (self.maxima.size + 1))
         if self.maxima.size - inside >= COUNTED:
             return float(self.maxima[inside])
@@ -69,7 +69,7 @@ class MaxDistribution:
 def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: int, seed: int) -> list[MaxDistribution]:
     """Draw reference and window anew, again and again, and keep the largest |z| of each family.
 
-    The draws come in blocks, each with a seed of its own: whoever makes a block, in whatever order, makes the same numbers to the
+    The draws come in blocks, each with a seed of its own: whoever draws a block, in whatever order, draws the same numbers to the
     last bit. joblib spreads them: over threads here, or wherever `joblib.parallel_config` of the caller says (a cluster).
 
     Parameters
@@ -78,6 +78,13 @@ def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: 
         The scores of the reference's rows (or of a sample of them), with mean 0 and standard deviation 1 in every column.
     rows, reference_rows : int
         Sizes of the window and of the whole reference.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    list of MaxDistribution
+        One for each family; the same for the same input.
     """
     if min(rows, reference_rows) >= MAX_WINDOW_ROWS:
         # Only the scores' correlations matter: a small root of them is what is sent around.

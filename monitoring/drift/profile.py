@@ -64,7 +64,14 @@ class ReferenceProfile:
         ----------
         reference : pandas.DataFrame
             The contract's features, as in `churn.customers.frame` (columns may be absent), and churn_probability where a
-            model has answered. With `churned`, and no probabilities, impacts are told from who left.
+            model has answered. With `churned`, and no probabilities, impacts are estimated from who left.
+        contract : Contract
+            The description of a customer.
+
+        Returns
+        -------
+        ReferenceProfile
+            The same for the same rows.
         """
         numeric = [column.name for column in contract.features if column.kind in ("number", "integer")]
         names = [name for name in [*numeric, PROBABILITY] if name in reference]
@@ -101,18 +108,18 @@ class ReferenceProfile:
         return tuple(name for name, s in members for _ in range(s.pair_orders))
 
     def number_scores(self, frame: pd.DataFrame) -> Scores:
-        """Give the scores of all numbers, shape (n, n_scores)."""
+        """Return the scores of all numbers, shape (n, n_scores)."""
         return _stack([s.of_column(numbers_of(frame, name)) for name, s in self.numbers.items()], len(frame))
 
     def pair_scores(self, frame: pd.DataFrame) -> Scores:
-        """Give the scores that take part in pairs, shape (n, n_pair_scores)."""
+        """Return the scores that take part in pairs, shape (n, n_pair_scores)."""
         members = [(name, s) for name, s in (self.numbers | self.flags).items() if name != PROBABILITY]
         return _stack([s.of_column(numbers_of(frame, name))[:, : s.pair_orders] for name, s in members], len(frame))
 
     def summarise(self, frames: Iterable[pd.DataFrame]) -> Sums:
-        """Sum a window up, part by part; a part may have any size. A column that is absent from a part is absent altogether."""
+        """Return the sums of a window, read part by part. A column that is absent from a part is absent altogether."""
         sums = self._nothing()
-        # NumPy gives the interpreter's lock away while it searches, gathers and multiplies.
+        # NumPy releases the interpreter's lock while it searches, gathers and multiplies.
         with ThreadPoolExecutor(THREADS) as pool:
             for frame in frames:
                 parts = [frame.iloc[start : start + CHUNK_ROWS] for start in range(0, max(len(frame), 1), CHUNK_ROWS)]
@@ -170,9 +177,21 @@ class ReferenceProfile:
             sums.above[name] += int((there > high).sum())
 
     def calibrated(self, rows: int, columns: set[str]) -> dict[str, MaxDistribution]:
-        """Give the null distributions of the largest |z|, by family (location, shape, dependence), for a window of so many rows.
+        """Return the null distributions of the largest |z| of each family; they are kept for the next window.
 
-        Sizes within a tenth of each other share one (the smaller size's, whose tail is heavier); kept for the next window.
+        Sizes within a tenth of each other share one: the smaller size's, whose tail is heavier.
+
+        Parameters
+        ----------
+        rows : int
+            Size of the window.
+        columns : set of str
+            Columns that the window has values of.
+
+        Returns
+        -------
+        dict of MaxDistribution
+            By family: location, shape, dependence; only those that have tests.
         """
         size = int(SIZE_STEP ** int(np.log(max(rows, 1)) / np.log(SIZE_STEP)))
         absent = tuple(sorted(name for name in self.numbers | self.flags if name not in columns))
@@ -216,7 +235,7 @@ class ReferenceProfile:
         return sum((float(score) * rows for score, rows in zip(scores, levels.values(), strict=True)), 0.0)
 
     def usable_pairs(self, absent: set[str]) -> NDArray[np.bool_]:
-        """Tell which pairs can be tested: both columns there, and not the same product everywhere."""
+        """Return which pairs can be tested, shape (n_pairs,): both columns there, and not the same product everywhere."""
         owners = self.pair_columns
         there = [owners[a] not in absent and owners[b] not in absent for a, b in self.pairs]
         return np.array(there, dtype=bool) & (self.pair_spreads > 1e-6)

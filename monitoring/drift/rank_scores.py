@@ -40,7 +40,19 @@ class RankScores:
 
     @classmethod
     def of(cls, column: Floats, orders: int = ORDERS) -> RankScores | None:
-        """Fit the scores to a column, shape (n,), missing as NaN; None where there are no two distinct values.
+        """Fit the scores to a column.
+
+        Parameters
+        ----------
+        column : ndarray, shape (n,)
+            The reference's values, missing as NaN.
+        orders : int
+            Polynomials: 1 is location alone, 4 adds spread, skewness and tails.
+
+        Returns
+        -------
+        RankScores or None
+            None where there are no two distinct values.
 
         Examples
         --------
@@ -70,7 +82,7 @@ class RankScores:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What each score tells: location (the first and the last) or shape."""
+        """What each score measures: location (the first and the last) or shape."""
         count = self.table.shape[1]
         return tuple("location" if place in (0, count - 1) else "shape" for place in range(count))
 
@@ -80,7 +92,7 @@ class RankScores:
         return 2 if self.table.shape[1] > 2 else 1
 
     def of_column(self, column: Floats) -> Scores:
-        """Give the scores of values, shape (n,) to (n, n_scores); 0, the reference's mean, where a value is missing."""
+        """Return the scores of values, shape (n,) to (n, n_scores); 0, the reference's mean, where a value is missing."""
         place = np.searchsorted(self.values, column)
         found = self.values[np.minimum(place, self.values.size - 1)] == column
         scores = self.table[2 * place + found]

@@ -34,9 +34,9 @@ class DriftResult:
     other : str or None
         The second column of a dependence.
     impact : float or None
-        What the shift does to the mean log-odds of leaving: shift times weight. None where no model, or no outcome, is known.
+        What the shift does to the mean log-odds of leaving: shift times weight. None where no model and no outcome is known.
     note : bool
-        It drifted, but the model makes nothing of the column: worth knowing, not worth an alarm.
+        It drifted, but the model makes nothing of the column: worth knowing, and no alarm.
     """
 
     feature: str
@@ -107,13 +107,13 @@ class DriftReport:
         return any(r.aspect in ("dependence", "relation") and not r.note for r in self.drifted)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
+        """Return everything with the alarms, ready for JSON."""
         alarms = {name: getattr(self, name) for name in ("alarm", "covariate_alarm", "prediction_alarm", "joint_alarm")}
         return asdict(self) | alarms
 
 
 def surprise(p_value: float) -> float:
-    """Give -log10 of a p-value: how surprising it is, on a scale that can be drawn (0 to 300).
+    """Return -log10 of a p-value: how surprising it is, on a scale that can be drawn (0 to 300).
 
     Examples
     --------

@@ -40,7 +40,7 @@ class MonitorCollector(Collector):
         self._lock = threading.Lock()
 
     def collect(self) -> Iterator[Metric]:
-        """Give every metric family of the monitor."""
+        """Yield every metric family of the monitor."""
         up = 0
         families: list[Metric] = []
         try:
@@ -57,11 +57,11 @@ class MonitorCollector(Collector):
         yield from families
 
     def describe(self) -> list[Metric]:
-        """Give nothing: registering must not ask the store."""
+        """Return nothing: registering must not ask the store."""
         return []
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections to the store."""
         with self._lock:
             if self._store is not None:
                 self._store.close()
@@ -79,6 +79,13 @@ def serve_exporter(settings: Settings, *, stop: threading.Event | None = None) -
 
     The store may come later: until then the answer is `churn_monitor_up 0`.
 
+    Parameters
+    ----------
+    settings : Settings
+        The store's URL, and where to listen.
+    stop : threading.Event, optional
+        Set it to stop.
+
     Raises
     ------
     OSError
@@ -92,7 +99,24 @@ def serve_exporter(settings: Settings, *, stop: threading.Event | None = None) -
 def exporter(
     open_store: Callable[[], Store], port: int, host: str = "127.0.0.1", settings: Settings | None = None
 ) -> Iterator[int]:
-    """Answer Prometheus on `host` while the block runs; give the port (a free one, if asked for 0)."""
+    """Answer Prometheus while the block runs.
+
+    Parameters
+    ----------
+    open_store : callable
+        Connects to the store; called at the first scrape, and again until it succeeds.
+    port : int
+        0: a free one.
+    host : str
+        The address to listen on.
+    settings : Settings, optional
+        As for `MonitorCollector`.
+
+    Yields
+    ------
+    int
+        The port.
+    """
     collector, registry = MonitorCollector(open_store, settings), CollectorRegistry(auto_describe=False)
     registry.register(collector)
     server, thread = start_http_server(port, addr=host, registry=registry)

@@ -101,5 +101,18 @@ EXPORTED = {
 
 
 def exported(name: str, samples: dict[tuple[str, ...], float] | float) -> Metric:
-    """Make the family `name`: of one value, or of values by their labels."""
+    """Make a metric family.
+
+    Parameters
+    ----------
+    name : str
+        One of `EXPORTED`.
+    samples : dict or float
+        Values by the values of their labels; or the one value of a family without labels.
+
+    Returns
+    -------
+    Metric
+        Ready to be yielded to Prometheus.
+    """
     return EXPORTED[name].family({(): samples} if isinstance(samples, int | float) else samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -39,7 +39,7 @@ class ConceptTest:
 
 @dataclass(frozen=True, slots=True)
 class ConceptResult:
-    """Both questions; each has half of alpha (Bonferroni)."""
+    """The answers to both questions; each has half of alpha (Bonferroni)."""
 
     alpha: float
     rows: int
@@ -50,10 +50,6 @@ class ConceptResult:
     def alarm(self) -> bool:
         """Whether the model is worse than it was."""
         return any(test.violated for test in self.tests)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
-        return asdict(self) | {"alarm": self.alarm}
 
 
 def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha: float) -> ConceptResult:
@@ -71,7 +67,12 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
     labelled : pandas.DataFrame
         The window, with the same columns. Without rows nothing is asked.
     alpha : float
-        Chance of an alarm if the model is as good as it was.
+        In (0, 1): chance of an alarm if the model is as good as it was.
+
+    Returns
+    -------
+    ConceptResult
+        Without tests where nothing is asked.
 
     Examples
     --------

@@ -95,7 +95,7 @@ def calibrate(
     z = logit(reference["churn_probability"].to_numpy(dtype=np.float64))
     highest = []
     for _ in range(-(-simulations // BLOCK)):
-        for truth in fitted.drawn(BLOCK, rng):
+        for truth in fitted.draw(BLOCK, rng):
             row = z[rng.integers(0, z.size, horizon)]
             drawn = (rng.random(horizon) < truth.apply(row)).astype(np.float64)
             highest.append(float(cusum_paths(outcome_ratios(row, fitted, drawn), np.zeros(len(KINDS))).max()))

@@ -1,14 +1,13 @@
-"""How good the model is on customers whose outcome nobody knows yet, if its answers still mean what they meant: an estimate.
+"""Estimate how good the model is on customers without outcomes, if its answers still mean what they meant.
 
 Confidence-based estimation: each answer, recalibrated on the reference, is the chance that its customer leaves. What is uncertain
-is that recalibration, and chance itself; both are drawn. It sees shifts of customers, and is blind to concept drift by its
-nature: where outcomes come and disagree with it, the concept has changed.
+is that recalibration, and chance itself; both are drawn. The estimate follows shifts of customers, and is blind to concept drift:
+where outcomes come and disagree with it, the concept has changed.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -42,10 +41,6 @@ class Estimate:
     profit: float | None
     intervals: dict[str, tuple[float, float]]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
-        return asdict(self)
-
 
 def estimate_performance(
     reference: pd.DataFrame,
@@ -67,6 +62,11 @@ def estimate_performance(
     threshold : float, optional
         Who is at or above it is contacted; together with `campaign`, for the profit.
     campaign : ProfitParams, optional
+        What contacting a customer costs and brings.
+    draws : int
+        How many times outcomes are drawn.
+    seed : int
+        Of the draws.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def estimate_performance(
     fitted, z = Recalibration.of(*known), logit(p)
     first = np.concatenate([[0], np.flatnonzero(np.diff(p)) + 1])
     drawn: dict[str, list[float]] = {"roc_auc": [], "brier": [], "churn_rate": [], "profit": []}
-    for truth in fitted.drawn(draws, rng):
+    for truth in fitted.draw(draws, rng):
         left = rng.random(p.size) < truth.apply(z)
         drawn["brier"].append(float(((left - p) ** 2).mean()))
         drawn["churn_rate"].append(float(left.mean()))
@@ -109,7 +109,7 @@ def estimate_performance(
 
 
 def _area(left: np.ndarray, first: np.ndarray) -> float | None:
-    """Give the area under the ROC curve of rows sorted by answer; `first` row of each distinct answer. Ties count half."""
+    """Return the area under the ROC curve of rows sorted by answer; `first` row of each distinct answer. Ties count half."""
     churners = np.add.reduceat(left.astype(np.float64), first)
     stayers = np.add.reduceat((~left).astype(np.float64), first)
     pairs = churners.sum() * stayers.sum()

@@ -43,7 +43,7 @@ MAX_RESAMPLED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """How good the probabilities were, on labelled rows. What cannot be told is None: all without rows, the areas with one class.
+    """How good the probabilities were, on labelled rows. What cannot be known is None: all without rows, the areas with one class.
 
     Attributes
     ----------
@@ -82,10 +82,16 @@ def measure_performance(
     labelled : pandas.DataFrame
         Columns churn_probability (0 to 1) and churned (0 or 1), none missing.
     intervals : bool
-        Whether to say how well each measure is known; it takes resampling.
+        Whether to compute the intervals; it takes resampling.
     threshold : float, optional
         Who is at or above it is contacted; together with `campaign`, for the profit.
     campaign : ProfitParams, optional
+        What contacting a customer costs and brings.
+
+    Returns
+    -------
+    Performance
+        What cannot be known is None.
 
     Examples
     --------

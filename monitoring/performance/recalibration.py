@@ -1,4 +1,4 @@
-"""What a model's answers meant on its reference: Platt's two numbers, and how well they are known."""
+"""Recalibrate a model's answers on its reference: Platt's two numbers, and how well they are known."""
 
 from __future__ import annotations
 
@@ -31,7 +31,20 @@ class Recalibration:
 
     @classmethod
     def of(cls, p: Floats, y: Floats) -> Recalibration:
-        """Fit by Newton's method, with a prior of two rows (Platt's), so that perfect answers have an end, too."""
+        """Fit by Newton's method, with a prior of two rows (Platt's), so that perfect answers have a finite fit.
+
+        Parameters
+        ----------
+        p : ndarray, shape (n,)
+            The model's answers, each in [0, 1].
+        y : ndarray, shape (n,)
+            Outcomes, each 0 or 1.
+
+        Returns
+        -------
+        Recalibration
+            With the covariance of its two numbers.
+        """
         z = logit(p)
         left = y.sum()
         target = np.where(y == 1, (left + 1) / (left + 2), 1 / (y.size - left + 2))
@@ -55,25 +68,38 @@ class Recalibration:
         )
 
     def log_odds(self, z: Floats) -> Floats:
-        """Recalibrate log-odds."""
+        """Return recalibrated log-odds."""
         return np.asarray(self.intercept + self.slope * z)
 
     def apply(self, z: Floats) -> Floats:
-        """Give the probabilities that log-odds mean."""
+        """Return the probabilities that log-odds mean."""
         return sigmoid(self.log_odds(z))
 
-    def drawn(self, count: int, rng: np.random.Generator) -> Iterator[Recalibration]:
-        """Draw what the truth may be, given how well it is known."""
+    def draw(self, count: int, rng: np.random.Generator) -> Iterator[Recalibration]:
+        """Draw what the true recalibration may be, given how well it is known.
+
+        Parameters
+        ----------
+        count : int
+            How many to draw.
+        rng : numpy.random.Generator
+            Where chance comes from.
+
+        Yields
+        ------
+        Recalibration
+            One possible truth.
+        """
         for intercept, slope in rng.multivariate_normal([self.intercept, self.slope], self.covariance, size=count):
             yield Recalibration(float(intercept), float(slope), self.covariance, self.centre)
 
 
 def logit(p: Floats) -> Floats:
-    """Give log-odds; of exactly 0 and 1 those of a millionth."""
+    """Return log-odds; of exactly 0 and 1 those of a millionth."""
     clipped = np.clip(p, SMALLEST, 1 - SMALLEST)
     return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
 def sigmoid(z: Floats) -> Floats:
-    """Give the probability of log-odds."""
+    """Return the probability of log-odds."""
     return np.asarray(1 / (1 + np.exp(-np.clip(z, -500, 500))))

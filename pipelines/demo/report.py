@@ -44,7 +44,24 @@ class WindowResult:
 
 
 def summarise(name: str, customers: Dataset, answers: list[dict[str, Any]], shift: RunResult, run: RunResult) -> WindowResult:
-    """Score the answers that were really given against what came true."""
+    """Score the answers that were really given against what came true.
+
+    Parameters
+    ----------
+    name : str
+        Of the window.
+    customers : Dataset
+        With their outcomes.
+    answers : list of dict
+        Of the service, in the order of the customers.
+    shift, run : RunResult
+        The monitoring run with the predictions, and that with the outcomes; one run may be both.
+
+    Returns
+    -------
+    WindowResult
+        Without the figures of a replaced model.
+    """
     probability = np.array([answer["churn_probability"] for answer in answers])
     card = evaluate(customers.labelled.to_numpy(), probability, answers[-1]["threshold"])
     return WindowResult(name, str(answers[-1]["model_version"]), len(answers), shift, run, card)
@@ -75,7 +92,20 @@ def _with_baseline(value: float, baseline: float | None) -> str:
 
 
 def draw_windows(results: list[WindowResult], path: Path) -> Path:
-    """Draw quality window by window, alarms marked, and say where the picture is."""
+    """Draw quality window by window, alarms marked.
+
+    Parameters
+    ----------
+    results : list of WindowResult
+        In the order of time.
+    path : Path
+        A PNG file.
+
+    Returns
+    -------
+    Path
+        The same path.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5.5), layout="constrained")

@@ -10,7 +10,7 @@ from prefect.events import Event, Resource
 from churn.errors import StoreError
 from churn.store.records import Decision, DecisionAction
 from churn.store.store import Store
-from monitoring.outbox import note_sent
+from monitoring.outbox import record_sent
 from pipelines.flows.prefect_api import PREFECT_API_ERRORS
 
 RETRAIN_EVENT, PAGE_EVENT = "churn.retrain.wanted", "churn.monitor.page"
@@ -69,7 +69,7 @@ def send_and_note(store: Store, model_name: str, decision: Decision) -> bool:
     if not send(model_name, decision):
         return False
     try:
-        note_sent(store, decision)
+        record_sent(store, decision)
     except StoreError as error:
         logger.warning("%s was sent, and is sent once more by the next monitoring run: %s", decision.action, error)
     return True

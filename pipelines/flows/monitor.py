@@ -17,7 +17,7 @@ from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, MonitorRun
 from churn.store.store import Store
 from monitoring.monitor import HISTORY, MonitoringRun, record_run, report_path, run_monitor
-from monitoring.outbox import unheard
+from monitoring.outbox import decisions_to_send
 from monitoring.reference import Reference
 from monitoring.reference_cache import load_reference, save_reference
 from monitoring.reports.summary import render_summary, write_summary
@@ -94,11 +94,13 @@ def conclude(store: Store, run: MonitoringRun) -> bool:
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def catch_up(store: Store, settings: Settings) -> list[Decision]:
     """Send again what earlier runs asked for and nobody took up: they were killed, or Prefect's server was away."""
-    return [decision for decision in unheard(store, settings, now()) if send_and_note(store, settings.model_name, decision)]
+    return [
+        decision for decision in decisions_to_send(store, settings, now()) if send_and_note(store, settings.model_name, decision)
+    ]
 
 
 @task(cache_policy=NO_CACHE)
-def ask_for_it(store: Store, model_name: str, decision: Decision) -> None:
+def send_request(store: Store, model_name: str, decision: Decision) -> None:
     """Send the event that the retraining deployment, or whoever is to be paged, listens to."""
     send_and_note(store, model_name, decision)
 
@@ -127,7 +129,7 @@ def monitor_flow() -> dict[str, Any]:
         run = run.with_report(report_path(settings, run.result.run_id))
         new = conclude(store, run)
         if new and run.decision.action in ACTED_ON:
-            ask_for_it(store, settings.model_name, run.decision)
+            send_request(store, settings.model_name, run.decision)
         # The picture comes last: whatever happens to it, the decision stands and has been acted on.
         if new:
             shown = [summarise(store, run, settings, return_state=True)]

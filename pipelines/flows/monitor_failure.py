@@ -10,7 +10,7 @@ from churn.config.settings import load_settings
 from churn.errors import StoreError
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from monitoring.outbox import note_sent
+from monitoring.outbox import record_sent
 from pipelines.flows.events import send
 
 # Before the first training there is nothing to monitor, and nobody is to be woken for that.
@@ -20,7 +20,16 @@ NOTHING_YET = "NoModel"
 def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
     """Decide to page because a monitoring run did not come to its end: once for a failure, however often it comes in a row.
 
-    If the store is what is away, the page goes out without being written down, and again after every run.
+    If the store is what is away, the page is sent without being recorded, and again after every run.
+
+    Parameters
+    ----------
+    flow : prefect.Flow
+        Not used; Prefect passes it.
+    flow_run : prefect.client.schemas.FlowRun
+        Not used; Prefect passes it.
+    state : prefect.State
+        How the run ended, with the failure's message.
     """
     del flow, flow_run
     told = str(state.message or state.name)
@@ -35,7 +44,7 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
         # One that is stored and not sent is sent by the next run that goes well.
         if _write_once(store, decision) and send(settings.model_name, decision) and store is not None:
             with suppress(StoreError):
-                note_sent(store, decision)
+                record_sent(store, decision)
     finally:
         if store is not None:
             store.close()

@@ -41,7 +41,7 @@ def scrape(port: int) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_a_new_store_has_nothing_to_tell_but_that_it_is_up(url):
+def test_a_new_store_exports_nothing_but_that_it_is_up(url):
     with exporter(lambda: Store.open(url), 0) as port:
         told = scrape(port)
     assert told.pop(("churn_monitor_up",)) == 1.0
@@ -54,7 +54,7 @@ def test_a_new_store_has_nothing_to_tell_but_that_it_is_up(url):
     assert set(told.values()) == {0.0}
 
 
-def test_what_the_monitor_saw_is_told(store, url):
+def test_what_the_monitor_found_is_exported(store, url):
     frame = launch(200, seed=2)
     come_true(store, serve(store, frame), frame)
     run = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
@@ -147,7 +147,7 @@ def test_flows_tell_how_they_ended_also_when_there_was_nothing_to_do(store, url)
     assert told["churn_monitor_interval_seconds",] == 60
 
 
-def test_decisions_and_takeovers_are_told(store, url):
+def test_decisions_and_changes_of_the_champion_are_exported(store, url):
     for kind, action in (("policy", "watch"), ("policy", "page"), ("promotion", "promoted"), ("rollback", "rolled back")):
         store.write_decision(Decision(kind, action, "somebody", "", decided_at=NOW))
     store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "", decided_at=NOW + timedelta(hours=1)))

@@ -6,7 +6,7 @@ import pytest
 
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from monitoring.outbox import note_sent, unheard
+from monitoring.outbox import decisions_to_send, record_sent
 from tests.unit.monitoring.fakes import NOW, make_settings
 
 SETTINGS = make_settings(retrain_timeout_seconds=3600)
@@ -27,7 +27,7 @@ def write(store, kind, action, seconds, **evidence):
 
 
 def names(store, seconds=0):
-    return [decision.decision_id for decision in unheard(store, SETTINGS, NOW + seconds * SECOND)]
+    return [decision.decision_id for decision in decisions_to_send(store, SETTINGS, NOW + seconds * SECOND)]
 
 
 def test_what_was_decided_and_not_sent_is_unheard(store):
@@ -41,7 +41,7 @@ def test_what_was_decided_and_not_sent_is_unheard(store):
 
 def test_what_was_sent_names_its_decision(store):
     retrain = write(store, "policy", "retrain", -20)
-    note_sent(store, retrain)
+    record_sent(store, retrain)
     (sent,) = store.decisions(kind=DecisionKind.EVENT)
     assert (sent.action, sent.evidence, sent.model_version) == (DecisionAction.SENT, {"decision": retrain.decision_id}, "1")
 
