@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from monitoring.dashboards.question import HERE, RATE, Question, Row, _by_source, _rate
+from monitoring.dashboards.question import HERE, RATE, Question, Row, by_source, rate_of
 
 VERSION = 'instance=~"$instance", model_version=~"$version"'
 
 
 FLAGGED = (
-    _rate("churn_predictions_total", "model_version", f'{VERSION}, decision="churn"')
+    rate_of("churn_predictions_total", "model_version", f'{VERSION}, decision="churn"')
     + " / "
-    + _rate("churn_predictions_total", "model_version", VERSION)
+    + rate_of("churn_predictions_total", "model_version", VERSION)
 )
 
 
@@ -24,7 +24,7 @@ MODEL: tuple[Row, ...] = (
                 "reqps",
                 (
                     (
-                        _rate("churn_predictions_total", "model_version, decision", VERSION),
+                        rate_of("churn_predictions_total", "model_version, decision", VERSION),
                         "version {{model_version}}: {{decision}}",
                     ),
                 ),
@@ -51,21 +51,21 @@ MODEL: tuple[Row, ...] = (
                 "Mean churn probability",
                 "Of all answers.",
                 "percentunit",
-                ((f"{_rate('churn_predicted_probability_sum')} / {_rate('churn_predicted_probability_count')}", "mean"),),
+                ((f"{rate_of('churn_predicted_probability_sum')} / {rate_of('churn_predicted_probability_count')}", "mean"),),
             ),
             Question(
                 "Missing values",
                 "Answered customers without the feature, a second.",
                 "reqps",
-                ((_rate("churn_feature_missing_total", "feature"), "{{feature}}"),),
+                ((rate_of("churn_feature_missing_total", "feature"), "{{feature}}"),),
             ),
             Question(
                 "Challenger in the shadow",
                 "Customers whom it was asked too, and whom it decides differently.",
                 "reqps",
                 (
-                    (_rate("churn_shadow_difference_count"), "asked"),
-                    (_rate("churn_shadow_disagreements_total"), "decided differently"),
+                    (rate_of("churn_shadow_difference_count"), "asked"),
+                    (rate_of("churn_shadow_disagreements_total"), "decided differently"),
                 ),
             ),
         ),
@@ -73,23 +73,23 @@ MODEL: tuple[Row, ...] = (
     (
         "Quality: realized, estimated, and when it was trained",
         (
-            _by_source("ROC AUC", "churn_roc_auc", "1: every leaver is ranked above every stayer; 0.5: chance.", "percentunit"),
-            _by_source("PR AUC", "churn_pr_auc", "Average precision.", "percentunit"),
+            by_source("ROC AUC", "churn_roc_auc", "1: every leaver is ranked above every stayer; 0.5: chance.", "percentunit"),
+            by_source("PR AUC", "churn_pr_auc", "Average precision.", "percentunit"),
             Question(
                 "Brier score",
                 "Lower is better. Above the limit, with an alarm on outcomes, somebody is woken.",
                 "none",
                 (("churn_brier_score", "{{source}}"), ("churn_brier_page_limit", "limit")),
             ),
-            _by_source("Log loss", "churn_log_loss", "Lower is better."),
-            _by_source(
+            by_source("Log loss", "churn_log_loss", "Lower is better."),
+            by_source(
                 "Calibration in the large",
                 "churn_calibration_in_the_large",
                 "Share that left minus share that the model expected.",
                 "percentunit",
             ),
-            _by_source("Churn rate", "churn_rate", "Share of customers who left, or are expected to.", "percentunit"),
-            _by_source(
+            by_source("Churn rate", "churn_rate", "Share of customers who left, or are expected to.", "percentunit"),
+            by_source(
                 "Profit a customer",
                 "churn_profit_per_customer",
                 "Of contacting who is at or above the threshold, in the currency of params.yaml.",

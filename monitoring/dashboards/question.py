@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 HERE = '{instance=~"$instance"}'
-
-
 RATE = "[$__rate_interval]"
 
 
@@ -34,14 +32,49 @@ class Question(NamedTuple):
 Row = tuple[str, tuple[Question, ...]]
 
 
-def _rate(metric: str, by: str = "", where: str = 'instance=~"$instance"') -> str:
+def rate_of(metric: str, by: str = "", where: str = 'instance=~"$instance"') -> str:
+    """Return the PromQL of a counter's rate.
+
+    Parameters
+    ----------
+    metric : str
+        A counter.
+    by : str
+        Labels to keep; the others are summed over.
+    where : str
+        Label matchers.
+
+    Returns
+    -------
+    str
+        Per second.
+    """
     return f"sum{f' by ({by})' if by else ''} (rate({metric}{{{where}}}{RATE}))"
 
 
-def _quantile(q: float) -> str:
+def quantile_of(q: float) -> str:
+    """Return the PromQL of a quantile of /predict's latency."""
     where = 'instance=~"$instance", route="/predict"'
-    return f"histogram_quantile({q}, {_rate('churn_http_request_duration_seconds_bucket', 'le', where)})"
+    return f"histogram_quantile({q}, {rate_of('churn_http_request_duration_seconds_bucket', 'le', where)})"
 
 
-def _by_source(title: str, metric: str, says: str, unit: str = "none") -> Question:
+def by_source(title: str, metric: str, says: str, unit: str = "none") -> Question:
+    """Return the panel of a measure of quality: realized, estimated, and when the model was trained.
+
+    Parameters
+    ----------
+    title : str
+        Of the panel.
+    metric : str
+        With the label `source`.
+    says : str
+        Its description.
+    unit : str
+        One of Grafana's.
+
+    Returns
+    -------
+    Question
+        One series for each source.
+    """
     return Question(title, says, unit, ((metric, "{{source}}"),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.dashboards.question import HERE, Question, Row, _quantile, _rate
+from monitoring.dashboards.question import HERE, Question, Row, quantile_of, rate_of
 
 SERVICE: tuple[Row, ...] = (
     (
@@ -15,7 +15,7 @@ SERVICE: tuple[Row, ...] = (
                 ((f"churn_model_info{HERE} == 1", "version {{version}} on {{instance}}"),),
                 "stat",
             ),
-            Question("Requests", "All routes together.", "reqps", ((_rate("churn_http_requests_total"), "requests"),), "stat"),
+            Question("Requests", "All routes together.", "reqps", ((rate_of("churn_http_requests_total"), "requests"),), "stat"),
             Question(
                 "Failed by our fault, 5 min",
                 "Share of requests answered 5xx; the objective allows 0.1 %.",
@@ -53,33 +53,36 @@ SERVICE: tuple[Row, ...] = (
         "Golden signals",
         (
             Question(
-                "Traffic", "Requests a second by route.", "reqps", ((_rate("churn_http_requests_total", "route"), "{{route}}"),)
+                "Traffic", "Requests a second by route.", "reqps", ((rate_of("churn_http_requests_total", "route"), "{{route}}"),)
             ),
             Question(
                 "Answers by status",
                 "5xx are ours, 4xx the caller's.",
                 "reqps",
-                ((_rate("churn_http_requests_total", "status"), "{{status}}"),),
+                ((rate_of("churn_http_requests_total", "status"), "{{status}}"),),
             ),
             Question(
                 "Latency of /predict",
                 "Dots are single requests; their request_id finds them in the log.",
                 "s",
-                ((_quantile(0.5), "p50"), (_quantile(0.99), "p99")),
+                ((quantile_of(0.5), "p50"), (quantile_of(0.99), "p99")),
                 limit=0.05,
             ),
             Question(
                 "Problems told",
                 "Requests answered with a problem, by what it was, and those turned away at the door.",
                 "reqps",
-                ((_rate("churn_rejected_total", "problem"), "{{problem}}"), (_rate("churn_requests_shed_total"), "turned away")),
+                (
+                    (rate_of("churn_rejected_total", "problem"), "{{problem}}"),
+                    (rate_of("churn_requests_shed_total"), "turned away"),
+                ),
             ),
             Question(
                 "Processor time",
                 "Cores in use; each worker can use one.",
                 "short",
                 (
-                    (_rate("churn_process_cpu_seconds_total", "instance"), "{{instance}}"),
+                    (rate_of("churn_process_cpu_seconds_total", "instance"), "{{instance}}"),
                     (f"sum by (instance) (churn_workers{HERE})", "workers of {{instance}}"),
                 ),
             ),
@@ -135,7 +138,7 @@ SERVICE: tuple[Row, ...] = (
                 "Log written",
                 "Predictions a second that reached the store, and that came there from the disk.",
                 "wps",
-                ((_rate("churn_log_written_total"), "written"), (_rate("churn_log_replayed_total"), "from disk")),
+                ((rate_of("churn_log_written_total"), "written"), (rate_of("churn_log_replayed_total"), "from disk")),
             ),
             Question(
                 "Log lag",

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from monitoring.monitor import MonitoringRun, run_monitor
-from monitoring.reports.evidently_report import PROJECT, ReportPaths, write_report
+from monitoring.reports.evidently_report import ReportPaths, write_report
+from monitoring.reports.evidently_workspace import PROJECT
 from tests.unit.monitoring.fakes import CONTRACT, FakeStore, customers, logged, make_settings
 
 REFERENCE = customers(1500, seed=1)
@@ -112,7 +113,7 @@ class TestWorkspace:
         assert paths.left_out == {"churned": "outcomes of one kind only"}
 
     def test_a_large_window_is_drawn_from_a_sample_and_says_so(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("monitoring.reports.evidently_report.SAMPLE_ROWS", 100)
+        monkeypatch.setattr("monitoring.reports.evidently_drawing.SAMPLE_ROWS", 100)
         run, _ = draw(tmp_path, customers(200, seed=2), labelled=False)
         snapshot = snapshots(tmp_path)[f"drift {run.result.run_id}"]
         assert (snapshot["metadata"]["rows"], snapshot["metadata"]["drawn_rows"]) == ("200", "100")
