@@ -1,4 +1,4 @@
-"""The one family of errors. Entry points turn them into exit codes and HTTP answers, each in one table."""
+"""The family of errors. Entry points turn them into exit codes and HTTP answers, each in one table."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 
 
 class ChurnError(Exception):
-    """Something went wrong that the caller can understand; the message says what to do. CLI exit code 1."""
+    """An error that the caller can understand; the message says what to do. Exit code 1 on the command line."""
 
     exit_code = 1
 
 
 class InputError(ChurnError):
-    """What the caller gave is wrong: a file, an option, a setting. CLI exit code 2."""
+    """A wrong file, option or setting. Exit code 2 on the command line."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One broken rule of the contract.
+    """One violation of the contract.
 
     Attributes
     ----------
     rule : str
         What is required, in words.
     column : str or None
-        The column as the contract names it; None when the whole file is meant.
+        Its name in the contract; None if the whole file is meant.
     row : int or None
-        1-based line of the file (a CSV header is line 1), or None when the whole column is meant.
+        1-based line of the file (a CSV header is line 1); None if the whole column is meant.
     value : str or None
         The offending value as it was read.
     """
@@ -59,7 +59,9 @@ class ContractError(InputError):
     source : str
         The file or table that was read.
     problems : list of Problem
-        What is wrong, at least one; `total` may count more than are listed.
+        What is wrong, at least one.
+    total : int, optional
+        How many problems there are, if not all are listed.
     """
 
     def __init__(self, source: str, problems: list[Problem], total: int | None = None) -> None:
@@ -71,15 +73,15 @@ class ContractError(InputError):
 
 
 class RegistryError(ChurnError):
-    """The model registry is away, or does not hold what was asked for."""
+    """The model registry is away, or does not have what was asked for."""
 
 
 class NoModel(RegistryError):
-    """There is no such model version (or no champion yet)."""
+    """There is no such model version, or no champion yet."""
 
 
 class NoPreviousModel(ChurnError):
-    """There is no model to go back to."""
+    """There is no model to roll back to."""
 
 
 class NoReasons(ChurnError):
@@ -87,7 +89,7 @@ class NoReasons(ChurnError):
 
 
 class ModelRefused(ChurnError):
-    """A model's artifact is not what it claims to be; the model in service stays."""
+    """A model's artifact is not what it claims to be. The model that serves stays."""
 
 
 class StoreError(ChurnError):
@@ -95,22 +97,22 @@ class StoreError(ChurnError):
 
 
 class StoreAway(StoreError):
-    """Nobody answers where the store should be; it may be there in a moment."""
+    """The store cannot be reached; it may be back in a moment."""
 
 
 class RowsRefused(StoreError):
-    """The store is there, but some of the rows break its rules; to write them again would change nothing."""
+    """The store is there, but some of the rows break its rules: writing them again would fail again."""
 
 
 class Busy(ChurnError):
-    """Another process is at it, and it is done by one at a time.
+    """Another process holds a lock.
 
     Parameters
     ----------
     what : str
-        What is being done.
+        What is done by one process at a time.
     holder : str
-        Who does it, and since when; empty if they have just finished.
+        Who does it, and since when; empty if it has just ended.
     """
 
     def __init__(self, what: str, holder: str) -> None:

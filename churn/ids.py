@@ -19,12 +19,12 @@ os.register_at_fork(after_in_child=_CHANCE.seed)
 
 
 def new_id(at: int | None = None) -> str:
-    """Make a UUIDv7: unique, and sorted by time of birth to a quarter of a microsecond (RFC 9562, 6.2, method 3).
+    """Make a UUIDv7: unique, and sorted by time to a quarter of a microsecond (RFC 9562, 6.2, method 3).
 
     Parameters
     ----------
     at : int, optional
-        When it is born, in nanoseconds since 1970; now, if not given.
+        Its moment, in nanoseconds since 1970; by default, now.
     """
     milliseconds, nanoseconds = divmod(at or time.time_ns(), 1_000_000)
     # After the version (7) and its fraction comes the variant (binary 10), and then chance.
@@ -33,7 +33,7 @@ def new_id(at: int | None = None) -> str:
 
 
 def new_ids(count: int) -> list[str]:
-    """Make UUIDv7s for a batch: born at one moment, told apart (and sorted) by a counter in their last 32 bits (RFC 9562, 6.2).
+    """Make UUIDv7s for a batch: of one moment, distinct and sorted by a counter in their last 32 bits (RFC 9562, 6.2).
 
     Examples
     --------

@@ -15,6 +15,10 @@ def one_line(error: BaseException, max_length: int = MAX_LENGTH) -> str:
     max_length : int, default 500
         In characters; the rest is cut off.
 
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> one_line(ValueError("no such column:" + chr(10) + "   'Churn'")), one_line(KeyError())

@@ -1,4 +1,4 @@
-"""The gate: whether a challenger takes over from the champion, judged on customers neither was trained on."""
+"""The gate: whether a challenger may become champion, decided on customers of whom neither model saw a row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["GateDecision", "ServingCheck", "decide"]
 
 @dataclass(frozen=True)
 class GateDecision:
-    """What the gate decided and on what evidence.
+    """What the gate decided, and on which evidence.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class GateDecision:
     reason : str
         One sentence with the numbers; where checks failed, one of each.
     evidence : dict
-        JSON-ready and enough for an audit: what was judged by which params, and each check by name with `passed`, `value`,
+        JSON-ready and enough for an audit: models, customers and params, and each check by name with `passed`, `value`,
         `limit`, `sentence` and `detail`.
     """
 
@@ -61,15 +61,14 @@ def decide(
     *,
     serving: ServingCheck | None,
 ) -> GateDecision:
-    """Judge a challenger against the champion, or against knowing nothing if there is no champion.
+    """Decide whether a challenger may replace the champion.
 
-    It must have a lower log loss beyond chance. It may not, beyond chance, lose profit, lose log loss in a slice, or be off the
+    Its log loss must be lower beyond chance. It must not, beyond chance, lose profit, lose log loss in a slice, or be off the
     churn rate, each by more than a stated margin; its calibration error has a limit; and it must be served as it is, fast enough.
-    Of two models that are equally good, a challenger passes with probability 1 - confidence at most.
+    Of two equally good models, a challenger passes with probability 1 - confidence at most.
 
-    With no champion its rival is the constant churn rate of the fresh customers, the best that can be said without looking at
-    anyone, and the more profitable of contacting everybody and nobody. So it is with a champion that reads columns which the
-    contract no longer has: it cannot answer anybody any more.
+    Without a champion, the baseline is the constant churn rate of the fresh customers, and the more profitable of contacting
+    everybody and nobody. The same holds for a champion that needs columns which the contract no longer has.
 
     Parameters
     ----------
@@ -77,11 +76,15 @@ def decide(
     fresh : Labelled
         Customers that neither was trained on.
     params : Params
-        Its seed is that of the bootstrap.
+        Of the gate, of profit and of slices; its seed is that of the bootstrap.
     contract : Contract
-        Names the slices.
+        Names the slices' columns.
     serving : ServingCheck or None
-        None if the challenger will not be served (a benchmark): then nothing is asked about that.
+        None if the challenger will not be served (in a benchmark): then this is not checked.
+
+    Returns
+    -------
+    GateDecision
     """
     y = fresh.outcome.to_numpy()
     able = champion if champion and set(champion.info.features) <= set(fresh.features.columns) else None
@@ -135,12 +138,12 @@ def _decision(checks: Sequence[Check], evidence: dict[str, Any], passed: str = "
 
 
 def _identity(model: Model) -> dict[str, Any]:
-    """Give what an audit needs to know which model it was; an unregistered one has no version yet."""
+    """Return what identifies a model in an audit; one that is not registered has no version yet."""
     kept = {"version", "run_id", "trained_at", "data_digest", "contract_digest", "reference_digest", "threshold"}
     return model.info.model_dump(mode="json", include=kept)
 
 
 def _profits_without_model(outcome: np.ndarray, params: ProfitParams) -> np.ndarray:
-    """Give each customer's profit if everybody is contacted, or nobody: whichever is worth more in all, shape (n,)."""
+    """Return each customer's profit, shape (n,), if everybody is contacted, or nobody: whichever is worth more in total."""
     everybody = profits(outcome, np.ones(len(outcome)), 0.0, params)
     return everybody if everybody.mean() > 0 else np.zeros(len(outcome))

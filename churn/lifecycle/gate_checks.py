@@ -1,4 +1,4 @@
-"""What the gate asks of a challenger: one function a question, each answered with its numbers and a sentence."""
+"""Checks of the gate: one function each, which returns what it measured, its limit and a sentence."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from churn.config.params import GateParams
 from churn.evaluation.slices import Slice
 from churn.evaluation.statistics import bootstrap_mean_interval, mean_bounds
 
-# The promise of the serving path: the registered pipeline's own probabilities.
+# How far a served probability may be from the pipeline's own.
 SERVING_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question of the gate and its answer.
+    """One check of the gate, and its result.
 
     Attributes
     ----------
@@ -27,11 +27,11 @@ class Check:
     value : float or None
         What was measured; None if nothing could be.
     limit : float
-        What it was held against, in the same unit.
+        The limit of `value`, in the same unit.
     sentence : str
-        The answer for people, whether passed or not.
+        The result for people, whether passed or not.
     detail : dict
-        JSON-ready: what else was measured.
+        What else was measured, JSON-ready.
     """
 
     name: str
@@ -42,24 +42,24 @@ class Check:
     detail: dict[str, Any] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
-        """Give everything but the name, JSON-ready."""
+        """Return everything but the name, JSON-ready."""
         return {name: value for name, value in asdict(self).items() if name != "name"}
 
 
 @dataclass(frozen=True)
 class ServingCheck:
-    """What became of the challenger when it was written, loaded as the service loads it, and asked through the serving path.
+    """How the challenger is served: saved, loaded as the service loads it, and asked through the serving path.
 
     Attributes
     ----------
     rows : int
-        Customers asked.
+        How many customers it was asked about.
     max_difference : float or None
-        Largest distance between a served probability and the challenger's own, >= 0; None if it could not be asked.
+        Largest difference of a served probability from the challenger's own, >= 0; None if it cannot be served.
     latency_ms : float or None
-        Median of one customer's answer, in milliseconds; None if it could not be asked.
+        Median of the latency of one customer, in milliseconds; None if it cannot be served.
     refused : str
-        Why it could not be asked; empty if it could.
+        Why it cannot be served; empty if it can.
     """
 
     rows: int
@@ -69,7 +69,18 @@ class ServingCheck:
 
 
 def enough_evidence(outcome: np.ndarray, params: GateParams) -> Check:
-    """Ask whether there are enough customers of both classes for an interval to mean anything."""
+    """Check that there are enough customers of both classes for intervals to mean anything.
+
+    Parameters
+    ----------
+    outcome : array of int, shape (n,)
+        1 if a customer churned, else 0.
+    params : GateParams
+
+    Returns
+    -------
+    Check
+    """
     churned = int(outcome.sum())
     fewest, least = min(churned, len(outcome) - churned), params.min_class_rows
     said = f"{churned} of {len(outcome)} fresh customers churned; the gate needs {least} who did and as many who did not"
@@ -78,15 +89,24 @@ def enough_evidence(outcome: np.ndarray, params: GateParams) -> Check:
 
 
 def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: str) -> Check:
-    """Ask whether the challenger's log loss is lower beyond chance.
+    """Check that the challenger's log loss is lower beyond chance.
 
-    One-sided: of two models that are equally good, a challenger passes with probability 1 - confidence. It is Vuong's test of two
-    non-nested models (Econometrica 57(2), 1989) with a bootstrap in the place of the normal law.
+    The test is one-sided: of two equally good models, a challenger passes with probability 1 - confidence. It is Vuong's test of
+    non-nested models (Econometrica 57(2), 1989), with a bootstrap in place of the normal distribution.
 
     Parameters
     ----------
     gain : array of float, shape (n,)
-        Each customer's log loss under the rival less that under the challenger, in nats.
+        Each customer's log loss under the baseline less that under the challenger, in nats.
+    params : GateParams
+    seed : int
+        Of the bootstrap.
+    baseline : str
+        What the challenger is compared with, for the sentence.
+
+    Returns
+    -------
+    Check
     """
     low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
     mean = float(gain.mean())
@@ -98,14 +118,23 @@ def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: s
 
 
 def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: str) -> Check:
-    """Ask whether the challenger, at its own threshold, loses more than `max_profit_loss` beyond chance.
+    """Check that the challenger, at its own threshold, does not lose more than `max_profit_loss` beyond chance.
 
     Why it need not win: docs/adr/0006-the-gate-decides-on-log-loss.md.
 
     Parameters
     ----------
     gain : array of float, shape (n,)
-        Each customer's profit under the challenger less that under the rival, in `currency`.
+        Each customer's profit under the challenger less that under the baseline, in `currency`.
+    params : GateParams
+    seed : int
+        Of the bootstrap.
+    currency : str
+        For the sentence.
+
+    Returns
+    -------
+    Check
     """
     low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
     mean = float(gain.mean())
@@ -116,10 +145,10 @@ def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: 
 
 
 def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams) -> Check:
-    """Ask whether log loss rises in any slice by more than `max_slice_loss`, beyond chance.
+    """Check that log loss does not rise in any slice by more than `max_slice_loss`, beyond chance.
 
-    Each slice's rise has a one-sided lower bound by Student's t. All of them hold at once with probability `confidence`
-    (Bonferroni), so that having many slices is no reason to be rejected.
+    Each slice's rise has a one-sided lower bound by Student's t. All bounds hold at once with probability `confidence`
+    (Bonferroni), so many slices do not make a rejection likelier.
 
     Parameters
     ----------
@@ -127,6 +156,11 @@ def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams
         As in `better_log_loss`.
     slices : sequence of Slice
         They may overlap.
+    params : GateParams
+
+    Returns
+    -------
+    Check
     """
     tail = (1 - params.confidence) / max(len(slices), 1)
     rises = [_rise(part, -gain[part.rows], tail) for part in slices]
@@ -141,7 +175,7 @@ def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams
 
 @dataclass(frozen=True)
 class _Rise:
-    """How much log loss rises in one slice, in nats: on its customers, and at least in the long run."""
+    """Rise of log loss in one slice, in nats: its mean, and a lower bound of it."""
 
     column: str
     level: str
@@ -155,16 +189,39 @@ def _rise(part: Slice, rise: np.ndarray, tail: float) -> _Rise:
 
 
 def calibrated(error: float, params: GateParams) -> Check:
-    """Ask whether the challenger's expected calibration error is within its limit."""
+    """Check that the challenger's expected calibration error is within its limit.
+
+    Parameters
+    ----------
+    error : float
+        In [0, 1].
+    params : GateParams
+
+    Returns
+    -------
+    Check
+    """
     passed = error <= params.max_calibration_error
     said = f"calibration error {error:.3f} is {'within' if passed else 'above'} {params.max_calibration_error:g}"
     return Check("calibrated", passed, error, params.max_calibration_error, said)
 
 
 def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams) -> Check:
-    """Ask whether the mean probability is the churn rate: calibration-in-the-large (Van Calster et al., BMC Medicine 17, 2019).
+    """Check that the mean probability is the churn rate: calibration-in-the-large (Van Calster et al., BMC Medicine 17, 2019).
 
-    It fails if the bias is credibly larger than `max_calibration_bias`, to either side.
+    It fails if the bias is larger than `max_calibration_bias` beyond chance, in either direction.
+
+    Parameters
+    ----------
+    outcome : array of int, shape (n,)
+        1 if a customer churned, else 0.
+    probability : array of float, shape (n,)
+        The challenger's, in [0, 1].
+    params : GateParams
+
+    Returns
+    -------
+    Check
     """
     low, high = mean_bounds(probability - outcome, 1 - params.confidence)
     bias, limit = float(np.mean(probability - outcome)), params.max_calibration_bias
@@ -175,10 +232,10 @@ def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams) -
 
 
 def served_alike(serving: ServingCheck) -> Check:
-    """Ask whether the service will answer what the challenger's own pipeline answers."""
+    """Check that the service answers what the challenger's own pipeline answers."""
     if serving.max_difference is None:
         return Check("served_alike", False, None, SERVING_TOLERANCE, f"cannot be served: {serving.refused}")
-    # Not <=: a difference that is no number must fail.
+    # bool(NaN <= x) is False: a difference that is no number fails.
     passed = bool(serving.max_difference <= SERVING_TOLERANCE)
     said = f"{serving.rows} customers are answered through the serving path within {serving.max_difference:.2g} of the pipeline"
     return Check(
@@ -187,7 +244,17 @@ def served_alike(serving: ServingCheck) -> Check:
 
 
 def fast_enough(serving: ServingCheck, params: GateParams) -> Check:
-    """Ask whether one customer is answered within the latency budget (median, on this machine)."""
+    """Check that one customer is answered within the latency budget, in the median on this machine.
+
+    Parameters
+    ----------
+    serving : ServingCheck
+    params : GateParams
+
+    Returns
+    -------
+    Check
+    """
     if serving.latency_ms is None:
         return Check("fast_enough", False, None, params.max_latency_ms, "no latency was measured: it cannot be served")
     passed, limit = serving.latency_ms <= params.max_latency_ms, params.max_latency_ms

@@ -1,9 +1,9 @@
 """Promotion and rollback: move the alias `champion`, and record it before and after.
 
-Aliases are in the registry and records in the store, and no transaction spans both. So an intent is stored first, then the aliases
-move, then the promotion is stored. Whatever process dies on the way, the next one finds the intent open, sees in the registry
-whether the champion changed (its tag names the intent), and records that the promotion happened or failed. A lock lets one process
-at a time do this, so an intent that is open when the lock is free was left by a process that died.
+Aliases are in the registry and records in the store, and no transaction spans both. So an intent is stored first, then the
+aliases move, then the promotion is stored. Whatever process dies on the way, the next one finds the intent open, sees in the
+registry whether the champion changed (its tag names the intent), and records that the promotion happened or failed. A lock lets
+one process at a time do this, so an intent that is open when the lock is free was left by a process that died.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Training runs: record how each begins and ends, and clean up after those whose process died.
 
-The begin is a decision of kind `training`, the end one of kind `retrain` that names it. A lock lets one training run at a time, so a
-run without an end was killed if another one holds the lock.
+The begin is a decision of kind `training`, the end one of kind `retrain` that names it. A lock lets one training run at a time,
+so a run without an end was killed if another one holds the lock.
 """
 
 from __future__ import annotations

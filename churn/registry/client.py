@@ -47,7 +47,7 @@ class Client:
 
     @contextmanager
     def translated(self, missing: str = "") -> Iterator[None]:
-        """Turn errors of MLflow, and of the network and the database below it, into RegistryError; into NoModel with `missing`."""
+        """Turn errors of MLflow, the network and the database below it into RegistryError; into NoModel with `missing`."""
         from mlflow.exceptions import MlflowException
         from requests.exceptions import RequestException
         from sqlalchemy.exc import SQLAlchemyError

@@ -123,7 +123,7 @@ class Runs:
         return left
 
     def _experiment(self, name: str) -> str:
-        """Return the id of an experiment, made if it is new. A local one has its artifacts beside it; a server decides by itself."""
+        """Return the id of an experiment, made if it is new. A local one has its artifacts beside it; a server decides itself."""
         with self._client.translated():
             found = self._client.mlflow.get_experiment_by_name(name)
             if found is not None:

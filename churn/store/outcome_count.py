@@ -1,7 +1,7 @@
 """How many outcomes were ever stored, removed ones included, without counting them all each time.
 
-A row holds their number up to some `seq`; only outcomes above it are counted. Each monitoring run moves it on, and whoever removes
-outcomes above it adds them: the count is exact, and never decreases.
+A row holds their number up to some `seq`; only outcomes above it are counted. Each monitoring run moves it on, and whoever
+removes outcomes above it adds them: the count is exact, and never decreases.
 """
 
 from __future__ import annotations

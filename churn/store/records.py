@@ -1,4 +1,4 @@
-"""What the store remembers: predictions, outcomes, looks of the monitor, decisions."""
+"""What the store keeps: predictions, outcomes, monitoring runs, decisions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class PredictionRow(NamedTuple):
-    """One answer of the service as it is logged before it is sent: primitives only, in the order of the table's columns.
+    """A prediction as it is logged before the answer is sent: primitives only, in the order of the table's columns.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class PredictionRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One prediction with all that belongs to it.
+    """One prediction.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Prediction:
     features: dict[str, Any]
 
     def row(self) -> PredictionRow:
-        """Spell it as the log keeps it."""
+        """Return it as it is logged. Raise ValueError if its moment has no time zone."""
         if self.requested_at.tzinfo is None:
             raise ValueError(f"{self.requested_at!r} has no time zone")
         return PredictionRow(
@@ -78,7 +78,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came true for a prediction, named by its id or, for the customer's newest prediction, by the customer."""
+    """Whether a customer churned. It belongs to a prediction by id or, by customer id, to the customer's newest prediction."""
 
     churned: bool
     observed_at: datetime
@@ -88,18 +88,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeReceipt:
-    """What became of a list of outcomes. The positions (0-based) in `unknown` and `conflicting` were not stored.
+    """What became of a list of outcomes. Those at the positions (0-based) in `unknown` and `conflicting` were not stored.
 
     Attributes
     ----------
     accepted : int
-        Stored now.
+        How many were stored now.
     duplicates : int
-        Said before, with the same result: nothing changed.
+        How many were stored before, with the same result.
     unknown : list of int
-        No such prediction, or no prediction for that customer.
+        Where there is no such prediction, or no prediction of that customer.
     conflicting : list of int
-        Another result is already stored for that prediction. The first one stays.
+        Where another result is stored for that prediction, which stays.
     """
 
     accepted: int = 0
@@ -110,12 +110,12 @@ class OutcomeReceipt:
 
 @dataclass(frozen=True, slots=True)
 class MonitorRun:
-    """One look of the monitor at what is new of one model version: unjudged predictions, and unjudged outcomes.
+    """One run of the monitor on what is new of one model version: predictions and outcomes that no run has judged.
 
     Attributes
     ----------
     last_seq, last_outcome_seq : int
-        How far the looks have come, by the store's numbering of predictions and of outcomes; the next look starts after them.
+        Numbers (`seq`) of the last prediction and the last outcome that were judged; the next run starts after them.
     rows, labelled_rows : int
         Predictions judged for covariate shift, and labelled predictions judged for performance; 0 where there were too few.
     result : dict
@@ -123,7 +123,7 @@ class MonitorRun:
     report : str or None
         Path of the report for people.
     mature_until : datetime
-        When the youngest prediction whose outcome was judged was asked for, by this look or those before.
+        When the newest prediction whose outcome was judged, by this run or an earlier one, was requested.
     """
 
     run_id: str

@@ -27,9 +27,9 @@ TIMEOUT_SECONDS = 15.0
 class Store:
     """A connection pool to one migrated database, and the methods of all its parts.
 
-    Each part is a class with its own SQL, which knows the engine and not this class. Their methods are attributes here, under names
-    that say what they are about: so callers declare the few methods that they need as a Protocol, tests give them a small fake,
-    and signatures and docstrings stand once, at the parts.
+    Each part is a class with its own SQL, which knows the engine and not this class. Their methods are attributes here, under
+    names that say what they are about: so callers declare the few methods that they need as a Protocol, tests give them a small
+    fake, and signatures and docstrings stand once, at the parts.
 
     Every method is one transaction, and raises StoreError if it fails.
     """

@@ -92,7 +92,8 @@ def acquire_lock(
     try:
         while not lock.try_acquire():
             left, other = deadline - time.monotonic(), lock.holder()
-            # Asking who holds a file's lock takes it for a moment: a lock without a holder is tried again, even without time left.
+            # Asking who holds a file's lock takes it for a moment: a lock without a holder is tried again, even without time
+            # left.
             free_tries = free_tries + 1 if not other else 0
             if left <= 0 and (other or free_tries > MAX_TRIES):
                 raise Busy(name, other)

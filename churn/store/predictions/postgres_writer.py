@@ -1,8 +1,8 @@
 """Write predictions to PostgreSQL fast: one statement, one round trip and one parameter, whatever the number of rows.
 
-The rows are sent as one JSON text, which orjson encodes in microseconds. The driver's own arrays took sixteen times as much of the
-interpreter's time (2 ms for 32 rows), during which no request is answered. Numbers arrive exactly: orjson writes the shortest text
-that reads back as the same float.
+The rows are sent as one JSON text, which orjson encodes in microseconds. The driver's own arrays took sixteen times as much of
+the interpreter's time (2 ms for 32 rows), during which no request is answered. Numbers arrive exactly: orjson writes the shortest
+text that reads back as the same float.
 """
 
 from __future__ import annotations
