@@ -74,28 +74,28 @@ def decisions_to_send(store: Store, settings: Settings, now: datetime) -> list[D
     asked = [decision for decision in decided if decision.action in (DecisionAction.RETRAIN, DecisionAction.PAGE)]
     if not asked:
         return []
-    told = store.decisions(
+    events = store.decisions(
         kind=(DecisionKind.EVENT, DecisionKind.TRAINING, DecisionKind.RETRAIN, DecisionKind.PROMOTION),
         since=since,
         until=until,
         limit=RECENT,
     )
     sent_at: dict[str, datetime] = {}
-    for decision in reversed(told):
+    for decision in reversed(events):
         if decision.kind == DecisionKind.EVENT:
             sent_at[str(decision.evidence.get("decision"))] = decision.decided_at
     pages = [d for d in asked if d.action == DecisionAction.PAGE and d.decision_id not in sent_at]
     newest = next((d for d in asked if d.action == DecisionAction.RETRAIN), None)
-    retrain = [newest] if newest is not None and _is_waiting(newest, told, sent_at, settings, now) else []
+    retrain = [newest] if newest is not None and _is_waiting(newest, events, sent_at, settings, now) else []
     return sorted([*pages, *retrain], key=lambda decision: decision.decided_at)
 
 
-def _is_waiting(asked: Decision, told: list[Decision], sent_at: dict[str, datetime], settings: Settings, now: datetime) -> bool:
+def _is_waiting(asked: Decision, events: list[Decision], sent_at: dict[str, datetime], settings: Settings, now: datetime) -> bool:
     if now - asked.decided_at > timedelta(seconds=settings.retrain_timeout_seconds):
         return False  # taken for dead: the policy decides anew
     if any(
         d.kind != DecisionKind.EVENT and (d.evidence.get("asked_by") == asked.decision_id or d.decided_at >= asked.decided_at)
-        for d in told
+        for d in events
     ):
         return False
     last = sent_at.get(asked.decision_id)

@@ -36,7 +36,7 @@ def decide(
     current : Findings
         The run to decide on.
     history : sequence of Findings
-        Earlier runs on the same model version, newest first. Those without labelled rows say nothing here and are skipped.
+        Earlier runs on the same model version, newest first. Those without labelled rows are skipped.
     decisions : sequence of Decision
         Those of `memory(settings)`, in any order: kind "policy" starts a wait, "retrain" and "promotion" end it.
     settings : Settings

@@ -136,7 +136,7 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     than `min_window_rows` (`min_labelled_rows`) is left to accumulate, and its cursor stays. Of more than
     `max_window_rows` only the newest are judged, and the older ones are passed over for good.
 
-    With `label_maturity_seconds` an outcome waits until its prediction is that old. Who leaves says so at once, who stays is
+    With `label_maturity_seconds` an outcome waits until its prediction is that old. Who leaves is known at once, who stays is
     known only at the end: among young predictions those with an outcome have left, and any model would look wrong. Each
     outcome is judged once all the same: it is new if its number is, or if its prediction was too young before. A clock that
     went backwards makes outcomes wait, and none is judged twice.

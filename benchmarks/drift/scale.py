@@ -52,7 +52,7 @@ def beside_evidently(contract: Contract, rows: int, seed: int) -> dict[str, Any]
 
 
 def from_store(contract: Contract, rows: int, seed: int, work: Path) -> dict[str, Any]:
-    """Time a whole monitoring run (window, results, decision) at so many predictions in a store, a tenth of them with an outcome."""
+    """Time a whole monitoring run at so many predictions in a store, a tenth of them with an outcome."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     _fill(work, contract, rows, seed)

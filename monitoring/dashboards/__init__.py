@@ -1,1 +1,1 @@
-"""Grafana's dashboards: panels.py says what they show, build.py makes the JSON files, provisioning/ has Grafana load them."""
+"""Grafana's dashboards: panels.py holds what they show, build.py makes the JSON files, provisioning/ has Grafana load them."""

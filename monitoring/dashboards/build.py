@@ -15,16 +15,16 @@ from monitoring.dashboards.question import Question
 
 FOLDER = Path(__file__).parent
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
-SWAPS = "max(changes(churn_model_loaded_timestamp_seconds[1m])) > 0"
+CHANGES = "max(changes(churn_model_loaded_timestamp_seconds[1m])) > 0"
 
 
 def build(name: str) -> str:
-    """Make one dashboard; `name` is one of `BOARDS`."""
-    says, rows = BOARDS[name]
+    """Return one dashboard as JSON; `name` is one of `BOARDS`."""
+    description, rows = BOARDS[name]
     board = (
         dashboard.Dashboard(f"churn: {name}")
         .uid(f"churn-{name}")
-        .description(says)
+        .description(description)
         .tags(["churn"])
         .refresh("30s")
         .time("now-6h", "now")
@@ -34,7 +34,7 @@ def build(name: str) -> str:
         .with_variable(_variable("instance", 'label_values(up{job="churn-service"}, instance)'))
         .with_variable(_variable("version", "label_values(churn_predictions_total, model_version)"))
         .annotation(
-            dashboard.AnnotationQuery().name("model swaps").datasource(SOURCE).enable(True).icon_color("purple").expr(SWAPS)
+            dashboard.AnnotationQuery().name("activations").datasource(SOURCE).enable(True).icon_color("purple").expr(CHANGES)
         )
         .link(dashboard.DashboardLink("other boards of churn").type(models.DashboardLinkType.DASHBOARDS).tags(["churn"]))
     )
@@ -72,7 +72,7 @@ def _panel(question: Question, number: int) -> timeseries.Panel | stat.Panel | h
         panel = timeseries.Panel().height(8).span(8).legend(legend).fill_opacity(10)
         if question.limit is not None:
             panel = panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED))
-    panel = panel.id(number).title(question.title).description(question.says).unit(question.unit).datasource(SOURCE)
+    panel = panel.id(number).title(question.title).description(question.description).unit(question.unit).datasource(SOURCE)
     if question.limit is not None:
         steps = [models.Threshold(value=None, color="green"), models.Threshold(value=question.limit, color="red")]
         panel = panel.thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
@@ -86,7 +86,7 @@ def _panel(question: Question, number: int) -> timeseries.Panel | stat.Panel | h
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write all dashboards."""
     for name in BOARDS:
         (FOLDER / f"{name}.json").write_text(build(name))
 

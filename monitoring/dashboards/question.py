@@ -22,7 +22,7 @@ class Question(NamedTuple):
     """
 
     title: str
-    says: str
+    description: str
     unit: str
     queries: tuple[tuple[str, str], ...]
     kind: Literal["timeseries", "stat", "heatmap"] = "timeseries"
@@ -58,7 +58,7 @@ def quantile_of(q: float) -> str:
     return f"histogram_quantile({q}, {rate_of('churn_http_request_duration_seconds_bucket', 'le', where)})"
 
 
-def by_source(title: str, metric: str, says: str, unit: str = "none") -> Question:
+def by_source(title: str, metric: str, description: str, unit: str = "none") -> Question:
     """Return the panel of a measure of quality: realized, estimated, and when the model was trained.
 
     Parameters
@@ -67,8 +67,8 @@ def by_source(title: str, metric: str, says: str, unit: str = "none") -> Questio
         Of the panel.
     metric : str
         With the label `source`.
-    says : str
-        Its description.
+    description : str
+        Of the panel.
     unit : str
         One of Grafana's.
 
@@ -77,4 +77,4 @@ def by_source(title: str, metric: str, says: str, unit: str = "none") -> Questio
     Question
         One series for each source.
     """
-    return Question(title, says, unit, ((metric, "{{source}}"),))
+    return Question(title, description, unit, ((metric, "{{source}}"),))

@@ -69,12 +69,12 @@ SERVICE: tuple[Row, ...] = (
                 limit=0.05,
             ),
             Question(
-                "Problems told",
-                "Requests answered with a problem, by what it was, and those turned away at the door.",
+                "Problems answered",
+                "Requests answered with a problem, by what it was, and those shed by the gateway.",
                 "reqps",
                 (
                     (rate_of("churn_rejected_total", "problem"), "{{problem}}"),
-                    (rate_of("churn_requests_shed_total"), "turned away"),
+                    (rate_of("churn_requests_shed_total"), "shed"),
                 ),
             ),
             Question(

@@ -1,6 +1,6 @@
 """How large the largest of many differences gets where nothing has changed: bootstrap of the reference, at the window's size.
 
-All tests of numbers (and all of dependence) are differences of means, and many are correlated: minutes and charges say the same.
+All tests of numbers (and all of dependence) are differences of means, and many are correlated: minutes and charges, for example.
 Drawing both sides again from the reference gives the distribution of their maximum, with whatever correlation and skewness there
 is (Westfall and Young 1993, Resampling-Based Multiple Testing). Weights are Poisson's instead of the multinomial's (Chamandy et
 al. 2012, Estimating uncertainty for massive data streams): the same to first order, and one matrix product for all tests.
@@ -70,7 +70,7 @@ def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: 
     """Draw reference and window anew, again and again, and keep the largest |z| of each family.
 
     The draws come in blocks, each with a seed of its own: whoever draws a block, in whatever order, draws the same numbers to the
-    last bit. joblib spreads them: over threads here, or wherever `joblib.parallel_config` of the caller says (a cluster).
+    last bit. joblib spreads them: over threads here, or wherever `joblib.parallel_config` of the caller points to (a cluster).
 
     Parameters
     ----------

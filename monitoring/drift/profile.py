@@ -26,7 +26,7 @@ CHUNK_ROWS = 10_000
 THREADS = os.cpu_count() or 1
 # Scores of a column that take part in pairs: location and spread. More columns than these pair only by location.
 MAX_FULL_PAIRS, MAX_PAIRS = 300, 5_000
-# Window sizes are told apart by a tenth: sizes nearer to each other share a calibration.
+# Window sizes within a tenth of each other share a calibration.
 SIZE_STEP = 1.1
 
 

@@ -57,7 +57,7 @@ class Sides:
 
     @cached_property
     def absent(self) -> set[str]:
-        """Scored columns that say nothing here: not in the window, or without a value in it."""
+        """Scored columns without a use here: not in the window, or without a value in it."""
         scored = self.profile.numbers | self.profile.flags
         return {name for name in scored if name not in self.known or not self.window.present[name]}
 

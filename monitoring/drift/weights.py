@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monitoring.drift.columns import OUTCOME, PROBABILITY
 from monitoring.drift.rank_scores import RankScores
 
-# Ridge: as much shrinkage as so many rows would give. Columns that say the same share their weight.
+# Ridge: as much shrinkage as so many rows would give. Columns with the same information share their weight.
 SHRINKAGE = 10.0
 MAX_ROWS = 20_000
 # A column that moves log-odds by less than this share of their spread is one that the model ignores.

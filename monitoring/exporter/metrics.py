@@ -27,7 +27,7 @@ class Exported(NamedTuple):
         return made
 
 
-SOURCES = "realized: on the newest judged outcomes; estimated: from the model's answers, without outcomes; reference: when it was trained"
+SOURCES = "realized: on the newest judged outcomes; estimated: from the answers, without outcomes; reference: at training"
 EXPORTED = {
     metric.name: metric
     for metric in (

@@ -57,7 +57,7 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
 
     The reference's own mean of w (y - p) is the baseline, so that a model that was always a little off does not alarm for
     ever. Its sampling noise counts too: the model learned from those rows, and is off by about as much on any others.
-    Where the reference's residuals scatter more than the model says, the variance is scaled up by that factor. P-values
+    Where the reference's residuals scatter more than the model expects, the variance is scaled up by that factor. P-values
     come from a Pearson III distribution with the exact variance and skewness of the sums (churn is rare, so they are skewed).
 
     Parameters

@@ -1,8 +1,9 @@
 """Concept drift in the stream of outcomes: a bank of CUSUMs whose false-alarm rate is calibrated.
 
-Each CUSUM (Page 1954, Biometrika 41:100) adds up the log-likelihood ratios of one alternative and restarts at zero: more customers
-leave than the model says, fewer do, or its answers mean less than they did. The largest one decides. Its threshold is calibrated
-on outcomes drawn from the recalibrated model (`monitoring.performance.cusum_calibration`).
+Each CUSUM (Page 1954, Biometrika 41:100) adds up the log-likelihood ratios of one alternative and restarts at zero. The
+alternatives: more customers leave than the model expects, fewer do, or its answers mean less than they did. The largest CUSUM
+decides. Its threshold is calibrated on outcomes drawn from the recalibrated model
+(`monitoring.performance.cusum_calibration`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Two questions are put to the labelled rows. Both are sums of weighted residuals, Σ w (y - p), whose null distribution is known
 from the model's own probabilities:
 
-- *calibration in the large*, w = 1: do as many customers leave as the model says, no more and no fewer (two-sided);
+- *calibration in the large*, w = 1: do as many customers leave as the model expects, no more and no fewer (two-sided);
 - *excess log loss*, w = -logit p: the mean log loss minus the entropy of p, which is the log loss that the model itself
   expects of these customers (one-sided: larger is worse). Since loss - entropy = -(y - p) logit p, this is Cox's test of the
   calibration slope (Cox 1958, Biometrika 45:562; for the Brier score Spiegelhalter 1986, Statistics in Medicine 5:421).
@@ -43,7 +43,7 @@ MAX_RESAMPLED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """How good the probabilities were, on labelled rows. What cannot be known is None: all without rows, the areas with one class.
+    """How good the probabilities were on labelled rows. What is not known is None: all without rows, the areas with one class.
 
     Attributes
     ----------

@@ -1,9 +1,9 @@
 """Evidently's snapshots of a window beside its reference.
 
-They decide nothing, and cannot contradict what was decided: the p-values and thresholds that Evidently shows are those of the run,
-made of all rows, though what is drawn is a bounded sample, which the page states. Evidently drops missing values: missingness that
-drifted is drawn as a count of its own. Columns that cannot be compared (constant, or empty on one side) would stop Evidently: they
-are left out, and named.
+They decide nothing, and cannot contradict what was decided: the p-values and thresholds that Evidently shows are those of the
+run, made of all rows, though what is drawn is a bounded sample, which the page states. Evidently drops missing values:
+missingness that drifted is drawn as a count of its own. Columns that cannot be compared (constant, or empty on one side) would
+stop Evidently: they are left out, and named.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from churn.store.store import Store
 from monitoring.outbox import record_sent
 from pipelines.flows.events import send
 
-# Before the first training there is nothing to monitor, and nobody is to be woken for that.
+# Before the first training there is nothing to monitor, and nobody is paged for that.
 NOTHING_YET = "NoModel"
 
 
@@ -32,12 +32,12 @@ def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
         How the run ended, with the failure's message.
     """
     del flow, flow_run
-    told = str(state.message or state.name)
-    if NOTHING_YET in told:
+    message = str(state.message or state.name)
+    if NOTHING_YET in message:
         return
     settings = load_settings()
     decision = Decision(
-        DecisionKind.POLICY, DecisionAction.PAGE, "monitor", f"the monitor could not run: {told}", None, {"failure": told}
+        DecisionKind.POLICY, DecisionAction.PAGE, "monitor", f"the monitor could not run: {message}", None, {"failure": message}
     )
     store = _open(settings.store_url)
     try:
@@ -58,7 +58,7 @@ def _open(store_url: str) -> Store | None:
 
 
 def _write_once(store: Store | None, decision: Decision) -> bool:
-    """Write the decision, unless the newest of the monitor says the same; tell whether somebody has to be woken."""
+    """Write the decision, unless the newest of the monitor says the same; return whether somebody has to be paged."""
     if store is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Takes the README's pictures of a system that runs, with traffic and a monitoring run behind it: `python -m tests.e2e.pictures`."""
+"""Takes the README's pictures of a system that runs, with traffic and a monitoring run: `python -m tests.e2e.pictures`."""
 
 from __future__ import annotations
 

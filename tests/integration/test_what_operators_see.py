@@ -96,7 +96,9 @@ def panels() -> list[tuple[str, dict[str, Any]]]:
 def expressions() -> list[str]:
     written = [target["expr"] for _, panel in panels() for target in panel["targets"]]
     boards = [json.loads((DASHBOARDS / f"{name}.json").read_text()) for name in BOARDS]
-    return written + [a["expr"] for board in boards for a in board["annotations"]["list"] if "expr" in a and "swaps" in a["name"]]
+    return written + [
+        a["expr"] for board in boards for a in board["annotations"]["list"] if "expr" in a and "activations" in a["name"]
+    ]
 
 
 def filled(expression: str) -> str:
