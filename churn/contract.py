@@ -44,7 +44,8 @@ class Column(_Part):
     """One column of a customer.
 
     `number` and `integer` have inclusive bounds in `unit`; a `flag` is one of two levels and 0 or 1 in a frame;
-    a `category` is one of `levels`, always text.
+    a `category` is one of `levels`, always text. Texts of `missing` mean a missing value in this column, beside the usual ones
+    (`churn.customers.cell_rule`).
 
     Only a `feature` is asked for in a request, read by a model and kept in the log. The `id` names the customer. What is
     `sensitive` is read from labelled files where it is there, for comparing groups, and never reaches a model; a sensitive
@@ -62,6 +63,7 @@ class Column(_Part):
     true_level: str = "Yes"
     false_level: str = "No"
     nullable: bool = False
+    missing: tuple[str, ...] = ()
     description: str = ""
 
     @model_validator(mode="after")
@@ -78,12 +80,22 @@ class Column(_Part):
             raise ValueError(f"column {self.name!r}: minimum is above maximum")
         if self.kind == "flag" and self.true_level.casefold() == self.false_level.casefold():
             raise ValueError(f"column {self.name!r}: both levels are {self.true_level!r}")
+        # JSON and data frames have values of their own for yes and no: they must mean the same as the levels do.
+        if self.kind == "flag" and (self.true_level.casefold() in ("false", "0") or self.false_level.casefold() in ("true", "1")):
+            raise ValueError(f"column {self.name!r}: {self.true_level!r} cannot mean true; exchange the levels")
+        if shared := sorted({*self.missing} & {*self.levels}):
+            raise ValueError(f"column {self.name!r}: {shared[0]!r} is a level, and cannot mean a missing value")
         return self
 
     @property
     def is_numeric(self) -> bool:
         """Whether the column is a float in a frame: numbers, integers and flags (0 or 1)."""
         return self.kind != "category"
+
+    @property
+    def required(self) -> bool:
+        """Whether a customer must have a value. A number may always be missing: to impute it is the pipeline's work."""
+        return not (self.nullable or self.kind in ("number", "integer"))
 
 
 class Target(_Part):

@@ -62,6 +62,11 @@ class ServiceState:
         return ColumnRules(self.contract, self.requests.customer)
 
     @cached_property
+    def rules_ignoring_unknown(self) -> ColumnRules:
+        """The same for a protocol that ignores unknown columns (MLflow's)."""
+        return self.rules.ignoring_unknown()
+
+    @cached_property
     def page(self) -> Page:
         """The page for people."""
         return Page.of(self.settings, self.contract, with_keys=bool(self.keys))

@@ -22,7 +22,7 @@ from churn.atomic_write import atomic_write
 from churn.batch.model import Scorer, code_digest, scorer_of
 from churn.batch.plan import Part, Terms
 from churn.batch.reader import Piece, open_part
-from churn.customers.validation import CUSTOMER_ID
+from churn.customers.column_names import CUSTOMER_ID
 from churn.errors import ChurnError, ContractError, InputError, Problem
 from churn.one_line import one_line
 

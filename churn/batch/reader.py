@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.batch.plan import Part, Terms
-from churn.customers.cells import MAX_ID_LENGTH, Cells, Doubt, doubtful_ids
-from churn.customers.from_arrow import is_plain, is_text, read_cells, spell_value
+from churn.customers.cell_rule import MISSING_TEXTS
+from churn.customers.cells import Cells, Doubt, json_value
+from churn.customers.column_names import CUSTOMER_ID, first_repeated
+from churn.customers.customer_id import MAX_ID_LENGTH, read_id, read_ids
+from churn.customers.from_arrow import is_plain, is_text, read_cells
 from churn.customers.from_csv import read_texts
-from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
-from churn.data.files import check_separator, open_text
+from churn.customers.validation import CustomerRules, Table
+from churn.data.files import check_header, open_text
 from churn.data.headers import find_columns, id_name_of
 from churn.errors import ContractError, Problem
 
@@ -27,6 +30,8 @@ PIECE_ROWS = 65_536
 # Pages are read as they are needed; without a buffer, a row group's columns would be in memory whole.
 BUFFER_BYTES = 2**20
 _LAST_CONTROL, _DELETE = 0x1F, 0x7F
+_BLANK, _POINT, _ZERO, _NINE = b" .09"
+_LONGEST_MISSING = max(map(len, MISSING_TEXTS))
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def open_part(part: Part, rules: CustomerRules, terms: Terms) -> Iterator[Readin
 
 def _find(part: Part, names: Sequence[str], rules: CustomerRules, terms: Terms) -> dict[str, str]:
     """Give the part's own spelling of each feature, and of the id, that is there."""
-    if repeated := next((name for place, name in enumerate(names) if name in names[:place]), None):
+    if repeated := first_repeated(names):
         raise ContractError(part.name, [Problem("the file has two columns of this name", column=repeated)])
     needed = () if terms.allow_absent else tuple(rules.features)
     found = find_columns(part.name, [*names, *(key for key in part.keys if key not in names)], rules.contract, needed)
@@ -99,9 +104,8 @@ def _read_parquet(part: Part, file: Any, rules: CustomerRules, terms: Terms) -> 
     inside = {name: spelled for name, spelled in found.items() if spelled in schema.names}
     for name, spelled in inside.items():
         kind = schema.field(spelled).type
-        if not is_plain(kind) or (name == CUSTOMER_ID and not (_is_textual(kind) or pa.types.is_integer(kind))):
-            wanted = "texts or whole numbers" if name == CUSTOMER_ID else "numbers, booleans or texts"
-            raise ContractError(part.name, [Problem(f"must be {wanted}, not {kind}", column=name)])
+        if not is_plain(kind):
+            raise ContractError(part.name, [Problem(f"must be numbers, booleans or texts, not {kind}", column=name)])
     constant = {name: _Constant(name, part.keys[spelled], rules) for name, spelled in found.items() if name not in inside}
     id_type = None
     if CUSTOMER_ID in found:
@@ -123,16 +127,13 @@ def _read_parquet(part: Part, file: Any, rules: CustomerRules, terms: Terms) -> 
         if CUSTOMER_ID in columns:
             ids, doubtful = _read_ids(columns[CUSTOMER_ID])
         elif CUSTOMER_ID in constant:
-            ids, doubtful = _read_ids(pa.repeat(pa.scalar(constant[CUSTOMER_ID].value, pa.string()), rows))
+            ids = pa.repeat(pa.scalar(constant[CUSTOMER_ID].value, pa.string()), rows)
         cells = {n: read_cells(pa.chunked_array([c]), rules.features[n]) for n, c in columns.items() if n != CUSTOMER_ID}
         cells |= {name: one.cells(rows) for name, one in constant.items() if name != CUSTOMER_ID}
 
         def record(row: int) -> dict[str, Any]:
-            said = {name: spell_value(column[row].as_py(), rules.features.get(name)) for name, column in columns.items()}
-            said |= {name: one.value for name, one in constant.items()}
-            if ids is not None and pa.types.is_integer(ids.type):
-                del said[CUSTOMER_ID]  # a number names a customer as well as a text does
-            return said
+            values = {name: json_value(column[row].as_py()) for name, column in columns.items()}
+            return values | {name: one.value for name, one in constant.items()}
 
         return Piece(Table(rows, cells, record, "rows", doubtful=doubtful), ids, lambda row: before + row + 1)
 
@@ -143,10 +144,14 @@ class _Constant:
     """A column that a folder's name holds: the same for all rows."""
 
     def __init__(self, name: str, text: str | None, rules: CustomerRules) -> None:
-        self.value: Any = text
-        if name != CUSTOMER_ID:
+        if name == CUSTOMER_ID:
+            try:
+                self.value: Any = read_id(text)
+            except ValueError as error:
+                raise ContractError(f"folder {name}={text}", [Problem(str(error), column=name)]) from error
+        else:
             feature = rules.features[name]
-            self.value = read_texts(feature.column, [text or ""])[0]
+            self.value = read_texts(feature, [text or ""])[0]
             self._cells = feature.from_objects([self.value])
 
     def cells(self, rows: int) -> Cells:
@@ -154,22 +159,19 @@ class _Constant:
         return Cells(np.repeat(self._cells.values, rows), None if doubtful is None else np.repeat(doubtful, rows))
 
 
-def _is_textual(kind: Any) -> bool:
-    return is_text(kind.value_type if pa.types.is_dictionary(kind) else kind)
-
-
 def _read_ids(column: Any) -> tuple[Any, Doubt | None]:
-    """Give ids as texts (or as the whole numbers that they are), and where they are not certainly right."""
+    """Return ids as texts, or as the integers that they are, and where they break a rule."""
     if pa.types.is_integer(column.type):
         return column, None
-    ids = column.cast(pa.string())
-    if _all_right(ids):
-        return ids, None
-    return ids, doubtful_ids(ids.to_pylist())
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if is_text(kind) and _all_plain(column := column.cast(pa.string())):
+        return column, None
+    ids, doubtful = read_ids([json_value(one) for one in column.to_pylist()])
+    return pa.array(ids, pa.string()), doubtful
 
 
-def _all_right(ids: Any) -> bool:
-    """Tell, by a look at their bytes, whether all texts are of an allowed length and without control characters."""
+def _all_plain(ids: Any) -> bool:
+    """Tell, by a look at their bytes, whether all texts are ids that are stored as they are (`customer_id.is_plain_id`)."""
     _, offsets, data = ids.buffers()
     if data is None or not len(ids):
         return bool(ids.null_count == len(ids))
@@ -177,25 +179,34 @@ def _all_right(ids: Any) -> bool:
     lengths = np.diff(places)
     if lengths.max() > MAX_ID_LENGTH or (lengths == 0).sum() > ids.null_count:
         return False
-    read = np.frombuffer(data, np.uint8)[places[0] : places[-1]]
-    return not bool((read <= _LAST_CONTROL).any() or (read == _DELETE).any())
+    read = np.frombuffer(data, np.uint8)
+    within = read[places[0] : places[-1]]
+    if (within <= _LAST_CONTROL).any() or (within == _DELETE).any():
+        return False
+    first, last = read[places[:-1][lengths > 0]], read[places[1:][lengths > 0] - 1]
+    # Blanks at the ends, those beyond ASCII among them, and 415.0.
+    ends = (first == _BLANK) | (last == _BLANK) | (first > _DELETE) | (last > _DELETE)
+    if ends.any() or ((last == _ZERO) & (read[places[1:][lengths > 0] - 2] == _POINT)).any():
+        return False
+    # Short texts of letters may mean a missing value.
+    return not bool(((lengths > 0) & (lengths <= _LONGEST_MISSING))[lengths > 0][first > _NINE].any())
 
 
 def _read_csv(part: Part, lines: Any, rules: CustomerRules, terms: Terms) -> Reading:
-    header = [name.strip() for name in next(filter(None, lines), [])]
-    check_separator(part.name, header)
+    numbered = _numbered(lines)
+    _, named = next(numbered, (1, []))
+    header = [name.strip() for name in named]
+    first = next(numbered, None)
+    check_header(part.name, header, first[1] if first else [])
     found = _find(part, header, rules, terms)
-    places = {name: header.index(spelled) for name, spelled in found.items()}
+    places = {name: header.index(given) for name, given in found.items()}
 
     def rows() -> Iterator[tuple[int, list[str]]]:
-        line = lines.line_num + 1
-        for row in lines:
-            if row:
-                if len(row) != len(header):
-                    rule = f"must have {len(header)} fields, as the header has, not {len(row)}"
-                    raise ContractError(part.name, [Problem(rule, row=line)])
-                yield line, row
-            line = lines.line_num + 1
+        for line, row in chain([first] if first else [], numbered):
+            if len(row) != len(header):
+                rule = f"must have {len(header)} fields, as the header has, not {len(row)}"
+                raise ContractError(part.name, [Problem(rule, row=line)])
+            yield line, row
 
     def pieces() -> Iterator[Piece]:
         waiting = rows()
@@ -206,11 +217,20 @@ def _read_csv(part: Part, lines: Any, rules: CustomerRules, terms: Terms) -> Rea
         columns: dict[str, Sequence[Any]] = {}
         for name, place in places.items():
             texts = [row[place] for _, row in chunk]
-            is_id = name == CUSTOMER_ID
-            columns[name] = [text or None for text in texts] if is_id else read_texts(rules.features[name].column, texts)
+            columns[name] = texts if name == CUSTOMER_ID else read_texts(rules.features[name], texts)
         cells = {name: rules.features[name].from_objects(values) for name, values in columns.items() if name != CUSTOMER_ID}
-        ids = columns.get(CUSTOMER_ID)
-        table = Table(len(chunk), cells, lambda row: {name: values[row] for name, values in columns.items()}, "rows", ids)
-        return Piece(table, None if ids is None else pa.array(ids, pa.string()), lambda row: chunk[row][0])
+        ids, doubtful = read_ids(columns[CUSTOMER_ID]) if CUSTOMER_ID in columns else (None, None)
+        named = None if ids is None else pa.array(ids, pa.string())
+        table = Table(len(chunk), cells, lambda row: {n: values[row] for n, values in columns.items()}, "rows", doubtful=doubtful)
+        return Piece(table, named, lambda row: chunk[row][0])
 
     return Reading(pa.string() if CUSTOMER_ID in places else None, pieces())
+
+
+def _numbered(lines: Any) -> Iterator[tuple[int, list[str]]]:
+    """Return the rows that are not empty, each with the line on which it begins."""
+    line = lines.line_num + 1
+    for row in lines:
+        if row:
+            yield line, row
+        line = lines.line_num + 1

@@ -18,8 +18,8 @@ from churn.batch.output import SUCCESS
 from churn.batch.part import COMPRESSION, REJECTED, Done, whole_file
 from churn.batch.plan import Plan, Terms
 from churn.batch.run import OnPart, Runner, Summary, renamed, score_folder
-from churn.customers.from_csv import safe_text
-from churn.customers.validation import CUSTOMER_ID
+from churn.customers.column_names import CUSTOMER_ID
+from churn.customers.spreadsheet import safe_text
 from churn.errors import InputError
 
 ENDINGS = (".parquet", ".csv", ".csv.gz")

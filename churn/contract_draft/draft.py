@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from churn.contract import RESERVED, Contract, parse_contract
-from churn.contract_draft.column_profile import NOTHING, ColumnProfile, profile_columns
+from churn.contract_draft.column_profile import NOT_AVAILABLE, NOTHING, ColumnProfile, profile_columns
 from churn.contract_draft.naming import free_name, snake_case
 from churn.data.dataset import read_dataset
 from churn.data.files import read_tabular_file
@@ -31,16 +31,19 @@ SENSITIVE_WORDS = frozenset(
         *("children", "family", "disability", "disabled", "orientation", "pregnant"),
     }
 )
+# Texts that count as missing and are listed.
+LISTED_TEXTS = 10
 # An age of these is no person's.
 AGING = frozenset({"account", "device", "handset", "contract", "network", "line", "equipment", "phone", "plan", "subscription"})
 
 
 @dataclass(frozen=True)
 class Guess:
-    """One column of the draft: its YAML, and why it is what it is."""
+    """One column of the draft: its YAML, why it is what it is, and which of its cells count as missing though they hold a text."""
 
     column: dict[str, Any]
     why: str
+    counted: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,21 @@ def _guess(profile: ColumnProfile, names: _Names, *, is_id: bool) -> Guess:
     if _is_sensitive(profile):
         return Guess(column | {"role": "sensitive"} | _flag_levels(profile), "sensitive, by its name")
     details, why = _details(profile)
-    return Guess(column | details | ({"nullable": True} if profile.missing else {}), why)
+    details |= {"missing": sorted(profile.odd_texts)} if profile.odd_texts else {}
+    counted = _counted_as_missing(profile)
+    why = "; ".join(filter(None, (why, counted)))
+    return Guess(column | details | ({"nullable": True} if profile.missing else {}), why, counted)
+
+
+def _counted_as_missing(profile: ColumnProfile) -> str:
+    texts = {**profile.missing_texts, **profile.odd_texts}
+    if not texts:
+        return ""
+    cells = sum(texts.values())
+    listed = ", ".join(f"{text!r} ({count})" for text, count in sorted(texts.items())[:LISTED_TEXTS])
+    more = f" and {len(texts) - LISTED_TEXTS} other texts" if len(texts) > LISTED_TEXTS else ""
+    no_number = " and no number" if profile.odd_texts else ""
+    return f"{cells} cell{'s hold' if cells > 1 else ' holds'} a text{no_number}, and count{'' if cells > 1 else 's'} as missing: {listed}{more}"
 
 
 def _why_ignored(profile: ColumnProfile) -> str:
@@ -217,8 +234,8 @@ def _details(profile: ColumnProfile) -> tuple[dict[str, Any], str]:
     if _is_code(profile):
         return {"kind": "category", "levels": list(profile.levels)}, "a code, not a quantity"
     if profile.kind == "category":
-        nothing = any(level in NOTHING for level in profile.levels)
-        why = "if 'None' means a missing value here, delete the level and say nullable: true" if nothing else ""
+        nothing = next((level for level in profile.levels if level in (*NOTHING, NOT_AVAILABLE)), None)
+        why = f"if {nothing!r} means a missing value here, delete the level and say nullable: true" if nothing else ""
         return {"levels": list(profile.levels)}, why
     # No maximum: a larger value than was seen must not be refused.
     return {"minimum": 0} if profile.minimum >= 0 else {}, ""
@@ -239,7 +256,8 @@ HEADER = """\
 #   feature where that is lawful, delete the role (and give a category its levels). Is any other column sensitive?
 # - levels are those seen: a customer of another one will be refused, so add what may come.
 # - minimum is 0 where nothing below was seen; add a maximum where more is impossible. Add units (`unit: USD`) and descriptions.
-# - nullable stands where blanks were seen. A request may leave out any number, and any flag or category that is nullable.
+# - nullable stands where blanks were seen. Any number may be missing, and any flag or category that is nullable.
+# - missing lists texts that stand for a missing value in a column of numbers: is one of them a number in other words?
 """
 
 

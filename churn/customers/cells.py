@@ -1,12 +1,13 @@
-"""Reading one column of customers: what is certainly right becomes an array, the rest is left for the request model to judge.
+"""Read one column of customers at once: what is certainly right becomes an array, the rest is asked of `CellRule`, cell by cell.
 
-Each reader does for a whole column what the request model (`churn.customers.customer`) does for one value, by a few passes of numpy over all
-of it. Where it is not certain of a value, it says so: a doubt costs time, a wrong certainty would cost the truth.
+A column reader may only be faster than the rule, never of another mind: what it cannot decide, the rule decides, and what the rule
+refuses is doubtful. Whoever reads the table says then what is wrong with the row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from itertools import repeat
 from math import isnan
 from typing import Any, NamedTuple
@@ -15,17 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.contract import Column
+from churn.customers.cell_rule import CellRule, number_text
 
 Floats = NDArray[np.float64]
 Doubt = NDArray[np.bool_]
-MAX_ID_LENGTH = 128
-MAX_TEXT_LENGTH = 10_000
 MISSING_CODE = -1
 UNKNOWN_CODE = -2
 _NUMBERS = frozenset({float, int, type(None)})
-_FLAGS: frozenset[type] = frozenset({bool, int, float, str, type(None)})
-_LEVELS: frozenset[type] = frozenset({str, int, type(None)})
-_IDS = frozenset({str, type(None)})
+_KEYS: frozenset[type] = frozenset({str, int, float, type(None)})
 
 
 class Cells(NamedTuple):
@@ -36,7 +34,7 @@ class Cells(NamedTuple):
     values : array of shape (n,)
         As `churn.customers.columns.CustomerColumns` keeps them; anything where doubtful.
     doubtful : array of bool, shape (n,), or None
-        Where the value is not certainly right; None: it is everywhere.
+        Where the value breaks a rule; None: nowhere.
     """
 
     values: NDArray[Any]
@@ -48,79 +46,76 @@ class FeatureCells:
 
     def __init__(self, column: Column) -> None:
         self.column = column
+        self.rule = CellRule(column)
         self.is_category = column.kind == "category"
-        self.required = not (column.nullable or column.kind in ("number", "integer"))
+        self.required = column.required
+        self.codes: dict[str, int] = {level: code for code, level in enumerate(column.levels)}
+        # What may be looked up, and the value that is kept for it. (415.0 finds what 415 does.)
+        self._known: dict[Any, Any] = dict(self._looked_up_values())
+        self._unknown = UNKNOWN_CODE if self.is_category else float(UNKNOWN_CODE)
+        # The same for columns of numbers, sorted.
+        numbers = sorted((float(key), value) for key, value in self._known.items() if isinstance(key, int))
+        self._numbers = np.array([number for number, _ in numbers])
+        self._number_values = np.array([value for _, value in numbers], dtype=np.int32 if self.is_category else np.float64)
+
+    def _looked_up_values(self) -> Iterable[tuple[Any, Any]]:
+        yield None, MISSING_CODE if self.is_category else np.nan
+        column = self.column
         if self.is_category:
-            self._codes = _level_codes(column)
-            whole = sorted((float(level), code) for level, code in self._codes.items() if isinstance(level, int))
-            self._whole = np.array([level for level, _ in whole])
-            self._whole_codes = np.array([code for _, code in whole], dtype=np.int32)
+            yield from self.codes.items()
+            yield from ((int(level), code) for level, code in self.codes.items() if _is_whole(level))
         elif column.kind == "flag":
-            self._flags = _flag_values(column)
+            for level in (column.true_level, column.false_level):
+                for text in (level, level.lower(), level.upper(), level.capitalize()):
+                    yield text, float(bool(self.rule.parse(text)))
+            whole = (int(level) for level in (column.true_level, column.false_level) if _is_whole(level))
+            for number in (0, 1, *whole):
+                yield number, float(bool(self.rule.parse(number)))
 
     def absent(self, rows: int) -> NDArray[Any]:
-        """Give a column that is missing in every row."""
+        """Return a column that is missing in every row."""
         return np.full(rows, MISSING_CODE, np.int32) if self.is_category else np.full(rows, np.nan)
 
     def missing(self, values: NDArray[Any]) -> Doubt:
-        """Tell where a value is missing."""
+        """Return where a value is missing."""
         return np.asarray(values < 0 if self.is_category else np.isnan(values), dtype=np.bool_)
 
     def coded(self, value: Any) -> float | int:
-        """Give the place in the array for a value that the request model has accepted."""
+        """Return what the array holds for a value that the rule has read."""
         if self.is_category:
-            return MISSING_CODE if value is None else int(self._codes[value])
+            return MISSING_CODE if value is None else self.codes[value]
         return np.nan if value is None else float(value)
-
-    def spelled(self, value: Any) -> Any:
-        """Spell a typed value as JSON would: NaN is null, and a whole number may name a level."""
-        if isinstance(value, str):
-            # However long a wrong text is, its beginning is as wrong.
-            return value[:MAX_TEXT_LENGTH]
-        if isinstance(value, float):
-            if isnan(value):
-                return None
-            if self.is_category and value.is_integer():
-                return int(value)
-        return value
 
     def from_objects(self, values: Sequence[Any]) -> Cells:
         """Read Python values as JSON has them: numbers, booleans, texts and None."""
         types = set(map(type, values))
-        match self.column.kind:
-            case "category":
-                return self._looked_up(values, types <= _LEVELS, _LEVELS, self._codes, UNKNOWN_CODE, np.int32)
-            case "flag":
-                return self._looked_up(values, types <= _FLAGS, _FLAGS, self._flags, float(UNKNOWN_CODE), np.float64)
+        if self.column.kind in ("category", "flag"):
+            if not types <= _KEYS:
+                # What cannot be looked up, or would find what equals it (True is 1), is left to the rule.
+                keys: Sequence[Any] = [value if type(value) in _KEYS else _NOTHING for value in values]
+            else:
+                keys = values
+            dtype = np.int32 if self.is_category else np.float64
+            read = np.fromiter(map(self._known.get, keys, repeat(self._unknown)), dtype, len(values))
+            unknown = read == self._unknown
+            return self._decided(read, unknown, values.__getitem__) if unknown.any() else Cells(read)
         if types <= _NUMBERS:
             # None becomes NaN, and no other NaN may hide among them.
             numbers = np.array(values, dtype=np.float64)
             gaps = np.count_nonzero(np.isnan(numbers))
             if not gaps or gaps == values.count(None):
                 return self.from_numbers(numbers)
-        plain = [value if type(value) in _NUMBERS else None for value in values]
-        cells = self.from_numbers(np.array(plain, dtype=np.float64))
-        doubtful = np.isnan(cells.values) & np.array([value is not None for value in values])
-        return Cells(cells.values, doubtful if cells.doubtful is None else doubtful | cells.doubtful)
-
-    def _looked_up(
-        self, values: Sequence[Any], plain: bool, allowed: frozenset[type], table: dict[Any, Any], unknown: float, dtype: Any
-    ) -> Cells:
-        if not plain:
-            # What cannot be looked up, or would find what equals it (True is 1), is left to doubt.
-            values = [value if type(value) in allowed else _NOTHING for value in values]
-        read = np.fromiter(map(table.get, values, repeat(unknown)), dtype, len(values))
-        return Cells(read, _some(read == unknown))
+        plain = np.array([value if type(value) in _NUMBERS and value == value else None for value in values], dtype=np.float64)  # noqa: PLR0124 -- NaN
+        cells = self.from_numbers(plain)
+        odd = np.isnan(plain) & np.array([value is not None for value in values])
+        return self._decided(cells.values, odd if cells.doubtful is None else odd | cells.doubtful, values.__getitem__)
 
     def from_numbers(self, values: Floats) -> Cells:
-        """Read numbers, NaN where missing. Whole ones may name levels, 0 and 1 a flag."""
+        """Read numbers, NaN where missing. They may name levels, 0 and 1 a flag."""
         if not len(values):
             return Cells(values if not self.is_category else values.astype(np.int32))
-        match self.column.kind:
-            case "category":
-                return self._whole_levels(values)
-            case "flag":
-                return Cells(values, _some(~((values == 0) | (values == 1) | np.isnan(values))))
+        if self.column.kind in ("category", "flag"):
+            return self._named_by(values)
         low = -np.inf if self.column.minimum is None else self.column.minimum
         high = np.inf if self.column.maximum is None else self.column.maximum
         least, most = values.min(), values.max()
@@ -134,32 +129,50 @@ class FeatureCells:
             right &= values == np.rint(values)
         return Cells(values, _some(~(right | np.isnan(values))))
 
-    def _whole_levels(self, values: Floats) -> Cells:
-        codes = np.full(len(values), UNKNOWN_CODE, np.int32)
-        if len(self._whole):
-            place = np.minimum(np.searchsorted(self._whole, values), len(self._whole) - 1)
-            codes = np.where(self._whole[place] == values, self._whole_codes[place], codes)
-        codes[np.isnan(values)] = MISSING_CODE
-        return Cells(codes, _some(codes == UNKNOWN_CODE))
+    def _named_by(self, values: Floats) -> Cells:
+        read = np.full(len(values), self._unknown, self._number_values.dtype)
+        if len(self._numbers):
+            place = np.minimum(np.searchsorted(self._numbers, values), len(self._numbers) - 1)
+            read = np.where(self._numbers[place] == values, self._number_values[place], read)
+        read[np.isnan(values)] = self._known[None]
+        unknown = read == self._unknown
+        return self._decided(read, unknown, lambda row: float(values[row])) if unknown.any() else Cells(read)
 
     def from_texts(self, places: NDArray[np.integer[Any]], texts: Sequence[str | None]) -> Cells:
-        """Read texts that repeat: the place of each row's text in `texts`, -1 where missing."""
-        if self.column.kind in ("number", "integer"):
-            return Cells(np.full(len(places), np.nan), _some(places >= 0))
+        """Read texts that repeat.
+
+        Parameters
+        ----------
+        places : array of int, shape (n,)
+            The place of each row's text in `texts`, -1 where missing.
+        texts : sequence of (str or None)
+        """
         # The last entry is what place -1 finds.
         known = self.from_objects([*texts, None])
         return Cells(known.values[places], None if known.doubtful is None else _some(known.doubtful[places]))
 
+    def _decided(self, values: NDArray[Any], undecided: Doubt, cell: Callable[[int], Any]) -> Cells:
+        """Ask the rule about the undecided cells; `cell` returns the one of a row."""
+        values = values if values.flags.writeable else values.copy()
+        doubtful = np.zeros(len(values), np.bool_)
+        memo: dict[Any, Any] = {}
+        for row in np.flatnonzero(undecided).tolist():
+            one = cell(row)
+            key = (type(one), one) if isinstance(one, str | float | int) else None
+            try:
+                if key is None or key not in memo:
+                    memo[key] = self.coded(self.rule.read(one))
+                values[row] = memo[key]
+            except ValueError:
+                doubtful[row] = True
+        return Cells(values, _some(doubtful))
 
-def doubtful_ids(ids: Sequence[Any]) -> Doubt | None:
-    """Tell which customer ids are not certainly right; None if all are. (A name with a tab may be; the request model knows.)"""
-    if set(map(type, ids)) <= _IDS:
-        named = [one for one in ids if one is not None]
-        lengths = set(map(len, named))
-        if not lengths or (min(lengths) > 0 and max(lengths) <= MAX_ID_LENGTH and "".join(named).isprintable()):
-            return None
-    certain = (one is None or (type(one) is str and 0 < len(one) <= MAX_ID_LENGTH and one.isprintable()) for one in ids)
-    return _some(~np.fromiter(certain, np.bool_, len(ids)))
+
+def json_value(value: Any) -> Any:
+    """Return a value of a typed format as JSON has it: NaN is how such a format writes a missing value."""
+    if isinstance(value, Decimal):
+        value = float(value)
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 class _Nothing:
@@ -173,14 +186,5 @@ def _some(doubtful: NDArray[Any]) -> Doubt | None:
     return doubtful if doubtful.any() else None
 
 
-def _level_codes(column: Column) -> dict[Any, int]:
-    codes: dict[Any, int] = {level: code for code, level in enumerate(column.levels)}
-    codes |= {int(level): code for code, level in enumerate(column.levels) if level.isdigit() and str(int(level)) == level}
-    return codes | {None: MISSING_CODE}
-
-
-def _flag_values(column: Column) -> dict[Any, float]:
-    values: dict[Any, float] = {1: 1.0, 0: 0.0, None: np.nan}
-    for level, value in ((column.true_level, 1.0), (column.false_level, 0.0)):
-        values |= dict.fromkeys((level, level.lower(), level.upper(), level.capitalize()), value)
-    return values
+def _is_whole(level: str) -> bool:
+    return level.lstrip("-").isdecimal() and level.isascii() and number_text(int(level)) == level

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
-from churn.contract import Column, Contract
+from churn.contract import Contract
 
 
 def frame_from_records(records: Iterable[Mapping[str, Any]], contract: Contract) -> pd.DataFrame:
@@ -45,46 +43,6 @@ def frame_from_records(records: Iterable[Mapping[str, Any]], contract: Contract)
         else:
             columns[column.name] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns, columns=contract.feature_names)
-
-
-def frame_schema(contract: Contract, *, target: bool = False) -> pa.DataFrameSchema:
-    """Give the pandera schema of a frame of this contract's features (and of its 0/1 target, if asked)."""
-    return _frame_schema(contract.model_dump_json(include={"columns", "target", "name"}), target)
-
-
-@lru_cache(maxsize=16)
-def _frame_schema(contract_json: str, target: bool) -> pa.DataFrameSchema:
-    contract = Contract.model_validate_json(contract_json)
-    columns = {column.name: _column_schema(column, column.nullable) for column in contract.features}
-    if target:
-        columns[contract.target.column] = pa.Column(
-            np.int64, pa.Check.isin([0, 1], error=f"must be {contract.target.true_level} or {contract.target.false_level}")
-        )
-    return pa.DataFrameSchema(columns, strict="filter")
-
-
-def sensitive_schema(columns: Iterable[Column]) -> pa.DataFrameSchema:
-    """Give the pandera schema of sensitive columns: any may be missing, and a category without levels is any text."""
-    return pa.DataFrameSchema({column.name: _column_schema(column, True) for column in columns})
-
-
-def _column_schema(column: Column, nullable: bool) -> pa.Column:
-    checks = []
-    if column.kind == "category":
-        known = [pa.Check.isin(list(column.levels), error="unknown level")] if column.levels else None
-        return pa.Column(object, known, nullable=nullable)
-    if column.kind == "flag":
-        checks.append(pa.Check.isin([0.0, 1.0], error=f"must be {column.true_level} or {column.false_level}"))
-    else:
-        unit = f" {column.unit}" if column.unit else ""
-        if column.minimum is not None:
-            checks.append(pa.Check.ge(column.minimum, error=f"must be at least {column.minimum:g}{unit}"))
-        if column.maximum is not None:
-            checks.append(pa.Check.le(column.maximum, error=f"must be at most {column.maximum:g}{unit}"))
-        checks.append(pa.Check(np.isfinite, error="must be a finite number"))
-    if column.kind == "integer":
-        checks.append(pa.Check(lambda values: values % 1 == 0, error="must be a whole number"))
-    return pa.Column(np.float64, checks, nullable=nullable)
 
 
 def frame_digest(frame: pd.DataFrame) -> str:

@@ -1,17 +1,17 @@
-"""Arrow columns into cells of customers, without a Python object a value.
+"""Read Arrow columns into cells of customers, without a Python object a value.
 
-Arrow has types, so they are kept to: text is no number, a boolean is no number. Missing is null, or NaN (as pandas writes it).
-A category may come as text, as a dictionary of texts, or as whole numbers where its levels are such.
+Missing is null, or NaN (as pandas writes it). What a text or a number means does not depend on the column's type: `CellRule` decides.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from churn.customers.cell_rule import NUMBER_PATTERN
 from churn.customers.cells import Cells, FeatureCells
 
 
@@ -29,37 +29,56 @@ def is_text(kind: Any) -> bool:
 
 
 def read_cells(column: Any, feature: FeatureCells) -> Cells:
-    """Read a `pyarrow.ChunkedArray` of a plain type."""
+    """Read a column of a plain type.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray, length n
+    feature : FeatureCells
+        Of the feature that the column holds.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind) and not is_text(kind.value_type):
         column = column.cast(kind.value_type)
         kind = column.type
     if pa.types.is_null(kind):
         return Cells(feature.absent(len(column)))
-    if pa.types.is_dictionary(kind) or is_text(kind):
-        coded = _one(column.unify_dictionaries() if pa.types.is_dictionary(kind) else _encoded(column))
-        return feature.from_texts(coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist())
+    if pa.types.is_dictionary(kind):
+        return _read_texts(column.unify_dictionaries(), feature)
+    if is_text(kind):
+        # (Views have no such kernels.)
+        column = column.cast(pa.string()) if pa.types.is_string_view(kind) else column
+        if feature.column.kind in ("number", "integer"):
+            return _read_numbers_in_texts(column, feature)
+        return _read_texts(column.dictionary_encode(), feature)
     if pa.types.is_boolean(kind):
-        if feature.column.kind != "flag":
-            return feature.from_objects(column.to_pylist())
-        column = column.cast(pa.uint8())
-    elif pa.types.is_decimal(kind):
+        return feature.from_objects(column.to_pylist())
+    if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
     return feature.from_numbers(np.asarray(_one(column).to_numpy(zero_copy_only=False), dtype=np.float64))
 
 
-def _encoded(column: Any) -> Any:
-    # (Views have no such kernel.)
-    return (column.cast(pa.string()) if pa.types.is_string_view(column.type) else column).dictionary_encode()
+def _read_texts(column: Any, feature: FeatureCells) -> Cells:
+    coded = _one(column)
+    return feature.from_texts(coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist())
+
+
+def _read_numbers_in_texts(column: Any, feature: FeatureCells) -> Cells:
+    # pyarrow takes the nearest float64, as Python does.
+    proper = pc.match_substring_regex(column, f"^{NUMBER_PATTERN}$")
+    cells = feature.from_numbers(np.asarray(pc.cast(pc.if_else(proper, column, None), pa.float64()).to_numpy(), np.float64))
+    odd = np.asarray(pc.fill_null(pc.invert(proper), False).to_numpy(), dtype=np.bool_)
+    if not odd.any():
+        return cells
+    # Blanks around a number, texts that mean a missing value, and what is wrong.
+    others = _read_texts(column.filter(pa.array(odd)).dictionary_encode(), feature)
+    values, doubtful = cells.values.copy(), np.zeros(len(column), np.bool_) if cells.doubtful is None else cells.doubtful
+    values[odd] = others.values
+    if others.doubtful is not None:
+        doubtful[odd] = others.doubtful
+    return Cells(values, doubtful if doubtful.any() else None)
 
 
 def _one(column: Any) -> Any:
-    """Give a chunked array as one array."""
+    """Return a chunked array as one array."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def spell_value(value: Any, feature: FeatureCells | None) -> Any:
-    """Spell a value that Arrow gave as JSON would."""
-    if isinstance(value, Decimal):
-        value = float(value)
-    return value if feature is None else feature.spelled(value)

@@ -1,7 +1,7 @@
-"""The rules of one contract for columns of customers, whatever they came in: the service's batches, and files that are scored.
+"""Validate tables of customers, whatever they came in: the service's batches, and files that are scored.
 
-What is certainly right is found a column at a time (`churn.customers.cells`). Every customer that is not is shown to the request
-model, which has the last word: the same customer has the same verdict in a file and over every protocol.
+Columns are read at once (`churn.customers.cells`). A row with a doubtful cell is shown to the request model, which says what is
+wrong, in the words that a single customer gets.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from churn.contract import Contract
-from churn.customers.cells import Cells, Doubt, FeatureCells, doubtful_ids
+from churn.customers.cells import Cells, Doubt, FeatureCells
+from churn.customers.column_names import ColumnNames
 from churn.customers.columns import CustomerColumns
-from churn.customers.customer import CustomerBase
+from churn.customers.customer import WITHOUT_SUGGESTIONS, CustomerBase
+from churn.customers.customer_id import read_ids
 
-CUSTOMER_ID = "customer_id"
-# Told of a refused row and of what is wrong with it (None: it is no object at all); says whether to go on.
+# Rows whose unknown names are compared with the known ones.
+SUGGESTED_ROWS = 100
+# Called with a refused row and what is wrong with it (None: it is no object at all); returns whether to go on.
 Refuse = Callable[[int, ValidationError | None], bool]
 
 
@@ -34,10 +37,11 @@ class Table:
     cells : dict
         Feature to its cells; an absent feature is missing in every row.
     record : callable
-        Spells a row, counted from 0, as JSON would: the request model judges it where there is a doubt.
+        Returns a row, counted from 0, as JSON would have it: the request model judges it where there is a doubt.
     where : str
         What errors call the rows: `customers` gives `customers.3.total_day_minutes`.
     customer_ids : sequence or None
+        As they were sent.
     doubtful : array of bool, shape (rows,), or None
         Rows that a format has doubts about, beyond those of its cells.
     """
@@ -56,11 +60,18 @@ class CustomerRules:
     def __init__(self, contract: Contract, customer: type[CustomerBase]) -> None:
         self.contract = contract
         self.features = {column.name: FeatureCells(column) for column in contract.features}
-        self.names = frozenset([*self.features, CUSTOMER_ID])
+        self.names = ColumnNames(contract)
         self._customer = customer
 
     def examine(self, table: Table, refuse: Refuse) -> CustomerColumns:
-        """Read a table; `refuse` is told of every row that breaks a rule, in their order. What those hold means nothing."""
+        """Read a table.
+
+        Parameters
+        ----------
+        table : Table
+        refuse : callable
+            Called with every row that breaks a rule, in their order. What the result holds of those means nothing.
+        """
         values: dict[str, NDArray[Any]] = {}
         doubts: list[Doubt] = [] if table.doubtful is None else [table.doubtful]
         empty: Doubt | None = None
@@ -87,8 +98,9 @@ class CustomerRules:
         if not some_column_is_full:
             doubts.append(np.ones(table.rows, np.bool_) if empty is None else empty)
         ids = table.customer_ids
-        if ids is not None and (doubtful := doubtful_ids(ids)) is not None:
-            doubts.append(doubtful)
+        if ids is not None:
+            ids, doubtful = read_ids(ids)
+            doubts += [] if doubtful is None else [doubtful]
         customers = CustomerColumns(values, ids)
         if doubts and (rows := np.flatnonzero(np.logical_or.reduce(doubts))).size:
             customers = self._judge(customers, rows.tolist(), table, refuse)
@@ -96,17 +108,20 @@ class CustomerRules:
 
     def _judge(self, customers: CustomerColumns, rows: list[int], table: Table, refuse: Refuse) -> CustomerColumns:
         values = {name: column if column.flags.writeable else column.copy() for name, column in customers.values.items()}
+        refused = 0
         for row in rows:
             record, error = table.record(row), None
             if isinstance(record, dict):
+                context = None if refused < SUGGESTED_ROWS else WITHOUT_SUGGESTIONS
                 try:
-                    customer = self._customer.model_validate(record)
+                    customer = self._customer.model_validate(record, context=context)
                 except ValidationError as broken:
                     error = broken
                 else:
                     for name, value in customer.features().items():
                         values[name][row] = self.features[name].coded(value)
                     continue
+            refused += 1
             if not refuse(row, error):
                 break
         return CustomerColumns(values, customers.customer_ids)

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.errors
-from pandera.pandas import DataFrameSchema
 
 from churn.contract import Contract, Target
-from churn.customers.frame import frame_digest, frame_schema, sensitive_schema
+from churn.customers.column_names import is_pandas_index
+from churn.customers.customer import EMPTY_CUSTOMER
+from churn.customers.frame import frame_digest
+from churn.data.columns import OnProblem, read_column, read_id_column, read_target
 from churn.data.files import read_tabular_file
 from churn.data.headers import find_columns, id_name_of
-from churn.data.parsing import Problems, convert, read_flags, texts
+from churn.data.problems import Problems
 from churn.errors import ContractError, InputError, Problem
 
 
@@ -99,76 +100,73 @@ def read_dataset(
     InputError
         If the file cannot be read at all.
     """
-    sheet = read_tabular_file(path)
+    file = read_tabular_file(path)
     needed = {*contract.feature_names, *([contract.target.column] if labelled else [])}
-    found = find_columns(str(path), sheet.columns, contract, needed)
-    if sheet.rows == 0:
+    found = find_columns(str(path), file.columns, contract, needed)
+    if file.rows == 0:
         raise ContractError(str(path), [Problem("has no rows, only a header")])
 
-    problems = Problems(sheet)
+    problems = Problems(file)
+    cells = {name: file.columns[given] for name, given in found.items()}
     features = pd.DataFrame(
-        {column.name: convert(sheet.columns[found[column.name]], column, problems) for column in contract.features},
+        {column.name: read_column(cells[column.name], column, _noting(problems, column.name)) for column in contract.features},
         columns=contract.feature_names,
     )
     # Lenient: whatever is not there, column or cell, is not known. Only what is there must be what it is said to be.
     sensitive = pd.DataFrame(
         {
-            column.name: convert(sheet.columns[found[column.name]], column.model_copy(update={"nullable": True}), problems)
+            column.name: read_column(
+                cells[column.name], column.model_copy(update={"nullable": True}), _noting(problems, column.name)
+            )
             for column in contract.sensitive
-            if column.name in found
+            if column.name in cells
         }
     )
-    target = contract.target
-    outcome = _outcome(sheet.columns[found[target.column]], target, labelled, problems) if target.column in found else None
-    id_name = id_name_of(contract)
-    customer_id = texts(sheet.columns[found[id_name]]) if id_name in found else None
+    target, id_name = contract.target, id_name_of(contract)
+    outcome = _outcome(cells[target.column], target, labelled, problems) if target.column in cells else None
+    customer_id = read_id_column(cells[id_name], _noting(problems, id_name)) if id_name in cells else None
     if labelled and customer_id is not None:
-        repeated = (customer_id.duplicated() & customer_id.notna()).to_numpy()
-        problems.note(repeated, customer_id, id_name, "the customer is there twice; keep one row each")
+        for row in np.flatnonzero((customer_id.duplicated() & customer_id.notna()).to_numpy()).tolist():
+            problems.add(row, id_name, "the customer is there twice; keep one row each", customer_id.iloc[row])
     if not problems.total:
-        _note_broken_rules(features, frame_schema(contract), problems)
-        _note_broken_rules(sensitive, sensitive_schema(contract[str(name)] for name in sensitive), problems)
+        for row in np.flatnonzero(features.isna().all(axis=1).to_numpy()).tolist():
+            problems.add(row, None, EMPTY_CUSTOMER)
     if not problems.total and check_relations:
         _note_broken_relations(features, contract, problems)
     problems.raise_any()
 
+    read = {*found.values(), *(name for name in file.columns if is_pandas_index(name))}
     return Dataset(
         features,
         outcome,
         customer_id=customer_id,
         source=path.name,
         simulated=simulated,
-        ignored_columns=[name for name in sheet.columns if name not in found.values()],
+        ignored_columns=[name for name in file.columns if name not in read],
         sensitive=None if sensitive.empty else sensitive,
     )
 
 
+def _noting(problems: Problems, column: str) -> OnProblem:
+    return lambda row, rule, cell: problems.add(row, column, rule, cell)
+
+
 def _outcome(cells: Any, target: Target, labelled: bool, problems: Problems) -> pd.Series | None:
-    trial = Problems(problems.sheet)
-    flags = read_flags(cells, target.true_level, target.false_level, target.column, trial)
-    if trial.total == 0 and flags.isna().any():
+    before = problems.total
+    flags = read_target(cells, target, _noting(problems, target.column))
+    missing = flags.isna()
+    if problems.total == before and missing.any():
         if not labelled:
             return None
         rule = f"must be {target.true_level} or {target.false_level}, not blank"
-        trial.note(flags.isna().to_numpy(), cells, target.column, rule)
-    problems.take(trial)
+        for row in np.flatnonzero(missing.to_numpy()).tolist():
+            problems.add(row, target.column, rule, cells[row].as_py())
     return flags.fillna(0).astype(np.int64)
-
-
-def _note_broken_rules(frame: pd.DataFrame, schema: DataFrameSchema, problems: Problems) -> None:
-    try:
-        schema.validate(frame, lazy=False)
-    except pandera.errors.SchemaError:
-        # Something is wrong. pandera lists millions of cases slowly: ask it for the column and the check, count ourselves.
-        for name, column in schema.columns.items():
-            values = frame[name]
-            for check in column.checks:
-                passed = check(values.dropna()).check_output.reindex(values.index, fill_value=True)
-                problems.note(~passed.to_numpy(dtype=bool), values, name, str(check.error))
 
 
 def _note_broken_relations(features: pd.DataFrame, contract: Contract, problems: Problems) -> None:
     for check in contract.checks:
         difference = (features[check.column] - features[check.equals] * check.times).abs()
-        # The tolerance is in the column's own unit; the slack is for the binary spelling of decimals.
-        problems.note((difference > check.tolerance + 1e-9).to_numpy(), features[check.column], check.column, str(check))
+        # The tolerance is in the column's own unit; the slack is for how binary floats hold decimals.
+        for row in np.flatnonzero((difference > check.tolerance + 1e-9).to_numpy()).tolist():
+            problems.add(row, check.column, str(check), features[check.column].iloc[row])

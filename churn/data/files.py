@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from churn.customers.column_names import first_repeated
+from churn.customers.csv_header import header_problem
 from churn.errors import ContractError, InputError, Problem
 from churn.one_line import one_line
 
 # pyarrow reads in blocks, and a line must fit into one. No customer is that long.
 MAX_LINE_LENGTH = 4 * 2**20
 INSPECTED_ROWS = 64 * 2**10
-OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def read_tabular_file(path: Path) -> TabularFile:
         kind = "Parquet" if _is_parquet(path) else "CSV text in UTF-8"
         raise InputError(f"{path}: not readable as {kind} ({_why(error)})") from error
     names = [name.strip() for name in table.column_names]
-    if repeated := next((name for place, name in enumerate(names) if name in names[:place]), None):
+    if repeated := first_repeated(names):
         raise ContractError(str(path), [Problem("the file has two columns of this name", column=repeated)])
     return TabularFile(path, dict(zip(names, table.columns, strict=True)), table.num_rows)
 
@@ -93,8 +94,11 @@ def _read_csv(path: Path) -> pa.Table:
         if b"\0" in raw.read(INSPECTED_ROWS):
             raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
     with open_text(path) as text:
-        names = next(filter(None, csv.reader(text)), [])
-    check_separator(path, names)
+        lines = filter(None, csv.reader(text))
+        names, following = next(lines, []), []
+        with suppress(csv.Error):  # of a huge field, which pyarrow may read
+            following = next(lines, [])
+    check_header(path, names, following)
     table = pa.csv.read_csv(
         path,
         # One thread: with more, pyarrow cannot tell which row is ragged.
@@ -110,12 +114,18 @@ def _read_csv(path: Path) -> pa.Table:
     return table
 
 
-def check_separator(source: Path | str, names: list[str]) -> None:
-    """Raise InputError if the header's one name is several, with another separator between them."""
-    if len(names) == 1 and (other := next((mark for mark in OTHER_SEPARATORS if mark in names[0]), None)):
-        raise InputError(
-            f"{source}: separated by {OTHER_SEPARATORS[other]}; save it with commas, and numbers with decimal points"
-        )
+def check_header(source: Path | str, first_line: list[str], second_line: list[str]) -> None:
+    """Raise InputError if a file's first line cannot be its header.
+
+    Parameters
+    ----------
+    source : Path or str
+        The file, for errors.
+    first_line, second_line : list of str
+        Their fields.
+    """
+    if problem := header_problem(first_line, second_line):
+        raise InputError(f"{source}: {problem}")
 
 
 def _is_parquet(path: Path) -> bool:

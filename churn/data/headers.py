@@ -1,15 +1,19 @@
-"""Which column of a file is which of the contract's: a file may spell each as its source does, or as the contract does."""
+"""Find the contract's columns in a file, which may name each as its source does, or as the contract does."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from churn.contract import Contract
+from churn.customers.column_names import CUSTOMER_ID, ColumnNames, first_repeated, given_twice
 from churn.errors import ContractError, Problem
+
+# Names of a file that are compared with the known ones.
+SUGGESTIONS = 10
 
 
 def find_columns(source: str, names: Collection[str], contract: Contract, needed: Collection[str]) -> dict[str, str]:
-    """Give the file's own spelling of each of the contract's columns that is there.
+    """Return the file's own name of each of the contract's columns that is there.
 
     Parameters
     ----------
@@ -26,25 +30,34 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
     ContractError
         If a needed column is missing, or any is there twice.
     """
+    if repeated := first_repeated(names):
+        raise ContractError(source, [Problem("the file has two columns of this name", column=repeated)])
+    known = ColumnNames(contract)
+    # A suggestion each way: a column that is missing may be there under a name that is nearly right.
+    unknown = [name for name in names if known.find(name) is None][:SUGGESTIONS]
+    similar = {near: name for name in unknown if (near := known.nearest(name))}
     problems: list[Problem] = []
     found: dict[str, str] = {}
     target = contract.target
-    spellings = {column.name: column.source for column in contract.columns} | {target.column: target.source}
-    if contract.id_column is None:
-        spellings["customer_id"] = "Customer ID"
-    for name, spelled in spellings.items():
-        present = [spelling for spelling in dict.fromkeys((spelled, name)) if spelling in names]
+    spellings: dict[str, tuple[str, ...]] = {column.name: (column.source, column.name) for column in contract.columns}
+    spellings |= {target.column: (target.source, target.column)}
+    id_name = id_name_of(contract)
+    spellings[id_name] = tuple(dict.fromkeys((*known.id_spellings, CUSTOMER_ID)))
+    stripped = {name.strip(): name for name in names}
+    for name, either in spellings.items():
+        present = [stripped[spelling.strip()] for spelling in dict.fromkeys(either) if spelling.strip() in stripped]
         if present:
             found[name] = present[0]
         elif name in needed:
-            problems.append(Problem(f"column is missing (in the source: {spelled!r})", column=name))
+            hint = f"; is it {similar[name]!r}?" if name in similar else ""
+            problems.append(Problem(f"column is missing (in the source: {either[0]!r}){hint}", column=name))
         if len(present) > 1:
-            problems.append(Problem(f"column is there twice, as {present[0]!r} and as {present[1]!r}", column=name))
+            problems.append(Problem(f"column {given_twice(present[0], present[1])}", column=name))
     if problems:
         raise ContractError(source, problems)
     return found
 
 
 def id_name_of(contract: Contract) -> str:
-    """Name the column of the customers' ids in a file."""
-    return contract.id_column.name if contract.id_column else "customer_id"
+    """Return the name of the column of the customers' ids in a file."""
+    return contract.id_column.name if contract.id_column else CUSTOMER_ID

@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from churn.contract import Contract
+from churn.data.columns import read_leniently, read_target
 from churn.data.files import read_tabular_file
-from churn.data.parsing import Problems, convert, read_flags
+from churn.data.headers import find_columns
 from churn.errors import InputError
 
 
@@ -45,26 +46,24 @@ def read_unvalidated(path: Path, contract: Contract) -> UnvalidatedRows:
     InputError
         If there is no such file, it is not readable, or it has none of the contract's columns.
     """
-    sheet = read_tabular_file(path)
+    file = read_tabular_file(path)
+    found = find_columns(str(path), file.columns, contract, ())
     columns, unreadable, absent = {}, {}, []
     for column in contract.features:
-        spelled = next((name for name in (column.source, column.name) if name in sheet.columns), None)
-        if spelled is None:
+        if column.name not in found:
             absent.append(column.name)
-        cells = sheet.columns[spelled] if spelled else pa.chunked_array([pa.nulls(sheet.rows, pa.string())])
-        problems = Problems(sheet)
-        columns[column.name] = convert(cells, column.model_copy(update={"nullable": True}), problems)
-        if problems.total:
-            unreadable[column.name] = problems.total
+        cells = file.columns[found[column.name]] if column.name in found else pa.chunked_array([pa.nulls(file.rows, pa.string())])
+        columns[column.name], wrong = read_leniently(cells, column)
+        if wrong:
+            unreadable[column.name] = wrong
     if len(absent) == len(columns):
         raise InputError(
             f"{path}: has none of the columns of contract {contract.name!r}, {', '.join(contract.feature_names[:3])} …"
         )
     frame = pd.DataFrame(columns, columns=contract.feature_names)
     target = contract.target
-    spelled = next((name for name in (target.source, target.column) if name in sheet.columns), None)
-    if spelled is not None and sheet.rows:
-        outcome = read_flags(sheet.columns[spelled], target.true_level, target.false_level, target.column, Problems(sheet))
+    if target.column in found and file.rows:
+        outcome = read_target(file.columns[found[target.column]], target, lambda row, rule, cell: None)
         if outcome.notna().all():
             frame["churned"] = outcome
     return UnvalidatedRows(path, frame, unreadable, tuple(absent))

@@ -176,6 +176,9 @@ def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool
     console.print(f"target: {outcome.source!r}, {outcome.true_level!r} for who left", markup=False)
     for role, columns_of_role in by_role.items():
         console.print(f"{role}: {', '.join(columns_of_role) or 'none'}", markup=False)
+    for guess in draft.guesses:
+        if guess.counted:
+            warn(f"{guess.column['source']}: {guess.counted}")
     then = f"CHURN_CONTRACT={out} churn data validate {path}"
     console.print(f"{out} is a draft: read it, mend what was guessed wrong, then: {then}", markup=False)
 

@@ -8,7 +8,7 @@ from io import StringIO
 
 import orjson
 
-from service.formats.spreadsheet import as_text
+from churn.customers.spreadsheet import safe_text
 from service.scoring.served_model import ScoredBatch
 
 COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "threshold", "model_version")
@@ -46,7 +46,7 @@ def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
         end = start + PIECE_ROWS
         rows = zip(
             ids[start:end],
-            map(as_text, customers[start:end]),
+            map(safe_text, customers[start:end]),
             probabilities[start:end].tolist(),
             ("true" if churn else "false" for churn in batch.churn[start:end].tolist()),
             strict=True,

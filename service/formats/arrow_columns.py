@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from churn.customers.cells import json_value
+from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from churn.customers.from_arrow import is_plain, read_cells, spell_value
-from churn.customers.validation import CUSTOMER_ID, Table
+from churn.customers.from_arrow import is_plain, read_cells
+from churn.customers.validation import Table
 from service.formats.validation import ColumnRules, raise_any
 from service.http.errors import FieldProblem
 from service.scoring.served_model import ScoredBatch
@@ -28,19 +30,36 @@ ANSWER = pa.schema(
 )
 
 
-def check_schema(schema: Any, rules: ColumnRules) -> None:
-    """Raise Unprocessable if a column is foreign, there twice, or of a type that no customer's value has (a list, a date)."""
-    rules.check_names(schema.names, "columns")
+def check_schema(schema: Any, rules: ColumnRules) -> dict[str, str]:
+    """Return the contract's name of each column that is read, to the schema's.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+    rules : ColumnRules
+
+    Raises
+    ------
+    Unprocessable
+        If a column is unknown, there twice, or of a type that no customer's value has (a list, a date).
+    """
+    found = rules.columns_of(schema.names, "columns")
     wrong = [
-        FieldProblem(field=f"columns.{field.name}", problem="must be numbers, booleans or texts")
-        for field in schema
-        if not is_plain(field.type)
+        FieldProblem(field=f"columns.{given}", problem="must be numbers, booleans or texts")
+        for given in found.values()
+        if not is_plain(schema.field(given).type)
     ]
     raise_any(wrong, len(wrong))
+    return found
 
 
 def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
-    """Validate a `pyarrow.Table` whose schema was checked.
+    """Validate a table.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    rules : ColumnRules
 
     Raises
     ------
@@ -48,13 +67,13 @@ def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
     pyarrow.ArrowException
         If its buffers are not what its schema says.
     """
+    columns = {name: table.column(given) for name, given in check_schema(table.schema, rules).items()}
     table.validate(full=True)
-    cells = {name: read_cells(table.column(name), rules.features[name]) for name in table.column_names if name != CUSTOMER_ID}
-    ids = table.column(CUSTOMER_ID).to_pylist() if CUSTOMER_ID in table.column_names else None
-    columns = {name: table.column(name) for name in table.column_names}
+    cells = {name: read_cells(column, rules.features[name]) for name, column in columns.items() if name != CUSTOMER_ID}
+    ids = [json_value(one) for one in columns[CUSTOMER_ID].to_pylist()] if CUSTOMER_ID in columns else None
 
     def record(row: int) -> dict[str, Any]:
-        return {name: spell_value(column[row].as_py(), rules.features.get(name)) for name, column in columns.items()}
+        return {name: json_value(column[row].as_py()) for name, column in columns.items()}
 
     return rules.customers(Table(table.num_rows, cells, record, "rows", ids))
 

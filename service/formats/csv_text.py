@@ -1,18 +1,17 @@
-"""Customers as CSV: the header names the contract's columns, in any order; a field that is empty, or says NA or null, is missing.
-
-CSV has no types, so texts become what JSON would have held, and only then the rules of the contract apply.
-"""
+"""Read customers from CSV: the header names the contract's columns, in any order, as the contract or the source does."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from itertools import chain
 from typing import Any
 
+from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
+from churn.customers.csv_header import header_problem
 from churn.customers.from_csv import read_texts
-from churn.customers.validation import CUSTOMER_ID
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
 from service.formats.validation import ColumnRules
@@ -34,19 +33,22 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, most: int) -> Custome
     lines = csv.reader(StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(lines, [])]
-        rules.check_names(header, "header")
-        rows = _rows(lines, most)
+        first = next(filter(None, lines), [])
+        if problem := header_problem(header, first):
+            refuse("header", problem)
+        found = rules.columns_of(header, "header")
+        rows = _rows(chain([first], lines), most)
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")
     check_rows(len(rows), most)
     if set(map(len, rows)) != {len(header)}:
         wrong = next(place for place, row in enumerate(rows) if len(row) != len(header))
         refuse(f"rows.{wrong}", f"{len(header)} fields are expected, as the header has")
-    columns: dict[str, Sequence[Any]] = {}
-    for name, texts in zip(header, zip(*rows, strict=True), strict=True):
-        columns[name] = (
-            [text or None for text in texts] if name == CUSTOMER_ID else read_texts(rules.features[name].column, texts)
-        )
+    by_name = dict(zip(header, zip(*rows, strict=True), strict=True))
+    columns: dict[str, Sequence[Any]] = {
+        name: by_name[given] if name == CUSTOMER_ID else read_texts(rules.features[name], by_name[given])
+        for name, given in found.items()
+    }
     return rules.objects(columns, len(rows), "rows")
 
 

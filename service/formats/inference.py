@@ -9,9 +9,10 @@ import numpy as np
 import orjson
 from pydantic import ValidationError
 
-from churn.customers.cells import Cells
+from churn.customers.cells import Cells, json_value
+from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from churn.customers.validation import CUSTOMER_ID, Table
+from churn.customers.validation import Table
 from service.formats.json_text import load_json, refuse
 from service.formats.records import check_rows
 from service.formats.tensors import Tensor, binary_of, read_tensors
@@ -59,20 +60,21 @@ def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, most: int) 
         if foreign := sorted({"classification", "shared_memory_region"} & output.parameters.keys()):
             refuse(f"outputs.{place}.parameters.{foreign[0]}", "is not supported")
     check_rows(max(one.shape[0] for one in request.inputs), most)
-    return Inference(request, _customers(read_tensors(request.inputs, whole[json_bytes:]), rules))
+    ids = frozenset(one.name for one in request.inputs if rules.names.find(one.name) == CUSTOMER_ID)
+    return Inference(request, _customers(read_tensors(request.inputs, whole[json_bytes:], ids), rules))
 
 
 def _customers(tensors: Sequence[Tensor], rules: ColumnRules) -> CustomerColumns:
     rows = tensors[0].shape[0]
     if any(tensor.shape[0] != rows for tensor in tensors):
         refuse("inputs", "all tensors need the same number of rows")
-    columns: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     names: list[str] = []
     for place, tensor in enumerate(tensors):
         for name, values in _columns(tensor, rules, place):
             names.append(name)
-            columns[name] = values
-    rules.check_names(names, "inputs")
+            given[name] = values
+    columns = {name: given[spelled] for name, spelled in rules.columns_of(names, "inputs").items()}
     cells: dict[str, Cells] = {}
     for name, values in columns.items():
         if name != CUSTOMER_ID:
@@ -80,21 +82,19 @@ def _customers(tensors: Sequence[Tensor], rules: ColumnRules) -> CustomerColumns
             cells[name] = feature.from_numbers(values) if isinstance(values, np.ndarray) else feature.from_objects(values)
 
     def record(row: int) -> dict[str, Any]:
-        return {name: _spelled(values, row, name, rules) for name, values in columns.items()}
+        return {name: _cell(values, row) for name, values in columns.items()}
 
-    ids = columns.get(CUSTOMER_ID)
-    if isinstance(ids, np.ndarray):
-        refuse(f"inputs.{CUSTOMER_ID}", "must be BYTES")
-    return rules.customers(Table(rows, cells, record, "inputs", ids))
+    return rules.customers(Table(rows, cells, record, "inputs", columns.get(CUSTOMER_ID)))
 
 
 def _columns(tensor: Tensor, rules: ColumnRules, place: int) -> list[tuple[str, Any]]:
     """Give the columns that a tensor holds: its own, or, of a matrix of numbers, all numeric features in the contract's order."""
     width = tensor.shape[1] if len(tensor.shape) > 1 else 1
-    if width == 1 and (tensor.name in rules.names or len(tensor.shape) == 1):
+    known = rules.names.find(tensor.name) is not None
+    if width == 1 and (known or len(tensor.shape) == 1):
         return [(tensor.name, tensor.values)]
     numeric = rules.contract.numeric_features
-    if width != len(numeric) or tensor.name in rules.names or not isinstance(tensor.values, np.ndarray):
+    if width != len(numeric) or known or not isinstance(tensor.values, np.ndarray):
         refuse(
             f"inputs.{place}.shape",
             f"must be [n] or [n, 1] for a feature, or [n, {len(numeric)}] for one tensor of all numeric features",
@@ -103,10 +103,8 @@ def _columns(tensor: Tensor, rules: ColumnRules, place: int) -> list[tuple[str, 
     return [(name, np.ascontiguousarray(matrix[:, number])) for number, name in enumerate(numeric)]
 
 
-def _spelled(values: Any, row: int, name: str, rules: ColumnRules) -> Any:
-    if isinstance(values, np.ndarray):
-        return rules.features[name].spelled(values[row].item())
-    return values[row]
+def _cell(values: Any, row: int) -> Any:
+    return json_value(values[row].item()) if isinstance(values, np.ndarray) else values[row]
 
 
 def spell_inference(request: InferRequest, batch: ScoredBatch, model_name: str) -> tuple[bytes, int | None]:

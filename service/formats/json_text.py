@@ -10,8 +10,8 @@ import orjson
 from service.http.errors import NAME_LENGTH, FieldProblem, Unprocessable
 
 _NOT_JSON = "Invalid JSON"
-# Digits of a whole number that needs more than 64 bits: as a float it has the same value to all who read it.
-LONG_NUMBER = 19
+# Characters of the longest whole number of 64 bits.
+LONG_NUMBER = 20
 
 
 def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
@@ -86,7 +86,9 @@ def _load_slowly(text: bytes) -> Any:
             raise ValueError(name)
 
     def whole(digits: str) -> int | float:
-        return int(digits) if len(digits) < LONG_NUMBER else float(digits)
+        # As orjson does: what needs more than 64 bits is a float.
+        number = int(digits) if len(digits) <= LONG_NUMBER else None
+        return number if number is not None and -(2**63) <= number < 2**64 else float(digits)
 
     try:
         document = json.loads(text.decode(), object_pairs_hook=once, parse_constant=constant, parse_int=whole)

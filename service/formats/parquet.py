@@ -31,7 +31,8 @@ def read_parquet(body: bytes, rules: ColumnRules, most: int, max_bytes: int) -> 
         if sizes.unpacked_bytes > max_bytes:
             raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
         # Texts stay as a dictionary and its indices: a hundred thousand times the same long text costs one.
-        file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=sorted(rules.names & sizes.columns))
+        texts = sorted(name for name in sizes.columns if rules.names.find(name))
+        file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts)
         check_schema(file.schema_arrow, rules)
         table = file.read(use_threads=False)
         check_rows(table.num_rows, most)

@@ -7,8 +7,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
+from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from churn.customers.validation import CUSTOMER_ID
 from service.formats.json_text import refuse
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge
@@ -35,27 +35,31 @@ def from_records(records: Any, rules: ColumnRules, where: str, most: int) -> Cus
     columns = _by_column(records, rules)
     if columns is not None:
         return rules.objects(columns, len(records), where, record=records.__getitem__)
-    # Some row is no object, or has foreign fields: those rows are judged one by one, and most of them are refused.
-    known = [*rules.features, CUSTOMER_ID]
-    plain = [row if type(row) is dict else {} for row in records]
-    odd = [not (type(row) is dict and row.keys() <= rules.names) for row in records]
-    columns = {name: [row.get(name) for row in plain] for name in known}
-    return rules.objects(columns, len(records), where, record=records.__getitem__, odd=odd)
+    # Some row is no object, or has names of its own: the source's, or unknown ones, or the same one twice.
+    renamed = [rules.by_contract_names(row) for row in records]
+    if rules.ignore_unknown:
+        names = dict.fromkeys(name for row in records if type(row) is dict for name in row)
+        rules.warn_of([name for name in names if rules.names.find(name) is None])
+    plain = [row if type(row) is dict and row.keys() <= rules.names.read else {} for row in renamed]
+    odd = [row is not before for row, before in zip(plain, renamed, strict=True)]
+    columns = {name: [row.get(name) for row in plain] for name in (*rules.features, CUSTOMER_ID)}
+    return rules.objects(columns, len(records), where, record=renamed.__getitem__, odd=odd)
 
 
 def _by_column(records: list[Any], rules: ColumnRules) -> dict[str, Sequence[Any]] | None:
-    """Turn rows into columns; None if a row is no object or has a foreign field."""
+    """Turn rows into columns; None if a row is no object or has a name that is not the contract's."""
     if set(map(type, records)) != {dict}:
         return None
+    known = rules.names.read
     names = list(records[0])
-    if len(names) > 1 and rules.names.issuperset(names) and set(map(len, records)) == {len(names)}:
+    if len(names) > 1 and known.issuperset(names) and set(map(len, records)) == {len(names)}:
         try:
             # All have as many fields as the first; that they are the same ones shows when each is taken.
             return dict(zip(names, zip(*map(itemgetter(*names), records), strict=True), strict=True))
         except KeyError:
             pass
     found = set().union(*records)
-    if not found <= rules.names:
+    if not found <= known:
         return None
     return {name: [row.get(name) for row in records] for name in (*rules.features, CUSTOMER_ID) if name in found}
 
@@ -70,14 +74,14 @@ def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, m
     if type(rows) is not list:
         refuse(where, "Input should be a valid list")
     check_rows(len(rows), most)
-    rules.check_names(names, where)
+    found = rules.columns_of(names, where)
     if set(map(type, rows)) != {list} or set(map(len, rows)) != {len(names)}:
         wrong = next(place for place, row in enumerate(rows) if type(row) is not list or len(row) != len(names))
         refuse(f"{where}.{wrong}", f"a list of {len(names)} values is expected, one a column")
     # Strides through one list: half the time of zip(*rows).
     flat, width = list(chain.from_iterable(rows)), len(names)
-    columns = {name: flat[place::width] for place, name in enumerate(names)}
-    return rules.objects(columns, len(rows), where, record=lambda row: dict(zip(names, rows[row], strict=True)))
+    columns = {name: flat[names.index(given) :: width] for name, given in found.items()}
+    return rules.objects(columns, len(rows), where)
 
 
 def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, most: int) -> CustomerColumns:
@@ -87,7 +91,7 @@ def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, mos
     ------
     TooLarge, Unprocessable
     """
-    rules.check_names(list(columns), where)
+    found = rules.columns_of(list(columns), where)
     for name, values in columns.items():
         if type(values) is not list:
             refuse(f"{where}.{name}", "Input should be a valid list")
@@ -96,4 +100,4 @@ def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, mos
         refuse(where, "all columns need the same number of values")
     rows = lengths.pop() if lengths else 0
     check_rows(rows, most)
-    return rules.objects(columns, rows, where)
+    return rules.objects({name: columns[given] for name, given in found.items()}, rows, where)

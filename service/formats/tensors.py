@@ -9,13 +9,14 @@ tensor is missing too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from struct import Struct, error
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churn.customers.cells import json_value
 from service.formats.json_text import refuse
 from service.schemas.protocols import InferInput
 
@@ -41,8 +42,16 @@ class Tensor(NamedTuple):
     values: NDArray[np.float64] | list[Any]
 
 
-def read_tensors(inputs: Sequence[InferInput], binary: memoryview) -> list[Tensor]:
-    """Read all inputs; `binary` is what follows the JSON part of the body.
+def read_tensors(inputs: Sequence[InferInput], binary: memoryview, ids: Collection[str] = ()) -> list[Tensor]:
+    """Read all inputs.
+
+    Parameters
+    ----------
+    inputs : sequence of InferInput
+    binary : memoryview
+        What follows the JSON part of the body.
+    ids : collection of str
+        Names of tensors that hold ids: their numbers stay exact, as a list.
 
     Raises
     ------
@@ -58,11 +67,11 @@ def read_tensors(inputs: Sequence[InferInput], binary: memoryview) -> list[Tenso
             refuse(f"{where}.datatype", "must be BOOL, BYTES, or a number's (FP64, INT64 …)")
         size = one.parameters.get("binary_data_size")
         if size is None:
-            values: Any = _from_json(one, where)
+            values: Any = _from_json(one, where, exact=one.name in ids)
         else:
             if type(size) is not int or not 0 <= size <= len(binary):
                 refuse(f"{where}.parameters.binary_data_size", "must be the bytes of the tensor, in the body")
-            values, binary = _from_binary(one.datatype, binary[:size], where), binary[size:]
+            values, binary = _from_binary(one.datatype, binary[:size], where, exact=one.name in ids), binary[size:]
         if len(values) != int(np.prod(one.shape, dtype=np.int64)):
             refuse(f"{where}.shape", "must be the shape of the data")
         tensors.append(Tensor(one.name, tuple(one.shape), values))
@@ -71,7 +80,7 @@ def read_tensors(inputs: Sequence[InferInput], binary: memoryview) -> list[Tenso
     return tensors
 
 
-def _from_json(one: InferInput, where: str) -> NDArray[np.float64] | list[Any]:
+def _from_json(one: InferInput, where: str, *, exact: bool) -> NDArray[np.float64] | list[Any]:
     data = one.data
     if type(data) is not list:
         refuse(f"{where}.data", "Input should be a valid list")
@@ -89,11 +98,11 @@ def _from_json(one: InferInput, where: str) -> NDArray[np.float64] | list[Any]:
     if not types <= allowed:
         refuse(f"{where}.data", f"must be {one.datatype}, as its datatype says")
     if one.datatype in NUMBERS:
-        return np.array(data, dtype=np.float64)
+        return data if exact else np.array(data, dtype=np.float64)
     return [None if value == "" else value for value in data] if one.datatype == "BYTES" else data
 
 
-def _from_binary(datatype: str, data: memoryview, where: str) -> NDArray[np.float64] | list[Any]:
+def _from_binary(datatype: str, data: memoryview, where: str, *, exact: bool) -> NDArray[np.float64] | list[Any]:
     if datatype == "BYTES":
         try:
             return [text or None for text in _texts(data)]
@@ -104,7 +113,8 @@ def _from_binary(datatype: str, data: memoryview, where: str) -> NDArray[np.floa
     dtype = np.dtype(NUMBERS[datatype])
     if len(data) % dtype.itemsize:
         refuse(where, f"must be {datatype}, as its datatype says")
-    return np.frombuffer(data, dtype).astype(np.float64)
+    numbers = np.frombuffer(data, dtype)
+    return [json_value(number) for number in numbers.tolist()] if exact else numbers.astype(np.float64)
 
 
 def _texts(data: memoryview) -> Iterator[str]:

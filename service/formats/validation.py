@@ -1,39 +1,99 @@
-"""Customers from columns of any source, valid by the same rules as one customer of POST /predict.
+"""Validate customers from columns of any source by the rules of one customer of POST /predict.
 
-The rules are `churn.customers.validation`; here the rows that break them become problems that name row and field, and never the value.
+The rules are `churn.customers`; here what breaks them becomes a list of problems that name row and field, and never the value.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pydantic import ValidationError
 
+from churn.contract import Contract
+from churn.customers.column_names import CUSTOMER_ID, NOT_READ, given_twice
 from churn.customers.columns import CustomerColumns
-from churn.customers.validation import CUSTOMER_ID, CustomerRules, Table
+from churn.customers.customer import SUGGESTIONS, CustomerBase
+from churn.customers.validation import CustomerRules, Table
 from service.http.errors import LISTED_ERRORS, MAX_DESCRIBED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
 
 # Beyond so many there is no point in counting on: each costs microseconds.
 COUNTED_PROBLEMS = 10_000
+# Unknown columns that a warning names.
+NAMED_COLUMNS = 10
+log = logging.getLogger(__name__)
 
 
 class ColumnRules(CustomerRules):
-    """The rules of one contract, whose breaking is an answer over HTTP."""
+    """The rules of one contract, whose breaking is an answer over HTTP.
 
-    def check_names(self, names: Sequence[Any], where: str) -> None:
-        """Raise Unprocessable if a column is foreign, or is there twice."""
-        wrong: list[FieldProblem] = []
-        seen: set[str] = set()
-        for name in names:
-            if not isinstance(name, str) or name not in self.names:
-                wrong.append(FieldProblem(field=f"{where}.{name}"[:NAME_LENGTH], problem="Extra inputs are not permitted"))
-            elif name in seen:
-                wrong.append(FieldProblem(field=f"{where}.{name}", problem="The column is there twice"))
-            else:
-                seen.add(name)
+    Parameters
+    ----------
+    contract : Contract
+    customer : type
+        The request model.
+    ignore_unknown : bool
+        Whether columns that the contract does not know are left aside with a warning in the log, as MLflow's protocol has it.
+    """
+
+    def __init__(self, contract: Contract, customer: type[CustomerBase], *, ignore_unknown: bool = False) -> None:
+        super().__init__(contract, customer)
+        self.ignore_unknown = ignore_unknown
+
+    def ignoring_unknown(self) -> Self:
+        """Return the same rules for a protocol that ignores unknown columns."""
+        return type(self)(self.contract, self._customer, ignore_unknown=True)
+
+    def columns_of(self, names: Sequence[Any], where: str) -> dict[str, Any]:
+        """Return the contract's name of each column that is read, to its name in the table.
+
+        Parameters
+        ----------
+        names : sequence
+            The columns, as they were sent.
+        where : str
+            What errors call the place where they stand.
+
+        Raises
+        ------
+        Unprocessable
+            If a column is unknown, or is there twice.
+        """
+        found, unknown, repeated = self.names.columns_of(name for name in names if isinstance(name, str))
+        wrong = [FieldProblem(field=f"{where}.{name}", problem=given_twice(found[name], as_given)) for name, as_given in repeated]
+        foreign = [*unknown, *(name for name in names if not isinstance(name, str))]
+        if self.ignore_unknown:
+            self.warn_of(foreign)
+        else:
+            for count, name in enumerate(foreign):
+                problem = self.names.unknown(str(name), suggest=count < SUGGESTIONS)
+                wrong.append(FieldProblem(field=f"{where}.{name}"[:NAME_LENGTH], problem=problem))
         raise_any(wrong, len(wrong))
+        return found
+
+    def warn_of(self, unknown: Sequence[Any]) -> None:
+        """Log that columns were ignored."""
+        if unknown:
+            named = ", ".join(repr(str(name)[:NAME_LENGTH]) for name in unknown[:NAMED_COLUMNS])
+            more = f" and {len(unknown) - NAMED_COLUMNS} more" if len(unknown) > NAMED_COLUMNS else ""
+            log.warning("ignored columns that the contract does not know: %s%s", named, more)
+
+    def by_contract_names(self, record: Any) -> Any:
+        """Return a record under the contract's names; as it is if it breaks a rule of names, for the request model to say so."""
+        if type(record) is not dict:
+            return record
+        renamed: dict[str, Any] = {}
+        for name, value in record.items():
+            meaning = self.names.find(name)
+            if meaning is None and self.ignore_unknown:
+                continue
+            if meaning is None or meaning in renamed:
+                return record
+            if meaning != NOT_READ:
+                renamed[meaning] = value
+        return renamed
 
     def objects(
         self,
@@ -44,14 +104,24 @@ class ColumnRules(CustomerRules):
         record: Callable[[int], Any] | None = None,
         odd: Sequence[bool] | None = None,
     ) -> CustomerColumns:
-        """Validate columns of Python values as JSON has them; the names are checked already.
+        """Validate columns of Python values as JSON has them.
 
-        With `record`, this spells a row, and not the columns do; with `odd`, these rows are doubtful whatever their values are.
+        Parameters
+        ----------
+        columns : mapping of str to sequence of length `rows`
+            By the contract's names.
+        rows : int
+        where : str
+            What errors call the rows.
+        record : callable, optional
+            Returns a row as it was sent; otherwise the columns do.
+        odd : sequence of bool, optional
+            Rows that are to be judged whatever their values are.
         """
         cells = {name: self.features[name].from_objects(values) for name, values in columns.items() if name != CUSTOMER_ID}
-        spelled = record or (lambda row: {name: values[row] for name, values in columns.items()})
+        sent = record or (lambda row: {name: values[row] for name, values in columns.items()})
         doubtful = None if odd is None else np.array(odd, np.bool_)
-        return self.customers(Table(rows, cells, spelled, where, columns.get(CUSTOMER_ID), doubtful))
+        return self.customers(Table(rows, cells, sent, where, columns.get(CUSTOMER_ID), doubtful))
 
     def customers(self, table: Table) -> CustomerColumns:
         """Validate a table.

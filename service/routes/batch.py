@@ -16,6 +16,7 @@ from service.formats.json_text import load_json
 from service.formats.media import Media, given_media, wanted_media
 from service.formats.payload import off_the_loop, read_payload
 from service.formats.records import from_records
+from service.formats.validation import ColumnRules
 from service.http.body import parse_json
 from service.http.openapi import json_body, problems
 from service.schemas.native import BatchAnswer
@@ -47,19 +48,27 @@ async def predict_batch(request: Request, state: State) -> Response:
     wanted = wanted_media(request.headers.get("accept", ""), given)
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
-    customers = await off_the_loop(len(body), lambda: read_customers(given, body, state))
+    customers = await off_the_loop(len(body), lambda: read_customers(given, body, state, state.rules))
     batch = await state.predictions.predict_batch(served, customers)
     return await _answer(batch, wanted)
 
 
-def read_customers(media: Media, body: bytes, state: ServiceState) -> CustomerColumns:
+def read_customers(media: Media, body: bytes, state: ServiceState, rules: ColumnRules) -> CustomerColumns:
     """Read and validate the customers of a body.
+
+    Parameters
+    ----------
+    media : Media
+    body : bytes
+    state : ServiceState
+    rules : ColumnRules
+        Of the protocol.
 
     Raises
     ------
     TooLarge, Unprocessable
     """
-    rules, most = state.rules, state.settings.max_batch_rows
+    most = state.settings.max_batch_rows
     max_bytes = UNPACKED_BODIES * state.settings.max_body_bytes
     match media:
         case Media.JSON:

@@ -82,8 +82,8 @@ def _mlflow_version() -> str:
 
 def _read(media: Media, body: bytes, state: ServiceState, served: ServedModel) -> CustomerColumns:
     if media is not Media.JSON:
-        return read_customers(media, body, state)
-    rules, most = state.rules, state.settings.max_batch_rows
+        return read_customers(media, body, state, state.rules_ignoring_unknown)
+    rules, most = state.rules_ignoring_unknown, state.settings.max_batch_rows
     document = load_json(body, nan_is_null=True)
     name, data = _input(document)
     if name == "dataframe_split":

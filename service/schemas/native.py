@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    WithJsonSchema,
     create_model,
     field_validator,
     model_validator,
@@ -21,6 +22,7 @@ from pydantic import (
 from churn.clock import CLOCK_SKEW, now
 from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
+from churn.customers.customer_id import CustomerId, id_schema
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Outcome
 
@@ -77,9 +79,8 @@ def _without_nul(value: str) -> str:
 
 
 _NO_NUL = {"pattern": "^[^\\u0000]*$"}
-CustomerId = Annotated[
-    str, Field(strict=True, min_length=1, max_length=128, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
-]
+# Here somebody must be named: a text of blanks names nobody.
+_NamedCustomer = Annotated[CustomerId, WithJsonSchema(id_schema("^[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$"))]
 PredictionId = Annotated[
     str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
 ]
@@ -95,9 +96,7 @@ class RequestModels:
     @classmethod
     def of(cls, contract: Contract, max_rows: int) -> Self:
         """Derive them from the contract."""
-        base = request_model(contract)
-        derived = create_model("Customer", __base__=base, __doc__=base.__doc__, customer_id=(CustomerId | None, None))
-        customer = cast(type[CustomerBase], derived)
+        customer = request_model(contract)
         rows: Any = Annotated[list[customer], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
         batch = create_model("BatchRequest", __base__=BatchRequest, __doc__=BatchRequest.__doc__, customers=(rows, ...))
         return cls(customer, batch)
@@ -106,7 +105,7 @@ class RequestModels:
 # In JSON Schema: one of the two, and only one.
 _EITHER: dict[str, Any] = {
     "oneOf": [
-        {"required": [name], "properties": {name: {"type": "string"}, other: {"type": "null"}}}
+        {"required": [name], "properties": {name: {"type": ["string", "integer"]}, other: {"type": "null"}}}
         for name, other in (("prediction_id", "customer_id"), ("customer_id", "prediction_id"))
     ]
 }
@@ -118,7 +117,7 @@ class OutcomeItem(_Part):
     model_config = ConfigDict(json_schema_extra=_EITHER)
 
     prediction_id: PredictionId | None = None
-    customer_id: CustomerId | None = None
+    customer_id: _NamedCustomer = None
     churned: StrictBool
     observed_at: Annotated[AwareDatetime, Field(strict=True)] | None = Field(
         None, description="With a time zone (RFC 3339); now, if absent."

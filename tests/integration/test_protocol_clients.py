@@ -133,7 +133,7 @@ def test_triton_sends_one_tensor(
 def test_triton_is_told_what_is_wrong(triton: Any) -> None:
     from tritonclient.utils import InferenceServerException
 
-    with pytest.raises(InferenceServerException, match=r"\[422\].*total_day_minutes: Input should be greater than or equal to 0"):
+    with pytest.raises(InferenceServerException, match=r"\[422\].*total_day_minutes: must be at least 0 minutes"):
         triton.infer("churn", [tensor("total_day_minutes", np.array([-1.0]), "FP64", True)])
     with pytest.raises(InferenceServerException, match=r"\[404\]"):
         triton.infer("other", [tensor("total_day_minutes", np.array([1.0]), "FP64", True)])

@@ -18,13 +18,13 @@ from churn.config.params import load_params
 from churn.config.safe_yaml import load_yaml
 from churn.config.settings import load_settings
 from churn.contract import load_contract, parse_contract
+from churn.customers.spreadsheet import safe_text
 from churn.errors import InputError, StoreError
 from churn.ids import new_id
 from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
 from pipelines import console
 from service.app import ServiceApp
-from service.formats.spreadsheet import as_text
 from service.observability.logs import JsonLines, TextLines
 from tests.checkout import CHECKOUT
 from tests.unit.service.fakes import CUSTOMER, running
@@ -133,7 +133,7 @@ async def test_ids_in_a_csv_answer_are_no_formulas_and_numbers_stay_numbers(open
 
 
 def test_what_begins_with_a_tab_or_a_new_line_is_no_formula_either() -> None:
-    assert [as_text(said) for said in ("\t=1", "\r=1", "\n=1", None)] == ["'\t=1", "'\r=1", "'\n=1", None]
+    assert [safe_text(said) for said in ("\t=1", "\r=1", "\n=1", None)] == ["'\t=1", "'\r=1", "'\n=1", None]
 
 
 LAUGHS = "a: &a [x, x]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(24))

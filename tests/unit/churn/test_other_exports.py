@@ -66,7 +66,7 @@ def test_no_is_a_level_like_any_other(read: Reader) -> None:
 
 
 def test_a_level_that_was_never_seen_is_refused(read: Reader) -> None:
-    assert refused(read, FILE.replace("DSL", "Satellite")) == [(2, "line", "unknown level")]
+    assert refused(read, FILE.replace("DSL", "Satellite")) == [(2, "line", "unknown level (known: DSL, No, No internet service)")]
 
 
 # The outcome
@@ -85,7 +85,7 @@ def test_every_blank_outcome_is_named(read: Reader) -> None:
 
 
 def test_a_customer_who_is_there_twice_is_refused_where_it_would_leak(read: Reader) -> None:
-    twice = FILE + "1,Male,41,,20,DSL,No,Yes\n2,,,,,,,No\n"
+    twice = FILE + "1,Male,41,,20,DSL,No,Yes\n2,,,,20,,,No\n"
     rule = "the customer is there twice; keep one row each"
     assert refused(read, twice) == [(5, "customer", rule), (6, "customer", rule)]
     assert len(read(twice, labelled=False)) == 5

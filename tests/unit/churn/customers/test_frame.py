@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pandera.errors
-import pytest
 
 from churn.contract import Contract
-from churn.customers.frame import frame_digest, frame_from_records, frame_schema
-from churn.simulation.simulate import simulate
+from churn.customers.frame import frame_digest, frame_from_records
 
 
 def test_absent_and_null_are_missing(contract: Contract) -> None:
@@ -23,33 +20,6 @@ def test_no_records_make_an_empty_frame_of_the_same_types(contract: Contract) ->
     frame = frame_from_records([], contract)
     assert len(frame) == 0
     assert frame.dtypes.equals(frame_from_records([{}], contract).dtypes)
-
-
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("total_day_minutes", -1.0),
-        ("total_day_minutes", 44641.0),
-        ("total_day_minutes", np.inf),
-        ("total_day_calls", 0.5),
-        ("international_plan", 0.5),
-        ("state", "ZZ"),
-    ],
-)
-def test_schema_refuses_what_the_contract_forbids(contract: Contract, column: str, value: object) -> None:
-    frame = simulate(contract, 3, seed=1).features
-    frame_schema(contract).validate(frame)
-    frame.loc[1, column] = value
-    with pytest.raises(pandera.errors.SchemaError, match=column):
-        frame_schema(contract).validate(frame)
-
-
-def test_schema_can_ask_for_the_target(contract: Contract) -> None:
-    data = simulate(contract, 3, seed=1)
-    schema = frame_schema(contract, target=True)
-    schema.validate(data.features.assign(churn=data.labelled))
-    with pytest.raises(pandera.errors.SchemaError, match="must be True or False"):
-        schema.validate(data.features.assign(churn=np.array([0, 1, 2])))
 
 
 def test_digest_stands_for_names_values_and_order() -> None:

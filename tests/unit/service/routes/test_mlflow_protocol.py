@@ -71,10 +71,10 @@ async def test_what_pythons_writer_makes_of_a_missing_number_is_missing(client: 
         ({"dataframe_split": {"columns": NAMES}}, "dataframe_split.data"),
         ({"dataframe_split": {"columns": "a", "data": [ROW]}}, "dataframe_split.columns"),
         ({"dataframe_split": {"columns": NAMES, "data": [ROW], "dtype": "x"}}, "dataframe_split.dtype"),
-        ({"dataframe_split": {"columns": [*NAMES, "shoe_size"], "data": [[*ROW, 43]]}}, "dataframe_split.shoe_size"),
+        ({"dataframe_split": {"columns": [*NAMES, NAMES[0]], "data": [[*ROW, 43]]}}, f"dataframe_split.{NAMES[0]}"),
         ({"dataframe_split": {"columns": NAMES, "data": [ROW, ROW[:-1]]}}, "dataframe_split.1"),
         ({"dataframe_split": {"columns": NAMES, "data": [[-1.0, *ROW[1:]]]}}, "dataframe_split.0.total_day_minutes"),
-        ({"dataframe_records": [{**CUSTOMER, "shoe_size": 43}]}, "dataframe_records.0.shoe_size"),
+        ({"dataframe_records": [{"shoe_size": 43}]}, "dataframe_records.0"),
         ({"dataframe_records": {}}, "dataframe_records"),
         ({"dataframe_records": [1]}, "dataframe_records.0"),
         ({"instances": [[1]]}, "instances.0"),
@@ -90,6 +90,26 @@ async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, store: FakeSto
     assert response.status_code == 422
     assert [error["field"] for error in response.json()["errors"]] == [field]
     assert store.rows == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_split": {"columns": [*NAMES, "shoe_size"], "data": [[*ROW, 43]]}},
+        {"dataframe_records": [{**CUSTOMER, "shoe_size": 43}]},
+        {"instances": [{**CUSTOMER, "shoe_size": 43}]},
+        {"inputs": {**CUSTOMER, "shoe_size": 43}},
+        {"inputs": {name: [value] for name, value in {**CUSTOMER, "shoe_size": 43}.items()}},
+    ],
+)
+async def test_unknown_columns_are_ignored_with_a_warning_as_mlflow_does(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, body: Any
+) -> None:
+    probability = (await client.post("/predict", json=CUSTOMER)).json()["churn_probability"]
+    caplog.clear()
+    response = await client.post("/invocations", json=body)
+    assert response.json()["predictions"][0][1] == pytest.approx(probability, abs=1e-12)
+    assert "'shoe_size'" in caplog.text
 
 
 async def test_ping_tells_whether_there_is_a_model_and_version_whose_protocol(

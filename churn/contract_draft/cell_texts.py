@@ -1,0 +1,49 @@
+"""Read the cells of a file as texts, before there is a contract that says what they mean."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from churn.contract import Column
+from churn.customers.cell_rule import MISSING_TEXTS, NUMBER_PATTERN, CellRule
+from churn.customers.cells import json_value
+
+_NUMBER = re.compile(NUMBER_PATTERN)
+
+
+def cell_texts(cells: Any, levels: tuple[str, ...] = ()) -> pd.Series:
+    """Return texts without the blanks around them, None where missing.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray, length n
+    levels : tuple of str
+        Texts that only look missing (`NA`).
+    """
+    # (A sensitive category has no levels that it must be one of; here any text is welcome.)
+    rule = CellRule(Column(name="n", source="n", kind="category", role="sensitive", levels=levels))
+
+    def text(cell: Any) -> Any:
+        cell = json_value(cell)
+        return rule.parse(cell if cell is None or isinstance(cell, str | int | float) else str(cell))
+
+    return pd.Series([text(cell) for cell in cells.to_pylist()], dtype=object)
+
+
+def missing_texts(cells: Any) -> Counter[str]:
+    """Return the texts that count as missing and are not empty, each with its number of cells."""
+    kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return Counter()
+    stripped = (cell.strip() for cell in cells.to_pylist() if cell is not None)
+    return Counter(text for text in stripped if text and text.lower() in MISSING_TEXTS)
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number."""
+    return _NUMBER.fullmatch(text) is not None

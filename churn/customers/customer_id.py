@@ -1,0 +1,149 @@
+"""Decide what a customer's id may be: once, for requests, outcomes, contacts and files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, WithJsonSchema
+
+from churn.customers.cell_rule import MISSING_TEXTS
+
+MAX_ID_LENGTH = 128
+# Control characters: PostgreSQL stores no NUL, and a line break in an id breaks logs and CSV files. Half a surrogate pair is no text.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# How a data frame or a CSV file writes a whole number that met a gap.
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,15})\.0")
+# From here on, a float has lost digits, and no integer of a data frame or of a request can be larger than 64 bits.
+_INEXACT, _LOWEST, _HIGHEST = 2.0**53, -(2**63), 2**64 - 1
+_WANTED = "must be a text or a whole number"
+_TOO_LARGE = "is too large for a number; send it as a text"
+
+
+def read_id(cell: Any) -> str | None:
+    """Return a customer's id as it is stored, None where nobody is named.
+
+    A text loses the blanks around it. A whole number is stored as its text; so is `415.0`, in which data frames write one. A text
+    that means a missing value names nobody, as in any column.
+
+    Raises
+    ------
+    ValueError
+        With the rule that the id breaks: a boolean or a fraction names nobody; a text has at most 128 characters, none of them a
+        control character.
+
+    Examples
+    --------
+    >>> [read_id(cell) for cell in ("c-1", " c-1 ", 415, 415.0, "415.0", "007", "", None)]
+    ['c-1', 'c-1', '415', '415', '415', '007', None, None]
+    """
+    if cell is None:
+        return None
+    if isinstance(cell, str):
+        return _read_text(cell)
+    if isinstance(cell, Decimal):
+        cell = int(cell) if cell.is_finite() and cell == cell.to_integral_value() else float("nan")
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise ValueError(_WANTED)
+    if isinstance(cell, int):
+        if not _LOWEST <= cell <= _HIGHEST:
+            raise ValueError(_TOO_LARGE)
+        return str(cell)
+    if not cell.is_integer():
+        raise ValueError(_WANTED)
+    if abs(cell) >= _INEXACT:
+        raise ValueError(_TOO_LARGE)
+    return str(int(cell))
+
+
+def _read_text(text: str) -> str | None:
+    if len(text) > MAX_ID_LENGTH:
+        raise ValueError(f"must have at most {MAX_ID_LENGTH} characters")
+    text = text.strip()
+    if text.lower() in MISSING_TEXTS:
+        return None
+    if _FORBIDDEN.search(text):
+        raise ValueError("must not contain control characters")
+    return str(int(text[:-2])) if text.endswith(".0") and _WHOLE.fullmatch(text) else text
+
+
+def is_plain_id(text: str) -> bool:
+    """Tell quickly whether a text is certainly an id, stored as it is."""
+    return (
+        0 < len(text) <= MAX_ID_LENGTH
+        and text.isprintable()
+        and text[0] != " "
+        and text[-1] != " "
+        and text[-2:] != ".0"
+        and text.lower() not in MISSING_TEXTS
+    )
+
+
+def read_ids(cells: Sequence[Any]) -> tuple[Sequence[str | None], NDArray[np.bool_] | None]:
+    """Read a column of ids.
+
+    Parameters
+    ----------
+    cells : sequence, length n
+
+    Returns
+    -------
+    ids : sequence of (str or None), length n
+    doubtful : array of bool, shape (n,), or None
+        Where `read_id` refuses the id; None: nowhere.
+    """
+    if _all_plain(cells):
+        return cells, None
+    ids: list[str | None] = []
+    wrong: list[int] = []
+    for row, cell in enumerate(cells):
+        try:
+            ids.append(read_id(cell))
+        except ValueError:
+            ids.append(None)
+            wrong.append(row)
+    if not wrong:
+        return ids, None
+    doubtful = np.zeros(len(ids), np.bool_)
+    doubtful[wrong] = True
+    return ids, doubtful
+
+
+def _all_plain(cells: Sequence[Any]) -> bool:
+    """Tell, by a few passes over all of them, whether all ids are texts that are stored as they are."""
+    if not set(map(type, cells)) <= {str, type(None)}:
+        return False
+    named = [cell for cell in cells if cell is not None]
+    lengths = set(map(len, named))
+    if not lengths:
+        return True
+    if min(lengths) == 0 or max(lengths) > MAX_ID_LENGTH:
+        return False
+    joined = f"|{'|'.join(named)}|"
+    if not joined.isprintable() or " |" in joined or "| " in joined or ".0|" in joined:
+        return False
+    longest = max(map(len, MISSING_TEXTS))
+    return min(lengths) > longest or MISSING_TEXTS.isdisjoint(text.lower() for text in named if len(text) <= longest)
+
+
+def id_schema(pattern: str = "^[^\\u0000-\\u001f\\u007f]*$", *, nullable: bool = True) -> dict[str, Any]:
+    """Describe an id in JSON Schema.
+
+    Parameters
+    ----------
+    pattern : str
+        Of an id that is a text.
+    nullable : bool
+        Whether nobody may be named.
+    """
+    text = {"type": "string", "maxLength": MAX_ID_LENGTH, "pattern": pattern}
+    whole = {"type": "integer", "minimum": _LOWEST, "maximum": _HIGHEST}
+    description = "A text, or a whole number, which is stored as its text."
+    return {"anyOf": [text, whole, *([{"type": "null"}] if nullable else [])], "description": description}
+
+
+CustomerId = Annotated[str | None, BeforeValidator(read_id), WithJsonSchema(id_schema())]

@@ -1,0 +1,129 @@
+"""Read a column of a file into a series, by the rules of `churn.customers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from churn.contract import Column, Target
+from churn.customers.cell_rule import CellRule
+from churn.customers.cells import FeatureCells, json_value
+from churn.customers.customer_id import read_id
+from churn.customers.from_arrow import is_plain, read_cells
+
+# Told of each cell that breaks a rule: its row from 0, the rule, and the cell.
+OnProblem = Callable[[int, str, Any], None]
+
+
+def read_column(cells: Any, column: Column, on_problem: OnProblem) -> pd.Series:
+    """Read one column.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray, length n
+        As `read_tabular_file` gives it.
+    column : Column
+    on_problem : callable
+        Called for each cell that breaks a rule, in the order of the rows; what is returned holds a missing value there.
+
+    Returns
+    -------
+    pandas.Series, length n
+        float64 (missing as NaN) for numbers and flags, text (missing as None) for categories.
+    """
+    rule = CellRule(column)
+    if column.kind == "category":
+        return _read_each(cells, rule.read, on_problem)
+    feature = FeatureCells(column)
+    if is_plain(cells.type):
+        values, doubtful = read_cells(cells, feature)
+        values = values.copy()
+        undecided = np.zeros(len(values), np.bool_) if doubtful is None else doubtful
+        if column.required:
+            undecided = undecided | np.isnan(values)
+    else:
+        values, undecided = np.full(len(cells), np.nan), np.ones(len(cells), np.bool_)
+    for row in np.flatnonzero(undecided).tolist():
+        values[row] = np.nan
+        cell = json_value(cells[row].as_py())
+        try:
+            values[row] = feature.coded(rule.read(cell))
+        except ValueError as error:
+            on_problem(row, str(error), cell)
+    return pd.Series(values)
+
+
+def read_leniently(cells: Any, column: Column) -> tuple[pd.Series, int]:
+    """Read one column whatever it breaks: for comparing, not for learning.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray, length n
+    column : Column
+
+    Returns
+    -------
+    values : pandas.Series, length n
+        As of `read_column`, but that unknown levels and numbers out of bounds stay as they are.
+    unreadable : int
+        Cells that say nothing that a value of this kind can be; they count as missing.
+    """
+    unreadable = 0
+
+    def count(row: int, rule: str, cell: Any) -> None:
+        nonlocal unreadable
+        unreadable += 1
+
+    free = column.model_copy(update={"nullable": True, "minimum": None, "maximum": None})
+    if column.kind == "category":
+        values = _read_each(cells, CellRule(free).parse, count)
+        return values, unreadable
+    if column.kind == "integer":
+        free = free.model_copy(update={"kind": "number"})
+    values = read_column(cells, free, count)
+    return values, unreadable
+
+
+def read_target(cells: Any, target: Target, on_problem: OnProblem) -> pd.Series:
+    """Read what came true: 1.0, 0.0 or, where it is missing, NaN; parameters as of `read_column`."""
+    # No feature: its levels may say `False` for those who left, so it is made without the checks of one.
+    column = Column.model_construct(
+        name=target.column,
+        source=target.source,
+        kind="flag",
+        true_level=target.true_level,
+        false_level=target.false_level,
+        nullable=True,
+    )
+    return read_column(cells, column, on_problem)
+
+
+def read_id_column(cells: Any, on_problem: OnProblem) -> pd.Series:
+    """Read customers' ids as texts, None where nobody is named; parameters as of `read_column`."""
+    return _read_each(cells, read_id, on_problem)
+
+
+def _read_each(cells: Any, read: Callable[[Any], Any], on_problem: OnProblem) -> pd.Series:
+    known: dict[Any, Any] = {}
+    values: list[Any] = []
+    for row, cell in enumerate(_cells(cells)):
+        try:
+            if isinstance(cell, str):
+                if cell not in known:
+                    known[cell] = read(cell)
+                values.append(known[cell])
+            else:
+                values.append(read(cell))
+        except ValueError as error:
+            values.append(None)
+            on_problem(row, str(error), cell)
+    return pd.Series(values, dtype=object)
+
+
+def _cells(cells: Any) -> Iterator[Any]:
+    for chunk in cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]:
+        yield from map(json_value, chunk.to_pylist())
