@@ -148,5 +148,5 @@ def _json_schema(column: Column) -> dict[str, Any]:
             number |= {} if column.minimum is None else {"minimum": column.minimum}
             number |= {} if column.maximum is None else {"maximum": column.maximum}
             number |= {"multipleOf": 1} if column.kind == "integer" else {}
-            return {"anyOf": [number, {"type": "string", "format": "number"}, {"type": "null"}]}
+            allowed = [number, {"type": "string", "format": "number", "minLength": 1}]
     return {"anyOf": allowed if column.required else [*allowed, {"const": ""}, {"type": "null"}]}

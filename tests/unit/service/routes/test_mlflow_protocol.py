@@ -103,7 +103,7 @@ async def test_what_is_wrong_is_named(client: httpx2.AsyncClient, store: FakeSto
     ],
 )
 async def test_unknown_columns_are_ignored_with_a_warning_as_mlflow_does(
-    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, body: Any
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, body: Any
 ) -> None:
     probability = (await client.post("/predict", json=CUSTOMER)).json()["churn_probability"]
     caplog.clear()
