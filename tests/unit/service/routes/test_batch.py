@@ -148,9 +148,7 @@ async def test_limit_of_rows_and_rules_hold_in_every_format(
         response = await post([CUSTOMERS[0], {**CUSTOMERS[0], "total_day_minutes": -5.0}])
         assert response.status_code == 422
         where = "customers" if media == JSON else "rows"
-        assert response.json()["errors"] == [
-            {"field": f"{where}.1.total_day_minutes", "problem": "must be at least 0 minutes"}
-        ]
+        assert response.json()["errors"] == [{"field": f"{where}.1.total_day_minutes", "problem": "must be at least 0 minutes"}]
     assert store.rows == []
 
 
