@@ -24,7 +24,7 @@ from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError, StoreError
 from service.http.loopback import is_loopback
 from service.observability.logs import log_config
-from service.server.garbage_collection import freeze_startup_objects
+from service.server.gc_tuning import freeze_startup_objects
 from service.server.slow_clients import Connection
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import uvicorn
 from uvicorn.lifespan.on import LifespanOn
 
 from service.rollout.rollout import Rollout
-from service.server import garbage_collection, run
+from service.server import gc_tuning, run
 from tests.unit.service.fakes import make_settings
 
 
@@ -35,7 +35,7 @@ async def nothing(_: object) -> None:
 def test_existing_objects_are_frozen_and_new_ones_collected_less_often() -> None:
     before = gc.get_threshold()
     try:
-        garbage_collection.freeze_startup_objects()
+        gc_tuning.freeze_startup_objects()
         assert gc.get_freeze_count() > 1_000
         assert gc.get_threshold()[0] > before[0]
     finally:
