@@ -122,7 +122,7 @@ def test_a_head_without_end_is_cut_off_before_it_costs_memory(address: Address, 
         # It may be reset before the answer is read: there is more on the way than anybody reads.
         assert statuses(answer) in ([431], [400], []), start
     # What is read at once (256 KiB) may have come before it is looked at.
-    assert max(received) <= slow_clients.HEAD_BYTES + 2**18
+    assert max(received) <= slow_clients.MAX_HEAD_BYTES + 2**18
 
 
 def test_who_never_ends_his_head_is_not_waited_for(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_who_never_ends_his_head_is_not_waited_for(address: Address, monkeypatch
 def test_who_does_not_read_his_answer_is_not_waited_for(
     address: Address, monkeypatch: pytest.MonkeyPatch, store: FakeStore
 ) -> None:
-    monkeypatch.setattr(slow_clients, "READING_SECONDS", 0.3)
+    monkeypatch.setattr(slow_clients, "READ_SECONDS", 0.3)
     rows = 60_000
     body = b'{"customers":[' + b",".join([BODY] * rows) + b"]}"
     with socket.socket() as client:

@@ -127,7 +127,7 @@ class Stack:
         declared = {**(service.stage.environment if service.stage else {}), **service.environment}
         paths = self._mounted(service)
         values = {name: self._placed(service, value, paths) for name, value in declared.items() if name != "PATH"}
-        temporary = {"HOME": paths["/tmp"], "TMPDIR": paths["/tmp"]}  # noqa: S108
+        temporary = {"HOME": paths["/tmp"], "TMPDIR": paths["/tmp"]}  # noqa: S108 -- a key of this run, not a path that is opened
         return {**values, "PATH": f"{BIN}:{os.environ['PATH']}", **temporary, **self.more.get(service.name, {})}
 
     def _command(self, service: Service) -> list[str]:
