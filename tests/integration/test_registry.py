@@ -156,7 +156,7 @@ def test_the_card_comes_back_with_the_model_and_describes_the_version(
     assert "churn model card 2" in described
 
 
-def test_a_takeover_leaves_its_trail_in_store_and_registry(registry: Registry, tmp_path: Path) -> None:
+def test_a_promotion_is_recorded_in_store_and_registry(registry: Registry, tmp_path: Path) -> None:
     registry.promote("1")
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     loaded = registry.load("2")

@@ -80,7 +80,7 @@ def test_one_customer_is_gone_and_the_others_are_as_they_were(store: Store) -> N
     for table in ("predictions", "outcomes"):
         assert after[table] == of(before[table], 1, 2), table
     assert after["shadow_predictions"] == []
-    assert store.count_outcomes() == 150, "how many were ever told"
+    assert store.count_outcomes() == 150, "how many were ever stored"
     (noted,) = store.decisions(kind=DecisionKind.ERASURE)
     assert noted.reason == "request 17"
     assert noted.evidence == {"predictions": 100, "outcomes": 50, "shadow_predictions": 100, "spooled": 0}
@@ -101,7 +101,7 @@ def test_nobody_is_erased_by_a_name_that_nobody_has(store: Store) -> None:
     assert everything(store) | {"decisions": []} == before
 
 
-def test_it_is_told_when_the_file_could_not_be_cleaned(tmp_path: Path) -> None:
+def test_a_file_that_could_not_be_cleaned_is_an_error(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     fill(store)
     with store.engine.connect() as reader:

@@ -28,12 +28,12 @@ def predict(store: Store, *days: int, version: str = "1") -> None:
     store.write_predictions([Prediction(f"{version}-{day}", f"c{day}", at(day), version, 0.2, 0.5, False, {}) for day in days])
 
 
-def told(store: Store, *days: int, version: str = "1") -> None:
+def label(store: Store, *days: int, version: str = "1") -> None:
     store.write_outcomes([Outcome(True, at(day), f"{version}-{day}") for day in days])
 
 
 def judge(store: Store, version: str = "1") -> None:
-    """As a look does that judges everything there is."""
+    """Write a monitoring run that has judged everything there is."""
     span = store.find_span(version, after_seq=0, newest=1000)
     labelled = store.read_outcomes(version, after_outcome_seq=0, newest=1000)
     last = 0 if labelled.empty else int(labelled["outcome_seq"].max())
@@ -51,7 +51,7 @@ def left(store: Store, table: sa.Table = predictions) -> list[str]:
 def test_what_is_old_and_judged_goes_with_its_outcomes_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
     predict(store, 0, 1, 2, 8, 3, 9)  # one came late, from a spool
-    told(store, 1, 3, 9)
+    label(store, 1, 3, 9)
     store.write_shadow([ShadowRow(f"1-{day}", "2", 0.1, False, at(day)) for day in (0, 1, 2, 3, 9)])
     judge(store)
     counted: list[int] = []
@@ -70,11 +70,11 @@ def test_what_is_old_and_judged_goes_with_its_outcomes_and_nothing_else(store: S
     )
 
 
-def test_what_no_look_has_judged_is_kept_unless_told_otherwise(store: Store) -> None:
+def test_what_no_monitoring_run_has_judged_is_kept_by_default(store: Store) -> None:
     predict(store, 0, 1)
     judge(store)
     predict(store, 2)  # not judged
-    told(store, 0)  # an outcome that is not judged
+    label(store, 0)  # an outcome that is not judged
     predict(store, 9)
     assert prune(store.engine, at(5)) == Pruned(predictions=1, kept_unjudged=2)
     assert left(store) == ["1-0", "1-2", "1-9"]
@@ -84,7 +84,7 @@ def test_what_no_look_has_judged_is_kept_unless_told_otherwise(store: Store) -> 
 
 def test_an_outcome_that_is_too_young_to_be_judged_is_kept(store: Store) -> None:
     predict(store, 0, 1, 9)
-    told(store, 1, 0)
+    label(store, 1, 0)
     store.write_monitor_run(MonitorRun("r", NOON, "1", 3, 2, 3, 1, False, False, {}, None, at(0)))
     assert prune(store.engine, at(5)) == Pruned(predictions=1, outcomes=1, kept_unjudged=1)
     mature = (at(0), at(5))
@@ -100,13 +100,13 @@ def test_a_model_that_answers_no_more_is_not_waited_for(store: Store) -> None:
 
 def test_the_monitor_goes_on_where_it_was_also_when_nothing_is_left(store: Store) -> None:
     predict(store, 0, 1, 2)
-    told(store, 0, 1)
+    label(store, 0, 1)
     judge(store)
     (run,) = store.monitor_runs()
     assert prune(store.engine, at(5)).predictions == 3
     assert left(store) == []
     predict(store, 3, 4)
-    told(store, 3)
+    label(store, 3)
     assert store.find_span("1", after_seq=run.last_seq, newest=10).rows == 2, "numbers are not given again"
     assert len(store.read_outcomes("1", after_outcome_seq=run.last_outcome_seq, newest=10)) == 1
 
@@ -114,16 +114,16 @@ def test_the_monitor_goes_on_where_it_was_also_when_nothing_is_left(store: Store
 @pytest.mark.parametrize("judged", [True, False])
 def test_the_count_of_outcomes_never_goes_back(store: Store, judged: bool) -> None:
     predict(store, 0, 1, 2, 9)
-    told(store, 0, 1)
+    label(store, 0, 1)
     if judged:
         judge(store)
-    told(store, 2, 9)
+    label(store, 2, 9)
     assert store.count_outcomes() == 4
     prune(store.engine, at(5), even_unjudged=True)
     assert left(store, outcomes) == ["1-9"]
     assert store.count_outcomes() == 4
     predict(store, 10)
-    told(store, 10)
+    label(store, 10)
     assert store.count_outcomes() == 5
     judge(store, "1") if not judged else None
     assert store.count_outcomes() == 5

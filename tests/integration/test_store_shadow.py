@@ -66,23 +66,23 @@ def test_the_same_answer_twice_is_kept_once(store: Store) -> None:
     assert (found.n, found.mean_difference) == (1, pytest.approx(-0.1))
 
 
-def test_what_came_true_is_listed_once_in_the_order_it_was_told(store: Store) -> None:
+def test_realized_answers_come_once_in_the_order_their_outcomes_arrived(store: Store) -> None:
     store.write_predictions([*(champion(n, n / 10) for n in range(5)), champion(5, 0.5, "2")])
     store.write_outcomes([Outcome(n == 3, NOON, f"p{n}") for n in (4, 1, 3, 0, 5)])
     since = NOON + timedelta(seconds=1)
-    told = store.realized("1", since=since, after_outcome_seq=0, limit=10)
-    assert [(one.churn_probability, one.churned, one.features["total_day_minutes"]) for one in told] == [
+    realized = store.realized("1", since=since, after_outcome_seq=0, limit=10)
+    assert [(one.churn_probability, one.churned, one.features["total_day_minutes"]) for one in realized] == [
         (0.4, False, 4.0),
         (0.1, False, 1.0),
         (0.3, True, 3.0),
     ]
-    assert all(isinstance(one.churned, bool) for one in told)
-    first, *rest = told
+    assert all(isinstance(one.churned, bool) for one in realized)
+    first, *rest = realized
     assert store.realized("1", since=since, after_outcome_seq=first.outcome_seq, limit=10) == rest
     assert store.realized("1", since=since, after_outcome_seq=0, limit=1) == [first]
 
 
-def test_a_store_that_cannot_be_written_is_told_without_what_was_to_be_written(tmp_path: Path) -> None:
+def test_an_error_of_writing_never_repeats_what_was_to_be_written(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     with store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE shadow_predictions")

@@ -82,16 +82,16 @@ def test_a_share_is_even_and_the_same_each_time(store):
 
 
 @pytest.mark.parametrize(
-    "spelling", ['{"total_day_minutes": 12, "international_plan": 1, "state": null}', '{\n "total_day_minutes": 12\n}']
+    "encoding", ['{"total_day_minutes": 12, "international_plan": 1, "state": null}', '{\n "total_day_minutes": 12\n}']
 )
-def test_what_another_writer_spelled_otherwise_is_read_all_the_same(store, spelling):
+def test_features_that_another_writer_encoded_differently_are_read(store, encoding):
     fill(store, 30)
     with store.engine.begin() as connection:
         connection.execute(
-            sa.update(predictions).where(predictions.c.prediction_id == "1-7").values(features=sa.type_coerce(spelling, sa.Text))
+            sa.update(predictions).where(predictions.c.prediction_id == "1-7").values(features=sa.type_coerce(encoding, sa.Text))
             if store.engine.dialect.name == "sqlite"
             else sa.text("UPDATE predictions SET features = CAST(:said AS json) WHERE prediction_id = '1-7'").bindparams(
-                said=spelling
+                said=encoding
             )
         )
     found = read(store, CONTRACT, store.find_span("1", after_seq=0, newest=100))

@@ -1,0 +1,49 @@
+"""Monitoring runs: a window is judged once, on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from churn.errors import StoreError
+from churn.store.records import Decision, DecisionAction, DecisionKind
+from churn.store.store import Store
+from tests.integration.store_rows import NOON, monitor_run
+
+
+def test_a_window_is_judged_once(store: Store) -> None:
+    first = monitor_run()
+    assert store.write_monitor_run(first)
+    assert not store.write_monitor_run(monitor_run(covariate_alarm=False))
+    assert store.monitor_runs() == [first]
+    assert store.write_monitor_run(monitor_run(last_outcome_seq=6))
+    assert store.write_monitor_run(monitor_run(model_version="2"))
+
+
+def test_a_run_that_is_written_twice_is_stored_once(store: Store) -> None:
+    first = monitor_run()
+    assert store.write_monitor_run(first)
+    assert store.write_monitor_run(first)
+    assert store.monitor_runs() == [first]
+
+
+def test_a_run_and_its_decision_are_stored_both_or_neither(store: Store) -> None:
+    first = Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm", decided_at=NOON)
+    assert store.write_monitor_run(monitor_run(), first)
+    assert not store.write_monitor_run(monitor_run(), Decision(DecisionKind.POLICY, DecisionAction.RETRAIN, "monitor", "drift"))
+    with pytest.raises(StoreError):
+        store.write_monitor_run(
+            monitor_run(last_seq=11),
+            Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "x", decided_at=NOON.replace(tzinfo=None)),
+        )
+    assert len(store.monitor_runs()) == 1
+    assert store.decisions() == [first]
+
+
+def test_runs_are_listed_newest_first(store: Store) -> None:
+    for n in range(4):
+        store.write_monitor_run(monitor_run(last_seq=n, started_at=NOON + timedelta(minutes=n), model_version=str(n % 2)))
+    assert [run.last_seq for run in store.monitor_runs()] == [3, 2, 1, 0]
+    assert [run.last_seq for run in store.monitor_runs(limit=2)] == [3, 2]
+    assert [run.last_seq for run in store.monitor_runs(model_version="0")] == [2, 0]
