@@ -31,7 +31,7 @@ from benchmarks.serving.baselines import (
 from benchmarks.serving.fixture import Fixture, environment
 from benchmarks.serving.load import Load, Server, ask, free_port, press, running
 from churn.errors import ChurnError
-from churn.inference.compiled import CompiledModel
+from churn.inference.compiler import compile_pipeline
 from churn.store.store import Store
 from service.scoring.scorer import CompiledScorer
 from service.scoring.served_model import ServedModel
@@ -163,7 +163,7 @@ def columnar_batches(world: Fixture, work: Path, *, rows: int) -> list[Figures]:
     from service.formats.validation import ColumnRules
     from service.schemas.native import RequestModels
 
-    compiled = CompiledModel.of(world.model.pipeline, world.model.info.features, world.contract)
+    compiled = compile_pipeline(world.model.pipeline, world.model.info.features, world.contract)
     if compiled is None:
         raise ChurnError("this model cannot be compiled")
     served = ServedModel(world.model.info, "", world.contract, CompiledScorer(compiled, world.contract), None, "disk")

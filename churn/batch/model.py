@@ -17,6 +17,7 @@ from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
 from churn.customers.validation import CustomerRules
+from churn.inference import vectorized
 from churn.inference.compiled import CompiledModel
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
@@ -84,7 +85,7 @@ class Scorer:
             if model.compiled is None:
                 raise ValueError(f"version {model.version} is not compiled")
             compiled = CompiledModel.from_document(model.compiled)
-            probabilities = lambda customers: compiled.probabilities(customers.values)  # noqa: E731 -- one line says it
+            probabilities = lambda customers: vectorized.probabilities(compiled, customers.values)  # noqa: E731 -- one line says it
         return cls(model, CustomerRules(model.contract, request_model(model.contract)), probabilities)
 
 

@@ -7,7 +7,8 @@ from math import inf
 from typing import Any, NamedTuple
 
 from churn.explain.interpolation import Blend, Bounds
-from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
+from churn.inference.compiled import CompiledModel
+from churn.inference.terms import Condition, Ramp, WeighedRule
 
 
 class Step(NamedTuple):

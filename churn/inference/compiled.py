@@ -1,8 +1,8 @@
-"""A fitted pipeline folded into plain numbers: all that an answer needs, and neither sklearn nor pandas to get it.
+"""The compiled model: a fitted pipeline as plain numbers, which scores one customer without scikit-learn, pandas or NumPy.
 
-Imputing, scaling and weighing are linear in each term, so that they fold into one weight a term, one value for where it is
-missing, and one intercept. What is left for a customer is a short sum. The pipeline stays the truth: `service.model_loading.parity_check`
-compares the two before a model may serve.
+Imputing, scaling and weighing are linear in each term: together they are one weight a term, one value for a missing number, and
+one intercept. The logit is a short sum. The pipeline stays the reference: `service.model_loading.parity_check` compares the two
+before a model may serve. `churn.inference.compiler` makes it; `churn.inference.vectorized` scores many customers with it.
 """
 
 from __future__ import annotations
@@ -11,43 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp, inf
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from churn.contract import Contract
-from churn.inference.vectorized import logits_of
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
-Floats = NDArray[np.float64]
-
-
-class Ramp(NamedTuple):
-    """Adds `weight` times the input, held between `low` and `high`; or times `missing`, where the number is missing."""
-
-    input: int
-    low: float
-    high: float
-    weight: float
-    missing: float
-
-
-class Condition(NamedTuple):
-    """Holds where low < input <= high."""
-
-    input: int
-    low: float
-    high: float
-
-
-class WeighedRule(NamedTuple):
-    """Adds `weight` where all conditions hold."""
-
-    conditions: tuple[Condition, ...]
-    weight: float
+from churn.inference.terms import Condition, Ramp, WeighedRule
 
 
 @dataclass(frozen=True)
@@ -57,7 +23,7 @@ class CompiledModel:
     Attributes
     ----------
     columns : tuple of str
-        What it reads, in order.
+        The columns that the model reads, in order.
     numbers : tuple of str
         Those of them that are numbers or flags, in the order of the first inputs.
     sums : dict
@@ -65,11 +31,11 @@ class CompiledModel:
     levels : dict
         Category to the levels that have an input of their own.
     relations : dict
-        Number to the other number that it follows from where it is missing, and the factor.
+        Number to the other number that it is computed from where it is missing, and the factor.
     typical : dict
-        What each column is taken for in sums and rules where it is missing: a number, a level, or None.
+        Value that stands for a missing one in sums and rules, by column: a number, a level, or None.
     category_levels : dict
-        Category to all levels of the contract; codes in `logits` count in these.
+        Category to all levels of the contract; the codes of `churn.inference.vectorized.logits` count in these.
     ramps, rules : tuple
     intercept : float
     """
@@ -85,22 +51,8 @@ class CompiledModel:
     rules: tuple[WeighedRule, ...]
     intercept: float
 
-    @classmethod
-    def of(cls, pipeline: Pipeline, columns: Sequence[str], contract: Contract) -> Self | None:
-        """Fold a fitted pipeline of (features →) imputer → scaler → logistic regression.
-
-        Returns
-        -------
-        CompiledModel or None
-            None if there is a step, or a setting of one, that this does not know.
-        """
-        from churn.inference.compiler import fold
-
-        folded = fold(pipeline, list(columns), contract)
-        return None if folded is None else cls(**folded)
-
     def to_document(self) -> dict[str, Any]:
-        """Spell it as JSON can; infinite bounds are null."""
+        """Return the model as a JSON document; infinite bounds are null."""
         bounds = [[c.input, _finite(c.low), _finite(c.high)] for rule in self.rules for c in rule.conditions]
         return {
             **{name: getattr(self, name) for name in ("columns", "numbers", "sums", "levels", "relations", "typical")},
@@ -113,12 +65,12 @@ class CompiledModel:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `to_document` spelled.
+        """Read a document that `to_document` returned.
 
         Raises
         ------
         ValueError, TypeError, KeyError, IndexError, AttributeError
-            If it is something else.
+            If the document is something else.
         """
         conditions = iter([Condition(int(i), _low(low), _high(high)) for i, low, high in document["conditions"]])
         model = cls(
@@ -151,11 +103,11 @@ class CompiledModel:
         return [*((name,) for name in self.numbers), *self.sums.values(), *levels]
 
     def probability(self, values: Sequence[Any]) -> float:
-        """Give one customer's probability of churn; `values` as in `logit`."""
+        """Return one customer's probability of churn; `values` as in `logit`."""
         return expit(self.logit(values))
 
     def logit(self, values: Sequence[Any]) -> float:
-        """Give one customer's log-odds of churn.
+        """Return one customer's log-odds of churn.
 
         Parameters
         ----------
@@ -193,7 +145,7 @@ class CompiledModel:
         return float(logit)
 
     def _completed(self, values: Sequence[Any]) -> tuple[list[Any], set[int]]:
-        """Fill what is missing, with what follows from another number or is typical; and tell which inputs are missing."""
+        """Fill missing values from a related number, else with what is typical; return them and the inputs still missing."""
         program = self._program
         known = list(values)
         missing: set[int] = set()
@@ -207,28 +159,6 @@ class CompiledModel:
                         missing.add(at)
         return known, missing
 
-    def probabilities(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
-        """Give many customers' probabilities of churn, shape (n,); `columns` as in `logits`."""
-        logits = self.logits(columns)
-        # As in `expit`: exp of a positive number may overflow.
-        small = np.exp(-np.abs(logits))
-        return np.where(logits >= 0, 1.0, small) / (1.0 + small)
-
-    def logits(self, columns: Mapping[str, NDArray[Any]]) -> Floats:
-        """Give many customers' log-odds of churn.
-
-        Parameters
-        ----------
-        columns : mapping of str to array, each of shape (n,)
-            Numbers and flags as float64 with NaN where missing; categories as integers, the place of the level in the contract's
-            list, -1 where missing. Other columns than the model's are left aside.
-
-        Returns
-        -------
-        numpy.ndarray of float64, shape (n,)
-        """
-        return logits_of(self, columns)
-
     @cached_property
     def _program(self) -> _Program:
         place = {name: number for number, name in enumerate(self.columns)}
@@ -241,7 +171,7 @@ class CompiledModel:
         used = {*(ramp.input for ramp in self.ramps), *(c.input for rule in self.rules for c in rule.conditions)}
         if not used <= set(range(inputs)):
             raise ValueError("a term reads an input that does not exist")
-        # Of the levels, of which there may be many, only those that a term reads are looked at.
+        # There may be many levels: only those that a term reads are compared.
         first = len(self.numbers) + len(self.sums)
         kept = [*range(first), *sorted(at for at in used if at >= first)]
         moved = {at: number for number, at in enumerate(kept)}
@@ -260,9 +190,9 @@ class CompiledModel:
 
 
 class _Program(NamedTuple):
-    """Where things stand in a customer's values, and the terms over these.
+    """The positions of inputs in a customer's values, and the terms over these inputs.
 
-    A gap: the place, the place and the factor of what it follows from, what is typical, and its input if it is a number.
+    A gap is (position, position of the related number, factor, typical value, input if it is a number).
     """
 
     numbers: tuple[int, ...]

@@ -1,7 +1,11 @@
-"""How a fitted pipeline becomes a `churn.inference.compiled.CompiledModel`. Needs sklearn, which the serving process does not load."""
+"""Compile a fitted pipeline into a `churn.inference.compiled.CompiledModel`.
+
+This needs scikit-learn, which the serving process does not import: the loader process compiles.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +16,32 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from churn.contract import Contract
-from churn.inference.compiled import Condition, Ramp, WeighedRule
+from churn.inference.compiled import CompiledModel
+from churn.inference.terms import Condition, Ramp, WeighedRule
 from churn.modeling.features import LinearTerms
 
 Floats = NDArray[np.float64]
 STEPS = {"imputer": SimpleImputer, "scaler": StandardScaler, "logreg": LogisticRegression}
 
 
-def fold(pipeline: Pipeline, columns: list[str], contract: Contract) -> dict[str, Any] | None:
-    """Give the attributes of the compiled model, or None if the pipeline holds something that is not known here."""
+def compile_pipeline(pipeline: Pipeline, columns: Sequence[str], contract: Contract) -> CompiledModel | None:
+    """Compile a fitted pipeline of (features →) imputer → scaler → logistic regression.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted.
+    columns : sequence of str
+        The features that it reads, in order.
+    contract : Contract
+        Gives the levels of categories.
+
+    Returns
+    -------
+    CompiledModel or None
+        None if the pipeline has a step, or a setting of one, that the compiler does not know.
+    """
+    columns = list(columns)
     steps = dict(pipeline.steps)
     features = steps.pop("features", None)
     # A subclass may do anything, so the types are compared themselves.
@@ -34,20 +55,20 @@ def fold(pipeline: Pipeline, columns: list[str], contract: Contract) -> dict[str
         return None
     imputed, weights, intercept = weighed
     levels = {column.name: column.levels for column in contract.features if column.kind == "category" and column.name in columns}
-    common = {"columns": tuple(columns), "intercept": intercept, "category_levels": levels}
+    common: dict[str, Any] = {"columns": tuple(columns), "intercept": intercept, "category_levels": levels}
     if features is None:
         if len(weights) != len(columns) or levels:
             return None
         ramps = [Ramp(n, -np.inf, np.inf, w, m) for n, (w, m) in enumerate(zip(weights, imputed, strict=True))]
-        typical = dict(zip(columns, imputed, strict=True))
+        typical: dict[str, float | str | None] = dict(zip(columns, imputed, strict=True))
         nothing: dict[str, Any] = {"sums": {}, "levels": {}, "relations": {}, "rules": ()}
-        return {**common, **nothing, "numbers": tuple(columns), "typical": typical, "ramps": tuple(ramps)}
-    return _fold_terms(features, columns, imputed, weights, common)
+        return CompiledModel(**common, **nothing, numbers=tuple(columns), typical=typical, ramps=tuple(ramps))
+    return _compile_terms(features, columns, imputed, weights, common)
 
 
-def _fold_terms(
+def _compile_terms(
     features: LinearTerms, columns: list[str], imputed: list[float], weights: list[float], common: dict[str, Any]
-) -> dict[str, Any] | None:
+) -> CompiledModel | None:
     inputs, terms = features.inputs, features.terms
     categories = set(common["category_levels"])
     if len(weights) != len(terms) or inputs.columns != columns or categories != set(columns) - set(inputs.numbers):
@@ -60,22 +81,22 @@ def _fold_terms(
         WeighedRule(tuple(Condition(column, float(low), float(high)) for column, (low, high) in rule), weight)
         for rule, weight in zip(terms.rules, weights[len(ramps) :], strict=True)
     ]
-    return {
+    return CompiledModel(
         **common,
-        "numbers": tuple(inputs.numbers),
-        "sums": {name: tuple(parts) for name, parts in inputs.sums.items()},
-        "levels": {name: tuple(known) for name, known in inputs.levels.items()},
-        "relations": {name: (other, float(factor)) for name, (other, factor) in inputs.relations.items()},
-        "typical": dict(inputs.typical),
-        "ramps": tuple(ramps),
-        "rules": tuple(rules),
-    }
+        numbers=tuple(inputs.numbers),
+        sums={name: tuple(parts) for name, parts in inputs.sums.items()},
+        levels={name: tuple(known) for name, known in inputs.levels.items()},
+        relations={name: (other, float(factor)) for name, (other, factor) in inputs.relations.items()},
+        typical=dict(inputs.typical),
+        ramps=tuple(ramps),
+        rules=tuple(rules),
+    )
 
 
 def _weights(
     imputer: SimpleImputer, scaler: StandardScaler, logreg: LogisticRegression
 ) -> tuple[list[float], list[float], float] | None:
-    """Give what each term is imputed with, its weight, and the intercept; None if these steps do more than that."""
+    """Return each term's imputed value and weight, and the intercept; None if the steps do more than that."""
     try:
         statistics = np.asarray(imputer.statistics_, dtype=np.float64)
     except (ValueError, TypeError):  # it imputes text

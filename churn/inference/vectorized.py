@@ -1,33 +1,65 @@
-"""A compiled model over many customers at once: column by column, a block of rows at a time."""
+"""Score many customers with a compiled model: column by column, a block of rows at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from churn.inference.compiled import CompiledModel, Condition
+from churn.inference.compiled import CompiledModel
+from churn.inference.terms import Condition
 
 Floats = NDArray[np.float64]
-# Rows that are worked on at a time: what they need stays in the processor's cache.
+# Rows of a block: what they need stays in the processor's cache.
 BLOCK = 16_384
 
 
-def logits_of(model: CompiledModel, columns: Mapping[str, NDArray[Any]]) -> Floats:
-    """Give the log-odds, shape (n,); see `CompiledModel.logits`."""
+def logits(model: CompiledModel, columns: Mapping[str, NDArray[Any]]) -> Floats:
+    """Return many customers' log-odds of churn.
+
+    Parameters
+    ----------
+    model : CompiledModel
+    columns : mapping of str to array, each of shape (n,)
+        Numbers and flags as float64 with NaN where missing; categories as integers, the position of the level in the contract's
+        list, -1 where missing. Columns that the model does not read are ignored.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+    """
     rows = len(columns[model.columns[0]])
-    logits = np.empty(rows)
+    found = np.empty(rows)
     for start in range(0, rows, BLOCK):
         block = {name: columns[name][start : start + BLOCK] for name in model.columns}
-        _sum_up(model, block, logits[start : start + BLOCK])
-    return logits
+        _add_terms(model, block, found[start : start + BLOCK])
+    return found
 
 
-def _sum_up(model: CompiledModel, block: dict[str, NDArray[Any]], logits: Floats) -> None:
+def probabilities(model: CompiledModel, columns: Mapping[str, NDArray[Any]]) -> Floats:
+    """Return many customers' probabilities of churn.
+
+    Parameters
+    ----------
+    model : CompiledModel
+    columns : mapping of str to array, each of shape (n,)
+        As in `logits`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+        In [0, 1].
+    """
+    found = logits(model, columns)
+    # As in `expit`: exp of a positive number may overflow.
+    small = np.exp(-np.abs(found))
+    return np.where(found >= 0, 1.0, small) / (1.0 + small)
+
+
+def _add_terms(model: CompiledModel, block: dict[str, NDArray[Any]], logits: Floats) -> None:
     inputs = _Inputs(model, block)
     logits[:] = model.intercept
     for ramp in model.ramps:
@@ -47,7 +79,7 @@ def _sum_up(model: CompiledModel, block: dict[str, NDArray[Any]], logits: Floats
 
 
 class _Inputs:
-    """The inputs of a block of customers, each made when it is first asked for."""
+    """The inputs of a block of customers, each computed on first use."""
 
     def __init__(self, model: CompiledModel, block: dict[str, NDArray[Any]]) -> None:
         self._model, self._block = model, block
@@ -62,7 +94,7 @@ class _Inputs:
         return self._made[at]
 
     def missing(self, at: int) -> NDArray[np.bool_] | None:
-        """Tell where a number is missing (and follows from no other); None if it is nowhere."""
+        """Return where a number is missing (and no related one is known); None if it is missing nowhere."""
         return self._number(self._model.numbers[at])[1] if at < len(self._model.numbers) else None
 
     def _make(self, at: int) -> NDArray[Any]:
@@ -71,7 +103,7 @@ class _Inputs:
             return self._number(numbers[at])[0]
         at -= len(numbers)
         if at < len(self._sums):
-            # In this order, as one customer's sum is made: a condition may lie on its last digit.
+            # In the order of `CompiledModel.logit`: a condition may lie on the sum's last digit.
             total = self._number(self._sums[at][0])[0].copy()
             with np.errstate(over="ignore"):
                 for name in self._sums[at][1:]:

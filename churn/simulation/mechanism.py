@@ -103,4 +103,4 @@ class Mechanism(_Part):
         for index, weights in self.indexes.items():
             yield from ((f"churn.indexes.{index}", name) for name in weights)
         for title, rule in self.rules.items():
-            yield from ((f"churn.modeling.rules.{title}", name) for name in rule.when if name not in self.indexes)
+            yield from ((f"churn.rules.{title}", name) for name in rule.when if name not in self.indexes)

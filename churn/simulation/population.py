@@ -130,12 +130,12 @@ def mechanism_misfit(mechanism: Mechanism, contract: Contract) -> tuple[str, str
     for where, name in mechanism.names():
         if name not in features:
             return where, f"{name!r} is neither a feature nor an index"
-        if not features[name].is_numeric and not where.startswith("churn.modeling.rules."):
+        if not features[name].is_numeric and not where.startswith("churn.rules."):
             return where, f"{name!r} is not a number"
     for title, rule in mechanism.rules.items():
         for name, condition in rule.when.items():
             if bool(condition.one_of) != (name in features and not features[name].is_numeric):
-                return f"churn.modeling.rules.{title}", f"{name!r}: a category needs one_of, and only a category has it"
+                return f"churn.rules.{title}", f"{name!r}: a category needs one_of, and only a category has it"
     return None
 
 

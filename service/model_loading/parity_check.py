@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from churn.contract import Contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
-from churn.inference.compiled import CompiledModel
+from churn.inference.compiler import compile_pipeline
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.one_line import one_line
@@ -80,7 +80,7 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
     if len(set(info.features)) < len(info.features):
         raise ModelRefused(f"{version} reads a feature twice")
     try:
-        compiled = CompiledModel.of(model.pipeline, info.features, contract)
+        compiled = compile_pipeline(model.pipeline, info.features, contract)
         customers = _validated(plain_customers(contract), contract)
         customers += edge_customers(compiled, contract)
         customers += drawn_customers(contract, DRAWN, SEED, knots_of(compiled))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from churn.contract import Column, Contract
 from churn.customers.columns import CustomerColumns
-from churn.inference.compiled import CompiledModel, Condition
+from churn.inference.compiled import CompiledModel
+from churn.inference.terms import Condition
 
 PLACES = (0.0, 0.02, 0.1, 0.5, 1.0)
 # Numbers without bounds in the contract are drawn from this range, and a small share of them from far outside.

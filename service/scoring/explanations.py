@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from churn.contract import Column, Contract
 from churn.explain.attribution import Attribution, Attributor
-from churn.inference.compiled import CompiledModel, Condition
+from churn.inference.compiled import CompiledModel
+from churn.inference.terms import Condition
 
 EFFECTS = {True: "raises the risk", False: "lowers the risk"}
 NO_EFFECT = "makes no difference"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.inference.compiled import CompiledModel
+from churn.inference.vectorized import probabilities
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -50,7 +51,7 @@ class CompiledScorer:
 
     def many(self, customers: CustomerColumns, /) -> Floats:
         """See `Scorer`."""
-        return self.compiled.probabilities(customers.values)
+        return probabilities(self.compiled, customers.values)
 
 
 class PipelineScorer:

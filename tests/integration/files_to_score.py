@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from churn.batch.model import Scorer, ScoringModel
 from churn.contract import load_contract
-from churn.inference.compiled import CompiledModel
+from churn.inference.compiler import compile_pipeline
 from churn.simulation.simulate import simulate
 from tests.unit.service.fakes import make_model
 
@@ -37,7 +37,7 @@ def write_folder(folder: Path, parts: int, rows: int) -> Path:
 def make_scorer(version: str = "1", slope: float = 1.0) -> Scorer:
     """Give a compiled model that is ready to answer."""
     model = make_model(version, slope=slope)
-    compiled = CompiledModel.of(model.pipeline, model.info.features, CONTRACT)
+    compiled = compile_pipeline(model.pipeline, model.info.features, CONTRACT)
     assert compiled is not None
     info = model.info
     return Scorer.of(ScoringModel(info.name, version, info.run_id, info.threshold, compiled.to_document(), CONTRACT))

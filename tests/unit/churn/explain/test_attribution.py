@@ -13,7 +13,9 @@ from sklearn.pipeline import Pipeline
 from churn.contract import Contract
 from churn.explain import interpolation, shapley
 from churn.explain.attribution import Attribution, Attributor
-from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
+from churn.inference.compiled import CompiledModel
+from churn.inference.compiler import compile_pipeline
+from churn.inference.terms import Condition, Ramp, WeighedRule
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
 
@@ -47,7 +49,7 @@ def plain(contract: Contract) -> Pipeline:
 
 def compiled(pipeline: Pipeline, contract: Contract) -> CompiledModel:
     columns = contract.feature_names if "features" in pipeline.named_steps else contract.numeric_features
-    model = CompiledModel.of(pipeline, columns, contract)
+    model = compile_pipeline(pipeline, columns, contract)
     assert model is not None
     return model
 

@@ -14,7 +14,10 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from churn.contract import Contract, load_contract
 from churn.customers.columns import CustomerColumns
-from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule, expit
+from churn.inference.compiled import CompiledModel, expit
+from churn.inference.compiler import compile_pipeline
+from churn.inference.terms import Condition, Ramp, WeighedRule
+from churn.inference.vectorized import logits, probabilities
 from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
@@ -70,7 +73,7 @@ def rows_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[list[Any]]:
 
 
 def compiled(pipeline: Pipeline, columns: list[str]) -> CompiledModel:
-    model = CompiledModel.of(pipeline, columns, CONTRACT)
+    model = compile_pipeline(pipeline, columns, CONTRACT)
     assert model is not None
     return model
 
@@ -81,7 +84,7 @@ def test_it_answers_what_the_pipeline_answers(form: str) -> None:
     columns = CONTRACT.feature_names if form == "terms" else CONTRACT.numeric_features
     model, frame = compiled(pipeline, columns), asked()
     own = pipeline.predict_proba(frame[columns])[:, 1]
-    many = model.probabilities(columns_of(frame))
+    many = probabilities(model, columns_of(frame))
     one = np.array([model.probability(row) for row in rows_of(frame, model.columns)])
     assert np.abs(many - own).max() < 1e-12
     assert np.abs(one - own).max() < 1e-12
@@ -108,14 +111,14 @@ def test_real_thresholds_are_met_from_both_sides(terms: Pipeline) -> None:
     frame = pd.DataFrame(rows)
     own = terms.predict_proba(frame[CONTRACT.feature_names])[:, 1]
     assert len(frame) > 5
-    assert np.abs(model.probabilities(columns_of(frame)) - own).max() < 1e-12
+    assert np.abs(probabilities(model, columns_of(frame)) - own).max() < 1e-12
 
 
 def test_blocks_of_rows_are_put_together_in_order(terms: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     model, columns = compiled(terms, CONTRACT.feature_names), columns_of(asked(100))
-    whole = model.logits(columns)
+    whole = logits(model, columns)
     monkeypatch.setattr("churn.inference.vectorized.BLOCK", 7)
-    assert np.array_equal(model.logits(columns), whole)
+    assert np.array_equal(logits(model, columns), whole)
 
 
 def test_a_document_makes_the_same_model(terms: Pipeline) -> None:
@@ -146,7 +149,7 @@ def test_typical_levels_count_where_a_category_is_missing() -> None:
         intercept=-1.0,
     )
     assert [model.logit([value]) for value in ("family", "basic", None)] == [-1.0, 1.0, 1.0]
-    assert model.logits({"plan": np.array([0, 1, -1])}).tolist() == [-1.0, 1.0, 1.0]
+    assert logits(model, {"plan": np.array([0, 1, -1])}).tolist() == [-1.0, 1.0, 1.0]
 
 
 def test_what_is_missing_follows_from_another_number_before_it_is_typical() -> None:
@@ -167,7 +170,7 @@ def test_what_is_missing_follows_from_another_number_before_it_is_typical() -> N
     wanted = [1.0 + 90.0, 4.0 + 120.0, 1.0 + 110.0, 3.0 + 170.0]
     assert [model.logit(row) for row in rows] == wanted
     many = {name: np.array([np.nan if row[n] is None else row[n] for row in rows]) for n, name in enumerate(model.columns)}
-    assert model.logits(many).tolist() == wanted
+    assert logits(model, many).tolist() == wanted
 
 
 class Doubled(LogisticRegression):  # type: ignore[misc]
@@ -203,14 +206,14 @@ def _renamed(pipeline: Pipeline) -> None:
 def test_what_is_not_known_is_not_compiled(change: Callable[[Pipeline], None]) -> None:
     pipeline = fitted("plain", 300)
     change(pipeline)
-    assert CompiledModel.of(pipeline, CONTRACT.numeric_features, CONTRACT) is None
+    assert compile_pipeline(pipeline, CONTRACT.numeric_features, CONTRACT) is None
 
 
 def test_a_pipeline_of_foreign_columns_is_not_compiled() -> None:
     pipeline = Pipeline([("imputer", SimpleImputer()), ("scaler", StandardScaler()), ("logreg", LogisticRegression())])
     pipeline.fit(np.arange(8.0).reshape(4, 2), [0, 1, 0, 1])
-    assert CompiledModel.of(pipeline, ["shoe_size", "total_day_minutes"], CONTRACT) is None
-    assert CompiledModel.of(pipeline, ["state", "total_day_minutes"], CONTRACT) is None
+    assert compile_pipeline(pipeline, ["shoe_size", "total_day_minutes"], CONTRACT) is None
+    assert compile_pipeline(pipeline, ["state", "total_day_minutes"], CONTRACT) is None
 
 
 def test_steps_that_leave_values_alone_are_folded_too() -> None:
@@ -225,14 +228,14 @@ def test_steps_that_leave_values_alone_are_folded_too() -> None:
     frame = pd.DataFrame({names[0]: [1.0, np.nan, 30.0, 40.0], names[1]: [1.0, 2.0, np.nan, 4.0]})
     pipeline.fit(frame, [0, 0, 1, 1])
     columns = {name: frame[name].to_numpy() for name in names}
-    assert np.allclose(compiled(pipeline, names).probabilities(columns), pipeline.predict_proba(frame)[:, 1], atol=1e-14)
+    assert np.allclose(probabilities(compiled(pipeline, names), columns), pipeline.predict_proba(frame)[:, 1], atol=1e-14)
 
 
 def test_logits_beyond_all_numbers_are_still_probabilities() -> None:
     assert [expit(z) for z in (-np.inf, np.inf, -745.2, 745.2)] == [0.0, 1.0, expit(-745.2), 1.0]
     model = compiled(fitted("plain", 300), CONTRACT.numeric_features)
     far = {name: np.array([-1e300, 1e300]) for name in model.columns}
-    assert set(model.probabilities(far).tolist()) <= {0.0, 1.0}
+    assert set(probabilities(model, far).tolist()) <= {0.0, 1.0}
 
 
 def test_nothing_of_sklearn_or_pandas_is_loaded_to_answer() -> None:
@@ -264,4 +267,4 @@ def test_linear_terms_can_be_subclassed_but_then_not_compiled(terms: Pipeline) -
 
     own = fitted("terms", 300)
     own["features"].__class__ = Own
-    assert CompiledModel.of(own, CONTRACT.feature_names, CONTRACT) is None
+    assert compile_pipeline(own, CONTRACT.feature_names, CONTRACT) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,10 @@ from sklearn.pipeline import Pipeline
 from churn.contract import Contract, load_contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
-from churn.inference.compiled import CompiledModel, Condition
+from churn.inference.compiled import CompiledModel
+from churn.inference.compiler import compile_pipeline
+from churn.inference.terms import Condition
+from churn.inference.vectorized import probabilities
 from churn.modeling.model import Model, build_pipeline
 from churn.simulation.simulate import simulate
 from service.model_loading.parity_check import verified, verify
@@ -99,10 +103,17 @@ def test_pipeline_that_cannot_take_missing_values_is_refused() -> None:
         verified(replace(model, pipeline=bare), CONTRACT, "registry")
 
 
-@pytest.mark.parametrize("way", ["probability", "probabilities"])
-def test_serving_path_that_differs_from_the_pipeline_is_refused(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = getattr(CompiledModel, way)
-    monkeypatch.setattr(CompiledModel, way, lambda self, values: right(self, values) * (1 - 1e-7))
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("churn.inference.compiled.CompiledModel.probability", CompiledModel.probability),
+        ("service.scoring.scorer.probabilities", probabilities),
+    ],
+)
+def test_serving_path_that_differs_from_the_pipeline_is_refused(
+    name: str, right: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name, lambda model, values: right(model, values) * (1 - 1e-7))
     with pytest.raises(ModelRefused, match="off its own pipeline"):
         verify(make_model(), CONTRACT)
 
@@ -112,7 +123,7 @@ def test_a_difference_at_one_edge_alone_is_found(
     place: int, monkeypatch: pytest.MonkeyPatch, contract: Contract, trained: Model
 ) -> None:
     """Such as `<` in place of `<=`, which no customer drawn evenly would ever show."""
-    compiled = CompiledModel.of(trained.pipeline, trained.info.features, contract)
+    compiled = compile_pipeline(trained.pipeline, trained.info.features, contract)
     assert compiled is not None
     number = {at for at, name in enumerate(compiled.numbers) if contract[name].kind == "number"}
     rule = next(rule for rule in compiled.rules if rule.conditions[place].input in number)
@@ -123,7 +134,7 @@ def test_a_difference_at_one_edge_alone_is_found(
     wrong = replace(compiled, rules=tuple(others))
     assert verify(trained, contract).compiled == compiled.to_document()
     monkeypatch.setattr("service.model_loading.parity_check.DRAWN", 50)  # chance alone would not find it
-    monkeypatch.setattr(CompiledModel, "of", lambda *_: wrong)
+    monkeypatch.setattr("service.model_loading.parity_check.compile_pipeline", lambda *_: wrong)
     with pytest.raises(ModelRefused, match="off its own pipeline"):
         verify(trained, contract)
 

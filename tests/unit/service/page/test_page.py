@@ -17,6 +17,7 @@ from churn.contract import Column, Contract, load_contract
 from churn.customers.customer import request_model
 from churn.errors import InputError
 from churn.inference.compiled import CompiledModel
+from churn.inference.compiler import compile_pipeline
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
 from service.app import create_app
@@ -226,7 +227,7 @@ def test_the_typical_value_stands_in_an_empty_number() -> None:
 def terms() -> CompiledModel:
     known = simulate(CONTRACT, 1_500, seed=4)
     pipeline = build_pipeline(1, form="terms", contract=CONTRACT).fit(known.features, known.labelled)
-    model = CompiledModel.of(pipeline, CONTRACT.feature_names, CONTRACT)
+    model = compile_pipeline(pipeline, CONTRACT.feature_names, CONTRACT)
     assert model is not None
     return model
 

@@ -15,7 +15,9 @@ from sklearn.pipeline import Pipeline
 
 from churn.contract import load_contract
 from churn.customers.customer import request_model
-from churn.inference.compiled import CompiledModel, Condition, Ramp, WeighedRule
+from churn.inference.compiled import CompiledModel
+from churn.inference.compiler import compile_pipeline
+from churn.inference.terms import Condition, Ramp, WeighedRule
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
 from service.app import create_app
@@ -86,7 +88,7 @@ async def test_model_without_reasons_says_so_and_logs_nothing(tmp_path: Path, st
 def terms() -> CompiledModel:
     known = simulate(CONTRACT, 1_500, seed=4)
     pipeline = build_pipeline(1, form="terms", contract=CONTRACT).fit(known.features, known.labelled)
-    model = CompiledModel.of(pipeline, CONTRACT.feature_names, CONTRACT)
+    model = compile_pipeline(pipeline, CONTRACT.feature_names, CONTRACT)
     assert model is not None
     return model
 
