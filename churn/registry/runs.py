@@ -54,7 +54,7 @@ class Runs:
             With `version` and `run_id` filled in.
         """
         client, training = self._client.mlflow, tags.get(TRAINING_TAG)
-        if training and (known := self._versions.of_training(training, TRAINING_TAG)) is not None:
+        if training and (known := self._versions.of_training(training)) is not None:
             # A retry: it was registered before, and only the answer was lost.
             return self._downloads.load(known)
         with self._client.translated(), tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from churn.errors import NoModel
-from churn.registry.aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, Registered
+from churn.registry.aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, TRAINING_TAG, Registered
 from churn.registry.client import Client
 
 if TYPE_CHECKING:
@@ -61,21 +61,9 @@ class Versions:
             for v in sorted(found, key=lambda v: -int(v.version))
         ]
 
-    def of_training(self, training: str, tag: str) -> str | None:
-        """Return the version that a training registered; None if it registered none.
-
-        Parameters
-        ----------
-        training : str
-            Its id.
-        tag : str
-            The tag that holds it.
-
-        Returns
-        -------
-        str or None
-        """
-        return next((version for version, _, tags in self.versions() if tags.get(tag) == training), None)
+    def of_training(self, training: str) -> str | None:
+        """Return the version that a training registered; None if it registered none."""
+        return next((version for version, _, tags in self.versions() if tags.get(TRAINING_TAG) == training), None)
 
     def aliases(self) -> dict[str, str]:
         """Return the version of each alias; empty if nothing was ever registered."""
