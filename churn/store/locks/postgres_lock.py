@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from churn.store.database.engine import translated
-from churn.store.locks.holder import describe_holder
+from churn.store.locks.description import describe_holder
 
 # First key of our advisory locks: an arbitrary number that nothing else in the database uses.
 NAMESPACE = 4_287_002

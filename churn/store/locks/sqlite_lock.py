@@ -13,7 +13,7 @@ import orjson
 from churn.clock import now
 from churn.errors import StoreError
 from churn.file_lock import try_lock
-from churn.store.locks.holder import describe_holder
+from churn.store.locks.description import describe_holder
 
 
 class SqliteLock:
