@@ -92,16 +92,16 @@ class Settings(BaseSettings):
         description="With a key (16 characters or more) customer ids are stored as keyed hashes; a new key unlinks. Empty: off.",
     )
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request body, in bytes; above it 413.")
-    max_batch_rows: int = Field(100_000, ge=1, description="Most customers in one batch; above it 413.")
-    max_concurrent: int = Field(256, ge=1, description="Most requests in work at once in a worker; above it 503.")
+    max_batch_rows: int = Field(100_000, ge=1, description="Maximum number of customers in one batch; above it 413.")
+    max_concurrent: int = Field(256, ge=1, description="Maximum number of requests in progress in a worker; above it 503.")
     max_inflight_bytes: int = Field(
-        256 * 2**20, ge=1024, description="Most bytes of bodies in work at once in a worker; above it 503."
+        256 * 2**20, ge=1024, description="Maximum bytes of bodies in progress in a worker; above it 503."
     )
     rate_limit: float = Field(
         0.0, ge=0, description="Requests a second of one key (or address, without keys) and worker; above it 429. 0: any."
     )
     rate_burst: int = Field(100, ge=1, description="Requests that one caller may send at once after a rest, with a rate limit.")
-    body_timeout_seconds: float = Field(20.0, gt=0, description="How long a body may take to come, in seconds; then 408.")
+    body_timeout_seconds: float = Field(20.0, gt=0, description="Timeout for receiving a body, in seconds; then 408.")
     access_log: Literal["errors", "all", "off"] = Field(
         "errors", description="Which requests are logged one by one: `errors` (status 400 and above), `all` or `off`."
     )
@@ -109,15 +109,15 @@ class Settings(BaseSettings):
         "auto",
         description="How the service logs: `json`, an object a line; `text`, for people; `auto`: text on a terminal, else json.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="From which level on the service logs.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum level of the service's log.")
     traces: Literal["off", "otlp"] = Field(
         "off", description="`otlp`: send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra `otel`."
     )
     failed_requests_kept: int = Field(
-        1000, ge=0, description="Refused requests that are kept for GET /admin/failures, without values, of each worker."
+        1000, ge=0, description="Rejected requests that each worker keeps for GET /admin/failures, without values."
     )
     spool_max_bytes: int = Field(
-        2**30, ge=0, description="Most bytes of predictions kept on disk while the store is away; beyond, 503. 0: no spool."
+        2**30, ge=0, description="Maximum bytes of predictions spooled while the store is away; beyond, 503. 0: no spool."
     )
     spool_drain_seconds: float = Field(
         0.0,
@@ -128,15 +128,17 @@ class Settings(BaseSettings):
         5.0, gt=0, le=3600, description="How long a write may wait for the store before predictions go to the spool, in seconds."
     )
     registry_poll_seconds: float = Field(2.0, gt=0, description="How often the service looks for a new champion, in seconds.")
-    shadow_share: float = Field(0.1, ge=0, le=1, description="Share of the answered customers that the challenger is asked too.")
+    shadow_share: float = Field(0.1, ge=0, le=1, description="Share of the traffic that the challenger scores too.")
     probation_seconds: float = Field(
-        900.0, ge=0, description="How long a new champion is watched, to be left if it does worse, in seconds. 0: not at all."
+        900.0,
+        ge=0,
+        description="How long a new champion is on probation, in seconds; it is rolled back if it does worse. 0: not at all.",
     )
     probation_error_rate: float = Field(
         0.01, gt=0, lt=1, description="Share of requests that may fail under a new champion, beyond those that failed before it."
     )
     probation_latency_factor: float = Field(
-        3.0, gt=1, description="How many times as slow p99 of /predict may become under a new champion, from look to look."
+        3.0, gt=1, description="How many times as slow p99 of /predict may become under a new champion, between two checks."
     )
     probation_latency_seconds: float = Field(0.1, gt=0, description="A p99 of /predict up to this is never too slow, in seconds.")
     probation_brier: float = Field(
@@ -146,30 +148,36 @@ class Settings(BaseSettings):
         0.001, gt=0, lt=1, description="Chance that a champion that keeps its bounds on errors and Brier score is rolled back."
     )
     probation_min_requests: int = Field(
-        100, ge=1, description="Fewest requests that errors, and latency from look to look, are judged by."
+        100, ge=1, description="Minimum number of requests for a judgement on errors, and on latency between two checks."
     )
-    probation_min_outcomes: int = Field(50, ge=1, description="Fewest outcomes that a new champion's Brier score is judged by.")
+    probation_min_outcomes: int = Field(
+        50, ge=1, description="Minimum number of outcomes for a judgement on a new champion's Brier score."
+    )
 
     seed: int = Field(17, ge=0, description="Seed of sampling outside training (traffic, simulation, bootstrap).")
     false_alarm_rate: float = Field(0.01, gt=0, lt=1, description="Chance that one monitor run without drift alarms.")
-    min_window_rows: int = Field(200, ge=20, description="Fewest new predictions that are judged; below it the monitor waits.")
-    max_window_rows: int = Field(1_000_000, ge=20, description="Most predictions in one window: the newest.")
-    min_labelled_rows: int = Field(100, ge=10, description="Fewest new outcomes for a verdict on performance.")
+    min_window_rows: int = Field(
+        200, ge=20, description="Minimum number of new predictions for a test of drift; below it the monitor waits."
+    )
+    max_window_rows: int = Field(1_000_000, ge=20, description="Maximum number of predictions in one window: the newest.")
+    min_labelled_rows: int = Field(100, ge=10, description="Minimum number of new outcomes for a test of performance.")
     label_maturity_seconds: float = Field(
         0.0,
         ge=0,
         description="Age of a prediction at which its outcome counts, in seconds: who leaves is known sooner than who stays.",
     )
     max_training_rows: int = Field(
-        200_000, ge=100, description="Most predictions with outcomes that training takes beside the data: the newest."
+        200_000, ge=100, description="Maximum number of predictions with outcomes that training adds to the data: the newest."
     )
     policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
-    policy_n: int = Field(3, ge=1, description="Windows the policy looks back on.")
-    cooldown_seconds: float = Field(3600, ge=0, description="Least time between two retrainings that drift triggers, in seconds.")
-    retrain_timeout_seconds: float = Field(
-        3600, gt=0, description="How long a triggered retraining may say nothing before it is taken for dead, in seconds."
+    policy_n: int = Field(3, ge=1, description="Number of windows that the policy considers.")
+    cooldown_seconds: float = Field(
+        3600, ge=0, description="Minimum time between two retrainings that drift triggers, in seconds."
     )
-    max_retrains_per_day: int = Field(4, ge=1, description="Most retrainings that drift triggers within 24 hours.")
+    retrain_timeout_seconds: float = Field(
+        3600, gt=0, description="How long the policy waits for a triggered retraining to end, in seconds."
+    )
+    max_retrains_per_day: int = Field(4, ge=1, description="Maximum number of retrainings that drift triggers within 24 hours.")
     page_brier: float = Field(
         0.05,
         gt=0,
