@@ -1,4 +1,4 @@
-"""Race batch scorers: `python -m benchmarks.batch [--short]`. Prints two tables, writes build/benchmarks/batch.json.
+"""Compare batch scorers: `python -m benchmarks.batch [--short]`. Prints two tables, writes build/benchmarks/batch.json.
 
 Files lie in the page cache: what is measured is processors. A file of a million customers is linked as often as needed, so that
 fifty million need no room; its answers do (6 bytes a customer), and are deleted.
@@ -46,31 +46,31 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few thousand customers, to see that it works")
     parser.add_argument("--repeats", type=int, default=3, help="of the fast ones; the best counts (default 3)")
     parser.add_argument("--out", type=Path, default=OUT)
-    said = parser.parse_args()
+    options = parser.parse_args()
     console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="churn-batch-") as name:
         folder = Path(name)
-        world = make_fixture(folder / "home", "terms", short=said.short)
+        fixture = make_fixture(folder / "home", "terms", short=options.short)
         file = write_file(
-            world, folder / "million.parquet", 4_000 if said.short else FILE_ROWS, 1_000 if said.short else GROUP_ROWS
+            fixture, folder / "million.parquet", 4_000 if options.short else FILE_ROWS, 1_000 if options.short else GROUP_ROWS
         )
         rows = pq.read_metadata(file).num_rows
-        fast, slow = (2, 2) if said.short else (FAST_ROWS // rows, SLOW_ROWS // rows)
-        names = QUICK if said.short else list(BASELINES)
-        results = race(world, file, names, fast, slow, 1 if said.short else said.repeats)
+        fast, slow = (2, 2) if options.short else (FAST_ROWS // rows, SLOW_ROWS // rows)
+        names = QUICK if options.short else list(BASELINES)
+        results = compare(fixture, file, names, fast, slow, 1 if options.short else options.repeats)
         console.print(race_table(results))
-        counts = (1, 2) if said.short else tuple(count // rows for count in MEMORY_ROWS)
-        memory = [measure(world, "churn score", links(folder, file, count), count * rows) for count in counts]
+        counts = (1, 2) if options.short else tuple(count // rows for count in MEMORY_ROWS)
+        memory = [measure(fixture, "churn score", links(folder, file, count), count * rows) for count in counts]
         console.print(memory_table(memory))
     document = {"cores": CORES, "file_rows": rows, "results": results, "memory": memory}
-    said.out.parent.mkdir(parents=True, exist_ok=True)
-    said.out.write_text(json.dumps(document, indent=2) + "\n")
-    console.print(f"written to {said.out}")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=2) + "\n")
+    console.print(f"written to {options.out}")
 
 
-def write_file(world: Fixture, path: Path, rows: int, group: int) -> Path:
+def write_file(fixture: Fixture, path: Path, rows: int, group: int) -> Path:
     """Write invented customers with ids and gaps."""
-    frame = world.customers(rows)
+    frame = fixture.customers(rows)
     for number, column in enumerate(frame.columns):
         gaps = frame.index % (GAP * len(frame.columns)) == number
         frame[column] = frame[column].mask(gaps)
@@ -89,7 +89,7 @@ def links(folder: Path, file: Path, count: int) -> Path:
     return source
 
 
-def race(world: Fixture, file: Path, names: list[str], fast: int, slow: int, repeats: int) -> list[dict[str, Any]]:
+def compare(fixture: Fixture, file: Path, names: list[str], fast: int, slow: int, repeats: int) -> list[dict[str, Any]]:
     """Let all score, the fast ones more customers and in turns, so that a noisy minute hits all of them."""
     rows, quick = pq.read_metadata(file).num_rows, [name for name in names if name in FAST]
     rounds = [quick] * (repeats - 1) + [names]
@@ -97,20 +97,20 @@ def race(world: Fixture, file: Path, names: list[str], fast: int, slow: int, rep
     for turn in rounds:
         for name in turn:
             count = fast if name in FAST else slow
-            found[name].append(measure(world, name, links(file.parent, file, count), count * rows))
+            found[name].append(measure(fixture, name, links(file.parent, file, count), count * rows))
     best = [max(runs, key=lambda run: run["rows_per_second"]) for runs in found.values()]
     return [{**one, "runs": [run["rows_per_second"] for run in found[one["name"]]]} for one in best]
 
 
-def measure(world: Fixture, name: str, source: Path, rows: int) -> dict[str, Any]:
-    """Run one contestant in a process of its own; its answers are counted and deleted."""
+def measure(fixture: Fixture, name: str, source: Path, rows: int) -> dict[str, Any]:
+    """Run one baseline in a process of its own; its answers are counted and deleted."""
     out = source.parent / "answers"
-    known = {"home": str(world.home), "pipeline": str(world.pipeline), "mlflow_model": str(world.mlflow_model)}
+    known = {"home": str(fixture.home), "pipeline": str(fixture.pipeline), "mlflow_model": str(fixture.mlflow_model)}
     command = [sys.executable, "-m", "benchmarks.batch.baselines", name, str(source), str(out), json.dumps(known)]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         most = watch(child)
-        said, complaints = child.communicate()
+        options, complaints = child.communicate()
     if child.returncode:
         raise SystemExit(f"{name} ended with {child.returncode}:\n{complaints}")
     whole = time.perf_counter() - start
@@ -118,7 +118,7 @@ def measure(world: Fixture, name: str, source: Path, rows: int) -> dict[str, Any
     assert written == rows, f"{name} wrote {written} of {rows} rows"
     size = sum(made.stat().st_size for made in out.rglob("*.parquet"))
     shutil.rmtree(out)
-    told = json.loads(said.splitlines()[-1])
+    told = json.loads(options.splitlines()[-1])
     seconds, cpu = told["seconds"], told["cpu_seconds"]
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""One contestant, in a process of its own: `python -m benchmarks.batch.baselines NAME INPUT OUTPUT WORLD`. Prints its seconds.
+"""One baseline, in a process of its own: `python -m benchmarks.batch.baselines NAME INPUT OUTPUT WORLD`. Prints its seconds.
 
 All read the same files of customers (20 columns) and write an id and a probability at least, on two cores, file by file. What is
 timed begins when everything is imported and the model is loaded.
@@ -38,24 +38,24 @@ def _since(start: Times) -> Times:
     return Times(now.wall - start.wall, now.cpu - start.cpu)
 
 
-def churn_threads(source: Path, out: Path, world: dict[str, str]) -> Times:
+def churn_threads(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """Ours: threads in one process."""
     from churn.batch.plan import Terms
     from churn.batch.run import on_threads, score_folder
 
-    scorer = _scorer(world)
+    scorer = _scorer(fixture)
     start = _now()
     score_folder(scorer, source, out, Terms(), on_threads(CORES))
     return _since(start)
 
 
-def churn_dask(source: Path, out: Path, world: dict[str, str]) -> Times:
+def churn_dask(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """Ours, on a Dask cluster of two processes."""
     from churn.batch.plan import Terms
     from churn.batch.run import score_folder
     from pipelines.flows.dask_cluster import connected, on_cluster
 
-    scorer = _scorer(world)
+    scorer = _scorer(fixture)
     with connected("local") as client:
         client.run(_import_part)
         start = _now()
@@ -67,19 +67,19 @@ def _import_part() -> None:
     pass
 
 
-def _scorer(world: dict[str, str]) -> Any:
+def _scorer(fixture: dict[str, str]) -> Any:
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from pipelines.cli.score import find_scorer
 
-    home = Path(world["home"])
+    home = Path(fixture["home"])
     settings = load_settings(
         home=home, store_url=f"sqlite:///{home / 'store.db'}", tracking_uri=f"sqlite:///{home / 'mlflow.db'}"
     )
     return find_scorer(settings, load_contract(), "champion")
 
 
-def read_and_write(source: Path, out: Path, world: dict[str, str]) -> Times:
+def read_and_write(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """No scoring: reads the same columns in the same way, and writes the answers' columns with a number that was there before."""
     import pyarrow as pa
 
@@ -97,7 +97,7 @@ def read_and_write(source: Path, out: Path, world: dict[str, str]) -> Times:
     return _by_arrow(source, out, schema, answers)
 
 
-def copy_all(source: Path, out: Path, world: dict[str, str]) -> Times:
+def copy_all(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """No scoring: reads all columns and writes all of them."""
     return _by_arrow(source, out, None, lambda batch: batch)
 
@@ -126,14 +126,14 @@ def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any
     return _since(start)
 
 
-def pandas_pipeline(source: Path, out: Path, world: dict[str, str]) -> Times:
+def pandas_pipeline(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """As one would write it: pandas, and the pipeline's own predict_proba, in chunks, in two processes."""
-    return _in_processes(source, out, "pipeline", world["pipeline"])
+    return _in_processes(source, out, "pipeline", fixture["pipeline"])
 
 
-def mlflow_pyfunc(source: Path, out: Path, world: dict[str, str]) -> Times:
+def mlflow_pyfunc(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """MLflow's pyfunc, in chunks, in two processes."""
-    return _in_processes(source, out, "pyfunc", world["mlflow_model"])
+    return _in_processes(source, out, "pyfunc", fixture["mlflow_model"])
 
 
 _PREDICT: dict[str, Callable[[Any], Any]] = {}
@@ -182,14 +182,14 @@ def _in_processes(source: Path, out: Path, kind: str, place: str) -> Times:
         return _since(start)
 
 
-def dask_dataframe(source: Path, out: Path, world: dict[str, str]) -> Times:
+def dask_dataframe(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """dask.dataframe and map_partitions with the pipeline, in two processes."""
     import dask.dataframe as dd
     import joblib
     import pandas as pd
     from distributed import Client, LocalCluster
 
-    pipeline = joblib.load(world["pipeline"])
+    pipeline = joblib.load(fixture["pipeline"])
 
     def predict(frame: pd.DataFrame) -> pd.DataFrame:
         p = pipeline.predict_proba(frame.drop(columns="customer_id"))[:, 1] if len(frame) else []

@@ -1,4 +1,4 @@
-"""Bad days: `python -m benchmarks.chaos [--short] [--only NAME,...] [--minutes N] [--out FILE]`.
+"""Failure modes: `python -m benchmarks.chaos [--short] [--only NAME,...] [--minutes N] [--out FILE]`.
 
 Injects each fault into real processes under load, prints what was lost, writes build/benchmarks/chaos.json. Exit code 1 if a
 promise was broken.
@@ -37,34 +37,34 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
     parser.add_argument("--minutes", type=float, help="how long the soak lasts (default 30, short 0.2)")
     parser.add_argument("--out", type=Path, default=OUT)
-    said = parser.parse_args()
-    unknown = set(said.only.split(",")) - set(SCENARIOS)
+    options = parser.parse_args()
+    unknown = set(options.only.split(",")) - set(SCENARIOS)
     if unknown:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
-    minutes = said.minutes or (0.2 if said.short else 30.0)
+    minutes = options.minutes or (0.2 if options.short else 30.0)
     # A pipe has no width of its own; the table needs this much.
     console = Console(width=None if sys.stdout.isatty() else 130)
     rows: list[Row] = []
-    for name in said.only.split(","):
+    for name in options.only.split(","):
         console.print(f"[dim]{name}[/dim]", highlight=False)
         with tempfile.TemporaryDirectory(prefix="churn-chaos-") as work:
             try:
-                row = SCENARIOS[name](Size(Path(work), said.short, minutes))
+                row = SCENARIOS[name](Size(Path(work), options.short, minutes))
             except ChurnError as error:
                 row = Row(name, broken=[f"not run: {error}"])
         rows.append(row)
-        _write(said.out, said.short, rows)
+        _write(options.out, options.short, rows)
     console.print(table(rows))
     for row in rows:
         for text in [*row.broken, *filter(None, [row.note])]:
             console.print(f"{row.name}: {escape(text)}", highlight=False)
-    console.print(f"written to {said.out}")
+    console.print(f"written to {options.out}")
     return int(any(row.broken for row in rows))
 
 
 def table(rows: Sequence[Row]) -> Table:
     """Show what came of each scenario."""
-    shown = Table(title="Bad days")
+    shown = Table(title="Failure modes")
     for heading in HEADINGS:
         shown.add_column(heading, justify="left" if heading in ("", "promises") else "right", no_wrap=True)
     for row in rows:

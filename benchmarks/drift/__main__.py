@@ -1,4 +1,7 @@
-"""The race: `python -m benchmarks.drift [--short] [--only SCENARIOS] [--seed N]`. Table, JSON and plot in build/benchmarks/."""
+"""Compare drift detectors: `python -m benchmarks.drift [--short] [--only SCENARIOS] [--seed N]`.
+
+Prints a table, writes JSON and a plot to build/benchmarks/.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from rich.table import Table
 
 from benchmarks.drift import concept, scale
 from benchmarks.drift.baselines import NAMES
-from benchmarks.drift.fixtures import SAID, SHIFTS
 from benchmarks.drift.picture import draw
+from benchmarks.drift.populations import LABELS, SHIFTS
+from benchmarks.drift.simulations import OURS, Cell, Result, run_cell
 from benchmarks.drift.targets import compare
-from benchmarks.drift.trials import OURS, Cell, Result, run_cell
 from churn.config.settings import load_settings
 from churn.contract import load_contract
 
@@ -32,46 +35,52 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few small cells, to see that it works")
-    parser.add_argument("--only", default=",".join(SCENARIOS), help=f"scenes, comma-separated: {', '.join(SCENARIOS)}")
+    parser.add_argument("--only", default=",".join(SCENARIOS), help=f"scenarios, comma-separated: {', '.join(SCENARIOS)}")
     parser.add_argument("--trials", type=int, default=1_000, help="of each cell without drift; a fifth of each shift")
-    parser.add_argument("--worlds", default="real,simulated", help="comma-separated: real, simulated")
+    parser.add_argument("--populations", default="real,simulated", help="comma-separated: real, simulated")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--resume", action="store_true", help="keep each cell's result beside --out, and take those kept before")
-    said = parser.parse_args()
-    wanted, console, contract = said.only.split(","), Console(), load_contract()
+    options = parser.parse_args()
+    wanted, console, contract = options.only.split(","), Console(), load_contract()
 
-    cells = short_cells(said.seed) if said.short else all_cells(wanted, said.worlds.split(","), said.trials, said.seed)
-    kept = Memory(said.out.with_suffix(".cells") if said.resume else None, verbose=0)
-    results = judge(cells, load_settings().data, 1 if said.short else said.jobs, console, kept)
+    cells = (
+        short_cells(options.seed)
+        if options.short
+        else all_cells(wanted, options.populations.split(","), options.trials, options.seed)
+    )
+    kept = Memory(options.out.with_suffix(".cells") if options.resume else None, verbose=0)
+    results = judge(cells, load_settings().data, 1 if options.short else options.jobs, console, kept)
     streams, runs = [], []
     if "concept" in wanted:
-        streams = concept.run(20 if said.short else 1_000, said.seed, peers=not said.short, work=said.out.parent / "river")
+        streams = concept.run(
+            20 if options.short else 1_000, options.seed, peers=not options.short, work=options.out.parent / "river"
+        )
     if "scale" in wanted:
-        rows = (2_000, 5_000) if said.short else (100_000, 1_000_000)
+        rows = (2_000, 5_000) if options.short else (100_000, 1_000_000)
         runs = [
-            scale.beside_evidently(contract, rows[0], said.seed),
-            scale.from_store(contract, rows[1], said.seed, said.out.parent / "scale"),
+            scale.beside_evidently(contract, rows[0], options.seed),
+            scale.from_store(contract, rows[1], options.seed, options.out.parent / "scale"),
         ]
     for table in tables(results, streams, runs):
         console.print(table)
     targets = compare(results, streams, runs)
     console.print(target_table(targets))
 
-    said.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     document = {
-        "seed": said.seed,
-        "short": said.short,
+        "seed": options.seed,
+        "short": options.short,
         "results": [result.report() for result in results],
         "concept": streams,
         "scale": runs,
         "targets": targets,
     }
-    said.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    options.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
     if results:
-        draw(results, said.out.with_suffix(".png"))
-    console.print(f"written to {said.out}")
+        draw(results, options.out.with_suffix(".png"))
+    console.print(f"written to {options.out}")
 
 
 def short_cells(seed: int) -> list[Cell]:
@@ -79,11 +88,13 @@ def short_cells(seed: int) -> list[Cell]:
     return [Cell("real", 200, None, 10, 1, seed), Cell("real", 500, "service calls", 5, 0, seed)]
 
 
-def all_cells(wanted: Sequence[str], worlds: Sequence[str], trials: int, seed: int) -> list[Cell]:
+def all_cells(wanted: Sequence[str], populations: Sequence[str], trials: int, seed: int) -> list[Cell]:
     """Give all cells, the largest first so that no process ends up alone with one."""
     fewer = trials // 5
-    nulls = [Cell(world, rows, None, trials, 40, seed) for world in worlds for rows in SIZES]
-    shifts = [Cell(world, rows, shift, fewer, 20, seed) for world in worlds for rows in SIZES[1:] for shift in SHIFTS]
+    nulls = [Cell(population, rows, None, trials, 40, seed) for population in populations for rows in SIZES]
+    shifts = [
+        Cell(population, rows, shift, fewer, 20, seed) for population in populations for rows in SIZES[1:] for shift in SHIFTS
+    ]
     cells = [*(nulls if "false-alarms" in wanted else ()), *(shifts if "shifts" in wanted else ())]
     return sorted(cells, key=lambda cell: -cell.trials * (cell.rows + 1_000))
 
@@ -96,7 +107,7 @@ def judge(cells: list[Cell], data: Path, jobs: int, console: Console, kept: Memo
         for result in Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(run)(cell, data) for cell in cells):
             results.append(result)
             progress.advance(work)
-    return sorted(results, key=lambda r: (r.cell.world, r.cell.shift or "", r.cell.rows))
+    return sorted(results, key=lambda r: (r.cell.population, r.cell.shift or "", r.cell.rows))
 
 
 def tables(results: list[Result], streams: list[dict[str, Any]], runs: list[dict[str, Any]]) -> list[Table]:
@@ -104,12 +115,12 @@ def tables(results: list[Result], streams: list[dict[str, Any]], runs: list[dict
     found = []
     if results:
         table = Table(title="Share of windows with an alarm, at alpha 1 %", caption="without drift: the fewer the better")
-        for heading in ("world", "change", "rows", OURS, *NAMES):
+        for heading in ("population", "change", "rows", OURS, *NAMES):
             table.add_column(heading, justify="right")
         for result in results:
-            change = SAID[result.cell.shift] if result.cell.shift else "none"
+            change = LABELS[result.cell.shift] if result.cell.shift else "none"
             rates = [f"{result.rate(who)[0]:.1%}" if result.trials[who] else "-" for who in (OURS, *NAMES)]
-            table.add_row(result.cell.world, change, f"{result.cell.rows:,}", *rates)
+            table.add_row(result.cell.population, change, f"{result.cell.rows:,}", *rates)
         found.append(table)
     return found + [
         _plain(title, rows) for title, rows in (("Streams of outcomes", streams), ("What a monitoring run costs", runs)) if rows

@@ -7,19 +7,19 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.drift.baselines import ALPHA, NAMES
-from benchmarks.drift.fixtures import SAID, SHIFTS
-from benchmarks.drift.trials import OURS, Result
+from benchmarks.drift.populations import LABELS, SHIFTS
+from benchmarks.drift.simulations import OURS, Result
 
 
 def draw(results: list[Result], path: Path) -> None:
-    """Draw the first world's results."""
-    world = results[0].cell.world
-    mine = [result for result in results if result.cell.world == world]
+    """Draw the first population's results."""
+    population = results[0].cell.population
+    mine = [result for result in results if result.cell.population == population]
     figure = Figure(figsize=(15, 8), layout="constrained")
-    figure.suptitle(f"Share of windows with an alarm, by rows in the window ({world} customers, alpha {ALPHA:.0%})")
+    figure.suptitle(f"Share of windows with an alarm, by rows in the window ({population} customers, alpha {ALPHA:.0%})")
     for place, shift in enumerate((None, *SHIFTS)):
         axes = figure.add_subplot(2, 3, place + 1)
-        axes.set_title(SAID[shift] if shift else "no drift (the lower the better)")
+        axes.set_title(LABELS[shift] if shift else "no drift (the lower the better)")
         cells = sorted((r for r in mine if r.cell.shift == shift), key=lambda r: r.cell.rows)
         for who in (OURS, *NAMES):
             seen = [r for r in cells if r.trials[who]]

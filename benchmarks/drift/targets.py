@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.drift.trials import OURS, Result
+from benchmarks.drift.simulations import OURS, Result
 
 # Shift, rows, least share found.
 FOUND = (
@@ -25,17 +25,17 @@ def keeps_its_rate(null: Result, who: str) -> bool:
 def compare(results: list[Result], concept: list[dict[str, Any]], scale: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """List each target that was measured, and whether it was reached."""
     rows: list[dict[str, Any]] = []
-    nulls = {(r.cell.world, r.cell.rows): r for r in results if r.cell.shift is None}
-    for (world, size), null in nulls.items():
+    nulls = {(r.cell.population, r.cell.rows): r for r in results if r.cell.shift is None}
+    for (population, size), null in nulls.items():
         said = f"{null.rate(OURS)[0]:.2%}, 95 % upper bound {null.upper(OURS):.2%}, of {null.trials[OURS]:,}"
-        rows.append(_row(f"{world}, {size:,} rows: false alarms", "≤ 1.5 %, bound ≤ 2 %", said, keeps_its_rate(null, OURS)))
+        rows.append(_row(f"{population}, {size:,} rows: false alarms", "≤ 1.5 %, bound ≤ 2 %", said, keeps_its_rate(null, OURS)))
     for result in results:
         cell = result.cell
         least = next((least for shift, size, least in FOUND if (shift, size) == (cell.shift, cell.rows)), None)
-        if cell.shift is None or least is None or cell.world != "real":
+        if cell.shift is None or least is None or cell.population != "real":
             continue
         rate = result.rate(OURS)[0]
-        calm = nulls.get((cell.world, cell.rows))
+        calm = nulls.get((cell.population, cell.rows))
         fair = {w: result.rate(w)[0] for w in result.trials if w != OURS and calm is not None and keeps_its_rate(calm, w)}
         best = max(fair.values(), default=0.0)
         said = f"{rate:.1%} of {result.trials[OURS]}; best fair peer {best:.1%}"

@@ -1,4 +1,4 @@
-"""The figures behind k8s' resource requests: the real programs, as `churn up` runs them, each scene in turn.
+"""The figures behind k8s' resource requests: the real programs, as `churn up` runs them, each scenario in turn.
 
     python -m benchmarks.footprint [--seconds N]
 
@@ -36,19 +36,19 @@ WAIT_SECONDS = 300.0
 
 
 def main() -> None:
-    """Start the system, play the scenes, print one table."""
+    """Start the system, play the scenarios, print one table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="of each scene that has no end of its own (default 10)")
+    parser.add_argument("--seconds", type=float, default=10, help="of each scenario that has no end of its own (default 10)")
     seconds = parser.parse_args().seconds
     console = Console(width=110)
     with tempfile.TemporaryDirectory(prefix="churn-footprint-") as home:
-        # A monitoring run comes when the runner is asked for one, and not by its schedule in the middle of another scene.
+        # A monitoring run comes when the runner is asked for one, and not by its schedule in the middle of another scenario.
         told = {"HOME": home, "MONITOR_INTERVAL_SECONDS": 86_400, **{name.upper(): free_port() for name in PORTS}}
         os.environ.update({f"CHURN_{name}": str(value) for name, value in told.items()})
         settings = load_settings()
         with running(settings):
             played = play(load_settings(), seconds, console)
-    table = Table("scene", "program", "peak RSS, MiB", "CPU, s", "in s", "requests", "CPU a request, ms")
+    table = Table("scenario", "program", "peak RSS, MiB", "CPU, s", "in s", "requests", "CPU a request, ms")
     for scenario, (found, load) in played.items():
         for name, used in found.items():
             asked = (f"{load.requests:,}", f"{1000 * used.cpu_seconds / load.requests:.2f}") if load else ()
@@ -60,7 +60,7 @@ Played = dict[str, tuple[dict[str, Footprint], Load | None]]
 
 
 def play(settings: Settings, seconds: float, console: Console) -> Played:
-    """Watch every program in every scene that concerns it."""
+    """Watch every program in every scenario that concerns it."""
     contract = load_contract(settings.contract)
     population = simulate_scenario(contract, "calm", BATCH_ROWS, seed=5)
     customers = as_customers(population, contract, "c")

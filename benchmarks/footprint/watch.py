@@ -15,7 +15,7 @@ EVERY_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a program and all its children used in one scene: peak resident memory in MiB, and seconds of CPU of how many."""
+    """What a program and all its children used in one scenario: peak resident memory in MiB, and seconds of CPU of how many."""
 
     rss: float
     cpu_seconds: float

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.gate.trials import CHAMPION_AUC, Cell, Result, pooled, run_all
+from benchmarks.gate.simulations import CHAMPION_AUC, Cell, Result, pooled, run_all
 from churn.config.params import Params, load_params
 from churn.contract import load_contract
 
@@ -30,9 +30,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=400, help="of each cell (default 400)")
     parser.add_argument("--short", action="store_true", help="two small cells, to see that it works")
     parser.add_argument("--out", type=Path, default=OUT)
-    said = parser.parse_args()
-    cells = [Cell(0.0, 300, SHARED), Cell(0.04, 1_000, SHARED)] if said.short else all_cells()
-    trials = min(said.trials, 20) if said.short else said.trials
+    options = parser.parse_args()
+    cells = [Cell(0.0, 300, SHARED), Cell(0.04, 1_000, SHARED)] if options.short else all_cells()
+    trials = min(options.trials, 20) if options.short else options.trials
     params = load_params(Path("params.yaml"))
 
     console = Console()
@@ -50,7 +50,7 @@ def main() -> None:
     equals = pooled([result for result in results if not result.cell.better_by])
     rate, low, high = equals.rate()
     console.print(f"equals exchanged in all: {rate:.1%} [{low:.1%}, {high:.1%}] of {equals.trials:,} trials")
-    said.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "seed": SEED,
         "champion_auc": CHAMPION_AUC,
@@ -59,8 +59,8 @@ def main() -> None:
         "equals_taken": {"rate": rate, "interval": [low, high], "trials": equals.trials},
         "results": [result.report() for result in results],
     }
-    said.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
-    console.print(f"written to {said.out}")
+    options.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    console.print(f"written to {options.out}")
 
 
 def all_cells() -> list[Cell]:

@@ -29,7 +29,7 @@ MAX_NOISE = 20.0
 
 
 @dataclass(frozen=True)
-class Town:
+class Population:
     """Simulated customers whose churn probability is known.
 
     Attributes
@@ -45,8 +45,8 @@ class Town:
     noise: np.ndarray
 
     @classmethod
-    def of(cls, contract: Contract, rows: int, seed: int) -> Town:
-        """Simulate a town."""
+    def of(cls, contract: Contract, rows: int, seed: int) -> Population:
+        """Simulate a population."""
         features = simulate(contract, rows, seed).features
         columns = {str(name): values.to_numpy() for name, values in features.items()}
         probability = np.clip(read_population(contract).churn.probability(columns), 1e-6, 1 - 1e-6)
@@ -55,43 +55,43 @@ class Town:
 
 @dataclass(frozen=True)
 class Reader:
-    """A calibrated model that sees true log-odds through noise of standard deviation `noise`; its ROC AUC in the town."""
+    """A calibrated model that sees true log-odds through noise of standard deviation `noise`; its ROC AUC in the population."""
 
     noise: float
     roc_auc: float
     calibration: IsotonicRegression
 
-    def says(self, probability: np.ndarray, error: np.ndarray) -> np.ndarray:
+    def predict(self, probability: np.ndarray, error: np.ndarray) -> np.ndarray:
         """Give what it says of customers with these true probabilities, when it errs by these standard normals, shape (n,)."""
         # A plateau at 0 or 1 would be a certainty, which no model should claim.
-        said = self.calibration.predict(logit(probability) + self.noise * error)
-        return np.asarray(np.clip(said, 1e-4, 1 - 1e-4), dtype=np.float64)
+        predicted = self.calibration.predict(logit(probability) + self.noise * error)
+        return np.asarray(np.clip(predicted, 1e-4, 1 - 1e-4), dtype=np.float64)
 
 
-def read_with_noise(town: Town, noise: float) -> Reader:
+def read_with_noise(population: Population, noise: float) -> Reader:
     """Make the calibrated reader with this much noise."""
-    seen = logit(town.probability) + noise * town.noise
-    calibration = IsotonicRegression(out_of_bounds="clip").fit(seen, town.probability)
-    return Reader(noise, expected_auc(town.probability, calibration.predict(seen)), calibration)
+    seen = logit(population.probability) + noise * population.noise
+    calibration = IsotonicRegression(out_of_bounds="clip").fit(seen, population.probability)
+    return Reader(noise, expected_auc(population.probability, calibration.predict(seen)), calibration)
 
 
-def read_with_auc(town: Town, roc_auc: float) -> Reader:
+def read_with_auc(population: Population, roc_auc: float) -> Reader:
     """Make the calibrated reader with this ROC AUC; ValueError if not even the truth has it."""
-    noise = brentq(lambda sd: read_with_noise(town, float(sd)).roc_auc - roc_auc, 0.0, MAX_NOISE, xtol=1e-3)
-    return read_with_noise(town, float(noise))
+    noise = brentq(lambda sd: read_with_noise(population, float(sd)).roc_auc - roc_auc, 0.0, MAX_NOISE, xtol=1e-3)
+    return read_with_noise(population, float(noise))
 
 
-def expected_auc(truth: np.ndarray, said: np.ndarray) -> float:
-    """ROC AUC of `said` where each customer churns with probability `truth`: each is a churner and a stayer, by weight.
+def expected_auc(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """ROC AUC of `predicted` where each customer churns with probability `truth`: each is a churner and a stayer, by weight.
 
     Examples
     --------
     >>> round(expected_auc(np.array([0.2, 0.8]), np.array([0.2, 0.8])), 2)
     0.8
     """
-    order = np.argsort(said, kind="stable")
+    order = np.argsort(predicted, kind="stable")
     churn, stay = truth[order], 1 - truth[order]
-    _, start, group = np.unique(said[order], return_index=True, return_inverse=True)
+    _, start, group = np.unique(predicted[order], return_index=True, return_inverse=True)
     below = np.cumsum(np.add.reduceat(stay, start)) - 0.5 * np.add.reduceat(stay, start)
     return float((churn * below[group]).sum() / (churn.sum() * stay.sum()))
 
@@ -102,8 +102,8 @@ class Said:
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
         """Give the column and its complement, shape (n, 2)."""
-        said = frame.iloc[:, 0].to_numpy()
-        return np.column_stack([1 - said, said])
+        predicted = frame.iloc[:, 0].to_numpy()
+        return np.column_stack([1 - predicted, predicted])
 
 
 def model_of(column: str, profit: ProfitParams) -> Model:
@@ -124,7 +124,7 @@ def model_of(column: str, profit: ProfitParams) -> Model:
 
 
 def draw_fresh(
-    town: Town, challenger: Reader, champion: Reader, *, rows: int, shared: float, rng: np.random.Generator
+    population: Population, challenger: Reader, champion: Reader, *, rows: int, shared: float, rng: np.random.Generator
 ) -> Labelled:
     """Draw fresh customers, what comes true of them, and what both models say.
 
@@ -133,9 +133,9 @@ def draw_fresh(
     shared : float in [0, 1]
         Correlation of the two models' errors.
     """
-    chosen = rng.choice(len(town.probability), rows, replace=False)
-    truth, error = town.probability[chosen], rng.normal(size=rows)
+    chosen = rng.choice(len(population.probability), rows, replace=False)
+    truth, error = population.probability[chosen], rng.normal(size=rows)
     other = shared * error + np.sqrt(1 - shared**2) * rng.normal(size=rows)
-    said = {CHALLENGER: challenger.says(truth, error), CHAMPION: champion.says(truth, other)}
+    predicted = {CHALLENGER: challenger.predict(truth, error), CHAMPION: champion.predict(truth, other)}
     outcome = pd.Series((rng.random(rows) < truth).astype(np.int64))
-    return Labelled(town.features.iloc[chosen].reset_index(drop=True).assign(**said), outcome)
+    return Labelled(population.features.iloc[chosen].reset_index(drop=True).assign(**predicted), outcome)

@@ -1,4 +1,4 @@
-"""Race models on the same folds: `python -m benchmarks.model [--data FILE] [--repeats N] [--track] [--short]`.
+"""Compare models on the same folds: `python -m benchmarks.model [--data FILE] [--repeats N] [--track] [--short]`.
 
 Prints a table, writes build/benchmarks/model.json and a box plot beside it. The contract is that of CHURN_CONTRACT.
 """
@@ -16,8 +16,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.model.baselines import OURS, baselines
+from benchmarks.model.cross_validation import METRICS, cross_validate, lead, summarise
 from benchmarks.model.picture import draw
-from benchmarks.model.race import METRICS, lead, race, summarise
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
@@ -36,26 +36,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model", description=__doc__)
     parser.add_argument("--data", type=Path, help="labelled customers (default: CHURN_DATA, pulled where it is missing)")
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"of {FOLDS} folds (default {REPEATS})")
-    parser.add_argument("--track", action="store_true", help="as a Prefect run, with one MLflow run a contender")
+    parser.add_argument("--track", action="store_true", help="as a Prefect run, with one MLflow run a baseline")
     parser.add_argument(
         "--short", action="store_true", help=f"{SHORT_FOLDS} folds of {SHORT_ROWS} customers, to see that it works"
     )
     parser.add_argument("--out", type=Path, default=OUT)
-    said = parser.parse_args()
-    dataset = _read(said.data)
-    folds, repeats = (SHORT_FOLDS, 1) if said.short else (FOLDS, said.repeats)
-    known = _some(dataset, SHORT_ROWS) if said.short else Labelled(dataset.features, dataset.labelled)
+    options = parser.parse_args()
+    dataset = _read(options.data)
+    folds, repeats = (SHORT_FOLDS, 1) if options.short else (FOLDS, options.repeats)
+    known = _some(dataset, SHORT_ROWS) if options.short else Labelled(dataset.features, dataset.labelled)
     title = f"{len(known)} customers of {dataset.source}, {repeats} x {folds} folds"
 
     console = Console()
-    scores = _track(known, folds, repeats, title) if said.track else _race(known, folds, repeats, console)
+    scores = _track(known, folds, repeats, title) if options.track else _cross_validate(known, folds, repeats, console)
     summary, led = summarise(scores, folds), lead(scores, OURS, BASELINE, folds)
     console.print(table_of(summary, title))
     for row in led.to_dict("records"):
         gain = f"{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
         console.print(f"{row['baseline']}: {METRICS[row['metric']]} {gain}")
-    said.out.parent.mkdir(parents=True, exist_ok=True)
-    picture = said.out.with_suffix(".png")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    picture = options.out.with_suffix(".png")
     draw(scores, title).savefig(picture, dpi=110)
     document = {
         "data": dataset.source,
@@ -69,8 +69,8 @@ def main() -> None:
         "lead": led.to_dict("records"),
         "scores": scores.to_dict("records"),
     }
-    said.out.write_text(json.dumps(document, indent=1) + "\n")
-    console.print(f"written to {said.out} and {picture}")
+    options.out.write_text(json.dumps(document, indent=1) + "\n")
+    console.print(f"written to {options.out} and {picture}")
 
 
 def _read(path: Path | None) -> Dataset:
@@ -84,7 +84,7 @@ def _some(dataset: Dataset, rows: int) -> Labelled:
     return Labelled(dataset.features.iloc[chosen].reset_index(drop=True), dataset.labelled.iloc[chosen].reset_index(drop=True))
 
 
-def _race(known: Labelled, folds: int, repeats: int, console: Console) -> pd.DataFrame:
+def _cross_validate(known: Labelled, folds: int, repeats: int, console: Console) -> pd.DataFrame:
     settings = load_settings()
     entered = baselines(load_contract(settings.contract), load_params(settings.params))
     parts = []
@@ -92,7 +92,7 @@ def _race(known: Labelled, folds: int, repeats: int, console: Console) -> pd.Dat
         for name, baseline in entered.items():
             work = progress.add_task(name, total=folds * repeats)
             parts.append(
-                race(
+                cross_validate(
                     name,
                     baseline,
                     known,
@@ -117,7 +117,7 @@ def _track(known: Labelled, folds: int, repeats: int, title: str) -> pd.DataFram
 def table_of(summary: pd.DataFrame, title: str) -> Table:
     """Show mean ± standard deviation over the folds and the 95 % interval of the mean."""
     table = Table("model", *METRICS.values(), title=title, caption="mean ± sd over folds [95 % interval of the mean]")
-    for name, part in summary.groupby("contender", sort=False):
+    for name, part in summary.groupby("baseline", sort=False):
         rows = part.set_index("metric")
         cells = [
             f"{rows.loc[m, 'mean']:.4f} ± {rows.loc[m, 'sd']:.4f}\n[{rows.loc[m, 'low']:.4f}, {rows.loc[m, 'high']:.4f}]"

@@ -63,7 +63,7 @@ class Tuned:
 
 
 def baselines(contract: Contract, params: Params) -> dict[str, Baseline]:
-    """Give the contenders, from the simplest on. Where a contract has categories, those that need numbers get them one-hot."""
+    """Give the baselines, from the simplest on. Where a contract has categories, those that need numbers get them one-hot."""
     every, numbers, seed = contract.feature_names, contract.numeric_features, params.seed
     # On the telecom data the numbers alone are the recipe, and are what is published; state and area code help nobody there.
     columns = numbers if set(SIX) <= set(every) else every

@@ -1,4 +1,4 @@
-"""The same race as a Prefect run that leaves its scores in MLflow, one run a contender, for comparing them there."""
+"""The same race as a Prefect run that leaves its scores in MLflow, one run a baseline, for comparing them there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from benchmarks.model.baselines import Baseline, baselines
+from benchmarks.model.cross_validation import cross_validate, summarise
 from benchmarks.model.picture import draw
-from benchmarks.model.race import race, summarise
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
@@ -18,8 +18,8 @@ from churn.registry.registry import Registry
 
 @task(cache_policy=NO_CACHE, task_run_name="{name}")
 def score_baseline(name: str, baseline: Baseline, known: Labelled, folds: int, repeats: int, seed: int) -> pd.DataFrame:
-    """Score one contender on the common folds."""
-    return race(name, baseline, known, folds=folds, repeats=repeats, seed=seed, done=lambda: None)
+    """Score one baseline on the common folds."""
+    return cross_validate(name, baseline, known, folds=folds, repeats=repeats, seed=seed, done=lambda: None)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -29,13 +29,13 @@ def log_comparison(registry: Registry, scores: pd.DataFrame, folds: int, title: 
     runs: dict[str, dict[str, float]] = {}
     for row in summary.to_dict("records"):
         figures = {f"{row['metric']}_{figure}": float(row[figure]) for figure in ("mean", "sd", "low", "high")}
-        runs.setdefault(row["contender"], {}).update(figures)
+        runs.setdefault(row["baseline"], {}).update(figures)
     return registry.log_comparison(title, runs, {"race.png": draw(scores, title), "scores.csv": scores, "summary.csv": summary})
 
 
 @flow(name="compare-models")
 def compare(known: Labelled, folds: int, repeats: int, seed: int, title: str) -> pd.DataFrame:
-    """Race all contenders and log them."""
+    """Race all baselines and log them."""
     settings = load_settings()
     entered = baselines(load_contract(settings.contract), load_params(settings.params))
     parts = [score_baseline(name, baseline, known, folds, repeats, seed) for name, baseline in entered.items()]

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmarks.model.baselines import OURS
-from benchmarks.model.race import METRICS
+from benchmarks.model.cross_validation import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def draw(scores: pd.DataFrame, title: str) -> Figure:
-    """Draw a box a contender and a panel a metric; the pipeline of this repository stands out."""
+    """Draw a box a baseline and a panel a metric; the pipeline of this repository stands out."""
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(scores["contender"]))
+    names = list(dict.fromkeys(scores["baseline"]))
     figure = Figure(figsize=(15, 0.42 * len(names) + 1.6), layout="constrained")
     figure.suptitle(title)
     panels = figure.subplots(1, len(METRICS), sharey=True)
     for panel, (metric, label) in zip(panels, METRICS.items(), strict=True):
-        values = [scores.loc[scores["contender"] == name, metric].to_numpy() for name in names]
+        values = [scores.loc[scores["baseline"] == name, metric].to_numpy() for name in names]
         boxes = panel.boxplot(values, orientation="horizontal", patch_artist=True, widths=0.6, medianprops={"color": "black"})
         for name, box in zip(names, boxes["boxes"], strict=True):
             box.set_facecolor("tab:orange" if name == OURS else "0.85")

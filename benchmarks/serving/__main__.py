@@ -1,4 +1,4 @@
-"""The serving race: `python -m benchmarks.serving [--short] [--form terms|plain] [--only SCENE,...] [--out FILE]`.
+"""Compare servers: `python -m benchmarks.serving [--short] [--form terms|plain] [--only SCENARIO,...] [--out FILE]`.
 
 Installs the peers once under .peers/, runs everything in one sitting, prints tables, writes build/benchmarks/serving.json.
 """
@@ -35,35 +35,35 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="no peers, a second each: to see that it works")
     parser.add_argument("--form", choices=["terms", "plain"], default="terms", help="of the model that all serve (default terms)")
     parser.add_argument("--only", default=",".join(SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
-    parser.add_argument("--requests", type=int, default=1_000_000, help="for the memory scene (default a million)")
+    parser.add_argument("--requests", type=int, default=1_000_000, help="for the memory scenario (default a million)")
     parser.add_argument("--out", type=Path, default=OUT)
-    said = parser.parse_args()
+    options = parser.parse_args()
     # A pipe has no width of its own; the tables need this much.
     console = Console(width=None if sys.stdout.isatty() else 120)
-    short = said.short
-    wanted = [scenario for scenario in said.only.split(",") if not short or scenario in SHORT_SCENARIOS]
+    short = options.short
+    wanted = [scenario for scenario in options.only.split(",") if not short or scenario in SHORT_SCENARIOS]
     if shutil.which("wrk") is None:
         console.print("wrk is missing (apt-get install wrk): only what needs none is measured")
         wanted = [scenario for scenario in wanted if scenario in ("columnar", "start")]
 
-    def say(what: str) -> None:
+    def announce(what: str) -> None:
         console.print(f"[dim]{what}[/dim]", highlight=False)
 
     with tempfile.TemporaryDirectory(prefix="churn-serving-") as name:
         work = Path(name)
-        say("training the model that everybody serves")
-        world = make_fixture(work / "home", said.form, short=short)
+        announce("training the model that everybody serves")
+        fixture = make_fixture(work / "home", options.form, short=short)
         seconds, repeats, peers = (1, 1, False) if short else (5, 3, True)
         run: dict[str, Callable[[], Any]] = {
-            "single": lambda: scenarios.single_answers(world, work, say, seconds=seconds, repeats=repeats, peers=peers),
+            "single": lambda: scenarios.single_answers(fixture, work, announce, seconds=seconds, repeats=repeats, peers=peers),
             "batch": lambda: scenarios.json_batches(
-                world, work, say, rows=500 if short else 10_000, seconds=2 * seconds, peers=peers
+                fixture, work, announce, rows=500 if short else 10_000, seconds=2 * seconds, peers=peers
             ),
-            "columnar": lambda: scenarios.columnar_batches(world, work, rows=5_000 if short else 500_000),
-            "reasons": lambda: scenarios.reasons(world, work, seconds=seconds, repeats=repeats),
-            "start": lambda: scenarios.starts(world, work),
-            "memory": lambda: scenarios.memory(world, work, say, requests=2_000 if short else said.requests),
-            "workers": lambda: scenarios.workers(world, work, say, seconds=seconds),
+            "columnar": lambda: scenarios.columnar_batches(fixture, work, rows=5_000 if short else 500_000),
+            "reasons": lambda: scenarios.reasons(fixture, work, seconds=seconds, repeats=repeats),
+            "start": lambda: scenarios.starts(fixture, work),
+            "memory": lambda: scenarios.memory(fixture, work, announce, requests=2_000 if short else options.requests),
+            "workers": lambda: scenarios.workers(fixture, work, announce, seconds=seconds),
         }
         results: dict[str, Any] = {}
         for scenario in wanted:
@@ -77,14 +77,14 @@ def main() -> None:
     console.print(target_table(met))
     document = {
         **scenarios.machine(),
-        "form": said.form,
+        "form": options.form,
         "short": short,
         "results": results,
         "targets": [t.report() for t in met],
     }
-    said.out.parent.mkdir(parents=True, exist_ok=True)
-    said.out.write_text(json.dumps(document, indent=2) + "\n")
-    console.print(f"written to {said.out}")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=2) + "\n")
+    console.print(f"written to {options.out}")
 
 
 def show(console: Console, results: dict[str, Any]) -> None:

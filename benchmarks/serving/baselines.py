@@ -53,10 +53,10 @@ class Baseline:
     ready: str = ""
 
 
-def in_house(world: Fixture, customers: pd.DataFrame, port: int) -> list[Baseline]:
+def in_house(fixture: Fixture, customers: pd.DataFrame, port: int) -> list[Baseline]:
     """Give those that run in our own environment, ours last."""
-    body = orjson.dumps(_with_flags(as_json(customers), world))
-    shared = {**environment(world, port), FOLDER: str(world.mlflow_model)}
+    body = orjson.dumps(_with_flags(as_json(customers), fixture))
+    shared = {**environment(fixture, port), FOLDER: str(fixture.mlflow_model)}
 
     def uvicorn(app: str, *more: str) -> list[str]:
         return [str(BIN / "uvicorn"), f"benchmarks.serving.inhouse:{app}", "--port", str(port), *more, *UVICORN]
@@ -68,11 +68,11 @@ def in_house(world: Fixture, customers: pd.DataFrame, port: int) -> list[Baselin
         Baseline(BARE, uvicorn("bare"), "/predict", body, environment=shared),
         Baseline(NO_MODEL, uvicorn("validating", "--factory"), "/predict", body, environment=shared),
         Baseline(DATAFRAME, uvicorn("dataframe", "--factory"), "/predict", body, answer, shared),
-        ours(world, body, port),
+        ours(fixture, body, port),
     ]
 
 
-def ours(world: Fixture, body: bytes, port: int, workers: int = 1) -> Baseline:
+def ours(fixture: Fixture, body: bytes, port: int, workers: int = 1) -> Baseline:
     """Give our service as a user has it: full validation, every answer logged to SQLite, metrics on."""
     command = [str(BIN / "churn"), "serve", "--workers", str(workers)]
     return Baseline(
@@ -81,18 +81,18 @@ def ours(world: Fixture, body: bytes, port: int, workers: int = 1) -> Baseline:
         "/predict",
         body,
         lambda found: float(found["churn_probability"]),
-        environment(world, port),
+        environment(fixture, port),
         ready="/readyz",
     )
 
 
-def peer(name: str, world: Fixture, customers: pd.DataFrame, port: int, work: Path) -> Baseline:
+def peer(name: str, fixture: Fixture, customers: pd.DataFrame, port: int, work: Path) -> Baseline:
     """Give one of the servers that people use today."""
     record = as_json(customers)
-    shared = {**environment(world, port), "PYTHONPATH": str(CHECKOUT), "BENCHMARK_PIPELINE": str(world.pipeline)}
+    shared = {**environment(fixture, port), "PYTHONPATH": str(CHECKOUT), "BENCHMARK_PIPELINE": str(fixture.pipeline)}
     if name == MLFLOW:
         split = {"dataframe_split": {"columns": list(record), "data": [list(record.values())]}}
-        command = [str(PEERS / "mlflow/bin/mlflow"), "models", "serve", "-m", str(world.mlflow_model), "-p", str(port)]
+        command = [str(PEERS / "mlflow/bin/mlflow"), "models", "serve", "-m", str(fixture.mlflow_model), "-p", str(port)]
         path = f"{PEERS / 'mlflow/bin'}:{os.environ.get('PATH', '')}"
         return Baseline(
             MLFLOW,
@@ -104,7 +104,7 @@ def peer(name: str, world: Fixture, customers: pd.DataFrame, port: int, work: Pa
             ready="/ping",
         )
     if name == MLSERVER:
-        folder = _mlserver_folder(world, port, work)
+        folder = _mlserver_folder(fixture, port, work)
         return Baseline(
             MLSERVER,
             [str(PEERS / "mlserver/bin/mlserver"), "start", str(folder)],
@@ -132,9 +132,9 @@ def install(name: str) -> None:
     subprocess.run([uv, "pip", "install", "--quiet", "--python", str(PEERS / folder / "bin/python"), *pins], check=True)
 
 
-def _with_flags(record: dict[str, Any], world: Fixture) -> dict[str, Any]:
+def _with_flags(record: dict[str, Any], fixture: Fixture) -> dict[str, Any]:
     """Spell flags as booleans, as a client of ours would."""
-    flags = {column.name for column in world.contract.features if column.kind == "flag"}
+    flags = {column.name for column in fixture.contract.features if column.kind == "flag"}
     return {name: bool(value) if name in flags and value is not None else value for name, value in record.items()}
 
 
@@ -148,12 +148,12 @@ def _open_inference(record: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": {"content_type": "pd"}, "inputs": inputs, "outputs": [{"name": "predict_proba"}]}
 
 
-def _mlserver_folder(world: Fixture, port: int, work: Path) -> Path:
+def _mlserver_folder(fixture: Fixture, port: int, work: Path) -> Path:
     folder = work / "mlserver"
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "parallel_workers": 0}
     (folder / "settings.json").write_text(json.dumps({**settings, "debug": False, "logging_settings": None}))
-    parameters = {"uri": str(world.pipeline), "version": "1"}
+    parameters = {"uri": str(fixture.pipeline), "version": "1"}
     model = {"name": "churn", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": parameters}
     (folder / "model-settings.json").write_text(json.dumps(model))
     return folder

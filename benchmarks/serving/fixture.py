@@ -1,4 +1,4 @@
-"""What all contestants serve: one model, registered and exported for each of them, and the customers that are asked about."""
+"""What all baselines serve: one model, registered and exported for each of them, and the customers that are asked about."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def as_json(customers: pd.DataFrame, row: int = 0) -> dict[str, Any]:
     return record
 
 
-def environment(world: Fixture, port: int) -> dict[str, str]:
+def environment(fixture: Fixture, port: int) -> dict[str, str]:
     """Give what our own service needs to know; settings of the shell's are left out."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PROMETHEUS_"))}
     return {
         **clean,
-        "CHURN_HOME": str(world.home),
-        "CHURN_STORE_URL": world.settings.store_url,
-        "CHURN_TRACKING_URI": world.settings.tracking_uri,
+        "CHURN_HOME": str(fixture.home),
+        "CHURN_STORE_URL": fixture.settings.store_url,
+        "CHURN_TRACKING_URI": fixture.settings.tracking_uri,
         "CHURN_PORT": str(port),
         "CHURN_MAX_BODY_BYTES": str(512 * 2**20),
         "CHURN_MAX_BATCH_ROWS": "1000000",

@@ -48,7 +48,7 @@ class Load:
 
 @dataclass
 class Server:
-    """A contestant that runs."""
+    """A baseline that runs."""
 
     baseline: Baseline
     process: subprocess.Popen[bytes]

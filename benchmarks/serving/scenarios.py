@@ -38,38 +38,40 @@ from service.scoring.served_model import ServedModel
 
 PEER_NAMES = (MLFLOW, MLSERVER, BENTOML)
 CLOSE = 1e-6
-Say = Callable[[str], None]
+Announce = Callable[[str], None]
 Figures = dict[str, Any]
 
 
-def single_answers(world: Fixture, work: Path, say: Say, *, seconds: float, repeats: int, peers: bool) -> list[Figures]:
-    """Press each contestant with one customer a request, in turns, so that a noisy machine hits all alike."""
-    customers = world.customers(1)
+def single_answers(
+    fixture: Fixture, work: Path, announce: Announce, *, seconds: float, repeats: int, peers: bool
+) -> list[Figures]:
+    """Press each baseline with one customer a request, in turns, so that a noisy machine hits all alike."""
+    customers = fixture.customers(1)
     results: dict[str, Figures] = {}
     with ExitStack() as stack:
         servers: list[Server] = []
-        for make in _baselines(world, customers, work, peers=peers):
+        for make in _baselines(fixture, customers, work, peers=peers):
             port = free_port()
             try:
                 baseline = make(port)
             except (OSError, ValueError, RuntimeError, ChurnError) as error:  # an environment that cannot be made
-                say(f"left out: {error}")
+                announce(f"left out: {error}")
                 results[str(error)[:60]] = {"name": "peer", "failed": str(error)}
                 continue
-            say(f"starting {baseline.name}")
+            announce(f"starting {baseline.name}")
             try:
                 server = stack.enter_context(running(baseline, port, work / f"{baseline.name.replace(' ', '-')}.log"))
-                _check(server, world, customers)
+                _check(server, fixture, customers)
                 press(port, baseline.path, baseline.body, connections=8, seconds=1)  # warm
             except ChurnError as error:
-                say(str(error))
+                announce(str(error))
                 results[baseline.name] = {"name": baseline.name, "failed": str(error)}
                 continue
             servers.append(server)
         loads: dict[str, list[tuple[Load, Load]]] = {server.baseline.name: [] for server in servers}
         for turn in range(repeats):
             for server in servers:
-                say(f"turn {turn + 1} of {repeats}: {server.baseline.name}")
+                announce(f"turn {turn + 1} of {repeats}: {server.baseline.name}")
                 many, one = (
                     press(server.port, server.baseline.path, server.baseline.body, connections=c, seconds=s)
                     for c, s in ((32, seconds), (1, max(1, seconds / 2)))
@@ -92,9 +94,9 @@ def single_answers(world: Fixture, work: Path, say: Say, *, seconds: float, repe
     return list(results.values())
 
 
-def _baselines(world: Fixture, customers: pd.DataFrame, work: Path, *, peers: bool) -> list[Callable[[int], Baseline]]:
+def _baselines(fixture: Fixture, customers: pd.DataFrame, work: Path, *, peers: bool) -> list[Callable[[int], Baseline]]:
     def house(place: int) -> Callable[[int], Baseline]:
-        return lambda port: in_house(world, customers, port)[place]
+        return lambda port: in_house(fixture, customers, port)[place]
 
     def outside(name: str) -> Callable[[int], Baseline]:
         def make(port: int) -> Baseline:
@@ -102,46 +104,46 @@ def _baselines(world: Fixture, customers: pd.DataFrame, work: Path, *, peers: bo
                 install(name)
             except (OSError, ValueError, RuntimeError) as error:
                 raise ChurnError(f"{name} cannot be installed: {error}") from error
-            return peer(name, world, customers, port, work)
+            return peer(name, fixture, customers, port, work)
 
         return make
 
     return [*(house(place) for place in range(4)), *(outside(name) for name in (PEER_NAMES if peers else ()))]
 
 
-def _check(server: Server, world: Fixture, customers: pd.DataFrame) -> None:
+def _check(server: Server, fixture: Fixture, customers: pd.DataFrame) -> None:
     """Compare its answer with the pipeline's own before anything is timed."""
     baseline = server.baseline
     answer = ask(baseline, server.port)
     if answer.status_code != httpx2.codes.OK:
         raise ChurnError(f"{baseline.name} answers {answer.status_code}: {answer.text[:200]}")
     if baseline.probability is not None:
-        own = float(world.probabilities(customers)[0])
+        own = float(fixture.probabilities(customers)[0])
         if not abs(baseline.probability(answer.json()) - own) <= CLOSE:
             raise ChurnError(f"{baseline.name} answers otherwise than the pipeline itself")
 
 
-def json_batches(world: Fixture, work: Path, say: Say, *, rows: int, seconds: float, peers: bool) -> list[Figures]:
+def json_batches(fixture: Fixture, work: Path, announce: Announce, *, rows: int, seconds: float, peers: bool) -> list[Figures]:
     """Send the same `dataframe_split` body to our /invocations, to ours without the log, and to MLflow's: rows a second."""
-    customers = world.customers(rows)
+    customers = fixture.customers(rows)
     split = orjson.loads(customers.to_json(orient="split"))
     body = orjson.dumps({"dataframe_split": {"columns": split["columns"], "data": split["data"]}})
     port = free_port()
-    usual = ours(world, body, port)
+    usual = ours(fixture, body, port)
     command = [str(BIN / "uvicorn"), "benchmarks.serving.without_log:app", "--factory", *UVICORN, "--port"]
     makers: list[Callable[[int], Baseline]] = [
-        lambda at: replace(usual, command=usual.command, path="/invocations", environment=environment(world, at)),
+        lambda at: replace(usual, command=usual.command, path="/invocations", environment=environment(fixture, at)),
         lambda at: replace(
-            usual, name=f"{OURS}, no log", command=[*command, str(at)], path="/invocations", environment=environment(world, at)
+            usual, name=f"{OURS}, no log", command=[*command, str(at)], path="/invocations", environment=environment(fixture, at)
         ),
     ]
     if peers:
-        makers.append(lambda at: replace(peer(MLFLOW, world, customers.head(1), at, work), body=body))
+        makers.append(lambda at: replace(peer(MLFLOW, fixture, customers.head(1), at, work), body=body))
     found: list[Figures] = []
     for make in makers:
         port = free_port()
         baseline = make(port)
-        say(f"batches of {rows:,}: {baseline.name}")
+        announce(f"batches of {rows:,}: {baseline.name}")
         try:
             with running(baseline, port, work / "batch.log"):
                 press(port, baseline.path, body, connections=2, seconds=2)
@@ -153,7 +155,7 @@ def json_batches(world: Fixture, work: Path, say: Say, *, rows: int, seconds: fl
     return found
 
 
-def columnar_batches(world: Fixture, work: Path, *, rows: int) -> list[Figures]:
+def columnar_batches(fixture: Fixture, work: Path, *, rows: int) -> list[Figures]:
     """Time, in this process, a body of Parquet or Arrow from its bytes to the answer's, and what logging costs. CPU seconds."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -163,12 +165,12 @@ def columnar_batches(world: Fixture, work: Path, *, rows: int) -> list[Figures]:
     from service.formats.validation import ColumnRules
     from service.schemas.native import RequestModels
 
-    compiled = compile_pipeline(world.model.pipeline, world.model.info.features, world.contract)
+    compiled = compile_pipeline(fixture.model.pipeline, fixture.model.info.features, fixture.contract)
     if compiled is None:
         raise ChurnError("this model cannot be compiled")
-    served = ServedModel(world.model.info, "", world.contract, CompiledScorer(compiled, world.contract), None, "disk")
-    rules = ColumnRules(world.contract, RequestModels.of(world.contract, rows).customer)
-    table = pa.Table.from_pandas(world.customers(rows), preserve_index=False)
+    served = ServedModel(fixture.model.info, "", fixture.contract, CompiledScorer(compiled, fixture.contract), None, "disk")
+    rules = ColumnRules(fixture.contract, RequestModels.of(fixture.contract, rows).customer)
+    table = pa.Table.from_pandas(fixture.customers(rows), preserve_index=False)
     sink, file = pa.BufferOutputStream(), pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -186,9 +188,9 @@ def columnar_batches(world: Fixture, work: Path, *, rows: int) -> list[Figures]:
         seconds = min(_cpu(way) for _ in range(4))
         found.append({"name": f"{name}, body to answer", "rows_per_second": rows / seconds})
     batch = served.score_columns(read_arrow(arrow, rules, rows, most, file=False))
-    logged = batch.rows(world.contract)
+    logged = batch.rows(fixture.contract)
     store = Store.open(f"sqlite:///{work / 'log.db'}")
-    found.append({"name": "making the log's rows", "rows_per_second": rows / _cpu(lambda: batch.rows(world.contract))})
+    found.append({"name": "making the log's rows", "rows_per_second": rows / _cpu(lambda: batch.rows(fixture.contract))})
     found.append({"name": "writing them to SQLite", "rows_per_second": rows / _cpu(lambda: store.write_rows(logged))})
     store.close()
     return found
@@ -200,10 +202,10 @@ def _cpu(work: Callable[[], Any]) -> float:
     return time.process_time() - started
 
 
-def reasons(world: Fixture, work: Path, *, seconds: float, repeats: int) -> Figures:
+def reasons(fixture: Fixture, work: Path, *, seconds: float, repeats: int) -> Figures:
     """Compare throughput with the three strongest reasons in each answer, and without."""
     port = free_port()
-    baseline = in_house(world, world.customers(1), port)[-1]
+    baseline = in_house(fixture, fixture.customers(1), port)[-1]
     rates: dict[str, list[float]] = {"/predict": [], "/predict?reasons=3": []}
     with running(baseline, port, work / "reasons.log"):
         for _ in range(repeats):
@@ -213,21 +215,21 @@ def reasons(world: Fixture, work: Path, *, seconds: float, repeats: int) -> Figu
     return {"plain": plain, "with_reasons": explained, "cost": 1 - explained / plain}
 
 
-def starts(world: Fixture, work: Path) -> Figures:
+def starts(fixture: Fixture, work: Path) -> Figures:
     """Time from the command to the first good answer of /readyz: first with the model still to be fetched, then warm."""
     found = []
     for _ in range(3):
         port = free_port()
-        baseline = in_house(world, world.customers(1), port)[-1]
+        baseline = in_house(fixture, fixture.customers(1), port)[-1]
         with running(baseline, port, work / "start.log") as server:
             found.append(server.ready_seconds)
     return {"first_seconds": found[0], "warm_seconds": min(found[1:])}
 
 
-def memory(world: Fixture, work: Path, say: Say, *, requests: int) -> Figures:
+def memory(fixture: Fixture, work: Path, announce: Announce, *, requests: int) -> Figures:
     """Sample the worker's resident memory over many requests."""
     port = free_port()
-    baseline = in_house(world, world.customers(1), port)[-1]
+    baseline = in_house(fixture, fixture.customers(1), port)[-1]
     samples = []
     with running(baseline, port, work / "memory.log") as server:
         done = 0
@@ -236,7 +238,7 @@ def memory(world: Fixture, work: Path, say: Say, *, requests: int) -> Figures:
             load = press(port, baseline.path, baseline.body, connections=32, seconds=5 if requests > 100_000 else 1)
             done += load.requests
             samples.append({"requests": done, "rss_mb": server.rss()})
-            say(f"memory: {done:,} requests, {samples[-1]['rss_mb']:.0f} MB")
+            announce(f"memory: {done:,} requests, {samples[-1]['rss_mb']:.0f} MB")
     return {
         "samples": samples,
         "start_mb": samples[0]["rss_mb"],
@@ -245,13 +247,13 @@ def memory(world: Fixture, work: Path, say: Say, *, requests: int) -> Figures:
     }
 
 
-def workers(world: Fixture, work: Path, say: Say, *, seconds: float) -> list[Figures]:
+def workers(fixture: Fixture, work: Path, announce: Announce, *, seconds: float) -> list[Figures]:
     """Press one worker, then two; and compare what /metrics counts with what was answered."""
     found = []
     for number in (1, 2):
-        say(f"workers: {number}")
+        announce(f"workers: {number}")
         port = free_port()
-        baseline = ours(world, in_house(world, world.customers(1), port)[-1].body, port, number)
+        baseline = ours(fixture, in_house(fixture, fixture.customers(1), port)[-1].body, port, number)
         with running(baseline, port, work / "workers.log"):
             load = press(port, baseline.path, baseline.body, connections=32, seconds=seconds)
             counted = _sum_of(httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text, "churn_predictions_total")

@@ -23,7 +23,7 @@ class Target:
 
 
 def targets(results: dict[str, Any]) -> list[Target]:
-    """Compare what was measured with the aims; those of scenes that were not run are left out."""
+    """Compare what was measured with the aims; those of scenarios that were not run are left out."""
     return [*_single(_by_name(results.get("single"))), *_batch(_by_name(results.get("batch"))), *_others(results)]
 
 

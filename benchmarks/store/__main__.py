@@ -36,12 +36,12 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="few rows, and only whether indexes serve, to see that it works")
     parser.add_argument("--folder", type=Path, help="where the database's files go (default: the system's temporary folder)")
     parser.add_argument("--out", type=Path, default=OUT)
-    said = parser.parse_args()
-    rows = min(said.rows, 20_000) if said.short else said.rows
+    options = parser.parse_args()
+    rows = min(options.rows, 20_000) if options.short else options.rows
     console = Console(width=None if sys.stdout.isatty() else 150)
     contract = load_contract()
     texts = feature_texts(contract, SEED)
-    with postgres(said.folder) as url:
+    with postgres(options.folder) as url:
         store = Store.open(url)
         started = time.perf_counter()
         with console.status(f"filling {rows:,} predictions"):
@@ -49,11 +49,11 @@ def main() -> None:
         console.print(f"{rows:,} predictions filled in {time.perf_counter() - started:.0f} s")
         bytes_each = sizes(store, rows)
         # Of a small table all is read sooner than by any index: there it only counts whether an index serves at all.
-        watch = Watch(store, without_seqscan=said.short)
+        watch = Watch(store, without_seqscan=options.short)
         window = min(LARGEST_WINDOW, rows // 4)
         asked = [watch.ask(*one) for one in questions(store, contract, window=window, gate_rows=min(GATE_ROWS, rows // 20))]
         store.close()
-        written = list(measure_inserts(url, texts, 0.2 if said.short else 5.0))
+        written = list(measure_inserts(url, texts, 0.2 if options.short else 5.0))
     console.print(_questions_table(asked, rows))
     console.print(_sizes_table(bytes_each))
     console.print(_inserts_table(written))
@@ -73,9 +73,9 @@ def main() -> None:
             for a in asked
         ],
     }
-    said.out.parent.mkdir(parents=True, exist_ok=True)
-    said.out.write_text(json.dumps(document, indent=2) + "\n")
-    console.print(f"written to {said.out}")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=2) + "\n")
+    console.print(f"written to {options.out}")
     silent = [one.name for one in asked if not one.plans]
     if whole or silent:
         sys.exit(f"read all predictions: {whole}; told no plan: {silent}")

@@ -1,7 +1,7 @@
 """What things are worth: `python -m benchmarks.worth [--only columns,proxy,age] [--short]`.
 
 Prints three tables, writes build/benchmarks/worth.json. Columns are measured on CHURN_DATA; the offline score and the age of a
-model on simulated customers, since only there the later world is known.
+model on simulated customers, since only there the later conditions is known.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(QUESTIONS), help=f"of {', '.join(QUESTIONS)}")
     parser.add_argument("--short", action="store_true", help="a few models each, to see that it works")
     parser.add_argument("--out", type=Path, default=OUT)
-    said = parser.parse_args()
+    options = parser.parse_args()
     console = Console()
     results: dict[str, Any] = {}
     with Progress(console=console, transient=True) as progress:
-        for name in said.only.split(","):
+        for name in options.only.split(","):
             work = progress.add_task(name, total=None)
-            results[name] = ask(name, short=said.short, done=lambda work=work: progress.advance(work))
+            results[name] = ask(name, short=options.short, done=lambda work=work: progress.advance(work))
             progress.remove_task(work)
     for name, found in results.items():
         console.print(table_of(name, found))
-    said.out.parent.mkdir(parents=True, exist_ok=True)
-    said.out.write_text(json.dumps({"seed": SEED, "results": results}, indent=1) + "\n")
-    console.print(f"written to {said.out}")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({"seed": SEED, "results": results}, indent=1) + "\n")
+    console.print(f"written to {options.out}")
 
 
 def ask(name: str, *, short: bool, done: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a model loses with age, in a world that moves a little every month."""
+"""What a model loses with age, in a conditions that moves a little every month."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PLAN_START, PLAN_STEP = 0.1, 0.03
 BILL_START, BILL_STEP = 74.0, 1.5
 
 
-def world(month: int) -> tuple[Shift, Drift]:
+def conditions(month: int) -> tuple[Shift, Drift]:
     """Give what is different from the declared population after so many months; nothing much at 0.
 
     Examples
     --------
-    >>> shift, drift = world(6)
+    >>> shift, drift = conditions(6)
     >>> round(shift.share["international_plan"], 2), drift.rules["big-bill"].when["total_charge"].above
     (0.28, 65.0)
     """
@@ -48,14 +48,14 @@ def loss_by_age(
     """
 
     def trained(month: int, rows_seed: int) -> Any:
-        shift, drift = world(month)
+        shift, drift = conditions(month)
         known = simulate(contract, TRAINING_ROWS, rows_seed, shift=shift, drift=drift)
         return build_pipeline(seed, form="terms", contract=contract).fit(known.features[contract.feature_names], known.labelled)
 
     old, threshold = trained(0, seed), break_even(params.profit)
     rows = []
     for month in months:
-        shift, drift = world(month)
+        shift, drift = conditions(month)
         asked = simulate(contract, ROWS, seed + 100 + month, shift=shift, drift=drift)
         row: dict[str, Any] = {"month": month}
         for name, pipeline in {"old": old, "fresh": trained(max(month - 1, 0), seed + 200 + month)}.items():

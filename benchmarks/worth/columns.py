@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import DisjointSet
 
-from benchmarks.model.race import lead, race
+from benchmarks.model.cross_validation import cross_validate, lead
 from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.modeling.model import build_pipeline
@@ -69,7 +69,7 @@ def worth_of_columns(
     list of dict
         columns, and for log_loss and roc_auc the mean, low and high of what is lost without them: above 0 they help.
     """
-    score = partial(race, known=known, folds=folds, repeats=1, seed=seed, done=done)
+    score = partial(cross_validate, known=known, folds=folds, repeats=1, seed=seed, done=done)
     whole = score(WITH, Without(contract, seed))
     rows: list[dict[str, Any]] = []
     for group in groups:

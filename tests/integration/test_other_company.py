@@ -16,7 +16,6 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.ibm_sample import ibm_sample
 from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
@@ -26,6 +25,7 @@ from monitoring.run_result import RunResult
 from pipelines.cli import main
 from pipelines.service_client import as_customers
 from tests.unit.service.fakes import running
+from tools.ibm_sample import ibm_sample
 
 # Prefect's own client warns of its own ways.
 pytestmark = [pytest.mark.filterwarnings("default")]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.ibm_sample import ibm_sample
 from churn.contract import RESERVED, Contract, parse_contract
 from churn.contract_draft.draft import Draft, draft_contract
 from churn.contract_draft.naming import free_name, snake_case
@@ -19,6 +18,7 @@ from churn.customers.customer import request_model
 from churn.customers.frame import frame_from_records
 from churn.data.dataset import read_dataset
 from churn.errors import ContractError, InputError
+from tools.ibm_sample import ibm_sample
 
 ROWS = 24
 CHURN = ["Yes", "No", "No"] * (ROWS // 3)

@@ -41,10 +41,10 @@ def slow_way(server: Path, work: Path) -> Iterator[tuple[Path, Callable[[float],
             await asyncio.gather(pass_on(reader, back, False), pass_on(there, writer, True))
 
     async def serve() -> None:
-        listening = await asyncio.start_unix_server(connected, str(folder / SOCKET))
+        event_receiver = await asyncio.start_unix_server(connected, str(folder / SOCKET))
         ready.set()
         await stopped.wait()
-        listening.close()
+        event_receiver.close()
         for end in ends:
             end.transport.abort()
         # Their sockets are closed in the loop's next rounds.

@@ -13,9 +13,9 @@ import psutil
 from scipy.stats import theilslopes
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import Service, serving
-from benchmarks.chaos.store_account import enter
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service, serving
+from benchmarks.chaos.store.account import enter
 from tools.postgres import running_cluster
 
 # What a new process still gathers (caches, pools, the allocator's arenas) is no leak.

@@ -1,4 +1,4 @@
-"""Repeated stratified cross-validation: every contender on exactly the same folds."""
+"""Repeated stratified cross-validation: every baseline on exactly the same folds."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier", "log_loss
 CONFIDENCE = 0.95
 
 
-def race(
+def cross_validate(
     name: str, baseline: Baseline, known: Labelled, *, folds: int, repeats: int, seed: int, done: Callable[[], None]
 ) -> pd.DataFrame:
-    """Score one contender.
+    """Score one baseline.
 
     Returns
     -------
     pandas.DataFrame, shape (folds * repeats, 2 + n_metrics)
-        contender, fold, and a column a metric.
+        baseline, fold, and a column a metric.
     """
     outcome = known.outcome.to_numpy()
     plan = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
@@ -34,13 +34,13 @@ def race(
     for fold, (learned, asked) in enumerate(plan.split(outcome, outcome)):
         part = Labelled(known.features.iloc[learned].reset_index(drop=True), known.outcome.iloc[learned].reset_index(drop=True))
         card = evaluate(outcome[asked], baseline(part, known.features.iloc[asked]), 0.5)
-        rows.append({"contender": name, "fold": fold, **{metric: getattr(card, metric) for metric in METRICS}})
+        rows.append({"baseline": name, "fold": fold, **{metric: getattr(card, metric) for metric in METRICS}})
         done()
     return pd.DataFrame(rows)
 
 
 def summarise(scores: pd.DataFrame, folds: int) -> pd.DataFrame:
-    """Give mean, standard deviation and 95 % interval of each contender and metric.
+    """Give mean, standard deviation and 95 % interval of each baseline and metric.
 
     The folds of repeated cross-validation share customers, so their standard error is the corrected one of Nadeau and Bengio,
     Inference for the Generalization Error, Machine Learning 52, 2003: variance * (1 / folds + test share / training share).
@@ -48,35 +48,35 @@ def summarise(scores: pd.DataFrame, folds: int) -> pd.DataFrame:
     Parameters
     ----------
     scores : pandas.DataFrame
-        Of `race`, one or more contenders.
+        Of `race`, one or more baselines.
     folds : int
         In one repeat.
 
     Returns
     -------
     pandas.DataFrame
-        contender, metric, mean, sd, low, high, in the order of `scores`.
+        baseline, metric, mean, sd, low, high, in the order of `scores`.
 
     Examples
     --------
-    >>> scores = pd.DataFrame({"contender": "a", "fold": range(5), **{metric: [0.8, 0.9, 0.8, 0.9, 0.85] for metric in METRICS}})
+    >>> scores = pd.DataFrame({"baseline": "a", "fold": range(5), **{metric: [0.8, 0.9, 0.8, 0.9, 0.85] for metric in METRICS}})
     >>> summarise(scores, 5).query("metric == 'roc_auc'")[["mean", "sd", "low", "high"]].round(3).values.tolist()
     [[0.85, 0.05, 0.757, 0.943]]
     """
     rows = []
-    for name, part in scores.groupby("contender", sort=False):
+    for name, part in scores.groupby("baseline", sort=False):
         for metric in METRICS:
             values = part[metric].to_numpy()
             error = values.std(ddof=1) * np.sqrt(1 / len(values) + 1 / (folds - 1))
             reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * error)
             mean = float(values.mean())
             sd = float(values.std(ddof=1))
-            rows.append({"contender": name, "metric": metric, "mean": mean, "sd": sd, "low": mean - reach, "high": mean + reach})
+            rows.append({"baseline": name, "metric": metric, "mean": mean, "sd": sd, "low": mean - reach, "high": mean + reach})
     return pd.DataFrame(rows)
 
 
 def lead(scores: pd.DataFrame, ours: str, baseline: str, folds: int) -> pd.DataFrame:
-    """Give how much better `ours` is than `baseline` on the same folds, as `summarise` does: above 0 is better in every metric."""
-    mine, theirs = (scores[scores["contender"] == name].set_index("fold")[list(METRICS)] for name in (ours, baseline))
+    """Return how much better `ours` is than `baseline` on the same folds, as `summarise` does: above 0 is better."""
+    mine, theirs = (scores[scores["baseline"] == name].set_index("fold")[list(METRICS)] for name in (ours, baseline))
     better = (mine - theirs) * np.array([1 if metric in ("roc_auc", "pr_auc") else -1 for metric in METRICS])
     return summarise(better.reset_index().assign(baseline=f"{ours} over {baseline}"), folds)

@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import Service
-from benchmarks.chaos.store_account import enter, stored_ids
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service
+from benchmarks.chaos.store.account import enter, stored_ids
 from churn.ids import new_id
 from churn.store.records import PredictionRow
 from service.prediction_log.spool import Spool

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
-from benchmarks.chaos.pipelines_forks import Forks
-from benchmarks.chaos.pipelines_training import check_story
+from benchmarks.chaos.pipelines.fixture import Fixture, make_fixture
+from benchmarks.chaos.pipelines.forks import Forks
+from benchmarks.chaos.pipelines.training import check_story
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.store.records import DecisionKind
 
@@ -17,11 +17,11 @@ def two_trainings(size: Size) -> Row:
     return train_together(make_fixture(size.work / "home"), int(size.pick(1, 10)))
 
 
-def train_together(world: Fixture, pairs: int) -> Row:
+def train_together(fixture: Fixture, pairs: int) -> Row:
     """Begin pairs of trainings; then one more that waits for another."""
     row = Row("two trainings at once")
     with ExitStack() as stack:
-        one, other = (stack.enter_context(Forks(world.environment)) for _ in range(2))
+        one, other = (stack.enter_context(Forks(fixture.environment)) for _ in range(2))
         first = one.run("train", promote=True)
         row.expect(f"the first training works: {first['error']}", first["result"])
         for number in range(pairs):
@@ -40,7 +40,7 @@ def train_together(world: Fixture, pairs: int) -> Row:
         waited = [one.answer()["result"], other.answer()["result"]]
         row.made += 2
         row.expect("those who wait both train, one after the other", all(result and result["promoted"] for result in waited))
-    check_story(world, row)
-    champions = [decision.model_version for decision in world.decisions(DecisionKind.PROMOTION)]
+    check_story(fixture, row)
+    champions = [decision.model_version for decision in fixture.decisions(DecisionKind.PROMOTION)]
     row.duplicated += len(champions) - len(set(champions))
     return row

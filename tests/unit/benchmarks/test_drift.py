@@ -5,14 +5,14 @@ import pytest
 
 from benchmarks.drift.baselines import BASELINES, EVIDENTLY_ANY, EVIDENTLY_DATASET, NAMES, evidently_columns, evidently_defaults
 from benchmarks.drift.concept import streams
-from benchmarks.drift.fixtures import SHIFTS, Fixture
+from benchmarks.drift.populations import SHIFTS, Population
+from benchmarks.drift.simulations import OURS, Cell, Result
 from benchmarks.drift.targets import compare, keeps_its_rate
-from benchmarks.drift.trials import OURS, Cell, Result
 from churn.contract import load_contract
 from churn.simulation.simulate import simulate
 
 CONTRACT = load_contract()
-POOL = Fixture("pool", simulate(CONTRACT, 4_000, 1).features)
+POOL = Population("pool", simulate(CONTRACT, 4_000, 1).features)
 
 
 def rng(seed=0):

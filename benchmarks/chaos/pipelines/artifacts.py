@@ -17,8 +17,8 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
-from benchmarks.chaos.pipelines_forks import Forks
+from benchmarks.chaos.pipelines.fixture import Fixture, make_fixture
+from benchmarks.chaos.pipelines.forks import Forks
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import ChurnError, ModelRefused
 from churn.registry.aliases import DIGEST_TAG, Registered
@@ -126,43 +126,45 @@ ONLY_BY_DIGEST = {"another model's"}
 @scenario("artifacts spoiled")
 def artifacts_spoiled(size: Size) -> Row:
     """Spoil the newest version's artifact in each way: in the artifact store, and in this machine's folders."""
-    world = make_fixture(size.work / "home")
-    return spoil_artifacts(world, _Here if size.short else RegistrySource)
+    fixture = make_fixture(size.work / "home")
+    return spoil_artifacts(fixture, _Here if size.short else RegistrySource)
 
 
-def spoil_artifacts(world: Fixture, source_class: type[RegistrySource] = _Here, damages: Collection[str] = tuple(DAMAGES)) -> Row:
+def spoil_artifacts(
+    fixture: Fixture, source_class: type[RegistrySource] = _Here, damages: Collection[str] = tuple(DAMAGES)
+) -> Row:
     """Train a champion, and a version that is spoiled again and again; the champion serves on."""
     row = Row("artifacts spoiled")
     os.environ.update(QUIET)
-    with Forks(world.environment) as forks:
+    with Forks(fixture.environment) as forks:
         for number in (1, 2):
             row.expect(f"training {number} works", forks.run("train", promote=number == 1)["result"])
-    registry = world.registry()
+    registry = fixture.registry()
     spoiled, leads = registry.registered(registry.versions()[0][0]), registry.registered(registry.champion_version())
-    kept = [_kept(world, known.run_id) for known in (spoiled, leads)]
-    whole, artifacts = world.settings.home / "whole", world.settings.home / "artifacts"
+    kept = [_kept(fixture, known.run_id) for known in (spoiled, leads)]
+    whole, artifacts = fixture.settings.home / "whole", fixture.settings.home / "artifacts"
     shutil.copytree(artifacts, whole)
-    source = source_class(world.settings, world.contract)
+    source = source_class(fixture.settings, fixture.contract)
     source.save_last_known_good(source.load(leads.version))
     for name in damages:
         for with_digest in (True, False):
             if not with_digest and name in ONLY_BY_DIGEST:
                 continue
             row.faults += 1
-            shutil.rmtree(artifact_folder(world.settings, spoiled.version, spoiled.run_id), ignore_errors=True)
+            shutil.rmtree(artifact_folder(fixture.settings, spoiled.version, spoiled.run_id), ignore_errors=True)
             DAMAGES[name](*kept)
-            _refuse_from_store(world, row, f"{name}{'' if with_digest else ', no digest'}", spoiled, leads, with_digest)
+            _refuse_from_store(fixture, row, f"{name}{'' if with_digest else ', no digest'}", spoiled, leads, with_digest)
             shutil.rmtree(artifacts)
             shutil.copytree(whole, artifacts)
-    _spoil_disk(world, row, spoiled, leads, source_class)
+    _spoil_disk(fixture, row, spoiled, leads, source_class)
     return row
 
 
-def _refuse_from_store(world: Fixture, row: Row, name: str, spoiled: Registered, leads: Registered, with_digest: bool) -> None:
+def _refuse_from_store(fixture: Fixture, row: Row, name: str, spoiled: Registered, leads: Registered, with_digest: bool) -> None:
     """Ask for the version whose artifact is spoiled where the registry keeps it."""
-    registry = world.registry()
+    registry = fixture.registry()
     if not with_digest:
-        Client(world.settings).mlflow.delete_model_version_tag(world.settings.model_name, spoiled.version, DIGEST_TAG)
+        Client(fixture.settings).mlflow.delete_model_version_tag(fixture.settings.model_name, spoiled.version, DIGEST_TAG)
     row.made += 1
     try:
         registry.load(spoiled.version)
@@ -174,36 +176,36 @@ def _refuse_from_store(world: Fixture, row: Row, name: str, spoiled: Registered,
         row.expect(f"{name}: {error}", "\n" not in str(error) and ("missing" in name or "link" in name))
     finally:
         if not with_digest:
-            Client(world.settings).mlflow.set_model_version_tag(
-                world.settings.model_name, spoiled.version, DIGEST_TAG, spoiled.artifact_digest
+            Client(fixture.settings).mlflow.set_model_version_tag(
+                fixture.settings.model_name, spoiled.version, DIGEST_TAG, spoiled.artifact_digest
             )
     row.expect(f"{name}: the champion still loads", registry.load("champion").info.version == leads.version)
     row.expect(f"{name}: versions are listed", spoiled.version in [version for version, _, _ in registry.versions()])
 
 
-def _kept(world: Fixture, run_id: str) -> Path:
+def _kept(fixture: Fixture, run_id: str) -> Path:
     """Find where the registry keeps the artifact of a run."""
-    for info in (world.settings.home / "artifacts").rglob(INFO_FILE):
+    for info in (fixture.settings.home / "artifacts").rglob(INFO_FILE):
         if run_id in info.read_text():
             return info.parents[1] if info.parent.name == "extra_files" else info.parent
     raise AssertionError(f"no artifact of run {run_id}")
 
 
-def _spoil_disk(world: Fixture, row: Row, other: Registered, leads: Registered, source_class: type[RegistrySource]) -> None:
+def _spoil_disk(fixture: Fixture, row: Row, other: Registered, leads: Registered, source_class: type[RegistrySource]) -> None:
     """Spoil what this machine keeps, one after the other, while the registry is away."""
-    away = world.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
-    source = source_class(away, world.contract)
+    away = fixture.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
+    source = source_class(away, fixture.contract)
     version, run = leads.version, leads.run_id
-    bundle, folder = bundle_file(away, world.contract, version, run), artifact_folder(away, version, run)
-    served = source_class(world.settings, world.contract)
+    bundle, folder = bundle_file(away, fixture.contract, version, run), artifact_folder(away, version, run)
+    served = source_class(fixture.settings, fixture.contract)
     served.load(other.version)
-    probe = next(iter(simulate(world.contract, 1, 9).features.astype(object).to_numpy().tolist()))
+    probe = next(iter(simulate(fixture.contract, 1, 9).features.astype(object).to_numpy().tolist()))
     right = served.load(version).scorer.one(probe)
     spoiled: dict[str, Callable[[], object]] = {
         "bundle truncated": lambda: bundle.write_bytes(bundle.read_bytes()[:-50]),
         "bundle emptied": lambda: bundle.write_bytes(b""),
         "bundle of another version": lambda: shutil.copyfile(
-            bundle_file(away, world.contract, other.version, other.run_id), bundle
+            bundle_file(away, fixture.contract, other.version, other.run_id), bundle
         ),
     }
     for name, spoil in spoiled.items():

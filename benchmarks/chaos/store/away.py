@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import Service, serving
-from benchmarks.chaos.store_account import enter
-from benchmarks.chaos.store_slow import slow_way
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service, serving
+from benchmarks.chaos.store.account import enter
+from benchmarks.chaos.store.slow import slow_way
 from tools.postgres import Cluster, running_cluster
 
 ANSWERS = 60
@@ -44,7 +44,7 @@ class Fixture:
 class Day:
     """A fault that is being injected: where, under which load, how much of it, and the row it goes into."""
 
-    world: Fixture
+    fixture: Fixture
     load: Load
     size: Size
     row: Row
@@ -58,12 +58,12 @@ class Day:
 
     def last_in_spool(self) -> None:
         """Let a fault last that keeps the store from being written."""
-        self.world.service.wait_for_place("spool")
+        self.fixture.service.wait_for_place("spool")
         self.last()
 
 
 @contextmanager
-def world(size: Size) -> Iterator[Fixture]:
+def fixture(size: Size) -> Iterator[Fixture]:
     """Run a service on a PostgreSQL of its own until the block ends."""
     with running_cluster() as cluster:
         cluster.run(f"CREATE DATABASE {DATABASE}")
@@ -76,15 +76,15 @@ def world(size: Size) -> Iterator[Fixture]:
 
 def stopped(day: Day) -> None:
     """The server is stopped, and started again."""
-    day.world.cluster.stop("fast")
+    day.fixture.cluster.stop("fast")
     day.last_in_spool()
     outcome_is_not_lost(day)
-    day.world.cluster.start()
+    day.fixture.cluster.start()
 
 
 def cut(day: Day) -> None:
     """All connections are ended, again and again; then the server restarts at once, and crashes."""
-    cluster = day.world.cluster
+    cluster = day.fixture.cluster
     for _ in range(int(day.size.pick(3, 20))):
         cluster.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         day.row.faults += 1
@@ -98,22 +98,22 @@ def cut(day: Day) -> None:
 
 def locked(day: Day) -> None:
     """Somebody locks the table and does not let go."""
-    with day.world.cluster.connect(DATABASE) as other, other.transaction():
+    with day.fixture.cluster.connect(DATABASE) as other, other.transaction():
         other.execute("LOCK TABLE predictions")
         day.last_in_spool()
 
 
 def slow(day: Day) -> None:
     """Every answer of the server comes late: nothing is spooled, all wait a little."""
-    day.world.delay(0.2)
+    day.fixture.delay(0.2)
     day.last()
-    day.row.expect("a slow store is still the store", day.world.service.place() == "store")
-    day.world.delay(0.0)
+    day.row.expect("a slow store is still the store", day.fixture.service.place() == "store")
+    day.fixture.delay(0.0)
 
 
 def read_only(day: Day) -> None:
     """The server takes no writes, as after a failover that the service did not follow."""
-    run = day.world.cluster.run
+    run = day.fixture.cluster.run
     run("ALTER SYSTEM SET default_transaction_read_only = on")
     run("SELECT pg_reload_conf()")
     day.last_in_spool()
@@ -123,8 +123,8 @@ def read_only(day: Day) -> None:
 
 def frozen(day: Day) -> None:
     """The server and all its processes stand still: connections are accepted by the kernel, nothing is ever answered."""
-    service, row = day.world.service, day.row
-    day.world.cluster.signal(signal.SIGSTOP)
+    service, row = day.fixture.service, day.row
+    day.fixture.cluster.signal(signal.SIGSTOP)
     try:
         day.last_in_spool()
         with ThreadPoolExecutor(OUTCOMES_AT_ONCE) as callers:
@@ -134,7 +134,7 @@ def frozen(day: Day) -> None:
         row.expect("batches are answered", batch.status_code == 200)
         day.load.wait_for(ANSWERS)
     finally:
-        day.world.cluster.signal(signal.SIGCONT)
+        day.fixture.cluster.signal(signal.SIGCONT)
 
 
 FAULTS: dict[str, Callable[[Day], None]] = {
@@ -164,7 +164,7 @@ def endure(name: str, where: Fixture, size: Size) -> Row:
 
 def outcome_is_not_lost(day: Day) -> None:
     """Report an outcome while the store is away, again and again until it is taken, as a caller should."""
-    service, document = day.world.service, _outcome(day)
+    service, document = day.fixture.service, _outcome(day)
     told = service.post("/outcomes", document)
     day.row.expect("an outcome is told to come later", told.status_code == 503 and "retry-after" in told.headers)
 
@@ -174,7 +174,7 @@ def _outcome(day: Day) -> dict[str, object]:
 
 
 def _alone(name: str, size: Size) -> Row:
-    with world(size) as where:
+    with fixture(size) as where:
         return endure(name, where, size)
 
 

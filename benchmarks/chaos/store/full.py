@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import Service, serving
-from benchmarks.chaos.store_account import enter
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service, serving
+from benchmarks.chaos.store.account import enter
 from tools.postgres import Cluster, NotHere, end
 
 ANSWERS = 60

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.drift.baselines import ALPHA, BASELINES, SLOW
-from benchmarks.drift.fixtures import REFERENCE_ROWS, load_fixture
+from benchmarks.drift.populations import REFERENCE_ROWS, load_population
 from churn.contract import load_contract
 from monitoring.drift.detect import detect_drift
 from monitoring.drift.profile import ReferenceProfile
@@ -26,7 +26,7 @@ WINDOWS_A_REFERENCE = 25
 class Cell:
     """Trials of one kind; `shift` None is no drift."""
 
-    world: str
+    population: str
     rows: int
     shift: str | None
     trials: int
@@ -64,14 +64,14 @@ def run_cell(cell: Cell, data: Path) -> Result:
     """Judge a cell's windows; the same cell gives the same result."""
     warnings.simplefilter("ignore")  # SciPy's and Evidently's about small counts, thousands of times
     contract = load_contract()
-    world = load_fixture(cell.world, contract, data, cell.seed)
-    rng = np.random.default_rng([cell.seed, cell.rows, sum(map(ord, cell.shift or "")), len(cell.world)])
+    population = load_population(cell.population, contract, data, cell.seed)
+    rng = np.random.default_rng([cell.seed, cell.rows, sum(map(ord, cell.shift or "")), len(cell.population)])
     result = Result(cell)
     for trial in range(cell.trials):
         if trial % WINDOWS_A_REFERENCE == 0:
-            reference = world.draw(REFERENCE_ROWS, rng)
+            reference = population.draw(REFERENCE_ROWS, rng)
             profile = ReferenceProfile.of(reference, contract)
-        window = world.window(cell.shift, cell.rows, rng)
+        window = population.window(cell.shift, cell.rows, rng)
         verdicts = {OURS: detect_drift(profile, window, contract, ALPHA).alarm}
         for baseline in BASELINES:
             if baseline is not SLOW or trial < cell.slow_trials:

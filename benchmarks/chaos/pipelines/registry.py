@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 
-from benchmarks.chaos.pipelines_fixture import make_fixture
-from benchmarks.chaos.pipelines_forks import Forks
-from benchmarks.chaos.pipelines_training import check_champion, check_story
+from benchmarks.chaos.pipelines.fixture import make_fixture
+from benchmarks.chaos.pipelines.forks import Forks
+from benchmarks.chaos.pipelines.training import check_champion, check_story
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from pipelines.environment import answers
 from pipelines.local.supervisor import free_port
@@ -21,8 +21,8 @@ TIMEOUT_SECONDS = 120.0
 def registry_killed(size: Size) -> Row:
     """Kill the MLflow server at each step of a registration and of a takeover, and start it again."""
     row, port, home = Row("registry killed"), free_port(), size.work / "home"
-    world = make_fixture(home, tracking_uri=f"http://127.0.0.1:{port}")
-    environment = world.environment | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    fixture = make_fixture(home, tracking_uri=f"http://127.0.0.1:{port}")
+    environment = fixture.environment | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = (
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--default-artifact-root", (home / "artifacts").as_uri()),
@@ -45,8 +45,8 @@ def registry_killed(size: Size) -> Row:
                 again = forks.run("train", promote=True)
                 row.failed += again["result"] is None
                 row.expect(f"the training after a kill at {step!r} works: {again['error']}", again["result"])
-                check_champion(world, row, step)
-        check_story(world, row)
+                check_champion(fixture, row, step)
+        check_story(fixture, row)
     finally:
         server.kill()
     return row

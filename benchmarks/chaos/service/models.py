@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import Service, serving
-from benchmarks.chaos.store_account import enter
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service, serving
+from benchmarks.chaos.store.account import enter
 from benchmarks.serving.fixture import make_fixture
 
 ANSWERS = 60
@@ -18,9 +18,9 @@ POLL_SECONDS = 0.5
 def models_across_replicas(size: Size) -> Row:
     """Change the champion, and change it back, while both replicas answer."""
     row = Row("replicas-models")
-    world = make_fixture(size.work / "world", "plain", short=True)
-    url = world.settings.store_url
-    settings = {"CHURN_TRACKING_URI": world.settings.tracking_uri, "CHURN_REGISTRY_POLL_SECONDS": str(POLL_SECONDS)}
+    fixture = make_fixture(size.work / "fixture", "plain", short=True)
+    url = fixture.settings.store_url
+    settings = {"CHURN_TRACKING_URI": fixture.settings.tracking_uri, "CHURN_REGISTRY_POLL_SECONDS": str(POLL_SECONDS)}
     with (
         serving(size.work / "one", url, settings=settings) as one,
         serving(size.work / "other", url, settings=settings) as other,
@@ -29,7 +29,7 @@ def models_across_replicas(size: Size) -> Row:
         first = _agree(one, other)
         load.wait_for(ANSWERS)
         # Trains another version in the same registry and lets it lead.
-        make_fixture(size.work / "world", "plain", short=True)
+        make_fixture(size.work / "fixture", "plain", short=True)
         for _ in range(int(size.pick(1, 3))):
             second = _agree(one, other, after=first)
             load.wait_for(ANSWERS)

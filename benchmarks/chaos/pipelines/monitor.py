@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.chaos.pipelines_fixture import EVERYTHING, Fixture, make_fixture
-from benchmarks.chaos.pipelines_forks import MONITOR_STEPS, Forks
-from benchmarks.chaos.pipelines_listener import Listener, listening
+from benchmarks.chaos.pipelines.event_receiver import EventReceiver, event_receiver
+from benchmarks.chaos.pipelines.fixture import EVERYTHING, Fixture, make_fixture
+from benchmarks.chaos.pipelines.forks import MONITOR_STEPS, Forks
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.lifecycle.training_runs import record_end, record_start
 from churn.modeling.model import Model
@@ -26,15 +26,15 @@ def monitor_killed(size: Size) -> Row:
     return kill_monitoring_runs(make_fixture(size.work / "home", **SENSITIVE), list(MONITOR_STEPS) * int(size.pick(1, 5)))
 
 
-def kill_monitoring_runs(world: Fixture, steps: list[str]) -> Row:
+def kill_monitoring_runs(fixture: Fixture, steps: list[str]) -> Row:
     """Let customers come who are answered badly, kill the run on them at a step, and run again; for each of the steps."""
     row = Row("monitor killed")
-    with listening() as listener, Forks(world.environment | listener.environment) as forks:
+    with event_receiver() as receiver, Forks(fixture.environment | receiver.environment) as forks:
         trained = forks.run("train", promote=True)
         row.expect(f"the training works: {trained['error']}", trained["result"])
-        champion = world.registry().load("champion")
+        champion = fixture.registry().load("champion")
         for number, step in enumerate(steps):
-            _drift(world, champion, number)
+            _drift(fixture, champion, number)
             done = forks.run("monitor", step)
             row.faults += done["killed"]
             row.expect(f"the run that is to be killed at {step!r} comes that far: {done}", done["killed"])
@@ -42,14 +42,14 @@ def kill_monitoring_runs(world: Fixture, steps: list[str]) -> Row:
             row.made += 2
             row.failed += again["result"] is None
             row.expect(f"the run after a kill at {step!r} works: {again['error']}", again["result"])
-            check_looks(world, champion.info.version, listener, row, step)
-            _answer(world, number)
+            check_monitoring_runs(fixture, champion.info.version, receiver, row, step)
+            _answer(fixture, number)
     return row
 
 
-def check_looks(world: Fixture, version: str, listener: Listener, row: Row, step: str) -> None:
+def check_monitoring_runs(fixture: Fixture, version: str, receiver: EventReceiver, row: Row, step: str) -> None:
     """Everything was judged once, with one decision a run, a page, and an event heard."""
-    store = world.store()
+    store = fixture.store()
     try:
         runs = store.monitor_runs(model_version=version, limit=EVERYTHING)
         with store.engine.connect() as connection:
@@ -60,7 +60,7 @@ def check_looks(world: Fixture, version: str, listener: Listener, row: Row, step
     row.lost += max(0, asked - judged) + max(0, told - labelled)
     row.duplicated += max(0, judged - asked) + max(0, labelled - told)
     row.expect(f"after a kill at {step!r} everything was judged once", (judged, labelled) == (asked, told))
-    decided = [d for d in world.decisions(DecisionKind.POLICY) if "run_id" in d.evidence]
+    decided = [d for d in fixture.decisions(DecisionKind.POLICY) if "run_id" in d.evidence]
     row.expect(
         f"after a kill at {step!r} each run has one decision",
         {d.evidence["run_id"] for d in decided} == {r.run_id for r in runs},
@@ -68,18 +68,18 @@ def check_looks(world: Fixture, version: str, listener: Listener, row: Row, step
     row.expect(f"after a kill at {step!r} no run has two", len(decided) == len(runs))
     wanted = {d.decision_id for d in decided if d.action == DecisionAction.RETRAIN}
     row.expect(f"after a kill at {step!r} a retraining was asked for", len(wanted) == len(runs))
-    row.expect(f"after a kill at {step!r} every wish was heard", wanted == set(listener.heard(RETRAIN_EVENT)))
+    row.expect(f"after a kill at {step!r} every wish was heard", wanted == set(receiver.decision_ids(RETRAIN_EVENT)))
     row.expect(f"after a kill at {step!r} the run's page can be read", runs[0].report and Path(runs[0].report).is_file())
 
 
-def _drift(world: Fixture, champion: Model, number: int) -> None:
-    world.serve(champion, simulate(world.contract, ROWS, 100 + number, shift=SCENARIOS["plan-launch"].shift))
+def _drift(fixture: Fixture, champion: Model, number: int) -> None:
+    fixture.serve(champion, simulate(fixture.contract, ROWS, 100 + number, shift=SCENARIOS["plan-launch"].shift))
 
 
-def _answer(world: Fixture, number: int) -> None:
+def _answer(fixture: Fixture, number: int) -> None:
     """Let a retraining that was asked for end without a better model."""
-    asked = [d for d in world.decisions(DecisionKind.POLICY) if d.action == DecisionAction.RETRAIN][-1]
-    store = world.store()
+    asked = [d for d in fixture.decisions(DecisionKind.POLICY) if d.action == DecisionAction.RETRAIN][-1]
+    store = fixture.store()
     try:
         record_start(store, f"training {number}", "drift", asked.decision_id)
         record_end(store, f"training {number}", "drift", DecisionAction.REJECTED, "not better")

@@ -1,6 +1,6 @@
 """Flows that are killed at a named step: one process imports everything once, and forks a child for each run.
 
-    python -m benchmarks.chaos.pipelines_forks < orders > answers
+    python -m benchmarks.chaos.pipelines.forks < orders > answers
 
 An order is a line of JSON: {"flow": "train" | "monitor", "kill": NAME of a step or null, "promote": bool, "arguments": {...},
 "victim": process to be killed instead of the child, "environment": {...}}.
@@ -88,7 +88,7 @@ class Forks:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.chaos.pipelines_forks"],
+            [sys.executable, "-m", "benchmarks.chaos.pipelines.forks"],
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

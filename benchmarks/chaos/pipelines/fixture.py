@@ -1,4 +1,4 @@
-"""A small company for the bad days of the pipelines: customers, quick params, a home, a store, and a registry of its own."""
+"""A small company for the failure modes of the pipelines: customers, quick params, a home, a store, and a registry of its own."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
-from benchmarks.chaos.pipelines_forks import TRAIN_STEPS, Forks
+from benchmarks.chaos.pipelines.fixture import Fixture, make_fixture
+from benchmarks.chaos.pipelines.forks import TRAIN_STEPS, Forks
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.errors import NoModel
 from churn.lifecycle.decision_log import open_intents
@@ -18,10 +18,10 @@ def training_killed(size: Size) -> Row:
     return kill_trainings(make_fixture(size.work / "home"), list(TRAIN_STEPS) * int(size.pick(1, 5)))
 
 
-def kill_trainings(world: Fixture, steps: list[str]) -> Row:
+def kill_trainings(fixture: Fixture, steps: list[str]) -> Row:
     """Kill one training after the other at the given steps, and let the last one live."""
     row = Row("training killed")
-    with Forks(world.environment) as forks:
+    with Forks(fixture.environment) as forks:
         first = forks.run("train", promote=True)
         row.expect(f"the first training works: {first['error']}", first["result"] and first["result"]["promoted"])
         for step in steps:
@@ -29,37 +29,37 @@ def kill_trainings(world: Fixture, steps: list[str]) -> Row:
             done = forks.run("train", step, promote=True)
             row.faults += done["killed"]
             row.expect(f"the training that is to be killed at {step!r} comes that far: {done}", done["killed"])
-            check_champion(world, row, step)
+            check_champion(fixture, row, step)
         last = forks.run("train", promote=True)
     row.made += 1
     row.failed += last["result"] is None
     row.expect(f"the last training works: {last['error']}", last["result"] and last["result"]["promoted"])
-    check_story(world, row)
+    check_story(fixture, row)
     row.note = f"of {len(steps)} kills, one left {_said(last)} to be cleared up by the last training"
     return row
 
 
-def check_champion(world: Fixture, row: Row, step: str) -> None:
+def check_champion(fixture: Fixture, row: Row, step: str) -> None:
     """Whoever leads is whole, and passed the gate."""
-    registry = world.registry()
+    registry = fixture.registry()
     try:
         model = registry.load(registry.champion_version())
     except NoModel:
         row.expect(f"there is a champion after a kill at {step!r}", False)
         return
     version = model.info.version
-    passed = [d for d in world.decisions(DecisionKind.GATE) if d.model_version == version and d.action == DecisionAction.PASSED]
+    passed = [d for d in fixture.decisions(DecisionKind.GATE) if d.model_version == version and d.action == DecisionAction.PASSED]
     row.expect(f"the champion after a kill at {step!r} has one verdict, and passed", len(passed) == 1)
 
 
-def check_story(world: Fixture, row: Row) -> None:
+def check_story(fixture: Fixture, row: Row) -> None:
     """Hold registry and decisions against each other when all is over."""
-    store, registry = world.store(), world.registry()
+    store, registry = fixture.store(), fixture.registry()
     try:
         row.expect("no intent is open", open_intents(store) == [])
     finally:
         store.close()
-    told = world.decisions(DecisionKind.PROMOTION)
+    told = fixture.decisions(DecisionKind.PROMOTION)
     row.duplicated += sum(count - 1 for count in Counter(d.evidence["intent"] for d in told).values())
     row.expect("the champion is who was promoted last", told[-1].model_version == registry.champion_version())
     leads, unbroken = None, True
@@ -67,11 +67,11 @@ def check_story(world: Fixture, row: Row) -> None:
         unbroken, leads = unbroken and decision.evidence["replaced"] == leads, decision.model_version
     row.expect("each promotion names the one before it", unbroken)
     row.expect("the way back leads to who led before", registry.previous_version() == told[-1].evidence["replaced"])
-    intents = {d.decision_id for d in world.decisions(DecisionKind.INTENT) if d.action == DecisionAction.PROMOTION}
-    closed = {d.evidence.get("intent") for d in world.decisions(DecisionKind.INTENT, DecisionKind.PROMOTION)}
+    intents = {d.decision_id for d in fixture.decisions(DecisionKind.INTENT) if d.action == DecisionAction.PROMOTION}
+    closed = {d.evidence.get("intent") for d in fixture.decisions(DecisionKind.INTENT, DecisionKind.PROMOTION)}
     row.expect("each intent has an end", intents <= closed)
-    begun = {d.evidence["training"] for d in world.decisions(DecisionKind.TRAINING) if d.action == DecisionAction.STARTED}
-    ends = Counter(d.evidence["training"] for d in world.decisions(DecisionKind.RETRAIN))
+    begun = {d.evidence["training"] for d in fixture.decisions(DecisionKind.TRAINING) if d.action == DecisionAction.STARTED}
+    ends = Counter(d.evidence["training"] for d in fixture.decisions(DecisionKind.RETRAIN))
     row.lost += len(begun - set(ends))
     row.duplicated += sum(count - 1 for count in ends.values())
     row.expect("no run of MLflow stands open", registry.end_runs(begun) == [])

@@ -7,9 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import serving
-from benchmarks.chaos.store_account import enter
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import serving
+from benchmarks.chaos.store.account import enter
 from churn.store.store import Store
 from churn.store.tables import predictions
 from tools.postgres import NotHere, running_cluster

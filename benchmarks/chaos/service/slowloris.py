@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import orjson
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import Service, serving
-from benchmarks.chaos.store_account import enter
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service, serving
+from benchmarks.chaos.store.account import enter
 
 ANSWERS = 100
 HEAD = b"POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"

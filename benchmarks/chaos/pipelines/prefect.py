@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx2
 
-from benchmarks.chaos.pipelines_fixture import Fixture, make_fixture
-from benchmarks.chaos.pipelines_forks import Forks
-from benchmarks.chaos.pipelines_monitor import SENSITIVE
+from benchmarks.chaos.pipelines.fixture import Fixture, make_fixture
+from benchmarks.chaos.pipelines.forks import Forks
+from benchmarks.chaos.pipelines.monitor import SENSITIVE
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.simulation.simulate import SCENARIOS, simulate
 from churn.store.records import DecisionAction, DecisionKind
@@ -28,30 +28,30 @@ INTERVAL_SECONDS = "15"
 def prefect_killed(size: Size) -> Row:
     """Kill the server before a monitoring run that asks for a retraining, and again while the training runs."""
     row, port = Row("prefect killed"), free_port()
-    world = make_fixture(size.work / "home", monitor_interval_seconds=INTERVAL_SECONDS, **SENSITIVE)
+    fixture = make_fixture(size.work / "home", monitor_interval_seconds=INTERVAL_SECONDS, **SENSITIVE)
     api = f"http://127.0.0.1:{port}/api"
-    environment = world.environment | {"PREFECT_API_URL": api, "PREFECT_HOME": str(size.work / "prefect")}
+    environment = fixture.environment | {"PREFECT_API_URL": api, "PREFECT_HOME": str(size.work / "prefect")}
     environment |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "true", "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
     with ExitStack() as stack:
-        with Forks(world.environment) as forks:
+        with Forks(fixture.environment) as forks:
             row.expect("the first training works", forks.run("train", promote=True)["result"])
         # The runner is up first, and waits for its server.
         stack.enter_context(_process(environment, "-m", "pipelines.cli.main", "flows"))
         server = _serve(environment, port)
         stack.callback(lambda: server.kill())  # noqa: PLW0108 - whichever it is by then
-        row.expect("monitoring runs are made", _eventually(lambda: _monitoring_runs(world) >= 1))
-        server = _kill_and_restart(row, server, environment, port, lambda: _drift(world))
-        row.expect("a retraining was asked for", _eventually(lambda: _asked(world) != []))
-        row.expect("it was heard, and a training began", _eventually(lambda: _begun(world) >= {*_asked(world)}))
-        runs = _monitoring_runs(world)
+        row.expect("monitoring runs are made", _eventually(lambda: _monitoring_runs(fixture) >= 1))
+        server = _kill_and_restart(row, server, environment, port, lambda: _drift(fixture))
+        row.expect("a retraining was asked for", _eventually(lambda: _asked(fixture) != []))
+        row.expect("it was heard, and a training began", _eventually(lambda: _begun(fixture) >= {*_asked(fixture)}))
+        runs = _monitoring_runs(fixture)
         # The training is at work, or has just ended; either way it has to have an end.
         server = _kill_and_restart(row, server, environment, port, lambda: None)
-        row.expect("each training has an end", _eventually(lambda: _ended(world)))
-        row.expect("monitoring runs go on", _eventually(lambda: _monitoring_runs(world) > runs))
+        row.expect("each training has an end", _eventually(lambda: _ended(fixture)))
+        row.expect("monitoring runs go on", _eventually(lambda: _monitoring_runs(fixture) > runs))
         stuck = _eventually(lambda: not _stuck(api))
         row.expect("no run stays unfinished without a process", stuck)
         row.made, row.failed = _runs(api)
-        row.lost = len({*_asked(world)} - _begun(world))
+        row.lost = len({*_asked(fixture)} - _begun(fixture))
     return row
 
 
@@ -96,36 +96,36 @@ def _eventually(happened: Callable[[], bool]) -> bool:
     return False
 
 
-def _drift(world: Fixture) -> None:
-    world.serve(world.registry().load("champion"), simulate(world.contract, 300, 7, shift=SCENARIOS["plan-launch"].shift))
+def _drift(fixture: Fixture) -> None:
+    fixture.serve(fixture.registry().load("champion"), simulate(fixture.contract, 300, 7, shift=SCENARIOS["plan-launch"].shift))
 
 
-def _monitoring_runs(world: Fixture) -> int:
+def _monitoring_runs(fixture: Fixture) -> int:
     """Count the monitoring runs that ended well, those with nothing to judge among them."""
-    store = world.store()
+    store = fixture.store()
     try:
         return sum(flow.succeeded for flow in store.flow_runs() if flow.flow == "monitor")
     finally:
         store.close()
 
 
-def _asked(world: Fixture) -> list[str]:
+def _asked(fixture: Fixture) -> list[str]:
     return [
-        decision.decision_id for decision in world.decisions(DecisionKind.POLICY) if decision.action == DecisionAction.RETRAIN
+        decision.decision_id for decision in fixture.decisions(DecisionKind.POLICY) if decision.action == DecisionAction.RETRAIN
     ]
 
 
-def _begun(world: Fixture) -> set[str]:
-    return {str(decision.evidence.get("asked_by")) for decision in world.decisions(DecisionKind.TRAINING)}
+def _begun(fixture: Fixture) -> set[str]:
+    return {str(decision.evidence.get("asked_by")) for decision in fixture.decisions(DecisionKind.TRAINING)}
 
 
-def _ended(world: Fixture) -> bool:
+def _ended(fixture: Fixture) -> bool:
     begun = {
         decision.evidence["training"]
-        for decision in world.decisions(DecisionKind.TRAINING)
+        for decision in fixture.decisions(DecisionKind.TRAINING)
         if decision.action == DecisionAction.STARTED
     }
-    return begun <= {decision.evidence.get("training") for decision in world.decisions(DecisionKind.RETRAIN)}
+    return begun <= {decision.evidence.get("training") for decision in fixture.decisions(DecisionKind.RETRAIN)}
 
 
 def _ask(api: str, **states: list[str]) -> list[dict[str, Any]]:

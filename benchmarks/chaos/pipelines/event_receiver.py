@@ -12,7 +12,7 @@ from typing import Any
 import prefect
 
 
-class Listener:
+class EventReceiver:
     """What came, in order; `away` makes it refuse."""
 
     def __init__(self) -> None:
@@ -25,15 +25,15 @@ class Listener:
         """What processes are told that are to find it."""
         return {"PREFECT_API_URL": self.url, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"}
 
-    def heard(self, event: str) -> list[str]:
+    def decision_ids(self, event: str) -> list[str]:
         """List the decisions of which an event told."""
         return [str(one["payload"]["decision_id"]) for one in self.events if one["event"] == event]
 
 
 @contextmanager
-def listening() -> Iterator[Listener]:
+def event_receiver() -> Iterator[EventReceiver]:
     """Listen on a free port of this machine, for a `with` block."""
-    listener = Listener()
+    receiver = EventReceiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -41,10 +41,10 @@ def listening() -> Iterator[Listener]:
 
         def do_POST(self) -> None:
             said = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if listener.away or not self.path.endswith("/events"):
+            if receiver.away or not self.path.endswith("/events"):
                 self._answer(500, b"null")
                 return
-            listener.events.extend(said)
+            receiver.events.extend(said)
             self._answer(204, b"")
 
         def _answer(self, status: int, body: bytes) -> None:
@@ -58,11 +58,11 @@ def listening() -> Iterator[Listener]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listener.url = f"http://127.0.0.1:{server.server_address[1]}/api"
+    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/api"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield listener
+        yield receiver
     finally:
         server.shutdown()
         server.server_close()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from benchmarks.chaos.service_load import Load
-from benchmarks.chaos.service_system import Service, serving
-from benchmarks.chaos.store_account import enter
-from benchmarks.chaos.store_slow import slow_way
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service, serving
+from benchmarks.chaos.store.account import enter
+from benchmarks.chaos.store.slow import slow_way
 from tools.postgres import running_cluster
 
 ANSWERS = 60

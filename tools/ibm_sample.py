@@ -7,6 +7,7 @@ service, charges and the rest, of the sizes that a logistic regression finds in 
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,19 @@ def ibm_sample(customers: int = CUSTOMERS, seed: int = 1) -> pd.DataFrame:
 
 
 def write_ibm_sample(path: Path, customers: int = CUSTOMERS, seed: int = 1) -> pd.DataFrame:
-    """Write the customers of `ibm_sample` as CSV, and give them."""
+    """Write the customers of `ibm_sample` as CSV.
+
+    Parameters
+    ----------
+    path : Path
+    customers : int
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        What was written.
+    """
     frame = ibm_sample(customers, seed)
     frame.to_csv(path, index=False)
     return frame
@@ -138,3 +151,17 @@ def _ids(rng: np.random.Generator, customers: int) -> list[str]:
     numbers = rng.choice(10_000 if customers <= 10_000 else customers, customers, replace=False)
     letters = LETTERS[rng.integers(0, len(LETTERS), (customers, 5))]
     return [f"{number:04d}-{''.join(word)}" for number, word in zip(numbers, letters, strict=True)]
+
+
+def main() -> None:
+    """Write a file of invented customers."""
+    parser = argparse.ArgumentParser(prog="python -m tools.ibm_sample", description=__doc__)
+    parser.add_argument("file", type=Path, help="CSV file to write")
+    parser.add_argument("--customers", type=int, default=CUSTOMERS)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    write_ibm_sample(options.file, options.customers, options.seed)
+
+
+if __name__ == "__main__":
+    main()

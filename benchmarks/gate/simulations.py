@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from benchmarks.gate.baselines import CHALLENGER, CHAMPION, Reader, Town, draw_fresh, model_of, read_with_auc
+from benchmarks.gate.baselines import CHALLENGER, CHAMPION, Population, Reader, draw_fresh, model_of, read_with_auc
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.lifecycle.gate import GateDecision, decide
@@ -64,16 +64,16 @@ def pooled(results: list[Result]) -> Result:
     return Result(results[0].cell, sum(result.trials for result in results), dict(counts))
 
 
-def run_cell(cell: Cell, town: Town, contract: Contract, params: Params, *, trials: int, seed: int) -> Result:
+def run_cell(cell: Cell, population: Population, contract: Contract, params: Params, *, trials: int, seed: int) -> Result:
     """Judge `trials` fresh draws; the same seed gives the same counts."""
-    champion = read_with_auc(town, CHAMPION_AUC)
-    challenger: Reader = read_with_auc(town, CHAMPION_AUC + cell.better_by) if cell.better_by else champion
+    champion = read_with_auc(population, CHAMPION_AUC)
+    challenger: Reader = read_with_auc(population, CHAMPION_AUC + cell.better_by) if cell.better_by else champion
     rng = np.random.default_rng([seed, cell.rows, round(cell.better_by * 1000), round(cell.shared * 100)])
     models = model_of(CHALLENGER, params.profit), model_of(CHAMPION, params.profit)
 
     def judged() -> Iterator[GateDecision]:
         for trial in range(trials):
-            fresh = draw_fresh(town, challenger, champion, rows=cell.rows, shared=cell.shared, rng=rng)
+            fresh = draw_fresh(population, challenger, champion, rows=cell.rows, shared=cell.shared, rng=rng)
             yield decide(*models, fresh, params.model_copy(update={"seed": trial}), contract, serving=None)
 
     return Result(cell, trials, count(judged()))
@@ -103,9 +103,9 @@ def run_all(
     done: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     """Run the cells one after the other; `done` is told of each."""
-    town = Town.of(contract, TOWN_ROWS, seed)
+    population = Population.of(contract, TOWN_ROWS, seed)
     results = []
     for cell in cells:
-        results.append(run_cell(cell, town, contract, params, trials=trials, seed=seed))
+        results.append(run_cell(cell, population, contract, params, trials=trials, seed=seed))
         done(results[-1])
     return results

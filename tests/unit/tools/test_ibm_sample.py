@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from benchmarks.ibm_sample import ADD_ONS, CUSTOMERS, ibm_sample
+from tools.ibm_sample import ADD_ONS, CUSTOMERS, ibm_sample
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from benchmarks.chaos.scenarios import Row
-from benchmarks.chaos.service_load import Tally
+from benchmarks.chaos.service.load import Tally
 from churn.store.store import Store
 from churn.store.tables import predictions
 

@@ -19,7 +19,7 @@ Change = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Fixture:
+class Population:
     """A pool that references and windows are drawn from with replacement, so that without a change nothing differs but chance."""
 
     name: str
@@ -43,11 +43,11 @@ class Fixture:
         return pd.concat([part.iloc[rng.integers(0, len(part), n)] for part, n in parts], ignore_index=True)
 
 
-def load_fixture(name: str, contract: Contract, data: Path, seed: int) -> Fixture:
+def load_population(name: str, contract: Contract, data: Path, seed: int) -> Population:
     """Read the real customers, or make the simulated ones up."""
     if name == "real":
-        return Fixture(name, read_dataset(data, contract).features)
-    return Fixture(name, simulate(contract, POOL_ROWS, seed).features)
+        return Population(name, read_dataset(data, contract).features)
+    return Population(name, simulate(contract, POOL_ROWS, seed).features)
 
 
 def _day_minutes(window: pd.DataFrame, _rng: np.random.Generator) -> pd.DataFrame:
@@ -74,7 +74,7 @@ CHANGES: dict[str, Change] = {
     "missing": _missing,
 }
 SHIFTS = (*CHANGES, "mix")
-SAID = {
+LABELS = {
     "day minutes": "day minutes +10 %",
     "service calls": "20 % call service twice more",
     "broken dependence": "minutes and charge of day broken",

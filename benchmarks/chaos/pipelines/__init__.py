@@ -1,0 +1,1 @@
+"""Faults of flows, registry and artifacts, with the real programs."""

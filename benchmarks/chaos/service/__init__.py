@@ -1,0 +1,1 @@
+"""Faults of the service: killed workers, slow clients, clocks, replicas, wrong models."""

@@ -1,0 +1,1 @@
+"""Faults of the store: away, slow, full, damaged."""
