@@ -52,6 +52,11 @@ class FeatureCells:
         self.codes: dict[str, int] = {level: code for code, level in enumerate(column.levels)}
         # What may be looked up, and the value that is kept for it. (415.0 finds what 415 does.)
         self._known: dict[Any, Any] = dict(self._looked_up_values())
+        # True finds what 1 does: for a flag both mean the same, unless its levels say otherwise (an outcome `stayed`).
+        self.reads_booleans = column.kind == "flag" and all(
+            self.rule.parse(one) is self.rule.parse(int(one)) for one in (True, False)
+        )
+        self._keys = _KEYS | {bool} if self.reads_booleans else _KEYS
         self._unknown = UNKNOWN_CODE if self.is_category else float(UNKNOWN_CODE)
         # The same for columns of numbers, sorted.
         numbers = sorted((float(key), value) for key, value in self._known.items() if isinstance(key, int))
@@ -90,9 +95,9 @@ class FeatureCells:
         """Read Python values as JSON has them: numbers, booleans, texts and None."""
         types = set(map(type, values))
         if self.column.kind in ("category", "flag"):
-            if not types <= _KEYS:
+            if not types <= self._keys:
                 # What cannot be looked up, or would find what equals it (True is 1), is left to the rule.
-                keys: Sequence[Any] = [value if type(value) in _KEYS else _NOTHING for value in values]
+                keys: Sequence[Any] = [value if type(value) in self._keys else _NOTHING for value in values]
             else:
                 keys = values
             dtype = np.int32 if self.is_category else np.float64

@@ -16,6 +16,8 @@ from churn.customers.cell_rule import MISSING_TEXTS
 MAX_ID_LENGTH = 128
 # Control characters: PostgreSQL stores no NUL, and a line break in an id breaks logs and CSV files. Half a surrogate pair is no text.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# Longer than any text that means a missing value, and without what else would have to be looked at.
+_USUAL = re.compile(r"[A-Za-z0-9_:@/-]{5,128}")
 # How a data frame or a CSV file writes a whole number that met a gap.
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,15})\.0")
 # From here on, a float has lost digits, and no integer of a data frame or of a request can be larger than 64 bits.
@@ -53,6 +55,8 @@ def read_id(cell: Any) -> str | None:
         if not _LOWEST <= cell <= _HIGHEST:
             raise ValueError(_TOO_LARGE)
         return str(cell)
+    if cell != cell:  # noqa: PLR0124 -- NaN, which data frames write where nobody is named
+        return None
     if not cell.is_integer():
         raise ValueError(_WANTED)
     if abs(cell) >= _INEXACT:
@@ -73,7 +77,7 @@ def _read_text(text: str) -> str | None:
 
 def is_plain_id(text: str) -> bool:
     """Tell quickly whether a text is certainly an id, stored as it is."""
-    return (
+    return _USUAL.fullmatch(text) is not None or (
         0 < len(text) <= MAX_ID_LENGTH
         and text.isprintable()
         and text[0] != " "

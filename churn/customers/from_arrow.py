@@ -52,7 +52,9 @@ def read_cells(column: Any, feature: FeatureCells) -> Cells:
             return _read_numbers_in_texts(column, feature)
         return _read_texts(column.dictionary_encode(), feature)
     if pa.types.is_boolean(kind):
-        return feature.from_objects(column.to_pylist())
+        if not feature.reads_booleans:
+            return feature.from_objects(column.to_pylist())
+        column = column.cast(pa.uint8())
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
     return feature.from_numbers(np.asarray(_one(column).to_numpy(zero_copy_only=False), dtype=np.float64))

@@ -15,7 +15,7 @@ from churn.customers.cells import FeatureCells, json_value
 from churn.customers.customer_id import read_id
 from churn.customers.from_arrow import is_plain, read_cells
 
-# Told of each cell that breaks a rule: its row from 0, the rule, and the cell.
+# Called with each cell that breaks a rule: its row from 0, the rule, and the cell.
 OnProblem = Callable[[int, str, Any], None]
 
 
@@ -89,7 +89,20 @@ def read_leniently(cells: Any, column: Column) -> tuple[pd.Series, int]:
 
 
 def read_target(cells: Any, target: Target, on_problem: OnProblem) -> pd.Series:
-    """Read what came true: 1.0, 0.0 or, where it is missing, NaN; parameters as of `read_column`."""
+    """Read what came true.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray, length n
+    target : Target
+    on_problem : callable
+        As of `read_column`.
+
+    Returns
+    -------
+    pandas.Series of float64, length n
+        1.0, 0.0, or NaN where it is missing.
+    """
     # No feature: its levels may say `False` for those who left, so it is made without the checks of one.
     column = Column.model_construct(
         name=target.column,
@@ -103,7 +116,19 @@ def read_target(cells: Any, target: Target, on_problem: OnProblem) -> pd.Series:
 
 
 def read_id_column(cells: Any, on_problem: OnProblem) -> pd.Series:
-    """Read customers' ids as texts, None where nobody is named; parameters as of `read_column`."""
+    """Read customers' ids.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray, length n
+    on_problem : callable
+        As of `read_column`.
+
+    Returns
+    -------
+    pandas.Series of str, length n
+        None where nobody is named.
+    """
     return _read_each(cells, read_id, on_problem)
 
 

@@ -70,7 +70,7 @@ def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
     columns = {name: table.column(given) for name, given in check_schema(table.schema, rules).items()}
     table.validate(full=True)
     cells = {name: read_cells(column, rules.features[name]) for name, column in columns.items() if name != CUSTOMER_ID}
-    ids = [json_value(one) for one in columns[CUSTOMER_ID].to_pylist()] if CUSTOMER_ID in columns else None
+    ids = columns[CUSTOMER_ID].to_pylist() if CUSTOMER_ID in columns else None
 
     def record(row: int) -> dict[str, Any]:
         return {name: json_value(column[row].as_py()) for name, column in columns.items()}

@@ -180,14 +180,14 @@ def infer_binary(customer: Customer, folder: Path) -> Verdict:
 
 def invocations(form: str) -> Callable[[Customer, Path], Verdict]:
     def way(customer: Customer, folder: Path) -> Verdict:
+        if form == "csv":
+            return accepted(csv_text.read_csv(csv_body(customer), IGNORING, MANY))
         sent = load_json(json.dumps(customer).encode(), nan_is_null=True)
         match form:
             case "split":
                 return accepted(from_rows([list(sent.values())], list(sent), IGNORING, form, MANY))
             case "columns":
                 return accepted(from_columns({name: [value] for name, value in sent.items()}, IGNORING, form, MANY))
-            case "csv":
-                return accepted(csv_text.read_csv(csv_body(customer), IGNORING, MANY))
             case _:
                 return accepted(from_records([sent], IGNORING, form, MANY))
 
@@ -247,8 +247,18 @@ def no_limit(customer: Customer) -> str | None:
     return None
 
 
+def infinity_limit(customer: Customer) -> str | None:
+    # In a column that is read an infinity breaks a rule, too.
+    unread = (value for name, value in customer.items() if not NAMES.find(name))
+    return "JSON has no infinity" if any(isinstance(value, float) and math.isinf(value) for value in unread) else None
+
+
 def json_limit(customer: Customer) -> str | None:
-    return "JSON has no NaN" if any(map(is_nan, customer.values())) else None
+    return "JSON has no NaN" if any(map(is_nan, customer.values())) else infinity_limit(customer)
+
+
+def tensor_limit(customer: Customer) -> str | None:
+    return typed_limit(customer) or infinity_limit(customer)
 
 
 def csv_limit(customer: Customer) -> str | None:
@@ -292,11 +302,11 @@ WAYS = {
     "POST /predict/batch, Arrow file": Way(
         lambda c, f: accepted(read_arrow(arrow_body(c, file=True), RULES, MANY, MUCH, file=True)), typed_limit
     ),
-    "POST /v2/…/infer, JSON": Way(infer, typed_limit),
+    "POST /v2/…/infer, JSON": Way(infer, tensor_limit),
     "POST /v2/…/infer, binary": Way(infer_binary, typed_limit),
-    "POST /invocations, dataframe_split": Way(invocations("split"), ignores_unknown=True),
-    "POST /invocations, records and instances": Way(invocations("records"), ignores_unknown=True),
-    "POST /invocations, inputs as columns": Way(invocations("columns"), ignores_unknown=True),
+    "POST /invocations, dataframe_split": Way(invocations("split"), infinity_limit, ignores_unknown=True),
+    "POST /invocations, records and instances": Way(invocations("records"), infinity_limit, ignores_unknown=True),
+    "POST /invocations, inputs as columns": Way(invocations("columns"), infinity_limit, ignores_unknown=True),
     "POST /invocations, CSV": Way(invocations("csv"), csv_limit, ignores_unknown=True),
     "churn score, Parquet": Way(lambda c, f: scored(parquet_file(c, f)), typed_limit, ignores_unknown=True),
     "churn score, CSV": Way(lambda c, f: scored(csv_file(c, f)), csv_limit, ignores_unknown=True),
