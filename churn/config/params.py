@@ -28,7 +28,7 @@ class SplitParams(_Part):
 
 
 class ModelParams(_Part):
-    """The model's form: `terms` finds what is linear first (churn/modeling/features.py), `plain` takes the numeric columns as they are."""
+    """The model's form: `terms` builds linear terms (`churn.modeling.features`), `plain` reads the numeric columns as they are."""
 
     form: Form = "terms"
 

@@ -1,4 +1,4 @@
-"""The curves of labelled probabilities as frames: for pictures, for `dvc plots`, for a tracker."""
+"""Evaluation curves as frames: for plots, for `dvc plots`, for a tracker."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from churn.evaluation.profit import profit_curve
 from churn.evaluation.ranking import rank
 from churn.evaluation.scorecard import equal_bins
 
-# More points than a picture can show are left out.
+# A plot cannot show more points than this.
 POINTS = 1_000
 
 
 def curves_of(
     outcome: np.ndarray, probability: np.ndarray, profit: ProfitParams, *, bins: int = 10, confidence: float = 0.95
 ) -> dict[str, pd.DataFrame]:
-    """Give all curves.
+    """Return all curves.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def curves_of(
     probability : array of float in [0, 1], shape (n,)
     profit : ProfitParams
     bins : int
-        Of the calibration curve.
+        Number of bins of the calibration curve.
     confidence : float
         Of its intervals, in (0, 1).
 
@@ -63,7 +63,17 @@ def curves_of(
 
 
 def calibration_curve(outcome: np.ndarray, probability: np.ndarray, *, bins: int, confidence: float) -> pd.DataFrame:
-    """Compare what was said with what came true, in bins of equal population: those of `expected_calibration_error`.
+    """Compare predicted with observed churn rates, in bins of equal population: those of `expected_calibration_error`.
+
+    The intervals are Wilson's (Journal of the American Statistical Association 22, 1927, doi:10.1080/01621459.1927.10502953).
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in [0, 1], shape (n,)
+    bins : int
+    confidence : float
+        Of each interval, in (0, 1).
 
     Returns
     -------

@@ -25,17 +25,19 @@ from churn.evaluation.ranking import Ranking, rank
 
 
 def profit_of_churner(params: ProfitParams) -> float:
-    """Expected profit of contacting one customer who would churn; below zero if the offer is rarely taken."""
+    """Return the expected profit of contacting one customer who would churn; below zero if the offer is rarely accepted."""
     return params.acceptance * (params.customer_value - params.cost_of_offer) - params.cost_of_contact
 
 
 def profit_of_stayer(params: ProfitParams) -> float:
-    """Profit of contacting one customer who would stay: never above zero."""
+    """Return the profit of contacting one customer who would stay: never above zero."""
     return -params.cost_of_offer - params.cost_of_contact
 
 
 def break_even(params: ProfitParams) -> float:
-    """Give the churn probability from which on a contact pays, for a calibrated model: Elkan's rule (IJCAI 2001, eq. 2).
+    """Return the churn probability above which a contact pays, for a calibrated model.
+
+    Elkan, The Foundations of Cost-Sensitive Learning, IJCAI 2001, eq. 2.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def break_even(params: ProfitParams) -> float:
 
 
 def profits(outcome: np.ndarray, probability: np.ndarray, threshold: float, params: ProfitParams) -> np.ndarray:
-    """Give each customer's expected profit: who is at or above the threshold is contacted.
+    """Return each customer's expected profit if all at or above the threshold are contacted.
 
     Parameters
     ----------
@@ -78,13 +80,30 @@ def profits(outcome: np.ndarray, probability: np.ndarray, threshold: float, para
 
 
 def profits_by_cut(ranking: Ranking, params: ProfitParams) -> np.ndarray:
-    """Give the profit of the whole campaign when the first 0, 1, … all groups are contacted, shape (n_groups + 1,)."""
+    """Return the profit of the whole campaign when the first 0, 1, … all groups are contacted.
+
+    Parameters
+    ----------
+    ranking : Ranking
+    params : ProfitParams
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n_groups + 1,)
+        In `params.currency`.
+    """
     churners = ranking.reached
     return np.asarray(churners * profit_of_churner(params) + (ranking.contacted - churners) * profit_of_stayer(params))
 
 
 def profit_curve(outcome: np.ndarray, probability: np.ndarray, params: ProfitParams) -> pd.DataFrame:
-    """Give the profit of every threshold that makes a difference, from contacting nobody to contacting all.
+    """Return the profit at every distinct threshold, from contacting nobody to contacting all.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in [0, 1], shape (n,)
+    params : ProfitParams
 
     Returns
     -------
@@ -102,17 +121,19 @@ def profit_curve(outcome: np.ndarray, probability: np.ndarray, params: ProfitPar
 
 
 def empc(outcome: np.ndarray, probability: np.ndarray, params: ProfitParams) -> tuple[float, float]:
-    """Expected maximum profit of a churn campaign: of the best threshold for each acceptance, averaged over a Beta law.
+    """Return EMPC, the expected maximum profit measure for customer churn (Verbraken et al. 2013, see above).
+
+    It is the profit at the best threshold for each acceptance rate, averaged over a Beta distribution of that rate.
 
     Exact: for any acceptance the best threshold is a corner of the ROC curve's convex hull. The hull comes from isotonic
-    regression of outcomes on ranks, which is the same thing (Fawcett and Niculescu-Mizil, Machine Learning 68, 2007). Each
-    corner is best in one interval of acceptances; profit is linear there, its integral a difference of incomplete Beta functions.
+    regression of outcomes on ranks, which is equivalent (Fawcett and Niculescu-Mizil, Machine Learning 68, 2007). Each corner is
+    best in one interval of acceptances; profit is linear there, and its integral is a difference of incomplete Beta functions.
 
     Parameters
     ----------
     outcome : array of 0 and 1, shape (n,)
     probability : array of float in [0, 1], shape (n,)
-        Only its order counts.
+        Only its order matters.
     params : ProfitParams
         `acceptance` is not used: it is Beta(acceptance_alpha, acceptance_beta).
 
@@ -121,14 +142,26 @@ def empc(outcome: np.ndarray, probability: np.ndarray, params: ProfitParams) -> 
     empc : float
         In `params.currency` per customer, >= 0.
     fraction : float
-        Share of customers to contact, averaged over the same law, in [0, 1].
+        Share of customers to contact, averaged over the same distribution, in [0, 1].
     """
     ranking = rank(outcome, probability)
     return empc_of(ranking.customers, ranking.churners, params)
 
 
 def empc_of(customers: np.ndarray, churners: np.ndarray, params: ProfitParams) -> tuple[float, float]:
-    """Give `empc` of groups of equal score, highest score first; every group has customers."""
+    """Return `empc` of groups of equal score.
+
+    Parameters
+    ----------
+    customers, churners : arrays of int, shape (n_groups,)
+        Counts of each group, highest score first; every group has customers.
+    params : ProfitParams
+
+    Returns
+    -------
+    empc, fraction : float
+        As in `empc`.
+    """
     total = customers.sum()
     hull = isotonic_regression(churners / customers, weights=customers, increasing=False).blocks
     contacted = np.concatenate([[0], np.add.reduceat(customers, hull[:-1]).cumsum()]) / total
@@ -136,7 +169,7 @@ def empc_of(customers: np.ndarray, churners: np.ndarray, params: ProfitParams) -
 
     kept = params.customer_value - params.cost_of_offer
     cost = params.cost_of_contact * contacted + params.cost_of_offer * (contacted - reached)
-    # From which acceptance on it pays to go from one corner to the next; never, where that reaches no churner.
+    # The acceptance above which the next corner pays more; infinite where it reaches no more churners.
     won = np.diff(reached) * kept
     switch = np.divide(np.diff(cost), won, out=np.full(len(won), np.inf), where=won > 0)
     bounds = np.concatenate([[0.0], switch, [np.inf]])

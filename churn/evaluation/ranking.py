@@ -1,4 +1,4 @@
-"""Customers in the order in which they would be contacted: what lift, gains, profit and every threshold are read from."""
+"""Labelled customers ranked by score: the basis of lift, gains, profit and every threshold."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Ranking:
-    """Labelled customers by score, highest first; those of equal score are one group, as no threshold tells them apart.
+    """Labelled customers by score, highest first; those of equal score are one group, as no threshold separates them.
 
     Attributes
     ----------
     scores : array of float, shape (n_groups,)
-        Distinct churn probabilities, falling.
+        Distinct churn probabilities, descending.
     customers, churners : arrays of int, shape (n_groups,)
-        How many have that score, and how many of them churned.
+        Number of customers with that score, and of churners among them.
     """
 
     scores: np.ndarray
@@ -25,25 +25,25 @@ class Ranking:
 
     @property
     def total(self) -> int:
-        """All customers."""
+        """Return the number of customers."""
         return int(self.customers.sum())
 
     @property
     def contacted(self) -> np.ndarray:
-        """Customers contacted with the first 0, 1, … all groups, shape (n_groups + 1,)."""
+        """Return the customers contacted with the first 0, 1, … all groups, shape (n_groups + 1,)."""
         return np.concatenate([[0], np.cumsum(self.customers)])
 
     @property
     def reached(self) -> np.ndarray:
-        """Churners among the `contacted`, shape (n_groups + 1,)."""
+        """Return the churners among the `contacted`, shape (n_groups + 1,)."""
         return np.concatenate([[0], np.cumsum(self.churners)])
 
     @property
     def cuts(self) -> np.ndarray:
-        """Thresholds that contact exactly the first 0, 1, … all groups, shape (n_groups + 1,), falling, in [0, 1].
+        """Return the thresholds that contact exactly the first 0, 1, … all groups, shape (n_groups + 1,), descending, in [0, 1].
 
-        Each is midway between two neighbouring scores, because a threshold on a score would turn on the last bit of it. Above the
-        highest score the neighbour is 1 and below the lowest it is 0; only who has a score of exactly 1 can't be left out.
+        Each is midway between two neighbouring scores, because a threshold on a score would depend on its last bit. Above the
+        highest score the neighbour is 1 and below the lowest it is 0; only a score of exactly 1 cannot be left out.
         """
         above, below = np.concatenate([[1.0], self.scores]), np.concatenate([self.scores, [0.0]])
         middle = below + (above - below) / 2
@@ -51,13 +51,13 @@ class Ranking:
         return np.where(middle > below, middle, above)
 
     def cut(self, groups: int) -> float:
-        """Give the threshold that contacts exactly the first `groups` groups."""
+        """Return the threshold that contacts exactly the first `groups` groups."""
         return float(self.cuts[groups])
 
     def gain(self, share: np.ndarray | float) -> np.ndarray:
-        """Tell which share of all churners is in the given share of customers with the highest scores.
+        """Return the share of all churners among the given share of customers with the highest scores (cumulative gain).
 
-        Where the share ends within a group, it is what a random choice in it gives on average. NaN if nobody churned.
+        Where the share ends within a group, it is the mean over random choices in that group. NaN if nobody churned.
 
         Examples
         --------
@@ -76,6 +76,10 @@ def rank(outcome: np.ndarray, probability: np.ndarray) -> Ranking:
     ----------
     outcome : array of 0 and 1, shape (n,)
     probability : array of float in [0, 1], shape (n,)
+
+    Returns
+    -------
+    Ranking
     """
     scores, group = np.unique(np.asarray(probability, dtype=np.float64), return_inverse=True)
     customers = np.bincount(group, minlength=len(scores))

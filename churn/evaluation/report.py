@@ -1,4 +1,4 @@
-"""All that is told of a model's quality on labelled customers: scores, how sure they are, for whom, and the curves."""
+"""The whole evaluation of a model on labelled customers: scorecard, intervals, slices and curves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from churn.evaluation.slices import find_slices, gaps_of, score_slices
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `assess` found.
+    """The result of `assess`.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Evaluation:
     gaps : pandas.DataFrame
         See `churn.evaluation.slices.gaps_of`.
     notes : list of str
-        Who was to be looked at, and could not be.
+        Slices that could not be evaluated, and why.
     curves : dict of str to pandas.DataFrame
         See `churn.evaluation.curves.curves_of`.
     confidence : float
@@ -51,7 +51,7 @@ class Evaluation:
     currency: str
 
     def metrics(self, prefix: str = "") -> dict[str, float]:
-        """Give the scorecard and its intervals (`<name>_low`, `<name>_high`) by name, for a tracker; no NaN."""
+        """Return the scorecard and its intervals (`<name>_low`, `<name>_high`) by name, for a tracker; no NaN."""
         bounds = {
             f"{prefix}{name}_{side}": bound
             for name, interval in self.intervals.items()
@@ -60,7 +60,7 @@ class Evaluation:
         return self.card.metrics(prefix) | bounds
 
     def report(self) -> dict[str, Any]:
-        """Give everything but the curves, ready for JSON: no NaN, no NumPy.
+        """Return everything but the curves, ready for JSON: no NaN, no NumPy.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class Evaluation:
 
 
 def assess(known: Labelled, probability: np.ndarray, threshold: float, contract: Contract, params: Params) -> Evaluation:
-    """Judge probabilities on labelled customers, none of whom the model was fitted on. The same input gives the same answer.
+    """Evaluate probabilities on labelled customers, none of whom the model was fitted on. The same input gives the same result.
 
     Parameters
     ----------
@@ -90,9 +90,13 @@ def assess(known: Labelled, probability: np.ndarray, threshold: float, contract:
     probability : array of float in [0, 1], shape (n,)
     threshold : float
     contract : Contract
-        Says what can be sliced by.
+        Its flags, categories and sensitive columns define the slices.
     params : Params
         `evaluation`, `profit` and `seed`.
+
+    Returns
+    -------
+    Evaluation
     """
     y, p, how = known.outcome.to_numpy(), np.asarray(probability, dtype=np.float64), params.evaluation
     slices, notes = find_slices(known, contract, how.slices)

@@ -1,4 +1,4 @@
-"""How good a model's probabilities are: the `Scorecard`. Intervals, slices and curves are in `churn.evaluation.report`."""
+"""Metrics of a model's probabilities: the `Scorecard`. `churn.evaluation.report` adds intervals, slices and curves."""
 
 from __future__ import annotations
 
@@ -15,21 +15,27 @@ from churn.evaluation.ranking import rank
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Quality of n labelled predictions. Ranking, probabilities, and the answers at one threshold.
+    """Quality of n labelled predictions: of their ranking, of the probabilities, and of the decisions at one threshold.
 
     Every value is in [0, 1], except `log_loss` (nats, >= 0), `top_decile_lift` (times the churn rate, in [0, 10]),
     `calibration_gap` (in [-1, 1]), `profit` and `empc` (money per customer) and the counts.
 
     Attributes
     ----------
+    pr_auc : float
+        Average precision.
+    brier : float
+        Mean squared error of the probabilities (Brier, Monthly Weather Review 78(1), 1950).
+    ece : float
+        See `expected_calibration_error`.
     calibration_gap : float
-        Churn rate minus mean probability: above 0 the model says too little (calibration in the large).
+        Churn rate minus mean probability (calibration in the large): above 0 the model underestimates.
     selection_rate : float
-        Share of customers answered as churn.
+        Share of customers predicted to churn.
     top_decile_gain, top_decile_lift : float
-        Of the tenth with the highest scores: its share of all churners, and its churn rate over that of all.
+        Of the decile with the highest scores: its share of all churners, and its churn rate over that of all.
     profit : float or None
-        Expected profit of contacting those answered as churn, in `ProfitParams.currency` per customer of the base; None if no
+        Expected profit of contacting those predicted to churn, in `ProfitParams.currency` per customer of the base; None if no
         `ProfitParams` were given.
     empc : float or None
         Expected maximum profit, in the same unit, see `churn.evaluation.profit.empc`.
@@ -59,16 +65,16 @@ class Scorecard:
     empc: float | None = None
 
     def metrics(self, prefix: str = "") -> dict[str, float]:
-        """Give all values that are known by name, for a tracker: neither None nor NaN, which trackers and JSON refuse."""
+        """Return all known values by name, for a tracker: neither None nor NaN, which trackers and JSON refuse."""
         return {f"{prefix}{name}": float(value) for name, value in self.report().items() if value is not None}
 
     def report(self) -> dict[str, float | int | None]:
-        """Give all values by name, ready for JSON: what is not known is None."""
+        """Return all values by name, ready for JSON: what is not known is None."""
         return {name: None if value is None or math.isnan(value) else value for name, value in asdict(self).items()}
 
 
 def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float, *, profit: ProfitParams | None = None) -> Scorecard:
-    """Score probabilities against what came true.
+    """Score probabilities against outcomes.
 
     Parameters
     ----------
@@ -78,9 +84,13 @@ def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float, *, 
     probability : array of float, shape (n,)
         In [0, 1].
     threshold : float
-        At or above it the answer is churn.
+        At or above it the prediction is churn.
     profit : ProfitParams, optional
-        If given, `profit` and `empc` are told.
+        If given, `profit` and `empc` are computed.
+
+    Returns
+    -------
+    Scorecard
 
     Examples
     --------
@@ -122,14 +132,16 @@ def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float, *, 
 
 
 def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bins: int = 10) -> float:
-    """Mean distance between probability and churn rate over bins of equal size (Naeini et al., AAAI 2015).
+    """Return the expected calibration error: mean distance between probability and churn rate over bins of equal population.
+
+    Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015.
 
     Parameters
     ----------
     outcome : array of 0 and 1, shape (n,)
     probability : array of float in [0, 1], shape (n,)
     bins : int
-        Bins of equal population, see `equal_bins`; equal width leaves most of them empty when churn is rare.
+        Number of bins, see `equal_bins`; bins of equal width would mostly be empty when churn is rare.
 
     Returns
     -------
@@ -141,9 +153,14 @@ def expected_calibration_error(outcome: np.ndarray, probability: np.ndarray, bin
 
 
 def equal_bins(probability: np.ndarray, bins: int) -> np.ndarray:
-    """Put customers into bins of equal population by rising probability; a bin can be larger, or empty, where scores are equal.
+    """Assign customers to bins of equal population by ascending probability; equal scores can make a bin larger, or empty.
 
-    Customers of equal score are together, in the bin that the middle of them is in: to split them would be to sort by row number.
+    Customers of equal score are in one bin, that of their middle: to split them would be to sort by row number.
+
+    Parameters
+    ----------
+    probability : array of float in [0, 1], shape (n,)
+    bins : int
 
     Returns
     -------

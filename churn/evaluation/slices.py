@@ -1,7 +1,7 @@
-"""Slices: groups of customers on whom the model is looked at on its own, because a good mean can hide a bad part.
+"""Slices: groups of customers on which the model is evaluated separately, because a good mean can hide a bad group.
 
-Every flag and category among the features, every band of a tenure, and every column the contract marks as sensitive. Who is in no
-known level is a level too: "missing".
+Slices are the levels of every flag and category among the features, of the bands in params.yaml, and of every column that the
+contract marks as sensitive. Missing values are a level too: "missing".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from churn.evaluation.intervals import metric_intervals
 from churn.evaluation.scorecard import evaluate
 
 MISSING = "missing"
-# Values of a number that are levels rather than a scale: a senior citizen is 0 or 1.
+# A number with at most so many values has levels rather than a scale: a senior citizen is 0 or 1.
 FEW = 4
 MEASURES = ("churn_rate", "roc_auc", "brier", "log_loss", "calibration_gap", "selection_rate", "precision", "recall")
 WITH_INTERVAL = ("roc_auc", "log_loss", "calibration_gap", "recall")
@@ -32,9 +32,9 @@ class Slice:
     Attributes
     ----------
     column, level : str
-        The level as the contract spells it, or what was made of it: a band, "other (3 levels)", "missing".
+        The level as the contract writes it, or a derived one: a band, "other (3 levels)", "missing".
     rows : array of bool, shape (n,)
-        Who is in it.
+        The customers in it.
     """
 
     column: str
@@ -43,22 +43,40 @@ class Slice:
 
 
 def slices_of(known: Labelled, contract: Contract, params: SliceParams) -> list[Slice]:
-    """Give the slices with enough customers of each class, in the contract's order.
+    """Return the slices with enough customers of each class, in the contract's order.
 
-    Levels with too few are pooled as "other (N levels)", and left out if they are too few even so. A column with one slice that
-    holds everybody tells nothing and has none.
+    Levels with too few are pooled as "other (N levels)", and left out if they are too few even so. A column whose one
+    slice holds everybody has none.
 
     Parameters
     ----------
     known : Labelled
     contract : Contract
     params : SliceParams
+
+    Returns
+    -------
+    list of Slice
     """
     return find_slices(known, contract, params)[0]
 
 
 def find_slices(known: Labelled, contract: Contract, params: SliceParams) -> tuple[list[Slice], list[str]]:
-    """Give `slices_of`, and in words who was looked for and is not in any."""
+    """Return the slices, and notes on customers who are in none.
+
+    Parameters
+    ----------
+    known : Labelled
+    contract : Contract
+    params : SliceParams
+
+    Returns
+    -------
+    slices : list of Slice
+        As `slices_of`.
+    notes : list of str
+        One sentence per column with customers in no slice, or with bands that match no feature.
+    """
     found: list[Slice] = []
     notes = [
         f"{name}: has bands in params.yaml, but is no numeric feature of contract {contract.name!r}"
@@ -80,7 +98,7 @@ def find_slices(known: Labelled, contract: Contract, params: SliceParams) -> tup
 
 
 def _levels(known: Labelled, contract: Contract, params: SliceParams) -> list[tuple[str, pd.Series]]:
-    """Give each sliced column's level for each customer, as ordered categories."""
+    """Return each sliced column's level for each customer, as ordered categories."""
     levels = []
     for column in contract.features:
         values = known.features[column.name]
@@ -119,7 +137,7 @@ def _with_missing(levels: pd.Series) -> pd.Series:
 
 
 def _pooled(column: str, levels: pd.Series, outcome: np.ndarray, params: SliceParams) -> tuple[list[Slice], int]:
-    """Make the levels slices, the small ones together; and count who is in none."""
+    """Turn levels into slices, small ones pooled; return them and the number of customers in none."""
     large: list[Slice] = []
     small: list[Slice] = []
     for level in levels.cat.categories:
@@ -172,11 +190,11 @@ def score_slices(
 
 
 def gaps_of(table: pd.DataFrame) -> pd.DataFrame:
-    """Give, for each column, how far its levels are apart: the largest value minus the smallest.
+    """Return for each column how far its levels are apart: the largest value minus the smallest.
 
     For recall that is the difference of equal opportunity (Hardt, Price and Srebro, NIPS 2016), for the selection rate the
     difference of demographic parity: Fairlearn's `equal_opportunity_difference` and `demographic_parity_difference`. Where churn
-    rates differ, so do the selection rates of the best of models: a gap is a question, not a verdict.
+    rates differ, so do the selection rates of the best of models: a gap is a question, not a proof of unfairness.
 
     Parameters
     ----------

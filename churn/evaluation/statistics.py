@@ -1,4 +1,4 @@
-"""Means with bounds: bootstrap and exact, for losses and profits of customers."""
+"""Confidence bounds of means, by bootstrap and by Student's t, for losses and profits of customers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-# Values drawn at once in a bootstrap: more does not fit into a processor's cache, and is slower.
+# Values that a bootstrap draws at once: more do not fit into a processor's cache, which is slower.
 AT_ONCE = 100_000
 
 
 def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
+    """Return the percentile bootstrap interval of a mean (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
 
     Parameters
     ----------
@@ -20,6 +20,10 @@ def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: 
     confidence : float
         Of the two-sided interval, in (0, 1).
     resamples, seed : int
+
+    Returns
+    -------
+    low, high : float
 
     Examples
     --------
@@ -41,7 +45,18 @@ def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: 
 
 
 def mean_bounds(sample: np.ndarray, tail: float) -> tuple[float, float]:
-    """Student's t bounds of a mean, each one wrong with probability `tail`; the sample has at least two values.
+    """Return Student's t bounds of a mean.
+
+    Parameters
+    ----------
+    sample : array of float, shape (n,)
+        At least two values.
+    tail : float
+        Probability, in (0, 0.5), that the mean lies beyond one bound.
+
+    Returns
+    -------
+    low, high : float
 
     Examples
     --------
@@ -53,6 +68,18 @@ def mean_bounds(sample: np.ndarray, tail: float) -> tuple[float, float]:
 
 
 def log_losses(outcome: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Give each customer's log loss in nats, shape (n,); probabilities are kept 1e-15 away from 0 and 1."""
+    """Return each customer's log loss.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in [0, 1], shape (n,)
+        Clipped to [1e-15, 1 - 1e-15].
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+        In nats.
+    """
     p = np.clip(probability, 1e-15, 1 - 1e-15)
     return np.asarray(-np.where(outcome == 1, np.log(p), np.log1p(-p)))

@@ -1,10 +1,10 @@
-"""The feature step: terms in which churn is linear, so that a logistic regression reaches what boosted trees reach.
+"""The feature step: terms in which the log-odds of churn are linear, so that a logistic regression is as good as boosted trees.
 
-From training customers alone it makes candidates: each number within its usual range, hinges at its quantiles, each level of a
-category, sums that the contract declares (what a customer pays in all), and rules of shallow boosted trees over all of these
-(`churn.modeling.rules`). A lasso keeps the few that pull their weight; the pipeline's own logistic regression then weighs these anew,
-nearly without shrinking them (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis 52(1), 2007), which keeps
-probabilities calibrated. Every answer stays a sum that can be read.
+Candidates are made from training customers only: each number clipped to its usual range, hinges at its quantiles, an indicator of
+each level of a category, sums that the contract declares (the total bill), and rules from shallow boosted trees over all of these
+(`churn.modeling.rules`). A lasso selects a few of them. The pipeline's own logistic regression then refits their weights nearly
+without shrinkage, which keeps probabilities calibrated (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis
+52(1), 2007, doi:10.1016/j.csda.2006.12.019). Every prediction stays a sum that people can read.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from sklearn.utils.validation import check_is_fitted
 from churn.modeling.inputs import Floats, Inputs
 from churn.modeling.rules import Rule, grow_rules
 
-# A number counts only within the range of nearly all training customers: nothing is extrapolated.
+# Numbers are clipped to these quantiles of the training customers: the model does not extrapolate.
 USUAL_RANGE = (0.005, 0.995)
 MAX_LISTED_VALUES = 20
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """A number that counts between `low` and `high`, and no further outside."""
+    """An input that is clipped to `low` and `high`."""
 
     input: int
     low: float
@@ -40,7 +40,7 @@ class Ramp:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of a model: ramps first, then rules (1 where all their conditions hold, else 0)."""
+    """The terms of a model: ramps first, then rules (1 where all conditions hold, else 0)."""
 
     ramps: list[Ramp]
     rules: list[Rule]
@@ -49,16 +49,16 @@ class Terms:
         return len(self.ramps) + len(self.rules)
 
     def take(self, kept: NDArray[np.bool_]) -> Terms:
-        """Keep some of them."""
+        """Return the terms for which `kept`, a mask of shape (n_terms,), is true."""
         ramps = [ramp for ramp, keep in zip(self.ramps, kept[: len(self.ramps)], strict=True) if keep]
         return Terms(ramps, [rule for rule, keep in zip(self.rules, kept[len(self.ramps) :], strict=True) if keep])
 
     def inputs(self) -> list[tuple[int, ...]]:
-        """The inputs that each term reads."""
+        """Return the inputs that each term reads."""
         return [*((ramp.input,) for ramp in self.ramps), *(tuple(column for column, _ in rule) for rule in self.rules)]
 
     def evaluate(self, inputs: Floats) -> Floats:
-        """Give the terms' values, shape (n, n_terms), for inputs of shape (n, n_inputs)."""
+        """Return the terms' values, shape (n, n_terms), for inputs of shape (n, n_inputs)."""
         values = np.empty((len(inputs), len(self)))
         if self.ramps:
             low, high = (np.array([getattr(ramp, side) for ramp in self.ramps]) for side in ("low", "high"))
@@ -73,31 +73,32 @@ class Terms:
 
 
 class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Turn customers into the terms that were found in the training customers.
+    """Transform customers into the terms that were found in the training customers.
 
     Parameters
     ----------
     sums : dict of str to list of str, optional
-        Numbers that mean something together, by the name of their sum.
+        Numbers to add up, by the name of their sum.
     relations : dict of str to (str, float), optional
         Number to another one and the factor between them, see `churn.modeling.inputs.Inputs`.
     strictness : float
-        Of the lasso that selects: its penalty a customer is strictness * sd(outcome) * sqrt(ln(candidates) / customers), the
-        rate at which noise alone lets a candidate in (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009).
+        Strength of the lasso: its penalty per customer is strictness * sd(outcome) * sqrt(ln(candidates) / customers), the rate
+        at which noise alone selects a candidate (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009,
+        doi:10.1214/08-AOS620).
     trees, depth : int
-        Of the trees whose paths become rules; 0 trees: no rules.
+        Number and depth of the trees whose paths become rules; 0 trees: no rules.
     knots : int
-        At how many quantiles of a number hinges are offered; 3: at its quartiles.
+        Number of quantiles at which a number may have a hinge; 3: its quartiles.
     min_rows : int
-        Fewest training customers a rule, or a level of a category, may stand for.
+        Fewest training customers that a rule, or a level of a category, must cover.
     max_rows : int
-        Terms are looked for among so many customers at most, drawn by chance; every customer has a say in their weights.
+        Most customers that terms are selected on, a random sample; the weights are fitted on all customers.
     seed : int
 
     Attributes
     ----------
     inputs_ : dict
-        Of `Inputs`, as plain values: the artifact needs no class of ours for them.
+        The fields of `Inputs`, as plain values: so the artifact needs no class of this project for them.
     ramps_ : array of float64, shape (n_ramps, 3)
         Input, low and high.
     conditions_ : array of float64, shape (n_conditions, 4)
@@ -134,13 +135,18 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x : pandas.DataFrame, shape (n, n_columns)
             Numeric columns (missing as NaN) and text columns (missing as None).
         y : array of 0 and 1, shape (n,)
+
+        Returns
+        -------
+        LinearTerms
+            Itself, fitted.
         """
         outcome = np.asarray(y, dtype=np.int64)
         inputs = Inputs.learn(x, self.sums or {}, self.min_rows, self.relations)
-        looked_at = np.arange(len(x))
+        sampled = np.arange(len(x))
         if len(x) > self.max_rows:
-            looked_at = np.sort(np.random.default_rng(self.seed).choice(len(x), self.max_rows, replace=False))
-        matrix, outcome = inputs.matrix(inputs.complete(x.iloc[looked_at])), outcome[looked_at]
+            sampled = np.sort(np.random.default_rng(self.seed).choice(len(x), self.max_rows, replace=False))
+        matrix, outcome = inputs.matrix(inputs.complete(x.iloc[sampled])), outcome[sampled]
         terms = self._select(self._candidates(matrix, outcome, inputs), matrix, outcome)
         self.inputs_ = dict(vars(inputs))
         self.ramps_ = np.array([(ramp.input, ramp.low, ramp.high) for ramp in terms.ramps], dtype=np.float64).reshape(-1, 3)
@@ -160,7 +166,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             few = len(np.unique(values)) <= MAX_LISTED_VALUES
             low, high = (values.min(), values.max()) if few else np.quantile(values, USUAL_RANGE)
             if not low < high:
-                continue  # one value only: it tells nobody apart
+                continue  # a constant separates nobody
             ramps.append(Ramp(column, float(low), float(high)))
             knots = [] if few else sorted({float(knot) for knot in np.quantile(values, quantiles)})
             ramps += [Ramp(column, knot, float(high)) for knot in knots if low < knot < high]
@@ -188,22 +194,22 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             random_state=self.seed,
         )
         with warnings.catch_warnings():
-            # Which terms are kept is settled long before the last digits of their weights, which nobody uses.
+            # Which terms are kept is decided long before the last digits of their weights, which nobody uses.
             warnings.simplefilter("ignore", ConvergenceWarning)
             lasso.fit((values - values.mean(axis=0)) / spread, outcome)
         kept = lasso.coef_[0] != 0
-        # Nothing stands out of the noise: go on with the columns themselves.
+        # Nothing stands out of the noise: keep the columns themselves.
         return candidates.take(kept) if kept.any() else Terms(candidates.ramps, [])
 
     @property
     def inputs(self) -> Inputs:
-        """How customers become inputs."""
+        """Return how customers become inputs."""
         check_is_fitted(self, "inputs_")
         return Inputs(**self.inputs_)
 
     @property
     def terms(self) -> Terms:
-        """The terms that were kept, in the order of the columns that `transform` gives."""
+        """Return the selected terms, in the order of `transform`'s columns."""
         check_is_fitted(self, "inputs_")
         rules: dict[int, list[tuple[int, tuple[float, float]]]] = {}
         for rule, column, low, high in self.conditions_.tolist():
@@ -211,7 +217,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return Terms([Ramp(int(column), low, high) for column, low, high in self.ramps_.tolist()], [*map(tuple, rules.values())])
 
     def transform(self, x: pd.DataFrame) -> Floats:
-        """Give the terms' values.
+        """Return the terms' values.
 
         Parameters
         ----------
@@ -220,8 +226,8 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         numpy.ndarray of float64, shape (n, n_terms)
-            NaN where a term is a number that is missing (and follows from no other), for the imputer. Rules and sums take what
-            is missing for typical.
+            NaN where a term is a missing number that no related number gives, for the imputer. Rules and sums take the typical
+            value in place of a missing one.
         """
         inputs, terms = self.inputs, self.terms
         known = inputs.complete(x)
@@ -233,14 +239,14 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return values
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Say each term in short, shape (n_terms,)."""
+        """Return a short description of each term, shape (n_terms,)."""
         names, terms = self.inputs.names, self.terms
         ramps = [f"{names[ramp.input]} within {ramp.low:.4g} and {ramp.high:.4g}" for ramp in terms.ramps]
-        rules = [" and ".join(_say(names[column], *bounds) for column, bounds in rule) for rule in terms.rules]
+        rules = [" and ".join(_describe(names[column], *bounds) for column, bounds in rule) for rule in terms.rules]
         return np.array([*ramps, *rules], dtype=object)
 
 
-def _say(name: str, low: float, high: float) -> str:
+def _describe(name: str, low: float, high: float) -> str:
     if low == -np.inf:
         return f"{name} <= {high:.4g}"
     return f"{name} > {low:.4g}" if high == np.inf else f"{low:.4g} < {name} <= {high:.4g}"

@@ -1,4 +1,4 @@
-"""What terms are made of: a customer's columns as numbers without gaps, sums of columns, and levels of categories."""
+"""The inputs of terms: a customer's numbers, sums of numbers, and an indicator of each level of a category; none missing."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Inputs:
-    """How a frame becomes a matrix of inputs, one a number, a sum, and a level of a category, in this order.
+    """The map from a frame to a matrix of inputs: first the numbers, then the sums, then the levels of categories.
 
     Attributes
     ----------
     columns : list of str
-        The frame's columns, in its order.
+        The frame's columns, in order.
     numbers : list of str
-        Those that are float64 in a frame.
+        The numeric ones of them.
     sums : dict
         Name to the numbers that it adds up.
     levels : dict
-        Category to the levels that have an input of their own. Any other level has none: all its inputs are 0.
+        Category to the levels that have an input. Any other level has none: all inputs of the category are 0.
     relations : dict
-        Number to another number and the factor that this one is times the other (a charge to its minutes and their rate): where
-        only one of them is known, the other follows.
+        Number to (other number, factor) where the number is factor times the other (a charge, its minutes and the rate): where
+        only one of them is known, the other is computed.
     typical : dict
-        What each column is taken for where it is missing and does not follow: the median of a number, the most frequent level
-        of a category.
+        Value for a column that is missing and has no related number: the median of a number, the most frequent level of a
+        category.
     """
 
     columns: list[str]
@@ -49,7 +49,19 @@ class Inputs:
         min_rows: int,
         relations: dict[str, tuple[str, float]] | None = None,
     ) -> Self:
-        """Learn what is typical, and which levels at least `min_rows` customers have."""
+        """Learn the typical values, and the levels that at least `min_rows` customers have.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame, shape (n, n_columns)
+            Training customers.
+        sums : dict of str to list of str
+            Name of a sum to the numbers that it adds up.
+        min_rows : int
+            Fewest customers of a level that has an input.
+        relations : dict of str to (str, float), optional
+            As in the attributes.
+        """
         columns = list(map(str, frame.columns))
         numbers = [name for name in columns if pd.api.types.is_numeric_dtype(frame[name])]
         typical: dict[str, Any] = {}
@@ -57,7 +69,7 @@ class Inputs:
         for name in columns:
             known = frame[name].dropna()
             if name in numbers:
-                # A column without any value says nothing; 0 is what the imputer takes it for too.
+                # A column without any value becomes 0, as the imputer makes it.
                 typical[name] = float(np.median(known.to_numpy(dtype=np.float64))) if len(known) else 0.0
             else:
                 counts = known.astype(str).value_counts()
@@ -68,18 +80,18 @@ class Inputs:
 
     @property
     def names(self) -> list[str]:
-        """One name an input; a level's is `column = level`."""
+        """Return the name of each input; a level's is `column = level`."""
         levels = [f"{column} = {level}" for column, known in self.levels.items() for level in known]
         return [*self.numbers, *self.sums, *levels]
 
     @property
     def sources(self) -> list[tuple[str, ...]]:
-        """The columns that each input reads."""
+        """Return the columns that each input reads."""
         levels = [(column,) for column, known in self.levels.items() for _ in known]
         return [*((name,) for name in self.numbers), *map(tuple, self.sums.values()), *levels]
 
     def complete(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Put what follows from another number in place of what is missing; everything else stays as it is.
+        """Compute missing numbers from related ones; leave everything else as it is.
 
         Examples
         --------
@@ -97,11 +109,11 @@ class Inputs:
         return frame.assign(**followed) if followed else frame
 
     def matrix(self, frame: pd.DataFrame) -> Floats:
-        """Give the inputs, float64 of shape (n, n_inputs), with what is typical in place of what is missing."""
+        """Return the inputs, float64 of shape (n, n_inputs), with typical values in place of missing ones."""
         filled = self._filled(frame)
-        with np.errstate(over="ignore"):  # two numbers near the largest there is: infinity is the right order of things
+        with np.errstate(over="ignore"):  # two numbers near the largest float: infinity keeps their order
             sums = [np.sum([filled[part] for part in parts], axis=0) for parts in self.sums.values()]
-        # None of the typical levels is missing, so that a comparison tells all.
+        # Nothing is missing any more, so comparing is enough.
         levels = [filled[column] == level for column, known in self.levels.items() for level in known]
         parts = [*(filled[name] for name in self.numbers), *sums, *levels]
         return np.column_stack(parts).astype(np.float64) if parts else np.zeros((len(frame), 0))
@@ -118,5 +130,5 @@ class Inputs:
         return filled
 
     def missing(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
-        """Tell which numbers are missing, shape (n, n_numbers)."""
+        """Return which numbers are missing, shape (n, n_numbers)."""
         return np.asarray(np.isnan(frame[self.numbers].to_numpy(dtype=np.float64)))

@@ -1,4 +1,4 @@
-"""The model: its pipeline, what is known of it, and the one way to ask it."""
+"""The model: a fitted pipeline with its description, and how to build an unfitted one."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = ["Model", "ModelInfo", "build_pipeline", "columns_read"]
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted pipeline and what is known of it: `info` for programs, `card` (Markdown; empty if it has none) for people."""
+    """A fitted pipeline and its description: `info` for programs, `card` (Markdown; empty if it has none) for people."""
 
     pipeline: Pipeline
     info: ModelInfo
     card: str = ""
 
     def predict_probability(self, features: pd.DataFrame) -> np.ndarray:
-        """Give the probability of churn.
+        """Return the probability of churn.
 
         Parameters
         ----------
         features : pandas.DataFrame, shape (n, at least the model's features)
-            As in `churn.customers.frame`; other columns are left aside.
+            As in `churn.customers.frame`; other columns are ignored.
 
         Returns
         -------
@@ -45,7 +45,7 @@ class Model:
 
 
 def build_pipeline(seed: int, *, form: Form = "plain", contract: Contract | None = None) -> Pipeline:
-    """Make an unfitted pipeline: (features →) imputer → scaler → logistic regression.
+    """Build an unfitted pipeline: (features →) imputer → scaler → logistic regression.
 
     Parameters
     ----------
@@ -54,7 +54,11 @@ def build_pipeline(seed: int, *, form: Form = "plain", contract: Contract | None
         `plain` imputes the median, scales to unit variance and weighs the numeric columns as they are; `terms` first turns all
         columns into terms in which churn is linear (`churn.modeling.features`).
     contract : Contract, optional
-        For `terms`: its sums are terms too, and its checks tell a number from another.
+        For `terms`: its sums are terms too, and its checks give a missing number from a related one.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
     """
     steps: list[tuple[str, Any]] = [
         ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
@@ -77,5 +81,16 @@ def _relations(contract: Contract | None) -> dict[str, tuple[str, float]]:
 
 
 def columns_read(form: Form, contract: Contract) -> list[str]:
-    """Name the columns that a pipeline of this form reads, in order: all features, or the numeric ones."""
+    """Return the columns that a pipeline of this form reads, in order.
+
+    Parameters
+    ----------
+    form : {"terms", "plain"}
+    contract : Contract
+
+    Returns
+    -------
+    list of str
+        All features, or for `plain` the numeric ones.
+    """
     return contract.feature_names if form == "terms" else contract.numeric_features

@@ -1,4 +1,4 @@
-"""What is known of a trained model. Apart from the model itself, so that who only reads of it waits for no estimator's import."""
+"""The description of a trained model. Apart from the model, so that reading it imports no estimator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ModelInfo(BaseModel):
-    """What is known of one trained model. Stored beside its artifact, answered by GET /model."""
+    """The description of one trained model. Stored beside its artifact; GET /model returns it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,7 +1,8 @@
-"""Rules learned from data: the paths of shallow boosted trees, as RuleFit reads them.
+"""Rules learned from data: the paths of shallow boosted trees, as in RuleFit.
 
-Friedman and Popescu, Predictive Learning via Rule Ensembles, Annals of Applied Statistics 2(3), 2008. What a tree finds with a
-few splits (a large bill *and* no voice mail) becomes one column of zeros and ones, for which a linear model can have a weight.
+Friedman and Popescu, Predictive Learning via Rule Ensembles, Annals of Applied Statistics 2(3), 2008, doi:10.1214/07-AOAS148.
+What a tree finds with a few splits (a large bill *and* no voice mail) becomes one indicator, to which a linear model can give a
+weight.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
 Floats = NDArray[np.float64]
-# Where each input must lie: input to (low, high), which holds where low < value <= high.
+# Bounds by input: the rule holds where low < value <= high for each (input, (low, high)).
 Rule = tuple[tuple[int, tuple[float, float]], ...]
 LEARNING_RATE, SUBSAMPLE = 0.1, 0.5
-# Trees work with single precision; beyond this they would see infinity.
+# Trees work in single precision; larger values would be infinite there.
 LARGEST = 1e30
 
 
 def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int, min_rows: int, seed: int) -> list[Rule]:
-    """Fit boosted trees and give each distinct path from a root, to a leaf or to a node on the way.
+    """Fit boosted trees and return each distinct path from a root, to a leaf or to an inner node.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int,
     outcome : array of 0 and 1, shape (n,)
         Both must occur.
     trees, depth : int
-        How many trees, and how many conditions a rule may have.
+        Number of trees, and most splits on a path.
     min_rows : int
         Fewest customers that a rule may hold for, and not hold for.
     seed : int
@@ -82,7 +83,16 @@ def _distinct(rules: list[Rule], inputs: Floats, min_rows: int) -> list[Rule]:
 
 
 def rule_holds(rule: Rule, inputs: Floats) -> NDArray[np.bool_]:
-    """Tell for whom a rule holds, shape (n,).
+    """Return for which customers a rule holds.
+
+    Parameters
+    ----------
+    rule : Rule
+    inputs : array of float, shape (n, n_inputs)
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
 
     Examples
     --------

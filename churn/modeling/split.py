@@ -1,4 +1,4 @@
-"""Who is trained on and who is not. Nothing is fitted before this."""
+"""Split customers into those trained on and those held out. Nothing is fitted before this."""
 
 from __future__ import annotations
 
@@ -23,8 +23,12 @@ def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[L
     holdout : float
         Share held out, in (0, 1).
     folds : int
-        Folds of the tuning to come: each class needs at least as many training customers.
+        Folds of the later tuning: each class needs at least as many training customers.
     seed : int
+
+    Returns
+    -------
+    train, holdout : Labelled
 
     Raises
     ------
@@ -60,9 +64,9 @@ def _take(dataset: Dataset, rows: np.ndarray) -> Labelled:
 
 
 def reserved_for_gate(keys: pd.Series, share: float) -> np.ndarray:
-    """Say which logged customers are kept for the gate, for ever: no model is trained on them.
+    """Return which logged customers are reserved for the gate: no model is ever trained on them.
 
-    The customer's id decides, by hash, so that one customer is always on one side and no state is kept.
+    A hash of the id decides, so a customer is always on the same side, and no state is needed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The threshold that turns probabilities into answers. It is a business choice: by profit, by budget, by F1, or as said."""
+"""Choose the decision threshold: by expected profit, by budget, by F1, or a fixed value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def choose_threshold(outcome: np.ndarray, probability: np.ndarray, params: Thres
     ----------
     outcome : array of 0 and 1, shape (n,)
     probability : array of float in [0, 1], shape (n,)
-        Of customers that the model was not fitted on, or the threshold fits their noise.
+        Of customers that the model was not fitted on; else the threshold fits their noise.
     params : ThresholdParams
     profit : ProfitParams
         For method `profit`.
@@ -24,7 +24,7 @@ def choose_threshold(outcome: np.ndarray, probability: np.ndarray, params: Thres
     Returns
     -------
     float
-        In [0, 1]. At or above it the answer is churn.
+        In [0, 1]. At or above it the prediction is churn.
     """
     match params.method:
         case "profit":
@@ -38,9 +38,20 @@ def choose_threshold(outcome: np.ndarray, probability: np.ndarray, params: Thres
 
 
 def most_profitable_threshold(outcome: np.ndarray, probability: np.ndarray, params: ProfitParams) -> float:
-    """Give the threshold of the highest expected profit: midway between the last contacted score and the next one.
+    """Return the threshold of the highest expected profit: midway between the last contacted score and the next one.
 
-    Of cuts that earn the same, the one that contacts fewest. If no contact pays, it lies above every score (midway to 1).
+    Of thresholds with equal profit, the one that contacts the fewest. If no contact pays, it is above every score (midway to 1).
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in [0, 1], shape (n,)
+    params : ProfitParams
+
+    Returns
+    -------
+    float
+        In [0, 1].
 
     Examples
     --------
@@ -52,16 +63,27 @@ def most_profitable_threshold(outcome: np.ndarray, probability: np.ndarray, para
 
 
 def highest_f1_threshold(outcome: np.ndarray, probability: np.ndarray) -> float:
-    """Give the threshold of the highest F1, midway between two scores; of equals, the one that answers churn least often."""
+    """Return the threshold of the highest F1, midway between two scores; of equals, the one that predicts churn least often.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in [0, 1], shape (n,)
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
     ranking = rank(outcome, probability)
     f1 = 2 * ranking.reached / np.maximum(ranking.contacted + ranking.churners.sum(), 1)
     return ranking.cut(_first_highest(f1))
 
 
 def threshold_for_top(probability: np.ndarray, k: float) -> float:
-    """Give the threshold that contacts the top k customers: a budget, so never more than k.
+    """Return the threshold that contacts the top k customers: a budget, so never more than k.
 
-    Customers with equal scores stand or fall together: a group that the budget does not hold is left out as a whole.
+    Customers of equal score cannot be separated: a group that exceeds the budget is left out as a whole.
 
     Parameters
     ----------
@@ -69,18 +91,23 @@ def threshold_for_top(probability: np.ndarray, k: float) -> float:
     k : float or int
         A share of the customers in (0, 1), rounded down to whole customers; or a count, 1 or more. From n on it is everybody.
 
+    Returns
+    -------
+    float
+        In [0, 1].
+
     Examples
     --------
     >>> threshold_for_top(np.array([0.1, 0.2, 0.6, 0.8]), 0.5), threshold_for_top(np.array([0.1, 0.2, 0.6, 0.8]), 1)
     (0.4, 0.7)
     """
     ranking = rank(np.zeros(len(probability)), probability)
-    # The slack is for the binary spelling of shares such as 0.29 of 100.
+    # The slack is for shares such as 0.29 of 100, whose product is just below a whole number.
     budget = int(k * len(probability) + 1e-9) if k < 1 else int(k)
     return ranking.cut(int(np.searchsorted(ranking.contacted, budget, side="right")) - 1)
 
 
 def _first_highest(values: np.ndarray) -> int:
-    """Find the first of the highest values; what differs by rounding only is equal."""
+    """Return the index of the first of the highest values; values that differ by rounding are equal."""
     best = values.max()
     return int(np.argmax(values >= best - 1e-9 * max(1.0, float(np.abs(values).max()))))

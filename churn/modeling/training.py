@@ -1,4 +1,4 @@
-"""From customers to a model that can be judged: who is trained on, and what was learned. Neither Prefect nor MLflow here."""
+"""Train a model on labelled customers, and evaluate it on the holdout. Knows neither Prefect nor MLflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from churn.modeling.tuning import OnScore, Tuned, tune
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Who is trained on, and who is kept for judging.
+    """The customers to train on, and those kept for evaluation and for the gate.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class TrainingSet:
     holdout : Labelled
         The data's holdout.
     fresh : Labelled
-        What the gate judges on: traffic never trained on or, where that is too little, the holdout.
+        The gate's customers: traffic that no model was trained on or, where that is too little, the holdout.
     source : str
-        For people.
+        Where the customers come from, for people.
     simulated : bool
     """
 
@@ -47,13 +47,13 @@ class TrainingSet:
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that stand for exactly the customers trained on."""
+        """Return 16 hexadecimal digits that identify the customers trained on."""
         return frame_digest(self.train.features.assign(**{"<outcome>": self.train.outcome}))
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model that was just fitted, with everything that is logged about it.
+    """A fitted model, with everything that is logged about it.
 
     Attributes
     ----------
@@ -62,8 +62,8 @@ class Trained:
     evaluation : Evaluation
         On customers it was not trained on.
     reference : pandas.DataFrame, shape (n_train, 3 + n_features)
-        What the monitor compares the world with: churn_probability (out-of-fold), churned (0 or 1), served_probability (this
-        model's own), then the features.
+        The monitor's reference: churn_probability (out-of-fold), churned (0 or 1), served_probability (this model's own), then
+        the features.
     """
 
     model: Model
@@ -73,12 +73,12 @@ class Trained:
 
     @property
     def holdout(self) -> Scorecard:
-        """The scores on customers it was not trained on."""
+        """Return the scorecard of the holdout."""
         return self.evaluation.card
 
 
 def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract, params: Params) -> TrainingSet:
-    """Put the data and the labelled traffic together, and say who is trained on.
+    """Combine the data and the labelled traffic into a training set.
 
     Parameters
     ----------
@@ -88,6 +88,10 @@ def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract,
         Labelled predictions, as `Store.read_predictions(..., after_outcome_seq=0)` gives them.
     contract : Contract
     params : Params
+
+    Returns
+    -------
+    TrainingSet
     """
     train, holdout = split(dataset, holdout=params.split.holdout, folds=params.tuning.folds, seed=params.seed)
     if traffic is None or traffic.empty:
@@ -100,7 +104,7 @@ def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract,
         train=Labelled(
             pd.concat([train.features, learned.features], ignore_index=True),
             pd.concat([train.outcome, learned.outcome], ignore_index=True),
-            # The log knows nothing sensitive.
+            # The prediction log holds no sensitive columns.
             None if train.sensitive is None else train.sensitive.reindex(range(len(train) + len(learned))),
         ),
         holdout=holdout,
@@ -127,9 +131,25 @@ def train(
     git_commit: str = "",
     on_score: OnScore | None = None,
 ) -> Trained:
-    """Tune, fit, choose the threshold, and score on the holdout. The same input gives the same model, bit for bit.
+    """Tune, fit, choose the threshold, and evaluate on the holdout. The same input gives the same model, bit for bit.
 
-    `on_score` is told of the tuning's progress, see `churn.modeling.tuning.tune`.
+    Parameters
+    ----------
+    training_set : TrainingSet
+    contract : Contract
+    params : Params
+    name : str
+        Of the registered model.
+    trigger : str
+        Why it is trained.
+    git_commit : str
+        Of the code; empty if unknown.
+    on_score : callable, optional
+        Receives the tuning's progress, see `churn.modeling.tuning.tune`.
+
+    Returns
+    -------
+    Trained
     """
     form = params.model.form
     features = columns_read(form, contract)
@@ -158,8 +178,8 @@ def train(
     reference = known.features.copy()
     reference.insert(0, "churn_probability", tuned.out_of_fold)
     reference.insert(1, "churned", known.outcome.to_numpy())
-    # What this very model answers them: a window's answers are compared with these. Out-of-fold answers come from other models,
-    # whose steps lie elsewhere.
+    # The monitor compares a window's predictions with those of this very model. Out-of-fold predictions come from other models,
+    # whose thresholds lie elsewhere.
     reference.insert(2, "served_probability", model.predict_probability(known.features))
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
     model = Model(tuned.pipeline, info.model_copy(update=found))

@@ -1,4 +1,4 @@
-"""Search the grid by cross-validation, fit the best, and say what it would have answered about each customer unseen."""
+"""Search parameters by cross-validation, refit the best, and predict each training customer out of fold."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from churn.config.params import Distribution, Form, Grid, TuningParams
 from churn.data.labelled import Labelled
 from churn.errors import InputError
 
-# Told how many candidates have been scored on a fold so far.
+# Receives the number of scores so far, one per candidate and fold.
 OnScore = Callable[[int], None]
 HALVING_FACTOR = 3
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The outcome of a search.
+    """The result of a search.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Tuned:
     candidates : pandas.DataFrame, shape (n_candidates, …)
         Parameters, mean and standard deviation of the score, rank.
     out_of_fold : numpy.ndarray of float64, shape (n_customers,)
-        Churn probability of each training customer by a model that had not seen it.
+        Churn probability of each training customer by a model that was not fitted on it.
     """
 
     pipeline: Pipeline
@@ -82,9 +82,13 @@ def tune(
     seed : int
         Of the folds, and of what a random search draws.
     form : {"terms", "plain"}
-        Whose own grid is searched where `params` has none.
+        Its default grid is searched where `params` has none.
     on_score : callable, optional
-        Called after each candidate and fold with how many there were so far; see `scores_to_come`.
+        Called after each candidate and fold with how many there were so far; see `expected_scores`.
+
+    Returns
+    -------
+    Tuned
 
     Raises
     ------
@@ -96,13 +100,13 @@ def tune(
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
     folds = StratifiedKFold(params.folds, shuffle=True, random_state=seed)
     x = train.features[features]
-    scoring = _Counted(params.scoring, on_score)
+    scoring = _CountingScorer(params.scoring, on_score)
     search = _search(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
     try:
         search.fit(x, train.outcome)
     except InvalidParameterError as error:
         raise InputError(f"tuning.grid: {error}") from error
-    # A draw is NumPy's own float, for which the artifact would need to trust one more type.
+    # A drawn value is a NumPy scalar, which the artifact would have to trust as one more type.
     chosen = {name: value.item() if isinstance(value, np.generic) else value for name, value in search.best_params_.items()}
     results = pd.DataFrame(search.cv_results_)
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
@@ -118,7 +122,7 @@ def tune(
 
 
 def _search(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: int) -> Callable[..., Any]:
-    spaces = [{name: _law(value) for name, value in grid.items()} for grid in grids]
+    spaces = [{name: _distribution(value) for name, value in grid.items()} for grid in grids]
     match params.search:
         case "grid":
             return partial(GridSearchCV, pipeline, spaces)
@@ -138,7 +142,7 @@ def _search(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: i
             )
 
 
-def _law(value: Any) -> Any:
+def _distribution(value: Any) -> Any:
     if not isinstance(value, Distribution):
         return value
     return (
@@ -147,14 +151,25 @@ def _law(value: Any) -> Any:
 
 
 def _draws(params: TuningParams, grids: list[Grid]) -> int:
-    """How many candidates a random search draws: not more than there are, where all values are listed."""
+    """Return how many candidates a random search draws: at most as many as there are, where all values are listed."""
     if any(isinstance(value, Distribution) for grid in grids for value in grid.values()):
         return params.candidates
     return min(params.candidates, len(ParameterGrid(grids)))
 
 
-def scores_to_come(params: TuningParams, form: Form) -> int | None:
-    """Tell how often `on_score` will be called; None where the search decides on its way."""
+def expected_scores(params: TuningParams, form: Form) -> int | None:
+    """Return how often `on_score` will be called.
+
+    Parameters
+    ----------
+    params : TuningParams
+    form : {"terms", "plain"}
+
+    Returns
+    -------
+    int or None
+        None for a halving search, which decides as it goes.
+    """
     grids = params.grid_for(form)
     match params.search:
         case "grid":
@@ -165,17 +180,17 @@ def scores_to_come(params: TuningParams, form: Form) -> int | None:
             return None
 
 
-class _Counted:
-    """A scorer that says how often it was asked."""
+class _CountingScorer:
+    """A scorer that reports how often it was called."""
 
     def __init__(self, scoring: str, on_score: OnScore | None) -> None:
         self._scorer = get_scorer(scoring)
         self._on_score = on_score
-        self._asked = 0
+        self._calls = 0
 
     def __call__(self, estimator: Any, x: pd.DataFrame, y: pd.Series) -> float:
         score = float(self._scorer(estimator, x, y))
-        self._asked += 1
+        self._calls += 1
         if self._on_score is not None:
-            self._on_score(self._asked)
+            self._on_score(self._calls)
         return score

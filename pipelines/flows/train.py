@@ -27,7 +27,7 @@ from churn.lifecycle.training_runs import LOCK, clean_up_orphans, record_end, re
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, TrainingSet, assemble, train
-from churn.modeling.tuning import scores_to_come
+from churn.modeling.tuning import expected_scores
 from churn.registry.aliases import TRAINING_TAG
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, DecisionKind
@@ -64,7 +64,7 @@ def tune_and_fit(
     training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str, scheduler: str = ""
 ) -> Trained:
     """Search the grid, fit the best candidate and score it on the holdout; on a cluster, if there is a scheduler."""
-    logger, total = get_run_logger(), scores_to_come(params.tuning, params.model.form)
+    logger, total = get_run_logger(), expected_scores(params.tuning, params.model.form)
 
     def log_progress(scores: int) -> None:
         if scores % params.tuning.folds == 0:

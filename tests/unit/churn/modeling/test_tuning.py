@@ -13,7 +13,7 @@ from churn.config.params import TuningParams
 from churn.data.labelled import Labelled
 from churn.errors import InputError
 from churn.modeling.model import build_pipeline
-from churn.modeling.tuning import scores_to_come, tune
+from churn.modeling.tuning import expected_scores, tune
 
 FEATURES = ["a", "b"]
 
@@ -144,8 +144,8 @@ def test_no_more_is_drawn_than_there_is() -> None:
 def test_progress_is_told_up_to_the_number_announced(params: TuningParams) -> None:
     told: list[int] = []
     tune(build_pipeline(1), customers(), FEATURES, params, seed=1, on_score=told.append)
-    assert told == list(range(1, scores_to_come(params, "plain") + 1))
+    assert told == list(range(1, expected_scores(params, "plain") + 1))
 
 
 def test_how_long_halving_takes_is_not_announced() -> None:
-    assert scores_to_come(searched(search="halving"), "plain") is None
+    assert expected_scores(searched(search="halving"), "plain") is None
