@@ -38,7 +38,7 @@ test: lint types ## everything: lint, types, import rules and every test
 
 check: lint types unit ## for every few minutes of work: lint, types and the tests without I/O
 
-lint: setup      ## ruff, import rules, declared dependencies, YAML, workflows, licences
+lint: setup      ## ruff, import rules, declared dependencies, YAML, workflows, licences, docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -52,6 +52,8 @@ lint: setup      ## ruff, import rules, declared dependencies, YAML, workflows, 
 	@if command -v actionlint >/dev/null; then actionlint; \
 	  else echo "actionlint: skipped, not on this machine (https://github.com/rhysd/actionlint); the workflow runs it"; fi
 	$(BIN)/python -m tools.licences --check
+	@# Add `churn` and `service` here when their docstrings pass as well.
+	$(BIN)/python -W ignore -m tools.docstrings monitoring pipelines tools
 
 types: setup     ## mypy, strict
 	$(BIN)/mypy
