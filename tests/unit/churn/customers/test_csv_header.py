@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from churn.customers.csv_header import header_problem
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (["sep=", ""], ["State", "Churn"], "note for Excel"),
+        (["sep=;"], ["State;Churn"], "note for Excel"),
+        (["Customer export of June"], ["State", "Calls", "Churn"], "a title"),
+        (["State;Churn"], ["KS;True"], "semicolons"),
+    ],
+)
+def test_a_first_line_that_is_no_header_is_named(first: list[str], second: list[str], said: str) -> None:
+    assert said in (header_problem(first, second) or "")
+
+
+@pytest.mark.parametrize(("first", "second"), [(["State", "Churn"], ["KS", "True"]), (["State"], ["KS"]), ([], [])])
+def test_a_header_is_none_of_these(first: list[str], second: list[str]) -> None:
+    assert header_problem(first, second) is None
