@@ -64,7 +64,7 @@ MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "read": ("monitoring.monitor:take_window", "before", _any),
     "judged": ("pipelines.flows.monitor:conclude", "before", _any),
     # Within the transaction: the run is inserted, its decision is not.
-    "half written": ("churn.store.store:_newest_before", "after", _any),
+    "half written": ("churn.store.monitor_runs:_newest_before", "after", _any),
     "committed": ("churn.store.monitor_runs:MonitorRuns.write", "after", _any),
     "sent": ("pipelines.flows.events:send", "after", _any),
     "summary": ("pipelines.flows.monitor:write_summary", "before", _any),
