@@ -1,4 +1,4 @@
-"""How to train, as params.yaml says it."""
+"""The training parameters of params.yaml."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class _Part(BaseModel):
 
 
 class SplitParams(_Part):
-    """How much is held out of every training."""
+    """The share of customers held out of training."""
 
     holdout: float = Field(0.25, gt=0, lt=0.9)
 
 
 class ModelParams(_Part):
-    """The model's form: `terms` builds linear terms (`churn.modeling.features`), `plain` reads the numeric columns as they are."""
+    """The model's form: `terms` makes linear terms (`churn.modeling.features`), `plain` reads numeric columns as they are."""
 
     form: Form = "terms"
 
 
 class TuningParams(_Part):
-    """What is searched, how, and how a candidate is scored.
+    """The search: over which parameters, how, and how a candidate is scored.
 
     A value of `grid` is a list, `{linspace: [start, stop, count]}` or, for `random` and `halving`, `{loguniform: [low, high]}` or
     `{uniform: [low, high]}`. A list of grids is searched one after the other. Without a grid it is the form's own.
@@ -48,11 +48,11 @@ class TuningParams(_Part):
 
     @field_validator("grid", mode="before")
     @classmethod
-    def _spelled_out(cls, grids: Any) -> Any:
+    def _expanded(cls, grids: Any) -> Any:
         grids = [grids] if isinstance(grids, dict) else grids
         if not isinstance(grids, list):
             return grids
-        return [{name: _spell_out(value) for name, value in grid.items()} if isinstance(grid, dict) else grid for grid in grids]
+        return [{name: _expand(value) for name, value in grid.items()} if isinstance(grid, dict) else grid for grid in grids]
 
     @model_validator(mode="after")
     def _countable(self) -> Self:
@@ -63,12 +63,12 @@ class TuningParams(_Part):
         return self
 
     def grid_for(self, form: Form) -> list[Grid]:
-        """Give the grid to search with a pipeline of this form."""
+        """Return the grid to search with a pipeline of this form."""
         return GRIDS[form] if self.grid is None else self.grid
 
 
 class Distribution(_Part):
-    """Where a random search draws a parameter from."""
+    """The distribution that a random search draws a parameter from."""
 
     law: Literal["uniform", "loguniform"]
     low: float
@@ -87,7 +87,7 @@ GRIDS: dict[Form, list[Grid]] = {
 }
 
 
-def _spell_out(value: Any) -> Any:
+def _expand(value: Any) -> Any:
     if not isinstance(value, dict) or len(value) != 1:
         return value
     [(law, numbers)] = value.items()
@@ -142,7 +142,7 @@ class ProfitParams(_Part):
 
 
 class SliceParams(_Part):
-    """Which groups of customers are looked at on their own, and how large they must be."""
+    """Which groups of customers are evaluated separately, and how large they must be."""
 
     min_rows: int = Field(50, ge=2)
     min_churners: int = Field(10, ge=1, description="Who churned, and as many who stayed.")
@@ -161,7 +161,7 @@ class SliceParams(_Part):
 
 
 class EvaluationParams(_Part):
-    """How sure a score must say it is, and for whom it is told apart."""
+    """Intervals, calibration curve and slices of an evaluation."""
 
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the two-sided bootstrap intervals.")
     resamples: int = Field(500, ge=100)
@@ -170,7 +170,7 @@ class EvaluationParams(_Part):
 
 
 class GateParams(_Part):
-    """What a challenger must show before it takes over."""
+    """What a challenger must pass before it becomes champion."""
 
     confidence: float = Field(0.96, gt=0.5, lt=1, description="One-sided: an equally good challenger passes in 1 - confidence.")
     resamples: int = Field(2000, ge=200)

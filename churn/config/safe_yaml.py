@@ -1,4 +1,4 @@
-"""YAML from elsewhere: plain values only, no more of them than stand there, and no nest without end."""
+"""Load untrusted YAML: plain values only, with bounds on size and nesting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-# Contracts have some hundreds. What says more by repeating itself ("billion laughs") is no file of ours.
+# Contracts have some hundreds of values. More come only from repeated aliases ("billion laughs").
 MAX_NODES = 200_000
 
 
@@ -38,7 +38,7 @@ def load_yaml(text: str) -> Any:
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """Count the values that a node stands for, each alias as often as it is said; every node is looked at once."""
+    """Count the values that a node expands to, aliases included; each node is visited once."""
     size = known.get(id(node))
     if size is None:
         known[id(node)] = MAX_NODES + 1  # an alias of what it is part of stands for no end of values

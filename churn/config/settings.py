@@ -1,4 +1,4 @@
-"""How one deployment differs from another. Entry points build `Settings`; nothing reads it at import."""
+"""The settings of a deployment. Entry points build `Settings`; nothing reads it at import."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from churn.config.secret_files import SettingsFiles, file_of
-from churn.config.urls import _one_of, _put_in
+from churn.config.urls import put_password, require_scheme
 from churn.errors import InputError
 
 MIN_KEY_LENGTH = 16
-# What else MLflow, SQLAlchemy or a download would open: other files, other programs, other machines.
+# MLflow, SQLAlchemy and downloads would open other schemes too: other files, programs and machines.
 REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 STORES = ("sqlite", "postgresql")
 
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         default_factory=_in_home("store.db"),
         repr=False,
         validate_default=True,
-        description="SQLAlchemy URL of predictions, outcomes, monitor runs and decisions (SQLite or PostgreSQL).",
+        description="SQLAlchemy URL of predictions, outcomes, monitoring runs and decisions (SQLite or PostgreSQL).",
     )
     tracking_uri: str = Field(
         default_factory=_in_home("mlflow.db"),
@@ -219,17 +219,17 @@ class Settings(BaseSettings):
     @field_validator("tracking_uri", mode="after")
     @classmethod
     def _is_a_registry(cls, value: str) -> str:
-        return _one_of(REGISTRIES, value)
+        return require_scheme(REGISTRIES, value)
 
     @field_validator("store_url", mode="after")
     @classmethod
     def _is_a_store(cls, value: str) -> str:
-        return _one_of(STORES, value)
+        return require_scheme(STORES, value)
 
     @field_validator("data_url", mode="after")
     @classmethod
     def _is_on_the_web(cls, value: str) -> str:
-        return _one_of(("http", "https"), value) if value else value
+        return require_scheme(("http", "https"), value) if value else value
 
     @field_validator("store_url", mode="after")
     @classmethod
@@ -237,7 +237,7 @@ class Settings(BaseSettings):
         password = info.data.get("store_password")
         if password is None or not password.get_secret_value():
             return url
-        return _put_in(url, password.get_secret_value())
+        return put_password(url, password.get_secret_value())
 
     @classmethod
     def settings_customise_sources(
@@ -248,7 +248,19 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let arguments win over files and the environment, of which only one may speak of a setting."""
+        """Let arguments win over files and the environment, of which only one may set a value.
+
+        Parameters
+        ----------
+        settings_cls : type of BaseSettings
+        init_settings, env_settings, dotenv_settings, file_secret_settings : PydanticBaseSettingsSource
+            As pydantic-settings passes them.
+
+        Returns
+        -------
+        tuple of PydanticBaseSettingsSource
+            The sources, the strongest first.
+        """
         return init_settings, SettingsFiles(settings_cls), env_settings
 
 
@@ -287,10 +299,10 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        said = f"CHURN_{name.upper()}: {first['msg']}"
+        message = f"CHURN_{name.upper()}: {first['msg']}"
         if file := file_of(name):
-            said += f" (read from {file})"
-        # What was found is not told of a secret, and the error that tells is not chained: tracebacks end up in logs.
+            message += f" (read from {file})"
+        # A secret's value is neither shown nor kept in a chained error: tracebacks end up in logs.
         if file or Settings.model_fields[name].annotation is SecretStr or name.endswith(("_url", "_uri")):
-            raise InputError(said) from None
-        raise InputError(f"{said} (found {first['input']!r})") from None
+            raise InputError(message) from None
+        raise InputError(f"{message} (found {first['input']!r})") from None

@@ -1,4 +1,4 @@
-"""Addresses of stores and registries, as they may be shown: they can hold passwords."""
+"""URLs of stores and registries: their scheme, their password, and how to show them without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _USERINFO = re.compile(r"(?<=//)([^/\s:@]*):[^/\s]*@")
 
 
 def shown(address: str) -> str:
-    """Give an address without the password in it, wherever it stands: before the host, or among the parameters.
+    """Return a URL with its passwords hidden, before the host and among the parameters.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def shown(address: str) -> str:
 
 
 def scheme(address: str) -> str:
-    """Give an address' scheme without the driver that SQLAlchemy lets one add: `postgresql` of `postgresql+psycopg://…`.
+    """Return a URL's scheme without SQLAlchemy's driver: `postgresql` of `postgresql+psycopg://…`.
 
     Examples
     --------
@@ -35,7 +35,24 @@ def scheme(address: str) -> str:
     return urlsplit(address).scheme.partition("+")[0]
 
 
-def _put_in(url: str, password: str) -> str:
+def put_password(url: str, password: str) -> str:
+    """Return a database URL with a password put into it.
+
+    Parameters
+    ----------
+    url : str
+        Names a host, and no other password.
+    password : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If the URL is none, names no host, or has another password.
+    """
     # Only here is it needed, and it takes a tenth of a second to import.
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
@@ -51,7 +68,25 @@ def _put_in(url: str, password: str) -> str:
     return parsed.set(password=password).render_as_string(hide_password=False)
 
 
-def _one_of(schemes: tuple[str, ...], address: str) -> str:
+def require_scheme(schemes: tuple[str, ...], address: str) -> str:
+    """Return a URL if it has one of the schemes.
+
+    Parameters
+    ----------
+    schemes : tuple of str
+        At least two.
+    address : str
+
+    Returns
+    -------
+    str
+        `address`.
+
+    Raises
+    ------
+    ValueError
+        If it has another scheme.
+    """
     if scheme(address) not in schemes:
         raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
     return address

@@ -24,6 +24,10 @@ def cell_texts(cells: Any, levels: tuple[str, ...] = ()) -> pd.Series:
     cells : pyarrow.ChunkedArray, length n
     levels : tuple of str
         Texts that only look missing (`NA`).
+
+    Returns
+    -------
+    pandas.Series of object, shape (n,)
     """
     # (A sensitive category has no levels that it must be one of; here any text is welcome.)
     rule = CellRule(Column(name="n", source="n", kind="category", role="sensitive", levels=levels))

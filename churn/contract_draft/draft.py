@@ -38,8 +38,8 @@ AGING = frozenset({"account", "device", "handset", "contract", "network", "line"
 
 
 @dataclass(frozen=True)
-class Guess:
-    """One column of the draft: its YAML, why it is what it is, and which of its cells count as missing though they hold a text."""
+class DraftedColumn:
+    """One column of the draft: its YAML, the reason for it, and which of its cells count as missing though they hold a text."""
 
     column: dict[str, Any]
     why: str
@@ -60,18 +60,22 @@ class Draft:
 
     text: str
     contract: Contract
-    guesses: tuple[Guess, ...]
+    columns: tuple[DraftedColumn, ...]
 
 
 def draft_contract(path: Path, target: str | None = None) -> Draft:
-    """Guess the contract of a labelled CSV or Parquet file.
+    """DraftedColumn the contract of a labelled CSV or Parquet file.
 
     Parameters
     ----------
     path : Path
         As `read_dataset` reads it.
     target : str, optional
-        The outcome's column, as the file spells it; guessed from its name otherwise.
+        The outcome's column, as the file names it; guessed from its name otherwise.
+
+    Returns
+    -------
+    Draft
 
     Raises
     ------
@@ -79,10 +83,10 @@ def draft_contract(path: Path, target: str | None = None) -> Draft:
         If the outcome is not clear (the message names the candidates and `--target`), nothing is left to learn from, or the file
         breaks a rule that no contract can lift: an outcome without a value, a customer who is there twice.
     """
-    sheet = read_tabular_file(path)
-    if sheet.rows == 0:
+    table = read_tabular_file(path)
+    if table.rows == 0:
         raise ContractError(str(path), [Problem("has no rows, only a header")])
-    profiles = profile_columns(sheet)
+    profiles = profile_columns(table)
     outcome = _find_target(profiles, target, path)
     levels = _outcome_levels(profiles[outcome])
     if levels is None:
@@ -95,8 +99,8 @@ def draft_contract(path: Path, target: str | None = None) -> Draft:
     guesses = tuple(_guess(profile, names, is_id=source == identity) for source, profile in profiles.items() if source != outcome)
     if not any("role" not in guess.column for guess in guesses):
         raise InputError(f"{path}: no column is left to learn from; write the contract by hand")
-    spelled = {"column": column, "source": outcome, "true_level": levels[0], "false_level": levels[1]}
-    text = _spell(path, spelled, guesses)
+    target_column = {"column": column, "source": outcome, "true_level": levels[0], "false_level": levels[1]}
+    text = _to_yaml(path, target_column, guesses)
     contract = parse_contract(text, f"draft of {path.name}")
     read_dataset(path, contract)  # what no contract can lift is said now
     return Draft(text, contract, guesses)
@@ -110,14 +114,14 @@ def _find_target(profiles: dict[str, ColumnProfile], named: str | None, path: Pa
             raise InputError(f"{path}: --target: {named!r} has {profiles[named].different} levels; an outcome has two")
         return named
     two_levels = [source for source, profile in profiles.items() if profile.has_two_levels]
-    candidates = [source for source in two_levels if _tells_outcome(profiles[source])]
+    candidates = [source for source in two_levels if _names_outcome(profiles[source])]
     # A reason for leaving may have two levels as well, but none that means yes.
     candidates = [source for source in candidates if _outcome_levels(profiles[source])] or candidates
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
         raise InputError(f"{path}: {_listed(candidates)} may all be the outcome; name it with --target")
-    one = next((source for source, profile in profiles.items() if _tells_outcome(profile) and profile.different == 1), None)
+    one = next((source for source, profile in profiles.items() if _names_outcome(profile) and profile.different == 1), None)
     if one is not None:
         raise InputError(f"{path}: {one!r} has one level only; both are needed to learn")
     raise InputError(
@@ -126,7 +130,7 @@ def _find_target(profiles: dict[str, ColumnProfile], named: str | None, path: Pa
     )
 
 
-def _tells_outcome(profile: ColumnProfile) -> bool:
+def _names_outcome(profile: ColumnProfile) -> bool:
     return not OUTCOME_WORDS.isdisjoint(profile.words)
 
 
@@ -177,21 +181,21 @@ class _Names:
         return name
 
 
-def _guess(profile: ColumnProfile, names: _Names, *, is_id: bool) -> Guess:
+def _guess(profile: ColumnProfile, names: _Names, *, is_id: bool) -> DraftedColumn:
     # `customer_id` is the log's own name for it.
     name = names.give("customer" if is_id else snake_case(profile.source), profile.source)
     column: dict[str, Any] = {"name": name, "source": profile.source, "kind": profile.kind or "category"}
     if is_id:
-        return Guess(column | {"kind": "category", "role": "id"}, "names the customer")
+        return DraftedColumn(column | {"kind": "category", "role": "id"}, "names the customer")
     if why := _why_ignored(profile):
-        return Guess(column | {"kind": "category", "role": "ignored"}, f"ignored: {why}")
+        return DraftedColumn(column | {"kind": "category", "role": "ignored"}, f"ignored: {why}")
     if _is_sensitive(profile):
-        return Guess(column | {"role": "sensitive"} | _flag_levels(profile), "sensitive, by its name")
+        return DraftedColumn(column | {"role": "sensitive"} | _flag_levels(profile), "sensitive, by its name")
     details, why = _details(profile)
     details |= {"missing": sorted(profile.odd_texts)} if profile.odd_texts else {}
     counted = _counted_as_missing(profile)
     why = "; ".join(filter(None, (why, counted)))
-    return Guess(column | details | ({"nullable": True} if profile.missing else {}), why, counted)
+    return DraftedColumn(column | details | ({"nullable": True} if profile.missing else {}), why, counted)
 
 
 def _counted_as_missing(profile: ColumnProfile) -> str:
@@ -202,14 +206,15 @@ def _counted_as_missing(profile: ColumnProfile) -> str:
     listed = ", ".join(f"{text!r} ({count})" for text, count in sorted(texts.items())[:LISTED_TEXTS])
     more = f" and {len(texts) - LISTED_TEXTS} other texts" if len(texts) > LISTED_TEXTS else ""
     no_number = " and no number" if profile.odd_texts else ""
-    return f"{cells} cell{'s hold' if cells > 1 else ' holds'} a text{no_number}, and count{'' if cells > 1 else 's'} as missing: {listed}{more}"
+    hold, count = ("s hold", "count") if cells > 1 else (" holds", "counts")
+    return f"{cells} cell{hold} a text{no_number}, and {count} as missing: {listed}{more}"
 
 
 def _why_ignored(profile: ColumnProfile) -> str:
     reasons = {
         "it is empty": profile.different == 0 and profile.kind is None,
         "it is the same for everybody": profile.is_constant,
-        "it looks like the outcome, or like what is known only afterwards": _tells_outcome(profile),
+        "it looks like the outcome, or like what is known only afterwards": _names_outcome(profile),
         "a date": profile.is_date,
         "it numbers the rows": profile.numbers_rows,
         "another id": profile.unique and profile.kind == "integer" and not ID_WORDS.isdisjoint(profile.words),
@@ -261,7 +266,7 @@ HEADER = """\
 """
 
 
-def _spell(path: Path, target: dict[str, str], guesses: tuple[Guess, ...]) -> str:
+def _to_yaml(path: Path, target: dict[str, str], guesses: tuple[DraftedColumn, ...]) -> str:
     lines = [
         f"name: {_flow(free_name(snake_case(path.name.split('.')[0]), ()))}",
         "description: One customer.",
@@ -277,10 +282,10 @@ def _spell(path: Path, target: dict[str, str], guesses: tuple[Guess, ...]) -> st
 def _flow(value: Any) -> str:
     """Spell a value in one line of YAML."""
 
-    def spelled(*, as_it_is: bool) -> str:
+    def target_column(*, as_it_is: bool) -> str:
         text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=as_it_is, width=float("inf"))
         return text.removesuffix("\n").removesuffix("...").strip()
 
     # PyYAML does not escape every kind of line break unless it escapes all that is not ASCII.
-    text = spelled(as_it_is=True)
-    return text if "\n" not in text and yaml.safe_load(text) == value else spelled(as_it_is=False)
+    text = target_column(as_it_is=True)
+    return text if "\n" not in text and yaml.safe_load(text) == value else target_column(as_it_is=False)

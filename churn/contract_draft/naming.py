@@ -1,4 +1,4 @@
-"""Names for columns: any spelling in snake_case, and none of them twice."""
+"""Unique snake_case names for columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def snake_case(spelling: str) -> str:
-    """Spell a column as contracts do: lower-case ASCII words with underscores; empty if no letter or digit is left.
+    """Convert a column's name to the contracts' style: lower-case ASCII words with underscores; empty if none is left.
 
     Examples
     --------
@@ -23,7 +23,16 @@ def snake_case(spelling: str) -> str:
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
-    """Give a valid column name as near to the wanted one as possible, that is not taken.
+    """Return a valid column name that is not taken, as near to the wanted one as possible.
+
+    Parameters
+    ----------
+    wanted : str
+    taken : collection of str
+
+    Returns
+    -------
+    str
 
     Examples
     --------

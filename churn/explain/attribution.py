@@ -1,12 +1,12 @@
-"""How much each column moved a customer's log-odds away from those of the typical customer. Exact: it adds up to the logit.
+"""Attribute one customer's log-odds to columns, against the typical customer. Exact: contributions add up to the logit.
 
-The logit is a sum of terms, and a term may read several columns (a large bill *and* no voice mail). What such a term gained
-against the typical customer is shared among its columns by their Shapley value: each column's gain, averaged over all orders in
-which the columns could change from the typical customer's to this one's (Sundararajan and Najmi, The Many Shapley Values for
-Model Explanation, ICML 2020: "baseline Shapley"). A term of one column goes to that column whole.
+The logit is a sum of terms, and a term may read several columns (a large bill *and* no voice mail). The difference of such a term
+from the typical customer's is shared among its columns by their Shapley value: each column's effect, averaged over all orders in
+which the columns could change from the typical customer's value to this one's (Sundararajan and Najmi, The Many Shapley Values
+for Model Explanation, ICML 2020: "baseline Shapley"). The difference of a term of one column belongs to that column.
 
-For a customer it is told from the cuts between which each value lies which rules could differ at all; most cannot. Of the others
-each is a game of switches, whose shares are known (`churn.explain.shapley`); sums need a look at all mixtures (`churn.explain.interpolation`).
+The interval that each value lies in tells which rules can differ at all; most cannot. Each of the others is a game with a closed
+form (`churn.explain.shapley`); rules over sums need all interpolated customers (`churn.explain.interpolation`).
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from churn.explain.interpolation import Mixed
-from churn.explain.plan import Plan, PlannedRule, complete, held
+from churn.explain.plan import Plan, PlannedRule, clip, complete
 from churn.explain.shapley import shares
 from churn.inference.compiled import CompiledModel
 
-# What did nothing may differ from 0 by the last digits of what did something.
+# A share that is 0 may come out as a rounding error of the others.
 NOTHING = 1e-13
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """One customer's log-odds, taken apart: logit = base + the sum of all contributions.
+    """One customer's log-odds: logit = base + the sum of all contributions.
 
     Attributes
     ----------
     base : float
         The log-odds of the typical customer.
     contributions : list of float
-        One a column of the model, in log-odds.
+        One per column of the model, in log-odds.
     term_gains : dict
-        Number of a term (ramps first, then rules) to how much more it adds than for the typical customer, in log-odds; terms
-        that add the same are left out.
+        Index of a term (ramps first, then rules) to its difference from the typical customer's, in log-odds; differences of 0
+        are left out.
     """
 
     base: float
@@ -46,13 +46,13 @@ class Attribution:
 
 
 class Attributor:
-    """Takes the answers of one compiled model apart."""
+    """Attributes the predictions of one compiled model."""
 
     def __init__(self, model: CompiledModel) -> None:
         self.plan = Plan(model)
 
     def attribute(self, values: Sequence[Any]) -> Attribution:
-        """Take one customer's log-odds apart; `values` as in `CompiledModel.logit`."""
+        """Attribute one customer's log-odds to columns; `values` as in `CompiledModel.logit`."""
         work = _Work(self.plan, values)
         work.add_ramps()
         work.add_rules()
@@ -60,7 +60,7 @@ class Attributor:
 
 
 class _Work:
-    """One customer being taken apart."""
+    """The attribution of one customer while it is computed."""
 
     _known: Sequence[Any]
     _missing: Collection[int] = ()
@@ -79,7 +79,7 @@ class _Work:
     def add_ramps(self) -> None:
         contributions, gains = self._contributions, self._gains
         for at, low, high, weight, instead, term, typical in self._plan.slopes:
-            gain = weight * (instead if at in self._missing else held(self._known[at], low, high)) - typical
+            gain = weight * (instead if at in self._missing else clip(self._known[at], low, high)) - typical
             if gain:
                 contributions[at] += gain
                 gains[term] = gain
@@ -95,10 +95,10 @@ class _Work:
                 contributions[at] += weight * part
 
     def add_rules(self) -> None:
-        """Find the rules that some mixture of this customer and the typical one meets and some does not, and share them out."""
+        """Find the rules that hold for some interpolated customers and not for others, and attribute each."""
         known, plan = self._known, self._plan
         on, off = [0] * len(known), [0] * len(known)
-        undecided, dead = self._look_at_sums()
+        undecided, dead = self._bound_sums()
         changed = undecided
         for at, cuts, steps in plan.number_steps:
             comes, goes, fails = steps[bisect_left(cuts, known[at])]
@@ -117,10 +117,10 @@ class _Work:
             rule = plan.rules[bit.bit_length() - 1]
             coming = [at for at in rule.columns if on[at] & bit]
             going = [at for at in rule.columns if off[at] & bit]
-            self._share_out(rule, coming, going, self._mix(rule.blend) if bit & undecided else None)
+            self._attribute_rule(rule, coming, going, self._mix(rule.blend) if bit & undecided else None)
 
-    def _look_at_sums(self) -> tuple[int, int]:
-        """Give the rules whose bounds on sums some mixtures meet and some do not, or perhaps so; and those that none meets."""
+    def _bound_sums(self) -> tuple[int, int]:
+        """Return the rules whose bounds on sums may hold for some interpolated customers only; and those that hold for none."""
         known, typical = self._known, self._plan.typical
         undecided, dead = self._plan.tangled, 0
         for parts, reads, cuts, above, below in self._plan.sum_steps:
@@ -138,8 +138,8 @@ class _Work:
             dead |= reads & ~(above[last] & below[first])
         return undecided, dead
 
-    def _share_out(self, rule: PlannedRule, on: list[int], off: list[int], mixed: Mixed | None) -> None:
-        """Share a rule's weight among the columns that make it hold, those that stop it from holding, and those mixed in sums."""
+    def _attribute_rule(self, rule: PlannedRule, on: list[int], off: list[int], mixed: Mixed | None) -> None:
+        """Share a rule's weight among columns that make it hold, columns that make it fail, and columns within sums."""
         weight, contributions = rule.weight, self._contributions
         if mixed is None:
             share_on, share_off = shares(len(on), len(off), 0, 1)
@@ -169,7 +169,7 @@ class _Work:
 
     def done(self) -> Attribution:
         for name, origin in self._followed:
-            # What was not said but followed from another column is that column's doing.
+            # The contribution of a value computed from a related column belongs to that column.
             self._contributions[origin] += self._contributions[name]
             self._contributions[name] = 0.0
         return Attribution(self._plan.base, self._contributions, self._gains)

@@ -1,4 +1,4 @@
-"""Customers between the typical one and the one asked about, in the columns that sums are made of: which sums they have."""
+"""Interpolated customers: each column within a sum has either the typical value or this customer's own."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from churn.explain.shapley import MAX_MIXED, mixtures, shares
 
 Floats = NDArray[np.float64]
-# A sum by its number in the blend, or a member by its place; which lies where low < value <= high.
+# (index of a sum in the blend, or position of a member; low; high), which holds where low < value <= high.
 Bounds = tuple[tuple[int, float, float], ...]
-# Beyond this nothing is told apart: a sum may be infinite, and infinity times a share of 0 is no number.
+# Values are clipped to this: a sum may be infinite, and infinity times a share of 0 is NaN.
 LARGEST = 1e300
 
 
 class Blend:
-    """Sums that a term reads together; `members` are the places of all columns in any of them."""
+    """Sums that one term reads; `members` are the positions of all columns in any of them."""
 
     def __init__(self, sums: Sequence[tuple[int, ...]], typical: Sequence[Any]) -> None:
         self.sums = list(sums)
@@ -29,17 +29,28 @@ class Blend:
         self.typical = typical
 
     def typical_total(self, number: int) -> float:
-        """Add up a sum of the typical customer."""
+        """Return a sum of the typical customer."""
         return total_of(self.sums[number], self.typical)
 
     def mix(self, known: Sequence[Any]) -> Mixed:
-        """Give the customers between; in what the two do not differ, there is nothing between."""
+        """Return the interpolated customers; only columns in which the two differ vary."""
         players = [at for at in self.members if known[at] != self.typical[at]]
         return (AllMixed if len(players) <= MAX_MIXED else DrawnMixed)(self, known, players)
 
 
 def total_of(parts: Sequence[int], values: Sequence[Any]) -> float:
-    """Add up, in the order in which `CompiledModel.logit` does: a bound may lie on the last digit."""
+    """Add up in the order of `CompiledModel.logit`: a bound may lie on the sum's last digit.
+
+    Parameters
+    ----------
+    parts : sequence of int
+        Positions to add up.
+    values : sequence of float
+
+    Returns
+    -------
+    float
+    """
     total = 0.0
     for at in parts:
         total += values[at]
@@ -47,29 +58,62 @@ def total_of(parts: Sequence[int], values: Sequence[Any]) -> float:
 
 
 class Mixed(ABC):
-    """The customers between two; `players` are the places of the columns in which the two differ."""
+    """Interpolated customers; `players` are the positions of the columns that vary."""
 
     def __init__(self, blend: Blend, known: Sequence[Any], players: list[int]) -> None:
         self.blend, self.known, self.players = blend, known, players
 
     @abstractmethod
     def holds(self, sums: Bounds, members: Bounds) -> Any:
-        """Tell which of them lie within all bounds; None if none does."""
+        """Return which interpolated customers lie within all bounds.
+
+        Parameters
+        ----------
+        sums, members : Bounds
+
+        Returns
+        -------
+        object
+            A set of customers, for `ends` and `shares`; None if it is empty.
+        """
 
     @abstractmethod
     def ends(self, holds: Any) -> tuple[bool, bool]:
-        """Tell whether the typical customer is among these, and whether the one asked about is."""
+        """Return whether the set has the typical customer, and whether it has the explained one."""
 
     @abstractmethod
     def shares(self, on: int, off: int, holds: Any) -> Sequence[float]:
-        """See `churn.explain.shapley.shares`."""
+        """Return Shapley values, as `churn.explain.shapley.shares`.
+
+        Parameters
+        ----------
+        on, off : int
+            Players outside the sums.
+        holds : object
+            As `holds` returns it.
+
+        Returns
+        -------
+        sequence of float, shape (2 + n_players,)
+        """
 
     @abstractmethod
     def totals(self, number: int) -> Sequence[float] | Floats:
-        """Give the sum that each of them has."""
+        """Return one sum of each interpolated customer."""
 
     def ramp(self, low: float, high: float) -> tuple[float, list[tuple[int, float]]]:
-        """Give by how much the first sum, held between bounds, is more than the typical one; and each player's share of that."""
+        """Attribute the difference of the first sum, clipped, between the two customers.
+
+        Parameters
+        ----------
+        low, high : float
+
+        Returns
+        -------
+        difference : float
+        shares : list of (int, float)
+            Each player's position and share.
+        """
         totals = self.totals(0)
         if low <= min(totals) and max(totals) <= min(high, LARGEST):
             return float(totals[-1] - totals[0]), [(at, self.known[at] - self.blend.typical[at]) for at in self.players]
@@ -79,7 +123,7 @@ class Mixed(ABC):
 
 
 class AllMixed(Mixed):
-    """All of them: number s has player k's own value where bit k of s is 1. Some of them are an integer with a bit for each."""
+    """All interpolated customers: number s has player k's own value where bit k of s is 1. A set of them is an int, as bits."""
 
     def __init__(self, blend: Blend, known: Sequence[Any], players: list[int]) -> None:
         super().__init__(blend, known, players)
@@ -95,12 +139,21 @@ class AllMixed(Mixed):
             with_own = [total + own for total in totals]
             totals = [total + usual for total in totals] + with_own if at in self.players else with_own
         if len(self.blend.sums) > 1:
-            # Then the members may come in another order than in the sum itself.
+            # The members may then have another order than in the sum itself.
             totals[0], totals[-1] = total_of(parts, typical), total_of(parts, known)
         return totals
 
     def holds(self, sums: Bounds, members: Bounds) -> int | None:
-        """See `Mixed`."""
+        """See `Mixed`.
+
+        Parameters
+        ----------
+        sums, members : Bounds
+
+        Returns
+        -------
+        a set, or None
+        """
         found = self._everybody
         for number, low, high in sums:
             ascending, up_to = self._ranked.get(number) or self._rank(number)
@@ -116,7 +169,7 @@ class AllMixed(Mixed):
         return found or None
 
     def _rank(self, number: int) -> tuple[list[float], list[int]]:
-        """Give the sums in ascending order, and who has one of the first n of them."""
+        """Return the sums in ascending order, and the set of customers with one of the first n of them."""
         totals = self.totals(number)
         order = sorted(range(len(totals)), key=totals.__getitem__)
         up_to, found = [0], 0
@@ -131,18 +184,28 @@ class AllMixed(Mixed):
         return holds & 1 == 1, holds > self._everybody >> 1
 
     def shares(self, on: int, off: int, holds: int) -> Sequence[float]:
-        """See `Mixed`."""
+        """See `Mixed`.
+
+        Parameters
+        ----------
+        on, off : int
+        holds : set of customers
+
+        Returns
+        -------
+        sequence of float
+        """
         return shares(on, off, len(self.players), holds)
 
 
 @lru_cache(maxsize=128)
 def _changed(players: int, player: int) -> int:
-    """Give those of all mixtures that have this player's own value."""
+    """Return the set of interpolated customers that have this player's own value."""
     return sum(1 << which for which in range(1 << players) if which >> player & 1)
 
 
 class DrawnMixed(Mixed):
-    """Those on the way of some orders that are drawn: the first of them is the typical customer, the last the one asked about."""
+    """Interpolated customers along randomly drawn orders: the first is the typical customer, the last the explained one."""
 
     def totals(self, number: int) -> Floats:
         """See `Mixed`."""
@@ -155,7 +218,16 @@ class DrawnMixed(Mixed):
         return totals
 
     def holds(self, sums: Bounds, members: Bounds) -> NDArray[np.bool_] | None:
-        """See `Mixed`."""
+        """See `Mixed`.
+
+        Parameters
+        ----------
+        sums, members : Bounds
+
+        Returns
+        -------
+        a set, or None
+        """
         inside = mixtures(0, 0, len(self.players)).inside
         found = np.ones(len(inside), np.bool_)
         for number, low, high in sums:
@@ -171,6 +243,16 @@ class DrawnMixed(Mixed):
         return bool(holds[0]), bool(holds[-1])
 
     def shares(self, on: int, off: int, holds: NDArray[np.bool_]) -> Sequence[float]:
-        """See `Mixed`."""
+        """See `Mixed`.
+
+        Parameters
+        ----------
+        on, off : int
+        holds : set of customers
+
+        Returns
+        -------
+        sequence of float
+        """
         found: list[float] = (mixtures(on, off, len(self.players)).weights @ holds).tolist()
         return found

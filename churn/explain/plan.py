@@ -1,4 +1,4 @@
-"""What taking a model's answers apart needs, and what no customer changes: worked out once a model (see `churn.explain.attribution`)."""
+"""The part of an attribution that is the same for every customer, computed once per model (see `churn.explain.attribution`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from churn.inference.terms import Condition, Ramp, WeighedRule
 
 
 class Step(NamedTuple):
-    """What a value of one column does to the rules, a bit each: makes them hold, stops them from holding, leaves them failing."""
+    """The effect of one column's value on the rules, as bit sets: rules that it makes hold, makes fail, or leaves failing."""
 
     on: int
     off: int
@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
 
 class Slope(NamedTuple):
-    """A ramp over one column: the column's place, the ramp, its number, and what it adds for the typical customer."""
+    """A ramp over one column: the column's position, the ramp, its index, and what it adds for the typical customer."""
 
     place: int
     low: float
@@ -32,7 +32,7 @@ class Slope(NamedTuple):
 
 
 class SumSlope(NamedTuple):
-    """A ramp over a sum, which is a blend of its own."""
+    """A ramp over a sum, with the blend of that sum."""
 
     blend: int
     low: float
@@ -42,10 +42,10 @@ class SumSlope(NamedTuple):
 
 
 class SumStep(NamedTuple):
-    """A sum that rules read, a bit each: its parts, the cuts in its bounds, and for a stretch who holds for all from there on.
+    """A sum that rules read: its parts, the rules as a bit set, the distinct bounds, and which rules they satisfy.
 
-    With `n` cuts below a value, `above[n]` are the rules whose lower bound it is above, and `below[n]` those whose upper bound it
-    is not above.
+    For a value with `n` bounds below it, `above[n]` are the rules whose lower bound it exceeds, and `below[n]` those whose upper
+    bound it does not exceed.
     """
 
     parts: tuple[int, ...]
@@ -56,7 +56,7 @@ class SumStep(NamedTuple):
 
 
 class PlannedRule(NamedTuple):
-    """A rule: the columns that it reads alone, and its blend (-1: none), with bounds on the sums and members of that."""
+    """A rule: the columns outside its sums, its blend (-1: none), and the bounds on the blend's sums and members."""
 
     weight: float
     term: int
@@ -67,16 +67,16 @@ class PlannedRule(NamedTuple):
 
 
 class Plan:
-    """All that is known beforehand. Columns are called by their place, terms by their number, ramps first.
+    """All that is known before a customer. Columns are positions, terms are indexes, ramps first.
 
     Attributes
     ----------
     base : float
         The log-odds of the typical customer.
     typical : list
-        One value a column.
+        One value per column.
     follows : list of (int, int, float)
-        A number, the one that it follows from where it is missing, and the factor.
+        A number, the related number that it is computed from where it is missing, and the factor.
     slopes, sum_slopes, rules : list
     level_gains : list of (int, dict)
         A category, and for each of its levels the ramps over levels that then add something, and how much more than usual.
@@ -129,15 +129,15 @@ class Plan:
         if number in self._sums:
             blend = self._blend((number,))
             self.sum_slopes.append(SumSlope(blend, low, high, weight, term))
-            part = weight * held(self.blends[blend].typical_total(0), low, high)
+            part = weight * clip(self.blends[blend].typical_total(0), low, high)
         else:
-            part = weight * held(self.typical[at], low, high)
+            part = weight * clip(self.typical[at], low, high)
             self.slopes.append(Slope(at, low, high, weight, missing, term, part))
         self.base += part
 
     def _add_level(self, term: int, ramp: Ramp, gains: dict[Any, list[tuple[int, float]]]) -> None:
         at, level = self._reads[ramp.input][0], self._levels[ramp.input - self._sums.stop]
-        parts = [ramp.weight * held(is_it, ramp.low, ramp.high) for is_it in (0.0, 1.0)]
+        parts = [ramp.weight * clip(is_it, ramp.low, ramp.high) for is_it in (0.0, 1.0)]
         usual = parts[self.typical[at] == level]
         self.base += usual
         for known in self._known_levels(at):
@@ -181,7 +181,7 @@ class Plan:
         return bool(condition.low < known <= condition.high)
 
     def _known_levels(self, at: int) -> list[Any]:
-        """Give all that a category may be known as."""
+        """Return all levels that a category may have, the typical one included."""
         return list(dict.fromkeys([*self.model.category_levels[self.model.columns[at]], self.typical[at]]))
 
     def _write_steps(self) -> None:
@@ -222,7 +222,23 @@ class Plan:
 
 
 def complete(plan: Plan, values: Sequence[Any]) -> tuple[Sequence[Any], Collection[int], Collection[tuple[int, int]]]:
-    """Fill what is missing, as the model does; tell what had nothing to follow from, and what followed from where."""
+    """Fill missing values as the model does.
+
+    Parameters
+    ----------
+    plan : Plan
+    values : sequence
+        As in `CompiledModel.logit`.
+
+    Returns
+    -------
+    known : sequence
+        The values, without None.
+    missing : collection of int
+        Positions filled with the typical value.
+    followed : collection of (int, int)
+        Positions computed from a related number, with the position of that.
+    """
     known, followed = list(values), []
     for at, other, factor in plan.follows:
         if values[at] is None and values[other] is not None:
@@ -234,6 +250,16 @@ def complete(plan: Plan, values: Sequence[Any]) -> tuple[Sequence[Any], Collecti
     return known, missing, followed
 
 
-def held(value: float, low: float, high: float) -> float:
-    """Hold a value between two bounds."""
+def clip(value: float, low: float, high: float) -> float:
+    """Clip a value.
+
+    Parameters
+    ----------
+    value, low, high : float
+
+    Returns
+    -------
+    float
+        In [low, high].
+    """
     return low if value < low else high if value > high else value

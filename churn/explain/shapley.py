@@ -1,4 +1,4 @@
-"""Fair shares in games that switch: something holds once some players have come in and as long as others have not.
+"""Shapley values of games whose worth is 0 or 1: a rule holds once some players have joined and as long as others have not.
 
 The worth of a set of players is 1 if all of `on` are in it, none of `off` is, and the `mixed` ones in it are a set that holds;
 else 0.
@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-# With more mixed players there are too many sets to go through; then so many orders are drawn. The sum of all shares stays exact.
+# With more mixed players there are too many sets; then so many orders are drawn. The sum of all shares stays exact.
 MAX_MIXED, ORDERS = 10, 256
 
 
 @dataclass(frozen=True)
 class Mixtures:
-    """Sets of mixed players, and what each of them counts for.
+    """Sets of mixed players, and the weight of each.
 
     Attributes
     ----------
     inside : numpy.ndarray of bool, shape (n_sets, n_mixed)
-        Who is in. If all sets are there, player k is in set s where bit k of s is 1.
+        Membership. If all sets are there, player k is in set s where bit k of s is 1.
     weights : numpy.ndarray of float64, shape (2 + n_mixed, n_sets)
         Times the worth of each set: the share of one `on` player, of one `off` player, of each mixed player.
     """
@@ -41,11 +41,21 @@ class Mixtures:
 
 @lru_cache(maxsize=64)
 def mixtures(on: int, off: int, mixed: int) -> Mixtures:
-    """Give the sets to go through with so many players: all, or those on the way of some orders that are drawn."""
+    """Return the sets of mixed players: all of them, or those along randomly drawn orders.
+
+    Parameters
+    ----------
+    on, off, mixed : int
+        Number of players of each kind.
+
+    Returns
+    -------
+    Mixtures
+    """
     players = on + off + mixed
     # How likely it is that exactly these come before one player, when the order is drawn: by how many mixed ones are before.
-    before = [_likely(on + size, players) for size in range(mixed + 1)]
-    share_on = [_likely(on + size - 1, players) if on else 0.0 for size in range(mixed + 1)]
+    before = [_probability_of_order(on + size, players) for size in range(mixed + 1)]
+    share_on = [_probability_of_order(on + size - 1, players) if on else 0.0 for size in range(mixed + 1)]
     share_off = [-share if off else 0.0 for share in before]
     if mixed <= MAX_MIXED:
         inside = (np.arange(2**mixed)[:, None] >> np.arange(mixed)) & 1 == 1
@@ -67,26 +77,30 @@ def mixtures(on: int, off: int, mixed: int) -> Mixtures:
     return Mixtures(inside.reshape(-1, mixed), weights.reshape(2 + mixed, -1))
 
 
-def _likely(first: int, players: int) -> float:
-    """Say how likely it is that a given set of `first` players comes first, then a given one, then all the others."""
+def _probability_of_order(first: int, players: int) -> float:
+    """Return the probability that a given set of `first` players comes first, then a given one, then all the others."""
     others = players - 1 - first
     return factorial(first) * factorial(others) / factorial(players) if others >= 0 else 0.0
 
 
 @lru_cache(maxsize=4096)
 def shares(on: int, off: int, mixed: int, holds: int) -> tuple[float, ...]:
-    """Give the Shapley value of one `on` player, of one `off` player (0 if there is none), and of each mixed player.
+    """Return the Shapley value of one `on` player, of one `off` player (0 if there is none), and of each mixed player.
 
     Parameters
     ----------
     on, off, mixed : int
-        How many players there are of each kind; at most `MAX_MIXED` mixed ones.
+        Number of players of each kind; at most `MAX_MIXED` mixed ones.
     holds : int
-        Bit s tells whether the set s of mixed players holds; player k is in set s where bit k of s is 1.
+        Bit s is 1 if the set s of mixed players holds; player k is in set s where bit k of s is 1.
+
+    Returns
+    -------
+    tuple of float, shape (2 + mixed,)
 
     Examples
     --------
-    Of two that are both needed each has half the merit; of two either of which is enough, too:
+    Of two players that are both needed each has half the value; of two either of which is enough, too:
 
     >>> shares(2, 0, 0, 0b1), shares(0, 0, 2, 0b1110)
     ((0.5, 0.0), (0.0, 0.0, 0.5, 0.5))

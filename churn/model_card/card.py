@@ -85,7 +85,18 @@ def render_card(
 
 
 def number_card(card: str, info: ModelInfo) -> str:
-    """Put the version into a card's heading: the registry gives the number when the card is already written."""
+    """Put the version into a card's heading: the registry assigns it after the card is written.
+
+    Parameters
+    ----------
+    card : str
+        Markdown, as `render_card` returns it.
+    info : ModelInfo
+
+    Returns
+    -------
+    str
+    """
     heading = f"# Model card: {line(info.name)}\n"
     if not info.version or not card.startswith(heading):
         return card
@@ -93,10 +104,10 @@ def number_card(card: str, info: ModelInfo) -> str:
 
 
 def summary(info: ModelInfo) -> str:
-    """Say in one paragraph what a version is: the first of its card, and its description in the registry."""
+    """Describe a version in one paragraph: the first of its card, and its description in the registry."""
     kind = "**simulated** customers" if info.simulated else "customers"
-    told = {"roc_auc": "ROC AUC", "log_loss": "log loss", "ece": "calibration error"}
-    scores = ", ".join(f"{label} {info.metrics[name]:.3f}" for name, label in told.items() if name in info.metrics)
+    labels = {"roc_auc": "ROC AUC", "log_loss": "log loss", "ece": "calibration error"}
+    scores = ", ".join(f"{label} {info.metrics[name]:.3f}" for name, label in labels.items() if name in info.metrics)
     return (
         f"Probability that a telecom customer leaves, by a logistic regression on {len(info.features)} columns. Trained "
         f"{info.trained_at:%Y-%m-%d} ({line(info.trigger)}) on {info.rows:,} {kind} of {line(info.data_source)}. "
@@ -191,8 +202,8 @@ def _limits(info: ModelInfo, evaluation: Report | None) -> str:
 
 def _reproduce(info: ModelInfo, params: Params | None) -> str:
     commit = f"Commit {code(info.git_commit)}" if info.git_commit else "The commit is not recorded"
-    said = f"{commit}; training data with digest {code(info.data_digest)}; `churn train` (or `dvc repro`)."
+    text = f"{commit}; training data with digest {code(info.data_digest)}; `churn train` (or `dvc repro`)."
     if params is None:
-        return said
-    spelled = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
-    return f"{said} The same data, params and seed give the same model, bit for bit.\n\n```yaml\n{spelled}```"
+        return text
+    dumped = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
+    return f"{text} The same data, params and seed give the same model, bit for bit.\n\n```yaml\n{dumped}```"

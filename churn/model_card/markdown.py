@@ -1,4 +1,4 @@
-"""Markdown in small pieces: tables, facts, numbers. What people typed can break none of them."""
+"""Markdown tables, facts and numbers. Text that people typed is escaped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def number(value: Any) -> str:
-    """Spell a number for people: four digits, thousands apart; None is n/a and text stays."""
+    """Format a number for people: four digits, thousands apart; None is n/a and text stays."""
     if value is None:
         return "n/a"
     if isinstance(value, float) and not value.is_integer():
@@ -16,18 +16,27 @@ def number(value: Any) -> str:
 
 
 def interval(bounds: Mapping[str, Any]) -> str:
-    """Spell the interval of `low` and `high`; empty if there is none."""
+    """Format the interval of `low` and `high`; empty if there is none."""
     low, high = bounds.get("low"), bounds.get("high")
     return "" if low is None or high is None else f"[{number(low)}, {number(high)}]"
 
 
 def facts(known: Mapping[str, str]) -> str:
-    """Give a table of names and values, without those that are empty."""
+    """Return a table of names and values, without those that are empty."""
     return table(("", ""), [(name, value) for name, value in known.items() if value])
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    r"""Give a table as GitHub has them.
+    r"""Return a table in GitHub's Markdown.
+
+    Parameters
+    ----------
+    header : iterable of str
+    rows : iterable of iterable of str
+
+    Returns
+    -------
+    str
 
     Examples
     --------

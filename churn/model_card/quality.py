@@ -38,7 +38,20 @@ def paired(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 
 def metrics_section(measured: Report, evaluation: Report | None) -> str:
-    """Tell the scores with their intervals, the most telling first."""
+    """Describe the scores with their intervals, the headline scores first.
+
+    Parameters
+    ----------
+    measured : mapping
+        Name to value, low and high.
+    evaluation : mapping or None
+        `Evaluation.report()`.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     if not measured:
         return UNKNOWN
     names = [name for name in HEADLINE if name in measured] + sorted(set(measured) - set(HEADLINE) - NO_SCORES)
@@ -48,12 +61,12 @@ def metrics_section(measured: Report, evaluation: Report | None) -> str:
         (name + (unit if name in PER_CUSTOMER else ""), number(measured[name].get("value")), interval(measured[name]))
         for name in names
     ]
-    said = "On customers held out of the training" + (", with bootstrap intervals over customers." if evaluation else ".")
-    return f"{said}\n\n{table(('measure', 'value', confidence), rows)}"
+    text = "On customers held out of the training" + (", with bootstrap intervals over customers." if evaluation else ".")
+    return f"{text}\n\n{table(('measure', 'value', confidence), rows)}"
 
 
 def slices_section(evaluation: Report | None) -> str:
-    """Tell the groups, the gaps between them, and who could not be looked at."""
+    """Describe the slices, the gaps between them, and customers in no slice."""
     if evaluation is None:
         return UNKNOWN
     parts = []
@@ -76,7 +89,18 @@ def _cut(row: Report, name: str) -> str:
 
 
 def threshold_section(info: ModelInfo, params: Params | None) -> str:
-    """Tell the threshold and how it was chosen."""
+    """Describe the threshold and how it was chosen.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    params : Params or None
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     how = _how_chosen(params.threshold, params.profit) if params else "How it was chosen is not recorded."
     return f"A churn probability of **{info.threshold:.4f}** or more is answered as churn. {how}"
 
@@ -100,8 +124,8 @@ def _how_chosen(threshold: ThresholdParams, profit: ProfitParams) -> str:
 
 
 def calibration_section(measured: Report) -> str:
-    """Tell how far the probabilities can be taken at their word."""
-    told = {
+    """Describe the calibration of the probabilities."""
+    meanings = {
         "ece": "mean distance between probability and churn rate, over tenths of the customers (ECE)",
         "calibration_gap": "churn rate minus mean probability: above 0 it says too little",
         "brier": "mean squared error of the probability (Brier score)",
@@ -109,23 +133,23 @@ def calibration_section(measured: Report) -> str:
     }
     rows = [
         (meaning, number(measured[name].get("value")), interval(measured[name]))
-        for name, meaning in told.items()
+        for name, meaning in meanings.items()
         if name in measured
     ]
     return table(("measure", "value", "interval"), rows) if rows else UNKNOWN
 
 
 def gate_section(gate: Report | None) -> str:
-    """Tell what the gate decided and what each of its checks found."""
+    """Describe the gate's decision and the result of each check."""
     if gate is None:
         return UNKNOWN
-    said = f"**{'Passed' if gate['promote'] else 'Did not pass'}**: {line(gate['reason'])}"
+    text = f"**{'Passed' if gate['promote'] else 'Did not pass'}**: {line(gate['reason'])}"
     checks = gate.get("checks") or {}
     rows = [
         (name, "yes" if passed else "**no**", sentence)
         for name, (passed, sentence) in ((n, _check(c)) for n, c in checks.items())
     ]
-    return f"{said}\n\n{table(('check', 'passed', 'what was found'), rows)}" if rows else said
+    return f"{text}\n\n{table(('check', 'passed', 'what was found'), rows)}" if rows else text
 
 
 def _check(check: Any) -> tuple[bool, str]:

@@ -35,7 +35,19 @@ class Normal(_Part):
     plus: dict[str, float] = Field(default_factory=dict)
 
     def draw(self, rng: np.random.Generator, rows: int, lift: Values | float = 0.0) -> Values:
-        """Draw float64 values, shape (rows,); not yet rounded, clipped from below only. `lift` is what `plus` comes to."""
+        """Draw float64 values: not yet rounded, and clipped from below only.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        rows : int
+        lift : float or array of shape (rows,)
+            The sum of `plus` for each customer.
+
+        Returns
+        -------
+        numpy.ndarray, shape (rows,)
+        """
         values = rng.normal(self.mean, self.sd, rows) + lift
         if self.least is not None:
             np.maximum(values, self.least, out=values)
@@ -51,7 +63,17 @@ class Counts(_Part):
     only_with: str | None = None
 
     def draw(self, rng: np.random.Generator, rows: int) -> Values:
-        """Draw whole numbers as float64, shape (rows,)."""
+        """Draw whole numbers as float64.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        rows : int
+
+        Returns
+        -------
+        numpy.ndarray, shape (rows,)
+        """
         return _pick(self.counts, rng, rows).astype(np.float64)
 
 
@@ -61,7 +83,17 @@ class Share(_Part):
     share: Probability
 
     def draw(self, rng: np.random.Generator, rows: int) -> Values:
-        """Draw 0.0 or 1.0, shape (rows,)."""
+        """Draw 0.0 or 1.0.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        rows : int
+
+        Returns
+        -------
+        numpy.ndarray, shape (rows,)
+        """
         return (rng.random(rows) < self.share).astype(np.float64)
 
 
@@ -71,7 +103,17 @@ class Levels(_Part):
     levels: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
 
     def draw(self, rng: np.random.Generator, rows: int) -> Values:
-        """Draw texts as an object array, shape (rows,)."""
+        """Draw texts as an object array.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        rows : int
+
+        Returns
+        -------
+        numpy.ndarray, shape (rows,)
+        """
         return np.array(list(self.levels), dtype=object)[_pick(tuple(self.levels.values()), rng, rows)]
 
 

@@ -1,4 +1,4 @@
-"""Why a simulated customer leaves: conditions, rules and effects in log-odds."""
+"""Why simulated customers leave: conditions, rules and effects in log-odds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Condition(_Part):
         return self
 
     def holds(self, values: Values) -> NDArray[np.bool_]:
-        """Tell for each value whether the condition holds, shape as `values`."""
+        """Return for each value whether the condition holds, shape as `values`."""
         result = np.ones(len(values), dtype=np.bool_)
         if self.above is not None:
             result &= values > self.above
@@ -81,7 +81,7 @@ class Mechanism(_Part):
     rules: dict[str, Rule] = Field(default_factory=dict)
 
     def probability(self, columns: Mapping[str, Values]) -> NDArray[np.float64]:
-        """Give each customer's true probability of leaving, shape (n_customers,), in [0, 1]."""
+        """Return each customer's true probability of leaving, shape (n_customers,), in [0, 1]."""
         rows = len(next(iter(columns.values())))
         log_odds = np.full(rows, np.log(self.base_rate / (1 - self.base_rate)))
         for name, effect in self.effects.items():
@@ -98,7 +98,7 @@ class Mechanism(_Part):
         return np.asarray(1 - stay, dtype=np.float64)
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Give every column named, with the place that names it."""
+        """Yield every column that is named, with the path that names it."""
         yield from ((f"churn.effects.{name}", name) for name in self.effects)
         for index, weights in self.indexes.items():
             yield from ((f"churn.indexes.{index}", name) for name in weights)

@@ -1,4 +1,4 @@
-"""What a population is made of, as a contract's `population:` section declares it: how columns spread, and who leaves."""
+"""A population, as a contract's `population:` section declares it: the distribution of each column, and who leaves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FITTING = {"number": (Normal,), "integer": (Normal, Counts), "flag": (Share,), "
 
 
 def relations(contract: Contract) -> dict[str, Check]:
-    """Give the columns that follow from another one: name to the check that says how.
+    """Return the columns that are computed from another one: name to the check that says how.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def relations(contract: Contract) -> dict[str, Check]:
 
 
 def read_population(contract: Contract) -> Population:
-    """Read the contract's population, or make a generic one if it declares none.
+    """Read the contract's population, or build a generic one if it declares none.
 
     Columns that are neither declared nor follow from a check are filled in as in `generic_marginal`.
 
@@ -88,11 +88,11 @@ def read_population(contract: Contract) -> Population:
         where = ".".join(["population", *map(str, first["loc"])])
         raise InputError(f"contract {contract.name!r}: {where}: {first['msg']}") from error
     filled = {name: declared.columns.get(name, generic_marginal(column)) for name, column in free.items()}
-    _hold_against(contract, declared, set(follows))
+    _validate(contract, declared, set(follows))
     return Population(columns=filled, churn=declared.churn)
 
 
-def _hold_against(contract: Contract, population: Population, follows: set[str]) -> None:
+def _validate(contract: Contract, population: Population, follows: set[str]) -> None:
     def refuse(where: str, rule: str) -> NoReturn:
         raise InputError(f"contract {contract.name!r}: population.{where}: {rule}")
 
@@ -125,7 +125,18 @@ def _misfit(column: Column, marginal: Marginal, declared: Mapping[str, Marginal]
 
 
 def mechanism_misfit(mechanism: Mechanism, contract: Contract) -> tuple[str, str] | None:
-    """Tell where, and how, a mechanism does not fit the contract; None if it does."""
+    """Return where and how a mechanism does not fit the contract.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+    contract : Contract
+
+    Returns
+    -------
+    (str, str) or None
+        The path within `population`, and the rule that it breaks; None if the mechanism fits.
+    """
     features = {column.name: column for column in contract.features}
     for where, name in mechanism.names():
         if name not in features:
@@ -140,7 +151,7 @@ def mechanism_misfit(mechanism: Mechanism, contract: Contract) -> tuple[str, str
 
 
 def generic_marginal(column: Column) -> Normal | Share | Levels:
-    """Make up a spread from a column's bounds and levels, for a contract that declares none.
+    """Derive a distribution from a column's bounds and levels, for a contract that declares none.
 
     Between two bounds: a normal around the middle, a sixth of the range wide. With one bound: three standard deviations of 10
     away from it. With none: standard normal. Flags are even odds, levels equally frequent.

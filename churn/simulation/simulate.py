@@ -31,7 +31,7 @@ NO_DRIFT = Drift()
 
 
 def simulate(contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIFT, drift: Drift = NO_DRIFT) -> Dataset:
-    """Make customers up.
+    """Simulate customers.
 
     Every column, and every knob, has a random stream of its own: two calls with one seed differ exactly in what the knobs
     change, so that a shifted population is the same people under other circumstances.
@@ -89,7 +89,7 @@ def _stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 def _customers(contract: Contract, population: Population, rows: int, seed: int, shift: Shift) -> tuple[Customers, Customers]:
-    """Give the customers as they are and as they are recorded: they differ by what is lost or shuffled."""
+    """Return the true and the recorded customers: they differ by what is lost or permuted."""
     shift.hold_against(contract)
     bounds = _bounds(contract)
     follows = relations(contract)
@@ -122,7 +122,7 @@ def _customers(contract: Contract, population: Population, rows: int, seed: int,
             values = np.round(values, decimals)
             if marginal.only_with is not None:
                 values = np.where(value(marginal.only_with) > 0, values, 0.0)
-        # -0.0 would be a second spelling of nothing.
+        # -0.0 would be a second form of zero.
         return np.clip(values, *bounds[name]) + 0.0
 
     for name in contract.feature_names:
@@ -195,10 +195,16 @@ def _bounds(contract: Contract) -> dict[str, tuple[float, float]]:
 
 
 def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:
-    """Write customers as the source spells them, so that `read_dataset` gives exactly the same ones back.
+    """Write customers in the source's format, so that `read_dataset` returns exactly the same ones.
 
     Numbers have as few decimals as tell them apart (10.0, 2.7), flags and outcomes are the contract's levels, what is missing
     is empty. A reader never sees half a file: it is written beside `path`, then renamed.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    contract : Contract
+    path : Path
 
     Raises
     ------

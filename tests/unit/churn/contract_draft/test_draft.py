@@ -41,7 +41,7 @@ def refused(folder: Path, target: str | None = None, **columns: Any) -> str:
 
 def drafted(folder: Path, name: str, values: list[Any]) -> dict[str, Any]:
     """What a column of this name and these values becomes."""
-    guesses = draft(folder, **{name: values}).guesses
+    guesses = draft(folder, **{name: values}).columns
     return next(guess.column for guess in guesses if guess.column["source"] == name)
 
 
@@ -262,7 +262,7 @@ def test_a_file_with_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["churned", "schema", "features", "model_dump"])
 def test_reserved_names_are_not_given(tmp_path: Path, source: str) -> None:
-    column = draft(tmp_path, **{source: [1, 5, 7] * 8}).guesses[1].column
+    column = draft(tmp_path, **{source: [1, 5, 7] * 8}).columns[1].column
     assert column["name"] not in RESERVED
 
 
