@@ -43,9 +43,10 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
     spellings |= {target.column: (target.source, target.column)}
     id_name = id_name_of(contract)
     spellings[id_name] = tuple(dict.fromkeys((*known.id_spellings, CUSTOMER_ID)))
-    stripped = {name.strip(): name for name in names}
     for name, either in spellings.items():
-        present = [stripped[spelling.strip()] for spelling in dict.fromkeys(either) if spelling.strip() in stripped]
+        stripped = {spelling.strip() for spelling in either}
+        present = [given for given in names if given.strip() in stripped]
+        present.sort(key=lambda given: given.strip() != either[0].strip())
         if present:
             found[name] = present[0]
         elif name in needed:

@@ -385,6 +385,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example({"total_day_minutes": "12.5"})
 @example({"state": "KS", "__index_level_0__": 3})
 @example({"State": "KS", "state": "KS"})
+@example({"total_day_minutes": 0.0, "state": None, " state ": None})
 @example({"Total day minutes": 1.5, "Stat": "KS"})
 @example({"total_day_calls": 3.000000001})
 @example({"total_day_calls": 1e9 + 0.5})
