@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from churn.config.secret_files import SettingsFiles, file_of
-from churn.config.urls import put_password, require_scheme
+from churn.config.urls import parse_links, put_password, require_scheme
 from churn.errors import InputError
 
 MIN_KEY_LENGTH = 16
@@ -262,23 +262,6 @@ class Settings(BaseSettings):
             The sources, the strongest first.
         """
         return init_settings, SettingsFiles(settings_cls), env_settings
-
-
-def parse_links(text: str) -> dict[str, str]:
-    """Read `CHURN_PAGE_LINKS`; ValueError if it is something else, or leads anywhere but to http or https.
-
-    Examples
-    --------
-    >>> parse_links("Grafana=https://grafana.example/d/1?x=y, Prefect=http://127.0.0.1:4200/")
-    {'Grafana': 'https://grafana.example/d/1?x=y', 'Prefect': 'http://127.0.0.1:4200/'}
-    """
-    links = {}
-    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
-        name, _, address = (part.strip() for part in entry.partition("="))
-        if not name or not address.startswith(("http://", "https://")):
-            raise ValueError(f"entry {number} must be NAME=URL, and the URL begin with http:// or https://")
-        links[name] = address
-    return links
 
 
 def load_settings(**overrides: Any) -> Settings:

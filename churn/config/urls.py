@@ -90,3 +90,20 @@ def require_scheme(schemes: tuple[str, ...], address: str) -> str:
     if scheme(address) not in schemes:
         raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
     return address
+
+
+def parse_links(text: str) -> dict[str, str]:
+    """Read `CHURN_PAGE_LINKS`; ValueError if it is something else, or leads anywhere but to http or https.
+
+    Examples
+    --------
+    >>> parse_links("Grafana=https://grafana.example/d/1?x=y, Prefect=http://127.0.0.1:4200/")
+    {'Grafana': 'https://grafana.example/d/1?x=y', 'Prefect': 'http://127.0.0.1:4200/'}
+    """
+    links = {}
+    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
+        name, _, address = (part.strip() for part in entry.partition("="))
+        if not name or not address.startswith(("http://", "https://")):
+            raise ValueError(f"entry {number} must be NAME=URL, and the URL begin with http:// or https://")
+        links[name] = address
+    return links

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from churn.config.settings import Settings, parse_links
+from churn.config.settings import Settings
+from churn.config.urls import parse_links
 from service.http.loopback import is_loopback
 
 OWN = {"API documentation": "docs", "OpenAPI document": "openapi.json", "Metrics": "metrics", "Health": "readyz"}
