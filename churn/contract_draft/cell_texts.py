@@ -49,5 +49,5 @@ def missing_texts(cells: Any) -> Counter[str]:
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a text is a number."""
+    """Return whether a text is a number."""
     return _NUMBER.fullmatch(text) is not None

@@ -134,7 +134,7 @@ def _profile(source: str, cells: Any) -> ColumnProfile:
 
 
 def _levels(cells: Any) -> tuple[str, ...] | None:
-    """Give the sorted levels of a category; None where they are too many to be one."""
+    """Return the sorted levels of a category; None where they are too many to be one."""
     known = cell_texts(cells, NOTHING).dropna()
     if all(map(CODE.fullmatch, known.unique())):
         known = cell_texts(cells, (*NOTHING, NOT_AVAILABLE)).dropna()
@@ -145,13 +145,13 @@ def _levels(cells: Any) -> tuple[str, ...] | None:
 
 
 def _is_mostly_numbers(numbers: pd.Series, unreadable: int, odd: Mapping[str, int]) -> bool:
-    """Tell whether a column is one of numbers, although some of its cells are none."""
+    """Return whether a column is one of numbers, although some of its cells are none."""
     few = len(odd) <= MAX_ODD_TEXTS and unreadable <= MAX_ODD_SHARE * (len(numbers) + unreadable)
     return few and numbers.nunique() >= MIN_DIFFERENT_NUMBERS
 
 
 def _flag_levels(counts: Counter[str]) -> tuple[str, ...]:
-    """Give the spellings of yes and of no, the more frequent ones; nothing where the column is no flag."""
+    """Return the spellings of yes and of no, the more frequent ones; nothing where the column is no flag."""
     spelled: dict[str, str] = {}
     for text, _ in counts.most_common():
         level = {"1.0": "1", "0.0": "0"}.get(text, text)

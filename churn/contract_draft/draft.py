@@ -140,7 +140,7 @@ def _listed(names: Iterable[str], most: int = 10) -> str:
 
 
 def _outcome_levels(profile: ColumnProfile) -> tuple[str, str] | None:
-    """Give the level of who left and that of who stayed, if their words tell."""
+    """Return the level of who left and that of who stayed, if their words tell."""
     if profile.kind == "flag":
         return profile.levels[0], profile.levels[1]
     leaving = [level for level in profile.levels if any(word in level.lower() for word in LEAVING)]
@@ -280,7 +280,7 @@ def _to_yaml(path: Path, target: dict[str, str], guesses: tuple[DraftedColumn, .
 
 
 def _flow(value: Any) -> str:
-    """Spell a value in one line of YAML."""
+    """Format a value as one line of YAML."""
 
     def target_column(*, as_it_is: bool) -> str:
         text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=as_it_is, width=float("inf"))

@@ -94,7 +94,7 @@ def decide(
         "churned": int(y.sum()),
         "fresh_digest": frame_digest(fresh.features.assign(**{"<outcome>": fresh.outcome})),
         "contract": {"name": contract.name, "digest": contract.digest},
-        "rival": baseline,
+        "baseline": baseline,
         "confidence": params.gate.confidence,
         "models": {"challenger": _identity(challenger), "champion": _identity(champion) if champion else None},
         "params": params.model_dump(mode="json", include={"seed", "gate", "profit", "evaluation"}),

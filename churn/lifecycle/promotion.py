@@ -54,7 +54,7 @@ class Aliases(Protocol):
         """
 
     def restore_previous(self, previous: str | None, /) -> None:
-        """Give the alias `previous` back after a promotion that broke off."""
+        """Restore the alias `previous` after a promotion that broke off."""
 
 
 def promote(

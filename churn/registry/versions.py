@@ -88,7 +88,7 @@ class Versions:
         return dict(self.find(version).tags)
 
     def challenge(self, version: str, /) -> str:
-        """Give a version the alias `challenger`, so that services score it in the shadow; return its number."""
+        """Set the alias `challenger`, so that services score it in the shadow; return its number."""
         mlflow = self._client.mlflow
         number = self.version(version)
         with self._client.translated():
@@ -139,7 +139,7 @@ class Versions:
         return old
 
     def restore_previous(self, previous: str | None, /) -> None:
-        """Give the alias `previous` back after a promotion that broke off. Only `churn.lifecycle.promotion` calls this."""
+        """Restore the alias `previous` after a promotion that broke off. Only `churn.lifecycle.promotion` calls this."""
         mlflow = self._client.mlflow
         with self._client.translated():
             if previous is None:

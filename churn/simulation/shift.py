@@ -108,7 +108,7 @@ class Drift(_Knobs):
     effect_scale: float = 1.0
 
     def applied(self, mechanism: Mechanism) -> Mechanism:
-        """Give the mechanism after the drift.
+        """Return the mechanism after the drift.
 
         Raises
         ------

@@ -166,12 +166,12 @@ def _round(values: Values, decimals: int) -> Values:
 
 
 def _decimals_within(tolerance: float) -> int:
-    """Give the fewest decimals whose rounding stays within the tolerance: cents for 0.01."""
+    """Return the fewest decimals whose rounding stays within the tolerance: cents for 0.01."""
     return max(0, math.ceil(-math.log10(2 * tolerance)))
 
 
 def _bounds(contract: Contract) -> dict[str, tuple[float, float]]:
-    """Give the bounds of each number, narrowed so that the columns that follow from it keep theirs."""
+    """Return the bounds of each number, narrowed so that the columns that follow from it keep theirs."""
     found: dict[str, tuple[float, float]] = {}
     follows = relations(contract)
 

@@ -128,7 +128,7 @@ class ArchiveWriter:
                 continue
 
     def finish(self, manifest: Manifest) -> None:
-        """Put the manifest at the end."""
+        """Append the manifest."""
         text = manifest.model_dump_json(indent=2).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size, info.mode = len(text), 0o600

@@ -34,7 +34,7 @@ ARTIFACT_COLUMNS = (
 
 
 def kind_of(url: str) -> str:
-    """Tell SQLite from PostgreSQL; InputError for any other."""
+    """Return which kind of database a URL names: SQLite or PostgreSQL. Raise InputError for any other."""
     try:
         kind = sa.make_url(url).get_backend_name()
     except sa.exc.ArgumentError as error:
@@ -45,7 +45,7 @@ def kind_of(url: str) -> str:
 
 
 def sqlite_file(url: str) -> Path:
-    """Give the file of a SQLite database."""
+    """Return the file of a SQLite database."""
     return Path(str(sa.make_url(url).database)).absolute()
 
 

@@ -42,7 +42,7 @@ class _Staging:
         return place.with_name(f".{place.name}.before-{self._token}")
 
     def place(self, name: str) -> Path:
-        """Say where a part of the archive is put first; InputError if it has no place in this system."""
+        """Return where a part of the archive is put first; InputError if it has no place in this system."""
         top, _, rest = name.partition("/")
         if self._is_left_out(top if rest else name.partition(".")[0]):
             return self._work / "left-out" / name
@@ -58,13 +58,13 @@ class _Staging:
         return self.files[database]
 
     def _is_left_out(self, kind: str) -> bool:
-        """Tell whether a part is none of this system's: the registry was left out, or Prefect's database is a server's."""
+        """Return whether a part is none of this system's: the registry was left out, or Prefect's database is a server's."""
         if kind == "artifacts":
             return "artifacts" not in self.folders
         return kind in ("registry", "prefect") and kind not in self.databases
 
     def moves(self) -> Iterator[tuple[Path, Path]]:
-        """Give what is moved, and where to."""
+        """Return what is moved, and where to."""
         for name, path in self.files.items():
             if kind_of(self.databases[name]) == SQLITE:
                 yield path, sqlite_file(self.databases[name])
@@ -80,7 +80,7 @@ class _Staging:
 
 
 def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> Manifest:
-    """Put a backup into a system that is not running.
+    """Restore a backup into a system that is not running.
 
     Everything is unpacked and checked against the manifest first. Then databases in PostgreSQL are replaced, each in one
     transaction, and then files are moved into place; if a move fails, the others are moved back.

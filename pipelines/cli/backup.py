@@ -69,7 +69,7 @@ def restore(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a backup into this system: under CHURN_HOME, and into the databases that are set up. Stop everything first.
+    """Restore a backup into this system: under CHURN_HOME, and into the databases that are set up. Stop everything first.
 
     All of the backup is checked before anything is changed. Paths may differ from those of the system that was backed up.
 

@@ -62,7 +62,7 @@ def simulate(
 
 @app.command()
 def validate(path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")], as_json: Json = False) -> None:
-    """Hold a file against the contract. Exit 2 and the rows, columns and rules if it breaks it.
+    """Validate a file against the contract. Exit 2 and the rows, columns and rules if it breaks it.
 
     Example: churn data validate data/telecom_churn.csv
     """

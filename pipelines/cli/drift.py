@@ -1,4 +1,4 @@
-"""`churn drift`: files against a reference, one verdict each; no server, no store, no model."""
+"""`churn drift`: files against a reference, one result each; no server, no store, no model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def drift(
     ] = None,
     fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 1 if any file alarms.")] = False,
 ) -> None:
-    """Compare files and print one verdict each: no server, no store, no model. CHURN_FALSE_ALARM_RATE is its false-alarm rate.
+    """Compare files and print one result each: no server, no store, no model. CHURN_FALSE_ALARM_RATE is its false-alarm rate.
 
     Values that break the contract are compared as they are, not refused. A file that cannot be read at all is said, the others
     are judged, and the exit is 2. Impact is told where the reference has outcomes.
@@ -46,27 +46,27 @@ def drift(
         raise InputError(f"{reference}: has no rows to compare with")
     known = before.frame.drop(columns=list(before.absent))
     profile = ReferenceProfile.of(known, contract)
-    verdicts, unread = [], []
+    results, unread = [], []
     for path in current:
         try:
             now = read_unvalidated(path, contract)
         except ChurnError as error:
             unread.append(path)
-            verdicts.append({"file": str(path), "error": str(error)})
+            results.append({"file": str(path), "error": str(error)})
             if not as_json:
                 fail(str(error))
             continue
         found = detect_drift(profile, now.frame.drop(columns="churned", errors="ignore"), contract, settings.false_alarm_rate)
-        verdicts.append(_document(now, found))
+        results.append(_document(now, found))
         if not as_json:
             _print(now, found)
         if report is not None:
             _draw(report if len(current) == 1 else report.with_stem(f"{report.stem}-{path.stem}"), known, now, found)
     if as_json:
-        print_json(verdicts)
+        print_json(results)
     if unread:
         raise typer.Exit(2)
-    if fail_on_drift and any(verdict["alarm"] for verdict in verdicts):
+    if fail_on_drift and any(result["alarm"] for result in results):
         raise typer.Exit(1)
 
 

@@ -148,7 +148,7 @@ class _Progress:
         self._shown.stop()
 
     def planned(self, plan: Plan, kept: Sequence[Done]) -> None:
-        """Say how much there is, and what of it was done before."""
+        """Show how much there is, and what of it was done before."""
         self._by_rows = plan.rows is not None
         total = plan.rows if plan.rows is not None else len(plan.parts)
         self._task = self._shown.add_task("", total=total, unit="customers" if self._by_rows else "parts")

@@ -1,4 +1,4 @@
-"""Put a challenger through the serving path before it is judged: written, loaded, verified and asked as the service does it."""
+"""Send a challenger through the serving path before it is judged: written, loaded, verified and asked as the service does it."""
 
 from __future__ import annotations
 

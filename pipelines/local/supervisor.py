@@ -156,7 +156,7 @@ class Supervisor:
 
 
 def _ends_with_us() -> tuple[str, ...]:
-    """Give what lets a command be stopped, with all its programs, when this process is killed: Linux' setpriv, where it is."""
+    """Return what lets a command be stopped, with all its programs, when this process is killed: Linux' setpriv, where it is."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "TERM") if setpriv else ()
 

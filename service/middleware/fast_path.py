@@ -92,7 +92,7 @@ class _Route:
 
 
 def _is_authorized_json(scope: Scope) -> bool:
-    """Tell whether the request is JSON with a key that may predict. The route says what is wrong with the others."""
+    """Return whether the request is JSON with a key that may predict. The route says what is wrong with the others."""
     request_context = request_context_of(scope)
     if request_context is None or (request_context.media_type and request_context.media_type != JSON):
         return False

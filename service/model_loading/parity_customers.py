@@ -141,7 +141,7 @@ def knots_of(compiled: CompiledModel | None) -> dict[str, list[float]]:
 
 
 def may_be_missing(column: Column) -> bool:
-    """Tell whether a request may leave a feature out. Numbers may always be missing: that is the imputer's work."""
+    """Return whether a request may leave a feature out. Numbers may always be missing: that is the imputer's work."""
     return column.nullable or column.kind in ("number", "integer")
 
 

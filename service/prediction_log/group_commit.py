@@ -80,7 +80,7 @@ class PieceQueue:
         self._batches: deque[Piece] = deque()
 
     def __bool__(self) -> bool:
-        """Tell whether anything waits."""
+        """Return whether anything waits."""
         return bool(self._singles or self._batches)
 
     def append(self, rows: Sequence[PredictionRow], done: asyncio.Future[None]) -> None:

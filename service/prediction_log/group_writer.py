@@ -57,13 +57,13 @@ class GroupWriter:
         self._start_thread()
 
     def wake(self) -> None:
-        """Say that a piece was appended to the queue."""
+        """Signal that a piece was appended to the queue."""
         if self.idle:
             self.idle = False
             self._arrived.set()
 
     def close(self) -> None:
-        """Say that nothing more will be appended: the writer ends when the queue is empty."""
+        """Signal that nothing more will be appended: the writer ends when the queue is empty."""
         self._closing = True
         self._arrived.set()
 

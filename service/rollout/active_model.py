@@ -41,7 +41,7 @@ class ActiveModel:
 
 
 def is_same(one: ServedModel, other: ServedModel) -> bool:
-    """Tell whether two are the same registered model: another registry may have given the version number to another run.
+    """Return whether two are the same registered model: another registry may have given the version number to another run.
 
     Parameters
     ----------

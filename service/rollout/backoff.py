@@ -41,7 +41,7 @@ class RefusedVersions:
             self._gauge.labels(version).set(0)
 
     def __contains__(self, version: str) -> bool:
-        """Tell whether a version was refused and its backoff has not passed."""
+        """Return whether a version was refused and its backoff has not passed."""
         return version in self._refused and self._clock() < self._refused[version][1]
 
 

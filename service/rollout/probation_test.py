@@ -214,7 +214,7 @@ def slow_limit(before: RequestStats, bounds: Bounds) -> float:
 
 
 def is_slow(before: RequestStats, since: RequestStats, bounds: Bounds) -> bool | None:
-    """Tell whether more than the tail of some requests was slow.
+    """Return whether more than the tail of some requests was slow.
 
     Parameters
     ----------

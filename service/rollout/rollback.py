@@ -121,7 +121,7 @@ class Rollback:
         return True
 
     def record(self, request: RollbackRequest, *, at_once: bool = False) -> asyncio.Task[bool] | None:
-        """Tell the registry of a request, see `RollbackSync.record`.
+        """Inform the registry of a request, see `RollbackSync.record`.
 
         Parameters
         ----------

@@ -63,14 +63,14 @@ async def invocations(request: Request, state: State) -> Response:
 @router.get("/ping", response_class=PlainTextResponse, responses=problems(503))
 @router.get("/health", response_class=PlainTextResponse, responses=problems(503))
 async def ping(state: State) -> PlainTextResponse:
-    """Tell that a model is loaded, as MLflow and SageMaker ask."""
+    """Answer 200 if a model is loaded, as MLflow and SageMaker ask."""
     state.active_model.current()
     return PlainTextResponse("\n")
 
 
 @router.get("/version", response_class=PlainTextResponse, responses=problems())
 async def mlflow_version() -> PlainTextResponse:
-    """Tell which version of MLflow's protocol this is. (For the model's version: GET /model.)"""
+    """Return which version of MLflow's protocol this is. (For the model's version: GET /model.)"""
     return PlainTextResponse(_mlflow_version())
 
 

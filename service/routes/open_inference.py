@@ -43,27 +43,27 @@ _ANSWERS = {200: {"content": {_BINARY: {}}}, **problems(401, 403, 404, 413, 415,
 
 @router.get("/health/live", responses=problems())
 async def server_live() -> LiveAnswer:
-    """Tell that the process is alive."""
+    """Answer 200: the process is alive."""
     return LiveAnswer()
 
 
 @router.get("/health/ready", responses=problems(503))
 async def server_ready(state: State) -> ServerReadyAnswer:
-    """Tell whether predictions can be answered, as /readyz does."""
+    """Return whether predictions can be answered, as /readyz does."""
     await readyz(state)
     return ServerReadyAnswer()
 
 
 @router.get("", responses=problems(401), dependencies=_ANY_KEY)
 async def server_metadata() -> ServerMetadata:
-    """Tell what this server is."""
+    """Describe this server."""
     return ServerMetadata(name="churn", version=installed(DISTRIBUTION), extensions=["binary_tensor_data"])
 
 
 @router.get("/models/{name}", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
 @router.get("/models/{name}/versions/{version}", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
 async def model_metadata(state: State, name: str, version: str | None = None) -> ModelMetadata:
-    """Tell which tensors the model in service reads and answers.
+    """Describe which tensors the model in service reads and answers.
 
     Each feature is a tensor of shape [n], and so is `customer_id`; what may be missing may be left out. Or one tensor of numbers,
     of any other name, holds all numeric features: shape [n, len(tensor_columns)].
@@ -83,7 +83,7 @@ async def model_metadata(state: State, name: str, version: str | None = None) ->
 @router.get("/models/{name}/ready", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
 @router.get("/models/{name}/versions/{version}/ready", responses=problems(401, 404, 422, 503), dependencies=_ANY_KEY)
 async def model_ready(state: State, name: str, version: str | None = None) -> ModelReadyAnswer:
-    """Tell that the model, or this version of it, is in service."""
+    """Answer 200 if the model, or this version of it, is in service."""
     _served(state, name, version)
     return ModelReadyAnswer(name=name)
 

@@ -17,13 +17,13 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/healthz", responses=problems())
 async def healthz() -> HealthAnswer:
-    """Tell that the process is alive."""
+    """Answer 200: the process is alive."""
     return HealthAnswer()
 
 
 @router.get("/readyz", responses=problems(503))
 async def readyz(state: State) -> ReadyAnswer:
-    """Tell whether predictions can be answered: a model is loaded, the log can be written, and the service is not stopping."""
+    """Return whether predictions can be answered: a model is loaded, the log can be written, and the service is not stopping."""
     missing: list[FieldProblem] = []
     if state.draining:
         missing.append(FieldProblem(field="service", problem="is stopping"))

@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 4
 
 
 def is_alive(url: str) -> bool:
-    """Tell whether a GET of an http URL is answered with 200 within four seconds. Proxy settings are ignored."""
+    """Return whether a GET of an http URL is answered with 200 within four seconds. Proxy settings are ignored."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=TIMEOUT_SECONDS)
     try:

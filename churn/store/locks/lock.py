@@ -28,7 +28,7 @@ class Lock(Protocol):
         """Return who holds it and since when; empty if nobody does."""
 
     def release(self) -> None:
-        """Give it back. Never fails: it ends with the process anyway."""
+        """Release it. Never fails: it ends with the process anyway."""
 
 
 class HeldLock:

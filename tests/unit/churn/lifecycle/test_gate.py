@@ -123,7 +123,7 @@ def test_the_evidence_is_written_as_json_and_is_the_same_every_time() -> None:
     assert first == again
     document = json.loads(json.dumps(first.evidence))
     assert document["rows"] == 300
-    assert document["rival"] == "version 3"
+    assert document["baseline"] == "version 3"
     assert document["challenger"]["log_loss"] < document["champion"]["log_loss"]
     assert document["champion"]["log_loss"] - document["challenger"]["log_loss"] == pytest.approx(document["log_loss_gain"])
 
@@ -268,5 +268,5 @@ def test_a_champion_that_reads_columns_of_another_contract_is_no_rival() -> None
     fresh = judged(1500, 1, new=0.1)
     decision = decide(CHALLENGER, model("gone", version="3"), fresh, GATE, 1)
     assert decision.promote
-    assert decision.evidence["rival"] == "no model at all"
+    assert decision.evidence["baseline"] == "no model at all"
     assert decision.evidence["models"]["champion"]["version"] == "3"
