@@ -172,7 +172,7 @@ def _build_state(
         settings=settings,
         contract=contract,
         keys=parse_keys(settings.api_keys.get_secret_value()),
-        requests=RequestModels.of(contract, settings.max_batch_rows),
+        requests=RequestModels.from_contract(contract, settings.max_batch_rows),
         metrics=metrics,
         store=store,
         log=log,

@@ -169,7 +169,7 @@ def columnar_batches(fixture: Fixture, work: Path, *, rows: int) -> list[Figures
     if compiled is None:
         raise ChurnError("this model cannot be compiled")
     served = ServedModel(fixture.model.info, "", fixture.contract, CompiledScorer(compiled, fixture.contract), None, "disk")
-    rules = ColumnRules(fixture.contract, RequestModels.of(fixture.contract, rows).customer)
+    rules = ColumnRules(fixture.contract, RequestModels.from_contract(fixture.contract, rows).customer)
     table = pa.Table.from_pandas(fixture.customers(rows), preserve_index=False)
     sink, file = pa.BufferOutputStream(), pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:

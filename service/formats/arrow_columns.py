@@ -12,7 +12,7 @@ from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
 from churn.customers.from_arrow import is_plain, read_cells
 from churn.customers.validation import Table
-from service.formats.validation import ColumnRules, raise_any
+from service.formats.validation import ColumnRules, raise_problems
 from service.http.errors import FieldProblem
 from service.scoring.served_model import ScoredBatch
 
@@ -49,7 +49,7 @@ def check_schema(schema: Any, rules: ColumnRules) -> dict[str, str]:
         for given in found.values()
         if not is_plain(schema.field(given).type)
     ]
-    raise_any(wrong, len(wrong))
+    raise_problems(wrong, len(wrong))
     return found
 
 
@@ -75,7 +75,7 @@ def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
     def record(row: int) -> dict[str, Any]:
         return {name: json_value(column[row].as_py()) for name, column in columns.items()}
 
-    return rules.customers(Table(table.num_rows, cells, record, "rows", ids))
+    return rules.validate_table(Table(table.num_rows, cells, record, "rows", ids))
 
 
 def answer_batches(batch: ScoredBatch) -> Iterator[Any]:

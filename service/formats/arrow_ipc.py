@@ -19,7 +19,7 @@ from service.scoring.served_model import ScoredBatch
 _MAGIC, _PADDED = b"ARROW1", 8
 
 
-def read_arrow(body: bytes, rules: ColumnRules, most: int, max_bytes: int, *, file: bool) -> CustomerColumns:
+def read_arrow(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int, *, file: bool) -> CustomerColumns:
     """Read a stream or a file of record batches.
 
     A file is read in its own order, as the stream that it holds: its footer is an index that we do not need to trust.
@@ -27,7 +27,7 @@ def read_arrow(body: bytes, rules: ColumnRules, most: int, max_bytes: int, *, fi
     Raises
     ------
     TooLarge
-        More than `most` rows, or more than `max_bytes` once unpacked; told before anything is.
+        More than `max_rows` rows, or more than `max_bytes` once unpacked; told before anything is.
     Unprocessable
     """
     if file and not (body.startswith(_MAGIC) and body.endswith(_MAGIC)):
@@ -35,8 +35,8 @@ def read_arrow(body: bytes, rules: ColumnRules, most: int, max_bytes: int, *, fi
     stream = memoryview(body)[_PADDED:] if file else memoryview(body)
     try:
         _check_sizes(stream, max_bytes)
-        table = _read(stream, rules, most)
-        check_rows(table.num_rows, most)
+        table = _read(stream, rules, max_rows)
+        check_rows(table.num_rows, max_rows)
         return from_table(table, rules)
     except (pa.ArrowException, Malformed, OSError, UnicodeDecodeError, OverflowError):
         # Not the library's own words: they may quote the body.
@@ -56,15 +56,15 @@ def _check_sizes(stream: memoryview, max_bytes: int) -> None:
             raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
 
 
-def _read(stream: memoryview, rules: ColumnRules, most: int) -> Any:
+def _read(stream: memoryview, rules: ColumnRules, max_rows: int) -> Any:
     batches: list[Any] = []
     rows = 0
     with pa.ipc.open_stream(pa.py_buffer(stream), options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
         check_schema(reader.schema, rules)
         for batch in reader:
             rows += batch.num_rows
-            if rows > most:
-                raise TooLarge(f"At most {most} customers in one request.")
+            if rows > max_rows:
+                raise TooLarge(f"At most {max_rows} customers in one request.")
             batches.append(batch)
         return pa.Table.from_batches(batches, reader.schema)
 

@@ -17,7 +17,7 @@ from service.formats.records import check_rows
 from service.formats.validation import ColumnRules
 
 
-def read_csv(body: bytes | memoryview, rules: ColumnRules, most: int) -> CustomerColumns:
+def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> CustomerColumns:
     """Read a CSV body (RFC 4180: commas, double quotes, UTF-8 with or without a byte order mark; the first line is the header).
 
     Raises
@@ -37,10 +37,10 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, most: int) -> Custome
         if problem := header_problem(header, first):
             refuse("header", problem)
         found = rules.columns_of(header, "header")
-        rows = _rows(chain([first], lines), most)
+        rows = _rows(chain([first], lines), max_rows)
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")
-    check_rows(len(rows), most)
+    check_rows(len(rows), max_rows)
     if set(map(len, rows)) != {len(header)}:
         wrong = next(place for place, row in enumerate(rows) if len(row) != len(header))
         refuse(f"rows.{wrong}", f"{len(header)} fields are expected, as the header has")
@@ -49,15 +49,15 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, most: int) -> Custome
         name: by_name[given] if name == CUSTOMER_ID else read_texts(rules.features[name], by_name[given])
         for name, given in found.items()
     }
-    return rules.objects(columns, len(rows), "rows")
+    return rules.validate_objects(columns, len(rows), "rows")
 
 
-def _rows(lines: Iterator[list[str]], most: int) -> list[list[str]]:
+def _rows(lines: Iterator[list[str]], max_rows: int) -> list[list[str]]:
     rows: list[list[str]] = []
     for row in lines:
         # An empty line, as many files end with one, is no row.
         if row:
             rows.append(row)
-            if len(rows) > most:
+            if len(rows) > max_rows:
                 break
     return rows

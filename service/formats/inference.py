@@ -15,7 +15,7 @@ from churn.customers.columns import CustomerColumns
 from churn.customers.validation import Table
 from service.formats.json_text import load_json, refuse
 from service.formats.records import check_rows
-from service.formats.tensors import Tensor, binary_of, read_tensors
+from service.formats.tensors import Tensor, encode_binary, read_tensors
 from service.formats.validation import ColumnRules
 from service.http.errors import unprocessable
 from service.schemas.protocols import InferOutput, InferRequest
@@ -32,7 +32,7 @@ class Inference(NamedTuple):
     customers: CustomerColumns
 
 
-def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, most: int) -> Inference:
+def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, max_rows: int) -> Inference:
     """Read a request.
 
     Parameters
@@ -42,7 +42,7 @@ def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, most: int) 
     json_bytes : int
         Length of the JSON part.
     rules : ColumnRules
-    most : int
+    max_rows : int
         Rows.
 
     Raises
@@ -59,7 +59,7 @@ def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, most: int) 
             refuse(f"outputs.{place}.name", f"must be one of {', '.join(OUTPUTS)}")
         if foreign := sorted({"classification", "shared_memory_region"} & output.parameters.keys()):
             refuse(f"outputs.{place}.parameters.{foreign[0]}", "is not supported")
-    check_rows(max(one.shape[0] for one in request.inputs), most)
+    check_rows(max(one.shape[0] for one in request.inputs), max_rows)
     ids = frozenset(one.name for one in request.inputs if rules.names.find(one.name) == CUSTOMER_ID)
     return Inference(request, _customers(read_tensors(request.inputs, whole[json_bytes:], ids), rules))
 
@@ -84,7 +84,7 @@ def _customers(tensors: Sequence[Tensor], rules: ColumnRules) -> CustomerColumns
     def record(row: int) -> dict[str, Any]:
         return {name: _cell(values, row) for name, values in columns.items()}
 
-    return rules.customers(Table(rows, cells, record, "inputs", columns.get(CUSTOMER_ID)))
+    return rules.validate_table(Table(rows, cells, record, "inputs", columns.get(CUSTOMER_ID)))
 
 
 def _columns(tensor: Tensor, rules: ColumnRules, place: int) -> list[tuple[str, Any]]:
@@ -107,7 +107,7 @@ def _cell(values: Any, row: int) -> Any:
     return json_value(values[row].item()) if isinstance(values, np.ndarray) else values[row]
 
 
-def spell_inference(request: InferRequest, batch: ScoredBatch, model_name: str) -> tuple[bytes, int | None]:
+def encode_inference(request: InferRequest, batch: ScoredBatch, model_name: str) -> tuple[bytes, int | None]:
     """Give the body of an answer, and the length of its JSON part if tensors follow in binary."""
     asked = request.outputs or [InferOutput(name=name) for name in OUTPUTS]
     found: dict[str, Any] = {
@@ -121,7 +121,7 @@ def spell_inference(request: InferRequest, batch: ScoredBatch, model_name: str) 
         values = found[output.name]
         tensor: dict[str, Any] = {"name": output.name, "datatype": OUTPUTS[output.name], "shape": [len(values)]}
         if output.parameters.get("binary_data", request.parameters.get("binary_data_output", False)) is True:
-            binary.append(binary_of(OUTPUTS[output.name], values))
+            binary.append(encode_binary(OUTPUTS[output.name], values))
             tensor["parameters"] = {"binary_data_size": len(binary[-1])}
         else:
             tensor["data"] = values

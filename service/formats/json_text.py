@@ -11,7 +11,7 @@ from service.http.errors import NAME_LENGTH, FieldProblem, Unprocessable
 
 _NOT_JSON = "Invalid JSON"
 # Characters of the longest whole number of 64 bits.
-LONG_NUMBER = 20
+MAX_DIGITS = 20
 
 
 def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
@@ -87,7 +87,7 @@ def _load_slowly(text: bytes) -> Any:
 
     def whole(digits: str) -> int | float:
         # As orjson does: what needs more than 64 bits is a float.
-        number = int(digits) if len(digits) <= LONG_NUMBER else None
+        number = int(digits) if len(digits) <= MAX_DIGITS else None
         return number if number is not None and -(2**63) <= number < 2**64 else float(digits)
 
     try:

@@ -22,7 +22,7 @@ class Media(Enum):
 ALL = tuple(Media)
 
 
-def given_media(content_type: str, allowed: tuple[Media, ...] = ALL) -> Media:
+def parse_content_type(content_type: str, allowed: tuple[Media, ...] = ALL) -> Media:
     """Tell a body's format; JSON if nothing is said.
 
     Raises
@@ -43,7 +43,7 @@ def given_media(content_type: str, allowed: tuple[Media, ...] = ALL) -> Media:
     return found
 
 
-def wanted_media(accept: str, given: Media) -> Media:
+def negotiate_media(accept: str, given: Media) -> Media:
     """Choose an answer's format by an `Accept` header (RFC 9110, 12.5.1): the body's own where several will do.
 
     Raises
@@ -53,7 +53,7 @@ def wanted_media(accept: str, given: Media) -> Media:
 
     Examples
     --------
-    >>> wanted_media("*/*", Media.CSV), wanted_media("text/csv;q=0.5, application/json", Media.PARQUET)
+    >>> negotiate_media("*/*", Media.CSV), negotiate_media("text/csv;q=0.5, application/json", Media.PARQUET)
     (<Media.CSV: 'text/csv'>, <Media.JSON: 'application/json'>)
     """
     ranges = [_range(part) for part in accept.split(",") if part.strip()]

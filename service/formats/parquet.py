@@ -16,18 +16,18 @@ from service.http.errors import TooLarge
 from service.scoring.served_model import ScoredBatch
 
 
-def read_parquet(body: bytes, rules: ColumnRules, most: int, max_bytes: int) -> CustomerColumns:
+def read_parquet(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int) -> CustomerColumns:
     """Read a Parquet file.
 
     Raises
     ------
     TooLarge
-        More than `most` rows, or more than `max_bytes` once unpacked; told before anything is.
+        More than `max_rows` rows, or more than `max_bytes` once unpacked; told before anything is.
     Unprocessable
     """
     try:
         sizes = read_sizes(body)
-        check_rows(sizes.rows, most)
+        check_rows(sizes.rows, max_rows)
         if sizes.unpacked_bytes > max_bytes:
             raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
         # Texts stay as a dictionary and its indices: a hundred thousand times the same long text costs one.
@@ -35,7 +35,7 @@ def read_parquet(body: bytes, rules: ColumnRules, most: int, max_bytes: int) -> 
         file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts)
         check_schema(file.schema_arrow, rules)
         table = file.read(use_threads=False)
-        check_rows(table.num_rows, most)
+        check_rows(table.num_rows, max_rows)
         return from_table(table, rules)
     except (pa.ArrowException, Malformed, OSError, UnicodeDecodeError, OverflowError):
         # Not the library's own words: they may quote the body.

@@ -15,7 +15,7 @@ from service.http.errors import TooLarge, WrongMediaType
 
 T = TypeVar("T")
 # Smaller bodies are read on the event loop: to hand them to a thread would take as long.
-SMALL_BODY = 16 * 1024
+MAX_INLINE_BYTES = 16 * 1024
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -31,7 +31,7 @@ async def read_payload(request: Request, limits: BodyLimits) -> bytes:
         raise WrongMediaType("Send the body as it is, or with Content-Encoding gzip or deflate.")
     body = await read_body(request, limits)
     if encoding in _WINDOWS:
-        return await off_the_loop(len(body), lambda: unpack(body, encoding, limits.max_bytes))
+        return await run_off_event_loop(len(body), lambda: unpack(body, encoding, limits.max_bytes))
     return body
 
 
@@ -49,6 +49,6 @@ def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
     return unpacked
 
 
-async def off_the_loop(size: int, work: Callable[[], T], *, small: int = SMALL_BODY) -> T:
+async def run_off_event_loop(size: int, work: Callable[[], T], *, max_inline: int = MAX_INLINE_BYTES) -> T:
     """Do the work in a thread, unless it is small: the event loop stays free for others."""
-    return work() if size <= small else await asyncio.to_thread(work)
+    return work() if size <= max_inline else await asyncio.to_thread(work)

@@ -14,15 +14,15 @@ from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge
 
 
-def check_rows(rows: int, most: int) -> None:
-    """Raise TooLarge if there are more rows than `most`, Unprocessable if there are none."""
-    if rows > most:
-        raise TooLarge(f"At most {most} customers in one request.")
+def check_rows(rows: int, max_rows: int) -> None:
+    """Raise TooLarge if there are more rows than `max_rows`, Unprocessable if there are none."""
+    if rows > max_rows:
+        raise TooLarge(f"At most {max_rows} customers in one request.")
     if rows == 0:
         refuse("body", "at least one customer is needed")
 
 
-def from_records(records: Any, rules: ColumnRules, where: str, most: int) -> CustomerColumns:
+def from_records(records: Any, rules: ColumnRules, where: str, max_rows: int) -> CustomerColumns:
     """Read a list of objects, one a customer; a field that is absent is missing.
 
     Raises
@@ -31,19 +31,19 @@ def from_records(records: Any, rules: ColumnRules, where: str, most: int) -> Cus
     """
     if type(records) is not list:
         refuse(where, "Input should be a valid list")
-    check_rows(len(records), most)
+    check_rows(len(records), max_rows)
     columns = _by_column(records, rules)
     if columns is not None:
-        return rules.objects(columns, len(records), where, record=records.__getitem__)
+        return rules.validate_objects(columns, len(records), where, record=records.__getitem__)
     # Some row is no object, or has names of its own: the source's, or unknown ones, or the same one twice.
     renamed = [rules.by_contract_names(row) for row in records]
     if rules.ignore_unknown:
         names = dict.fromkeys(name for row in records if type(row) is dict for name in row)
-        rules.warn_of([name for name in names if rules.names.find(name) is None])
+        rules.warn_ignored([name for name in names if rules.names.find(name) is None])
     plain = [row if type(row) is dict and row.keys() <= rules.names.read else {} for row in renamed]
-    odd = [row is not before for row, before in zip(plain, renamed, strict=True)]
+    doubtful = [row is not before for row, before in zip(plain, renamed, strict=True)]
     columns = {name: [row.get(name) for row in plain] for name in (*rules.features, CUSTOMER_ID)}
-    return rules.objects(columns, len(records), where, record=renamed.__getitem__, odd=odd)
+    return rules.validate_objects(columns, len(records), where, record=renamed.__getitem__, doubtful=doubtful)
 
 
 def _by_column(records: list[Any], rules: ColumnRules) -> dict[str, Sequence[Any]] | None:
@@ -64,7 +64,7 @@ def _by_column(records: list[Any], rules: ColumnRules) -> dict[str, Sequence[Any
     return {name: [row.get(name) for row in records] for name in (*rules.features, CUSTOMER_ID) if name in found}
 
 
-def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, most: int) -> CustomerColumns:
+def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, max_rows: int) -> CustomerColumns:
     """Read a list of lists, a value a name in each.
 
     Raises
@@ -73,7 +73,7 @@ def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, m
     """
     if type(rows) is not list:
         refuse(where, "Input should be a valid list")
-    check_rows(len(rows), most)
+    check_rows(len(rows), max_rows)
     found = rules.columns_of(names, where)
     if set(map(type, rows)) != {list} or set(map(len, rows)) != {len(names)}:
         wrong = next(place for place, row in enumerate(rows) if type(row) is not list or len(row) != len(names))
@@ -81,10 +81,10 @@ def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, m
     # Strides through one list: half the time of zip(*rows).
     flat, width = list(chain.from_iterable(rows)), len(names)
     columns = {name: flat[names.index(given) :: width] for name, given in found.items()}
-    return rules.objects(columns, len(rows), where)
+    return rules.validate_objects(columns, len(rows), where)
 
 
-def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, most: int) -> CustomerColumns:
+def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, max_rows: int) -> CustomerColumns:
     """Read an object of lists, a column a name.
 
     Raises
@@ -99,5 +99,5 @@ def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, mos
     if len(lengths) > 1:
         refuse(where, "all columns need the same number of values")
     rows = lengths.pop() if lengths else 0
-    check_rows(rows, most)
-    return rules.objects({name: columns[given] for name, given in found.items()}, rows, where)
+    check_rows(rows, max_rows)
+    return rules.validate_objects({name: columns[given] for name, given in found.items()}, rows, where)

@@ -128,7 +128,7 @@ def _texts(data: memoryview) -> Iterator[str]:
         place += length
 
 
-def binary_of(datatype: str, values: Any) -> bytes:
+def encode_binary(datatype: str, values: Any) -> bytes:
     """Spell a tensor of an answer in the binary extension."""
     if datatype == "BYTES":
         encoded = [text.encode() for text in values]

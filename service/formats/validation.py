@@ -20,9 +20,9 @@ from churn.customers.validation import CustomerRules, Table
 from service.http.errors import LISTED_ERRORS, MAX_DESCRIBED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
 
 # Beyond so many there is no point in counting on: each costs microseconds.
-COUNTED_PROBLEMS = 10_000
+MAX_COUNTED_PROBLEMS = 10_000
 # Unknown columns that a warning names.
-NAMED_COLUMNS = 10
+MAX_NAMED_COLUMNS = 10
 log = logging.getLogger(__name__)
 
 
@@ -65,19 +65,19 @@ class ColumnRules(CustomerRules):
         wrong = [FieldProblem(field=f"{where}.{name}", problem=given_twice(found[name], as_given)) for name, as_given in repeated]
         foreign = [*unknown, *(name for name in names if not isinstance(name, str))]
         if self.ignore_unknown:
-            self.warn_of(foreign)
+            self.warn_ignored(foreign)
         else:
             for count, name in enumerate(foreign):
                 problem = self.names.unknown(str(name), suggest=count < SUGGESTIONS)
                 wrong.append(FieldProblem(field=f"{where}.{name}"[:NAME_LENGTH], problem=problem))
-        raise_any(wrong, len(wrong))
+        raise_problems(wrong, len(wrong))
         return found
 
-    def warn_of(self, unknown: Sequence[Any]) -> None:
+    def warn_ignored(self, unknown: Sequence[Any]) -> None:
         """Log that columns were ignored."""
         if unknown:
-            named = ", ".join(repr(str(name)[:NAME_LENGTH]) for name in unknown[:NAMED_COLUMNS])
-            more = f" and {len(unknown) - NAMED_COLUMNS} more" if len(unknown) > NAMED_COLUMNS else ""
+            named = ", ".join(repr(str(name)[:NAME_LENGTH]) for name in unknown[:MAX_NAMED_COLUMNS])
+            more = f" and {len(unknown) - MAX_NAMED_COLUMNS} more" if len(unknown) > MAX_NAMED_COLUMNS else ""
             log.warning("ignored columns that the contract does not know: %s%s", named, more)
 
     def by_contract_names(self, record: Any) -> Any:
@@ -95,14 +95,14 @@ class ColumnRules(CustomerRules):
                 renamed[meaning] = value
         return renamed
 
-    def objects(
+    def validate_objects(
         self,
         columns: Mapping[str, Sequence[Any]],
         rows: int,
         where: str,
         *,
         record: Callable[[int], Any] | None = None,
-        odd: Sequence[bool] | None = None,
+        doubtful: Sequence[bool] | None = None,
     ) -> CustomerColumns:
         """Validate columns of Python values as JSON has them.
 
@@ -115,15 +115,15 @@ class ColumnRules(CustomerRules):
             What errors call the rows.
         record : callable, optional
             Returns a row as it was sent; otherwise the columns do.
-        odd : sequence of bool, optional
-            Rows that are to be judged whatever their values are.
+        doubtful : sequence of bool, optional
+            Rows that are checked by the request model, whatever their values are.
         """
         cells = {name: self.features[name].from_objects(values) for name, values in columns.items() if name != CUSTOMER_ID}
         sent = record or (lambda row: {name: values[row] for name, values in columns.items()})
-        doubtful = None if odd is None else np.array(odd, np.bool_)
-        return self.customers(Table(rows, cells, sent, where, columns.get(CUSTOMER_ID), doubtful))
+        recheck = None if doubtful is None else np.array(doubtful, np.bool_)
+        return self.validate_table(Table(rows, cells, sent, where, columns.get(CUSTOMER_ID), recheck))
 
-    def customers(self, table: Table) -> CustomerColumns:
+    def validate_table(self, table: Table) -> CustomerColumns:
         """Validate a table.
 
         Raises
@@ -141,21 +141,21 @@ class ColumnRules(CustomerRules):
                 problems.append(FieldProblem(field=f"{table.where}.{row}", problem="Input should be an object"))
             elif len(problems) < LISTED_ERRORS:
                 problems.extend(_problems(error, f"{table.where}.{row}"))
-            return error is None or found <= COUNTED_PROBLEMS
+            return error is None or found <= MAX_COUNTED_PROBLEMS
 
         customers = self.examine(table, refuse)
-        raise_any(problems, found)
+        raise_problems(problems, found)
         return customers
 
 
-def raise_any(problems: Sequence[FieldProblem], found: int) -> None:
+def raise_problems(problems: Sequence[FieldProblem], found: int) -> None:
     """Raise Unprocessable if there are problems: of those `found`, the first are listed."""
     if found:
         more = f"; the first {LISTED_ERRORS} are listed" if found > LISTED_ERRORS else ""
         number = (
             f"{found} problem{'s' if found > 1 else ''}"
-            if found <= COUNTED_PROBLEMS
-            else f"More than {COUNTED_PROBLEMS} problems"
+            if found <= MAX_COUNTED_PROBLEMS
+            else f"More than {MAX_COUNTED_PROBLEMS} problems"
         )
         raise Unprocessable(f"{number} found{more}.", problems[:LISTED_ERRORS])
 

@@ -13,8 +13,8 @@ from service.authorization import require
 from service.formats.answers import csv_answer, json_answer
 from service.formats.csv_text import read_csv
 from service.formats.json_text import load_json
-from service.formats.media import Media, given_media, wanted_media
-from service.formats.payload import off_the_loop, read_payload
+from service.formats.media import Media, negotiate_media, parse_content_type
+from service.formats.payload import read_payload, run_off_event_loop
 from service.formats.records import from_records
 from service.formats.validation import ColumnRules
 from service.http.body import parse_json
@@ -44,11 +44,11 @@ async def predict_batch(request: Request, state: State) -> Response:
 
     What comes as JSON, CSV, Parquet or Arrow IPC is answered in the same format, or in the one that `Accept` asks for.
     """
-    given = given_media(request.headers.get("content-type", ""))
-    wanted = wanted_media(request.headers.get("accept", ""), given)
+    given = parse_content_type(request.headers.get("content-type", ""))
+    wanted = negotiate_media(request.headers.get("accept", ""), given)
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
-    customers = await off_the_loop(len(body), lambda: read_customers(given, body, state, state.rules))
+    customers = await run_off_event_loop(len(body), lambda: read_customers(given, body, state, state.rules))
     batch = await state.predictions.predict_batch(served, customers)
     return await _answer(batch, wanted)
 
@@ -68,22 +68,22 @@ def read_customers(media: Media, body: bytes, state: ServiceState, rules: Column
     ------
     TooLarge, Unprocessable
     """
-    most = state.settings.max_batch_rows
+    max_rows = state.settings.max_batch_rows
     max_bytes = UNPACKED_BODIES * state.settings.max_body_bytes
     match media:
         case Media.JSON:
-            return from_records(_customers(body, state), rules, "customers", most)
+            return from_records(_customers(body, state), rules, "customers", max_rows)
         case Media.CSV:
-            return read_csv(body, rules, most)
+            return read_csv(body, rules, max_rows)
         case Media.PARQUET:
             # These two import pyarrow, which a service that gets no such bodies never needs.
             from service.formats.parquet import read_parquet
 
-            return read_parquet(body, rules, most, max_bytes)
+            return read_parquet(body, rules, max_rows, max_bytes)
         case _:
             from service.formats.arrow_ipc import read_arrow
 
-            return read_arrow(body, rules, most, max_bytes, file=media is Media.ARROW_FILE)
+            return read_arrow(body, rules, max_rows, max_bytes, file=media is Media.ARROW_FILE)
 
 
 def _customers(body: bytes, state: ServiceState) -> Any:
@@ -99,7 +99,7 @@ def _customers(body: bytes, state: ServiceState) -> Any:
 async def _answer(batch: ScoredBatch, media: Media) -> Response:
     match media:
         case Media.JSON:
-            content = await off_the_loop(len(batch.prediction_ids), lambda: json_answer(batch), small=200)
+            content = await run_off_event_loop(len(batch.prediction_ids), lambda: json_answer(batch), max_inline=200)
             return Response(content, media_type=media.value)
         case Media.CSV:
             return StreamingResponse(csv_answer(batch), media_type=media.value)

@@ -18,8 +18,8 @@ from starlette.responses import PlainTextResponse, Response
 from churn.customers.columns import CustomerColumns
 from service.authorization import require
 from service.formats.json_text import load_json, refuse
-from service.formats.media import Media, given_media
-from service.formats.payload import off_the_loop, read_payload
+from service.formats.media import Media, parse_content_type
+from service.formats.payload import read_payload, run_off_event_loop
 from service.formats.records import from_columns, from_records, from_rows
 from service.http.openapi import problems
 from service.routes.batch import read_customers
@@ -51,12 +51,12 @@ _BODY: dict[str, Any] = {
 )
 async def invocations(request: Request, state: State) -> Response:
     """Score customers as `mlflow models serve` does. `prediction_ids`, which MLflow has not, name them in the log."""
-    given = given_media(request.headers.get("content-type", ""), _MEDIA)
+    given = parse_content_type(request.headers.get("content-type", ""), _MEDIA)
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
-    customers = await off_the_loop(len(body), lambda: _read(given, body, state, served))
+    customers = await run_off_event_loop(len(body), lambda: _read(given, body, state, served))
     batch = await state.predictions.predict_batch(served, customers)
-    content = await off_the_loop(len(customers), lambda: _encode(batch), small=200)
+    content = await run_off_event_loop(len(customers), lambda: _encode(batch), max_inline=200)
     return Response(content, media_type=Media.JSON.value)
 
 
@@ -83,20 +83,20 @@ def _mlflow_version() -> str:
 def _read(media: Media, body: bytes, state: ServiceState, served: ServedModel) -> CustomerColumns:
     if media is not Media.JSON:
         return read_customers(media, body, state, state.rules_ignoring_unknown)
-    rules, most = state.rules_ignoring_unknown, state.settings.max_batch_rows
+    rules, max_rows = state.rules_ignoring_unknown, state.settings.max_batch_rows
     document = load_json(body, nan_is_null=True)
     name, data = _input(document)
     if name == "dataframe_split":
         data, names = _split(data, served)
-        return from_rows(data, names, rules, name, most)
+        return from_rows(data, names, rules, name, max_rows)
     if name == "inputs" and type(data) is dict:
         # One customer may come as an object without lists.
         if not any(type(value) is list for value in data.values()):
-            return from_records([data], rules, name, most)
-        return from_columns(data, rules, name, most)
+            return from_records([data], rules, name, max_rows)
+        return from_columns(data, rules, name, max_rows)
     if name != "dataframe_records" and type(data) is list and data and type(data[0]) is list:
-        return from_rows(data, served.info.features, rules, name, most)
-    return from_records(data, rules, name, most)
+        return from_rows(data, served.info.features, rules, name, max_rows)
+    return from_records(data, rules, name, max_rows)
 
 
 def _input(document: Any) -> tuple[str, Any]:

@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from churn import DISTRIBUTION
 from service.authorization import require
-from service.formats.inference import DATATYPES, OUTPUTS, read_inference, spell_inference
+from service.formats.inference import DATATYPES, OUTPUTS, encode_inference, read_inference
 from service.formats.json_text import refuse
-from service.formats.media import Media, given_media
-from service.formats.payload import off_the_loop, read_payload
+from service.formats.media import Media, parse_content_type
+from service.formats.payload import read_payload, run_off_event_loop
 from service.http.openapi import json_body, problems
 from service.routes.operations import readyz
 from service.schemas.protocols import (
@@ -121,15 +121,15 @@ async def infer(
     served = _served(state, name, version)
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != _BINARY:
-        given_media(content_type, (Media.JSON,))
+        parse_content_type(content_type, (Media.JSON,))
     body = await read_payload(request, state.body_limits)
     json_bytes = _json_bytes(inference_header_content_length, len(body))
-    inference = await off_the_loop(
+    inference = await run_off_event_loop(
         len(body), lambda: read_inference(body, json_bytes, state.rules, state.settings.max_batch_rows)
     )
     batch = await state.predictions.predict_batch(served, inference.customers)
-    content, json_length = await off_the_loop(
-        len(inference.customers), lambda: spell_inference(inference.request, batch, name), small=200
+    content, json_length = await run_off_event_loop(
+        len(inference.customers), lambda: encode_inference(inference.request, batch, name), max_inline=200
     )
     if json_length is None:
         return Response(content, media_type=Media.JSON.value)

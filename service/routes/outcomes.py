@@ -26,7 +26,7 @@ async def report_outcomes(request: Request, state: State) -> OutcomesAnswer:
     if len(items) > state.settings.max_batch_rows:
         raise TooLarge(f"At most {state.settings.max_batch_rows} outcomes in one request.")
     received = now()
-    outcomes = [item.outcome(received) for item in items]
+    outcomes = [item.to_outcome(received) for item in items]
     receipt = await asyncio.get_running_loop().run_in_executor(state.outcome_threads, state.store.write_outcomes, outcomes)
     state.metrics.count_outcomes(receipt)
     return OutcomesAnswer(

@@ -94,7 +94,7 @@ class RequestModels:
     batch: type[BatchRequest]
 
     @classmethod
-    def of(cls, contract: Contract, max_rows: int) -> Self:
+    def from_contract(cls, contract: Contract, max_rows: int) -> Self:
         """Derive them from the contract."""
         customer = request_model(contract)
         rows: Any = Annotated[list[customer], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
@@ -125,7 +125,7 @@ class OutcomeItem(_Part):
 
     @field_validator("observed_at")
     @classmethod
-    def _possible(cls, value: datetime | None) -> datetime | None:
+    def _is_possible_time(cls, value: datetime | None) -> datetime | None:
         if value is not None and value > now() + CLOCK_SKEW:
             raise ValueError("must not be in the future")
         if value is not None and value < EARLIEST:
@@ -138,7 +138,7 @@ class OutcomeItem(_Part):
             raise ValueError("needs either prediction_id or customer_id")
         return self
 
-    def outcome(self, received_at: datetime) -> Outcome:
+    def to_outcome(self, received_at: datetime) -> Outcome:
         """Give the record; what was observed at no stated time was observed when it was received."""
         return Outcome(self.churned, self.observed_at or received_at, self.prediction_id, self.customer_id)
 

@@ -51,7 +51,7 @@ from service.scoring.scorer import one_customer
 from tests.unit.service.fakes import make_model, served_model
 
 CONTRACT = load_contract()
-MODELS = RequestModels.of(CONTRACT, 100)
+MODELS = RequestModels.from_contract(CONTRACT, 100)
 RULES = ColumnRules(CONTRACT, MODELS.customer)
 IGNORING = RULES.ignoring_unknown()
 NAMES = ColumnNames(CONTRACT)

@@ -11,7 +11,7 @@ from struct import Struct, error
 _U16, _U32, _I32, _I64 = Struct("<H"), Struct("<I"), Struct("<i"), Struct("<q")
 _BUFFER = Struct("<qq")
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
-_AS_IT_IS = -1
+_NOT_COMPRESSED = -1
 
 
 class Malformed(ValueError):
@@ -63,7 +63,7 @@ def _claims(metadata: bytes, vector: int, body: bytes | memoryview) -> int:
             raise Malformed("a buffer has a negative place or length")
         if length >= _I64.size:
             size = _I64.unpack_from(body, offset)[0]
-            if size < _AS_IT_IS:
+            if size < _NOT_COMPRESSED:
                 raise Malformed("a buffer claims a negative size")
             claimed += max(size, 0)
     return claimed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
-DEEPEST = 16
+MAX_DEPTH = 16
 # Fields and elements in one document. Honest metadata of a batch have some thousands.
 MAX_VALUES = 100_000
 
@@ -33,7 +33,7 @@ class CompactReader:
         ------
         Malformed
         """
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise Malformed("metadata are nested too deep")
         found: dict[int, Any] = {}
         number = 0
@@ -63,7 +63,7 @@ class CompactReader:
         raise Malformed("metadata hold what none do")
 
     def _list(self, depth: int) -> list[Any]:
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise Malformed("metadata are nested too deep")
         header = self._byte()
         length = header >> 4

@@ -45,7 +45,7 @@ Read = Callable[[bytes], CustomerColumns]
 
 @pytest.fixture(scope="module")
 def rules(contract: Contract) -> ColumnRules:
-    return ColumnRules(contract, RequestModels.of(contract, 100).customer)
+    return ColumnRules(contract, RequestModels.from_contract(contract, 100).customer)
 
 
 def stream(table: Any, **options: Any) -> bytes:

@@ -15,7 +15,7 @@ from service.schemas.native import RequestModels
 
 @pytest.fixture(scope="module")
 def rules(contract: Contract) -> ColumnRules:
-    return ColumnRules(contract, RequestModels.of(contract, 100).customer)
+    return ColumnRules(contract, RequestModels.from_contract(contract, 100).customer)
 
 
 def test_texts_mean_what_they_say(rules: ColumnRules) -> None:

@@ -6,7 +6,7 @@ import zlib
 import pytest
 from starlette.exceptions import HTTPException
 
-from service.formats.media import Media, given_media, wanted_media
+from service.formats.media import Media, negotiate_media, parse_content_type
 from service.formats.payload import unpack
 from service.http.errors import TooLarge, Unprocessable, WrongMediaType
 
@@ -22,21 +22,21 @@ from service.http.errors import TooLarge, Unprocessable, WrongMediaType
     ],
 )
 def test_content_types_that_are_read(header: str, media: Media) -> None:
-    assert given_media(header) is media
+    assert parse_content_type(header) is media
 
 
 @pytest.mark.parametrize("header", ["text/plain", "multipart/form-data; boundary=x", "text/csv; charset=latin-1", "/", ";"])
 def test_content_types_that_are_not(header: str) -> None:
     if header == ";":
-        assert given_media(header) is Media.JSON
+        assert parse_content_type(header) is Media.JSON
         return
     with pytest.raises(WrongMediaType):
-        given_media(header)
+        parse_content_type(header)
 
 
 def test_only_what_a_route_allows_is_read() -> None:
     with pytest.raises(WrongMediaType, match="application/json"):
-        given_media("text/csv", (Media.JSON,))
+        parse_content_type("text/csv", (Media.JSON,))
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_only_what_a_route_allows_is_read() -> None:
     ],
 )
 def test_accept_chooses(accept: str, wanted: Media) -> None:
-    assert wanted_media(accept, Media.CSV) is wanted
+    assert negotiate_media(accept, Media.CSV) is wanted
 
 
 @pytest.mark.parametrize("accept", ["image/png", "*/*;q=0", "text/csv;q=x", "application/json;q=0"])
 def test_accept_of_nothing_that_there_is_is_406(accept: str) -> None:
     with pytest.raises(HTTPException) as error:
-        wanted_media(accept, Media.CSV)
+        negotiate_media(accept, Media.CSV)
     assert error.value.status_code == 406
 
 

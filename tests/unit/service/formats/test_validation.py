@@ -31,10 +31,10 @@ MIXED = Contract(
         Column(name="region", source="Region", kind="category", levels=("N", "S")),
     ),
 )
-CUSTOMER = RequestModels.of(MIXED, 100).customer
+CUSTOMER = RequestModels.from_contract(MIXED, 100).customer
 RULES = ColumnRules(MIXED, CUSTOMER)
 TELECOM = load_contract()
-TELECOM_RULES = ColumnRules(TELECOM, RequestModels.of(TELECOM, 100).customer)
+TELECOM_RULES = ColumnRules(TELECOM, RequestModels.from_contract(TELECOM, 100).customer)
 
 odd_numbers = [
     0,
@@ -201,7 +201,7 @@ def test_the_first_hundred_problems_are_listed_and_all_are_counted(monkeypatch: 
         from_records([{"state": "?"}] * 150, TELECOM_RULES, "customers", 1000)
     assert str(error.value) == "150 problems found; the first 100 are listed."
     assert len(error.value.errors) == 100
-    monkeypatch.setattr(columns_module, "COUNTED_PROBLEMS", 120)
+    monkeypatch.setattr(columns_module, "MAX_COUNTED_PROBLEMS", 120)
     with pytest.raises(Unprocessable, match="More than 120 problems found"):
         from_records([{"state": "?"}] * 150, TELECOM_RULES, "customers", 1000)
 

@@ -15,7 +15,7 @@ from tests.unit.service.fakes import CUSTOMER
 
 CONTRACT = load_contract()
 CHECK = FastValidator(CONTRACT)
-MODEL = RequestModels.of(CONTRACT, 10).customer
+MODEL = RequestModels.from_contract(CONTRACT, 10).customer
 
 
 def read(customer: Any) -> Checked | None:
