@@ -1,7 +1,7 @@
 """Read one column of customers at once: what is certainly right becomes an array, the rest is asked of `CellRule`, cell by cell.
 
-A column reader may only be faster than the rule, never of another mind: what it cannot decide, the rule decides, and what the rule
-refuses is doubtful. Whoever reads the table says then what is wrong with the row.
+A column reader may only be faster than the rule: what it cannot decide, the rule decides, and what the rule refuses is doubtful.
+Whoever reads the table says then what is wrong with the row.
 """
 
 from __future__ import annotations

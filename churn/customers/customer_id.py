@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from churn.customers.cell_rule import MISSING_TEXTS
 
 MAX_ID_LENGTH = 128
-# Control characters: PostgreSQL stores no NUL, and a line break in an id breaks logs and CSV files. Half a surrogate pair is no text.
+# Control characters: PostgreSQL stores no NUL, a line break breaks logs and CSV files. Half a surrogate pair is no text.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 # Longer than any text that means a missing value, and without what else would have to be looked at.
 _USUAL = re.compile(r"[A-Za-z0-9_:@/-]{5,128}")

@@ -1,6 +1,6 @@
 """Read Arrow columns into cells of customers, without a Python object a value.
 
-Missing is null, or NaN (as pandas writes it). What a text or a number means does not depend on the column's type: `CellRule` decides.
+Missing is null, or NaN (as pandas writes it). What a cell means does not depend on the column's type: `CellRule` decides.
 """
 
 from __future__ import annotations

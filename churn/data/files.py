@@ -1,4 +1,4 @@
-"""Read a CSV or Parquet file as columns, cell by cell as it was written. What the cells mean is decided in `churn.data.dataset`."""
+"""Read a CSV or Parquet file as columns, cell by cell as it was written. `churn.data.dataset` decides what the cells mean."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ class UnvalidatedRows:
     Attributes
     ----------
     frame : pandas.DataFrame, shape (n, n_features)
-        The contract's features as in `churn.customers.frame`: unknown levels as they stand, whatever cannot be read as missing. With
-        column `churned` where the file has the outcome of every row.
+        The contract's features as in `churn.customers.frame`: unknown levels as they stand, whatever cannot be read as missing.
+        With column `churned` where the file has the outcome of every row.
     unreadable : dict of int
         Cells that are not what the contract says (text in a column of numbers, say), by column; those without any left out.
     absent : tuple of str
