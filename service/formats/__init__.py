@@ -1,1 +1,1 @@
-"""The formats that batches come in and answers go out in. Each reader gives valid customers, or says what is wrong."""
+"""The formats of batches and of their answers. Each reader returns valid customers or raises an error that names the problem."""

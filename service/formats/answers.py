@@ -17,7 +17,7 @@ PIECE_ROWS = 10_000
 
 
 def json_answer(batch: ScoredBatch) -> bytes:
-    """Spell a batch as `service.schemas.native.BatchAnswer`."""
+    """Encode a batch as `service.schemas.native.BatchAnswer`."""
     threshold, version = batch.threshold, batch.model_version
     predictions = [
         {
@@ -36,7 +36,7 @@ def json_answer(batch: ScoredBatch) -> bytes:
 
 
 def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
-    """Spell a batch as CSV, piece by piece; flags are true and false, as in JSON, and no id of a caller is a formula."""
+    """Encode a batch as CSV, piece by piece. Flags are true and false, as in JSON; ids are escaped so that none is a formula."""
     ids, customers, probabilities = batch.prediction_ids, batch.customer_ids, batch.probabilities
     for start in range(0, len(ids), PIECE_ROWS):
         text = StringIO(newline="")

@@ -1,4 +1,4 @@
-"""Arrow columns into customers (`churn.customers.from_arrow`), and answers into Arrow columns, without a Python object a value."""
+"""Turn Arrow columns into customers, and answers into Arrow columns, without a Python object per value."""
 
 from __future__ import annotations
 
@@ -31,12 +31,16 @@ ANSWER = pa.schema(
 
 
 def check_schema(schema: Any, rules: ColumnRules) -> dict[str, str]:
-    """Return the contract's name of each column that is read, to the schema's.
+    """Map the contract's name of each column that is read to the schema's.
 
     Parameters
     ----------
     schema : pyarrow.Schema
     rules : ColumnRules
+
+    Returns
+    -------
+    dict of str to str
 
     Raises
     ------
@@ -61,6 +65,11 @@ def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
     table : pyarrow.Table
     rules : ColumnRules
 
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
+
     Raises
     ------
     Unprocessable
@@ -79,7 +88,7 @@ def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
 
 
 def answer_batches(batch: ScoredBatch) -> Iterator[Any]:
-    """Give the answers as `pyarrow.RecordBatch`es of `ANSWER`, piece by piece."""
+    """Yield the answers as `pyarrow.RecordBatch`es of `ANSWER`, piece by piece."""
     for start in range(0, len(batch.prediction_ids), PIECE_ROWS):
         end = min(start + PIECE_ROWS, len(batch.prediction_ids))
         named = batch.customers.customer_ids

@@ -24,10 +24,26 @@ def read_arrow(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int, *
 
     A file is read in its own order, as the stream that it holds: its footer is an index that we do not need to trust.
 
+    Parameters
+    ----------
+    body : bytes
+    rules : ColumnRules
+    max_rows : int
+        At most so many customers, at least 1.
+    max_bytes : int
+        At most so many bytes once unpacked.
+    file : bool
+        Whether the body is in the file format; otherwise it is a stream.
+
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
+
     Raises
     ------
     TooLarge
-        More than `max_rows` rows, or more than `max_bytes` once unpacked; told before anything is.
+        More than `max_rows` rows, or more than `max_bytes` once unpacked; raised before anything is unpacked.
     Unprocessable
     """
     if file and not (body.startswith(_MAGIC) and body.endswith(_MAGIC)):
@@ -70,7 +86,18 @@ def _read(stream: memoryview, rules: ColumnRules, max_rows: int) -> Any:
 
 
 def arrow_answer(batch: ScoredBatch, *, file: bool) -> Iterator[bytes]:
-    """Spell a batch as an Arrow IPC stream or file, piece by piece."""
+    """Encode a batch as an Arrow IPC stream or file, piece by piece.
+
+    Parameters
+    ----------
+    batch : ScoredBatch
+    file : bool
+        Whether to write the file format; otherwise a stream.
+
+    Yields
+    ------
+    bytes
+    """
     sink = _Pieces()
     writer = (pa.ipc.new_file if file else pa.ipc.new_stream)(pa.PythonFile(sink, mode="w"), ANSWER)
     for piece in answer_batches(batch):
@@ -97,18 +124,18 @@ class _Pieces:
         return len(piece)
 
     def take(self) -> bytes:
-        """Give what was written since the last time."""
+        """Return what was written since the last time."""
         taken = b"".join(self._written)
         self._written.clear()
         return taken
 
     def tell(self) -> int:
-        """Tell how much was written in all."""
+        """Return how many bytes were written in all."""
         return self._place
 
     def flush(self) -> None:
         """Do nothing: nothing is held back."""
 
     def close(self) -> None:
-        """Say that nothing more comes."""
+        """Mark the file as closed."""
         self.closed = True

@@ -18,7 +18,20 @@ from service.formats.validation import ColumnRules
 
 
 def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> CustomerColumns:
-    """Read a CSV body (RFC 4180: commas, double quotes, UTF-8 with or without a byte order mark; the first line is the header).
+    """Read a CSV body (RFC 4180) whose first line is the header.
+
+    Parameters
+    ----------
+    body : bytes or memoryview
+        UTF-8, with or without a byte order mark; commas and double quotes.
+    rules : ColumnRules
+    max_rows : int
+        At most so many customers, at least 1.
+
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
 
     Raises
     ------

@@ -43,7 +43,11 @@ def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, max_rows: i
         Length of the JSON part.
     rules : ColumnRules
     max_rows : int
-        Rows.
+        At most so many customers, at least 1.
+
+    Returns
+    -------
+    Inference
 
     Raises
     ------
@@ -88,7 +92,7 @@ def _customers(tensors: Sequence[Tensor], rules: ColumnRules) -> CustomerColumns
 
 
 def _columns(tensor: Tensor, rules: ColumnRules, place: int) -> list[tuple[str, Any]]:
-    """Give the columns that a tensor holds: its own, or, of a matrix of numbers, all numeric features in the contract's order."""
+    """Return a tensor's columns: its own, or, of a matrix of numbers, all numeric features in the contract's order."""
     width = tensor.shape[1] if len(tensor.shape) > 1 else 1
     known = rules.names.find(tensor.name) is not None
     if width == 1 and (known or len(tensor.shape) == 1):
@@ -108,7 +112,20 @@ def _cell(values: Any, row: int) -> Any:
 
 
 def encode_inference(request: InferRequest, batch: ScoredBatch, model_name: str) -> tuple[bytes, int | None]:
-    """Give the body of an answer, and the length of its JSON part if tensors follow in binary."""
+    """Encode an answer.
+
+    Parameters
+    ----------
+    request : InferRequest
+        Names the outputs that are asked for, and whether each is sent in binary.
+    batch : ScoredBatch
+    model_name : str
+
+    Returns
+    -------
+    tuple of (bytes, int or None)
+        The body, and the length of its JSON part if binary tensors follow.
+    """
     asked = request.outputs or [InferOutput(name=name) for name in OUTPUTS]
     found: dict[str, Any] = {
         "churn_probability": batch.probabilities,

@@ -25,6 +25,11 @@ def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
         Read the literal NaN as null. JSON has no such literal, but Python's own writer makes it of a missing number, and so do
         the clients of MLflow and Triton. Infinity stays an error.
 
+    Returns
+    -------
+    object
+        The document, of Python's plain types.
+
     Raises
     ------
     Unprocessable
@@ -62,7 +67,7 @@ def _keys(document: Any) -> int:
 
 
 def _all_flat(records: list[Any]) -> bool:
-    """Tell whether these are objects of plain values, as customers are: then they need not be looked into one by one."""
+    """Return whether these are objects of plain values, as customers are: those need no check one by one."""
     if set(map(type, records)) != {dict}:
         return False
     # The values of the first say what the others are like; what they hold beyond that is only counted too low.
@@ -100,10 +105,23 @@ def _load_slowly(text: bytes) -> Any:
 
 
 def not_json(problem: str) -> Unprocessable:
-    """Make the problem of a body that is no JSON, or not the JSON that is asked for."""
+    """Return the error for a body that is not JSON, or not the JSON that is expected."""
     return Unprocessable("1 problem found.", [FieldProblem(field="body", problem=problem)])
 
 
 def refuse(field: str, problem: str) -> NoReturn:
-    """Raise Unprocessable with one problem."""
+    """Raise Unprocessable with one problem.
+
+    Parameters
+    ----------
+    field : str
+        What has the problem, such as `customers.3.plan`.
+    problem : str
+        What is wrong; never the value itself.
+
+    Raises
+    ------
+    Unprocessable
+        Always.
+    """
     raise Unprocessable("1 problem found.", [FieldProblem(field=field[:NAME_LENGTH], problem=problem)])

@@ -23,12 +23,21 @@ ALL = tuple(Media)
 
 
 def parse_content_type(content_type: str, allowed: tuple[Media, ...] = ALL) -> Media:
-    """Tell a body's format; JSON if nothing is said.
+    """Return a body's format by its `Content-Type` header; JSON if the header is empty.
+
+    Parameters
+    ----------
+    content_type : str
+    allowed : tuple of Media
+
+    Returns
+    -------
+    Media
 
     Raises
     ------
     WrongMediaType
-        If it is none of `allowed`, or says another charset than UTF-8.
+        If it is none of `allowed`, or the header names another charset than UTF-8.
     """
     name, _, parameters = content_type.partition(";")
     name = name.strip().lower()
@@ -45,6 +54,17 @@ def parse_content_type(content_type: str, allowed: tuple[Media, ...] = ALL) -> M
 
 def negotiate_media(accept: str, given: Media) -> Media:
     """Choose an answer's format by an `Accept` header (RFC 9110, 12.5.1): the body's own where several will do.
+
+    Parameters
+    ----------
+    accept : str
+        The header; empty accepts anything.
+    given : Media
+        The body's format.
+
+    Returns
+    -------
+    Media
 
     Raises
     ------
@@ -80,7 +100,7 @@ def _range(text: str) -> tuple[str, float]:
 
 
 def _quality(media: Media, ranges: list[tuple[str, float]]) -> float:
-    """The most exact range that matches decides."""
+    """Return the quality of the most specific range that matches."""
     for name in (media.value, f"{media.value.partition('/')[0]}/*", "*/*"):
         matching = [quality for asked, quality in ranges if asked == name]
         if matching:

@@ -19,10 +19,24 @@ from service.scoring.served_model import ScoredBatch
 def read_parquet(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int) -> CustomerColumns:
     """Read a Parquet file.
 
+    Parameters
+    ----------
+    body : bytes
+    rules : ColumnRules
+    max_rows : int
+        At most so many customers, at least 1.
+    max_bytes : int
+        At most so many bytes once unpacked.
+
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
+
     Raises
     ------
     TooLarge
-        More than `max_rows` rows, or more than `max_bytes` once unpacked; told before anything is.
+        More than `max_rows` rows, or more than `max_bytes` once unpacked; raised before anything is unpacked.
     Unprocessable
     """
     try:
@@ -43,7 +57,7 @@ def read_parquet(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int)
 
 
 def parquet_answer(batch: ScoredBatch) -> bytes:
-    """Spell a batch as a Parquet file."""
+    """Encode a batch as a Parquet file."""
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, ANSWER, compression="snappy") as writer:
         for piece in answer_batches(batch):

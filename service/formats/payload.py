@@ -22,6 +22,15 @@ _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 async def read_payload(request: Request, limits: BodyLimits) -> bytes:
     """Read a body within its limits, before and after it is unpacked (`Content-Encoding: gzip` or `deflate`).
 
+    Parameters
+    ----------
+    request : fastapi.Request
+    limits : BodyLimits
+
+    Returns
+    -------
+    bytes
+
     Raises
     ------
     TooLarge, WrongMediaType, Unprocessable
@@ -36,7 +45,27 @@ async def read_payload(request: Request, limits: BodyLimits) -> bytes:
 
 
 def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
-    """Decompress a body to at most `max_bytes`; TooLarge if there is more, Unprocessable if it is broken."""
+    """Decompress a body.
+
+    Parameters
+    ----------
+    body : bytes
+    encoding : str
+        "gzip", "x-gzip" or "deflate".
+    max_bytes : int
+        At most so many bytes once unpacked.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TooLarge
+        If there are more.
+    Unprocessable
+        If the data are broken, cut off, or go on after their end.
+    """
     stream = zlib.decompressobj(_WINDOWS[encoding])
     try:
         unpacked = stream.decompress(body, max_bytes + 1)
@@ -50,5 +79,19 @@ def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
 
 
 async def run_off_event_loop(size: int, work: Callable[[], T], *, max_inline: int = MAX_INLINE_BYTES) -> T:
-    """Do the work in a thread, unless it is small: the event loop stays free for others."""
+    """Run work in a thread, unless it is small: the event loop stays free for others.
+
+    Parameters
+    ----------
+    size : int
+        How large the work is, in the unit of `max_inline` (bytes or rows).
+    work : callable
+    max_inline : int
+        Work up to this size runs on the event loop.
+
+    Returns
+    -------
+    object
+        What the work returns.
+    """
     return work() if size <= max_inline else await asyncio.to_thread(work)

@@ -1,4 +1,4 @@
-"""Customers as JSON spells tables: a list of objects, a list of rows, or an object of columns."""
+"""Customers as JSON writes tables: a list of objects, a list of rows, or an object of columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,21 @@ from service.http.errors import TooLarge
 
 
 def check_rows(rows: int, max_rows: int) -> None:
-    """Raise TooLarge if there are more rows than `max_rows`, Unprocessable if there are none."""
+    """Raise an error if there are too many rows, or none.
+
+    Parameters
+    ----------
+    rows : int
+    max_rows : int
+        At most so many customers, at least 1.
+
+    Raises
+    ------
+    TooLarge
+        If there are more than `max_rows`.
+    Unprocessable
+        If there are none.
+    """
     if rows > max_rows:
         raise TooLarge(f"At most {max_rows} customers in one request.")
     if rows == 0:
@@ -23,7 +37,22 @@ def check_rows(rows: int, max_rows: int) -> None:
 
 
 def from_records(records: Any, rules: ColumnRules, where: str, max_rows: int) -> CustomerColumns:
-    """Read a list of objects, one a customer; a field that is absent is missing.
+    """Read a list of objects, one per customer; a field that is absent is missing.
+
+    Parameters
+    ----------
+    records : object
+        The decoded JSON.
+    rules : ColumnRules
+    where : str
+        What errors call the rows.
+    max_rows : int
+        At most so many customers, at least 1.
+
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
 
     Raises
     ------
@@ -65,7 +94,24 @@ def _by_column(records: list[Any], rules: ColumnRules) -> dict[str, Sequence[Any
 
 
 def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, max_rows: int) -> CustomerColumns:
-    """Read a list of lists, a value a name in each.
+    """Read a list of rows, each a list with one value per name.
+
+    Parameters
+    ----------
+    rows : object
+        The decoded JSON.
+    names : sequence
+        The columns, as they were sent.
+    rules : ColumnRules
+    where : str
+        What errors call the rows.
+    max_rows : int
+        At most so many customers, at least 1.
+
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
 
     Raises
     ------
@@ -85,7 +131,22 @@ def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, m
 
 
 def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, max_rows: int) -> CustomerColumns:
-    """Read an object of lists, a column a name.
+    """Read an object of columns, each a list of values.
+
+    Parameters
+    ----------
+    columns : mapping of str to object
+        The decoded JSON, by the names that were sent.
+    rules : ColumnRules
+    where : str
+        What errors call the rows.
+    max_rows : int
+        At most so many customers, at least 1.
+
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
 
     Raises
     ------

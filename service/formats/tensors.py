@@ -53,6 +53,11 @@ def read_tensors(inputs: Sequence[InferInput], binary: memoryview, ids: Collecti
     ids : collection of str
         Names of tensors that hold ids: their numbers stay exact, as a list.
 
+    Returns
+    -------
+    list of Tensor
+        In the order of the inputs.
+
     Raises
     ------
     Unprocessable
@@ -129,7 +134,18 @@ def _texts(data: memoryview) -> Iterator[str]:
 
 
 def encode_binary(datatype: str, values: Any) -> bytes:
-    """Spell a tensor of an answer in the binary extension."""
+    """Encode a tensor of an answer in the binary extension.
+
+    Parameters
+    ----------
+    datatype : str
+        The protocol's name, such as "FP64".
+    values : array or sequence, shape (n,)
+
+    Returns
+    -------
+    bytes
+    """
     if datatype == "BYTES":
         encoded = [text.encode() for text in values]
         return b"".join([part for text in encoded for part in (_LENGTH.pack(len(text)), text)])

@@ -47,7 +47,7 @@ class ColumnRules(CustomerRules):
         return type(self)(self.contract, self._customer, ignore_unknown=True)
 
     def columns_of(self, names: Sequence[Any], where: str) -> dict[str, Any]:
-        """Return the contract's name of each column that is read, to its name in the table.
+        """Map the contract's name of each column that is read to its name in the table.
 
         Parameters
         ----------
@@ -55,6 +55,10 @@ class ColumnRules(CustomerRules):
             The columns, as they were sent.
         where : str
             What errors call the place where they stand.
+
+        Returns
+        -------
+        dict of str to object
 
         Raises
         ------
@@ -81,7 +85,7 @@ class ColumnRules(CustomerRules):
             log.warning("ignored columns that the contract does not know: %s%s", named, more)
 
     def by_contract_names(self, record: Any) -> Any:
-        """Return a record under the contract's names; as it is if it breaks a rule of names, for the request model to say so."""
+        """Return a record under the contract's names; unchanged if it breaks a rule of names: the request model reports that."""
         if type(record) is not dict:
             return record
         renamed: dict[str, Any] = {}
@@ -117,6 +121,15 @@ class ColumnRules(CustomerRules):
             Returns a row as it was sent; otherwise the columns do.
         doubtful : sequence of bool, optional
             Rows that are checked by the request model, whatever their values are.
+
+        Returns
+        -------
+        CustomerColumns
+
+        Raises
+        ------
+        Unprocessable
+            If a customer breaks a rule.
         """
         cells = {name: self.features[name].from_objects(values) for name, values in columns.items() if name != CUSTOMER_ID}
         sent = record or (lambda row: {name: values[row] for name, values in columns.items()})
@@ -149,7 +162,20 @@ class ColumnRules(CustomerRules):
 
 
 def raise_problems(problems: Sequence[FieldProblem], found: int) -> None:
-    """Raise Unprocessable if there are problems: of those `found`, the first are listed."""
+    """Raise Unprocessable if there are problems.
+
+    Parameters
+    ----------
+    problems : sequence of FieldProblem
+        The first of them; at most `LISTED_ERRORS` are listed.
+    found : int
+        How many there are in all.
+
+    Raises
+    ------
+    Unprocessable
+        If `found` is above 0.
+    """
     if found:
         more = f"; the first {LISTED_ERRORS} are listed" if found > LISTED_ERRORS else ""
         number = (

@@ -95,7 +95,14 @@ class RequestModels:
 
     @classmethod
     def from_contract(cls, contract: Contract, max_rows: int) -> Self:
-        """Derive them from the contract."""
+        """Derive them from the contract.
+
+        Parameters
+        ----------
+        contract : Contract
+        max_rows : int
+            Customers in one batch, at least 1.
+        """
         customer = request_model(contract)
         rows: Any = Annotated[list[customer], Field(min_length=1, max_length=max_rows)]  # type: ignore[valid-type]
         batch = create_model("BatchRequest", __base__=BatchRequest, __doc__=BatchRequest.__doc__, customers=(rows, ...))
@@ -139,7 +146,7 @@ class OutcomeItem(_Part):
         return self
 
     def to_outcome(self, received_at: datetime) -> Outcome:
-        """Give the record; what was observed at no stated time was observed when it was received."""
+        """Return the record. Without a stated time, it was observed when it was received."""
         return Outcome(self.churned, self.observed_at or received_at, self.prediction_id, self.customer_id)
 
 

@@ -1,4 +1,4 @@
-"""Say what a columnar body will weigh in memory from its metadata alone, before anything is decoded.
+"""Compute how large a columnar body becomes in memory from its metadata alone, before anything is decoded.
 
 Used by the readers of Arrow and Parquet.
 """

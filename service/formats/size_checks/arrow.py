@@ -1,4 +1,4 @@
-"""How large an Arrow IPC message becomes when it is decoded, told before it is.
+"""Compute how large an Arrow IPC message becomes, before it is decoded.
 
 Buffers that are not compressed are used where they lie. A compressed one begins with the size that it claims to unpack to, and
 that is what the decoder makes room for: so the claims are added up first. (Arrow's Message.fbs; FlatBuffers, "Internals".)
@@ -15,11 +15,11 @@ _NOT_COMPRESSED = -1
 
 
 class Malformed(ValueError):
-    """A message that says what cannot be."""
+    """A message that contradicts itself."""
 
 
 def unpacked_bytes(metadata: bytes, body: bytes | memoryview) -> int:
-    """Tell how many bytes the compressed buffers of a message claim to unpack to; 0 if none is compressed.
+    """Return how many bytes the compressed buffers of a message claim to unpack to; 0 if none is compressed.
 
     Parameters
     ----------
@@ -27,6 +27,11 @@ def unpacked_bytes(metadata: bytes, body: bytes | memoryview) -> int:
         The message's flatbuffer.
     body : bytes
         The buffers.
+
+    Returns
+    -------
+    int
+        Bytes, at least 0.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""How many rows a Parquet file has, and how large its pages become when they are decoded: told before they are.
+"""Read how many rows a Parquet file has and how large its pages become, before they are decoded.
 
-What a footer says of sizes binds nobody; what each page's header says is what the decoder makes room for. They are read here and
+The sizes in a footer bind nobody; the decoder allocates what each page's header claims. They are read here and
 not through pyarrow, whose view of a column's metadata ends the process where they are broken (an uncaught C++ exception, 25.0).
 (parquet.thrift: FileMetaData, RowGroup, ColumnChunk, ColumnMetaData, PageHeader.)
 """
@@ -24,7 +24,7 @@ class ParquetSizes(NamedTuple):
     unpacked_bytes : int
         Of all pages.
     columns : frozenset of str
-        Names of the columns; a file with nested ones is told to have none.
+        Names of the columns; empty for a file with nested ones.
     """
 
     rows: int

@@ -1,4 +1,4 @@
-"""A reader of Thrift's compact protocol, in which Parquet spells its metadata: structs as dicts, by the numbers of their fields.
+"""A reader of Thrift's compact protocol, in which Parquet encodes its metadata: structs as dicts, by the numbers of their fields.
 
 It trusts nothing: what is nested too deep, goes on for too long or leads out of the data is `Malformed`, and nothing gets room
 before it is there. (thrift/doc/specs/thrift-compact-protocol.md.)
@@ -15,7 +15,7 @@ MAX_VALUES = 100_000
 
 
 class Malformed(ValueError):
-    """Metadata that are none."""
+    """Metadata that cannot be read."""
 
 
 class CompactReader:
