@@ -52,8 +52,7 @@ lint: setup      ## ruff, import rules, declared dependencies, YAML, workflows, 
 	@if command -v actionlint >/dev/null; then actionlint; \
 	  else echo "actionlint: skipped, not on this machine (https://github.com/rhysd/actionlint); the workflow runs it"; fi
 	$(BIN)/python -m tools.licences --check
-	@# Add `churn` here when its docstrings pass as well.
-	$(BIN)/python -W ignore -m tools.docstrings service monitoring pipelines tools
+	$(BIN)/python -W ignore -m tools.docstrings
 
 types: setup     ## mypy, strict
 	$(BIN)/mypy

@@ -228,7 +228,17 @@ def load_contract(name_or_path: str | Path = "telecom") -> Contract:
 
 
 def parse_contract(text: str, name: str) -> Contract:
-    """Read a contract from its YAML text; `name` is what error messages call it.
+    """Read a contract from its YAML text.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        What error messages call the contract.
+
+    Returns
+    -------
+    Contract
 
     Raises
     ------

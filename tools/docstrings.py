@@ -15,7 +15,7 @@ from typing import Any
 
 from numpydoc.validate import validate
 
-PACKAGES = ("churn", "service", "monitoring", "pipelines")
+PACKAGES = ("churn", "service", "monitoring", "pipelines", "tools")
 # numpydoc's names: a summary is missing, or not in the imperative; parameters are missing, unknown, or in another order.
 ALWAYS = {"SS05", "PR02", "PR03"}
 WITH_ARGUMENTS = {"PR01", "RT01", "YD01"}

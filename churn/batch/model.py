@@ -80,7 +80,23 @@ class Scorer:
 
     @classmethod
     def of(cls, model: ScoringModel, probabilities: Probabilities | None = None) -> Self:
-        """Make a model answer; `probabilities` does where nothing is compiled."""
+        """Make a model ready to score.
+
+        Parameters
+        ----------
+        model : ScoringModel
+        probabilities : callable, optional
+            Scores customers where nothing is compiled.
+
+        Returns
+        -------
+        Scorer
+
+        Raises
+        ------
+        ValueError
+            If the model is not compiled and `probabilities` is not given.
+        """
         if probabilities is None:
             if model.compiled is None:
                 raise ValueError(f"version {model.version} is not compiled")

@@ -39,7 +39,20 @@ class OutputFolder:
 
 @contextmanager
 def own_folder(folder: Path, plan: Plan, *, overwrite: bool) -> Iterator[OutputFolder]:
-    """Take a folder for a run: its own parts that are as this run would make them are kept, its others are taken away.
+    """Take a folder for a run: its own parts that are as this run would make them are kept, its others are removed.
+
+    Parameters
+    ----------
+    folder : Path
+    plan : Plan
+        Of this run.
+    overwrite : bool
+        Whether finished answers of another run may be replaced.
+
+    Yields
+    ------
+    OutputFolder
+        Locked for as long as the `with` block lasts.
 
     Raises
     ------

@@ -89,6 +89,11 @@ def score_part(model: bytes, part: bytes, terms: dict[str, Any], folder: str, co
         The output folder, as this machine sees it.
     code : str
         `code_digest` of who asks: other code might answer otherwise.
+
+    Returns
+    -------
+    dict
+        The fields of `Done`; or `error` and `exit_code`.
     """
     if code != code_digest():
         problem = "a worker has another version of churn (or of NumPy) than this machine; install the same on all"
@@ -97,7 +102,18 @@ def score_part(model: bytes, part: bytes, terms: dict[str, Any], folder: str, co
 
 
 def attempt(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None) -> dict[str, Any]:
-    """Score a part; give the fields of `Done`, or of the error."""
+    """Score a part, and turn an error of ours into plain data.
+
+    Parameters
+    ----------
+    scorer, part, terms, folder, stop
+        As for `write_part`.
+
+    Returns
+    -------
+    dict
+        The fields of `Done`; or `error` and `exit_code`.
+    """
     try:
         return asdict(write_part(scorer, part, terms, folder, stop))
     except ChurnError as error:
@@ -106,6 +122,20 @@ def attempt(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event 
 
 def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None) -> Done:
     """Score a part into the output folder: its file is there whole, or not at all.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    part : Part
+    terms : Terms
+    folder : Path
+        The output folder.
+    stop : threading.Event, optional
+        Once it is set, the part is given up.
+
+    Returns
+    -------
+    Done
 
     Raises
     ------

@@ -136,6 +136,10 @@ def make_plan(source: Path, model_digest: str, terms: Terms) -> Plan:
         `ScoringModel.digest`.
     terms : Terms
 
+    Returns
+    -------
+    Plan
+
     Raises
     ------
     InputError

@@ -64,6 +64,16 @@ class Reading:
 def open_part(part: Part, rules: CustomerRules, terms: Terms) -> Iterator[Reading]:
     """Open a part for reading.
 
+    Parameters
+    ----------
+    part : Part
+    rules : CustomerRules
+    terms : Terms
+
+    Yields
+    ------
+    Reading
+
     Raises
     ------
     ContractError

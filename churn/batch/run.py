@@ -104,6 +104,10 @@ def score_folder(
     on_part : callable, optional
         Told of every part that is finished.
 
+    Returns
+    -------
+    Summary
+
     Raises
     ------
     InputError
@@ -176,5 +180,17 @@ def _check_apart(source: Path, folder: Path) -> None:
 
 
 def renamed(summary: Summary, output: Path) -> Summary:
-    """Give the same summary of answers that were moved."""
+    """Return the summary of answers that were moved.
+
+    Parameters
+    ----------
+    summary : Summary
+        From before they were moved.
+    output : Path
+        Where they are now.
+
+    Returns
+    -------
+    Summary
+    """
     return replace(summary, output=str(output))

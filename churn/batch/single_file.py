@@ -43,7 +43,25 @@ def score_file(
 ) -> Summary:
     """Score one file into one file; customers that are set apart go to `NAME.rejected.parquet` beside it.
 
-    Parameters and errors are as in `score_folder`. In CSV, a text that a spreadsheet would take for a formula begins with `'`.
+    In CSV, a text that a spreadsheet would take for a formula begins with `'`.
+
+    Parameters
+    ----------
+    scorer, source
+        As for `score_folder`.
+    output : Path
+        The file to write: `.csv` or `.parquet`.
+    terms, run, overwrite, on_plan, on_part
+        As for `score_folder`.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    InputError, ChurnError
+        As for `score_folder`.
     """
     if not source.is_file():
         raise InputError(f"{source}: is no file; the answers of a folder go to a folder")

@@ -151,6 +151,11 @@ class FeatureCells:
         places : array of int, shape (n,)
             The place of each row's text in `texts`, -1 where missing.
         texts : sequence of (str or None)
+
+        Returns
+        -------
+        Cells
+            Of n rows.
         """
         # The last entry is what place -1 finds.
         known = self.from_objects([*texts, None])

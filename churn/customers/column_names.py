@@ -61,6 +61,10 @@ class ColumnNames:
         name : str
         suggest : bool
             False where there are too many of them: to compare one takes up to a millisecond.
+
+        Returns
+        -------
+        str
         """
         near = self.nearest(name) if suggest else None
         return f"unknown field; did you mean `{near}`?" if near else "unknown field"
@@ -113,6 +117,10 @@ def given_twice(first: str, second: str) -> str:
     ----------
     first, second : str
         The names of the two.
+
+    Returns
+    -------
+    str
     """
     return f"is there twice, as {first!r} and as {second!r}" if first != second else "is there twice"
 

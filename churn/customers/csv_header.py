@@ -18,6 +18,10 @@ def header_problem(first_line: Sequence[str], second_line: Sequence[str] = ()) -
     first_line, second_line : sequence of str
         Their fields.
 
+    Returns
+    -------
+    str or None
+
     Examples
     --------
     >>> header_problem(["sep=;"])

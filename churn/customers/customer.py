@@ -57,7 +57,8 @@ def request_model(contract: Contract) -> type[CustomerBase]:
     --------
     >>> from churn.contract import load_contract
     >>> Customer = request_model(load_contract())
-    >>> Customer.model_validate({"Total day minutes": 180.5, "international_plan": "Yes", "area_code": 415.0}).features()["area_code"]
+    >>> customer = Customer.model_validate({"Total day minutes": 180.5, "international_plan": "Yes", "area_code": 415.0})
+    >>> customer.features()["area_code"]
     '415'
     """
     fields: dict[str, Any] = {}

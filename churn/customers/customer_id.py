@@ -143,6 +143,10 @@ def id_schema(pattern: str = "^[^\\u0000-\\u001f\\u007f]*$", *, nullable: bool =
         Of an id that is a text.
     nullable : bool
         Whether nobody may be named.
+
+    Returns
+    -------
+    dict
     """
     text = {"type": "string", "maxLength": MAX_ID_LENGTH, "pattern": pattern}
     whole = {"type": "integer", "minimum": _LOWEST, "maximum": _HIGHEST}

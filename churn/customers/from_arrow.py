@@ -36,6 +36,11 @@ def read_cells(column: Any, feature: FeatureCells) -> Cells:
     column : pyarrow.ChunkedArray, length n
     feature : FeatureCells
         Of the feature that the column holds.
+
+    Returns
+    -------
+    Cells
+        Of n rows.
     """
     kind = column.type
     if pa.types.is_dictionary(kind) and not is_text(kind.value_type):

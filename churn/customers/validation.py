@@ -71,6 +71,11 @@ class CustomerRules:
         table : Table
         refuse : callable
             Called with every row that breaks a rule, in their order. What the result holds of those means nothing.
+
+        Returns
+        -------
+        CustomerColumns
+            Of all rows.
         """
         values: dict[str, NDArray[Any]] = {}
         doubts: list[Doubt] = [] if table.doubtful is None else [table.doubtful]

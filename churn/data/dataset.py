@@ -91,6 +91,12 @@ def read_dataset(
         learned from and judged by. If False, the outcome is read where the file has it for all rows.
     check_relations : bool
         Whether the contract's relations between columns are rules (training data) or may be broken (traffic).
+    simulated : bool
+        Whether these are invented customers.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------

@@ -25,6 +25,11 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
     needed : collection of str
         Columns without which it is of no use.
 
+    Returns
+    -------
+    dict of str to str
+        Name in the contract to name in the file.
+
     Raises
     ------
     ContractError

@@ -37,7 +37,16 @@ class UnvalidatedRows:
 
 
 def read_unvalidated(path: Path, contract: Contract) -> UnvalidatedRows:
-    """Read a CSV or Parquet file and hold nothing against it but that it cannot be read at all. It may have no rows.
+    """Read a CSV or Parquet file as it is, whatever rules its values break. It may have no rows.
+
+    Parameters
+    ----------
+    path : Path
+    contract : Contract
+
+    Returns
+    -------
+    UnvalidatedRows
 
     Raises
     ------

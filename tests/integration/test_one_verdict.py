@@ -1,7 +1,8 @@
 """A customer has one verdict and one value, whichever way it comes in.
 
-`WAYS` is the table of all ways, each with what its format cannot express. A generated customer is sent through every one of them; what
-each makes of it is compared with the request model's verdict: valid or not, the values, the id, and the probability that is served.
+`WAYS` is the table of all ways, each with what its format cannot express. A generated customer is sent through every one of
+them; what each makes of it is compared with the request model's verdict: valid or not, the values, the id, and the probability
+that is served.
 """
 
 from __future__ import annotations
@@ -280,7 +281,8 @@ def typed_limit(customer: Customer) -> str | None:
 class Way:
     """A way in.
 
-    `ignores_unknown`: protocols and files may hold columns of others. `refuses`: drift compares what it can read, and refuses nobody.
+    `ignores_unknown`: protocols and files may hold columns of others.
+    `refuses`: drift compares what it can read, and refuses nobody.
     """
 
     send: Callable[[Customer, Path], Verdict]

@@ -57,7 +57,8 @@ def test_nothing_tells_when_or_where_it_was_written() -> None:
 
 def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     script = (
-        "import sys, numpy as np; from churn.registry.serialization import dump_pipeline; from churn.modeling.model import build_pipeline\n"
+        "import sys, numpy as np; from churn.registry.serialization import dump_pipeline\n"
+        "from churn.modeling.model import build_pipeline\n"
         "X = np.random.default_rng(0).normal(size=(60, 3)); Y = (X[:, 0] + X[:, 1] > 0).astype(int)\n"
         "open(sys.argv[1], 'wb').write(dump_pipeline(build_pipeline(1).fit(X, Y)))\n"
     )
