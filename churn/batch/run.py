@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -127,10 +127,16 @@ def score_folder(
         if output.finished is not None:
             return summary
         missing = [part for part in plan.parts if part.output not in output.kept]
-        for made in _ended(run(scorer, missing, terms, folder)):
-            done.append(made)
-            if on_part is not None:
-                on_part(made)
+        results = run(scorer, missing, terms, folder)
+        try:
+            for made in _ended(results):
+                done.append(made)
+                if on_part is not None:
+                    on_part(made)
+        finally:
+            # Whoever still writes a part ends before the folder is cleared up: it would make the folder anew.
+            if isinstance(results, Generator):
+                results.close()
         summary = _summed(scorer, plan, output, done)
         output.finish(_manifest(scorer, plan, summary, terms, done) | {"started_at": started.isoformat()})
     return summary

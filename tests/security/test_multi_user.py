@@ -26,6 +26,8 @@ from tests.checkout import CHECKOUT
 def usual_umask(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         monkeypatch.setenv(name, os.environ[name])  # what is set in the test is taken back after it
+    # Another test of this process may have named a folder of its own.
+    monkeypatch.delenv("PREFECT_HOME", raising=False)
     kept, environment = os.umask(0o022), dict(os.environ)
     yield
     os.umask(kept)
