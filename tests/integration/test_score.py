@@ -269,6 +269,21 @@ def test_a_part_that_cannot_be_written_is_not_there(tmp_path: Path, monkeypatch:
     assert not (tmp_path / "out").exists()
 
 
+def test_who_still_writes_ends_before_the_folder_is_cleared_up(tmp_path: Path) -> None:
+    source, out = write_folder(tmp_path / "in", parts=2, rows=50), tmp_path / "out"
+
+    def run(scorer: Any, parts: Any, terms: Terms, folder: Path, /) -> Any:
+        try:
+            yield {"error": "the first part failed", "exit_code": 1}
+        finally:
+            # The other part was in work, and makes its folder as a thread would.
+            folder.mkdir(parents=True, exist_ok=True)
+
+    with pytest.raises(ChurnError, match="the first part failed"):
+        score_folder(make_scorer(), source, out, Terms(), run)
+    assert not out.exists()
+
+
 def test_interrupted_from_the_keyboard_it_leaves_whole_parts_only(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "in", parts=6, rows=50)
 
