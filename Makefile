@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check lint types unit integration e2e stack secrets format lock licences sbom clean
+.PHONY: help setup up demo test test-long check lint types unit integration e2e stack secrets format lock licences sbom clean
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # FACTS: with this set, every start imports 2-4 times slower.
@@ -33,8 +33,12 @@ up: setup        ## train the first model if there is none, start everything, st
 demo: setup      ## close the loop once on real customers; exit 0 only if every step happened
 	@exec $(BIN)/churn demo
 
-test: lint types ## everything: lint, types, import rules and every test
-	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: lint types ## lint, types, import rules and every test except the long forms
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
+
+test-long: setup ## the long forms and repetitions of what `make test` tests (pytest -m long)
+	@# Exit code 5, no test at all, fails as well: the long forms may not vanish unseen.
+	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 check: lint types unit ## for every few minutes of work: lint, types and the tests without I/O
 

@@ -17,7 +17,7 @@ from tools.postgres import NotHere
     [
         killed.killed_on_postgres,
         killed.worker_killed,
-        clock.clock_set_back,
+        pytest.param(clock.clock_set_back, marks=pytest.mark.long),
     ],
 )
 def test_what_was_answered_is_kept_and_the_others_are_served(scenario: Callable[[Size], Row], tmp_path: Path) -> None:
