@@ -145,7 +145,12 @@ TAGS = [
 ]
 
 
-@pytest.mark.parametrize("text", [LAUGHS, *TAGS, "[" * 1_000, "a: &a [*a]", "? " * 1_000])
+CHAIN = "- &0 [x]\n" + "".join(f"- &{n} [*{n - 1}]\n" for n in range(1, 3_000))
+# Deeper than libyaml's recursion in C could go.
+DEEP = [opening * 1_000_000 for opening in ("[", "{a: ", "- ", "? ")]
+
+
+@pytest.mark.parametrize("text", [LAUGHS, *TAGS, CHAIN, *DEEP, "a: &a [*a]", "\x00"], ids=lambda text: text[:12])
 def test_yaml_makes_no_objects_and_does_not_explode(text: str, tmp_path: Path) -> None:
     with pytest.raises(yaml.YAMLError):
         load_yaml(text)
