@@ -35,14 +35,33 @@ def outcome_ratios(z: Floats, fitted: Recalibration, y: Floats) -> Floats:
     ndarray, shape (n, n_alternatives)
         In nats, in the order of `KINDS`.
     """
+    return np.where((y == 1)[:, np.newaxis], *ratios_if_left_or_stayed(z, fitted))
+
+
+def ratios_if_left_or_stayed(z: Floats, fitted: Recalibration) -> tuple[Floats, Floats]:
+    """Return the log-likelihood ratios of every alternative for both outcomes that a customer may have.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n,)
+        The model's answers as log-odds.
+    fitted : Recalibration
+        Of the reference.
+
+    Returns
+    -------
+    tuple of ndarray, shape (n, n_alternatives) each
+        In nats, in the order of `KINDS`: if the customer left, and if not.
+    """
     base = fitted.log_odds(z)
     q0 = _clipped(sigmoid(base))
-    columns = []
+    left, stayed = [], []
     # Answers that mean less shrink towards the log-odds of the average customer.
     for add, times in (change for changes in ALTERNATIVES.values() for change in changes):
         q = _clipped(sigmoid(fitted.centre + (base - fitted.centre) * times + add))
-        columns.append(np.where(y == 1, np.log(q / q0), np.log((1 - q) / (1 - q0))))
-    return np.stack(columns, axis=1)
+        left.append(np.log(q / q0))
+        stayed.append(np.log((1 - q) / (1 - q0)))
+    return np.stack(left, axis=1), np.stack(stayed, axis=1)
 
 
 def error_ratios(errors: Floats, rate: float) -> Floats:

@@ -209,8 +209,9 @@ def cusum_paths(ratios: Floats, start: Floats) -> Floats:
     ndarray, shape (n, k)
         Each at least 0.
     """
-    summed = start + np.cumsum(ratios, axis=0)
-    return np.asarray(summed - np.minimum.accumulate(np.minimum(summed, 0.0), axis=0))
+    # One CUSUM after the other in memory: NumPy accumulates along a row several times as fast as down a column.
+    summed = start[:, np.newaxis] + np.cumsum(np.ascontiguousarray(ratios.T), axis=1)
+    return np.asarray(summed - np.minimum.accumulate(np.minimum(summed, 0.0), axis=1)).T
 
 
 def _last_zero(paths: Floats, state: CusumState) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from monitoring.performance.alternatives import ERROR_RISES, KINDS, error_ratios, outcome_ratios
+from monitoring.performance.alternatives import ERROR_RISES, KINDS, error_ratios, ratios_if_left_or_stayed
 from monitoring.performance.cusum import HORIZON, RUNS_PER_HORIZON, Detector, SequentialResult, cusum_paths
 from monitoring.performance.recalibration import Recalibration, logit
 
@@ -93,12 +93,15 @@ def calibrate(
     rng = np.random.default_rng(seed)
     fitted = _recalibrated(reference)
     z = logit(reference["churn_probability"].to_numpy(dtype=np.float64))
+    # Once for every customer of the reference, not once for each time one is drawn.
+    ratios = np.concatenate(ratios_if_left_or_stayed(z, fitted))
     highest = []
     for _ in range(-(-simulations // BLOCK)):
         for truth in fitted.draw(BLOCK, rng):
-            row = z[rng.integers(0, z.size, horizon)]
-            drawn = (rng.random(horizon) < truth.apply(row)).astype(np.float64)
-            highest.append(float(cusum_paths(outcome_ratios(row, fitted, drawn), np.zeros(len(KINDS))).max()))
+            rows = rng.integers(0, z.size, horizon)
+            left = rng.random(horizon) < truth.apply(z[rows])
+            drawn = ratios.take(np.where(left, rows, rows + z.size), axis=0)
+            highest.append(float(cusum_paths(drawn, np.zeros(len(KINDS))).max()))
     return Detector(_upper(highest, SAFETY * false_alarm_rate), false_alarm_rate, horizon, fitted)
 
 
