@@ -1,0 +1,1 @@
+"""Run podman and buildah, for whatever needs real containers."""
