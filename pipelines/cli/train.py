@@ -30,7 +30,7 @@ def train(
     from churn.contract import load_contract
     from churn.data.dataset import read_dataset
     from pipelines.cli.data import warn_uninformative
-    from pipelines.data_sources import find_data
+    from pipelines.data_sources.source import find_data
     from pipelines.local.system import find_champion
 
     settings = load_settings(data=data) if data else load_settings()

@@ -23,7 +23,8 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.run_result import RunResult
 from pipelines.console import console, warn
-from pipelines.data_sources import pull_data, write_simulated
+from pipelines.data_sources.pull import pull_data
+from pipelines.data_sources.simulated import write_simulated
 from pipelines.demo.customers import PLAN, Cast, deal_out, population
 from pipelines.demo.report import WindowResult, draw_windows, print_windows, summarise
 from pipelines.demo.stream import Stream

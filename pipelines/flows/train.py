@@ -32,7 +32,7 @@ from churn.registry.aliases import TRAINING_TAG
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from pipelines.data_sources import find_data
+from pipelines.data_sources.source import find_data
 from pipelines.flows.dask_cluster import spread
 from pipelines.flows.run_results import note_end
 from pipelines.flows.serving_check import check_serving

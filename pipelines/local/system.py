@@ -17,7 +17,7 @@ from churn.contract import load_contract
 from churn.data.dataset import read_dataset
 from churn.errors import InputError, NoModel
 from pipelines.console import console, warn
-from pipelines.data_sources import pull_data
+from pipelines.data_sources.pull import pull_data
 from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect
 from pipelines.local.supervisor import Program, Supervisor, is_free
 
@@ -116,10 +116,9 @@ def running(settings: Settings) -> Iterator[Supervisor]:
     prepare_environment(settings)
     os.environ.setdefault("PREFECT_API_URL", prefect_api(settings))
     os.environ["PREFECT_SERVER_API_HOST"] = "127.0.0.1"
-    with console.status("looking for the data"):
-        contract = load_contract(settings.contract)
-        source = pull_data(settings, contract)
-        read_dataset(source.path, contract)  # a wrong file is reported now, and not by a flow later
+    contract = load_contract(settings.contract)
+    source = pull_data(settings, contract)
+    read_dataset(source.path, contract)  # a wrong file is reported now, and not by a flow later
     (warn if source.simulated else console.print)(source.how)
     all_programs = programs(settings)
     if _own_mlflow(settings):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.data_sources import TELECOM_MD5
+from pipelines.data_sources.source import TELECOM_MD5
 from tests.checkout import CHECKOUT
 
 # What makes two checkouts on one machine differ in nothing but their folder.
@@ -20,6 +20,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
     "DVC_NO_ANALYTICS": "true",
     "DO_NOT_TRACK": "true",
     "CHURN_DATA_URL": "",
+    "CHURN_DATA_FROM_INDEX": "false",
 }
 
 

