@@ -91,12 +91,16 @@ def index_tools(folder: Path, requirement: Path) -> Iterator[IndexTool]:
     has_pip = importlib.util.find_spec("pip") is not None
     if has_pip:
         yield pip(sys.executable)
-    beside = Path(sys.executable).with_name("uv")
-    if uv := str(beside) if beside.exists() else shutil.which("uv"):
+    if uv := _uv():
         command = (uv, "pip", "install", *_SAFE, *_no_index(), "--no-python-downloads", "--python", sys.executable)
         yield IndexTool("uv", (*command, "--target", fetched, "--requirement", str(requirement)), environment, unpacks=True)
     if not has_pip and (python := _python_with_pip(folder / "pip")):
         yield pip(python, "--no-cache-dir")
+
+
+def _uv() -> str | None:
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else shutil.which("uv")
 
 
 def _no_index() -> list[str]:

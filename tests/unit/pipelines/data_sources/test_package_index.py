@@ -117,9 +117,7 @@ def test_a_wheel_that_is_none_is_an_error(fetch: Fetch, content: str, words: str
         fetch(tool(f"(folder / 'fetched').mkdir(); (folder / 'fetched' / wheel.name).write_bytes({content})"))
 
 
-def test_a_member_that_is_another_or_is_not_there_is_an_error(
-    fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_member_or_none_is_an_error(fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="there is no nowhere in it"):
         fetch(FETCHES, frame=PublishedFrame(**(vars(FRAME) | {"member": "nowhere"})))
     unpacked = f"path = folder / 'fetched' / {MEMBER!r}; path.parent.mkdir(parents=True); path.write_bytes(b'another')"

@@ -39,7 +39,7 @@ def test_another_member_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_other_customers_than_the_pinned_ones_are_not_used() -> None:
-    with pytest.raises(InputError, match="the md5 of its customers is .*, not the pinned .*; they are not used"):
+    with pytest.raises(InputError, match=r"the md5 of its customers is .*, not the pinned .*; they are not used"):
         convert(replace(FRAME, csv_md5="0" * 32), PACKED)
 
 
