@@ -25,8 +25,10 @@ from service.api_keys import parse_keys
 from service.http.openapi import DocumentedAPI
 from service.http.problem_details import ProblemResponses
 from service.http.rejected_requests import RejectedRequests
+from service.middleware.admission import Admission
 from service.middleware.fast_path import FastPath
 from service.middleware.gateway import Gateway
+from service.middleware.request_records import RequestRecords
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import start_tracing
 from service.prediction import PredictionService
@@ -63,12 +65,14 @@ logger = logging.getLogger(__name__)
 
 
 class ServiceApp:
-    """The service as one ASGI application: the gateway around the fast path around FastAPI.
+    """The service as one ASGI application: the gateway around FastAPI, and beside them the fast path.
 
     Attributes
     ----------
     gateway : Gateway
-        The outermost middleware, an ASGI application itself. A server may call it directly and save one call a request.
+        The outermost middleware.
+    fast_path : FastPath
+        Answers plain predictions for a server that asks it first; without one, all requests take the ordinary path.
     api : FastAPI
         The routes and their OpenAPI document.
     state : ServiceState
@@ -76,8 +80,18 @@ class ServiceApp:
 
     def __init__(self, api: FastAPI, state: ServiceState, problems: ProblemResponses) -> None:
         self.api, self.state = api, state
-        fast_path = FastPath(api, state.contract, state.predictions, problems, state.customer_limits.max_bytes)
-        self.gateway = Gateway(fast_path, state.settings, state.keys, state.metrics, state.tracing, problems)
+        admission, records = Admission(state.settings, state.keys), RequestRecords(state.settings, state.metrics)
+        self.limits = admission.limits
+        self.gateway = Gateway(api, admission, records, state.metrics, state.tracing, problems)
+        self.fast_path = FastPath(
+            state.contract,
+            state.predictions,
+            admission,
+            records,
+            state.tracing,
+            problems,
+            state.customer_limits.max_bytes,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""

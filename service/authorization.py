@@ -7,23 +7,22 @@ from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from starlette.types import Scope
 
 from service.api_keys import ApiKey
 from service.http.errors import NotAllowed, NotAuthenticated
-from service.request_context import request_context_of
+from service.request_context import RequestContext, request_context_of
 
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="ApiKey")
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer")
 
 
-def authorize(scope: Scope, wanted: str | None) -> ApiKey | None:
+def authorize(request_context: RequestContext | None, wanted: str | None) -> ApiKey | None:
     """Let a request pass only if its key has the wanted scope. Without configured keys every request passes.
 
     Parameters
     ----------
-    scope : Scope
-        The ASGI scope, in which the gateway has left its request context.
+    request_context : RequestContext or None
+        The gateway's; None if the request did not pass it: then it may nothing.
     wanted : {"predict", "outcomes", "admin"} or None
         The scope that the key must have; None: any known key will do.
 
@@ -39,7 +38,6 @@ def authorize(scope: Scope, wanted: str | None) -> ApiKey | None:
     NotAllowed
         If its key lacks the scope.
     """
-    request_context = request_context_of(scope)
     if request_context is not None and not request_context.needs_key:
         return None
     key = request_context.key if request_context is not None else None
@@ -58,6 +56,6 @@ def require(scope: str | None) -> Callable[..., Awaitable[None]]:
         _header: Annotated[str | None, Security(_header)],  # these two are for the OpenAPI document
         _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> None:
-        authorize(request.scope, scope)
+        authorize(request_context_of(request.scope), scope)
 
     return check

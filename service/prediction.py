@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import child_span
 from service.prediction_log.log import PredictionLog
-from service.request_context import CURRENT
+from service.request_context import CURRENT, RequestContext
 from service.rollout.active_model import ActiveModel
 from service.rollout.shadow import Shadow
 from service.scoring.served_model import ScoredBatch, ServedModel, to_response
@@ -32,8 +33,20 @@ class PredictionService:
     metrics: ServiceMetrics
     shadow: Shadow
 
-    async def predict_one(self, values: Sequence[Any], customer_id: str | None, reasons: int | None) -> bytes:
-        """Predict for one customer. The record is in the log when this returns.
+    def can_answer(self, reasons: int | None) -> bool:
+        """Return whether there is a model, and one that can give reasons if they are asked for."""
+        served = self.active_model.peek()
+        return served is not None and (reasons is None or served.explainer is not None)
+
+    def begin_one(
+        self,
+        values: Sequence[Any],
+        customer_id: str | None,
+        reasons: int | None,
+        request_context: RequestContext | None,
+        done: Callable[[bytes | Exception], None],
+    ) -> None:
+        """Predict for one customer, and call `done` when the record is in the log.
 
         Parameters
         ----------
@@ -42,29 +55,73 @@ class PredictionService:
         customer_id : str or None
         reasons : int or None
             How many of the strongest reasons to add; None: none.
+        request_context : RequestContext or None
+        done : callable
+            Called, later and on the event loop, with the response as JSON, or with the error that kept the record out of the
+            log: then nothing may be answered, though the record may be there all the same.
+
+        Raises
+        ------
+        NoModel, NoReasons, StoreError
+            Then `done` is not called.
+        """
+        served = self.active_model.current()
+        _note_version(served, request_context)
+        with child_span("score", request_context):
+            row = served.score_one(values, customer_id)
+            response = to_response(row)
+            if reasons is not None:
+                response |= served.explain(values, reasons)
+        trace = None if request_context is None else request_context.trace
+        logged = None if trace is None else trace.start_child("log")
+        self.log.submit((row,), partial(self._end_one, row, values, orjson.dumps(response), logged, done))
+
+    def _end_one(
+        self,
+        row: PredictionRow,
+        values: Sequence[Any],
+        response: bytes,
+        logged: Callable[[], None] | None,
+        done: Callable[[bytes | Exception], None],
+        error: Exception | None,
+    ) -> None:
+        if logged is not None:
+            logged()
+        if error is not None:
+            done(error)
+            return
+        self.metrics.count_one(row, values)
+        self.shadow.offer(row, values)
+        done(response)
+
+    async def predict_one(self, values: Sequence[Any], customer_id: str | None, reasons: int | None) -> bytes:
+        """Predict for one customer; return the response as JSON. The record is in the log when this returns.
+
+        Parameters
+        ----------
+        values, customer_id, reasons
+            See `begin_one`.
 
         Returns
         -------
         bytes
-            The response as JSON.
 
         Raises
         ------
         NoModel, NoReasons, StoreError
             Then nothing was answered; after StoreError the record may be in the log all the same.
         """
-        served = self.active_model.current()
-        _note_version(served)
-        with child_span("score"):
-            row = served.score_one(values, customer_id)
-            response = to_response(row)
-            if reasons is not None:
-                response |= served.explain(values, reasons)
-        with child_span("log"):
-            await self.log.submit((row,))
-        self.metrics.count_one(row, values)
-        self.shadow.offer(row, values)
-        return orjson.dumps(response)
+        answered: asyncio.Future[bytes | Exception] = asyncio.get_running_loop().create_future()
+
+        def settle(answer: bytes | Exception) -> None:
+            if not answered.done():  # unless the request was cancelled meanwhile
+                answered.set_result(answer)
+
+        self.begin_one(values, customer_id, reasons, CURRENT.get(), settle)
+        answer = await answered
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def predict_batch(self, served: ServedModel, customers: CustomerColumns) -> ScoredBatch:
         """Predict for many customers with one model. All records are in the log when this returns.
@@ -85,21 +142,22 @@ class PredictionService:
         StoreError
             If the records could not be logged: then nothing may be answered.
         """
-        _note_version(served)
-        with child_span("score"):
+        request_context = CURRENT.get()
+        _note_version(served, request_context)
+        with child_span("score", request_context):
             if len(customers) <= SMALL_BATCH_ROWS:
                 batch, rows = _score(served, customers)
             else:
                 batch, rows = await asyncio.to_thread(_score, served, customers)
-        with child_span("log"):
+        with child_span("log", request_context):
             await self.log.write(rows)
         self.metrics.count_many(batch)
         self.shadow.offer_many(batch)
         return batch
 
 
-def _note_version(served: ServedModel) -> None:
-    if (request_context := CURRENT.get()) is not None:
+def _note_version(served: ServedModel, request_context: RequestContext | None) -> None:
+    if request_context is not None:
         request_context.model_version = served.version
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from starlette.types import Scope
 
@@ -26,6 +27,9 @@ class RequestTrace(Protocol):
 
     def child_span(self, name: str, /) -> AbstractContextManager[Any]:
         """Return a context manager that measures a part of the request."""
+
+    def start_child(self, name: str, /) -> Callable[[], None]:
+        """Begin to measure a part of the request that ends in another callback; return what ends it."""
 
     def end(self, request_context: RequestContext, /, *, method: str, route: str, status: int) -> None:
         """End the span and record the response.
@@ -92,6 +96,12 @@ class RequestContext:
         if traceparent and (match := _TRACE.fullmatch(traceparent)) is not None:
             self.trace_id, self.flags = match[1].decode(), match[3].decode()
             self.span_id = os.urandom(8).hex()
+
+    @classmethod
+    def of(cls, headers: dict[bytes, bytes]) -> Self:
+        """Return the context of a request with these headers, names in lower case."""
+        get = headers.get
+        return cls(get(b"x-request-id", b""), get(b"traceparent", b""), get(b"content-type", b""))
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers of every response: the security headers, the request id, and the trace if there is one."""

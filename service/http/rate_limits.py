@@ -43,6 +43,11 @@ class Limits:
         self.requests = 0
         self.bytes = 0
 
+    @property
+    def has_rate(self) -> bool:
+        """Whether callers have a rate."""
+        return self._rate > 0
+
     def enter(self, weight: int) -> None:
         """Let a request in whose body may take `weight` bytes.
 

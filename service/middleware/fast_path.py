@@ -1,126 +1,169 @@
-"""Fast path: answers a plain POST /predict before FastAPI sees it; every other request passes on unchanged.
+"""Fast path: answers a plain POST /predict before it becomes an ASGI request; every other request takes the ordinary path.
 
-FastAPI's routing, dependencies and responses take some 200 µs a request, and the prediction itself 20. The fast path answers
-what is certainly a valid request for one customer: JSON, arrived in one piece, authorized. Anything else goes to the route in
-`service.routes.predict`, which gives the same answer or says what is wrong. No rule is decided here that is not decided there.
+Scope, task, coroutines, routing, dependencies and responses take some 200 µs a request, and the prediction itself 20. The fast
+path answers what is certainly a valid request for one customer: JSON, arrived in one piece, authorized. Anything else goes
+through the gateway to the route in `service.routes.predict`, which gives the same answer or says what is wrong. No rule is
+decided here that is not decided there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, cast
+import logging
+import time
+from functools import partial
+from typing import Protocol
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churn.contract import Contract
 from churn.errors import ChurnError
 from service.authorization import authorize
 from service.http.errors import RequestProblem
 from service.http.problem_details import ProblemResponses
+from service.middleware.admission import Admission, Headers
+from service.middleware.request_records import RequestRecords
+from service.observability.tracing import Tracing
 from service.prediction import PredictionService
-from service.request_context import request_context_of
+from service.request_context import IN_SCOPE, RequestContext
 from service.scoring.fast_validation import FastValidator
 
-PATH, METHOD, SCOPE = "/predict", "POST", "predict"
-# The queries that are understood here, in their usual form; FastAPI understands the others.
-REASONS = {b"": None, **{f"reasons={k}".encode(): k for k in range(1, 101)}}
+PATH, METHOD, SCOPE, OK = "/predict", "POST", "predict", 200
+# The targets that are understood here, in their usual form, with the number of reasons; FastAPI understands the others.
+TARGETS = {PATH.encode(): None, **{f"{PATH}?reasons={k}".encode(): k for k in range(1, 101)}}
 JSON = b"application/json"
 _CONTENT_TYPE = (b"content-type", JSON)
+logger = logging.getLogger(__name__)
+
+
+class Exchange(Protocol):
+    """A request that has arrived as a whole, and its answer. `service.server.fast_connection` makes it.
+
+    Attributes
+    ----------
+    target : bytes
+        Path and query as they were sent.
+    headers : list of (bytes, bytes)
+        Names in lower case.
+    address : str or None
+        Of the client.
+    """
+
+    target: bytes
+    headers: Headers
+    body: bytes
+    address: str | None
+
+    def respond(self, status: int, headers: Headers, content: bytes) -> None:
+        """Send the answer.
+
+        Parameters
+        ----------
+        status : int
+        headers : list of (bytes, bytes)
+        content : bytes
+        """
 
 
 class FastPath:
-    """ASGI middleware between the gateway and FastAPI.
+    """Answers exchanges.
 
     Parameters
     ----------
-    app : ASGIApp
-        FastAPI, which gets every other request.
     contract : Contract
     predictions : PredictionService
+    admission : Admission
+    records : RequestRecords
+    tracing : Tracing or None
     problems : ProblemResponses
     max_bytes : int
         The largest body with one customer.
     """
 
     def __init__(
-        self, app: ASGIApp, contract: Contract, predictions: PredictionService, problems: ProblemResponses, max_bytes: int
+        self,
+        contract: Contract,
+        predictions: PredictionService,
+        admission: Admission,
+        records: RequestRecords,
+        tracing: Tracing | None,
+        problems: ProblemResponses,
+        max_bytes: int,
     ) -> None:
-        self.app = app
+        self._validator = FastValidator(contract)
         self._predictions = predictions
+        self._admission = admission
+        self._records = records
+        self._tracing = tracing
         self._problems = problems
         self._max_bytes = max_bytes
-        self._validator = FastValidator(contract)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request or pass it on."""
-        if scope.get("path") != PATH or scope["type"] != "http" or scope["method"] != METHOD:
-            await self.app(scope, receive, send)
-            return
-        query = scope["query_string"]
-        if query not in REASONS or not _is_authorized_json(scope):
-            await self.app(scope, receive, send)
-            return
-        message = _receive_nowait(receive)
-        if message is None:  # the body is still on its way; the route waits for it with a timeout
-            await self.app(scope, receive, send)
-            return
-        body = message.get("body", b"")
-        if message["type"] != "http.request" or message.get("more_body") or len(body) > self._max_bytes:
-            await self.app(scope, _replay(message, receive), send)
-            return
-        checked = self._validator.read(body)
-        if checked is None:
-            await self.app(scope, _replay(message, receive), send)
-            return
-        # The metrics and the access log read the route's template from the scope.
-        scope["route"] = _Route
+    def claims(self, method: bytes, target: bytes) -> bool:
+        """Return whether a request is worth waiting for until it is there as a whole, to `answer` it.
+
+        Parameters
+        ----------
+        method, target : bytes
+
+        Returns
+        -------
+        bool
+        """
+        return target in TARGETS and method == b"POST"
+
+    def answer(self, exchange: Exchange) -> bool:
+        """Answer a request now or, when its record is in the log, later; return False, and do nothing, if it is not plain."""
+        started = time.perf_counter()
+        named = dict(exchange.headers)
+        request_context = RequestContext.of(named)
+        if (request_context.media_type or JSON) != JSON or len(exchange.body) > self._max_bytes:
+            return False
         try:
-            content = await self._predictions.predict_one(checked.values, checked.customer_id, REASONS[query])
-        except ChurnError as error:
-            await self._problems.respond(Request(scope), error)(scope, receive, send)
-            return
-        headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(content))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+            self._admission.identify(request_context, METHOD, exchange.headers, named)
+            authorize(request_context, SCOPE)
+            customer = self._validator.read(exchange.body)
+            reasons = TARGETS[exchange.target]
+            if customer is None or not self._predictions.can_answer(reasons):
+                return False
+            # Last of all: a request that was let in is counted.
+            self._admission.enter(request_context, named, exchange.address)
+        except RequestProblem:
+            return False
+        if self._tracing is not None:
+            self._tracing.begin(request_context, METHOD, named)
+        answered = partial(self._respond, exchange, request_context, started)
+        try:
+            self._predictions.begin_one(customer.values, customer.customer_id, reasons, request_context, answered)
+        except Exception as error:  # noqa: BLE001 -- answered as a problem; a bug is logged
+            answered(error)
+        return True
+
+    def _respond(self, exchange: Exchange, request_context: RequestContext, started: float, answer: bytes | Exception) -> None:
+        if isinstance(answer, bytes):
+            status, content = OK, answer
+            headers = [(b"content-length", b"%d" % len(content)), _CONTENT_TYPE]
+        else:
+            status, headers, content = self._problem(exchange, request_context, answer)
+        self._admission.leave(request_context)
+        exchange.respond(status, [*headers, *request_context.headers()], content)
+        self._records.add(request_context, METHOD, PATH, status, time.perf_counter() - started)
+
+    def _problem(self, exchange: Exchange, request_context: RequestContext, error: Exception) -> tuple[int, Headers, bytes]:
+        if not isinstance(error, ChurnError):
+            logger.error("a prediction failed", exc_info=error)
+        scope = {
+            "type": "http",
+            "method": METHOD,
+            "path": PATH,
+            "query_string": exchange.target.partition(b"?")[2],
+            "headers": exchange.headers,
+            "route": _Route,
+            IN_SCOPE: request_context,
+        }
+        response = self._problems.respond(Request(scope), error)
+        return response.status_code, list(response.raw_headers), bytes(response.body)
 
 
 class _Route:
-    """What the gateway reads of a route."""
+    """What is noted of a route when a request fails."""
 
     path = PATH
-
-
-def _is_authorized_json(scope: Scope) -> bool:
-    """Return whether the request is JSON with a key that may predict. The route says what is wrong with the others."""
-    request_context = request_context_of(scope)
-    if request_context is None or (request_context.media_type and request_context.media_type != JSON):
-        return False
-    try:
-        authorize(scope, SCOPE)
-    except RequestProblem:
-        return False
-    return True
-
-
-def _receive_nowait(receive: Receive) -> Message | None:
-    """Return the next message if it is there already, as a small body nearly always is; None if it has to be waited for."""
-    coming = cast("Coroutine[Any, Any, Message]", receive())
-    try:
-        coming.send(None)
-    except StopIteration as here:
-        message: Message = here.value
-        return message
-    # Nothing was consumed: a `receive` that is closed while it waits leaves the message to the next call.
-    coming.close()
-    return None
-
-
-def _replay(message: Message, receive: Receive) -> Receive:
-    """Return a `receive` that gives `message` once more, then goes on with the original."""
-    first: list[Message] = [message]
-
-    async def replay() -> Any:
-        return first.pop() if first else await receive()
-
-    return replay

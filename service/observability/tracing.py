@@ -5,13 +5,13 @@ OpenTelemetry is imported only when tracing is on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from churn.config.settings import Settings
 from churn.errors import InputError
-from service.request_context import CURRENT, RequestContext
+from service.request_context import RequestContext
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -73,6 +73,12 @@ class RequestSpan:
 
         return self._tracing.tracer.start_as_current_span(name, context=trace.set_span_in_context(self._span))
 
+    def start_child(self, name: str, /) -> Callable[[], None]:
+        """Start the span of a part of the request that ends in another callback; return what ends it."""
+        from opentelemetry import trace
+
+        return self._tracing.tracer.start_span(name, context=trace.set_span_in_context(self._span)).end
+
     def end(self, request_context: RequestContext, /, *, method: str, route: str, status: int) -> None:
         """End the span. It records the response and no personal data.
 
@@ -101,9 +107,19 @@ class RequestSpan:
         self._span.end()
 
 
-def child_span(name: str) -> AbstractContextManager[Any]:
-    """Return a context manager that measures a part of the current request; it does nothing if the request is not traced."""
-    request_context = CURRENT.get()
+def child_span(name: str, request_context: RequestContext | None) -> AbstractContextManager[Any]:
+    """Return a context manager that measures a part of a request; it does nothing if the request is not traced.
+
+    Parameters
+    ----------
+    name : str
+    request_context : RequestContext or None
+        The request's; None if it did not pass the gateway.
+
+    Returns
+    -------
+    context manager
+    """
     if request_context is None or request_context.trace is None:
         return _NOTHING
     return request_context.trace.child_span(name)

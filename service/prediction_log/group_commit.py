@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,21 +17,25 @@ GROUP_ROWS = 5_000
 PIECE_ROWS = 2_000
 
 
+# Called on the event loop when all rows of a request are kept, with None, or with the error that kept them from being kept.
+Done = Callable[[Exception | None], None]
+
+
 @dataclass(eq=False, slots=True)
 class WriteRequest:
     """A request that waits until all of its pieces are written.
 
     Attributes
     ----------
-    done : Future
-        Resolved when the rows are in the store or in the spool.
+    done : callable
+        See `Done`; called once.
     pieces : int
         How many are not written yet.
     arrived : float
         `time.monotonic` when the rows were submitted.
     """
 
-    done: asyncio.Future[None]
+    done: Done
     pieces: int = 1
     arrived: float = field(default_factory=time.monotonic)
 
@@ -83,25 +86,23 @@ class PieceQueue:
         """Return whether anything waits."""
         return bool(self._singles or self._batches)
 
-    def append(self, rows: Sequence[PredictionRow], done: asyncio.Future[None]) -> None:
+    def append(self, rows: Sequence[PredictionRow], done: Done, arrived: float | None = None) -> None:
         """Append the rows of one request, a large batch in pieces.
 
         Parameters
         ----------
         rows : sequence of PredictionRow
-        done : Future
-            See `WriteRequest`.
+        done : callable
+            See `Done`.
+        arrived : float, optional
+            See `WriteRequest`; by default, now.
         """
         if len(rows) <= PIECE_ROWS:
-            self._singles.append(Piece(rows, WriteRequest(done)))
+            self._singles.append(Piece(rows, WriteRequest(done, 1, time.monotonic() if arrived is None else arrived)))
             return
         starts = range(0, len(rows), PIECE_ROWS)
         request = WriteRequest(done, len(starts))
         self._batches.extend(Piece(rows[start : start + PIECE_ROWS], request) for start in starts)
-
-    def extend(self, pieces: Sequence[Piece]) -> None:
-        """Append pieces of single requests."""
-        self._singles.extend(pieces)
 
     def take(self) -> list[Piece]:
         """Take what shares the next commit: single requests up to `GROUP_ROWS` rows, and one piece of a batch."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from churn.errors import RowsRefused, StoreError
 from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
-from service.prediction_log.group_commit import Piece, PieceQueue, WriteRequest
+from service.prediction_log.group_commit import Done, Piece, PieceQueue
 from service.prediction_log.group_writer import GroupWriter
 from service.prediction_log.replayer import REPLAY_SECONDS, SpoolReplayer
 from service.prediction_log.sink import Destination, Sink
@@ -25,6 +27,8 @@ SLOW_WRITE_SECONDS, OFF_LOOP_SECONDS = 0.05, 1.0
 # gets no traffic because it is not ready could never find out that it can write again.
 NOT_READY_SECONDS = 5.0
 HANG_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class PredictionLog:
@@ -64,7 +68,8 @@ class PredictionLog:
         self._replayer = SpoolReplayer(self._sink, self._writer, hang_seconds)
         self._closing = True
         self._failed_at: float | None = None
-        self._this_round: list[Piece] = []
+        self._this_round: list[tuple[Sequence[PredictionRow], Done]] = []
+        self._round_began = 0.0
         self._off_loop_until = 0.0
         self._loop: asyncio.AbstractEventLoop
 
@@ -93,32 +98,39 @@ class PredictionLog:
         if self._replayer.stop() and self._drain_seconds:
             self._replayer.drain(self._drain_seconds)
 
-    def submit(self, rows: Sequence[PredictionRow]) -> asyncio.Future[None]:
-        """Return a future that is resolved when all rows are in the store or in the spool.
+    def submit(self, rows: Sequence[PredictionRow], done: Done) -> None:
+        """Keep rows, and call `done` on the event loop when all of them are in the store or in the spool, or cannot be kept.
+
+        Parameters
+        ----------
+        rows : sequence of PredictionRow
+        done : callable
+            Called with None, or with the error: then the response must not be sent. Never called before this method returns.
 
         Raises
         ------
         StoreError
-            At once if the log is closed; by the future if the rows cannot be written: then the response must not be sent.
+            If the log is closed. `done` is not called then.
         """
         if self._closing:
             raise StoreError("the prediction log is closed")
         if self._pseudonym is not None:
             pseudonym = self._pseudonym
             rows = [row if row.customer_id is None else row._replace(customer_id=pseudonym(row.customer_id)) for row in rows]
-        done = self._loop.create_future()
         if len(rows) <= MAX_LOOP_ROWS:
             if not self._this_round:
+                self._round_began = time.monotonic()
                 self._loop.call_soon(self._write_round)
-            self._this_round.append(Piece(rows, WriteRequest(done)))
-            return done
+            self._this_round.append((rows, done))
+            return
         self._queue.append(rows, done)
         self._writer.wake()
-        return done
 
     async def write(self, rows: Sequence[PredictionRow]) -> None:
-        """Return when all rows are in the store or in the spool; see `submit`."""
-        await self.submit(rows)
+        """Return when all rows are in the store or in the spool; StoreError if they cannot be kept."""
+        kept = asyncio.get_running_loop().create_future()
+        self.submit(rows, partial(_settle, kept))
+        await kept
 
     async def check(self) -> Destination:
         """Return where records would go now; StoreError if they can go nowhere."""
@@ -132,29 +144,32 @@ class PredictionLog:
         """Return the age of the oldest record that is not in the store; 0 if all are."""
         group = self._writer.current
         waiting = [group.pieces[0].request.arrived] if group else []
-        with suppress(IndexError):
-            waiting.append(self._this_round[0].request.arrived)
+        if self._this_round:
+            waiting.append(self._round_began)
         if (oldest := self._queue.oldest()) is not None:
             waiting.append(oldest)
         return max(time.monotonic() - min(waiting) if waiting else 0.0, self._sink.lag_seconds())
 
     def _write_round(self) -> None:
         """Write what this round of the event loop has gathered, or hand it over to the writer."""
-        pieces = self._this_round
+        gathered = self._this_round
         started = time.monotonic()
-        if pieces and self._writer.idle and started >= self._off_loop_until:
-            rows = [row for piece in pieces for row in piece.rows]
+        if gathered and self._writer.idle and started >= self._off_loop_until:
+            rows = [row for some, _ in gathered for row in some]
             if self._sink.write_at_once(rows):
                 self._metrics.log_written.inc(len(rows))
                 if time.monotonic() - started > SLOW_WRITE_SECONDS:
                     self._off_loop_until = time.monotonic() + OFF_LOOP_SECONDS
                 self._this_round = []
-                self._resolve(pieces, None)
+                self._note_result(None)
+                for _, done in gathered:
+                    _call(done, None)
                 return
         self._hand_over()
 
     def _hand_over(self) -> None:
-        self._queue.extend(self._this_round)
+        for rows, done in self._this_round:
+            self._queue.append(rows, done, self._round_began)
         self._this_round = []
         self._writer.wake()
 
@@ -163,15 +178,34 @@ class PredictionLog:
             self._loop.call_soon_threadsafe(self._resolve, pieces, error)
 
     def _resolve(self, pieces: Sequence[Piece], error: Exception | None) -> None:
-        """Resolve the requests of a group, on the event loop."""
-        if not isinstance(error, RowsRefused):
-            self._failed_at = None if error is None else time.monotonic()
+        """Call back the requests of a group, on the event loop."""
+        self._note_result(error)
         for piece in pieces:
             request = piece.request
             request.pieces -= 1
-            if request.done.done():  # its client went away, or another piece failed
+            # Of a batch, the first piece that failed has called back already, and counts as the last.
+            if request.pieces < 0 or (error is None and request.pieces):
                 continue
-            if error is not None:
-                request.done.set_exception(error)
-            elif request.pieces == 0:
-                request.done.set_result(None)
+            request.pieces = 0
+            _call(request.done, error)
+
+    def _note_result(self, error: Exception | None) -> None:
+        if not isinstance(error, RowsRefused):
+            self._failed_at = None if error is None else time.monotonic()
+
+
+def _call(done: Done, error: Exception | None) -> None:
+    try:
+        done(error)
+    except Exception:
+        # The others of the group wait behind it, and their rows are kept.
+        logger.exception("an answer could not be sent")
+
+
+def _settle(kept: asyncio.Future[None], error: Exception | None) -> None:
+    if kept.done():  # its client went away
+        return
+    if error is None:
+        kept.set_result(None)
+    else:
+        kept.set_exception(error)

@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse
 from service.authorization import authorize, require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
+from service.request_context import request_context_of
 from service.schemas.native import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackBody
 from service.state import State
 
@@ -63,6 +64,6 @@ async def roll_back(request: Request, state: State) -> RollbackAnswer:
     """
     body = await read_json_body(request, state.customer_limits)
     reason = parse_json(RollbackBody, body).reason if body.strip() else DEFAULT_REASON
-    key = authorize(request.scope, "admin")
+    key = authorize(request_context_of(request.scope), "admin")
     done = await state.rollout.follower.roll_back(actor="api" if key is None else f"api key {key.name}", reason=reason)
     return RollbackAnswer(model_version=done.version, replaced=done.leaving, recorded=done.recorded)

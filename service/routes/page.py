@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse
 from service.authorization import authorize
 from service.http.errors import RequestProblem
 from service.page.render import headers
+from service.request_context import request_context_of
 from service.state import State
 
 router = APIRouter(tags=["operations"])
@@ -17,7 +18,7 @@ router = APIRouter(tags=["operations"])
 async def page(request: Request, state: State) -> HTMLResponse:
     """Show a form to score a customer, and the model in service. With keys configured the model is shown to a valid one only."""
     try:
-        authorize(request.scope, None)
+        authorize(request_context_of(request.scope), None)
         trusted = True
     except RequestProblem:
         trusted = False

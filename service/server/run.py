@@ -126,7 +126,7 @@ def served_app(settings: Settings) -> ASGIApp:
         freeze_startup_objects()
         _drain_on_sigterm(state)
 
-    return create_app(settings, on_start=on_start).gateway
+    return create_app(settings, on_start=on_start)
 
 
 def _drain_on_sigterm(state: ServiceState) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.server.coalesced_writes import CoalescedWritesProtocol
+from service.server.fast_connection import FastConnection
 
 # How long the head of a request may take to arrive, and a response may wait for its client to read it.
 HEAD_SECONDS = 10.0
@@ -19,7 +19,7 @@ MAX_HEAD_BYTES = 64 * 1024
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Connection(CoalescedWritesProtocol):
+class Connection(FastConnection):
     """uvicorn's protocol with deadlines. A request that arrives in one piece, as nearly all do, sets no timer."""
 
     _in_head = False

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.app import ServiceApp, create_app
 from service.routes import predict
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
+from tests.unit.service.wire import WireTransport
 
 pytestmark = pytest.mark.anyio
 PLAIN = {"content-type": "application/json"}
@@ -21,31 +21,10 @@ UNUSUAL = {"content-type": "application/json; charset=utf-8"}
 OWN = ("prediction_id", "instance", "request_id")
 
 
-class OnePiece:
-    """Gives bodies in one piece, as uvicorn does with small ones; httpx2' own transport gives each in two."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        given: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def once() -> Message:
-            return given.pop() if given else await receive()
-
-        await self.app(scope, once, send)
-
-
 @asynccontextmanager
 async def served(app: ServiceApp) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(app):
-        transport = httpx2.ASGITransport(OnePiece(app), raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            yield client
+    async with running(app), httpx2.AsyncClient(transport=WireTransport(app), base_url="http://127.0.0.1") as client:
+        yield client
 
 
 @pytest.fixture
@@ -117,13 +96,6 @@ async def test_errors_are_those_of_the_route(client: httpx2.AsyncClient, store: 
     assert fast.status_code >= 400
     assert comparable(fast) == comparable(long)
     assert not store.rows
-
-
-async def test_a_body_in_pieces_is_put_together(app: ServiceApp, slow: list[Any]) -> None:
-    async with running(app) as client:
-        response = await client.post("/predict", json={"total_day_minutes": 1, "customer_service_calls": 2}, headers=PLAIN)
-    assert response.status_code == 200
-    assert len(slow) == 1
 
 
 async def test_other_spellings_of_reasons_are_understood(client: httpx2.AsyncClient, slow: list[Any]) -> None:

@@ -71,7 +71,7 @@ async def test_excess_requests_are_shed_but_health_checks_are_not(
 
 def client_in_work(client: httpx2.AsyncClient) -> int:
     app: ServiceApp = client._transport.app  # type: ignore[attr-defined]
-    return app.gateway.limits.requests
+    return app.limits.requests
 
 
 async def test_callers_with_keys_have_rates_of_their_own(tmp_path: Path, store: FakeStore, registry: FakeRegistry) -> None:
