@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx2
+from service.server.healthcheck import is_alive
 
-from churn.config.settings import Settings
+if TYPE_CHECKING:
+    from churn.config.settings import Settings
 
 
 def prepare_environment(settings: Settings) -> None:
@@ -52,7 +54,7 @@ def _keep_to_this_account(home: Path) -> None:
 def use_local_prefect(settings: Settings) -> None:
     """Send flow runs to the Prefect server of `churn up`, if one answers; else Prefect starts its own for the run."""
     api = prefect_api(settings)
-    if "PREFECT_API_URL" not in os.environ and answers(f"{api}/health"):
+    if "PREFECT_API_URL" not in os.environ and is_alive(f"{api}/health"):
         os.environ["PREFECT_API_URL"] = api
 
 
@@ -64,11 +66,3 @@ def quiet_prefect() -> None:
 def prefect_api(settings: Settings) -> str:
     """Return the address of the Prefect server that `churn up` starts."""
     return f"http://127.0.0.1:{settings.prefect_port}/api"
-
-
-def answers(url: str) -> bool:
-    """Return whether a GET of `url` is answered with 200 within two seconds."""
-    try:
-        return httpx2.get(url, timeout=2, trust_env=False).status_code == 200
-    except httpx2.HTTPError:
-        return False

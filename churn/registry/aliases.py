@@ -1,7 +1,8 @@
-"""Names in the registry: aliases and tags of versions, and how to ask which version has which alias."""
+"""Names in the registry: aliases and tags of versions, and what is asked of every reader of a registry."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
@@ -21,11 +22,47 @@ class Registered(NamedTuple):
     artifact_digest: str
 
 
-class AliasReader(Protocol):
-    """Reader of a registry, used every few seconds. Every method raises RegistryError when the registry is away."""
+class Version(NamedTuple):
+    """A version as a list shows it: its number, its aliases in alphabetical order, and its tags."""
+
+    version: str
+    aliases: list[str]
+    tags: dict[str, str]
+
+
+class RegistryReader(Protocol):
+    """Reader of a registry: cheap enough for every few seconds. Every method raises RegistryError when the registry is away."""
 
     def aliases(self) -> dict[str, str]:
         """Return the version of each alias; empty if nothing was ever registered."""
 
     def registered(self, version: str, /) -> Registered:
         """Return what is registered of a version. Raise NoModel if there is none."""
+
+    def versions(self) -> list[Version]:
+        """Return every version, newest first; empty if nothing was ever registered."""
+
+
+def list_versions(tags: Mapping[str, Mapping[str, str]], aliases: Mapping[str, str]) -> list[Version]:
+    """Put the versions of one model together, newest first.
+
+    Parameters
+    ----------
+    tags : mapping
+        Tags of each version, by its number.
+    aliases : mapping
+        Version of each alias.
+
+    Returns
+    -------
+    list of Version
+
+    Examples
+    --------
+    >>> list_versions({"9": {}, "10": {"trigger": "manual"}}, {"champion": "9"})
+    [Version(version='10', aliases=[], tags={'trigger': 'manual'}), Version(version='9', aliases=['champion'], tags={})]
+    """
+    named: dict[str, list[str]] = {}
+    for alias, number in sorted(aliases.items()):
+        named.setdefault(number, []).append(alias)
+    return [Version(number, named.get(number, []), dict(tags[number])) for number in sorted(tags, key=int, reverse=True)]

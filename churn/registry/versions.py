@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from churn.errors import NoModel
-from churn.registry.aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, TRAINING_TAG, Registered
+from churn.registry.aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, TRAINING_TAG, Registered, Version, list_versions
 from churn.registry.client import Client
 
 if TYPE_CHECKING:
@@ -47,19 +47,12 @@ class Versions:
         except NoModel as error:
             raise NoModel(f"there is no previous champion of model {self._name!r} to go back to") from error
 
-    def versions(self) -> list[tuple[str, list[str], dict[str, str]]]:
-        """Return (version, aliases, tags) of each version, newest first; empty if nothing was ever registered."""
+    def versions(self) -> list[Version]:
+        """See `churn.registry.aliases.RegistryReader`."""
         mlflow = self._client.mlflow
         with self._client.translated():
             found = mlflow.search_model_versions(f"name='{self._name}'")
-            aliases = mlflow.get_registered_model(self._name).aliases if found else {}
-        named: dict[str, list[str]] = {}
-        for alias, number in aliases.items():
-            named.setdefault(str(number), []).append(alias)
-        return [
-            (str(v.version), sorted(named.get(str(v.version), [])), dict(v.tags))
-            for v in sorted(found, key=lambda v: -int(v.version))
-        ]
+        return list_versions({str(one.version): one.tags for one in found}, self.aliases() if found else {})
 
     def of_training(self, training: str) -> str | None:
         """Return the version that a training registered; None if it registered none."""

@@ -27,7 +27,10 @@ def list_versions(as_json: Json = False) -> None:
 
     Example: churn model list
     """
-    rows = [{"version": v, "aliases": aliases, **tags} for v, aliases, tags in _registry().versions()]
+    from churn.config.settings import load_settings
+    from churn.registry.connect import registry_reader
+
+    rows = [{"version": one.version, "aliases": one.aliases, **one.tags} for one in registry_reader(load_settings()).versions()]
     if as_json:
         print_json(rows)
         return

@@ -15,11 +15,12 @@ from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.contract import load_contract
 from churn.data.dataset import read_dataset
-from churn.errors import InputError, NoModel
+from churn.errors import InputError
 from pipelines.console import console, warn
 from pipelines.data_sources.pull import pull_data
-from pipelines.environment import answers, prefect_api, prepare_environment, quiet_prefect
+from pipelines.environment import prefect_api, prepare_environment, quiet_prefect
 from pipelines.local.supervisor import Program, Supervisor, is_free
+from service.server.healthcheck import is_alive
 
 
 def addresses(settings: Settings) -> dict[str, str]:
@@ -57,13 +58,13 @@ def programs(settings: Settings) -> list[Program]:
             *("--backend-store-uri", settings.tracking_uri),
             *("--default-artifact-root", (home / "artifacts").as_uri(), "--no-serve-artifacts"),
         ),
-        lambda: answers(f"{local}:{settings.mlflow_port}/health"),
+        lambda: is_alive(f"{local}:{settings.mlflow_port}/health"),
         hidden=SECRETS,
     )
     prefect = Program(
         "prefect",
         (python, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port)),
-        lambda: answers(f"{prefect_api(settings)}/health"),
+        lambda: is_alive(f"{prefect_api(settings)}/health"),
         hidden=SECRETS,
     )
     evidently = Program(
@@ -72,13 +73,13 @@ def programs(settings: Settings) -> list[Program]:
             *(str(Path(python).with_name("evidently")), "ui", "--workspace", str(home / "evidently")),
             *("--host", "127.0.0.1", "--port", str(settings.evidently_port)),
         ),
-        lambda: answers(f"{local}:{settings.evidently_port}/"),
+        lambda: is_alive(f"{local}:{settings.evidently_port}/"),
         hidden=SECRETS,
     )
     exporter = Program(
-        "exporter", (*churn, "exporter"), lambda: answers(f"{local}:{settings.exporter_port}/metrics"), hidden=KEYS
+        "exporter", (*churn, "exporter"), lambda: is_alive(f"{local}:{settings.exporter_port}/metrics"), hidden=KEYS
     )
-    service = Program("service", (*churn, "serve"), lambda: answers(f"{local}:{settings.port}/readyz"), hidden=KEYS[1:2])
+    service = Program("service", (*churn, "serve"), lambda: is_alive(f"{local}:{settings.port}/readyz"), hidden=KEYS[1:2])
     flows = Program("flows", (*churn, "flows"), lambda: _deployed(settings), hidden=KEYS[:2])
     return [*([mlflow] if _own_mlflow(settings) else []), prefect, evidently, exporter, service, flows]
 
@@ -145,11 +146,10 @@ def _clean_up_orphans() -> None:
 
 def find_champion(settings: Settings) -> str | None:
     """Return the champion's version; None if there is none yet."""
-    from churn.registry.registry import Registry
+    from churn.registry.aliases import CHAMPION
+    from churn.registry.connect import registry_reader
 
-    with suppress(NoModel):
-        return Registry(settings).champion_version()
-    return None
+    return registry_reader(settings).aliases().get(CHAMPION)
 
 
 def train_first_model() -> None:

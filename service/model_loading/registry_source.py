@@ -23,9 +23,9 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.file_lock import try_lock
-from churn.registry.aliases import AliasReader
+from churn.registry.aliases import RegistryReader
 from churn.registry.artifact import models_folder
-from churn.registry.connect import alias_reader
+from churn.registry.connect import registry_reader
 from churn.registry.last_known_good import last_known_version, save_last_known_good
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, serve
 from service.scoring.served_model import ServedModel
@@ -59,8 +59,8 @@ class RegistrySource:
         self._urgent = True
 
     @cached_property
-    def _reader(self) -> AliasReader:
-        return alias_reader(self._settings)
+    def _reader(self) -> RegistryReader:
+        return registry_reader(self._settings)
 
     def aliases(self) -> Mapping[str, str]:
         """Return alias to version. RegistryError if the registry is away."""

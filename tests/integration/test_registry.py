@@ -31,7 +31,7 @@ from churn.modeling.model import Model
 from churn.modeling.training import Trained, assemble, train
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.artifact import REFERENCE_FILE
-from churn.registry.connect import alias_reader
+from churn.registry.connect import registry_reader
 from churn.registry.last_known_good import load_last_known_good, save_last_known_good
 from churn.registry.registry import Registry
 from churn.simulation.simulate import simulate
@@ -344,9 +344,11 @@ def test_every_way_to_ask_for_aliases_and_versions_says_the_same(
     registry.promote("1")
     registry.promote("2")
     assert registry.challenge("1") == "1"
-    light = alias_reader(settings)
+    light = registry_reader(settings)
     assert not isinstance(light, Registry)
     assert light.aliases() == registry.aliases() == {"champion": "2", "previous": "1", "challenger": "1"}
+    assert light.versions() == registry.versions()
+    assert light.versions()[1].aliases == ["challenger", "previous"]
     assert light.registered("1") == registry.registered("1")
     assert light.registered("1").run_id == models[0].info.run_id
     assert len(light.registered("1").artifact_digest) == 64
@@ -359,7 +361,25 @@ def test_every_way_to_ask_for_aliases_and_versions_says_the_same(
     assert registry.end_challenge() == "2"
     assert registry.end_challenge() is None
     other = settings.model_copy(update={"model_name": "other"})
-    assert Registry(other).aliases() == alias_reader(other).aliases() == {}
+    assert Registry(other).aliases() == registry_reader(other).aliases() == {}
+    assert Registry(other).versions() == registry_reader(other).versions() == []
+
+
+def test_a_version_that_was_deleted_is_in_no_list(settings: Settings, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    bare = settings.model_copy(update={"home": tmp_path, "tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
+    assert Registry(bare).versions() == []
+    client = MlflowClient(bare.tracking_uri, bare.tracking_uri)
+    client.create_registered_model("churn")
+    for trigger in ("kept", "deleted"):
+        client.create_model_version("churn", "runs:/none/model", run_id="0" * 32, tags={"trigger": trigger})
+    client.delete_model_version("churn", "2")
+    light = registry_reader(bare)
+    assert light.versions() == Registry(bare).versions() == [("1", [], {"trigger": "kept"})]
+    for reader in (light, Registry(bare)):
+        with pytest.raises(NoModel):
+            reader.registered("2")
 
 
 def test_what_was_fetched_outlives_an_artifact_store_that_is_away(

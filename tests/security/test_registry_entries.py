@@ -8,7 +8,7 @@ from churn.config.settings import Settings
 from churn.errors import ModelRefused, NoModel
 from churn.registry.artifact import CARD_FILE
 from churn.registry.registry import Registry
-from churn.registry.sqlite_aliases import SqliteAliases
+from churn.registry.sqlite_reader import SqliteReader
 from tests.security.test_injection import SQL
 
 
@@ -20,7 +20,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def test_versions_and_aliases_are_values_to_the_registry(settings: Settings) -> None:
-    registry, reader = Registry(settings), SqliteAliases(settings.home / "mlflow.db", "churn")
+    registry, reader = Registry(settings), SqliteReader(settings.home / "mlflow.db", "churn")
     for said in (*SQL, "²", "-1", "1e3", "champion@x", "../1", "a" * 5_000):
         with pytest.raises(NoModel):
             registry.version(said)

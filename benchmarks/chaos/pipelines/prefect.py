@@ -17,8 +17,8 @@ from benchmarks.chaos.pipelines.monitor import SENSITIVE
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.simulation.simulate import SCENARIOS, simulate
 from churn.store.records import DecisionAction, DecisionKind
-from pipelines.environment import answers
 from pipelines.local.supervisor import free_port
+from service.server.healthcheck import is_alive
 
 TIMEOUT_SECONDS = 240.0
 INTERVAL_SECONDS = "15"
@@ -68,7 +68,7 @@ def _kill_and_restart(
 def _serve(environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if not _eventually(lambda: answers(f"http://127.0.0.1:{port}/api/health")):
+    if not _eventually(lambda: is_alive(f"http://127.0.0.1:{port}/api/health")):
         server.kill()
         raise AssertionError("Prefect's server did not start")
     return server

@@ -10,8 +10,8 @@ from benchmarks.chaos.pipelines.fixture import make_fixture
 from benchmarks.chaos.pipelines.forks import Forks
 from benchmarks.chaos.pipelines.training import check_champion, check_story
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from pipelines.environment import answers
 from pipelines.local.supervisor import free_port
+from service.server.healthcheck import is_alive
 
 STEPS = ("log", "artifact", "register", "previous", "alias")
 TIMEOUT_SECONDS = 120.0
@@ -56,7 +56,7 @@ def _start(command: tuple[str, ...], environment: dict[str, str], port: int) -> 
     quiet = subprocess.DEVNULL
     server = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not answers(f"http://127.0.0.1:{port}/health"):
+    while not is_alive(f"http://127.0.0.1:{port}/health"):
         assert time.monotonic() < deadline, "MLflow's server did not start"
         time.sleep(0.3)
     return server

@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from churn.config.settings import Settings
-from pipelines.environment import answers, prefect_api, prepare_environment, use_local_prefect
+from pipelines.environment import prefect_api, prepare_environment, use_local_prefect
 from tests.unit.pipelines.loopback import Answer, web_server
 
 
@@ -39,13 +39,6 @@ def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "mine")
     assert (tmp_path / "mine").is_dir()
-
-
-def test_only_success_is_an_answer() -> None:
-    with web_server(lambda asked: Answer(status=200 if asked.path == "/health" else 503)) as url:
-        assert answers(f"{url}/health")
-        assert not answers(f"{url}/other")
-    assert not answers("http://127.0.0.1:1/health")
 
 
 def test_a_prefect_server_that_runs_is_used_and_one_the_user_named_first() -> None:

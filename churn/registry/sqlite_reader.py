@@ -1,4 +1,4 @@
-"""Read aliases from a local SQLite registry: from MLflow's own tables, without its library."""
+"""Read versions and aliases from a local SQLite registry: from MLflow's own tables, without its library."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from churn.errors import NoModel, RegistryError
-from churn.registry.aliases import DIGEST_TAG, TIMEOUT_SECONDS, Registered
+from churn.registry.aliases import DIGEST_TAG, TIMEOUT_SECONDS, Registered, Version, list_versions
+
+# The stage that MLflow gives to a version that was deleted: its row stays.
+DELETED = "Deleted_Internal"
 
 
-class SqliteAliases:
+class SqliteReader:
     """Reader of a local registry. A file that is not there yet, or has no tables yet, holds no model."""
 
     def __init__(self, file: Path, model_name: str) -> None:
@@ -19,16 +22,25 @@ class SqliteAliases:
         self._name = model_name
 
     def aliases(self) -> dict[str, str]:
-        """See `AliasReader`."""
+        """See `RegistryReader`."""
         return {str(alias): str(version) for alias, version in self._read("alias, version", "registered_model_aliases")}
 
     def registered(self, version: str, /) -> Registered:
-        """See `AliasReader`."""
-        runs = self._read("run_id", "model_versions", version=version)
-        if not runs:
+        """See `RegistryReader`."""
+        runs = self._read("run_id, current_stage", "model_versions", version=version)
+        if not runs or runs[0][1] == DELETED:
             raise NoModel(f"there is no version {version!r} of model {self._name!r}")
         digest = self._read("value", "model_version_tags", version=version, key=DIGEST_TAG)
         return Registered(version, str(runs[0][0] or ""), str(digest[0][0]) if digest else "")
+
+    def versions(self) -> list[Version]:
+        """See `RegistryReader`."""
+        found = self._read("version, current_stage", "model_versions")
+        tags: dict[str, dict[str, str]] = {str(version): {} for version, stage in found if stage != DELETED}
+        for version, key, value in self._read("version, key, value", "model_version_tags") if tags else ():
+            if str(version) in tags:
+                tags[str(version)][str(key)] = str(value)
+        return list_versions(tags, self.aliases() if tags else {})
 
     def _read(self, columns: str, table: str, **where: str) -> list[tuple[Any, ...]]:
         if not self._file.exists():

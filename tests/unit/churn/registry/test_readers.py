@@ -11,10 +11,10 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.errors import NoModel, RegistryError
-from churn.registry.aliases import Registered
-from churn.registry.connect import alias_reader
-from churn.registry.http_aliases import HttpAliases
-from churn.registry.sqlite_aliases import SqliteAliases
+from churn.registry.aliases import Registered, Version
+from churn.registry.connect import registry_reader
+from churn.registry.http_reader import HttpReader
+from churn.registry.sqlite_reader import SqliteReader
 
 MODEL = {"registered_model": {"name": "churn", "aliases": [{"alias": "champion", "version": "3"}]}}
 VERSION = {"model_version": {"version": "3", "run_id": "r3", "tags": [{"key": "artifact_digest", "value": "abc"}]}}
@@ -29,8 +29,8 @@ def no_login(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_WORKSPACE", raising=False)
 
 
-def server(answer: Callable[[httpx2.Request], httpx2.Response], uri: str = "http://mlflow/base/") -> HttpAliases:
-    return HttpAliases(uri, "churn", httpx2.MockTransport(answer))
+def server(answer: Callable[[httpx2.Request], httpx2.Response], uri: str = "http://mlflow/base/") -> HttpReader:
+    return HttpReader(uri, "churn", httpx2.MockTransport(answer))
 
 
 def test_a_server_is_asked_by_the_documented_routes() -> None:
@@ -61,6 +61,39 @@ def test_nothing_registered_is_no_alias_and_no_version() -> None:
     assert reader.aliases() == {}
     with pytest.raises(NoModel, match="'7'"):
         reader.registered("7")
+
+
+def test_a_server_lists_its_versions_page_by_page_newest_first() -> None:
+    asked: list[dict[str, str]] = []
+    tags = [{"key": "trigger", "value": "manual"}]
+    pages = {
+        "": {"model_versions": [{"version": "2"}, {"version": "10", "tags": tags}], "next_page_token": "more"},
+        "more": {"model_versions": [{"version": "3"}]},
+    }
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if "registered-models/get" in str(request.url):
+            return httpx2.Response(200, json=MODEL)
+        assert request.url.path == "/base/api/2.0/mlflow/model-versions/search"
+        asked.append(dict(request.url.params))
+        return httpx2.Response(200, json=pages[asked[-1].get("page_token", "")])
+
+    assert server(answer).versions() == [
+        Version("10", [], {"trigger": "manual"}),
+        Version("3", ["champion"], {}),
+        Version("2", [], {}),
+    ]
+    assert asked == [{"filter": "name='churn'"}, {"filter": "name='churn'", "page_token": "more"}]
+
+
+def test_a_server_without_versions_lists_none() -> None:
+    assert server(lambda _: httpx2.Response(200, json={})).versions() == []
+
+
+@pytest.mark.parametrize("answer", [{"model_versions": [{}]}, {"model_versions": [{"version": "x"}]}, []])
+def test_a_list_that_cannot_be_read_means_that_the_registry_is_away(answer: Any) -> None:
+    with pytest.raises(RegistryError, match="did not answer"):
+        server(lambda _: httpx2.Response(200, json=answer)).versions()
 
 
 @pytest.mark.parametrize(
@@ -121,9 +154,10 @@ def test_it_logs_in_as_mlflow_s_client_does(
 
 
 def test_a_database_that_is_not_there_yet_or_empty_holds_no_model(tmp_path: Path) -> None:
-    reader = SqliteAliases(tmp_path / "mlflow.db", "churn")
+    reader = SqliteReader(tmp_path / "mlflow.db", "churn")
     for _ in range(2):
         assert reader.aliases() == {}
+        assert reader.versions() == []
         with pytest.raises(NoModel):
             reader.registered("1")
         sqlite3.connect(tmp_path / "mlflow.db").close()
@@ -133,20 +167,20 @@ def test_a_database_that_is_not_there_yet_or_empty_holds_no_model(tmp_path: Path
 def test_a_file_that_is_no_database_is_a_registry_that_is_away(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("Dear customer, " * 200)
     with pytest.raises(RegistryError, match="did not answer"):
-        SqliteAliases(tmp_path / "letter.txt", "churn").aliases()
+        SqliteReader(tmp_path / "letter.txt", "churn").aliases()
 
 
 def test_reading_never_makes_a_file(tmp_path: Path) -> None:
-    SqliteAliases(tmp_path / "folder" / "mlflow.db", "churn").aliases()
+    SqliteReader(tmp_path / "folder" / "mlflow.db", "churn").aliases()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("uri", "environment", "kind"),
     [
-        ("http://mlflow:5000", {}, "HttpAliases"),
-        ("https://mlflow", {}, "HttpAliases"),
-        ("sqlite:////tmp/mlflow.db", {}, "SqliteAliases"),
+        ("http://mlflow:5000", {}, "HttpReader"),
+        ("https://mlflow", {}, "HttpReader"),
+        ("sqlite:////tmp/mlflow.db", {}, "SqliteReader"),
         ("postgresql://mlflow", {}, "Registry"),
         ("http://mlflow", {"MLFLOW_TRACKING_AUTH": "kubernetes"}, "Registry"),
         ("http://mlflow", {"MLFLOW_WORKSPACE": "team"}, "Registry"),
@@ -157,4 +191,4 @@ def test_the_cheapest_way_is_chosen(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert type(alias_reader(Settings(home=tmp_path, tracking_uri=uri))).__name__ == kind
+    assert type(registry_reader(Settings(home=tmp_path, tracking_uri=uri))).__name__ == kind

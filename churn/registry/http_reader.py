@@ -1,4 +1,4 @@
-"""Read aliases from an MLflow server by its REST API, without MLflow's library, whose import costs seconds and 100 MB.
+"""Read versions and aliases from an MLflow server by its REST API, without MLflow: importing that costs seconds and 100 MB.
 
 The API: https://mlflow.org/docs/latest/api_reference/rest-api.html
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from churn.errors import NoModel, RegistryError
 from churn.one_line import one_line
-from churn.registry.aliases import DIGEST_TAG, TIMEOUT_SECONDS, Registered
+from churn.registry.aliases import DIGEST_TAG, TIMEOUT_SECONDS, Registered, Version, list_versions
 
 if TYPE_CHECKING:
     import httpx2
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 
-class HttpAliases:
+class HttpReader:
     """Reader of an MLflow server."""
 
     def __init__(self, uri: str, model_name: str, transport: httpx2.BaseTransport | None = None) -> None:
@@ -49,7 +49,7 @@ class HttpAliases:
         )
 
     def aliases(self) -> dict[str, str]:
-        """See `AliasReader`."""
+        """See `RegistryReader`."""
 
         def read(answer: Any) -> dict[str, str]:
             return {str(one["alias"]): str(one["version"]) for one in answer["registered_model"].get("aliases", [])}
@@ -57,7 +57,7 @@ class HttpAliases:
         return self._ask("registered-models/get", {"name": self._name}, read) or {}
 
     def registered(self, version: str, /) -> Registered:
-        """See `AliasReader`."""
+        """See `RegistryReader`."""
 
         def read(answer: Any) -> Registered:
             found = answer["model_version"]
@@ -68,6 +68,21 @@ class HttpAliases:
         if known is None:
             raise NoModel(f"there is no version {version!r} of model {self._name!r}")
         return known
+
+    def versions(self) -> list[Version]:
+        """See `RegistryReader`."""
+        tags: dict[str, dict[str, str]] = {}
+        page: str | None = ""
+
+        def read(answer: Any) -> str:
+            for one in answer.get("model_versions", []):
+                tags[str(int(one["version"]))] = {str(tag["key"]): str(tag["value"]) for tag in one.get("tags", [])}
+            return str(answer.get("next_page_token", ""))
+
+        while page is not None:
+            wanted = {"filter": f"name='{self._name}'", **({"page_token": page} if page else {})}
+            page = self._ask("model-versions/search", wanted, read) or None
+        return list_versions(tags, self.aliases() if tags else {})
 
     def _ask(self, what: str, params: dict[str, str], read: Callable[[Any], Read]) -> Read | None:
         try:
