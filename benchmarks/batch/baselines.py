@@ -84,7 +84,7 @@ def read_and_write(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     import pyarrow as pa
 
     from churn.batch.part import answer_schema
-    from churn.batch.reader import PIECE_ROWS
+    from churn.batch.pieces import PIECE_ROWS
 
     schema, drawn = answer_schema(pa.string()), np.random.default_rng(1).random(PIECE_ROWS)
     said = pa.array(drawn), pa.array(drawn > 0.5), pa.repeat(0.5, PIECE_ROWS), pa.repeat("1", PIECE_ROWS)
@@ -105,8 +105,9 @@ def copy_all(source: Path, out: Path, fixture: dict[str, str]) -> Times:
 def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any]) -> Times:
     import pyarrow.parquet as pq
 
+    from churn.batch.parquet_reader import BUFFER_BYTES
     from churn.batch.part import COMPRESSION, whole_file
-    from churn.batch.reader import BUFFER_BYTES, PIECE_ROWS
+    from churn.batch.pieces import PIECE_ROWS
 
     def one(file: Path) -> None:
         texts = ["state", "area_code"]

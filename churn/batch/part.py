@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,9 +20,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from churn.atomic_write import atomic_write
+from churn.batch.lanes import in_order
 from churn.batch.model import Scorer, code_digest, scorer_of
+from churn.batch.pieces import PIECE_ROWS, Piece, ReadPiece
 from churn.batch.plan import Part, Terms
-from churn.batch.reader import Piece, open_part
+from churn.batch.reader import open_part
+from churn.customers.arrow_buffers import from_flags, from_floats, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
 from churn.errors import ChurnError, ContractError, InputError, Problem
 from churn.one_line import one_line
@@ -31,7 +35,8 @@ METADATA = b"churn.scored"
 SHOWN_PROBLEMS = 20
 COMPRESSION = "snappy"
 # Columns that repeat: each costs a few bytes a part.
-_REPEATED = ["threshold", "model_version"]
+REPEATED = ["threshold", "model_version"]
+_REJECTED_SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), (CUSTOMER_ID, pa.string()), ("reason", pa.string())])
 _UNREADABLE = (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError)
 
 
@@ -101,12 +106,12 @@ def score_part(model: bytes, part: bytes, terms: dict[str, Any], folder: str, co
     return attempt(scorer_of(model), Part.from_json(part), Terms(**terms), Path(folder))
 
 
-def attempt(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None) -> dict[str, Any]:
+def attempt(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None, lanes: int = 1) -> dict[str, Any]:
     """Score a part, and turn an error of ours into plain data.
 
     Parameters
     ----------
-    scorer, part, terms, folder, stop
+    scorer, part, terms, folder, stop, lanes
         As for `write_part`.
 
     Returns
@@ -115,12 +120,12 @@ def attempt(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event 
         The fields of `Done`; or `error` and `exit_code`.
     """
     try:
-        return asdict(write_part(scorer, part, terms, folder, stop))
+        return asdict(write_part(scorer, part, terms, folder, stop, lanes))
     except ChurnError as error:
         return {"error": str(error), "exit_code": error.exit_code}
 
 
-def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None) -> Done:
+def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None, lanes: int = 1) -> Done:
     """Score a part into the output folder: its file is there whole, or not at all.
 
     Parameters
@@ -132,6 +137,8 @@ def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Eve
         The output folder.
     stop : threading.Event, optional
         Once it is set, the part is given up.
+    lanes : int
+        Threads that read and score pieces of it, beside the one that fetches and writes them; 1: that one does all.
 
     Returns
     -------
@@ -154,7 +161,9 @@ def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Eve
             if (stat.st_size, stat.st_mtime_ns) != (part.size, part.mtime_ns):
                 raise InputError(f"{source}: was changed since the scoring began (or is another file on a worker); start again")
             reading = stack.enter_context(open_part(part, scorer.rules, terms))
-        return _write(scorer, part, terms, folder, reading.id_type, _readable(reading.pieces, source), stop)
+        answering = _Answering(scorer, part, terms, answer_schema(reading.id_type))
+        answers = in_order(answering.answer, _readable(reading.pieces, source), lanes)
+        return _write(answering, folder, stack.enter_context(closing(answers)), stop)
 
 
 @contextmanager
@@ -165,65 +174,100 @@ def _reading(source: Path) -> Iterator[None]:
         raise InputError(f"{source}: not readable ({one_line(error, 200)})") from error
 
 
-def _readable(pieces: Iterator[Piece], source: Path) -> Iterator[Piece]:
+def _readable(pieces: Iterator[ReadPiece], source: Path) -> Iterator[ReadPiece]:
+    """Only the reading: an error of who reads is none of the file's."""
+
+    def read(piece: ReadPiece) -> Piece:
+        with _reading(source):
+            return piece()
+
     while True:
-        # Only the reading: an error of who reads is none of the file's.
         with _reading(source):
             piece = next(pieces, None)
         if piece is None:
             return
-        yield piece
+        yield partial(read, piece)
 
 
-def _write(
-    scorer: Scorer, part: Part, terms: Terms, folder: Path, id_type: Any, pieces: Iterator[Piece], stop: Event | None
-) -> Done:
-    target, rejected = folder / part.output, _Rejected(folder / REJECTED / part.output, part)
+@dataclass(frozen=True)
+class _Answers:
+    """The answers of a piece, and the rows that got none, each with its number and what is wrong with it."""
+
+    batch: Any
+    rows: int
+    churn: int
+    rejected: Any
+
+
+def _write(answering: _Answering, folder: Path, answers: Iterator[_Answers], stop: Event | None) -> Done:
+    part = answering.part
+    target, apart = folder / part.output, folder / REJECTED / part.output
     rows = churn = 0
+    rejected: list[Any] = []
     with whole_file(target) as staging:
-        schema = answer_schema(id_type)
+        schema = answering.schema
         with pq.ParquetWriter(
-            staging, schema, compression=COMPRESSION, use_dictionary=_REPEATED, write_statistics=[CUSTOMER_ID], store_schema=False
+            staging, schema, compression=COMPRESSION, use_dictionary=REPEATED, write_statistics=[CUSTOMER_ID], store_schema=False
         ) as writer:
-            for piece in pieces:
+            for piece in answers:
                 if stop is not None and stop.is_set():
                     raise Stopped("stopped")
-                answers, flagged = _answer(scorer, part, terms, piece, schema, rejected)
-                writer.write_batch(answers)
-                rows, churn = rows + piece.table.rows, churn + flagged
-            done = Done(part.fingerprint, rows, rejected.rows, churn)
+                writer.write_batch(piece.batch)
+                rows, churn = rows + piece.rows, churn + piece.churn
+                rejected += [] if piece.rejected is None else [piece.rejected]
+            done = Done(part.fingerprint, rows, sum(batch.num_rows for batch in rejected), churn)
             writer.add_key_value_metadata({METADATA: orjson.dumps(asdict(done))})
-        rejected.finish()
+        _write_rejected(rejected, apart)
     return done
 
 
-def _answer(scorer: Scorer, part: Part, terms: Terms, piece: Piece, schema: Any, rejected: _Rejected) -> tuple[Any, int]:
-    refused: list[tuple[int, ValidationError | None]] = []
+@dataclass(frozen=True)
+class _Answering:
+    """Answers the pieces of a part."""
 
-    def refuse(row: int, error: ValidationError | None) -> bool:
-        refused.append((row, error))
-        return terms.invalid == "skip" or len(refused) < SHOWN_PROBLEMS
+    scorer: Scorer
+    part: Part
+    terms: Terms
+    schema: Any
 
-    customers = scorer.rules.examine(piece.table, refuse)
-    if refused and terms.invalid == "stop":
-        raise ContractError(part.name, [problem for row, error in refused for problem in _problems(piece.number(row), error)])
-    # What a refused row holds may be no code of any level: it is answered for nobody.
-    kept = _without([row for row, _ in refused], piece.table.rows)
-    if kept is not None:
-        customers = type(customers)({name: values[kept] for name, values in customers.values.items()})
-        rejected.add(piece, refused)
-    probabilities = scorer.probabilities(customers)
-    churn = probabilities >= scorer.model.threshold
-    count = len(probabilities)
-    ids = piece.ids if kept is None or piece.ids is None else piece.ids.filter(pa.array(kept))
-    columns = [
-        *([] if ids is None else [ids]),
-        pa.array(probabilities),
-        pa.array(churn),
-        pa.repeat(scorer.model.threshold, count),
-        pa.repeat(scorer.model.version, count),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema), int(np.count_nonzero(churn))
+    def answer(self, read: ReadPiece) -> _Answers:
+        piece, scorer = read(), self.scorer
+        refused: list[tuple[int, ValidationError | None]] = []
+
+        def refuse(row: int, error: ValidationError | None) -> bool:
+            refused.append((row, error))
+            return self.terms.invalid == "skip" or len(refused) < SHOWN_PROBLEMS
+
+        customers = scorer.rules.examine(piece.table, refuse)
+        if refused and self.terms.invalid == "stop":
+            problems = [problem for row, error in refused for problem in _problems(piece.number(row), error)]
+            raise ContractError(self.part.name, problems)
+        # What a refused row holds may be no code of any level: it is answered for nobody.
+        kept = _without([row for row, _ in refused], piece.table.rows)
+        if kept is not None:
+            customers = type(customers)({name: values[kept] for name, values in customers.values.items()})
+        probabilities = scorer.probabilities(customers)
+        churn = probabilities >= scorer.model.threshold
+        ids = piece.ids if kept is None or piece.ids is None else piece.ids.filter(from_flags(kept))
+        columns = [
+            *([] if ids is None else [ids]),
+            from_floats(probabilities),
+            from_flags(churn),
+            *_repeated(scorer.model.threshold, scorer.model.version, len(probabilities)),
+        ]
+        batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        rejected = _rejected(self.part, piece, refused) if refused else None
+        return _Answers(batch, piece.table.rows, int(np.count_nonzero(churn)), rejected)
+
+
+def _repeated(threshold: float, version: str, rows: int) -> list[Any]:
+    """Return the columns that are the same in every row; they are made once for pieces of up to so many rows."""
+    return [column.slice(0, rows) for column in _made(threshold, version, max(rows, PIECE_ROWS))]
+
+
+@lru_cache(maxsize=4)
+def _made(threshold: float, version: str, rows: int) -> tuple[Any, Any]:
+    return from_floats(np.full(rows, threshold)), repeated_text(version, rows)
 
 
 def _without(rows: list[int], count: int) -> NDArray[np.bool_] | None:
@@ -243,33 +287,22 @@ def _problems(number: int, error: ValidationError | None) -> Iterator[Problem]:
         yield Problem(one["msg"].removeprefix("Value error, "), column=column, row=number)
 
 
-class _Rejected:
-    """The customers that were set apart; written beside the answers, and before them."""
+def _rejected(part: Part, piece: Piece, refused: list[tuple[int, ValidationError | None]]) -> Any:
+    """Return the customers of a piece that are set apart."""
+    numbers = [piece.number(row) for row, _ in refused]
+    reasons = ["; ".join(f"{p.column}: {p.rule}" if p.column else p.rule for p in _problems(0, error)) for _, error in refused]
+    ids = [None if piece.ids is None else piece.ids[row].as_py() for row, _ in refused]
+    named = [None if one is None else str(one) for one in ids]
+    return pa.record_batch([[part.name] * len(refused), numbers, named, reasons], schema=_REJECTED_SCHEMA)
 
-    _SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), (CUSTOMER_ID, pa.string()), ("reason", pa.string())])
 
-    def __init__(self, target: Path, part: Part) -> None:
-        self._target, self._part = target, part
-        self._found: list[Any] = []
-        self.rows = 0
-
-    def add(self, piece: Piece, refused: list[tuple[int, ValidationError | None]]) -> None:
-        numbers = [piece.number(row) for row, _ in refused]
-        reasons = [
-            "; ".join(f"{p.column}: {p.rule}" if p.column else p.rule for p in _problems(0, error)) for _, error in refused
-        ]
-        ids = [None if piece.ids is None else piece.ids[row].as_py() for row, _ in refused]
-        named = [None if one is None else str(one) for one in ids]
-        self._found.append(pa.record_batch([[self._part.name] * len(refused), numbers, named, reasons], schema=self._SCHEMA))
-        self.rows += len(refused)
-
-    def finish(self) -> None:
-        """Write what was set apart; take away what an earlier run wrote, if there is nothing."""
-        if not self._found:
-            self._target.unlink(missing_ok=True)
-            return
-        with whole_file(self._target) as staging:
-            pq.write_table(pa.Table.from_batches(self._found), staging, compression=COMPRESSION)
+def _write_rejected(rejected: list[Any], target: Path) -> None:
+    """Write what was set apart, beside the answers and before them; take away what an earlier run wrote, if there is nothing."""
+    if not rejected:
+        target.unlink(missing_ok=True)
+        return
+    with whole_file(target) as staging:
+        pq.write_table(pa.Table.from_batches(rejected), staging, compression=COMPRESSION)
 
 
 @contextmanager

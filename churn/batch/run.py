@@ -65,10 +65,12 @@ def on_threads(threads: int | None = None) -> Runner:
     """Score parts here. NumPy and Arrow give the interpreter's lock away, so that threads use all processors."""
 
     def run(scorer: Scorer, parts: Sequence[Part], terms: Terms, folder: Path, /) -> Iterator[dict[str, Any]]:
-        stop = Event()
-        pool = ThreadPoolExecutor(threads or usable_cores())
+        stop, count = Event(), threads or usable_cores()
+        pool = ThreadPoolExecutor(count)
+        # Of fewer parts than threads each is scored by several.
+        lanes = max(1, count // max(1, len(parts)))
         try:
-            for future in as_completed([pool.submit(attempt, scorer, part, terms, folder, stop) for part in parts]):
+            for future in as_completed([pool.submit(attempt, scorer, part, terms, folder, stop, lanes) for part in parts]):
                 yield future.result()
         finally:
             stop.set()

@@ -24,6 +24,8 @@ MISSING_CODE = -1
 UNKNOWN_CODE = -2
 _NUMBERS = frozenset({float, int, type(None)})
 _KEYS: frozenset[type] = frozenset({str, int, float, type(None)})
+# So many numbers that name levels are compared one by one: a search in a column takes as long as fifty comparisons.
+_FEW = 32
 
 
 class Cells(NamedTuple):
@@ -62,6 +64,8 @@ class FeatureCells:
         numbers = sorted((float(key), value) for key, value in self._known.items() if isinstance(key, int))
         self._numbers = np.array([number for number, _ in numbers])
         self._number_values = np.array([value for _, value in numbers], dtype=np.int32 if self.is_category else np.float64)
+        # Most flags: a column of them is kept as it is.
+        self._is_0_or_1 = not self.is_category and numbers == [(0.0, 0.0), (1.0, 1.0)]
 
     def _looked_up_values(self) -> Iterable[tuple[Any, Any]]:
         yield None, MISSING_CODE if self.is_category else np.nan
@@ -123,11 +127,11 @@ class FeatureCells:
             return self._named_by(values)
         low = -np.inf if self.column.minimum is None else self.column.minimum
         high = np.inf if self.column.maximum is None else self.column.maximum
-        least, most = values.min(), values.max()
+        # Of those that are there: NaN, which is missing, counts for neither; both are NaN if nothing is there.
+        least, most = np.fmin.reduce(values), np.fmax.reduce(values)
         whole = self.column.kind == "integer"
-        # NaN fails every comparison: columns with gaps take the longer way.
         inside = least >= low and most <= high and np.isfinite(least) and np.isfinite(most)
-        if inside and (not whole or bool((values == np.rint(values)).all())):
+        if np.isnan(least) or (inside and not (whole and _some_fraction(values))):
             return Cells(values)
         right = (values >= low) & (values <= high) & np.isfinite(values)
         if whole:
@@ -135,11 +139,17 @@ class FeatureCells:
         return Cells(values, _some(~(right | np.isnan(values))))
 
     def _named_by(self, values: Floats) -> Cells:
+        if self._is_0_or_1 and not (np.fmin.reduce(values) < 0 or np.fmax.reduce(values) > 1 or _some_fraction(values)):
+            return Cells(values)
         read = np.full(len(values), self._unknown, self._number_values.dtype)
-        if len(self._numbers):
+        if len(self._numbers) <= _FEW:
+            for number, value in zip(self._numbers, self._number_values, strict=True):
+                np.copyto(read, value, where=values == number)
+        else:
             place = np.minimum(np.searchsorted(self._numbers, values), len(self._numbers) - 1)
-            read = np.where(self._numbers[place] == values, self._number_values[place], read)
-        read[np.isnan(values)] = self._known[None]
+            found = self._numbers[place] == values
+            np.copyto(read, self._number_values[place], where=found)
+        np.copyto(read, self._known[None], where=np.isnan(values))
         unknown = read == self._unknown
         return self._decided(read, unknown, lambda row: float(values[row])) if unknown.any() else Cells(read)
 
@@ -157,9 +167,10 @@ class FeatureCells:
         Cells
             Of n rows.
         """
-        # The last entry is what place -1 finds.
+        # The last entry is what place -1 finds: so a place is taken modulo their number.
         known = self.from_objects([*texts, None])
-        return Cells(known.values[places], None if known.doubtful is None else _some(known.doubtful[places]))
+        values = np.take(known.values, places, mode="wrap")
+        return Cells(values, None if known.doubtful is None else _some(known.doubtful[places]))
 
     def _decided(self, values: NDArray[Any], undecided: Doubt, cell: Callable[[int], Any]) -> Cells:
         """Ask the rule about the undecided cells; `cell` returns the one of a row."""
@@ -190,6 +201,12 @@ class _Nothing:
 
 
 _NOTHING = _Nothing()
+
+
+def _some_fraction(values: Floats) -> bool:
+    """Tell whether a number is not whole. (NaN, which is missing, equals nothing.)"""
+    others = np.count_nonzero(np.rint(values) != values)
+    return bool(others) and others != np.count_nonzero(np.isnan(values))
 
 
 def _some(doubtful: NDArray[Any]) -> Doubt | None:

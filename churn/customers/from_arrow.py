@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churn.customers.arrow_buffers import floats, places
 from churn.customers.cell_rule import NUMBER_PATTERN
 from churn.customers.cells import Cells, FeatureCells
 
@@ -56,33 +57,40 @@ def read_cells(column: Any, feature: FeatureCells) -> Cells:
         if feature.column.kind in ("number", "integer"):
             return _read_numbers_in_texts(column, feature)
         return _read_texts(column.dictionary_encode(), feature)
-    if pa.types.is_boolean(kind):
-        if not feature.reads_booleans:
-            return feature.from_objects(column.to_pylist())
-        column = column.cast(pa.uint8())
-    if pa.types.is_decimal(kind):
-        column = column.cast(pa.float64())
-    return feature.from_numbers(np.asarray(_one(column).to_numpy(zero_copy_only=False), dtype=np.float64))
+    if pa.types.is_boolean(kind) and not feature.reads_booleans:
+        return feature.from_objects(column.to_pylist())
+    return feature.from_numbers(floats(column.cast(pa.float64()) if pa.types.is_decimal(kind) else column))
 
 
 def _read_texts(column: Any, feature: FeatureCells) -> Cells:
     coded = _one(column)
-    return feature.from_texts(coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist())
+    return feature.from_texts(places(coded), coded.dictionary.to_pylist())
 
 
 def _read_numbers_in_texts(column: Any, feature: FeatureCells) -> Cells:
-    # pyarrow takes the nearest float64, as Python does.
+    # pyarrow takes the nearest float64, as Python does, and reads what the rule reads, but for infinities and NaN.
+    try:
+        read = floats(column.cast(pa.float64()))
+    except pa.ArrowInvalid:
+        return _read_numbers_and_others(column, feature)
+    if np.count_nonzero(np.isnan(read)) != column.null_count:
+        return _read_numbers_and_others(column, feature)
+    return feature.from_numbers(read)
+
+
+def _read_numbers_and_others(column: Any, feature: FeatureCells) -> Cells:
     proper = pc.match_substring_regex(column, f"^{NUMBER_PATTERN}$")
-    cells = feature.from_numbers(np.asarray(pc.cast(pc.if_else(proper, column, None), pa.float64()).to_numpy(), np.float64))
-    odd = np.asarray(pc.fill_null(pc.invert(proper), False).to_numpy(), dtype=np.bool_)
-    if not odd.any():
-        return cells
+    cells = feature.from_numbers(floats(pc.if_else(proper, column, pa.nulls(1, pa.string())[0]).cast(pa.float64())))
+    odd = pc.invert(proper)
     # Blanks around a number, texts that mean a missing value, and what is wrong.
-    others = _read_texts(column.filter(pa.array(odd)).dictionary_encode(), feature)
+    others = _read_texts(column.filter(odd).dictionary_encode(), feature)
+    if not len(others.values):
+        return cells
+    rows = np.flatnonzero(floats(odd) == 1)
     values, doubtful = cells.values.copy(), np.zeros(len(column), np.bool_) if cells.doubtful is None else cells.doubtful
-    values[odd] = others.values
+    values[rows] = others.values
     if others.doubtful is not None:
-        doubtful[odd] = others.doubtful
+        doubtful[rows] = others.doubtful
     return Cells(values, doubtful if doubtful.any() else None)
 
 

@@ -79,8 +79,8 @@ class CustomerRules:
         """
         values: dict[str, NDArray[Any]] = {}
         doubts: list[Doubt] = [] if table.doubtful is None else [table.doubtful]
-        empty: Doubt | None = None
-        some_column_is_full = False
+        # Rows without any value so far: mostly few are left after the first column, and none after the second.
+        empty = np.arange(table.rows)
         for name, feature in self.features.items():
             cells = table.cells.get(name)
             if cells is None:
@@ -91,17 +91,15 @@ class CustomerRules:
             values[name] = cells.values
             if cells.doubtful is not None:
                 doubts.append(cells.doubtful)
-            if some_column_is_full and not feature.required:
-                continue  # nobody can be empty any more
-            missing = feature.missing(cells.values)
-            if not missing.any():
-                some_column_is_full = True
-                continue
             if feature.required:
-                doubts.append(missing)
-            empty = missing if empty is None else empty & missing
-        if not some_column_is_full:
-            doubts.append(np.ones(table.rows, np.bool_) if empty is None else empty)
+                doubts.append(feature.missing(cells.values))
+            if empty.size:
+                here = cells.values if len(empty) == table.rows else cells.values[empty]
+                empty = empty[feature.missing(here)]
+        if empty.size:
+            nothing = np.zeros(table.rows, np.bool_)
+            nothing[empty] = True
+            doubts.append(nothing)
         ids = table.customer_ids
         if ids is not None:
             ids, doubtful = read_ids(ids)

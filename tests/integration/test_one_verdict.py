@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from churn.batch import reader as batch_reader
+from churn.batch import csv_reader, id_column, parquet_reader
 from churn.batch.plan import Terms, make_plan
 from churn.batch.reader import open_part
 from churn.contract import load_contract
@@ -201,9 +201,10 @@ def scored(path: Path) -> Verdict:
     terms = Terms(allow_absent=True)
     (part,) = make_plan(path, "digest", terms).parts
     with open_part(part, rules, terms) as reading:
-        piece = next(reading.pieces, None)
-        if piece is None:
+        read = next(reading.pieces, None)
+        if read is None:
             return None
+        piece = read()
         refused: list[int] = []
         columns = rules.examine(piece.table, lambda row, error: refused.append(row) is None)
         if refused:
@@ -420,9 +421,10 @@ def zeros(rows: Any, feature: FeatureCells) -> Cells:
         (fast_validation, "is_plain_id", lambda text: True, {"state": "KS", CUSTOMER_ID: " a "}),
         (csv_text, "read_texts", lambda feature, texts: [None] * len(texts), {"total_day_minutes": 1, CUSTOMER_ID: "c"}),
         (arrow_columns, "read_cells", zeros, {"state": "KS"}),
-        (batch_reader, "read_cells", zeros, {"state": "KS"}),
-        (batch_reader, "read_ids", lambda cells: (cells, None), {"state": "KS", CUSTOMER_ID: "a\nb"}),
-        (batch_reader, "_all_plain", lambda ids: True, {"state": "KS", CUSTOMER_ID: " a "}),
+        (parquet_reader, "read_cells", zeros, {"state": "KS"}),
+        (csv_reader, "read_cells", zeros, {"state": "KS"}),
+        (id_column, "read_ids", lambda cells: (cells, None), {"state": "KS", CUSTOMER_ID: "a\nb"}),
+        (id_column, "_all_plain", lambda ids: True, {"state": "KS", CUSTOMER_ID: " a "}),
         (data_columns, "read_id", lambda cell: cell, {"state": "KS", CUSTOMER_ID: "415.0"}),
         (FeatureCells, "from_numbers", lambda self, values: zeros(values, self), {"area_code": 415.0}),
     ],

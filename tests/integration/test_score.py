@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from churn.batch import csv_chunks, pieces
 from churn.batch import part as part_module
 from churn.batch import plan as plan_module
-from churn.batch import reader as read_module
 from churn.batch.part import Done
 from churn.batch.plan import Terms
 from churn.batch.run import Summary, on_threads, score_folder
@@ -42,7 +42,8 @@ RULES = ColumnRules(CONTRACT, request_model(CONTRACT))
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_module, "PART_ROWS", 200)
-    monkeypatch.setattr(read_module, "PIECE_ROWS", 64)
+    monkeypatch.setattr(pieces, "PIECE_ROWS", 64)
+    monkeypatch.setattr(csv_chunks, "CHUNK_BYTES", 5_000)
 
 
 def score(source: Path, out: Path, terms: Terms = Terms(), **options: Any) -> Summary:  # noqa: B008 -- it is frozen
