@@ -15,6 +15,16 @@ REAL_DATA = CHECKOUT / "data/telecom_churn.csv"
 hypothesis.settings.register_profile("churn", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("churn")
 
+# How long a test may take, its fixtures included, where it is not what pyproject.toml says.
+SECONDS = {"unit": 60, "chaos": 900, "e2e": 900}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        seconds = SECONDS.get(item.path.relative_to(CHECKOUT / "tests").parts[0])
+        if seconds is not None and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(seconds))
+
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:

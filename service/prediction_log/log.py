@@ -156,7 +156,12 @@ class PredictionLog:
         started = time.monotonic()
         if gathered and self._writer.idle and started >= self._off_loop_until:
             rows = [row for some, _ in gathered for row in some]
-            if self._sink.write_at_once(rows):
+            try:
+                written = self._sink.write_at_once(rows)
+            except Exception as bug:  # noqa: BLE001 -- the writer tries again, and tells; a round that does not end stops the log
+                logger.error("a write on the event loop failed: %s", type(bug).__name__)
+                written = False
+            if written:
                 self._metrics.log_written.inc(len(rows))
                 if time.monotonic() - started > SLOW_WRITE_SECONDS:
                     self._off_loop_until = time.monotonic() + OFF_LOOP_SECONDS

@@ -30,8 +30,9 @@ async def first_group_in_writing(log: PredictionLog, store: FakeStore) -> asynci
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 def sample(metrics: ServiceMetrics, name: str) -> float | None:

@@ -68,6 +68,16 @@ async def test_request_that_went_away_does_not_disturb_the_others(log: Predictio
     assert sum(store.groups) == 4
 
 
+async def test_after_a_bug_in_a_write_on_the_event_loop_the_writer_writes_it_and_the_next_round_begins(
+    log: PredictionLog, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "write_rows_at_once", {}.__getitem__)
+    for _ in range(2):
+        await until(lambda: log._writer.idle)
+        await asyncio.gather(log.write([record()]), log.write([record()]))
+    assert len(store.rows) == 4
+
+
 async def test_close_writes_what_is_waiting_then_refuses(log: PredictionLog, store: FakeStore) -> None:
     first = await first_group_in_writing(log, store)
     waiting = asyncio.create_task(log.write([record()]))
