@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import now
 from churn.store.database.chunks import chunks
-from churn.store.database.engine import translated
+from churn.store.database.column_types import UtcTime
+from churn.store.database.engine import lock_for_writing, translated
 from churn.store.outcome_count import count_outcomes
 from churn.store.records import Outcome, OutcomeReceipt
 from churn.store.tables import outcomes, predictions
@@ -62,55 +63,77 @@ def insert_outcomes(connection: sa.Connection, batch: Sequence[Outcome]) -> Outc
     -------
     OutcomeReceipt
     """
+    lock_for_writing(connection)
     ids = _resolve(connection, batch)
     answered = _answered(connection, [i for i in ids if i is not None])
     ids = [i if i in answered else None for i in ids]
-    known = _churned_by_id(connection, list(answered))
-    unknown = [n for n, i in enumerate(ids) if i is None]
-    new: dict[str, Outcome] = {}
-    duplicates, conflicting, received_at = 0, [], now()
-    for position, (prediction_id, outcome) in enumerate(zip(ids, batch, strict=True)):
-        if prediction_id is None:
-            continue
-        stored = new[prediction_id].churned if prediction_id in new else known.get(prediction_id)
-        if stored is None:
-            new[prediction_id] = outcome
-        elif stored == outcome.churned:
-            duplicates += 1
-        else:
-            conflicting.append(position)
+    candidates: dict[str, Outcome] = {}
+    for prediction_id, outcome in zip(ids, batch, strict=True):
+        if prediction_id is not None:
+            candidates.setdefault(prediction_id, outcome)
+    new = _insert(connection, candidates, answered)
+    churned = _churned_by_id(connection, [i for i in candidates if i not in new])
+    churned |= {i: candidates[i].churned for i in new}
+    agree = {n: churned[i] == o.churned for n, (i, o) in enumerate(zip(ids, batch, strict=True)) if i is not None}
+    return OutcomeReceipt(
+        accepted=len(new),
+        duplicates=sum(agree.values()) - len(new),  # a new outcome agrees with itself
+        unknown=[position for position in range(len(batch)) if position not in agree],
+        conflicting=[position for position, agrees in agree.items() if not agrees],
+    )
+
+
+def _insert(connection: sa.Connection, candidates: dict[str, Outcome], answered: dict[str, Answered]) -> set[str]:
+    """Insert the outcomes of predictions that have none, and return the ids of these predictions."""
+    if not candidates:
+        return set()
+    received_at = now()
     rows = [
         {"prediction_id": i, "churned": o.churned, "observed_at": o.observed_at, "received_at": received_at}
         | answered[i]._asdict()
-        for i, o in new.items()
+        for i, o in candidates.items()
     ]
-    if rows:
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(outcomes)
-        connection.execute(insert.on_conflict_do_nothing(index_elements=["prediction_id"]), rows)
-    return OutcomeReceipt(len(new), duplicates, unknown, conflicting)
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(outcomes)
+    once = insert.on_conflict_do_nothing(index_elements=["prediction_id"]).returning(outcomes.c.prediction_id)
+    return {str(i) for i in connection.execute(once, rows).scalars()}
 
 
 def _resolve(connection: sa.Connection, batch: Sequence[Outcome]) -> list[str | None]:
-    """Return the id of the prediction that each outcome belongs to; None where a customer has no prediction."""
-    newest: dict[str, str] = {}
-    for chunk in chunks([o.customer_id for o in batch if o.prediction_id is None and o.customer_id is not None]):
-        last = (
-            sa.select(sa.func.max(predictions.c.seq))
-            .where(predictions.c.customer_id.in_(chunk))
-            .group_by(predictions.c.customer_id)
+    """Return the id of the prediction that each outcome belongs to; None where there is none.
+
+    By customer id that is the newest prediction asked for at or before the outcome was observed. So it stays the same when the
+    customer is asked about again, and a list that is sent again labels no later prediction.
+    """
+    ids = [outcome.prediction_id for outcome in batch]
+    named = [
+        (position, outcome.customer_id, outcome.observed_at)
+        for position, outcome in enumerate(batch)
+        if outcome.prediction_id is None and outcome.customer_id is not None
+    ]
+    p = predictions.c
+    for chunk in chunks(named):
+        columns = (sa.column("position", sa.Integer), sa.column("customer_id", sa.String), sa.column("observed_at", UtcTime))
+        asked = sa.values(*columns, name="asked").data(chunk).cte("asked")
+        newest = (
+            sa.select(p.prediction_id)
+            .where(p.customer_id == asked.c.customer_id, p.requested_at <= asked.c.observed_at)
+            .order_by(p.requested_at.desc(), p.seq.desc())
+            .limit(1)
+            .scalar_subquery()
         )
-        query = sa.select(predictions.c.customer_id, predictions.c.prediction_id).where(predictions.c.seq.in_(last))
-        newest.update((str(row.customer_id), row.prediction_id) for row in connection.execute(query))
-    return [o.prediction_id if o.prediction_id is not None else newest.get(o.customer_id or "") for o in batch]
+        for position, prediction_id in connection.execute(sa.select(asked.c.position, newest)):
+            ids[position] = prediction_id
+    return ids
 
 
 def _answered(connection: sa.Connection, ids: list[str]) -> dict[str, Answered]:
     p = predictions.c
     found: dict[str, Answered] = {}
-    for chunk in chunks(ids):
+    # Locked until their outcomes are stored: they must not be removed before, and of two replicas one waits for the other.
+    # In one order everywhere, so that each never waits for the other.
+    for chunk in chunks(sorted(set(ids))):
         query = sa.select(p.prediction_id, p.seq, p.model_version, p.requested_at, p.churn_probability, p.threshold)
-        # They must not be removed before their outcomes are stored.
-        held = query.where(p.prediction_id.in_(chunk)).with_for_update(read=True, key_share=True)
+        held = query.where(p.prediction_id.in_(chunk)).order_by(p.prediction_id).with_for_update(key_share=True)
         found.update((row[0], Answered(*row[1:])) for row in connection.execute(held))
     return found
 

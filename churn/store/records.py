@@ -78,7 +78,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a customer churned. It belongs to a prediction by id or, by customer id, to the customer's newest prediction."""
+    """Whether a customer churned. It belongs to a prediction by id or, by customer id, to the newest one asked for before.
+
+    Before: at or before `observed_at`.
+    """
 
     churned: bool
     observed_at: datetime

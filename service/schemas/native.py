@@ -119,7 +119,7 @@ _EITHER: dict[str, Any] = {
 
 
 class OutcomeItem(_Part):
-    """What came true for one prediction, or for a customer's newest prediction."""
+    """What came true for one prediction: the one named, or the customer's newest one asked for at or before `observed_at`."""
 
     model_config = ConfigDict(json_schema_extra=_EITHER)
 

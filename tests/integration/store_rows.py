@@ -12,6 +12,7 @@ from churn.store.records import MonitorRun, Outcome, Prediction
 from churn.store.store import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OBSERVED = NOON + timedelta(days=7)  # after all predictions that tests write with `prediction`
 
 
 def prediction(n: int, **changes: Any) -> Prediction:
@@ -29,11 +30,11 @@ def prediction(n: int, **changes: Any) -> Prediction:
 
 
 def outcome(prediction_id: str, churned: bool = True) -> Outcome:
-    return Outcome(churned, NOON, prediction_id=prediction_id)
+    return Outcome(churned, OBSERVED, prediction_id=prediction_id)
 
 
-def by_customer(customer_id: str, churned: bool = True) -> Outcome:
-    return Outcome(churned, NOON, customer_id=customer_id)
+def by_customer(customer_id: str, churned: bool = True, observed_at: datetime = OBSERVED) -> Outcome:
+    return Outcome(churned, observed_at, customer_id=customer_id)
 
 
 def ids(store: Store, contract: Contract, **filters: Any) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from churn.contract import Contract
 from churn.errors import StoreError
 from churn.store.store import Store
-from tests.integration.store_rows import NOON, ids, outcome, prediction
+from tests.integration.store_rows import NOON, OBSERVED, ids, outcome, prediction
 
 
 def test_a_prediction_comes_back_as_it_was_written(store: Store, contract: Contract) -> None:
@@ -92,7 +92,7 @@ def test_labelled_predictions_are_found_by_the_number_of_their_outcome(store: St
     labelled = store.read_predictions(contract, after_outcome_seq=0)
     assert labelled["prediction_id"].tolist() == ["p1", "p3"]
     assert labelled["churned"].tolist() == [0.0, 1.0]
-    assert labelled["observed_at"].tolist() == [NOON, NOON]
+    assert labelled["observed_at"].tolist() == [OBSERVED, OBSERVED]
     seen = int(labelled["outcome_seq"].max())
     store.write_outcomes([outcome("p2")])
     assert ids(store, contract, after_outcome_seq=seen) == ["p2"]

@@ -98,6 +98,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
 
 
+def lock_for_writing(connection: sa.Connection) -> None:
+    """Begin a transaction that reads before it writes: in SQLite nobody else may write between the two."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn the database's errors into StoreError."""

@@ -40,7 +40,7 @@ def _create_predictions() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_predictions_model_version_seq", "predictions", ["model_version", "seq"])
-    op.create_index("ix_predictions_customer_id_seq", "predictions", ["customer_id", "seq"])
+    op.create_index("ix_predictions_customer_id_requested_at", "predictions", ["customer_id", "requested_at"])
 
 
 def _create_outcomes() -> None:
