@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import skops.io
-from sklearn.pipeline import Pipeline
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SCHEMA = "schema.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -25,6 +25,9 @@ def dump_pipeline(pipeline: Pipeline) -> bytes:
     >>> dump_pipeline(build_pipeline(1)) == dump_pipeline(build_pipeline(1))
     True
     """
+    # It imports every estimator there is: seconds, which only who writes a model has to spend.
+    import skops.io
+
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(members.pop(SCHEMA))

@@ -24,7 +24,7 @@ from pipelines.flows.prefect_api import PREFECT_API_ERRORS, is_unreachable
 from pipelines.flows.train import record_failure, train_flow
 
 TRAIN, MONITOR = "train/retrain", "monitor/run"
-WAIT_SECONDS = 2.0
+WAIT_SECONDS = 0.5
 
 
 def make_deployments(settings: Settings) -> list[RunnerDeployment]:

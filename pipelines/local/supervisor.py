@@ -22,6 +22,8 @@ from churn.errors import ChurnError
 
 # As supervisord spells the value of a variable.
 EMPTY = '=""'
+# How long a program may take to be ready.
+READY_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Program:
 
 
 class Supervisor:
-    """A supervisord of our own, for the time of a `with` block. Leaving the block stops every program, last started first."""
+    """A supervisord of our own, for the time of a `with` block. Leaving the block stops every program, last named first."""
 
     def __init__(self, programs: list[Program], home: Path) -> None:
         self._programs = {program.name: program for program in programs}
@@ -84,28 +86,47 @@ class Supervisor:
         shutil.rmtree(self._run, ignore_errors=True)
 
     def start(self, *names: str) -> None:
-        """Start programs and wait until each is ready.
+        """Start programs and wait until each is ready; raises as `wait` does."""
+        self.launch(*names)
+        self.wait(*names)
+
+    def launch(self, *names: str) -> None:
+        """Start programs, one right after the other, and wait for none of them."""
+        for name in names:
+            self._call("startProcess", name, False)
+
+    def wait(self, *names: str, on_ready: Callable[[str], None] = lambda _name: None) -> None:
+        """Wait until each of some programs is ready, in whatever order they are.
+
+        Parameters
+        ----------
+        *names : str
+            Programs that were launched.
+        on_ready : callable
+            Called with each name as soon as that program is ready.
 
         Raises
         ------
         ChurnError
             If one ends, or is not ready within three minutes; the message shows the end of its log.
         """
-        for name in names:
-            self._call("startProcess", name, False)
-        for name in names:
-            self._wait_until_ready(self._programs[name])
+        deadline = time.monotonic() + READY_SECONDS
+        waiting = list(names)
+        while waiting:
+            for name in [name for name in waiting if self._programs[name].ready()]:
+                waiting.remove(name)
+                on_ready(name)
+            states = self.states() if waiting else {}
+            for name in waiting:
+                if states[name] in ("FATAL", "EXITED", "STOPPED", "UNKNOWN") or time.monotonic() > deadline:
+                    raise ChurnError(
+                        f"{name} did not start ({states[name].lower()}); its log {self.log(name)} ends with:\n{self._tail(name)}"
+                    )
+            if waiting:
+                time.sleep(0.2)
 
-    def _wait_until_ready(self, program: Program) -> None:
-        deadline = time.monotonic() + 180
-        while not program.ready():
-            state = self.state(program.name)
-            if state in ("FATAL", "EXITED", "STOPPED", "UNKNOWN") or time.monotonic() > deadline:
-                tail = "\n".join(self.log(program.name).read_text(errors="replace").splitlines()[-15:])
-                raise ChurnError(
-                    f"{program.name} did not start ({state.lower()}); its log {self.log(program.name)} ends with:\n{tail}"
-                )
-            time.sleep(0.2)
+    def _tail(self, name: str) -> str:
+        return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-15:])
 
     def state(self, name: str) -> str:
         """Return a program's state in supervisord's words, such as RUNNING or BACKOFF."""
@@ -145,7 +166,7 @@ class Supervisor:
             parts.append(
                 f"[program:{program.name}]\n"
                 f"command={_escaped(' '.join(map(_quoted, program.command)))}\n"
-                f"priority={priority}\n"  # started in this order, stopped in the reverse
+                f"priority={priority}\n"  # stopped in the reverse of this order
                 f"autostart=false\nautorestart=true\nstartsecs=2\nstartretries={program.retries}\n"
                 f"environment={','.join(name + EMPTY for name in program.hidden)}\n"
                 "stopsignal=TERM\nstopwaitsecs=20\nstopasgroup=false\nkillasgroup=true\n"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
-
-import httpx2
 
 from churn.clock import now
 from churn.config.settings import Settings
 from churn.config.urls import shown
 from churn.contract import load_contract
-from churn.data.dataset import read_dataset
 from churn.errors import InputError
 from pipelines.console import console, warn
-from pipelines.data_sources.pull import pull_data
 from pipelines.environment import prefect_api, prepare_environment, quiet_prefect
 from pipelines.local.supervisor import Program, Supervisor, is_free
 from service.server.healthcheck import is_alive
@@ -43,11 +42,17 @@ def _own_mlflow(settings: Settings) -> bool:
 # What only some of the programs need to know.
 KEYS = ("CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY")
 SECRETS = (*KEYS, "CHURN_STORE_URL", "CHURN_STORE_PASSWORD")
+# The order of starting: on few processors the first are ready first. The flows wait for Prefect; pages for people come last.
+BY_NEED = ("service", "prefect", "flows", "mlflow", "exporter", "evidently")
+# So many of these start while the data are read, and have the processors for themselves.
+HEAD_START = 2
+# What the training of the first model needs.
+FOR_TRAINING = ("mlflow", "prefect")
 
 
 def programs(settings: Settings) -> list[Program]:
-    """List the programs, in the order of starting."""
-    python, home = sys.executable, settings.home
+    """List the programs. They are stopped in the reverse of this order: first the flows, then what these ask."""
+    python, home, started = sys.executable, settings.home, now()
     churn = (python, "-m", "pipelines.cli.main")
     local = "http://127.0.0.1"
     mlflow = Program(
@@ -80,18 +85,25 @@ def programs(settings: Settings) -> list[Program]:
         "exporter", (*churn, "exporter"), lambda: is_alive(f"{local}:{settings.exporter_port}/metrics"), hidden=KEYS
     )
     service = Program("service", (*churn, "serve"), lambda: is_alive(f"{local}:{settings.port}/readyz"), hidden=KEYS[1:2])
-    flows = Program("flows", (*churn, "flows"), lambda: _deployed(settings), hidden=KEYS[:2])
+    flows = Program("flows", (*churn, "flows"), lambda: _deployed(settings, started), hidden=KEYS[:2])
     return [*([mlflow] if _own_mlflow(settings) else []), prefect, evidently, exporter, service, flows]
 
 
-def _deployed(settings: Settings) -> bool:
-    with suppress(httpx2.HTTPError):
-        for name in ("train/retrain", "monitor/run"):
-            answer = httpx2.get(f"{prefect_api(settings)}/deployments/name/{name}", timeout=5, trust_env=False)
-            if answer.status_code != 200 or answer.json().get("status") != "READY":
-                return False
-        return True
-    return False
+def _deployed(settings: Settings, since: datetime) -> bool:
+    """Return whether a runner has asked for runs of each deployment: what Prefect's database says may be the last runner's."""
+    with closing(http.client.HTTPConnection("127.0.0.1", settings.prefect_port, timeout=5)) as connection:
+        try:
+            for name in ("train/retrain", "monitor/run"):
+                connection.request("GET", f"/api/deployments/name/{name}")
+                answer = connection.getresponse()
+                known = json.loads(answer.read())
+                if answer.status != http.client.OK or known.get("status") != "READY":
+                    return False
+                if known["last_polled"] is None or datetime.fromisoformat(known["last_polled"]) < since:
+                    return False
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
+    return True
 
 
 def check_ports(settings: Settings) -> None:
@@ -117,31 +129,70 @@ def running(settings: Settings) -> Iterator[Supervisor]:
     prepare_environment(settings)
     os.environ.setdefault("PREFECT_API_URL", prefect_api(settings))
     os.environ["PREFECT_SERVER_API_HOST"] = "127.0.0.1"
+    started = now()
+    load_contract(settings.contract)
+    # A local registry is a file, which can be read before MLflow is up.
+    champion = find_champion(settings)
+    all_programs = programs(settings)
+    names = [name for name in BY_NEED if name in {program.name for program in all_programs}]
+    if _own_mlflow(settings):
+        os.environ["CHURN_TRACKING_URI"] = f"http://127.0.0.1:{settings.mlflow_port}"
+    with Supervisor(all_programs, settings.home) as supervisor:
+        # None waits for another: each looks by itself for what it needs, and the service answers with the last known good model.
+        first = names[:HEAD_START] if champion else [name for name in names if name in FOR_TRAINING]
+        supervisor.launch(*first)
+        _bring_data(settings)
+        if champion:
+            console.print(f"version {champion} is champion")
+            supervisor.launch(*names[HEAD_START:])
+        else:
+            _train_first_model(supervisor, names)
+        _wait(supervisor, names, started)
+        yield supervisor
+
+
+def _bring_data(settings: Settings) -> None:
+    # Imported while the programs do the same.
+    from churn.data.dataset import read_dataset
+    from pipelines.data_sources.pull import pull_data
+
     contract = load_contract(settings.contract)
     source = pull_data(settings, contract)
     read_dataset(source.path, contract)  # a wrong file is reported now, and not by a flow later
     (warn if source.simulated else console.print)(source.how)
-    all_programs = programs(settings)
-    if _own_mlflow(settings):
-        os.environ["CHURN_TRACKING_URI"] = f"http://127.0.0.1:{settings.mlflow_port}"
-    with Supervisor(all_programs, settings.home) as supervisor:
-        names = [program.name for program in all_programs]
-        servers, rest = names[:-2], names[-2:]
-        with console.status("starting " + ", ".join(servers)):
-            supervisor.start(*servers)
-        quiet_prefect()
-        _clean_up_orphans()
-        train_first_model()
-        with console.status("starting " + ", ".join(rest)):
-            supervisor.start(*rest)
-        yield supervisor
 
 
-def _clean_up_orphans() -> None:
-    from pipelines.flows.orphaned_runs import crash_orphans
+def _train_first_model(supervisor: Supervisor, names: list[str]) -> None:
+    """Train and register the first model, as a flow that shows in Prefect's UI. The flows start afterwards: they need one."""
+    quiet_prefect()
+    with console.status("starting " + " and ".join(FOR_TRAINING)):
+        # Imported while the servers do the same.
+        from pipelines.flows.train import train_once
 
-    if orphans := crash_orphans():
-        warn(f"{orphans} flow run{'s' if orphans > 1 else ''} ended with the last system and did not finish")
+        supervisor.wait(*(name for name in names if name in FOR_TRAINING))
+    supervisor.launch(*(name for name in names if name not in (*FOR_TRAINING, "flows")))
+    with console.status("training the first model"):
+        started = now()
+        result = train_once("first model", wait=True)
+    console.print(f"version {result['version']} trained in {_seconds(started)} s: {result['reason']}")
+    supervisor.launch("flows")
+
+
+def _wait(supervisor: Supervisor, names: list[str], started: datetime) -> None:
+    """Wait for every program, and print each as soon as it is ready."""
+    waiting = list(names)
+    with console.status("starting " + ", ".join(waiting)) as status:
+
+        def tell(name: str) -> None:
+            waiting.remove(name)
+            console.print(f"{name} is ready after {_seconds(started)} s", style="dim")
+            status.update("starting " + ", ".join(waiting))
+
+        supervisor.wait(*names, on_ready=tell)
+
+
+def _seconds(started: datetime) -> str:
+    return f"{(now() - started).total_seconds():.0f}"
 
 
 def find_champion(settings: Settings) -> str | None:
@@ -150,21 +201,6 @@ def find_champion(settings: Settings) -> str | None:
     from churn.registry.connect import registry_reader
 
     return registry_reader(settings).aliases().get(CHAMPION)
-
-
-def train_first_model() -> None:
-    """Train and register a model if there is no champion yet. The servers run by now; the flow shows in Prefect's UI."""
-    from churn.config.settings import load_settings
-
-    if version := find_champion(load_settings()):
-        console.print(f"version {version} is champion")
-        return
-    with console.status("training the first model"):
-        from pipelines.flows.train import train_once
-
-        started = now()
-        result = train_once("first model", wait=True)
-    console.print(f"version {result['version']} trained in {(now() - started).total_seconds():.0f} s: {result['reason']}")
 
 
 def log_folder(settings: Settings) -> Path:

@@ -76,6 +76,22 @@ def test_start_waits_until_each_is_ready_and_leaving_stops_all_last_started_firs
     assert (tmp_path / "left").read_text().split() == ["third", "second", "first"]
 
 
+def test_launch_waits_for_nobody_and_wait_tells_who_is_ready_in_that_order(tmp_path: Path) -> None:
+    told: list[str] = []
+    slow, quick = stays(tmp_path, "slow"), stays(tmp_path, "quick")
+    # It is not ready before the other was told of.
+    slow = Program(slow.name, slow.command, lambda: slow_ready() and told == ["quick"])
+
+    def slow_ready() -> bool:
+        return bool(pids(tmp_path, "slow"))
+
+    with Supervisor([slow, quick], tmp_path / "home") as supervisor:
+        supervisor.launch("slow", "quick")
+        assert told == []
+        supervisor.wait("slow", "quick", on_ready=told.append)
+        assert told == ["quick", "slow"]
+
+
 def test_leaving_because_of_an_error_stops_all_too(tmp_path: Path) -> None:
     def start_one_and_nobody(supervisor: Supervisor) -> None:
         supervisor.start("one")
