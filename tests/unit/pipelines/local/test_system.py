@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -55,7 +57,8 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Noted]:
         made.append("train")
         return {"version": "1", "reason": "the first"}
 
-    monkeypatch.setattr("pipelines.flows.train.train_once", train)
+    # The real one imports Prefect and scikit-learn, which takes seconds.
+    monkeypatch.setitem(sys.modules, "pipelines.flows.train", SimpleNamespace(train_once=train))
     with mock.patch.dict(os.environ):
         yield made
 
