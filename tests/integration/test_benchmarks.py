@@ -26,7 +26,7 @@ def run(name: str, out: Path, data: Path | None = None) -> dict[str, Any]:
 
 
 # A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
-@pytest.mark.parametrize("name", ["batch", "drift", "gate", "model", "serving", "store"])
+@pytest.mark.parametrize("name", ["batch", "drift", "gate", "model", "serving", "startup", "store"])
 def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path, real_data: Path) -> None:
     if name == "store":
         find_programs()  # skips where there is no PostgreSQL
