@@ -13,20 +13,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from churn.explain.interpolation import Mixed
 from churn.explain.plan import Plan, PlannedRule, clip, complete
-from churn.explain.shapley import shares
 from churn.inference.compiled import CompiledModel
 
 # A share that is 0 may come out as a rounding error of the others.
 NOTHING = 1e-13
 
 
-@dataclass(frozen=True)
-class Attribution:
+class Attribution(NamedTuple):
     """One customer's log-odds: logit = base + the sum of all contributions.
 
     Attributes
@@ -73,6 +70,8 @@ class _Work:
         else:
             self._known = values
         self._contributions = [0.0] * len(values)
+        # What each column's value does to the rules; see `Plan`.
+        self._effects = [0] * len(values)
         self._gains: dict[int, float] = {}
         self._mixed: dict[int, Mixed] = {}
 
@@ -96,34 +95,34 @@ class _Work:
 
     def add_rules(self) -> None:
         """Find the rules that hold for some interpolated customers and not for others, and attribute each."""
-        known, plan = self._known, self._plan
-        on, off = [0] * len(known), [0] * len(known)
-        undecided, dead = self._bound_sums()
-        changed = undecided
-        for at, cuts, steps in plan.number_steps:
-            comes, goes, fails = steps[bisect_left(cuts, known[at])]
-            on[at], off[at] = comes, goes
-            changed |= comes | goes
-            dead |= fails
+        known, plan, effects = self._known, self._plan, self._effects
+        found = 0
+        for at, cuts, by_stretch in plan.number_steps:
+            effects[at] = effect = by_stretch[bisect_left(cuts, known[at])]
+            found |= effect
         for at, by_level in plan.level_steps:
-            comes, goes, fails = by_level[known[at]]
-            on[at], off[at] = comes, goes
-            changed |= comes | goes
-            dead |= fails
-        changed &= ~dead
+            effects[at] = effect = by_level[known[at]]
+            found |= effect
+        size = len(plan.rules)
+        alive = plan.every_rule & ~(found >> 2 * size)
+        undecided, dead = self._bound_sums(alive)
+        changed = (found | found >> size | undecided) & alive & ~dead
         while changed:
             bit = changed & -changed
             changed ^= bit
             rule = plan.rules[bit.bit_length() - 1]
-            coming = [at for at in rule.columns if on[at] & bit]
-            going = [at for at in rule.columns if off[at] & bit]
-            self._attribute_rule(rule, coming, going, self._mix(rule.blend) if bit & undecided else None)
+            if bit & undecided:
+                self._attribute_mixed_rule(rule, bit, bit << size)
+            else:
+                self._attribute_rule(rule, bit, bit << size)
 
-    def _bound_sums(self) -> tuple[int, int]:
+    def _bound_sums(self, alive: int) -> tuple[int, int]:
         """Return the rules whose bounds on sums may hold for some interpolated customers only; and those that hold for none."""
         known, typical = self._known, self._plan.typical
         undecided, dead = self._plan.tangled, 0
         for parts, reads, cuts, above, below in self._plan.sum_steps:
+            if not reads & alive:
+                continue
             least = most = 0.0
             for at in parts:
                 own, usual = known[at], typical[at]
@@ -138,23 +137,41 @@ class _Work:
             dead |= reads & ~(above[last] & below[first])
         return undecided, dead
 
-    def _attribute_rule(self, rule: PlannedRule, on: list[int], off: list[int], mixed: Mixed | None) -> None:
-        """Share a rule's weight among columns that make it hold, columns that make it fail, and columns within sums."""
-        weight, contributions = rule.weight, self._contributions
-        if mixed is None:
-            share_on, share_off = shares(len(on), len(off), 0, 1)
-            gain = (not off) - (not on)
+    def _attribute_rule(self, rule: PlannedRule, comes: int, goes: int) -> None:
+        """Share a rule's weight among columns that make it hold, and columns that make it fail."""
+        contributions, effects = self._contributions, self._effects
+        on = [at for at in rule.columns if effects[at] & comes]
+        if len(on) == len(rule.columns):
+            off: list[int] = []
         else:
-            holds = mixed.holds(rule.sums, rule.members)
-            if holds is None:
-                return
-            share_on, share_off, *others = mixed.shares(len(on), len(off), holds)
-            for at, share in zip(mixed.players, others, strict=True):
-                if abs(share) > NOTHING:
-                    contributions[at] += weight * share
-            before, after = mixed.ends(holds)
-            gain = (after and not off) - (before and not on)
-        if gain:
+            off = [at for at in rule.columns if effects[at] & goes]
+        share_on, share_off = rule.shares[len(on)][len(off)]
+        for at in on:
+            contributions[at] += share_on
+        for at in off:
+            contributions[at] += share_off
+        if not on:
+            self._gains[rule.term] = -rule.weight
+        elif not off:
+            self._gains[rule.term] = rule.weight
+
+    def _attribute_mixed_rule(self, rule: PlannedRule, comes: int, goes: int) -> None:
+        """The same for a rule that depends on how columns within sums are mixed: they have shares, too."""
+        mixed = self._mixed.get(rule.blend)
+        if mixed is None:
+            mixed = self._mix(rule.blend)
+        holds = mixed.holds(rule.sums, rule.members)
+        if holds is None:
+            return
+        weight, contributions, effects = rule.weight, self._contributions, self._effects
+        on = [at for at in rule.columns if effects[at] & comes]
+        off = [at for at in rule.columns if effects[at] & goes]
+        share_on, share_off, *others = mixed.shares(len(on), len(off), holds)
+        for at, share in zip(mixed.players, others, strict=True):
+            if share > NOTHING or share < -NOTHING:
+                contributions[at] += weight * share
+        before, after = mixed.ends(holds)
+        if gain := (after and not off) - (before and not on):
             self._gains[rule.term] = weight * gain
         for at in on:
             contributions[at] += weight * share_on

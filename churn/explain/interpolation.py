@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 Bounds = tuple[tuple[int, float, float], ...]
 # Values are clipped to this: a sum may be infinite, and infinity times a share of 0 is NaN.
 LARGEST = 1e300
+# So few customers are faster compared one by one than ranked.
+_BITS = tuple(1 << which for which in range(16))
 
 
 class Blend:
@@ -128,16 +130,23 @@ class AllMixed(Mixed):
     def __init__(self, blend: Blend, known: Sequence[Any], players: list[int]) -> None:
         super().__init__(blend, known, players)
         self._everybody = (1 << (1 << len(players))) - 1
+        self._totals: dict[int, list[float]] = {}
         self._ranked: dict[int, tuple[list[float], list[int]]] = {}
 
     def totals(self, number: int) -> list[float]:
         """See `Mixed`."""
-        parts, known, typical = self.blend.sums[number], self.known, self.blend.typical
+        found = self._totals.get(number)
+        if found is None:
+            found = self._totals[number] = self._add_up(number)
+        return found
+
+    def _add_up(self, number: int) -> list[float]:
+        parts, members, known, typical = self.blend.sums[number], self.blend.members, self.known, self.blend.typical
         totals = [0.0]
-        for at in self.blend.members:
+        for at in members:
             own, usual = (known[at], typical[at]) if at in parts else (0.0, 0.0)
-            with_own = [total + own for total in totals]
-            totals = [total + usual for total in totals] + with_own if at in self.players else with_own
+            choices = (usual, own) if at in self.players else (own,)
+            totals = [total + part for part in choices for total in totals]
         if len(self.blend.sums) > 1:
             # The members may then have another order than in the sum itself.
             totals[0], totals[-1] = total_of(parts, typical), total_of(parts, known)
@@ -156,6 +165,10 @@ class AllMixed(Mixed):
         """
         found = self._everybody
         for number, low, high in sums:
+            totals = self.totals(number)
+            if len(totals) <= len(_BITS):
+                found &= sum([bit for total, bit in zip(totals, _BITS, strict=False) if low < total <= high])
+                continue
             ascending, up_to = self._ranked.get(number) or self._rank(number)
             found &= up_to[bisect_right(ascending, high)] ^ up_to[bisect_right(ascending, low)]
         for at, low, high in members:

@@ -7,16 +7,9 @@ from math import inf
 from typing import Any, NamedTuple
 
 from churn.explain.interpolation import Blend, Bounds
+from churn.explain.shapley import shares
 from churn.inference.compiled import CompiledModel
 from churn.inference.terms import Condition, Ramp, WeighedRule
-
-
-class Step(NamedTuple):
-    """The effect of one column's value on the rules, as bit sets: rules that it makes hold, makes fail, or leaves failing."""
-
-    on: int
-    off: int
-    dead: int
 
 
 class Slope(NamedTuple):
@@ -56,7 +49,10 @@ class SumStep(NamedTuple):
 
 
 class PlannedRule(NamedTuple):
-    """A rule: the columns outside its sums, its blend (-1: none), and the bounds on the blend's sums and members."""
+    """A rule: the columns outside its sums, its blend (-1: none), and the bounds on the blend's sums and members.
+
+    `shares[m][n]` is what each column adds of m that make the rule hold, and each of n that make it fail, if nothing else does.
+    """
 
     weight: float
     term: int
@@ -64,6 +60,7 @@ class PlannedRule(NamedTuple):
     blend: int
     sums: Bounds
     members: Bounds
+    shares: list[list[tuple[float, float]]]
 
 
 class Plan:
@@ -80,10 +77,13 @@ class Plan:
     slopes, sum_slopes, rules : list
     level_gains : list of (int, dict)
         A category, and for each of its levels the ramps over levels that then add something, and how much more than usual.
-    number_steps : list of (int, list of float, list of Step)
-        A number, the cuts between its stretches, and what each stretch does. A stretch ends with its cut.
+    every_rule : int
+        All rules, a bit each.
+    number_steps : list of (int, list of float, list of int)
+        A number, the cuts between its stretches, and the effect of each stretch on the rules. A stretch ends with its cut.
+        An effect is three sets of rules, one above the other: those that the value makes hold, makes fail, or leaves failing.
     level_steps : list of (int, dict)
-        A category, and what each level does.
+        A category, and the effect of each level.
     sum_steps : list of SumStep
     blends : list of Blend
     tangled : int
@@ -116,8 +116,9 @@ class Plan:
         self.rules = [self._rule(term, rule) for term, rule in enumerate(model.rules, start=len(model.ramps))]
         self.base += sum(rule.weight for rule in model.rules if self._is_typical(rule))
         self.tangled = sum(1 << number for number, rule in enumerate(self.rules) if rule.members)
-        self.number_steps: list[tuple[int, list[float], list[Step]]] = []
-        self.level_steps: list[tuple[int, dict[Any, Step]]] = []
+        self.every_rule = (1 << len(self.rules)) - 1
+        self.number_steps: list[tuple[int, list[float], list[int]]] = []
+        self.level_steps: list[tuple[int, dict[Any, int]]] = []
         self._write_steps()
         self.sum_steps = [step for number in self._sums if (step := self._sum_step(number)).reads]
         inputs = [*([ramp.input] for ramp in model.ramps), *([c.input for c in rule.conditions] for rule in model.rules)]
@@ -150,13 +151,16 @@ class Plan:
         sums = tuple(dict.fromkeys(c.input for c in on_sums))
         blend = self._blend(sums) if sums else -1
         members = self.blends[blend].members if sums else ()
+        columns = tuple(dict.fromkeys(at for at, _, _ in alone if at not in members))
+        every = range(len(columns) + 1)
         return PlannedRule(
             rule.weight,
             term,
-            tuple(dict.fromkeys(at for at, _, _ in alone if at not in members)),
+            columns,
             blend,
             tuple((sums.index(c.input), c.low, c.high) for c in on_sums),
             tuple(bounds for bounds in alone if bounds[0] in members),
+            [[_weighed(rule.weight, on, off) for off in every[: len(columns) + 1 - on]] for on in every],
         )
 
     def _blend(self, sums: tuple[int, ...]) -> int:
@@ -193,20 +197,21 @@ class Plan:
                     asked.setdefault(at, {}).setdefault(number, []).append(condition)
         for at, by_rule in sorted(asked.items()):
             if self.model.columns[at] in self.model.category_levels:
-                self.level_steps.append((at, {level: self._step(by_rule, at, level) for level in self._known_levels(at)}))
+                self.level_steps.append((at, {level: self._effect(by_rule, at, level) for level in self._known_levels(at)}))
             else:
                 bounds = {bound for conditions in by_rule.values() for c in conditions for bound in (c.low, c.high)}
                 cuts = sorted(bounds - {-inf, inf})
-                self.number_steps.append((at, cuts, [self._step(by_rule, at, value) for value in [*cuts, inf]]))
+                self.number_steps.append((at, cuts, [self._effect(by_rule, at, value) for value in [*cuts, inf]]))
 
-    def _step(self, by_rule: dict[int, list[Condition]], at: int, value: Any) -> Step:
+    def _effect(self, by_rule: dict[int, list[Condition]], at: int, value: Any) -> int:
         on = off = dead = 0
         for number, conditions in by_rule.items():
             now, usually = (all(self._holds(condition, one) for condition in conditions) for one in (value, self.typical[at]))
             on |= (now and not usually) << number
             off |= (usually and not now) << number
             dead |= (not now and not usually) << number
-        return Step(on, off, dead)
+        size = len(self.rules)
+        return on | off << size | dead << 2 * size
 
     def _sum_step(self, number: int) -> SumStep:
         asked = {rule: [c for c in weighed.conditions if c.input == number] for rule, weighed in enumerate(self.model.rules)}
@@ -219,6 +224,11 @@ class Plan:
             [sum(bit for bit, found in by_rule.items() if all(c.low <= start for c in found)) for start in [-inf, *cuts]],
             [sum(bit for bit, found in by_rule.items() if all(end <= c.high for c in found)) for end in [*cuts, inf]],
         )
+
+
+def _weighed(weight: float, on: int, off: int) -> tuple[float, float]:
+    share_on, share_off = shares(on, off, 0, 1)
+    return weight * share_on, weight * share_off
 
 
 def complete(plan: Plan, values: Sequence[Any]) -> tuple[Sequence[Any], Collection[int], Collection[tuple[int, int]]]:

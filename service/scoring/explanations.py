@@ -5,7 +5,7 @@ What does not depend on the customer (names, units, typical values, the rules' c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import floor, inf, isfinite
 from typing import Any, Self
 
@@ -14,8 +14,7 @@ from churn.explain.attribution import Attribution, Attributor
 from churn.inference.compiled import CompiledModel
 from churn.inference.terms import Condition
 
-EFFECTS = {True: "raises the risk", False: "lowers the risk"}
-NO_EFFECT = "makes no difference"
+RAISES, LOWERS, NO_EFFECT = "raises the risk", "lowers the risk", "makes no difference"
 # Contributions beyond this are cut off: JSON has no infinity.
 MAX_CONTRIBUTION = 1.7976931348623157e308
 
@@ -30,7 +29,7 @@ class Explainer:
         self._weights = [*(ramp.weight for ramp in model.ramps), *(rule.weight for rule in model.rules)]
         self._term_columns = plan.term_columns
         self._columns = model.columns
-        self._describe = [_value_text(contract[name], model.typical[name]) for name in model.columns]
+        self._describe = [value_sentence(contract[name], model.typical[name]) for name in model.columns]
         # A missing charge follows from its minutes: for each column, the columns that may follow from it.
         self._followers = [tuple(at for at, origin, _ in plan.follows if origin == place) for place in range(len(model.columns))]
         inputs = list(zip(model.input_names, model.input_columns, strict=True))
@@ -42,6 +41,10 @@ class Explainer:
                 name, read = inputs[condition.input]
                 texts.append((frozenset().union(*(places[one] for one in read)), describe_condition(name, condition, contract)))
             self._conditions.append(texts)
+        # For each term and each of its columns: what is said where the rule holds, and where it does not.
+        self._said = [
+            {at: self._others(term, frozenset({at})) for at in columns} for term, columns in enumerate(plan.term_columns)
+        ]
 
     @classmethod
     def of(cls, compiled: CompiledModel, contract: Contract) -> Self:
@@ -82,35 +85,40 @@ class Explainer:
         chosen = [at for _, at in ranked]
         if len(chosen) < min(strongest, len(contributions)):
             chosen += [at for at, share in enumerate(contributions) if not share][: strongest - len(chosen)]
-        return attribution.base, [self._reason(at, attribution, values) for at in chosen]
+        absent = None in values
+        return attribution.base, [self._reason(at, attribution, values, absent) for at in chosen]
 
-    def _reason(self, at: int, attribution: Attribution, values: Sequence[Any]) -> dict[str, Any]:
+    def _reason(self, at: int, attribution: Attribution, values: Sequence[Any], absent: bool) -> dict[str, Any]:
         value, contribution = values[at], attribution.contributions[at]
-        text = f"{self._describe[at](value)}: {EFFECTS[contribution > 0] if contribution else NO_EFFECT}"
-        if contribution and (others := self._together_with(at, attribution, values)):
-            text = f"{text} ({others})"
-        if not isfinite(contribution):
-            contribution = MAX_CONTRIBUTION if contribution > 0 else -MAX_CONTRIBUTION
+        if not contribution:
+            text = self._describe[at](value, NO_EFFECT)
+        else:
+            text = self._describe[at](value, RAISES if contribution > 0 else LOWERS)
+            speaks_for = {at, *(place for place in self._followers[at] if values[place] is None)} if absent else (at,)
+            text += self._together_with(at, speaks_for, contribution > 0, attribution.term_gains)
+            if not isfinite(contribution):
+                contribution = MAX_CONTRIBUTION if contribution > 0 else -MAX_CONTRIBUTION
         return {"feature": self._columns[at], "value": value, "contribution": contribution, "text": text}
 
-    def _together_with(self, at: int, attribution: Attribution, values: Sequence[Any]) -> str:
+    def _together_with(self, at: int, speaks_for: Collection[int], raises: bool, gains: dict[int, float]) -> str:
         """Return the other conditions of the rule through which the column counted most; empty if there are none."""
-        speaks_for = {at, *(place for place in self._followers[at] if values[place] is None)}
-        sign = 1.0 if attribution.contributions[at] > 0 else -1.0
+        alone, said = len(speaks_for) == 1, self._said
         most, strongest = 0.0, -1
-        for term, gain in attribution.term_gains.items():
-            gained = sign * gain
-            if gained > most and not self._term_columns[term].isdisjoint(speaks_for):
+        for term, gain in gains.items():
+            gained = gain if raises else -gain
+            if gained > most and (at in said[term] if alone else not self._term_columns[term].isdisjoint(speaks_for)):
                 most, strongest = gained, term
-        if strongest < 0 or not self._conditions[strongest]:
-            return ""
-        # A condition on this column alone is left out, as its value is in the text already.
-        others = [text for read, text in self._conditions[strongest] if not read <= speaks_for]
-        if not others:
+        if strongest < 0:
             return ""
         # Weight and gain have the same sign where the rule holds; otherwise it holds for others and not for this customer.
-        holds = attribution.term_gains[strongest] * self._weights[strongest] > 0
-        return f"{'with' if holds else 'not among those with'} {' and '.join(others)}"
+        holds, fails = said[strongest][at] if alone else self._others(strongest, frozenset(speaks_for))
+        return holds if gains[strongest] * self._weights[strongest] > 0 else fails
+
+    def _others(self, term: int, speaks_for: frozenset[int]) -> tuple[str, str]:
+        """Return the conditions of a rule on other columns as they are said where the rule holds, and where it does not."""
+        # A condition on these columns alone is left out, as their values are in the text already.
+        others = " and ".join([text for read, text in self._conditions[term] if not read <= speaks_for])
+        return (f" (with {others})", f" (not among those with {others})") if others else ("", "")
 
 
 def describe_condition(name: str, condition: Condition, contract: Contract) -> str:
@@ -158,25 +166,37 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _value_text(column: Column, typical: Any) -> Callable[[Any], str]:
-    """Return a function that describes a value of a column, and how it compares with the typical one."""
+def value_sentence(column: Column, typical: Any) -> Callable[[Any, str], str]:
+    """Return a function that puts a value of a column, how it compares with the typical one, and its effect in a sentence.
+
+    Parameters
+    ----------
+    column : Column
+    typical : object
+        The value that stands for a missing one.
+
+    Returns
+    -------
+    callable
+        Of a value (None: missing) and of what it does.
+    """
     name = _words(column.name)
     if column.kind == "flag":
-        flags = {True: f"{name} is {column.true_level}", False: f"{name} is {column.false_level}"}
-        unknown = f"{name} is not known, counted as {column.true_level if typical else column.false_level}"
-        return lambda value: unknown if value is None else flags[bool(value)]
+        flags = {True: f"{name} is {column.true_level}: ", False: f"{name} is {column.false_level}: "}
+        unknown = f"{name} is not known, counted as {column.true_level if typical else column.false_level}: "
+        return lambda value, effect: (unknown if value is None else flags[bool(value)]) + effect
     if column.kind == "category":
-        unknown = f"{name} is not known, counted as {typical}"
-        return lambda value: unknown if value is None else f"{name} is {value}"
+        unknown = f"{name} is not known, counted as {typical}: "
+        return lambda value, effect: unknown + effect if value is None else f"{name} is {value}: {effect}"
     # Not "4 customer service calls calls".
     unit = f" {column.unit}" if column.unit and not name.endswith(column.unit) else ""
-    unknown = f"{name} is not known, counted as {typical:.4g}{unit}"
-    usual = f"the typical {typical:.4g}"
+    unknown = f"{name} is not known, counted as {typical:.4g}{unit}: "
+    above, below, at = (f"{unit} is {side} the typical {typical:.4g}: " for side in ("above", "below", "at"))
+    start = f"{name} of "
 
-    def describe(value: float | None) -> str:
+    def describe(value: float | None, effect: str) -> str:
         if value is None:
-            return unknown
-        side = "above" if value > typical else "below" if value < typical else "at"
-        return f"{name} of {value:g}{unit} is {side} {usual}"
+            return unknown + effect
+        return f"{start}{value:g}{above if value > typical else below if value < typical else at}{effect}"
 
     return describe
