@@ -7,6 +7,7 @@ before a model may serve. `churn.inference.compiler` makes it; `churn.inference.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,30 +119,39 @@ class CompiledModel:
         missing: set[int] = set()
         if None in values:
             values, missing = self._completed(values)
-        inputs = [values[place] for place in program.numbers]
+        logit = self.intercept
+        totals = []
         for places in program.sums:
             total = 0.0
             for place in places:
                 total += values[place]
-            inputs.append(total)
-        for place, level in program.levels:
-            inputs.append(values[place] == level)
-        logit = self.intercept
-        for at, low, high, weight, instead in program.ramps:
-            value = inputs[at]
-            if at in missing:
-                value = instead
-            elif value < low:
-                value = low
-            elif value > high:
-                value = high
-            logit += weight * value
-        for conditions, weight in program.rules:
-            for at, low, high in conditions:
-                if not low < inputs[at] <= high:
-                    break
-            else:
-                logit += weight
+            totals.append(total)
+        if program.ramps:
+            inputs = [values[place] for place in program.numbers]
+            inputs += totals
+            inputs += [values[place] == level for place, level in program.levels]
+            for at, low, high, weight, instead in program.ramps:
+                value = inputs[at]
+                if at in missing:
+                    value = instead
+                elif value < low:
+                    value = low
+                elif value > high:
+                    value = high
+                logit += weight * value
+        # Which rules hold, a bit each: those that every input that they ask for lets hold.
+        holding = program.every_rule
+        for place, cuts, by_stretch in program.number_steps:
+            holding &= by_stretch[bisect_left(cuts, values[place])]
+        for number, cuts, by_stretch in program.sum_steps:
+            holding &= by_stretch[bisect_left(cuts, totals[number])]
+        for place, by_level, otherwise in program.level_steps:
+            holding &= by_level.get(values[place], otherwise)
+        weights = program.weights
+        while holding:
+            rule = holding & -holding
+            logit += weights[rule]
+            holding ^= rule
         return float(logit)
 
     def _completed(self, values: Sequence[Any]) -> tuple[list[Any], set[int]]:
@@ -168,31 +178,73 @@ class CompiledModel:
             at = self.numbers.index(name) if name in self.numbers else None
             gaps.append((place[name], None if other is None else place[other], factor, self.typical[name], at))
         inputs = len(self.input_names)
-        used = {*(ramp.input for ramp in self.ramps), *(c.input for rule in self.rules for c in rule.conditions)}
-        if not used <= set(range(inputs)):
+        by_ramps = {ramp.input for ramp in self.ramps}
+        if not by_ramps | {c.input for rule in self.rules for c in rule.conditions} <= set(range(inputs)):
             raise ValueError("a term reads an input that does not exist")
-        # There may be many levels: only those that a term reads are compared.
+        # There may be many levels: only those that a ramp reads are compared.
         first = len(self.numbers) + len(self.sums)
-        kept = [*range(first), *sorted(at for at in used if at >= first)]
+        kept = [*range(first), *sorted(at for at in by_ramps if at >= first)]
         moved = {at: number for number, at in enumerate(kept)}
         levels = [(place[column], level) for column, known in self.levels.items() for level in known]
-        program = _Program(
-            numbers=tuple(place[name] for name in self.numbers),
+        level_steps = []
+        at = first
+        for column, known in self.levels.items():
+            by_level, otherwise = self._level_steps(at, known)
+            at += len(known)
+            if by_level:
+                level_steps.append((place[column], by_level, otherwise))
+        steps = [self._steps(at) for at in range(first)]
+        numbers = tuple(place[name] for name in self.numbers)
+        return _Program(
+            numbers=numbers,
             sums=tuple(tuple(place[part] for part in parts) for parts in self.sums.values()),
             levels=tuple(levels[at - first] for at in kept[first:]),
             gaps=tuple(gaps),
             ramps=tuple(ramp._replace(input=moved[ramp.input]) for ramp in self.ramps),
-            rules=tuple(
-                WeighedRule(tuple(c._replace(input=moved[c.input]) for c in rule.conditions), rule.weight) for rule in self.rules
-            ),
+            every_rule=(1 << len(self.rules)) - 1,
+            weights={1 << number: rule.weight for number, rule in enumerate(self.rules)},
+            number_steps=tuple((at, *found) for at, found in zip(numbers, steps, strict=False) if found[0]),
+            sum_steps=tuple((at, *found) for at, found in enumerate(steps[len(numbers) :]) if found[0]),
+            level_steps=tuple(level_steps),
         )
-        return program
+
+    def _steps(self, at: int) -> tuple[list[float], list[int]]:
+        """Return the cuts between the stretches of an input, each of which ends with its cut, and the rules that each lets hold.
+
+        Both are empty if no rule asks for the input.
+        """
+        asked = [(1 << number, c) for number, rule in enumerate(self.rules) for c in rule.conditions if c.input == at]
+        if not asked:
+            return [], []
+        # Even -inf is no lower than a bound of -inf, and a stretch of its own.
+        cuts = sorted({-inf, *(bound for _, c in asked for bound in (c.low, c.high))} - {inf})
+        return cuts, [self._holding([bit for bit, c in asked if not c.low < value <= c.high]) for value in [*cuts, inf]]
+
+    def _level_steps(self, first: int, known: tuple[str, ...]) -> tuple[dict[Any, int], int]:
+        """Return, of levels with inputs from `first` on, the rules that each lets hold, and those that all others let hold."""
+        asked = [
+            (1 << number, known[c.input - first], c)
+            for number, rule in enumerate(self.rules)
+            for c in rule.conditions
+            if first <= c.input < first + len(known)
+        ]
+
+        def holding(level: str | None) -> int:
+            return self._holding([bit for bit, wanted, c in asked if not c.low < float(level == wanted) <= c.high])
+
+        return {level: holding(level) for _, level, _ in asked}, holding(None)
+
+    def _holding(self, failing: list[int]) -> int:
+        """Return all rules but the failing ones, a bit each."""
+        return (1 << len(self.rules)) - 1 - sum(set(failing))
 
 
 class _Program(NamedTuple):
     """The positions of inputs in a customer's values, and the terms over these inputs.
 
-    A gap is (position, position of the related number, factor, typical value, input if it is a number).
+    A gap is (position, position of the related number, factor, typical value, input if it is a number). Sets of rules are
+    integers, a bit each. Steps are (position of a number, or index of a sum; cuts; the rules that each stretch between the cuts
+    lets hold), or (position of a category, the rules that a level lets hold, those that all other levels let hold).
     """
 
     numbers: tuple[int, ...]
@@ -200,7 +252,11 @@ class _Program(NamedTuple):
     levels: tuple[tuple[int, str], ...]
     gaps: tuple[tuple[int, int | None, float, Any, int | None], ...]
     ramps: tuple[Ramp, ...]
-    rules: tuple[WeighedRule, ...]
+    every_rule: int
+    weights: dict[int, float]
+    number_steps: tuple[tuple[int, list[float], list[int]], ...]
+    sum_steps: tuple[tuple[int, list[float], list[int]], ...]
+    level_steps: tuple[tuple[int, dict[Any, int], int], ...]
 
 
 def expit(logit: float) -> float:
