@@ -27,9 +27,11 @@ def new_id(at: int | None = None) -> str:
         Its moment, in nanoseconds since 1970; by default, now.
     """
     milliseconds, nanoseconds = divmod(at or time.time_ns(), 1_000_000)
+    fraction = nanoseconds * 4096 // 1_000_000
+    # (`%` takes two thirds of an f-string's time for so many numbers.)
     # After the version (7) and its fraction comes the variant (binary 10), and then chance.
-    born = f"{milliseconds:012x}7{nanoseconds * 4096 // 1_000_000:03x}{_CHANCE.getrandbits(62) | 1 << 63:016x}"
-    return f"{born[:8]}-{born[8:12]}-{born[12:16]}-{born[16:20]}-{born[20:]}"
+    first, last = _CHANCE.getrandbits(14) | 0x8000, _CHANCE.getrandbits(48)
+    return "%08x-%04x-7%03x-%04x-%012x" % (milliseconds >> 16, milliseconds & 0xFFFF, fraction, first, last)  # noqa: UP031
 
 
 def new_ids(count: int) -> list[str]:

@@ -1,21 +1,21 @@
 """Fast validation: accepts a customer that is certainly right, and leaves everything else to the request model.
 
 The rules are those of `churn.customers`; the request model makes all errors. But it is an object a customer, with validators in
-Python. Most customers are plain, and for those pydantic's core, asked for a dict and for nothing written in Python, is enough.
+Python. Most customers are plain, and for those a decoder that knows types, bounds and levels, and no Python of ours, is enough.
 """
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ValidationError
-from pydantic_core import CoreSchema, SchemaValidator, core_schema
+import msgspec
 
 from churn.contract import Column, Contract
 from churn.customers.cell_rule import CellRule
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.customer_id import MAX_ID_LENGTH, is_plain_id
+
+UNSET = msgspec.UNSET
 
 
 class Checked(NamedTuple):
@@ -29,65 +29,72 @@ class FastValidator:
     """Checks JSON customers of one contract."""
 
     def __init__(self, contract: Contract) -> None:
-        self._names = tuple(contract.feature_names)
-        self._flags = {column.name: _flag_meanings(column) for column in contract.features if column.kind == "flag"}
-        fields = {
-            column.name: core_schema.typed_dict_field(self._schema(column), required=column.required)
-            for column in contract.features
-        }
-        fields[CUSTOMER_ID] = core_schema.typed_dict_field(
-            core_schema.nullable_schema(core_schema.str_schema(strict=True, min_length=1, max_length=MAX_ID_LENGTH)),
-            required=False,
+        places = dict(enumerate(contract.features))
+        # What a number or text stands for, in columns where it is not taken as it is.
+        self._meanings = [(place, meanings) for place, column in places.items() if (meanings := _meanings(column))]
+        self._nothing = [None] * len(places)
+        # Numbered, as a column may be called by a word of Python's.
+        names = {f"f{place}": column.name for place, column in places.items()}
+        fields: list[Any] = [
+            (f"f{place}", _field_type(column), msgspec.NODEFAULT if column.required else UNSET)
+            for place, column in places.items()
+        ]
+        plain_text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+        fields.append((CUSTOMER_ID, plain_text | None | msgspec.UnsetType, UNSET))
+        customer = msgspec.defstruct(
+            "Customer", fields, rename=names.get, forbid_unknown_fields=True, kw_only=True, frozen=True, gc=False
         )
-        self._validate = SchemaValidator(core_schema.typed_dict_schema(fields, extra_behavior="forbid")).validate_json
-        self._categories = tuple(column.name for column in contract.features if column.kind == "category")
-        integers = [place for place, column in enumerate(contract.features) if column.kind == "integer"]
-        # (Of one place, itemgetter gives the value itself.)
-        self._integers = itemgetter(*integers, integers[0]) if integers else lambda values: ()
+        self._decode = msgspec.json.Decoder(customer).decode
 
     def read(self, body: bytes) -> Checked | None:
         """Return the customer, or None if it is not certainly right: then ask the request model."""
         try:
-            customer = self._validate(body)
-        except ValidationError:
+            values: list[Any] = list(msgspec.structs.astuple(self._decode(body)))
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return None
+        unset = values.count(UNSET)
         # As many colons as fields: more of them are in a text, or tell of a field that is there twice.
-        if body.count(b":") != len(customer):
+        if body.count(b":") != len(values) - unset:
             return None
-        customer_id = customer.pop(CUSTOMER_ID, None)
+        if unset:
+            values = [None if value is UNSET else value for value in values]
+        customer_id = values.pop()
         if customer_id is not None and not is_plain_id(customer_id):
             return None
-        for name, meanings in self._flags.items():
-            value = customer.get(name)
-            if value is not None and value is not True and value is not False:
-                customer[name] = meanings[value]
-        for name in self._categories:
-            value = customer.get(name)
-            if type(value) is int:
-                customer[name] = str(value)
-        values = list(map(customer.get, self._names))
-        for number in self._integers(values):
-            if number is not None and number % 1:
-                return None
-        return None if values.count(None) == len(values) else Checked(values, customer_id)
-
-    def _schema(self, column: Column) -> CoreSchema:
-        schema: CoreSchema
-        match column.kind:
-            case "flag":
-                schema = core_schema.literal_schema([True, False, *self._flags[column.name]])
-            case "category":
-                whole = [int(level) for level in column.levels if level.isdigit() and str(int(level)) == level]
-                schema = core_schema.literal_schema([*column.levels, *whole])
-            case _:
-                # (Its own check of a multiple of 1 lets 3.000000001 pass.)
-                schema = core_schema.float_schema(strict=True, allow_inf_nan=False, ge=column.minimum, le=column.maximum)
-        return schema if column.required else core_schema.nullable_schema(schema)
+        for place, meanings in self._meanings:
+            value = values[place]
+            if value is not None:
+                values[place] = meant = meanings.get(value)
+                if meant is None:
+                    return None
+        return None if values == self._nothing else Checked(values, customer_id)
 
 
-def _flag_meanings(column: Column) -> dict[str | int, bool]:
-    """Return what usual values of a flag mean, beside true and false."""
+def _field_type(column: Column) -> Any:
+    kind: Any
+    match column.kind:
+        case "flag":
+            kind = bool | float | Literal[tuple(value for value in _meanings(column) if isinstance(value, str))]
+        case "category":
+            kind = Literal[column.levels]
+            if _meanings(column):
+                kind = kind | float
+        case _:
+            step = 1 if column.kind == "integer" else None
+            kind = Annotated[float, msgspec.Meta(ge=column.minimum, le=column.maximum, multiple_of=step)]
+    return kind if column.required else kind | None | msgspec.UnsetType
+
+
+def _meanings(column: Column) -> dict[str | float, Any]:
+    """Return what usual values stand for; empty if each is taken as it is. (True and 1.0 are found under 1.)"""
+    if column.kind == "category":
+        whole: dict[str | float, Any] = {
+            int(level): level for level in column.levels if level.isdigit() and str(int(level)) == level
+        }
+        return {**whole, **{level: level for level in column.levels}} if whole else {}
+    if column.kind != "flag":
+        return {}
     rule = CellRule(column)
     levels = [text for level in (column.true_level, column.false_level) for text in (level, level.lower(), level.upper())]
-    usual: list[str | int] = [1, 0, *levels, *(level.capitalize() for level in (column.true_level, column.false_level))]
+    usual: list[str | float] = [1, 0, *levels, *(level.capitalize() for level in (column.true_level, column.false_level))]
     return {value: bool(rule.parse(value)) for value in usual}

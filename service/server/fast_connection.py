@@ -8,6 +8,7 @@ plain (pipelined, HTTP/1.0, `Expect`, a body in pieces, a client that does not r
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from typing import Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -48,11 +49,15 @@ class FastConnection(CoalescedWritesProtocol):
             self._fast_path = None  # what uvicorn makes of these is not made here
         self._held = False
         self._held_body = b""
+        # Since the last answer of the fast path, nothing has arrived.
+        self._is_idle, self._answered_at = False, 0.0
+        self._idle_timer: TimerHandle | None = None
         self._known_headers: Headers = []
         self._known_head = b""
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        self._is_idle = False
         super().data_received(data)
         if self._held:
             self._release()  # more of it is on its way, and the ordinary path waits for it with a deadline
@@ -117,6 +122,36 @@ class FastConnection(CoalescedWritesProtocol):
             body, self._held_body = self._held_body, b""
             super().on_body(body)
 
+    def end_exchange(self) -> None:
+        """Go on after an answer, as `on_response_complete` does, but without a new timer for each request.
+
+        One timer a connection looks, when it goes off, how long nothing has been asked.
+        """
+        if self.pipeline or self.transport.is_closing():
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._is_idle, self._answered_at = True, self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
+
+    def _check_idle(self) -> None:
+        self._idle_timer = None
+        if not self._is_idle:
+            return  # the next answer sets a timer again
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._check_idle)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        super().connection_lost(exc)
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+
     def head(self) -> bytes:
         """Return the start of a good response's head: the status, and the headers that uvicorn adds to each response."""
         defaults = self.server_state.default_headers
@@ -173,4 +208,4 @@ class HeldRequest:
         connection.transport.write(b"".join(parts))
         if not self.keep_alive:
             connection.transport.close()
-        connection.on_response_complete()
+        connection.end_exchange()

@@ -39,6 +39,16 @@ class Ordinary:
         await self.app(scope, receive, send)
 
 
+class Clock:
+    """A loop at another time, in which no timer goes off."""
+
+    def __init__(self, now: float) -> None:
+        self.time = lambda: now
+
+    def call_later(self, *_given: Any) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(3600, lambda: None)
+
+
 @pytest.fixture
 async def app(app: ServiceApp) -> AsyncIterator[ServiceApp]:
     async with app.lifespan():
@@ -234,6 +244,26 @@ async def test_a_server_that_stops_finishes_a_request_and_closes(app: ServiceApp
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\nconnection: close\r\n" in answer
     assert wire.transport.closed
+
+
+async def test_an_idle_connection_is_closed_and_one_that_asks_again_is_not(
+    app: ServiceApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle, asking = Wire(app), Wire(app)
+    for wire in (idle, asking):
+        wire.send(request())
+        await wire.answer()
+    asking.send(request()[:20])
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for seconds, closed in ((4.0, False), (6.0, True)):
+        for wire in (idle, asking):
+            with monkeypatch.context() as later:
+                later.setattr(wire.connection, "loop", Clock(start + seconds))
+                wire.connection._check_idle()
+        assert (idle.transport.closed, asking.transport.closed) == (closed, False)
+    asking.send(request()[20:])
+    assert (await asking.answer()).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 async def test_a_rate_and_keys_hold_here_too(tmp_path: Path, store: FakeStore) -> None:
