@@ -14,8 +14,17 @@ COUNTER_BITS = 32
 
 # Ids need not be secret. To ask the kernel for each would give the interpreter's lock away, and other threads take it.
 _CHANCE = random.Random()  # noqa: S311 -- ids are no secrets
-# A forked process would draw the same numbers as its parent.
-os.register_at_fork(after_in_child=_CHANCE.seed)
+MADE_AHEAD = 256
+_AHEAD: list[str] = []
+
+
+def _start_anew() -> None:
+    """Forget what a forked process has from its parent: it would draw the same numbers, and give the same ids."""
+    _CHANCE.seed()
+    _AHEAD.clear()
+
+
+os.register_at_fork(after_in_child=_start_anew)
 
 
 def new_id(at: int | None = None) -> str:
@@ -32,6 +41,19 @@ def new_id(at: int | None = None) -> str:
     # After the version (7) and its fraction comes the variant (binary 10), and then chance.
     first, last = _CHANCE.getrandbits(14) | 0x8000, _CHANCE.getrandbits(48)
     return "%08x-%04x-7%03x-%04x-%012x" % (milliseconds >> 16, milliseconds & 0xFFFF, fraction, first, last)  # noqa: UP031
+
+
+def next_id() -> str:
+    """Return a UUIDv7 that was made ahead with others, in a fifth of the time: for what needs no moment of its own.
+
+    It is unique, and sorts after earlier ones of this process, but its moment may be any time before now.
+    """
+    try:
+        return _AHEAD.pop()
+    except IndexError:
+        first, *others = new_ids(MADE_AHEAD)
+        _AHEAD.extend(reversed(others))
+        return first
 
 
 def new_ids(count: int) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 from starlette.types import Scope
 
-from churn.ids import new_id
+from churn.ids import next_id
 from service.api_keys import ApiKey
 
 IN_SCOPE = "churn.request_context"
@@ -86,7 +86,7 @@ class RequestContext:
     )
 
     def __init__(self, request_id: bytes = b"", traceparent: bytes = b"", media_type: bytes = b"") -> None:
-        self.request_id = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else new_id()
+        self.request_id = request_id.decode("ascii") if request_id and _REQUEST_ID.fullmatch(request_id) else next_id()
         self.media_type = media_type
         self.trace_id = self.span_id = self.flags = self.model_version = ""
         self.key: ApiKey | None = None

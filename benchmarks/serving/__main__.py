@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving import scenarios
+from benchmarks.serving import race, scenarios
 from benchmarks.serving.baselines import BARE, DATAFRAME, MLFLOW, NO_MODEL, OURS
 from benchmarks.serving.fixture import make_fixture
 from benchmarks.serving.targets import Target, targets
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="no peers, a second each: to see that it works")
     parser.add_argument("--form", choices=["terms", "plain"], default="terms", help="of the model that all serve (default terms)")
     parser.add_argument("--only", default=",".join(SCENARIOS), help=f"of {', '.join(SCENARIOS)}")
-    parser.add_argument("--requests", type=int, default=1_000_000, help="for the memory scenario (default a million)")
+    parser.add_argument("--requests", type=int, default=500_000, help="for the memory scenario (default 500,000)")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     # A pipe has no width of its own; the tables need this much.
@@ -53,9 +53,10 @@ def main() -> None:
         work = Path(name)
         announce("training the model that everybody serves")
         fixture = make_fixture(work / "home", options.form, short=short)
-        seconds, repeats, peers = (1, 1, False) if short else (5, 3, True)
+        announce(f"it was trained on {fixture.trained_on}")
+        seconds, repeats, peers = (1, 1, False) if short else (4, 3, True)
         run: dict[str, Callable[[], Any]] = {
-            "single": lambda: scenarios.single_answers(fixture, work, announce, seconds=seconds, repeats=repeats, peers=peers),
+            "single": lambda: race.single_answers(fixture, work, announce, seconds=seconds, repeats=repeats, peers=peers),
             "batch": lambda: scenarios.json_batches(
                 fixture, work, announce, rows=500 if short else 10_000, seconds=2 * seconds, peers=peers
             ),
@@ -79,6 +80,7 @@ def main() -> None:
         **scenarios.machine(),
         "form": options.form,
         "short": short,
+        "trained_on": fixture.trained_on,
         "results": results,
         "targets": [t.report() for t in met],
     }
@@ -99,7 +101,12 @@ def show(console: Console, results: dict[str, Any]) -> None:
             for one in found:
                 table.add_row(one["name"], f"{one['rows_per_second']:,.0f}" if "rows_per_second" in one else one["failed"])
             console.print(table)
-    for scenario in ("reasons", "start", "workers"):
+    if "cost" in (found := results.get("reasons", {})):
+        console.print(
+            f"reasons: {found['with_reasons']:,.0f}/s with three, {found['plain']:,.0f}/s without: {found['cost']:.0%} of the "
+            f"throughput; CPU {found['with_reasons_cpu_us']:.1f} and {found['plain_cpu_us']:.1f} µs an answer"
+        )
+    for scenario in ("start", "workers"):
         if scenario in results:
             console.print(scenario, results[scenario])
     if "start_mb" in (found := results.get("memory", {})):
@@ -109,7 +116,7 @@ def show(console: Console, results: dict[str, Any]) -> None:
 def single_table(single: list[dict[str, Any]]) -> Table:
     """Show the race for single answers."""
     table = Table(title="One customer a request, one worker, 32 connections")
-    for heading in ("", "requests/s", "of bare", "p50 ms", "p99 ms", "1 conn. p50 ms", "ready s", "RSS MB"):
+    for heading in ("", "requests/s", "of bare", "p50 ms", "p99 ms", "1 conn. p50", "CPU µs", "ready s", "RSS MB"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     bare = next((one["rate"] for one in single if one["name"] == BARE and "rate" in one), float("nan"))
     order = [BARE, NO_MODEL, OURS, DATAFRAME, MLFLOW]
@@ -124,6 +131,7 @@ def single_table(single: list[dict[str, Any]]) -> Table:
             f"{one['p50_ms']:.2f}",
             f"{one['p99_ms']:.2f}",
             f"{one['one_connection_p50_ms']:.3f}",
+            f"{one['cpu_us']:.1f}",
             f"{one['ready_seconds']:.1f}",
             f"{one['rss_mb']:.0f}",
         )

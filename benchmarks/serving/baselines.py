@@ -55,7 +55,7 @@ class Baseline:
 
 def in_house(fixture: Fixture, customers: pd.DataFrame, port: int) -> list[Baseline]:
     """Give those that run in our own environment, ours last."""
-    body = orjson.dumps(_with_flags(as_json(customers), fixture))
+    body = single_body(customers, fixture)
     shared = {**environment(fixture, port), FOLDER: str(fixture.mlflow_model)}
 
     def uvicorn(app: str, *more: str) -> list[str]:
@@ -123,13 +123,22 @@ def peer(name: str, fixture: Fixture, customers: pd.DataFrame, port: int, work: 
 
 def install(name: str) -> None:
     """Make a peer's environment from its pins, unless it is there; CalledProcessError if that fails."""
-    folder, tool = {MLFLOW: ("mlflow", "mlflow"), MLSERVER: ("mlserver", "mlserver"), BENTOML: ("bentoml", "bentoml")}[name]
-    if (PEERS / folder / "bin" / tool).is_file():
+    environment = PEERS / {MLFLOW: "mlflow", MLSERVER: "mlserver", BENTOML: "bentoml"}[name]
+    # Written last: an environment whose making was interrupted is made anew.
+    complete = environment / "complete"
+    pins = PINS / f"{environment.name}.txt"
+    if complete.is_file() and complete.read_bytes() == pins.read_bytes():
         return
     uv = str(BIN / "uv")
-    subprocess.run([uv, "venv", "--quiet", str(PEERS / folder)], check=True)
-    pins = ["-r", str(PINS / f"{folder}.txt"), "--no-deps"]
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(PEERS / folder / "bin/python"), *pins], check=True)
+    subprocess.run([uv, "venv", "--quiet", "--clear", str(environment)], check=True)
+    wanted = ["-r", str(pins), "--no-deps"]
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(environment / "bin/python"), *wanted], check=True)
+    complete.write_bytes(pins.read_bytes())
+
+
+def single_body(customers: pd.DataFrame, fixture: Fixture, row: int = 0) -> bytes:
+    """Return one customer as a client of ours would send it."""
+    return orjson.dumps(_with_flags(as_json(customers, row), fixture))
 
 
 def _with_flags(record: dict[str, Any], fixture: Fixture) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Fixture:
         `CHURN_HOME` of our service.
     mlflow_model, folder, pipeline : Path
         The artifact as MLflow serves it, the same as `churn.registry.artifact` reads it, and the pipeline alone as joblib.
+    trained_on : str
+        Whether the customers are real or invented.
     """
 
     home: Path
@@ -43,6 +45,7 @@ class Fixture:
     model: Model
     mlflow_model: Path
     pipeline: Path
+    trained_on: str
 
     def customers(self, rows: int) -> pd.DataFrame:
         """Invent customers, all different, shape (rows, n_features)."""
@@ -59,10 +62,12 @@ def make_fixture(home: Path, form: Form, *, short: bool) -> Fixture:
     params = params.model_copy(update={"model": params.model.model_copy(update={"form": form})})
     real = load_settings().data
     if short or not real.is_file():
+        trained_on = f"{TRAINED_ON:,} invented customers"
         dataset = simulate(contract, TRAINED_ON, seed=SEED)
         params = _cheap(params)
     else:
         dataset = read_dataset(real, contract)
+        trained_on = f"the customers of {real.name}"
     trained = train(assemble(dataset, None, contract, params), contract, params, name="churn", trigger="benchmark")
     settings = load_settings(
         home=home, store_url=f"sqlite:///{home / 'store.db'}", tracking_uri=f"sqlite:///{home / 'mlflow.db'}"
@@ -76,7 +81,7 @@ def make_fixture(home: Path, form: Form, *, short: bool) -> Fixture:
     served = next(path.parent for path in (home / "artifacts").rglob("MLmodel"))
     pipeline = home / "pipeline.joblib"
     joblib.dump(model.pipeline, pipeline)
-    return Fixture(home, settings, contract, registry.load(model.info.version), served, pipeline)
+    return Fixture(home, settings, contract, registry.load(model.info.version), served, pipeline, trained_on)
 
 
 def _cheap(params: Params) -> Params:

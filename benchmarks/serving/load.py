@@ -23,10 +23,25 @@ from churn.errors import ChurnError
 READY_SECONDS = 120
 # wrk's numbers as they are: its own table rounds them, and gives no 99 % without an option.
 _SCRIPT = """
-local file = io.open(os.getenv("BENCHMARK_BODY"), "rb")
-wrk.method, wrk.body = "POST", file:read("*all")
+local folder, count = os.getenv("BENCHMARK_BODIES"), tonumber(os.getenv("BENCHMARK_COUNT"))
+local function body(number)
+  local file = io.open(folder .. "/" .. number, "rb")
+  local found = file:read("*all")
+  file:close()
+  return found
+end
+wrk.method, wrk.body = "POST", body(0)
 wrk.headers["Content-Type"] = os.getenv("BENCHMARK_TYPE")
-file:close()
+if count > 1 then
+  local requests, at = {}, 0
+  function init(args)
+    for number = 0, count - 1 do requests[number] = wrk.format(nil, nil, nil, body(number)) end
+  end
+  function request()
+    at = (at + 1) % count
+    return requests[at]
+  end
+end
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format('\\nJSON{"requests":%d,"seconds":%.6f,"p50":%.3f,"p99":%.3f,"bad":%d}\\n', summary.requests,
@@ -59,6 +74,10 @@ class Server:
         """Give the resident memory of its largest process, in MB: the worker, where there is one."""
         family = [self.process.pid, *_children(self.process.pid)]
         return max(_rss(pid) for pid in family)
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time, user and system, that its processes have taken so far."""
+        return sum(_cpu_seconds(pid) for pid in [self.process.pid, *_children(self.process.pid)])
 
 
 @contextmanager
@@ -114,30 +133,28 @@ def ask(baseline: Baseline, port: int) -> httpx2.Response:
     return httpx2.post(address, content=baseline.body, headers={"content-type": "application/json"}, timeout=60)
 
 
-def press(port: int, path: str, body: bytes, *, connections: int, seconds: float, media_type: str = "application/json") -> Load:
-    """Ask as fast as answers come, over so many connections.
+def press(port: int, path: str, *bodies: bytes, connections: int, seconds: float, media_type: str = "application/json") -> Load:
+    """Ask as fast as answers come, over so many connections, with one body or with several in turn.
 
     Raises
     ------
     ChurnError
-        If wrk is missing, or any answer was no success: the figure would mean nothing.
+        If wrk is missing or fails, or any answer was no success: the figure would mean nothing.
     """
     if shutil.which("wrk") is None:
         raise ChurnError("wrk is missing; install it with: apt-get install wrk")
     with tempfile.TemporaryDirectory() as name:
-        script, file = Path(name, "wrk.lua"), Path(name, "body")
+        script = Path(name, "wrk.lua")
         script.write_text(_SCRIPT)
-        file.write_bytes(body)
+        for number, body in enumerate(bodies):
+            Path(name, str(number)).write_bytes(body)
         command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(script)]
-        told = {**os.environ, "BENCHMARK_BODY": str(file), "BENCHMARK_TYPE": media_type}
-        done = subprocess.run(
-            [*command, f"http://127.0.0.1:{port}{path}"],
-            env=told,
-            capture_output=True,
-            text=True,
-            timeout=seconds + 90,
-            check=True,
-        )
+        told = {**os.environ, "BENCHMARK_BODIES": name, "BENCHMARK_COUNT": str(len(bodies)), "BENCHMARK_TYPE": media_type}
+        command.append(f"http://127.0.0.1:{port}{path}")
+        try:
+            done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=seconds + 90, check=True)
+        except subprocess.SubprocessError as error:
+            raise ChurnError(f"wrk failed: {error}") from error
     found = json.loads(done.stdout.rpartition("JSON")[2])
     if found["bad"] or not found["requests"]:
         raise ChurnError(f"{found['bad']} of {found['requests']} answers were no success")
@@ -172,3 +189,11 @@ def _rss(pid: int) -> float:
     except OSError:
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

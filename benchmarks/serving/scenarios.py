@@ -1,11 +1,10 @@
-"""What is measured, a function each. Every one gives plain figures; nothing is asserted here."""
+"""What is measured beside the race for single answers, a function each. Every one gives plain figures; nothing is asserted."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -13,114 +12,20 @@ from typing import Any
 
 import httpx2
 import orjson
-import pandas as pd
 
-from benchmarks.serving.baselines import (
-    BENTOML,
-    BIN,
-    MLFLOW,
-    MLSERVER,
-    OURS,
-    UVICORN,
-    Baseline,
-    in_house,
-    install,
-    ours,
-    peer,
-)
+from benchmarks.serving.baselines import BIN, MLFLOW, OURS, UVICORN, Baseline, in_house, ours, peer, single_body
 from benchmarks.serving.fixture import Fixture, environment
-from benchmarks.serving.load import Load, Server, ask, free_port, press, running
+from benchmarks.serving.load import free_port, press, running
 from churn.errors import ChurnError
 from churn.inference.compiler import compile_pipeline
 from churn.store.store import Store
 from service.scoring.scorer import CompiledScorer
 from service.scoring.served_model import ServedModel
 
-PEER_NAMES = (MLFLOW, MLSERVER, BENTOML)
-CLOSE = 1e-6
+# Reasons depend on the customer, and what was worked out once is kept: many are asked about.
+CUSTOMERS = 500
 Announce = Callable[[str], None]
 Figures = dict[str, Any]
-
-
-def single_answers(
-    fixture: Fixture, work: Path, announce: Announce, *, seconds: float, repeats: int, peers: bool
-) -> list[Figures]:
-    """Press each baseline with one customer a request, in turns, so that a noisy machine hits all alike."""
-    customers = fixture.customers(1)
-    results: dict[str, Figures] = {}
-    with ExitStack() as stack:
-        servers: list[Server] = []
-        for make in _baselines(fixture, customers, work, peers=peers):
-            port = free_port()
-            try:
-                baseline = make(port)
-            except (OSError, ValueError, RuntimeError, ChurnError) as error:  # an environment that cannot be made
-                announce(f"left out: {error}")
-                results[str(error)[:60]] = {"name": "peer", "failed": str(error)}
-                continue
-            announce(f"starting {baseline.name}")
-            try:
-                server = stack.enter_context(running(baseline, port, work / f"{baseline.name.replace(' ', '-')}.log"))
-                _check(server, fixture, customers)
-                press(port, baseline.path, baseline.body, connections=8, seconds=1)  # warm
-            except ChurnError as error:
-                announce(str(error))
-                results[baseline.name] = {"name": baseline.name, "failed": str(error)}
-                continue
-            servers.append(server)
-        loads: dict[str, list[tuple[Load, Load]]] = {server.baseline.name: [] for server in servers}
-        for turn in range(repeats):
-            for server in servers:
-                announce(f"turn {turn + 1} of {repeats}: {server.baseline.name}")
-                many, one = (
-                    press(server.port, server.baseline.path, server.baseline.body, connections=c, seconds=s)
-                    for c, s in ((32, seconds), (1, max(1, seconds / 2)))
-                )
-                loads[server.baseline.name].append((many, one))
-        for server in servers:
-            turns = loads[server.baseline.name]
-            rates = [many.rate for many, _ in turns]
-            results[server.baseline.name] = {
-                "name": server.baseline.name,
-                "rate": median(rates),
-                "rates": rates,
-                "p50_ms": median(many.p50 for many, _ in turns),
-                "p99_ms": median(many.p99 for many, _ in turns),
-                "one_connection_p50_ms": median(one.p50 for _, one in turns),
-                "ready_seconds": server.ready_seconds,
-                "rss_mb": server.rss(),
-                "asks_a_model": server.baseline.probability is not None,
-            }
-    return list(results.values())
-
-
-def _baselines(fixture: Fixture, customers: pd.DataFrame, work: Path, *, peers: bool) -> list[Callable[[int], Baseline]]:
-    def house(place: int) -> Callable[[int], Baseline]:
-        return lambda port: in_house(fixture, customers, port)[place]
-
-    def outside(name: str) -> Callable[[int], Baseline]:
-        def make(port: int) -> Baseline:
-            try:
-                install(name)
-            except (OSError, ValueError, RuntimeError) as error:
-                raise ChurnError(f"{name} cannot be installed: {error}") from error
-            return peer(name, fixture, customers, port, work)
-
-        return make
-
-    return [*(house(place) for place in range(4)), *(outside(name) for name in (PEER_NAMES if peers else ()))]
-
-
-def _check(server: Server, fixture: Fixture, customers: pd.DataFrame) -> None:
-    """Compare its answer with the pipeline's own before anything is timed."""
-    baseline = server.baseline
-    answer = ask(baseline, server.port)
-    if answer.status_code != httpx2.codes.OK:
-        raise ChurnError(f"{baseline.name} answers {answer.status_code}: {answer.text[:200]}")
-    if baseline.probability is not None:
-        own = float(fixture.probabilities(customers)[0])
-        if not abs(baseline.probability(answer.json()) - own) <= CLOSE:
-            raise ChurnError(f"{baseline.name} answers otherwise than the pipeline itself")
 
 
 def json_batches(fixture: Fixture, work: Path, announce: Announce, *, rows: int, seconds: float, peers: bool) -> list[Figures]:
@@ -203,16 +108,30 @@ def _cpu(work: Callable[[], Any]) -> float:
 
 
 def reasons(fixture: Fixture, work: Path, *, seconds: float, repeats: int) -> Figures:
-    """Compare throughput with the three strongest reasons in each answer, and without."""
+    """Compare throughput with the three strongest reasons in each answer, and without, for many customers in turn."""
     port = free_port()
-    baseline = in_house(fixture, fixture.customers(1), port)[-1]
+    customers = fixture.customers(CUSTOMERS)
+    bodies = [single_body(customers, fixture, row) for row in range(CUSTOMERS)]
     rates: dict[str, list[float]] = {"/predict": [], "/predict?reasons=3": []}
-    with running(baseline, port, work / "reasons.log"):
+    with running(ours(fixture, bodies[0], port), port, work / "reasons.log") as server:
+        for path in rates:
+            press(port, path, *bodies, connections=8, seconds=1)  # warm
+        spent: dict[str, list[float]] = {path: [] for path in rates}
         for _ in range(repeats):
             for path, found in rates.items():
-                found.append(press(port, path, baseline.body, connections=32, seconds=seconds).rate)
+                before = server.cpu_seconds()
+                load = press(port, path, *bodies, connections=32, seconds=seconds)
+                found.append(load.rate)
+                spent[path].append(1e6 * (server.cpu_seconds() - before) / load.requests)
     plain, explained = (median(found) for found in rates.values())
-    return {"plain": plain, "with_reasons": explained, "cost": 1 - explained / plain}
+    plain_cpu, explained_cpu = (median(found) for found in spent.values())
+    return {
+        "plain": plain,
+        "with_reasons": explained,
+        "cost": 1 - explained / plain,
+        "plain_cpu_us": plain_cpu,
+        "with_reasons_cpu_us": explained_cpu,
+    }
 
 
 def starts(fixture: Fixture, work: Path) -> Figures:

@@ -46,25 +46,25 @@ class RequestRecords:
         series = self._series.get((route, method, status))
         if series is None:
             series = self._find_series(route, method, status)
-        counter, histogram = series
-        counter.inc()
         if request_context.trace is not None:
             request_context.trace.end(request_context, method=known_method(method), route=route, status=status)
-        self._observe(histogram, seconds, request_context)
+        self._count(series, seconds, request_context)
         if status >= self._min_logged_status:
             facts = _log_fields(request_context, method, route, status, seconds)
             logger.info("%s %s %d", method, route, status, extra=facts)
 
-    def _observe(self, histogram: Histogram, seconds: float, request_context: RequestContext) -> None:
-        """Observe a duration. Every slow request has an exemplar with its id, and one of the others a second."""
+    def _count(self, series: tuple[Counter, Histogram], seconds: float, request_context: RequestContext) -> None:
+        """Count a request. Every slow one leaves an exemplar with its id, and one of the others a second."""
         moment = time.monotonic()
         if seconds < SLOW_SECONDS and moment < self._next_exemplar:
-            histogram.observe(seconds)
+            self._metrics.pending.add_request(series, seconds)
             return
         self._next_exemplar = moment + 1.0
         exemplar = {"request_id": request_context.request_id[:MAX_ID_LENGTH]}
         if request_context.trace_id:
             exemplar["trace_id"] = request_context.trace_id
+        counter, histogram = series
+        counter.inc()
         histogram.observe(seconds, exemplar)
 
     def _find_series(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:

@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from churn.contract import Contract
 from churn.store.records import OutcomeReceipt, PredictionRow
 from service.observability.model_metrics import ModelMetrics
+from service.observability.pending_counts import FlushedRegistry, PendingCounts
 from service.observability.process_metrics import ProcessCollector
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ServiceMetrics:
     """The service's metrics. Counters of several workers add up; each gauge says how the workers' values are combined."""
 
     def __init__(self, contract: Contract) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = FlushedRegistry()
         r = self.registry
         self.predictions = Counter(
             "churn_predictions_total", "Predictions that were answered.", ["model_version", "decision"], registry=r
@@ -90,6 +91,8 @@ class ServiceMetrics:
             r.register(ProcessCollector(lambda: [os.getpid()]))
         self._in_service: Gauge | None = None
         self._decisions: dict[tuple[str, bool], Counter] = {}
+        self.pending = PendingCounts(self.probability, self._decision, list(self.missing.values()))
+        self.registry.flush = self.pending.flush
 
     def count_one(self, row: PredictionRow, values: Sequence[Any]) -> None:
         """Count a prediction.
@@ -100,16 +103,13 @@ class ServiceMetrics:
         values : sequence
             The customer's values, one per feature in the contract's order.
         """
-        self.probability.observe(row.churn_probability)
-        key = row.model_version, row.churn
-        counter = self._decisions.get(key)
+        self.pending.add_prediction(row, values)
+
+    def _decision(self, version: str, churn: bool) -> Counter:
+        counter = self._decisions.get((version, churn))
         if counter is None:
-            counter = self._decisions[key] = self.predictions.labels(row.model_version, "churn" if row.churn else "stay")
-        counter.inc()
-        if None in values:
-            for counter, value in zip(self.missing.values(), values, strict=True):
-                if value is None:
-                    counter.inc()
+            counter = self._decisions[version, churn] = self.predictions.labels(version, "churn" if churn else "stay")
+        return counter
 
     def count_many(self, batch: ScoredBatch) -> None:
         """Count the predictions of a batch."""
@@ -145,9 +145,10 @@ class ServiceMetrics:
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics of all workers in the format that the `Accept` header asks for, and its media type."""
-        registry = self.registry
+        registry: CollectorRegistry = self.registry
         folder = os.environ.get(SHARED_FOLDER)
         if folder is not None:
+            self.pending.flush()
             forget_dead_workers(Path(folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]

@@ -52,14 +52,18 @@ class FastValidator:
             values: list[Any] = list(msgspec.structs.astuple(self._decode(body)))
         except (msgspec.DecodeError, ValueError, RecursionError):
             return None
-        unset = values.count(UNSET)
-        # As many colons as fields: more of them are in a text, or tell of a field that is there twice.
-        if body.count(b":") != len(values) - unset:
-            return None
-        if unset:
-            values = [None if value is UNSET else value for value in values]
         customer_id = values.pop()
-        if customer_id is not None and not is_plain_id(customer_id):
+        fields = len(values) - values.count(UNSET)
+        if fields < len(values):
+            values = [None if value is UNSET else value for value in values]
+        if customer_id is UNSET:
+            customer_id = None
+        else:
+            fields += 1
+            if customer_id is not None and not is_plain_id(customer_id):
+                return None
+        # As many colons as fields: more of them are in a text, or tell of a field that is there twice.
+        if body.count(b":") != fields:
             return None
         for place, meanings in self._meanings:
             value = values[place]

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import os
+import uuid
+
+from churn.ids import MADE_AHEAD, new_id, next_id
+
+
+def test_an_id_is_a_uuid_of_its_moment() -> None:
+    moment = 1_767_323_045_123_456_789
+    made = uuid.UUID(new_id(moment))
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+    assert made.int >> 80 == moment // 1_000_000
+    assert str(made) == new_id(moment)[:19] + str(made)[19:]
+    later = [new_id(moment + 250 * step) for step in range(1_000)]
+    assert later == sorted(later)
+    assert len(set(later)) == 1_000
+
+
+def test_ids_made_ahead_are_distinct_uuids_in_order() -> None:
+    made = [next_id() for _ in range(3 * MADE_AHEAD)]
+    assert made == sorted(set(made))
+    assert {(uuid.UUID(one).version, len(one)) for one in made} == {(7, 36)}
+
+
+def test_a_forked_process_gives_ids_of_its_own() -> None:
+    next_id()  # some are left
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, ",".join([next_id(), new_id()]).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    own = {next_id() for _ in range(2 * MADE_AHEAD)}
+    assert not own & set(os.read(read, 200).decode().split(","))
+    os.close(read)
+    os.close(write)
