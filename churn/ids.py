@@ -65,11 +65,13 @@ def new_ids(count: int) -> list[str]:
     >>> batch == sorted(set(batch)), len(batch[0]), batch[0][14]
     (True, 36, '7')
     """
+    if not count:
+        return []
     digits = COUNTER_BITS // 4
     prefix = new_id()[:-digits]
-    # All counters at once: formatting each number takes twice as long.
+    # All counters, and all ids, at once: a step of Python for each takes twice as long.
     numbers = array("I", range(count))
     if sys.byteorder == "little":
         numbers.byteswap()
-    counters = numbers.tobytes().hex()
-    return [prefix + counters[place : place + digits] for place in range(0, len(counters), digits)]
+    counters = numbers.tobytes().hex("\n", COUNTER_BITS // 8)
+    return (prefix + counters.replace("\n", "\n" + prefix)).split("\n")

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 import uuid
 
-from churn.ids import MADE_AHEAD, new_id, next_id
+from churn.ids import MADE_AHEAD, new_id, new_ids, next_id
 
 
 def test_an_id_is_a_uuid_of_its_moment() -> None:
@@ -24,14 +25,20 @@ def test_ids_made_ahead_are_distinct_uuids_in_order() -> None:
 
 
 def test_a_forked_process_gives_ids_of_its_own() -> None:
-    next_id()  # some are left
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(write, ",".join([next_id(), new_id()]).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    own = {next_id() for _ in range(2 * MADE_AHEAD)}
-    assert not own & set(os.read(read, 200).decode().split(","))
-    os.close(read)
-    os.close(write)
+    # In a process of its own: this one has threads, and may not be forked.
+    code = """
+import os
+from churn.ids import new_id, next_id
+next_id()  # some are left
+child = os.fork()
+print(*(next_id() for _ in range(300)), new_id(), flush=True)
+if child: os.waitpid(child, 0)
+else: os._exit(0)
+"""
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert len(set(made)) == len(made) == 602
+
+
+def test_a_batch_may_be_empty() -> None:
+    assert new_ids(0) == []
+    assert len(new_ids(1)) == 1
