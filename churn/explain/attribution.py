@@ -35,11 +35,14 @@ class Attribution(NamedTuple):
     term_gains : dict
         Index of a term (ramps first, then rules) to its difference from the typical customer's, in log-odds; differences of 0
         are left out.
+    has_gaps : bool
+        Whether a value is missing.
     """
 
     base: float
     contributions: list[float]
     term_gains: dict[int, float]
+    has_gaps: bool
 
 
 class Attributor:
@@ -65,7 +68,8 @@ class _Work:
 
     def __init__(self, plan: Plan, values: Sequence[Any]) -> None:
         self._plan = plan
-        if None in values:
+        self._has_gaps = None in values
+        if self._has_gaps:
             self._known, self._missing, self._followed = complete(plan, values)
         else:
             self._known = values
@@ -189,4 +193,4 @@ class _Work:
             # The contribution of a value computed from a related column belongs to that column.
             self._contributions[origin] += self._contributions[name]
             self._contributions[name] = 0.0
-        return Attribution(self._plan.base, self._contributions, self._gains)
+        return Attribution(self._plan.base, self._contributions, self._gains, self._has_gaps)

@@ -6,6 +6,7 @@ What does not depend on the customer (names, units, typical values, the rules' c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import compress
 from math import floor, inf, isfinite
 from typing import Any, Self
 
@@ -28,7 +29,7 @@ class Explainer:
         self._attributor = attributor
         self._weights = [*(ramp.weight for ramp in model.ramps), *(rule.weight for rule in model.rules)]
         self._term_columns = plan.term_columns
-        self._columns = model.columns
+        self._columns, self._places = model.columns, range(len(model.columns))
         self._describe = [value_sentence(contract[name], model.typical[name]) for name in model.columns]
         # A missing charge follows from its minutes: for each column, the columns that may follow from it.
         self._followers = [tuple(at for at, origin, _ in plan.follows if origin == place) for place in range(len(model.columns))]
@@ -80,21 +81,24 @@ class Explainer:
         """
         attribution = self._attributor.attribute(values)
         contributions = attribution.contributions
-        # Equal shares differ in their last digits; the order of the columns decides between them.
-        ranked = sorted([(-round(abs(share), 9), at) for at, share in enumerate(contributions) if share])[:strongest]
-        chosen = [at for _, at in ranked]
-        if len(chosen) < min(strongest, len(contributions)):
-            chosen += [at for at, share in enumerate(contributions) if not share][: strongest - len(chosen)]
-        absent = None in values
-        return attribution.base, [self._reason(at, attribution, values, absent) for at in chosen]
+        counting = list(compress(self._places, contributions))
+        if len(counting) > 1:
+            # Equal shares differ in their last digits; the order of the columns decides between them.
+            counting = [at for _, at in sorted([(-round(abs(contributions[at]), 9), at) for at in counting])]
+        chosen = counting[:strongest]
+        if len(chosen) < strongest:
+            chosen += [at for at in self._places if not contributions[at]][: strongest - len(chosen)]
+        return attribution.base, [self._reason(at, attribution, values) for at in chosen]
 
-    def _reason(self, at: int, attribution: Attribution, values: Sequence[Any], absent: bool) -> dict[str, Any]:
+    def _reason(self, at: int, attribution: Attribution, values: Sequence[Any]) -> dict[str, Any]:
         value, contribution = values[at], attribution.contributions[at]
         if not contribution:
             text = self._describe[at](value, NO_EFFECT)
         else:
             text = self._describe[at](value, RAISES if contribution > 0 else LOWERS)
-            speaks_for = {at, *(place for place in self._followers[at] if values[place] is None)} if absent else (at,)
+            speaks_for: Collection[int] = (at,)
+            if attribution.has_gaps:
+                speaks_for = {at, *(place for place in self._followers[at] if values[place] is None)}
             text += self._together_with(at, speaks_for, contribution > 0, attribution.term_gains)
             if not isfinite(contribution):
                 contribution = MAX_CONTRIBUTION if contribution > 0 else -MAX_CONTRIBUTION
