@@ -83,7 +83,7 @@ def read_and_write(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     """No scoring: reads the same columns in the same way, and writes the answers' columns with a number that was there before."""
     import pyarrow as pa
 
-    from churn.batch.part import answer_schema
+    from churn.batch.answers import answer_schema
     from churn.batch.pieces import PIECE_ROWS
 
     schema, drawn = answer_schema(pa.string()), np.random.default_rng(1).random(PIECE_ROWS)
@@ -121,6 +121,7 @@ def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any
                 for batch in opened.iter_batches(PIECE_ROWS, use_threads=False):
                     writer.write_batch(answers(batch))
 
+    out.mkdir(parents=True, exist_ok=True)
     start = _now()
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(one, sorted(source.glob("*.parquet"))))

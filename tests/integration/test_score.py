@@ -285,6 +285,25 @@ def test_who_still_writes_ends_before_the_folder_is_cleared_up(tmp_path: Path) -
     assert not out.exists()
 
 
+def test_a_worker_that_begins_a_part_after_the_run_has_failed_does_not_bring_its_folder_back(tmp_path: Path) -> None:
+    source, out = write_folder(tmp_path / "in" / "a" / "b", parts=2, rows=50).parents[1], tmp_path / "out"
+    late: list[Any] = []
+
+    def run(scorer: Any, parts: Any, terms: Terms, folder: Path, /) -> Any:
+        late.append((scorer, parts[0], terms, folder))
+        yield {"error": "the first part failed", "exit_code": 1}
+
+    with pytest.raises(ChurnError, match="the first part failed"):
+        score_folder(make_scorer(), source, out, Terms(), run)
+    assert not out.exists()
+    found = part_module.attempt(*late[0])
+    assert "cannot be written" in found["error"]
+    assert not out.exists()
+    out.mkdir()
+    assert part_module.attempt(*late[0])["rows"] == 50
+    assert [file.relative_to(out).as_posix() for file in out.rglob("*.parquet")] == ["a/b/part-000-00000.parquet"]
+
+
 def test_interrupted_from_the_keyboard_it_leaves_whole_parts_only(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "in", parts=6, rows=50)
 

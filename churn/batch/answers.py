@@ -1,0 +1,129 @@
+"""Answers of a piece: judged, scored, and in the columns that are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from churn.batch.model import Scorer
+from churn.batch.pieces import PIECE_ROWS, Piece, ReadPiece
+from churn.batch.plan import Part, Terms
+from churn.customers.arrow_buffers import from_flags, from_floats, repeated_text
+from churn.customers.column_names import CUSTOMER_ID
+from churn.errors import ContractError, Problem
+
+SHOWN_PROBLEMS = 20
+_REJECTED_SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), (CUSTOMER_ID, pa.string()), ("reason", pa.string())])
+
+
+def answer_schema(id_type: Any) -> Any:
+    """Give the columns of answers; `id_type` None: the input names nobody."""
+    named = [] if id_type is None else [pa.field(CUSTOMER_ID, id_type)]
+    return pa.schema(
+        [
+            *named,
+            pa.field("churn_probability", pa.float64(), nullable=False),
+            pa.field("churn", pa.bool_(), nullable=False),
+            pa.field("threshold", pa.float64(), nullable=False),
+            pa.field("model_version", pa.string(), nullable=False),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of a piece, and the rows that got none, each with its number and what is wrong with it."""
+
+    batch: Any
+    rows: int
+    churn: int
+    rejected: Any
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Answers the pieces of a part."""
+
+    scorer: Scorer
+    part: Part
+    terms: Terms
+    schema: Any
+
+    def answer(self, read: ReadPiece) -> Answers:
+        """Read a piece, judge and score its customers.
+
+        Raises
+        ------
+        ContractError
+            If a customer breaks a rule, unless such are skipped.
+        """
+        piece, scorer = read(), self.scorer
+        refused: list[tuple[int, ValidationError | None]] = []
+
+        def refuse(row: int, error: ValidationError | None) -> bool:
+            refused.append((row, error))
+            return self.terms.invalid == "skip" or len(refused) < SHOWN_PROBLEMS
+
+        customers = scorer.rules.examine(piece.table, refuse)
+        if refused and self.terms.invalid == "stop":
+            problems = [problem for row, error in refused for problem in _problems(piece.number(row), error)]
+            raise ContractError(self.part.name, problems)
+        # What a refused row holds may be no code of any level: it is answered for nobody.
+        kept = _without([row for row, _ in refused], piece.table.rows)
+        if kept is not None:
+            customers = type(customers)({name: values[kept] for name, values in customers.values.items()})
+        probabilities = scorer.probabilities(customers)
+        churn = probabilities >= scorer.model.threshold
+        ids = piece.ids if kept is None or piece.ids is None else piece.ids.filter(from_flags(kept))
+        columns = [
+            *([] if ids is None else [ids]),
+            from_floats(probabilities),
+            from_flags(churn),
+            *_repeated(scorer.model.threshold, scorer.model.version, len(probabilities)),
+        ]
+        batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        rejected = _rejected(self.part, piece, refused) if refused else None
+        return Answers(batch, piece.table.rows, int(np.count_nonzero(churn)), rejected)
+
+
+def _repeated(threshold: float, version: str, rows: int) -> list[Any]:
+    """Return the columns that are the same in every row; they are made once for pieces of up to so many rows."""
+    return [column.slice(0, rows) for column in _made(threshold, version, max(rows, PIECE_ROWS))]
+
+
+@lru_cache(maxsize=4)
+def _made(threshold: float, version: str, rows: int) -> tuple[Any, Any]:
+    return from_floats(np.full(rows, threshold)), repeated_text(version, rows)
+
+
+def _without(rows: list[int], count: int) -> NDArray[np.bool_] | None:
+    if not rows:
+        return None
+    kept = np.ones(count, np.bool_)
+    kept[rows] = False
+    return kept
+
+
+def _problems(number: int, error: ValidationError | None) -> Iterator[Problem]:
+    if error is None:
+        yield Problem("must be a customer", row=number)
+        return
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        column = ".".join(map(str, one["loc"])) or None
+        yield Problem(one["msg"].removeprefix("Value error, "), column=column, row=number)
+
+
+def _rejected(part: Part, piece: Piece, refused: list[tuple[int, ValidationError | None]]) -> Any:
+    """Return the customers of a piece that are set apart."""
+    numbers = [piece.number(row) for row, _ in refused]
+    reasons = ["; ".join(f"{p.column}: {p.rule}" if p.column else p.rule for p in _problems(0, error)) for _, error in refused]
+    ids = [None if piece.ids is None else piece.ids[row].as_py() for row, _ in refused]
+    named = [None if one is None else str(one) for one in ids]
+    return pa.record_batch([[part.name] * len(refused), numbers, named, reasons], schema=_REJECTED_SCHEMA)
