@@ -43,7 +43,7 @@ def churn_threads(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     from churn.batch.plan import Terms
     from churn.batch.run import on_threads, score_folder
 
-    scorer = _scorer(fixture)
+    scorer = load_scorer(fixture)
     start = _now()
     score_folder(scorer, source, out, Terms(), on_threads(CORES))
     return _since(start)
@@ -55,7 +55,7 @@ def churn_dask(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     from churn.batch.run import score_folder
     from pipelines.flows.dask_cluster import connected, on_cluster
 
-    scorer = _scorer(fixture)
+    scorer = load_scorer(fixture)
     with connected("local") as client:
         client.run(_import_part)
         start = _now()
@@ -67,7 +67,8 @@ def _import_part() -> None:
     pass
 
 
-def _scorer(fixture: dict[str, str]) -> Any:
+def load_scorer(fixture: dict[str, str]) -> Any:
+    """Load the champion of a fixture, ready to score."""
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from pipelines.cli.score import find_scorer
