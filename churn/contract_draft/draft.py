@@ -26,7 +26,8 @@ CODES = frozenset({"code", "zip", "zipcode", "postcode", "postal", "plz"})
 # Special categories of the GDPR (article 9), and what laws on equal treatment protect.
 SENSITIVE_WORDS = frozenset(
     {
-        *("gender", "sex", "senior", "elderly", "birth", "birthday", "birthdate", "dob", "race", "ethnicity", "ethnic"),
+        *("gender", "sex", "female", "male", "woman", "man", "senior", "elderly", "birth", "birthday", "birthdate", "dob"),
+        *("race", "ethnicity", "ethnic"),
         *("religion", "nationality", "citizenship", "marital", "married", "partner", "spouse", "dependents", "dependants"),
         *("children", "family", "disability", "disabled", "orientation", "pregnant"),
     }

