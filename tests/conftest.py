@@ -7,9 +7,10 @@ import hypothesis
 import pytest
 
 from churn.contract import Contract, load_contract
-from tests.checkout import CHECKOUT
+from tests.checkout import CHECKOUT, cache_folder
 
-REAL_DATA = CHECKOUT / "data/telecom_churn.csv"
+TELECOM_FILE = "telecom_churn.csv"
+REAL_DATA = CHECKOUT / "data" / TELECOM_FILE
 
 # The same examples on every run, and nothing remembered on disk: a red test is red for everybody.
 hypothesis.settings.register_profile("churn", derandomize=True, database=None, deadline=None)
@@ -17,13 +18,24 @@ hypothesis.settings.load_profile("churn")
 
 # How long a test may take, its fixtures included, where it is not what pyproject.toml says.
 SECONDS = {"unit": 60, "chaos": 900, "e2e": 900}
+# For one that may have to fetch the customers first, or wait for another process that does.
+FETCHING_SECONDS = 1_200
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    fetches = _customers_here() is None
     for item in items:
         seconds = SECONDS.get(item.path.relative_to(CHECKOUT / "tests").parts[0])
+        if fetches and "real_data" in getattr(item, "fixturenames", ()):
+            seconds = FETCHING_SECONDS
         if seconds is not None and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds))
+
+
+def _customers_here() -> Path | None:
+    cached = cache_folder() / TELECOM_FILE
+    named = os.environ.get("CHURN_TEST_DATA")
+    return next((path for path in (*([Path(named)] if named else []), REAL_DATA, cached) if path.is_file()), None)
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +46,10 @@ def contract() -> Contract:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The real customers: of CHURN_TEST_DATA or the checkout, else fetched once and kept in the user's cache folder."""
-    for path in (os.environ.get("CHURN_TEST_DATA"), REAL_DATA):
-        if path and Path(path).is_file():
-            return Path(path)
+    if path := _customers_here():
+        return path
     # Imported only here: most tests need no customers.
     from pipelines.data_sources.published import TELECOM
     from tests.published_data import published
 
-    return published(TELECOM, "telecom_churn.csv")
+    return published(TELECOM, TELECOM_FILE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from pathlib import Path
 
@@ -16,11 +15,12 @@ from pipelines.data_sources.frames.convert import PublishedFrame
 from pipelines.data_sources.package_index import fetch_frame
 from pipelines.data_sources.published import PACKAGE
 from pipelines.data_sources.source import SourceUnavailable
+from tests.checkout import cache_folder
 
 
 def published(frame: PublishedFrame, name: str) -> Path:
     """Return a published frame as CSV, fetched if no run before this one did; skip the test where no index has it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "churn-tests"
+    cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / name
     # Two processes test at once: the second finds what the first has fetched.

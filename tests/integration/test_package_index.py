@@ -179,6 +179,7 @@ def test_data_that_was_mounted_needs_no_network(tmp_path: Path, real_data: Path,
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_the_true_index_has_the_real_customers(tmp_path: Path) -> None:
     """An empty folder with no data beside it, and no way to the public address: what `churn up` does first on a new machine."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}

@@ -24,7 +24,7 @@ from tests.published_data import published
 from tests.unit.docs.pages import read
 from tests.unit.service.fakes import running
 
-pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1_800), pytest.mark.filterwarnings("default")]
 
 SAMPLE = "ibm-telco"
 WALK, SYSTEM = re.findall(r"(?:^    .*\n)+", read("docs/your-own-data.md"), flags=re.MULTILINE)[:2]
