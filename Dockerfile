@@ -9,53 +9,72 @@
 #   --build-arg BASE=python:3.12-slim-bookworm@sha256:…
 ARG BASE=python:3.12-slim-bookworm
 
-# uv, in the version and with the hashes of the lock.
+# What installs: uv, in the version and with the hashes of the lock. How whoever builds reaches a package index is mounted and stays
+# outside: a pip.conf, a uv.toml and the certificate authorities of their network, each of them optional (docs/images.md).
 FROM ${BASE} AS build
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_CACHE_DIR=/tmp/uv PATH=$PATH:/opt/uv/bin \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 WORKDIR /src
 COPY pyproject.toml requirements.lock README.md ./
-RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /tmp/uv.lock \
- && pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --require-hashes --requirement /tmp/uv.lock
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    --mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt \
+    sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /tmp/uv.lock \
+ && python3 -m venv /opt/uv \
+ && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /tmp/uv.lock
 
 FROM build AS wheel
 COPY churn/ churn/
 COPY service/ service/
 COPY monitoring/ monitoring/
 COPY pipelines/ pipelines/
-RUN --mount=type=cache,target=/root/.cache/uv uv build --wheel --quiet --build-constraints requirements.lock --require-hashes --out-dir /wheels
+RUN --mount=type=cache,target=/tmp/uv \
+    --mount=type=secret,id=uv,target=/etc/uv/uv.toml \
+    --mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt \
+    uv build --wheel --quiet --build-constraints requirements.lock --require-hashes --out-dir /wheels
 
-# What writes the bill of materials; it stays in the build.
+# What trims an environment and writes its bill of materials; it stays in the build.
 FROM build AS tools
-RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/tools \
+# Whichever binutils the base has: it only strips symbols.
+# hadolint ignore=DL3008
+RUN apt-get update -qq && apt-get install -qq --no-install-recommends binutils > /dev/null && rm -rf /var/lib/apt/lists/*
+RUN --mount=type=cache,target=/tmp/uv \
+    --mount=type=secret,id=uv,target=/etc/uv/uv.toml \
+    --mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt \
+    uv venv --quiet --python "$(command -v python3)" /opt/tools \
  && uv pip install --quiet --python /opt/tools/bin/python --constraint requirements.lock cyclonedx-bom
+COPY deploy/trim_environment.py ./
 
 # Versions and hashes come from the lock, which covers all extras: as a constraint it lets an image take only what it needs.
 # Dependencies come before the wheel, so that a change of our code does not install them again.
 FROM tools AS service-environment
-RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/churn \
+COPY deploy/service-image-excludes.txt ./
+RUN --mount=type=cache,target=/tmp/uv \
+    --mount=type=secret,id=uv,target=/etc/uv/uv.toml \
+    --mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt \
+    uv venv --quiet --python "$(command -v python3)" /opt/churn \
  && uv pip install --quiet --python /opt/churn/bin/python \
-      --constraint requirements.lock --requirements pyproject.toml --extra postgres
+      --constraint requirements.lock --excludes service-image-excludes.txt --requirements pyproject.toml --extra postgres
 COPY --from=wheel /wheels /wheels
-RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --quiet --no-deps --python /opt/churn/bin/python /wheels/*.whl
-# The tests of the large libraries are a seventh of it. Then everything that is left is put on the bill.
-RUN find /opt/churn/lib/python3*/site-packages/numpy /opt/churn/lib/python3*/site-packages/pandas \
-      /opt/churn/lib/python3*/site-packages/pyarrow /opt/churn/lib/python3*/site-packages/scipy \
-      /opt/churn/lib/python3*/site-packages/sklearn -type d -name tests -prune -exec rm -r {} + \
+RUN uv pip install --quiet --no-cache --no-deps --offline --python /opt/churn/bin/python /wheels/*.whl \
+ && python3 trim_environment.py /opt/churn psycopg sqlalchemy.dialects.postgresql sqlalchemy.dialects.sqlite \
+      uvicorn.lifespan.on uvicorn.logging uvicorn.loops.uvloop uvicorn.protocols.http.httptools_impl \
  && /opt/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
       --output-file /opt/churn/sbom.cdx.json /opt/churn/bin/python
 
 FROM tools AS pipelines-environment
-RUN --mount=type=cache,target=/root/.cache/uv uv venv --quiet --python /usr/local/bin/python3 /opt/churn \
+RUN --mount=type=cache,target=/tmp/uv \
+    --mount=type=secret,id=uv,target=/etc/uv/uv.toml \
+    --mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt \
+    uv venv --quiet --python "$(command -v python3)" /opt/churn \
  && uv pip install --quiet --python /opt/churn/bin/python \
-      --constraint requirements.lock --requirements pyproject.toml --extra pipelines --extra postgres --extra s3 --extra dask
+      --constraint requirements.lock --requirements pyproject.toml \
+      --extra pipelines --extra postgres --extra s3 --extra dask
 COPY --from=wheel /wheels /wheels
-RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --quiet --no-deps --python /opt/churn/bin/python /wheels/*.whl
-# The tests of the large libraries are a seventh of it. Then everything that is left is put on the bill.
-RUN find /opt/churn/lib/python3*/site-packages/numpy /opt/churn/lib/python3*/site-packages/pandas \
-      /opt/churn/lib/python3*/site-packages/pyarrow /opt/churn/lib/python3*/site-packages/scipy \
-      /opt/churn/lib/python3*/site-packages/sklearn -type d -name tests -prune -exec rm -r {} + \
+RUN uv pip install --quiet --no-cache --no-deps --offline --python /opt/churn/bin/python /wheels/*.whl \
+ && python3 trim_environment.py /opt/churn psycopg sqlalchemy.dialects.postgresql sqlalchemy.dialects.sqlite \
+      asyncpg aiosqlite boto3 botocore.session dask.distributed evidently.cli.main evidently.ui.service.app \
+      mlflow.cli mlflow.server.fastapi_app mlflow.store.tracking.sqlalchemy_store \
+      prefect.cli prefect.flow_engine prefect.server.api.server uvicorn.lifespan.on uvicorn.logging uvicorn.loops.uvloop \
  && /opt/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
       --output-file /opt/churn/sbom.cdx.json /opt/churn/bin/python
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-long check lint types unit integration e2e stack secrets format lock licences sbom clean
+.PHONY: help setup up demo test test-long check lint types unit integration e2e images stack secrets format lock licences sbom clean
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # FACTS: with this set, every start imports 2-4 times slower.
@@ -69,6 +69,9 @@ integration: setup
 
 e2e: setup
 	$(BIN)/pytest tests/e2e
+
+images: setup    ## build both images and run them as they are meant to run, with podman; BASE=NAME builds on another base
+	$(BIN)/python -m tools.images $(if $(BASE),--base "$(BASE)")
 
 stack: setup     ## compose.yaml without an engine: all that runs on this machine, and the loop once through it
 	$(BIN)/python -m tools.stack

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.errors import InputError
 from service.server.healthcheck import is_alive
 
 if TYPE_CHECKING:
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def prepare_environment(settings: Settings) -> None:
-    """Set the environment for this process and its children, where the user has not set it."""
+    """Set the environment for this process and its children, where the user has not set it.
+
+    Raises
+    ------
+    InputError
+        If CHURN_HOME cannot be written to.
+    """
     home = settings.home
     _keep_to_this_account(home)
     defaults = {
@@ -42,13 +49,20 @@ def prepare_environment(settings: Settings) -> None:
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     # Prefect makes its database here, but not the folder.
-    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    _make_folder(Path(os.environ["PREFECT_HOME"]))
 
 
 def _keep_to_this_account(home: Path) -> None:
     """Keep what is written from here on from other accounts of this machine, if the folder is made here."""
     os.umask(os.umask(0o077) | 0o007)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(home)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be made ({error.strerror}): set CHURN_HOME to a folder of your own") from error
 
 
 def use_local_prefect(settings: Settings) -> None:

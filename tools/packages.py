@@ -15,7 +15,7 @@ from churn import DISTRIBUTION
 CHECKOUT = Path(__file__).resolve().parents[1]
 LOCK = CHECKOUT / "requirements.lock"
 # The image of the service has the base and `postgres`, that of the pipelines has more; the rest may be installed with a wheel.
-SHIPPED = ("pipelines", "postgres", "s3", "dask", "otel")
+SHIPPED = ("pipelines", "postgres", "s3", "dask", "dvc", "otel")
 _ENTRY = re.compile(r"(?m)^(?P<requirement>[^\s#-][^\\\n]*?)\s*(?:\\\n(?P<hashes>(?:\s+--hash=\S+(?:\s*\\)?\n?)+))?$")
 _HASH = re.compile(r"--hash=(\S+)")
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -49,11 +50,12 @@ def test_image_holds_its_own_environment(stages: dict[str, Stage], target: str) 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_versions_come_from_the_lock(stages: dict[str, Stage], target: str) -> None:
-    first, second, *_ = stages[f"{target}-environment"].all("RUN")
-    assert "--constraint requirements.lock --requirements pyproject.toml" in first
+    first, second = stages[f"{target}-environment"].all("RUN")
+    excludes = " --excludes service-image-excludes.txt" if target == "service" else ""
+    assert f"--constraint requirements.lock{excludes} --requirements pyproject.toml" in first
     assert "--no-deps" in second
     assert "--require-hashes" in stages["build"].all("RUN")[0]
-    assert "--constraint requirements.lock" in stages["tools"].all("RUN")[0]
+    assert any("--constraint requirements.lock" in text for text in stages["tools"].all("RUN"))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -63,6 +65,33 @@ def test_the_bill_of_materials_is_of_the_environment_that_the_image_takes(stages
     assert last.endswith("--output-file /opt/churn/sbom.cdx.json /opt/churn/bin/python")
     # The tool itself stays behind.
     assert not [text for text in lineage(stages, target).all("COPY") if "/opt/tools" in text]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_environment_is_trimmed_before_its_bill_is_written(stages: dict[str, Stage], target: str) -> None:
+    last = stages[f"{target}-environment"].all("RUN")[-1]
+    named = re.search(r"python3 trim_environment\.py /opt/churn ([\w. ]+) && /opt/tools/bin/cyclonedx-py", last)
+    assert named
+    # A name that is no module would be passed over in silence, and its start be slower.
+    here = Path(sysconfig.get_path("purelib"))
+    paths = {name: here / name.replace(".", "/") for name in named[1].split()}
+    assert [name for name, path in paths.items() if not (path.is_dir() or path.with_suffix(".py").is_file())] == []
+
+
+def test_whoever_builds_can_say_how_to_reach_an_index_and_nothing_of_it_stays(stages: dict[str, Stage]) -> None:
+    lines = re.sub(r"\\\n\s*", " ", (CHECKOUT / "Dockerfile").read_text()).splitlines()
+    fetching = [
+        line for line in lines if re.search(r"uv build|(pip install|uv venv)(?!.*--offline)", line) and line.startswith("RUN")
+    ]
+    assert len(fetching) == 5
+    for line in fetching:
+        file = "pip" if "--mount=type=cache" not in line else "uv"
+        assert f"--mount=type=secret,id={file},target=/etc/" in line
+        assert "--mount=type=secret,id=authorities,target=/etc/ssl/certs/ca-certificates.crt" in line
+    # Neither image comes from the stages where it was.
+    for target in TARGETS:
+        assert lineage(stages, target).base == stages["build"].base
+        assert "PIP_CERT" not in lineage(stages, target).environment
 
 
 def test_build_copies_every_package_and_only_what_the_context_has(stages: dict[str, Stage]) -> None:

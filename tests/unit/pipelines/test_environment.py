@@ -8,6 +8,7 @@ from unittest import mock
 import pytest
 
 from churn.config.settings import Settings
+from churn.errors import InputError
 from pipelines.environment import prefect_api, prepare_environment, use_local_prefect
 from tests.unit.pipelines.loopback import Answer, web_server
 
@@ -39,6 +40,15 @@ def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "mine")
     assert (tmp_path / "mine").is_dir()
+
+
+def test_a_home_that_cannot_be_made_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/home cannot be made \(Not a directory\): set CHURN_HOME"):
+        prepare_environment(Settings(home=tmp_path / "file" / "home"))
+    os.environ["PREFECT_HOME"] = str(tmp_path / "file" / "prefect")
+    with pytest.raises(InputError, match="file/prefect cannot be made"):
+        prepare_environment(Settings(home=tmp_path))
 
 
 def test_a_prefect_server_that_runs_is_used_and_one_the_user_named_first() -> None:
