@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def main() -> int:
     except NotHere as missing:
         sys.stderr.write(f"images: {missing}\n")
         return 3
-    except ChurnError as error:
+    except (ChurnError, subprocess.TimeoutExpired) as error:
         sys.stderr.write(f"images: {error}\n")
         return 1
     return 0

@@ -26,7 +26,7 @@ HARDENED = (
 )
 HOME = "/var/lib/churn"
 LABEL = "churn.images"
-TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Container:
             raise ChurnError(f"{self.name} did not end within {seconds} s of SIGTERM:\n{self.log()[-3000:]}")
         return int(self.engine.inspect("container", self.name)["State"]["ExitCode"])
 
-    def wait(self, seconds: int = 300) -> int:
+    def wait(self, seconds: int = 600) -> int:
         """Wait for its end, and return the exit code."""
         return int(self.engine.run("podman", "wait", self.name, timeout=seconds).stdout)
 
@@ -106,7 +106,7 @@ class Container:
         Raises
         ------
         ChurnError
-            If it ends first, or three minutes pass; with its log.
+            If it ends first, or five minutes pass; with its log.
         """
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not happened():
