@@ -1,0 +1,107 @@
+"""compose.yaml in real containers, used once from end to end: `make stack`.
+
+Exit code 0 if every step happened, 1 if one did not, 3 if this machine has no podman (the reason is printed).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from churn.config.settings import Settings, load_settings
+from churn.contract import load_contract
+from churn.data.dataset import read_dataset
+from churn.errors import ChurnError
+from pipelines.demo.customers import deal_out, population
+from tools.containers.confinement import check_confinement
+from tools.containers.debian_images import build_debian_images
+from tools.containers.engine import Engine
+from tools.containers.loop import close_the_loop, first_customers
+from tools.containers.replicas import lose_replicas
+from tools.containers.stack import ContainerStack
+from tools.images.base import ensure_base
+from tools.images.build import TARGETS, build_images, image_name
+from tools.postgres import NotHere
+from tools.stack.compose_file import PORTS
+
+TIMEOUT_SECONDS = 120
+
+
+def main() -> int:
+    """Bring it up, use it, take it down, and say what was seen and when."""
+    # Whoever stops it with SIGTERM leaves no containers behind either.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
+        sys.stdout.flush()
+
+    try:
+        with Engine() as engine:
+            _prepare_images(engine)
+            say("images are there")
+            with tempfile.TemporaryDirectory(prefix="churn-stack-") as folder, ContainerStack(engine, Path(folder)) as stack:
+                _use(stack, Path(folder), load_settings(), say)
+    except NotHere as missing:
+        sys.stdout.write(f"stack: skipped, {missing}\n")
+        return 3
+    except ChurnError as error:
+        sys.stderr.write(f"stack: {error}\n")
+        return 1
+    say("taken down; nothing of it is left")
+    return 0
+
+
+def _prepare_images(engine: Engine) -> None:
+    base = ensure_base(engine)
+    if any(engine.run("podman", "image", "exists", image_name(target), check=False).returncode for target in TARGETS):
+        build_images(engine, base)
+    build_debian_images(engine, base)
+
+
+def _use(stack: ContainerStack, folder: Path, settings: Settings, say: Callable[[str], None]) -> None:
+    contract = load_contract(settings.contract)
+    real = read_dataset(settings.data, contract) if settings.data.is_file() else None
+    people = deal_out(population(contract, real, settings.seed), settings.seed)
+    say(f"{'real' if real else 'invented'} customers; left out: {', '.join(sorted(stack.left_out))}")
+    stack.make()
+    stack.fill_volume("flows", {"data/customers.csv": first_customers(people, contract, folder)})
+    stack.bring_up()
+    for name, seconds in sorted(stack.seconds.items(), key=lambda item: item[1]):
+        say(f"{seconds:5.1f} s after the first start  {name} is {'done' if stack.services[name].ends else 'healthy'}")
+    _await(lambda: httpx2.get(stack.url("proxy", "/readyz"), trust_env=False).status_code == 200, "the first model serves")
+    say(f"{check_confinement(stack)} containers run as compose.yaml says: users, rights, networks, limits, secrets")
+    lose_replicas(stack, say)
+    close_the_loop(stack, people, contract, say)
+    wanted = {f"{name}:{PORTS[name]}" for name in ("service-1", "service-2", "exporter")}
+    _await(lambda: {series["metric"]["instance"] for series in _query(stack, "up == 1")} == wanted, "Prometheus scrapes all")
+    managers = httpx2.get(stack.url("prometheus", "/api/v1/alertmanagers"), trust_env=False).json()["data"]["activeAlertmanagers"]
+    if len(managers) != 1:
+        raise ChurnError(f"Prometheus knows {len(managers)} Alertmanagers")
+    say("Prometheus: both replicas and the exporter are up, one Alertmanager is known")
+    say(stack.run("flows", "churn", "status", CHURN_API_KEY=stack.key).strip())
+
+
+def _query(stack: ContainerStack, expression: str) -> list[dict[str, Any]]:
+    answer = httpx2.get(stack.url("prometheus", "/api/v1/query"), params={"query": expression}, trust_env=False)
+    return list(answer.raise_for_status().json()["data"]["result"])
+
+
+def _await(happened: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not happened():
+        if time.monotonic() > deadline:
+            raise ChurnError(f"it did not happen within {TIMEOUT_SECONDS} s: {what}")
+        time.sleep(0.3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Images of the programs that compose.yaml takes from others, made from Debian's packages (tools/containers/debian/)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from tools.containers.engine import Engine
+from tools.stack.programs import find
+
+FOLDER = Path(__file__).with_name("debian")
+TARGETS = ("postgres", "minio", "haproxy", "prometheus", "alertmanager")
+PREFIX = "localhost/churn-debian-"
+
+
+def build_debian_images(engine: Engine, base: str) -> None:
+    """Build them all, on a base that has Debian's package manager. What was built before is taken from buildah's cache.
+
+    Parameters
+    ----------
+    engine : Engine
+    base : str
+        Name of the base image.
+    """
+    with tempfile.TemporaryDirectory(prefix="churn-debian-") as folder:
+        context = Path(folder) / "context"
+        shutil.copytree(FOLDER, context)
+        # The object store's program comes from our lock, with its hash: Debian's is too old to serve S3.
+        shutil.copy2(find("rclone"), context / "rclone")
+        for target in TARGETS:
+            words = ["--layers", "--network", "host", "--isolation", "chroot", "--format", "docker"]
+            engine.run("buildah", "bud", *words, "--build-arg", f"BASE={base}", "--target", target, "-t", f"{PREFIX}{target}", context)
