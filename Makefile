@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-long check lint types unit integration e2e images stack secrets format lock licences sbom clean
+.PHONY: help setup up demo test test-long check lint types unit integration e2e images stack pods secrets format lock licences sbom clean
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # FACTS: with this set, every start imports 2-4 times slower.
@@ -73,8 +73,12 @@ e2e: setup
 images: setup    ## build both images and run them as they are meant to run, with podman; BASE=NAME builds on another base
 	$(BIN)/python -m tools.images $(if $(BASE),--base "$(BASE)")
 
-stack: setup     ## compose.yaml without an engine: all that runs on this machine, and the loop once through it
-	$(BIN)/python -m tools.stack
+stack: setup     ## compose.yaml in real containers (after `make images`), used from end to end; without podman: as processes
+	@$(BIN)/python -m tools.containers; code=$$?; \
+	  if [ $$code = 3 ]; then $(BIN)/python -m tools.stack; else exit $$code; fi
+
+pods: setup      ## the pods of k8s/overlays/local under `podman kube play`; needs `make images`
+	@$(BIN)/python -m tools.pods
 
 secrets:         ## make the secrets of compose.yaml, in secrets/; those that are there stay
 	@$(PYTHON) deploy/make_secrets.py

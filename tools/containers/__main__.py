@@ -19,15 +19,14 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import load_contract
 from churn.data.dataset import read_dataset
 from churn.errors import ChurnError
+from pipelines.data_sources.pull import pull_data
 from pipelines.demo.customers import deal_out, population
 from tools.containers.confinement import check_confinement
-from tools.containers.debian_images import build_debian_images
+from tools.containers.debian_images import require_images
 from tools.containers.engine import Engine
 from tools.containers.loop import close_the_loop, first_customers
 from tools.containers.replicas import lose_replicas
 from tools.containers.stack import ContainerStack
-from tools.images.base import ensure_base
-from tools.images.build import TARGETS, build_images, image_name
 from tools.postgres import NotHere
 from tools.stack.compose_file import PORTS
 
@@ -46,7 +45,7 @@ def main() -> int:
 
     try:
         with Engine() as engine:
-            _prepare_images(engine)
+            require_images(engine)
             say("images are there")
             with tempfile.TemporaryDirectory(prefix="churn-stack-") as folder, ContainerStack(engine, Path(folder)) as stack:
                 _use(stack, Path(folder), load_settings(), say)
@@ -60,16 +59,10 @@ def main() -> int:
     return 0
 
 
-def _prepare_images(engine: Engine) -> None:
-    base = ensure_base(engine)
-    if any(engine.run("podman", "image", "exists", image_name(target), check=False).returncode for target in TARGETS):
-        build_images(engine, base)
-    build_debian_images(engine, base)
-
-
 def _use(stack: ContainerStack, folder: Path, settings: Settings, say: Callable[[str], None]) -> None:
     contract = load_contract(settings.contract)
-    real = read_dataset(settings.data, contract) if settings.data.is_file() else None
+    source = pull_data(settings, contract)
+    real = None if source.simulated else read_dataset(source.path, contract)
     people = deal_out(population(contract, real, settings.seed), settings.seed)
     say(f"{'real' if real else 'invented'} customers; left out: {', '.join(sorted(stack.left_out))}")
     stack.make()

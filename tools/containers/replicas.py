@@ -51,7 +51,9 @@ def lose_replicas(stack: ContainerStack, say: Callable[[str], None]) -> None:
         _await(lambda: stack.is_ready("service-1"), "service-1 is ready after its stop")
         callers.wait_for(200)
     if callers.failed:
-        raise ChurnError(f"{len(callers.failed)} of {len(callers.failed) + len(callers.answered)} requests failed: {callers.failed[0]}")
+        raise ChurnError(
+            f"{len(callers.failed)} of {len(callers.failed) + len(callers.answered)} requests failed: {callers.failed[0]}"
+        )
     lost = set(callers.answered)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while lost and time.monotonic() < deadline:

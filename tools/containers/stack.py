@@ -1,7 +1,7 @@
 """compose.yaml in real containers: podman-compose makes them, and they are started here in the order that the file asks for.
 
-Podman 4.3 knows a container's health only where systemd runs the check, and podman-compose then ignores `condition:`. So the checks
-of the file are run from here (`podman healthcheck run`), and what waits for a condition is started when it holds.
+Podman 4.3 knows a container's health only where systemd runs the check, and podman-compose then ignores `condition:`. So the
+checks of the file are run from here (`podman healthcheck run`), and what waits for a condition is started when it holds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from churn.errors import ChurnError
 from deploy.make_secrets import make_secrets
 from tools.containers.engine import Engine
 from tools.containers.volumes import fill_volume
-from tools.packages import CHECKOUT
 from tools.stack.compose_file import COMPOSE, PORTS, read_compose, read_services
 from tools.stack.programs import find
 
@@ -89,7 +88,9 @@ class ContainerStack:
             words += ["--file", str(file)]
         # Without `--no-deps` podman would start what a container waits for each time that it is started.
         done = self.engine.run(find("podman-compose"), *words, "up", "--no-start", "--no-deps", "--no-build", "--pull", "never")
-        there = set(self.engine.podman("ps", "--all", "--filter", f"label={LABEL}={self.project}", "--format", "{{.Names}}").split())
+        there = set(
+            self.engine.podman("ps", "--all", "--filter", f"label={LABEL}={self.project}", "--format", "{{.Names}}").split()
+        )
         missing = {self.container(name) for name in self.services} - there
         if missing:
             raise ChurnError(f"podman-compose did not make {', '.join(sorted(missing))}:\n{(done.stdout + done.stderr)[-3000:]}")

@@ -1,0 +1,1 @@
+"""Run the pods of the Kubernetes manifests under podman."""
