@@ -277,7 +277,8 @@ def _plain(loader: _Loader, node: yaml.Node) -> object:
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
-    return yaml.SafeLoader.construct_yaml_null(loader, node) if isinstance(node, yaml.ScalarNode) else None
+    # `!reset null`: no other scalar is said.
+    return None
 
 
 _Loader.add_constructor("!reset", _plain)

@@ -89,7 +89,7 @@ def make_pods(rendered: Iterable[Document], prefix: str, images: dict[str, str])
             ]
             containers = copy.deepcopy(template["spec"]["containers"])
             template["spec"]["volumes"] = [*template["spec"].get("volumes", []), *volumes]
-            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {**template.get("metadata", {}), "name": name}}
+            pod: Document = {"apiVersion": "v1", "kind": "Pod", "metadata": {**template.get("metadata", {}), "name": name}}
             pod["spec"] = _podman_spec(template["spec"], prefix, images, {claim["metadata"]["name"] for claim in claims})
             addresses = tuple(_services(documents, template.get("metadata", {}).get("labels", {})))
             found.append(Pod(name, maker, kind, addresses, (*_needed(shared, pod["spec"]), *claims, pod), tuple(containers)))
