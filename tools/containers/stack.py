@@ -27,6 +27,8 @@ LABEL = "io.podman.compose.project"
 TIMEOUT_SECONDS = 300
 # On the machine's loopback networks, past the one that everybody uses.
 MIN_NET = 2
+# What listens on all addresses has taken the ports themselves on this one as well.
+PORT_OFFSET = 20_000
 
 
 class ContainerStack:
@@ -54,7 +56,7 @@ class ContainerStack:
         self.project = f"churn-stack-{secrets.token_hex(3)}"
         self.left_out = {name for name, entry in read_override()["services"].items() if "profiles" in entry}
         self.services = {name: service for name, service in read_services().items() if name not in self.left_out}
-        # Ports are published on a loopback address of this run, so that it meets nothing else on this machine.
+        # Ports are published on a loopback address of this run, moved, so that it meets nothing else on this machine.
         self.address = f"127.{secrets.randbelow(250) + MIN_NET}.{secrets.randbelow(250) + MIN_NET}.1"
         self.seconds: dict[str, float] = {}
         self._more = folder / "run.yaml"
@@ -75,7 +77,7 @@ class ContainerStack:
         -------
         str
         """
-        return f"http://{self.address}:{PORTS[service]}{path}"
+        return f"http://{self.address}:{PORTS[service] + PORT_OFFSET}{path}"
 
     def container(self, service: str) -> str:
         """Return the name of a service's container."""
@@ -258,7 +260,7 @@ def render_run(secrets_folder: Path, address: str) -> str:
     lines = [yaml.safe_dump({"secrets": files}), "services:"]
     for name, entry in composed["services"].items():
         if "ports" in entry:
-            published = [f"{address}:{port.split(':')[-2]}:{port.split(':')[-1]}" for port in entry["ports"]]
+            published = [f"{address}:{int(port.split(':')[-2]) + PORT_OFFSET}:{port.split(':')[-1]}" for port in entry["ports"]]
             lines.append(f"  {name}: {{ports: !override {json.dumps(published)}}}")
     return "\n".join(lines) + "\n"
 

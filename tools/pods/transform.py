@@ -22,8 +22,9 @@ TEMPLATES = {
 KEPT = ("ConfigMap", "PersistentVolumeClaim")
 # Fields of a pod that podman 4.3 ignores, or falls over.
 LEFT_OUT_OF_PODS = ("serviceAccountName", "topologySpreadConstraints", "priorityClassName")
-# Of a container. Its probes are run from outside, as a kubelet does (tools/pods/probes.py).
-LEFT_OUT_OF_CONTAINERS = ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle")
+# Of a container. Its probes are run from outside, as a kubelet does (tools/pods/probes.py); its ports podman 4.3 would open on
+# all addresses of this machine.
+LEFT_OUT_OF_CONTAINERS = ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "ports")
 GROUPS = ("initContainers", "containers")
 REPLICAS = 2
 

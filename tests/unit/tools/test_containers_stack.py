@@ -69,7 +69,8 @@ def test_a_run_has_its_own_secrets_and_its_own_address(tmp_path: Path) -> None:
         name: str(tmp_path / name) for name in composed["secrets"]
     }
     for name, entry in composed["services"].items():
-        wanted = [":".join(["127.9.8.1", *port.rsplit(":", 2)[1:]]) for port in entry.get("ports", [])]
+        inside = [int(port.rsplit(":", 1)[1]) for port in entry.get("ports", [])]
+        wanted = [f"127.9.8.1:{port + 20_000}:{port}" for port in inside]
         assert said["services"].get(name, {"ports": []}) == {"ports": wanted}
 
 
