@@ -1,4 +1,7 @@
-"""Every benchmark runs by its one command; the short form is enough to see that it still does."""
+"""Every benchmark runs by its one command; the short form is enough to see that it still does.
+
+`make test` runs one of them, the gate's; `make test-long` all.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ def run(name: str, out: Path, data: Path | None = None) -> dict[str, Any]:
 
 
 # A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
-@pytest.mark.parametrize("name", ["batch", "drift", "gate", "model", "serving", "startup", "store"])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["batch", "drift", "model", "serving", "startup", "store"])
 def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path, real_data: Path) -> None:
     if name == "store":
         find_programs()  # skips where there is no PostgreSQL
@@ -42,6 +46,7 @@ def test_the_gate_tells_equals_from_the_better_even_in_a_short_run(tmp_path: Pat
     assert better["interval"][0] < better["taken"] <= better["interval"][1]
 
 
+@pytest.mark.long
 def test_columns_scores_and_youth_are_worth_what_the_model_card_builds_on(tmp_path: Path, real_data: Path) -> None:
     found = run("worth", tmp_path / "worth.json", real_data)["results"]
     calls = found["columns"][0]

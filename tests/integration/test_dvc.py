@@ -54,16 +54,27 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-@pytest.fixture(scope="module")
-def reproduced(tmp_path_factory: pytest.TempPathFactory, pinned_data: Path) -> list[tuple[Path, str]]:
-    """Two clean checkouts, and what `dvc repro` said in each."""
+@pytest.fixture(scope="module", params=["quick", pytest.param("own params", marks=pytest.mark.long)])
+def reproduced(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pinned_data: Path
+) -> list[tuple[Path, str]]:
+    """Two clean checkouts, and what `dvc repro` said in each: with few candidates and bootstraps, and as the repository has it."""
     made = []
     for name in ("first", "second"):
         folder = check_out(tmp_path_factory.mktemp(name))
+        if request.param == "quick":
+            (folder / "params.yaml").write_text(quick((folder / "params.yaml").read_text()))
         (folder / "data").mkdir()
         shutil.copy(pinned_data, folder / "data" / "telecom_churn.csv")
         made.append((folder, run(folder, "dvc", "repro").stdout))
     return made
+
+
+def quick(params: str) -> str:
+    for slow, fast in (("folds: 5", "folds: 2"), ("form: terms ", "form: plain "), ("resamples: 500\n", "resamples: 50\n")):
+        assert slow in params
+        params = params.replace(slow, fast)
+    return params
 
 
 def test_two_clean_checkouts_make_the_same_model_and_the_same_numbers(reproduced: list[tuple[Path, str]]) -> None:
