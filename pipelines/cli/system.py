@@ -27,6 +27,7 @@ def up() -> None:
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the table, the plot and the report.")] = Path("build/demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's state in place afterwards.")] = False,
+    short: Annotated[bool, typer.Option("--short", help="Fewer windows; every step still happens.")] = False,
 ) -> None:
     """Close the loop once: train, serve, drift, retrain, promote. Exits 0 only if each step really happened.
 
@@ -35,7 +36,7 @@ def demo(
     from churn.config.settings import load_settings
     from pipelines.demo.demo import run
 
-    run(load_settings(), out, keep=keep)
+    run(load_settings(), out, keep=keep, short=short)
 
 
 def serve(workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1) -> None:

@@ -44,7 +44,7 @@ class DemoFailed(ChurnError):
     """A step of the loop did not happen."""
 
 
-def run(settings: Settings, out: Path, *, keep: bool = False) -> None:
+def run(settings: Settings, out: Path, *, keep: bool = False, short: bool = False) -> None:
     """Close the loop in a system of its own (other ports, a folder inside CHURN_HOME), then take it down.
 
     Parameters
@@ -54,6 +54,8 @@ def run(settings: Settings, out: Path, *, keep: bool = False) -> None:
         Folder for the table, the plot and the report.
     keep : bool
         Leave the state of the system in place.
+    short : bool
+        One ordinary window, and one fewer in which the plan has been launched.
 
     Raises
     ------
@@ -67,6 +69,8 @@ def run(settings: Settings, out: Path, *, keep: bool = False) -> None:
     out.mkdir(parents=True, exist_ok=True)
     contract = load_contract(settings.contract)
     people = _people(settings, contract)
+    if short:
+        people = replace(people, calm=people.calm[:1], mixed=people.mixed[:-1])
     demo_settings = _own_system(settings, people.training, contract)
     with running(demo_settings), Client(f"http://127.0.0.1:{demo_settings.port}", contract) as client:
         loop = Loop(load_settings(), contract, client, people)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,9 +24,9 @@ TIMEOUT_SECONDS = 240
 
 
 class System:
-    """`churn up` in a home and on ports of its own."""
+    """`churn up` in a home and on ports of its own; stopped with the `with` block, if it runs by then."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, data: Path | None = None) -> None:
         self.home = home
         self.ports = {name: free_port() for name in PORTS}
         self.environment = {
@@ -34,9 +34,17 @@ class System:
             **{f"CHURN_{name.upper()}": str(port) for name, port in self.ports.items()},
             "CHURN_HOME": str(home),
             "CHURN_MONITOR_INTERVAL_SECONDS": "5",
+            **({} if data is None else {"CHURN_DATA": str(data)}),
         }
         self.process: subprocess.Popen[str] | None = None
         self.output = home.with_suffix(".out")
+
+    def __enter__(self) -> System:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.stop(signal.SIGINT)
 
     def url(self, path: str, port: str = "port") -> str:
         return f"http://127.0.0.1:{self.ports[port]}{path}"
@@ -99,8 +107,6 @@ def eventually(happened: Callable[[], bool], what: str) -> None:
 
 
 @pytest.fixture
-def system(tmp_path: Path):
-    made = System(tmp_path / "home")
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.stop(signal.SIGINT)
+def system(tmp_path: Path) -> Iterator[System]:
+    with System(tmp_path / "home") as made:
+        yield made

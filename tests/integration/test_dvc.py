@@ -58,7 +58,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def reproduced(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pinned_data: Path
 ) -> list[tuple[Path, str]]:
-    """Two clean checkouts, and what `dvc repro` said in each: with few candidates and bootstraps, and as the repository has it."""
+    """Two clean checkouts, and what `dvc repro` said in each; a quick search and few bootstraps, or the repository's own."""
     made = []
     for name in ("first", "second"):
         folder = check_out(tmp_path_factory.mktemp(name))

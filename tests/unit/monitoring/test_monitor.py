@@ -7,10 +7,13 @@ import orjson
 
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.monitor import record_run, run_monitor
+from monitoring.reference import Reference
 from monitoring.run_result import RetrainDecision, RunResult
 from tests.unit.monitoring.fakes import CONTRACT, NOW, FakeStore, customers, launch, logged, make_settings
 
-REFERENCE = customers(1500, seed=1)
+ROWS = customers(1500, seed=1)
+# Summarised once for many runs, as the flow does.
+REFERENCE = Reference.of(ROWS, CONTRACT)
 
 
 def run_once(store, *, now=NOW, **settings):
@@ -25,6 +28,14 @@ def test_a_calm_window_is_judged_and_recorded():
     assert (store.runs, store.written) == ([], [])
     assert record_run(store, run)
     assert (store.runs, store.written) == ([run.result.to_record()], [run.decision])
+
+
+def test_the_rows_of_a_reference_give_what_its_summary_gives():
+    store = FakeStore(logged(launch(200, 2)))
+    of_rows = run_monitor(store, CONTRACT, make_settings(), "1", ROWS, now=NOW).result
+    of_summary = run_once(store).result
+    assert of_rows.covariate_alarm
+    assert (of_rows.drift, of_rows.concept, of_rows.sequential) == (of_summary.drift, of_summary.concept, of_summary.sequential)
 
 
 def test_the_run_carries_the_whole_evidence_as_json():

@@ -37,6 +37,12 @@ def of_errors() -> Detector:
     return calibrate_errors(0.195, false_alarm_rate=0.05)
 
 
+def test_the_same_reference_and_rate_give_the_same_detector(detector):
+    again = calibrate(REFERENCE.copy(), false_alarm_rate=0.05, simulations=300)
+    assert (again.threshold, again.kinds, again.horizon) == (detector.threshold, detector.kinds, detector.horizon)
+    assert calibrate(REFERENCE.head(500), false_alarm_rate=0.05, simulations=300).threshold != detector.threshold
+
+
 def test_calm_streams_of_errors_alarm_as_rarely_as_was_asked(of_errors):
     alarms = sum(of_errors.update_errors(of_errors.start(), s).alarm for s in streams(300, 0.195))
     assert alarms <= 24  # of 300 at 4 %: more has a probability of .0005

@@ -1,0 +1,100 @@
+"""What must be true of a system that `churn up` brought up."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.e2e.conftest import CHECKOUT, System, eventually
+from tests.readme_example import example
+
+PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "store"}
+CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
+
+
+def predict(system: System) -> dict[str, Any]:
+    answer = httpx2.post(system.url("/predict"), json=CUSTOMER)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    assert 0 < told["churn_probability"] < 1
+    return told
+
+
+def assert_an_outcome_is_taken_once(system: System, prediction_id: str, *, duplicate: bool = False) -> None:
+    outcome = {"outcomes": [{"prediction_id": prediction_id, "churned": True}]}
+    for again in (True,) if duplicate else (False, True):
+        said = httpx2.post(system.url("/outcomes"), json=outcome).json()
+        assert (said["accepted"], said["duplicates"]) == ((0, 1) if again else (1, 0))
+
+
+def assert_pages_are_there(system: System) -> None:
+    for page, port in (("/", "mlflow_port"), ("/", "prefect_port"), ("/", "evidently_port"), ("/docs", "port")):
+        shown = httpx2.get(system.url(page, port), follow_redirects=True)
+        assert shown.status_code == 200, (page, port)
+        assert "<html" in shown.text.lower(), (page, port)
+    assert "churn_outcomes_total" in httpx2.get(system.url("/metrics", "exporter_port")).text
+
+
+def assert_schedules_are_on_and_monitoring_runs_by_itself(system: System) -> None:
+    deployed = httpx2.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
+    assert not any(deployment["paused"] for deployment in deployed)
+    schedules = {d["name"]: [s["schedule"] for s in d["schedules"] if s["active"]] for d in deployed}
+    assert schedules["retrain"][0]["cron"] == "0 3 * * 0"
+    assert schedules["run"][0]["interval"] == 5
+    eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
+
+
+def completed_scheduled_runs(system: System) -> list[dict[str, object]]:
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["run"]}}}
+    runs = httpx2.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
+    return [run for run in runs if run["auto_scheduled"]]
+
+
+def assert_status_says_that_all_is_well(system: System, *, version: str) -> None:
+    asked = [sys.executable, "-m", "pipelines.cli.main", "status", "--json"]
+    told = subprocess.run(asked, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)
+    status = json.loads(told.stdout)
+    assert (told.returncode, status["healthy"], status["problems"]) == (0, True, [])
+    assert {part["name"] for part in status["parts"] if part["up"]} == PARTS
+    assert status["model"]["version"] == version
+    assert status["traffic"]["last_hour"] >= 1
+    assert {flow["flow"] for flow in status["flows"] if flow["succeeded"]} == {"train", "monitor"}
+    assert {run["flow"] for run in status["upcoming"]} >= {"monitor"}
+
+
+def assert_a_second_up_is_refused(system: System) -> None:
+    command = [sys.executable, "-m", "pipelines.cli.main", "up"]
+    second = subprocess.run(command, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    assert str(system.ports["port"]) in second.stderr
+
+
+def assert_a_killed_monitoring_run_is_not_waited_for(system: System) -> None:
+    """A monitoring run is killed in the middle, and the runner with it: the next runner does not wait for it."""
+    eventually(lambda: bool(system.flow_runs_at_work()), "a monitoring run is at work")
+    run = system.flow_runs_at_work()[0]
+    run.suspend()
+    run_id = run.environ()["PREFECT__FLOW_RUN_ID"]
+    for process in (run, system.runner()):
+        process.kill()
+    state = system.url(f"/api/flow_runs/{run_id}", "prefect_port")
+    eventually(lambda: httpx2.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
+    killed = len(completed_scheduled_runs(system))
+    eventually(lambda: len(completed_scheduled_runs(system)) > killed, "the next run ends well")
+
+
+def assert_readme_shows_a_true_response(system: System) -> None:
+    """On the real customers the first model answers the README's request as the README says, to what a platform may round."""
+    path, body, shown = example()
+    if httpx2.get(system.url("/model")).json()["simulated"]:
+        return
+    response = httpx2.post(system.url(path), json=body).json()
+    assert response.keys() == shown.keys()
+    assert [reason["text"] for reason in response["reasons"]] == [reason["text"] for reason in shown["reasons"]]
+    for name in ("customer_id", "churn", "model_version", "churn_probability", "threshold", "base_value"):
+        assert response[name] == (pytest.approx(shown[name], rel=1e-6) if isinstance(shown[name], float) else shown[name]), name
