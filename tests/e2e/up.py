@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from tests.e2e.conftest import CHECKOUT, System, eventually
@@ -76,16 +78,31 @@ def assert_a_second_up_is_refused(system: System) -> None:
 
 def assert_a_killed_monitoring_run_is_not_waited_for(system: System) -> None:
     """A monitoring run is killed in the middle, and the runner with it: the next runner does not wait for it."""
-    eventually(lambda: bool(system.flow_runs_at_work()), "a monitoring run is at work")
-    run = system.flow_runs_at_work()[0]
-    run.suspend()
-    run_id = run.environ()["PREFECT__FLOW_RUN_ID"]
+    run, state = _suspend_one_at_work(system)
     for process in (run, system.runner()):
         process.kill()
-    state = system.url(f"/api/flow_runs/{run_id}", "prefect_port")
     eventually(lambda: httpx2.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
     killed = len(completed_scheduled_runs(system))
     eventually(lambda: len(completed_scheduled_runs(system)) > killed, "the next run ends well")
+
+
+def _suspend_one_at_work(system: System) -> tuple[psutil.Process, str]:
+    """Stop a monitoring run in the middle; give its process, and where its state is told."""
+    found: list[tuple[psutil.Process, str]] = []
+
+    def suspended() -> bool:
+        for run in system.flow_runs_at_work():
+            with suppress(psutil.NoSuchProcess):
+                run.suspend()
+                state = system.url(f"/api/flow_runs/{run.environ()['PREFECT__FLOW_RUN_ID']}", "prefect_port")
+                if httpx2.get(state).json()["state_type"] == "RUNNING":
+                    found.append((run, state))
+                    return True
+                run.resume()  # it has only just begun, or has told its end and is about to leave
+        return False
+
+    eventually(suspended, "a monitoring run is at work")
+    return found[0]
 
 
 def assert_readme_shows_a_true_response(system: System) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -9,19 +8,19 @@ import pytest
 from monitoring.performance import cusum_calibration
 from monitoring.performance.cusum import Detector
 
+_KNOWN: dict[tuple[int, str], Detector] = {}
 
-@pytest.fixture(scope="package", autouse=True)
-def calibrated_once() -> Iterator[None]:
+
+@pytest.fixture(autouse=True)
+def _calibrated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same reference and rate give the same detector (test_cusum.py): simulate its threshold once, not in each run."""
-    known: dict[tuple[int, str], Detector] = {}
     calibrate = cusum_calibration.calibrate
 
     def remembered(reference: pd.DataFrame, **chosen: Any) -> Detector:
-        key = int(pd.util.hash_pandas_object(reference[["churn_probability", "churned"]]).sum()), str(sorted(chosen.items()))
-        if key not in known:
-            known[key] = calibrate(reference, **chosen)
-        return known[key]
+        rows = reference[["churn_probability", "churned"]]
+        key = int(pd.util.hash_pandas_object(rows).sum()), str(sorted(chosen.items()))
+        if key not in _KNOWN:
+            _KNOWN[key] = calibrate(reference, **chosen)
+        return _KNOWN[key]
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(cusum_calibration, "calibrate", remembered)
-        yield
+    monkeypatch.setattr(cusum_calibration, "calibrate", remembered)
