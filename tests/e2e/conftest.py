@@ -71,17 +71,21 @@ class System:
         return self.process.wait(timeout=TIMEOUT_SECONDS)
 
     def flow_runs_at_work(self) -> list[psutil.Process]:
-        return [process for process in self._own() if "PREFECT__FLOW_RUN_ID" in process.environ()]
+        return [process for process, environment in self._own() if "PREFECT__FLOW_RUN_ID" in environment]
 
     def runner(self) -> psutil.Process:
-        return next(p for p in self._own() if p.cmdline()[-1:] == ["flows"] and "PREFECT__FLOW_RUN_ID" not in p.environ())
+        by_name = (
+            p for p, environment in self._own() if "PREFECT__FLOW_RUN_ID" not in environment and p.cmdline()[-1:] == ["flows"]
+        )
+        return next(by_name)
 
-    def _own(self) -> list[psutil.Process]:
+    def _own(self) -> list[tuple[psutil.Process, dict[str, str]]]:
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if process.environ().get("CHURN_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
+                environment = process.environ()
+                if environment.get("CHURN_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append((process, environment))
         return found
 
     def processes(self) -> list[str]:

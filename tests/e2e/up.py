@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -95,7 +97,8 @@ def _suspend_one_at_work(system: System) -> tuple[psutil.Process, str]:
             with suppress(psutil.NoSuchProcess):
                 run.suspend()
                 state = system.url(f"/api/flow_runs/{run.environ()['PREFECT__FLOW_RUN_ID']}", "prefect_port")
-                if httpx2.get(state).json()["state_type"] == "RUNNING":
+                # Asked twice: its last word may be on the way to the server.
+                if all(httpx2.get(state).json()["state_type"] == "RUNNING" for _ in _twice()):
                     found.append((run, state))
                     return True
                 run.resume()  # it has only just begun, or has told its end and is about to leave
@@ -103,6 +106,12 @@ def _suspend_one_at_work(system: System) -> tuple[psutil.Process, str]:
 
     eventually(suspended, "a monitoring run is at work")
     return found[0]
+
+
+def _twice() -> Iterator[None]:
+    yield
+    time.sleep(1)
+    yield
 
 
 def assert_readme_shows_a_true_response(system: System) -> None:
