@@ -127,18 +127,18 @@ ONLY_BY_DIGEST = {"another model's"}
 def artifacts_spoiled(size: Size) -> Row:
     """Spoil the newest version's artifact in each way: in the artifact store, and in this machine's folders."""
     fixture = make_fixture(size.work / "home")
-    return spoil_artifacts(fixture, _Here if size.short else RegistrySource)
+    with Forks(fixture.environment) as forks:
+        return spoil_artifacts(fixture, forks, _Here if size.short else RegistrySource)
 
 
 def spoil_artifacts(
-    fixture: Fixture, source_class: type[RegistrySource] = _Here, damages: Collection[str] = tuple(DAMAGES)
+    fixture: Fixture, forks: Forks, source_class: type[RegistrySource] = _Here, damages: Collection[str] = tuple(DAMAGES)
 ) -> Row:
     """Train a champion, and a version that is spoiled again and again; the champion serves on."""
     row = Row("artifacts spoiled")
     os.environ.update(QUIET)
-    with Forks(fixture.environment) as forks:
-        for number in (1, 2):
-            row.expect(f"training {number} works", forks.run("train", promote=number == 1)["result"])
+    for number in (1, 2):
+        row.expect(f"training {number} works", forks.run("train", promote=number == 1)["result"])
     registry = fixture.registry()
     spoiled, leads = registry.registered(registry.versions()[0][0]), registry.registered(registry.champion_version())
     kept = [_kept(fixture, known.run_id) for known in (spoiled, leads)]

@@ -141,7 +141,6 @@ def main() -> None:
         "pipelines.flows.monitor",
         "mlflow.sklearn",
         "mlflow.pyfunc",
-        "monitoring.reports.evidently_report",
     ):
         importlib.import_module(module)
     import matplotlib as mpl
@@ -153,7 +152,7 @@ def main() -> None:
 
 
 def _fork(order: dict[str, Any], home: Path) -> dict[str, Any]:
-    said = home / "said.json"
+    said = home / f"said-{os.getpid()}.json"  # another one's children may be at work in this home
     said.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:

@@ -23,27 +23,28 @@ SENSITIVE = {"policy_k": "1", "policy_n": "1", "min_window_rows": "100", "min_la
 @scenario("monitor killed")
 def monitor_killed(size: Size) -> Row:
     """Kill a monitoring run at each step, several rounds in the long form; the next run catches up."""
-    return kill_monitoring_runs(make_fixture(size.work / "home", **SENSITIVE), list(MONITOR_STEPS) * int(size.pick(1, 5)))
+    fixture = make_fixture(size.work / "home", **SENSITIVE)
+    with event_receiver() as receiver, Forks(fixture.environment | receiver.environment) as forks:
+        return kill_monitoring_runs(fixture, forks, receiver, list(MONITOR_STEPS) * int(size.pick(1, 5)))
 
 
-def kill_monitoring_runs(fixture: Fixture, steps: list[str]) -> Row:
+def kill_monitoring_runs(fixture: Fixture, forks: Forks, receiver: EventReceiver, steps: list[str]) -> Row:
     """Let customers come who are answered badly, kill the run on them at a step, and run again; for each of the steps."""
     row = Row("monitor killed")
-    with event_receiver() as receiver, Forks(fixture.environment | receiver.environment) as forks:
-        trained = forks.run("train", promote=True)
-        row.expect(f"the training works: {trained['error']}", trained["result"])
-        champion = fixture.registry().load("champion")
-        for number, step in enumerate(steps):
-            _drift(fixture, champion, number)
-            done = forks.run("monitor", step)
-            row.faults += done["killed"]
-            row.expect(f"the run that is to be killed at {step!r} comes that far: {done}", done["killed"])
-            again = forks.run("monitor")
-            row.made += 2
-            row.failed += again["result"] is None
-            row.expect(f"the run after a kill at {step!r} works: {again['error']}", again["result"])
-            check_monitoring_runs(fixture, champion.info.version, receiver, row, step)
-            _answer(fixture, number)
+    trained = forks.run("train", promote=True)
+    row.expect(f"the training works: {trained['error']}", trained["result"])
+    champion = fixture.registry().load("champion")
+    for number, step in enumerate(steps):
+        _drift(fixture, champion, number)
+        done = forks.run("monitor", step)
+        row.faults += done["killed"]
+        row.expect(f"the run that is to be killed at {step!r} comes that far: {done}", done["killed"])
+        again = forks.run("monitor")
+        row.made += 2
+        row.failed += again["result"] is None
+        row.expect(f"the run after a kill at {step!r} works: {again['error']}", again["result"])
+        check_monitoring_runs(fixture, champion.info.version, receiver, row, step)
+        _answer(fixture, number)
     return row
 
 

@@ -15,22 +15,23 @@ from churn.store.records import DecisionAction, DecisionKind
 @scenario("training killed")
 def training_killed(size: Size) -> Row:
     """Kill a training at each step, several rounds in the long form; each run begins by clearing up after the one before."""
-    return kill_trainings(make_fixture(size.work / "home"), list(TRAIN_STEPS) * int(size.pick(1, 5)))
+    fixture = make_fixture(size.work / "home")
+    with Forks(fixture.environment) as forks:
+        return kill_trainings(fixture, forks, list(TRAIN_STEPS) * int(size.pick(1, 5)))
 
 
-def kill_trainings(fixture: Fixture, steps: list[str]) -> Row:
+def kill_trainings(fixture: Fixture, forks: Forks, steps: list[str]) -> Row:
     """Kill one training after the other at the given steps, and let the last one live."""
     row = Row("training killed")
-    with Forks(fixture.environment) as forks:
-        first = forks.run("train", promote=True)
-        row.expect(f"the first training works: {first['error']}", first["result"] and first["result"]["promoted"])
-        for step in steps:
-            row.made += 1
-            done = forks.run("train", step, promote=True)
-            row.faults += done["killed"]
-            row.expect(f"the training that is to be killed at {step!r} comes that far: {done}", done["killed"])
-            check_champion(fixture, row, step)
-        last = forks.run("train", promote=True)
+    first = forks.run("train", promote=True)
+    row.expect(f"the first training works: {first['error']}", first["result"] and first["result"]["promoted"])
+    for step in steps:
+        row.made += 1
+        done = forks.run("train", step, promote=True)
+        row.faults += done["killed"]
+        row.expect(f"the training that is to be killed at {step!r} comes that far: {done}", done["killed"])
+        check_champion(fixture, row, step)
+    last = forks.run("train", promote=True)
     row.made += 1
     row.failed += last["result"] is None
     row.expect(f"the last training works: {last['error']}", last["result"] and last["result"]["promoted"])
