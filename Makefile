@@ -62,7 +62,7 @@ types: setup     ## mypy, strict
 	$(BIN)/mypy
 
 unit: setup      ## the tests without I/O, in seconds
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit -m "not long"
 
 integration: setup
 	$(BIN)/pytest tests/integration

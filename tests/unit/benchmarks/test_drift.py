@@ -19,6 +19,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+@pytest.mark.long  # ten seconds of imports and reports
 @pytest.mark.filterwarnings("ignore")  # Evidently's own
 @pytest.mark.parametrize("rows", [400, 1_500])
 def test_evidently_column_by_column_says_what_its_report_says(rows):
