@@ -33,7 +33,9 @@ up: setup        ## train the first model if there is none, start everything, st
 demo: setup      ## close the loop once on real customers; exit 0 only if every step happened
 	@exec $(BIN)/churn demo
 
-test: lint types ## lint, types, import rules and every test except the long forms
+test: setup      ## lint, types, import rules and every test except the long forms
+	@# mypy keeps one processor busy, all of lint the other.
+	$(MAKE) --no-print-directory --jobs 2 lint types
 	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: setup ## the long forms and repetitions of what `make test` tests (pytest -m long)
