@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-long check lint types unit integration e2e images stack pods secrets format lock licences sbom clean
+.PHONY: help setup up demo test test-long check lint types unit integration e2e images stack pods secrets format lock licences sbom clean mutants
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # FACTS: with this set, every start imports 2-4 times slower.
@@ -65,6 +65,12 @@ types: setup     ## mypy, strict
 
 unit: setup      ## the tests without I/O, in seconds
 	$(BIN)/pytest tests/unit -m "not long"
+
+SAMPLE ?= 100
+SEED ?= 7
+mutants: setup   ## mutation testing on a random sample: make mutants SAMPLE=100 SEED=7 (docs/mutation-testing.md)
+	$(ONE_THREAD) $(BIN)/python -m tools.mutants --map
+	$(ONE_THREAD) $(BIN)/python -m tools.mutants --sample $(SAMPLE) --seed $(SEED)
 
 integration: setup
 	$(BIN)/pytest tests/integration

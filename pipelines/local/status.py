@@ -153,9 +153,11 @@ def _upcoming(prefect: str) -> list[dict[str, Any]]:
         }
     except httpx2.HTTPError:
         return []
-    runs = [(flows.get(run["flow_id"], "?"), datetime.fromisoformat(run["expected_start_time"])) for run in answer.json()]
-    # Of each flow the next one; the earliest stand first.
-    return [{"flow": flow, "at": at} for flow, at in dict(reversed(runs)).items()][::-1]
+    # Of each flow the next one. The runs are sorted: the earliest stand first.
+    following: dict[str, datetime] = {}
+    for run in answer.json():
+        following.setdefault(flows.get(run["flow_id"], "?"), datetime.fromisoformat(run["expected_start_time"]))
+    return [{"flow": flow, "at": at} for flow, at in following.items()]
 
 
 def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:

@@ -25,6 +25,7 @@ class Answer:
     body: bytes = b""
     status: int = 200
     announced: int | None = None
+    kind: str = ""
 
 
 @contextmanager
@@ -37,6 +38,8 @@ def web_server(answer: Callable[[Asked], Answer]) -> Iterator[str]:
             said = answer(Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             self.send_response(said.status)
             self.send_header("Content-Length", str(len(said.body) if said.announced is None else said.announced))
+            if said.kind:
+                self.send_header("Content-Type", said.kind)
             self.end_headers()
             self.wfile.write(said.body)
 

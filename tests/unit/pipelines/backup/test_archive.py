@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -137,3 +138,10 @@ def test_a_block_that_fails_leaves_no_archive(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
     assert MANIFEST == "manifest.json"
+
+
+def test_a_part_is_whole_when_it_is_sent_to_the_disk(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    manifest = unpack(archive, lambda name: tmp_path / "out" / name)
+    assert synced == [part.bytes for part in manifest.parts.values()] == [1000, 1000]

@@ -31,7 +31,10 @@ def test_drift_gives_one_verdict_a_file(churn: Churn, contract: Contract, tmp_pa
     verdicts = churn("drift", before, calm, launched, "--json").json
     assert [(Path(v["file"]).name, v["alarm"]) for v in verdicts] == [("calm.csv", False), ("launched.csv", True)]
     assert churn("drift", before, calm, "--fail-on-drift").code == 0
-    assert churn("drift", before, launched, "--fail-on-drift", "--json").json[0]["alarm"] is True
+    assert churn("drift", before, calm, launched, "--fail-on-drift").code == 1
+    failed = churn("drift", before, launched, "--fail-on-drift", "--json")
+    assert (failed.code, failed.json[0]["alarm"]) == (1, True)
+    assert churn("drift", before, launched, tmp_path / "nothing.csv", "--fail-on-drift").code == 2
 
 
 def test_drift_needs_no_outcomes_and_minds_no_broken_relations(churn: Churn, contract: Contract, tmp_path: Path) -> None:

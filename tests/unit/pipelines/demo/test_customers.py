@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,12 @@ def test_nobody_is_met_twice(everybody: Dataset) -> None:
     cast = deal_out(everybody, seed=1)
     met = [customer for part in (cast.training, *cast.calm, *cast.mixed) for customer in ids(part)]
     assert len(met) == len(set(met)) <= len(everybody)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_who_is_invented_stays_marked_as_invented(everybody: Dataset, simulated: bool) -> None:
+    cast = deal_out(replace(everybody, simulated=simulated), seed=1)
+    assert {part.simulated for part in (cast.training, *cast.calm, *cast.mixed)} == {simulated}
 
 
 def test_the_plan_comes_with_the_mixed_windows_only(everybody: Dataset) -> None:

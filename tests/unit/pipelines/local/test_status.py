@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from churn.config.settings import Settings, load_settings
 from churn.store.records import Decision, DecisionAction, DecisionKind, Prediction
 from churn.store.store import Store
 from pipelines.cli.main import app
-from pipelines.local.status import find_status
+from pipelines.local.status import Part, Status, find_status
 from pipelines.local.supervisor import free_port
+from tests.unit.pipelines.loopback import Answer, Asked, web_server
 
+PARTS = ("service", "mlflow", "prefect", "exporter", "evidently")
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
 
 
@@ -75,3 +79,134 @@ def test_parts_on_other_machines_are_asked_there(monkeypatch, settings):
         monkeypatch.setenv(f"CHURN_{name.upper()}_URL", address)
     told = {part.name: part.address for part in find_status(load_settings()).parts}
     assert {name: told[name] for name in elsewhere} == elsewhere
+
+
+def test_the_api_key_goes_to_the_service_and_to_nobody_else(monkeypatch, settings):
+    asked: dict[str, list[str | None]] = {}
+
+    def answer_as(name: str):
+        def answer(request: Asked) -> Answer:
+            asked.setdefault(name, []).append(request.headers.get("x-api-key"))
+            return Answer(b"{}" if name in ("service", "mlflow") else b"[]")
+
+        return answer
+
+    monkeypatch.setenv("CHURN_API_KEY", "secret")
+    with ExitStack() as servers:
+        urls = {name: servers.enter_context(web_server(answer_as(name))) for name in PARTS}
+        monkeypatch.setenv("CHURN_TRACKING_URI", urls["mlflow"])
+        monkeypatch.setenv("PREFECT_API_URL", urls["prefect"])
+        for name in ("service", "exporter", "evidently"):
+            monkeypatch.setenv(f"CHURN_{name.upper()}_URL", urls[name])
+        found = find_status(load_settings())
+    assert {part.name for part in found.parts if part.up} >= set(PARTS)
+    assert set(asked.pop("service")) == {"secret"}
+    assert {name: set(keys) for name, keys in asked.items()} == {name: {None} for name in PARTS if name != "service"}
+
+
+def answered(**known: Answer):
+    """Give the status when a service answers each path so."""
+
+    def answer(request: Asked) -> Answer:
+        return known.get(request.path.strip("/"), Answer(b"{}", 404))
+
+    return web_server(answer)
+
+
+@pytest.mark.parametrize(
+    ("ready", "up", "problem"),
+    [
+        (Answer(b'{"log": "store"}', kind="application/json"), True, ""),
+        (Answer(b'{"log": "spool"}', kind="application/json"), True, "the store is away: predictions wait on disk"),
+        (Answer(b'{"errors": [{"problem": "no model"}]}', 503, kind="application/problem+json"), False, "no model"),
+        (Answer(b"{}", 503, kind="application/json"), False, "answers 503"),
+        (Answer(b"<html>", 502), False, "answers 502"),
+    ],
+)
+def test_what_the_service_says_of_itself_is_told(monkeypatch, settings, ready, up, problem):
+    model = {"version": "3", "simulated": True, "metrics": {"roc_auc": 0.9}}
+    with answered(readyz=ready, model=Answer(json.dumps(model).encode())) as url:
+        monkeypatch.setenv("CHURN_SERVICE_URL", url)
+        found = find_status(load_settings())
+    (service,) = (part for part in found.parts if part.name == "service")
+    assert (service.up, service.problem) == (up, problem)
+    assert (f"service: {problem}" in found.problems) == bool(problem)
+    assert found.model is not None
+    assert (found.model["version"], found.model["simulated"]) == ("3", True)
+    assert "metrics" not in found.model
+
+
+def test_the_next_run_of_each_flow_is_told_the_earliest_first(monkeypatch, settings):
+    runs = [
+        {"flow_id": flow, "expected_start_time": f"2026-03-01T{hour:02}:00:00+00:00"}
+        for hour, flow in ((1, "b"), (2, "a"), (3, "b"))
+    ]
+    flows = [{"id": "a", "name": "train"}, {"id": "b", "name": "monitor"}]
+    known = {"flow_runs/filter": Answer(json.dumps(runs).encode()), "flows/filter": Answer(json.dumps(flows).encode())}
+    with answered(**known) as url:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        found = find_status(load_settings())
+    assert [(run["flow"], run["at"].hour) for run in found.upcoming] == [("monitor", 1), ("train", 2)]
+
+
+def test_a_healthy_system_is_told_on_one_screen(monkeypatch):
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    model = {
+        "version": "3",
+        "simulated": True,
+        "loaded_at": "2026-03-01T11:00:00+00:00",
+        "trained_at": "2026-02-27T12:00:00+00:00",
+    }
+    status = Status(
+        at,
+        [Part("service", "http://here", up=True), Part("evidently", "http://there", up=False, problem="[gone]")],
+        model=model | {"trigger": "drift"},
+        traffic={"last_hour": 1234, "at_least": True, "last_prediction_at": at - timedelta(seconds=5)},
+        decisions=[
+            {"kind": "gate", "action": "promote", "actor": "flow", "model_version": "3", "reason": "better", "decided_at": at},
+            {"kind": "policy", "action": "wait", "actor": "monitor", "model_version": None, "reason": "few", "decided_at": at},
+        ],
+        flows=[
+            {
+                "flow": "train",
+                "last_failure": "",
+                "last_seconds": 40.6,
+                "succeeded": 2,
+                "failed": 1,
+                "last_ended_at": at - timedelta(hours=2),
+            },
+            {
+                "flow": "monitor",
+                "last_failure": "x",
+                "last_seconds": 2,
+                "succeeded": 0,
+                "failed": 1,
+                "last_ended_at": at + timedelta(hours=2),
+            },
+        ],
+        upcoming=[{"flow": "monitor", "at": at + timedelta(minutes=5)}],
+    )
+    monkeypatch.setattr("pipelines.local.status.find_status", lambda _settings: status)
+    shown = CliRunner().invoke(app, ["status"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    assert lines[0] == "healthy at 2026-03-01 12:00:00 UTC"
+    for line in (
+        "service up http://here",
+        "evidently down http://there [gone]",
+        "model version 3, trained 2 days ago (drift), of simulated customers, in service for 60 min",
+        "traffic more than 1,234 predictions in the last hour; the newest 5 s ago",
+        "monitor has not run yet",
+        "flow train ended well 2 h ago after 41 s; 2 well, 1 failed so far",
+        "flow monitor failed 0 s ago after 2 s; 0 well, 1 failed so far",
+        "next monitor in 5 min (2026-03-01 12:05 UTC)",
+        "03-01 12:00 gate: promote flow 3 better",
+        "03-01 12:00 policy: wait monitor few",
+    ):
+        assert line in lines
+    bare = replace(status, model=model | {"simulated": False, "loaded_at": None, "trigger": "hand"}, traffic=None, monitor=None)
+    monkeypatch.setattr("pipelines.local.status.find_status", lambda _settings: bare)
+    said = CliRunner().invoke(app, ["status"])
+    assert "simulated" not in said.stdout
+    assert "in service for" not in said.stdout
+    assert "has not run yet" not in said.stdout

@@ -187,7 +187,19 @@ def test_nothing_of_a_contract_or_model_becomes_markup(tmp_path: Path) -> None:
         assert document.all("i") == []
         assert HOSTILE not in shown
         assert escape(HOSTILE) in shown
+    # Trigger, source, version and card: all four are drawn.
+    assert render_model(served, link=True).count(escape(HOSTILE)) == 4
+    assert f">{escape(HOSTILE)}</pre>" in render_model(served, link=False)
     assert escape(f"https://x.example/{HOSTILE}") in page.links
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_model_of_invented_customers_is_marked(simulated: bool) -> None:
+    model = make_model()
+    info = model.info.model_copy(update={"simulated": simulated})
+    shown = render_model(replace(served_model(model, "disk"), info=info, card=""), link=True)
+    assert ("Trained on simulated customers" in shown) is simulated
+    assert "Model card" not in shown
 
 
 def test_neighbours_of_one_family_stand_together() -> None:

@@ -1,0 +1,98 @@
+"""Mutation testing: what is changed, what is left alone, which tests are chosen, and what the table says."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import CHECKOUT
+from tools.mutants.coverage_map import CoverageMap, digest, map_file
+from tools.mutants.operators import find_mutations
+from tools.mutants.report import judged, table
+from tools.mutants.sample import draw, statements_of
+
+
+def mutants_of(source: str) -> set[str]:
+    return {
+        mutation.apply(source).strip() for statement in statements_of(ast.parse(source)) for mutation in find_mutations(statement)
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "mutants"),
+    [
+        ("x = a < b", {"x = (a <= b)"}),
+        ("x = a and b", {"x = (a or b)", "x = (a)", "x = (b)"}),
+        ("x = not a", {"x = (a)"}),
+        ("x = a + 1", {"x = (a - 1)", "x = a + 2"}),
+        ("x = f'{a}' + 'b'", set()),
+        ("x = True", {"x = False"}),
+        ("f(a, key=b)", {"pass", "(f(a))"}),
+        (
+            "def f(a: int = 1) -> None:\n    raise E('words')",
+            {"def f(a: int = 2) -> None:\n    raise E('words')", "def f(a: int = 1) -> None:\n    pass"},
+        ),
+        ("def f():\n    return a", {"def f():\n    return None"}),
+        ("if a:\n    b = c", {"if (not (a)):\n    b = c", "if False:\n    b = c"}),
+        ("é, x = 'ü', 1", {"é, x = 'ü', 2"}),
+        ("logger.info('words', 1)", set()),
+        ("'''Words.'''\nimport os\n__all__ = ['a']", set()),
+        ("if TYPE_CHECKING:\n    import x", set()),
+        ("x: Annotated[int, 1]", set()),
+    ],
+)  # fmt: skip
+def test_what_a_statement_can_become(source: str, mutants: set[str]) -> None:
+    assert mutants_of(source) == mutants
+
+
+def test_the_same_seed_draws_the_same_and_every_mutant_is_python() -> None:
+    drawn = draw(CHECKOUT, 150, 3)
+    assert drawn == draw(CHECKOUT, 150, 3) != draw(CHECKOUT, 150, 4)
+    assert {mutant.package for mutant in drawn} == {"churn", "service", "monitoring", "pipelines"}
+    for mutant in drawn:
+        source = (CHECKOUT / mutant.path).read_text(encoding="utf-8")
+        changed = ast.dump(ast.parse(mutant.mutation.apply(source)))
+        assert changed != ast.dump(ast.parse(source)), mutant.title
+
+
+def test_the_tests_that_run_a_line_are_chosen_the_cheap_ones_first(tmp_path: Path) -> None:
+    source, folder = tmp_path / "churn/a.py", tmp_path / "map"
+    source.parent.mkdir()
+    source.write_text("x = 1\ny = 2\n")
+    folder.mkdir()
+    nodes = {"slow": (9.0, [1]), "quick": (4.0, [1, 2]), "other": (1.0, [2])}
+    for name, (seconds, lines) in nodes.items():
+        test = tmp_path / f"tests/unit/churn/test_{name}.py"
+        test.parent.mkdir(parents=True, exist_ok=True)
+        test.write_text("")
+        known = {f"{test.name}::test": {"seconds": seconds, "lines": {"churn/a.py": lines}}}
+        text = {"digest": digest(test), "sources": {"churn/a.py": digest(source)}, "nodes": known}
+        map_file(folder, test.relative_to(tmp_path)).write_text(json.dumps(text))
+    found = CoverageMap(tmp_path, folder)
+
+    def chosen(line: int, seconds: float = 100) -> list[str]:
+        return [test.node for test in found.find_tests("churn/a.py", range(line, line + 1), ("tests/unit",), seconds)]
+
+    assert chosen(1) == ["test_quick.py::test", "test_slow.py::test"]
+    # A file that takes a moment is run whole.
+    assert chosen(2) == ["tests/unit/churn/test_other.py", "test_quick.py::test"]
+    assert chosen(1, seconds=5) == ["test_quick.py::test"]
+    # What runs at import, or has changed since, belongs to all that use the module.
+    assert len(chosen(7)) == 3
+    source.write_text("x = 1\n\ny = 2\n")
+    assert len(chosen(1)) == 3
+
+
+def test_an_equivalent_mutant_counts_neither_way() -> None:
+    def result(kind: str, package: str = "churn") -> dict[str, str]:
+        return {"path": f"{package}/a.py", "before": "1", "after": "2", "result": kind}
+
+    shown = table([result("mirror"), result("unit"), result("other"), result("survived"), result("mirror", "service")])
+    lines = [line.split(" | ") for line in shown.splitlines()]
+    assert lines[2][0] == "| churn"
+    assert lines[2][-2:] == ["75%", "50% |"]
+    assert lines[-1][-2:] == ["80%", "60% |"]
+    assert judged(result("survived")) == "survived"

@@ -1,0 +1,195 @@
+"""Mutation testing on a random sample: `python -m tools.mutants --sample 100 --seed 7`; `--map` first records what tests run.
+
+Both go on where they were stopped, by hand or by --minutes. Results lie in build/mutants/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from tools.mutants.coverage_map import OTHERS, UNIT, CoverageMap, stale_tests
+from tools.mutants.report import survivors, table
+from tools.mutants.sample import PACKAGES, Mutant, draw
+from tools.mutants.trial import TEST_SECONDS, copy_tree, preload, run_tests
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/mutants"
+# How long the tests may take that are chosen for one mutant, when nothing else runs; a busy machine gets four times as long.
+UNIT_SECONDS, OTHER_SECONDS = 40.0, 100.0
+PATIENCE = 4
+
+
+def main() -> None:
+    """Draw mutants, run the tests that could notice each, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__)
+    parser.add_argument("--sample", type=int, default=100, help="how many mutants")
+    parser.add_argument("--seed", type=int, default=7, help="which ones")
+    parser.add_argument("--packages", nargs="+", default=list(PACKAGES), help="packages to draw from")
+    parser.add_argument("--unit", action="store_true", help="unit tests only")
+    parser.add_argument("--map", action="store_true", help="record which tests run which lines, where that is not known yet")
+    parser.add_argument("--minutes", type=float, default=600, help="begin nothing new after so many minutes")
+    parser.add_argument("--workers", type=int, default=2, help="how many mutants at a time")
+    parser.add_argument("--anew", action="store_true", help="forget the results of this sample")
+    options = parser.parse_args()
+    until = time.monotonic() + 60 * options.minutes
+    (BUILD / "map").mkdir(parents=True, exist_ok=True)
+    preload()
+    if options.map:
+        record(UNIT if options.unit else (*UNIT, *OTHERS), until)
+        return
+    name = "-".join(map(str, ("sample", options.sample, options.seed, *(options.packages if len(options.packages) < 4 else ()))))
+    state = BUILD / f"{name}.jsonl"
+    if options.anew:
+        state.unlink(missing_ok=True)
+    drawn_file = BUILD / f"{name}.drawn.json"
+    mutants = draw(ROOT, options.sample, options.seed, tuple(options.packages))
+    # A sample stays what it was when it was drawn; that tells whether the code has changed under it.
+    drawn = json.dumps([mutant.as_dict() for mutant in mutants])
+    if state.exists() and drawn_file.exists() and drawn_file.read_text(encoding="utf-8") != drawn:
+        raise SystemExit(f"the code has changed since {name} was begun: give --anew")
+    drawn_file.write_text(drawn, encoding="utf-8")
+    known = {line["mutant"] for line in _read(state)}
+    left = [mutant for mutant in mutants if mutant.title not in known]
+    fork = multiprocessing.get_context("fork")
+    parts = [left[number :: options.workers] for number in range(options.workers)]
+    workers = [fork.Process(target=work, args=(part, state, options.unit, until)) for part in parts]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    results = _read(state)
+    print(f"{len(results)} of {len(mutants)} mutants, seed {options.seed}, {time.strftime('%Y-%m-%d')}\n\n{table(results)}\n")
+    print("\n".join(survivors(results)))
+
+
+def record(under: tuple[str, ...], until: float) -> None:
+    """Record which lines the tests run, of those test files that have changed since.
+
+    Parameters
+    ----------
+    under : tuple of str
+        Folders of tests.
+    until : float
+        When to begin nothing new, on the monotonic clock.
+    """
+    with tempfile.TemporaryDirectory(prefix="churn-mutants-") as place:
+        tree, traces = Path(place) / "tree", Path(place) / "traces"
+        traces.mkdir()
+        copy_tree(ROOT, tree)
+        os.environ |= {
+            "CHURN_MUTANTS_MAP": str(BUILD / "map"),
+            "CHURN_MUTANTS_TRACES": str(traces),
+            "CHURN_MUTANTS_TREE": str(tree),
+        }
+        for name in stale_tests(ROOT, BUILD / "map", under):
+            if time.monotonic() > until:
+                return
+            processes = f"{tree}/tools/mutants/processes"
+            os.environ["CHURN_MUTANTS_PATH"] = processes
+            outcome = run_tests(
+                tree, [name], max_seconds=600, output=Path(place) / "output", options=("-p", "tools.mutants.recorder")
+            )
+            print(f"{name}: {outcome}", flush=True)
+            if outcome != "passed":
+                print((Path(place) / "output").read_text()[-1500:])
+
+
+def work(mutants: list[Mutant], state: Path, unit_only: bool, until: float) -> None:
+    """Try mutants one after the other, and append each result to the state.
+
+    Parameters
+    ----------
+    mutants : list of Mutant
+    state : Path
+        A file of JSON lines.
+    unit_only : bool
+    until : float
+        When to begin nothing new, on the monotonic clock.
+    """
+    known = CoverageMap(ROOT, BUILD / "map")
+    with tempfile.TemporaryDirectory(prefix="churn-mutants-") as place:
+        tree = Path(place) / "tree"
+        copy_tree(ROOT, tree)
+        for mutant in mutants:
+            if time.monotonic() > until:
+                return
+            started = time.monotonic()
+            result = judge(mutant, tree, known, unit_only)
+            seconds = round(time.monotonic() - started, 1)
+            with state.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"mutant": mutant.title, "result": result, "seconds": seconds, **mutant.as_dict()}) + "\n")
+            print(f"{result:9} {seconds:5.1f} s  {mutant.title}", flush=True)
+
+
+def judge(mutant: Mutant, tree: Path, known: CoverageMap, unit_only: bool) -> str:
+    """Return which kind of test notices a mutant first, the cheap ones first: mirror, unit, other; or survived, or timed out.
+
+    Parameters
+    ----------
+    mutant : Mutant
+    tree : Path
+        A copy of the checkout.
+    known : CoverageMap
+    unit_only : bool
+
+    Returns
+    -------
+    str
+    """
+    change = mutant.mutation
+    lines = range(change.line, change.end_line + 1)
+    mirrors = find_mirrors(mutant.path)
+    steps: list[tuple[str, list[str], float]] = [("mirror", mirrors, UNIT_SECONDS)]
+    for name, under, seconds in (("unit", UNIT, UNIT_SECONDS), *(() if unit_only else (("other", OTHERS, OTHER_SECONDS),))):
+        found = known.find_tests(mutant.path, lines, under, seconds)
+        nodes = [test.node for test in found if test.node not in mirrors]
+        steps.append((name, nodes, sum(test.seconds for test in found)))
+    target = tree / mutant.path
+    source = target.read_text(encoding="utf-8")
+    target.write_text(change.apply(source), encoding="utf-8")
+    slow = False
+    try:
+        for name, nodes, seconds in steps:
+            if nodes:
+                limit = ("-x", f"--timeout={TEST_SECONDS}") if name != "other" else ("-x",)
+                outcome = run_tests(
+                    tree, nodes, max_seconds=30 + PATIENCE * seconds, output=tree.parent / "output", options=limit
+                )
+                if outcome == "failed":
+                    return name
+                slow = slow or outcome == "timed out"
+    finally:
+        target.write_text(source, encoding="utf-8")
+    return "timed out" if slow else "survived"
+
+
+def find_mirrors(path: str) -> list[str]:
+    """Return the unit test files named after a module.
+
+    Parameters
+    ----------
+    path : str
+        A module in the checkout.
+
+    Returns
+    -------
+    list of str
+    """
+    module = Path(path)
+    folder = ROOT / "tests/unit" / module.parent
+    found = [*folder.glob(f"test_{module.stem}.py"), *folder.glob(f"test_{module.stem}_*.py")]
+    return sorted(file.relative_to(ROOT).as_posix() for file in found)
+
+
+def _read(state: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in state.read_text(encoding="utf-8").splitlines()] if state.exists() else []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Which tests run a line: read from what `recorder.py` wrote, the cheap ones first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# A test file that takes no longer is run whole: what its shared fixtures run is noted with the first test only.
+WHOLE_FILE_SECONDS = 3.0
+UNIT = ("tests/unit/pipelines", "tests/unit/monitoring", "tests/unit/test_doctests.py", "tests/unit/churn", "tests/unit/service")
+OTHERS = ("tests/integration", "tests/security", "tests/chaos")
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A test, or a test file, and how many seconds it takes."""
+
+    node: str
+    seconds: float
+
+
+def digest(path: Path) -> str:
+    """Return what tells whether a file has changed."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def map_file(folder: Path, test_file: Path) -> Path:
+    """Return where the map of a test file is.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of all maps.
+    test_file : Path
+        In the checkout.
+
+    Returns
+    -------
+    Path
+    """
+    return folder / f"{test_file.as_posix().replace('/', '.')}.json"
+
+
+def test_files(place: Path) -> list[Path]:
+    """Return the test files of a folder, or the file itself."""
+    return [place] if place.is_file() else sorted(place.rglob("test_*.py"))
+
+
+def stale_tests(root: Path, folder: Path, under: tuple[str, ...]) -> list[str]:
+    """List the test files that have no map, or one of an older text.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    folder : Path
+        Folder of the maps.
+    under : tuple of str
+        Folders of tests.
+
+    Returns
+    -------
+    list of str
+    """
+    stale = []
+    for path in (path for place in under for path in test_files(root / place)):
+        known = map_file(folder, path.relative_to(root))
+        if not known.exists() or json.loads(known.read_text(encoding="utf-8"))["digest"] != digest(path):
+            stale.append(path.relative_to(root).as_posix())
+    return stale
+
+
+class CoverageMap:
+    """The maps of all test files.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    folder : Path
+        Folder of the maps.
+    """
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root = root
+        self._files: dict[str, dict[str, Any]] = {}
+        for place in (*UNIT, *OTHERS):
+            for path in test_files(root / place):
+                name = path.relative_to(root)
+                if (known := map_file(folder, name)).exists():
+                    self._files[name.as_posix()] = json.loads(known.read_text(encoding="utf-8"))
+
+    def find_tests(self, path: str, lines: range, under: tuple[str, ...], max_seconds: float) -> list[Selected]:
+        """Return the tests that run one of these lines, the cheapest first.
+
+        Lines that run when a module is imported belong to every test that uses the module, and so do those of a file that has
+        changed since the map was made.
+
+        Parameters
+        ----------
+        path : str
+            A file of the checkout.
+        lines : range
+        under : tuple of str
+            Folders of tests.
+        max_seconds : float
+            How long all of them may take.
+
+        Returns
+        -------
+        list of Selected
+        """
+        now = digest(self._root / path)
+        exact, loose = [], []
+        for name, known in self._files.items():
+            if not name.startswith(under):
+                continue
+            fresh = known["sources"].get(path) == now
+            using = {node: test for node, test in known["nodes"].items() if path in test["lines"]}
+            running = {node: test for node, test in using.items() if not fresh or set(lines) & set(test["lines"][path])}
+            exact += list(_selected(name, known["nodes"], running))
+            loose += list(_selected(name, known["nodes"], using))
+        return list(_within(sorted(exact or loose, key=lambda test: test.seconds), max_seconds))
+
+
+def _selected(name: str, all_tests: dict[str, Any], running: dict[str, Any]) -> Iterator[Selected]:
+    whole = sum(test["seconds"] for test in all_tests.values())
+    if running and whole <= WHOLE_FILE_SECONDS and not name.endswith("test_doctests.py"):
+        yield Selected(name, whole)
+        return
+    for node, test in running.items():
+        yield Selected(node, test["seconds"])
+
+
+def _within(tests: list[Selected], max_seconds: float) -> Iterator[Selected]:
+    spent = 0.0
+    for test in tests:
+        if (spent := spent + test.seconds) > max_seconds and spent > test.seconds:
+            return
+        yield test
