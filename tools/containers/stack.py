@@ -24,7 +24,9 @@ from tools.stack.programs import find
 
 OVERRIDE = Path(__file__).with_name("debian") / "compose.yaml"
 LABEL = "io.podman.compose.project"
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
+# A program that ends again and again is not coming up.
+MAX_RESTARTS = 3
 # On the machine's loopback networks, past the one that everybody uses.
 MIN_NET = 2
 # What listens on all addresses has taken the ports themselves on this one as well.
@@ -144,8 +146,10 @@ class ContainerStack:
         ChurnError
             If it has ended with an error; with the end of its log.
         """
-        state = self.engine.inspect("container", self.container(name))["State"]
-        ended = state["Status"] in ("exited", "stopped")
+        found = self.engine.inspect("container", self.container(name))
+        state, ended = found["State"], found["State"]["Status"] in ("exited", "stopped")
+        if found["RestartCount"] > MAX_RESTARTS:
+            raise ChurnError(f"{name} has ended {found['RestartCount']} times:\n{self.log(name)[-3000:]}")
         if ended and (state["ExitCode"] != 0 or not self.services[name].ends):
             raise ChurnError(f"{name} ended with {state['ExitCode']}:\n{self.log(name)[-3000:]}")
         if self.services[name].ends:
