@@ -113,9 +113,10 @@ class Supervisor:
         deadline = time.monotonic() + READY_SECONDS
         waiting = list(names)
         while waiting:
-            for name in [name for name in waiting if self._programs[name].ready()]:
-                waiting.remove(name)
-                on_ready(name)
+            for name in list(waiting):
+                if self._programs[name].ready():
+                    waiting.remove(name)
+                    on_ready(name)
             states = self.states() if waiting else {}
             for name in waiting:
                 if states[name] in ("FATAL", "EXITED", "STOPPED", "UNKNOWN") or time.monotonic() > deadline:
