@@ -31,9 +31,9 @@ import os
 from churn.ids import new_id, next_id
 next_id()  # some are left
 child = os.fork()
+if child: os.waitpid(child, 0)  # one prints after the other
 print(*(next_id() for _ in range(300)), new_id(), flush=True)
-if child: os.waitpid(child, 0)
-else: os._exit(0)
+if not child: os._exit(0)
 """
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert len(set(made)) == len(made) == 602
