@@ -74,7 +74,7 @@ lines = st.lists(st.lists(fields, min_size=6, max_size=6).map(",".join), max_siz
 @given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(20, 90))
 @example(["c-1,KS,,1,yes,1", "", 'c-2,KS,"a,b",-nan,yes,1', "c-3,KS,,inf,yes,1.5"], "\n", True, 40)
 @example(['c-1,KS,"a', 'b",1,yes,1', "c-2,XX,,1,yes,1"], "\n", True, 40)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lines_read_at_once_say_what_they_say_cell_by_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, some: list[str], end: str, ended: bool, size: int
 ) -> None:
