@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from churn.clock import now
 from churn.contract import load_contract
 from churn.customers.frame import frame_from_records
 from churn.customers.pseudonym import Pseudonymiser
@@ -58,7 +59,7 @@ async def test_outcomes_come_back_to_their_predictions_once(tmp_path: Path) -> N
         first, second = [(await client.post("/predict", json=customer(n))).json() for n in range(2)]
         said = [
             {"prediction_id": first["prediction_id"], "churned": True},
-            {"customer_id": second["customer_id"], "churned": False, "observed_at": "2026-01-01T00:00:00Z"},
+            {"customer_id": second["customer_id"], "churned": False, "observed_at": now().isoformat()},
             {"prediction_id": "nobody", "churned": True},
         ]
         answers = [(await client.post("/outcomes", json={"outcomes": said})).json() for _ in range(2)]

@@ -108,7 +108,7 @@ def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str
 def test_a_command_that_fails_tells_no_password(tmp_path: Path) -> None:
     failed = run(environment(tmp_path), "model", "list")
     assert failed.returncode == 1
-    assert failed.stderr.startswith("churn: the registry at http://churn:***@127.0.0.1:")
+    assert failed.stderr.startswith("churn: the registry at http://127.0.0.1:")
     holds_none(failed.stdout + failed.stderr)
 
 

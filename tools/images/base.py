@@ -78,5 +78,6 @@ def _apt_proxies() -> list[str]:
     """Return the proxies that this machine's apt uses: mmdebstrap's own apt starts without any configuration."""
     if not shutil.which("apt-config"):
         return []
-    said = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout  # noqa: S607
-    return [line for line in said.splitlines() if "Proxy" in line and '""' not in line]
+    command = ["apt-config", "dump", "Acquire"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 -- our words
+    return [line for line in found.splitlines() if "Proxy" in line and '""' not in line]

@@ -35,7 +35,7 @@ LEFT_OUT = {
 UNCHANGED = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/uv/uv.toml", "/root/.config", "/root/.netrc")
 
 # Folders that the image's user may write to, were the root not read-only.
-OPEN = {HOME, "/var/tmp"}  # noqa: S108
+OPEN = {HOME, "/var/tmp"}  # noqa: S108 -- what the image has, nothing is written there
 
 DESCRIBE = """
 import importlib.metadata, importlib.util, json, os, pathlib, sys

@@ -58,16 +58,16 @@ def test_why_it_failed_is_told_in_its_words_or_by_the_name_of_its_state(ended: A
 
 
 @pytest.mark.parametrize(
-    ("times", "seconds"),
+    ("ago", "seconds"),
     [
-        (run(started=timedelta(minutes=2), expected=timedelta(hours=1)), 120),
-        (run(expected=timedelta(minutes=3)), 180),
-        (run(), 0),
-        (run(started=timedelta(minutes=-5)), 0),
+        ({"started": timedelta(minutes=2), "expected": timedelta(hours=1)}, 120),
+        ({"expected": timedelta(minutes=3)}, 180),
+        ({}, 0),
+        ({"started": timedelta(minutes=-5)}, 0),
     ],
 )
-def test_it_took_as_long_as_since_its_start(times: Any, seconds: float) -> None:
-    note_end(TRAIN, times, state(True))
+def test_it_took_as_long_as_since_its_start(ago: dict[str, timedelta], seconds: float) -> None:
+    note_end(TRAIN, run(**ago), state(True))
     assert noted().last_seconds == pytest.approx(seconds, abs=20)
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.errors import InputError
-from pipelines.local import system
 from pipelines.local.supervisor import free_port
 from pipelines.local.system import KEYS, SECRETS, addresses, check_ports, programs, running
 
@@ -75,44 +74,3 @@ def test_every_program_listens_on_its_port_of_the_loopback_and_sees_no_more_secr
     assert started["flows"].hidden == ("CHURN_API_KEYS", "CHURN_API_KEY")
     shown = addresses(settings)
     assert {shown[name].rsplit(":", 1)[1].split("/")[0] for name in shown} == {str(getattr(settings, name)) for name in PORTS}
-
-
-@pytest.mark.parametrize(
-    ("answers", "deployed"),
-    [(["READY", "READY"], True), (["READY", "NOT_READY"], False), (["NOT_READY", "READY"], False), ([404], False), ([], False)],
-)
-def test_the_flows_are_up_when_both_deployments_are_ready(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, answers: list[str | int], deployed: bool
-) -> None:
-    import httpx2
-
-    left = iter(answers)
-
-    def answer(url: str, **_: object) -> httpx2.Response:
-        told = next(left, None)
-        if told is None:
-            raise httpx2.ConnectError("refused")
-        return httpx2.Response(told) if isinstance(told, int) else httpx2.Response(200, json={"status": told})
-
-    monkeypatch.setattr("pipelines.local.system.httpx2.get", answer)
-    flows = programs(settings)[-1]
-    assert flows.ready() is deployed
-
-
-def test_with_a_champion_nothing_is_trained_and_without_one_a_model_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    asked: list[tuple[str, bool]] = []
-
-    def train_once(trigger: str, *, wait: bool) -> dict[str, str]:
-        asked.append((trigger, wait))
-        return {"version": "1", "reason": "the first"}
-
-    monkeypatch.setattr(system.console, "print", said.append)
-    monkeypatch.setattr("pipelines.flows.train.train_once", train_once)
-    monkeypatch.setattr(system, "find_champion", lambda _settings: "7")
-    system.train_first_model()
-    assert (said, asked) == (["version 7 is champion"], [])
-    monkeypatch.setattr(system, "find_champion", lambda _settings: None)
-    system.train_first_model()
-    assert asked == [("first model", True)]
-    assert "version 1 trained in 0 s: the first" in said
