@@ -24,12 +24,34 @@ LEFT_OUT = {
         "matplotlib",
         "boto3",
         "dask",
-        "databricks.sdk",
+        "flask",
+        "google.auth",
+        "cryptography",
         "pytest",
         "pip",
         "uv",
     ),
     "pipelines": ("dvc", "pytest", "pip", "uv"),
+}
+# Libraries that trimming could break, by the modules that our commands and servers load late.
+LOADED = {
+    "service": (
+        "service.app",
+        "service.model_loading.loader_process",
+        "mlflow.artifacts",
+        "sklearn.pipeline",
+        "skops.io",
+        "psycopg",
+    ),
+    "pipelines": (
+        "evidently.cli",
+        "evidently.ui.service.app",
+        "monitoring.reports.evidently_report",
+        "mlflow.server.handlers",
+        "prefect.server.api.server",
+        "dask.distributed",
+        "boto3",
+    ),
 }
 # The base's, which a build must not change: how whoever builds reaches the index stays outside.
 UNCHANGED = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/uv/uv.toml", "/root/.config", "/root/.netrc")
@@ -38,8 +60,16 @@ UNCHANGED = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/uv/uv.
 OPEN = {HOME, "/var/tmp"}  # noqa: S108 -- what the image has, nothing is written there
 
 DESCRIBE = """
-import importlib.metadata, importlib.util, json, os, pathlib, sys
-asked = json.loads(sys.argv[1])
+import importlib.metadata, importlib.util, json, os, pathlib, sys, warnings
+warnings.simplefilter("ignore")
+asked, wanted = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+out, sys.stdout = sys.stdout, sys.stderr  # what a module prints is not for our reader
+broken = []
+for name in wanted:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        broken.append(f"{name}: {error!r}")
 def there(name):
     try:
         return importlib.util.find_spec(name) is not None
@@ -51,11 +81,11 @@ files = [f"{folder}/{name}".rstrip("/") for folder, names in walked for name in 
 json.dump({
     "python": sys.version.split()[0], "base": str(pathlib.Path(sys.executable).resolve()),
     "packages": sorted((one.metadata["Name"], one.version) for one in importlib.metadata.distributions()),
-    "found": [name for name in asked if there(name)],
+    "broken": broken, "found": [name for name in asked if there(name)],
     "bill": json.loads(pathlib.Path("/opt/churn/sbom.cdx.json").read_text()),
     "writable": [file for file in files if os.access(file, os.W_OK) and not os.path.islink(file)],
     "user": [os.getuid(), os.getgid(), sorted(os.getgroups())],
-}, sys.stdout)
+}, out)
 """
 
 
@@ -87,7 +117,8 @@ def check_contents(engine: Engine, image: str, target: str, base: str) -> Conten
     ChurnError
         If something is missing, left over or open.
     """
-    found = _describe(engine, image, LEFT_OUT[target])
+    found = _describe(engine, image, target)
+    _check(not found["broken"], f"{image} cannot import {found['broken']}")
     _check(not found["found"], f"{image} holds {found['found']}, which it does not need")
     versions = {(canonicalize_name(one.name), str(one.specifier)[2:]) for one, _ in locked()}
     packages = {(canonicalize_name(name), version) for name, version in found["packages"]}
@@ -106,11 +137,11 @@ def check_contents(engine: Engine, image: str, target: str, base: str) -> Conten
     return Contents(found["python"], len(packages))
 
 
-def _describe(engine: Engine, image: str, modules: tuple[str, ...]) -> dict[str, Any]:
+def _describe(engine: Engine, image: str, target: str) -> dict[str, Any]:
     # With a root that can be written to: the files' own modes must close them.
     hardened = [option for option in HARDENED if not option.startswith("--read-only")]
     options = ("--rm", "--network=none", *hardened, "--entrypoint=python")
-    done = engine.run("podman", "run", *options, image, "-c", DESCRIBE, json.dumps(modules))
+    done = engine.run("podman", "run", *options, image, "-c", DESCRIBE, json.dumps(LEFT_OUT[target]), json.dumps(LOADED[target]))
     return dict(json.loads(done.stdout))
 
 
