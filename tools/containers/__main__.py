@@ -5,7 +5,6 @@ Exit code 0 if every step happened, 1 if one did not, 3 if this machine has no p
 
 from __future__ import annotations
 
-import signal
 import sys
 import tempfile
 import time
@@ -21,13 +20,13 @@ from churn.data.dataset import read_dataset
 from churn.errors import ChurnError
 from pipelines.data_sources.pull import pull_data
 from pipelines.demo.customers import deal_out, population
+from tools.containers.command import run_command
 from tools.containers.confinement import check_confinement
 from tools.containers.debian_images import require_images
 from tools.containers.engine import Engine
 from tools.containers.loop import close_the_loop, first_customers
 from tools.containers.replicas import lose_replicas
 from tools.containers.stack import ContainerStack
-from tools.postgres import NotHere
 from tools.stack.compose_file import PORTS
 
 TIMEOUT_SECONDS = 120
@@ -35,28 +34,14 @@ TIMEOUT_SECONDS = 120
 
 def main() -> int:
     """Bring it up, use it, take it down, and say what was seen and when."""
-    # Whoever stops it with SIGTERM leaves no containers behind either.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    began = time.monotonic()
+    return run_command("stack", _run)
 
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
-        sys.stdout.flush()
 
-    try:
-        with Engine() as engine:
-            require_images(engine)
-            say("images are there")
-            with tempfile.TemporaryDirectory(prefix="churn-stack-") as folder, ContainerStack(engine, Path(folder)) as stack:
-                _use(stack, Path(folder), load_settings(), say)
-    except NotHere as missing:
-        sys.stdout.write(f"stack: skipped, {missing}\n")
-        return 3
-    except ChurnError as error:
-        sys.stderr.write(f"stack: {error}\n")
-        return 1
-    say("taken down; nothing of it is left")
-    return 0
+def _run(engine: Engine, say: Callable[[str], None]) -> None:
+    require_images(engine)
+    say("images are there")
+    with tempfile.TemporaryDirectory(prefix="churn-stack-") as folder, ContainerStack(engine, Path(folder)) as stack:
+        _use(stack, Path(folder), load_settings(), say)
 
 
 def _use(stack: ContainerStack, folder: Path, settings: Settings, say: Callable[[str], None]) -> None:

@@ -6,19 +6,16 @@ Exit code 0 if everything that was seen is as it should be, 1 at the first that 
 from __future__ import annotations
 
 import argparse
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 from churn.errors import ChurnError
+from tools.containers.command import run_command
 from tools.containers.engine import Engine
 from tools.images.base import BASE, ensure_base
 from tools.images.build import TARGETS, build_images, image_name
 from tools.images.contents import check_contents, size_of
 from tools.images.system import check_system
-from tools.postgres import NotHere
 
 # Megabytes (10^6 bytes) above the base, from docs/images.md: what was measured, and a little more.
 MAX_MEGABYTES = {"service": 450, "pipelines": 850}
@@ -30,24 +27,7 @@ def main() -> int:
     parser.add_argument("--base", default=BASE, help="the base image; Debian's packages in one that is made, if none is given")
     parser.add_argument("--build-only", action="store_true", help="build, and do not run")
     options = parser.parse_args()
-    # Whoever stops it with SIGTERM leaves no containers behind either.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
-        sys.stdout.flush()
-
-    try:
-        with Engine() as engine:
-            _make(engine, options.base or BASE, options.build_only, say)
-    except NotHere as missing:
-        sys.stderr.write(f"images: {missing}\n")
-        return 3
-    except (ChurnError, subprocess.TimeoutExpired) as error:
-        sys.stderr.write(f"images: {error}\n")
-        return 1
-    return 0
+    return run_command("images", lambda engine, say: _make(engine, options.base or BASE, options.build_only, say))
 
 
 def _make(engine: Engine, base: str, build_only: bool, say: Callable[[str], None]) -> None:

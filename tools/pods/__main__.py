@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,13 +24,13 @@ from churn.config.settings import load_settings
 from churn.contract import load_contract
 from churn.errors import ChurnError
 from pipelines.data_sources.pull import pull_data
+from tools.containers.command import run_command
 from tools.containers.debian_images import PREFIX, require_images
 from tools.containers.engine import Engine
 from tools.containers.volumes import fill_volume
 from tools.packages import CHECKOUT
 from tools.pods.probes import await_probe
 from tools.pods.transform import Document, Pod, image_names, make_pods
-from tools.postgres import NotHere
 from tools.stack.callers import CUSTOMER
 from tools.stack.programs import find
 
@@ -43,25 +42,13 @@ TIMEOUT_SECONDS = 180
 
 def main() -> int:
     """Play the pods, use them, take them down, and say what was seen and when."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    began = time.monotonic()
+    return run_command("pods", _play_all)
 
-    def say(text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - began:6.1f} s  {text}\n")
-        sys.stdout.flush()
 
-    try:
-        with Engine() as engine, _run(engine) as prefix, tempfile.TemporaryDirectory(prefix="churn-pods-") as folder:
-            require_images(engine)
-            _use(engine, prefix, Path(folder), say)
-    except NotHere as missing:
-        sys.stdout.write(f"pods: skipped, {missing}\n")
-        return 3
-    except ChurnError as error:
-        sys.stderr.write(f"pods: {error}\n")
-        return 1
-    say("taken down; nothing of it is left")
-    return 0
+def _play_all(engine: Engine, say: Callable[[str], None]) -> None:
+    with _run(engine) as prefix, tempfile.TemporaryDirectory(prefix="churn-pods-") as folder:
+        require_images(engine)
+        _use(engine, prefix, Path(folder), say)
 
 
 @contextmanager
