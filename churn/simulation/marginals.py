@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from churn.simulation.draws import Draws
+
 Values = NDArray[Any]
 
 
@@ -34,12 +36,12 @@ class Normal(_Part):
     only_with: str | None = None
     plus: dict[str, float] = Field(default_factory=dict)
 
-    def draw(self, rng: np.random.Generator, rows: int, lift: Values | float = 0.0) -> Values:
+    def draw(self, rng: Draws, rows: int, lift: Values | float = 0.0) -> Values:
         """Draw float64 values: not yet rounded, and clipped from below only.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
+        rng : Draws
         rows : int
         lift : float or array of shape (rows,)
             The sum of `plus` for each customer.
@@ -62,12 +64,12 @@ class Counts(_Part):
     counts: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=1)
     only_with: str | None = None
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Values:
+    def draw(self, rng: Draws, rows: int) -> Values:
         """Draw whole numbers as float64.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
+        rng : Draws
         rows : int
 
         Returns
@@ -82,12 +84,12 @@ class Share(_Part):
 
     share: Probability
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Values:
+    def draw(self, rng: Draws, rows: int) -> Values:
         """Draw 0.0 or 1.0.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
+        rng : Draws
         rows : int
 
         Returns
@@ -102,12 +104,12 @@ class Levels(_Part):
 
     levels: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
 
-    def draw(self, rng: np.random.Generator, rows: int) -> Values:
+    def draw(self, rng: Draws, rows: int) -> Values:
         """Draw texts as an object array.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
+        rng : Draws
         rows : int
 
         Returns
@@ -117,7 +119,7 @@ class Levels(_Part):
         return np.array(list(self.levels), dtype=object)[_pick(tuple(self.levels.values()), rng, rows)]
 
 
-def _pick(weights: tuple[float, ...], rng: np.random.Generator, rows: int) -> NDArray[np.intp]:
+def _pick(weights: tuple[float, ...], rng: Draws, rows: int) -> NDArray[np.intp]:
     edges = np.cumsum(weights)
     # The product may round up to the last edge itself.
     drawn = np.searchsorted(edges, rng.random(rows) * edges[-1], side="right")

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import zlib
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from churn.atomic_write import atomic_write
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.errors import InputError
-from churn.simulation.marginals import Levels, Normal, Share, Values
+from churn.simulation.customers import draw_customers
+from churn.simulation.draws import Seeded
 from churn.simulation.mechanism import Condition, Rule
-from churn.simulation.population import Population, mechanism_misfit, read_population, relations
+from churn.simulation.population import mechanism_misfit, read_population
 from churn.simulation.shift import Drift, Extra, Mix, Shift
-
-Customers = dict[str, Values]
-
 
 __all__ = ["NO_DRIFT", "NO_SHIFT", "SCENARIOS", "Drift", "Extra", "Mix", "Scenario", "Shift", "simulate", "write_csv"]
 
@@ -72,8 +66,9 @@ def simulate(contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIF
     mechanism = drift.applied(population.churn)
     if broken := mechanism_misfit(mechanism, contract):
         raise InputError(f"drift: {': '.join(broken)} of contract {contract.name!r}")
-    true, recorded = _customers(contract, population, rows, seed, shift)
-    churned = _stream(seed, "<churn>").random(rows) < mechanism.probability(true)
+    source = Seeded(seed)
+    true, recorded = draw_customers(contract, population, rows, source, shift)
+    churned = source.of("<churn>").random(rows) < mechanism.probability(true)
     id_column = contract.id_column
     return Dataset(
         pd.DataFrame(recorded, columns=contract.feature_names),
@@ -82,116 +77,6 @@ def simulate(contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIF
         source=f"simulated {contract.name}: {rows} rows, seed {seed}",
         simulated=True,
     )
-
-
-def _stream(seed: int, purpose: str) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
-
-
-def _customers(contract: Contract, population: Population, rows: int, seed: int, shift: Shift) -> tuple[Customers, Customers]:
-    """Return the true and the recorded customers: they differ by what is lost or permuted."""
-    shift.hold_against(contract)
-    bounds = _bounds(contract)
-    follows = relations(contract)
-    true: Customers = {}
-
-    def value(name: str) -> Values:
-        if name not in true:
-            true[name] = drawn(name)
-        return true[name]
-
-    def drawn(name: str) -> Values:
-        marginal = population.columns.get(name)
-        if marginal is None:
-            check = follows[name]
-            values = _round(value(check.equals) * check.times, _decimals_within(check.tolerance))
-        else:
-            if isinstance(marginal, Share) and name in shift.share:
-                marginal = Share(share=shift.share[name])
-            stream = _stream(seed, name)
-            if isinstance(marginal, Normal) and marginal.plus:
-                lift = sum((value(flag) * amount for flag, amount in marginal.plus.items()), np.zeros(rows))
-                values = marginal.draw(stream, rows, lift)
-            else:
-                values = marginal.draw(stream, rows)
-        if isinstance(marginal, Levels | Share):
-            return values
-        values = _moved(values, name, shift, partial(_stream, seed))
-        decimals = marginal.decimals if isinstance(marginal, Normal) else 0
-        if marginal is not None:
-            values = np.round(values, decimals)
-            if marginal.only_with is not None:
-                values = np.where(value(marginal.only_with) > 0, values, 0.0)
-        # -0.0 would be a second form of zero.
-        return np.clip(values, *bounds[name]) + 0.0
-
-    for name in contract.feature_names:
-        value(name)
-    recorded = {name: _lost(values, name, shift, seed) for name, values in true.items()}
-    if shift.mix is None:
-        return true, recorded
-    other_true, other_recorded = _customers(contract, population, rows, seed, shift.mix.shift)
-    others = _stream(seed, "<mix>").random(rows) < shift.mix.share
-    return _where(others, other_true, true), _where(others, other_recorded, recorded)
-
-
-def _where(others: NDArray[np.bool_], there: Customers, here: Customers) -> Customers:
-    return {name: np.where(others, there[name], here[name]) for name in here}
-
-
-def _moved(values: Values, name: str, shift: Shift, stream: partial[np.random.Generator]) -> Values:
-    if name in shift.scale:
-        values = values * shift.scale[name]
-    if name in shift.move:
-        values = values + shift.move[name]
-    if name in shift.extra:
-        chosen = stream(f"{name}/extra").random(len(values)) < shift.extra[name].share
-        values = values + chosen * shift.extra[name].by
-    return values
-
-
-def _lost(values: Values, name: str, shift: Shift, seed: int) -> Values:
-    if name in shift.permute:
-        values = _stream(seed, f"{name}/permute").permutation(values)
-    if name in shift.missing:
-        lost = _stream(seed, f"{name}/missing").random(len(values)) < shift.missing[name]
-        values = np.where(lost, np.array(None if values.dtype == object else np.nan), values)
-    return values
-
-
-def _round(values: Values, decimals: int) -> Values:
-    # Half up, as bills are (and as the real data's charges are); the hair is for decimals that binary spells just below.
-    factor = 10.0**decimals
-    return np.asarray(np.floor(values * factor + 0.5 + 1e-9) / factor)
-
-
-def _decimals_within(tolerance: float) -> int:
-    """Return the fewest decimals whose rounding stays within the tolerance: cents for 0.01."""
-    return max(0, math.ceil(-math.log10(2 * tolerance)))
-
-
-def _bounds(contract: Contract) -> dict[str, tuple[float, float]]:
-    """Return the bounds of each number, narrowed so that the columns that follow from it keep theirs."""
-    found: dict[str, tuple[float, float]] = {}
-    follows = relations(contract)
-
-    def of(name: str) -> tuple[float, float]:
-        column = contract[name]
-        low = -math.inf if column.minimum is None else column.minimum
-        high = math.inf if column.maximum is None else column.maximum
-        for check in follows.values():
-            if check.equals == name and check.times:
-                ends = sorted(end / check.times for end in of(check.column))
-                low, high = max(low, ends[0]), min(high, ends[1])
-        if column.kind == "integer":
-            low, high = (math.ceil(low) if math.isfinite(low) else low), (math.floor(high) if math.isfinite(high) else high)
-        if low > high:
-            raise InputError(f"contract {contract.name!r}: no value of {name!r} keeps both its bounds and the checks")
-        return low, high
-
-    for column in contract.features:
-        found[column.name] = (0.0, 1.0) if column.kind == "flag" else of(column.name)
-    return found
 
 
 def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:
