@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 # A test file that takes no longer is run whole: what its shared fixtures run is noted with the first test only.
 WHOLE_FILE_SECONDS = 3.0
 UNIT = ("tests/unit/pipelines", "tests/unit/monitoring", "tests/unit/test_doctests.py", "tests/unit/churn", "tests/unit/service")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 OTHERS = ("tests/integration", "tests/security", "tests/chaos")
 
 
@@ -114,17 +116,25 @@ class CoverageMap:
         -------
         list of Selected
         """
-        now = digest(self._root / path)
+        now, once = digest(self._root / path), _runs_at_import(self._root / path, lines)
         exact, loose = [], []
         for name, known in self._files.items():
             if not name.startswith(under):
                 continue
             fresh = known["sources"].get(path) == now
             using = {node: test for node, test in known["nodes"].items() if path in test["lines"]}
-            running = {node: test for node, test in using.items() if not fresh or set(lines) & set(test["lines"][path])}
+            running = {
+                node: test for node, test in using.items() if once or not fresh or set(lines) & set(test["lines"][path])
+            }
             exact += list(_selected(name, known["nodes"], running))
             loose += list(_selected(name, known["nodes"], using))
         return list(_within(sorted(exact or loose, key=lambda test: test.seconds), max_seconds))
+
+
+def _runs_at_import(path: Path, lines: range) -> bool:
+    """Return whether lines stand in no body of a function: which test ran them first says nothing."""
+    functions = (n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, FUNCTIONS))
+    return not any(function.body[0].lineno <= lines[0] <= (function.end_lineno or 0) for function in functions)
 
 
 def _selected(name: str, all_tests: dict[str, Any], running: dict[str, Any]) -> Iterator[Selected]:

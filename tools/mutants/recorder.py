@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,10 @@ class Recorder:
     def _write(self) -> None:
         self._coverage.stop()
         if self._file is not None:
-            data = self._coverage.get_data()
+            with warnings.catch_warnings():
+                # A file whose tests run programs only has nothing of its own.
+                warnings.simplefilter("ignore", coverage.exceptions.CoverageWarning)
+                data = self._coverage.get_data()
             for path in data.measured_files():
                 inside = Path(path).relative_to(self._root).as_posix()
                 for line, nodes in data.contexts_by_lineno(path).items():
