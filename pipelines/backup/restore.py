@@ -107,14 +107,15 @@ def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> 
     """
     if not source.is_file():
         raise InputError(f"{source}: no such file")
-    made = _make_home(places.home)
+    made = _missing_folders(places)
+    places.home.mkdir(parents=True, exist_ok=True)
     try:
         # Not in the system's temporary folder, which may be small or in memory.
         with tempfile.TemporaryDirectory(dir=places.home, prefix=".restore-") as work:
             return _restore(_Staging(places, Path(work)), places, source, overwrite)
     except BaseException:
         for folder in made:
-            with suppress(OSError):  # it is not empty: somebody else uses it
+            with suppress(OSError):  # it was not made, or is not empty: somebody else uses it
                 folder.rmdir()
         raise
 
@@ -131,10 +132,12 @@ def _restore(staging: _Staging, places: Places, source: Path, overwrite: bool) -
     return manifest
 
 
-def _make_home(home: Path) -> list[Path]:
-    made = [folder for folder in (home, *home.parents) if not folder.exists()]
-    home.mkdir(parents=True, exist_ok=True)
-    return made
+def _missing_folders(places: Places) -> list[Path]:
+    """List the folders that a restore may make to put something in, and would leave empty if it failed; the inner ones first."""
+    urls = [url for url in (places.store, places.registry, places.prefect) if url and kind_of(url) == SQLITE]
+    folders = {places.home, *(sqlite_file(url).parent for url in urls)}
+    missing = {above for folder in folders for above in (folder, *folder.parents) if not above.exists()}
+    return sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
 
 
 def _refuse_in_use(staging: _Staging) -> None:
