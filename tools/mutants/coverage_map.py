@@ -123,9 +123,7 @@ class CoverageMap:
                 continue
             fresh = known["sources"].get(path) == now
             using = {node: test for node, test in known["nodes"].items() if path in test["lines"]}
-            running = {
-                node: test for node, test in using.items() if once or not fresh or set(lines) & set(test["lines"][path])
-            }
+            running = {node: test for node, test in using.items() if once or not fresh or set(lines) & set(test["lines"][path])}
             exact += list(_selected(name, known["nodes"], running))
             loose += list(_selected(name, known["nodes"], using))
         return list(_within(sorted(exact or loose, key=lambda test: test.seconds), max_seconds))

@@ -29,7 +29,9 @@ def names(file: Path) -> list[str]:
         return tar.getnames()
 
 
-def find(home: Path, registry_url: str | None = None, artifacts: str | None = None, *, without: bool = False, **more: Any) -> Places:
+def find(
+    home: Path, registry_url: str | None = None, artifacts: str | None = None, *, without: bool = False, **more: Any
+) -> Places:
     return find_places(Settings(home=home, **more), registry_url, artifacts, without_registry=without)
 
 

@@ -14,7 +14,7 @@ from pipelines.backup import restore
 from pipelines.backup.archive import Database
 from pipelines.backup.backup import Places, make_backup
 from pipelines.backup.restore import _Staging, restore_backup
-from tests.unit.pipelines.backup.places import execute, filled, files, places_in, rows, write
+from tests.unit.pipelines.backup.places import execute, files, filled, places_in, rows, write
 
 
 @pytest.fixture

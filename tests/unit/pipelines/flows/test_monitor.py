@@ -202,9 +202,7 @@ def test_the_champions_reference_is_read_once_and_kept(settings: Settings) -> No
 
 
 @pytest.mark.parametrize("calibrates", [True, False])
-def test_what_was_calibrated_on_the_way_is_kept(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, calibrates: bool
-) -> None:
+def test_what_was_calibrated_on_the_way_is_kept(settings: Settings, monkeypatch: pytest.MonkeyPatch, calibrates: bool) -> None:
     spread_at, saved = [], []
 
     @contextmanager
