@@ -61,9 +61,9 @@ def test_the_same_seed_draws_the_same_and_every_mutant_is_python() -> None:
 def test_the_tests_that_run_a_line_are_chosen_the_cheap_ones_first(tmp_path: Path) -> None:
     source, folder = tmp_path / "churn/a.py", tmp_path / "map"
     source.parent.mkdir()
-    source.write_text("x = 1\ny = 2\n")
+    source.write_text("def f():\n    x = 1\n    y = 2\nz = 3\n")
     folder.mkdir()
-    nodes = {"slow": (9.0, [1]), "quick": (4.0, [1, 2]), "other": (1.0, [2])}
+    nodes = {"slow": (9.0, [2, 4]), "quick": (4.0, [2, 3]), "other": (1.0, [3])}
     for name, (seconds, lines) in nodes.items():
         test = tmp_path / f"tests/unit/churn/test_{name}.py"
         test.parent.mkdir(parents=True, exist_ok=True)
@@ -76,14 +76,14 @@ def test_the_tests_that_run_a_line_are_chosen_the_cheap_ones_first(tmp_path: Pat
     def chosen(line: int, seconds: float = 100) -> list[str]:
         return [test.node for test in found.find_tests("churn/a.py", range(line, line + 1), ("tests/unit",), seconds)]
 
-    assert chosen(1) == ["test_quick.py::test", "test_slow.py::test"]
+    assert chosen(2) == ["test_quick.py::test", "test_slow.py::test"]
     # A file that takes a moment is run whole.
-    assert chosen(2) == ["tests/unit/churn/test_other.py", "test_quick.py::test"]
-    assert chosen(1, seconds=5) == ["test_quick.py::test"]
-    # What runs at import, or has changed since, belongs to all that use the module.
-    assert len(chosen(7)) == 3
-    source.write_text("x = 1\n\ny = 2\n")
-    assert len(chosen(1)) == 3
+    assert chosen(3) == ["tests/unit/churn/test_other.py", "test_quick.py::test"]
+    assert chosen(2, seconds=5) == ["test_quick.py::test"]
+    # What runs at import, whoever imported it first, belongs to all that use the module; and so does what has changed since.
+    assert len(chosen(1)) == len(chosen(4)) == 3
+    source.write_text("def f():\n\n    x = 1\n    y = 2\nz = 3\n")
+    assert len(chosen(2)) == 3
 
 
 def test_an_equivalent_mutant_counts_neither_way() -> None:

@@ -130,7 +130,7 @@ def test_a_backup_overwrites_nothing_and_makes_no_folder(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"b\.tar\.gz is there already"):
         make_backup(places, file)
     assert file.read_text() == "older"
-    with pytest.raises(InputError, match="there is no folder .*nowhere"):
+    with pytest.raises(InputError, match=r"there is no folder .*nowhere"):
         make_backup(places, tmp_path / "nowhere" / "b.tar.gz")
     assert not (tmp_path / "nowhere").exists()
 
@@ -140,7 +140,7 @@ def test_a_disk_that_gives_up_is_one_line_and_leaves_nothing(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(backup, "dump", full)
-    with pytest.raises(ChurnError, match="the backup cannot be written: .*No space left"):
+    with pytest.raises(ChurnError, match=r"the backup cannot be written: .*No space left"):
         make_backup(filled(tmp_path / "home"), tmp_path / "b.tar.gz")
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 

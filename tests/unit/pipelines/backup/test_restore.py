@@ -114,7 +114,7 @@ def test_a_move_that_fails_leaves_everything_as_it_was(
         return rename(self, to)
 
     monkeypatch.setattr(Path, "rename", fails)
-    with pytest.raises(ChurnError, match="could not be moved into place, and are as they were: .*Read-only"):
+    with pytest.raises(ChurnError, match=r"could not be moved into place, and are as they were: .*Read-only"):
         restore_backup(target, archive, overwrite=True)
     assert files(target.home) == before
     assert rows(target.store, "predictions") == ["two"]

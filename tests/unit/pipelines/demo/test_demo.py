@@ -1,4 +1,4 @@
-"""The demo's steps: each must be seen to happen, or the demo fails and says which. On fakes; the real loop: tests/e2e/test_demo.py."""
+"""The demo's steps: each must be seen to happen, or the demo fails and says which. The real loop: tests/e2e."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The monitoring flow's steps, in order, on fakes: what is sent, what is recorded, what is drawn. (Under Prefect: tests/integration.)"""
+"""The monitoring flow's steps, in order: what is sent, recorded, drawn. (Under Prefect: tests/integration.)"""
 
 from __future__ import annotations
 
