@@ -15,7 +15,18 @@ class Draws(Protocol):
     """The random numbers of one column. `numpy.random.Generator` is one."""
 
     def normal(self, loc: float, scale: float, size: int) -> Floats:
-        """Draw normal numbers, shape (size,)."""
+        """Draw normal numbers.
+
+        Parameters
+        ----------
+        loc, scale : float
+            Mean and standard deviation; scale >= 0.
+        size : int
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (size,)
+        """
         ...
 
     def random(self, size: int) -> Floats:
@@ -36,7 +47,18 @@ class Source(Protocol):
 
 
 def generator(*key: int, purpose: str) -> np.random.Generator:
-    """Return the random generator of a purpose under a key, such as (seed,) or (seed, month)."""
+    """Return the random generator of a purpose.
+
+    Parameters
+    ----------
+    *key : int
+        Such as seed, or seed and month; not negative.
+    purpose : str
+
+    Returns
+    -------
+    numpy.random.Generator
+    """
     return np.random.default_rng([*key, zlib.crc32(purpose.encode())])
 
 

@@ -101,9 +101,9 @@ def live(
     pace : Pace
         How fast values move and outcomes become known.
 
-    Yields
-    ------
-    Month
+    Returns
+    -------
+    iterator of Month
 
     Raises
     ------
