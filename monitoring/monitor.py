@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +26,6 @@ from monitoring.reference import Reference
 from monitoring.run_result import Findings, RetrainDecision, RunResult
 from monitoring.windows import Window, take_window
 
-# Runs to search for the last n labelled ones: outcomes come late, so most runs have none.
-HISTORY = 200
 # How alpha is shared: the customers and answers of a window, its outcomes, and the stream of all outcomes so far.
 WINDOW_SHARE, OUTCOME_SHARE, STREAM_SHARE = 0.5, 0.3, 0.2
 # Decisions within the policy's memory: far more than runs fit into it.
@@ -174,7 +171,7 @@ def _decide(store: Store, settings: Settings, window: Window, findings: Findings
             f"too little is new: {window.waiting_rows} predictions of {settings.min_window_rows} needed, "
             f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}",
         )
-    history = list(_history(store, window.model_version))
+    history = _judged_outcomes(store, window.model_version, settings.policy_n)
     since, until = now - memory(settings), now + CLOCK_SKEW
     recent = [d for kind in REMEMBERED for d in store.decisions(kind=kind, since=since, until=until, limit=RECENT)]
     return decide(findings, history, recent, settings, now)
@@ -184,10 +181,13 @@ def _follow_stream(store: Store, window: Window, reference: pd.DataFrame, rate: 
     """Go on with the stream of outcomes where the last run with outcomes left it; None without a reference."""
     if reference.empty:
         return None
-    last = next((run.sequential for run in _history(store, window.model_version) if run.sequential is not None), None)
+    before = _judged_outcomes(store, window.model_version, 1)
+    last = before[0].sequential if before else None
     outcomes = window.labelled.sort_values("outcome_seq", kind="stable")
     return resume(last, reference, outcomes, false_alarm_rate=rate)
 
 
-def _history(store: Store, model_version: str) -> Iterator[RunResult]:
-    return map(RunResult.from_record, store.monitor_runs(model_version=model_version, limit=HISTORY))
+def _judged_outcomes(store: Store, model_version: str, newest: int) -> list[RunResult]:
+    """Return the newest runs that judged outcomes, newest first, however long ago they were."""
+    records = store.monitor_runs(model_version=model_version, judged="outcomes", limit=newest)
+    return [RunResult.from_record(record) for record in records]

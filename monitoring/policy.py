@@ -36,7 +36,7 @@ def decide(
     current : Findings
         The run to decide on.
     history : sequence of Findings
-        Earlier runs on the same model version, newest first. Those without labelled rows are skipped.
+        Earlier runs on the same model version, newest first: at least the last n with outcomes. Those without are skipped.
     decisions : sequence of Decision
         Those of `memory(settings)`, in any order: kind "policy" starts a wait, "retrain" and "promotion" end it.
     settings : Settings
@@ -86,7 +86,7 @@ def _on_violation(
     stream = current.sequential
     if stream is not None and stream.alarm:
         # The stream's evidence comes from all runs since the change began, and is spent in the one that alarms.
-        violations = sum(run.concept_alarm or _seen(run) > stream.change_point for run in labelled)
+        violations = sum(run.concept_alarm or _mostly_after(run, stream.change_point) for run in labelled)
     found = (
         f"the model is worse than it was in {violations} of the last {len(labelled)} runs with outcomes, the newest among them"
     )
@@ -105,8 +105,9 @@ def _on_violation(
     return RetrainDecision(DecisionAction.RETRAIN, f"{found}; {rule}")
 
 
-def _seen(run: Findings) -> int:
-    return run.sequential.seen if run.sequential is not None else 0
+def _mostly_after(run: Findings, change_point: int) -> bool:
+    """Return whether at least half of a run's outcomes came after so many outcomes of the stream."""
+    return run.sequential is not None and 2 * change_point <= 2 * run.sequential.seen - run.labelled_rows
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import asdict
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -20,6 +20,8 @@ from churn.store.tables import monitor_runs
 
 # Of `follows`: whichever run was the newest before.
 ANY_RUN = "any"
+# What a run judged: new predictions, outcomes. As text, not as parameters, so that the index on it can be used.
+_JUDGED = {"predictions": sa.text("rows > 0"), "outcomes": sa.text("labelled_rows > 0")}
 # Each run goes further than the one before it in at least one of these, whatever the clock said.
 _NEWEST_FIRST = (monitor_runs.c.last_seq.desc(), monitor_runs.c.last_outcome_seq.desc(), monitor_runs.c.mature_until.desc())
 
@@ -73,7 +75,13 @@ class MonitorRuns:
             raise StoreError(describe_error(error)) from error
         return True
 
-    def read(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
+    def read(
+        self,
+        *,
+        limit: int = 50,
+        model_version: str | None = None,
+        judged: Literal["predictions", "outcomes"] | None = None,
+    ) -> list[MonitorRun]:
         """Return the newest runs, newest first.
 
         Parameters
@@ -83,6 +91,8 @@ class MonitorRuns:
         model_version : str, optional
             Only runs of this version, by how far they came: a clock that was set back does not change their order. By default,
             runs of all versions, by when they began.
+        judged : {"predictions", "outcomes"}, optional
+            Only runs that judged some, however many others came between: most runs see no outcomes where these come once a night.
 
         Returns
         -------
@@ -93,6 +103,8 @@ class MonitorRuns:
             query = query.order_by(monitor_runs.c.started_at.desc(), monitor_runs.c.run_id.desc())
         else:
             query = query.where(monitor_runs.c.model_version == model_version).order_by(*_NEWEST_FIRST)
+        if judged is not None:
+            query = query.where(_JUDGED[judged])
         with translated(), self._engine.connect() as connection:
             return [MonitorRun(**row) for row in connection.execute(query).mappings().all()]
 

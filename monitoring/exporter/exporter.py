@@ -18,9 +18,6 @@ from monitoring.exporter.metrics import exported
 from monitoring.exporter.runs import collect_runs
 from monitoring.exporter.totals import collect_totals
 
-# The newest run may have judged only predictions, or only outcomes: so far back the newest of each kind is searched.
-RUNS_SHOWN = 50
-
 
 class MonitorCollector(Collector):
     """Reads the store at each scrape. If the store is away, the answer is `churn_monitor_up 0` and nothing else.
@@ -45,9 +42,8 @@ class MonitorCollector(Collector):
         families: list[Metric] = []
         try:
             store = self._connected()
-            runs = store.monitor_runs(limit=RUNS_SHOWN)
             page_brier = self._settings.page_brier if self._settings else None
-            families = [*collect_runs(runs, page_brier), *collect_totals(store, runs)]
+            families = [*collect_runs(store, page_brier), *collect_totals(store)]
             up = 1
         except (StoreError, SQLAlchemyError, OSError):
             pass

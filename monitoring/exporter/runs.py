@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from prometheus_client.core import Metric
 
 from churn.store.records import MonitorRun
+from churn.store.store import Store
 from monitoring.drift.results import DriftResult, surprise
 from monitoring.exporter.metrics import exported
 from monitoring.performance.estimation import Estimate
@@ -24,13 +25,13 @@ MEASURES = {
 }
 
 
-def collect_runs(records: Sequence[MonitorRun], page_brier: float | None) -> Iterator[Metric]:
-    """Yield the metrics of the newest run with predictions, and of the newest with outcomes.
+def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
+    """Yield the metrics of the newest run with predictions, and of the newest with outcomes, however long ago they were.
 
     Parameters
     ----------
-    records : sequence of MonitorRun
-        Newest first.
+    store : Store
+        An open store.
     page_brier : float or None
         How much worse than the reference a Brier score must be for somebody to be paged; None: the limit is not exported.
 
@@ -42,10 +43,10 @@ def collect_runs(records: Sequence[MonitorRun], page_brier: float | None) -> Ite
     Raises
     ------
     StoreError
-        If a record cannot be read.
+        If the store is away, or a record cannot be read.
     """
-    with_rows = _newest(record for record in records if record.rows > 0)
-    labelled = _newest(record for record in records if record.labelled_rows > 0)
+    with_rows = _newest(store.monitor_runs(judged="predictions", limit=1))
+    labelled = _newest(store.monitor_runs(judged="outcomes", limit=1))
     alarms: dict[tuple[str, ...], float] = {}
     if with_rows is not None and (drift := with_rows.drift) is not None:
         yield exported("churn_window_rows", with_rows.rows)
@@ -67,9 +68,8 @@ def collect_runs(records: Sequence[MonitorRun], page_brier: float | None) -> Ite
         yield exported("churn_brier_page_limit", usual.brier + page_brier)
 
 
-def _newest(records: Iterator[MonitorRun]) -> RunResult | None:
-    record = next(records, None)
-    return None if record is None else RunResult.from_record(record)
+def _newest(records: Sequence[MonitorRun]) -> RunResult | None:
+    return RunResult.from_record(records[0]) if records else None
 
 
 def _drift(results: Sequence[DriftResult]) -> Iterator[Metric]:

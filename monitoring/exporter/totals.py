@@ -19,7 +19,7 @@ PROMOTIONS = (DecisionKind.PROMOTION, DecisionKind.ROLLBACK)
 MONITOR, TRAIN = "monitor", "train"
 
 
-def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
+def collect_totals(store: Store) -> Iterator[Metric]:
     """Yield the counts over all time.
 
     Series that alerts read stand at 0 from the start: Prometheus does not see a counter's first step if it begins with it.
@@ -28,8 +28,6 @@ def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
     ----------
     store : Store
         An open store.
-    runs : list of MonitorRun
-        Newest first.
 
     Yields
     ------
@@ -59,7 +57,10 @@ def collect_totals(store: Store, runs: list[MonitorRun]) -> Iterator[Metric]:
         yield exported("churn_policy_action", {(a,): float(newest_decision[0].action == a) for a in ACTIONS})
     yield exported("churn_promotions_total", {(k,): float(by_kind.get((k,), (0, None))[0]) for k in PROMOTIONS})
     yield exported("churn_promotion_timestamp_seconds", {key: when.timestamp() for key, (_, when) in by_kind.items()})
-    yield from _flows(store.flow_runs(), runs, [when for (_, result), (_, when) in retrained.items() if result in COMPLETED])
+    newest_runs = store.monitor_runs(limit=1)
+    yield from _flows(
+        store.flow_runs(), newest_runs, [when for (_, result), (_, when) in retrained.items() if result in COMPLETED]
+    )
 
 
 def _flows(flows: list[FlowRunCounts], runs: list[MonitorRun], trained: list[datetime]) -> Iterator[Metric]:

@@ -16,7 +16,7 @@ from churn.contract import Contract, load_contract
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, MonitorRun
 from churn.store.store import Store
-from monitoring.monitor import HISTORY, MonitoringRun, record_run, report_path, run_monitor
+from monitoring.monitor import MonitoringRun, record_run, report_path, run_monitor
 from monitoring.outbox import decisions_to_send
 from monitoring.reference import Reference
 from monitoring.reference_cache import load_reference, save_reference
@@ -28,6 +28,8 @@ from pipelines.flows.monitor_failure import record_failure
 from pipelines.flows.run_results import note_end
 
 ACTED_ON = (DecisionAction.RETRAIN, DecisionAction.PAGE)
+# Runs before it that a run's page looks back on.
+EARLIER = 200
 
 
 def _summaries(settings: Settings) -> Path:
@@ -58,14 +60,14 @@ def run_on_window(
 @task(cache_policy=NO_CACHE)
 def summarise(store: Store, run: MonitoringRun, settings: Settings) -> None:
     """Write the run's page."""
-    known = store.monitor_runs(model_version=run.result.model_version, limit=HISTORY)
+    known = store.monitor_runs(model_version=run.result.model_version, limit=EARLIER)
     _write_page(run.result, [record for record in known if record.run_id != run.result.run_id], settings)
 
 
 @task(cache_policy=NO_CACHE)
 def summarise_missed(store: Store, version: str, settings: Settings) -> None:
     """Write the page of the last run, if that was killed before it did."""
-    runs = store.monitor_runs(model_version=version, limit=HISTORY)
+    runs = store.monitor_runs(model_version=version, limit=EARLIER)
     page = report_path(settings, runs[0].run_id) if runs else None
     if page is None or runs[0].report != str(page) or page.exists():
         return

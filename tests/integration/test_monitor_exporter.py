@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +53,23 @@ def test_a_new_store_exports_nothing_but_that_it_is_up(url):
         *(("churn_promotions_total", kind) for kind in ("promotion", "rollback")),
     }
     assert set(told.values()) == {0.0}
+
+
+def test_a_concept_alarm_stays_until_outcomes_are_judged_again(store, url):
+    frame = launch(200, seed=2)
+    come_true(store, serve(store, frame), frame)
+    run = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert record_run(store, run)
+    for n in range(1, 61):
+        without = replace(run.result, run_id=str(n), started_at=NOW + timedelta(minutes=5 * n), concept=None, sequential=None)
+        window = replace(run.result.window, labelled_rows=0, last_seq=run.result.window.last_seq + n)
+        assert store.write_monitor_run(replace(without, window=window).to_record())
+
+    with exporter(lambda: Store.open(url), 0) as port:
+        told = scrape(port)
+    assert told["churn_drift_alarm", "concept"] == 1
+    assert told["churn_window_labelled_rows",] == 200
+    assert ("churn_brier_score", "realized") in told
 
 
 def test_what_the_monitor_found_is_exported(store, url):

@@ -154,8 +154,9 @@ class FakeStore:
         found = rows.loc[new & rows["outcome_seq"].notna(), [*ANSWERS, "churned", "outcome_seq"]]
         return found.tail(newest).reset_index(drop=True)
 
-    def monitor_runs(self, *, limit: int = 50, model_version: str | None = None) -> list[MonitorRun]:
-        return [run for run in self.runs if run.model_version == model_version][:limit]
+    def monitor_runs(self, *, limit: int = 50, model_version: str | None = None, judged: str | None = None) -> list[MonitorRun]:
+        rows = {None: lambda run: 1, "predictions": lambda run: run.rows, "outcomes": lambda run: run.labelled_rows}[judged]
+        return [run for run in self.runs if run.model_version == model_version and rows(run)][:limit]
 
     def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None, *, follows: str | None = None) -> bool:
         windows = {(r.model_version, r.last_seq, r.last_outcome_seq, r.mature_until) for r in self.runs}

@@ -11,7 +11,7 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.policy import decide
 from monitoring.run_result import RunResult
 from tests.unit.monitoring.fakes import NOW, make_settings
-from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_stream
 
 VIOLATES, HOLDS, UNLABELLED = make_result(concept_alarm=True), make_result(), make_result(labelled_rows=0)
 TRIGGERED = Decision(
@@ -62,6 +62,23 @@ def test_violations_older_than_n_runs_do_not_count():
 
 def test_runs_without_outcomes_are_skipped_not_counted():
     assert judge(VIOLATES, [UNLABELLED, UNLABELLED, UNLABELLED, VIOLATES]).action == DecisionAction.RETRAIN
+
+
+@pytest.mark.parametrize(
+    ("change_point", "action"),
+    [
+        (0, DecisionAction.RETRAIN),
+        (150, DecisionAction.RETRAIN),
+        # Less than half of the last run's outcomes, numbers 101 to 200, came after the change.
+        (151, DecisionAction.WATCH),
+        (250, DecisionAction.WATCH),
+    ],
+)
+def test_a_run_violates_by_the_stream_if_half_of_its_outcomes_came_after_the_change(change_point, action):
+    before = make_result(sequential=make_stream(seen=200))
+    current = make_result(sequential=make_stream(seen=300, alarm=True, change_point=change_point))
+    assert judge(current, [before]).action == action
+    assert judge(current, [make_result(sequential=None)]).action == DecisionAction.WATCH
 
 
 def test_k_and_n_are_settings():

@@ -98,6 +98,13 @@ def _create_monitor_runs() -> None:
         sa.UniqueConstraint("model_version", "last_seq", "last_outcome_seq", "mature_until", name="uq_monitor_runs_window"),
     )
     op.create_index("ix_monitor_runs_started_at", "monitor_runs", ["started_at", "run_id"])
+    op.create_index(
+        "ix_monitor_runs_labelled",
+        "monitor_runs",
+        ["model_version", "last_seq", "last_outcome_seq", "mature_until"],
+        sqlite_where=sa.text("labelled_rows > 0"),
+        postgresql_where=sa.text("labelled_rows > 0"),
+    )
 
 
 def _create_decisions() -> None:
