@@ -37,13 +37,17 @@ def parse_content_type(content_type: str, allowed: tuple[Media, ...] = ALL) -> M
     Raises
     ------
     WrongMediaType
-        If it is none of `allowed`, or the header names another charset than UTF-8.
+        If it is none of `allowed`, or its parameters say that texts are not UTF-8, or that CSV has no header.
     """
-    name, _, parameters = content_type.partition(";")
+    name, _, rest = content_type.partition(";")
     name = name.strip().lower()
-    charset = next((p.split("=", 1)[1] for p in parameters.split(";") if p.strip().lower().startswith("charset=")), "utf-8")
-    if charset.strip().strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
+    parameters = {
+        key.strip().lower(): value.strip().strip('"').lower() for key, _, value in (p.partition("=") for p in rest.split(";"))
+    }
+    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8", "us-ascii"):
         raise WrongMediaType("Texts must be UTF-8.")
+    if name == Media.CSV.value and parameters.get("header") == "absent":
+        raise WrongMediaType("The first line of CSV must name the columns; send it without header=absent.")
     if not name or name.endswith("+json"):
         return Media.JSON
     found = next((media for media in allowed if media.value == name), None)

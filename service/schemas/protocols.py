@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 
 class _Part(BaseModel):
     # What a newer version of a protocol adds does not matter here.
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+# Clients that are generated from a schema send every optional field, null where it is not set: null is as absent.
+def _without_nulls(parameters: Any) -> Any:
+    if isinstance(parameters, dict):
+        return {name: one for name, one in parameters.items() if one is not None}
+    return {} if parameters is None else parameters
+
+
+Parameters = Annotated[dict[str, Any], BeforeValidator(_without_nulls, json_schema_input_type=dict[str, Any] | None)]
 
 
 class InvocationsRequest(_Part):
@@ -41,7 +51,7 @@ class InferInput(_Part):
     name: StrictStr = Field(max_length=200)
     shape: Shape
     datatype: StrictStr = Field(max_length=20)
-    parameters: dict[str, Any] = {}
+    parameters: Parameters = {}
     data: Any = None
 
 
@@ -49,16 +59,20 @@ class InferOutput(_Part):
     """One tensor that is asked for."""
 
     name: StrictStr = Field(max_length=200)
-    parameters: dict[str, Any] = {}
+    parameters: Parameters = {}
 
 
 class InferRequest(_Part):
     """An inference request."""
 
     id: StrictStr | None = Field(None, max_length=200)
-    parameters: dict[str, Any] = {}
+    parameters: Parameters = {}
     inputs: list[InferInput] = Field(min_length=1, max_length=10_000)
-    outputs: list[InferOutput] = Field(default=[], max_length=100)
+    outputs: Annotated[
+        list[InferOutput],
+        Field(max_length=100),
+        BeforeValidator(lambda outputs: [] if outputs is None else outputs, json_schema_input_type=list[InferOutput] | None),
+    ] = []
 
 
 class TensorAnswer(_Part):

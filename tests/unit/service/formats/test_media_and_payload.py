@@ -34,6 +34,11 @@ def test_content_types_that_are_not(header: str) -> None:
         parse_content_type(header)
 
 
+def test_csv_that_says_it_has_no_header_is_told_that_it_needs_one() -> None:
+    with pytest.raises(WrongMediaType, match="first line of CSV must name the columns"):
+        parse_content_type('text/csv; charset=utf-8; header="absent"')
+
+
 def test_only_what_a_route_allows_is_read() -> None:
     with pytest.raises(WrongMediaType, match="application/json"):
         parse_content_type("text/csv", (Media.JSON,))

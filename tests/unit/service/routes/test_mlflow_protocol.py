@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,22 @@ async def test_unknown_columns_are_ignored_with_a_warning_as_mlflow_does(
     response = await client.post("/invocations", json=body)
     assert response.json()["predictions"][0][1] == pytest.approx(probability, abs=1e-12)
     assert "'shoe_size'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "form"),
+    [
+        ({"columns": NAMES, "data": [ROW]}, "application/json; format=pandas-split", '{"dataframe_split": {...}}'),
+        ({"columns": NAMES, "index": [0], "data": [ROW]}, "application/json", '{"dataframe_split": {...}}'),
+        ([CUSTOMER], "application/json; format=pandas-records", '{"dataframe_records": [...]}'),
+    ],
+)
+async def test_bodies_of_mlflow_1_are_told_how_to_wrap_them(client: httpx2.AsyncClient, body: Any, media: str, form: str) -> None:
+    response = await client.post("/invocations", content=json.dumps(body), headers={"content-type": media})
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert error["field"] == "body"
+    assert error["problem"].endswith(f"MLflow 1: send {form}")
 
 
 async def test_ping_tells_whether_there_is_a_model_and_version_whose_protocol(

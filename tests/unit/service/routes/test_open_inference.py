@@ -77,6 +77,41 @@ async def test_one_tensor_holds_all_numeric_features(client: httpx2.AsyncClient,
         assert response.json()["outputs"][0]["data"] == pytest.approx(expected, abs=1e-12)
 
 
+async def test_texts_in_base64_are_decoded_where_the_client_says_so(client: httpx2.AsyncClient, store: FakeStore) -> None:
+    minutes = {"name": "total_day_minutes", "shape": [1], "datatype": "FP64", "data": [265.1]}
+    named = {"name": "customer_id", "shape": [1], "datatype": "BYTES", "parameters": {"content_type": "base64"}}
+    answer = await client.post(INFER, json={"inputs": [minutes, {**named, "data": ["w6ktMQ=="]}]})
+    assert answer.status_code == 200, answer.text
+    assert store.rows[-1].customer_id == "é-1"
+    head = orjson.dumps(
+        {
+            "inputs": [
+                {**named, "parameters": {"content_type": "base64", "binary_data_size": 12}},
+                {**minutes, "data": [265.1]},
+            ]
+        }
+    )
+    headers = {"Inference-Header-Content-Length": str(len(head)), "content-type": "application/octet-stream"}
+    answer = await client.post(INFER, content=head + texts("w6ktMQ=="), headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert store.rows[-1].customer_id == "é-1"
+
+
+@pytest.mark.parametrize("text", ["c-1", "w6ktMQ", "/w==", "ü"])
+async def test_what_is_no_text_in_base64_is_refused_and_not_stored(
+    client: httpx2.AsyncClient, store: FakeStore, text: str
+) -> None:
+    named = {"name": "customer_id", "shape": [1], "datatype": "BYTES", "data": [text], "parameters": {"content_type": "base64"}}
+    answer = await client.post(
+        INFER, json={"inputs": [{"name": "state", "shape": [1], "datatype": "BYTES", "data": ["OH"]}, named]}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "inputs.1", "problem": "must be texts in UTF-8, in base64, as its content_type says"}
+    ]
+    assert store.rows == []
+
+
 @pytest.mark.parametrize(("datatype", "code"), [("FP32", "f"), ("INT8", "b"), ("UINT64", "Q"), ("INT16", "h")])
 async def test_binary_numbers_of_every_width(client: httpx2.AsyncClient, store: FakeStore, datatype: str, code: str) -> None:
     body, headers = binary(
