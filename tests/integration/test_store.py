@@ -19,7 +19,7 @@ from churn.store.migrate import migrate
 from churn.store.records import Decision, DecisionAction, DecisionKind, Outcome
 from churn.store.store import Store
 from tests.integration.postgres import Server
-from tests.integration.store_rows import NOON, monitor_run, outcome, prediction
+from tests.unit.churn.store.rows import NOON, by_customer, monitor_run, outcome, prediction
 
 DATABASES = ["sqlite", "postgresql"]
 
@@ -44,6 +44,16 @@ def test_a_time_without_zone_is_refused(store: Store) -> None:
         store.write_decision(
             Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "calm", decided_at=NOON.replace(tzinfo=None))
         )
+
+
+def test_many_thousands_in_one_call(store: Store) -> None:
+    many = 12_001  # more than three times what is asked for in one statement
+    store.write_predictions([prediction(n) for n in range(many)])
+    assert store.count_predictions() == many
+    said = [outcome(f"p{n}") if n % 2 else by_customer(f"c{n}") for n in range(many)]
+    assert store.write_outcomes(said).accepted == many
+    again = store.write_outcomes([*said, outcome("nobody")])
+    assert (again.accepted, again.duplicates, again.unknown) == (0, many, [many])
 
 
 # When things go wrong

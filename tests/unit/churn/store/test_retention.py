@@ -1,4 +1,4 @@
-"""Old records go, what the monitor still needs stays, and its cursors stay right; on SQLite and PostgreSQL."""
+"""Old records go, what the monitor still needs stays, and its cursors stay right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A window's predictions in parts: the same customers as the log has, in SQLite and PostgreSQL."""
+"""A window's predictions in parts: the same customers as the log has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions are read back as they were written, on both databases."""
+"""Predictions are read back as they were written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from churn.contract import Contract
 from churn.errors import StoreError
 from churn.store.store import Store
-from tests.integration.store_rows import NOON, OBSERVED, ids, outcome, prediction
+from tests.unit.churn.store.rows import NOON, OBSERVED, ids, outcome, prediction
 
 
 def test_a_prediction_comes_back_as_it_was_written(store: Store, contract: Contract) -> None:

@@ -1,4 +1,4 @@
-"""Answers of challengers, and what came true, the same on SQLite and on a real PostgreSQL."""
+"""Answers of challengers, and what came true."""
 
 from __future__ import annotations
 

@@ -256,9 +256,3 @@ def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(tmp_pa
     (tmp_path / "store.db").rename(tmp_path / "moved.db")
     assert not store.write_rows_at_once(rows(1))
     store.close()
-
-
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_a_server_is_always_waited_for(store: Store) -> None:
-    store.write_rows(rows(1))
-    assert not store.write_rows_at_once(rows(1))

@@ -1,4 +1,4 @@
-"""Monitoring runs: a window is judged once, on both databases."""
+"""Monitoring runs: a window is judged once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from churn.errors import StoreError
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from tests.integration.store_rows import NOON, monitor_run
+from tests.unit.churn.store.rows import NOON, monitor_run
 
 
 def test_a_window_is_judged_once(store: Store) -> None:

@@ -1,0 +1,41 @@
+"""The store's unit tests again, each on an empty database of a real PostgreSQL: those that take a database from outside."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import pytest
+
+from churn.store.store import Store
+from tests.integration.postgres import Server
+from tests.unit.churn.store import (
+    test_decisions,
+    test_erasure,
+    test_monitor_runs,
+    test_outcomes,
+    test_retention,
+    test_shadow,
+)
+from tests.unit.churn.store.predictions import test_log_reader, test_prediction_writer, test_window_reader
+
+AGAIN = (
+    *(test_decisions, test_erasure, test_monitor_runs, test_outcomes, test_retention, test_shadow),
+    *(test_log_reader, test_prediction_writer, test_window_reader),
+)
+for module in AGAIN:
+    for name, test in list(vars(module).items()):
+        if inspect.isfunction(test) and name.startswith("test_") and {"url", "store"} & set(inspect.signature(test).parameters):
+            globals()[f"{module.__name__.rpartition('.')[2]}_{name}"] = test
+
+
+@pytest.fixture
+def url(postgres: Server) -> Iterator[str]:
+    with postgres.database() as address:
+        yield address
+
+
+def test_a_server_is_always_waited_for(store: Store) -> None:
+    rows = test_prediction_writer.rows
+    store.write_rows(rows(1))
+    assert not store.write_rows_at_once(rows(1))
