@@ -1,10 +1,16 @@
-"""Labelled customers: features and what came true."""
+"""Labelled customers: features and what came true.
+
+A customer may have several rows, one for each time that the service was asked about them. Such rows are not independent: every
+interval, test and fold goes by customer.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,38 @@ class Labelled:
     outcome : pandas.Series of int64 (0 or 1), shape (n,)
     sensitive : pandas.DataFrame, shape (n, at least 1), or None
         Columns of the role `sensitive`, the same rows, where they are known; for comparing groups, never for a model.
+    customer : numpy.ndarray of int64, shape (n,), or None
+        Which rows are about the same customer: equal numbers. None if each row is about another one.
     """
 
     features: pd.DataFrame
     outcome: pd.Series
     sensitive: pd.DataFrame | None = None
+    customer: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)
+
+
+def customer_numbers(keys: pd.Series) -> NDArray[np.int64] | None:
+    """Number customers by their keys, for `Labelled.customer`.
+
+    Parameters
+    ----------
+    keys : pandas.Series of str, shape (n,)
+        The same key, the same customer.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n,), or None
+        None if each is another customer.
+
+    Examples
+    --------
+    >>> customer_numbers(pd.Series(["b", "a", "b"])).tolist()
+    [0, 1, 0]
+    >>> customer_numbers(pd.Series(["b", "a"])) is None
+    True
+    """
+    numbers, known = pd.factorize(keys)
+    return None if len(known) == len(numbers) else np.asarray(numbers, dtype=np.int64)

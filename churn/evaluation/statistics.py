@@ -1,16 +1,26 @@
-"""Confidence bounds of means, by bootstrap and by Student's t, for losses and profits of customers."""
+"""Confidence bounds of means, by bootstrap and by Student's t, for losses and profits of customers.
+
+Rows of one customer are not independent: where customers have several, whole customers are resampled and counted (the cluster
+bootstrap, and the linearised variance of a ratio: Cameron and Miller, A Practitioner's Guide to Cluster-Robust Inference, Journal
+of Human Resources 50(2), 2015).
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 # Values that a bootstrap draws at once: more do not fit into a processor's cache, which is slower.
 AT_ONCE = 100_000
 
+Floats = NDArray[np.float64]
+Customers = NDArray[np.int64]
 
-def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: int, seed: int) -> tuple[float, float]:
+
+def bootstrap_mean_interval(
+    sample: ArrayLike, *, confidence: float, resamples: int, seed: int, customer: Customers | None = None
+) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a mean (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
 
     Parameters
@@ -20,6 +30,8 @@ def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: 
     confidence : float
         Of the two-sided interval, in (0, 1).
     resamples, seed : int
+    customer : array of int, shape (n,), optional
+        Which values are of the same customer; None if each is of another one.
 
     Returns
     -------
@@ -32,11 +44,14 @@ def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: 
     (1.0, 1.0)
     """
     values = np.asarray(sample, dtype=np.float64)
+    data: tuple[Floats, ...] = (values,) if customer is None else _by_customer(values, customer)
     interval = stats.bootstrap(
-        (values,),
-        np.mean,
+        data,
+        np.mean if customer is None else _mean_of_rows,
+        paired=customer is not None,
+        vectorized=True,
         n_resamples=resamples,
-        batch=max(1, AT_ONCE // len(values)),
+        batch=max(1, AT_ONCE // len(data[0])),
         confidence_level=confidence,
         method="percentile",
         rng=np.random.default_rng(seed),
@@ -44,7 +59,7 @@ def bootstrap_mean_interval(sample: ArrayLike, *, confidence: float, resamples: 
     return float(interval.low), float(interval.high)
 
 
-def mean_bounds(sample: np.ndarray, tail: float) -> tuple[float, float]:
+def mean_bounds(sample: np.ndarray, tail: float, customer: Customers | None = None) -> tuple[float, float]:
     """Return Student's t bounds of a mean.
 
     Parameters
@@ -53,6 +68,8 @@ def mean_bounds(sample: np.ndarray, tail: float) -> tuple[float, float]:
         At least two values.
     tail : float
         Probability, in (0, 0.5), that the mean lies beyond one bound.
+    customer : array of int, shape (n,), optional
+        Which values are of the same customer, at least two customers; None if each is of another one.
 
     Returns
     -------
@@ -63,8 +80,25 @@ def mean_bounds(sample: np.ndarray, tail: float) -> tuple[float, float]:
     >>> [round(bound, 3) for bound in mean_bounds(np.array([1.0, 2.0, 3.0]), 0.05)]
     [0.314, 3.686]
     """
-    reach = float(stats.t.isf(tail, len(sample) - 1)) * float(np.std(sample, ddof=1)) / float(np.sqrt(len(sample)))
-    return float(np.mean(sample)) - reach, float(np.mean(sample)) + reach
+    mean = float(np.mean(sample))
+    if customer is None:
+        reach = float(stats.t.isf(tail, len(sample) - 1)) * float(np.std(sample, ddof=1)) / float(np.sqrt(len(sample)))
+        return mean - reach, mean + reach
+    sums, rows = _by_customer(np.asarray(sample, dtype=np.float64), customer)
+    customers = len(sums)
+    squares = float(np.sum((sums - mean * rows) ** 2)) * customers / (customers - 1)
+    reach = float(stats.t.isf(tail, customers - 1)) * float(np.sqrt(squares)) / len(sample)
+    return mean - reach, mean + reach
+
+
+def _by_customer(values: Floats, customer: Customers) -> tuple[Floats, Floats]:
+    """Return each customer's sum of values, and number of them."""
+    _, places = np.unique(customer, return_inverse=True)
+    return np.bincount(places, weights=values).astype(np.float64), np.bincount(places).astype(np.float64)
+
+
+def _mean_of_rows(sums: Floats, rows: Floats, axis: int = -1) -> Floats:
+    return np.asarray(sums.sum(axis=axis) / rows.sum(axis=axis))
 
 
 def log_losses(outcome: np.ndarray, probability: np.ndarray) -> np.ndarray:

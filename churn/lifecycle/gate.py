@@ -74,7 +74,7 @@ def decide(
     ----------
     challenger, champion : Model
     fresh : Labelled
-        Customers that neither was trained on.
+        Customers that neither was trained on. Where some have several rows, every check goes by customer.
     params : Params
         Of the gate, of profit and of slices; its seed is that of the bootstrap.
     contract : Contract
@@ -86,11 +86,12 @@ def decide(
     -------
     GateDecision
     """
-    y = fresh.outcome.to_numpy()
+    y, customer = fresh.outcome.to_numpy(), fresh.customer
     able = champion if champion and set(champion.info.features) <= set(fresh.features.columns) else None
     baseline = f"version {able.info.version}" if able else "no model at all"
     evidence: dict[str, Any] = {
         "rows": len(y),
+        "customers": len(y) if customer is None else len(np.unique(customer)),
         "churned": int(y.sum()),
         "fresh_digest": frame_digest(fresh.features.assign(**{"<outcome>": fresh.outcome})),
         "contract": {"name": contract.name, "digest": contract.digest},
@@ -100,7 +101,7 @@ def decide(
         "params": params.model_dump(mode="json", include={"seed", "gate", "profit", "evaluation"}),
         "serving": asdict(serving) if serving else None,
     }
-    enough = enough_evidence(y, params.gate)
+    enough = enough_evidence(y, params.gate, customer)
     if not enough.passed:
         return _decision([enough], evidence)
 
@@ -112,11 +113,11 @@ def decide(
     card = evaluate(y, new, challenger.info.threshold, profit=params.profit)
     checks = [
         enough,
-        better := better_log_loss(gain, params.gate, params.seed, baseline),
-        profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency),
-        no_slice_falls(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate),
+        better := better_log_loss(gain, params.gate, params.seed, baseline, customer),
+        profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency, customer),
+        no_slice_falls(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate, customer),
         calibrated(card.ece, params.gate),
-        unbiased(y, new, params.gate),
+        unbiased(y, new, params.gate, customer),
     ]
     if serving:
         checks += [served_alike(serving), fast_enough(serving, params.gate)]

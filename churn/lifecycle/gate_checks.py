@@ -10,7 +10,7 @@ import numpy as np
 
 from churn.config.params import GateParams
 from churn.evaluation.slices import Slice
-from churn.evaluation.statistics import bootstrap_mean_interval, mean_bounds
+from churn.evaluation.statistics import Customers, bootstrap_mean_interval, mean_bounds
 
 # How far a served probability may be from the pipeline's own.
 SERVING_TOLERANCE = 1e-9
@@ -68,7 +68,7 @@ class ServingCheck:
     refused: str = ""
 
 
-def enough_evidence(outcome: np.ndarray, params: GateParams) -> Check:
+def enough_evidence(outcome: np.ndarray, params: GateParams, customer: Customers | None = None) -> Check:
     """Check that there are enough customers of both classes for intervals to mean anything.
 
     Parameters
@@ -76,19 +76,24 @@ def enough_evidence(outcome: np.ndarray, params: GateParams) -> Check:
     outcome : array of int, shape (n,)
         1 if a customer churned, else 0.
     params : GateParams
+    customer : array of int, shape (n,), optional
+        Which rows are about the same customer; None if each is about another one.
 
     Returns
     -------
     Check
     """
-    churned = int(outcome.sum())
-    fewest, least = min(churned, len(outcome) - churned), params.min_class_rows
-    said = f"{churned} of {len(outcome)} fresh customers churned; the gate needs {least} who did and as many who did not"
+    # Once for each class: who stayed for months and left in the end tells of both.
+    pairs = np.column_stack([outcome, np.arange(len(outcome)) if customer is None else customer])
+    seen = np.unique(pairs, axis=0)[:, 0]
+    churned = int(seen.sum())
+    fewest, least = min(churned, len(seen) - churned), params.min_class_rows
+    said = f"{churned} of {len(seen)} fresh customers churned; the gate needs {least} who did and as many who did not"
     passed = fewest >= least
     return Check("enough_evidence", passed, float(fewest), float(least), said if passed else f"not enough evidence: {said}")
 
 
-def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: str) -> Check:
+def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: str, customer: Customers | None = None) -> Check:
     """Check that the challenger's log loss is lower beyond chance.
 
     The test is one-sided: of two equally good models, a challenger passes with probability 1 - confidence. It is Vuong's test of
@@ -103,21 +108,33 @@ def better_log_loss(gain: np.ndarray, params: GateParams, seed: int, baseline: s
         Of the bootstrap.
     baseline : str
         What the challenger is compared with, for the sentence.
+    customer : array of int, shape (n,), optional
+        As in `enough_evidence`.
 
     Returns
     -------
     Check
     """
-    low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
+    low, high = _interval(gain, params, seed, customer)
     mean = float(gain.mean())
-    said = f"log loss lower by {mean:.4f} [{low:.4f}, {high:.4f}] than {baseline} on {len(gain)} fresh customers"
+    judged = f"{len(gain)} fresh customers"
+    if customer is not None:
+        judged = f"{len(gain)} rows of {len(np.unique(customer))} fresh customers"
+    said = f"log loss lower by {mean:.4f} [{low:.4f}, {high:.4f}] than {baseline} on {judged}"
     passed = low > 0
     return Check(
         "better_log_loss", passed, mean, 0.0, said if passed else f"not better beyond chance: {said}", {"interval": [low, high]}
     )
 
 
-def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: str) -> Check:
+def _interval(gain: np.ndarray, params: GateParams, seed: int, customer: Customers | None) -> tuple[float, float]:
+    """Return the bounds of a mean of which each is one-sided at the gate's confidence."""
+    return bootstrap_mean_interval(
+        gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed, customer=customer
+    )
+
+
+def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: str, customer: Customers | None = None) -> Check:
     """Check that the challenger, at its own threshold, does not lose more than `max_profit_loss` beyond chance.
 
     Why it need not win: docs/adr/0006-the-gate-decides-on-log-loss.md.
@@ -131,12 +148,14 @@ def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: 
         Of the bootstrap.
     currency : str
         For the sentence.
+    customer : array of int, shape (n,), optional
+        As in `enough_evidence`.
 
     Returns
     -------
     Check
     """
-    low, high = bootstrap_mean_interval(gain, confidence=2 * params.confidence - 1, resamples=params.resamples, seed=seed)
+    low, high = _interval(gain, params, seed, customer)
     mean = float(gain.mean())
     passed = high >= -params.max_profit_loss
     numbers = f"profit differs by {mean:+.2f} [{low:+.2f}, {high:+.2f}] {currency} a customer"
@@ -144,7 +163,7 @@ def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: 
     return Check("profit_not_worse", passed, mean, -params.max_profit_loss, said, {"interval": [low, high], "currency": currency})
 
 
-def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams) -> Check:
+def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams, customer: Customers | None = None) -> Check:
     """Check that log loss does not rise in any slice by more than `max_slice_loss`, beyond chance.
 
     Each slice's rise has a one-sided lower bound by Student's t. All bounds hold at once with probability `confidence`
@@ -157,13 +176,18 @@ def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams
     slices : sequence of Slice
         They may overlap.
     params : GateParams
+    customer : array of int, shape (n,), optional
+        As in `enough_evidence`.
 
     Returns
     -------
     Check
     """
     tail = (1 - params.confidence) / max(len(slices), 1)
-    rises = [_rise(part, -gain[part.rows], tail) for part in slices]
+    parts = [(part, None if customer is None else customer[part.rows]) for part in slices]
+    # Of rows of a single customer there is no telling how far chance reaches.
+    parts = [(part, who) for part, who in parts if who is None or len(np.unique(who)) > 1]
+    rises = [_rise(part, -gain[part.rows], tail, who) for part, who in parts]
     if not rises:
         return Check("no_slice_falls", True, None, params.max_slice_loss, "no slice has enough customers to be judged")
     failed = [rise for rise in rises if rise.at_least > params.max_slice_loss]
@@ -184,8 +208,8 @@ class _Rise:
     at_least: float
 
 
-def _rise(part: Slice, rise: np.ndarray, tail: float) -> _Rise:
-    return _Rise(part.column, part.level, len(rise), float(rise.mean()), mean_bounds(rise, tail)[0])
+def _rise(part: Slice, rise: np.ndarray, tail: float, customer: Customers | None) -> _Rise:
+    return _Rise(part.column, part.level, len(rise), float(rise.mean()), mean_bounds(rise, tail, customer)[0])
 
 
 def calibrated(error: float, params: GateParams) -> Check:
@@ -206,7 +230,7 @@ def calibrated(error: float, params: GateParams) -> Check:
     return Check("calibrated", passed, error, params.max_calibration_error, said)
 
 
-def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams) -> Check:
+def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams, customer: Customers | None = None) -> Check:
     """Check that the mean probability is the churn rate: calibration-in-the-large (Van Calster et al., BMC Medicine 17, 2019).
 
     It fails if the bias is larger than `max_calibration_bias` beyond chance, in either direction.
@@ -218,12 +242,14 @@ def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams) -
     probability : array of float, shape (n,)
         The challenger's, in [0, 1].
     params : GateParams
+    customer : array of int, shape (n,), optional
+        As in `enough_evidence`.
 
     Returns
     -------
     Check
     """
-    low, high = mean_bounds(probability - outcome, 1 - params.confidence)
+    low, high = mean_bounds(probability - outcome, 1 - params.confidence, customer)
     bias, limit = float(np.mean(probability - outcome)), params.max_calibration_bias
     passed = low <= limit and high >= -limit
     numbers = f"the mean probability {probability.mean():.3f} is {bias:+.3f} [{low:+.3f}, {high:+.3f}] off the churn rate"

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn.clock import now
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.data.dataset import Dataset
-from churn.data.labelled import Labelled
+from churn.data.labelled import Labelled, customer_numbers
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import Scorecard
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
@@ -96,7 +97,7 @@ def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract,
     train, holdout = split(dataset, holdout=params.split.holdout, folds=params.tuning.folds, seed=params.seed)
     if traffic is None or traffic.empty:
         return TrainingSet(train, holdout, holdout, dataset.source, dataset.simulated)
-    kept = reserved_for_gate(traffic["customer_id"].fillna(traffic["prediction_id"]), params.gate.fresh_share)
+    kept = reserved_for_gate(_keys(traffic), params.gate.fresh_share)
     fresh = _labelled(traffic[kept].tail(params.gate.max_fresh_rows), contract)
     enough = len(fresh) >= params.gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
     learned = _labelled(traffic[~kept], contract)
@@ -106,6 +107,7 @@ def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract,
             pd.concat([train.outcome, learned.outcome], ignore_index=True),
             # The prediction log holds no sensitive columns.
             None if train.sensitive is None else train.sensitive.reindex(range(len(train) + len(learned))),
+            _numbered_on(len(train), learned),
         ),
         holdout=holdout,
         fresh=fresh if enough else holdout,
@@ -115,10 +117,24 @@ def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract,
     )
 
 
+def _numbered_on(before: int, learned: Labelled) -> NDArray[np.int64] | None:
+    """Number the customers of both parts; those of the first have one row each."""
+    if learned.customer is None:
+        return None
+    return np.concatenate([np.arange(before), before + learned.customer])
+
+
 def _labelled(traffic: pd.DataFrame, contract: Contract) -> Labelled:
     return Labelled(
-        traffic[contract.feature_names].reset_index(drop=True), traffic["churned"].astype(np.int64).reset_index(drop=True)
+        traffic[contract.feature_names].reset_index(drop=True),
+        traffic["churned"].astype(np.int64).reset_index(drop=True),
+        customer=customer_numbers(_keys(traffic)),
     )
+
+
+def _keys(traffic: pd.DataFrame) -> pd.Series:
+    """Return what tells customers apart: their id; each prediction without one counts as another customer."""
+    return traffic["customer_id"].fillna(traffic["prediction_id"])
 
 
 def train(

@@ -18,6 +18,7 @@ from sklearn.model_selection import (
     HalvingRandomSearchCV,
     ParameterGrid,
     RandomizedSearchCV,
+    StratifiedGroupKFold,
     StratifiedKFold,
     cross_val_predict,
 )
@@ -68,7 +69,7 @@ def tune(
     form: Form = "plain",
     on_score: OnScore | None = None,
 ) -> Tuned:
-    """Search with stratified folds and refit the best candidate.
+    """Search with stratified folds and refit the best candidate. All rows of a customer are in one fold.
 
     Parameters
     ----------
@@ -98,12 +99,13 @@ def tune(
     grids = params.grid_for(form)
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
-    folds = StratifiedKFold(params.folds, shuffle=True, random_state=seed)
+    kind = StratifiedKFold if train.customer is None else StratifiedGroupKFold
+    folds = kind(params.folds, shuffle=True, random_state=seed)
     x = train.features[features]
     scoring = _CountingScorer(params.scoring, on_score)
     search = _search(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
     try:
-        search.fit(x, train.outcome)
+        search.fit(x, train.outcome, groups=train.customer)
     except InvalidParameterError as error:
         raise InputError(f"tuning.grid: {error}") from error
     # A drawn value is a NumPy scalar, which the artifact would have to trust as one more type.
@@ -111,7 +113,7 @@ def tune(
     results = pd.DataFrame(search.cv_results_)
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
     best = clone(pipeline).set_params(**chosen)
-    out_of_fold = cross_val_predict(best, x, train.outcome, cv=folds, method="predict_proba")[:, 1]
+    out_of_fold = cross_val_predict(best, x, train.outcome, groups=train.customer, cv=folds, method="predict_proba")[:, 1]
     return Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
         best=chosen,

@@ -315,3 +315,23 @@ def test_traffic_changes_the_model_and_its_digest(trained: Trained, customers: D
     assert other.model.info.data_digest != trained.model.info.data_digest
     assert other.model.info.rows > 600
     assert len(other.reference) == other.model.info.rows
+
+
+def test_who_is_who_is_known_where_customers_came_twice(customers: Dataset, contract: Contract) -> None:
+    traffic = traffic_of(customers, customer_id=[f"c{n % 300}" for n in range(len(customers))])
+    training_set = assemble(customers, traffic, contract, PARAMS)
+    fresh, known = training_set.fresh, training_set.train
+    assert fresh.customer is not None
+    assert known.customer is not None
+    assert len(set(fresh.customer)) == len({f"c{n % 300}" for n in np.flatnonzero(kept_rows(traffic))})
+    # Those of the file have one row each, and are nobody of the traffic.
+    numbers, counts = np.unique(known.customer, return_counts=True)
+    assert len(known.customer) == len(known)
+    assert (counts == 1).sum() >= len(known) - (~kept_rows(traffic)).sum()
+    assert len(numbers) < len(known)
+    once = assemble(customers, traffic_of(customers), contract, PARAMS)
+    assert once.fresh.customer is once.train.customer is None
+
+
+def kept_rows(traffic: pd.DataFrame) -> np.ndarray:
+    return reserved_for_gate(traffic["customer_id"], PARAMS.gate.fresh_share)

@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import ParameterGrid, StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
@@ -149,3 +150,18 @@ def test_progress_is_told_up_to_the_number_announced(params: TuningParams) -> No
 
 def test_how_long_halving_takes_is_not_announced() -> None:
     assert expected_scores(searched(search="halving"), "plain") is None
+
+
+def test_all_rows_of_a_customer_are_in_one_fold() -> None:
+    """A nearest neighbour finds itself where the same customer is in another fold: its own outcome, whatever that is."""
+    rng = np.random.default_rng(2)
+    features = pd.DataFrame({"x": np.repeat(rng.normal(size=200), 5)})
+    outcome = pd.Series(np.repeat(rng.integers(0, 2, 200), 5))
+    params = TuningParams(grid={"neighbours__n_neighbors": [5]}, folds=4, scoring="roc_auc")
+    scores = {}
+    for name, customer in (("rows", None), ("customers", np.repeat(np.arange(200), 5))):
+        pipeline = Pipeline([("neighbours", KNeighborsClassifier())])
+        known = Labelled(features, outcome, customer=customer)
+        scores[name] = tune(pipeline, known, ["x"], params, seed=1).score
+    assert scores["rows"] > 0.9
+    assert scores["customers"] < 0.6
