@@ -1,0 +1,145 @@
+"""One part: what is refused is never scored, with the service's verdict, and nothing half written stays."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from churn.batch import part as part_module
+from churn.batch.plan import Terms
+from churn.errors import ChurnError, InputError
+from service.http.errors import Unprocessable
+from tests.integration.files_to_score import CONTRACT, customers, read_answers, write_folder
+from tests.unit.churn.batch.scoring import changed, score, served
+
+pytestmark = pytest.mark.usefixtures("small_pieces")
+
+
+def test_csv_is_read_as_the_service_reads_it(tmp_path: Path) -> None:
+    source, zipped = tmp_path / "in.csv", tmp_path / "in.csv.gz"
+    table = customers(300)
+    with source.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.column_names)
+        writer.writerows(["NA" if cell is None else cell for cell in row.values()] for row in table.to_pylist())
+    zipped.write_bytes(gzip.compress(source.read_bytes()))
+    score(source, tmp_path / "out")
+    score(zipped, tmp_path / "zipped")
+    answers = read_answers(tmp_path / "out")
+    np.testing.assert_array_equal(answers.column("churn_probability").to_numpy(), served(source.read_bytes(), text=True))
+    assert answers.equals(read_answers(tmp_path / "zipped"))
+
+
+BROKEN = [
+    ("total_day_minutes", -0.5, None),
+    ("total_day_minutes", 44_640.5, None),
+    ("total_day_minutes", float("inf"), None),
+    ("customer_service_calls", 1.5, None),
+    ("international_plan", 2.0, None),
+    ("state", "Kansas", None),
+    ("customer_id", "a\nb", None),
+    ("customer_id", "a\x7f", None),
+    ("customer_id", "x" * 129, None),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "kind"), BROKEN)
+def test_what_the_service_refuses_is_never_scored(column: str, value: Any, kind: Any, tmp_path: Path) -> None:
+    source = tmp_path / "in.parquet"
+    pq.write_table(changed(customers(300), column, {250: value}, kind), source, row_group_size=100)
+    with pytest.raises(Unprocessable):
+        served(source.read_bytes())
+    with pytest.raises(InputError, match=rf"in\.parquet: row 251, column '{column}'"):
+        score(source, tmp_path / "out")
+    assert not (tmp_path / "out" / "_SUCCESS").exists()
+
+    summary = score(source, tmp_path / "out", Terms(invalid="skip"))
+    assert (summary.rows, summary.rejected, summary.scored) == (300, 1, 299)
+    answers = read_answers(tmp_path / "out").column("customer_id").to_pylist()
+    assert answers == [f"c-1-{row}" for row in range(300) if row != 250]
+    (rejected,) = [row for file in (tmp_path / "out" / "_rejected").iterdir() for row in pq.read_table(file).to_pylist()]
+    assert (rejected["file"], rejected["row"]) == ("in.parquet", 251)
+    assert rejected["reason"].startswith(f"{column}: ")
+
+
+def test_a_customer_of_whom_nothing_is_known_is_refused(tmp_path: Path) -> None:
+    table = customers(10)
+    for name in CONTRACT.feature_names:
+        table = changed(table, name, {4: None})
+    pq.write_table(table, tmp_path / "in.parquet")
+    with pytest.raises(InputError, match=r"row 5: empty customer"):
+        score(tmp_path / "in.parquet", tmp_path / "out")
+
+
+def test_csv_errors_name_the_line(tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text('customer_id,total_day_minutes\n"a\nb",1\n\nc,x\n')
+    allowed = Terms(allow_absent=True)
+    with pytest.raises(InputError, match=r"in\.csv: row 2, column 'customer_id'"):
+        score(source, tmp_path / "out", allowed)
+    source.write_text('customer_id,total_day_minutes\n"a,b",1\n\nc,x\n')
+    with pytest.raises(InputError, match=r"in\.csv: row 4, column 'total_day_minutes'"):
+        score(source, tmp_path / "out", allowed)
+    source.write_text("customer_id,total_day_minutes\na,1\nb\n")
+    with pytest.raises(InputError, match=r"row 3: must have 2 fields"):
+        score(source, tmp_path / "out", allowed)
+    source.write_text("customer_id;total_day_minutes\na;1\n")
+    with pytest.raises(InputError, match="separated by semicolons"):
+        score(source, tmp_path / "out", allowed)
+    source.write_bytes(b"customer_id,total_day_minutes\n\xff\xfe,1\n")
+    with pytest.raises(InputError, match="not readable"):
+        score(source, tmp_path / "out", allowed)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_feature_without_a_column_is_refused_unless_that_is_allowed(tmp_path: Path) -> None:
+    pq.write_table(customers(10).drop_columns(["total_day_minutes"]), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match=r"column 'total_day_minutes': column is missing"):
+        score(tmp_path / "in.parquet", tmp_path / "out")
+    score(tmp_path / "in.parquet", tmp_path / "out", Terms(allow_absent=True))
+    answers = read_answers(tmp_path / "out").column("churn_probability").to_numpy()
+    np.testing.assert_array_equal(answers, served((tmp_path / "in.parquet").read_bytes()))
+    wrong = customers(10)
+    pq.write_table(wrong.set_column(0, "customer_id", pa.array([1.5] * 10)), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match="must be a text or a whole number"):
+        score(tmp_path / "in.parquet", tmp_path / "out", overwrite=True)
+    pq.write_table(wrong.set_column(0, "customer_id", pa.array(range(10))), tmp_path / "in.parquet")
+    score(tmp_path / "in.parquet", tmp_path / "numbered")
+    assert read_answers(tmp_path / "numbered").column("customer_id").to_pylist() == list(range(10))
+
+
+def test_a_part_that_cannot_be_written_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_folder(tmp_path / "in", parts=2, rows=50)
+
+    class Full(pq.ParquetWriter):
+        def write_batch(self, *_: Any, **__: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(part_module.pq, "ParquetWriter", Full)
+    with pytest.raises(ChurnError, match="cannot be written") as error:
+        score(source, tmp_path / "out")
+    assert error.value.exit_code == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_was_changed_under_way_is_not_scored(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "in", parts=1, rows=50)
+
+    def change(*_: Any) -> None:
+        os.utime(source / "part-000.parquet", ns=(0, 0))
+
+    with pytest.raises(InputError, match="was changed since"):
+        score(source, tmp_path / "out", on_plan=change)
+
+
+def test_other_code_on_a_worker_scores_nothing() -> None:
+    found = part_module.score_part(b"", b"", {}, "", "other code")
+    assert "another version" in found["error"]
