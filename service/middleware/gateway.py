@@ -62,6 +62,8 @@ class Gateway:
         headers = dict(scope["headers"])
         request_context = scope[IN_SCOPE] = RequestContext.of(headers)
         CURRENT.set(request_context)
+        # HEAD is answered as GET is (RFC 9110, section 9.3.2): the server leaves the body out.
+        routed = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         if self._tracing is not None:
             self._tracing.begin(request_context, known_method(scope["method"]), headers)
         response_started = False
@@ -81,7 +83,7 @@ class Gateway:
                 client = scope.get("client")
                 self._admission.enter(request_context, headers, client[0] if client else None)
                 entered = True
-            await self.app(scope, receive, send_with_headers)
+            await self.app(routed, receive, send_with_headers)
         except RequestProblem as problem:
             if entered:
                 raise
@@ -96,5 +98,5 @@ class Gateway:
         finally:
             if entered:
                 self._admission.leave(request_context)
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = getattr(routed.get("route"), "path", "unmatched")
             self._records.add(request_context, scope["method"], route, status, time.perf_counter() - started)

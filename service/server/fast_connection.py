@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.middleware.admission import Headers
 from service.middleware.fast_path import Exchange
-from service.server.coalesced_writes import CoalescedWritesProtocol
+from service.server.bounded_messages import BoundedMessages
 
 OK, CLOSE = 200, b"connection: close\r\n"
 
@@ -39,7 +39,7 @@ class Answers(Protocol):
         """See `FastPath`."""
 
 
-class FastConnection(CoalescedWritesProtocol):
+class FastConnection(BoundedMessages):
     """A connection that asks the app's `fast_path` first, if the app has one."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -86,6 +86,12 @@ class FastConnection(CoalescedWritesProtocol):
             and parser.should_keep_alive()
             and not parser.should_upgrade()
         )
+
+    def on_chunk_header(self) -> None:
+        """See `httptools`. A body in chunks is not plain."""
+        if self._held:
+            self._release()
+        super().on_chunk_header()
 
     def on_body(self, body: bytes) -> None:
         """See `httptools`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from service.server.bounded_messages import MAX_HEADERS
 from service.server.fast_connection import FastConnection
 
 # How long the head of a request may take to arrive, and a response may wait for its client to read it.
@@ -16,13 +17,11 @@ HEAD_SECONDS = 10.0
 READ_SECONDS = 30.0
 # The largest incomplete head. (One that arrives in one piece is no larger than asyncio reads at once.)
 MAX_HEAD_BYTES = 64 * 1024
-_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Connection(FastConnection):
     """uvicorn's protocol with deadlines. A request that arrives in one piece, as nearly all do, sets no timer."""
 
-    _in_head = False
     _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
@@ -35,13 +34,17 @@ class Connection(FastConnection):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        if self._reads_no_more:
+            return
+        in_chunks = self._in_chunks
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self.transport.write(_TOO_LONG)
-                self.transport.close()
+                self._refuse_length()
                 return
+        elif in_chunks and self._in_chunks:
+            self._bound_framing(len(data))
         # No complete head has arrived, and no request is being answered: a head must follow in time.
         if self._deadline is None and (self._in_head or self.cycle is None or self.cycle.response_complete):
             self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
@@ -53,6 +56,8 @@ class Connection(FastConnection):
 
     def on_headers_complete(self) -> None:
         """See `httptools`."""
+        if len(self.headers) > MAX_HEADERS:
+            self._refuse_headers()
         super().on_headers_complete()
         self._in_head = False
         if self._deadline is not None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from service.server.coalesced_writes import CoalescedWrites
@@ -22,9 +23,21 @@ class Transport:
         return self.closed
 
 
-def made() -> tuple[Transport, CoalescedWrites]:
+class Loop:
+    """What is to be called in the next round."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+        self.call_soon = self.soon.append
+
+    def next_round(self) -> None:
+        while self.soon:
+            self.soon.pop()()
+
+
+def made(loop: Loop | None = None) -> tuple[Transport, CoalescedWrites]:
     transport = Transport()
-    return transport, CoalescedWrites(cast(Any, transport))
+    return transport, CoalescedWrites(cast(Any, transport), cast(Any, loop or Loop()))
 
 
 def test_head_and_body_are_one_write() -> None:
@@ -62,3 +75,24 @@ def test_closing_writes_what_was_held_back() -> None:
     one.write(HEAD)
     one.close()
     assert (transport.written, transport.closed, one.is_closing()) == ([HEAD], True, True)
+
+
+def test_a_head_without_a_body_goes_out_in_the_next_round_and_once() -> None:
+    loop = Loop()
+    transport, one = made(loop)
+    one.write(HEAD)
+    loop.next_round()
+    assert transport.written == [HEAD]
+    one.write(HEAD)
+    one.write(b"ok")
+    loop.next_round()
+    assert transport.written == [HEAD, HEAD + b"ok"]
+
+
+def test_a_head_is_not_written_to_a_connection_that_is_gone() -> None:
+    loop = Loop()
+    transport, one = made(loop)
+    one.write(HEAD)
+    transport.closed = True
+    loop.next_round()
+    assert transport.written == []

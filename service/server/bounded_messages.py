@@ -1,0 +1,117 @@
+"""Bounds on what a request may bring beside its head and its body: trailers, chunk sizes and extensions, requests that wait.
+
+uvicorn appends the fields after the last chunk to the headers, where a key or an origin would then be read, and reads as much of
+them, and of what comes between chunks, as is sent. Fields that say who asks or how the message is read may not be in trailers
+(RFC 9110, section 6.5.1), and no route needs another, so all are dropped. Each request that waits behind an unanswered one
+of its connection costs a hundred times what it takes to send; no client has a right to that (RFC 9112, section 9.3.2).
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import httptools
+
+from service.server.coalesced_writes import CoalescedWritesProtocol
+
+# What is no data between and after the chunks of a body. Chunks of three bytes and more, on average, need no allowance.
+MAX_FRAMING_BYTES = 64 * 1024
+FRAMING_PER_BYTE = 2
+MAX_WAITING_REQUESTS = 100
+MAX_HEADERS = 256
+TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class RefusedError(Exception):
+    """A connection has sent too much. Raised through the parser, which reads nothing more after it."""
+
+
+class BoundedMessages(CoalescedWritesProtocol):
+    """uvicorn's protocol, which drops trailers and closes connections that send too much of what is not data."""
+
+    _in_head = _in_chunks = False
+    _chunk_bytes = _framing_bytes = 0
+    _reads_no_more = _declines = False
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def on_message_begin(self) -> None:
+        """See `httptools`."""
+        super().on_message_begin()
+        if len(self.pipeline) >= MAX_WAITING_REQUESTS:
+            raise RefusedError
+
+    def on_headers_complete(self) -> None:
+        """See `httptools`."""
+        self._declines = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._declines:
+            super().on_headers_complete()
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read a request that asked for another protocol as one that did not (RFC 9110, section 7.8).
+
+        Java's client asks for HTTP/2 with its first request, whatever it is, and the parser would lose the body.
+        """
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        head = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"".join([head, *lines, b"\r\n", rest]))
+
+    def on_chunk_header(self) -> None:
+        """See `httptools`. What comes as a header from here on is a trailer, and goes where nobody looks."""
+        if not self._in_chunks:
+            self._in_chunks, self._framing_bytes = True, 0
+            self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """See `httptools`."""
+        self._chunk_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """See `httptools`."""
+        self._in_chunks = False
+        if not self._declines:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP; if whole requests before it wait for their answers, close the connection after the last one's.
+
+        Parameters
+        ----------
+        msg : str
+        """
+        self._reads_no_more, self._in_head = True, False
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and (self.pipeline or not getattr(cycle, "more_body", False)):
+            cycle.keep_alive = False
+        elif not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def _bound_framing(self, received: int) -> None:
+        """Close the connection if too much of what it has sent is no data; called after each read but that of the first chunk."""
+        self._framing_bytes = max(0, self._framing_bytes + received - (1 + FRAMING_PER_BYTE) * self._chunk_bytes)
+        self._chunk_bytes = 0
+        if self._framing_bytes > MAX_FRAMING_BYTES and not self.transport.is_closing():
+            self._refuse_length()
+
+    def _refuse_headers(self) -> NoReturn:
+        """Refuse a head with too many fields: each costs thirty times what it takes to send."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._refuse_length()
+        raise RefusedError
+
+    def _refuse_length(self) -> None:
+        """Answer 431 and close the connection; only close it if an answer has begun."""
+        if self.cycle is None or self.cycle.response_complete or not getattr(self.cycle, "response_started", True):
+            self.transport.write(TOO_LONG)
+        self.transport.close()
