@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from churn.config.safe_yaml import load_yaml
 from churn.errors import InputError
+from churn.number_format import NumberFormat
 from churn.one_line import one_line
 
 NAME = r"^[a-z][a-z0-9_]*$"
@@ -45,7 +46,7 @@ class Column(_Part):
 
     `number` and `integer` have inclusive bounds in `unit`; a `flag` is one of two levels and 0 or 1 in a frame;
     a `category` is one of `levels`, always text. Texts of `missing` mean a missing value in this column, beside the usual ones
-    (`churn.customers.cell_rule`).
+    (`churn.customers.cell_rule`); `number_format` says how texts write its numbers, where they do not write 1234.5.
 
     Only a `feature` is asked for in a request, read by a model and kept in the log. The `id` names the customer. What is
     `sensitive` is read from labelled files where it is there, for comparing groups, and never reaches a model; a sensitive
@@ -64,6 +65,7 @@ class Column(_Part):
     false_level: str = "No"
     nullable: bool = False
     missing: tuple[str, ...] = ()
+    number_format: NumberFormat | None = None
     description: str = ""
 
     @model_validator(mode="after")
@@ -74,6 +76,8 @@ class Column(_Part):
             raise ValueError(f"column {self.name!r}: a category needs its levels")
         if self.kind != "category" and self.levels:
             raise ValueError(f"column {self.name!r}: only a category has levels")
+        if self.number_format is not None and self.kind not in ("number", "integer"):
+            raise ValueError(f"column {self.name!r}: only a number or an integer has a number_format")
         if len(set(self.levels)) != len(self.levels):
             raise ValueError(f"column {self.name!r}: a level is listed twice")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:

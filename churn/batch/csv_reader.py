@@ -182,9 +182,11 @@ class _Reader:
     def _type(self, name: str, *, numbers: bool) -> Any:
         if name == CUSTOMER_ID:
             return pa.string()
-        if self.rules.features[name].column.kind not in ("number", "integer"):
+        column = self.rules.features[name].column
+        if column.kind not in ("number", "integer"):
             return _TEXTS
-        return pa.float64() if numbers else pa.string()
+        # Where other spellings are expected, the column is read as texts at once, and the others keep their speed.
+        return pa.float64() if numbers and column.number_format is None and not column.missing else pa.string()
 
     def record(self, cells: Sequence[str]) -> dict[str, Any]:
         """Return a row as JSON might have had it."""

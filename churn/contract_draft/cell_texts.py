@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from churn.contract import Column
-from churn.customers.cell_rule import MISSING_TEXTS, NUMBER_PATTERN, CellRule
+from churn.customers.cell_rule import MISSING_TEXTS, CellRule
 from churn.customers.cells import json_value
+from churn.number_format import NUMBER_PATTERN
 
 _NUMBER = re.compile(NUMBER_PATTERN)
 

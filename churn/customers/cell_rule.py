@@ -12,10 +12,10 @@ from math import isfinite
 from typing import Any
 
 from churn.contract import Column
+from churn.number_format import NUMBER_PATTERN
 
 # Texts that mean a missing value, in any case of letters; a level of the column wins over them (`NA` may be Namibia).
 MISSING_TEXTS = frozenset({"", "na", "nan", "null", "none"})
-NUMBER_PATTERN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NUMBER = re.compile(NUMBER_PATTERN)
 # A number that may name a level. With more zeros in front it is a text of its own: 07 is not 7.
 _NUMBER_OF_LEVEL = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
@@ -43,6 +43,7 @@ class CellRule:
         self.column = column
         self._levels = frozenset(column.levels)
         self._missing = MISSING_TEXTS | {text.strip().lower() for text in column.missing}
+        self._format = column.number_format
         # The contract's own levels win: an outcome `stayed` may say False for those who left.
         self._flags = {"true": True, "1": True, "false": False, "0": False}
         self._flags |= {column.true_level.casefold(): True, column.false_level.casefold(): False}
@@ -61,7 +62,7 @@ class CellRule:
                 more = len(self.column.levels) - LISTED_LEVELS
                 return f"unknown level (known: {listed}{f' and {more} more' if more > 0 else ''})"
             case _:
-                return "must be a number"
+                return "must be a number" + (f", written as {self._format.example}" if self._format else "")
 
     def read(self, cell: Any) -> float | bool | str | None:
         """Return the value of a cell, None where it is missing.
@@ -134,9 +135,15 @@ class CellRule:
             return meaning
         if text.lower() in self._missing:
             return None
-        if not _NUMBER.fullmatch(text):
+        number = self._number_of(text)
+        return self._flag_of(number) if self.column.kind == "flag" else _finite(number)
+
+    def _number_of(self, text: str) -> float:
+        if self._format is not None and (number := self._format.read(text)) is not None:
+            return number
+        if self._format is not None or not _NUMBER.fullmatch(text):
             raise ValueError(self.wanted)
-        return self._flag_of(float(text)) if self.column.kind == "flag" else _finite(float(text))
+        return float(text)
 
     def _flag_of(self, number: float) -> bool:
         meaning = self._flags.get(number_text(number).casefold())

@@ -58,6 +58,8 @@ class FeatureCells:
         self.reads_booleans = column.kind == "flag" and all(
             self.rule.parse(one) is self.rule.parse(int(one)) for one in (True, False)
         )
+        # Whether a text that writes a number plainly means this number: with a decimal comma 1.234 may mean another.
+        self.reads_plain_numbers = column.number_format is None or column.number_format.decimal == "."
         self._keys = _KEYS | {bool} if self.reads_booleans else _KEYS
         self._unknown = UNKNOWN_CODE if self.is_category else float(UNKNOWN_CODE)
         # The same for columns of numbers, sorted.

@@ -149,5 +149,8 @@ def _json_schema(column: Column) -> dict[str, Any]:
             number |= {} if column.minimum is None else {"minimum": column.minimum}
             number |= {} if column.maximum is None else {"maximum": column.maximum}
             number |= {"multipleOf": 1} if column.kind == "integer" else {}
-            allowed = [number, {"type": "string", "format": "number", "minLength": 1}]
+            text: dict[str, Any] = {"type": "string", "minLength": 1}
+            written = column.number_format
+            text |= {"format": "number"} if written is None else {"description": f"Written as {written.example}."}
+            allowed = [number, text]
     return {"anyOf": allowed if column.required else [*allowed, {"const": ""}, {"type": "null"}]}

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churn.customers.arrow_buffers import floats, places
-from churn.customers.cell_rule import NUMBER_PATTERN
 from churn.customers.cells import Cells, FeatureCells
+from churn.number_format import NUMBER_PATTERN
+
+_WITH_COMMA = NUMBER_PATTERN.replace(r"\.", ",")
 
 
 def is_plain(kind: Any) -> bool:
@@ -69,6 +71,8 @@ def _read_texts(column: Any, feature: FeatureCells) -> Cells:
 
 def _read_numbers_in_texts(column: Any, feature: FeatureCells) -> Cells:
     # pyarrow takes the nearest float64, as Python does, and reads what the rule reads, but for infinities and NaN.
+    if not feature.reads_plain_numbers:
+        return _read_numbers_and_others(column, feature)
     try:
         read = floats(column.cast(pa.float64()))
     except pa.ArrowInvalid:
@@ -79,8 +83,11 @@ def _read_numbers_in_texts(column: Any, feature: FeatureCells) -> Cells:
 
 
 def _read_numbers_and_others(column: Any, feature: FeatureCells) -> Cells:
-    proper = pc.match_substring_regex(column, f"^{NUMBER_PATTERN}$")
-    cells = feature.from_numbers(floats(pc.if_else(proper, column, pa.nulls(1, pa.string())[0]).cast(pa.float64())))
+    with_comma = not feature.reads_plain_numbers
+    proper = pc.match_substring_regex(column, f"^{_WITH_COMMA if with_comma else NUMBER_PATTERN}$")
+    numbers = pc.if_else(proper, column, pa.nulls(1, pa.string())[0])
+    numbers = pc.replace_substring(numbers, ",", ".") if with_comma else numbers
+    cells = feature.from_numbers(floats(numbers.cast(pa.float64())))
     odd = pc.invert(proper)
     # Blanks around a number, texts that mean a missing value, and what is wrong.
     others = _read_texts(column.filter(odd).dictionary_encode(), feature)

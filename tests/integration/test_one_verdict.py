@@ -30,6 +30,7 @@ from churn.batch import csv_reader, id_column, parquet_reader
 from churn.batch.plan import Terms, make_plan
 from churn.batch.reader import open_part
 from churn.contract import load_contract
+from churn.customers import from_arrow
 from churn.customers.cells import Cells, FeatureCells
 from churn.customers.column_names import CUSTOMER_ID, ColumnNames
 from churn.customers.columns import CustomerColumns
@@ -38,6 +39,7 @@ from churn.data import columns as data_columns
 from churn.data.dataset import read_dataset
 from churn.data.unvalidated import read_unvalidated
 from churn.errors import ChurnError
+from churn.number_format import NUMBER_PATTERN, NumberFormat
 from service.formats import arrow_columns, csv_text
 from service.formats.arrow_ipc import read_arrow
 from service.formats.inference import read_inference
@@ -51,7 +53,19 @@ from service.scoring.fast_validation import FastValidator
 from service.scoring.scorer import one_customer
 from tests.unit.service.fakes import make_model, served_model
 
-CONTRACT = load_contract()
+# As other companies write: a decimal comma and euros, thousands and dollars, texts that mean a missing value.
+EUROS = NumberFormat(decimal=",", thousands=".", units=("€", "Min"))
+DOLLARS = NumberFormat(thousands=",", units=("$",), parentheses=True)
+WRITTEN = {
+    "total_eve_minutes": {"number_format": EUROS, "missing": ("-", "k.A.")},
+    "total_night_charge": {"number_format": DOLLARS, "minimum": -50},
+    "total_intl_minutes": {"missing": ("?", "#DIV/0!", r"\N")},
+    "voice_mail_plan": {"missing": ("?",)},
+}
+TELECOM = load_contract()
+CONTRACT = TELECOM.model_copy(
+    update={"columns": tuple(column.model_copy(update=WRITTEN.get(column.name, {})) for column in TELECOM.columns)}
+)
 MODELS = RequestModels.from_contract(CONTRACT, 100)
 RULES = ColumnRules(CONTRACT, MODELS.customer)
 IGNORING = RULES.ignoring_unknown()
@@ -116,11 +130,18 @@ def batch_json(customer: Customer, folder: Path) -> Verdict:
     return accepted(from_records(load_json(body)["customers"], RULES, "customers", MANY))
 
 
+def as_csv_writes(name: str, value: Any) -> Any:
+    """CSV has no types: who has decimal commas writes them."""
+    column = next((column for column in CONTRACT.features if name.strip() in (column.name, column.source)), None)
+    comma = column is not None and column.number_format is not None and column.number_format.decimal == ","
+    return repr(value).replace(".", ",") if comma and isinstance(value, float) else value
+
+
 def csv_body(customer: Customer) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(customer)
-    writer.writerow(customer.values())
+    writer.writerow(as_csv_writes(name, value) for name, value in customer.items())
     return text.getvalue().encode()
 
 
@@ -358,7 +379,15 @@ texts = st.one_of(
     ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4),
 )
-cells = st.one_of(st.none(), numbers, texts)
+written = st.sampled_from(
+    [
+        *("1.234,5", "1.234", "12,5", "1,5 €", "€ 1,5", "1.5", ",5", "1.23,4", "-", "k.A.", "K.A. ", "\N{MINUS SIGN}0,5"),
+        *("1,234.50", "$12", "(12.50)", "($1,234)", "$ -3", "-$3", "3-", "1,23", "12 $", "--5", "(5", "$", "1\u00a0234"),
+        *("7 min", "1.234.567", "12,34,567"),
+        *("?", "#DIV/0!", r"\N", " ? ", "#div/0!", "1e2", "1,5e2", "5\u00a0", "\u00a0", "1e999", "1,0e999"),
+    ]
+)
+cells = st.one_of(st.none(), numbers, texts, written)
 ids = st.one_of(
     st.none(),
     st.sampled_from(
@@ -367,7 +396,10 @@ ids = st.one_of(
     st.sampled_from([415, 415.0, 1.5, 0, -0.0, -3, 2**53, 2**63, 2**64 - 1, 2**64, 1e16, True, float("nan")]),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4),
 )
-columns = [CONTRACT[name] for name in ("state", "area_code", "international_plan", "total_day_minutes", "total_day_calls")]
+columns = [
+    CONTRACT[name]
+    for name in ("state", "area_code", "international_plan", "total_day_minutes", "total_day_calls", *WRITTEN, *WRITTEN)
+]
 fields = st.sampled_from([spelling for column in columns for spelling in (column.name, column.source)])
 others = st.sampled_from(["Stat", "shoe_size", "__index_level_0__", "Churn", " state "])
 plain = st.fixed_dictionaries({"total_day_minutes": st.floats(0, 300)})
@@ -392,6 +424,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example({"Total day minutes": 1.5, "Stat": "KS"})
 @example({"total_day_calls": 3.000000001})
 @example({"total_day_calls": 1e9 + 0.5})
+@example({"total_eve_minutes": "1.234"})
+@example({"total_eve_minutes": "12.5", "state": "KS"})
+@example({"total_eve_minutes": "1.234,5 €"})
+@example({"total_eve_minutes": 1.234})
+@example({"total_eve_minutes": "k.a.", "state": "KS"})
+@example({"total_night_charge": "(12.50)"})
+@example({"total_night_charge": "$1,234.50"})
+@example({"total_intl_minutes": "#DIV/0!", "state": "KS"})
+@example({"voice_mail_plan": "?", "state": "KS"})
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_customer_has_one_verdict_whichever_way_it_comes_in(folder: Path, customer: Customer) -> None:
     assert differences(customer, folder) == []
@@ -426,6 +467,7 @@ def zeros(rows: Any, feature: FeatureCells) -> Cells:
         (id_column, "read_ids", lambda cells: (cells, None), {"state": "KS", CUSTOMER_ID: "a\nb"}),
         (id_column, "_all_plain", lambda ids: True, {"state": "KS", CUSTOMER_ID: " a "}),
         (data_columns, "read_id", lambda cell: cell, {"state": "KS", CUSTOMER_ID: "415.0"}),
+        (from_arrow, "_WITH_COMMA", NUMBER_PATTERN, {"total_eve_minutes": "1.234"}),
         (FeatureCells, "from_numbers", lambda self, values: zeros(values, self), {"area_code": 415.0}),
     ],
 )
