@@ -1,136 +1,43 @@
-"""Interpolated customers: each column within a sum has either the typical value or this customer's own."""
+"""All interpolated customers, or a draw of them: each column within a sum has either the typical value or this customer's own."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churn.explain.mixed import UNCHANGED, Mixed, Sums, total_of
+from churn.explain.rule_bits import Bounds, Outcome, PlannedRule
 from churn.explain.shapley import MAX_MIXED, mixtures, shares
 
 Floats = NDArray[np.float64]
-# (index of a sum in the blend, or position of a member; low; high), which holds where low < value <= high.
-Bounds = tuple[tuple[int, float, float], ...]
-# Values are clipped to this: a sum may be infinite, and infinity times a share of 0 is NaN.
-LARGEST = 1e300
 # So few customers are faster compared one by one than ranked.
 _BITS = tuple(1 << which for which in range(16))
 
 
-class Blend:
-    """Sums that one term reads; `members` are the positions of all columns in any of them."""
-
-    def __init__(self, sums: Sequence[tuple[int, ...]], typical: Sequence[Any]) -> None:
-        self.sums = list(sums)
-        self.members = tuple(dict.fromkeys(at for parts in sums for at in parts))
-        self.typical = typical
-
-    def typical_total(self, number: int) -> float:
-        """Return a sum of the typical customer."""
-        return total_of(self.sums[number], self.typical)
+class Blend(Sums):
+    """Sums that one term reads, and how they are mixed for one customer."""
 
     def mix(self, known: Sequence[Any]) -> Mixed:
         """Return the interpolated customers; only columns in which the two differ vary."""
-        players = [at for at in self.members if known[at] != self.typical[at]]
+        typical = self.typical
+        players = tuple([at for at in self.members if known[at] != typical[at]])
         return (AllMixed if len(players) <= MAX_MIXED else DrawnMixed)(self, known, players)
-
-
-def total_of(parts: Sequence[int], values: Sequence[Any]) -> float:
-    """Add up in the order of `CompiledModel.logit`: a bound may lie on the sum's last digit.
-
-    Parameters
-    ----------
-    parts : sequence of int
-        Positions to add up.
-    values : sequence of float
-
-    Returns
-    -------
-    float
-    """
-    total = 0.0
-    for at in parts:
-        total += values[at]
-    return total
-
-
-class Mixed(ABC):
-    """Interpolated customers; `players` are the positions of the columns that vary."""
-
-    def __init__(self, blend: Blend, known: Sequence[Any], players: list[int]) -> None:
-        self.blend, self.known, self.players = blend, known, players
-
-    @abstractmethod
-    def holds(self, sums: Bounds, members: Bounds) -> Any:
-        """Return which interpolated customers lie within all bounds.
-
-        Parameters
-        ----------
-        sums, members : Bounds
-
-        Returns
-        -------
-        object
-            A set of customers, for `ends` and `shares`; None if it is empty.
-        """
-
-    @abstractmethod
-    def ends(self, holds: Any) -> tuple[bool, bool]:
-        """Return whether the set has the typical customer, and whether it has the explained one."""
-
-    @abstractmethod
-    def shares(self, on: int, off: int, holds: Any) -> Sequence[float]:
-        """Return Shapley values, as `churn.explain.shapley.shares`.
-
-        Parameters
-        ----------
-        on, off : int
-            Players outside the sums.
-        holds : object
-            As `holds` returns it.
-
-        Returns
-        -------
-        sequence of float, shape (2 + n_players,)
-        """
-
-    @abstractmethod
-    def totals(self, number: int) -> Sequence[float] | Floats:
-        """Return one sum of each interpolated customer."""
-
-    def ramp(self, low: float, high: float) -> tuple[float, list[tuple[int, float]]]:
-        """Attribute the difference of the first sum, clipped, between the two customers.
-
-        Parameters
-        ----------
-        low, high : float
-
-        Returns
-        -------
-        difference : float
-        shares : list of (int, float)
-            Each player's position and share.
-        """
-        totals = self.totals(0)
-        if low <= min(totals) and max(totals) <= min(high, LARGEST):
-            return float(totals[-1] - totals[0]), [(at, self.known[at] - self.blend.typical[at]) for at in self.players]
-        held = np.clip(np.clip(totals, low, high), -LARGEST, LARGEST)
-        parts = (mixtures(0, 0, len(self.players)).weights[2:] @ held).tolist()
-        return float(held[-1] - held[0]), list(zip(self.players, parts, strict=True))
 
 
 class AllMixed(Mixed):
     """All interpolated customers: number s has player k's own value where bit k of s is 1. A set of them is an int, as bits."""
 
-    def __init__(self, blend: Blend, known: Sequence[Any], players: list[int]) -> None:
+    def __init__(self, blend: Sums, known: Sequence[Any], players: tuple[int, ...]) -> None:
         super().__init__(blend, known, players)
         self._everybody = (1 << (1 << len(players))) - 1
         self._totals: dict[int, list[float]] = {}
+        self._at_most: dict[tuple[int, float], int] = {}
         self._ranked: dict[int, tuple[list[float], list[int]]] = {}
 
     def totals(self, number: int) -> list[float]:
@@ -141,16 +48,39 @@ class AllMixed(Mixed):
         return found
 
     def _add_up(self, number: int) -> list[float]:
-        parts, members, known, typical = self.blend.sums[number], self.blend.members, self.known, self.blend.typical
+        blend, known, typical, players = self.blend, self.known, self.blend.typical, self.players
+        parts = blend.sums[number]
         totals = [0.0]
-        for at in members:
+        for at in blend.members:
             own, usual = (known[at], typical[at]) if at in parts else (0.0, 0.0)
-            choices = (usual, own) if at in self.players else (own,)
-            totals = [total + part for part in choices for total in totals]
-        if len(self.blend.sums) > 1:
+            if at not in players:
+                totals = [total + own for total in totals]
+            elif len(totals) == 1:
+                totals = [totals[0] + usual, totals[0] + own]
+            else:
+                totals = [total + usual for total in totals] + [total + own for total in totals]
+        if len(blend.sums) > 1:
             # The members may then have another order than in the sum itself.
             totals[0], totals[-1] = total_of(parts, typical), total_of(parts, known)
         return totals
+
+    def outcome(self, rule: PlannedRule, field: int) -> Outcome:
+        """See `Mixed`. Few sets of customers occur, so that what was worked out once is kept.
+
+        Parameters
+        ----------
+        rule : PlannedRule
+        field : int
+
+        Returns
+        -------
+        Outcome
+        """
+        holds = self.holds(rule.sums, rule.members)
+        if holds is None:
+            return UNCHANGED
+        key = field, holds, self.players
+        return rule.mixed_outcomes.get(key) or rule.keep(key, self._share_out(rule, field, holds))
 
     def holds(self, sums: Bounds, members: Bounds) -> int | None:
         """See `Mixed`.
@@ -163,14 +93,13 @@ class AllMixed(Mixed):
         -------
         a set, or None
         """
-        found = self._everybody
+        found, at_most = self._everybody, self._at_most
         for number, low, high in sums:
-            totals = self.totals(number)
-            if len(totals) <= len(_BITS):
-                found &= sum([bit for total, bit in zip(totals, _BITS, strict=False) if low < total <= high])
-                continue
-            ascending, up_to = self._ranked.get(number) or self._rank(number)
-            found &= up_to[bisect_right(ascending, high)] ^ up_to[bisect_right(ascending, low)]
+            if high != inf:
+                within = at_most.get((number, high))
+                found &= self._up_to(number, high) if within is None else within
+            within = at_most.get((number, low))
+            found &= ~(self._up_to(number, low) if within is None else within)
         for at, low, high in members:
             own = low < self.known[at] <= high
             if at in self.players:
@@ -180,6 +109,19 @@ class AllMixed(Mixed):
             else:
                 found *= own
         return found or None
+
+    def _up_to(self, number: int, bound: float) -> int:
+        """Return the set of customers whose sum does not exceed a bound, and keep it: rules often share one."""
+        totals = self.totals(number)
+        if bound == -inf and min(totals) > bound:
+            found = 0
+        elif len(totals) <= len(_BITS):
+            found = sum([bit for total, bit in zip(totals, _BITS, strict=False) if total <= bound])
+        else:
+            ascending, up_to = self._ranked.get(number) or self._rank(number)
+            found = up_to[bisect_right(ascending, bound)]
+        self._at_most[number, bound] = found
+        return found
 
     def _rank(self, number: int) -> tuple[list[float], list[int]]:
         """Return the sums in ascending order, and the set of customers with one of the first n of them."""

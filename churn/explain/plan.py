@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from churn.explain.interpolation import Blend, Bounds
-from churn.explain.shapley import shares
+from churn.explain.interpolation import Blend
+from churn.explain.rule_bits import PlannedRule, RuleBits
 from churn.inference.compiled import CompiledModel
 from churn.inference.terms import Condition, Ramp, WeighedRule
 
@@ -35,32 +35,17 @@ class SumSlope(NamedTuple):
 
 
 class SumStep(NamedTuple):
-    """A sum that rules read: its parts, the rules as a bit set, the distinct bounds, and which rules they satisfy.
+    """A sum that rules read: its parts with their typical values, the guards of the rules, and the distinct bounds.
 
     For a value with `n` bounds below it, `above[n]` are the rules whose lower bound it exceeds, and `below[n]` those whose upper
     bound it does not exceed.
     """
 
-    parts: tuple[int, ...]
+    parts: tuple[tuple[int, float], ...]
     reads: int
     cuts: list[float]
     above: list[int]
     below: list[int]
-
-
-class PlannedRule(NamedTuple):
-    """A rule: the columns outside its sums, its blend (-1: none), and the bounds on the blend's sums and members.
-
-    `shares[m][n]` is what each column adds of m that make the rule hold, and each of n that make it fail, if nothing else does.
-    """
-
-    weight: float
-    term: int
-    columns: tuple[int, ...]
-    blend: int
-    sums: Bounds
-    members: Bounds
-    shares: list[list[tuple[float, float]]]
 
 
 class Plan:
@@ -77,17 +62,18 @@ class Plan:
     slopes, sum_slopes, rules : list
     level_gains : list of (int, dict)
         A category, and for each of its levels the ramps over levels that then add something, and how much more than usual.
-    every_rule : int
-        All rules, a bit each.
+    bits : RuleBits
+    cut_steps : list of (int, float, bool, int)
+        A number with one cut between its stretches, the cut, whether the typical value lies above it, and the bits that are
+        otherwise than the typical customer's on the other side.
     number_steps : list of (int, list of float, list of int)
-        A number, the cuts between its stretches, and the effect of each stretch on the rules. A stretch ends with its cut.
-        An effect is three sets of rules, one above the other: those that the value makes hold, makes fail, or leaves failing.
+        A number with more cuts, and the same bits of each stretch. A stretch ends with its cut.
     level_steps : list of (int, dict)
-        A category, and the effect of each level.
+        A category, and the same bits of each level.
     sum_steps : list of SumStep
     blends : list of Blend
     tangled : int
-        The rules that read a sum, and a part of it alone too, a bit each.
+        The guards of rules that read a sum, and a part of it alone too.
     term_columns : list of frozenset of int
         The columns that each term reads.
     """
@@ -115,8 +101,9 @@ class Plan:
         self.level_gains = list(gains.items())
         self.rules = [self._rule(term, rule) for term, rule in enumerate(model.rules, start=len(model.ramps))]
         self.base += sum(rule.weight for rule in model.rules if self._is_typical(rule))
-        self.tangled = sum(1 << number for number, rule in enumerate(self.rules) if rule.members)
-        self.every_rule = (1 << len(self.rules)) - 1
+        self.bits = RuleBits(self.rules)
+        self.tangled = sum(rule.guard for rule in self.rules if rule.members)
+        self.cut_steps: list[tuple[int, float, bool, int]] = []
         self.number_steps: list[tuple[int, list[float], list[int]]] = []
         self.level_steps: list[tuple[int, dict[Any, int]]] = []
         self._write_steps()
@@ -152,15 +139,17 @@ class Plan:
         blend = self._blend(sums) if sums else -1
         members = self.blends[blend].members if sums else ()
         columns = tuple(dict.fromkeys(at for at, _, _ in alone if at not in members))
-        every = range(len(columns) + 1)
+        usual = [
+            all(self._holds(c, self.typical[at]) for c in rule.conditions if self._reads[c.input] == (at,)) for at in columns
+        ]
         return PlannedRule(
             rule.weight,
             term,
             columns,
+            usual,
             blend,
             tuple((sums.index(c.input), c.low, c.high) for c in on_sums),
             tuple(bounds for bounds in alone if bounds[0] in members),
-            [[_weighed(rule.weight, on, off) for off in every[: len(columns) + 1 - on]] for on in every],
         )
 
     def _blend(self, sums: tuple[int, ...]) -> int:
@@ -198,37 +187,36 @@ class Plan:
         for at, by_rule in sorted(asked.items()):
             if self.model.columns[at] in self.model.category_levels:
                 self.level_steps.append((at, {level: self._effect(by_rule, at, level) for level in self._known_levels(at)}))
+                continue
+            bounds = {bound for conditions in by_rule.values() for c in conditions for bound in (c.low, c.high)}
+            cuts = sorted(bounds - {-inf, inf})
+            effects = [self._effect(by_rule, at, value) for value in [*cuts, inf]]
+            if len(cuts) == 1:
+                is_above = self.typical[at] > cuts[0]
+                self.cut_steps.append((at, cuts[0], is_above, effects[not is_above]))
             else:
-                bounds = {bound for conditions in by_rule.values() for c in conditions for bound in (c.low, c.high)}
-                cuts = sorted(bounds - {-inf, inf})
-                self.number_steps.append((at, cuts, [self._effect(by_rule, at, value) for value in [*cuts, inf]]))
+                self.number_steps.append((at, cuts, effects))
 
     def _effect(self, by_rule: dict[int, list[Condition]], at: int, value: Any) -> int:
-        on = off = dead = 0
+        """Return the bits of a column that are otherwise for a value than for the typical one."""
+        changed = 0
         for number, conditions in by_rule.items():
-            now, usually = (all(self._holds(condition, one) for condition in conditions) for one in (value, self.typical[at]))
-            on |= (now and not usually) << number
-            off |= (usually and not now) << number
-            dead |= (not now and not usually) << number
-        size = len(self.rules)
-        return on | off << size | dead << 2 * size
+            bit = self.rules[number].bit_of(at)
+            if all(self._holds(condition, value) for condition in conditions) != bool(self.bits.usual & bit):
+                changed |= bit
+        return changed
 
     def _sum_step(self, number: int) -> SumStep:
         asked = {rule: [c for c in weighed.conditions if c.input == number] for rule, weighed in enumerate(self.model.rules)}
-        by_rule = {1 << rule: conditions for rule, conditions in asked.items() if conditions}
+        by_rule = {self.rules[rule].guard: conditions for rule, conditions in asked.items() if conditions}
         cuts = sorted({bound for conditions in by_rule.values() for c in conditions for bound in (c.low, c.high)} - {-inf, inf})
         return SumStep(
-            self._reads[number],
+            tuple((at, self.typical[at]) for at in self._reads[number]),
             sum(by_rule),
             cuts,
             [sum(bit for bit, found in by_rule.items() if all(c.low <= start for c in found)) for start in [-inf, *cuts]],
             [sum(bit for bit, found in by_rule.items() if all(end <= c.high for c in found)) for end in [*cuts, inf]],
         )
-
-
-def _weighed(weight: float, on: int, off: int) -> tuple[float, float]:
-    share_on, share_off = shares(on, off, 0, 1)
-    return weight * share_on, weight * share_off
 
 
 def complete(plan: Plan, values: Sequence[Any]) -> tuple[Sequence[Any], Collection[int], Collection[tuple[int, int]]]:

@@ -135,6 +135,15 @@ def test_the_last_digits_do_not_decide_which_comes_first() -> None:
     assert [reason["feature"] for reason in reasons] == ["total_day_minutes", "customer_service_calls"]
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e200, 1.7e308])
+def test_contributions_of_any_size_are_ordered(scale: float) -> None:
+    rules = [WeighedRule((Condition(0, 200.0, math.inf),), scale), WeighedRule((Condition(1, 2.5, math.inf),), -0.9 * scale)]
+    for order, features in ((rules, [0, 1]), ([rules[0]._replace(weight=0.8 * scale), rules[1]], [1, 0])):
+        model = made_up(order)
+        _, reasons = Explainer.of(model, CONTRACT).reasons_for([250.0, 9.0], 2)
+        assert [reason["feature"] for reason in reasons] == [model.columns[at] for at in features]
+
+
 def test_a_rule_names_what_else_it_asks_for(terms: CompiledModel) -> None:
     reasons = told(terms, customer_service_calls=5, total_day_minutes=90.0, total_day_charge=15.3)
     assert re.fullmatch(
