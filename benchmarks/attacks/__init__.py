@@ -1,0 +1,1 @@
+"""Requests that are made to be expensive, and what they cost a running service."""
