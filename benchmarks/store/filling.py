@@ -32,10 +32,10 @@ FROM (SELECT n, at, lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0
       JOIN LATERAL (SELECT features FROM samples WHERE k = n % :samples) AS picked ON true) AS made
 """
 OUTCOMES = """
-INSERT INTO outcomes (prediction_id, churned, observed_at, received_at, prediction_seq, model_version, requested_at,
+INSERT INTO outcomes (prediction_id, churned, observed_at, received_at, prediction_seq, customer_id, model_version, requested_at,
                       churn_probability, threshold)
 SELECT prediction_id, random() < churn_probability, requested_at + interval '30 days', requested_at + interval '31 days', seq,
-       model_version, requested_at, churn_probability, threshold
+       customer_id, model_version, requested_at, churn_probability, threshold
 FROM predictions WHERE hashint8(seq) % :each = 0 ORDER BY seq
 """
 SHADOW = """

@@ -22,6 +22,7 @@ class Answered(NamedTuple):
     """What an outcome keeps of its prediction."""
 
     prediction_seq: int
+    customer_id: str | None
     model_version: str
     requested_at: Any
     churn_probability: float
@@ -132,7 +133,9 @@ def _answered(connection: sa.Connection, ids: list[str]) -> dict[str, Answered]:
     # Locked until their outcomes are stored: they must not be removed before, and of two replicas one waits for the other.
     # In one order everywhere, so that each never waits for the other.
     for chunk in chunks(sorted(set(ids))):
-        query = sa.select(p.prediction_id, p.seq, p.model_version, p.requested_at, p.churn_probability, p.threshold)
+        query = sa.select(
+            p.prediction_id, p.seq, p.customer_id, p.model_version, p.requested_at, p.churn_probability, p.threshold
+        )
         held = query.where(p.prediction_id.in_(chunk)).order_by(p.prediction_id).with_for_update(key_share=True)
         found.update((row[0], Answered(*row[1:])) for row in connection.execute(held))
     return found

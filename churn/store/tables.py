@@ -40,6 +40,7 @@ outcomes = sa.Table(
     sa.Column("observed_at", UtcTime, nullable=False),
     sa.Column("received_at", UtcTime, nullable=False),
     sa.Column("prediction_seq", sa.BigInteger, nullable=False),
+    sa.Column("customer_id", sa.String(128)),
     sa.Column("model_version", sa.String(32), nullable=False),
     sa.Column("requested_at", UtcTime, nullable=False),
     sa.Column("churn_probability", sa.Double, nullable=False),

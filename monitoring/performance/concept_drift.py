@@ -13,6 +13,10 @@ from scipy import stats
 
 from monitoring.performance.metrics import outcomes_and_answers
 
+# Stand against a correlation that was found with few customers. Without drift and with 20 labels of each customer, all the same,
+# windows of 500 and 2,000 labels alarm in 1.4 % of 1,500 trials at alpha 0.01 (56 % before customers were told apart).
+ADDED_CUSTOMERS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class ConceptTest:
@@ -57,15 +61,17 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
 
     The reference's own mean of w (y - p) is the baseline, so that a model that was always a little off does not alarm for
     ever. Its sampling noise counts too: the model learned from those rows, and is off by about as much on any others.
-    Where the reference's residuals scatter more than the model expects, the variance is scaled up by that factor. P-values
-    come from a Pearson III distribution with the exact variance and skewness of the sums (churn is rare, so they are skewed).
+    Where the reference's residuals scatter more than the model expects, the variance is scaled up by that factor. Where the
+    window holds several outcomes of a customer, so is it by how much these go together (`_clustering`). P-values come from a
+    Pearson III distribution with the variance and skewness of the sums (churn is rare, so they are skewed).
 
     Parameters
     ----------
     reference : pandas.DataFrame
         Columns churn_probability (out-of-fold) and churned. Without rows nothing is asked.
     labelled : pandas.DataFrame
-        The window, with the same columns. Without rows nothing is asked.
+        The window, with the same columns, and customer_id if it is known who is who; a row without one stands for itself.
+        Without rows nothing is asked.
     alpha : float
         In (0, 1): chance of an alarm if the model is as good as it was.
 
@@ -124,25 +130,73 @@ class _Contrast:
 
 @dataclass(frozen=True)
 class _Moments:
-    """Of w (y - p) in one sample: its mean, its mean square, and what the model expects of its 2nd and 3rd central moment."""
+    """Of w (y - p) in one sample: its mean, its mean square, and what the model expects of its 2nd and 3rd central moment.
+
+    Attributes
+    ----------
+    clustering_square, clustering_cube : float
+        What the moments of the sum are multiplied by because rows of one customer go together; 1 where each is another's.
+    """
 
     rows: int
     mean: float
     mean_square: float
     expected_square: float
     expected_cube: float
+    clustering_square: float = 1.0
+    clustering_cube: float = 1.0
 
 
 def _moments(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> _Moments:
     y, p = outcomes_and_answers(rows)
     w = weigh(p)
     residual, variance = w * (y - p), p * (1 - p)
+    square, cube = w**2 * variance, w**3 * variance * (1 - 2 * p)
+    clustering_square, clustering_cube = 1.0, 1.0
+    if (customer := _customers(rows)) is not None:
+        clustering_square, clustering_cube = _clustering(residual, np.sign(w) * np.sqrt(square), np.cbrt(cube), customer)
     return _Moments(
         rows=y.size,
         mean=float(residual.mean()),
         mean_square=float((residual**2).mean()),
-        expected_square=float((w**2 * variance).mean()),
-        expected_cube=float((w**3 * variance * (1 - 2 * p)).mean()),
+        expected_square=float(square.mean()),
+        expected_cube=float(cube.mean()),
+        clustering_square=clustering_square,
+        clustering_cube=clustering_cube,
+    )
+
+
+def _customers(rows: pd.DataFrame) -> np.ndarray | None:
+    """Number the customers of rows; None if each row is another's."""
+    if "customer_id" not in rows:
+        return None
+    numbers, known = pd.factorize(rows["customer_id"])
+    # A row without an id stands for itself.
+    alone = numbers < 0
+    numbers = np.where(alone, len(known) + np.cumsum(alone) - 1, numbers)
+    return numbers if len(known) + alone.sum() < len(numbers) else None
+
+
+def _clustering(residual: np.ndarray, deviation: np.ndarray, skew: np.ndarray, customer: np.ndarray) -> tuple[float, float]:
+    """Return what the second and third moment of a sum are multiplied by, given which rows are of one customer.
+
+    Between rows that are independent and rows that all say the same lies one correlation of residuals, that of all pairs of rows
+    of a customer (the intraclass correlation; exchangeable, in Liang and Zeger, Biometrika 73(1), 1986). Few customers
+    tell little of it, so some are added whose rows all say the same: with few the test is careful, with many powerful.
+    """
+
+    def of_each(values: np.ndarray) -> np.ndarray:
+        return np.bincount(customer, weights=values)
+
+    together = float((of_each(deviation) ** 2).sum())
+    pairs = together - float((deviation**2).sum())
+    found = float((of_each(residual) ** 2).sum()) - float((residual**2).sum())
+    added = pairs * ADDED_CUSTOMERS / (int(customer.max()) + 1)
+    correlation = min(max((found + added) / (pairs + added), 0.0), 1.0) if pairs > 0 else 0.0
+    square, cube = float((deviation**2).sum()), float((skew**3).sum())
+    return (
+        1 + correlation * (together / square - 1) if square > 0 else 1.0,
+        1 + correlation * (float((of_each(skew) ** 3).sum()) / cube - 1) if cube != 0 else 1.0,
     )
 
 
@@ -150,9 +204,17 @@ def _contrast(reference: _Moments, window: _Moments) -> _Contrast:
     scatter = max(1.0, reference.mean_square / reference.expected_square) if reference.expected_square > 0 else 1.0
     return _Contrast(
         effect=window.mean - reference.mean,
-        variance=scatter * (window.expected_square / window.rows + reference.expected_square / reference.rows),
-        third_moment=scatter**1.5 * (window.expected_cube / window.rows**2 - reference.expected_cube / reference.rows**2),
+        variance=scatter * (_variance(window) + _variance(reference)),
+        third_moment=scatter**1.5 * (_third_moment(window) - _third_moment(reference)),
     )
+
+
+def _variance(sample: _Moments) -> float:
+    return sample.expected_square / sample.rows * sample.clustering_square
+
+
+def _third_moment(sample: _Moments) -> float:
+    return sample.expected_cube / sample.rows**2 * sample.clustering_cube
 
 
 def _test(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # What one processor parses at a time.
 BLOCK_BYTES = 2**20
 
+DTYPES = {"seq": "int64", "customer_id": "object"}
+
 
 def parse_features(texts: Sequence[str], contract: Contract) -> pd.DataFrame:
     """Parse customers as the log encodes them. The result is that of `frame_from_records`, several times as fast.
@@ -63,7 +65,7 @@ def parse_features(texts: Sequence[str], contract: Contract) -> pd.DataFrame:
 
 
 def frame_of_columns(columns: Sequence[Sequence[Any]], names: list[str]) -> pd.DataFrame:
-    """Return columns as a data frame: `requested_at` in UTC, `seq` as integers, the others as floats.
+    """Return columns as a data frame: `requested_at` in UTC, `seq` as integers, `customer_id` as texts, the others as floats.
 
     Parameters
     ----------
@@ -82,5 +84,5 @@ def frame_of_columns(columns: Sequence[Sequence[Any]], names: list[str]) -> pd.D
         if name == "requested_at":
             frame[name] = pd.to_datetime(pd.Series(list(values), dtype=object), utc=True, format="ISO8601")
         else:
-            frame[name] = pd.Series(list(values), dtype="int64" if name == "seq" else "float64")
+            frame[name] = pd.Series(list(values), dtype=DTYPES.get(name, "float64"))
     return pd.DataFrame(frame)

@@ -129,12 +129,13 @@ class WindowReader:
 
         Returns
         -------
-        pandas.DataFrame, shape (n_labelled, 6)
-            Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), churned (0.0 or 1.0), outcome_seq.
+        pandas.DataFrame, shape (n_labelled, 7)
+            Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), churned (0.0 or 1.0), outcome_seq, and
+            customer_id (None where the prediction had none).
         """
         import pandas as pd
 
-        names = [*ANSWERS, "churned", "outcome_seq"]
+        names = [*ANSWERS, "churned", "outcome_seq", "customer_id"]
         with translated(), self._engine.connect() as connection:
             watermark = find_watermark(connection, outcomes)
             query = _labelled(model_version, after_outcome_seq, watermark, mature)
@@ -160,7 +161,10 @@ def _labelled(
     o = outcomes.c
     # The moment is what the driver returns: converted row by row, a million would take longer than everything else.
     moment = sa.type_coerce(o.requested_at, sa.types.NULLTYPE)
-    columns = [o.prediction_seq, moment, o.churn_probability, o.threshold, sa.type_coerce(o.churned, sa.Integer), o.seq]
+    columns = [
+        *(o.prediction_seq, moment, o.churn_probability, o.threshold),
+        *(sa.type_coerce(o.churned, sa.Integer), o.seq, o.customer_id),
+    ]
     of_version = sa.select(*columns).where(o.model_version == model_version, o.seq <= watermark)
     if mature is None:
         return of_version.where(o.seq > after_outcome_seq)

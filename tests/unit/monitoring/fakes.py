@@ -151,7 +151,7 @@ class FakeStore:
         new = rows["outcome_seq"] > after_outcome_seq
         if mature is not None:
             new = (new | (rows["requested_at"] > mature[0])) & (rows["requested_at"] <= mature[1])
-        found = rows.loc[new & rows["outcome_seq"].notna(), [*ANSWERS, "churned", "outcome_seq"]]
+        found = rows.loc[new & rows["outcome_seq"].notna(), [*ANSWERS, "churned", "outcome_seq", "customer_id"]]
         return found.tail(newest).reset_index(drop=True)
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None, judged: str | None = None) -> list[MonitorRun]:

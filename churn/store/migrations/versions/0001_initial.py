@@ -52,6 +52,7 @@ def _create_outcomes() -> None:
         sa.Column("observed_at", TIME, nullable=False),
         sa.Column("received_at", TIME, nullable=False),
         sa.Column("prediction_seq", sa.BigInteger, nullable=False),
+        sa.Column("customer_id", sa.String(128)),
         sa.Column("model_version", sa.String(32), nullable=False),
         sa.Column("requested_at", TIME, nullable=False),
         sa.Column("churn_probability", sa.Double, nullable=False),

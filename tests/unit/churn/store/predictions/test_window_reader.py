@@ -69,6 +69,16 @@ def test_a_span_ends_at_the_newest_and_begins_after_what_was_judged(store):
     assert list(store.iter_predictions(CONTRACT, "3", Span(0, 0, 0))) == []
 
 
+def test_outcomes_tell_whose_they_are(store):
+    asked = [
+        Prediction(prediction_id, customer_id, NOON, "1", 0.5, 0.25, True, FEATURES)
+        for prediction_id, customer_id in (("a", "anna"), ("b", None), ("c", "anna"))
+    ]
+    store.write_predictions(asked)
+    store.write_outcomes([Outcome(True, NOON, one.prediction_id) for one in asked])
+    assert store.read_outcomes("1", after_outcome_seq=0, newest=9)["customer_id"].tolist() == ["anna", None, "anna"]
+
+
 def test_a_share_is_even_and_the_same_each_time(store):
     fill(store, 3_000)
     span = store.find_span("1", after_seq=0, newest=10_000)
