@@ -1,0 +1,116 @@
+"""The newest runs as metrics, on a store in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from monitoring.drift.results import surprise
+from monitoring.exporter.metrics import EXPORTED, exported
+from monitoring.exporter.runs import MEASURES, collect_runs
+from monitoring.performance.comparison import PerformanceComparison
+from monitoring.performance.estimation import Estimate
+from monitoring.performance.metrics import Performance
+from monitoring.run_result import RunResult
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
+
+
+class Store:
+    """Knows a run with predictions, and one with outcomes."""
+
+    def __init__(self, with_rows: RunResult | None = None, labelled: RunResult | None = None) -> None:
+        self._known = {"predictions": with_rows, "outcomes": labelled}
+
+    def monitor_runs(self, *, judged: str, limit: int) -> list[Any]:
+        assert limit == 1
+        found = self._known[judged]
+        return [] if found is None else [found.to_record()]
+
+
+def told(store: Store, page_brier: float | None = None) -> dict[tuple[str, ...], float]:
+    fake: Any = store
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in collect_runs(fake, page_brier)
+        for sample in family.samples
+    }
+
+
+def test_before_the_first_run_nothing_is_told() -> None:
+    assert told(Store(), 0.05) == {}
+
+
+def test_of_several_results_of_a_feature_the_most_surprising_and_the_largest_impact_are_told() -> None:
+    drift = make_drift(
+        make_drift_result("a", p_value=1e-3, threshold=0.01, impact=0.2),
+        make_drift_result("a", p_value=1e-6, threshold=0.01, impact=-0.5),
+        make_drift_result("b", p_value=0.5, threshold=0.001, impact=None, drifted=False),
+    )
+    found = told(Store(make_result(rows=321, drift=drift)))
+    assert found["churn_window_rows",] == 321
+    assert found["churn_drift_statistic", "a"] == surprise(1e-6) == pytest.approx(6)
+    assert found["churn_drift_threshold", "a"] == pytest.approx(2)
+    assert found["churn_drift_threshold", "b"] == pytest.approx(3)
+    assert {name: value for name, value in found.items() if name[0] == "churn_drift_impact"} == {
+        ("churn_drift_impact", "a"): -0.5
+    }
+    assert {key[1]: value for key, value in found.items() if key[0] == "churn_drift_alarm"} == {
+        "covariate": 1.0,
+        "prediction": 0.0,
+        "joint": 0.0,
+    }
+
+
+def test_a_family_without_values_is_left_out() -> None:
+    found = told(Store(make_result(drift=make_drift(make_drift_result(impact=None)))))
+    assert not any(name[0] == "churn_drift_impact" for name in found)
+    assert told(Store(make_result(drift=None))) == {}
+
+
+def test_each_source_has_the_measures_that_it_knows() -> None:
+    realized = Performance(100, **{measure: 0.1 + n for n, measure in enumerate(MEASURES.values())})
+    reference = Performance(1500, brier=0.1)
+    labelled = make_result(labelled_rows=77, concept_alarm=True, performance=PerformanceComparison(realized, reference))
+    found = told(Store(None, labelled), 0.05)
+    for n, name in enumerate(MEASURES):
+        assert found[name, "realized"] == pytest.approx(0.1 + n)
+    assert [key for key in found if key[1:] == ("reference",)] == [("churn_brier_score", "reference")]
+    assert found["churn_window_labelled_rows",] == 77
+    assert found["churn_drift_alarm", "concept"] == 1.0
+    assert found["churn_brier_page_limit",] == pytest.approx(0.15)
+    assert ("churn_brier_page_limit",) not in told(Store(None, labelled), None)
+    unknown = replace(labelled, performance=PerformanceComparison(realized, Performance(1500)))
+    assert ("churn_brier_page_limit",) not in told(Store(None, unknown), 0.05)
+    assert ("churn_brier_page_limit",) not in told(
+        Store(None, replace(labelled, performance=PerformanceComparison(realized))), 0.05
+    )
+
+
+def test_what_was_estimated_is_of_the_run_with_predictions() -> None:
+    estimated = Estimate(100, 0.8, 0.1, 0.2, 1.5, {})
+    found = told(Store(make_result(performance=PerformanceComparison(estimated=estimated))))
+    assert {key: value for key, value in found.items() if key[0] in MEASURES} == {
+        ("churn_roc_auc", "estimated"): 0.8,
+        ("churn_brier_score", "estimated"): 0.1,
+        ("churn_rate", "estimated"): 0.2,
+        ("churn_profit_per_customer", "estimated"): 1.5,
+    }
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_every_family_has_its_labels_and_a_counter_ends_in_total(name: str) -> None:
+    declared = EXPORTED[name]
+    labels = tuple(f"value of {label}" for label in declared.labels)
+    family = exported(name, {labels: 2.0})
+    (sample,) = family.samples
+    assert (sample.name, sample.labels, sample.value) == (name, dict(zip(declared.labels, labels, strict=True)), 2.0)
+    assert (family.type, family.documentation) == (declared.kind, declared.help)
+    assert (declared.kind == "counter") == name.endswith("_total")
+
+
+@pytest.mark.parametrize("value", [3, 0.5])
+def test_a_family_without_labels_takes_its_one_value(value: float) -> None:
+    (sample,) = exported("churn_window_rows", value).samples
+    assert (sample.labels, sample.value) == ({}, value)
