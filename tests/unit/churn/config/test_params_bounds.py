@@ -73,7 +73,7 @@ def test_a_customer_is_worth_more_than_an_offer_costs(given: dict[str, float | s
     if allowed:
         params.ProfitParams.model_validate(given)
         return
-    with pytest.raises(ValueError, match="customer_value|cost_of_offer|currency"):
+    with pytest.raises(ValueError, match=r"customer_value|cost_of_offer|currency"):
         params.ProfitParams.model_validate(given)
 
 
