@@ -1,6 +1,6 @@
 """Every figure of one comparison, as it was when each was checked by the properties in test_detect.py: none may move unseen.
 
-Window and reference are fixed, and so are the draws; a change of a formula, a share or a seed shows here, and is then to be judged.
+Window and reference are fixed, and so are the draws; a change of a formula, a share or a seed shows here, to be judged.
 """
 
 from __future__ import annotations
