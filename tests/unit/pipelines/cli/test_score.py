@@ -1,0 +1,188 @@
+"""`churn score`: which model answers, what is told, and how it ends. (Scoring itself: tests/unit/churn/batch.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from churn.batch.part import Done
+from churn.batch.plan import Terms
+from churn.batch.run import Summary
+from churn.config.settings import Settings
+from churn.contract import Contract
+from churn.errors import NoModel, RegistryError
+from pipelines.cli import score as module
+from pipelines.cli.score import _Progress, find_scorer
+from service.model_loading.registry_source import RegistrySource
+from tests.integration.files_to_score import write_folder
+from tests.unit.pipelines.cli.command import Churn, assert_one_line
+from tests.unit.service.fakes import make_model, served_model
+
+SUMMARY = Summary("out", "3", "run-1", "k", files=1, parts=4, kept=0, rows=1_200, rejected=0, churn=100)
+
+
+class Registry:
+    """Stands for the registry: its aliases and models, or away."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.named, self.away, self.saved = {"champion": "3"}, False, list[str]()
+        self.last: Any = None
+        self.asked: list[Any] = []
+        for name in ("aliases", "load", "save_last_known_good", "load_last_known_good"):
+            monkeypatch.setattr(RegistrySource, name, self._method(name))
+
+    def _method(self, name: str) -> Any:
+        def method(_source: RegistrySource, *given: Any) -> Any:
+            if self.away and name in ("aliases", "load"):
+                raise RegistryError("the registry is away")
+            self.asked.append((name, *given))
+            if name == "load":
+                return served_model(make_model(given[0]), "registry")
+            if name == "save_last_known_good":
+                return self.saved.append(given[0].version)
+            return {"aliases": self.named, "load_last_known_good": self.last}[name]
+
+        return method
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    return Registry(monkeypatch)
+
+
+def find(tmp_path: Path, contract: Contract, version: str = "champion") -> Any:
+    return find_scorer(Settings(home=tmp_path, model_name="named"), contract, version)
+
+
+def test_the_champion_is_loaded_and_kept_as_last_known_good(registry: Registry, tmp_path: Path, contract: Contract) -> None:
+    scorer = find(tmp_path, contract)
+    model = make_model("3")
+    assert registry.saved == ["3"]
+    assert (scorer.model.name, scorer.model.version, scorer.model.run_id) == ("named", "3", model.info.run_id)
+    assert (scorer.model.threshold, scorer.model.contract) == (model.info.threshold, contract)
+    assert scorer.model.compiled is not None
+
+
+@pytest.mark.parametrize("asked", ["2", "challenger"])
+def test_another_version_or_alias_is_loaded_and_not_kept(
+    registry: Registry, tmp_path: Path, contract: Contract, asked: str
+) -> None:
+    registry.named["challenger"] = "2"
+    assert find(tmp_path, contract, asked).model.version == "2"
+    assert registry.saved == []
+
+
+def test_without_a_champion_that_is_said_whatever_is_on_disk(registry: Registry, tmp_path: Path, contract: Contract) -> None:
+    registry.named, registry.last = {}, served_model(make_model("1"), "disk")
+    with pytest.raises(NoModel, match="there is no champion yet; train one with: churn train"):
+        find(tmp_path, contract)
+
+
+@pytest.mark.parametrize("asked", ["champion", "3"])
+def test_the_last_known_good_model_answers_loudly_while_the_registry_is_away(
+    registry: Registry, tmp_path: Path, contract: Contract, capsys: pytest.CaptureFixture[str], asked: str
+) -> None:
+    registry.away, registry.last = True, served_model(make_model("3"), "disk")
+    assert find(tmp_path, contract, asked).model.version == "3"
+    assert registry.asked == [("load_last_known_good", True)]
+    said = " ".join(capsys.readouterr().err.split())
+    assert said == "the registry is away scoring with the last known good model, version 3, which may not lead any more"
+
+
+@pytest.mark.parametrize(("asked", "last"), [("2", "3"), ("champion", None)])
+def test_no_other_model_answers_for_one_that_was_asked_for(
+    registry: Registry, tmp_path: Path, contract: Contract, asked: str, last: str | None
+) -> None:
+    registry.away, registry.last = True, last and served_model(make_model(last), "disk")
+    with pytest.raises(RegistryError, match="the registry is away"):
+        find(tmp_path, contract, asked)
+
+
+@pytest.fixture
+def scoring(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stands for the scoring: notes what it is asked for, and gives a summary or fails."""
+    world = SimpleNamespace(asked=[], models=[], summary=SUMMARY, interrupted=False, threads=[])
+
+    def into(kind: str) -> Any:
+        def score(*given: Any, overwrite: bool, on_plan: Any, on_part: Any) -> Summary:
+            world.asked.append((kind, *given, overwrite))
+            on_plan(SimpleNamespace(rows=10, parts=[1]), [])
+            on_part(Done("f", 10, 0, 1))
+            if world.interrupted:
+                raise KeyboardInterrupt
+            found: Summary = world.summary
+            return found
+
+        return score
+
+    monkeypatch.setattr("churn.batch.run.score_folder", into("folder"))
+    monkeypatch.setattr("churn.batch.single_file.score_file", into("file"))
+    monkeypatch.setattr("churn.batch.run.on_threads", lambda threads: world.threads.append(threads) or "here")
+    monkeypatch.setattr(module, "find_scorer", lambda _s, _c, version: world.models.append(version) or "scorer")
+    return world
+
+
+def test_a_folder_is_scored_here_by_the_champion_unless_told_otherwise(churn: Churn, scoring: SimpleNamespace) -> None:
+    said = churn("score", "in", "out")
+    assert (said.code, said.err) == (0, "")
+    assert said.out == "1,200 customers scored by version 3, 100 predicted to churn: out\n"
+    assert scoring.asked == [("folder", "scorer", Path("in"), Path("out"), Terms("stop", False), "here", False)]
+    assert (scoring.models, scoring.threads) == (["champion"], [None])
+
+
+def test_every_option_arrives(churn: Churn, scoring: SimpleNamespace) -> None:
+    said = churn(
+        "score", "in", "x.csv", "--model", "2", "--invalid", "skip", "--allow-absent", "--overwrite", "--threads", 3, "--json"
+    )
+    assert scoring.asked == [("file", "scorer", Path("in"), Path("x.csv"), Terms("skip", True), "here", True)]
+    assert (scoring.models, scoring.threads) == (["2"], [3])
+    assert said.json == {**vars(SUMMARY), "scored": 1_200}
+
+
+def test_what_was_set_apart_or_there_already_is_said(churn: Churn, scoring: SimpleNamespace) -> None:
+    scoring.summary = Summary("out [x]", "3", "r", "k", files=1, parts=4, kept=3, rows=1_200, rejected=1_000, churn=1)
+    assert churn("score", "in", "out").out == (
+        "200 customers scored by version 3, 1 predicted to churn, 1,000 set apart: out [x] (3 of 4 parts were there)\n"
+    )
+
+
+def test_an_interruption_says_that_it_goes_on_from_there(churn: Churn, scoring: SimpleNamespace) -> None:
+    scoring.interrupted = True
+    assert_one_line(churn("score", "in", "out"), 130, "what is finished stays, and the same command goes on from there")
+
+
+def test_a_scheduler_is_connected_to_for_the_time_of_the_run(
+    churn: Churn, scoring: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def connected(address: str) -> Iterator[str]:
+        yield f"client of {address}"
+
+    monkeypatch.setattr("pipelines.flows.dask_cluster.connected", connected)
+    monkeypatch.setattr("pipelines.flows.dask_cluster.on_cluster", lambda client: f"run by {client}")
+    churn("score", "in", "out", "--scheduler", "tcp://x")
+    assert scoring.asked[0][5] == "run by client of tcp://x"
+
+
+def test_the_bar_grows_with_customers_where_their_number_is_known_and_else_with_parts() -> None:
+    kept = [Done("a", 30, 0, 0)]
+    for rows, expected in ((100, (100, 70, "customers")), (None, (3, 2, "parts"))):
+        plan: Any = SimpleNamespace(rows=rows, parts=[1, 2, 3])
+        with _Progress(quiet=True) as progress:
+            progress.planned(plan, kept)
+            progress.finished(Done("b", 40, 0, 0))
+            (task,) = progress._shown.tasks
+            assert (task.total, task.completed, task.fields["unit"]) == expected
+            assert progress._shown.disable
+
+
+def test_real_files_are_scored_by_a_real_model(churn: Churn, registry: Registry, tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", parts=2, rows=40)
+    told = churn("score", "in", "out", "--json").json
+    assert (told["scored"], told["parts"], told["model_version"]) == (80, 2, "3")
+    assert (tmp_path / "out" / "_SUCCESS").exists()
