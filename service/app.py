@@ -44,6 +44,7 @@ from service.routes import batch, failures, mlflow_protocol, model, open_inferen
 from service.schemas.native import OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
+from service.threads import run_in_thread
 
 ROUTES = (predict, batch, open_inference, mlflow_protocol, outcomes, model, failures, operations, page)
 # Field names of the service's own that may appear in a problem, beside the contract's.
@@ -202,7 +203,7 @@ def _build_state(
 @asynccontextmanager
 async def _running(state: ServiceState) -> AsyncIterator[None]:
     try:
-        await asyncio.wait_for(asyncio.to_thread(state.store.ping), PING_SECONDS)
+        await asyncio.wait_for(run_in_thread(state.store.ping), PING_SECONDS)
     except (StoreError, TimeoutError) as error:
         logger.warning("starting without the store; it is tried again when it is needed: %s", error)
     state.log.start()
@@ -215,8 +216,7 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
         state.draining = True
         await state.rollout.stop()
         await state.log.close()
-        await asyncio.to_thread(state.rejected_requests.close)
+        await run_in_thread(state.rejected_requests.close)
         if state.tracing is not None:
-            await asyncio.to_thread(state.tracing.close)
-        state.outcome_threads.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(state.store.close)
+            await run_in_thread(state.tracing.close)
+        await run_in_thread(state.store.close)

@@ -19,6 +19,7 @@ from service.request_context import CURRENT, RequestContext
 from service.rollout.active_model import ActiveModel
 from service.rollout.shadow import Shadow
 from service.scoring.served_model import ScoredBatch, ServedModel, to_response
+from service.threads import CLIENT_WORK
 
 # Smaller batches are scored on the event loop: a thread would take as long to start.
 SMALL_BATCH_ROWS = 200
@@ -148,7 +149,7 @@ class PredictionService:
             if len(customers) <= SMALL_BATCH_ROWS:
                 batch, rows = _score(served, customers)
             else:
-                batch, rows = await asyncio.to_thread(_score, served, customers)
+                batch, rows = await CLIENT_WORK.run(partial(_score, served, customers))
         with child_span("log", request_context):
             await self.log.write(rows)
         self.metrics.count_many(batch)

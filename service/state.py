@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, cast
@@ -25,12 +24,13 @@ from service.prediction_log.store_protocol import PredictionStore
 from service.rollout.active_model import ActiveModel
 from service.rollout.rollout import Rollout
 from service.schemas.native import RequestModels
+from service.threads import WorkerThreads
 
 # One customer is validated on the event loop, so its body may not be so large that this takes long.
 MAX_CUSTOMER_BYTES = 64 * 1024
 MAX_NUMBER_LENGTH = 16
 # Outcomes have threads of their own: while the store hangs, batches must not wait for a thread behind them.
-OUTCOME_THREADS = 4
+OUTCOME_THREADS, OUTCOMES_WAITING = 4, 64
 
 
 @dataclass
@@ -48,7 +48,7 @@ class ServiceState:
     predictions: PredictionService
     rejected_requests: RejectedRequests
     tracing: Tracing | None = None
-    outcome_threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(OUTCOME_THREADS, "outcomes"))
+    outcome_threads: WorkerThreads = field(default_factory=lambda: WorkerThreads("outcomes", OUTCOME_THREADS, OUTCOMES_WAITING))
     draining: bool = False
 
     @property

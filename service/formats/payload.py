@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,6 +11,7 @@ from fastapi import Request
 from service.formats.json_text import refuse
 from service.http.body import BodyLimits, read_body
 from service.http.errors import TooLarge, WrongMediaType
+from service.threads import CLIENT_WORK
 
 T = TypeVar("T")
 # Smaller bodies are read on the event loop: to hand them to a thread would take as long.
@@ -79,7 +79,7 @@ def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
 
 
 async def run_off_event_loop(size: int, work: Callable[[], T], *, max_inline: int = MAX_INLINE_BYTES) -> T:
-    """Run work in a thread, unless it is small: the event loop stays free for others.
+    """Run work in one of the threads for clients' bodies, unless it is small: the event loop stays free for others.
 
     Parameters
     ----------
@@ -93,5 +93,10 @@ async def run_off_event_loop(size: int, work: Callable[[], T], *, max_inline: in
     -------
     object
         What the work returns.
+
+    Raises
+    ------
+    Overloaded
+        If too many bodies wait for a thread.
     """
-    return work() if size <= max_inline else await asyncio.to_thread(work)
+    return work() if size <= max_inline else await CLIENT_WORK.run(work)

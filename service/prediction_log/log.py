@@ -18,6 +18,7 @@ from service.prediction_log.replayer import REPLAY_SECONDS, SpoolReplayer
 from service.prediction_log.sink import Destination, Sink
 from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
+from service.threads import run_in_thread
 
 # A request with so many rows at most may be written on the event loop.
 MAX_LOOP_ROWS = 16
@@ -87,7 +88,7 @@ class PredictionLog:
         self._hand_over()
         self._replayer.close()
         self._writer.close()
-        await asyncio.to_thread(self._join)
+        await run_in_thread(self._join)
         # The event loop itself resolves the requests of the last group.
         await asyncio.sleep(0)
         self._sink.close()

@@ -15,6 +15,7 @@ from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
 from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
+from service.threads import run_in_thread
 
 PING_SECONDS = 5.0
 Destination = Literal["store", "spool"]
@@ -26,7 +27,7 @@ class Sink:
 
     def __init__(self, store: PredictionStore, spool: Spool, metrics: ServiceMetrics) -> None:
         self._store, self._spool, self._metrics = store, spool, metrics
-        self._ping: asyncio.Task[None] | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
     def destination(self) -> Destination:
@@ -114,20 +115,21 @@ class Sink:
         """Return where rows could be written now; StoreError if nowhere."""
         if self._spool.empty:
             try:
-                # All callers wait for one ping: if the store hangs, it holds up one thread and not all there are.
-                await asyncio.wait_for(asyncio.shield(self._pinging()), PING_SECONDS)
+                await asyncio.wait_for(asyncio.shield(self._run_once("ping", self._store.ping)), PING_SECONDS)
                 return "store"
             except (StoreError, TimeoutError):
                 pass
-        await asyncio.to_thread(self._spool.check)
+        await asyncio.shield(self._run_once("spool", self._spool.check))
         return "spool"
 
-    def _pinging(self) -> asyncio.Task[None]:
-        if self._ping is None or self._ping.done():
-            self._ping = asyncio.create_task(asyncio.to_thread(self._store.ping))
+    def _run_once(self, name: str, check: Callable[[], None]) -> asyncio.Task[None]:
+        """Return the check that is running, or begin one: all callers wait for it, and if it hangs it holds up one thread."""
+        running = self._running.get(name)
+        if running is None or running.done():
+            running = self._running[name] = asyncio.create_task(run_in_thread(check))
             # Retrieve the error even if every caller has given up before it is raised.
-            self._ping.add_done_callback(lambda ping: ping.cancelled() or ping.exception())
-        return self._ping
+            running.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return running
 
     def lag_seconds(self) -> float:
         """Return the age of the oldest row in the spool; 0 if there is none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ from service.observability.metrics import ServiceMetrics
 from service.rollout.active_model import ActiveModel, is_same
 from service.rollout.model_source import LastKnownGood
 from service.scoring.served_model import ServedModel
+from service.threads import run_in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Activation:
     async def save(self, served: ServedModel) -> None:
         """Save a model as the last known good one. A disk that does not take it is logged."""
         try:
-            await asyncio.to_thread(self._last_known_good.save, served)
+            await run_in_thread(self._last_known_good.save, served)
         except OSError as error:
             logger.warning("version %s serves, but cannot be saved as the last known good model: %s", served.version, error)
 
@@ -63,7 +63,7 @@ class Activation:
             Whether to wait until its bundle is made, if it is not ready on disk.
         """
         try:
-            served = await asyncio.to_thread(self._last_known_good.load, wait)
+            served = await run_in_thread(self._last_known_good.load, wait)
         except ChurnError as error:
             logger.warning("the last known good model cannot serve: %s", error)
             return

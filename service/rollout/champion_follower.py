@@ -21,6 +21,7 @@ from service.rollout.model_source import ModelSource
 from service.rollout.rollback import Rollback, RollbackResult, RollbackSync
 from service.rollout.rollback_requests import RollbackRequest, RollbackRequests
 from service.scoring.served_model import ServedModel
+from service.threads import run_in_thread
 
 # A last known good model that is ready on disk does not wait longer for a registry that is slow to answer.
 FIRST_POLL_SECONDS, MAX_FIRST_POLL_SECONDS = 1.0, 10.0
@@ -165,7 +166,7 @@ class ChampionFollower:
     async def _poll(self, insist: bool) -> bool:
         request = await self._rollback.pending()
         changed = request is not None and await self._rollback.apply(request)
-        self.aliases = await asyncio.to_thread(self._source.aliases)
+        self.aliases = await run_in_thread(self._source.aliases)
         champion = self.aliases.get(CHAMPION)
         if champion is None:
             raise NoModel("there is no champion; train one with: churn train")
@@ -200,7 +201,7 @@ class ChampionFollower:
 
     async def _load(self, version: str) -> ServedModel:
         try:
-            served = await asyncio.to_thread(self._source.load, version)
+            served = await run_in_thread(self._source.load, version)
         except ModelRefused:
             self._refused.add(version)
             raise

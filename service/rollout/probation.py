@@ -26,6 +26,7 @@ from service.rollout.active_model import ActiveModel, is_same
 from service.rollout.comparison_store import ComparisonStore
 from service.rollout.probation_test import Bounds, ProbationEvidence, ProbationResult, RequestStats, is_slow, run_probation_test
 from service.scoring.served_model import ServedModel
+from service.threads import run_in_thread
 
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.5, 15.0
 # How many polls back the reference counts of the champion before begin.
@@ -152,13 +153,13 @@ class Probation:
             watch.last = counted
             watch.slow_polls = watch.slow_polls + 1 if slow else 0
         try:
-            await asyncio.to_thread(self._add_outcomes, watch)
+            await run_in_thread(self._add_outcomes, watch)
         except StoreError as error:
             logger.warning("outcomes cannot be read: %s", error)
         if self._watch is not watch:
             return
         evidence = ProbationEvidence(counted - watch.at_activation, watch.slow_polls, watch.losses)
-        self.result = await asyncio.to_thread(run_probation_test, watch.stats_before, evidence, self._bounds)
+        self.result = await run_in_thread(run_probation_test, watch.stats_before, evidence, self._bounds)
         if self.result.kind == "violated":
             self._end("rolled back")
             logger.error("version %s failed its probation: %s", watch.after.version, self.result.reason)

@@ -12,6 +12,7 @@ from service.rollout.activation import Activation
 from service.rollout.backoff import MAX_BACKOFF_SECONDS, backoff_seconds
 from service.rollout.model_source import ModelSource
 from service.rollout.rollback_requests import MemoryRollbackRequests, RollbackRequest, RollbackRequests
+from service.threads import run_in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Rollback:
             raise NoPreviousModel("there is no previous model to go back to")
         request = RollbackRequest(leaving.version, target.version, target.info.run_id, actor, reason)
         try:
-            await asyncio.to_thread(self._requests.write, request)
+            await run_in_thread(self._requests.write, request)
         except OSError as error:
             logger.warning("the rollback holds only in this worker, until it stops: %s", error)
             self._requests = MemoryRollbackRequests()
@@ -96,11 +97,11 @@ class Rollback:
 
     async def pending(self) -> RollbackRequest | None:
         """Return the request that the registry does not know yet, if any. Another worker may have made it."""
-        return await asyncio.to_thread(self._requests.read)
+        return await run_in_thread(self._requests.read)
 
     async def clear(self) -> None:
         """Drop the pending request: the registry knows it, or names another champion by now."""
-        await asyncio.to_thread(self._requests.clear)
+        await run_in_thread(self._requests.clear)
 
     async def apply(self, request: RollbackRequest) -> bool:
         """Activate the version that a request names, if the version to leave is in service. Return whether the model changed."""
@@ -109,7 +110,7 @@ class Rollback:
         if current is None or current.version != request.leaving:
             return False
         if target is None or (target.version, target.info.run_id) != (request.version, request.run_id):
-            target = await asyncio.to_thread(self._source.load_again, request.version, request.run_id)
+            target = await run_in_thread(self._source.load_again, request.version, request.run_id)
         if target is None:
             logger.error("cannot roll back from version %s to %s: it is not on disk any more", request.leaving, request.version)
             return False
@@ -197,7 +198,7 @@ class RollbackSync:
 
     async def _try(self, request: RollbackRequest, on_recorded: Callable[[RollbackRequest], None]) -> bool:
         try:
-            await asyncio.to_thread(
+            await run_in_thread(
                 self._source.roll_back, request.leaving, request.version, actor=request.actor, reason=request.reason
             )
         except ChurnError as error:

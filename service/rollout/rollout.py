@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from churn.config.settings import Settings
@@ -19,6 +18,7 @@ from service.rollout.probation import Probation
 from service.rollout.probation_test import Bounds
 from service.rollout.rollback_requests import FileRollbackRequests
 from service.rollout.shadow import Shadow
+from service.threads import run_in_thread
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Rollout:
         await self.probation.stop()
         await self.shadow.stop()
         await self.follower.stop()
-        await asyncio.to_thread(self.comparisons.close)
+        await run_in_thread(self.comparisons.close)
 
 
 def bounds_of(settings: Settings) -> Bounds:

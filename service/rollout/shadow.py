@@ -19,6 +19,7 @@ from churn.store.records import PredictionRow
 from service.observability.model_metrics import ModelMetrics
 from service.rollout.comparison_store import ComparisonStore
 from service.scoring.served_model import ScoredBatch, ServedModel
+from service.threads import run_in_thread
 
 if TYPE_CHECKING:
     from churn.store.shadow import ShadowRow
@@ -137,7 +138,7 @@ class Shadow:
         offered, rows = list(self._waiting), self._rows
         self._clear()
         try:
-            await asyncio.to_thread(self._score_and_log, challenger, offered)
+            await run_in_thread(self._score_and_log, challenger, offered)
         except StoreError as error:
             self._metrics.shadow.labels("store away").inc(rows)
             logger.warning("%d predictions of challenger %s were not logged: %s", rows, challenger.version, error)

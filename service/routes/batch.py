@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -22,6 +21,7 @@ from service.http.openapi import json_body, problems
 from service.schemas.native import BatchAnswer
 from service.scoring.served_model import ScoredBatch
 from service.state import ServiceState, State
+from service.threads import CLIENT_WORK
 
 router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])
 # A body that was compressed by its own format may unpack to so many times the largest body.
@@ -102,12 +102,13 @@ async def _answer(batch: ScoredBatch, media: Media) -> Response:
             content = await run_off_event_loop(len(batch.prediction_ids), lambda: json_answer(batch), max_inline=200)
             return Response(content, media_type=media.value)
         case Media.CSV:
-            return StreamingResponse(csv_answer(batch), media_type=media.value)
+            return StreamingResponse(CLIENT_WORK.stream(csv_answer(batch)), media_type=media.value)
         case Media.PARQUET:
             from service.formats.parquet import parquet_answer
 
-            return Response(await asyncio.to_thread(parquet_answer, batch), media_type=media.value)
+            return Response(await CLIENT_WORK.run(lambda: parquet_answer(batch)), media_type=media.value)
         case _:
             from service.formats.arrow_ipc import arrow_answer
 
-            return StreamingResponse(arrow_answer(batch, file=media is Media.ARROW_FILE), media_type=media.value)
+            parts = arrow_answer(batch, file=media is Media.ARROW_FILE)
+            return StreamingResponse(CLIENT_WORK.stream(parts), media_type=media.value)

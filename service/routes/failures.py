@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +10,7 @@ from service.authorization import require
 from service.http.openapi import problems
 from service.schemas.native import FailuresAnswer
 from service.state import State
+from service.threads import run_in_thread
 
 router = APIRouter(tags=["operations"], dependencies=[Depends(require("admin"))])
 
@@ -20,5 +20,5 @@ async def show_failures(
     state: State, limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many, the newest.")] = 100
 ) -> FailuresAnswer:
     """Return the newest rejected requests of all workers: when, which route, and which rules were broken; never a value."""
-    found: list[dict[str, Any]] = await asyncio.to_thread(state.rejected_requests.newest, limit)
+    found: list[dict[str, Any]] = await run_in_thread(state.rejected_requests.newest, limit)
     return FailuresAnswer(failures=found)

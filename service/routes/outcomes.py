@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
 
 from churn.clock import now
+from churn.store.records import Outcome, OutcomeReceipt
 from service.authorization import require
+from service.formats.payload import run_off_event_loop
 from service.http.body import parse_json, read_json_body
 from service.http.errors import TooLarge
 from service.http.openapi import json_body, problems
@@ -18,23 +20,37 @@ from service.state import State
 router = APIRouter(tags=["outcomes"], dependencies=[Depends(require("outcomes"))])
 
 
-@router.post("/outcomes", responses=problems(401, 403, 413, 415, 422, 503), openapi_extra=json_body("OutcomesRequest"))
-async def report_outcomes(request: Request, state: State) -> OutcomesAnswer:
+@router.post(
+    "/outcomes",
+    response_model=OutcomesAnswer,
+    responses=problems(401, 403, 413, 415, 422, 503),
+    openapi_extra=json_body("OutcomesRequest"),
+)
+async def report_outcomes(request: Request, state: State) -> Response:
     """Report which customers churned. Sending the same again changes nothing; of two different results the first one stays."""
     body = await read_json_body(request, state.body_limits)
-    items = (await asyncio.to_thread(parse_json, OutcomesRequest, body)).outcomes
-    if len(items) > state.settings.max_batch_rows:
-        raise TooLarge(f"At most {state.settings.max_batch_rows} outcomes in one request.")
-    received = now()
-    outcomes = [item.to_outcome(received) for item in items]
-    receipt = await asyncio.get_running_loop().run_in_executor(state.outcome_threads, state.store.write_outcomes, outcomes)
+    items, outcomes = await run_off_event_loop(len(body), lambda: _read(body, state.settings.max_batch_rows))
+    receipt = await state.outcome_threads.run(lambda: state.store.write_outcomes(outcomes))
     state.metrics.count_outcomes(receipt)
+    content = await run_off_event_loop(len(body), lambda: _answer(items, receipt))
+    return Response(content, media_type="application/json")
+
+
+def _read(body: bytes, max_outcomes: int) -> tuple[list[OutcomeItem], list[Outcome]]:
+    items = parse_json(OutcomesRequest, body).outcomes
+    if len(items) > max_outcomes:
+        raise TooLarge(f"At most {max_outcomes} outcomes in one request.")
+    received = now()
+    return items, [item.to_outcome(received) for item in items]
+
+
+def _answer(items: list[OutcomeItem], receipt: OutcomeReceipt) -> str:
     return OutcomesAnswer(
         accepted=receipt.accepted,
         duplicates=receipt.duplicates,
         unknown=_references(items, receipt.unknown),
         conflicting=_references(items, receipt.conflicting),
-    )
+    ).model_dump_json()
 
 
 def _references(items: list[OutcomeItem], positions: Iterable[int]) -> list[OutcomeReference]:
