@@ -48,7 +48,7 @@ def read_id(cell: Any) -> str | None:
     if isinstance(cell, str):
         return _read_text(cell)
     if isinstance(cell, Decimal):
-        cell = int(cell) if cell.is_finite() and cell == cell.to_integral_value() else float("nan")
+        cell = int(cell) if cell.is_finite() and cell == cell.to_integral_value() else float(cell)
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         raise ValueError(_WANTED)
     if isinstance(cell, int):

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from churn.customers.customer_id import is_plain_id, read_id, read_ids
+from churn.customers.customer_id import id_schema, is_plain_id, read_id, read_ids
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,9 @@ from churn.customers.customer_id import is_plain_id, read_id, read_ids
         ("007", "007"),
         (2**63, str(2**63)),
         ("NA", None),
+        (Decimal(415), "415"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("NaN"), None),
     ],
 )
 def test_an_id_is_stored_as_its_text(cell: Any, stored: str | None) -> None:
@@ -25,7 +29,23 @@ def test_an_id_is_stored_as_its_text(cell: Any, stored: str | None) -> None:
     assert read_ids([cell, "other"]) == ([stored, "other"], None)
 
 
-@pytest.mark.parametrize("cell", [True, 1.5, [], b"x", 2**64, 1e16, "a\nb", "\x7f", "x" * 129, "\ud800", float("inf")])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        True,
+        1.5,
+        [],
+        b"x",
+        2**64,
+        1e16,
+        "a\nb",
+        "\x7f",
+        "x" * 129,
+        "\ud800",
+        float("inf"),
+        *map(Decimal, ("1.5", "Infinity", "-Infinity", "1E+400")),
+    ],
+)
 def test_what_names_nobody_is_refused(cell: Any) -> None:
     with pytest.raises(ValueError, match=r"must|too large"):
         read_id(cell)
@@ -40,3 +60,11 @@ def test_what_names_nobody_is_refused(cell: Any) -> None:
 def test_what_is_plain_is_stored_as_it_is(text: str) -> None:
     if is_plain_id(text):
         assert read_id(text) == text
+
+
+@pytest.mark.parametrize("nullable", [True, False])
+def test_the_schema_says_which_ids_there_are(nullable: bool) -> None:
+    text, whole, *none = id_schema("^x$", nullable=nullable)["anyOf"]
+    assert (text["type"], text["maxLength"], text["pattern"]) == ("string", 128, "^x$")
+    assert whole == {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1}
+    assert none == ([{"type": "null"}] if nullable else [])

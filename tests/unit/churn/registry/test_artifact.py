@@ -21,7 +21,16 @@ from churn.clock import now
 from churn.config.settings import Settings
 from churn.errors import ModelRefused
 from churn.modeling.model import Model, ModelInfo, build_pipeline
-from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, load_folder
+from churn.registry.artifact import (
+    CARD_FILE,
+    INFO_FILE,
+    PIPELINE_FILE,
+    SEAL_FILE,
+    artifact_folder,
+    digest_folder,
+    load_folder,
+    seal,
+)
 from churn.registry.last_known_good import load_last_known_good, save_last_known_good
 from churn.registry.serialization import dump_pipeline
 
@@ -222,3 +231,25 @@ def test_the_card_comes_with_the_model_and_gets_its_number(tmp_path: Path) -> No
     (folder / CARD_FILE).write_bytes(b"\xff")
     with pytest.raises(ModelRefused, match="version 8"):
         load_folder(folder, "8")
+
+
+def test_a_folder_is_sealed_with_the_digest_that_was_registered_and_with_no_other(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, dump_pipeline(PIPELINE))
+    promised = digest_folder(folder)
+    with pytest.raises(ModelRefused, match="version 8 is not the one that was registered: its hash differs"):
+        seal(folder, "8", "0" * len(promised))
+    assert not (folder / SEAL_FILE).exists()
+    seal(folder, "8", promised)
+    assert (folder / SEAL_FILE).read_text() == promised
+    # The seal is no part of what it seals, and is written once.
+    (folder / SEAL_FILE).chmod(0o400)
+    seal(folder, "8", promised)
+    (folder / INFO_FILE).write_text("other")
+    with pytest.raises(ModelRefused):
+        seal(folder, "8", promised)
+
+
+@pytest.mark.parametrize(("version", "run"), [("7", "r7"), ("/../..", "../x")])
+def test_an_artifact_lies_among_the_models_whatever_a_registry_calls_it(tmp_path: Path, version: str, run: str) -> None:
+    assert artifact_folder(settings(tmp_path), version, run).parent == tmp_path / "models" / "churn"
+    assert "/" not in artifact_folder(settings(tmp_path), version, run).name
