@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
 
-from churn.config.secret_files import SettingsFiles, file_of
-from churn.config.urls import parse_links, put_password, require_scheme
+from churn.config.secret_files import file_of
+from churn.config.setting_rules import SettingRules
 from churn.errors import InputError
 
-MIN_KEY_LENGTH = 16
-# MLflow, SQLAlchemy and downloads would open other schemes too: other files, programs and machines.
-REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
-STORES = ("sqlite", "postgresql")
+# Beyond these, dates and sizes overflow somewhere; nobody means such a number.
+Seconds = Annotated[float, Field(le=10 * 366 * 86_400)]
+Count = Annotated[int, Field(le=10**9)]
+Bytes = Annotated[int, Field(le=2**50)]
 
 
 def _in_home(name: str) -> Any:
     return lambda data: f"sqlite:///{data['home'] / name}"
 
 
-class Settings(BaseSettings):
+class Settings(SettingRules):
     """Every setting, from the environment (prefix `CHURN_`) or from the file that `CHURN_…_FILE` names.
 
     docs/settings.md lists them; a test keeps it complete.
     """
-
-    model_config = SettingsConfigDict(env_prefix="CHURN_", frozen=True, extra="ignore")
 
     home: Path = Field(Path(".churn"), description="Folder of all local state; delete it to start anew.")
     contract: str = Field("telecom", description="Name of a packaged contract, or path of another YAML file.")
@@ -49,7 +46,6 @@ class Settings(BaseSettings):
     store_url: str = Field(
         default_factory=_in_home("store.db"),
         repr=False,
-        validate_default=True,
         description="SQLAlchemy URL of predictions, outcomes, monitoring runs and decisions (SQLite or PostgreSQL).",
     )
     tracking_uri: str = Field(
@@ -94,17 +90,17 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="With a key (16 characters or more) customer ids are stored as keyed hashes; a new key unlinks. Empty: off.",
     )
-    max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest request body, in bytes; above it 413.")
-    max_batch_rows: int = Field(100_000, ge=1, description="Maximum number of customers in one batch; above it 413.")
-    max_concurrent: int = Field(256, ge=1, description="Maximum number of requests in progress in a worker; above it 503.")
-    max_inflight_bytes: int = Field(
+    max_body_bytes: Bytes = Field(16 * 2**20, ge=1024, description="Largest request body, in bytes; above it 413.")
+    max_batch_rows: Count = Field(100_000, ge=1, description="Maximum number of customers in one batch; above it 413.")
+    max_concurrent: Count = Field(256, ge=1, description="Maximum number of requests in progress in a worker; above it 503.")
+    max_inflight_bytes: Bytes = Field(
         256 * 2**20, ge=1024, description="Maximum bytes of bodies in progress in a worker; above it 503."
     )
     rate_limit: float = Field(
-        0.0, ge=0, description="Requests a second of one key (or address, without keys) and worker; above it 429. 0: any."
+        0.0, ge=0, le=1e9, description="Requests a second of one key (or address, without keys) and worker; above it 429. 0: any."
     )
-    rate_burst: int = Field(100, ge=1, description="Requests that one caller may send at once after a rest, with a rate limit.")
-    body_timeout_seconds: float = Field(20.0, gt=0, description="Timeout for receiving a body, in seconds; then 408.")
+    rate_burst: Count = Field(100, ge=1, description="Requests that one caller may send at once after a rest, with a rate limit.")
+    body_timeout_seconds: Seconds = Field(20.0, gt=0, description="Timeout for receiving a body, in seconds; then 408.")
     access_log: Literal["errors", "all", "off"] = Field(
         "errors", description="Which requests are logged one by one: `errors` (status 400 and above), `all` or `off`."
     )
@@ -116,23 +112,23 @@ class Settings(BaseSettings):
     traces: Literal["off", "otlp"] = Field(
         "off", description="`otlp`: send OpenTelemetry traces to OTEL_EXPORTER_OTLP_ENDPOINT; needs the extra `otel`."
     )
-    failed_requests_kept: int = Field(
+    failed_requests_kept: Count = Field(
         1000, ge=0, description="Rejected requests that each worker keeps for GET /admin/failures, without values."
     )
-    spool_max_bytes: int = Field(
+    spool_max_bytes: Bytes = Field(
         2**30, ge=0, description="Maximum bytes of predictions spooled while the store is away; beyond, 503. 0: no spool."
     )
-    spool_drain_seconds: float = Field(
+    spool_drain_seconds: Seconds = Field(
         0.0,
         ge=0,
         description="How long a service that stops still feeds the store from the spool, in seconds; what is left waits on disk.",
     )
-    store_timeout_seconds: float = Field(
+    store_timeout_seconds: Seconds = Field(
         5.0, gt=0, le=3600, description="How long a write may wait for the store before predictions go to the spool, in seconds."
     )
-    registry_poll_seconds: float = Field(2.0, gt=0, description="How often the service looks for a new champion, in seconds.")
+    registry_poll_seconds: Seconds = Field(2.0, gt=0, description="How often the service looks for a new champion, in seconds.")
     shadow_share: float = Field(0.1, ge=0, le=1, description="Share of the traffic that the challenger scores too.")
-    probation_seconds: float = Field(
+    probation_seconds: Seconds = Field(
         900.0,
         ge=0,
         description="How long a new champion is on probation, in seconds; it is rolled back if it does worse. 0: not at all.",
@@ -141,130 +137,61 @@ class Settings(BaseSettings):
         0.01, gt=0, lt=1, description="Share of requests that may fail under a new champion, beyond those that failed before it."
     )
     probation_latency_factor: float = Field(
-        3.0, gt=1, description="How many times as slow p99 of /predict may become under a new champion, between two checks."
+        3.0,
+        gt=1,
+        le=1e6,
+        description="How many times as slow p99 of /predict may get under a new champion, between two checks.",
     )
-    probation_latency_seconds: float = Field(0.1, gt=0, description="A p99 of /predict up to this is never too slow, in seconds.")
+    probation_latency_seconds: Seconds = Field(0.1, gt=0, description="A p99 of /predict up to this is not too slow, in seconds.")
     probation_brier: float = Field(
         0.01, gt=0, lt=1, description="By how much a new champion's Brier score may be worse than the one before it would have."
     )
     probation_false_rollback_rate: float = Field(
         0.001, gt=0, lt=1, description="Chance that a champion that keeps its bounds on errors and Brier score is rolled back."
     )
-    probation_min_requests: int = Field(
+    probation_min_requests: Count = Field(
         100, ge=1, description="Minimum number of requests for a judgement on errors, and on latency between two checks."
     )
-    probation_min_outcomes: int = Field(
+    probation_min_outcomes: Count = Field(
         50, ge=1, description="Minimum number of outcomes for a judgement on a new champion's Brier score."
     )
 
-    seed: int = Field(17, ge=0, description="Seed of sampling outside training (traffic, simulation, bootstrap).")
+    seed: int = Field(17, ge=0, lt=2**32, description="Seed of sampling outside training (traffic, simulation, bootstrap).")
     false_alarm_rate: float = Field(0.01, gt=0, lt=1, description="Chance that one monitor run without drift alarms.")
-    min_window_rows: int = Field(
+    min_window_rows: Count = Field(
         200, ge=20, description="Minimum number of new predictions for a test of drift; below it the monitor waits."
     )
-    max_window_rows: int = Field(1_000_000, ge=20, description="Maximum number of predictions in one window: the newest.")
-    min_labelled_rows: int = Field(100, ge=10, description="Minimum number of new outcomes for a test of performance.")
-    label_maturity_seconds: float = Field(
+    max_window_rows: Count = Field(1_000_000, ge=20, description="Maximum number of predictions in one window: the newest.")
+    min_labelled_rows: Count = Field(100, ge=10, description="Minimum number of new outcomes for a test of performance.")
+    label_maturity_seconds: Seconds = Field(
         0.0,
         ge=0,
         description="Age of a prediction at which its outcome counts, in seconds: who leaves is known sooner than who stays.",
     )
-    max_training_rows: int = Field(
+    max_training_rows: Count = Field(
         200_000, ge=100, description="Maximum number of predictions with outcomes that training adds to the data: the newest."
     )
-    policy_k: int = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
-    policy_n: int = Field(3, ge=1, description="Number of windows that the policy considers.")
-    cooldown_seconds: float = Field(
+    policy_k: Count = Field(2, ge=1, description="Retrain when k of the last n windows violate, and the newest does.")
+    policy_n: Count = Field(3, ge=1, description="Number of windows that the policy considers.")
+    cooldown_seconds: Seconds = Field(
         3600, ge=0, description="Minimum time between two retrainings that drift triggers, in seconds."
     )
-    retrain_timeout_seconds: float = Field(
+    retrain_timeout_seconds: Seconds = Field(
         3600, gt=0, description="How long the policy waits for a triggered retraining to end, in seconds."
     )
-    max_retrains_per_day: int = Field(4, ge=1, description="Maximum number of retrainings that drift triggers within 24 hours.")
+    max_retrains_per_day: Count = Field(4, ge=1, description="Maximum number of retrainings that drift triggers within 24 hours.")
     page_brier: float = Field(
         0.05,
         gt=0,
         lt=1,
         description="A Brier score worse than the reference's by more than this, which retraining does not mend, pages.",
     )
-    monitor_interval_seconds: float = Field(300, gt=0, description="How often the monitor runs, in seconds.")
+    monitor_interval_seconds: Seconds = Field(300, gt=0, description="How often the monitor runs, in seconds.")
     dask_scheduler: str = Field(
         "",
         description="Address of a Dask scheduler (tcp://...) on which the flows tune and calibrate. Empty: in their own process.",
     )
     retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
-
-    @field_validator("home", mode="after")
-    @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
-
-    @field_validator("page_links", mode="after")
-    @classmethod
-    def _are_links(cls, value: str) -> str:
-        parse_links(value)
-        return value
-
-    @field_validator("pseudonym_key", mode="after")
-    @classmethod
-    def _long_enough(cls, key: SecretStr) -> SecretStr:
-        if 0 < len(key.get_secret_value()) < MIN_KEY_LENGTH:
-            raise ValueError(f"needs {MIN_KEY_LENGTH} characters or more, or none: a short key can be guessed")
-        return key
-
-    @field_validator("store_url", "tracking_uri", mode="after")
-    @classmethod
-    def _not_blank(cls, value: str) -> str:
-        if not value.strip():
-            raise ValueError("must not be empty; leave it unset for the default")
-        return value
-
-    @field_validator("tracking_uri", mode="after")
-    @classmethod
-    def _is_a_registry(cls, value: str) -> str:
-        return require_scheme(REGISTRIES, value)
-
-    @field_validator("store_url", mode="after")
-    @classmethod
-    def _is_a_store(cls, value: str) -> str:
-        return require_scheme(STORES, value)
-
-    @field_validator("data_url", mode="after")
-    @classmethod
-    def _is_on_the_web(cls, value: str) -> str:
-        return require_scheme(("http", "https"), value) if value else value
-
-    @field_validator("store_url", mode="after")
-    @classmethod
-    def _with_password(cls, url: str, info: ValidationInfo) -> str:
-        password = info.data.get("store_password")
-        if password is None or not password.get_secret_value():
-            return url
-        return put_password(url, password.get_secret_value())
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let arguments win over files and the environment, of which only one may set a value.
-
-        Parameters
-        ----------
-        settings_cls : type of BaseSettings
-        init_settings, env_settings, dotenv_settings, file_secret_settings : PydanticBaseSettingsSource
-            As pydantic-settings passes them.
-
-        Returns
-        -------
-        tuple of PydanticBaseSettingsSource
-            The sources, the strongest first.
-        """
-        return init_settings, SettingsFiles(settings_cls), env_settings
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 HIDDEN = "***"
 # Of libpq's and MLflow's parameters those that are secrets.
 _SECRET = re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token|key|credential)\w*=)[^&\s]*")
+# A name that some DNS or hosts file may know. Not numbers alone: they are a broken address.
+_HOST = re.compile(r"(?=.{1,253}$)(?![0-9.]+$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
 _USERINFO = re.compile(r"(?<=//)([^/\s:@]*):[^/\s]*@")
 
 
@@ -90,6 +93,53 @@ def require_scheme(schemes: tuple[str, ...], address: str) -> str:
     if scheme(address) not in schemes:
         raise ValueError(f"must begin with {', '.join(f'{name}:' for name in schemes[:-1])} or {schemes[-1]}:")
     return address
+
+
+def require_address(schemes: tuple[str, ...], address: str) -> str:
+    """Return a URL if it has one of the schemes and names a host, and a port that there can be.
+
+    Parameters
+    ----------
+    schemes : tuple of str
+        At least two.
+    address : str
+
+    Returns
+    -------
+    str
+        `address`.
+
+    Raises
+    ------
+    ValueError
+        If it has another scheme, no host, or an impossible port.
+    """
+    require_scheme(schemes, address)
+    parsed = urlsplit(address)
+    try:
+        port = parsed.port
+    except ValueError:
+        port = 0
+    if not parsed.hostname or port == 0:
+        raise ValueError(f"must name a host, and a port from 1 to 65535 if any, such as {schemes[0]}://127.0.0.1:8000")
+    require_host(parsed.hostname)
+    return address
+
+
+def require_host(host: str) -> str:
+    """Return the name or the address of a host; ValueError if it can be neither.
+
+    Examples
+    --------
+    >>> require_host("0.0.0.0"), require_host("::1"), require_host("mlflow.churn.svc")
+    ('0.0.0.0', '::1', 'mlflow.churn.svc')
+    """
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        if not _HOST.fullmatch(host):
+            raise ValueError("must be the name or the address of a host, without scheme and port") from None
+    return host
 
 
 def parse_links(text: str) -> dict[str, str]:
