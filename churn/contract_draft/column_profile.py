@@ -15,24 +15,43 @@ import pyarrow as pa
 from churn.contract import Column, Kind
 from churn.contract_draft.cell_texts import cell_texts, is_number, missing_texts
 from churn.contract_draft.naming import snake_case
+from churn.contract_draft.number_texts import PLACEHOLDERS, NumberTexts, read_number_texts
 from churn.customers.column_names import is_pandas_index
 from churn.data.columns import read_leniently
 from churn.data.files import TabularFile
 
 # Pairs of levels that say which of the two is yes.
-PAIRS = (("yes", "no"), ("true", "false"), ("1", "0"), ("y", "n"), ("t", "f"))
+PAIRS = (
+    *(("yes", "no"), ("true", "false"), ("1", "0"), ("y", "n"), ("t", "f"), ("on", "off"), ("wahr", "falsch")),
+    *(
+        ("ja", "nein"),
+        ("j", "n"),
+        ("oui", "non"),
+        ("o", "n"),
+        ("si", "no"),
+        ("sí", "no"),
+        ("s", "n"),
+        ("sim", "não"),
+        ("tak", "nie"),
+    ),
+)
 # A category's levels all go into the model. Above this number, or where most rows have one of their own, it is free text.
 MAX_LEVELS, MAX_FLAG_LEVELS, ROWS_A_LEVEL = 60, 10, 5
+# A longer text is a remark.
+MAX_LEVEL_LENGTH = 100
 # Fewer rows prove nothing about numbering or being unique.
 MIN_ROWS = 20
-DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
+_MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.?"
+_NUMERIC_DATE = rf"\d{{1,4}}([-/.])(?:\d{{1,2}}|{_MONTH})\1\d{{1,4}}"
+_WRITTEN_DATE = rf"(?:\d{{1,2}}\.? )?{_MONTH},? (?:\d{{1,2}}, )?\d{{4}}"
+DATE = re.compile(rf"(?:{_NUMERIC_DATE}|{_WRITTEN_DATE})(?:[ T]\d{{1,2}}:\d{{2}}.*)?", re.IGNORECASE)
+# A column is one of dates if at least so many of its cells are.
+MIN_DATE_SHARE = 0.9
 # A word that may be a level ("Offer: None") as well as a missing value.
 NOTHING = ("None", "none", "NONE")
 # Where all other levels are codes like this, NA is one of them (Namibia, North America).
-CODE = re.compile(r"[A-Z]{2,3}")
-NOT_AVAILABLE = "NA"
-# Numbers among which some cells hold something else: at most so many different texts, and such a share of the cells.
-MAX_ODD_TEXTS, MAX_ODD_SHARE, MIN_DIFFERENT_NUMBERS = 20, 0.1, 20
+CODES = (re.compile(r"[A-Z]{2,3}"), re.compile(r"[a-z]{2,3}"))
+NOT_AVAILABLE = ("NA", "na")
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,13 @@ class ColumnProfile:
     missing_texts : mapping of str to int
         Texts that count as missing and are not empty, each with its number of cells.
     odd_texts : mapping of str to int
-        Of a number or integer: texts that are no numbers, each with its number of cells.
+        Of a number, integer or flag: texts that are none, each with its number of cells.
+    numbers : NumberTexts or None
+        Of a number or integer: how its texts write numbers.
+    counts : mapping of str to int
+        Its texts, each with its number of cells.
+    values : pandas.Series of object
+        The text of each row, None where it is missing.
     """
 
     source: str
@@ -75,6 +100,25 @@ class ColumnProfile:
     minimum: float = float("nan")
     missing_texts: Mapping[str, int] = field(default_factory=dict)
     odd_texts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict, repr=False)
+    numbers: NumberTexts | None = None
+    values: pd.Series = field(default_factory=pd.Series, repr=False)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.values)
+
+    @property
+    def missing_cells(self) -> bool:
+        """Whether some cells are empty, or hold a text that usually means a missing value."""
+        return bool(self.values.isna().any())
+
+    @property
+    def number_share(self) -> float:
+        """Share of the cells with a value that are numbers as they stand."""
+        cells = sum(self.counts.values())
+        return sum(count for text, count in self.counts.items() if is_number(text)) / cells if cells else 0.0
 
     @property
     def is_constant(self) -> bool:
@@ -103,27 +147,32 @@ def _profile(source: str, cells: Any) -> ColumnProfile:
         "different": len(counts),
         "unique": len(counts) == len(values) >= MIN_ROWS,
         "missing_texts": missing_texts(cells),
+        "counts": counts,
+        "values": values,
     }
     if not counts:
         return ColumnProfile(kind=None, levels=(), **common)
-    if pa.types.is_temporal(cells.type) or all(map(DATE.fullmatch, counts)):
+    if pa.types.is_temporal(cells.type) or _are_dates(counts):
         return ColumnProfile(kind=None, levels=(), is_date=True, **common)
-    if pair := _flag_levels(counts):
-        return ColumnProfile(kind="flag", levels=pair, **common)
-    read, unreadable = read_leniently(cells, Column(name="n", source=source, kind="number", nullable=True))
-    numbers = read.dropna()
-    odd = {text: count for text, count in counts.items() if not is_number(text)} if unreadable else {}
-    if len(numbers) and (not unreadable or _is_mostly_numbers(numbers, unreadable, odd)):
-        common["missing"] += unreadable
-        common["odd_texts"] = odd
-        whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) < 2**53
-        return ColumnProfile(
-            kind="integer" if whole else "number",
-            levels=_levels(cells) or (),
-            numbers_rows=_numbers_rows(numbers, len(values)),
-            minimum=float(numbers.min()),
-            **common,
-        )
+    placeholders = {text: count for text, count in counts.items() if text.lower() in PLACEHOLDERS}
+    if pair := _flag_levels(Counter({text: count for text, count in counts.items() if text not in placeholders})):
+        common["missing"] += sum(placeholders.values())
+        return ColumnProfile(kind="flag", levels=pair, odd_texts=placeholders, **common)
+    if (found := read_number_texts(counts)) is not None:
+        column = Column(name="n", source=source, kind="number", nullable=True, missing=tuple(found.odd), number_format=found.form)
+        numbers = read_leniently(cells, column)[0].dropna()
+        if len(numbers):
+            common["missing"] = len(values) - len(numbers)
+            whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) < 2**53
+            return ColumnProfile(
+                kind="integer" if whole else "number",
+                levels=_levels(cells) or (),
+                numbers_rows=_numbers_rows(numbers, len(values)),
+                minimum=float(numbers.min()),
+                odd_texts=found.odd,
+                numbers=found,
+                **common,
+            )
     levels = _levels(cells)
     if levels is None:
         return ColumnProfile(kind=None, levels=(), **common)
@@ -133,21 +182,22 @@ def _profile(source: str, cells: Any) -> ColumnProfile:
     return ColumnProfile(kind="category", levels=levels, **common)
 
 
+def _are_dates(counts: Mapping[str, int]) -> bool:
+    dates = sum(count for text, count in counts.items() if DATE.fullmatch(text))
+    return dates >= MIN_DATE_SHARE * sum(counts.values())
+
+
 def _levels(cells: Any) -> tuple[str, ...] | None:
     """Return the sorted levels of a category; None where they are too many to be one."""
     known = cell_texts(cells, NOTHING).dropna()
-    if all(map(CODE.fullmatch, known.unique())):
-        known = cell_texts(cells, (*NOTHING, NOT_AVAILABLE)).dropna()
+    if any(all(map(code.fullmatch, known.unique())) for code in CODES):
+        known = cell_texts(cells, (*NOTHING, *NOT_AVAILABLE)).dropna()
     levels = known.unique()
+    if any(len(level) > MAX_LEVEL_LENGTH for level in levels):
+        return None
     if len(levels) > MAX_LEVELS or (len(levels) > MAX_FLAG_LEVELS and len(levels) * ROWS_A_LEVEL > len(known)):
         return None
     return tuple(sorted(levels))
-
-
-def _is_mostly_numbers(numbers: pd.Series, unreadable: int, odd: Mapping[str, int]) -> bool:
-    """Return whether a column is one of numbers, although some of its cells are none."""
-    few = len(odd) <= MAX_ODD_TEXTS and unreadable <= MAX_ODD_SHARE * (len(numbers) + unreadable)
-    return few and numbers.nunique() >= MIN_DIFFERENT_NUMBERS
 
 
 def _flag_levels(counts: Counter[str]) -> tuple[str, ...]:

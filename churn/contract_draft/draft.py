@@ -10,41 +10,23 @@ from typing import Any
 import yaml
 
 from churn.contract import RESERVED, Contract, parse_contract
-from churn.contract_draft.column_profile import NOT_AVAILABLE, NOTHING, ColumnProfile, profile_columns
+from churn.contract_draft.column_profile import ColumnProfile, profile_columns
 from churn.contract_draft.naming import free_name, snake_case
+from churn.contract_draft.notes import notes
+from churn.contract_draft.roles import find_id, is_code, is_sensitive, why_ignored
+from churn.contract_draft.target import find_target, listed, outcome_levels
 from churn.data.dataset import read_dataset
 from churn.data.files import read_tabular_file
 from churn.errors import ContractError, InputError, Problem
 
-OUTCOME_WORDS = frozenset({"churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"})
-# By these, a level of the outcome that is neither yes nor no means that the customer left: "Attrited Customer".
-LEAVING = ("churn", "attrit", "exit", "left", "leav", "cancel", "lost", "gone")
-ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi", "iccid"})
-PEOPLE = frozenset({"customer", "client", "subscriber", "user", "account", "member", "cust", "phone"})
-NUMBERED = frozenset({"id", "number", "no", "nr", "num", "key", "code"})
-CODES = frozenset({"code", "zip", "zipcode", "postcode", "postal", "plz"})
-# Special categories of the GDPR (article 9), and what laws on equal treatment protect.
-SENSITIVE_WORDS = frozenset(
-    {
-        *("gender", "sex", "female", "male", "woman", "man", "senior", "elderly", "birth", "birthday", "birthdate", "dob"),
-        *("race", "ethnicity", "ethnic"),
-        *("religion", "nationality", "citizenship", "marital", "married", "partner", "spouse", "dependents", "dependants"),
-        *("children", "family", "disability", "disabled", "orientation", "pregnant"),
-    }
-)
-# Texts that count as missing and are listed.
-LISTED_TEXTS = 10
-# An age of these is no person's.
-AGING = frozenset({"account", "device", "handset", "contract", "network", "line", "equipment", "phone", "plan", "subscription"})
-
 
 @dataclass(frozen=True)
 class DraftedColumn:
-    """One column of the draft: its YAML, the reason for it, and which of its cells count as missing though they hold a text."""
+    """One column of the draft: its YAML, the reason for it, and what a person has to hear of it."""
 
     column: dict[str, Any]
     why: str
-    counted: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ class Draft:
 
 
 def draft_contract(path: Path, target: str | None = None) -> Draft:
-    """DraftedColumn the contract of a labelled CSV or Parquet file.
+    """Draft the contract of a labelled CSV or Parquet file.
 
     Parameters
     ----------
@@ -88,16 +70,20 @@ def draft_contract(path: Path, target: str | None = None) -> Draft:
     if table.rows == 0:
         raise ContractError(str(path), [Problem("has no rows, only a header")])
     profiles = profile_columns(table)
-    outcome = _find_target(profiles, target, path)
-    levels = _outcome_levels(profiles[outcome])
+    outcome = find_target(profiles, target, path)
+    levels = outcome_levels(profiles[outcome])
     if levels is None:
-        shown = _listed(profiles[outcome].levels) or "its numbers"
+        shown = listed(profiles[outcome].levels) or "its numbers"
         raise InputError(f"{path}: {outcome!r}: which of {shown} means that the customer left? Spell it Yes and No")
-    identity = _find_id(profile for source, profile in profiles.items() if source != outcome)
+    identity = find_id(profile for source, profile in profiles.items() if source != outcome)
 
     names = _Names(profiles)
     column = names.give("churn", outcome)
-    guesses = tuple(_guess(profile, names, is_id=source == identity) for source, profile in profiles.items() if source != outcome)
+    guesses = tuple(
+        _guess(profile, names, profiles[outcome], is_id=source == identity)
+        for source, profile in profiles.items()
+        if source != outcome
+    )
     if not any("role" not in guess.column for guess in guesses):
         raise InputError(f"{path}: no column is left to learn from; write the contract by hand")
     target_column = {"column": column, "source": outcome, "true_level": levels[0], "false_level": levels[1]}
@@ -105,68 +91,6 @@ def draft_contract(path: Path, target: str | None = None) -> Draft:
     contract = parse_contract(text, f"draft of {path.name}")
     read_dataset(path, contract)  # what no contract can lift is said now
     return Draft(text, contract, guesses)
-
-
-def _find_target(profiles: dict[str, ColumnProfile], named: str | None, path: Path) -> str:
-    if named is not None:
-        if named not in profiles:
-            raise InputError(f"{path}: --target: there is no column {named!r}; there are {_listed(profiles)}")
-        if not profiles[named].has_two_levels:
-            raise InputError(f"{path}: --target: {named!r} has {profiles[named].different} levels; an outcome has two")
-        return named
-    two_levels = [source for source, profile in profiles.items() if profile.has_two_levels]
-    candidates = [source for source in two_levels if _names_outcome(profiles[source])]
-    # A reason for leaving may have two levels as well, but none that means yes.
-    candidates = [source for source in candidates if _outcome_levels(profiles[source])] or candidates
-    if len(candidates) == 1:
-        return candidates[0]
-    if candidates:
-        raise InputError(f"{path}: {_listed(candidates)} may all be the outcome; name it with --target")
-    one = next((source for source, profile in profiles.items() if _names_outcome(profile) and profile.different == 1), None)
-    if one is not None:
-        raise InputError(f"{path}: {one!r} has one level only; both are needed to learn")
-    raise InputError(
-        f"{path}: no column of two levels is named like an outcome (churn, exited, …); name it with --target. "
-        f"Two levels have: {_listed(two_levels) or 'none'}"
-    )
-
-
-def _names_outcome(profile: ColumnProfile) -> bool:
-    return not OUTCOME_WORDS.isdisjoint(profile.words)
-
-
-def _listed(names: Iterable[str], most: int = 10) -> str:
-    names = list(names)
-    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _outcome_levels(profile: ColumnProfile) -> tuple[str, str] | None:
-    """Return the level of who left and that of who stayed, if their words tell."""
-    if profile.kind == "flag":
-        return profile.levels[0], profile.levels[1]
-    leaving = [level for level in profile.levels if any(word in level.lower() for word in LEAVING)]
-    if len(leaving) != 1 or len(profile.levels) != 2:
-        return None
-    left = leaving[0]
-    return left, next(level for level in profile.levels if level != left)
-
-
-def _find_id(profiles: Iterable[ColumnProfile]) -> str | None:
-    """Choose the column that names the customer: by its name, else the first text of which every row has its own."""
-    candidates = [profile for profile in profiles if profile.different and not profile.is_date and not profile.numbers_rows]
-    named = sorted((p for p in candidates if _names_customer(p)), key=lambda p: not p.unique)
-    others = [p for p in candidates if p.unique and not _is_sensitive(p) and (p.kind is None or not ID_WORDS.isdisjoint(p.words))]
-    return next((profile.source for profile in (*named, *others)), None)
-
-
-def _names_customer(profile: ColumnProfile) -> bool:
-    """Whether the name says so: id, customerID, phone number. Such a column is the id even if customers are there twice."""
-    if profile.kind in ("flag", "number"):
-        return False
-    words = profile.words
-    return words in (("id",), ("msisdn",)) or (
-        len(words) <= 2 and words[0].rstrip("s") in PEOPLE and (words[-1] in NUMBERED or not ID_WORDS.isdisjoint(words))
-    )
 
 
 class _Names:
@@ -182,67 +106,44 @@ class _Names:
         return name
 
 
-def _guess(profile: ColumnProfile, names: _Names, *, is_id: bool) -> DraftedColumn:
+def _guess(profile: ColumnProfile, names: _Names, outcome: ColumnProfile, *, is_id: bool) -> DraftedColumn:
     # `customer_id` is the log's own name for it.
     name = names.give("customer" if is_id else snake_case(profile.source), profile.source)
     column: dict[str, Any] = {"name": name, "source": profile.source, "kind": profile.kind or "category"}
     if is_id:
         return DraftedColumn(column | {"kind": "category", "role": "id"}, "names the customer")
-    if why := _why_ignored(profile):
-        return DraftedColumn(column | {"kind": "category", "role": "ignored"}, f"ignored: {why}")
-    if _is_sensitive(profile):
-        return DraftedColumn(column | {"role": "sensitive"} | _flag_levels(profile), "sensitive, by its name")
+    if why := why_ignored(profile, outcome):
+        said = notes(profile, "ignored")
+        said = (f"ignored: {why}", *said) if why.startswith(("every row", "it tells")) else said
+        return DraftedColumn(column | {"kind": "category", "role": "ignored"}, f"ignored: {why}", said)
+    written = _written(profile)
+    if is_sensitive(profile):
+        return DraftedColumn(column | {"role": "sensitive"} | _flag_levels(profile) | written, "sensitive, by its name")
     details, why = _details(profile)
-    details |= {"missing": sorted(profile.odd_texts)} if profile.odd_texts else {}
-    counted = _counted_as_missing(profile)
-    why = "; ".join(filter(None, (why, counted)))
-    return DraftedColumn(column | details | ({"nullable": True} if profile.missing else {}), why, counted)
+    said = notes(profile, "feature")
+    nullable = {"nullable": True} if profile.missing else {}
+    return DraftedColumn(column | details | written | nullable, "; ".join(filter(None, (why, *said))), said)
 
 
-def _counted_as_missing(profile: ColumnProfile) -> str:
-    texts = {**profile.missing_texts, **profile.odd_texts}
-    if not texts:
-        return ""
-    cells = sum(texts.values())
-    listed = ", ".join(f"{text!r} ({count})" for text, count in sorted(texts.items())[:LISTED_TEXTS])
-    more = f" and {len(texts) - LISTED_TEXTS} other texts" if len(texts) > LISTED_TEXTS else ""
-    no_number = " and no number" if profile.odd_texts else ""
-    hold, count = ("s hold", "count") if cells > 1 else (" holds", "counts")
-    return f"{cells} cell{hold} a text{no_number}, and {count} as missing: {listed}{more}"
-
-
-def _why_ignored(profile: ColumnProfile) -> str:
-    reasons = {
-        "it is empty": profile.different == 0 and profile.kind is None,
-        "it is the same for everybody": profile.is_constant,
-        "it looks like the outcome, or like what is known only afterwards": _names_outcome(profile),
-        "a date": profile.is_date,
-        "it numbers the rows": profile.numbers_rows,
-        "another id": profile.unique and profile.kind == "integer" and not ID_WORDS.isdisjoint(profile.words),
-        f"a code of {profile.different} levels, more than a category can have": _is_code(profile) and not profile.levels,
-        f"free text, or a category of too many levels ({profile.different})": profile.kind is None and not _is_sensitive(profile),
-    }
-    return next((reason for reason, applies in reasons.items() if applies), "")
-
-
-def _is_sensitive(profile: ColumnProfile) -> bool:
-    words = set(profile.words)
-    return bool(words & SENSITIVE_WORDS) or ("age" in words and not words & AGING)
-
-
-def _is_code(profile: ColumnProfile) -> bool:
-    return profile.kind == "integer" and not CODES.isdisjoint(profile.words)
+def _written(profile: ColumnProfile) -> dict[str, Any]:
+    """Return how the column's texts are to be read, where they are not plain."""
+    # (A code is a category: its levels are what they are.)
+    if profile.kind == "category" or is_code(profile):
+        return {}
+    written: dict[str, Any] = {"missing": sorted(profile.odd_texts)} if profile.odd_texts else {}
+    form = None if profile.numbers is None else profile.numbers.form
+    if form is not None:
+        written["number_format"] = form.model_dump(mode="json", exclude_defaults=True) | {"decimal": form.decimal}
+    return written
 
 
 def _details(profile: ColumnProfile) -> tuple[dict[str, Any], str]:
     if profile.kind == "flag":
         return _flag_levels(profile), ""
-    if _is_code(profile):
+    if is_code(profile):
         return {"kind": "category", "levels": list(profile.levels)}, "a code, not a quantity"
     if profile.kind == "category":
-        nothing = next((level for level in profile.levels if level in (*NOTHING, NOT_AVAILABLE)), None)
-        why = f"if {nothing!r} means a missing value here, delete the level and say nullable: true" if nothing else ""
-        return {"levels": list(profile.levels)}, why
+        return {"levels": list(profile.levels)}, ""
     # No maximum: a larger value than was seen must not be refused.
     return {"minimum": 0} if profile.minimum >= 0 else {}, ""
 
@@ -264,6 +165,8 @@ HEADER = """\
 # - minimum is 0 where nothing below was seen; add a maximum where more is impossible. Add units (`unit: USD`) and descriptions.
 # - nullable stands where blanks were seen. Any number may be missing, and any flag or category that is nullable.
 # - missing lists texts that stand for a missing value in a column of numbers: is one of them a number in other words?
+# - number_format says how texts write numbers: the decimal mark, what stands between thousands, units that change nothing.
+#   A column is one of numbers if nine in ten of its cells are, and its other texts are at most twenty.
 """
 
 

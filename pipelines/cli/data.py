@@ -184,7 +184,10 @@ def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool
     contract = draft.contract
     by_role = {role: [c.name for c in contract.columns if c.role == role] for role in ("feature", "id", "sensitive", "ignored")}
     if as_json:
-        columns = [{**guess.column, "role": guess.column.get("role", "feature"), "why": guess.why} for guess in draft.columns]
+        columns = [
+            {**guess.column, "role": guess.column.get("role", "feature"), "why": guess.why, "notes": guess.notes}
+            for guess in draft.columns
+        ]
         print_json({"contract": str(out), "target": contract.target.model_dump(), "columns": columns})
         return
     outcome = contract.target
@@ -192,8 +195,8 @@ def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool
     for role, columns_of_role in by_role.items():
         console.print(f"{role}: {', '.join(columns_of_role) or 'none'}", markup=False)
     for guess in draft.columns:
-        if guess.counted:
-            warn(f"{guess.column['source']}: {guess.counted}")
+        for note in guess.notes:
+            warn(f"{guess.column['source']}: {note}")
     then = f"CHURN_CONTRACT={out} churn data validate {path}"
     console.print(f"{out} is a draft: read it, mend what was guessed wrong, then: {then}", markup=False)
 

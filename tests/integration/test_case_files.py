@@ -108,10 +108,17 @@ def test_odd_cells_keep_a_column_of_numbers_and_are_counted_in_the_draft(tmp_pat
     for place, text in enumerate(odd.values(), start=len(rows[0])):
         table[3][place] = table[7][place] = text
     columns = {guess.column["source"]: guess for guess in draft_contract(written(tmp_path / "odd.csv", as_csv(table))).columns}
+    meant = {"thousand": ({"thousands": ",", "decimal": "."}, "1234.5"), "unit": ({"units": ["GB"], "decimal": "."}, "12")}
     for name, text in odd.items():
-        assert columns[name].column["kind"] == "number"
-        assert columns[name].column["missing"] == [text]
-        assert columns[name].counted == f"2 cells hold a text and no number, and count as missing: {text!r} (2)"
+        column, (note,) = columns[name].column, columns[name].notes
+        assert column["kind"] == "number"
+        if name in meant:
+            assert column["number_format"] == meant[name][0]
+            assert note.startswith("2 cells write a number in another way, as number_format says: ")
+            assert f"{text!r} (2) is {meant[name][1]}" in note
+        else:
+            assert column["missing"] == [text]
+            assert note == f"2 cells hold a text and no number, and count as missing: {text!r} (2)"
 
 
 def test_na_among_country_codes_stays_a_level(tmp_path: Path, rows: Rows) -> None:

@@ -174,7 +174,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
 
 
 def test_none_as_a_level_is_pointed_out(tmp_path: Path) -> None:
-    assert "if 'None' means a missing value" in draft(tmp_path, Offer=["A", "None", "B"] * 8).text
+    assert "'None' stays a level; if it means a missing value here" in draft(tmp_path, Offer=["A", "None", "B"] * 8).text
 
 
 # The customer

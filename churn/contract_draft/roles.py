@@ -1,0 +1,111 @@
+"""Tell which column names the customer, which are kept from a model, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import pandas as pd
+
+from churn.contract_draft.column_profile import ROWS_A_LEVEL, ColumnProfile
+from churn.contract_draft.target import names_outcome
+
+ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi", "iccid"})
+PEOPLE = frozenset({"customer", "client", "subscriber", "user", "account", "member", "cust", "phone"})
+NUMBERED = frozenset({"id", "number", "no", "nr", "num", "key", "code"})
+CODES = frozenset({"code", "zip", "zipcode", "postcode", "postal", "plz"})
+# Special categories of the GDPR (article 9), and what laws on equal treatment protect.
+SENSITIVE_WORDS = frozenset(
+    {
+        *("gender", "sex", "female", "male", "woman", "man", "senior", "elderly", "birth", "birthday", "birthdate", "dob"),
+        *("race", "ethnicity", "ethnic"),
+        *("religion", "nationality", "citizenship", "marital", "married", "partner", "spouse", "dependents", "dependants"),
+        *("children", "family", "disability", "disabled", "orientation", "pregnant"),
+    }
+)
+# An age of these is no person's.
+AGING = frozenset({"account", "device", "handset", "contract", "network", "line", "equipment", "phone", "plan", "subscription"})
+# Whole numbers of which every row has its own are ids, and no quantity, if there are so many rows. Fewer prove no leak either.
+MANY_ROWS = 100
+# How the name of a number that names something ends, in one word: CLIENTNUM, custno.
+_NUMBERED_NAME = re.compile(rf"(?:{'|'.join(sorted(PEOPLE))})s?(?:_?)(?:{'|'.join(sorted(NUMBERED))})")
+
+
+def find_id(profiles: Iterable[ColumnProfile]) -> str | None:
+    """Choose the column that names the customer: by its name, else the first of which every row has its own."""
+    candidates = [profile for profile in profiles if profile.different and not profile.is_date]
+    named = sorted((p for p in candidates if _names_customer(p)), key=lambda p: not p.unique)
+    unique = [profile for profile in candidates if profile.unique and not profile.numbers_rows and not is_sensitive(profile)]
+    others = [profile for profile in unique if profile.kind is None or says_id(profile)]
+    return next((profile.source for profile in (*named, *others)), None)
+
+
+def _names_customer(profile: ColumnProfile) -> bool:
+    """Whether the name says so: id, customerID, phone number. Such a column is the id even if customers are there twice."""
+    if profile.kind in ("flag", "number"):
+        return False
+    words = profile.words
+    return (
+        words in (("id",), ("msisdn",))
+        or (len(words) <= 2 and words[0].rstrip("s") in PEOPLE and (words[-1] in NUMBERED or not ID_WORDS.isdisjoint(words)))
+        or (len(words) == 1 and _NUMBERED_NAME.fullmatch(words[0]) is not None)
+    )
+
+
+def says_id(profile: ColumnProfile) -> bool:
+    """Return whether the name is that of an id, of anything: order id, EmployeeNumber."""
+    return not ID_WORDS.isdisjoint(profile.words) or (len(profile.words) > 1 and profile.words[-1] in NUMBERED - CODES)
+
+
+def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
+    """Return why no model shall read a column; empty if it may.
+
+    Parameters
+    ----------
+    profile : ColumnProfile
+    outcome : ColumnProfile
+        That of the outcome.
+
+    Returns
+    -------
+    str
+    """
+    whole = profile.unique and profile.kind == "integer"
+    reasons = {
+        "it is empty": profile.different == 0 and profile.kind is None,
+        "it is the same for everybody": profile.is_constant,
+        "it looks like the outcome, or like what is known only afterwards": names_outcome(profile),
+        "a date": profile.is_date,
+        "it numbers the rows": profile.numbers_rows,
+        "another id": whole and says_id(profile),
+        "every row has a whole number of its own, as an id has. If it is a quantity, say kind: integer, without a role": whole
+        and profile.rows >= MANY_ROWS,
+        f"a code of {profile.different} levels, more than a category can have": is_code(profile) and not profile.levels,
+        f"free text, or a category of too many levels ({profile.different})": profile.kind is None and not is_sensitive(profile),
+        "it tells the outcome in every row: is it known only afterwards?": _tells(profile, outcome),
+    }
+    return next((reason for reason, applies in reasons.items() if applies), "")
+
+
+def _tells(profile: ColumnProfile, outcome: ColumnProfile) -> bool:
+    """Return whether a column says by its levels, or by having a value at all, exactly who left."""
+    known = outcome.values.notna()
+    values, left = profile.values[known], outcome.values[known] == outcome.levels[0]
+    if len(values) < MANY_ROWS or left.nunique() < 2:
+        return False
+    if profile.missing_cells and bool((values.notna() == left).all() or (values.isna() == left).all()):
+        return True
+    if not 2 <= profile.different <= len(values) / ROWS_A_LEVEL:
+        return False
+    return bool((pd.DataFrame({"value": values, "left": left}).groupby("value")["left"].nunique() == 1).all())
+
+
+def is_sensitive(profile: ColumnProfile) -> bool:
+    """Return whether the name is that of a protected group."""
+    words = set(profile.words)
+    return bool(words & SENSITIVE_WORDS) or ("age" in words and not words & AGING)
+
+
+def is_code(profile: ColumnProfile) -> bool:
+    """Return whether whole numbers are a code, by their name."""
+    return profile.kind == "integer" and not CODES.isdisjoint(profile.words)

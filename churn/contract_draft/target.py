@@ -1,0 +1,110 @@
+"""Find the outcome's column among those of a file, and which of its levels means that the customer left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from churn.contract_draft.column_profile import ColumnProfile
+from churn.errors import InputError
+
+OUTCOME_WORDS = frozenset({"churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"})
+# By these, a level of the outcome that is neither yes nor no means that the customer left: "Attrited Customer".
+LEAVING = ("churn", "attrit", "exit", "left", "leav", "cancel", "lost", "gone")
+# A column of more levels is no outcome that somebody spelled in too many words.
+MAX_OUTCOME_LEVELS = 10
+
+
+def find_target(profiles: Mapping[str, ColumnProfile], named: str | None, path: Path) -> str:
+    """Return the name of the outcome's column.
+
+    Parameters
+    ----------
+    profiles : mapping of str to ColumnProfile
+    named : str, optional
+        The column that a person named.
+    path : Path
+        The file, for errors.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If it is not clear; the message names the candidates and `--target`.
+    """
+    if named is not None:
+        if named not in profiles:
+            raise InputError(f"{path}: --target: there is no column {named!r}; there are {listed(profiles)}")
+        if not profiles[named].has_two_levels:
+            raise InputError(f"{path}: --target: {_too_many(profiles[named])}")
+        return named
+    two_levels = [source for source, profile in profiles.items() if profile.has_two_levels]
+    candidates = [source for source in two_levels if names_outcome(profiles[source])]
+    # A reason for leaving may have two levels as well, but none that means yes.
+    candidates = [source for source in candidates if outcome_levels(profiles[source])] or candidates
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise InputError(f"{path}: {listed(candidates)} may all be the outcome; name it with --target")
+    many = [profile for profile in profiles.values() if 2 < profile.different <= MAX_OUTCOME_LEVELS and _may_be_outcome(profile)]
+    if many:
+        raise InputError(f"{path}: {_too_many(many[0])}; or name another column with --target")
+    one = next((source for source, profile in profiles.items() if names_outcome(profile) and profile.different == 1), None)
+    if one is not None:
+        raise InputError(f"{path}: {one!r} has one level only; both are needed to learn")
+    raise InputError(
+        f"{path}: no column of two levels is named like an outcome (churn, exited, …); name it with --target. "
+        f"Two levels have: {listed(two_levels) or 'none'}"
+    )
+
+
+def names_outcome(profile: ColumnProfile) -> bool:
+    """Return whether a column is named like an outcome."""
+    return not OUTCOME_WORDS.isdisjoint(profile.words)
+
+
+def outcome_levels(profile: ColumnProfile) -> tuple[str, str] | None:
+    """Return the level of who left and that of who stayed, if their words tell."""
+    if profile.kind == "flag":
+        return profile.levels[0], profile.levels[1]
+    leaving = [level for level in profile.levels if _means_leaving(level)]
+    if len(leaving) != 1 or len(profile.levels) != 2:
+        return None
+    left = leaving[0]
+    return left, next(level for level in profile.levels if level != left)
+
+
+def _may_be_outcome(profile: ColumnProfile) -> bool:
+    return names_outcome(profile) or (profile.kind == "category" and any(map(_means_leaving, profile.levels)))
+
+
+def _means_leaving(level: str) -> bool:
+    return any(word in level.lower() for word in LEAVING)
+
+
+def _too_many(profile: ColumnProfile) -> str:
+    shown = f" ({listed(sorted(profile.counts))})" if profile.different <= MAX_OUTCOME_LEVELS else ""
+    return (
+        f"{profile.source!r} has {profile.different} levels{shown}, and an outcome has two: "
+        "leave out the rows of the others, or spell them as one of the two"
+    )
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Return names, quoted, the first of them.
+
+    Parameters
+    ----------
+    names : iterable of str
+    most : int
+        At most so many; of the others only the number is told.
+
+    Returns
+    -------
+    str
+    """
+    names = list(names)
+    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
