@@ -37,9 +37,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(seconds))
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cpu-times", type=int, nargs="?", const=40, metavar="FILES", help="show the files that cost the most CPU")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Collect no garbage while modules are imported and tests are collected: all of it stays."""
     gc.disable()
+    if shown := config.getoption("--cpu-times"):
+        from tests.cpu_times import CpuTimes
+
+        config.pluginmanager.register(CpuTimes(shown))
 
 
 def pytest_collection_finish() -> None:

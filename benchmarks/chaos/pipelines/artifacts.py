@@ -60,7 +60,7 @@ def _remove(folder: Path, _other: Path) -> None:
 class _Here(RegistrySource):
     """Makes models ready in this process, not in one of its own: the same code, without the seconds that importing takes."""
 
-    def _run(self, request: dict[str, Any]) -> None:
+    def _run_loader(self, request: dict[str, Any]) -> None:
         settings = self._settings.model_dump(mode="json", include=LOADER_SETTINGS)
         answer = respond({**request, "settings": settings, "urgent": True})
         if answer["result"] != "done":

@@ -79,6 +79,12 @@ TASKS = {
     "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "send_request", "summarise_missed"),
 }
 
+# What a child would otherwise import for itself, each one anew.
+PRELOADED = (
+    *("pipelines.flows.train", "pipelines.flows.monitor", "matplotlib.figure", "mlflow.pyfunc", "mlflow.sklearn"),
+    *("mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store"),
+)
+
 
 class Forks:
     """The process that forks, for the time of a `with` block."""
@@ -136,16 +142,8 @@ def main() -> None:
     settings = load_settings()
     prepare_environment(settings)
     quiet_prefect()
-    for module in (
-        "pipelines.flows.train",
-        "pipelines.flows.monitor",
-        "mlflow.sklearn",
-        "mlflow.pyfunc",
-    ):
+    for module in PRELOADED:
         importlib.import_module(module)
-    import matplotlib as mpl
-
-    mpl.rcParams["savefig.dpi"] = 20  # nobody looks at them
     for line in sys.stdin:
         answers.write(json.dumps(_fork(json.loads(line), settings.home)) + "\n")
         answers.flush()
@@ -176,7 +174,10 @@ def _obey(order: dict[str, Any], said: Path) -> None:
     for task in TASKS[name]:
         setattr(module, task, getattr(module, task).fn)
     vars(module)["get_run_logger"] = lambda: logging.getLogger(name)
-    if name == "monitor":
+    if name == "train":
+        # A picture takes half a second, and nobody looks at it.
+        vars(module).update(dict.fromkeys(("draw_quality", "draw_business", "draw_slices"), _empty_figure))
+    else:
         # Evidently's pictures take seconds, and decide nothing.
         drawn = module.report.fn if order["kill"] == "report" else _nothing
         vars(module).update(summarise=_shown(module.summarise.fn), report=_shown(drawn))
@@ -195,6 +196,12 @@ def _obey(order: dict[str, Any], said: Path) -> None:
 
 def _nothing(*_given: object) -> None:
     pass
+
+
+def _empty_figure(*_given: object) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(1, 1), dpi=20)
 
 
 def _shown(function: Callable[..., object]) -> Callable[..., _State]:
