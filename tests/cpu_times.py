@@ -1,4 +1,4 @@
-"""`pytest --cpu-times`: the CPU seconds of each test file, its processes and fixtures included; the dearest first, and of each its dearest tests.
+"""`pytest --cpu-times`: the CPU seconds of each test file, its processes and fixtures included, the dearest first.
 
 What a program used is counted when its parent has waited for it; what an abandoned one used is not.
 """

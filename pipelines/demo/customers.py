@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -73,6 +73,28 @@ def deal_out(dataset: Dataset, seed: int) -> Cast:
         for _ in range(MIXED_WINDOWS)
     ]
     return Cast(_take(dataset, sorted(others)), calm, mixed)
+
+
+def shorten(cast: Cast) -> Cast:
+    """Leave one ordinary window, one of twice the size in which the plan is launched, and one for the model that takes over.
+
+    Parameters
+    ----------
+    cast : Cast
+
+    Returns
+    -------
+    Cast
+    """
+    first, second, third = cast.mixed[:3]
+    return replace(cast, calm=cast.calm[:1], mixed=[_join(first, second), third])
+
+
+def _join(first: Dataset, second: Dataset) -> Dataset:
+    features = pd.concat([first.features, second.features], ignore_index=True)
+    outcome = pd.concat([first.labelled, second.labelled], ignore_index=True)
+    ids = [part.customer_id for part in (first, second) if part.customer_id is not None]
+    return replace(first, features=features, outcome=outcome, customer_id=pd.concat(ids, ignore_index=True) if ids else None)
 
 
 def _take(dataset: Dataset, dealt: list[int]) -> Dataset:

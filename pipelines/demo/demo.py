@@ -25,7 +25,7 @@ from monitoring.run_result import RunResult
 from pipelines.console import console, warn
 from pipelines.data_sources.pull import pull_data
 from pipelines.data_sources.simulated import write_simulated
-from pipelines.demo.customers import PLAN, Cast, deal_out, population
+from pipelines.demo.customers import PLAN, Cast, deal_out, population, shorten
 from pipelines.demo.report import WindowResult, draw_windows, print_windows, summarise
 from pipelines.demo.stream import Stream
 from pipelines.environment import prepare_environment
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # How long a step that should come by itself is waited for, in seconds.
 TIMEOUT_SECONDS = 120.0
+# Of the policy "k of the last n": the first violation retrains.
+AT_ONCE = {"policy_k": 1, "policy_n": 1}
 
 
 class DemoFailed(ChurnError):
@@ -55,7 +57,8 @@ def run(settings: Settings, out: Path, *, keep: bool = False, short: bool = Fals
     keep : bool
         Leave the state of the system in place.
     short : bool
-        One ordinary window, and one fewer in which the plan has been launched.
+        One ordinary window, one in which the plan is launched, one after that; and the first window in which the model is worse
+        asks for a retraining.
 
     Raises
     ------
@@ -70,8 +73,8 @@ def run(settings: Settings, out: Path, *, keep: bool = False, short: bool = Fals
     contract = load_contract(settings.contract)
     people = _people(settings, contract)
     if short:
-        people = replace(people, calm=people.calm[:1], mixed=people.mixed[:-1])
-    demo_settings = _own_system(settings, people.training, contract)
+        people = shorten(people)
+    demo_settings = _own_system(settings, people.training, contract, **(AT_ONCE if short else {}))
     with running(demo_settings), Client(f"http://127.0.0.1:{demo_settings.port}", contract) as client:
         loop = Loop(load_settings(), contract, client, people)
         try:
@@ -95,7 +98,7 @@ def _people(settings: Settings, contract: Contract) -> Cast:
     return deal_out(population(contract, real, settings.seed), settings.seed)
 
 
-def _own_system(settings: Settings, training: Dataset, contract: Contract) -> Settings:
+def _own_system(settings: Settings, training: Dataset, contract: Contract, **more: object) -> Settings:
     """Settings of a system beside the user's own. They go through the environment, as the programs will read them."""
     from churn.simulation.simulate import write_csv
 
@@ -114,6 +117,7 @@ def _own_system(settings: Settings, training: Dataset, contract: Contract) -> Se
         "monitor_interval_seconds": 86_400,
         "cooldown_seconds": 0,
         "registry_poll_seconds": 0.5,
+        **more,
     }
     own |= {name: free_port() for name in ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")}
     os.environ |= {f"CHURN_{name.upper()}": str(value) for name, value in own.items()}

@@ -21,6 +21,8 @@ PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port
 FOREIGN_SETTINGS = re.compile(r"(CHURN_(?!DVC_REMOTE$)|PREFECT_|MLFLOW_)")
 # Long enough for a slow machine: nothing here is about speed.
 TIMEOUT_SECONDS = 240
+# A monitoring run takes some seconds of a processor: not always one is to be at work.
+MONITOR_SECONDS = 12
 
 
 class System:
@@ -33,7 +35,7 @@ class System:
             **{name: value for name, value in os.environ.items() if not FOREIGN_SETTINGS.match(name)},
             **{f"CHURN_{name.upper()}": str(port) for name, port in self.ports.items()},
             "CHURN_HOME": str(home),
-            "CHURN_MONITOR_INTERVAL_SECONDS": "5",
+            "CHURN_MONITOR_INTERVAL_SECONDS": str(MONITOR_SECONDS),
             **({} if data is None else {"CHURN_DATA": str(data)}),
         }
         self.process: subprocess.Popen[str] | None = None

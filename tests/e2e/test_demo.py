@@ -15,13 +15,21 @@ import pytest
 from tests.e2e import up
 from tests.e2e.conftest import CHECKOUT, FOREIGN_SETTINGS, System
 
+# The form of params.yaml with one candidate to try, and few bootstraps.
+QUICK = """
+model: {form: terms}
+tuning: {folds: 2, grid: {features__trees: [50], features__strictness: [0.5], logreg__C: [1.0]}}
+evaluation: {resamples: 100}
+gate: {resamples: 500}
+"""
 
-def run_demo(home: Path, out: Path, *options: str) -> str:
+
+def run_demo(home: Path, out: Path, *options: str, **settings: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not FOREIGN_SETTINGS.match(name)}
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli.main", "demo", "--out", str(out), *options],
         cwd=CHECKOUT,
-        env=environment | {"CHURN_HOME": str(home)},
+        env=environment | {"CHURN_HOME": str(home)} | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -38,7 +46,9 @@ def run_demo(home: Path, out: Path, *options: str) -> str:
 def left_by_the_demo(tmp_path: Path) -> Iterator[System]:
     """What the demo left behind: a system with two versions, traffic, outcomes and decisions. It is not running."""
     home = tmp_path / "home"
-    run_demo(home, tmp_path / "out", "--short", "--keep")
+    params = tmp_path / "params.yaml"
+    params.write_text(QUICK)
+    run_demo(home, tmp_path / "out", "--short", "--keep", CHURN_PARAMS=str(params))
     with System(home / "demo", data=home / "demo" / "data" / "before-the-launch.csv") as system:
         yield system
 

@@ -14,7 +14,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.e2e.conftest import CHECKOUT, System, eventually
+from tests.e2e.conftest import CHECKOUT, MONITOR_SECONDS, System, eventually
 from tests.readme_example import example
 
 PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "store"}
@@ -49,7 +49,7 @@ def assert_schedules_are_on_and_monitoring_runs_by_itself(system: System) -> Non
     assert not any(deployment["paused"] for deployment in deployed)
     schedules = {d["name"]: [s["schedule"] for s in d["schedules"] if s["active"]] for d in deployed}
     assert schedules["retrain"][0]["cron"] == "0 3 * * 0"
-    assert schedules["run"][0]["interval"] == 5
+    assert schedules["run"][0]["interval"] == MONITOR_SECONDS
     eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
 
 

@@ -1,4 +1,7 @@
-"""Another company's export runs through the whole system, with no change of code: draft, train, serve, log, monitor."""
+"""Another company's export runs through the whole system, with no change of code: draft, train, serve, log, monitor.
+
+Without Prefect's engine: tests/integration/test_flows.py has it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.chaos.pipelines.without_engine import flow_without_engine
 from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
@@ -49,17 +53,7 @@ class Company:
 
 
 @pytest.fixture(scope="module")
-def prefect_api() -> Iterator[None]:
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
-@pytest.fixture(scope="module")
-def company(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    from pipelines.flows.train import train_flow
-
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     home = tmp_path_factory.mktemp("company")
     customers = ibm_like()
     export, later, drafted = home / "export.csv", home / "later.csv", home / "contract.yaml"
@@ -78,7 +72,7 @@ def company(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         assert not ended.value.code
         settings, contract = load_settings(), load_contract(drafted)
         store = Store.open(settings.store_url)
-        trained = train_flow(trigger="first model")
+        trained = flow_without_engine("train", put=patch.setattr)(trigger="first model")
         yield Company(contract, read_dataset(later, contract), Registry(settings), store, trained)
         store.close()
 
@@ -160,9 +154,7 @@ def test_the_companys_own_export_is_taken_and_what_is_sensitive_is_not_kept(post
     assert not {"gender", "senior_citizen"} & set(logged.columns)
 
 
-def test_what_was_asked_and_came_true_is_monitored(post: Service, company: Company) -> None:
-    from pipelines.flows.monitor import monitor_flow
-
+def test_what_was_asked_and_came_true_is_monitored(post: Service, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     customers = as_customers(company.arriving, company.contract, "c")[:600]
     answered = post("/predict/batch", {"customers": customers}).json()["predictions"]
     outcomes = [
@@ -174,7 +166,7 @@ def test_what_was_asked_and_came_true_is_monitored(post: Service, company: Compa
     logged = company.store.read_predictions(company.contract)
     assert not SENSITIVE & set(logged)
     assert not any(SENSITIVE & set(features) for features in _logged_features(company))
-    seen = monitor_flow()
+    seen = flow_without_engine("monitor", put=monkeypatch.setattr)()
     assert (seen["judged"], seen["action"]) == (True, "none"), seen["reason"]
     run = RunResult.from_record(company.store.monitor_runs()[0])
     assert run.labelled_rows == 600

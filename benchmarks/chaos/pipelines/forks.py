@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+from benchmarks.chaos.pipelines.without_engine import flow_without_engine
 from churn.store.records import DecisionKind
 
 Match = Callable[..., bool]
@@ -71,17 +71,9 @@ MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "report": ("monitoring.reports.evidently_report:write_report", "before", _any),
 }
 STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}
-TASKS = {
-    "train": (
-        *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register"),
-        *("record_decision", "conclude"),
-    ),
-    "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "send_request", "summarise_missed"),
-}
-
 # What a child would otherwise import for itself, each one anew.
 PRELOADED = (
-    *("pipelines.flows.train", "pipelines.flows.monitor", "matplotlib.figure", "mlflow.pyfunc", "mlflow.sklearn"),
+    *("pipelines.flows.train", "pipelines.flows.monitor", "matplotlib.figure", "mlflow.pyfunc", "mlflow.sklearn", "skops.io"),
     *("mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store"),
 )
 
@@ -171,53 +163,18 @@ def _obey(order: dict[str, Any], said: Path) -> None:
     os.environ.update(order.get("environment", {}))
     name = order["flow"]
     module = importlib.import_module(f"pipelines.flows.{name}")
-    for task in TASKS[name]:
-        setattr(module, task, getattr(module, task).fn)
-    vars(module)["get_run_logger"] = lambda: logging.getLogger(name)
-    if name == "train":
-        # A picture takes half a second, and nobody looks at it.
-        vars(module).update(dict.fromkeys(("draw_quality", "draw_business", "draw_slices"), _empty_figure))
-    else:
-        # Evidently's pictures take seconds, and decide nothing.
-        drawn = module.report.fn if order["kill"] == "report" else _nothing
-        vars(module).update(summarise=_shown(module.summarise.fn), report=_shown(drawn))
+    flow = flow_without_engine(name, pictures=order["kill"] == "report")
     if order.get("promote"):
         _always_promote(module)
     if order["kill"]:
         _arm(*STEPS[name][order["kill"]], order.get("victim") or os.getpid())
     answer: dict[str, Any] = {"result": None, "error": ""}
     try:
-        result = getattr(module, f"{name}_flow").fn(**order.get("arguments", {}))
+        result = flow(**order.get("arguments", {}))
         answer["result"] = result if isinstance(result, dict) else {"state": str(result.type.value), "message": result.message}
     except ChurnError as error:
         answer["error"] = f"{type(error).__name__}: {error}"
     said.write_text(json.dumps(answer, default=str))
-
-
-def _nothing(*_given: object) -> None:
-    pass
-
-
-def _empty_figure(*_given: object) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(1, 1), dpi=20)
-
-
-def _shown(function: Callable[..., object]) -> Callable[..., _State]:
-    """Give a state back, as a task does that is asked for it."""
-    return lambda *given, return_state: _State(function, given)
-
-
-class _State:
-    """What is asked of a task's state."""
-
-    def __init__(self, function: Callable[..., object], given: tuple[Any, ...]) -> None:
-        function(*given)
-        self.message = ""
-
-    def is_failed(self) -> bool:
-        return False
 
 
 def _always_promote(module: Any) -> None:

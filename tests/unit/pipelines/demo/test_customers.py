@@ -18,6 +18,7 @@ from pipelines.demo.customers import (
     WINDOW,
     deal_out,
     population,
+    shorten,
 )
 
 WITH_PLAN = MIXED_WINDOWS * PLAN_IN_WINDOW
@@ -101,3 +102,14 @@ def test_a_contract_without_the_plan_has_no_demo() -> None:
     other = Dataset(pd.DataFrame({"tenure": [1.0, 2.0]}), pd.Series([0, 1]), source="other.csv")
     with pytest.raises(InputError, match="run it with CHURN_CONTRACT=telecom"):
         deal_out(other, 1)
+
+
+def test_the_short_demo_launches_the_plan_in_one_window_of_twice_the_size(everybody: Dataset) -> None:
+    cast = deal_out(everybody, seed=1)
+    short = shorten(cast)
+    launch, after = short.mixed
+    assert (short.training, short.calm, after) == (cast.training, cast.calm[:1], cast.mixed[2])
+    assert ids(launch) == ids(cast.mixed[0]) + ids(cast.mixed[1])
+    assert launch.features[PLAN].tolist() == [*cast.mixed[0].features[PLAN], *cast.mixed[1].features[PLAN]]
+    assert launch.labelled.tolist() == [*cast.mixed[0].labelled, *cast.mixed[1].labelled]
+    assert launch.features.index.tolist() == launch.labelled.index.tolist() == list(range(2 * WINDOW))

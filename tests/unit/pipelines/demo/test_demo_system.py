@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -15,6 +14,7 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.data.dataset import Dataset
 from pipelines.data_sources.source import Source
 from pipelines.demo import demo
 from pipelines.demo.customers import Cast
@@ -77,7 +77,8 @@ def test_the_demo_has_a_system_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     home.mkdir(parents=True)
     (home / "of an earlier demo").touch()
     contract: Any = None
-    settings = demo._own_system(Settings(home=tmp_path / "home"), people(simulated=simulated), contract)
+    settings = demo._own_system(Settings(home=tmp_path / "home"), people(simulated=simulated), contract, policy_k=1)
+    assert (settings.policy_k, settings.policy_n) == (1, Settings().policy_n)
     assert written == [("simulated" if simulated else "real", settings.data)]
     assert settings.home == home
     assert settings.data == home / "data" / "before-the-launch.csv"
@@ -99,7 +100,8 @@ class Around:
         self.steps: list[str] = []
         self.loops: list[Any] = []
         self.fails = False
-        own = Settings(home=home / "demo", port=8765)
+        self.own = own = Settings(home=home / "demo", port=8765)
+        self.told: dict[str, object] = {}
         around = self
 
         class Loop:
@@ -132,12 +134,16 @@ class Around:
             "running": running,
             "Client": client,
             "_people": lambda *_: CAST,
-            "_own_system": lambda _settings, training, _contract: own if training is CAST.training else None,
+            "_own_system": self._own_system,
             "print_windows": lambda results: around.steps.append(f"table of {results}"),
             "draw_windows": lambda _results, path: path,
             "_kept": lambda reports, out: f"{reports} in {out}",
         }.items():
             monkeypatch.setattr(demo, name, value)
+
+    def _own_system(self, _settings: Settings, training: Dataset, _contract: Contract, **more: object) -> Settings | None:
+        self.told = more
+        return self.own if training is CAST.training else None
 
 
 @pytest.fixture
@@ -171,8 +177,13 @@ def test_the_demo_starts_its_system_closes_the_loop_and_takes_it_down(
 
 
 def test_the_short_demo_has_every_step_with_fewer_windows(around: Callable[..., Around]) -> None:
-    cast = around(short=True).loops[0].people
-    assert cast == replace(CAST, calm=CAST.calm[:1], mixed=CAST.mixed[:3])
+    found = around(short=True)
+    cast = found.loops[0].people
+    assert (cast.training, cast.calm) == (CAST.training, CAST.calm[:1])
+    assert [len(window) for window in cast.mixed] == [20 + 22, 24]
+    assert cast.mixed[1] is CAST.mixed[2]
+    assert found.told == {"policy_k": 1, "policy_n": 1}
+    assert around().told == {}
 
 
 def test_the_state_stays_if_it_is_asked_for(around: Callable[..., Around], tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""The flows without Prefect's engine, and without pictures: the tasks' own functions, one after the other, in this process."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+# The tasks of each flow whose result the flow uses.
+TASKS = {
+    "train": (
+        *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register"),
+        *("record_decision", "conclude"),
+    ),
+    "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "send_request", "summarise_missed"),
+}
+
+
+def flow_without_engine(
+    name: str, *, pictures: bool = False, put: Callable[[Any, str, Any], None] = setattr
+) -> Callable[..., Any]:
+    """Take Prefect's engine out of a flow.
+
+    Parameters
+    ----------
+    name : str
+        One of `TASKS`.
+    pictures : bool
+        Let Evidently draw. Its pictures take seconds, as those of a training do, and decide nothing.
+    put : callable
+        Sets an attribute of the flow's module; pytest's `monkeypatch.setattr` undoes that in the end.
+
+    Returns
+    -------
+    callable
+        The flow's own function.
+    """
+    module = importlib.import_module(f"pipelines.flows.{name}")
+    for task in TASKS[name]:
+        put(module, task, getattr(module, task).fn)
+    put(module, "get_run_logger", lambda: logging.getLogger(name))
+    if name == "train":
+        for draw in ("draw_quality", "draw_business", "draw_slices"):
+            put(module, draw, _empty_figure)
+    else:
+        put(module, "summarise", _shown(module.summarise.fn))
+        put(module, "report", _shown(module.report.fn if pictures else _nothing))
+    flow: Callable[..., Any] = getattr(module, f"{name}_flow").fn
+    return flow
+
+
+def _empty_figure(*_given: object) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(1, 1), dpi=20)
+
+
+def _nothing(*_given: object) -> None:
+    pass
+
+
+def _shown(function: Callable[..., object]) -> Callable[..., _State]:
+    """Give a state back, as a task does that is asked for it."""
+    return lambda *given, return_state: _State(function, given)
+
+
+class _State:
+    """What is asked of a task's state."""
+
+    def __init__(self, function: Callable[..., object], given: tuple[Any, ...]) -> None:
+        function(*given)
+        self.message = ""
+
+    def is_failed(self) -> bool:
+        return False
