@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -79,3 +80,14 @@ def real_data() -> Path:
     from tests.published_data import published
 
     return published(TELECOM, TELECOM_FILE)
+
+
+@pytest.fixture(scope="session")
+def migrated_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New registries in this process are copies of one that MLflow migrated."""
+    # Imported only here: with it comes MLflow.
+    from tests.registry_template import migrations_run_once
+
+    own = tmp_path_factory.getbasetemp()
+    with migrations_run_once(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own):
+        yield

@@ -58,7 +58,7 @@ class System:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def systems(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: None
+    migrated_registry: None, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: None
 ) -> Iterator[list[System]]:
     """Two of a kind: one to back up, and an empty one with other paths."""
     monkeypatch.delenv("PREFECT_HOME", raising=False)

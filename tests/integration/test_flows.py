@@ -59,7 +59,7 @@ def prefect_api() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def system(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def system(prefect_api: None, migrated_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp("home")
     contract = load_contract()
     write_csv(simulate(contract, 3_000, 1, shift=SCENARIOS["before-launch"].shift), contract, home / "customers.csv")

@@ -123,7 +123,7 @@ async def test_fifty_swaps_under_load_fail_no_request_and_mix_no_versions(
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iterator[Settings]:
+def registered(migrated_registry: None, tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iterator[Settings]:
     """Versions 1 to 3, of which 1 was champion before 2; the loader's process inherits the environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():

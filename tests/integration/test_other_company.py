@@ -53,7 +53,7 @@ class Company:
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+def company(migrated_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     home = tmp_path_factory.mktemp("company")
     customers = ibm_like()
     export, later, drafted = home / "export.csv", home / "later.csv", home / "contract.yaml"

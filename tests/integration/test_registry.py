@@ -58,7 +58,7 @@ def trained_with(contract: Contract, seed: int) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[None]:
+def environment(migrated_registry: None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)

@@ -13,7 +13,7 @@ from tests.security.test_injection import SQL
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(migrated_registry: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     made = Settings(home=tmp_path_factory.mktemp("place") / "home")
     assert Registry(made).aliases() == {}
     return made
