@@ -58,7 +58,7 @@ def run(settings: Settings, out: Path, *, keep: bool = False, short: bool = Fals
         Leave the state of the system in place.
     short : bool
         One ordinary window, one in which the plan is launched, one after that; and the first window in which the model is worse
-        asks for a retraining.
+        asks for a retraining. Evidently draws the last run only.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def run(settings: Settings, out: Path, *, keep: bool = False, short: bool = Fals
         people = shorten(people)
     demo_settings = _own_system(settings, people.training, contract, **(AT_ONCE if short else {}))
     with running(demo_settings), Client(f"http://127.0.0.1:{demo_settings.port}", contract) as client:
-        loop = Loop(load_settings(), contract, client, people)
+        loop = Loop(load_settings(), contract, client, people, pictures=not short)
         try:
             loop.close()
         finally:
@@ -127,12 +127,13 @@ def _own_system(settings: Settings, training: Dataset, contract: Contract, **mor
 
 
 class Loop:
-    """The demo's steps, in order, and what came of them."""
+    """The demo's steps, in order, and what came of them. Without `pictures`, Evidently draws nothing before the promotion."""
 
-    def __init__(self, settings: Settings, contract: Contract, client: Client, people: Cast) -> None:
+    def __init__(self, settings: Settings, contract: Contract, client: Client, people: Cast, *, pictures: bool = True) -> None:
         self.contract = contract
         self.client = client
         self.people = people
+        self.pictures = pictures
         self.store = Store.open(settings.store_url)
         self.registry = Registry(settings)
         self.results: list[WindowResult] = []
@@ -144,6 +145,7 @@ class Loop:
         for number, customers in enumerate(self.people.calm, start=1):
             self._ordinary(f"ordinary {number}", customers)
         later = self._until_taken_over(self.people.mixed)
+        self.pictures = True
         for number, customers in enumerate(later, start=1):
             answers = self._serve(f"after {number}", customers)
             run = self._monitor()
@@ -209,7 +211,14 @@ class Loop:
         asked_at = now()
         with console.status("the monitor runs"):
             flow_run = cast(
-                "FlowRun", run_deployment("monitor/run", timeout=TIMEOUT_SECONDS, poll_interval=0.5, as_subflow=False)
+                "FlowRun",
+                run_deployment(
+                    "monitor/run",
+                    parameters={"pictures": self.pictures},
+                    timeout=TIMEOUT_SECONDS,
+                    poll_interval=0.5,
+                    as_subflow=False,
+                ),
             )
         if flow_run.state is None or not flow_run.state.is_completed():
             raise DemoFailed(f"the monitor's run {flow_run.name} ended as {flow_run.state}")

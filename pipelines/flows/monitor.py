@@ -114,8 +114,14 @@ def send_request(store: Store, model_name: str, decision: Decision) -> None:
     on_crashed=[record_failure, note_end],
     log_prints=True,
 )
-def monitor_flow() -> dict[str, Any]:
-    """Judge everything that is new since the last run."""
+def monitor_flow(pictures: bool = True) -> dict[str, Any]:
+    """Judge everything that is new since the last run.
+
+    Parameters
+    ----------
+    pictures : bool
+        Let Evidently draw the window, which takes longer than all the rest. The run's own page is written in any case.
+    """
     settings = load_settings()
     contract = load_contract(settings.contract)
     store, registry = Store.open(settings.store_url), Registry(settings)
@@ -135,7 +141,8 @@ def monitor_flow() -> dict[str, Any]:
         # The picture comes last: whatever happens to it, the decision stands and has been acted on.
         if new:
             shown = [summarise(store, run, settings, return_state=True)]
-            shown.append(report(run, reference, contract, settings, return_state=True))
+            if pictures:
+                shown.append(report(run, reference, contract, settings, return_state=True))
             for failed in (state for state in shown if state.is_failed()):
                 get_run_logger().warning("the run is recorded, but its pages could not be written: %s", failed.message)
     finally:

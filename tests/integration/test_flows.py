@@ -101,22 +101,16 @@ def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatc
 
     wanted: list[str] = []
     monkeypatch.setattr(monitor, "send_and_note", lambda _store, _name, decision: wanted.append(decision.action))
-    # Evidently draws the last of the three runs only: its pictures take seconds.
-    drawn = monitor.report
-    monkeypatch.setattr(monitor, "report", drawn.with_options(name="not drawn"))
-    monkeypatch.setattr(monitor.report, "fn", lambda *_given: None)
     calm = simulate(system.contract, 300, 5, shift=SCENARIOS["before-launch"].shift)
     system.serve(champion, calm)
-    seen = monitor_flow()
+    seen = monitor_flow(pictures=False)
     assert (seen["judged"], seen["action"]) == (True, "none"), seen["reason"]
 
     changed = simulate(system.contract, 1_600, 6, shift=SCENARIOS["plan-launch"].shift)
     for start in (0, 800):
-        if start:
-            monkeypatch.setattr(monitor, "report", drawn)
         rows = slice(start, start + 800)
         system.serve(champion, Dataset(changed.features.iloc[rows], changed.labelled.iloc[rows]))
-        seen = monitor_flow()
+        seen = monitor_flow(pictures=start > 0)
     assert seen["action"] == "retrain", seen["reason"]
     assert wanted == ["retrain"]
     run = system.store.monitor_runs()[0]

@@ -200,10 +200,24 @@ def test_the_monitor_is_run_in_the_deployment_that_the_schedule_uses(loop: Any, 
     deployment.recorded = result.to_record()
     assert loop._monitor().run_id == result.run_id
     assert loop.reports == ["page.html"]
-    assert deployment.asked == [("monitor/run", {"timeout": 0.0, "poll_interval": 0.5, "as_subflow": False})]
+    named = {"parameters": {"pictures": True}, "timeout": 0.0, "poll_interval": 0.5, "as_subflow": False}
+    assert deployment.asked == [("monitor/run", named)]
     deployment.recorded = make_result(started_at=now() + timedelta(minutes=2)).to_record()
     loop._monitor()
     assert loop.reports == ["page.html"]
+
+
+def test_the_short_demo_lets_evidently_draw_only_what_comes_after_the_promotion(loop: Any) -> None:
+    runs, drawn = iter((CALM, CALM, CALM, SHIFT, BOTH, CALM, CALM, CALM)), list[bool]()
+
+    def monitor() -> RunResult:
+        drawn.append(loop.pictures)
+        return next(runs)
+
+    loop.pictures, loop._monitor = False, monitor
+    took_over(loop, True)
+    loop.close()
+    assert drawn == [False] * 5 + [True] * 3
 
 
 @pytest.mark.parametrize("completed", [False, None])

@@ -105,8 +105,8 @@ class Around:
         around = self
 
         class Loop:
-            def __init__(self, settings: Settings, contract: Contract, client: Any, cast: Cast) -> None:
-                self.people, self.store = cast, Store()
+            def __init__(self, settings: Settings, contract: Contract, client: Any, cast: Cast, *, pictures: bool) -> None:
+                self.people, self.store, self.pictures = cast, Store(), pictures
                 self.results, self.reports = ["a window"], ["a report"]
                 around.loops.append(self)
 
@@ -166,6 +166,7 @@ def test_the_demo_starts_its_system_closes_the_loop_and_takes_it_down(
     found = around()
     assert found.steps == ["up", "http://127.0.0.1:8765", "loop", "table of ['a window']", "down"]
     assert found.loops[0].people is CAST
+    assert found.loops[0].pictures
     assert found.loops[0].store.closed
     assert not (tmp_path / "demo").exists()
     said = capsys.readouterr().out
@@ -179,7 +180,7 @@ def test_the_demo_starts_its_system_closes_the_loop_and_takes_it_down(
 def test_the_short_demo_has_every_step_with_fewer_windows(around: Callable[..., Around]) -> None:
     found = around(short=True)
     cast = found.loops[0].people
-    assert (cast.training, cast.calm) == (CAST.training, CAST.calm[:1])
+    assert (cast.training, cast.calm, found.loops[0].pictures) == (CAST.training, CAST.calm[:1], False)
     assert [len(window) for window in cast.mixed] == [20 + 22, 24]
     assert cast.mixed[1] is CAST.mixed[2]
     assert found.told == {"policy_k": 1, "policy_n": 1}

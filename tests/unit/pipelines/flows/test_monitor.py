@@ -71,8 +71,8 @@ class Flow:
 
         return step
 
-    def __call__(self) -> dict[str, Any]:
-        return monitor.monitor_flow.fn()
+    def __call__(self, **parameters: bool) -> dict[str, Any]:
+        return monitor.monitor_flow.fn(**parameters)
 
 
 @pytest.fixture
@@ -110,6 +110,11 @@ def test_only_a_retraining_and_a_page_are_asked_for_and_only_after_they_are_reco
     assert flow.steps == [*BEFORE, "conclude", *sent, "summarise", "report"]
     if sent:
         assert flow.asked["send_request"] == (flow.store, "churn", flow.run.decision)
+
+
+def test_a_run_without_pictures_has_its_own_page_all_the_same(flow: Flow) -> None:
+    assert flow(pictures=False)["judged"] is True
+    assert flow.steps == [*BEFORE, "conclude", "summarise"]
 
 
 def test_a_window_that_another_monitor_judged_is_left_to_it(flow: Flow) -> None:
