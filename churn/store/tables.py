@@ -25,7 +25,14 @@ predictions = sa.Table(
     sa.Column("churn", sa.Boolean, nullable=False),
     sa.Column("features", sa.JSON, nullable=False),
     sa.Index("ix_predictions_model_version_seq", "model_version", "seq"),
-    sa.Index("ix_predictions_customer_id_requested_at", "customer_id", "requested_at"),
+    # Many batches name nobody: without an entry for each of their rows, a write takes a fifth less.
+    sa.Index(
+        "ix_predictions_customer_id_requested_at",
+        "customer_id",
+        "requested_at",
+        sqlite_where=sa.text("customer_id IS NOT NULL"),
+        postgresql_where=sa.text("customer_id IS NOT NULL"),
+    ),
     sa.Index("ix_predictions_requested_at", "requested_at", postgresql_using="brin", info=POSTGRESQL_ONLY),
     sqlite_autoincrement=True,  # the number of a row that was removed is not given again: the monitor is past it
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from churn.store.records import PredictionRow
 
 # Each number of rows is a statement of its own, which SQLite keeps prepared for both connections.
 STATEMENT_ROWS = CACHED_STATEMENTS // 2
+# A batch goes in larger statements as far as it fills them: after each the interpreter's lock must be had again, for which a
+# thread may wait 5 ms while others validate. (SQLite takes at most 32,766 values in a statement.)
+BATCH_STATEMENT_ROWS = 1_000
 _COLUMNS = ", ".join(PredictionRow._fields)
 _PLACEHOLDERS = f"({', '.join('?' * len(PredictionRow._fields))})"
 
@@ -44,9 +48,12 @@ class SqliteRowWriter:
                 return
             connection.execute("BEGIN IMMEDIATE")
             try:
-                for start in range(0, len(rows), STATEMENT_ROWS):
-                    some = rows[start : start + STATEMENT_ROWS]
+                start = 0
+                while start < len(rows):
+                    size = BATCH_STATEMENT_ROWS if len(rows) - start >= BATCH_STATEMENT_ROWS else STATEMENT_ROWS
+                    some = rows[start : start + size]
                     connection.execute(insert_statement(len(some)), list(chain.from_iterable(some)))
+                    start += size
                 connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):
@@ -111,6 +118,7 @@ class SqliteRowWriter:
         return self._connection
 
 
+@lru_cache(maxsize=CACHED_STATEMENTS)
 def insert_statement(rows: int) -> str:
     """Return the SQL that inserts so many predictions and leaves those that are there already as they are."""
     values = ", ".join([_PLACEHOLDERS] * rows)

@@ -40,7 +40,13 @@ def _create_predictions() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_predictions_model_version_seq", "predictions", ["model_version", "seq"])
-    op.create_index("ix_predictions_customer_id_requested_at", "predictions", ["customer_id", "requested_at"])
+    op.create_index(
+        "ix_predictions_customer_id_requested_at",
+        "predictions",
+        ["customer_id", "requested_at"],
+        sqlite_where=sa.text("customer_id IS NOT NULL"),
+        postgresql_where=sa.text("customer_id IS NOT NULL"),
+    )
 
 
 def _create_outcomes() -> None:
