@@ -33,6 +33,7 @@ from churn.customers.customer_id import read_ids
 from churn.customers.from_arrow import read_cells
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import CustomerRules, Table
+from churn.data.file_kind import file_kind
 from churn.data.files import check_header
 from churn.errors import ContractError, Problem
 
@@ -63,7 +64,7 @@ def open_csv(part: Part, rules: CustomerRules, terms: Terms) -> Iterator[Reading
         As `churn.batch.reader.open_part` says.
     """
     path = Path(part.path)
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    with gzip.open(path) if file_kind(path) == "gzip" else path.open("rb") as file:
         header, line = _read_header(part, file)
         found = find(part, header, rules, terms)
         reader = _Reader(part, rules, len(header), {name: header.index(given) for name, given in found.items()})

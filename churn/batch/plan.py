@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from churn.data.file_kind import is_parquet
 from churn.errors import InputError
 from churn.one_line import one_line
 
@@ -170,7 +171,7 @@ def _walk(folder: Path, root: Path, keys: dict[str, str | None], above: frozense
             column, equals, value = name.partition("=")
             here = {unquote(column): None if value == HIVE_MISSING else unquote(value)} if equals else {}
             yield from _walk(path, root, keys | here, above | {place})
-        elif path.suffix == ".parquet":
+        elif is_parquet(path):
             yield _File(path, str(path.relative_to(root)), keys)
         else:
             raise InputError(f"{path}: is no Parquet file; a folder to score holds nothing else (or names that begin with _)")
@@ -182,7 +183,7 @@ def _parts(file: _File, model_digest: str, terms: Terms) -> list[Part]:
         said: list[Any] = [file.name, stat.st_size, stat.st_mtime_ns, file.keys, model_digest, asdict(terms)]
         known: dict[str, Any] = {"path": str(file.path.absolute()), "name": file.name, "keys": file.keys}
         known |= {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-        if file.path.suffix != ".parquet":
+        if not is_parquet(file.path):
             return [Part(**known, output=_output(file, 0), groups=None, first_row=0, rows=0, fingerprint=_digest(said))]
         said.append(_footer_digest(file.path))
         with pq.ParquetFile(file.path) as opened:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SHOWN_CHARACTERS = 60
 # A line of one field above lines of so many is a title.
 _MIN_FIELDS = 3
+# What no column is called: numbers, answers, dates.
+_NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?%?")
+_DATE = "[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"
+_VALUE = re.compile(rf"{_NUMBER.pattern}|yes|no|true|false|n/?a|null|nan|{_DATE}", re.IGNORECASE)
 
 
 def header_problem(first_line: Sequence[str], second_line: Sequence[str] = ()) -> str | None:
@@ -30,15 +35,32 @@ def header_problem(first_line: Sequence[str], second_line: Sequence[str] = ()) -
     "the first line ('Export of June') is a title and no header; delete it"
     >>> header_problem(["State;Churn"])
     'separated by semicolons; save it with commas, and numbers with decimal points'
+    >>> header_problem(["KS", "128", "265.1", "No"], ["OH", "107", "161.6", "No"])
+    "the first line ('KS', '128', '265.1' …) holds values where names should be; put a line with the columns' names above it"
     """
     named = [name.strip() for name in first_line if name.strip()]
     if len(named) != 1:
-        return None
+        return _values_or_other_separator(first_line, named)
     shown = named[0][:_SHOWN_CHARACTERS]
     if shown.lower().startswith("sep="):
         return f"the first line ({shown!r}) is a note for Excel and no header; delete it"
     if len(first_line) == 1 and (other := next((mark for mark in SEPARATORS if mark in named[0]), None)):
-        return f"separated by {SEPARATORS[other]}; save it with commas, and numbers with decimal points"
+        return _separated(other)
     if len(list(filter(None, second_line))) >= _MIN_FIELDS:
         return f"the first line ({shown!r}) is a title and no header; delete it"
     return None
+
+
+def _values_or_other_separator(first_line: Sequence[str], named: Sequence[str]) -> str | None:
+    # "Größe; in cm" is a name; more of them than commas are none.
+    if other := next((mark for mark in SEPARATORS if sum(name.count(mark) for name in named) >= max(len(first_line), 2)), None):
+        return _separated(other)
+    values = [name for name in named if _VALUE.fullmatch(name)]
+    if len(named) < _MIN_FIELDS or len(values) * 2 < len(named) or not any(map(_NUMBER.fullmatch, values)):
+        return None
+    shown = ", ".join(repr(name[:_SHOWN_CHARACTERS]) for name in named[:_MIN_FIELDS])
+    return f"the first line ({shown} …) holds values where names should be; put a line with the columns' names above it"
+
+
+def _separated(mark: str) -> str:
+    return f"separated by {SEPARATORS[mark]}; save it with commas, and numbers with decimal points"

@@ -61,7 +61,12 @@ def read_cells(column: Any, feature: FeatureCells) -> Cells:
         return _read_texts(column.dictionary_encode(), feature)
     if pa.types.is_boolean(kind) and not feature.reads_booleans:
         return feature.from_objects(column.to_pylist())
-    return feature.from_numbers(floats(column.cast(pa.float64()) if pa.types.is_decimal(kind) else column))
+    return feature.from_numbers(floats(_nearest(column) if pa.types.is_decimal(kind) else column))
+
+
+def _nearest(decimals: Any) -> Any:
+    # Arrow's own cast divides by a power of ten, which may miss the nearest float64; its texts are exact.
+    return decimals.cast(pa.string()).cast(pa.float64())
 
 
 def _read_texts(column: Any, feature: FeatureCells) -> Cells:

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from churn.customers.column_names import first_repeated
 from churn.customers.csv_header import header_problem
+from churn.data.file_kind import file_kind, is_parquet, parquet_files
 from churn.errors import ContractError, InputError, Problem
 from churn.one_line import one_line
 
@@ -39,7 +40,7 @@ class TabularFile:
         Only asked about the few rows of an error message: blank lines and quoted line breaks make it a slow question. Rows that
         cannot be told (behind a field of 128 KiB, where Python's reader gives up) are left out.
         """
-        if _is_parquet(self.path):
+        if self.path.is_dir() or is_parquet(self.path):
             return {row: row + 1 for row in rows}
         wanted, found, row = set(rows), dict[int, int](), -1  # the header is row -1
         with open_text(self.path) as text, suppress(csv.Error):
@@ -60,27 +61,44 @@ def read_tabular_file(path: Path) -> TabularFile:
     Parameters
     ----------
     path : Path
-        `.parquet`, or CSV in UTF-8 under any other name (`.csv.gz` too): comma, double quotes, any line ending, a byte order
-        mark or none. Blank lines are skipped.
+        Parquet, or CSV in UTF-8, zipped by gzip or not, whatever its name is: commas, double quotes, any line ending, a byte
+        order mark or none. Blank lines are skipped. Or a folder of Parquet files with the same columns.
 
     Raises
     ------
     ContractError
         If a row has more or fewer fields than the header, or two columns have the same name.
     InputError
-        If the file cannot be read at all, or has no commas but another separator.
+        If the file cannot be read at all, is something else (an Excel workbook), or has no commas but another separator.
     """
-    if not path.is_file():
+    if path.is_dir():
+        table = _read_folder(path)
+    elif path.is_file():
+        table = _read_file(path)
+    else:
         raise InputError(f"{path}: no such file")
-    try:
-        table = pa.parquet.ParquetFile(path).read() if _is_parquet(path) else _read_csv(path)
-    except (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
-        kind = "Parquet" if _is_parquet(path) else "CSV text in UTF-8"
-        raise InputError(f"{path}: not readable as {kind} ({_why(error)})") from error
     names = [name.strip() for name in table.column_names]
     if repeated := first_repeated(names):
         raise ContractError(str(path), [Problem("the file has two columns of this name", column=repeated)])
     return TabularFile(path, dict(zip(names, table.columns, strict=True)), table.num_rows)
+
+
+def _read_folder(folder: Path) -> pa.Table:
+    tables = [_read_file(path) for path in parquet_files(folder)]
+    try:
+        # (What is null in all rows of one file has no type there.)
+        return pa.concat_tables(tables, promote_options="default")
+    except pa.ArrowException as error:
+        raise InputError(f"{folder}: its files do not have the same columns ({_why(error)})") from error
+
+
+def _read_file(path: Path) -> pa.Table:
+    parquet = is_parquet(path)
+    try:
+        return pa.parquet.ParquetFile(path).read() if parquet else _read_csv(path)
+    except (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
+        kind = "Parquet" if parquet else "CSV text in UTF-8"
+        raise InputError(f"{path}: not readable as {kind} ({_why(error)})") from error
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -100,7 +118,7 @@ def _read_csv(path: Path) -> pa.Table:
             following = next(lines, [])
     check_header(path, names, following)
     table = pa.csv.read_csv(
-        path,
+        pa.input_stream(str(path), compression="gzip" if file_kind(path) == "gzip" else None),
         # One thread: with more, pyarrow cannot tell which row is ragged.
         pa.csv.ReadOptions(use_threads=False, block_size=MAX_LINE_LENGTH),
         pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
@@ -128,12 +146,8 @@ def check_header(source: Path | str, first_line: list[str], second_line: list[st
         raise InputError(f"{source}: {problem}")
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.suffix == ".parquet"
-
-
 def _open(path: Path) -> Any:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    return gzip.open(path) if file_kind(path) == "gzip" else path.open("rb")
 
 
 def open_text(path: Path) -> Any:
@@ -146,4 +160,6 @@ def _why(error: Exception) -> str:
         return f"a line is longer than {MAX_LINE_LENGTH >> 20} MiB; is a quote not closed?"
     if "Empty CSV" in str(error):
         return "it is empty, or a header only"
+    if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+        return "some of its letters are not in UTF-8, as Windows programs write them; save it as “CSV UTF-8”"
     return one_line(error, 200)

@@ -237,8 +237,8 @@ def test_a_huge_field_is_shown_by_its_beginning(read: Reader, lines: list[str]) 
 
 
 def test_a_file_that_is_not_there(contract: Contract, tmp_path: Path) -> None:
-    for path in (tmp_path / "nothing.csv", tmp_path):
-        with pytest.raises(InputError, match="no such file"):
+    for path, words in ((tmp_path / "nothing.csv", "no such file"), (tmp_path, "holds no Parquet file")):
+        with pytest.raises(InputError, match=words):
             read_dataset(path, contract)
 
 
