@@ -72,12 +72,12 @@ class Server:
 
     def rss(self) -> float:
         """Give the resident memory of its largest process, in MB: the worker, where there is one."""
-        family = [self.process.pid, *_children(self.process.pid)]
+        family = [self.process.pid, *descendants(self.process.pid)]
         return max(_rss(pid) for pid in family)
 
     def cpu_seconds(self) -> float:
         """Return the CPU time, user and system, that its processes have taken so far."""
-        return sum(_cpu_seconds(pid) for pid in [self.process.pid, *_children(self.process.pid)])
+        return sum(_cpu_seconds(pid) for pid in [self.process.pid, *descendants(self.process.pid)])
 
 
 @contextmanager
@@ -175,12 +175,13 @@ def free_port() -> int:
             return port
 
 
-def _children(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have."""
     try:
         direct = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
-    return [*direct, *(grandchild for child in direct for grandchild in _children(child))]
+    return [*direct, *(grandchild for child in direct for grandchild in descendants(child))]
 
 
 def _rss(pid: int) -> float:

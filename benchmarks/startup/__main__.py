@@ -20,9 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.startup.system import System
+from churn.errors import ChurnError
 
 OUT = Path("build/benchmarks/startup.json")
 CHURN = (sys.executable, "-m", "pipelines.cli.main")
+MAX_SECONDS = 300.0
 BARE = (sys.executable, "-c", "pass")
 
 
@@ -31,12 +33,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="how often each command is run (default 5)")
     parser.add_argument("--starts", type=int, default=3, help="how often the system is started again (default 3)")
-    parser.add_argument("--short", action="store_true", help="the commands that need no running system, three times each")
+    parser.add_argument("--short", action="store_true", help="everything once: to see that it works")
+    parser.add_argument("--max-seconds", type=float, default=MAX_SECONDS, help="for a start, and for a stop (default 300)")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where the figures go (default {OUT})")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="churn-startup-") as folder:
         home = Path(folder) / "home"
-        found = measure_commands(home, 3) if told.short else measure_all(home, told.repeats, told.starts)
+        repeats, starts = (1, 1) if told.short else (told.repeats, told.starts)
+        try:
+            found = measure_all(home, repeats, starts, told.max_seconds)
+        except ChurnError as error:
+            sys.exit(str(error))
     table = Table("what", "median, s", "of")
     for name, seconds in found.items():
         table.add_row(name, f"{statistics.median(seconds):.2f}", str(len(seconds)))
@@ -68,7 +75,7 @@ def measure_commands(home: Path, repeats: int) -> dict[str, list[float]]:
     }
 
 
-def measure_all(home: Path, repeats: int, starts: int) -> dict[str, list[float]]:
+def measure_all(home: Path, repeats: int, starts: int, max_seconds: float) -> dict[str, list[float]]:
     """Time `churn up` from nothing and again, each part of the latter, and the commands in between.
 
     Parameters
@@ -76,14 +83,21 @@ def measure_all(home: Path, repeats: int, starts: int) -> dict[str, list[float]]
     home : Path
         CHURN_HOME, not there yet.
     repeats, starts : int
+    max_seconds : float
+        For each start and each stop.
 
     Returns
     -------
     dict of list of float
+
+    Raises
+    ------
+    ChurnError
+        If something takes longer.
     """
-    system = System(home)
-    found = {"churn up, from nothing": [system.start()["everything"]]}
+    system = System(home, max_seconds)
     try:
+        found = {"churn up, from nothing": [system.start()["everything"]]}
         mlflow = {"CHURN_HOME": str(home), "CHURN_TRACKING_URI": system.mlflow}
         over_http = _timed((*CHURN, "model", "list"), repeats, **mlflow)
     finally:
@@ -102,7 +116,7 @@ def _timed(command: tuple[str, ...], repeats: int, **environment: str) -> list[f
     seconds = []
     for _ in range(repeats):
         started = time.perf_counter()
-        subprocess.run(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=True, timeout=MAX_SECONDS)
         seconds.append(time.perf_counter() - started)
     return seconds
 

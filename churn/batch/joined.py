@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from churn.atomic_write import sync_folder
 from churn.batch.lanes import in_order
 from churn.batch.part import COMPRESSION, REPEATED, whole_file
-from churn.customers.arrow_buffers import from_texts
+from churn.customers.arrow_buffers import from_texts, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.spreadsheet import safe_text
 
-ZIP_LEVEL = 6
+ZIP_LEVEL, THRESHOLD = 6, "threshold"
 # How a text may begin that a spreadsheet takes for a formula; of signs beyond ASCII the first byte.
 _MAY_RUN = np.frombuffer(b"=+-@\t\r\n\xef", np.uint8)
 
@@ -88,7 +88,7 @@ def _read(group: _Group) -> Any:
         return file.read_row_group(number, use_threads=False)
 
 
-def _spell(group: _Group, *, zipped: bool) -> bytes:
+def _spell(group: _Group, *, zipped: bool) -> Any:
     path, number = group
     with pq.ParquetFile(path) as file:
         table = file.read_row_group(number, use_threads=False)
@@ -113,15 +113,31 @@ def _may_run(ids: Any) -> bool:
     return False
 
 
-def _as_csv(table: Any) -> bytes:
-    sink = pa.BufferOutputStream()
+def _as_csv(table: Any) -> Any:
+    """Return a table as CSV without a header: a buffer, or bytes."""
     try:
-        pa.csv.write_csv(table, sink, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
+        return _write_csv(_with_threshold_as_text(table))
     except pa.ArrowInvalid:
         # Some text needs quotes; pyarrow would put them around all texts.
         return _as_quoted_csv(table)
-    found: bytes = sink.getvalue().to_pybytes()
-    return found
+
+
+def _write_csv(table: Any) -> Any:
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(table, sink, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
+    return sink.getvalue()
+
+
+def _with_threshold_as_text(table: Any) -> Any:
+    """Spell the threshold once for all rows: to spell a number in each takes a third of the time of all columns."""
+    place = table.schema.get_field_index(THRESHOLD)
+    if place < 0 or not table.num_rows:
+        return table
+    values = table.column(place).to_numpy()
+    if not (values == values[0]).all():
+        return table
+    text = bytes(_write_csv(table.slice(0, 1).select([THRESHOLD]))).decode().strip()
+    return table.set_column(place, THRESHOLD, repeated_text(text, table.num_rows))
 
 
 def _as_quoted_csv(table: Any) -> bytes:
@@ -132,5 +148,5 @@ def _as_quoted_csv(table: Any) -> bytes:
     return text.getvalue().encode()
 
 
-def _zip(text: bytes) -> bytes:
+def _zip(text: Any) -> bytes:
     return gzip.compress(text, ZIP_LEVEL, mtime=0)

@@ -118,3 +118,16 @@ def test_a_target_that_cannot_be_written_is_an_error_and_not_there(parts: list[P
     with pytest.raises((ChurnError, FileNotFoundError)):
         join(parts, tmp_path / name, 1)
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("threshold", [0.1 + 0.2, 1e-7, 1.0, 0.0, 1 / 3, 123456789012.5])
+def test_a_threshold_is_spelled_as_other_numbers_are(tmp_path: Path, threshold: float) -> None:
+    table = answers(["a", "b", "c"])
+    place = table.schema.get_field_index("threshold")
+    for thresholds in ([threshold] * 3, [threshold, 0.5, threshold]):
+        changed = table.set_column(place, "threshold", [thresholds]).set_column(1, "churn_probability", [thresholds])
+        pq.write_table(changed, tmp_path / "part.parquet")
+        join([tmp_path / "part.parquet"], tmp_path / "out.csv", 1)
+        for _, probability, _, spelled, _ in cells((tmp_path / "out.csv").read_bytes())[1:]:
+            assert spelled == probability
+        assert [float(row[3]) for row in cells((tmp_path / "out.csv").read_bytes())[1:]] == thresholds
