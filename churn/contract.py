@@ -103,8 +103,9 @@ class Column(_Part):
 
 
 class Target(_Part):
-    """What came true: the column of a labelled file and the texts of its two levels."""
+    """What came true: the column of a labelled file, the texts of its two levels, and in words: a customer `leaves`."""
 
+    event: str = Field("leaves", min_length=1, max_length=100)
     column: str = "churn"
     source: str = "Churn"
     true_level: str = "True"
@@ -145,6 +146,8 @@ class Contract(_Part):
 
     name: str
     description: str = ""
+    # What one row is, in the words of cards and pages: "telecom customer", "employee".
+    customer: str = Field("customer", min_length=1, max_length=100)
     target: Target = Target()
     columns: tuple[Column, ...] = Field(min_length=1)
     checks: tuple[Check, ...] = ()

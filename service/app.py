@@ -150,7 +150,7 @@ def create_app(
     api = DocumentedAPI(
         bodies=[state.requests.customer, state.requests.batch, *bodies],
         title="churn",
-        description="Who is about to leave: churn probabilities of telecom customers, and what came true.",
+        description=f"Who is about to leave: churn probabilities, and what came true. {state.contract.description}".strip(),
         version="1",
         lifespan=lifespan,
         docs_url=None,

@@ -157,7 +157,8 @@ def _flag_levels(profile: ColumnProfile) -> dict[str, str]:
 
 HEADER = """\
 # Drafted from {file!r} by `churn data describe --draft`. Every line is a guess that a person must check:
-# - target: is this the outcome, and is true_level the one of customers who left?
+# - target: is this the outcome, and is true_level the one of customers who left? In cards and pages, a `customer` (say who: bank
+#   customer, member) `leaves` (`event:` under target, say what: cancels the contract).
 # - Is any column known only after a customer has left? Give it `role: ignored`.
 # - `role: sensitive`: no model, request or log ever holds the column; groups of customers are compared by it. To use it as a
 #   feature where that is lawful, delete the role (and give a category its levels). Is any other column sensitive?
@@ -174,6 +175,7 @@ def _to_yaml(path: Path, target: dict[str, str], guesses: tuple[DraftedColumn, .
     lines = [
         f"name: {_flow(free_name(snake_case(path.name.split('.')[0]), ()))}",
         "description: One customer.",
+        "customer: customer",
         f"target: {_flow(target)}",
         "columns:",
     ]

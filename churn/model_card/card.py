@@ -28,6 +28,7 @@ from churn.modeling.model_info import ModelInfo
 SIMULATED = (
     "> **WARNING: TRAINED ON SIMULATED CUSTOMERS.** Nobody in its data exists. Do not use its answers about real people.\n\n"
 )
+SUMMARY = "Probability that "
 
 
 def render_card(
@@ -66,7 +67,10 @@ def render_card(
     text = Template(resources.files("churn.model_card").joinpath("template.md").read_text("utf-8")).substitute(
         name=line(info.name),
         simulated_warning=SIMULATED if info.simulated else "",
-        summary=summary(info),
+        summary=summary(info, contract),
+        who=_who(contract),
+        event=_event(contract),
+        described=f" ({line(contract.description).rstrip('.')})" if contract and contract.description else "",
         contract=line(info.contract),
         model=_model(info),
         data=_data(info, contract, churn_rate, measured),
@@ -103,16 +107,41 @@ def number_card(card: str, info: ModelInfo) -> str:
     return f"{heading.rstrip()}, version {info.version}\n{card.removeprefix(heading)}"
 
 
-def summary(info: ModelInfo) -> str:
-    """Describe a version in one paragraph: the first of its card, and its description in the registry."""
+def summary(info: ModelInfo, contract: Contract | None = None) -> str:
+    """Describe a version in one paragraph: the first of its card, and its description in the registry.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    contract : Contract, optional
+        Whose words are used for a customer, and for what is predicted.
+
+    Returns
+    -------
+    str
+    """
     kind = "**simulated** customers" if info.simulated else "customers"
     labels = {"roc_auc": "ROC AUC", "log_loss": "log loss", "ece": "calibration error"}
     scores = ", ".join(f"{label} {info.metrics[name]:.3f}" for name, label in labels.items() if name in info.metrics)
     return (
-        f"Probability that a telecom customer leaves, by a logistic regression on {len(info.features)} columns. Trained "
+        f"{SUMMARY}{_who(contract)} {_event(contract)}, by a logistic regression on {len(info.features)} columns. Trained "
         f"{info.trained_at:%Y-%m-%d} ({line(info.trigger)}) on {info.rows:,} {kind} of {line(info.data_source)}. "
         + (f"On customers held out: {scores}." if scores else "No scores are recorded.")
     )
+
+
+def summary_in(card: str) -> str:
+    """Return the paragraph of a card that describes the version; empty if there is none."""
+    return next((paragraph for paragraph in card.split("\n\n") if paragraph.startswith(SUMMARY)), "")
+
+
+def _who(contract: Contract | None) -> str:
+    customer = line(contract.customer) if contract else "customer"
+    return f"{'an' if customer[:1].lower() in 'aeiou' else 'a'} {customer}"
+
+
+def _event(contract: Contract | None) -> str:
+    return line(contract.target.event) if contract else "leaves"
 
 
 def _model(info: ModelInfo) -> str:

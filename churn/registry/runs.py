@@ -13,7 +13,7 @@ from pandas.api.types import is_numeric_dtype
 
 import churn
 from churn.errors import RegistryError
-from churn.model_card.card import number_card, summary
+from churn.model_card.card import number_card, summary_in
 from churn.modeling.model import Model
 from churn.registry.aliases import DIGEST_TAG, TRAINING_TAG
 from churn.registry.artifact import CARD_FILE, INFO_FILE, REFERENCE_FILE, TRUSTED_TYPES, artifact_folder, digest_folder
@@ -77,7 +77,7 @@ class Runs:
                 where = (
                     f"The whole card: `{CARD_FILE}` in the model's artifacts, `churn model card {number}`, or GET /model/card."
                 )
-                client.update_model_version(self._client.name, number, f"{summary(trained.model.info)}\n\n{where}")
+                client.update_model_version(self._client.name, number, f"{summary_in(card)}\n\n{where}")
         info = trained.model.info.model_copy(update={"version": number, "run_id": run_id})
         return Model(trained.model.pipeline, info, number_card(card, info))
 

@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="MLOps service for telecom churn.",
+    help="MLOps service for customer churn.",
 )
 for name, group in (("data", data.app), ("model", model.app), ("store", store.app)):
     app.add_typer(group, name=name)
@@ -45,7 +45,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Run an MLOps service for telecom churn."""
+    """Run an MLOps service for customer churn."""
     del version
 
 
