@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from difflib import get_close_matches
 
 from churn.contract import Contract
@@ -73,36 +73,6 @@ class ColumnNames:
         """Return the contract's name that is most like an unknown one, if any is like it."""
         near = get_close_matches(_plain(name[:_COMPARED_CHARACTERS]), self._plain, n=1, cutoff=_LIKENESS)
         return self._plain[near[0]] if near else None
-
-    def columns_of(self, names: Iterable[str]) -> tuple[dict[str, str], list[str], list[tuple[str, str]]]:
-        """Sort a table's columns.
-
-        Parameters
-        ----------
-        names : iterable of str
-            The columns, in the table's order.
-
-        Returns
-        -------
-        found : dict of str
-            The contract's name of each column that is read, to the table's.
-        unknown : list of str
-            Columns that nobody knows.
-        repeated : list of (str, str)
-            The contract's name of each column that is there once more, and how it is named then.
-        """
-        found: dict[str, str] = {}
-        unknown: list[str] = []
-        repeated: list[tuple[str, str]] = []
-        for name in names:
-            meaning = self.find(name)
-            if meaning is None:
-                unknown.append(name)
-            elif meaning in found:
-                repeated.append((meaning, name))
-            elif meaning != NOT_READ:
-                found[meaning] = name
-        return found, unknown, repeated
 
 
 def is_pandas_index(name: str) -> bool:

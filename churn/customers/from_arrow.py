@@ -69,6 +69,19 @@ def _nearest(decimals: Any) -> Any:
     return decimals.cast(pa.string()).cast(pa.float64())
 
 
+def read_values(column: Any) -> list[Any]:
+    """Return a column of a plain type as Python values; rows that share a value of a dictionary share one object."""
+    values: list[Any] = []
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type):
+            # The last entry is what place -1 finds.
+            known = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
+            values += known[places(chunk)].tolist()
+        else:
+            values += chunk.to_pylist()
+    return values
+
+
 def _read_texts(column: Any, feature: FeatureCells) -> Cells:
     coded = _one(column)
     return feature.from_texts(places(coded), coded.dictionary.to_pylist())

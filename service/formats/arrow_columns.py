@@ -7,13 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from churn.customers.bounded_texts import TooMuchText, bounded_texts
+from churn.customers.cell_rule import MAX_TEXT_LENGTH
 from churn.customers.cells import json_value
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from churn.customers.from_arrow import is_plain, read_cells
+from churn.customers.customer_id import MAX_ID_LENGTH
+from churn.customers.from_arrow import is_plain, read_cells, read_values
 from churn.customers.validation import Table
 from service.formats.validation import ColumnRules, raise_problems
-from service.http.errors import FieldProblem
+from service.http.errors import FieldProblem, TooLarge
 from service.scoring.served_model import ScoredBatch
 
 # Rows in one piece of a streamed answer.
@@ -57,12 +60,73 @@ def check_schema(schema: Any, rules: ColumnRules) -> dict[str, str]:
     return found
 
 
-def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
+def bounded(name: str, column: Any, max_bytes: int) -> Any:
+    """Return a column of a body, valid, in which what repeats is there once and no text is longer than its rule reads.
+
+    Parameters
+    ----------
+    name : str
+        In the contract.
+    column : pyarrow.ChunkedArray
+    max_bytes : int
+        At most so many bytes once unpacked.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray
+
+    Raises
+    ------
+    TooLarge
+    pyarrow.ArrowException
+        If its buffers are not what its schema says.
+    """
+    try:
+        return bounded_texts(column, max_bytes, MAX_ID_LENGTH if name == CUSTOMER_ID else MAX_TEXT_LENGTH)
+    except TooMuchText:
+        raise too_large(max_bytes) from None
+
+
+def too_large(max_bytes: int) -> TooLarge:
+    """Return the error for a body that unpacks to more than it may."""
+    return TooLarge(f"The body may have at most {max_bytes} bytes, unpacked; send it in smaller parts.")
+
+
+def from_table(table: Any, rules: ColumnRules, max_bytes: int) -> CustomerColumns:
     """Validate a table.
 
     Parameters
     ----------
     table : pyarrow.Table
+    rules : ColumnRules
+    max_bytes : int
+        At most so many bytes of texts.
+
+    Returns
+    -------
+    CustomerColumns
+        One row per customer, in the order of the body.
+
+    Raises
+    ------
+    TooLarge, Unprocessable
+    pyarrow.ArrowException
+        If its buffers are not what its schema says.
+    """
+    found = check_schema(table.schema, rules)
+    return from_columns(
+        {name: bounded(name, table.column(given), max_bytes) for name, given in found.items()}, table.num_rows, rules
+    )
+
+
+def from_columns(columns: dict[str, Any], rows: int, rules: ColumnRules) -> CustomerColumns:
+    """Validate columns.
+
+    Parameters
+    ----------
+    columns : dict of str to pyarrow.ChunkedArray of length `rows`
+        By the contract's names; `bounded`.
+    rows : int
     rules : ColumnRules
 
     Returns
@@ -73,18 +137,14 @@ def from_table(table: Any, rules: ColumnRules) -> CustomerColumns:
     Raises
     ------
     Unprocessable
-    pyarrow.ArrowException
-        If its buffers are not what its schema says.
     """
-    columns = {name: table.column(given) for name, given in check_schema(table.schema, rules).items()}
-    table.validate(full=True)
     cells = {name: read_cells(column, rules.features[name]) for name, column in columns.items() if name != CUSTOMER_ID}
-    ids = columns[CUSTOMER_ID].to_pylist() if CUSTOMER_ID in columns else None
+    ids = read_values(columns[CUSTOMER_ID]) if CUSTOMER_ID in columns else None
 
     def record(row: int) -> dict[str, Any]:
         return {name: json_value(column[row].as_py()) for name, column in columns.items()}
 
-    return rules.validate_table(Table(table.num_rows, cells, record, "rows", ids))
+    return rules.validate_table(Table(rows, cells, record, "rows", ids))
 
 
 def answer_batches(batch: ScoredBatch) -> Iterator[Any]:

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from churn.customers.columns import CustomerColumns
-from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table
+from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table, too_large
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
-from service.formats.size_checks.arrow import Malformed, unpacked_bytes
+from service.formats.size_checks.arrow import Malformed, Weights
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge
 from service.scoring.served_model import ScoredBatch
@@ -53,7 +53,7 @@ def read_arrow(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int, *
         _check_sizes(stream, max_bytes)
         table = _read(stream, rules, max_rows)
         check_rows(table.num_rows, max_rows)
-        return from_table(table, rules)
+        return from_table(table, rules, max_bytes)
     except (pa.ArrowException, Malformed, OSError, UnicodeDecodeError, OverflowError):
         # Not the library's own words: they may quote the body.
         refuse("body", "is not what its Arrow messages say it is: broken, cut off, or of a type that is not understood")
@@ -61,22 +61,26 @@ def read_arrow(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int, *
 
 def _check_sizes(stream: memoryview, max_bytes: int) -> None:
     messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(stream))
-    claimed = 0
+    weights = Weights(max_bytes)
     while True:
         try:
             message = messages.read_next_message()
         except StopIteration:
             return
-        claimed += unpacked_bytes(message.metadata.to_pybytes(), memoryview(message.body) if message.body else b"")
-        if claimed > max_bytes:
-            raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
+        if not weights.add(message.metadata.to_pybytes(), memoryview(message.body) if message.body else b""):
+            raise too_large(max_bytes)
 
 
 def _read(stream: memoryview, rules: ColumnRules, max_rows: int) -> Any:
+    """Return a table of the columns that are read."""
     batches: list[Any] = []
     rows = 0
-    with pa.ipc.open_stream(pa.py_buffer(stream), options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
-        check_schema(reader.schema, rules)
+    with pa.ipc.open_stream(pa.py_buffer(stream)) as reader:
+        found = check_schema(reader.schema, rules)
+        wanted = [reader.schema.get_field_index(given) for given in found.values()]
+    # Of what nobody reads nothing is unpacked.
+    options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=wanted)
+    with pa.ipc.open_stream(pa.py_buffer(stream), options=options) as reader:
         for batch in reader:
             rows += batch.num_rows
             if rows > max_rows:

@@ -58,7 +58,11 @@ def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, max_rows: i
         request = InferRequest.model_validate(load_json(whole[:json_bytes], nan_is_null=True))
     except ValidationError as error:
         raise unprocessable(error) from None
+    asked: set[str] = set()
     for place, output in enumerate(request.outputs):
+        if output.name in asked:
+            refuse(f"outputs.{place}.name", "is asked for twice; name each output once")
+        asked.add(output.name)
         if output.name not in OUTPUTS:
             refuse(f"outputs.{place}.name", f"must be one of {', '.join(OUTPUTS)}")
         if foreign := sorted({"classification", "shared_memory_region"} & output.parameters.keys()):

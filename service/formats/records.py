@@ -10,7 +10,7 @@ from typing import Any
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
 from service.formats.json_text import refuse
-from service.formats.validation import ColumnRules
+from service.formats.validation import MAX_NAMED_COLUMNS, ColumnRules
 from service.http.errors import TooLarge
 
 
@@ -67,8 +67,9 @@ def from_records(records: Any, rules: ColumnRules, where: str, max_rows: int) ->
     # Some row is no object, or has names of its own: the source's, or unknown ones, or the same one twice.
     renamed = [rules.by_contract_names(row) for row in records]
     if rules.ignore_unknown:
-        names = dict.fromkeys(name for row in records if type(row) is dict for name in row)
-        rules.warn_ignored([name for name in names if rules.names.find(name) is None])
+        names = {name for row in records if type(row) is dict for name in row}
+        foreign = [name for name in names if rules.names.find(name) is None]
+        rules.warn_ignored(sorted(foreign[:MAX_NAMED_COLUMNS]), len(foreign))
     plain = [row if type(row) is dict and row.keys() <= rules.names.read else {} for row in renamed]
     doubtful = [row is not before for row, before in zip(plain, renamed, strict=True)]
     columns = {name: [row.get(name) for row in plain] for name in (*rules.features, CUSTOMER_ID)}
@@ -126,7 +127,8 @@ def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, m
         refuse(f"{where}.{wrong}", f"a list of {len(names)} values is expected, one a column")
     # Strides through one list: half the time of zip(*rows).
     flat, width = list(chain.from_iterable(rows)), len(names)
-    columns = {name: flat[names.index(given) :: width] for name, given in found.items()}
+    places = {given: place for place, given in enumerate(names) if isinstance(given, str) and rules.names.find(given)}
+    columns = {name: flat[places[given] :: width] for name, given in found.items()}
     return rules.validate_objects(columns, len(rows), where)
 
 

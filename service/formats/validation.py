@@ -65,23 +65,48 @@ class ColumnRules(CustomerRules):
         Unprocessable
             If a column is unknown, or is there twice.
         """
-        found, unknown, repeated = self.names.columns_of(name for name in names if isinstance(name, str))
-        wrong = [FieldProblem(field=f"{where}.{name}", problem=given_twice(found[name], as_given)) for name, as_given in repeated]
-        foreign = [*unknown, *(name for name in names if not isinstance(name, str))]
+        # However many there are that are wrong: all are counted, and the first are kept.
+        found: dict[str, Any] = {}
+        wrong: list[FieldProblem] = []
+        unknown: list[Any] = []
+        problems = foreign = 0
+        for name in names:
+            meaning = self.names.find(name) if isinstance(name, str) else None
+            if meaning is not None and meaning not in found:
+                if meaning != NOT_READ:
+                    found[meaning] = name
+                continue
+            if meaning is None:
+                foreign += 1
+                if self.ignore_unknown:
+                    unknown += [name] if foreign <= MAX_NAMED_COLUMNS else []
+                    continue
+            problems += 1
+            if len(wrong) >= LISTED_ERRORS:
+                continue
+            if meaning is None:
+                problem = self.names.unknown(_shown(name), suggest=foreign <= SUGGESTIONS)
+            else:
+                problem = given_twice(found[meaning], name)
+            wrong.append(FieldProblem(field=f"{where}.{meaning or _shown(name)}"[:NAME_LENGTH], problem=problem))
         if self.ignore_unknown:
-            self.warn_ignored(foreign)
-        else:
-            for count, name in enumerate(foreign):
-                problem = self.names.unknown(str(name), suggest=count < SUGGESTIONS)
-                wrong.append(FieldProblem(field=f"{where}.{name}"[:NAME_LENGTH], problem=problem))
-        raise_problems(wrong, len(wrong))
+            self.warn_ignored(unknown, foreign)
+        raise_problems(wrong, problems)
         return found
 
-    def warn_ignored(self, unknown: Sequence[Any]) -> None:
-        """Log that columns were ignored."""
-        if unknown:
-            named = ", ".join(repr(str(name)[:NAME_LENGTH]) for name in unknown[:MAX_NAMED_COLUMNS])
-            more = f" and {len(unknown) - MAX_NAMED_COLUMNS} more" if len(unknown) > MAX_NAMED_COLUMNS else ""
+    def warn_ignored(self, unknown: Sequence[Any], count: int) -> None:
+        """Log that columns were ignored.
+
+        Parameters
+        ----------
+        unknown : sequence
+            The first of them.
+        count : int
+            How many there are.
+        """
+        if count:
+            named = ", ".join(repr(_shown(name)) for name in unknown[:MAX_NAMED_COLUMNS])
+            more = f" and {count - MAX_NAMED_COLUMNS} more" if count > MAX_NAMED_COLUMNS else ""
             log.warning("ignored columns that the contract does not know: %s%s", named, more)
 
     def by_contract_names(self, record: Any) -> Any:
@@ -159,6 +184,11 @@ class ColumnRules(CustomerRules):
         customers = self.examine(table, refuse)
         raise_problems(problems, found)
         return customers
+
+
+def _shown(name: Any) -> str:
+    """Return the beginning of a name that nobody knows, which may be of any type and length."""
+    return str(name)[:NAME_LENGTH]
 
 
 def raise_problems(problems: Sequence[FieldProblem], found: int) -> None:

@@ -24,8 +24,9 @@ from service.state import ServiceState, State
 from service.threads import CLIENT_WORK
 
 router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])
-# A body that was compressed by its own format may unpack to so many times the largest body.
-UNPACKED_BODIES = 8
+# A body that is compressed by its own format may unpack to so many times the largest body, and, so that a small one does not
+# take what only a large one may, to so many times its own size and so many bytes more.
+UNPACKED_BODIES, UNPACKED_TIMES, UNPACKED_BYTES = 8, 4, 16 * 2**20
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _TEXT = {"schema": {"type": "string"}}
 _OTHERS = {media.value: _TEXT if media is Media.CSV else _BINARY for media in Media if media is not Media.JSON}
@@ -69,7 +70,7 @@ def read_customers(media: Media, body: bytes, state: ServiceState, rules: Column
     TooLarge, Unprocessable
     """
     max_rows = state.settings.max_batch_rows
-    max_bytes = UNPACKED_BODIES * state.settings.max_body_bytes
+    max_bytes = min(UNPACKED_BODIES * state.settings.max_body_bytes, UNPACKED_TIMES * len(body) + UNPACKED_BYTES)
     match media:
         case Media.JSON:
             return from_records(_customers(body, state), rules, "customers", max_rows)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.attacks.attack import Attack
+from benchmarks.attacks.bodies import compressed, documents, streams, tables, tensors, texts
 
 
 def handmade() -> Iterator[Attack]:
     """Yield the attacks made by hand, each on every route that reads its format."""
-    yield from ()
+    for kind in (tables, streams, texts, documents, tensors, compressed):
+        yield from kind.attacks()
 
 
 def generated(seed: int, count: int) -> Iterator[Attack]:

@@ -18,6 +18,61 @@ class Malformed(ValueError):
     """A message that contradicts itself."""
 
 
+class Weights:
+    """Adds up what messages take beyond the bytes that they were sent in.
+
+    Parameters
+    ----------
+    max_bytes : int
+        At most so many in all.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._dictionaries: dict[int, int] = {}
+
+    def add(self, metadata: bytes, body: bytes | memoryview) -> bool:
+        """Add a message; tell whether there is still room.
+
+        Parameters
+        ----------
+        metadata : bytes
+            The message's flatbuffer.
+        body : bytes
+            The buffers.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        Malformed
+        """
+        unpacked = unpacked_bytes(metadata, body)
+        self._left -= unpacked
+        if (found := _dictionary(metadata)) is not None:
+            number, is_delta = found
+            # What is added to a dictionary makes a new one, as large as both; the batches before keep theirs.
+            self._dictionaries[number] = max(len(body), unpacked) + (self._dictionaries.get(number, 0) if is_delta else 0)
+            self._left -= self._dictionaries[number] if is_delta else 0
+        return self._left >= 0
+
+
+def _dictionary(metadata: bytes) -> tuple[int, bool] | None:
+    """Return the number of the dictionary that a message holds, and whether it adds to an earlier one; None if it holds none."""
+    try:
+        message = _U32.unpack_from(metadata, 0)[0]
+        header, kind = _field(metadata, message, 2), _field(metadata, message, 1)
+        if not header or not kind or metadata[kind] != _DICTIONARY_BATCH:
+            return None
+        batch = header + _U32.unpack_from(metadata, header)[0]
+        number, is_delta = _field(metadata, batch, 0), _field(metadata, batch, 2)
+        return (_I64.unpack_from(metadata, number)[0] if number else 0), bool(is_delta and metadata[is_delta])
+    except (error, IndexError) as broken:
+        raise Malformed("an offset leads out of the message") from broken
+
+
 def unpacked_bytes(metadata: bytes, body: bytes | memoryview) -> int:
     """Return how many bytes the compressed buffers of a message claim to unpack to; 0 if none is compressed.
 

@@ -13,6 +13,7 @@ from service.formats.size_checks.thrift import CompactReader, Malformed
 
 _MAGIC = b"PAR1"
 _TAIL = 8
+_DELTA_BYTE_ARRAY = 7
 
 
 class ParquetSizes(NamedTuple):
@@ -25,11 +26,18 @@ class ParquetSizes(NamedTuple):
         Of all pages.
     columns : frozenset of str
         Names of the columns; empty for a file with nested ones.
+    largest_page : int
+        In bytes, unpacked.
+    shares_prefixes : bool
+        Whether a page's texts say how much they share with the one before (DELTA_BYTE_ARRAY): so they may become as many times
+        as large as the page as it has texts.
     """
 
     rows: int
     unpacked_bytes: int
     columns: frozenset[str]
+    largest_page: int
+    shares_prefixes: bool
 
 
 def read_sizes(body: bytes) -> ParquetSizes:
@@ -53,24 +61,29 @@ def read_sizes(body: bytes) -> ParquetSizes:
     leaves = [_typed(element, dict) for element in _field(footer, 2, list)[1:]]
     flat = not any(element.get(5) for element in leaves)
     columns = frozenset(_field(element, 4, bytes).decode() for element in leaves if flat)
-    return ParquetSizes(rows, sum(_pages(memoryview(body), chunk) for chunk in chunks), columns)
+    pages = [_pages(memoryview(body), chunk) for chunk in chunks]
+    largest = max((size for sizes, _ in pages for size in sizes), default=0)
+    return ParquetSizes(rows, sum(sum(sizes) for sizes, _ in pages), columns, largest, any(shared for _, shared in pages))
 
 
-def _pages(body: memoryview, chunk: dict[int, Any]) -> int:
-    """Add up the sizes that the pages of a column chunk claim to unpack to."""
+def _pages(body: memoryview, chunk: dict[int, Any]) -> tuple[list[int], bool]:
+    """Return the sizes that the pages of a column chunk claim to unpack to, and whether the texts of one share prefixes."""
     start, dictionary = _size(chunk, 9), chunk.get(11)
     if isinstance(dictionary, int) and 0 < dictionary < start:
         start = dictionary
     end = start + _size(chunk, 7)
     if end > len(body):
         raise Malformed("a column lies outside of the file")
-    claimed = 0
+    claimed: list[int] = []
+    shared = False
     reader = CompactReader(body[:end], start)
     while reader.place < end:
         header = reader.struct()
-        claimed += _size(header, 2)
+        claimed.append(_size(header, 2))
+        encodings = [part.get(at) for at, part in ((2, header.get(5)), (4, header.get(8))) if isinstance(part, dict)]
+        shared |= _DELTA_BYTE_ARRAY in encodings
         reader.place += _size(header, 3)
-    return claimed
+    return claimed, shared
 
 
 def _field(struct: dict[int, Any], number: int, kind: type) -> Any:

@@ -149,9 +149,9 @@ def test_arrow_columns_have_the_same_verdict_as_json(customers: list[dict[str, A
     check_schema(table.schema, TELECOM_RULES)
     expected = attempt(lambda: from_records(customers, TELECOM_RULES, "rows", 100))
     if isinstance(expected, list):
-        assert attempt(lambda: from_table(table, TELECOM_RULES)) == expected
+        assert attempt(lambda: from_table(table, TELECOM_RULES, 2**24)) == expected
         return
-    got = from_table(table, TELECOM_RULES)
+    got = from_table(table, TELECOM_RULES, 2**24)
     assert list(got.values) == TELECOM.feature_names
     for name, values in expected.values.items():
         np.testing.assert_array_equal(values, got.values[name])
