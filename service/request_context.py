@@ -44,6 +44,16 @@ class RequestTrace(Protocol):
         """
 
 
+class Room(Protocol):
+    """What a body takes beside all others; see `service.http.rate_limits.Limits`."""
+
+    def hold(self, more: int, weight: int, /) -> None:
+        """Let a body of `weight` bytes take more."""
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Count the request as not in work while its body is on its way."""
+
+
 class RequestContext:
     """One request.
 
@@ -65,7 +75,9 @@ class RequestContext:
     media_type : bytes
         The declared type of the body; empty if there is none.
     weight : int
-        How many bytes of memory the body may take.
+        How many bytes of memory the body takes.
+    limits : Room or None
+        Where it takes them; None if the request was not let in.
     trace : RequestTrace or None
         The OpenTelemetry span; None while tracing is off.
     model_version : str
@@ -75,6 +87,7 @@ class RequestContext:
     __slots__ = (
         "flags",
         "key",
+        "limits",
         "media_type",
         "model_version",
         "needs_key",
@@ -92,6 +105,7 @@ class RequestContext:
         self.key: ApiKey | None = None
         self.needs_key = True
         self.weight = 0
+        self.limits: Room | None = None
         self.trace: RequestTrace | None = None
         if traceparent and (match := _TRACE.fullmatch(traceparent)) is not None:
             self.trace_id, self.flags = match[1].decode(), match[3].decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from service.http.errors import (
     WrongMediaType,
     unprocessable,
 )
+from service.request_context import RequestContext, request_context_of
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -80,6 +82,8 @@ async def read_body(request: Request, limits: BodyLimits) -> bytes:
         or not.
     TooSlow
         If it has not arrived in time (`CHURN_BODY_TIMEOUT_SECONDS`).
+    Overloaded
+        If there is no room for it, or for one more request, when it arrives.
     """
     max_bytes, seconds = limits.max_bytes, limits.timeout_seconds
     too_large = TooLarge(f"The body may have at most {max_bytes} bytes.")
@@ -87,12 +91,18 @@ async def read_body(request: Request, limits: BodyLimits) -> bytes:
     if announced.isdecimal() and int(announced) > max_bytes:
         raise too_large
     body = bytearray()  # and no list of pieces: one of a byte costs forty
+    request_context = request_context_of(request.scope) or RequestContext()
+    room = request_context.limits
     try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                if len(body) + len(chunk) > max_bytes:
-                    raise too_large
-                body += chunk
+        with room.waiting() if room is not None else nullcontext():
+            async with asyncio.timeout(seconds):
+                async for chunk in request.stream():
+                    if len(body) + len(chunk) > max_bytes:
+                        raise too_large
+                    body += chunk
+                    if room is not None and len(body) > request_context.weight:
+                        room.hold(len(body) - request_context.weight, request_context.weight)
+                        request_context.weight = len(body)
     except TimeoutError:
         raise TooSlow(f"The body did not come within {seconds:g} seconds.") from None
     return bytes(body)

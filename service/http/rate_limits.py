@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from service.http.errors import Overloaded, TooManyRequests
 
@@ -49,7 +50,7 @@ class Limits:
         return self._rate > 0
 
     def enter(self, weight: int) -> None:
-        """Let a request in whose body may take `weight` bytes.
+        """Let a request in whose body takes `weight` bytes; of a large one, `hold` what arrives.
 
         Raises
         ------
@@ -58,11 +59,41 @@ class Limits:
         """
         if self.requests >= self._max_concurrent:
             raise Overloaded("Too many requests are in work.")
-        # One body is always let in; its size has a limit of its own.
-        if self.bytes and self.bytes + weight > self._max_bytes:
-            raise Overloaded("Too many large bodies are in work.")
         self.requests += 1
         self.bytes += weight
+
+    def hold(self, more: int, weight: int) -> None:
+        """Let a body take `more` bytes than the `weight` that it has already: bytes that have arrived, not what is announced.
+
+        Parameters
+        ----------
+        more, weight : int
+
+        Raises
+        ------
+        Overloaded
+            If all bodies together take too many; one alone is always let in, as its size has a limit of its own.
+        """
+        if self.bytes > weight and self.bytes + more > self._max_bytes:
+            raise Overloaded("Too many large bodies are in work.")
+        self.bytes += more
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count a request as not in work while its body is on its way: slow senders must not take the place of others.
+
+        Raises
+        ------
+        Overloaded
+            At the end, if others have taken its place.
+        """
+        self.requests -= 1
+        try:
+            yield
+        finally:
+            self.requests += 1
+        if self.requests > self._max_concurrent:
+            raise Overloaded("Too many requests are in work.")
 
     def leave(self, weight: int) -> None:
         """Free what the request took; `weight` as in `enter`."""

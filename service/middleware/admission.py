@@ -12,6 +12,8 @@ from service.request_context import RequestContext
 # These headers may occur once: a proxy in front could read the first, and this service the last.
 SINGLE_HEADERS = (b"host", b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", b"origin")
 MAX_NUMBER_LENGTH = 16
+# Bodies up to this size need no room among the large ones.
+MAX_SMALL_BYTES = 64 * 1024
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -28,7 +30,6 @@ class Admission:
     def __init__(self, settings: Settings, keys: tuple[ApiKey, ...]) -> None:
         self.limits = Limits(settings.max_concurrent, settings.max_inflight_bytes, settings.rate_limit, settings.rate_burst)
         self._keys = keys
-        self._max_bytes = settings.max_body_bytes
 
     def identify(self, request_context: RequestContext, method: str, headers: Headers, named: dict[bytes, bytes]) -> None:
         """Look the key up or, without configured keys, check that the request comes from this machine. It leaves no trace.
@@ -73,6 +74,7 @@ class Admission:
             Then it is not let in.
         """
         request_context.weight = self._weight(named)
+        request_context.limits = self.limits
         if self.limits.has_rate:
             self.limits.count(_caller(request_context, address))
         self.limits.enter(request_context.weight)
@@ -82,11 +84,10 @@ class Admission:
         self.limits.leave(request_context.weight)
 
     def _weight(self, named: dict[bytes, bytes]) -> int:
-        """Return how many bytes the body may take: the largest body if its length is not declared."""
+        """Return how many bytes a small body takes. A large one counts as it arrives: to announce one costs nothing."""
         length = named.get(b"content-length", b"")
-        if length.isdigit():
-            return min(int(length), self._max_bytes) if len(length) < MAX_NUMBER_LENGTH else self._max_bytes
-        return self._max_bytes if b"transfer-encoding" in named else 0
+        weight = int(length) if length.isdigit() and len(length) < MAX_NUMBER_LENGTH else 0
+        return weight if weight <= MAX_SMALL_BYTES else 0
 
 
 def _refuse_repeated(headers: Headers) -> None:

@@ -19,6 +19,7 @@ MAX_FRAMING_BYTES = 64 * 1024
 FRAMING_PER_BYTE = 2
 MAX_WAITING_REQUESTS = 100
 MAX_HEADERS = 256
+SLICE_BYTES = 16 * 1024
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -36,6 +37,22 @@ class BoundedMessages(CoalescedWritesProtocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         self._unset_keepalive_if_required()
+        if len(data) > SLICE_BYTES:
+            self._feed_slices(data)
+        else:
+            self._feed(data)
+
+    def _feed_slices(self, data: bytes) -> None:
+        """Look at a long read as it is parsed: what is in it may have to be refused before all of it is."""
+        for start in range(0, len(data), SLICE_BYTES):
+            self._feed(data[start : start + SLICE_BYTES])
+            if self._reads_no_more or self.transport.is_closing():
+                return
+            if self._in_head and len(self.headers) > MAX_HEADERS and (self.cycle is None or self.cycle.response_complete):
+                self._refuse_length()
+                return
+
+    def _feed(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -64,7 +81,7 @@ class BoundedMessages(CoalescedWritesProtocol):
         head = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.data_received(b"".join([head, *lines, b"\r\n", rest]))
+        self._feed(b"".join([head, *lines, b"\r\n", rest]))
 
     def on_chunk_header(self) -> None:
         """See `httptools`. What comes as a header from here on is a trailer, and goes where nobody looks."""

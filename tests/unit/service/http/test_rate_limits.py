@@ -28,15 +28,39 @@ def test_requests_in_work_are_counted_in_and_out() -> None:
 
 def test_large_bodies_share_what_memory_there_is_but_one_is_always_let_in() -> None:
     limits = Limits(10, 100, 0, 1)
-    limits.enter(500)
+    limits.enter(0)
+    limits.hold(300, 0)
+    limits.hold(200, 300)
+    limits.enter(0)
     with pytest.raises(Overloaded, match="large bodies"):
-        limits.enter(1)
+        limits.hold(1, 0)
+    limits.enter(10)  # a small one needs no room
+    limits.leave(10)
     limits.leave(500)
-    limits.enter(60)
+    limits.hold(60, 0)
+    limits.enter(0)
     with pytest.raises(Overloaded):
-        limits.enter(41)
-    limits.enter(40)
+        limits.hold(41, 0)
+    limits.hold(40, 0)
     assert (limits.requests, limits.bytes) == (2, 100)
+
+
+def test_who_waits_for_a_body_is_not_in_work_and_finds_his_place_taken_or_free() -> None:
+    limits = Limits(1, 100, 0, 1)
+    limits.enter(0)
+    with pytest.raises(Overloaded):
+        limits.enter(0)
+    with limits.waiting():
+        limits.enter(0)
+        limits.leave(0)
+    assert limits.requests == 1
+    with pytest.raises(Overloaded), limits.waiting():
+        limits.enter(0)
+    limits.leave(0)
+    with pytest.raises(ZeroDivisionError), limits.waiting():
+        raise ZeroDivisionError
+    limits.leave(0)
+    assert limits.requests == 0
 
 
 def test_a_rate_lets_a_burst_in_and_then_so_many_a_second() -> None:

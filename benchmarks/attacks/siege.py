@@ -1,0 +1,207 @@
+"""Attack a running service with everything, one after another, while others use it, and judge what it cost them."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.attacks.attack import Attack
+from benchmarks.attacks.bodies import generated, handmade
+from benchmarks.attacks.sending import Sent, send_attack, send_wire
+from benchmarks.attacks.watching import MB, Memory, Readiness
+from benchmarks.attacks.wire import Wire, wire_attacks
+from benchmarks.chaos.service.load import Load
+from benchmarks.chaos.service.system import Service, serving
+
+LIMIT_BYTES = 512 * MB
+# What DESIGN.md promises of each request.
+MEMORY_FACTOR, MEMORY_BYTES = 10, 64 * MB
+READY_SECONDS, OTHERS_SECONDS = 0.25, 0.1
+SETTINGS = {"CHURN_BODY_TIMEOUT_SECONDS": "3"}
+# Another client: so many requests a second over so many connections.
+OTHERS_RATE, OTHERS_CONNECTIONS = 100.0, 2
+PROMISED_503 = "503"
+# How long what nobody waits for is watched.
+SETTLE_SECONDS = 2.0
+
+
+@dataclass
+class Row:
+    """What the attacks of one kind cost.
+
+    Attributes
+    ----------
+    kind : str
+    number, sent, received : int
+        Attacks; bytes.
+    memory : int
+        The most that one of them added to the resident bytes.
+    over : int
+        How far the worst exceeded what is promised, in bytes; at most 0 if none did.
+    seconds : float
+    ready, others : float
+        The slowest /readyz, and the other client's 99th percentile, in seconds.
+    answers : Counter of str
+    """
+
+    kind: str
+    number: int = 0
+    sent: int = 0
+    received: int = 0
+    memory: int = 0
+    over: int = -MEMORY_BYTES
+    worst: str = ""
+    seconds: float = 0.0
+    ready: float = 0.0
+    others: float = 0.0
+    answers: Counter[str] = field(default_factory=Counter)
+
+    def report(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {**vars(self), "answers": dict(self.answers)}
+
+
+@dataclass
+class Siege:
+    """What came of all attacks.
+
+    Attributes
+    ----------
+    rows : list of Row
+    restarts : int
+        How often the service had to be started again.
+    failed_others : list of str
+        What the other client was told instead of a prediction.
+    handmade, generated, wire : int
+        How many of each.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    restarts: int = 0
+    failed_others: list[str] = field(default_factory=list)
+    handmade: int = 0
+    generated: int = 0
+    wire: int = 0
+
+    def broken(self) -> list[str]:
+        """Return what was promised and not kept, but for times: those depend on what else the machine does."""
+        found = [f"the service ended {self.restarts} times"] if self.restarts else []
+        for row in self.rows:
+            if row.over > 0:
+                found.append(f"{row.kind}: {row.over / MB:.0f} MB more than ten times its size plus 64 MB ({row.worst})")
+            errors = {status: n for status, n in row.answers.items() if status.startswith("5") and status != PROMISED_503}
+            if errors:
+                found.append(f"{row.kind}: answered {errors}")
+        if self.failed_others:
+            found.append(f"another client was told: {self.failed_others[0]} ({len(self.failed_others)} times)")
+        return found
+
+    def late(self) -> list[str]:
+        """Return the kinds during which others waited too long."""
+        return [row.kind for row in self.rows if row.ready > READY_SECONDS or row.others > OTHERS_SECONDS]
+
+
+def besiege(
+    work: Path, seed: int, count: int, progress: Callable[[str], None], *, wires: Callable[[], Iterator[Wire]] = wire_attacks
+) -> Siege:
+    """Start a service under a memory limit and send it every attack.
+
+    Parameters
+    ----------
+    work : Path
+        An empty folder.
+    seed, count : int
+        Of the generated attacks.
+    progress : callable
+        Called with each kind before it begins.
+    wires : callable, optional
+        Returns the attacks on the protocol.
+
+    Returns
+    -------
+    Siege
+    """
+    siege, rows = Siege(), dict[str, Row]()
+    with serving(work / "home", f"sqlite:///{work / 'store.db'}", settings=SETTINGS) as service:
+        limit_memory(service)
+        with Load(service.address, connections=OTHERS_CONNECTIONS, rate=OTHERS_RATE) as load, Readiness(service.port) as ready:
+            load.wait_for(50)
+            ready.take_slowest()
+
+            def one(kind: str, name: str, send: Callable[[], Sent], settle: float = 0.0) -> None:
+                if kind not in rows:
+                    progress(kind)
+                row = rows.setdefault(kind, Row(kind))
+                with _measured(row, name, service, load, ready, settle) as answers:
+                    answers.append(send())
+                if service.process is None or service.process.poll() is not None:
+                    siege.restarts += 1
+                    service.start()
+                    limit_memory(service)
+
+            for wire in wires():
+                siege.wire += 1
+                settle = 0.0 if wire.is_read else SETTLE_SECONDS
+                one(wire.name, wire.name, partial(send_wire, wire, service.port), settle)
+            for attack in handmade():
+                siege.handmade += 1
+                one(kind_of(attack), attack.name, partial(send_attack, attack, service.port))
+            for attack in generated(seed, count):
+                siege.generated += 1
+                one(_route(attack), attack.name, partial(send_attack, attack, service.port))
+        siege.failed_others = load.tally.failed
+    siege.rows = list(rows.values())
+    return siege
+
+
+def kind_of(attack: Attack) -> str:
+    """Return what an attack made by hand is, without the route that it was sent to."""
+    return attack.name.partition(" on /")[0].partition(" to /")[0]
+
+
+def _route(attack: Attack) -> str:
+    media = attack.headers.get("Content-Type", attack.headers.get("content-type", "no type")).partition(";")[0]
+    return f"generated: {media} to {attack.path.partition('?')[0]}"
+
+
+def limit_memory(service: Service) -> None:
+    """Let the kernel refuse the service more than 512 MB above what it has now."""
+    assert service.process is not None
+    memory = Memory(service.process.pid)
+    limit = memory.data() + LIMIT_BYTES
+    psutil.Process(service.process.pid).rlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+@contextmanager
+def _measured(row: Row, name: str, service: Service, load: Load, ready: Readiness, settle: float) -> Iterator[list[Sent]]:
+    assert service.process is not None
+    memory, answers = Memory(service.process.pid), list[Sent]()
+    before, asked, begun = memory.now(), len(load.tally.seconds), time.perf_counter()
+    memory.forget_peak()
+    yield answers
+    time.sleep(settle)
+    row.seconds += time.perf_counter() - begun
+    row.ready = max(row.ready, ready.take_slowest())
+    others = sorted(load.tally.seconds[asked:])
+    if others:
+        row.others = max(row.others, others[int(0.99 * (len(others) - 1))])
+    row.number += 1
+    for one in answers:
+        row.sent += one.sent
+        row.received += one.received
+        row.answers += one.answers
+        if service.process.poll() is None:
+            added = memory.peak() - before
+            over = added - MEMORY_FACTOR * one.sent - MEMORY_BYTES
+            row.memory = max(row.memory, added)
+            if over > row.over:
+                row.over, row.worst = over, name

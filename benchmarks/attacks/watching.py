@@ -1,0 +1,89 @@
+"""What an attack costs the service, and others meanwhile: peak memory, the slowest /readyz, another client's latencies."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+PROBE_SECONDS = 0.02
+PROBE_TIMEOUT = 10.0
+MB = 2**20
+
+
+class Memory:
+    """The memory of a process, by the kernel's own account (Linux)."""
+
+    def __init__(self, pid: int) -> None:
+        self._folder = Path("/proc") / str(pid)
+
+    def now(self) -> int:
+        """Return the resident bytes."""
+        return self._read("VmRSS")
+
+    def forget_peak(self) -> None:
+        """Let the peak begin anew at what is resident now."""
+        (self._folder / "clear_refs").write_text("5")
+
+    def peak(self) -> int:
+        """Return the largest number of resident bytes since `forget_peak`."""
+        return self._read("VmHWM")
+
+    def data(self) -> int:
+        """Return the bytes of private writable mappings, which RLIMIT_DATA limits."""
+        return self._read("VmData")
+
+    def _read(self, name: str) -> int:
+        lines = (self._folder / "status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+class Readiness:
+    """Asks /readyz all the time, in a `with` block, over one connection.
+
+    Parameters
+    ----------
+    port : int
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
+        self._slowest = 0.0
+        self.not_ready = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(PROBE_TIMEOUT)
+
+    def take_slowest(self) -> float:
+        """Return the slowest answer since the last call, in seconds."""
+        slowest, self._slowest = self._slowest, 0.0
+        return slowest
+
+    def _run(self) -> None:
+        connection: http.client.HTTPConnection | None = None
+        while not self._stopped.wait(PROBE_SECONDS):
+            begun = time.perf_counter()
+            try:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=PROBE_TIMEOUT)
+                connection.request("GET", "/readyz")
+                answer = connection.getresponse()
+                answer.read()
+                self.not_ready += answer.status != http.client.OK
+            except (OSError, http.client.HTTPException):
+                self.not_ready += 1
+                with suppress(AttributeError):
+                    connection.close()  # type: ignore[union-attr]
+                connection = None
+            self._slowest = max(self._slowest, time.perf_counter() - begun)
+        if connection is not None:
+            connection.close()

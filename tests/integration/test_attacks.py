@@ -1,0 +1,51 @@
+"""The service under attack, in short: python -m benchmarks.attacks. Only counts and memory are judged here, no time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from benchmarks.attacks.siege import MEMORY_BYTES, Row, Siege, besiege
+from benchmarks.attacks.wire import Wire, wire_attacks
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read as Linux tells it")
+GENERATED = 60
+# Those that wait for a timeout of the service are sent by the long form.
+LONG = {"a body for a route without one", "empty lines", "a chunk size of zeros", "a chunk of sixteen exabytes"}
+
+
+def quick_wires() -> Iterator[Wire]:
+    for wire in wire_attacks():
+        if not wire.pause and wire.name not in LONG:
+            yield wire
+
+
+def test_no_attack_costs_more_than_is_promised_or_a_server_error(tmp_path: Path) -> None:
+    siege = besiege(tmp_path, 18, GENERATED, lambda _kind: None, wires=quick_wires)
+    assert siege.broken() == []
+    assert siege.wire >= 20
+    assert sum(row.number for row in siege.rows) == siege.wire + siege.handmade + siege.generated
+
+
+def test_what_is_not_kept_is_told() -> None:
+    fine, large, failed = Row("fine"), Row("large", over=1, worst="w"), Row("failed")
+    fine.answers.update(["200", "503", "503"])
+    failed.answers.update(["500"])
+    siege = Siege(rows=[fine, large, failed], restarts=1, failed_others=["503 Too much to do"])
+    assert [text.partition(":")[0] for text in siege.broken()] == [
+        "the service ended 1 times",
+        "large",
+        "failed",
+        "another client was told",
+    ]
+    assert Siege(rows=[fine]).broken() == []
+    assert fine.over == -MEMORY_BYTES
+
+
+def test_every_attack_on_the_protocol_has_a_name_of_its_own_and_an_end() -> None:
+    attacks = list(islice(wire_attacks(), 100))
+    assert len({attack.name for attack in attacks}) == len(attacks) >= 30
+    assert all(attack.times * len(attack.piece) * attack.connections <= 150 * 2**20 for attack in attacks)
