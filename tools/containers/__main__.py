@@ -29,7 +29,7 @@ from tools.containers.replicas import lose_replicas
 from tools.containers.stack import ContainerStack
 from tools.stack.compose_file import PORTS
 
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 600
 
 
 def main() -> int:

@@ -8,11 +8,13 @@ import resource
 import shutil
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from churn.errors import ChurnError
+from tools.containers.storage import LEFTOVERS, NETWORKS, RUN_FOLDER, one_at_a_time, render_storage
 from tools.postgres import NotHere
 
 # What a container needs beside podman itself: a runtime, addresses and names in networks, a first process (`init: true`).
@@ -35,9 +37,10 @@ TIMEOUT_SECONDS = 600
 
 
 class Engine:
-    """Podman for the time of a `with` block, with a configuration of its own in a temporary folder.
+    """Podman for the time of a `with` block, with a configuration of its own in a temporary folder, and a storage of its own.
 
-    The user's own configuration is used instead if CONTAINERS_CONF names one.
+    The user's own configuration or storage is used instead if CONTAINERS_CONF or CONTAINERS_STORAGE_CONF names one. In its own
+    nothing runs when the block begins, and nothing when it has ended; only images stay.
 
     Raises
     ------
@@ -53,14 +56,32 @@ class Engine:
             raise NotHere("needs root: the networks of compose.yaml are closed by the kernel's own means")
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="churn-engine-")
-        configuration = Path(self._folder.name) / "containers.conf"
-        configuration.write_text(render_configuration(CGROUPS_V2.exists()))
-        self.environment = {"CONTAINERS_CONF": str(configuration), **os.environ}
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="churn-engine-")))
+            (folder / "containers.conf").write_text(render_configuration(CGROUPS_V2.exists()))
+            (folder / "storage.conf").write_text(render_storage())
+            ours = {"CONTAINERS_CONF": folder / "containers.conf", "CONTAINERS_STORAGE_CONF": folder / "storage.conf"}
+            self.environment = {name: str(file) for name, file in ours.items()} | os.environ
+            if self.has_own_storage:
+                stack.enter_context(one_at_a_time(RUN_FOLDER / "lock"))
+                stack.callback(self.remove_containers)
+                self.remove_containers()
+            self._open = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._folder.cleanup()
+        self._open.close()
+
+    @property
+    def has_own_storage(self) -> bool:
+        """Return whether all in the storage is ours."""
+        return not os.environ.get("CONTAINERS_STORAGE_CONF")
+
+    def remove_containers(self) -> None:
+        """Remove all but images."""
+        for listed, remove in LEFTOVERS:
+            if found := self.run(*listed).stdout.split():
+                self.run(*remove, *found)
 
     def run(
         self, *words: object, check: bool = True, stdin: IO[bytes] | None = None, timeout: float = TIMEOUT_SECONDS
@@ -147,4 +168,5 @@ def render_configuration(cgroups_v2: bool) -> str:
     files = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
     limits = [f"nofile={files}:{files}", f"nproc={MAX_PROCESSES}:{MAX_PROCESSES}"]
     lines = ["[containers]", f"default_ulimits = {json.dumps(limits)}"]
+    lines += ["[network]", f"network_config_dir = {json.dumps(str(NETWORKS))}"]
     return "\n".join(lines if cgroups_v2 else [*lines, "[engine]", 'runtime = "runc"']) + "\n"

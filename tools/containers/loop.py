@@ -16,7 +16,7 @@ from tools.containers.stack import ContainerStack
 
 # The monitor judges windows as small as the demo's, and may act at once.
 QUICK = {"CHURN_MIN_WINDOW_ROWS": "100", "CHURN_COOLDOWN_SECONDS": "0"}
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
 
 
 def first_customers(people: Cast, contract: Contract, folder: Path) -> bytes:

@@ -11,7 +11,7 @@ from churn.errors import ChurnError
 from tools.containers.stack import ContainerStack
 from tools.stack.callers import Callers
 
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 600
 
 
 def lose_replicas(stack: ContainerStack, say: Callable[[str], None]) -> None:
@@ -32,7 +32,7 @@ def lose_replicas(stack: ContainerStack, say: Callable[[str], None]) -> None:
         If a request failed, or an answered prediction is not in the store.
     """
     one = stack.container("service-1")
-    with Callers(stack.url("proxy", "/predict"), stack.key, threads=4) as callers:
+    with Callers(stack.url("proxy", "/predict"), stack.key, threads=4, pause=0.02) as callers:
         callers.wait_for(200)
         stack.engine.podman("kill", "--signal", "KILL", one)
         callers.wait_for(200)
@@ -71,4 +71,4 @@ def _await(happened: Callable[[], bool], what: str) -> None:
     while not happened():
         if time.monotonic() > deadline:
             raise ChurnError(f"it did not happen within {TIMEOUT_SECONDS} s: {what}")
-        time.sleep(0.2)
+        time.sleep(1.0)

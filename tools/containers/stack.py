@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +21,10 @@ from deploy.make_secrets import make_secrets
 from tools.containers.engine import Engine
 from tools.containers.volumes import fill_volume
 from tools.stack.compose_file import COMPOSE, PORTS, read_compose, read_services
-from tools.stack.programs import find
 
 OVERRIDE = Path(__file__).with_name("debian") / "compose.yaml"
 LABEL = "io.podman.compose.project"
-TIMEOUT_SECONDS = 600
+TIMEOUT_SECONDS = 1_200
 # A program that ends again and again is not coming up.
 MAX_RESTARTS = 3
 # On the machine's loopback networks, past the one that everybody uses.
@@ -91,7 +91,9 @@ class ContainerStack:
         for file in (COMPOSE, OVERRIDE, self._more):
             words += ["--file", str(file)]
         # Without `--no-deps` podman would start what a container waits for each time that it is started.
-        done = self.engine.run(find("podman-compose"), *words, "up", "--no-start", "--no-deps", "--no-build", "--pull", "never")
+        words += ["up", "--no-start", "--no-deps", "--no-build", "--pull", "never"]
+        # Not its script, which names the Python that it was installed with: an environment may have been moved.
+        done = self.engine.run(sys.executable, "-m", "podman_compose", *words)
         there = set(
             self.engine.podman("ps", "--all", "--filter", f"label={LABEL}={self.project}", "--format", "{{.Names}}").split()
         )
@@ -125,6 +127,7 @@ class ContainerStack:
         wanted = set(names or self.services)
         waiting, up = set(wanted), set(self.services) - wanted
         while wanted - up:
+            round_began = time.monotonic()
             for name in sorted(waiting):
                 if set(self.services[name].dependencies) <= up:
                     self.engine.podman("start", self.container(name))
@@ -136,7 +139,8 @@ class ContainerStack:
             if time.monotonic() - began > TIMEOUT_SECONDS:
                 late = sorted(wanted - up)
                 raise ChurnError(f"not up after {TIMEOUT_SECONDS} s: {', '.join(late)}\n{self.log(late[0])[-3000:]}")
-            time.sleep(0.5)
+            # Checks run in the containers: half of the time belongs to what they wait for.
+            time.sleep(max(1.0, time.monotonic() - round_began))
 
     def is_up(self, name: str) -> bool:
         """Return whether a service is healthy or, if it does one thing and ends, has ended well.

@@ -66,6 +66,8 @@ def _make_base(engine: Engine) -> None:
         raise NotHere(f"needs a base image: apt-get install -y {' '.join(missing)}, or give one: make images BASE=NAME")
     options = ["--quiet", "--variant=minbase", f"--include={PACKAGES}", *(f"--dpkgopt={rule}" for rule in LEFT_OUT)]
     # Its temporary folder is closed to the account that apt would change to.
+    # A machine that stops in between begins again: dpkg needs not wait for its disk after each file.
+    options.append("--dpkgopt=force-unsafe-io")
     options += [f"--aptopt={line}" for line in ('APT::Sandbox::User "root"', *_apt_proxies())]
     with subprocess.Popen(["mmdebstrap", *options, SUITE, "-"], stdout=subprocess.PIPE) as made:  # noqa: S603, S607 -- our words
         engine.run("podman", "import", "--quiet", "-", BASE, stdin=made.stdout)

@@ -12,6 +12,8 @@ from tools.packages import CHECKOUT
 from tools.stack.compose_file import read_services
 
 TARGETS = ("service", "pipelines")
+# The last stages that are no image of ours: with a name, they and all below them are found again by the next build.
+CACHED = ("service-environment", "pipelines-environment")
 # The Dockerfile's UV_CACHE_DIR.
 CACHE = "/tmp/uv"  # noqa: S108 -- inside the build's container
 
@@ -23,7 +25,7 @@ def image_name(target: str) -> str:
 
 
 def build_images(engine: Engine, base: str) -> None:
-    """Build the images; layers of earlier builds are used again where nothing changed.
+    """Build the images; layers of the build before are used again where nothing changed, older ones go.
 
     Parameters
     ----------
@@ -45,7 +47,12 @@ def build_images(engine: Engine, base: str) -> None:
     with tempfile.TemporaryDirectory(prefix="churn-build-") as folder:
         options += build_secrets(Path(folder))
         for target in TARGETS:
-            engine.run("buildah", "build", *options, f"--target={target}", f"--tag={image_name(target)}", CHECKOUT, timeout=1200)
+            engine.run("buildah", "build", *options, f"--target={target}", f"--tag={image_name(target)}", CHECKOUT, timeout=2400)
+        for target in CACHED if engine.has_own_storage else ():
+            name = f"localhost/churn-cache:{target}"
+            engine.run("buildah", "build", *options, f"--target={target}", f"--tag={name}", CHECKOUT, timeout=2400)
+    if engine.has_own_storage:
+        engine.podman("image", "prune", "--force")
 
 
 def _revision() -> str:

@@ -26,7 +26,7 @@ HARDENED = (
 )
 HOME = "/var/lib/churn"
 LABEL = "churn.images"
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Container:
         """Run the image's own HEALTHCHECK once."""
         return self.engine.run("podman", "healthcheck", "run", self.name, check=False).returncode == 0
 
-    def stop(self, seconds: int = 60) -> int:
+    def stop(self, seconds: int = 120) -> int:
         """Send SIGTERM, and return the exit code; whoever does not end in time is killed, which is an error.
 
         Raises
@@ -106,7 +106,7 @@ class Container:
         Raises
         ------
         ChurnError
-            If it ends first, or five minutes pass; with its log.
+            If it ends first, or ten minutes pass; with its log.
         """
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not happened():
@@ -114,7 +114,7 @@ class Container:
             if not running or time.monotonic() > deadline:
                 how = f"not within {TIMEOUT_SECONDS} s" if running else "it has ended"
                 raise ChurnError(f"{self.name}: {what}: {how}\n{self.log()[-3000:]}")
-            time.sleep(0.3)
+            time.sleep(1.0)
 
 
 class Run:

@@ -26,6 +26,8 @@ LEFT_OUT = {
         "dask",
         "flask",
         "google.auth",
+        "watchfiles",
+        "websockets",
         "cryptography",
         "pytest",
         "pip",

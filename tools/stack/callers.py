@@ -18,6 +18,14 @@ TIMEOUT_SECONDS = 120
 class Callers:
     """Threads that send one prediction request after the other, for the time of a `with` block.
 
+    Parameters
+    ----------
+    url, key : str
+        Where to, and the API key.
+    threads : int
+    pause : float
+        Seconds that each waits after an answer, so that what is watched gets a processor.
+
     Attributes
     ----------
     answered : list of str
@@ -26,17 +34,17 @@ class Callers:
         What was wrong with each of the others.
     """
 
-    def __init__(self, url: str, key: str, threads: int = 8) -> None:
+    def __init__(self, url: str, key: str, threads: int = 8, pause: float = 0.0) -> None:
         self.answered: list[str] = []
         self.failed: list[str] = []
-        self._url, self._headers = url, {"X-API-Key": key}
+        self._url, self._headers, self._pause = url, {"X-API-Key": key}, pause
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(threads)]
 
     def _ask(self, number: int) -> None:
         with httpx2.Client(headers=self._headers, timeout=60, trust_env=False) as client:
             count = 0
-            while not self._stop.is_set():
+            while not self._stop.wait(self._pause):
                 count += 1
                 try:
                     answer = client.post(self._url, json=CUSTOMER | {"customer_id": f"load-{number}-{count}"})

@@ -37,23 +37,53 @@ def extras(stage: Stage) -> set[str]:
 
 
 def test_service_image_takes_no_pipelines(stages: dict[str, Stage]) -> None:
-    assert extras(stages["service-environment"]) == {"postgres"}
+    assert extras(stages["service-dependencies"]) == {"postgres"}
     # MLflow's server keeps artifacts in an object store; the service gets them through MLflow.
-    assert extras(stages["pipelines-environment"]) == {"pipelines", "postgres", "s3", "dask"}
-    assert extras(stages["pipelines-environment"]) <= set(PROJECT["optional-dependencies"])
+    assert extras(stages["pipelines-dependencies"]) == {"pipelines", "postgres", "s3", "dask"}
+    assert extras(stages["pipelines-dependencies"]) <= set(PROJECT["optional-dependencies"])
+    assert not [text for text in lineage(stages, "service").all("COPY") if "pipelines" in text]
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_image_holds_its_own_environment(stages: dict[str, Stage], target: str) -> None:
-    assert f"--from={target}-environment /opt/churn /opt/churn" in stages[target].all("COPY")
+def test_image_holds_what_each_stage_of_its_environment_has_added(stages: dict[str, Stage], target: str) -> None:
+    """A stage that is missing among the layers would leave files out, one that comes too early old ones in."""
+    found = [re.fullmatch(r"--from=(\S+) (\S+) /opt/churn", text) for text in lineage(stages, target).all("COPY")]
+    layers = [(match[1], match[2]) for match in found if match]
+    environment = f"{target}-environment"
+    added = [
+        (name, gathered(stages[name]))
+        for name in ("service-dependencies", "pipelines-dependencies", "service-environment", "pipelines-environment")
+        if name == environment or name in ancestors(stages, environment)
+    ]
+    assert layers == added
+
+
+def ancestors(stages: dict[str, Stage], name: str) -> set[str]:
+    """Name the stages that one begins with, or copies an environment from."""
+    copied = {match[1] for text in stages[name].all("COPY") if (match := re.match(r"--from=(\S+) /opt/\S+ /opt/churn$", text))}
+    near = {stages[name].base, *copied} & set(stages)
+    return near.union(*(ancestors(stages, one) for one in near))
+
+
+def gathered(stage: Stage) -> str:
+    """Return the folder with what a stage has added: the first has nothing below it."""
+    found = re.search(r"gather /opt/churn /opt/began (\S+)$", stage.all("RUN")[-1])
+    return found[1] if found else "/opt/churn"
+
+
+@pytest.mark.parametrize("name", ["pipelines-dependencies", "service-environment", "pipelines-environment"])
+def test_what_a_stage_adds_is_newer_than_its_begin(stages: dict[str, Stage], name: str) -> None:
+    run = stages[name].all("RUN")[-1]
+    assert re.match(r"\s*touch /opt/began +&& ", run)
+    assert gathered(stages[name]) != "/opt/churn"
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_versions_come_from_the_lock(stages: dict[str, Stage], target: str) -> None:
-    first, second = stages[f"{target}-environment"].all("RUN")
+    (installed,) = stages[f"{target}-dependencies"].all("RUN")
     excludes = " --excludes service-image-excludes.txt" if target == "service" else ""
-    assert f"--constraint requirements.lock{excludes} --requirements pyproject.toml" in first
-    assert "--no-deps" in second
+    assert f"--constraint requirements.lock{excludes} --requirements pyproject.toml" in installed
+    assert "--no-deps" in stages["service-environment"].all("RUN")[0]
     assert "--require-hashes" in stages["build"].all("RUN")[0]
     assert any("--constraint requirements.lock" in text for text in stages["tools"].all("RUN"))
 
@@ -61,21 +91,34 @@ def test_versions_come_from_the_lock(stages: dict[str, Stage], target: str) -> N
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_bill_of_materials_is_of_the_environment_that_the_image_takes(stages: dict[str, Stage], target: str) -> None:
     last = stages[f"{target}-environment"].all("RUN")[-1]
-    assert "/opt/tools/bin/cyclonedx-py environment " in last
-    assert last.endswith("--output-file /opt/churn/sbom.cdx.json /opt/churn/bin/python")
+    assert re.search(
+        r"cyclonedx-py environment .* --output-file +/opt/churn/sbom\.cdx\.json /opt/churn/bin/python +&& .* gather",
+        last,
+    )
     # The tool itself stays behind.
     assert not [text for text in lineage(stages, target).all("COPY") if "/opt/tools" in text]
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_environment_is_trimmed_before_its_bill_is_written(stages: dict[str, Stage], target: str) -> None:
+def test_an_environment_is_trimmed_where_it_is_installed_and_compiled_before_its_bill_is_written(
+    stages: dict[str, Stage], target: str
+) -> None:
+    # In a later step it would be in the layer that it is taken out of.
+    assert "python3 trim_environment.py trim /opt/churn" in stages[f"{target}-dependencies"].all("RUN")[-1]
     last = stages[f"{target}-environment"].all("RUN")[-1]
-    named = re.search(r"python3 trim_environment\.py /opt/churn ([\w. ]+) && /opt/tools/bin/cyclonedx-py", last)
+    named = re.search(r"python3 trim_environment\.py compile /opt/churn ([\w. ]+) && /opt/tools/bin/cyclonedx-py", last)
     assert named
     # A name that is no module would be passed over in silence, and its start be slower.
     here = Path(sysconfig.get_path("purelib"))
     paths = {name: here / name.replace(".", "/") for name in named[1].split()}
     assert [name for name, path in paths.items() if not (path.is_dir() or path.with_suffix(".py").is_file())] == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_each_commit_changes_comes_last(stages: dict[str, Stage], target: str) -> None:
+    """All after it is made anew for each commit."""
+    assert [name for name, _ in stages[target].steps[-2:]] == ["ARG", "LABEL"]
+    assert "REVISION" not in "".join(text for _, text in stages["runtime"].steps)
 
 
 def test_whoever_builds_can_say_how_to_reach_an_index_and_nothing_of_it_stays(stages: dict[str, Stage]) -> None:

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import importlib.util
+import py_compile
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from deploy import trim_environment
-from deploy.trim_environment import compile_imported, imported_names, remove_unused_files, strip_libraries
+from deploy.trim_environment import (
+    UNCHECKED_HASH,
+    compile_imported,
+    gather,
+    imported_names,
+    remove_unused_files,
+    strip_libraries,
+    trust_bytecode,
+)
 
 
 def fill(root: Path, *names: str) -> None:
@@ -68,12 +79,60 @@ def test_bytecode_is_written_for_what_is_imported_and_for_nothing_else(packages:
     # Prints and ends when it is imported: neither may reach whoever asked.
     (packages / "named.py").write_text("import sys\nprint('here')\nsys.exit(3)\n")
     (packages / "library/asked.py").write_text("print('here')\n")
-    assert compile_imported(root, packages, ["named"]) == 4
-    assert {name.split("/__pycache__/")[-1].split(".")[0] for name in files(packages) if name.endswith(".pyc")} == {
+    assert compile_imported(root, packages, ["named"]) == 5
+    flags = {file.read_bytes()[4:8] for file in packages.rglob("*.pyc")}
+    assert flags == {UNCHECKED_HASH}
+    assert {name.split("__pycache__/")[-1].split(".")[0] for name in files(packages) if name.endswith(".pyc")} == {
         "__init__",
         "work",
         "asked",
+        "named",
     }
+
+
+def test_bytecode_that_is_trusted_is_that_of_its_source(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = packages / "module.py"
+    source.write_text("said = 'first'\n")
+    file = Path(py_compile.compile(str(source), doraise=True))
+    trust_bytecode(file)
+    monkeypatch.syspath_prepend(str(packages))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    kept = file.read_bytes()
+    trust_bytecode(file)
+    assert file.read_bytes() == kept
+    source.write_text("said = 'second'\n")
+    spec = importlib.util.spec_from_file_location("module", source)
+    assert spec
+    assert spec.loader
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    # Python does not look, so whoever writes the layers must.
+    assert loaded.said == "first"
+    with pytest.raises(SystemExit, match="bytecode of another source"):
+        trust_bytecode(file)
+
+
+def test_a_layer_is_what_came_after_its_stamp(packages: Path, tmp_path: Path) -> None:
+    root, target, stamp = packages.parents[2], tmp_path / "target", tmp_path / "stamp"
+    fill(packages, "old/a.py", "changed/a.py")
+    deadline = time.monotonic() + 30
+    stamp.touch()
+    # Clocks of file systems tick a few hundred times a second.
+    while not (packages / "new/b.py").exists() or not trim_environment.is_newer(packages / "new/b.py", stamp):
+        assert time.monotonic() < deadline
+        fill(packages, "new/b.py")
+    (packages / "changed/a.py").write_text("again")
+    (packages / "link").symlink_to("nowhere")
+    shutil.copystat(packages / "old/a.py", packages / "new/b.py")
+    gather(root, stamp, target)
+    site = target / packages.relative_to(root)
+    assert {str(file.relative_to(site)) for file in site.rglob("*") if file.is_symlink() or file.is_file()} == {
+        "changed/a.py",
+        "new/b.py",
+        "link",
+    }
+    assert (site / "link").is_symlink()
+    assert (site / "changed/a.py").samefile(packages / "changed/a.py")
 
 
 def test_a_library_that_strip_breaks_stops_the_build(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
