@@ -18,7 +18,7 @@ from tools.images.contents import check_contents, size_of
 from tools.images.system import check_system
 
 # Megabytes (10^6 bytes) above the base, from docs/images.md: what was measured, and a little more.
-MAX_MEGABYTES = {"service": 450, "pipelines": 850}
+MAX_MEGABYTES = {"service": 450, "pipelines": 870}
 
 
 def main() -> int:

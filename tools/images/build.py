@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,8 +13,8 @@ from tools.packages import CHECKOUT
 from tools.stack.compose_file import read_services
 
 TARGETS = ("service", "pipelines")
-# The last stages that are no image of ours: with a name, they and all below them are found again by the next build.
-CACHED = ("service-environment", "pipelines-environment")
+# What buildah says of each step: the image that it has made, or found.
+STEP_IMAGE = re.compile(r"(?m)^--> (?:Using cache )?([0-9a-f]{11,64})$")
 # The Dockerfile's UV_CACHE_DIR.
 CACHE = "/tmp/uv"  # noqa: S108 -- inside the build's container
 
@@ -46,13 +47,20 @@ def build_images(engine: Engine, base: str) -> None:
         options.append(f"--volume={cache}:{CACHE}")
     with tempfile.TemporaryDirectory(prefix="churn-build-") as folder:
         options += build_secrets(Path(folder))
-        for target in TARGETS:
+        said = [
             engine.run("buildah", "build", *options, f"--target={target}", f"--tag={image_name(target)}", CHECKOUT, timeout=2400)
-        for target in CACHED if engine.has_own_storage else ():
-            name = f"localhost/churn-cache:{target}"
-            engine.run("buildah", "build", *options, f"--target={target}", f"--tag={name}", CHECKOUT, timeout=2400)
+            for target in TARGETS
+        ]
     if engine.has_own_storage:
-        engine.podman("image", "prune", "--force")
+        _remove_old_steps(engine, {name for done in said for name in STEP_IMAGE.findall(done.stdout)})
+
+
+def _remove_old_steps(engine: Engine, used: set[str]) -> None:
+    """Remove the steps of other builds: an image without a name that nothing else is made of, and what only that was made of."""
+    unnamed = engine.podman("images", "--filter=dangling=true", "--no-trunc", "--quiet").replace("sha256:", "").split()
+    if old := [name for name in unnamed if not any(name.startswith(one) for one in used)]:
+        # One that has gone with another by then is no failure.
+        engine.run("podman", "image", "rm", "--force", *old, check=False)
 
 
 def _revision() -> str:
