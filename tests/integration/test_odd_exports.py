@@ -43,6 +43,8 @@ def grouped(number: float, decimal: str, thousands: str) -> str:
 def style(decimal: str, thousands: str, before: str = "", after: str = "", *, accounting: bool = False) -> Write:
     def write(number: float, rng: np.random.Generator) -> str:
         text = grouped(abs(number), decimal, thousands if rng.random() < 0.5 else "")
+        # 1.234 is a number of a plain form, and means another one where the mark is a comma.
+        text = text.removesuffix(f"{decimal}00")
         text = f"{before}{text}{after}" if rng.random() < 0.7 else text
         if number >= 0:
             return text
@@ -88,7 +90,8 @@ def invent(seed: int) -> Export:
 
     for kind in rng.choice(list(STYLES), 4, replace=False):
         low = -3_000 if rng.random() < 0.3 else 0
-        values = rng.uniform(low, 9_000, ROWS).round(2).tolist()
+        drawn = rng.uniform(low, 9_000, ROWS)
+        values = np.where(rng.random(ROWS) < 0.2, drawn.round(), drawn.round(2)).tolist()
         add(f"Amount {kind}", values, [STYLES[kind](value, rng) for value in values], NO_NUMBERS, rng.choice([0, 0.005, 0.05]))
     calls = rng.integers(0, 9, ROWS).tolist()
     add("Calls", calls, [f"{call}.0" if seed % 2 else str(call) for call in calls], ("?", "", "unknown"), rng.choice([0, 0.01]))
@@ -96,8 +99,8 @@ def invent(seed: int) -> Export:
     flags = (rng.random(ROWS) < 0.4).tolist()
     add("Card", flags, [words[0] if flag else words[1] for flag in flags], ("?", "", "n/a"), rng.choice([0, 0.03]))
     levels = [("NA", "BW", "ZA"), ("DSL", "dsl", "None"), ("3G", "4G", "5G"), ("12 months", "24 months", "open")][seed % 4]
-    drawn = rng.choice(levels, ROWS).tolist()
-    add("Level", drawn, drawn, ("",), rng.choice([0, 0.03]))
+    levels_drawn = rng.choice(levels, ROWS).tolist()
+    add("Level", levels_drawn, levels_drawn, ("",), rng.choice([0, 0.03]))
     written["Churn"] = rng.choice(["Yes", "No"], ROWS).tolist()
     written["CLIENTNUM"] = [str(n) for n in rng.permutation(ROWS) * 7 + 700_000]
     return Export(meant, written)
