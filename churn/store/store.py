@@ -8,7 +8,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from churn.store.database.engine import make_engine, translated
+from churn.store.database.engine import CONNECT_SECONDS, make_engine, ping, translated
 from churn.store.decisions import Decisions
 from churn.store.flow_runs import FlowRuns
 from churn.store.locks.lock import HeldLock, acquire_lock, find_holder
@@ -84,7 +84,7 @@ class Store:
         url : str
             Of SQLite or PostgreSQL.
         timeout_seconds : float, optional
-            How long a statement may take, or wait for others. By default, as long as it takes in PostgreSQL, 15 s in SQLite.
+            How long a statement may take, or wait for others. By default, a quarter of an hour in PostgreSQL, 15 s in SQLite.
 
         Returns
         -------
@@ -98,9 +98,9 @@ class Store:
             If the database is away, or cannot be migrated.
         """
         store = cls(make_engine(url, timeout_seconds), timeout_seconds or TIMEOUT_SECONDS)
-        if timeout_seconds is not None and store.engine.dialect.name == "postgresql":
+        if store.engine.dialect.name == "postgresql":
             # A migration may take long; a server that stands still must not be taken for one.
-            store.ping()
+            ping(url, min(timeout_seconds or CONNECT_SECONDS, CONNECT_SECONDS))
         migrate(url)
         return store
 

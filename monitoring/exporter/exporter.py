@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import Metric
@@ -18,6 +21,11 @@ from monitoring.exporter.metrics import exported
 from monitoring.exporter.runs import collect_runs
 from monitoring.exporter.totals import collect_totals
 
+# How long a scrape waits for the store: less than Prometheus waits for the scrape. A statement has the same time.
+READ_SECONDS = 6.0
+# How long a client of the exporter may say nothing, or not read.
+CLIENT_SECONDS = 10
+
 
 class MonitorCollector(Collector):
     """Reads the store at each scrape. If the store is away, the answer is `churn_monitor_up 0` and nothing else.
@@ -28,29 +36,46 @@ class MonitorCollector(Collector):
         Connects to the store; called at the first scrape, and again until it succeeds.
     settings : Settings, optional
         Without them two limits are not exported: how often the monitor is due, and which Brier score pages.
+    seconds : float
+        How long a scrape waits for the store.
     """
 
-    def __init__(self, open_store: Callable[[], Store], settings: Settings | None = None) -> None:
+    def __init__(self, open_store: Callable[[], Store], settings: Settings | None = None, seconds: float = READ_SECONDS) -> None:
         self._open_store = open_store
         self._settings = settings
         self._store: Store | None = None
+        self._seconds = seconds
         self._lock = threading.Lock()
+        self._reading: Future[list[Metric]] | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric family of the monitor."""
-        up = 0
-        families: list[Metric] = []
-        try:
-            store = self._connected()
-            page_brier = self._settings.page_brier if self._settings else None
-            families = [*collect_runs(store, page_brier), *collect_totals(store)]
-            up = 1
-        except (StoreError, SQLAlchemyError, OSError):
-            pass
-        yield exported("churn_monitor_up", up)
+        """Yield every metric family of the monitor, if the store answers in time."""
+        families = self._read_in_time()
+        yield exported("churn_monitor_up", int(families is not None))
         if self._settings is not None:
             yield exported("churn_monitor_interval_seconds", self._settings.monitor_interval_seconds)
-        yield from families
+        yield from families or ()
+
+    def _read_in_time(self) -> list[Metric] | None:
+        """Read the store in a thread: whatever it hangs in, the scrape is answered. While one hangs, no other is begun."""
+        with self._lock:
+            if self._reading is None or self._reading.done():
+                self._reading = Future()
+                threading.Thread(target=self._read, args=(self._reading,), name="scrape", daemon=True).start()
+            reading = self._reading
+        try:
+            return reading.result(self._seconds)
+        except (StoreError, SQLAlchemyError, OSError):  # a TimeoutError is one
+            return None
+
+    def _read(self, reading: Future[list[Metric]]) -> None:
+        try:
+            if self._store is None:
+                self._store = self._open_store()
+            page_brier = self._settings.page_brier if self._settings else None
+            reading.set_result([*collect_runs(self._store, page_brier), *collect_totals(self._store)])
+        except BaseException as error:  # noqa: BLE001 -- raised by the scrape that waits for it
+            reading.set_exception(error)
 
     def describe(self) -> list[Metric]:
         """Return nothing: registering must not ask the store."""
@@ -58,16 +83,11 @@ class MonitorCollector(Collector):
 
     def close(self) -> None:
         """Close the connections to the store."""
-        with self._lock:
-            if self._store is not None:
-                self._store.close()
-                self._store = None
-
-    def _connected(self) -> Store:
-        with self._lock:
-            if self._store is None:
-                self._store = self._open_store()
-            return self._store
+        if self._reading is not None:
+            wait([self._reading], self._seconds)
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
 
 def serve_exporter(settings: Settings, *, stop: threading.Event | None = None) -> None:
@@ -87,13 +107,17 @@ def serve_exporter(settings: Settings, *, stop: threading.Event | None = None) -
     OSError
         If the port is taken.
     """
-    with exporter(lambda: Store.open(settings.store_url), settings.exporter_port, settings.exporter_host, settings):
+    with exporter(lambda: Store.open(settings.store_url, READ_SECONDS), settings.exporter_port, settings.exporter_host, settings):
         (stop or threading.Event()).wait()
 
 
 @contextmanager
 def exporter(
-    open_store: Callable[[], Store], port: int, host: str = "127.0.0.1", settings: Settings | None = None
+    open_store: Callable[[], Store],
+    port: int,
+    host: str = "127.0.0.1",
+    settings: Settings | None = None,
+    seconds: float = READ_SECONDS,
 ) -> Iterator[int]:
     """Answer Prometheus while the block runs.
 
@@ -106,6 +130,7 @@ def exporter(
     host : str
         The address to listen on.
     settings : Settings, optional
+    seconds : float
         As for `MonitorCollector`.
 
     Yields
@@ -113,9 +138,10 @@ def exporter(
     int
         The port.
     """
-    collector, registry = MonitorCollector(open_store, settings), CollectorRegistry(auto_describe=False)
+    collector, registry = MonitorCollector(open_store, settings, seconds), CollectorRegistry(auto_describe=False)
     registry.register(collector)
     server, thread = start_http_server(port, addr=host, registry=registry)
+    _answer_head(server)
     try:
         yield server.server_port
     finally:
@@ -123,3 +149,27 @@ def exporter(
         server.server_close()
         thread.join()
         collector.close()
+
+
+class _Handler(WSGIRequestHandler):
+    """Leaves a client that says nothing, or does not read."""
+
+    timeout = CLIENT_SECONDS
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing."""
+
+
+def _answer_head(server: WSGIServer) -> None:
+    """Answer HEAD as GET is answered, which the client of Prometheus does not; the server leaves the body out."""
+    metrics: Any = server.get_app()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return metrics(environ, start_response)
+        for _ in metrics(environ | {"REQUEST_METHOD": "GET"}, start_response):
+            pass
+        return [b""]
+
+    server.set_app(app)
+    server.RequestHandlerClass = _Handler

@@ -15,6 +15,10 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from churn.errors import InputError, StoreError
 
+# No connection waits for ever: a server that accepts and then stands still would hold up a flow until somebody looks.
+CONNECT_SECONDS = 10.0
+LONGEST_SECONDS = 900.0
+
 
 def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
     """Return an engine for a database; nothing is connected yet.
@@ -24,7 +28,7 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
     url : str
         Of SQLite or PostgreSQL. The folder of a SQLite file is made if it is missing.
     timeout_seconds : float, optional
-        How long a statement may take in PostgreSQL, or wait for others; by default, as long as it takes.
+        How long a statement may take in PostgreSQL, or wait for others; by default, a quarter of an hour.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if backend not in ("sqlite", "postgresql"):
             raise InputError(f"CHURN_STORE_URL: SQLite or PostgreSQL is needed, not {backend!r}")
-        limits = {} if timeout_seconds is None or backend == "sqlite" else _postgres_limits(timeout_seconds)
+        limits = {} if backend == "sqlite" else _postgres_limits(timeout_seconds)
         engine = sa.create_engine(
             parsed,
             connect_args=limits,
@@ -54,10 +58,10 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
         )
     except (ArgumentError, ImportError) as error:
         raise InputError(f"CHURN_STORE_URL: {error}") from error
-    if backend == "postgresql" and timeout_seconds is not None:
+    if backend == "postgresql":
         from churn.store.database.postgres_timeouts import limit_waiting
 
-        limit_waiting(engine, timeout_seconds)
+        limit_waiting(engine, timeout_seconds or LONGEST_SECONDS)
     if backend == "sqlite":
         if parsed.database not in (None, "", ":memory:"):
             folder = Path(str(parsed.database)).parent
@@ -69,15 +73,38 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
     return engine
 
 
-def _postgres_limits(seconds: float) -> dict[str, Any]:
+def ping(url: str, timeout_seconds: float) -> None:
+    """Connect to a database, ask it something, and disconnect.
+
+    Parameters
+    ----------
+    url : str
+    timeout_seconds : float
+
+    Raises
+    ------
+    StoreError
+        If it does not answer in time.
+    """
+    engine = make_engine(url, timeout_seconds)
+    try:
+        with translated(), engine.connect() as connection:
+            connection.execute(sa.select(1))
+    finally:
+        engine.dispose()
+
+
+def _postgres_limits(seconds: float | None) -> dict[str, Any]:
     """Limit how long connecting, a statement, and a peer that is gone without a word may take."""
+    connect = CONNECT_SECONDS if seconds is None else min(seconds, CONNECT_SECONDS)
+    seconds = LONGEST_SECONDS if seconds is None else seconds
     milliseconds = max(1, round(1000 * seconds))
     return {
-        "connect_timeout": max(2, round(seconds)),  # libpq takes whole seconds, and no fewer than two
+        "connect_timeout": max(2, round(connect)),  # libpq takes whole seconds, and no fewer than two
         # A process that stops in the middle of a transaction would keep the monitor waiting.
         "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
         "tcp_user_timeout": milliseconds,
-        "keepalives_idle": max(1, round(seconds)),
+        "keepalives_idle": max(1, min(60, round(seconds))),
     }
 
 

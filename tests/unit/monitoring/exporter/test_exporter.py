@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import threading
 import urllib.request
 from dataclasses import replace
@@ -241,3 +242,32 @@ def test_it_is_served_until_it_is_stopped(url, tmp_path, monkeypatch):
     assert not served.is_alive()
     with pytest.raises(OSError, match="refused"):
         scrape(bound[0])
+
+
+def test_a_store_that_hangs_in_whatever_does_not_hang_the_scrape(url):
+    hung, opened = threading.Event(), []
+
+    def hang() -> Store:
+        opened.append(1)
+        hung.wait(30)
+        return Store.open(url)
+
+    with exporter(hang, 0, seconds=0.05) as port:
+        for _ in range(3):
+            assert scrape(port)["churn_monitor_up",] == 0.0
+        assert len(opened) == 1, "while one scrape hangs, no other is begun"
+        hung.set()
+        told = {("churn_monitor_up",): 0.0}
+        while not told["churn_monitor_up",]:
+            told = scrape(port)
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 200), ("OPTIONS", 200), ("POST", 405)])
+def test_every_method_is_answered_at_once(url, method, status):
+    with exporter(lambda: Store.open(url), 0) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request(method, "/metrics")
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert (len(answer.read()) > 0) is (method in ("GET", "POST"))
+        connection.close()

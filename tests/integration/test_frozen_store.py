@@ -1,0 +1,95 @@
+"""A PostgreSQL that accepts connections and then stands still: everything that needs it says so, in time and in one line."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from churn.errors import StoreError
+from churn.store.database import engine
+from churn.store.store import Store
+from monitoring.exporter.exporter import exporter
+from tests.integration.postgres import Server, postgres_server
+
+# None of these is a measurement: without a timeout nothing would come at all.
+PATIENCE = 60
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with postgres_server() as started:
+        yield started
+
+
+@pytest.fixture
+def url(server: Server) -> Iterator[str]:
+    with server.database() as made:
+        Store.open(made).close()
+        yield made
+
+
+@pytest.fixture
+def frozen(server: Server, url: str) -> Iterator[str]:
+    server.signal(signal.SIGSTOP)
+    try:
+        yield url
+    finally:
+        server.signal(signal.SIGCONT)
+
+
+def scrape(port: int, method: str = "GET") -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request(method, "/metrics")
+    answer = connection.getresponse()
+    assert answer.status == http.client.OK
+    told = answer.read().decode()
+    connection.close()
+    return told
+
+
+def test_the_exporter_says_that_it_is_not_up_and_recovers(server: Server, url: str) -> None:
+    with exporter(lambda: Store.open(url, 2.0), 0) as port:
+        assert "churn_monitor_up 1.0" in scrape(port)
+        server.signal(signal.SIGSTOP)
+        try:
+            for _ in range(2):
+                assert "churn_monitor_up 0.0" in scrape(port)
+        finally:
+            server.signal(signal.SIGCONT)
+        for _ in range(5):
+            if "churn_monitor_up 1.0" in (told := scrape(port)):
+                break
+        assert "churn_monitor_up 1.0" in told
+
+
+def test_opening_the_store_gives_up_though_nobody_named_a_timeout(frozen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreError):
+        Store.open(frozen)
+
+
+def test_an_open_store_does_not_wait_for_ever(server: Server, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "LONGEST_SECONDS", 2.0)
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 2.0)
+    store = Store.open(url)
+    server.signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreError):
+            store.ping()
+    finally:
+        server.signal(signal.SIGCONT)
+        store.close()
+
+
+def test_a_command_on_the_store_ends_with_one_line(frozen: str, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("churn")), "store", "prune", "--older-than", "30"]
+    environment = {**os.environ, "CHURN_STORE_URL": frozen, "CHURN_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
+    assert done.returncode in (1, 2), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
