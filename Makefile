@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 .PHONY: help setup up demo test test-long check lint types unit integration e2e images stack pods secrets format lock licences sbom clean mutants
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Some tests are several programs, some wait for one.
+PROCESSES ?= 2
 # FACTS: with this set, every start imports 2-4 times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -36,11 +38,11 @@ demo: setup      ## close the loop once on real customers; exit 0 only if every 
 test: setup      ## lint, types, import rules and every test except the long forms
 	@# mypy keeps one processor busy, all of lint the other.
 	$(MAKE) --no-print-directory --jobs 2 lint types
-	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
+	$(ONE_THREAD) $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: setup ## the long forms and repetitions of what `make test` tests (pytest -m long)
 	@# Exit code 5, no test at all, fails as well: the long forms may not vanish unseen.
-	$(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
+	$(ONE_THREAD) $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m long
 
 check: lint types unit ## for every few minutes of work: lint, types and the tests without I/O
 

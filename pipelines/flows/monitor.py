@@ -13,6 +13,7 @@ from churn.clock import now
 from churn.config.params import load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
+from churn.errors import NoModel
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, MonitorRun
 from churn.store.store import Store
@@ -36,7 +37,12 @@ def _summaries(settings: Settings) -> Path:
     return settings.home / "summaries"
 
 
-@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
+def may_pass(_task: Any, _run: Any, state: Any) -> bool:
+    """Return whether a failure may pass by itself: a registry that is away does, one without a champion does not."""
+    return not isinstance(state.data, NoModel)
+
+
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5, retry_condition_fn=may_pass)
 def find_champion(registry: Registry, contract: Contract, settings: Settings) -> tuple[str, str, Reference]:
     """Return the model in service, its identity, and what it was trained on."""
     version = registry.champion_version()

@@ -168,14 +168,17 @@ class Stack:
         if kind != "CMD":
             raise ChurnError(f"{name}: its health check is no CMD")
         if name == "minio":
-            with suppress(OSError), socket.create_connection((self.address[name], PORTS[name]), 1):
-                return True
-            return False
+            return self._listens(name)
         placed = [self._placed(service, word, {}) for word in words]
         program = str(find_programs() / placed[0]) if name == "postgres" else find(placed[0])
         check = [program, *placed[1:]]
         done = subprocess.run(check, cwd=CHECKOUT, capture_output=True, check=False, timeout=30)  # noqa: S603 -- as above
         return done.returncode == 0
+
+    def _listens(self, name: str) -> bool:
+        with suppress(OSError), socket.create_connection((self.address[name], PORTS[name]), 1):
+            return True
+        return False
 
     def bring_up(self, *names: str) -> None:
         """Start every service, or those named, as soon as its dependencies allow; wait until all are healthy, or done.
@@ -203,7 +206,8 @@ class Stack:
         code, ends = self.processes[name].poll(), self.services[name].ends
         if code is not None and not (ends and code == 0):
             raise ChurnError(f"{name} ended with {code}:\n{self.log(name)[-3000:]}")
-        return code == 0 if ends else self._healthy(name)
+        # A health check is a process: while nobody listens, many of them would take a processor from those that start.
+        return code == 0 if ends else self._listens(name) and self._healthy(name)
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a signal to every process of a service, and wait for its end.

@@ -11,9 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prefect.states import Failed
 
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.errors import ChurnError, NoModel, RegistryError
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.monitor import MonitoringRun, report_path
 from monitoring.reference import Reference
@@ -314,3 +316,10 @@ def test_evidently_draws_the_window_against_the_references_sample(settings: Sett
     run = made_run(DecisionAction.NONE)
     monitor.report.fn(run, reference, contract, settings)
     assert drawn == [(run, "sample", contract, settings)]
+
+
+@pytest.mark.parametrize(("error", "again"), [(NoModel("none"), False), (RegistryError("away"), True)])
+def test_a_registry_that_is_away_is_asked_again_and_one_without_a_champion_is_not(error: ChurnError, again: bool) -> None:
+    assert monitor.find_champion.retry_condition_fn is monitor.may_pass
+    # As Prefect asks it.
+    assert monitor.may_pass(None, None, Failed(data=error)) is again
