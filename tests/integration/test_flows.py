@@ -21,11 +21,12 @@ from churn.store.records import DecisionAction, DecisionKind, Outcome, Predictio
 from churn.store.store import Store
 
 # Prefect's own client warns of its own ways.
-pytestmark = [pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(900)]
 
 QUICK = """
 seed: 17
-tuning: {grid: {logreg__C: [0.1, 1.0]}, folds: 3}
+tuning: {grid: {logreg__C: [1.0]}, folds: 2}
+evaluation: {resamples: 100}
 gate: {resamples: 200, min_fresh_rows: 100}
 """
 
@@ -54,8 +55,10 @@ class System:
 def prefect_api() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        with prefect_test_harness(server_startup_timeout=120):
+            yield
 
 
 @pytest.fixture(scope="module")

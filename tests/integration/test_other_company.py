@@ -35,7 +35,7 @@ from tests.unit.service.fakes import running
 pytestmark = [pytest.mark.filterwarnings("default")]
 
 QUICK = """
-tuning: {folds: 3}
+tuning: {folds: 2, grid: {features__trees: [0], features__knots: [3], features__strictness: [0.1], logreg__C: [1.0]}}
 evaluation: {resamples: 100}
 gate: {resamples: 200}
 """
