@@ -22,6 +22,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
     "CHURN_DATA_URL": "",
     "CHURN_DATA_FROM_INDEX": "false",
 }
+pytestmark = pytest.mark.timeout(900)
 # What dvc.yaml runs, in one process.
 STAGES = ("-c", "from pipelines.dvc_stages import evaluate, split, train; split(); train(); evaluate()")
 
