@@ -16,9 +16,11 @@ from churn.batch.id_column import read_id_column
 from churn.batch.pieces import Piece, Reading, ReadPiece, find
 from churn.batch.plan import Part, Terms
 from churn.customers.arrow_buffers import repeated_text
+from churn.customers.bounded_texts import bounded_texts
+from churn.customers.cell_rule import MAX_TEXT_LENGTH
 from churn.customers.cells import Cells, json_value
 from churn.customers.column_names import CUSTOMER_ID
-from churn.customers.customer_id import read_id
+from churn.customers.customer_id import MAX_ID_LENGTH, read_id
 from churn.customers.from_arrow import is_plain, is_text, read_cells
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import CustomerRules, Table
@@ -27,6 +29,9 @@ from churn.errors import ContractError, Problem
 
 # Pages are read as they are needed; without a buffer, a row group's columns would be in memory whole.
 BUFFER_BYTES = 2**20
+# Of one column of a piece.
+MAX_TEXT_BYTES = 512 * 2**20
+_BYTES_OF_AN_ID = 6
 
 
 @contextmanager
@@ -51,11 +56,24 @@ def open_parquet(part: Part, rules: CustomerRules, terms: Terms) -> Iterator[Rea
     contract = rules.contract
     with pq.ParquetFile(part.path) as file:
         texts = [field.name for field in file.schema_arrow if is_text(field.type)]
+        compact = _compact(file.metadata)
     named = {id_name_of(contract), "customer_id", "Customer ID", *(c.source for c in contract.columns if c.role == "id")}
     # Texts stay as a dictionary and its indices, but for those that are all different.
-    repeated = [name for name in texts if name not in named]
+    repeated = [name for name in texts if name not in named or name in compact]
     with pq.ParquetFile(part.path, read_dictionary=repeated, buffer_size=BUFFER_BYTES) as file:
         yield _read(part, file, rules, terms)
+
+
+def _compact(metadata: Any) -> set[str]:
+    """Return the columns with fewer bytes a row than different ids need: their values repeat, however long they are."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group)
+        for place in range(rows.num_columns):
+            chunk = rows.column(place)
+            size, count = sizes.get(chunk.path_in_schema, (0, 0))
+            sizes[chunk.path_in_schema] = size + chunk.total_uncompressed_size, count + rows.num_rows
+    return {name for name, (size, count) in sizes.items() if size < _BYTES_OF_AN_ID * count}
 
 
 def _read(part: Part, file: Any, rules: CustomerRules, terms: Terms) -> Reading:
@@ -85,8 +103,8 @@ def _read(part: Part, file: Any, rules: CustomerRules, terms: Terms) -> Reading:
 
 
 def _piece(batch: Any, inside: dict[str, str], constant: dict[str, _Constant], rules: CustomerRules, before: int) -> Piece:
-    batch.validate(full=True)
-    rows, columns = batch.num_rows, {name: batch.column(spelled) for name, spelled in inside.items()}
+    rows = batch.num_rows
+    columns = {name: _bounded(name, batch.column(spelled)) for name, spelled in inside.items()}
     ids, doubtful = None, None
     if CUSTOMER_ID in columns:
         ids, doubtful = read_id_column(columns[CUSTOMER_ID])
@@ -101,6 +119,11 @@ def _piece(batch: Any, inside: dict[str, str], constant: dict[str, _Constant], r
         return values | {name: one.value for name, one in constant.items()}
 
     return Piece(Table(rows, cells, record, "rows", doubtful=doubtful), ids, lambda row: before + row + 1)
+
+
+def _bounded(name: str, column: Any) -> Any:
+    longest = MAX_ID_LENGTH if name == CUSTOMER_ID else MAX_TEXT_LENGTH
+    return bounded_texts(pa.chunked_array([column]), MAX_TEXT_BYTES, longest).chunk(0)
 
 
 class _Constant:

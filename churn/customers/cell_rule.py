@@ -22,6 +22,8 @@ _NUMBER_OF_LEVEL = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)
 # However long a wrong text is, its beginning is as wrong.
 MAX_TEXT_LENGTH = 10_000
 LISTED_LEVELS = 12
+# Larger numbers are nobody's: a model that weighs and adds them up would overflow, and infinity less infinity is no answer.
+MAX_NUMBER = 1e100
 _WIDEST_INTEGER = 2**64
 MUST_NOT_BE_MISSING = "must not be missing"
 
@@ -183,4 +185,6 @@ def _finite(number: float) -> float:
         number = float("inf")
     if not isfinite(number):
         raise ValueError("must be a finite number")
+    if abs(number) > MAX_NUMBER:
+        raise ValueError(f"must lie between {-MAX_NUMBER:g} and {MAX_NUMBER:g}")
     return number

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.contract import Column
-from churn.customers.cell_rule import CellRule, number_text
+from churn.customers.cell_rule import MAX_NUMBER, CellRule, number_text
 
 Floats = NDArray[np.float64]
 Doubt = NDArray[np.bool_]
@@ -127,8 +127,8 @@ class FeatureCells:
             return Cells(values if not self.is_category else values.astype(np.int32))
         if self.column.kind in ("category", "flag"):
             return self._named_by(values)
-        low = -np.inf if self.column.minimum is None else self.column.minimum
-        high = np.inf if self.column.maximum is None else self.column.maximum
+        low = -MAX_NUMBER if self.column.minimum is None else max(self.column.minimum, -MAX_NUMBER)
+        high = MAX_NUMBER if self.column.maximum is None else min(self.column.maximum, MAX_NUMBER)
         # Of those that are there: NaN, which is missing, counts for neither; both are NaN if nothing is there.
         least, most = np.fmin.reduce(values), np.fmax.reduce(values)
         whole = self.column.kind == "integer"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 
 from churn.contract import Column, Contract
-from churn.customers.cell_rule import CellRule
+from churn.customers.cell_rule import MAX_NUMBER, CellRule
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.customer_id import MAX_ID_LENGTH, is_plain_id
 
@@ -85,7 +85,9 @@ def _field_type(column: Column) -> Any:
                 kind = kind | float
         case _:
             step = 1 if column.kind == "integer" else None
-            kind = Annotated[float, msgspec.Meta(ge=column.minimum, le=column.maximum, multiple_of=step)]
+            low = -MAX_NUMBER if column.minimum is None else column.minimum
+            high = MAX_NUMBER if column.maximum is None else column.maximum
+            kind = Annotated[float, msgspec.Meta(ge=low, le=high, multiple_of=step)]
     return kind if column.required else kind | None | msgspec.UnsetType
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.attacks.attack import Attack
-from benchmarks.attacks.bodies import compressed, documents, streams, tables, tensors, texts
+from benchmarks.attacks.bodies import compressed, documents, drawn, streams, tables, tensors, texts
 
 
 def handmade() -> Iterator[Attack]:
@@ -28,4 +28,4 @@ def generated(seed: int, count: int) -> Iterator[Attack]:
     ------
     Attack
     """
-    yield from ()
+    yield from drawn.attacks(seed, count)

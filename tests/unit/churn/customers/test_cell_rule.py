@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from churn.contract import Column
+from churn.contract import Column, Contract
 from churn.customers.cell_rule import CellRule
+from churn.customers.cells import FeatureCells
+from service.scoring.fast_validation import FastValidator
 
 CALLS = Column(name="calls", source="Calls", kind="integer", minimum=0, maximum=1000, unit="calls", missing=("?", "#DIV/0!"))
 AREA = Column(name="area", source="Area", kind="category", levels=("415", "07", "7.5", "NA"))
@@ -56,3 +59,18 @@ def test_a_broken_rule_is_named(column: Column, cell: Any, rule: str) -> None:
 def test_a_feature_whose_levels_contradict_true_and_false_is_no_contract() -> None:
     with pytest.raises(ValidationError, match="exchange the levels"):
         Column(name="stayed", source="Stayed", kind="flag", true_level="False", false_level="True")
+
+
+@pytest.mark.parametrize("kind", ["number", "integer"])
+def test_numbers_at_which_a_model_would_overflow_are_refused_by_every_reader_alike(kind: str) -> None:
+    column = Column(name="paid", source="Paid", kind=kind)
+    rule, cells = CellRule(column), FeatureCells(column)
+    for number in (1e308, -1e308, 1.1e100, "1e200"):
+        with pytest.raises(ValueError, match="must lie between -1e"):
+            rule.read(number)
+        assert cells.from_objects([1.0, number]).doubtful is not None
+    assert (cells.from_numbers(np.array([1.0, 1e308, -1e308, 1e100])).doubtful == [False, True, True, False]).all()
+    assert rule.read(1e100) == 1e100
+    validator = FastValidator(Contract(name="one", columns=(column,)))
+    assert validator.read(b'{"paid":1e308}') is None
+    assert validator.read(b'{"paid":1e100}') is not None
