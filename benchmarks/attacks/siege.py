@@ -79,6 +79,8 @@ class Siege:
     rows : list of Row
     restarts : int
         How often the service had to be started again.
+    ended_by : list of str
+        The attacks during which it ended.
     failed_others : list of str
         What the other client was told instead of a prediction.
     handmade, generated, wire : int
@@ -87,6 +89,7 @@ class Siege:
 
     rows: list[Row] = field(default_factory=list)
     restarts: int = 0
+    ended_by: list[str] = field(default_factory=list)
     failed_others: list[str] = field(default_factory=list)
     handmade: int = 0
     generated: int = 0
@@ -94,7 +97,7 @@ class Siege:
 
     def broken(self) -> list[str]:
         """Return what was promised and not kept, but for times: those depend on what else the machine does."""
-        found = [f"the service ended {self.restarts} times"] if self.restarts else []
+        found = [f"the service ended {self.restarts} times: {', '.join(self.ended_by)}"] if self.restarts else []
         for row in self.rows:
             if row.over > 0:
                 found.append(f"{row.kind}: {row.over / MB:.0f} MB more than ten times its size plus 64 MB ({row.worst})")
@@ -143,8 +146,9 @@ def besiege(
                 row = rows.setdefault(kind, Row(kind))
                 with _measured(row, name, service, load, ready, settle) as answers:
                     answers.append(send())
-                if service.process is None or service.process.poll() is not None:
+                if not _is_alive(service):
                     siege.restarts += 1
+                    siege.ended_by.append(name)
                     service.start()
                     limit_memory(service)
 
@@ -171,6 +175,14 @@ def kind_of(attack: Attack) -> str:
 def _route(attack: Attack) -> str:
     media = attack.headers.get("Content-Type", attack.headers.get("content-type", "no type")).partition(";")[0]
     return f"generated: {media} to {attack.path.partition('?')[0]}"
+
+
+def _is_alive(service: Service) -> bool:
+    """Return whether it goes on; one that was just killed needs a moment to be gone."""
+    assert service.process is not None
+    if Memory(service.process.pid).now() == 0:
+        service.process.wait(10)
+    return service.process.poll() is None
 
 
 def limit_memory(service: Service) -> None:

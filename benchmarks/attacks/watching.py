@@ -38,7 +38,8 @@ class Memory:
 
     def _read(self, name: str) -> int:
         lines = (self._folder / "status").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+        # A process that has ended, and whose parent does not know yet, has no memory.
+        return 1024 * next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
 
 
 class Readiness:
