@@ -37,7 +37,10 @@ class Aliases(Protocol):
     def tags_of(self, version: str, /) -> Mapping[str, str]:
         """Return the tags of a version."""
 
-    def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+    def rolled_back_version(self) -> str | None:
+        """Return the version that the last rollback left; None if the champion has changed in another way since."""
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str], rolling_back: bool) -> str | None:
         """Move the aliases.
 
         Parameters
@@ -46,6 +49,8 @@ class Aliases(Protocol):
             Becomes the champion.
         tags : mapping
             Tags that it gets first.
+        rolling_back : bool
+            Whether the old champion is left for good.
 
         Returns
         -------
@@ -53,8 +58,14 @@ class Aliases(Protocol):
             The old champion.
         """
 
-    def restore_previous(self, previous: str | None, /) -> None:
-        """Restore the alias `previous` after a promotion that broke off."""
+    def restore(self, previous: str | None, rolled_back: str | None) -> None:
+        """Restore the aliases after a promotion that broke off.
+
+        Parameters
+        ----------
+        previous, rolled_back : str or None
+            The versions that had the aliases of these names; None: no version had it.
+        """
 
 
 def promote(
@@ -106,11 +117,20 @@ def promote(
 
 
 def rollback(
-    aliases: Aliases, store: DecisionLog, info: ModelInfo, *, actor: str, reason: str, replacing: str | None = ANY_CHAMPION
+    aliases: Aliases,
+    store: DecisionLog,
+    info: ModelInfo,
+    *,
+    leaving: str,
+    actor: str,
+    reason: str,
+    automatic: bool = False,
+    evidence: Mapping[str, Any] | None = None,
 ) -> str | None:
-    """Make the version that `rollback_version` names champion again and record it.
+    """Make the version that was champion before `leaving` champion again and record it.
 
-    The version that it replaces becomes the previous champion, so a second rollback undoes the first.
+    The version that it replaces becomes the previous champion, so a second rollback undoes the first. Nothing but a person does
+    that: an automatic rollback never leads to the version that the last rollback left.
 
     Parameters
     ----------
@@ -118,12 +138,16 @@ def rollback(
     store : DecisionLog
     info : ModelInfo
         Of the version that becomes champion again.
+    leaving : str
+        The version that the rollback was decided for: nothing is done if another one is champion.
     actor : str
         Who or what rolls back.
     reason : str
         One sentence for people.
-    replacing : str or None
-        Only this version is replaced; by default, whichever is champion.
+    automatic : bool
+        Whether no person asked for it.
+    evidence : mapping, optional
+        As of `promote`.
 
     Returns
     -------
@@ -131,7 +155,16 @@ def rollback(
         As of `promote`, which raises the same errors.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, {}, replacing)
+        if _champion(aliases) == leaving != info.version:
+            if _previous(aliases) != info.version:
+                raise ChampionChanged(f"version {info.version} is not the champion before version {leaving}; nothing was changed")
+            if automatic and aliases.rolled_back_version() == info.version:
+                raise ChampionChanged(
+                    f"version {info.version} was left by the last rollback: only a person takes it again "
+                    "(churn model rollback or promote)"
+                )
+        facts = {**(evidence or {}), "leaving": leaving, "automatic": automatic}
+        return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, facts, leaving)
 
 
 def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
@@ -208,7 +241,8 @@ def _move(
         raise ChampionChanged(
             f"version {champion} is champion by now, and no longer {replacing}; version {info.version} was not promoted"
         )
-    facts = {**evidence, **identity(info), "replaced": champion, "previous": _previous(aliases)}
+    left = {"previous": _previous(aliases), "rolled_back": aliases.rolled_back_version()}
+    facts = {**evidence, **identity(info), "replaced": champion, **left}
     intent = Decision(DecisionKind.INTENT, action, actor[:MAX_ACTOR_LENGTH], reason, info.version, facts)
     store.write_decision(intent)
     tags = {
@@ -218,7 +252,7 @@ def _move(
         INTENT_TAG: intent.decision_id,
     }
     try:
-        aliases.promote(info.version, tags=tags)
+        aliases.promote(info.version, tags=tags, rolling_back=action == DecisionAction.ROLLBACK)
     except RegistryError as error:
         # A registry that did not answer may have moved the alias all the same. If it cannot be asked, the intent stays open.
         if _champion(aliases) != info.version:
@@ -255,9 +289,11 @@ def _record_completion(store: DecisionLog, intent: Decision) -> Decision:
 
 
 def _record_failure(aliases: Aliases, store: DecisionLog, intent: Decision, champion: str | None, error: str) -> Decision:
-    # The alias `previous` moves first: it may name the champion by now, and then nobody could roll back.
-    if champion is not None and "previous" in intent.evidence and _previous(aliases) == champion:
-        aliases.restore_previous(intent.evidence["previous"])
+    # They move first: `previous` may name the champion by now, and then nobody could roll back.
+    if champion is not None and champion == intent.evidence.get("replaced") and "previous" in intent.evidence:
+        left = intent.evidence["previous"], intent.evidence.get("rolled_back")
+        if left != (_previous(aliases), aliases.rolled_back_version()):
+            aliases.restore(*left)
     facts = {**intent.evidence, "intent": intent.decision_id, "error": error}
     failed = Decision(DecisionKind.INTENT, DecisionAction.FAILED, intent.actor, intent.reason, intent.model_version, facts)
     store.write_decision(failed)

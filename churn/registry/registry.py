@@ -30,7 +30,8 @@ class Registry:
         self.challenge = versions.challenge
         self.end_challenge = versions.end_challenge
         self.promote = versions.promote
-        self.restore_previous = versions.restore_previous
+        self.rolled_back_version = versions.rolled_back_version
+        self.restore = versions.restore
 
         downloads = Downloads(client, versions)
         self.load = downloads.load

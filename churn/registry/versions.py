@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from churn.errors import NoModel
-from churn.registry.aliases import CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS, TRAINING_TAG, Registered, Version, list_versions
+from churn.registry.aliases import (
+    CHALLENGER,
+    CHAMPION,
+    DIGEST_TAG,
+    PREVIOUS,
+    ROLLED_BACK,
+    TRAINING_TAG,
+    Registered,
+    Version,
+    list_versions,
+)
 from churn.registry.client import Client
 
 if TYPE_CHECKING:
@@ -97,7 +107,7 @@ class Versions:
                 mlflow.delete_registered_model_alias(self._name, CHALLENGER)
         return number
 
-    def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
+    def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None, rolling_back: bool = False) -> str | None:
         """Move the aliases. Only `churn.lifecycle.promotion` calls this: it keeps the record.
 
         Parameters
@@ -106,6 +116,8 @@ class Versions:
             Becomes the champion; the old champion becomes `previous`.
         tags : mapping, optional
             Tags that the version gets before it becomes champion.
+        rolling_back : bool
+            Whether the old champion is left for good, and gets the alias `rolled-back`.
 
         Returns
         -------
@@ -124,6 +136,11 @@ class Versions:
             for name, value in (tags or {}).items():
                 mlflow.set_model_version_tag(self._name, number, name, value[:MAX_TAG_LENGTH])
             if old is not None:
+                # First: a reader that sees the old champion as `previous` must know already whether it was left for good.
+                if rolling_back:
+                    mlflow.set_registered_model_alias(self._name, ROLLED_BACK, old)
+                elif ROLLED_BACK in self.aliases():
+                    mlflow.delete_registered_model_alias(self._name, ROLLED_BACK)
                 mlflow.set_registered_model_alias(self._name, PREVIOUS, old)
             # The last write decides: before it the old champion serves, after it the new one.
             mlflow.set_registered_model_alias(self._name, CHAMPION, number)
@@ -131,11 +148,23 @@ class Versions:
             self.end_challenge()
         return old
 
-    def restore_previous(self, previous: str | None, /) -> None:
-        """Restore the alias `previous` after a promotion that broke off. Only `churn.lifecycle.promotion` calls this."""
+    def rolled_back_version(self) -> str | None:
+        """Return the version that the last rollback left; None if the champion has changed in another way since."""
+        return self.aliases().get(ROLLED_BACK)
+
+    def restore(self, previous: str | None, rolled_back: str | None) -> None:
+        """Restore the aliases after a promotion that broke off. Only `churn.lifecycle.promotion` calls this.
+
+        Parameters
+        ----------
+        previous, rolled_back : str or None
+            The versions that had the aliases of these names; None: no version had it.
+        """
         mlflow = self._client.mlflow
         with self._client.translated():
-            if previous is None:
-                mlflow.delete_registered_model_alias(self._name, PREVIOUS)
-            else:
-                mlflow.set_registered_model_alias(self._name, PREVIOUS, previous)
+            # The order of `promote`: `rolled-back` first.
+            for alias, version in ((ROLLED_BACK, rolled_back), (PREVIOUS, previous)):
+                if version is not None:
+                    mlflow.set_registered_model_alias(self._name, alias, version)
+                elif alias in self.aliases():
+                    mlflow.delete_registered_model_alias(self._name, alias)

@@ -141,17 +141,27 @@ def promote(
 
 
 @app.command()
-def rollback(reason: Annotated[str, typer.Option(help="Why, for the record.")]) -> None:
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    leaving: Annotated[
+        str | None, typer.Option(help="The version to leave; nothing is done if another is champion. Default: the champion.")
+    ] = None,
+) -> None:
     """Make the previous champion the champion again. It is written down who did it and why. A second rollback undoes the first.
 
-    Example: churn model rollback --reason "complaints from the call centre"
+    Example: churn model rollback --reason "complaints from the call centre" --leaving 3
     """
+    from churn.errors import ChampionChanged
     from churn.lifecycle import promotion
 
     registry = _registry()
     with opened_store() as store:
+        # Read before the model is loaded, which takes time: another champion is not what was meant.
+        champion = registry.champion_version()
+        if leaving not in (None, champion):
+            raise ChampionChanged(f"version {champion} is champion, and not {leaving}; nothing was changed")
         info = registry.load(promotion.rollback_version(registry, store)).info
-        old = promotion.rollback(registry, store, info, actor=current_user(), reason=reason)
+        old = promotion.rollback(registry, store, info, leaving=champion, actor=current_user(), reason=reason)
     _say(info.version, old, "is champion again")
 
 

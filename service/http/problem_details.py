@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from churn.errors import ChurnError, ModelRefused, NoModel, NoPreviousModel, NoReasons, RegistryError, StoreError
+from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, NoPreviousModel, NoReasons, RegistryError, StoreError
 from service.http.errors import (
     Ambiguous,
     ComeLater,
@@ -85,6 +85,7 @@ PROBLEMS: dict[type[Exception], Kind] = {
     NoModel: Kind(503, "no-model", "No model is in service", headers=_LATER),
     ModelRefused: Kind(409, "model-refused", "The champion was refused", "It did not pass the checks; the old model stays."),
     NoPreviousModel: Kind(409, "no-previous-model", "There is no model to go back to"),
+    ChampionChanged: Kind(409, "champion-changed", "Another version serves than the one to leave"),
     RegistryError: Kind(503, "registry-away", "The registry is away", "The model in service stays.", _LATER),
     StoreError: Kind(503, "store-away", "The store is away", "It cannot be reached now. Nothing was answered or kept.", _LATER),
     ChurnError: _UNEXPECTED,

@@ -26,6 +26,7 @@ from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model
 from churn.one_line import one_line
 from churn.registry.artifact import MLMODEL_FILE, artifact_folder, digest_folder, read_text
@@ -62,7 +63,7 @@ def respond(request: dict[str, Any]) -> dict[str, Any]:
             case "prepare_last":
                 prepare_last(settings)
             case "roll_back":
-                roll_back(settings, request["leaving"], request["version"], actor=request["actor"], reason=request["reason"])
+                roll_back(settings, RollbackRequest(**request["request"]))
             case other:
                 raise ValueError(f"unknown request {other!r}")
     except ChurnError as error:
@@ -106,29 +107,39 @@ def prepare_last(settings: Settings) -> None:
     _write(settings, load_contract(settings.contract), model, known[1])
 
 
-def roll_back(settings: Settings, leaving: str, version: str, *, actor: str, reason: str) -> None:
-    """Make `version` the champion in place of `leaving`, with a record. Do nothing if another version is champion by now.
+def roll_back(settings: Settings, request: RollbackRequest) -> None:
+    """Do what a request asks for in the registry, with a record. Do nothing if another version is champion by now.
 
     Parameters
     ----------
     settings : Settings
-    leaving, version : str
-    actor, reason : str
-        For the record.
+    request : RollbackRequest
     """
     from churn.lifecycle import promotion
     from churn.registry.registry import Registry
     from churn.store.store import Store
 
     registry = Registry(settings)
-    if registry.champion_version() not in (leaving, version):
+    if registry.champion_version() not in (request.leaving, request.version):
         return
-    info = registry.load(version).info
+    if registry.identity(request.leaving) != request.leaving_run_id or registry.identity(request.version) != request.run_id:
+        # The registry was replaced since: these are other models.
+        return
+    info = registry.load(request.version).info
     store = Store.open(settings.store_url)
     try:
         # Another version may have become champion while this waited for the lock.
         with suppress(ChampionChanged):
-            promotion.rollback(registry, store, info, actor=actor, reason=reason, replacing=leaving)
+            promotion.rollback(
+                registry,
+                store,
+                info,
+                leaving=request.leaving,
+                actor=request.actor,
+                reason=request.reason,
+                automatic=request.automatic,
+                evidence=request.evidence,
+            )
     finally:
         store.close()
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,7 @@ from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.file_lock import try_lock
+from churn.lifecycle.rollback_request import RollbackRequest
 from churn.registry.aliases import RegistryReader
 from churn.registry.artifact import models_folder
 from churn.registry.connect import registry_reader
@@ -34,6 +36,8 @@ COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
 # Fetching and checking take some seconds, longer for a large artifact over a slow line.
 LOADER_SECONDS = 240.0
 LOCK_POLL_SECONDS = 0.1
+# What the locks are for.
+NAMES = {"loading": "making a model ready", "rollback": "recording a rollback"}
 # The settings that the loader process needs.
 LOADER_SETTINGS = {"home", "contract", "model_name", "store_url", "tracking_uri"}
 WITHHELD = {"CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY"}
@@ -65,6 +69,10 @@ class RegistrySource:
     def aliases(self) -> Mapping[str, str]:
         """Return alias to version. RegistryError if the registry is away."""
         return self._reader.aliases()
+
+    def run_id(self, version: str, /) -> str:
+        """Return the run of a version. NoModel if there is none, RegistryError if the registry is away."""
+        return self._reader.registered(version).run_id
 
     def load(self, version: str, /) -> ServedModel:
         """Load a registered version. NoModel if there is none, ModelRefused if it fails its checks."""
@@ -118,22 +126,17 @@ class RegistrySource:
         bundle = self._read_valid(version, run_id)
         return None if bundle is None else serve(bundle, self._contract, "disk")
 
-    def roll_back(self, leaving: str, version: str, /, *, actor: str, reason: str) -> None:
-        """Make `version` the champion in place of `leaving`, with a record.
-
-        Parameters
-        ----------
-        leaving, version : str
-        actor, reason : str
-            For the record.
+    def roll_back(self, request: RollbackRequest, /) -> None:
+        """Do what a request asks for in the registry, with a record; nothing if another version is champion by now.
 
         Raises
         ------
         RegistryError, StoreError
             If that cannot be done now.
         """
-        with self._lock():
-            self._run_loader({"do": "roll_back", "leaving": leaving, "version": version, "actor": actor, "reason": reason})
+        # A lock of its own: a rollback does not wait for a model that is being made ready.
+        with self._lock("rollback"):
+            self._run_loader({"do": "roll_back", "request": asdict(request)})
 
     def close(self) -> None:
         """Stop loading: end the loader process."""
@@ -184,15 +187,15 @@ class RegistrySource:
             raise ERRORS.get(result, ChurnError)(reason)
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Lock model loading for the other workers of this home. The lock ends with the process, however that ends."""
+    def _lock(self, what: str = "loading") -> Iterator[None]:
+        """Let one worker of this home at a time do something. The lock ends with the process, however that ends."""
         folder = models_folder(self._settings)
         folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + LOADER_SECONDS
-        with (folder / "loading.lock").open("wb") as lock:
+        with (folder / f"{what}.lock").open("wb") as lock:
             while not try_lock(lock):
                 if time.monotonic() > deadline:
-                    raise ChurnError("another worker has been making a model ready for too long")
+                    raise ChurnError(f"another worker has been {NAMES[what]} for too long")
                 if self._closed.wait(LOCK_POLL_SECONDS):
                     raise ChurnError("the service is stopping")
             yield

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from churn.errors import ChurnError
 from service.observability.metrics import ServiceMetrics
@@ -30,6 +31,7 @@ class Activation:
         self.on_activation: Callable[[ServedModel, ServedModel], None] = lambda _before, _after: None
         self._last_known_good = last_known_good
         self._metrics = metrics
+        self._saving = asyncio.Lock()
 
     def activate(self, served: ServedModel, result: str) -> None:
         """Let a model take over.
@@ -47,23 +49,29 @@ class Activation:
         if before is not None and not is_same(before, served) and result == "loaded":
             self.on_activation(before, served)
 
-    async def save(self, served: ServedModel) -> None:
-        """Save a model as the last known good one. A disk that does not take it is logged."""
-        try:
-            await run_in_thread(self._last_known_good.save, served)
-        except OSError as error:
-            logger.warning("version %s serves, but cannot be saved as the last known good model: %s", served.version, error)
+    async def save(self) -> None:
+        """Save the model in service as the last known good one. A disk that does not take it is logged."""
+        # One after the other, each the model that serves then: of two changes in a row, the last one stays on disk.
+        async with self._saving:
+            served = self.active_model.current()
+            try:
+                await run_in_thread(self._last_known_good.save, served)
+            except OSError as error:
+                logger.warning("version %s serves, but cannot be saved as the last known good model: %s", served.version, error)
 
-    async def restore(self, *, wait: bool) -> None:
+    async def restore(self, replace: Callable[[ServedModel], Awaitable[ServedModel]], *, wait: bool) -> None:
         """Activate the last known good model, unless another one serves by then.
 
         Parameters
         ----------
+        replace : callable
+            Asked which model is to serve in its place: the target of a pending rollback, or itself.
         wait : bool
             Whether to wait until its bundle is made, if it is not ready on disk.
         """
         try:
             served = await run_in_thread(self._last_known_good.load, wait)
+            served = None if served is None else await replace(served)
         except ChurnError as error:
             logger.warning("the last known good model cannot serve: %s", error)
             return

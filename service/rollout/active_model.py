@@ -12,6 +12,8 @@ class ActiveModel:
     def __init__(self) -> None:
         self._served: ServedModel | None = None
         self._previous: ServedModel | None = None
+        # How often the model in service was set: who waits between deciding and activating compares.
+        self.changes = 0
 
     def current(self) -> ServedModel:
         """Return the model in service, or raise NoModel. A request asks once and keeps the answer."""
@@ -32,11 +34,12 @@ class ActiveModel:
         """Let a model take over. The one that it replaces becomes the previous one, unless it is the same model."""
         replaced = self._served
         self._served = served
+        self.changes += 1
         if replaced is not None and not is_same(replaced, served):
             self._previous = replaced
 
-    def keep_warm(self, previous: ServedModel) -> None:
-        """Make a model the previous one, although it has not served in this process."""
+    def keep_warm(self, previous: ServedModel | None) -> None:
+        """Make a model the previous one, although it has not served in this process; None: forget the previous one."""
         self._previous = previous
 
 

@@ -12,14 +12,17 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError
-from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS
+from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
+from churn.lifecycle.rollback_request import RollbackRequest
+from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK
 from service.observability.metrics import ServiceMetrics
 from service.rollout.activation import Activation
+from service.rollout.active_model import is_same
 from service.rollout.backoff import RefusedVersions, backoff_seconds
+from service.rollout.model_loads import ModelLoads
 from service.rollout.model_source import ModelSource
 from service.rollout.rollback import Rollback, RollbackResult, RollbackSync
-from service.rollout.rollback_requests import RollbackRequest, RollbackRequests
+from service.rollout.rollback_requests import RollbackRequests
 from service.scoring.served_model import ServedModel
 from service.threads import run_in_thread
 
@@ -70,10 +73,9 @@ class ChampionFollower:
         self._active_model = activation.active_model
         self._metrics = metrics
         self._poll_seconds = poll_seconds
-        self._refused = RefusedVersions(poll_seconds, clock, metrics.models.refused)
+        self._loads = ModelLoads(source, RefusedVersions(poll_seconds, clock, metrics.models.refused))
         sync = RollbackSync(source, poll_seconds, clock)
         self._rollback = Rollback(source, activation, requests, sync, self._follow_rollback)
-        self._lock = asyncio.Lock()
         self._challenger: str | None = None
         self._last_error = ""
         self._polled = asyncio.Event()
@@ -83,11 +85,15 @@ class ChampionFollower:
         """Begin to follow. Return with a model from the registry if it answers in time, else from the disk, else with none."""
         self._task = asyncio.create_task(self._follow())
         if not await self._polled_within(FIRST_POLL_SECONDS):
-            await self._activation.restore(wait=False)
+            await self.restore(wait=False)
         if self._active_model.peek() is None and not await self._polled_within(MAX_FIRST_POLL_SECONDS):
             logger.warning("the registry has not answered for %g seconds; going on without it", MAX_FIRST_POLL_SECONDS)
         if self._active_model.peek() is None:
-            await self._activation.restore(wait=True)
+            await self.restore()
+
+    async def restore(self, *, wait: bool = True) -> None:
+        """Activate the last known good model, or the target of a pending rollback that leaves it; see `Activation.restore`."""
+        await self._activation.restore(self._rollback.instead_of, wait=wait)
 
     async def stop(self) -> None:
         """Stop following."""
@@ -95,6 +101,7 @@ class ChampionFollower:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+        self._loads.cancel()
         await self._rollback.stop()
 
     async def take_champion(self, *, insist: bool = False) -> bool:
@@ -110,23 +117,37 @@ class ChampionFollower:
         RegistryError, ModelRefused
             The model in service stays.
         """
-        async with self._lock:
-            try:
-                return await self._poll(insist)
-            except ChurnError as error:
-                self._note_failure(error)
-                raise
+        try:
+            return await self._poll(insist)
+        except ChurnError as error:
+            self._note_failure(error)
+            raise
 
-    async def roll_back(self, *, actor: str, reason: str) -> RollbackResult:
-        """Let the previous model take over at once, and have the registry's aliases moved, with a record.
+    async def roll_back(
+        self,
+        leaving: ServedModel,
+        *,
+        actor: str,
+        reason: str,
+        automatic: bool = False,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> RollbackResult:
+        """Let the model before `leaving` take over at once, and have the registry's aliases moved, with a record.
 
         If the registry or the store is away, the rollback holds here (also over a restart, and for the other workers of this
         home), and is recorded later. It holds until then, or until the registry names another champion or a person reloads.
+        It does not wait for a model that is being loaded.
 
         Parameters
         ----------
+        leaving : ServedModel
+            The model for which the rollback was decided.
         actor, reason : str
             For the record.
+        automatic : bool
+            Whether no person asked for it. Then it never leads to the version that the last rollback left.
+        evidence : mapping, optional
+            The figures behind it, JSON-ready; for the record.
 
         Returns
         -------
@@ -134,11 +155,25 @@ class ChampionFollower:
 
         Raises
         ------
-        NoModel, NoPreviousModel
+        ChampionChanged
+            If another model serves by now; nothing is changed.
+        NoPreviousModel
         """
-        async with self._lock:
-            request = await self._rollback.request(actor=actor, reason=reason)
-            recording = self._rollback.record(request, at_once=True)
+        target = self._active_model.previous
+        if not is_same(leaving, self._active_model.current()):
+            raise ChampionChanged(f"version {leaving.version} is not in service any more; nothing was changed")
+        if target is None:
+            raise NoPreviousModel("there is no previous model to go back to")
+        if automatic and target.version == self.aliases.get(ROLLED_BACK):
+            raise NoPreviousModel(
+                f"version {leaving.version} stays: version {target.version} before it was left by a rollback, and only a person "
+                "takes it again"
+            )
+        request = RollbackRequest(
+            leaving.version, leaving.info.run_id, target.version, target.info.run_id, actor, reason, automatic, evidence or {}
+        )
+        await self._rollback.request(request, target)
+        recording = self._rollback.record(request, at_once=True)
         if recording is not None:
             await asyncio.wait({recording}, timeout=RECORD_SECONDS)
         recorded = recording is not None and recording.done() and recording.result()
@@ -151,71 +186,73 @@ class ChampionFollower:
             return
         previous, warm = self.aliases.get(PREVIOUS), self._active_model.previous
         if previous not in (None, served.version, warm and warm.version):
-            loaded = await self._load_quietly(str(previous))
-            if loaded is not None and self._active_model.peek() is served:
+            loaded = await self._loads.load_quietly(str(previous), self._note_failure)
+            if loaded is not None and self._active_model.peek() is served and self.aliases.get(PREVIOUS) == loaded.version:
                 self._active_model.keep_warm(loaded)
         challenger = self.aliases.get(CHALLENGER)
         if challenger == served.version:
             challenger = None
         if challenger != self._challenger:
-            loaded = await self._load_quietly(challenger) if challenger is not None else None
+            loaded = await self._loads.load_quietly(challenger, self._note_failure) if challenger is not None else None
+            if loaded is not None and self.aliases.get(CHALLENGER) != loaded.version:
+                # It was replaced, or withdrawn, while it was loaded.
+                return
             # A refused one takes no place, but the old one is no longer the challenger.
             self._challenger = loaded.version if loaded is not None else None
             self.on_challenger(loaded)
 
     async def _poll(self, insist: bool) -> bool:
-        request = await self._rollback.pending()
-        changed = request is not None and await self._rollback.apply(request)
-        self.aliases = await run_in_thread(self._source.aliases)
-        champion = self.aliases.get(CHAMPION)
-        if champion is None:
-            raise NoModel("there is no champion; train one with: churn train")
-        if request is not None and (insist or champion != request.leaving):
-            # The registry knows it, or somebody has decided otherwise since.
-            await self._rollback.clear()
-            request = None
-        if request is not None:
-            self._rollback.record(request)
-            return changed
-        return await self._take(champion, insist) or changed
+        changed, ready = False, None
+        while True:
+            request = await self._rollback.pending()
+            changed |= request is not None and await self._rollback.apply(request)
+            decided_at = self._active_model.changes
+            aliases, run_id = await self._read_champion()
+            champion = aliases[CHAMPION]
+            if request is not None and (insist or not request.leaves(champion, run_id)):
+                # The registry knows it, or somebody has decided otherwise since.
+                await self._rollback.clear()
+                request = None
+            if decided_at != self._active_model.changes:
+                # A rollback, or another poll, came in between: what was read may be older.
+                continue
+            self.aliases = aliases
+            if request is not None:
+                self._rollback.record(request)
+                return changed
+            current = self._active_model.peek()
+            if current is not None and _is_registered(current, champion, run_id):
+                self._forget_previous(aliases)
+                return changed
+            served = next((one for one in (ready, self._active_model.previous) if _is_registered(one, champion, run_id)), None)
+            if served is not None:
+                self._activation.activate(served, "loaded")
+                self._forget_previous(aliases)
+                self._last_error = ""
+                await self._activation.save()
+                return True
+            if champion in self._loads.refused and not insist:
+                return changed
+            # This may take minutes. What is true afterwards is read anew; an old model is not activated because it was slow.
+            ready = await self._loads.load(champion)
 
-    async def _take(self, version: str, insist: bool) -> bool:
-        # A model from disk is loaded again: another registry may have given its version number to another model.
-        current, warm = self._active_model.peek(), self._active_model.previous
-        if current is not None and current.version == version and current.loaded_from == "registry":
-            return False
-        if warm is not None and warm.version == version and warm.loaded_from == "registry":
-            served = warm
-        elif version in self._refused and not insist:
-            return False
-        else:
-            served = await self._load(version)
-        self._activation.activate(served, "loaded")
-        self._last_error = ""
-        await self._activation.save(served)
-        return True
+    async def _read_champion(self) -> tuple[Mapping[str, str], str]:
+        aliases = await run_in_thread(self._source.aliases)
+        champion = aliases.get(CHAMPION)
+        if champion is None:
+            self.aliases = aliases
+            raise NoModel("there is no champion; train one with: churn train")
+        return aliases, await run_in_thread(self._source.run_id, champion)
+
+    def _forget_previous(self, aliases: Mapping[str, str]) -> None:
+        # This process may have missed champions in between: a rollback leads to the one that the registry calls previous.
+        warm = self._active_model.previous
+        if warm is not None and aliases.get(PREVIOUS) not in (None, warm.version):
+            self._active_model.keep_warm(None)
 
     def _follow_rollback(self, request: RollbackRequest) -> None:
         # As the registry will say at the next poll.
-        self.aliases = {**self.aliases, CHAMPION: request.version, PREVIOUS: request.leaving}
-
-    async def _load(self, version: str) -> ServedModel:
-        try:
-            served = await run_in_thread(self._source.load, version)
-        except ModelRefused:
-            self._refused.add(version)
-            raise
-        self._refused.remove(version)
-        return served
-
-    async def _load_quietly(self, version: str) -> ServedModel | None:
-        if version in self._refused:
-            return None
-        try:
-            return await self._load(version)
-        except ChurnError as error:
-            self._note_failure(error)
-            return None
+        self.aliases = {**self.aliases, CHAMPION: request.version, PREVIOUS: request.leaving, ROLLED_BACK: request.leaving}
 
     async def _follow(self) -> None:
         failures = 0
@@ -260,3 +297,8 @@ class ChampionFollower:
             self._last_error = str(error)
             # A refusal is an error: somebody promoted a model that does not serve.
             logger.log(logging.ERROR if isinstance(error, ModelRefused) else logging.WARNING, "no new champion: %s", error)
+
+
+def _is_registered(served: ServedModel | None, version: str, run_id: str) -> bool:
+    # A model from disk is loaded again: its artifact is held against the registry's digest then.
+    return served is not None and (served.version, served.info.run_id, served.loaded_from) == (version, run_id, "registry")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from churn.lifecycle.rollback_request import RollbackRequest
 from service.scoring.served_model import ServedModel
 
 
@@ -17,6 +18,9 @@ class ModelSource(Protocol):
 
     def aliases(self) -> Mapping[str, str]:
         """Return alias to version. RegistryError if the registry is away."""
+
+    def run_id(self, version: str, /) -> str:
+        """Return the run of a version: with its number, it says which model it is. RegistryError if the registry is away."""
 
     def load(self, version: str, /) -> ServedModel:
         """Load a version, checked and warm. ModelRefused if it fails its checks."""
@@ -33,14 +37,8 @@ class ModelSource(Protocol):
         ServedModel or None
         """
 
-    def roll_back(self, leaving: str, version: str, /, *, actor: str, reason: str) -> None:
-        """Make `version` the champion in place of `leaving`, with a record.
-
-        Parameters
-        ----------
-        leaving, version : str
-        actor, reason : str
-            For the record.
+    def roll_back(self, request: RollbackRequest, /) -> None:
+        """Do what a request asks for in the registry, with a record; nothing if another version is champion by now.
 
         Raises
         ------

@@ -71,7 +71,7 @@ class Probation:
     metrics : ModelMetrics
     active_model : ActiveModel
     roll_back : callable
-        Called with a reason: rolls back to the model before.
+        Called with the model on probation and the result of its test: rolls back from that model to the one before it.
     clock : callable
         Returns seconds.
 
@@ -89,7 +89,7 @@ class Probation:
         registry: CollectorRegistry,
         metrics: ModelMetrics,
         active_model: ActiveModel,
-        roll_back: Callable[[str], Awaitable[object]],
+        roll_back: Callable[[ServedModel, ProbationResult], Awaitable[object]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.result: ProbationResult | None = None
@@ -159,11 +159,14 @@ class Probation:
         if self._watch is not watch:
             return
         evidence = ProbationEvidence(counted - watch.at_activation, watch.slow_polls, watch.losses)
-        self.result = await run_in_thread(run_probation_test, watch.stats_before, evidence, self._bounds)
+        result = await run_in_thread(run_probation_test, watch.stats_before, evidence, self._bounds)
+        if self._watch is not watch:
+            return
+        self.result = result
         if self.result.kind == "violated":
             self._end("rolled back")
             logger.error("version %s failed its probation: %s", watch.after.version, self.result.reason)
-            await self._roll_back(self.result.reason)
+            await self._roll_back(watch.after, result)
         elif self._clock() >= watch.ends_at:
             self._end("passed")
             logger.info("version %s passed its probation: %s", watch.after.version, self.result.reason)

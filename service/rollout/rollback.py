@@ -7,11 +7,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from churn.errors import ChurnError, NoPreviousModel
+from churn.errors import ChampionChanged, ChurnError
+from churn.lifecycle.rollback_request import RollbackRequest
 from service.rollout.activation import Activation
 from service.rollout.backoff import MAX_BACKOFF_SECONDS, backoff_seconds
 from service.rollout.model_source import ModelSource
-from service.rollout.rollback_requests import MemoryRollbackRequests, RollbackRequest, RollbackRequests
+from service.rollout.rollback_requests import RollbackRequests
+from service.scoring.served_model import ServedModel
 from service.threads import run_in_thread
 
 logger = logging.getLogger(__name__)
@@ -61,65 +63,79 @@ class Rollback:
         self._requests = requests
         self._sync = sync
         self._on_recorded = on_recorded
+        # A request that the disk did not take, or has not taken yet.
+        self._own: RollbackRequest | None = None
 
-    async def request(self, *, actor: str, reason: str) -> RollbackRequest:
-        """Let the previous model take over, and keep the request for the other workers and for the next start.
+    async def request(self, request: RollbackRequest, target: ServedModel) -> None:
+        """Let the target take over at once, and keep the request for the other workers and for the next start.
 
         Parameters
         ----------
-        actor, reason : str
-            For the record.
-
-        Returns
-        -------
-        RollbackRequest
+        request : RollbackRequest
+        target : ServedModel
+            The model that it names.
 
         Raises
         ------
-        NoModel
-            If no model is in service.
-        NoPreviousModel
-            If there is no model to go back to.
+        ChampionChanged
+            If another model serves than the one that the request leaves; nothing is changed.
         """
-        active_model = self._activation.active_model
-        leaving, target = active_model.current(), active_model.previous
-        if target is None:
-            raise NoPreviousModel("there is no previous model to go back to")
-        request = RollbackRequest(leaving.version, target.version, target.info.run_id, actor, reason)
+        serving = self._activation.active_model.current()
+        # Nothing is awaited between this comparison and the activation: nobody else comes in between.
+        if not request.leaves(serving.version, serving.info.run_id):
+            raise ChampionChanged(f"version {serving.version} is in service, and not {request.leaving}; nothing was changed")
+        self._own = request
+        self._activate(request, target)
         try:
             await run_in_thread(self._requests.write, request)
+            self._own = None
         except OSError as error:
             logger.warning("the rollback holds only in this worker, until it stops: %s", error)
-            self._requests = MemoryRollbackRequests()
-            self._requests.write(request)
-        await self.apply(request)
-        return request
+        await self._activation.save()
 
     async def pending(self) -> RollbackRequest | None:
         """Return the request that the registry does not know yet, if any. Another worker may have made it."""
-        return await run_in_thread(self._requests.read)
+        found = await run_in_thread(self._requests.read)
+        return self._own if self._own is not None else found
 
     async def clear(self) -> None:
         """Drop the pending request: the registry knows it, or names another champion by now."""
+        self._own = None
         await run_in_thread(self._requests.clear)
 
     async def apply(self, request: RollbackRequest) -> bool:
         """Activate the version that a request names, if the version to leave is in service. Return whether the model changed."""
         active_model = self._activation.active_model
-        current, target = active_model.peek(), active_model.previous
-        if current is None or current.version != request.leaving:
+        current = active_model.peek()
+        if current is None or not request.leaves(current.version, current.info.run_id):
             return False
+        target = await self._target(request)
+        if target is None or active_model.peek() is not current:
+            return False
+        self._activate(request, target)
+        await self._activation.save()
+        return True
+
+    async def instead_of(self, served: ServedModel) -> ServedModel:
+        """Return the model that is to serve in place of one from disk: the target of a pending request that leaves it."""
+        request = await self.pending()
+        if request is None or not request.leaves(served.version, served.info.run_id):
+            return served
+        return await self._target(request) or served
+
+    async def _target(self, request: RollbackRequest) -> ServedModel | None:
+        target = self._activation.active_model.previous
         if target is None or (target.version, target.info.run_id) != (request.version, request.run_id):
             target = await run_in_thread(self._source.load_again, request.version, request.run_id)
         if target is None:
             logger.error("cannot roll back from version %s to %s: it is not on disk any more", request.leaving, request.version)
-            return False
+        return target
+
+    def _activate(self, request: RollbackRequest, target: ServedModel) -> None:
         self._activation.activate(target, "rolled back")
         logger.warning(
             "rolled back from version %s to %s by %s: %s", request.leaving, request.version, request.actor, request.reason
         )
-        await self._activation.save(target)
-        return True
 
     def record(self, request: RollbackRequest, *, at_once: bool = False) -> asyncio.Task[bool] | None:
         """Inform the registry of a request, see `RollbackSync.record`.
@@ -145,6 +161,8 @@ class Rollback:
             await asyncio.wait({task})
 
     def _recorded(self, request: RollbackRequest) -> None:
+        if self._own == request:
+            self._own = None
         if self._requests.read() == request:
             self._requests.clear()
         self._on_recorded(request)
@@ -164,6 +182,7 @@ class RollbackSync:
 
     def __init__(self, source: ModelSource, poll_seconds: float, clock: Callable[[], float]) -> None:
         self.task: asyncio.Task[bool] | None = None
+        self._request: RollbackRequest | None = None
         self._source = source
         self._poll_seconds = poll_seconds
         self._clock = clock
@@ -189,18 +208,23 @@ class RollbackSync:
         """
         if at_once:
             self._failures, self._retry_at = 0, 0.0
-        if self.task is not None and not self.task.done():
-            return self.task
+        before = self.task if self.task is not None and not self.task.done() else None
+        if before is not None and self._request == request:
+            return before
         if self._clock() < self._retry_at:
             return None
-        self.task = asyncio.create_task(self._try(request, on_recorded))
+        self._request = request
+        self.task = asyncio.create_task(self._try(request, on_recorded, before))
         return self.task
 
-    async def _try(self, request: RollbackRequest, on_recorded: Callable[[RollbackRequest], None]) -> bool:
+    async def _try(
+        self, request: RollbackRequest, on_recorded: Callable[[RollbackRequest], None], before: asyncio.Task[bool] | None
+    ) -> bool:
+        if before is not None:
+            # Another rollback, that this one follows: the registry learns of them in the order in which they were made.
+            await asyncio.wait({before})
         try:
-            await run_in_thread(
-                self._source.roll_back, request.leaving, request.version, actor=request.actor, reason=request.reason
-            )
+            await run_in_thread(self._source.roll_back, request)
         except ChurnError as error:
             self._failures += 1
             self._retry_at = self._clock() + backoff_seconds(self._poll_seconds, self._failures, MAX_BACKOFF_SECONDS)

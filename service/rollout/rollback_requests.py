@@ -5,36 +5,16 @@ It is a file beside the models, so that it survives a restart and reaches the ot
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
 import orjson
 
-from churn.atomic_write import PRIVATE, atomic_write
+from churn.atomic_write import PRIVATE, atomic_write, sync_folder
+from churn.lifecycle.rollback_request import RollbackRequest
 
 FILE = "rollback.json"
-
-
-@dataclass(frozen=True)
-class RollbackRequest:
-    """A request to roll back from one version to another.
-
-    Attributes
-    ----------
-    leaving, version : str
-        The version that must not serve, and the one that takes over.
-    run_id : str
-        Of `version`.
-    actor, reason : str
-        For the record.
-    """
-
-    leaving: str
-    version: str
-    run_id: str
-    actor: str
-    reason: str
 
 
 class RollbackRequests(Protocol):
@@ -90,4 +70,9 @@ class FileRollbackRequests:
 
     def clear(self) -> None:
         """See `RollbackRequests`."""
-        self._file.unlink(missing_ok=True)
+        try:
+            self._file.unlink()
+        except FileNotFoundError:
+            return
+        # After a power cut a request that came back would roll back what was promoted again since.
+        sync_folder(self._file.parent)

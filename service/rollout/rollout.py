@@ -15,9 +15,10 @@ from service.rollout.champion_follower import ChampionFollower
 from service.rollout.comparison_store import ComparisonStore, LazyComparisonStore
 from service.rollout.model_source import LastKnownGood, ModelSource
 from service.rollout.probation import Probation
-from service.rollout.probation_test import Bounds
+from service.rollout.probation_test import Bounds, ProbationResult
 from service.rollout.rollback_requests import FileRollbackRequests
 from service.rollout.shadow import Shadow
+from service.scoring.served_model import ServedModel
 from service.threads import run_in_thread
 
 
@@ -76,8 +77,8 @@ class Rollout:
         )
         shadow = Shadow(settings.shadow_share, comparisons, metrics.models)
 
-        async def roll_back(reason: str) -> None:
-            await follower.roll_back(actor="probation", reason=reason)
+        async def roll_back(leaving: ServedModel, result: ProbationResult) -> None:
+            await follower.roll_back(leaving, actor="probation", reason=result.reason, automatic=True, evidence=result.evidence)
 
         probation = Probation(
             settings.probation_seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import PlainTextResponse
 
+from churn.errors import ChampionChanged
 from service.authorization import authorize, require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
@@ -60,10 +61,16 @@ async def roll_back(request: Request, state: State) -> RollbackAnswer:
     """Roll back to the previous model at once, and have the registry's aliases moved, with a record of why.
 
     The response waits some seconds for the record, the rollback does not. If the registry is away the rollback holds here, and is
-    recorded when the registry is back (`recorded` is false until then). A second rollback undoes the first.
+    recorded when the registry is back (`recorded` is false until then). A second rollback undoes the first; name the version
+    to leave (`leaving`), and a request that is sent twice is done once.
     """
+    # Decided for the model that serves now: a promotion while the body comes in is not what it meant.
+    serving = state.active_model.current()
     body = await read_json_body(request, state.customer_limits)
-    reason = parse_json(RollbackBody, body).reason if body.strip() else DEFAULT_REASON
+    asked = parse_json(RollbackBody, body) if body.strip() else RollbackBody(reason=DEFAULT_REASON)
+    if asked.leaving not in (None, serving.version):
+        raise ChampionChanged(f"version {serving.version} is in service, and not {asked.leaving}; nothing was changed")
     key = authorize(request_context_of(request.scope), "admin")
-    done = await state.rollout.follower.roll_back(actor="api" if key is None else f"api key {key.name}", reason=reason)
+    actor = "api" if key is None else f"api key {key.name}"
+    done = await state.rollout.follower.roll_back(serving, actor=actor, reason=asked.reason)
     return RollbackAnswer(model_version=done.version, replaced=done.leaving, recorded=done.recorded)

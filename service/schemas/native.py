@@ -192,9 +192,12 @@ class ReloadAnswer(_Part):
 
 
 class RollbackBody(_Part):
-    """Why the model in service is left."""
+    """Why the model in service is left, and which one is meant."""
 
     reason: Annotated[str, Field(strict=True, min_length=1, max_length=2_000)]
+    leaving: Annotated[str, Field(strict=True, min_length=1, max_length=100)] | None = Field(
+        None, description="The version to leave: nothing is done (409) if another one serves. Default: the one that serves."
+    )
 
 
 class RollbackAnswer(_Part):

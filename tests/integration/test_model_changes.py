@@ -7,6 +7,7 @@ import json
 import re
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import httpx2
@@ -20,6 +21,7 @@ from churn.config.params import Params, TuningParams
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
+from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model
 from churn.modeling.training import assemble, train
 from churn.registry.aliases import DIGEST_TAG
@@ -222,10 +224,15 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
     settings = elsewhere(registered, tmp_path)
     source = RegistrySource(settings, contract)
     actor, reason = "probation", "20 of 200 requests failed"
-    again = {"do": "roll_back", "leaving": "2", "version": "1", "actor": actor, "reason": reason}
+    runs = {number: Registry(settings).identity(number) for number in ("1", "2")}
+    request = RollbackRequest("2", runs["2"], "1", runs["1"], actor, reason, automatic=True, evidence={"errors": 20})
+    again = {"do": "roll_back", "request": asdict(request)}
     try:
-        source.roll_back("2", "1", actor=actor, reason=reason)
-        assert source.aliases() == {"champion": "1", "previous": "2"}
+        other = replace(request, leaving_run_id="of another registry")
+        source.roll_back(other)
+        assert source.aliases()["champion"] == "2", "it was decided for another model of this number"
+        source.roll_back(request)
+        assert source.aliases() == {"champion": "1", "previous": "2", "rolled-back": "2"}
         assert asked(settings, again) == {"result": "done"}
         Registry(settings).promote("3")
         assert asked(settings, again) == {"result": "done"}

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from churn.config.settings import Settings
 from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
+from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp
@@ -109,10 +110,17 @@ class FakeRegistry:
         found = self.models.get(version)
         return served_model(found, "disk") if isinstance(found, Model) and found.info.run_id == run_id else None
 
-    def roll_back(self, leaving: str, version: str, /, *, actor: str, reason: str) -> None:
+    def run_id(self, version: str, /) -> str:
         self._check()
-        self.rollbacks.append((leaving, version, actor, reason))
-        self.others["previous"], self.champion = leaving, version
+        found = self.models[version]
+        return found.info.run_id if isinstance(found, Model) else f"run-{version}"
+
+    def roll_back(self, request: RollbackRequest, /) -> None:
+        self._check()
+        self.rollbacks.append((request.leaving, request.version, request.actor, request.reason))
+        if self.champion == request.leaving:
+            self.others |= {"previous": request.leaving, "rolled-back": request.leaving}
+            self.champion = request.version
 
     def close(self) -> None:
         self.closed = True

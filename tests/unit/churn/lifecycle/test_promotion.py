@@ -38,6 +38,7 @@ class Aliases:
 
     def __init__(self, champion: str | None = None, previous: str | None = None) -> None:
         self.champion, self.previous = champion, previous
+        self.rolled_back: str | None = None
         self.tags: dict[str, dict[str, str]] = {}
         self.breaks = ""
         self.away = False
@@ -57,13 +58,17 @@ class Aliases:
     def tags_of(self, version: str, /) -> Mapping[str, str]:
         return self.tags.get(version, {})
 
-    def restore_previous(self, previous: str | None, /) -> None:
-        self.previous = previous
+    def rolled_back_version(self) -> str | None:
+        return self.rolled_back
 
-    def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+    def restore(self, previous: str | None, rolled_back: str | None) -> None:
+        self.previous, self.rolled_back = previous, rolled_back
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str], rolling_back: bool) -> str | None:
         if self.breaks == "before":
             raise RegistryError("the registry did not answer")
         self.tags[version] = dict(tags)
+        self.rolled_back = self.champion if rolling_back else None
         if self.breaks == "between":
             self.previous = self.champion
             raise RegistryError("the registry did not answer")
@@ -106,8 +111,9 @@ def promote(aliases: Aliases, log: Log, version: str, **more: Any) -> str | None
     return promotion.promote(aliases, log, info(version), actor="ada@desk", reason="a whim", **more)
 
 
-def rollback(aliases: Aliases, log: Log) -> str | None:
-    return promotion.rollback(aliases, log, info(promotion.rollback_version(aliases, log)), actor="ada@desk", reason="regret")
+def rollback(aliases: Aliases, log: Log, **more: Any) -> str | None:
+    leaving, target = aliases.champion_version(), promotion.rollback_version(aliases, log)
+    return promotion.rollback(aliases, log, info(target), **{"leaving": leaving, "actor": "ada@desk", "reason": "regret", **more})
 
 
 def test_a_promotion_tells_who_when_which_instead_of_which_and_why() -> None:
@@ -191,7 +197,7 @@ def test_where_the_registry_cannot_tell_the_intent_stays_open() -> None:
     aliases, log = Aliases("1"), Log()
 
     class Dies(Aliases):
-        def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+        def promote(self, version: str, /, *, tags: Mapping[str, str], rolling_back: bool) -> str | None:
             self.away = True
             raise RegistryError("the registry did not answer")
 
@@ -281,7 +287,7 @@ def test_a_move_that_broke_off_in_the_middle_leaves_the_way_back_as_it_was(befor
         pass
 
     class Dies(Aliases):
-        def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+        def promote(self, version: str, /, *, tags: Mapping[str, str], rolling_back: bool) -> str | None:
             self.previous = self.champion
             raise Died
 
@@ -297,8 +303,6 @@ def test_only_the_version_that_was_compared_is_replaced() -> None:
     aliases, log = Aliases("2"), Log()
     with pytest.raises(ChampionChanged, match="version 2 is champion by now, and no longer 1; version 3 was not promoted"):
         promote(aliases, log, "3", replacing="1")
-    with pytest.raises(ChampionChanged):
-        promotion.rollback(aliases, log, info("1"), actor="ada@desk", reason="regret", replacing="3")
     with pytest.raises(ChampionChanged):
         promote(aliases, log, "3", replacing=None)
     assert (aliases.champion, log.written) == ("2", [])
@@ -334,3 +338,28 @@ def test_a_person_is_user_and_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("getpass.getuser", unknown)
     assert current_user().startswith("uid ")
+
+
+def test_a_rollback_acts_on_the_version_it_was_decided_for_or_not_at_all() -> None:
+    aliases, log = Aliases("2", previous="1"), Log()
+    with pytest.raises(ChampionChanged, match="version 2 is champion by now"):
+        rollback(aliases, log, leaving="3")
+    aliases.champion, aliases.previous = "2", "0"
+    with pytest.raises(ChampionChanged, match="version 1 is not the champion before version 2"):
+        promotion.rollback(aliases, log, info("1"), leaving="2", actor="probation", reason="slow")
+    assert (aliases.champion, aliases.previous, log.written) == ("2", "0", [])
+
+
+def test_only_a_person_takes_a_version_again_that_was_left() -> None:
+    aliases, log = Aliases("2", previous="1"), Log()
+    rollback(aliases, log, evidence={"errors": 20}, automatic=True)
+    assert log.written[0].evidence["errors"] == 20
+    with pytest.raises(ChampionChanged, match="only a person takes it again"):
+        rollback(aliases, log, automatic=True)
+    assert (aliases.champion, aliases.rolled_back) == ("1", "2")
+    promote(aliases, log, "3")
+    assert aliases.rolled_back is None
+    rollback(aliases, log, automatic=True)
+    assert (aliases.champion, aliases.rolled_back) == ("1", "3")
+    rollback(aliases, log)
+    assert (aliases.champion, aliases.rolled_back) == ("3", "1")

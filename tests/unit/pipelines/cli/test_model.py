@@ -84,7 +84,10 @@ class Registry:
         )
         return Model(Pipeline([("none", "passthrough")]), info, CARD if number == "2" else "")
 
-    def promote(self, version: str, /, *, tags: Mapping[str, str]) -> str | None:
+    def rolled_back_version(self) -> str | None:
+        return None
+
+    def promote(self, version: str, /, *, tags: Mapping[str, str], rolling_back: bool) -> str | None:
         if self.away:
             raise RegistryError("the registry did not answer")
         self.tags[version] = tags

@@ -37,19 +37,22 @@ class Journal:
     def previous_version(self) -> str:
         raise NoModel("none")
 
-    def restore_previous(self, previous: str | None, /) -> None:
+    def rolled_back_version(self) -> None:
+        return None
+
+    def restore(self, previous: str | None, rolled_back: str | None) -> None:
         raise AssertionError("nothing broke off")
 
     def lock(self, what: str, holder: str, /, *, timeout_seconds: float) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def promote(self, version: str, /, *, tags: Mapping[str, str] | None = None) -> str | None:
+    def promote(self, version: str, /, *, tags: Mapping[str, str], rolling_back: bool) -> str | None:
         if self.dies:
             raise ProcessDied
         if self.away:
             raise RegistryError("away")
         old, self.champion = self.champion, version
-        self.tags[version] = tags or {}
+        self.tags[version] = tags
         return old
 
     def tags_of(self, version: str, /) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ import pytest
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.lifecycle.rollback_request import RollbackRequest
 from churn.registry.aliases import Registered
 from service.model_loading import registry_source
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, write_bundle
@@ -85,9 +86,9 @@ def test_a_version_is_made_ready_once_and_then_read_from_disk(
     for _ in range(2):
         served = source.load("7")
         assert (served.version, served.loaded_from, served.path) == ("7", "registry", "compiled")
-    source.roll_back("2", "1", actor="ada", reason="complaints")
+    source.roll_back(RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints"))
     asked = requests(tmp_path)
-    assert [(one["do"], one["version"], one["urgent"]) for one in asked] == [("prepare", "7", True), ("roll_back", "1", False)]
+    assert [(one["do"], one["urgent"]) for one in asked] == [("prepare", True), ("roll_back", False)]
 
 
 def test_the_loader_gets_what_it_needs_of_the_settings_and_not_by_its_arguments(
@@ -120,7 +121,7 @@ def test_the_loader_gets_what_it_needs_of_the_settings_and_not_by_its_arguments(
 def test_what_the_loader_says_is_raised_here(source: RegistrySource, loader: Any, result: str, error: type[ChurnError]) -> None:
     loader(f"print(json.dumps({{'result': {result!r}, 'reason': 'for a reason'}}))")
     with pytest.raises(ChurnError, match="for a reason") as caught:
-        source.roll_back("2", "1", actor="ada", reason="complaints")
+        source.roll_back(RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints"))
     assert type(caught.value) is error
 
 
@@ -243,12 +244,7 @@ def test_a_version_is_loaded_again_without_the_registry_if_it_is_still_there(
 
 def test_a_rollback_reaches_the_loader_process(source: RegistrySource, loader: Any, tmp_path: Path) -> None:
     loader('print(\'{"result": "done"}\')')
-    source.roll_back("2", "1", actor="ada", reason="complaints")
+    source.roll_back(RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints"))
     told = requests(tmp_path)[0]
-    assert {name: told[name] for name in ("do", "leaving", "version", "actor", "reason")} == {
-        "do": "roll_back",
-        "leaving": "2",
-        "version": "1",
-        "actor": "ada",
-        "reason": "complaints",
-    }
+    assert told["do"] == "roll_back"
+    assert RollbackRequest(**told["request"]) == RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints")

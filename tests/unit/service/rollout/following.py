@@ -9,6 +9,7 @@ from service.rollout.activation import Activation
 from service.rollout.active_model import ActiveModel
 from service.rollout.champion_follower import ChampionFollower
 from service.rollout.model_source import LastKnownGood
+from service.rollout.rollback import RollbackResult
 from service.rollout.rollback_requests import MemoryRollbackRequests, RollbackRequests
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_model
 
@@ -41,6 +42,9 @@ class Following:
         self.challengers: list[str | None] = []
         activation.on_activation = lambda before, after: self.activations.append((before.version, after.version))
         self.follower.on_challenger = lambda model: self.challengers.append(model.version if model else None)
+
+    async def roll_back(self, *, actor: str, reason: str) -> RollbackResult:
+        return await self.follower.roll_back(self.active_model.current(), actor=actor, reason=reason)
 
     @property
     def versions(self) -> tuple[str, str | None]:

@@ -9,7 +9,8 @@ from service.app import ServiceApp
 from service.observability.metrics import ServiceMetrics
 from service.rollout.active_model import ActiveModel
 from service.rollout.probation import Probation
-from service.rollout.probation_test import Bounds
+from service.rollout.probation_test import Bounds, ProbationResult
+from service.scoring.served_model import ServedModel
 from tests.unit.service.fakes import CUSTOMER, FEATURES, make_model, served_model
 from tests.unit.service.rollout.test_shadow import FakeComparisonStore
 
@@ -31,8 +32,10 @@ class Watching:
             seconds, BOUNDS, self.store, counters, counted, self.active_model, self.roll_back, lambda: self.time
         )
 
-    async def roll_back(self, reason: str) -> None:
-        self.reasons.append(reason)
+    async def roll_back(self, leaving: ServedModel, result: ProbationResult) -> None:
+        assert leaving is self.new
+        assert result.evidence
+        self.reasons.append(result.reason)
         self.active_model.activate(self.old)
 
     def activate(self) -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from churn.errors import NoModel, NoPreviousModel, RegistryError, StoreError
-from service.rollout.rollback_requests import FileRollbackRequests, MemoryRollbackRequests, RollbackRequest
-from tests.unit.service.fakes import FakeRegistry, make_model
+from churn.errors import ChampionChanged, NoModel, NoPreviousModel, RegistryError, StoreError
+from churn.lifecycle.rollback_request import RollbackRequest
+from service.rollout.rollback_requests import FileRollbackRequests, MemoryRollbackRequests
+from service.scoring.served_model import ServedModel
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_model
 from tests.unit.service.rollout.following import Following, reset, second_in_service, two_models, until
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_rollback_is_in_force_at_once_and_recorded_and_undone_by_another() -> None:
     following = await second_in_service(registry := two_models())
     before = following.active_model.previous
-    done = await following.follower.roll_back(actor="ada", reason="complaints")
+    done = await following.roll_back(actor="ada", reason="complaints")
     assert (done.leaving, done.version, done.recorded) == ("2", "1", True)
     assert following.active_model.current() is before, "the one that was warm, not a new one"
     assert registry.rollbacks == [("2", "1", "ada", "complaints")]
@@ -24,30 +28,30 @@ async def test_a_rollback_is_in_force_at_once_and_recorded_and_undone_by_another
     assert following.kept.kept is before
     assert following.reloads("rolled back") == 1
     assert await following.follower.take_champion() is False
-    await following.follower.roll_back(actor="bob", reason="no, it was right")
+    await following.roll_back(actor="bob", reason="no, it was right")
     assert (following.versions, registry.champion) == (("2", "1"), "2")
     assert registry.loads == ["1", "2"]
 
 
 async def test_a_rollback_starts_no_probation() -> None:
     following = await second_in_service(two_models())
-    await following.follower.roll_back(actor="probation", reason="slow")
+    await following.roll_back(actor="probation", reason="slow")
     assert following.activations == [("1", "2")]
 
 
 async def test_without_a_model_before_there_is_nothing_to_roll_back_to() -> None:
     following = Following(FakeRegistry(make_model("1")))
     with pytest.raises(NoModel):
-        await following.follower.roll_back(actor="ada", reason="")
+        await following.roll_back(actor="ada", reason="")
     await following.follower.take_champion()
     with pytest.raises(NoPreviousModel):
-        await following.follower.roll_back(actor="ada", reason="")
+        await following.roll_back(actor="ada", reason="")
 
 
 async def test_while_the_registry_is_away_a_rollback_holds_and_is_recorded_when_it_is_back() -> None:
     following = await second_in_service(registry := two_models())
     registry.away = True
-    done = await following.follower.roll_back(actor="ada", reason="complaints")
+    done = await following.roll_back(actor="ada", reason="complaints")
     assert (done.recorded, following.versions) == (False, ("1", "2"))
     with pytest.raises(RegistryError):
         await following.follower.take_champion()
@@ -73,7 +77,7 @@ async def test_a_record_that_fails_is_tried_again_with_backoff(monkeypatch: pyte
         raise error
 
     monkeypatch.setattr(registry, "roll_back", fail)
-    await following.follower.roll_back(actor="ada", reason="")
+    await following.roll_back(actor="ada", reason="")
     for following.time in range(0, 40_000, 1_000):
         await following.follower.take_champion()
         await asyncio.sleep(0.002)
@@ -84,7 +88,7 @@ async def test_a_record_that_fails_is_tried_again_with_backoff(monkeypatch: pyte
 async def test_another_champion_ends_a_pending_rollback() -> None:
     following = await second_in_service(registry := two_models())
     registry.away = True
-    await following.follower.roll_back(actor="ada", reason="")
+    await following.roll_back(actor="ada", reason="")
     registry.away, registry.champion = False, "3"
     registry.models["3"] = make_model("3")
     assert await following.follower.take_champion() is True
@@ -96,7 +100,7 @@ async def test_another_champion_ends_a_pending_rollback() -> None:
 async def test_a_reload_ends_a_pending_rollback() -> None:
     following = await second_in_service(registry := two_models())
     registry.away = True
-    await following.follower.roll_back(actor="ada", reason="")
+    await following.roll_back(actor="ada", reason="")
     with pytest.raises(RegistryError):
         await following.follower.take_champion(insist=True)
     assert following.versions == ("1", "2"), "nobody knows what to reload"
@@ -109,7 +113,7 @@ async def test_another_worker_of_this_home_follows_a_rollback_while_the_registry
     registry = two_models()
     here, there = [await second_in_service(registry, FileRollbackRequests(tmp_path)) for _ in range(2) if reset(registry)]
     registry.away = True
-    await here.follower.roll_back(actor="ada", reason="complaints")
+    await here.roll_back(actor="ada", reason="complaints")
     with pytest.raises(RegistryError):
         await there.follower.take_champion()
     assert there.versions == ("1", "2")
@@ -123,7 +127,7 @@ async def test_a_rollback_outlives_a_restart_while_the_registry_is_away(tmp_path
     requests = FileRollbackRequests(tmp_path / "deep" / "folder")
     here = await second_in_service(registry, requests)
     registry.away = True
-    await here.follower.roll_back(actor="ada", reason="complaints")
+    await here.roll_back(actor="ada", reason="complaints")
     registry.away = False
     started_anew = Following(registry, here.kept.last_known_good(), requests=FileRollbackRequests(tmp_path / "deep" / "folder"))
     started_anew.active_model.activate(here.kept.kept or pytest.fail("nothing was remembered"))
@@ -141,5 +145,93 @@ async def test_a_full_disk_does_not_stop_a_rollback(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(requests, "write", full)
     following = await second_in_service(registry := two_models(), requests)
-    assert (await following.follower.roll_back(actor="ada", reason="")).recorded
+    assert (await following.roll_back(actor="ada", reason="")).recorded
     assert (following.versions, registry.champion) == (("1", "2"), "1")
+
+
+class Slow(FakeRegistry):
+    """A registry whose loads wait until the test lets them end."""
+
+    def __init__(self) -> None:
+        super().__init__(make_model("1"), make_model("2", slope=2), make_model("3", slope=3))
+        self.may_end, self.loading = threading.Event(), threading.Event()
+        self.champion = "1"
+        self.may_end.set()
+
+    def load(self, version: str, /) -> ServedModel:
+        self.loading.set()
+        assert self.may_end.wait(10)
+        return super().load(version)
+
+
+async def test_a_rollback_during_a_slow_load_leaves_the_version_it_was_decided_for_at_once() -> None:
+    following = await second_in_service(registry := Slow())
+    registry.may_end.clear()
+    registry.loading.clear()
+    registry.champion = "3"
+    poll = asyncio.create_task(following.follower.take_champion())
+    await until(registry.loading.is_set)
+    done = await asyncio.wait_for(following.roll_back(actor="ada", reason="complaints"), 5)
+    assert (done.leaving, done.version, following.versions) == ("2", "1", ("1", "2"))
+    assert registry.champion == "3", "it was decided for 2, and another version is champion"
+    registry.may_end.set()
+    assert await poll is True
+    assert following.versions[0] == "3"
+
+
+async def test_a_version_that_was_left_while_it_was_loaded_is_not_activated() -> None:
+    following = await second_in_service(registry := Slow())
+    registry.may_end.clear()
+    registry.loading.clear()
+    registry.champion = "3"
+    poll = asyncio.create_task(following.follower.take_champion())
+    await until(registry.loading.is_set)
+    registry.champion, registry.others = "2", {"previous": "3", "rolled-back": "3"}
+    registry.may_end.set()
+    assert await poll is False
+    assert following.versions[0] == "2"
+
+
+async def test_a_verdict_on_a_version_that_does_not_serve_any_more_does_nothing() -> None:
+    following = await second_in_service(registry := two_models())
+    tested = following.active_model.current()
+    registry.champion, registry.others = "1", {"previous": "2", "rolled-back": "2"}
+    await following.follower.take_champion()
+    with pytest.raises(ChampionChanged, match="version 2 is not in service any more"):
+        await following.follower.roll_back(tested, actor="probation", reason="slow", automatic=True)
+    assert (following.versions, registry.champion, registry.rollbacks) == (("1", "2"), "1", [])
+    serving = following.active_model.current()
+    with pytest.raises(NoPreviousModel, match="only a person takes it again"):
+        await following.follower.roll_back(serving, actor="probation", reason="slow", automatic=True)
+    await following.roll_back(actor="ada", reason="it was right")
+    assert registry.champion == "2"
+
+
+async def test_who_missed_a_champion_rolls_back_to_what_the_registry_calls_previous() -> None:
+    registry = Slow()
+    following = await second_in_service(registry)
+    registry.champion, registry.others["previous"] = "3", "1"
+    await following.follower.take_champion()
+    assert following.versions == ("3", None), "2 was left by others in between"
+    await following.follower.follow_others()
+    assert following.versions == ("3", "1")
+
+
+async def test_a_restart_between_a_rollback_and_its_save_does_not_serve_what_was_left() -> None:
+    registry = two_models()
+    requests = MemoryRollbackRequests()
+    requests.write(RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints"))
+    registry.away = True
+    kept = FakeLastKnownGood(make_model("2", slope=2))
+    following = Following(registry, kept.last_known_good(), requests=requests)
+    await following.follower.restore()
+    assert following.versions == ("1", None)
+
+
+async def test_another_registry_s_model_of_the_same_number_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    following = await second_in_service(registry := two_models())
+    other = make_model("2", slope=3)
+    other = replace(other, info=other.info.model_copy(update={"run_id": "of another registry"}))
+    registry.models["2"] = other
+    assert await following.follower.take_champion() is True
+    assert following.active_model.current().info.run_id == "of another registry"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.rollout.rollback_requests import FileRollbackRequests, RollbackRequest
+from churn.lifecycle.rollback_request import RollbackRequest
+from service.rollout.rollback_requests import FileRollbackRequests
 
 
 def test_a_file_that_holds_anything_else_is_no_request(tmp_path: Path) -> None:
@@ -11,8 +12,8 @@ def test_a_file_that_holds_anything_else_is_no_request(tmp_path: Path) -> None:
     for text in ("", "{", "[]", "{}", '{"leaving": "1", "strange": 2}'):
         (tmp_path / "rollback.json").write_text(text)
         assert requests.read() is None
-    requests.write(RollbackRequest("2", "1", "run", "ada", "why"))
-    assert requests.read() == RollbackRequest("2", "1", "run", "ada", "why")
+    requests.write(RollbackRequest("2", "run-2", "1", "run-1", "ada", "why", automatic=True, evidence={"errors": 3}))
+    assert requests.read() == RollbackRequest("2", "run-2", "1", "run-1", "ada", "why", automatic=True, evidence={"errors": 3})
     requests.clear()
     requests.clear()
     assert list(tmp_path.iterdir()) == []
