@@ -77,6 +77,11 @@ class ServiceMetrics:
         self.log_replayed = Counter(
             "churn_log_replayed_total", "Predictions that were replayed from the spool to the store.", registry=r
         )
+        self.log_damaged = Counter(
+            "churn_log_damaged_bytes_total",
+            "Bytes of the spool that were cut short or damaged, and are set aside for people to look at.",
+            registry=r,
+        )
         self.log_lag = Gauge(
             "churn_log_lag_seconds",
             "Age of the oldest prediction that is not in the store.",

@@ -28,6 +28,7 @@ class Sink:
     def __init__(self, store: PredictionStore, spool: Spool, metrics: ServiceMetrics) -> None:
         self._store, self._spool, self._metrics = store, spool, metrics
         self._running: dict[str, asyncio.Task[None]] = {}
+        spool.on_damage = metrics.log_damaged.inc
 
     @property
     def destination(self) -> Destination:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from churn.errors import StoreError
 from churn.store.records import PredictionRow
-from service.prediction_log.spool_segment import BAD_SUFFIX, SUFFIX, Segment, append_to, encode_record, requested_at
+from service.prediction_log.spool_record import encode_record, requested_at
+from service.prediction_log.spool_segment import BAD_SUFFIX, SUFFIX, Segment, append_to
 
 SEGMENT_BYTES = 64 * 2**20
 REPLAY_ROWS = 5_000
@@ -33,6 +34,7 @@ class Spool:
         self._lock = threading.Lock()
         self._segments: list[Segment] = []
         self.rows = 0
+        self.on_damage: Callable[[int], None] = lambda _: None
         self._oldest: float | None = None
 
     @property
@@ -81,6 +83,7 @@ class Spool:
         last = self._segments[-1] if self._segments else None
         if last is None or not last.own or last.size + len(record) > SEGMENT_BYTES:
             last = Segment.create(self._folder)
+            last.on_damage = self.on_damage
             self._segments.append(last)
         last.append(record)
         self.rows += len(rows)
@@ -95,6 +98,7 @@ class Spool:
         for path in paths:
             if path in held or (segment := Segment.lock(path)) is None:
                 continue
+            segment.on_damage = self.on_damage
             try:
                 rows = segment.recover()
             except OSError:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from churn.atomic_write import PRIVATE, STAGING_PREFIX, atomic_write, sync_folder
-from churn.store.records import PredictionRow
-from service.prediction_log.spool_segment import BAD_SUFFIX, HEADER, SUFFIX, Segment, decode_rows, encode_record
+from service.prediction_log.spool_record import encode_record, split_records
+from service.prediction_log.spool_segment import BAD_SUFFIX, SUFFIX, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class SpoolErasure:
 def erase_spooled(folder: Path, names: Collection[str]) -> SpoolErasure:
     """Erase the rows of one customer from the spool. Each file is replaced atomically.
 
-    The damaged part of a file is dropped whole if one of the ids occurs in it.
+    A damaged piece of a file is dropped whole if one of the ids occurs in it.
 
     Parameters
     ----------
@@ -57,32 +57,21 @@ def erase_spooled(folder: Path, names: Collection[str]) -> SpoolErasure:
 
 def _erase_from(path: Path, names: Collection[str]) -> int:
     data = path.read_bytes()
-    removed, end, kept = 0, 0, []
-    for group, stop in _groups(data):
-        staying = [row for row in group if row.customer_id not in names]
-        removed += len(group) - len(staying)
-        if staying:
-            kept.append(encode_record(staying))
-        end = stop
-    damaged = data[end:]
-    # As it is encoded in JSON, without the closing quote, which may be cut off.
-    named = any(orjson.dumps(name)[:-1] in damaged for name in names)
-    if removed or named:
-        _replace(path, b"".join(kept) + (b"" if named else damaged))
+    removed, changed, kept = 0, False, []
+    for start, stop, group in split_records(lambda start, length: data[start : start + length], 0, len(data)):
+        piece = data[start:stop]
+        if group is None:
+            # As it is encoded in JSON, without the closing quote, which may be cut off.
+            staying = b"" if any(orjson.dumps(name)[:-1] in piece for name in names) else piece
+        else:
+            rows = [row for row in group if row.customer_id not in names]
+            removed += len(group) - len(rows)
+            staying = piece if len(rows) == len(group) else encode_record(rows) if rows else b""
+        changed |= staying is not piece
+        kept.append(staying)
+    if changed:
+        _replace(path, b"".join(kept))
     return removed
-
-
-def _groups(data: bytes) -> Iterator[tuple[list[PredictionRow], int]]:
-    """Yield the rows of each complete record and where it ends, up to the first damaged one."""
-    start = 0
-    while start + HEADER.size <= len(data):
-        length, _ = HEADER.unpack_from(data, start)
-        stop = start + HEADER.size + length
-        rows = decode_rows(data[start + HEADER.size : stop])
-        if rows is None:
-            return
-        yield rows, stop
-        start = stop
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import struct
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-
-import orjson
 
 from churn.atomic_write import sync_folder
 from churn.errors import StoreError
 from churn.file_lock import try_lock
 from churn.ids import new_id
-from churn.store.records import TIME_FORMAT, PredictionRow
+from churn.store.records import PredictionRow
+from service.prediction_log.spool_record import split_records
 
 SUFFIX, NEW_SUFFIX, BAD_SUFFIX = ".spool", ".new", ".bad"
-HEADER = struct.Struct("<II")  # length and CRC-32 of what follows
 logger = logging.getLogger(__name__)
 
 
@@ -37,6 +32,8 @@ class Segment:
         Bytes in the file, and bytes of it that the store has.
     created_at : float
         Seconds since 1970.
+    on_damage : callable
+        Called with the number of bytes of each damaged piece.
     """
 
     def __init__(self, path: Path, descriptor: int, *, own: bool) -> None:
@@ -44,6 +41,8 @@ class Segment:
         self._descriptor = descriptor
         self.size = os.fstat(descriptor).st_size
         self.replayed = 0
+        self.on_damage: Callable[[int], None] = lambda _: None
+        self._damaged: set[int] = set()
         self.created_at: float = os.fstat(descriptor).st_mtime
 
     @classmethod
@@ -96,17 +95,14 @@ class Segment:
         self.size += len(record)
 
     def recover(self) -> int:
-        """Return how many rows an adopted segment holds. Damaged records are set aside for people to look at."""
-        rows = end = 0
-        for start, stop, group in self._records(0):
-            if group is None:
-                self._set_aside(start, stop)
-            else:
+        """Return how many rows an adopted segment holds. What is damaged is set aside for people to look at."""
+        rows, end = 0, 0
+        for _, stop, group in self._records(0):
+            if group is not None:
                 rows += len(group)
-            end = stop
+                end = stop
         if end < self.size:
-            # Most likely an append that a kill cut short, and that was never answered. A damaged length would look the same.
-            self._set_aside(end, self.size)
+            # Most likely an append that a kill cut short, and that was never answered.
             os.ftruncate(self._descriptor, end)
             self.size = end
         return rows
@@ -140,21 +136,24 @@ class Segment:
         os.close(self._descriptor)
 
     def _records(self, start: int) -> Iterator[tuple[int, int, list[PredictionRow] | None]]:
-        """Yield begin, end and rows of each complete record; None for rows if the record is damaged."""
-        size = self.size
-        while start + HEADER.size <= size:
-            length, checksum = HEADER.unpack(os.pread(self._descriptor, HEADER.size, start))
-            stop = start + HEADER.size + length
-            if stop > size:
-                return
-            payload = os.pread(self._descriptor, length, start + HEADER.size)
-            yield start, stop, decode_rows(payload) if zlib.crc32(payload) == checksum else None
-            start = stop
+        """Yield begin, end and rows of each record; None for rows if the bytes are damaged, which is then set aside."""
+        for begin, stop, rows in split_records(self._read, start, self.size):
+            if rows is None and begin not in self._damaged:
+                self._damaged.add(begin)
+                self._set_aside(begin, stop)
+            yield begin, stop, rows
+
+    def _read(self, start: int, length: int) -> bytes:
+        return os.pread(self._descriptor, length, start)
 
     def _set_aside(self, start: int, stop: int) -> None:
         bad = self.path.with_suffix(BAD_SUFFIX)
-        append_to(bad, os.pread(self._descriptor, stop - start, start))
-        logger.error("a record of the spool is cut short or damaged: %d bytes are set aside in %s", stop - start, bad)
+        append_to(bad, self._read(start, stop - start))
+        logger.error(
+            "the spool is cut short or damaged: %d bytes at %d of %s are lost to the store, and set aside in %s",
+            *(stop - start, start, self.path.name, bad),
+        )
+        self.on_damage(stop - start)
 
 
 def append_to(file: Path, data: bytes) -> None:
@@ -167,28 +166,8 @@ def append_to(file: Path, data: bytes) -> None:
     """
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, data)
+        while data:
+            data = data[os.write(descriptor, data) :]
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def encode_record(rows: Sequence[PredictionRow]) -> bytes:
-    """Return the rows of one commit as a record."""
-    payload = orjson.dumps([tuple(row) for row in rows])
-    return HEADER.pack(len(payload), zlib.crc32(payload)) + payload
-
-
-def decode_rows(payload: bytes) -> list[PredictionRow] | None:
-    """Return the rows of a record's payload; None if it holds anything else, such as the rows of another version."""
-    try:
-        rows = [PredictionRow(*row) for row in orjson.loads(payload)]
-        requested_at(rows[-1])
-    except (ValueError, TypeError, LookupError):
-        return None
-    return rows
-
-
-def requested_at(row: PredictionRow) -> float:
-    """Return when a prediction was requested, in seconds since 1970."""
-    return datetime.strptime(row.requested_at, TIME_FORMAT).replace(tzinfo=UTC).timestamp()

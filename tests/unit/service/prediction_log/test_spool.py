@@ -6,10 +6,13 @@ import stat
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from churn.errors import StoreError
 from churn.file_lock import try_lock
@@ -18,6 +21,7 @@ from churn.store.records import PredictionRow
 from service.prediction_log import spool as spool_module
 from service.prediction_log import spool_segment
 from service.prediction_log.spool import Spool
+from service.prediction_log.spool_record import BEGIN, encode_record, split_records
 
 
 def rows(count: int, customer_id: str | None = None) -> list[PredictionRow]:
@@ -269,3 +273,75 @@ def test_a_record_of_another_version_is_set_aside_like_a_damaged_one(tmp_path: P
     again.replay(taker)
     assert taker.rows == given
     assert next(tmp_path.glob("*.bad")).read_bytes() == foreign
+
+
+DAMAGES = st.lists(
+    st.tuples(st.sampled_from(["set", "zero", "remove", "insert"]), st.integers(0, 10_000), st.binary(min_size=1, max_size=12)),
+    min_size=1,
+    max_size=3,
+)
+
+
+def damage(data: bytes, how: str, place: int, noise: bytes) -> tuple[bytes, int, int]:
+    """Return the damaged bytes, and where in the old ones the damage begins and ends."""
+    place %= len(data)
+    end = min(len(data), place + len(noise))
+    put = {"set": noise[: end - place], "zero": bytes(end - place), "remove": b"", "insert": noise}[how]
+    end = place if how == "insert" else end
+    return data[:place] + put + data[end:], place, end
+
+
+@settings(max_examples=300, deadline=None)
+@given(counts=st.lists(st.integers(1, 3), min_size=1, max_size=6), damages=DAMAGES)
+def test_damage_loses_the_records_it_touched_and_no_other_and_never_twice(
+    counts: list[int], damages: list[tuple[str, int, bytes]]
+) -> None:
+    groups = [rows(count, 'a [["b"]] \\ "é"') for count in counts]
+    records = [encode_record(group) for group in groups]
+    pieces = list(records)
+    for how, place, noise in damages:
+        # Damage one record at a time, so that it is known which ones are touched.
+        number = place % len(records)
+        pieces[number] = damage(pieces[number] or b"x", how, place, noise)[0]
+    data = b"".join(pieces)
+    # Bytes that were put in before or behind a record have not touched it.
+    whole = [group for group, record, piece in zip(groups, records, pieces, strict=True) if record in piece]
+    found = list(split_records(lambda start, length: data[start : start + length], 0, len(data)))
+    assert [group for *_, group in found if group is not None] == whole
+    assert [(start, stop) for start, stop, _ in found] == list(pairwise([0, *(stop for _, stop, _ in found)]))
+    assert not found or found[-1][1] == len(data)
+
+
+@pytest.mark.parametrize("length", [0, 3, 2**31, 2**32 - 1])
+@pytest.mark.parametrize("adopted", [True, False])
+def test_a_damaged_length_loses_one_record_and_ends(tmp_path: Path, length: int, adopted: bool) -> None:
+    spool, given, taker = make(tmp_path), rows(5), Taker()
+    lost: list[int] = []
+    for row in given:
+        spool.append([row])
+    path, record = files(tmp_path)[0], len(encode_record(given[:1]))
+    with path.open("r+b") as file:
+        file.seek(record)
+        file.write(struct.pack("<I", length))
+    if adopted:
+        spool.close()
+        spool = make(tmp_path)
+        spool.on_damage = lost.append
+        assert spool.adopt() == 4
+    spool.replay(taker)
+    assert taker.rows == [given[0], *given[2:]]
+    assert spool.empty
+    assert (lost, files(tmp_path, ".bad")[0].stat().st_size) == ([record] if adopted else [], record)
+
+
+def test_the_search_for_the_next_record_is_linear() -> None:
+    data = BEGIN * 200_000 + encode_record(rows(1))
+    asked = 0
+
+    def read(start: int, length: int) -> bytes:
+        nonlocal asked
+        asked += min(length, len(data) - start)
+        return data[start : start + length]
+
+    assert [group is None for *_, group in split_records(read, 0, len(data))] == [True, False]
+    assert asked < 20 * len(data)

@@ -8,7 +8,8 @@ from churn.atomic_write import STAGING_PREFIX
 from churn.store.records import PredictionRow
 from service.prediction_log.spool import Spool
 from service.prediction_log.spool_erasure import erase_spooled
-from service.prediction_log.spool_segment import BAD_SUFFIX, encode_record
+from service.prediction_log.spool_record import encode_record
+from service.prediction_log.spool_segment import BAD_SUFFIX
 
 
 def row(n: int, who: str | None) -> PredictionRow:
