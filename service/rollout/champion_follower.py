@@ -134,9 +134,8 @@ class ChampionFollower:
     ) -> RollbackResult:
         """Let the model before `leaving` take over at once, and have the registry's aliases moved, with a record.
 
-        If the registry or the store is away, the rollback holds here (also over a restart, and for the other workers of this
-        home), and is recorded later. It holds until then, or until the registry names another champion or a person reloads.
-        It does not wait for a model that is being loaded.
+        If the registry or the store is away, it holds here (also over a restart, and for the other workers of this home) until it
+        is recorded, the registry names another champion, or a person reloads. It does not wait for a load.
 
         Parameters
         ----------
@@ -165,10 +164,7 @@ class ChampionFollower:
         if target is None:
             raise NoPreviousModel("there is no previous model to go back to")
         if automatic and target.version == self.aliases.get(ROLLED_BACK):
-            raise NoPreviousModel(
-                f"version {leaving.version} stays: version {target.version} before it was left by a rollback, and only a person "
-                "takes it again"
-            )
+            raise NoPreviousModel(f"version {target.version} was left by a rollback, and only a person takes it again")
         request = RollbackRequest(
             leaving.version, leaving.info.run_id, target.version, target.info.run_id, actor, reason, automatic, evidence or {}
         )
