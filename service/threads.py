@@ -80,6 +80,10 @@ class WorkerThreads:
         is_begun : bool
             Whether its answer has begun already: then it waits even where others are refused.
 
+        Returns
+        -------
+        object
+
         Raises
         ------
         Overloaded
@@ -116,6 +120,10 @@ async def run_in_thread(work: Callable[P, T], /, *given: P.args, **named: P.kwar
     work : callable
     *given, **named
         Its arguments.
+
+    Returns
+    -------
+    object
     """
     job = _Job(partial(work, *given, **named))
     threading.Thread(target=job.run, name=getattr(work, "__qualname__", "work"), daemon=True).start()
