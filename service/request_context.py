@@ -48,7 +48,12 @@ class Room(Protocol):
     """What a body takes beside all others; see `service.http.rate_limits.Limits`."""
 
     def hold(self, more: int, weight: int, /) -> None:
-        """Let a body of `weight` bytes take more."""
+        """Let a body of `weight` bytes take more.
+
+        Parameters
+        ----------
+        more, weight : int
+        """
 
     def waiting(self) -> AbstractContextManager[None]:
         """Count the request as not in work while its body is on its way."""
