@@ -162,7 +162,10 @@ def test_a_promotion_is_recorded_in_store_and_registry(registry: Registry, tmp_p
     loaded = registry.load("2")
     assert promotion.promote(registry, store, loaded.info, actor="ada@desk", reason="the gate was wrong") == "1"
     back = registry.load(promotion.rollback_version(registry, store))
-    assert promotion.rollback(registry, store, back.info, actor="bob@desk", reason="so was ada") == "2"
+    assert (
+        promotion.rollback(registry, store, back.info, leaving=registry.champion_version(), actor="bob@desk", reason="so was ada")
+        == "2"
+    )
     undone, done = decision_log.drop_closed_intents(store.decisions(kind=decision_log.HISTORY))
     store.close()
     assert (done.kind, done.model_version, done.evidence["replaced"], done.actor) == (
