@@ -38,7 +38,19 @@ def _summaries(settings: Settings) -> Path:
 
 
 def may_pass(_task: Any, _run: Any, state: Any) -> bool:
-    """Return whether a failure may pass by itself: a registry that is away does, one without a champion does not."""
+    """Return whether a failure may pass by itself: a registry that is away does, one without a champion does not.
+
+    Parameters
+    ----------
+    _task, _run : object
+        Unused.
+    state : State
+        The failure.
+
+    Returns
+    -------
+    bool
+    """
     return not isinstance(state.data, NoModel)
 
 
