@@ -16,6 +16,9 @@ from service.formats.json_text import refuse
 from service.formats.records import check_rows
 from service.formats.validation import ColumnRules
 
+# No contract has so many.
+MAX_COLUMNS = 10_000
+
 
 def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> CustomerColumns:
     """Read a CSV body (RFC 4180) whose first line is the header.
@@ -43,6 +46,8 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
         refuse("body", "must be UTF-8")
     if "\0" in text:
         refuse("body", "must not contain NUL characters")
+    if (fields := _fields_of_first_line(text)) > MAX_COLUMNS:
+        refuse("header", f"has {fields} columns; {MAX_COLUMNS} are the most")
     lines = csv.reader(StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(lines, [])]
@@ -50,13 +55,12 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
         if problem := header_problem(header, first):
             refuse("header", problem)
         found = rules.columns_of(header, "header")
-        rows = _rows(chain([first], lines), max_rows)
+        rows = _rows(chain([first], lines), max_rows, len(header))
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")
     check_rows(len(rows), max_rows)
-    if set(map(len, rows)) != {len(header)}:
-        wrong = next(place for place, row in enumerate(rows) if len(row) != len(header))
-        refuse(f"rows.{wrong}", f"{len(header)} fields are expected, as the header has")
+    if len(rows[-1]) != len(header):
+        refuse(f"rows.{len(rows) - 1}", f"{len(header)} fields are expected, as the header has")
     by_name = dict(zip(header, zip(*rows, strict=True), strict=True))
     columns: dict[str, Sequence[Any]] = {
         name: by_name[given] if name == CUSTOMER_ID else read_texts(rules.features[name], by_name[given])
@@ -65,12 +69,19 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
     return rules.validate_objects(columns, len(rows), "rows")
 
 
-def _rows(lines: Iterator[list[str]], max_rows: int) -> list[list[str]]:
+def _fields_of_first_line(text: str) -> int:
+    """Count the fields of the first line, before a text is made of each; a comma within quotes is counted too."""
+    ends = [end for end in (text.find("\n"), text.find("\r")) if end >= 0]
+    return 1 + text.count(",", 0, min(ends, default=len(text)))
+
+
+def _rows(lines: Iterator[list[str]], max_rows: int, fields: int) -> list[list[str]]:
+    """Read rows up to the first that has more or fewer fields than there should be, which is then the last."""
     rows: list[list[str]] = []
     for row in lines:
         # An empty line, as many files end with one, is no row.
         if row:
             rows.append(row)
-            if len(rows) > max_rows:
+            if len(rows) > max_rows or len(row) != fields:
                 break
     return rows

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import orjson
 
 from service.http.errors import NAME_LENGTH, FieldProblem, Unprocessable
+from service.http.json_size import check_containers, refuse_wide
 
 _NOT_JSON = "Invalid JSON"
 # Characters of the longest whole number of 64 bits.
@@ -34,7 +35,10 @@ def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
     ------
     Unprocessable
         If it is not JSON, or an object has a key twice; the problem names the key.
+    TooLarge
+        If it has more objects and lists than any document that makes sense.
     """
+    check_containers(bytes(body) if isinstance(body, memoryview) else body)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -56,11 +60,14 @@ def _keys(document: Any) -> int:
     while waiting:
         value = waiting.pop()
         if type(value) is dict:
+            refuse_wide(len(value))
             count += len(value)
             waiting += [part for part in value.values() if type(part) in (dict, list)]
         elif type(value) is list and value and type(value[0]) is dict:
             if _all_flat(value):
-                count += sum(map(len, value))
+                lengths = list(map(len, value))
+                refuse_wide(max(lengths))
+                count += sum(lengths)
             else:
                 waiting += [part for part in value if type(part) in (dict, list)]
     return count

@@ -23,6 +23,7 @@ from service.http.errors import (
     WrongMediaType,
     unprocessable,
 )
+from service.http.json_size import check_containers, check_names
 from service.request_context import RequestContext, request_context_of
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -127,8 +128,10 @@ def parse_json(model: type[Parsed], body: bytes) -> Parsed:
     Unprocessable
         With each broken rule, and no value.
     TooLarge
-        If the body has too many rows.
+        If the body has too many rows, or too many objects and lists.
     """
+    check_containers(body)
+    check_names(body)
     refuse_repeated_fields(body)
     try:
         return model.model_validate_json(body)

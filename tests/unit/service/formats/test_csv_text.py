@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
-from service.formats.csv_text import read_csv
+from service.formats.csv_text import MAX_COLUMNS, read_csv
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge, Unprocessable
 from service.schemas.native import RequestModels
@@ -78,3 +79,21 @@ def test_real_customers_are_read_as_for_training(rules: ColumnRules, contract: C
     got = read_csv(frame.to_csv(index=False).encode(), rules, 1000).frame(contract)
     for name in contract.feature_names:
         assert got[name].tolist() == frame[name].tolist()
+
+
+def test_a_header_of_more_columns_than_any_contract_has_is_refused_before_a_text_is_made_of_each(rules: ColumnRules) -> None:
+    body = ",".join(f"name-{n:040d}" for n in range(MAX_COLUMNS + 1)).encode()
+    tracemalloc.start()
+    with pytest.raises(Unprocessable) as caught:
+        read_csv(body, rules, 10)
+    assert [(one.field, one.problem) for one in caught.value.errors] == [
+        ("header", f"has {MAX_COLUMNS + 1} columns; {MAX_COLUMNS} are the most")
+    ]
+    assert tracemalloc.get_traced_memory()[1] < 10 * len(body)
+    tracemalloc.stop()
+
+
+def test_reading_ends_at_the_first_row_that_is_too_long(rules: ColumnRules) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        read_csv(b"total_day_minutes\n1\n2,3\n" + b"4,5,6\n" * 1000, rules, 10)
+    assert [one.field for one in caught.value.errors] == ["rows.1"]

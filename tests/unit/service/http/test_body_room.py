@@ -20,7 +20,7 @@ BATCH = b"POST /predict/batch " + HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 async def app(tmp_path: Path) -> AsyncIterator[ServiceApp]:
-    settings = make_settings(tmp_path, max_concurrent=3, max_inflight_bytes=1_000_000)
+    settings = make_settings(tmp_path, max_concurrent=3, max_body_bytes=1_000_000, max_inflight_bytes=1_000_000)
     made = create_app(
         settings,
         registry=FakeRegistry(make_model("1")),

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from churn.contract import Contract
+from service.http.body import parse_json
 from service.schemas.native import OutcomeItem, OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferInput, InferOutput, InferRequest, InvocationsRequest
 from tests.unit.service.fakes import CUSTOMER
@@ -42,7 +43,7 @@ def all_models(contract: Contract) -> set[type[BaseModel]]:
 def test_every_model_with_an_optional_field_is_tried_here(contract: Contract) -> None:
     customer = RequestModels.from_contract(contract, 10).customer.__name__
     names = {model.__name__ for model in all_models(contract) if optional(model)}
-    assert names == {customer, "OutcomeItem", "InferRequest", "InferInput", "InferOutput", "InvocationsRequest"}
+    assert names == {customer, "OutcomeItem", "InferRequest", "InferInput", "InferOutput", "InvocationsRequest", "RollbackBody"}
 
 
 @pytest.mark.parametrize("name", optional(InferRequest))
@@ -113,3 +114,8 @@ async def test_of_a_customer(client: httpx2.AsyncClient, contract: Contract) -> 
         answer = (await client.post(path, json=body)).json()
         answer = answer["predictions"][0] if "predictions" in answer else answer
         assert answer["churn_probability"] == plain["churn_probability"]
+
+
+def test_of_a_rollback() -> None:
+    assert optional(RollbackBody) == ["leaving"]
+    assert parse_json(RollbackBody, b'{"reason": "too slow", "leaving": null}').leaving is None
