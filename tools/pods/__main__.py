@@ -169,7 +169,10 @@ def render(folder: Path) -> list[Document]:
     (folder / "customers.yaml").write_text((CHECKOUT / "k8s/overlays/production/customers.yaml").read_text())
     up = "/".join([".."] * len(folder.resolve().parts[1:]))
     there = f"{up}{CHECKOUT}/k8s"
+    local = yaml.safe_load((CHECKOUT / "k8s/overlays/local/kustomization.yaml").read_text())
     overlay = {
+        # The overlay's own tags are not those of what is added to it here.
+        "images": local["images"],
         "resources": [f"{there}/overlays/local", f"{there}/components/retention/retention.yaml"],
         "patches": [{"path": "customers.yaml"}],
         "namespace": "churn",

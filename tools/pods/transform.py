@@ -26,6 +26,8 @@ LEFT_OUT_OF_PODS = ("serviceAccountName", "topologySpreadConstraints", "priority
 # all addresses of this machine.
 LEFT_OUT_OF_CONTAINERS = ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "ports")
 GROUPS = ("initContainers", "containers")
+# Otherwise podman 4.3 removes an init container that has ended, and sometimes does so before it has.
+INIT_CONTAINERS = "io.podman.annotations.init.container.type"
 REPLICAS = 2
 
 
@@ -90,7 +92,10 @@ def make_pods(rendered: Iterable[Document], prefix: str, images: dict[str, str])
             ]
             containers = copy.deepcopy(template["spec"]["containers"])
             template["spec"]["volumes"] = [*template["spec"].get("volumes", []), *volumes]
-            pod: Document = {"apiVersion": "v1", "kind": "Pod", "metadata": {**template.get("metadata", {}), "name": name}}
+            metadata = {**template.get("metadata", {}), "name": name}
+            if template["spec"].get("initContainers"):
+                metadata["annotations"] = {**metadata.get("annotations", {}), INIT_CONTAINERS: "always"}
+            pod: Document = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
             pod["spec"] = _podman_spec(template["spec"], prefix, images, {claim["metadata"]["name"] for claim in claims})
             addresses = tuple(_services(documents, template.get("metadata", {}).get("labels", {})))
             found.append(Pod(name, maker, kind, addresses, (*_needed(shared, pod["spec"]), *claims, pod), tuple(containers)))

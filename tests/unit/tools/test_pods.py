@@ -73,6 +73,15 @@ def test_commands_settings_limits_and_security_contexts_are_the_manifests() -> N
                 assert after["securityContext"] == user | before["securityContext"]
 
 
+def test_init_containers_are_kept_until_the_pod_goes() -> None:
+    made = pods().values()
+    with_init = [pod for pod in made if spec(pod).get("initContainers")]
+    assert with_init
+    for pod in made:
+        kept = pod.documents[-1]["metadata"].get("annotations", {}).get("io.podman.annotations.init.container.type")
+        assert kept == ("always" if pod in with_init else None)
+
+
 def test_secrets_are_those_of_the_run() -> None:
     (container,) = spec(pods()["run-churn-exporter"])["containers"]
     (entry,) = [entry for entry in container["env"] if "valueFrom" in entry]
