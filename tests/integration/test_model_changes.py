@@ -108,6 +108,8 @@ async def test_fifty_swaps_under_load_fail_no_request_and_mix_no_versions(
         if activate % 5 == 4:
             response = await client.post("/admin/rollback", json={"reason": f"swap {activate}"})
         else:
+            # As a promotion does: the one that is replaced becomes the previous one.
+            registry.others["previous"] = str(registry.champion)
             registry.champion = VERSIONS[activate % len(VERSIONS)]
             response = await client.post("/admin/reload")
         assert response.status_code == 200, response.text
@@ -253,7 +255,9 @@ def asked(settings: Settings, request: dict[str, str]) -> dict[str, str]:
 
 def test_a_store_that_is_away_leaves_the_aliases_as_they_are(registered: Settings, contract: Contract, tmp_path: Path) -> None:
     settings = elsewhere(registered, tmp_path).model_copy(update={"store_url": "postgresql://u:p@127.0.0.1:1/none"})
-    answer = asked(settings, {"do": "roll_back", "leaving": "2", "version": "1", "actor": "ada", "reason": "why"})
+    runs = {number: Registry(settings).identity(number) for number in ("1", "2")}
+    request = RollbackRequest("2", runs["2"], "1", runs["1"], "ada", "why")
+    answer = asked(settings, {"do": "roll_back", "request": asdict(request)})
     assert answer["result"] == "store away"
     assert ":p@" not in answer["reason"]
     assert RegistrySource(settings, contract).aliases()["champion"] == "2"

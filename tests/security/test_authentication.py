@@ -118,7 +118,10 @@ async def test_no_spelling_of_a_path_leads_around_the_key(keyed_client: httpx2.A
 async def test_no_method_leads_around_the_key(keyed_client: httpx2.AsyncClient) -> None:
     for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"):
         for path in ("/admin/failures", "/admin/rollback", "/predict", "/model"):
-            assert (await keyed_client.request(method, path)).status_code == 405, (method, path)
+            # HEAD is GET without a body, for keys as for all else.
+            told = (await keyed_client.request("GET", path)).status_code if method == "HEAD" else 405
+            assert (await keyed_client.request(method, path)).status_code == told, (method, path)
+            assert told in (401, 405)
 
 
 async def test_every_key_is_compared_in_constant_time_and_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
-from churn.errors import InputError, StoreError
+from churn.errors import InputError, StoreAway, StoreError
 
 # No connection waits for ever: a server that accepts and then stands still would hold up a flow until somebody looks.
 CONNECT_SECONDS = 10.0
@@ -83,13 +83,15 @@ def ping(url: str, timeout_seconds: float) -> None:
 
     Raises
     ------
-    StoreError
+    StoreAway
         If it does not answer in time.
     """
     engine = make_engine(url, timeout_seconds)
     try:
-        with translated(), engine.connect() as connection:
+        with engine.connect() as connection:
             connection.execute(sa.select(1))
+    except SQLAlchemyError as error:
+        raise StoreAway(f"the store cannot be reached: {describe_error(error)}") from error
     finally:
         engine.dispose()
 

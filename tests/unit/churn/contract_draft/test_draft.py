@@ -114,7 +114,7 @@ def test_a_customer_like_those_of_the_file_may_be_asked_about(sample: Draft) -> 
         ("Calls", [0, 1, 2, ""] * 6, {"kind": "integer", "minimum": 0, "nullable": True}),
         ("Balance", [-1, 1, 2, 3] * 6, {"kind": "integer"}),
         ("Balance", ["1.5", " ", "2", "3e2"] * 6, {"kind": "number", "minimum": 0, "nullable": True}),
-        ("Balance", [1e300, 2, 3, 4] * 6, {"kind": "number", "minimum": 0}),
+        ("Balance", [1e90, 2, 3, 4] * 6, {"kind": "number", "minimum": 0}),
         ("Plan", ["Yes", "No", "yes", "No"] * 6, {"kind": "flag"}),
         ("Plan", ["Y", "N", "", "N"] * 6, {"kind": "flag", "true_level": "Y", "false_level": "N", "nullable": True}),
         ("Plan", ["1.0", "0.0"] * 12, {"kind": "flag", "true_level": "1", "false_level": "0"}),

@@ -167,7 +167,13 @@ def test_a_draft_in_json_says_what_was_guessed_and_why(churn: Churn, customers: 
     with_columns(customers, version="7")
     document = churn("data", "describe", customers, "--draft", "drafted.yaml", "--json").json
     assert document["contract"] == "drafted.yaml"
-    assert document["target"] == {"column": "churn", "source": "Churn", "true_level": "True", "false_level": "False"}
+    assert document["target"] == {
+        "column": "churn",
+        "source": "Churn",
+        "true_level": "True",
+        "false_level": "False",
+        "event": "leaves",
+    }
     columns = {column["name"]: column for column in document["columns"]}
     assert columns["total_day_calls"]["role"] == "feature"
     assert (columns["version"]["role"], columns["version"]["why"]) == ("ignored", "ignored: it is the same for everybody")
