@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from churn.lifecycle.actor import current_user
+from churn.lifecycle.aliases import Aliases
 from churn.lifecycle.decision_log import DecisionLog
-from churn.lifecycle.promotion import Aliases, reconcile
+from churn.lifecycle.promotion import reconcile
 from churn.registry.aliases import TRAINING_TAG
 from churn.store.records import Decision, DecisionAction, DecisionKind
 

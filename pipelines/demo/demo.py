@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, cast
 
 from churn.clock import now
@@ -26,7 +27,7 @@ from pipelines.console import console, warn
 from pipelines.data_sources.pull import pull_data
 from pipelines.data_sources.simulated import write_simulated
 from pipelines.demo.customers import PLAN, Cast, deal_out, population, shorten
-from pipelines.demo.report import WindowResult, draw_windows, print_windows, summarise
+from pipelines.demo.report import WindowResult, describe_drift, draw_windows, print_windows, summarise
 from pipelines.demo.stream import Stream
 from pipelines.environment import prepare_environment
 from pipelines.local.supervisor import free_port
@@ -178,7 +179,7 @@ class Loop:
             run = self._monitor()
         if not shift.covariate_alarm:
             raise DemoFailed(f"{name}: no alarm on covariate shift")
-        console.print(f"{name}: drift in {_moved(shift)}")
+        console.print(f"{name}: drift in {describe_drift(shift)}")
         self._note(name, customers, answers, shift, run)
         return run
 
@@ -283,25 +284,11 @@ class Loop:
         low, high = bootstrap_mean_interval(gain, confidence=0.95, resamples=2_000, seed=1)
         console.print(
             f"{len(gain)} customers with the plan that were not used so far: "
-            f"Brier {_mean(squares['old']):.3f} → {_mean(squares['new']):.3f}, "
-            f"log loss {_mean(losses['old']):.3f} → {_mean(losses['new']):.3f}, gain {_mean(gain):.3f} [{low:.3f}, {high:.3f}]"
+            f"Brier {fmean(squares['old']):.3f} → {fmean(squares['new']):.3f}, "
+            f"log loss {fmean(losses['old']):.3f} → {fmean(losses['new']):.3f}, gain {fmean(gain):.3f} [{low:.3f}, {high:.3f}]"
         )
         if low <= 0:
             raise DemoFailed("on customers with the plan the new champion is not clearly better")
-
-
-def _moved(run: RunResult) -> str:
-    """Name what drifted and by how much, most surprising first."""
-    drifted = sorted(run.drift.drifted if run.drift else (), key=lambda result: result.p_value)
-    return "; ".join(f"{r.feature}: {r.measure} {_number(r.reference)} → {_number(r.current)}" for r in drifted)
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3g}"
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _kept(reports: list[str], out: Path) -> str:

@@ -142,3 +142,13 @@ def draw_windows(results: list[WindowResult], path: Path) -> Path:
     figure.suptitle("Quality of the answers, window by window")
     figure.savefig(path, dpi=120)
     return path
+
+
+def describe_drift(run: RunResult) -> str:
+    """Name what drifted and by how much, most surprising first."""
+
+    def brief(value: float | None) -> str:
+        return "none" if value is None else f"{value:.3g}"
+
+    drifted = sorted(run.drift.drifted if run.drift else (), key=lambda result: result.p_value)
+    return "; ".join(f"{r.feature}: {r.measure} {brief(r.reference)} → {brief(r.current)}" for r in drifted)

@@ -19,6 +19,7 @@ from pipelines.data_sources.source import Source
 from pipelines.demo import demo
 from pipelines.demo.customers import Cast
 from pipelines.demo.demo import DemoFailed
+from pipelines.demo.report import describe_drift
 from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
 from tests.unit.pipelines.demo.fakes import CAST, Store, people
 
@@ -29,8 +30,8 @@ def test_drift_is_told_with_the_most_surprising_first() -> None:
         make_drift_result("b", p_value=0.0001, measure="share", reference=0.5, current=0.25),
         make_drift_result("c", p_value=0.9, drifted=False),
     )
-    assert demo._moved(make_result(drift=drift)) == "b: share 0.5 → 0.25; a: mean 1.23 → none"
-    assert demo._moved(make_result(drift=None)) == ""
+    assert describe_drift(make_result(drift=drift)) == "b: share 0.5 → 0.25; a: mean 1.23 → none"
+    assert describe_drift(make_result(drift=None)) == ""
 
 
 def test_the_newest_report_is_kept(tmp_path: Path) -> None:
