@@ -23,6 +23,8 @@ from service.threads import CLIENT_WORK
 
 # Smaller batches are scored on the event loop: a thread would take as long to start.
 SMALL_BATCH_ROWS = 200
+# A record takes some 700 bytes until it is written, and a customer in an odd body may have come in one.
+LOGGED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -141,17 +143,18 @@ class PredictionService:
         Raises
         ------
         StoreError
-            If the records could not be logged: then nothing may be answered.
+            If the records could not be logged: then nothing may be answered, though some may be in the log all the same.
         """
         request_context = CURRENT.get()
         _note_version(served, request_context)
         with child_span("score", request_context):
-            if len(customers) <= SMALL_BATCH_ROWS:
-                batch, rows = _score(served, customers)
-            else:
-                batch, rows = await CLIENT_WORK.run(partial(_score, served, customers))
+            small = len(customers) <= SMALL_BATCH_ROWS
+            score = partial(served.score_columns, customers)
+            batch = score() if small else await CLIENT_WORK.run(score)
         with child_span("log", request_context):
-            await self.log.write(rows)
+            for start in range(0, len(customers), LOGGED_AT_ONCE):
+                spell = partial(batch.rows, served.contract, start, start + LOGGED_AT_ONCE)
+                await self.log.write(spell() if small else await CLIENT_WORK.run(spell, is_begun=True))
         self.metrics.count_many(batch)
         self.shadow.offer_many(batch)
         return batch
@@ -160,8 +163,3 @@ class PredictionService:
 def _note_version(served: ServedModel, request_context: RequestContext | None) -> None:
     if request_context is not None:
         request_context.model_version = served.version
-
-
-def _score(served: ServedModel, customers: CustomerColumns) -> tuple[ScoredBatch, list[PredictionRow]]:
-    batch = served.score_columns(customers)
-    return batch, batch.rows(served.contract)

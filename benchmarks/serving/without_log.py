@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from churn.config.settings import load_settings
-from churn.customers.columns import CustomerColumns
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
-from service import prediction
 from service.app import ServiceApp, create_app
-from service.scoring.served_model import ScoredBatch, ServedModel
+from service.scoring.served_model import ScoredBatch
 
 
 class NoStore:
@@ -36,9 +33,5 @@ class NoStore:
 
 def app() -> ServiceApp:
     """Make the app: as the service has it, but for the records."""
-
-    def score(served: ServedModel, customers: CustomerColumns) -> tuple[ScoredBatch, list[Any]]:
-        return served.score_columns(customers), []
-
-    prediction._score = score
+    ScoredBatch.rows = lambda *_: []  # type: ignore[method-assign]
     return create_app(load_settings(), store=NoStore())

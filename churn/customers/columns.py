@@ -35,9 +35,20 @@ class CustomerColumns:
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
 
-    def feature_texts(self, contract: Contract) -> list[str]:
-        """Spell each customer's features as the log keeps them: a JSON object, one a row."""
-        return customer_texts(self.values, contract)
+    def feature_texts(self, contract: Contract, start: int = 0, end: int | None = None) -> list[str]:
+        """Spell customers' features as the log keeps them: a JSON object, one a row.
+
+        Parameters
+        ----------
+        contract : Contract
+        start, end : int, optional
+            Of which customers; by default of all.
+
+        Returns
+        -------
+        list of str
+        """
+        return customer_texts({name: values[start:end] for name, values in self.values.items()}, contract)
 
     def frame(self, contract: Contract) -> pd.DataFrame:
         """Give them as the frame that pipelines read (`churn.customers.frame`)."""

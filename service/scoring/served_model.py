@@ -45,17 +45,29 @@ class ScoredBatch:
         named = self.customers.customer_ids
         return [None] * len(self.prediction_ids) if named is None else named
 
-    def rows(self, contract: Contract) -> list[PredictionRow]:
-        """Return the records for the log."""
+    def rows(self, contract: Contract, start: int = 0, end: int | None = None) -> list[PredictionRow]:
+        """Return records for the log.
+
+        Parameters
+        ----------
+        contract : Contract
+        start, end : int, optional
+            Of which predictions; by default of all.
+
+        Returns
+        -------
+        list of PredictionRow
+        """
+        some = slice(start, end)
         columns = (
-            self.prediction_ids,
-            self.customer_ids,
+            self.prediction_ids[some],
+            self.customer_ids[some],
             repeat(self.requested_at),
             repeat(self.model_version),
-            self.probabilities.tolist(),
+            self.probabilities[some].tolist(),
             repeat(self.threshold),
-            self.churn.tolist(),
-            self.customers.feature_texts(contract),
+            self.churn[some].tolist(),
+            self.customers.feature_texts(contract, start, end),
         )
         # `map` and `zip` build the rows without a Python step for each, in half the time.
         return list(map(PredictionRow._make, zip(*columns, strict=False)))

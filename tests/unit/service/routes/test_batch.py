@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from service import prediction
 from service.app import create_app
 from service.formats import answers, arrow_columns
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
@@ -55,6 +56,20 @@ def read(media: str, body: bytes) -> list[dict[str, Any]]:
     if media == PARQUET:
         return list(pq.read_table(io.BytesIO(body)).to_pylist())
     return list((pa.ipc.open_stream if media == STREAM else pa.ipc.open_file)(body).read_all().to_pylist())
+
+
+@pytest.mark.parametrize("rows", [5, 6, 7, 13])
+async def test_a_large_batch_is_logged_piece_by_piece_and_whole(
+    client: httpx2.AsyncClient, store: FakeStore, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(prediction, "SMALL_BATCH_ROWS", 3)
+    monkeypatch.setattr(prediction, "LOGGED_AT_ONCE", 6)
+    customers = [{**CUSTOMER, "customer_id": f"c{n}"} for n in range(rows)]
+    answer = await client.post("/predict/batch", json={"customers": customers})
+    assert answer.status_code == 200
+    logged = {row.prediction_id: row.customer_id for row in store.rows}
+    assert logged == {one["prediction_id"]: one["customer_id"] for one in answer.json()["predictions"]}
+    assert sorted(logged.values(), key=str) == sorted((one["customer_id"] for one in customers), key=str)
 
 
 @pytest.mark.parametrize("wanted", [JSON, CSV, PARQUET, STREAM, FILE])
