@@ -15,7 +15,6 @@ from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind, M
 from churn.store.retention import prune
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
-from monitoring.exporter.runs import collect_runs
 from monitoring.exporter.totals import collect_totals
 from pipelines.local.status import _traffic
 
@@ -52,7 +51,14 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
         "monitoring run: earlier runs and decisions",
         lambda: (store.monitor_runs(model_version=version), store.decisions(kind=DecisionKind.POLICY)),
     )
-    yield "/metrics of the monitor", lambda: (list(collect_runs(store, None)), list(collect_totals(store)))
+    yield (
+        "/metrics of the monitor",
+        lambda: (
+            store.monitor_runs(judged="predictions", limit=1),
+            store.monitor_runs(judged="outcomes", limit=1),
+            list(collect_totals(store)),
+        ),
+    )
     yield "churn status", lambda: _traffic(store)
     yield (
         "probation: outcomes of a version",
