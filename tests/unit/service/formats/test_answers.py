@@ -6,7 +6,6 @@ import orjson
 import pytest
 
 from churn.contract import Contract
-from service import prediction
 from service.formats import answers
 from service.formats.records import from_records
 from service.formats.validation import ColumnRules
@@ -39,7 +38,3 @@ def test_pieces_of_the_records_make_the_whole(batch: ScoredBatch, contract: Cont
     pieces = [batch.rows(contract, start, start + piece) for start in range(0, 25, piece)]
     assert [row for rows in pieces for row in rows] == batch.rows(contract)
     assert len(batch.rows(contract)) == 25
-
-
-def test_a_piece_of_the_log_is_larger_than_what_is_scored_on_the_event_loop() -> None:
-    assert prediction.LOGGED_AT_ONCE > prediction.SMALL_BATCH_ROWS
