@@ -42,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cpu-times", type=int, nargs="?", const=40, metavar="FILES", help="show the files that cost the most CPU")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name binary parameters by their argument: archives hold the time they were made at, and all workers must find one list."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Collect no garbage while modules are imported and tests are collected: all of it stays."""
     gc.disable()
