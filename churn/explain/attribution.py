@@ -12,12 +12,14 @@ form (`churn.explain.shapley`); rules over sums need all interpolated customers 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from churn.explain.mixed import Mixed
 from churn.explain.plan import Plan, clip, complete
 from churn.inference.compiled import CompiledModel
+
+Pattern = tuple[Hashable, ...]
 
 
 class Attribution(NamedTuple):
@@ -70,6 +72,42 @@ class Attributor:
         _add_rules(plan, values, contributions, gains, mixed)
         return Attribution(plan.base, contributions, gains, False)
 
+    def pattern(self, values: Sequence[Any]) -> Pattern | None:
+        """Return what decides about one customer's attribution: customers of one pattern have the same.
+
+        Parameters
+        ----------
+        values : sequence
+            As in `attribute`.
+
+        Returns
+        -------
+        Pattern or None
+            The rules that matter, the bits of these, and for each rule over sums the interpolated customers for whom it holds.
+            None if that would not be all (a value is missing, or the model has ramps), or too much to compare.
+        """
+        if self._has_ramps or None in values:
+            return None
+        plan = self.plan
+        own, left, undecided = _changed_rules(plan, values)
+        own &= plan.bits.fields_of(left)
+        undecided &= left
+        if not undecided:
+            return left, own
+        mixed: dict[int, Mixed] = {}
+        found: list[Hashable] = [left, own]
+        while undecided:
+            guard = undecided & -undecided
+            undecided ^= guard
+            rule = plan.bits.by_guard[guard]
+            if rule.blend not in mixed:
+                mixed[rule.blend] = plan.blends[rule.blend].mix(values)
+            decides = mixed[rule.blend].pattern(rule)
+            if decides is None:
+                return None
+            found.append(decides)
+        return tuple(found)
+
 
 def _add_ramps(
     plan: Plan,
@@ -101,20 +139,9 @@ def _add_ramps(
 def _add_rules(
     plan: Plan, known: Sequence[Any], contributions: list[float], gains: dict[int, float], mixed: dict[int, Mixed]
 ) -> None:
-    """Find the rules that hold for some interpolated customers and not for others, and attribute each."""
-    bits, own = plan.bits, plan.bits.usual
-    for at, cut, is_above, changes in plan.cut_steps:
-        if (known[at] > cut) is not is_above:
-            own ^= changes
-    for at, cuts, by_stretch in plan.number_steps:
-        own ^= by_stretch[bisect_left(cuts, known[at])]
-    for at, by_level in plan.level_steps:
-        own ^= by_level[known[at]]
-    # A rule with a condition that neither customer meets holds for nobody between them.
-    alive = (own | bits.usual) + bits.ones & bits.guards
-    undecided, dead = _bound_sums(plan, known, alive)
-    left = ((own ^ bits.usual) + bits.fields | undecided) & alive & ~dead
-    by_guard = bits.by_guard
+    """Attribute each rule that holds for some interpolated customers and not for others."""
+    own, left, undecided = _changed_rules(plan, known)
+    by_guard = plan.bits.by_guard
     while left:
         guard = left & -left
         left ^= guard
@@ -131,6 +158,24 @@ def _add_rules(
             contributions[at] += part
         if gain:
             gains[rule.term] = gain
+
+
+def _changed_rules(plan: Plan, known: Sequence[Any]) -> tuple[int, int, int]:
+    """Return a customer's bits, the guards of the rules that do not hold for all interpolated customers alike, and of the rules
+    whose sums are yet to be mixed.
+    """
+    bits, own = plan.bits, plan.bits.usual
+    for at, cut, is_above, changes in plan.cut_steps:
+        if (known[at] > cut) is not is_above:
+            own ^= changes
+    for at, cuts, by_stretch in plan.number_steps:
+        own ^= by_stretch[bisect_left(cuts, known[at])]
+    for at, by_level in plan.level_steps:
+        own ^= by_level[known[at]]
+    # A rule with a condition that neither customer meets holds for nobody between them.
+    alive = (own | bits.usual) + bits.ones & bits.guards
+    undecided, dead = _bound_sums(plan, known, alive)
+    return own, ((own ^ bits.usual) + bits.fields | undecided) & alive & ~dead, undecided
 
 
 def _bound_sums(plan: Plan, known: Sequence[Any], alive: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from math import inf
 from typing import Any
@@ -81,6 +81,10 @@ class AllMixed(Mixed):
             return UNCHANGED
         key = field, holds, self.players
         return rule.mixed_outcomes.get(key) or rule.keep(key, self._share_out(rule, field, holds))
+
+    def pattern(self, rule: PlannedRule) -> Hashable:
+        """See `Mixed`: whose values vary, and in which mixtures of them the sums meet their bounds."""
+        return self.players, self.holds(rule.sums, rule.members)
 
     def holds(self, sums: Bounds, members: Bounds) -> int | None:
         """See `Mixed`.

@@ -10,7 +10,7 @@ from math import floor, inf, isfinite
 from typing import Any, Self
 
 from churn.contract import Column, Contract
-from churn.explain.attribution import Attributor
+from churn.explain.attribution import Attributor, Pattern
 from churn.inference.compiled import CompiledModel
 from churn.inference.terms import Condition
 
@@ -19,6 +19,10 @@ RAISES, LOWERS, NO_EFFECT = "raises the risk", "lowers the risk", "makes no diff
 MAX_CONTRIBUTION = 1.7976931348623157e308
 # Contributions are compared by so many parts of one.
 ALIKE = 1e9
+# What is said of so many patterns of a model is kept: some kilobytes each.
+MAX_PATTERNS = 1024
+# A column's position, name, contribution, the function that puts its value into words, and what it does.
+Said = tuple[int, str, float, Callable[[Any, str], str], str]
 
 
 class Explainer:
@@ -28,6 +32,9 @@ class Explainer:
         plan = attributor.plan
         model = plan.model
         self._attributor = attributor
+        self._base = plan.base
+        # Rules make few patterns of all customers: what they have in common is put into words once.
+        self._said_of: dict[Pattern, list[Said]] = {}
         self._weights = [*(ramp.weight for ramp in model.ramps), *(rule.weight for rule in model.rules)]
         self._term_columns = plan.term_columns
         self._columns = model.columns
@@ -80,30 +87,36 @@ class Explainer:
         list of dict
             feature, value (as given), contribution (log-odds) and text: ready to be encoded as JSON.
         """
-        base, contributions, gains, has_gaps = self._attributor.attribute(values)
+        pattern = self._attributor.pattern(values)
+        said = self._said_of.get(pattern) if pattern else None
+        if said is None:
+            said = self._say(values)
+            if pattern:
+                if len(self._said_of) >= MAX_PATTERNS:
+                    self._said_of.clear()
+                self._said_of[pattern] = said
+        return self._base, [
+            {"feature": name, "value": (value := values[at]), "contribution": contribution, "text": describe(value, effect)}
+            for at, name, contribution, describe, effect in said[:strongest]
+        ]
+
+    def _say(self, values: Sequence[Any]) -> list[Said]:
+        """Return what is said of each column: those that count, strongest first, then the others in their order."""
+        _, contributions, gains, has_gaps = self._attributor.attribute(values)
         columns, describe = self._columns, self._describe
-        reasons: list[dict[str, Any]] = []
-        for at in _strongest_first(contributions)[:strongest]:
-            value, contribution = values[at], contributions[at]
+        said: list[Said] = []
+        for at in _strongest_first(contributions):
+            contribution = contributions[at]
             raises = contribution > 0
             speaks_for: Collection[int] = (at,)
             if has_gaps:
                 speaks_for = {at, *(place for place in self._followers[at] if values[place] is None)}
-            text = describe[at](value, RAISES if raises else LOWERS) + self._together_with(at, speaks_for, raises, gains)
+            effect = (RAISES if raises else LOWERS) + self._together_with(at, speaks_for, raises, gains)
             if not isfinite(contribution):
                 contribution = MAX_CONTRIBUTION if raises else -MAX_CONTRIBUTION
-            reasons.append({"feature": columns[at], "value": value, "contribution": contribution, "text": text})
-        left = strongest - len(reasons)
-        if left > 0:
-            for at, contribution in enumerate(contributions):
-                if not contribution:
-                    value = values[at]
-                    text = describe[at](value, NO_EFFECT)
-                    reasons.append({"feature": columns[at], "value": value, "contribution": contribution, "text": text})
-                    left -= 1
-                    if not left:
-                        break
-        return base, reasons
+            said.append((at, columns[at], contribution, describe[at], effect))
+        unmoved = [at for at, contribution in enumerate(contributions) if not contribution]
+        return said + [(at, columns[at], contributions[at], describe[at], NO_EFFECT) for at in unmoved]
 
     def _together_with(self, at: int, speaks_for: Collection[int], raises: bool, gains: dict[int, float]) -> str:
         """Return the other conditions of the rule through which the column counted most; empty if there are none."""

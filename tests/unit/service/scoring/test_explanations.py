@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import numpy as np
 import orjson
+import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
@@ -244,3 +245,21 @@ def test_the_unit_is_said_once() -> None:
         "total day minutes is not known, counted as 180: makes no difference",
         "customer service calls of 2 is above the typical 1: makes no difference",
     ]
+
+
+@pytest.mark.parametrize("kept", [1_024, 2])
+def test_customers_of_one_pattern_are_told_the_same_as_alone(
+    terms: CompiledModel, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.scoring.explanations.MAX_PATTERNS", kept)
+    rules_only = replace(terms, ramps=())
+    explainer = Explainer.of(rules_only, CONTRACT)
+    frame = simulate(CONTRACT, 400, seed=9).features[list(terms.columns)]
+    frame.loc[::7, "total_day_minutes"] = np.nan
+    customers = [[None if pd.isna(value) else value for value in row] for row in frame.astype(object).to_numpy()]
+    alone = [Explainer.of(rules_only, CONTRACT).reasons_for(values, 99) for values in customers]
+    for _ in range(2):
+        assert [explainer.reasons_for(values, 99) for values in customers] == alone
+    assert 0 < len(explainer._said_of) <= kept
+    told = [reasons for _, reasons in alone]
+    assert len({tuple(reason["contribution"] for reason in reasons) for reasons in told}) > 20
