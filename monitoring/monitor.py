@@ -169,7 +169,8 @@ def _decide(store: Store, settings: Settings, window: Window, findings: Findings
         return RetrainDecision(
             DecisionAction.NONE,
             f"too little is new: {window.waiting_rows} predictions of {settings.min_window_rows} needed, "
-            f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}",
+            f"{window.waiting_labelled_rows} outcomes of {settings.min_labelled_rows}"
+            + (f" ({window.labels})" if window.labels else ""),
         )
     history = _judged_outcomes(store, window.model_version, settings.policy_n)
     since, until = now - memory(settings), now + CLOCK_SKEW

@@ -172,6 +172,7 @@ class RunResult(Findings):
                 "brier": realized.brier if realized else None,
                 "calibration_in_the_large": realized.calibration_in_the_large if realized else None,
                 "violated": list(self.violated),
+                "labels": self.window.labels,
             },
             decided_at=self.started_at,
         )

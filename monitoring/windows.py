@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,15 @@ import pandas as pd
 from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.store.maturity import Maturity, label_maturity
+from churn.store.predictions.cohort import Cohort
 from churn.store.predictions.window_reader import empty_part
 from churn.store.records import EPOCH
 from churn.store.store import Store
 
 # Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
 MAX_HELD = 20_000
+NO_COHORT = Cohort()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,10 @@ class WindowSummary:
         How far the run comes in the store's numbering; the next run starts after them.
     mature_until : datetime
         When the youngest prediction was asked for whose outcome was judged, by this run or those before.
+    maturity_seconds : float or None
+        How old a prediction had to be for its outcome to count; None if that could not be known yet, and none counted.
+    labels : str
+        Why, and how many predictions as old as those judged have no outcome.
     """
 
     rows: int
@@ -47,6 +54,8 @@ class WindowSummary:
     last_seq: int = 0
     last_outcome_seq: int = 0
     mature_until: datetime = EPOCH
+    maturity_seconds: float | None = 0.0
+    labels: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,10 @@ class Window:
         Id of the run before this one; None if this is the first.
     waiting_rows, waiting_labelled_rows : int
         Rows that are there but too few to be judged; they are judged later, with those that come.
+    maturity : Maturity
+        How old a prediction must be for its outcome to count.
+    cohort : Cohort
+        All predictions of the time of those with outcomes.
     """
 
     model_version: str
@@ -85,6 +98,14 @@ class Window:
     follows: str | None = None
     waiting_rows: int = 0
     waiting_labelled_rows: int = 0
+    maturity: Maturity = field(default_factory=lambda: Maturity(0.0, ""))
+    cohort: Cohort = NO_COHORT
+
+    @property
+    def labels(self) -> str:
+        """Which outcomes count, and how many are unknown, in a sentence; empty if all count at once."""
+        said = [self.maturity.reason] if self.maturity.seconds != 0 or self.maturity.too_short else []
+        return "; ".join([*said, *([str(self.cohort)] if said and self.cohort.unknown else [])])
 
     @property
     def is_empty(self) -> bool:
@@ -126,6 +147,8 @@ class Window:
             last_seq=self.last_seq,
             last_outcome_seq=self.last_outcome_seq,
             mature_until=self.mature_until,
+            maturity_seconds=self.maturity.seconds,
+            labels=self.labels,
         )
 
 
@@ -136,10 +159,9 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     than `min_window_rows` (`min_labelled_rows`) is left to accumulate, and its cursor stays. Of more than
     `max_window_rows` only the newest are judged, and the older ones are passed over for good.
 
-    With `label_maturity_seconds` an outcome waits until its prediction is that old. Who leaves is known at once, who stays is
-    known only at the end: among young predictions those with an outcome have left, and any model would look wrong. Each
-    outcome is judged once all the same: it is new if its number is, or if its prediction was too young before. A clock that
-    went backwards makes outcomes wait, and none is judged twice.
+    An outcome waits until its prediction is mature (`churn.store.maturity`). Each is judged once all the same: it is new if its
+    number is, or if its prediction was too young before. A clock that went backwards makes outcomes wait, and none is judged
+    twice.
 
     Parameters
     ----------
@@ -167,8 +189,9 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     runs = store.monitor_runs(model_version=model_version, limit=1)
     last_seq, last_outcome_seq = (runs[0].last_seq, runs[0].last_outcome_seq) if runs else (0, 0)
     mature_until = runs[0].mature_until if runs else EPOCH
-    maturity = timedelta(seconds=settings.label_maturity_seconds)
-    mature = (mature_until, max(mature_until, (now or present()) - maturity)) if maturity else None
+    now = now or present()
+    maturity = label_maturity(store, settings.label_maturity_seconds, now)
+    mature = (mature_until, max(mature_until, maturity.until(now)))
     newest = settings.max_window_rows
     span = store.find_span(model_version, after_seq=last_seq, newest=newest)
     labelled = store.read_outcomes(model_version, after_outcome_seq=last_outcome_seq, newest=newest, mature=mature)
@@ -192,4 +215,13 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         follows=runs[0].run_id if runs else None,
         waiting_rows=0 if enough else span.rows,
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
+        maturity=maturity,
+        cohort=_cohort(store, model_version, labelled) if maturity.seconds and enough_labelled else NO_COHORT,
     )
+
+
+def _cohort(store: Store, model_version: str, labelled: pd.DataFrame) -> Cohort:
+    """Count all predictions of the time of labelled ones."""
+    times = labelled["requested_at"].min().to_pydatetime(), labelled["requested_at"].max().to_pydatetime()
+    seqs = int(labelled["seq"].min()), int(labelled["seq"].max())
+    return store.count_cohort(seqs=seqs, times=times, model_version=model_version)

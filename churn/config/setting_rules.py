@@ -46,6 +46,11 @@ class SettingRules(BaseSettings):
             raise ValueError("must not be empty; leave it unset for the default")
         return value
 
+    @field_validator("label_maturity_seconds", mode="before", check_fields=False)
+    @classmethod
+    def _none_if_auto(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() == "auto" else value
+
     @field_validator("host", "exporter_host", mode="after", check_fields=False)
     @classmethod
     def _is_a_host(cls, host: str) -> str:

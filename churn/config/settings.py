@@ -12,7 +12,8 @@ from churn.config.setting_rules import SettingRules
 from churn.errors import InputError
 
 # Beyond these, dates and sizes overflow somewhere; nobody means such a number.
-Seconds = Annotated[float, Field(le=10 * 366 * 86_400)]
+LONGEST_SECONDS = 10 * 366 * 86_400
+Seconds = Annotated[float, Field(le=LONGEST_SECONDS)]
 Count = Annotated[int, Field(le=10**9)]
 Bytes = Annotated[int, Field(le=2**50)]
 
@@ -163,10 +164,12 @@ class Settings(SettingRules):
     )
     max_window_rows: Count = Field(1_000_000, ge=20, description="Maximum number of predictions in one window: the newest.")
     min_labelled_rows: Count = Field(100, ge=10, description="Minimum number of new outcomes for a test of performance.")
-    label_maturity_seconds: Seconds = Field(
-        0.0,
+    label_maturity_seconds: float | None = Field(
+        None,
         ge=0,
-        description="Age of a prediction at which its outcome counts, in seconds: who leaves is known sooner than who stays.",
+        le=LONGEST_SECONDS,
+        description="Age of a prediction at which its outcome counts, in seconds, as who leaves is known sooner than who stays. "
+        "`auto`: found from the outcomes known so far. 0: at once.",
     )
     max_training_rows: Count = Field(
         200_000, ge=100, description="Maximum number of predictions with outcomes that training adds to the data: the newest."

@@ -14,7 +14,9 @@ from churn.store.flow_runs import FlowRuns
 from churn.store.locks.lock import HeldLock, acquire_lock, find_holder
 from churn.store.migrate import migrate
 from churn.store.monitor_runs import MonitorRuns
+from churn.store.outcome_delays import OutcomeDelays
 from churn.store.outcomes import Outcomes
+from churn.store.predictions.cohort import CohortCounter
 from churn.store.predictions.log_reader import LogReader
 from churn.store.predictions.prediction_writer import PredictionWriter
 from churn.store.predictions.window_reader import WindowReader
@@ -51,11 +53,13 @@ class Store:
         self.find_span = window.find_span
         self.iter_predictions = window.iter_parts
         self.read_outcomes = window.read_labelled
+        self.count_cohort = CohortCounter(engine).count
 
         outcomes = Outcomes(engine)
         self.write_outcomes = outcomes.write
         self.count_outcomes = outcomes.count
         self.last_outcome_at = outcomes.last_received_at
+        self.outcome_delays = OutcomeDelays(engine).read
 
         runs = MonitorRuns(engine)
         self.write_monitor_run = runs.write

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-import pandas as pd
 from prefect import State, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import CancelledRun
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
+from churn.clock import now
 from churn.config.params import Params, load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
@@ -22,6 +23,7 @@ from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoMode
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
+from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
 from churn.lifecycle.promotion import ANY_CHAMPION, identity, promote
 from churn.lifecycle.training_runs import LOCK, clean_up_orphans, record_end, record_skipped, record_start, trainer
 from churn.model_card.card import render_card
@@ -54,9 +56,13 @@ def read_customers(settings: Settings, contract: Contract) -> Dataset:
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=5)
-def read_labelled_traffic(store: Store, contract: Contract, newest: int) -> pd.DataFrame:
-    """Read predictions whose outcome is known, the newest `newest` of them."""
-    return store.read_predictions(contract, after_outcome_seq=0, newest=newest)
+def read_labelled_traffic(store: Store, contract: Contract, settings: Settings) -> MatureTraffic:
+    """Read the newest predictions whose outcome is known and mature."""
+    traffic = read_mature_traffic(store, contract, settings.label_maturity_seconds, newest=settings.max_training_rows, now=now())
+    if len(traffic.rows) or store.last_outcome_at() is not None:
+        tell = get_run_logger().warning if traffic.maturity.too_short else get_run_logger().info
+        tell("%d labelled predictions: %s", len(traffic.rows), traffic)
+    return traffic
 
 
 @task(cache_policy=NO_CACHE)
@@ -90,12 +96,18 @@ def load_champion(registry: Registry) -> Model | None:
 
 @task(cache_policy=NO_CACHE)
 def judge(
-    trained: Trained, champion: Model | None, training_set: TrainingSet, contract: Contract, params: Params
+    trained: Trained,
+    champion: Model | None,
+    training_set: TrainingSet,
+    contract: Contract,
+    params: Params,
+    traffic: MatureTraffic | None = None,
 ) -> GateDecision:
     """Let the gate compare challenger and champion on customers that neither was trained on."""
     fresh = training_set.fresh
     serving = check_serving(trained.model, fresh.features, contract)
-    return decide(trained.model, champion, fresh, params, contract, serving=serving)
+    decision = decide(trained.model, champion, fresh, params, contract, serving=serving)
+    return decision if traffic is None else replace(decision, evidence=decision.evidence | {"labels": traffic.report()})
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -238,11 +250,11 @@ def train_flow(
         for found in cleared:
             logger.warning(found)
         dataset = read_customers(settings, contract)
-        traffic = read_labelled_traffic(store, contract, settings.max_training_rows)
-        training_set = assemble(dataset, traffic, contract, params)
+        traffic = read_labelled_traffic(store, contract, settings)
+        training_set = assemble(dataset, traffic.rows, contract, params)
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
         champion = load_champion(registry)
-        decision = judge(trained, champion, training_set, contract, params)
+        decision = judge(trained, champion, training_set, contract, params, traffic)
         lock.confirm()
         model = register(registry, trained, training_set, decision, contract, params, training)
         record_decision(store, model, decision)

@@ -13,6 +13,7 @@ from tests.unit.churn.store import (
     test_decisions,
     test_erasure,
     test_monitor_runs,
+    test_outcome_delays,
     test_outcomes,
     test_retention,
     test_shadow,
@@ -20,7 +21,7 @@ from tests.unit.churn.store import (
 from tests.unit.churn.store.predictions import test_log_reader, test_prediction_writer, test_window_reader
 
 AGAIN = (
-    *(test_decisions, test_erasure, test_monitor_runs, test_outcomes, test_retention, test_shadow),
+    *(test_decisions, test_erasure, test_monitor_runs, test_outcome_delays, test_outcomes, test_retention, test_shadow),
     *(test_log_reader, test_prediction_writer, test_window_reader),
 )
 for module in AGAIN:

@@ -90,6 +90,7 @@ class LogReader:
         model_version: str | None = None,
         after_seq: int = 0,
         after_outcome_seq: int | None = None,
+        mature_until: datetime | None = None,
         newest: int | None = None,
     ) -> pd.DataFrame:
         """Read predictions with their outcomes, in the order of `seq`.
@@ -104,6 +105,8 @@ class LogReader:
             Only predictions numbered above it.
         after_outcome_seq : int, optional
             Only labelled predictions, whose outcome is numbered above it (0: all labelled ones). None: labelled or not.
+        mature_until : datetime, optional
+            Of labelled predictions, only those requested up to then; see `churn.store.maturity`.
         newest : int, optional
             At most so many, the newest: by number, or labelled ones by when they were requested.
 
@@ -118,7 +121,8 @@ class LogReader:
             if after_outcome_seq is None:
                 rows = _read_all(connection, model_version, after_seq, newest)
             else:
-                rows = _read_labelled(connection, model_version, after_seq, after_outcome_seq, newest)
+                which = _labelled(model_version, after_seq, after_outcome_seq, mature_until, newest)
+                rows = _read_labelled(connection, which)
             return _frame(rows, contract)
 
 
@@ -138,21 +142,28 @@ def _read_all(
     return connection.execute(query).all()[::-1]
 
 
-def _read_labelled(
-    connection: sa.Connection, model_version: str | None, after_seq: int, after_outcome_seq: int, newest: int | None
-) -> Sequence[Sequence[Any]]:
-    """Read labelled predictions in two steps: find them among the outcomes, then read each by its number.
-
-    As one query, a database that expects many of them may rather read all predictions there are.
-    """
+def _labelled(
+    model_version: str | None, after_seq: int, after_outcome_seq: int, mature_until: datetime | None, newest: int | None
+) -> sa.Select[Any]:
+    """Select labelled predictions by their outcomes alone."""
     o = outcomes.c
     which = sa.select(o.prediction_seq, o.churned, o.observed_at, o.seq).where(o.seq > after_outcome_seq)
     if after_seq:
         which = which.where(o.prediction_seq > after_seq)
     if model_version is not None:
         which = which.where(o.model_version == model_version)
+    if mature_until is not None:
+        which = which.where(o.requested_at <= mature_until)
     if newest is not None:
         which = which.order_by(o.requested_at.desc(), o.prediction_seq.desc()).limit(newest)
+    return which
+
+
+def _read_labelled(connection: sa.Connection, which: sa.Select[Any]) -> Sequence[Sequence[Any]]:
+    """Read labelled predictions in two steps: find them among the outcomes, then read each by its number.
+
+    As one query, a database that expects many of them may rather read all predictions there are.
+    """
     labels = {row[0]: tuple(row[1:]) for row in connection.execute(which)}
     rows: list[Sequence[Any]] = []
     for chunk in chunks(sorted(labels)):

@@ -12,6 +12,7 @@ import pandas as pd
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
+from churn.store.outcome_delays import Delays
 from churn.store.predictions.log_reader import LOG_COLUMNS
 from churn.store.predictions.window_reader import ANSWERS, Span
 from churn.store.records import Decision, MonitorRun, Outcome, Prediction
@@ -153,6 +154,10 @@ class FakeStore:
             new = (new | (rows["requested_at"] > mature[0])) & (rows["requested_at"] <= mature[1])
         found = rows.loc[new & rows["outcome_seq"].notna(), [*ANSWERS, "churned", "outcome_seq", "customer_id"]]
         return found.tail(newest).reset_index(drop=True)
+
+    def outcome_delays(self, now: datetime) -> Delays:
+        known = self.log.loc[self.log["churned"].notna()]
+        return Delays(np.zeros(int(known["churned"].sum())), np.zeros(int((1 - known["churned"]).sum())))
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None, judged: str | None = None) -> list[MonitorRun]:
         rows = {None: lambda run: 1, "predictions": lambda run: run.rows, "outcomes": lambda run: run.labelled_rows}[judged]

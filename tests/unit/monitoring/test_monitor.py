@@ -66,7 +66,7 @@ def test_the_false_alarm_rate_is_shared_by_customers_outcomes_and_their_stream()
 
 
 def test_too_little_is_not_judged_and_not_recorded():
-    store = FakeStore(logged(customers(12, 2)))
+    store = FakeStore(logged(customers(12, 4)))
     run = run_once(store)
     assert (run.result.drift, run.result.performance.realized, run.result.concept) == (None, None, None)
     assert run.decision.action == DecisionAction.NONE

@@ -47,7 +47,7 @@ def test_the_newest_run_of_this_version_is_where_the_window_starts():
     store = FakeStore(logged(customers(200, 1)))
     store.runs = [
         make_record(run_id="r3", model_version="2", last_seq=190, last_outcome_seq=190),
-        make_record(run_id="r2", last_seq=120, last_outcome_seq=150),
+        make_record(run_id="r2", last_seq=120, last_outcome_seq=150, mature_until=NOW),
         make_record(run_id="r1", last_seq=60, last_outcome_seq=60),
     ]
     window = take(store)
@@ -59,7 +59,7 @@ def test_outcomes_that_come_late_are_judged_though_their_predictions_were():
     log = logged(customers(100, 1))
     log["outcome_seq"] = np.arange(100, 0, -1, dtype=float)
     store = FakeStore(log)
-    store.runs = [make_record(last_seq=100, last_outcome_seq=70)]
+    store.runs = [make_record(last_seq=100, last_outcome_seq=70, mature_until=NOW)]
     window = take(store)
     assert window.current.empty
     assert window.labelled["seq"].tolist() == list(range(1, 31))

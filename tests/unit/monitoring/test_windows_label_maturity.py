@@ -54,7 +54,7 @@ def stay(store, ids, frame, gone):
 
 def test_without_maturity_the_first_labels_say_that_everybody_leaves(store):
     leave_first(store)
-    window = take_window(store, CONTRACT, "1", make_settings(), NOW + DAY)
+    window = take_window(store, CONTRACT, "1", make_settings(label_maturity_seconds=0), NOW + DAY)
     assert measure_performance(window.labelled).calibration_in_the_large > 0.5
 
 

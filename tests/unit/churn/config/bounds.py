@@ -43,4 +43,4 @@ def check(model: type[BaseModel], name: str, interval: str, **others: int) -> No
 
 def bounded(model: type[BaseModel]) -> set[str]:
     """Give the names of the fields that are numbers."""
-    return {name for name, field in model.model_fields.items() if field.annotation in (int, float)}
+    return {name for name, field in model.model_fields.items() if field.annotation in (int, float, float | None)}

@@ -31,6 +31,8 @@ def shown_default(name: str) -> str:
     field = Settings.model_fields[name]
     if name in ("store_url", "tracking_uri"):
         return f"`sqlite:///CHURN_HOME/{'store.db' if name == 'store_url' else 'mlflow.db'}`"
+    if name == "label_maturity_seconds":
+        return "`auto`"
     value = getattr(field.default, "get_secret_value", lambda: field.default)()
     return f"`{value}`" if str(value) else "empty"
 
@@ -107,3 +109,9 @@ def test_a_password_needs_a_url_to_go_into(monkeypatch: pytest.MonkeyPatch, url:
         load_settings()
     shown = "".join(traceback.format_exception(caught.value))
     assert not [word for word in ("s3cret", "0ther", "secret stuff") if word in shown]
+
+
+@pytest.mark.parametrize(("said", "meant"), [("auto", None), (" Auto ", None), ("86400", 86_400.0), ("0", 0.0)])
+def test_maturity_is_a_number_or_found_from_the_outcomes(said: str, meant: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_LABEL_MATURITY_SECONDS", said)
+    assert load_settings().label_maturity_seconds == meant

@@ -25,10 +25,14 @@ TASKS = (
 )
 
 
+TRAFFIC = SimpleNamespace(rows="rows")
+
+
 class Flow:
     """The training flow, with each of its steps replaced by one that notes its name and what it was given."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+        self.settings = settings
         self.steps: list[str] = []
         self.given: dict[str, tuple[Any, ...]] = {}
         self.champion: Any = SimpleNamespace(info=SimpleNamespace(version="7"))
@@ -53,7 +57,7 @@ class Flow:
         results = {
             "begin": lambda: self.cleared,
             "read_customers": lambda: "customers",
-            "read_labelled_traffic": lambda: "traffic",
+            "read_labelled_traffic": lambda: TRAFFIC,
             "tune_and_fit": lambda: "trained",
             "load_champion": lambda: self.champion,
             "judge": lambda: "decision",
@@ -100,10 +104,10 @@ def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_an
     assert flow.locked == [("training", train.trainer("drift"), 0.0)]
     contract, params = "contract telecom", "params params.yaml"
     assert flow.given["begin"] == (flow, "registry", "run-1", "drift", "d1")
-    assert flow.given["read_labelled_traffic"] == (flow, contract, 123)
-    assert flow.given["assemble"] == ("customers", "traffic", contract, params)
+    assert flow.given["read_labelled_traffic"] == (flow, contract, flow.settings)
+    assert flow.given["assemble"] == ("customers", "rows", contract, params)
     assert flow.given["tune_and_fit"] == ("set", contract, params, "named", "drift", "tcp://x")
-    assert flow.given["judge"] == ("trained", flow.champion, "set", contract, params)
+    assert flow.given["judge"] == ("trained", flow.champion, "set", contract, params, TRAFFIC)
     assert flow.given["register"] == ("registry", "trained", "set", "decision", contract, params, "run-1")
     assert flow.given["conclude"] == (flow, "registry", "model", "decision", "run-1", "7")
 

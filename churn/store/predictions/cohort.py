@@ -1,0 +1,73 @@
+"""Count a cohort: predictions of some time, and how many of them have an outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from churn.store.database.engine import translated
+from churn.store.tables import outcomes, predictions
+
+
+class Cohort(NamedTuple):
+    """Predictions of some time.
+
+    Attributes
+    ----------
+    predictions : int
+    labelled : int
+        How many of them have an outcome.
+    """
+
+    predictions: int = 0
+    labelled: int = 0
+
+    @property
+    def unknown(self) -> int:
+        """How many have no outcome: neither left nor stayed."""
+        return self.predictions - self.labelled
+
+    def __str__(self) -> str:
+        """Return both in words, with the share."""
+        share = self.unknown / self.predictions if self.predictions else 0.0
+        return f"{self.unknown:,} of {self.predictions:,} mature predictions ({share:.1%}) have no outcome, and are left aside"
+
+
+class CohortCounter:
+    """The cohorts of one database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def count(self, *, seqs: tuple[int, int], times: tuple[datetime, datetime], model_version: str | None = None) -> Cohort:
+        """Count the predictions between two of them. Indexes alone answer.
+
+        Parameters
+        ----------
+        seqs : (int, int)
+            Numbers of the first and the last.
+        times : (datetime, datetime)
+            When the first and the last were requested. The few that reached the store out of order, from a spool, may be counted
+            by one of the two bounds only.
+        model_version : str, optional
+            Only answers of this model; by default, of all.
+
+        Returns
+        -------
+        Cohort
+
+        Raises
+        ------
+        StoreError
+            If the store is away.
+        """
+        p, o = predictions.c, outcomes.c
+        asked = sa.select(sa.func.count()).select_from(predictions).where(p.seq.between(*seqs))
+        known = sa.select(sa.func.count()).select_from(outcomes).where(o.requested_at.between(*times))
+        if model_version is not None:
+            asked, known = asked.where(p.model_version == model_version), known.where(o.model_version == model_version)
+        with translated(), self._engine.connect() as connection:
+            every, labelled = connection.execute(sa.select(asked.scalar_subquery(), known.scalar_subquery())).one()
+        return Cohort(max(every, labelled), labelled)
