@@ -8,12 +8,14 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from churn.store.contacts import Contacts
 from churn.store.database.engine import CONNECT_SECONDS, make_engine, ping, translated
 from churn.store.decisions import Decisions
 from churn.store.flow_runs import FlowRuns
 from churn.store.locks.lock import HeldLock, acquire_lock, find_holder
 from churn.store.migrate import migrate
 from churn.store.monitor_runs import MonitorRuns
+from churn.store.opt_outs import OptOuts
 from churn.store.outcome_delays import OutcomeDelays
 from churn.store.outcomes import Outcomes
 from churn.store.predictions.cohort import CohortCounter
@@ -60,6 +62,13 @@ class Store:
         self.count_outcomes = outcomes.count
         self.last_outcome_at = outcomes.last_received_at
         self.outcome_delays = OutcomeDelays(engine).read
+
+        contacts = Contacts(engine)
+        self.write_contacts = contacts.write
+        self.campaigns = contacts.campaigns
+        opt_outs = OptOuts(engine)
+        self.opted_out = opt_outs.read
+        self.count_opt_outs = opt_outs.count
 
         runs = MonitorRuns(engine)
         self.write_monitor_run = runs.write

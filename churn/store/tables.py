@@ -56,6 +56,55 @@ outcomes = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Who was acted on. No foreign key: a company also calls customers whom it never asked about, and predictions are removed earlier.
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("customer_id", sa.String(128)),
+    sa.Column("prediction_id", sa.String(36)),  # only where the prediction names no customer
+    sa.Column("contacted_at", UtcTime, nullable=False),
+    sa.Column("campaign", sa.String(128), nullable=False),
+    sa.Column("offer", sa.String(256)),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.CheckConstraint("(customer_id IS NULL) <> (prediction_id IS NULL)", name="ck_contacts_names_one"),
+    sa.Index(
+        "uq_contacts_customer",
+        *("customer_id", "contacted_at", "campaign"),
+        unique=True,
+        sqlite_where=sa.text("customer_id IS NOT NULL"),
+        postgresql_where=sa.text("customer_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "uq_contacts_prediction",
+        *("prediction_id", "contacted_at", "campaign"),
+        unique=True,
+        sqlite_where=sa.text("prediction_id IS NOT NULL"),
+        postgresql_where=sa.text("prediction_id IS NOT NULL"),
+    ),
+    sa.Index("ix_contacts_campaign_contacted_at", "campaign", "contacted_at"),
+    sqlite_autoincrement=True,
+)
+
+# Counted when contacts are stored: those removed since are still in it.
+campaigns = sa.Table(
+    "campaigns",
+    metadata,
+    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("contacts", sa.BigInteger, nullable=False),
+    sa.Column("first_contact_at", UtcTime, nullable=False),
+    sa.Column("last_contact_at", UtcTime, nullable=False),
+)
+
+# What customers said last about contacts; `customer` is a digest, see `churn.store.opt_outs`.
+opt_outs = sa.Table(
+    "opt_outs",
+    metadata,
+    sa.Column("customer", sa.String(64), primary_key=True),
+    sa.Column("opted_out", sa.Boolean, nullable=False),
+    sa.Column("said_at", UtcTime, nullable=False),
+)
+
 # How many rows a table ever had, removed ones included, up to a number: only rows above it need counting.
 row_counts = sa.Table(
     "row_counts",

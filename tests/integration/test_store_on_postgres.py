@@ -10,6 +10,7 @@ import pytest
 from churn.store.store import Store
 from tests.integration.postgres import Server
 from tests.unit.churn.store import (
+    test_contacts,
     test_decisions,
     test_erasure,
     test_monitor_runs,
@@ -21,7 +22,8 @@ from tests.unit.churn.store import (
 from tests.unit.churn.store.predictions import test_log_reader, test_prediction_writer, test_window_reader
 
 AGAIN = (
-    *(test_decisions, test_erasure, test_monitor_runs, test_outcome_delays, test_outcomes, test_retention, test_shadow),
+    *(test_contacts, test_decisions, test_erasure, test_monitor_runs, test_outcome_delays, test_outcomes, test_retention),
+    test_shadow,
     *(test_log_reader, test_prediction_writer, test_window_reader),
 )
 for module in AGAIN:

@@ -17,6 +17,7 @@ LARGE = ("predictions", "outcomes", "shadow_predictions")
 def upgrade() -> None:
     _create_predictions()
     _create_outcomes()
+    _create_contacts()
     _create_shadow_predictions()
     _create_monitor_runs()
     _create_decisions()
@@ -73,6 +74,45 @@ def _create_outcomes() -> None:
         sa.Column("last_seq", sa.BigInteger, nullable=False),
     )
     op.bulk_insert(counts, [{"table_name": "outcomes", "row_count": 0, "last_seq": 0}])
+
+
+def _create_contacts() -> None:
+    op.create_table(
+        "contacts",
+        sa.Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+        sa.Column("customer_id", sa.String(128)),
+        sa.Column("prediction_id", sa.String(36)),
+        sa.Column("contacted_at", TIME, nullable=False),
+        sa.Column("campaign", sa.String(128), nullable=False),
+        sa.Column("offer", sa.String(256)),
+        sa.Column("received_at", TIME, nullable=False),
+        sa.CheckConstraint("(customer_id IS NULL) <> (prediction_id IS NULL)", name="ck_contacts_names_one"),
+        sqlite_autoincrement=True,
+    )
+    for name in ("customer", "prediction"):
+        named = sa.text(f"{name}_id IS NOT NULL")
+        op.create_index(
+            f"uq_contacts_{name}",
+            "contacts",
+            [f"{name}_id", "contacted_at", "campaign"],
+            unique=True,
+            sqlite_where=named,
+            postgresql_where=named,
+        )
+    op.create_index("ix_contacts_campaign_contacted_at", "contacts", ["campaign", "contacted_at"])
+    op.create_table(
+        "campaigns",
+        sa.Column("name", sa.String(128), primary_key=True),
+        sa.Column("contacts", sa.BigInteger, nullable=False),
+        sa.Column("first_contact_at", TIME, nullable=False),
+        sa.Column("last_contact_at", TIME, nullable=False),
+    )
+    op.create_table(
+        "opt_outs",
+        sa.Column("customer", sa.String(64), primary_key=True),
+        sa.Column("opted_out", sa.Boolean, nullable=False),
+        sa.Column("said_at", TIME, nullable=False),
+    )
 
 
 def _create_shadow_predictions() -> None:
@@ -155,5 +195,6 @@ def _tune_postgresql() -> None:
 
 
 def downgrade() -> None:
-    for table in ("flow_runs", "decisions", "monitor_runs", "row_counts", "shadow_predictions", "outcomes", "predictions"):
+    small = ("flow_runs", "decisions", "monitor_runs", "row_counts", "opt_outs", "campaigns")
+    for table in (*small, "contacts", "shadow_predictions", "outcomes", "predictions"):
         op.drop_table(table)

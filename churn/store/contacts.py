@@ -1,0 +1,169 @@
+"""Contacts in the store: which customers were acted on, by which campaign, and when. Each at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from churn.clock import now
+from churn.store.contact_records import Campaign, Contact, ContactReceipt
+from churn.store.database.chunks import chunks
+from churn.store.database.engine import lock_for_writing, translated
+from churn.store.opt_outs import read_opt_outs, write_opt_outs
+from churn.store.tables import campaigns, contacts, predictions
+
+
+class _Key(NamedTuple):
+    """What makes two contacts the same: the customer or, where the prediction names nobody, the prediction; when; by which."""
+
+    customer_id: str | None
+    prediction_id: str | None
+    contacted_at: datetime
+    campaign: str
+
+
+class Contacts:
+    """The contacts of one database. Each method is one transaction, and raises StoreError if it fails."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def write(self, batch: Sequence[Contact], /) -> ContactReceipt:
+        """Store contacts and opt-outs. The same again changes nothing; of two offers in one contact the first stays."""
+        with translated(), self._engine.begin() as connection:
+            return insert_contacts(connection, batch)
+
+    def campaigns(self, *, newest: int = 100) -> list[Campaign]:
+        """Return the campaigns with the newest contacts, newest first; contacts without a campaign are one without a name."""
+        query = sa.select(campaigns).order_by(campaigns.c.last_contact_at.desc(), campaigns.c.name).limit(newest)
+        with translated(), self._engine.connect() as connection:
+            return [Campaign(**row) for row in connection.execute(query).mappings()]
+
+
+def insert_contacts(connection: sa.Connection, batch: Sequence[Contact]) -> ContactReceipt:
+    """Store contacts and opt-outs within a transaction.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    batch : sequence of Contact
+
+    Returns
+    -------
+    ContactReceipt
+    """
+    lock_for_writing(connection)
+    customers = _customers_of(connection, [one.prediction_id for one in batch if one.prediction_id is not None])
+    keys: dict[int, _Key] = {}
+    said: dict[int, tuple[str, bool, datetime]] = {}
+    for at, one in enumerate(batch):
+        if one.prediction_id is not None and one.prediction_id not in customers:
+            continue
+        customer_id = one.customer_id if one.prediction_id is None else customers[one.prediction_id]
+        if one.opt_out is None:
+            keys[at] = _Key(customer_id, None if customer_id else one.prediction_id, one.contacted_at, one.campaign)
+        elif customer_id is not None:
+            said[at] = customer_id, one.opt_out, one.contacted_at
+    offers: dict[_Key, str | None] = {}
+    for at, key in keys.items():
+        offers.setdefault(key, batch[at].offer)
+    new = _insert(connection, offers)
+    stored = {key: offers[key] for key in new} | _offers_of(connection, [key for key in offers if key not in new])
+    changed = _opt_out(connection, list(said.values()))
+    conflicting = [at for at, key in keys.items() if stored[key] != batch[at].offer]
+    accepted = len(new) + changed
+    return ContactReceipt(
+        accepted=accepted,
+        duplicates=len(keys) + len(said) - len(conflicting) - accepted,
+        unknown=[at for at in range(len(batch)) if at not in keys and at not in said],
+        conflicting=conflicting,
+        unasked=_unasked(connection, {at: key for at, key in keys.items() if batch[at].prediction_id is None}),
+    )
+
+
+def _customers_of(connection: sa.Connection, prediction_ids: Sequence[str]) -> dict[str, str | None]:
+    """Return the customers that predictions name; predictions that do not exist are left out."""
+    found: dict[str, str | None] = {}
+    for chunk in chunks(sorted(set(prediction_ids))):
+        query = sa.select(predictions.c.prediction_id, predictions.c.customer_id)
+        found.update((row[0], row[1]) for row in connection.execute(query.where(predictions.c.prediction_id.in_(chunk))))
+    return found
+
+
+def _insert(connection: sa.Connection, offers: dict[_Key, str | None]) -> set[_Key]:
+    """Insert the contacts that are not there, count them for their campaigns, and return them."""
+    if not offers:
+        return set()
+    received_at = now()
+    # In one order everywhere, so that two writers never wait for each other.
+    ordered = sorted(offers, key=lambda key: tuple(map(str, key)))
+    rows = [key._asdict() | {"offer": offers[key], "received_at": received_at} for key in ordered]
+    insert = _insert_into(connection, contacts)
+    once = insert.on_conflict_do_nothing().returning(*(contacts.c[name] for name in _Key._fields))
+    new = {_Key(*row) for row in connection.execute(once, rows)}
+    _count(connection, new)
+    return new
+
+
+def _count(connection: sa.Connection, new: set[_Key]) -> None:
+    by_campaign: dict[str, list[datetime]] = {}
+    for key in new:
+        by_campaign.setdefault(key.campaign, []).append(key.contacted_at)
+    rows = [
+        {"name": name, "contacts": len(times), "first_contact_at": min(times), "last_contact_at": max(times)}
+        for name, times in sorted(by_campaign.items())
+    ]
+    if not rows:
+        return
+    insert = _insert_into(connection, campaigns)
+    old, added = campaigns.c, insert.excluded
+    first = sa.case((added.first_contact_at < old.first_contact_at, added.first_contact_at), else_=old.first_contact_at)
+    last = sa.case((added.last_contact_at > old.last_contact_at, added.last_contact_at), else_=old.last_contact_at)
+    counted = {"contacts": old.contacts + added.contacts, "first_contact_at": first, "last_contact_at": last}
+    connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=counted), rows)
+
+
+def _offers_of(connection: sa.Connection, keys: Sequence[_Key]) -> dict[_Key, str | None]:
+    """Return the offers of contacts that are stored."""
+    found: dict[_Key, str | None] = {}
+    c = contacts.c
+    for chunk in chunks(keys):
+        for column, named in ((c.customer_id, "customer_id"), (c.prediction_id, "prediction_id")):
+            if not (names := [name for key in chunk if (name := getattr(key, named)) is not None]):
+                continue
+            times = [key.contacted_at for key in chunk]
+            query = sa.select(c.customer_id, c.prediction_id, c.contacted_at, c.campaign, c.offer).where(
+                column.in_(names), c.contacted_at.between(min(times), max(times))
+            )
+            found |= {_Key(*row[:4]): row[4] for row in connection.execute(query)}
+    return found
+
+
+def _opt_out(connection: sa.Connection, said: Sequence[tuple[str, bool, datetime]]) -> int:
+    """Store what customers said about contacts; return how many of these statements say something new."""
+    last: dict[str, tuple[bool, datetime]] = {}
+    for customer_id, opted_out, said_at in said:
+        known = last.get(customer_id)
+        if known is None or (said_at, opted_out) > (known[1], known[0]):
+            last[customer_id] = opted_out, said_at
+    before = read_opt_outs(connection, last)
+    write_opt_outs(connection, last)
+    return sum(before.get(customer_id) != now_said for customer_id, now_said in read_opt_outs(connection, last).items())
+
+
+def _unasked(connection: sa.Connection, keys: dict[int, _Key]) -> list[int]:
+    """Return where no prediction of the customer was asked for at or before the contact."""
+    first: dict[str | None, datetime] = {}
+    p = predictions.c
+    for chunk in chunks(sorted({key.customer_id or "" for key in keys.values()})):
+        query = sa.select(p.customer_id, sa.func.min(p.requested_at)).where(p.customer_id.in_(chunk)).group_by(p.customer_id)
+        first |= {row[0]: row[1] for row in connection.execute(query)}
+    return [at for at, key in keys.items() if key.customer_id not in first or first[key.customer_id] > key.contacted_at]
+
+
+def _insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
