@@ -40,13 +40,14 @@ from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
 from service.rollout.model_source import LastKnownGood, ModelSource
 from service.rollout.rollout import Rollout
-from service.routes import batch, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
+from service.routes import batch, contacts, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
+from service.schemas.contacts import ContactsRequest
 from service.schemas.native import OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
 from service.threads import run_in_thread
 
-ROUTES = (predict, batch, open_inference, mlflow_protocol, outcomes, model, failures, operations, page)
+ROUTES = (predict, batch, open_inference, mlflow_protocol, outcomes, contacts, model, failures, operations, page)
 # Field names of the service's own that may appear in a problem, beside the contract's.
 FIELDS = [
     "body",
@@ -146,7 +147,7 @@ def create_app(
             on_start(state)
             yield
 
-    bodies: list[type[BaseModel]] = [OutcomesRequest, RollbackBody, InferRequest, InvocationsRequest]
+    bodies: list[type[BaseModel]] = [OutcomesRequest, ContactsRequest, RollbackBody, InferRequest, InvocationsRequest]
     api = DocumentedAPI(
         bodies=[state.requests.customer, state.requests.batch, *bodies],
         title="churn",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from churn.config.settings import load_settings
+from churn.store.contact_records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp, create_app
 from service.scoring.served_model import ScoredBatch
@@ -23,6 +24,10 @@ class NoStore:
     def write_outcomes(self, _batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """Keep nothing."""
         return OutcomeReceipt()
+
+    def write_contacts(self, _batch: Sequence[Contact], /) -> ContactReceipt:
+        """Store nothing."""
+        return ContactReceipt()
 
     def ping(self) -> None:
         """Be there."""

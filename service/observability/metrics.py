@@ -15,6 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from churn.contract import Contract
+from churn.store.contact_records import ContactReceipt
 from churn.store.records import OutcomeReceipt, PredictionRow
 from service.observability.model_metrics import ModelMetrics
 from service.observability.pending_counts import FlushedRegistry, PendingCounts
@@ -91,6 +92,7 @@ class ServiceMetrics:
         self.shed = Counter("churn_requests_shed_total", "Requests that exceeded a limit (503 or 429).", registry=r)
         self.rejected = Counter("churn_rejected_total", "Requests answered with a problem.", ["problem"], registry=r)
         self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)
+        self.contacts = Counter("churn_contacts_received_total", "Contacts and opt-outs received.", ["result"], registry=r)
         self.models = ModelMetrics(r)
         if SHARED_FOLDER not in os.environ:
             r.register(ProcessCollector(lambda: [os.getpid()]))
@@ -138,6 +140,13 @@ class ServiceMetrics:
         self.outcomes.labels("duplicate").inc(receipt.duplicates)
         self.outcomes.labels("unknown").inc(len(receipt.unknown))
         self.outcomes.labels("conflicting").inc(len(receipt.conflicting))
+
+    def count_contacts(self, receipt: ContactReceipt) -> None:
+        """Count received contacts by what became of them."""
+        self.contacts.labels("accepted").inc(receipt.accepted)
+        self.contacts.labels("duplicate").inc(receipt.duplicates)
+        self.contacts.labels("unknown").inc(len(receipt.unknown))
+        self.contacts.labels("conflicting").inc(len(receipt.conflicting))
 
     def show_model(self, info: ModelInfo) -> None:
         """Show which model is in service from now on."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from churn.errors import StoreError
+from churn.store.contact_records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.store.store import Store
 from service.prediction_log.store_protocol import PredictionStore
@@ -41,6 +42,10 @@ class LazyStore:
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """See `Store.write_outcomes`."""
         return self._opened().write_outcomes(batch)
+
+    def write_contacts(self, batch: Sequence[Contact], /) -> ContactReceipt:
+        """See `Store.write_contacts`."""
+        return self._opened().write_contacts(batch)
 
     def ping(self) -> None:
         """See `Store.ping`."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from churn.customers.pseudonym import Pseudonymiser
+from churn.store.contact_records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.prediction_log.store_protocol import PredictionStore
 
 
 class PseudonymousStore:
-    """Passes everything on to `store`, with pseudonyms for customer ids in outcomes, which find their predictions by them.
+    """Passes everything on to `store`, with pseudonyms for customer ids in outcomes and contacts: they find
+    their predictions by these.
 
     Predictions get theirs in `service.prediction_log.log`, before anything is written. Responses are made before that, and echo
     the id that the caller sent.
@@ -32,6 +34,10 @@ class PseudonymousStore:
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """See `Store.write_outcomes`."""
         return self._store.write_outcomes([replace(one, customer_id=self._of(one.customer_id)) for one in batch])
+
+    def write_contacts(self, batch: Sequence[Contact], /) -> ContactReceipt:
+        """See `Store.write_contacts`."""
+        return self._store.write_contacts([replace(one, customer_id=self._of(one.customer_id)) for one in batch])
 
     def ping(self) -> None:
         """See `Store.ping`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from churn.store.contact_records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 
 
@@ -19,6 +20,9 @@ class PredictionStore(Protocol):
 
     def write_outcomes(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
         """Store outcomes."""
+
+    def write_contacts(self, batch: Sequence[Contact], /) -> ContactReceipt:
+        """Store contacts."""
 
     def ping(self) -> None:
         """Return if the store answers."""

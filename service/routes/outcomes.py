@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -11,24 +9,30 @@ from churn.clock import now
 from churn.store.records import Outcome, OutcomeReceipt
 from service.authorization import require
 from service.formats.payload import run_off_event_loop
-from service.http.body import parse_json, read_json_body
+from service.http.body import parse_json
 from service.http.errors import TooLarge
 from service.http.openapi import json_body, problems
-from service.schemas.native import OutcomeItem, OutcomeReference, OutcomesAnswer, OutcomesRequest
+from service.routes.reported import CSV, read_reported, references
+from service.schemas.native import OutcomeItem, OutcomesAnswer, OutcomesRequest
 from service.state import State
 
 router = APIRouter(tags=["outcomes"], dependencies=[Depends(require("outcomes"))])
+_BODY = json_body("OutcomesRequest")
+_BODY["requestBody"]["content"] |= CSV
 
 
 @router.post(
     "/outcomes",
     response_model=OutcomesAnswer,
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=json_body("OutcomesRequest"),
+    openapi_extra=_BODY,
 )
 async def report_outcomes(request: Request, state: State) -> Response:
-    """Report which customers churned. Sending the same again changes nothing; of two different results the first one stays."""
-    body = await read_json_body(request, state.body_limits)
+    """Report which customers churned, as JSON or CSV.
+
+    Sending the same again changes nothing; of two different results the first one stays.
+    """
+    body = await read_reported(request, state, OutcomeItem, "outcomes", ("churned",))
     items, outcomes = await run_off_event_loop(len(body), lambda: _read(body, state.settings.max_batch_rows))
     receipt = await state.outcome_threads.run(lambda: state.store.write_outcomes(outcomes))
     state.metrics.count_outcomes(receipt)
@@ -48,10 +52,6 @@ def _answer(items: list[OutcomeItem], receipt: OutcomeReceipt) -> str:
     return OutcomesAnswer(
         accepted=receipt.accepted,
         duplicates=receipt.duplicates,
-        unknown=_references(items, receipt.unknown),
-        conflicting=_references(items, receipt.conflicting),
+        unknown=references(items, receipt.unknown),
+        conflicting=references(items, receipt.conflicting),
     ).model_dump_json()
-
-
-def _references(items: list[OutcomeItem], positions: Iterable[int]) -> list[OutcomeReference]:
-    return [OutcomeReference(index=i, prediction_id=items[i].prediction_id, customer_id=items[i].customer_id) for i in positions]

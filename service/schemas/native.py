@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StrictBool,
-    WithJsonSchema,
     create_model,
-    field_validator,
-    model_validator,
 )
 
-from churn.clock import CLOCK_SKEW, now
 from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
-from churn.customers.customer_id import CustomerId, id_schema
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Outcome
-
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from service.schemas.reported import Part, PastTime, Reference, Reported
 
 
-class Reason(_Part):
+class Reason(Part):
     """How one feature moved the answer."""
 
     feature: str
@@ -42,7 +28,7 @@ class Reason(_Part):
     text: str
 
 
-class PredictionAnswer(_Part):
+class PredictionAnswer(Part):
     """One customer's churn probability, as it stands in the log."""
 
     prediction_id: str = Field(description="UUIDv7. Report the outcome with it.")
@@ -58,32 +44,17 @@ class PredictionAnswer(_Part):
     reasons: list[Reason] | None = Field(None, description="With `?reasons=k` only: the k strongest, strongest first.")
 
 
-class BatchAnswer(_Part):
+class BatchAnswer(Part):
     """All customers of a batch, in its order, by one model."""
 
     model_version: str
     predictions: list[PredictionAnswer]
 
 
-class BatchRequest(_Part):
+class BatchRequest(Part):
     """Customers to score together: all, or none if one breaks a rule."""
 
     customers: list[Any]
-
-
-def _without_nul(value: str) -> str:
-    # PostgreSQL cannot store NUL in text; one such record would fail all those that are committed with it.
-    if "\x00" in value:
-        raise ValueError("must not contain NUL characters")
-    return value
-
-
-_NO_NUL = {"pattern": "^[^\\u0000]*$"}
-# Here somebody must be named: a text of blanks names nobody.
-_NamedCustomer = Annotated[CustomerId, WithJsonSchema(id_schema("^[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$"))]
-PredictionId = Annotated[
-    str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
-]
 
 
 @dataclass(frozen=True)
@@ -109,68 +80,30 @@ class RequestModels:
         return cls(customer, batch)
 
 
-# In JSON Schema: one of the two, and only one.
-_EITHER: dict[str, Any] = {
-    "oneOf": [
-        {"required": [name], "properties": {name: {"type": ["string", "integer"]}, other: {"type": "null"}}}
-        for name, other in (("prediction_id", "customer_id"), ("customer_id", "prediction_id"))
-    ]
-}
-
-
-class OutcomeItem(_Part):
+class OutcomeItem(Reported):
     """What came true for one prediction: the one named, or the customer's newest one asked for at or before `observed_at`."""
 
-    model_config = ConfigDict(json_schema_extra=_EITHER)
-
-    prediction_id: PredictionId | None = None
-    customer_id: _NamedCustomer = None
     churned: StrictBool
-    observed_at: Annotated[AwareDatetime, Field(strict=True)] | None = Field(
-        None, description="With a time zone (RFC 3339); now, if absent."
-    )
-
-    @field_validator("observed_at")
-    @classmethod
-    def _is_possible_time(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value > now() + CLOCK_SKEW:
-            raise ValueError("must not be in the future")
-        if value is not None and value < EARLIEST:
-            raise ValueError("must not be before 1970")
-        return value
-
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
-        if (self.prediction_id is None) == (self.customer_id is None):
-            raise ValueError("needs either prediction_id or customer_id")
-        return self
+    observed_at: PastTime | None = Field(None, description="With a time zone (RFC 3339); now, if absent.")
 
     def to_outcome(self, received_at: datetime) -> Outcome:
         """Return the record. Without a stated time, it was observed when it was received."""
         return Outcome(self.churned, self.observed_at or received_at, self.prediction_id, self.customer_id)
 
 
-class OutcomesRequest(_Part):
+class OutcomesRequest(Part):
     """What came true. Sending it again changes nothing."""
 
     outcomes: list[OutcomeItem] = Field(min_length=1)
 
 
-class OutcomeReference(_Part):
-    """An outcome that was not stored: its position in the request, and the name it had there."""
-
-    index: int = Field(ge=0)
-    prediction_id: str | None = None
-    customer_id: str | None = None
-
-
-class OutcomesAnswer(_Part):
+class OutcomesAnswer(Part):
     """What became of the outcomes."""
 
     accepted: int = Field(description="Stored now.")
     duplicates: int = Field(description="Known before, with the same result.")
-    unknown: list[OutcomeReference] = Field(description="No such prediction.")
-    conflicting: list[OutcomeReference] = Field(description="Another result is known already; it stays.")
+    unknown: list[Reference] = Field(description="No such prediction.")
+    conflicting: list[Reference] = Field(description="Another result is known already; it stays.")
 
 
 class ModelAnswer(ModelInfo):
@@ -184,14 +117,14 @@ class ModelAnswer(ModelInfo):
     )
 
 
-class ReloadAnswer(_Part):
+class ReloadAnswer(Part):
     """What /admin/reload did."""
 
     result: Literal["loaded", "unchanged"]
     model_version: str
 
 
-class RollbackBody(_Part):
+class RollbackBody(Part):
     """Why the model in service is left, and which one is meant."""
 
     reason: Annotated[str, Field(strict=True, min_length=1, max_length=2_000)]
@@ -200,7 +133,7 @@ class RollbackBody(_Part):
     )
 
 
-class RollbackAnswer(_Part):
+class RollbackAnswer(Part):
     """What /admin/rollback did."""
 
     model_version: str = Field(description="Serves from now on.")
@@ -208,7 +141,7 @@ class RollbackAnswer(_Part):
     recorded: bool = Field(description="Whether registry and history have it already; else they get it when they can be reached.")
 
 
-class FailuresAnswer(_Part):
+class FailuresAnswer(Part):
     """Requests that were refused lately."""
 
     failures: list[dict[str, Any]] = Field(
@@ -216,13 +149,13 @@ class FailuresAnswer(_Part):
     )
 
 
-class HealthAnswer(_Part):
+class HealthAnswer(Part):
     """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
-class ReadyAnswer(_Part):
+class ReadyAnswer(Part):
     """A model is loaded and the log can be written."""
 
     status: Literal["ready"] = "ready"

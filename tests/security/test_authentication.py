@@ -21,7 +21,11 @@ from tests.security.documented import routes
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, running
 
 pytestmark = pytest.mark.anyio
-BODIES: dict[str, Any] = {"/predict": CUSTOMER, "/outcomes": {"outcomes": [{"prediction_id": "p", "churned": True}]}}
+BODIES: dict[str, Any] = {
+    "/predict": CUSTOMER,
+    "/outcomes": {"outcomes": [{"prediction_id": "p", "churned": True}]},
+    "/contacts": {"contacts": [{"prediction_id": "p"}]},
+}
 SCOPES = ("predict", "outcomes", "admin")
 
 

@@ -18,7 +18,7 @@ async def test_a_page_of_elsewhere_changes_nothing(open_client: httpx2.AsyncClie
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ):
-        for path in ("/admin/rollback", "/admin/reload", "/outcomes", "/predict", "/invocations"):
+        for path in ("/admin/rollback", "/admin/reload", "/outcomes", "/contacts", "/predict", "/invocations"):
             answer = await open_client.post(path, headers=headers)
             assert (answer.status_code, answer.json()["type"]) == (403, "urn:churn:problem:foreign-page"), (path, headers)
 

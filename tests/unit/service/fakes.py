@@ -25,6 +25,7 @@ from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model, ModelInfo
+from churn.store.contact_records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp
 from service.model_loading.bundle import ModelBundle, serve
@@ -138,6 +139,8 @@ class FakeStore:
         self.groups: list[int] = []
         self.outcomes: list[Outcome] = []
         self.receipt = OutcomeReceipt()
+        self.contacts: list[Contact] = []
+        self.contact_receipt = ContactReceipt()
         self.away = False
         self.closed = False
         self.error: Exception = StoreError("postgresql://user:secret@store is away")
@@ -159,6 +162,11 @@ class FakeStore:
         self._check()
         self.outcomes += batch
         return self.receipt
+
+    def write_contacts(self, batch: Sequence[Contact], /) -> ContactReceipt:
+        self._check()
+        self.contacts += batch
+        return self.contact_receipt
 
     def ping(self) -> None:
         self._check()

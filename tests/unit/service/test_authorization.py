@@ -24,6 +24,7 @@ GUARDED: list[tuple[str, str, Any, str | None]] = [
     ("POST", "/predict", CUSTOMER, "predict"),
     ("POST", "/predict/batch", {"customers": [CUSTOMER]}, "predict"),
     ("POST", "/outcomes", {"outcomes": [{"prediction_id": "p", "churned": True}]}, "outcomes"),
+    ("POST", "/contacts", {"contacts": [{"prediction_id": "p"}]}, "outcomes"),
     ("POST", "/admin/reload", None, "admin"),
     ("GET", "/model", None, None),
     ("GET", "/model/card", None, None),

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from churn.contract import Contract
 from service.http.body import parse_json
+from service.schemas.contacts import ContactItem, ContactsRequest
 from service.schemas.native import OutcomeItem, OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferInput, InferOutput, InferRequest, InvocationsRequest
 from tests.unit.service.fakes import CUSTOMER
@@ -27,7 +28,15 @@ def optional(model: type[BaseModel]) -> list[str]:
 def all_models(contract: Contract) -> set[type[BaseModel]]:
     """Every model that a request's body may hold, found from the bodies."""
     requests = RequestModels.from_contract(contract, 10)
-    waiting: list[Any] = [OutcomesRequest, RollbackBody, InferRequest, InvocationsRequest, requests.customer, requests.batch]
+    waiting: list[Any] = [
+        OutcomesRequest,
+        ContactsRequest,
+        RollbackBody,
+        InferRequest,
+        InvocationsRequest,
+        requests.customer,
+        requests.batch,
+    ]
     found: set[type[BaseModel]] = set()
     while waiting:
         one = waiting.pop()
@@ -43,7 +52,8 @@ def all_models(contract: Contract) -> set[type[BaseModel]]:
 def test_every_model_with_an_optional_field_is_tried_here(contract: Contract) -> None:
     customer = RequestModels.from_contract(contract, 10).customer.__name__
     names = {model.__name__ for model in all_models(contract) if optional(model)}
-    assert names == {customer, "OutcomeItem", "InferRequest", "InferInput", "InferOutput", "InvocationsRequest", "RollbackBody"}
+    reported = {"OutcomeItem", "ContactItem"}
+    assert names == {customer, *reported, "InferRequest", "InferInput", "InferOutput", "InvocationsRequest", "RollbackBody"}
 
 
 @pytest.mark.parametrize("name", optional(InferRequest))
@@ -103,6 +113,12 @@ async def test_of_invocations(client: httpx2.AsyncClient) -> None:
 async def test_of_an_outcome(client: httpx2.AsyncClient, name: str) -> None:
     named = (await client.post("/predict", json=CUSTOMER)).json()["prediction_id"]
     answer = await client.post("/outcomes", json={"outcomes": [{"prediction_id": named, "churned": True, name: None}]})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("name", [name for name in optional(ContactItem) if name != "customer_id"])
+async def test_of_a_contact(client: httpx2.AsyncClient, name: str) -> None:
+    answer = await client.post("/contacts", json={"contacts": [{"customer_id": "c", name: None}]})
     assert answer.status_code == 200, answer.text
 
 

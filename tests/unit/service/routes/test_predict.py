@@ -122,11 +122,16 @@ async def test_duplicate_keys_are_no_server_error(client: httpx2.AsyncClient) ->
     assert (await client.post("/predict", content=body, headers={"content-type": "application/json"})).status_code < 500
 
 
-@pytest.mark.parametrize("media_type", ["text/csv", "application/x-www-form-urlencoded"])
-async def test_other_media_types_are_415(client: httpx2.AsyncClient, media_type: str) -> None:
-    for route in ("/predict", "/outcomes"):
-        response = await client.post(route, content=b"a,b\n1,2", headers={"content-type": media_type})
-        assert (response.status_code, response.json()["status"]) == (415, 415)
+@pytest.mark.parametrize(
+    ("route", "media_type"),
+    [
+        ("/predict", "text/csv"),
+        *((route, "application/x-www-form-urlencoded") for route in ("/predict", "/outcomes", "/contacts")),
+    ],
+)
+async def test_other_media_types_are_415(client: httpx2.AsyncClient, route: str, media_type: str) -> None:
+    response = await client.post(route, content=b"a,b\n1,2", headers={"content-type": media_type})
+    assert (response.status_code, response.json()["status"]) == (415, 415)
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/ld+json", ""])

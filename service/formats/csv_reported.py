@@ -1,0 +1,82 @@
+"""Lists of outcomes or contacts as CSV: turned into the JSON document that the route reads anyway."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator
+from io import StringIO
+
+import orjson
+
+from churn.customers.csv_header import header_problem
+from service.formats.json_text import refuse
+from service.http.errors import TooLarge
+
+FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def csv_to_json(body: bytes, name: str, fields: Collection[str], flags: Collection[str], max_rows: int) -> bytes:
+    """Turn CSV (RFC 4180) into a JSON document with one list; an empty cell is an absent field.
+
+    Parameters
+    ----------
+    body : bytes
+        UTF-8, with or without a byte order mark. The first line names the fields, in any order.
+    name : str
+        Of the list.
+    fields : collection of str
+        The names that may be in the header.
+    flags : collection of str
+        Those of them that are true or false; also spelled yes and no, or 1 and 0.
+    max_rows : int
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    Unprocessable
+        If it is no CSV, or has other columns. What a field may hold is the route's to judge.
+    TooLarge
+        If it has more rows.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        refuse("body", "must be UTF-8")
+    lines = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        header = [one.strip() for one in next(lines, [])]
+        _check(header, fields)
+        parts: list[bytes] = []
+        for row in filter(None, lines):
+            if len(parts) >= max_rows:
+                raise TooLarge(f"At most {max_rows} {name} in one request.")
+            if len(row) != len(header):
+                refuse(f"{name}.{len(parts)}", f"{len(header)} fields are expected, as the header has")
+            parts.append(orjson.dumps(dict(_pairs(header, row, flags, f"{name}.{len(parts)}"))))
+    except csv.Error as error:
+        refuse(f"line {lines.line_num}", f"must be CSV: {error}")
+    return b'{"%b":[%b]}' % (name.encode(), b",".join(parts))
+
+
+def _check(header: list[str], fields: Collection[str]) -> None:
+    if problem := header_problem(header):
+        refuse("header", problem)
+    if len(set(header)) < len(header):
+        refuse("header", "names a column twice")
+    if unknown := [one[:100] for one in header if one not in fields]:
+        refuse("header", f"has {unknown[0]!r}; known are {', '.join(fields)}")
+
+
+def _pairs(header: list[str], row: list[str], flags: Collection[str], where: str) -> Iterator[tuple[str, str | bool]]:
+    for field, given in zip(header, row, strict=True):
+        if not (cell := given.strip()):
+            continue
+        if field not in flags:
+            yield field, cell
+        elif (flag := FLAGS.get(cell.lower())) is None:
+            refuse(f"{where}.{field}", "must be true or false")
+        else:
+            yield field, flag

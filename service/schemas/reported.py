@@ -1,0 +1,73 @@
+"""What is reported about one prediction or customer: the parts that outcomes and contacts have in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from churn.clock import CLOCK_SKEW, now
+from churn.customers.customer_id import CustomerId, id_schema
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Part(BaseModel):
+    """A part of a body: no field but those that are declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _without_nul(value: str) -> str:
+    # PostgreSQL cannot store NUL in text; one such record would fail all those that are committed with it.
+    if "\x00" in value:
+        raise ValueError("must not contain NUL characters")
+    return value
+
+
+def _is_possible(value: datetime) -> datetime:
+    if value > now() + CLOCK_SKEW:
+        raise ValueError("must not be in the future")
+    if value < EARLIEST:
+        raise ValueError("must not be before 1970")
+    return value
+
+
+_NO_NUL = {"pattern": "^[^\\u0000]*$"}
+# Here somebody must be named: a text of blanks names nobody.
+NamedCustomer = Annotated[CustomerId, WithJsonSchema(id_schema("^[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$"))]
+PredictionId = Annotated[
+    str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
+]
+PastTime = Annotated[AwareDatetime, Field(strict=True), AfterValidator(_is_possible)]
+# In JSON Schema: one of the two, and only one.
+_EITHER: dict[str, Any] = {
+    "oneOf": [
+        {"required": [name], "properties": {name: {"type": ["string", "integer"]}, other: {"type": "null"}}}
+        for name, other in (("prediction_id", "customer_id"), ("customer_id", "prediction_id"))
+    ]
+}
+
+
+class Reported(Part):
+    """Something about one prediction, or about one customer."""
+
+    model_config = ConfigDict(json_schema_extra=_EITHER)
+
+    prediction_id: PredictionId | None = None
+    customer_id: NamedCustomer = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.prediction_id is None) == (self.customer_id is None):
+            raise ValueError("needs either prediction_id or customer_id")
+        return self
+
+
+class Reference(Part):
+    """One of those that were reported: its position in the request, and the name it had there."""
+
+    index: int = Field(ge=0)
+    prediction_id: str | None = None
+    customer_id: str | None = None
