@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from churn.config.settings import load_settings
-from churn.store.contact_records import Contact, ContactReceipt
+from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp, create_app
 from service.scoring.served_model import ScoredBatch

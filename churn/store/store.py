@@ -8,14 +8,14 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from churn.store.contacts import Contacts
+from churn.store.contacts.contacts import Contacts
+from churn.store.contacts.opt_outs import OptOuts
 from churn.store.database.engine import CONNECT_SECONDS, make_engine, ping, translated
 from churn.store.decisions import Decisions
 from churn.store.flow_runs import FlowRuns
 from churn.store.locks.lock import HeldLock, acquire_lock, find_holder
 from churn.store.migrate import migrate
 from churn.store.monitor_runs import MonitorRuns
-from churn.store.opt_outs import OptOuts
 from churn.store.outcome_delays import OutcomeDelays
 from churn.store.outcomes import Outcomes
 from churn.store.predictions.cohort import CohortCounter

@@ -96,7 +96,7 @@ campaigns = sa.Table(
     sa.Column("last_contact_at", UtcTime, nullable=False),
 )
 
-# What customers said last about contacts; `customer` is a digest, see `churn.store.opt_outs`.
+# What customers said last about contacts; `customer` is a digest, see `churn.store.contacts.opt_outs`.
 opt_outs = sa.Table(
     "opt_outs",
     metadata,

@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from churn.contract import Contract
-from churn.store.contact_records import ContactReceipt
+from churn.store.contacts.records import ContactReceipt
 from churn.store.records import OutcomeReceipt, PredictionRow
 from service.observability.model_metrics import ModelMetrics
 from service.observability.pending_counts import FlushedRegistry, PendingCounts

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from churn.errors import StoreError
-from churn.store.contact_records import Contact, ContactReceipt
+from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.store.store import Store
 from service.prediction_log.store_protocol import PredictionStore

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from churn.customers.pseudonym import Pseudonymiser
-from churn.store.contact_records import Contact, ContactReceipt
+from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.prediction_log.store_protocol import PredictionStore
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from churn.clock import now
-from churn.store.contact_records import Contact, ContactReceipt
+from churn.store.contacts.records import Contact, ContactReceipt
 from service.authorization import require
 from service.formats.payload import run_off_event_loop
 from service.http.body import parse_json

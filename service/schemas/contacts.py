@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
-from churn.store.contact_records import Contact
+from churn.store.contacts.records import Contact
 from service.schemas.reported import Part, PastTime, Reference, Reported
 
 # A name or an offer: no control characters, so that it can stand in a table, a file and a log as it is.

@@ -10,7 +10,6 @@ import pytest
 from churn.store.store import Store
 from tests.integration.postgres import Server
 from tests.unit.churn.store import (
-    test_contacts,
     test_decisions,
     test_erasure,
     test_monitor_runs,
@@ -19,6 +18,7 @@ from tests.unit.churn.store import (
     test_retention,
     test_shadow,
 )
+from tests.unit.churn.store.contacts import test_contacts
 from tests.unit.churn.store.predictions import test_log_reader, test_prediction_writer, test_window_reader
 
 AGAIN = (

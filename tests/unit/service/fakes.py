@@ -25,7 +25,7 @@ from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model, ModelInfo
-from churn.store.contact_records import Contact, ContactReceipt
+from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp
 from service.model_loading.bundle import ModelBundle, serve

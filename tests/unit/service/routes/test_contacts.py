@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from churn.store.contact_records import Contact, ContactReceipt
+from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import OutcomeReceipt
 from tests.unit.service.fakes import FakeStore
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import now
-from churn.store.contact_records import Campaign, Contact, ContactReceipt
+from churn.store.contacts.opt_outs import read_opt_outs, write_opt_outs
+from churn.store.contacts.records import Campaign, Contact, ContactReceipt
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import lock_for_writing, translated
-from churn.store.opt_outs import read_opt_outs, write_opt_outs
 from churn.store.tables import campaigns, contacts, predictions
 
 

@@ -10,7 +10,7 @@ from threading import Barrier
 
 import sqlalchemy as sa
 
-from churn.store.contact_records import Campaign, Contact, ContactReceipt
+from churn.store.contacts.records import Campaign, Contact, ContactReceipt
 from churn.store.store import Store
 from churn.store.tables import contacts
 from tests.unit.churn.store.rows import NOON, prediction
