@@ -8,7 +8,7 @@ is; outcomes of younger ones are not used. A mature prediction without an outcom
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from churn.clock import CLOCK_SKEW
 from churn.store.outcome_delays import Delays
-from churn.store.records import EPOCH
+from churn.store.records import EPOCH, NO_LIMIT
 
-# Later than any prediction.
-NO_LIMIT = datetime(2200, 1, 1, tzinfo=UTC)
 # The two shares that are known by some age may differ by this: the churn rate is then off by as much of itself at most.
 MAX_GAP = 0.02
 # With this many of each, a difference is tested against chance (Kolmogorov and Smirnov, 5 %); with fewer, it counts as it is.

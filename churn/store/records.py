@@ -13,6 +13,8 @@ from churn.clock import now
 from churn.ids import new_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Later than any prediction.
+NO_LIMIT = datetime(2200, 1, 1, tzinfo=UTC)
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.store.database.engine import translated
 from churn.store.database.watermark import find_watermark
+from churn.store.records import NO_LIMIT
 from churn.store.tables import outcomes, predictions, shadow_predictions
 
 # For log loss, probabilities are clipped to [EPSILON, 1 - EPSILON], as sklearn does for float64.
@@ -36,6 +37,7 @@ class Realized(NamedTuple):
     churn_probability: float
     churned: bool
     features: dict[str, Any]
+    requested_at: datetime
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class ShadowComparison:
     disagreement_rate : float
         Share of requests on which they decide differently, in [0, 1].
     labelled : int
-        Requests whose outcome is known.
+        Requests whose outcome is known, and mature.
     brier, brier_champion, log_loss, log_loss_champion : float or None
         On the labelled requests; None if there are none.
     """
@@ -81,8 +83,20 @@ class ShadowPredictions:
         with translated(), self._engine.begin() as connection:
             connection.execute(insert(shadow_predictions).on_conflict_do_nothing(), [row._asdict() for row in rows])
 
-    def compare(self, version: str) -> ShadowComparison | None:
-        """Compare a version's answers as a challenger with those of the champion; None if it never was a challenger."""
+    def compare(self, version: str, *, mature_until: datetime = NO_LIMIT) -> ShadowComparison | None:
+        """Compare a version's answers as a challenger with those of the champion.
+
+        Parameters
+        ----------
+        version : str
+        mature_until : datetime
+            Outcomes of predictions requested later do not count; see `churn.store.maturity`. By default, all do.
+
+        Returns
+        -------
+        ShadowComparison or None
+            None if it never was a challenger.
+        """
         shadow = shadow_predictions.c
         both = shadow_predictions.join(predictions, predictions.c.prediction_id == shadow.prediction_id)
         difference = shadow.churn_probability - predictions.c.churn_probability
@@ -93,7 +107,7 @@ class ShadowPredictions:
         labelled = (
             sa.select(shadow.churn_probability, predictions.c.churn_probability, outcomes.c.churned)
             .select_from(both.join(outcomes, outcomes.c.prediction_id == shadow.prediction_id))
-            .where(shadow.model_version == version)
+            .where(shadow.model_version == version, outcomes.c.requested_at <= mature_until)
         )
         with translated(), self._engine.connect() as connection:
             n, mean, absolute, rate = connection.execute(summary.select_from(both).where(shadow.model_version == version)).one()
@@ -113,8 +127,16 @@ class ShadowPredictions:
             log_loss_champion=_log_loss(champion, churned),
         )
 
-    def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
-        """Return a version's own answers whose outcome is known, in the order in which outcomes were received.
+    def realized(
+        self,
+        version: str,
+        *,
+        since: datetime,
+        after_outcome_seq: int,
+        limit: int,
+        mature: tuple[datetime, datetime] = (NO_LIMIT, NO_LIMIT),
+    ) -> list[Realized]:
+        """Return a version's own answers whose outcome is known, in the order in which they were requested.
 
         Parameters
         ----------
@@ -124,18 +146,21 @@ class ShadowPredictions:
         after_outcome_seq : int
             Only outcomes numbered above it.
         limit : int
-            At most so many.
+            At most so many: whose predictions were requested first, so that early outcomes get no preference.
+        mature : (datetime, datetime)
+            As of `churn.store.predictions.window_reader.WindowReader.read_labelled`. By default, all count at once.
 
         Returns
         -------
         list of Realized
         """
-        o = outcomes.c
+        o, (before, until) = outcomes.c, mature
         query = (
-            sa.select(o.seq, o.churn_probability, o.churned, predictions.c.features)
+            sa.select(o.seq, o.churn_probability, o.churned, predictions.c.features, o.requested_at)
             .join(predictions, predictions.c.prediction_id == o.prediction_id)
-            .where(o.seq > after_outcome_seq, o.model_version == version, o.requested_at >= since)
-            .order_by(o.seq)
+            .where(o.model_version == version, o.requested_at >= since, o.requested_at <= until)
+            .where(sa.or_(o.seq > after_outcome_seq, o.requested_at > before))
+            .order_by(o.requested_at, o.seq)
             .limit(limit)
         )
         with translated(), self._engine.connect() as connection:

@@ -51,8 +51,11 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     """
     from dataclasses import asdict
 
+    from churn.clock import now
+    from churn.config.settings import load_settings
     from churn.errors import ModelRefused
     from churn.lifecycle.decision_log import HISTORY, drop_closed_intents
+    from churn.store.maturity import label_maturity
 
     registry, refused = _registry(), ""
     try:
@@ -63,7 +66,8 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         known = {"version": number, **registry.tags_of(number)}
     with opened_store() as store:
         decided = drop_closed_intents(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
-        shadow = store.compare_shadow(known["version"])
+        maturity = label_maturity(store, load_settings().label_maturity_seconds, now())
+        shadow = store.compare_shadow(known["version"], mature_until=maturity.until(now()))
     if as_json:
         known |= {"shadow": None if shadow is None else asdict(shadow), "refused": refused or None}
         print_json({**known, "decisions": [as_document(one) for one in decided]})
@@ -75,6 +79,8 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         console.print(f"[bold]{name}[/bold]: {shown}")
     if shadow is not None:
         console.print(shadow_table(shadow))
+        if maturity.seconds != 0:
+            console.print(f"labels: {maturity.reason}", highlight=False, soft_wrap=True)
     if decided:
         console.print(history_table(decided))
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from churn.clock import now
+
 if TYPE_CHECKING:
+    from churn.store.maturity import Maturity
     from churn.store.shadow import Realized, ShadowRow
     from churn.store.store import Store
 
 # No request waits for these calls, but a thread does.
 TIMEOUT_SECONDS = 30.0
+# How long an estimate of the maturity holds.
+MATURITY_SECONDS = 60.0
 
 
 class ComparisonStore(Protocol):
@@ -21,8 +27,10 @@ class ComparisonStore(Protocol):
     def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
         """Store the challenger's predictions."""
 
-    def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
-        """Return the known outcomes of a version's own predictions, oldest first.
+    def realized(
+        self, version: str, *, since: datetime, after_outcome_seq: int, mature_until: datetime, limit: int
+    ) -> list[Realized]:
+        """Return the known outcomes of a version's own mature predictions, oldest predictions first.
 
         Parameters
         ----------
@@ -30,7 +38,9 @@ class ComparisonStore(Protocol):
         since : datetime
             Only predictions from then on.
         after_outcome_seq : int
-            Only outcomes that arrived after this one.
+            Only outcomes that arrived after this one, and those of predictions that were not mature before.
+        mature_until : datetime
+            When the youngest of the predictions that were mature before was requested.
         limit : int
             At most so many.
 
@@ -44,10 +54,19 @@ class ComparisonStore(Protocol):
 
 
 class LazyComparisonStore:
-    """The store at `url`, opened on first use."""
+    """The store at `url`, opened on first use.
 
-    def __init__(self, url: str) -> None:
+    Parameters
+    ----------
+    url : str
+    label_maturity_seconds : float or None
+        As of the settings; None: found from the outcomes known so far, once a minute.
+    """
+
+    def __init__(self, url: str, label_maturity_seconds: float | None) -> None:
         self._url = url
+        self._maturity_setting = label_maturity_seconds
+        self._maturity: tuple[float, Maturity] | None = None
         self._store: Store | None = None
         self._opening = threading.Lock()
 
@@ -55,13 +74,15 @@ class LazyComparisonStore:
         """See `ComparisonStore`."""
         self._opened().write_shadow(rows)
 
-    def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
-        """Return the known outcomes of a version's own predictions, oldest first.
+    def realized(
+        self, version: str, *, since: datetime, after_outcome_seq: int, mature_until: datetime, limit: int
+    ) -> list[Realized]:
+        """Return the known outcomes of a version's own mature predictions, oldest predictions first.
 
         Parameters
         ----------
         version : str
-        since : datetime
+        since, mature_until : datetime
         after_outcome_seq, limit : int
             See `ComparisonStore.realized`.
 
@@ -69,13 +90,24 @@ class LazyComparisonStore:
         -------
         list of Realized
         """
-        return self._opened().realized(version, since=since, after_outcome_seq=after_outcome_seq, limit=limit)
+        store, until = self._opened(), self._mature_until()
+        if until < since:
+            return []
+        mature = (mature_until, until)
+        return store.realized(version, since=since, after_outcome_seq=after_outcome_seq, mature=mature, limit=limit)
 
     def close(self) -> None:
         """See `ComparisonStore`; nothing to do if it was never opened."""
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def _mature_until(self) -> datetime:
+        from churn.store.maturity import label_maturity
+
+        if self._maturity is None or time.monotonic() - self._maturity[0] > MATURITY_SECONDS:
+            self._maturity = time.monotonic(), label_maturity(self._opened(), self._maturity_setting, now())
+        return self._maturity[1].until(now())
 
     def _opened(self) -> Store:
         from churn.store.store import Store

@@ -2,8 +2,9 @@
 
 Errors and latency are read from the counters that this process keeps anyway, every few seconds, so no request pays for it.
 Outcomes are read from the store. The previous model, which is still loaded, scores the same customers, so that both models are
-compared on the same outcomes. (If churners are heard of first, a model with lower probabilities looks worse than it is;
-CHURN_PROBATION_BRIER leaves room for that.) Each worker tests its own requests, and all workers the same outcomes; the evidence
+compared on the same outcomes: those of mature predictions (`churn.store.maturity`), since a model with lower probabilities looks
+worse than it is where churners are heard of first. Where labels take longer to mature than a probation lasts, outcomes do not
+judge it. Each worker tests its own requests, and all workers the same outcomes; the evidence
 ends with the process.
 """
 
@@ -16,17 +17,22 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
 from churn.clock import now
 from churn.errors import ChurnError, StoreError
+from churn.store.records import EPOCH
 from service.observability.model_metrics import ModelMetrics
 from service.rollout.active_model import ActiveModel, is_same
 from service.rollout.comparison_store import ComparisonStore
 from service.rollout.probation_test import Bounds, ProbationEvidence, ProbationResult, RequestStats, is_slow, run_probation_test
 from service.scoring.served_model import ServedModel
 from service.threads import run_in_thread
+
+if TYPE_CHECKING:
+    from churn.store.shadow import Realized
 
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.5, 15.0
 # How many polls back the reference counts of the champion before begin.
@@ -54,6 +60,8 @@ class _Watch:
     ends_at: float
     slow_polls: int = 0
     outcome_seq: int = 0
+    mature_until: datetime = EPOCH
+    waiting: deque[Realized] = field(default_factory=deque)
     losses: list[float] = field(default_factory=list)
 
 
@@ -180,17 +188,24 @@ class Probation:
 
     def _add_outcomes(self, watch: _Watch) -> None:
         """Compare both models on the customers whose outcomes are new. (It blocks: call it in a thread.)"""
-        room = MAX_OUTCOMES - len(watch.losses)
-        if room <= 0:
-            return
-        realized = self._store.realized(
-            watch.after.version, since=watch.activated_at, after_outcome_seq=watch.outcome_seq, limit=min(room, OUTCOMES_PER_POLL)
-        )
+        room = MAX_OUTCOMES - len(watch.losses) - len(watch.waiting)
+        if room > 0:
+            found = self._store.realized(
+                watch.after.version,
+                since=watch.activated_at,
+                after_outcome_seq=watch.outcome_seq,
+                mature_until=watch.mature_until,
+                limit=room,
+            )
+            for one in found:
+                watch.outcome_seq = max(watch.outcome_seq, one.outcome_seq)
+                watch.mature_until = max(watch.mature_until, one.requested_at)
+            watch.waiting.extend(found)
         names = watch.before.contract.feature_names
-        for one in realized:
+        for _ in range(min(len(watch.waiting), OUTCOMES_PER_POLL)):
+            one = watch.waiting.popleft()
             reference = watch.before.scorer.one([one.features.get(name) for name in names])
             watch.losses.append((one.churn_probability - one.churned) ** 2 - (reference - one.churned) ** 2)
-            watch.outcome_seq = one.outcome_seq
 
     async def _work(self) -> None:
         while True:

@@ -65,7 +65,7 @@ class Rollout:
         if last_known_good is None:
             last_known_good = LastKnownGood(registry.save_last_known_good, registry.load_last_known_good)
         if comparisons is None:
-            comparisons = LazyComparisonStore(settings.store_url)
+            comparisons = LazyComparisonStore(settings.store_url, settings.label_maturity_seconds)
         active_model = ActiveModel()
         activation = Activation(active_model, last_known_good, metrics)
         follower = ChampionFollower(

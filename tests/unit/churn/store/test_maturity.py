@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from churn.store.maturity import MARGIN, NO_LIMIT, Maturity, estimate_maturity, label_maturity
+from churn.store.maturity import MARGIN, Maturity, estimate_maturity, label_maturity
 from churn.store.outcome_delays import Delays
-from churn.store.records import EPOCH
+from churn.store.records import EPOCH, NO_LIMIT
 
 DAY = 86_400.0
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

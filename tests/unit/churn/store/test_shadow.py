@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import StoreError
-from churn.store.records import Outcome, Prediction
+from churn.store.records import EPOCH, NO_LIMIT, Outcome, Prediction
 from churn.store.shadow import ShadowRow
 from churn.store.store import Store
 
@@ -66,20 +66,44 @@ def test_the_same_answer_twice_is_kept_once(store: Store) -> None:
     assert (found.n, found.mean_difference) == (1, pytest.approx(-0.1))
 
 
-def test_realized_answers_come_once_in_the_order_their_outcomes_arrived(store: Store) -> None:
+def test_realized_answers_come_once_in_the_order_in_which_they_were_requested(store: Store) -> None:
     store.write_predictions([*(champion(n, n / 10) for n in range(5)), champion(5, 0.5, "2")])
     store.write_outcomes([Outcome(n == 3, NOON, f"p{n}") for n in (4, 1, 3, 0, 5)])
     since = NOON + timedelta(seconds=1)
     realized = store.realized("1", since=since, after_outcome_seq=0, limit=10)
     assert [(one.churn_probability, one.churned, one.features["total_day_minutes"]) for one in realized] == [
-        (0.4, False, 4.0),
         (0.1, False, 1.0),
         (0.3, True, 3.0),
+        (0.4, False, 4.0),
     ]
     assert all(isinstance(one.churned, bool) for one in realized)
-    first, *rest = realized
-    assert store.realized("1", since=since, after_outcome_seq=first.outcome_seq, limit=10) == rest
+    first, later, earliest = realized  # by the order in which their outcomes were received: second, third, first
+    assert store.realized("1", since=since, after_outcome_seq=earliest.outcome_seq, limit=10) == [first, later]
     assert store.realized("1", since=since, after_outcome_seq=0, limit=1) == [first]
+
+
+def test_realized_answers_wait_until_they_are_mature_and_come_once(store: Store) -> None:
+    store.write_predictions([champion(n, n / 10) for n in range(5)])
+    store.write_outcomes([Outcome(n == 3, NOON, f"p{n}") for n in (4, 1, 3, 0)])
+    moments = [NOON + timedelta(seconds=n) for n in range(5)]
+    first = store.realized("1", since=NOON, after_outcome_seq=0, limit=10, mature=(EPOCH, moments[1]))
+    assert [one.churn_probability for one in first] == [0.0, 0.1]
+    after, judged = max(one.outcome_seq for one in first), first[-1].requested_at
+    store.write_outcomes([Outcome(False, NOON, "p2")])
+    rest = store.realized("1", since=NOON, after_outcome_seq=after, limit=10, mature=(judged, moments[3]))
+    assert [one.churn_probability for one in rest] == [0.2, 0.3]
+    after, judged = max(after, *(one.outcome_seq for one in rest)), rest[-1].requested_at
+    last = store.realized("1", since=NOON, after_outcome_seq=after, limit=10, mature=(judged, NO_LIMIT))
+    assert [one.churn_probability for one in last] == [0.4]
+
+
+def test_a_challenger_is_compared_on_mature_outcomes(store: Store) -> None:
+    store.write_predictions([champion(0, 0.2), champion(1, 0.4)])
+    store.write_shadow([challenger(0, 0.1), challenger(1, 0.6)])
+    store.write_outcomes([Outcome(True, NOON, "p0"), Outcome(False, NOON, "p1")])
+    found = store.compare_shadow("2", mature_until=NOON)
+    assert found is not None
+    assert (found.n, found.labelled, found.brier) == (2, 1, pytest.approx(0.9**2))
 
 
 def test_an_error_of_writing_never_repeats_what_was_to_be_written(tmp_path: Path) -> None:

@@ -265,13 +265,16 @@ def test_show_compares_a_challenger_with_who_answered(churn: Churn, store_url: s
     store.write_shadow([ShadowRow(f"p{n}", "2", 0.6, True, datetime.now(UTC)) for n in range(4)])
     assert "+0.2000" in churn("show", "2")
     store.write_outcomes([Outcome(True, datetime.now(UTC), "p1")])
+    assert json.loads(churn("show", "2", "--json"))["shadow"]["labelled"] == 0
+    assert "all 1 known outcomes are of customers who left" in churn("show", "2")
+    store.write_outcomes([Outcome(False, datetime.now(UTC), "p2")])
     store.close()
     document = json.loads(churn("show", "2", "--json"))["shadow"]
-    assert (document["n"], document["labelled"], document["disagreement_rate"]) == (4, 1, 1.0)
-    assert (document["brier"], document["brier_champion"]) == (pytest.approx(0.16), pytest.approx(0.36))
+    assert (document["n"], document["labelled"], document["disagreement_rate"]) == (4, 2, 1.0)
+    assert (document["brier"], document["brier_champion"]) == (pytest.approx(0.26), pytest.approx(0.26))
     shown = churn("show", "2")
     assert "4 customers whom both answered" in shown
-    for figure in ("100.00%", "0.1600", "0.3600"):
+    for figure in ("100.00%", "0.2600"):
         assert figure in shown
 
 

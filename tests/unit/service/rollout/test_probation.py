@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import httpx2
 import pytest
 
@@ -15,6 +17,7 @@ from tests.unit.service.fakes import CUSTOMER, FEATURES, make_model, served_mode
 from tests.unit.service.rollout.test_shadow import FakeComparisonStore
 
 pytestmark = pytest.mark.anyio
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BOUNDS = Bounds(min_requests=50, min_outcomes=20)
 
 
@@ -49,7 +52,10 @@ class Watching:
 
     def told(self, number: int, probability: float, churned: bool) -> None:
         first = len(self.store.outcomes) + 1
-        self.store.outcomes += [Realized(first + n, probability, churned, dict.fromkeys(FEATURES, 100.0)) for n in range(number)]
+        self.store.outcomes += [
+            Realized(first + n, probability, churned, dict.fromkeys(FEATURES, 100.0), NOON + timedelta(seconds=first + n))
+            for n in range(number)
+        ]
 
     def ended(self, result: str) -> float:
         return self.metrics.registry.get_sample_value("churn_probations_total", {"result": result}) or 0.0
@@ -160,6 +166,7 @@ async def test_outcomes_are_asked_for_once_each(watching: Watching) -> None:
     watching.told(2, 0.2, churned=False)
     await watching.probation.poll()
     assert watching.store.asked == [("2", 0), ("2", 3)]
+    assert watching.store.judged_until == NOON + timedelta(seconds=3)
     assert watching.probation.result is not None
     assert watching.probation.result.evidence["outcomes"] == 5
 

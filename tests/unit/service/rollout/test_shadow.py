@@ -26,15 +26,19 @@ class FakeComparisonStore:
         self.rows: list[ShadowRow] = []
         self.outcomes: list[Realized] = []
         self.asked: list[tuple[str, int]] = []
+        self.judged_until: datetime | None = None
         self.away = False
 
     def write_shadow(self, rows: Sequence[ShadowRow], /) -> None:
         self._check()
         self.rows += rows
 
-    def realized(self, version: str, *, since: datetime, after_outcome_seq: int, limit: int) -> list[Realized]:
+    def realized(
+        self, version: str, *, since: datetime, after_outcome_seq: int, mature_until: datetime, limit: int
+    ) -> list[Realized]:
         self._check()
         self.asked.append((version, after_outcome_seq))
+        self.judged_until = mature_until
         return [one for one in self.outcomes if one.outcome_seq > after_outcome_seq][:limit]
 
     def close(self) -> None:

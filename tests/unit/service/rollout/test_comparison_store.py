@@ -1,0 +1,67 @@
+"""What probation asks the store for: outcomes of mature predictions, each once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from churn.clock import now
+from churn.store.records import EPOCH, Outcome
+from churn.store.store import Store
+from service.rollout import comparison_store
+from service.rollout.comparison_store import LazyComparisonStore
+from tests.unit.churn.store.rows import prediction
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Leavers known after a day, stayers after thirty; asked once a day for the last forty days."""
+    address = f"sqlite:///{tmp_path / 'store.db'}"
+    store = Store.open(address)
+    present = now()
+    asked = {n: present - n * DAY for n in range(40)}
+    store.write_predictions([prediction(n, requested_at=moment) for n, moment in asked.items()])
+    known = {n: moment + DAY * (1 if n % 2 else 30) for n, moment in asked.items()}
+    # Received in the future, as the test writes all at once: when it was observed counts.
+    store.write_outcomes([Outcome(n % 2 == 1, known[n], prediction_id=f"p{n}") for n in asked if known[n] <= present])
+    store.close()
+    return address
+
+
+def ask(url: str, maturity_seconds: float | None) -> list[bool]:
+    store = LazyComparisonStore(url, maturity_seconds)
+    try:
+        since = now() - 100 * DAY
+        found = store.realized("1", since=since, after_outcome_seq=0, mature_until=EPOCH, limit=100)
+        return [one.churned for one in found]
+    finally:
+        store.close()
+
+
+def test_at_once_most_of_them_left(url: str) -> None:
+    assert sum(ask(url, 0.0)) / len(ask(url, 0.0)) > 0.7
+
+
+def test_mature_ones_are_all_there_is(url: str) -> None:
+    found = ask(url, 30 * 86_400.0)
+    assert len(found) == 10
+    assert sum(found) == 5
+
+
+def test_without_a_setting_the_store_tells(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # By the delays of what is known, as of a moment before the outcomes of this test were written.
+    moment = now() - timedelta(minutes=10)
+    monkeypatch.setattr(comparison_store, "now", lambda: moment)
+    found = ask(url, None)
+    assert 6 <= len(found) <= 10
+    assert 0.4 <= sum(found) / len(found) <= 0.6
+
+
+def test_a_probation_younger_than_its_labels_judges_none_and_asks_for_none(url: str) -> None:
+    store = LazyComparisonStore(url, 30 * 86_400.0)
+    assert store.realized("1", since=now() - DAY, after_outcome_seq=0, mature_until=EPOCH, limit=100) == []
+    store.close()
