@@ -55,3 +55,15 @@ def test_the_stream_of_outcomes_goes_on_from_night_to_night(nights):
         run = night(store, number, customers(A_NIGHT, seed=number + 2))
     assert run.result.sequential is not None
     assert run.result.sequential.seen == nights * A_NIGHT
+
+
+def test_leavers_who_are_known_before_stayers_are_no_change_in_the_stream():
+    cohort = logged(customers(900, seed=2))
+    left = cohort["churned"].to_numpy() == 1
+    # All who left are told first: by arrival, the stream would begin with nothing but leavers.
+    cohort["outcome_seq"] = pd.Series(left).map({True: 0, False: left.sum()}) + pd.Series(left).groupby(left).cumcount() + 1.0
+    assert cohort.sort_values("outcome_seq")["churned"].is_monotonic_decreasing
+    run = run_monitor(FakeStore(cohort), CONTRACT, make_settings(), "1", REFERENCE, now=NOW)
+    assert run.result.sequential is not None
+    assert run.result.sequential.seen == 900
+    assert not run.result.sequential.alarm
