@@ -59,6 +59,26 @@ def test_the_gate_tells_equals_from_the_better_even_in_a_short_run(tmp_path: Pat
 
 
 @pytest.mark.long
+def test_a_year_with_a_price_rise_is_lived_through_by_everybody_and_its_results_are_kept(tmp_path: Path) -> None:
+    out = tmp_path / "year.json"
+    [result] = run("year", out)["results"]
+    accounts, event = result["accounts"], result["event"]
+    assert {len(account["log_loss"]) for account in accounts.values()} == {12}
+    # No model is as good as the truth, and one that is never retrained does not survive the event.
+    best = accounts.pop("oracle")["log_loss"]
+    assert all(model > truth for account in accounts.values() for model, truth in zip(account["log_loss"], best, strict=True))
+    assert accounts["never retrain"]["log_loss"][event] > 3 * best[event]
+    # Ours notices, not before there are outcomes of that month, and mends it.
+    assert min(day for day in accounts["ours"]["concept_alarms"] if day > 31 * event) >= 31 * event + 30
+    assert accounts["ours"]["log_loss"][-1] < accounts["never retrain"]["log_loss"][-1] / 2
+    assert out.with_suffix(".png").stat().st_size > 10_000
+    # A second run takes what is kept.
+    assert len(out.with_suffix(".jsonl").read_text().splitlines()) == 1
+    [again] = run("year", out)["results"]
+    assert again == result
+
+
+@pytest.mark.long
 def test_columns_scores_and_youth_are_worth_what_the_model_card_builds_on(tmp_path: Path, real_data: Path) -> None:
     found = run("worth", tmp_path / "worth.json", real_data)["results"]
     calls = found["columns"][0]

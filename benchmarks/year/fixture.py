@@ -1,0 +1,110 @@
+"""What happens in one simulated year: the labelled file of the year before, the base month by month, and clean customers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from churn.contract import Contract
+from churn.data.dataset import Dataset
+from churn.simulation.life import Month, live
+from churn.simulation.world import World, telecom_worlds
+
+HISTORY, YEAR = 12, 12
+# Thirty days until everybody's outcome is known, and one to act on it before the base is scored again.
+DAYS_OF_MONTH = 31
+# The first scoring; nightly outcomes come at the same hour, the monitor runs an hour later.
+FIRST = datetime(2026, 1, 1, 4, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+# Clean customers live in the same world under another seed.
+OTHERS = 1_000_003
+
+
+def moment(month: int, day: int = 0) -> datetime:
+    """Return when a day's scoring or outcomes come.
+
+    Parameters
+    ----------
+    month : int
+        Of the year, from 0 up.
+    day : int
+        From the month's beginning.
+    """
+    return FIRST + timedelta(days=DAYS_OF_MONTH * month + day)
+
+
+@dataclass
+class Fixture:
+    """One world under one seed.
+
+    Attributes
+    ----------
+    name : str
+        Of the world, as in `telecom_worlds`.
+    file : Dataset
+        The labelled customers that everybody starts with: each place of the base once, its months spread over the year before,
+        so that every season is in it and leavers are neither more nor fewer than there were.
+    months : list of Month
+        The twelve months of the year.
+    """
+
+    name: str
+    seed: int
+    contract: Contract
+    customers: int
+    world: World
+    file: Dataset
+    months: list[Month]
+    _clean: list[Month] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, seed: int, customers: int, contract: Contract) -> Fixture:
+        """Simulate a world.
+
+        Parameters
+        ----------
+        name : str
+            One of `telecom_worlds`.
+        seed : int
+            Not negative.
+        customers : int
+            Size of the base.
+        contract : Contract
+            With a population.
+        """
+        world = telecom_worlds(HISTORY)[name]
+        parts: list[tuple[pd.DataFrame, pd.Series, pd.Series]] = []
+        year: list[Month] = []
+        for month in live(contract, customers, HISTORY + YEAR, seed, world=world):
+            if month.number < HISTORY:
+                parts.append(_some(month, np.arange(month.number, customers, HISTORY)))
+            else:
+                year.append(month)
+        features = pd.concat([part[0] for part in parts], ignore_index=True)
+        outcome: pd.Series = pd.concat([part[1] for part in parts], ignore_index=True)
+        ids: pd.Series = pd.concat([part[2] for part in parts], ignore_index=True)
+        file = Dataset(features, outcome, ids, source=f"history of {name}, seed {seed}", simulated=True)
+        return cls(name, seed, contract, customers, world, file, year)
+
+    @property
+    def event(self) -> int | None:
+        """The month of the year, from 0 up, in which something happens; None where nothing does."""
+        return min((event.start - HISTORY for event in self.world.events), default=None)
+
+    def clean(self, month: int) -> Month:
+        """Return as many other customers of a month of the year: nobody was ever trained on them."""
+        if not self._clean:
+            lives: Iterator[Month] = live(self.contract, self.customers, HISTORY + YEAR, self.seed + OTHERS, world=self.world)
+            self._clean = [one for one in lives if one.number >= HISTORY]
+        return self._clean[month]
+
+
+def _some(month: Month, places: np.ndarray) -> tuple[pd.DataFrame, pd.Series, pd.Series]:
+    customers = month.customers
+    if customers.customer_id is None:
+        raise AssertionError("a base that lives has ids")
+    return customers.features.iloc[places], customers.labelled.iloc[places], customers.customer_id.iloc[places]
