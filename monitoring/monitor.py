@@ -184,8 +184,8 @@ def _follow_stream(store: Store, window: Window, reference: pd.DataFrame, rate: 
         return None
     before = _judged_outcomes(store, window.model_version, 1)
     last = before[0].sequential if before else None
-    # In the order of the predictions, not of arrival: of one cohort all who left are known before those who stayed, and the stream
-    # would take that for a change each time.
+    # In the order of the predictions, not of arrival: of one cohort all who left are known before those who stayed, and that
+    # would look like a change each time.
     outcomes = window.labelled.sort_values("seq", kind="stable")
     return resume(last, reference, outcomes, false_alarm_rate=rate)
 
