@@ -171,6 +171,9 @@ class Settings(SettingRules):
         description="Age of a prediction at which its outcome counts, in seconds, as who leaves is known sooner than who stays. "
         "`auto`: found from the outcomes known so far. 0: at once.",
     )
+    contact_effect_days: float = Field(
+        90, gt=0, le=3650, description="For how many days after a contact it may have changed what the customer did."
+    )
     max_training_rows: Count = Field(
         200_000, ge=100, description="Maximum number of predictions with outcomes that training adds to the data: the newest."
     )

@@ -1,4 +1,7 @@
-"""Erase one customer from the store: predictions, outcomes and challengers' answers. The erasure itself is recorded."""
+"""Erase one customer from the store: predictions, outcomes, challengers' answers and contacts. The erasure itself is recorded.
+
+An opt-out stays: it is kept under a digest, so that nobody calls a customer who asked to be forgotten.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from churn.store.decisions import insert_decision
 from churn.store.outcome_count import count_removed
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.shadow import list_shadow_versions
-from churn.store.tables import outcomes, predictions, shadow_predictions
+from churn.store.tables import contacts, outcomes, predictions, shadow_predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Erased:
     predictions: int = 0
     outcomes: int = 0
     shadow_predictions: int = 0
+    contacts: int = 0
 
 
 def count_customer(engine: sa.Engine, names: Sequence[str]) -> int:
@@ -101,7 +105,8 @@ def _erase_and_record(engine: sa.Engine, names: Sequence[str], reason: str, spoo
 def _erase(connection: sa.Connection, names: Sequence[str]) -> Erased:
     rows = sa.select(predictions.c.seq, predictions.c.prediction_id).where(predictions.c.customer_id.in_(names))
     found = connection.execute(rows.with_for_update()).all()
-    labelled = shadow = 0
+    named = sa.delete(contacts).where(contacts.c.customer_id.in_(names))
+    labelled, shadow, contacted = 0, 0, connection.execute(named).rowcount
     for chunk in chunks(found):
         ids, numbers = [row.prediction_id for row in chunk], [row.seq for row in chunk]
         removed = list(connection.execute(sa.select(outcomes.c.seq).where(outcomes.c.prediction_id.in_(ids))).scalars())
@@ -111,8 +116,9 @@ def _erase(connection: sa.Connection, names: Sequence[str]) -> Erased:
         for version in list_shadow_versions(connection):
             of_customer = shadow_predictions.c.prediction_id.in_(ids), shadow_predictions.c.model_version == version
             shadow += connection.execute(sa.delete(shadow_predictions).where(*of_customer)).rowcount
+        contacted += connection.execute(sa.delete(contacts).where(contacts.c.prediction_id.in_(ids))).rowcount
         connection.execute(sa.delete(predictions).where(predictions.c.seq.in_(numbers)))
-    return Erased(len(found), labelled, shadow)
+    return Erased(len(found), labelled, shadow, contacted)
 
 
 def _clean_file(engine: sa.Engine) -> None:

@@ -1,10 +1,10 @@
-"""Remove old predictions with their outcomes, and old answers of challengers, one batch at a time."""
+"""Remove old predictions with their outcomes, old answers of challengers and old contacts, one batch at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from churn.store.decisions import Decisions
 from churn.store.monitor_runs import Position, read_positions
 from churn.store.outcome_count import count_removed
 from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind
-from churn.store.tables import outcomes, predictions, shadow_predictions
+from churn.store.tables import contacts, outcomes, predictions, shadow_predictions
 
 # Numbers in a transaction. It takes a tenth of a second or so, and only those who store outcomes of these predictions wait.
 BATCH = 10_000
@@ -32,6 +32,7 @@ class Pruned:
     outcomes: int = 0
     shadow_predictions: int = 0
     kept_unjudged: int = 0
+    contacts: int = 0
 
 
 class _Row(NamedTuple):
@@ -45,6 +46,7 @@ def prune(
     engine: sa.Engine,
     before: datetime,
     *,
+    contact_effect: timedelta = timedelta(),
     even_unjudged: bool = False,
     dry_run: bool = False,
     on_batch: Callable[[Pruned], None] = lambda _: None,
@@ -60,6 +62,8 @@ def prune(
         Of the store.
     before : datetime
         With time zone.
+    contact_effect : timedelta
+        How long a contact may change what a customer does: contacts are kept for so much longer than predictions.
     even_unjudged : bool
         Remove also what no monitoring run has judged.
     dry_run : bool
@@ -90,8 +94,11 @@ def prune(
             )
             on_batch(done)
             start = _next_number(engine, start + BATCH)
-        done = replace(done, shadow_predictions=_prune_shadow(engine, before, dry_run))
-        if not dry_run and (done.predictions or done.shadow_predictions):
+        shadow = _prune_table(engine, shadow_predictions, shadow_predictions.c.requested_at < before, dry_run)
+        done = replace(done, shadow_predictions=shadow)
+        forgotten = contacts.c.contacted_at < before - contact_effect
+        done = replace(done, contacts=_prune_table(engine, contacts, forgotten, dry_run))
+        if not dry_run and (done.predictions or done.shadow_predictions or done.contacts):
             evidence = asdict(done) | {"before": before.isoformat(), "even_unjudged": even_unjudged}
             Decisions(engine).write(
                 Decision(
@@ -161,17 +168,17 @@ def _prune_batch(engine: sa.Engine, start: int, before: datetime, judged: _Judge
     return Pruned(predictions=len(removable), outcomes=len(labelled), kept_unjudged=len(rows) - len(removable))
 
 
-def _prune_shadow(engine: sa.Engine, before: datetime, dry_run: bool) -> int:
-    s = shadow_predictions.c
+def _prune_table(engine: sa.Engine, table: sa.Table, old: sa.ColumnElement[bool], dry_run: bool) -> int:
+    """Remove the old rows of a table, some at a time; return how many there were."""
     if dry_run:
         with engine.connect() as connection:
-            query = sa.select(sa.func.count()).select_from(shadow_predictions).where(s.requested_at < before)
-            return int(connection.execute(query).scalar_one())
-    some = sa.select(s.model_version, s.prediction_id).where(s.requested_at < before).limit(BATCH)
+            return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(old)).scalar_one())
+    key = sa.tuple_(*table.primary_key.columns)
+    some = sa.select(*table.primary_key.columns).where(old).limit(BATCH)
     removed = 0
     while True:
         with engine.begin() as connection:
-            done = connection.execute(sa.delete(shadow_predictions).where(sa.tuple_(s.model_version, s.prediction_id).in_(some)))
+            done = connection.execute(sa.delete(table).where(key.in_(some)))
         removed += done.rowcount
         if done.rowcount < BATCH:
             return removed

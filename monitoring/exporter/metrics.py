@@ -82,6 +82,13 @@ EXPORTED = {
             "A realized Brier score above it may page: the reference + CHURN_PAGE_BRIER.",
         ),
         Exported("churn_outcomes_total", "counter", "Outcomes that were reported, including those removed since."),
+        Exported(
+            "churn_contacts_total",
+            "counter",
+            "Contacts that were reported, including those removed since, of the hundred campaigns with the newest ones.",
+            ("campaign",),
+        ),
+        Exported("churn_opt_outs", "gauge", "Customers who want no contacts."),
         Exported("churn_outcomes_last_received_timestamp_seconds", "gauge", "When the newest outcome was received."),
         Exported("churn_predictions_last_timestamp_seconds", "gauge", "When the newest logged prediction was asked for."),
         Exported(

@@ -16,6 +16,8 @@ from monitoring.policy import ACTIONS
 
 COMPLETED = (DecisionAction.PROMOTED, DecisionAction.REJECTED)
 PROMOTIONS = (DecisionKind.PROMOTION, DecisionKind.ROLLBACK)
+# A series each; a campaign that was over long ago is looked up in the store.
+MAX_CAMPAIGNS = 100
 MONITOR, TRAIN = "monitor", "train"
 
 
@@ -40,6 +42,8 @@ def collect_totals(store: Store) -> Iterator[Metric]:
         If the store is away.
     """
     yield exported("churn_outcomes_total", store.count_outcomes())
+    yield exported("churn_contacts_total", {(one.name,): float(one.contacts) for one in store.campaigns(newest=MAX_CAMPAIGNS)})
+    yield exported("churn_opt_outs", store.count_opt_outs())
     for name, newest in (
         ("churn_outcomes_last_received_timestamp_seconds", store.last_outcome_at()),
         ("churn_predictions_last_timestamp_seconds", store.last_prediction_at()),

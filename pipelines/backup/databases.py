@@ -19,7 +19,7 @@ from pipelines.backup.postgres_tools import find_program
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # A database with a row in one of these is in use. The rest is what every new one has.
 IN_USE = {
-    "store": ("predictions", "outcomes", "shadow_predictions", "monitor_runs", "decisions", "flow_runs"),
+    "store": ("predictions", "outcomes", "contacts", "opt_outs", "shadow_predictions", "monitor_runs", "decisions", "flow_runs"),
     "registry": ("registered_models", "runs", "model_versions"),
     "prefect": ("flow_run",),
 }

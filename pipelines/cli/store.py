@@ -56,9 +56,9 @@ def prune(
     even_unjudged: Annotated[bool, typer.Option("--even-unjudged", help="Also what the monitor has not judged yet.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old predictions with their outcomes, a few thousand at a time, while the service goes on.
+    """Remove old predictions with their outcomes, and old contacts, a few thousand at a time, while the service goes on.
 
-    Looks and decisions stay. So do predictions that the monitor has not judged yet, of models that still answer.
+    Monitoring runs and decisions stay. So do predictions that the monitor has not judged yet, of models that still answer.
 
     Example: churn store prune --keep-days 400 --dry-run
     """
@@ -66,6 +66,7 @@ def prune(
     from datetime import timedelta
 
     from churn.clock import now
+    from churn.config.settings import load_settings
     from churn.store.retention import prune
 
     before = now() - timedelta(days=keep_days)
@@ -73,6 +74,7 @@ def prune(
         done = prune(
             store.engine,
             before,
+            contact_effect=timedelta(days=load_settings().contact_effect_days),
             even_unjudged=even_unjudged,
             dry_run=dry_run,
             on_batch=lambda so_far: status.update(f"removing; {so_far.predictions:,} predictions so far"),
@@ -82,7 +84,8 @@ def prune(
         return
     console.print(
         f"{'would remove' if dry_run else 'removed'} {done.predictions:,} predictions, {done.outcomes:,} outcomes and "
-        f"{done.shadow_predictions:,} shadow predictions from before {before:%Y-%m-%d %H:%M} UTC"
+        f"{done.shadow_predictions:,} shadow predictions from before {before:%Y-%m-%d %H:%M} UTC, and {done.contacts:,} contacts "
+        "whose effect was over by then"
     )
     if done.kept_unjudged:
         console.print(f"{done.kept_unjudged:,} stay, as the monitor has not judged them yet (remove them with --even-unjudged)")
@@ -95,7 +98,9 @@ def erase(
     reason: Annotated[str, typer.Option(help="For the record. Do not name the customer in it.")] = "asked for",
     as_json: Json = False,
 ) -> None:
-    """Erase one customer: predictions, outcomes, challengers' answers, and what waits on this machine's disk for the store.
+    """Erase one customer: predictions, outcomes, challengers' answers, contacts, and what waits on this machine's disk.
+
+    An opt-out stays, under a digest of the id: who asks to be forgotten is not called again.
 
     Set CHURN_PSEUDONYM_KEY as the service has it. Other copies (backups, training data) are listed in docs/erasure.md.
 
@@ -104,18 +109,13 @@ def erase(
     from dataclasses import asdict
 
     from churn.config.settings import load_settings
-    from churn.customers.pseudonym import Pseudonymiser
     from churn.errors import InputError, StoreError
     from churn.store.erasure import count_customer, erase_customer
     from service.prediction_log.spool_erasure import erase_spooled
 
-    if not customer_id:
-        raise InputError("which customer? An empty id stands for nobody")
+    settings, names = load_settings(), _names_of(customer_id)
     if customer_id in reason:
         raise InputError("the reason is kept: it must not name the customer")
-    settings = load_settings()
-    # What was stored before there was a key has the plain id.
-    names = sorted({customer_id, Pseudonymiser(settings.pseudonym_key.get_secret_value())(customer_id)})
     with opened_store() as store:
         known = count_customer(store.engine, names)
         if not yes and not typer.confirm(f"Erase this customer, with {known:,} predictions, for good?"):
@@ -129,13 +129,48 @@ def erase(
     else:
         console.print(
             f"erased {erased.predictions:,} predictions, {erased.outcomes:,} outcomes, {erased.shadow_predictions:,} shadow "
-            f"predictions and {wiped.rows:,} predictions that waited on disk"
+            f"predictions, {erased.contacts:,} contacts and {wiped.rows:,} predictions that waited on disk"
         )
     if wiped.held:
         raise StoreError(
             f"{len(wiped.held)} files in {settings.home / 'spool'} are held by a running service and may hold the customer; "
             "erase again when churn_log_spooled is 0"
         )
+
+
+@app.command()
+def export(
+    customer_id: Annotated[str, typer.Argument(help="As it was sent to the service.")],
+) -> None:
+    """Print all that is known of one customer as JSON: predictions with their values, outcomes, contacts, an opt-out.
+
+    Rows that wait on this machine's disk for the store are among them. Set CHURN_PSEUDONYM_KEY as the service has it.
+    Other copies (backups, training data) are listed in docs/erasure.md.
+
+    Example: churn store export c-4711 > c-4711.json
+    """
+    from churn.config.settings import load_settings
+    from churn.store.export import export_customer
+    from service.prediction_log.spool_search import find_spooled
+
+    settings, names = load_settings(), _names_of(customer_id)
+    spooled = [row._asdict() for row in find_spooled(settings.home / "spool", names)]
+    with opened_store() as store:
+        known = export_customer(store.engine, names)
+    # Written to the store between the two looks: there already.
+    stored = {one["prediction_id"] for one in known["predictions"]}
+    print_json({"customer_id": customer_id, **known, "spooled": [one for one in spooled if one["prediction_id"] not in stored]})
+
+
+def _names_of(customer_id: str) -> list[str]:
+    """Return the names that a customer may have in the store: what was stored before there was a key has the plain id."""
+    from churn.config.settings import load_settings
+    from churn.customers.pseudonym import Pseudonymiser
+    from churn.errors import InputError
+
+    if not customer_id:
+        raise InputError("which customer? An empty id stands for nobody")
+    return sorted({customer_id, Pseudonymiser(load_settings().pseudonym_key.get_secret_value())(customer_id)})
 
 
 @contextmanager

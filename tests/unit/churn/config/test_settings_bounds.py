@@ -30,6 +30,7 @@ BOUNDS = {
         "max_retrains_per_day",
     ),
     "[0, 1e+09]": ("rate_limit",),
+    "(0, 3650]": ("contact_effect_days",),
     "(0, 316224000]": (
         "body_timeout_seconds",
         "store_timeout_seconds",

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
+from churn.store.contacts.records import Contact
 from churn.store.erasure import Erased, erase_customer
 from churn.store.records import DecisionKind, Outcome, Prediction
 from churn.store.shadow import ShadowRow
@@ -31,6 +32,8 @@ def fill(store: Store) -> None:
     """Three hundred rows, every third of Anna: enough for pages of the file to be split, moved and left behind."""
     store.write_predictions([prediction(n, (ANNA, BEN, HIDDEN)[n % 3]) for n in range(300)])
     store.write_outcomes([Outcome(True, NOON, f"p{n}") for n in range(0, 300, 2)])
+    store.write_contacts([Contact(NOON, customer_id=who, campaign="may") for who in (ANNA, BEN, HIDDEN)])
+    store.write_contacts([Contact(NOON, customer_id=ANNA, opt_out=True)])
     store.write_shadow([ShadowRow(f"p{n}", "12"[n % 2], 0.1, False, NOON) for n in range(0, 300, 3)])
 
 
@@ -69,16 +72,18 @@ def test_one_customer_is_gone_and_the_others_are_as_they_were(store: Store) -> N
     fill(store)
     before = everything(store)
     assert is_anywhere(store, ANNA)
-    assert erase_customer(store.engine, [ANNA], reason="request 17") == Erased(100, 50, 100)
+    assert erase_customer(store.engine, [ANNA], reason="request 17") == Erased(100, 50, 100, 1)
     after = everything(store)
     assert not is_anywhere(store, ANNA)
     for table in ("predictions", "outcomes"):
         assert after[table] == of(before[table], 1, 2), table
     assert after["shadow_predictions"] == []
+    assert [row["customer_id"] for row in after["contacts"]] == [BEN, HIDDEN]
+    assert store.opted_out([ANNA]) == {ANNA}, "an opt-out outlives the erasure"
     assert store.count_outcomes() == 150, "how many were ever stored"
     (noted,) = store.decisions(kind=DecisionKind.ERASURE)
     assert noted.reason == "request 17"
-    assert noted.evidence == {"predictions": 100, "outcomes": 50, "shadow_predictions": 100, "spooled": 0}
+    assert noted.evidence == {"predictions": 100, "outcomes": 50, "shadow_predictions": 100, "contacts": 1, "spooled": 0}
 
 
 def test_a_pseudonym_is_erased_with_the_plain_id(store: Store) -> None:
@@ -87,6 +92,13 @@ def test_a_pseudonym_is_erased_with_the_plain_id(store: Store) -> None:
     assert erase_customer(store.engine, [ANNA, HIDDEN], reason="x").predictions == 200
     assert everything(store)["predictions"] == of(before["predictions"], 1)
     assert not is_anywhere(store, HIDDEN)
+
+
+def test_the_contacts_of_predictions_that_name_nobody_stay(store: Store) -> None:
+    store.write_predictions([prediction(0, ANNA), prediction(1, None)])
+    store.write_contacts([Contact(NOON, prediction_id=f"p{n}") for n in (0, 1)])
+    assert erase_customer(store.engine, [ANNA], reason="x").contacts == 1
+    assert [row["prediction_id"] for row in everything(store)["contacts"]] == ["p1"]
 
 
 def test_nobody_is_erased_by_a_name_that_nobody_has(store: Store) -> None:

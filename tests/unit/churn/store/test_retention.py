@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from churn.contract import load_contract
 from churn.ids import new_id
 from churn.store import retention
+from churn.store.contacts.records import Contact
 from churn.store.records import DecisionAction, DecisionKind, MonitorRun, Outcome, Prediction
 from churn.store.retention import Pruned, prune
 from churn.store.shadow import ShadowRow
@@ -46,6 +47,14 @@ def judge(store: Store, version: str = "1") -> None:
 def left(store: Store, table: sa.Table = predictions) -> list[str]:
     with store.engine.connect() as connection:
         return sorted(connection.execute(sa.select(table.c.prediction_id)).scalars())
+
+
+def test_contacts_go_when_their_effect_is_over(store: Store) -> None:
+    store.write_contacts([Contact(at(day), customer_id="c") for day in (0, 1, 4, 5, 6)])
+    assert prune(store.engine, at(5), contact_effect=timedelta(days=4), dry_run=True) == Pruned(contacts=1)
+    assert prune(store.engine, at(5), contact_effect=timedelta(days=4)) == Pruned(contacts=1)
+    assert prune(store.engine, at(5)) == Pruned(contacts=2)
+    assert store.campaigns()[0].contacts == 5, "how many were ever stored"
 
 
 def test_what_is_old_and_judged_goes_with_its_outcomes_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from churn.errors import StoreError
+from churn.store.contacts.records import Contact
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.exporter import exporter as module
@@ -50,6 +51,7 @@ def test_a_new_store_exports_nothing_but_that_it_is_up(url):
     # Counters that alerts look at stand at 0 from the start.
     assert set(told) == {
         ("churn_outcomes_total",),
+        ("churn_opt_outs",),
         *(("churn_policy_decisions_total", action) for action in ("none", "watch", "retrain", "page")),
         *(("churn_promotions_total", kind) for kind in ("promotion", "rollback")),
     }
@@ -81,8 +83,11 @@ def test_what_the_monitor_found_is_exported(store, url):
     serve(store, customers(150, seed=3))
     assert record_run(store, run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=NOW + timedelta(minutes=5)))
 
+    store.write_contacts([Contact(NOW, customer_id=f"c{n}", campaign="may") for n in range(3)])
+    store.write_contacts([Contact(NOW, customer_id="c0"), Contact(NOW, customer_id="c9", opt_out=True)])
     with exporter(lambda: Store.open(url), 0) as port:
         told = scrape(port)
+    assert (told["churn_contacts_total", "may"], told["churn_contacts_total", ""], told["churn_opt_outs",]) == (3, 1, 1)
     assert told["churn_monitor_up",] == 1
     assert told["churn_monitor_last_run_timestamp_seconds",] == (NOW + timedelta(minutes=5)).timestamp()
     # Drift is that of the newest run with predictions, performance that of the newest with outcomes.

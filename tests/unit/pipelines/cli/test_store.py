@@ -10,6 +10,7 @@ import pytest
 from churn.clock import now
 from churn.store.records import Prediction
 from churn.store.store import Store
+from service.prediction_log.spool import Spool
 from tests.unit.pipelines.cli.command import Churn
 
 
@@ -46,6 +47,19 @@ def test_prune_must_be_told_how_long(churn: Churn, home: Path) -> None:
     assert churn("store", "prune").code == 2
     assert churn("store", "prune", "--keep-days", "-1").code == 2
     assert rows(home) == 3
+
+
+def test_export_prints_all_that_is_known_of_one_customer(churn: Churn, home: Path) -> None:
+    spool = Spool(home / "spool", 2**20)
+    waiting = Prediction("p0", "c", now(), "1", 0.1, 0.5, False, {}).row()
+    spool.append([waiting, waiting._replace(prediction_id="p9"), waiting._replace(customer_id="d")])
+    spool.close()
+    said = churn("store", "export", "c")
+    assert said.code == 0, said.err
+    assert said.json["customer_id"] == "c"
+    assert [one["prediction_id"] for one in said.json["predictions"]] == ["p1", "p9", "p10"]
+    assert [one["prediction_id"] for one in said.json["spooled"]] == ["p0"], "p9 is in the store by now"
+    assert churn("store", "export", "").code == 2
 
 
 def test_a_backup_into_a_folder_is_named_by_its_time_and_restored(churn: Churn, home: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ async def test_lazy_store_opens_when_it_can_and_once(store: FakeStore) -> None:
             method()
     late.write_rows([record()])
     late.write_outcomes([])
+    late.write_contacts([])
     late.ping()
     assert (len(tries), len(store.rows)) == (3, 1)
     late.close()

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
+from churn.store.contacts.records import ContactReceipt
 from service.app import create_app
 from service.prediction_log.pseudonymous_store import PseudonymousStore
 from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
@@ -54,3 +55,11 @@ async def test_a_store_that_is_away_is_away(client: httpx2.AsyncClient, store: F
 async def test_it_closes_the_store(store: FakeStore) -> None:
     PseudonymousStore(store, Pseudonymiser(KEY)).close()
     assert store.closed
+
+
+async def test_contacts_get_the_pseudonyms_of_their_customers(client: httpx2.AsyncClient, store: FakeStore) -> None:
+    said = [{"customer_id": "c-1"}, {"prediction_id": "p-1"}, {"customer_id": "c-1", "opt_out": True}]
+    store.contact_receipt = ContactReceipt(accepted=2, unknown=[0])
+    answer = await client.post("/contacts", json={"contacts": said})
+    assert answer.json()["unknown"] == [{"index": 0, "prediction_id": None, "customer_id": "c-1"}]
+    assert [contact.customer_id for contact in store.contacts] == [NAME, None, NAME]
