@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import skops.io
 import typer
@@ -13,8 +14,9 @@ import typer
 from churn.config.params import load_params
 from churn.config.settings import load_settings
 from churn.contract import load_contract
+from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import read_dataset
-from churn.data.labelled import Labelled
+from churn.data.labelled import Labelled, customer_numbers
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.evaluation.report import assess
 from churn.modeling.model import Model, ModelInfo
@@ -25,20 +27,25 @@ from churn.registry.serialization import dump_pipeline
 
 app = typer.Typer(pretty_exceptions_enable=False)
 BUILD = Path("build")
-OUTCOME = "<outcome>"
+OUTCOME, CUSTOMER, FOLD = "<outcome>", "<customer>", "<fold>"
 # Beyond this, processors differ in the last bits of a sum.
 DIGITS = 6
 
 
 @app.command()
 def split() -> None:
-    """data/ → build/split/{train,holdout}.parquet."""
+    """data/ → build/split/{train,holdout}.parquet, and which rule split them."""
     settings = load_settings()
     contract = load_contract(settings.contract)
-    parts = assemble(read_dataset(settings.data, contract), None, contract, load_params(settings.params))
+    pseudonym = Pseudonymiser(settings.pseudonym_key.get_secret_value())
+    parts = assemble(read_dataset(settings.data, contract), None, contract, load_params(settings.params), pseudonym)
     folder = _folder("split")
     for name, part in (("train", parts.train), ("holdout", parts.holdout)):
-        part.features.assign(**{OUTCOME: part.outcome}).to_parquet(folder / f"{name}.parquet", index=False)
+        who = np.arange(len(part)) if part.customer is None else part.customer
+        frame = part.features.assign(**{OUTCOME: part.outcome})
+        frame[CUSTOMER], frame[FOLD] = who, part.fold
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    (folder / "rule.json").write_text(json.dumps({"rule": parts.rule}) + "\n")
 
 
 @app.command()
@@ -47,9 +54,9 @@ def train() -> None:
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
     known, held = _read("train"), _read("holdout")
-    trained = fit(
-        TrainingSet(known, held, held, settings.data.name, False), contract, params, name=settings.model_name, trigger="dvc"
-    )
+    rule = json.loads((BUILD / "split" / "rule.json").read_text())["rule"]
+    parts = TrainingSet(known, held, held, settings.data.name, False, rule=rule)
+    trained = fit(parts, contract, params, name=settings.model_name, trigger="dvc")
     folder = _folder("model")
     (folder / "pipeline.skops").write_bytes(dump_pipeline(trained.model.pipeline))
     # What is the same whenever and wherever it is made: no time, no commit, and no score of the holdout yet.
@@ -112,7 +119,8 @@ def _folder(name: str) -> Path:
 
 def _read(name: str) -> Labelled:
     frame = pd.read_parquet(BUILD / "split" / f"{name}.parquet")
-    return Labelled(frame.drop(columns=OUTCOME), frame[OUTCOME])
+    features = frame.drop(columns=[OUTCOME, CUSTOMER, FOLD])
+    return Labelled(features, frame[OUTCOME], customer=customer_numbers(frame[CUSTOMER]), fold=frame[FOLD].to_numpy())
 
 
 if __name__ == "__main__":

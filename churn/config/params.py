@@ -22,9 +22,13 @@ class _Part(BaseModel):
 
 
 class SplitParams(_Part):
-    """The share of customers held out of training."""
+    """Who is reserved to judge models: as the holdout of a file, and as the gate's customers among the traffic.
 
-    holdout: float = Field(0.25, gt=0, lt=0.9)
+    The key is no secret. With another key other customers are reserved, of whom the models so far have learned: all are spent.
+    """
+
+    key: str = Field("who is who 1", min_length=1, max_length=200)
+    reserved: float = Field(0.25, gt=0, lt=0.9)
 
 
 class ModelParams(_Part):
@@ -174,7 +178,6 @@ class GateParams(_Part):
 
     confidence: float = Field(0.96, gt=0.5, lt=1, description="One-sided: an equally good challenger passes in 1 - confidence.")
     resamples: int = Field(2000, ge=200)
-    fresh_share: float = Field(0.5, gt=0, lt=1)
     min_fresh_rows: int = Field(200, ge=30)
     max_fresh_rows: int = Field(20_000, ge=30)
     max_calibration_error: float = Field(0.1, gt=0, le=1, description="ECE of the challenger.")

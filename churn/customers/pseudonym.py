@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass, field
 
 PREFIX = "p:"
 # 128 bits: two of a billion customers share a pseudonym with probability 1e-21.
 DIGITS = 32
+_MADE = re.compile(rf"{PREFIX}[0-9a-f]{{{DIGITS}}}")
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,8 @@ class Pseudonymiser:
             return customer_id
         digest = hmac.digest(self.key.encode(), customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256)
         return PREFIX + digest.hex()[:DIGITS]
+
+    @staticmethod
+    def made(customer_id: str) -> bool:
+        """Tell whether this has the form of a pseudonym."""
+        return _MADE.fullmatch(customer_id) is not None

@@ -25,12 +25,15 @@ class Labelled:
         Columns of the role `sensitive`, the same rows, where they are known; for comparing groups, never for a model.
     customer : numpy.ndarray of int64, shape (n,), or None
         Which rows are about the same customer: equal numbers. None if each row is about another one.
+    fold : numpy.ndarray of float64 in [0, 1), shape (n,), or None
+        Each customer's place among folds, see `churn.modeling.folds`. None where customers have no keys: a seed decides.
     """
 
     features: pd.DataFrame
     outcome: pd.Series
     sensitive: pd.DataFrame | None = None
     customer: NDArray[np.int64] | None = None
+    fold: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)

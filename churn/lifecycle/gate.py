@@ -98,12 +98,14 @@ def decide(
         "baseline": baseline,
         "confidence": params.gate.confidence,
         "models": {"challenger": _identity(challenger), "champion": _identity(champion) if champion else None},
-        "params": params.model_dump(mode="json", include={"seed", "gate", "profit", "evaluation"}),
+        "params": params.model_dump(mode="json", include={"seed", "split", "gate", "profit", "evaluation"}),
         "serving": asdict(serving) if serving else None,
     }
-    enough = enough_evidence(y, params.gate, customer)
-    if not enough.passed:
-        return _decision([enough], evidence)
+    first = [enough_evidence(y, params.gate, customer)]
+    if able and first[0].passed:
+        first.append(never_trained_on(challenger, able))
+    if not first[-1].passed:
+        return _decision(first, evidence)
 
     new = challenger.predict_probability(fresh.features)
     old = able.predict_probability(fresh.features) if able else np.full(len(y), y.mean())
@@ -112,7 +114,7 @@ def decide(
     gain = log_losses(y, old) - log_losses(y, new)
     card = evaluate(y, new, challenger.info.threshold, profit=params.profit)
     checks = [
-        enough,
+        *first,
         better := better_log_loss(gain, params.gate, params.seed, baseline, customer),
         profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency, customer),
         no_slice_falls(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate, customer),
@@ -130,6 +132,30 @@ def decide(
     return _decision(checks, evidence, passed=better.sentence)
 
 
+def never_trained_on(challenger: Model, champion: Model) -> Check:
+    """Check that the champion learned from none of the challenger's reserved customers: that one rule reserved them for both.
+
+    Parameters
+    ----------
+    challenger, champion : Model
+
+    Returns
+    -------
+    Check
+        Its value is the share that was reserved when the champion was trained, its limit that of today.
+    """
+    then, today = champion.info, challenger.info
+    passed = then.split_rule == today.split_rule and then.reserved >= today.reserved
+    said = f"version {then.version} was trained on none of the customers who are reserved today"
+    if not passed:
+        said = (
+            f"version {then.version} may have been trained on these customers: others were reserved then (split.key, "
+            "split.reserved, the pseudonym key, or the columns of customers without ids have changed); promote a challenger by "
+            "hand: churn model promote"
+        )
+    return Check("never_trained_on", passed, then.reserved, today.reserved, said)
+
+
 def _decision(checks: Sequence[Check], evidence: dict[str, Any], passed: str = "") -> GateDecision:
     """Promote if every check passed; `passed` is then the reason."""
     failed = [check.sentence for check in checks if not check.passed]
@@ -140,7 +166,17 @@ def _decision(checks: Sequence[Check], evidence: dict[str, Any], passed: str = "
 
 def _identity(model: Model) -> dict[str, Any]:
     """Return what identifies a model in an audit; one that is not registered has no version yet."""
-    kept = {"version", "run_id", "trained_at", "data_digest", "contract_digest", "reference_digest", "threshold"}
+    kept = {
+        "version",
+        "run_id",
+        "trained_at",
+        "data_digest",
+        "contract_digest",
+        "reference_digest",
+        "threshold",
+        "split_rule",
+        "reserved",
+    }
     return model.info.model_dump(mode="json", include=kept)
 
 

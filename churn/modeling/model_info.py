@@ -30,3 +30,5 @@ class ModelInfo(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
     git_commit: str = ""
     reference_digest: str = Field("", description="Of the frame that drift is measured against.")
+    split_rule: str = Field("", description="Digest of the rule by which customers were kept from it; empty: not known.")
+    reserved: float = Field(0, ge=0, le=1, description="Share of the customers that were kept from it.")

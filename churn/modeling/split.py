@@ -1,30 +1,30 @@
-"""Split customers into those trained on and those held out. Nothing is fitted before this."""
+"""Split customers into those who are learned from and those held out. Nothing is fitted before this."""
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
+from numpy.typing import NDArray
 
+from churn.config.params import SplitParams
 from churn.data.dataset import Dataset
-from churn.data.labelled import Labelled
+from churn.data.labelled import Labelled, customer_numbers
 from churn.errors import InputError
+from churn.modeling.assignment import Assignment
 
 
-def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[Labelled, Labelled]:
-    """Split into training customers and a holdout with the same churn rate; the same seed gives the same split.
+def split(dataset: Dataset, who: Assignment, params: SplitParams, *, folds: int) -> tuple[Labelled, Labelled]:
+    """Split into training customers and a holdout.
 
     Parameters
     ----------
     dataset : Dataset
         Labelled.
-    holdout : float
-        Share held out, in (0, 1).
+    who : Assignment
+        Of its rows.
+    params : SplitParams
     folds : int
         Folds of the later tuning: each class needs at least as many training customers.
-    seed : int
 
     Returns
     -------
@@ -33,56 +33,52 @@ def split(dataset: Dataset, *, holdout: float, folds: int, seed: int) -> tuple[L
     Raises
     ------
     InputError
-        If there is one class only, or too few customers of a class for the folds or for the holdout.
+        If there is one class only, or if chance leaves too few customers of a class for the folds, or none for the holdout.
     """
-    outcome = dataset.labelled
-    counts = {level: int((outcome == level).sum()) for level in (0, 1)}
-    if min(counts.values()) == 0:
-        raise InputError(
-            f"{dataset.source}: every customer {'stayed' if counts[1] == 0 else 'churned'}; both are needed to learn"
-        )
-    if int(min(counts.values()) * (1 - holdout)) < folds:
-        raise InputError(
-            f"{dataset.source}: {counts[1]} churned and {counts[0]} stayed; {folds} folds need at least "
-            f"{int(np.ceil(folds / (1 - holdout)))} of each"
-        )
-    if min(counts.values()) * holdout < 1:
-        raise InputError(
-            f"{dataset.source}: {counts[1]} churned and {counts[0]} stayed; a holdout of {holdout:g} needs at least "
-            f"{int(np.ceil(1 / holdout))} of each"
-        )
-    train, held = train_test_split(np.arange(len(dataset)), test_size=holdout, stratify=outcome, random_state=seed)
-    return _take(dataset, np.sort(train)), _take(dataset, np.sort(held))
-
-
-def _take(dataset: Dataset, rows: np.ndarray) -> Labelled:
-    return Labelled(
-        dataset.features.iloc[rows].reset_index(drop=True),
-        dataset.labelled.iloc[rows].reset_index(drop=True),
-        None if dataset.sensitive is None else dataset.sensitive.iloc[rows].reset_index(drop=True),
+    outcome = dataset.labelled.to_numpy()
+    (stayed, churned), learned, held = (
+        _customers(outcome, who, rows) for rows in (np.ones(len(who), dtype=np.bool_), who.learns, who.judges)
     )
+    if min(stayed, churned) == 0:
+        raise InputError(f"{dataset.source}: every customer {'stayed' if churned == 0 else 'churned'}; both are needed to learn")
+    found = f"{dataset.source}: {churned} churned and {stayed} stayed"
+    remedy = f"more customers are needed, or another split.key (now {params.key!r}) before the first model"
+    if min(learned) < folds:
+        raise InputError(
+            f"{found}, of whom {learned[1]} and {learned[0]} may be learned from; {folds} folds need at least {folds} of each: "
+            f"{remedy}"
+        )
+    if min(held) < 1:
+        taught = f" ({len(who.left_out)} more are learned from under other keys)" if who.left_out else ""
+        raise InputError(f"{found}, of whom {held[1]} and {held[0]} are in the holdout, which needs both{taught}: {remedy}")
+    return take(dataset, who, who.learns), take(dataset, who, who.judges)
 
 
-def reserved_for_gate(keys: pd.Series, share: float) -> np.ndarray:
-    """Return which logged customers are reserved for the gate: no model is ever trained on them.
+def _customers(outcome: NDArray[np.int64], who: Assignment, rows: NDArray[np.bool_]) -> tuple[int, int]:
+    """Count the customers among these rows who stayed, and those who churned; who did both counts for both."""
+    stayed, churned = (len(np.unique(who.customer[rows & (outcome == level)])) for level in (0, 1))
+    return stayed, churned
 
-    A hash of the id decides, so a customer is always on the same side, and no state is needed.
+
+def take(dataset: Dataset, who: Assignment, rows: NDArray[np.bool_]) -> Labelled:
+    """Take rows of a dataset, with who is who among them.
 
     Parameters
     ----------
-    keys : pandas.Series of str, shape (n,)
-        Customer id, or prediction id where there is none.
-    share : float
-        Share to keep, in (0, 1).
+    dataset : Dataset
+        Labelled.
+    who : Assignment
+        Of its rows.
+    rows : array of bool, shape (n,)
 
     Returns
     -------
-    numpy.ndarray of bool, shape (n,)
-
-    Examples
-    --------
-    >>> reserved_for_gate(pd.Series(["a", "b", "c", "a"]), 0.5).tolist()
-    [True, True, False, True]
+    Labelled
     """
-    buckets = [int.from_bytes(hashlib.sha256(f"gate:{key}".encode()).digest()[:8], "big") for key in keys]
-    return np.array([bucket < share * 2**64 for bucket in buckets], dtype=bool)
+    return Labelled(
+        dataset.features[rows].reset_index(drop=True),
+        dataset.labelled[rows].reset_index(drop=True),
+        None if dataset.sensitive is None else dataset.sensitive[rows].reset_index(drop=True),
+        customer=customer_numbers(pd.Series(who.customer[rows])),
+        fold=who.fold[rows],
+    )

@@ -12,12 +12,15 @@ from churn.clock import now
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
+from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled, customer_numbers
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import Scorecard
+from churn.modeling.assignment import NO_PSEUDONYM, Assignment, Source, assign, mostly_named
+from churn.modeling.customer_keys import rule_digest
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
-from churn.modeling.split import reserved_for_gate, split
+from churn.modeling.split import split
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.tuning import OnScore, Tuned, tune
 
@@ -37,6 +40,10 @@ class TrainingSet:
     source : str
         Where the customers come from, for people.
     simulated : bool
+    rule : str
+        Digest of the rule by which customers were reserved.
+    left_out : int
+        Reserved customers who do not judge, since they were trained on under another key; see `churn.modeling.assignment`.
     """
 
     train: Labelled
@@ -45,6 +52,8 @@ class TrainingSet:
     source: str
     simulated: bool
     fresh_is_traffic: bool = False
+    rule: str = ""
+    left_out: int = 0
 
     @property
     def digest(self) -> str:
@@ -78,8 +87,10 @@ class Trained:
         return self.evaluation.card
 
 
-def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract, params: Params) -> TrainingSet:
-    """Combine the data and the labelled traffic into a training set.
+def assemble(
+    dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract, params: Params, pseudonym: Pseudonymiser = NO_PSEUDONYM
+) -> TrainingSet:
+    """Combine the data and the labelled traffic into a training set: who is reserved in one is so in the other.
 
     Parameters
     ----------
@@ -89,52 +100,52 @@ def assemble(dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract,
         Labelled predictions, as `Store.read_predictions(..., after_outcome_seq=0)` gives them.
     contract : Contract
     params : Params
+    pseudonym : Pseudonymiser
+        That of the store, by which the data's customers are known there.
 
     Returns
     -------
     TrainingSet
     """
-    train, holdout = split(dataset, holdout=params.split.holdout, folds=params.tuning.folds, seed=params.seed)
+    sources = [Source(dataset.features[contract.feature_names], dataset.customer_id)]
+    if traffic is not None:
+        sources.append(Source(traffic[contract.feature_names], traffic["customer_id"]))
+    here, *there = assign(sources, params.split, pseudonym)
+    train, holdout = split(dataset, here, params.split, folds=params.tuning.folds)
+    rule = rule_digest(params.split.key, pseudonym, () if mostly_named(sources[0]) else contract.feature_names)
     if traffic is None or traffic.empty:
-        return TrainingSet(train, holdout, holdout, dataset.source, dataset.simulated)
-    kept = reserved_for_gate(_keys(traffic), params.gate.fresh_share)
-    fresh = _labelled(traffic[kept].tail(params.gate.max_fresh_rows), contract)
+        return TrainingSet(train, holdout, holdout, dataset.source, dataset.simulated, rule=rule)
+    who = there[0]
+    fresh = _labelled(traffic, contract, who, np.flatnonzero(who.judges)[-params.gate.max_fresh_rows :])
     enough = len(fresh) >= params.gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
-    learned = _labelled(traffic[~kept], contract)
+    learned = _labelled(traffic, contract, who, np.flatnonzero(who.learns))
     return TrainingSet(
         train=Labelled(
             pd.concat([train.features, learned.features], ignore_index=True),
             pd.concat([train.outcome, learned.outcome], ignore_index=True),
             # The prediction log holds no sensitive columns.
             None if train.sensitive is None else train.sensitive.reindex(range(len(train) + len(learned))),
-            _numbered_on(len(train), learned),
+            customer_numbers(pd.Series(np.concatenate([one.customer[one.learns] for one in (here, who)]))),
+            np.concatenate([one.fold[one.learns] for one in (here, who)]),
         ),
         holdout=holdout,
         fresh=fresh if enough else holdout,
         source=f"{dataset.source} + {len(learned)} labelled predictions",
         simulated=dataset.simulated,
         fresh_is_traffic=enough,
+        rule=rule,
+        left_out=len(here.left_out | who.left_out),
     )
 
 
-def _numbered_on(before: int, learned: Labelled) -> NDArray[np.int64] | None:
-    """Number the customers of both parts; those of the first have one row each."""
-    if learned.customer is None:
-        return None
-    return np.concatenate([np.arange(before), before + learned.customer])
-
-
-def _labelled(traffic: pd.DataFrame, contract: Contract) -> Labelled:
+def _labelled(traffic: pd.DataFrame, contract: Contract, who: Assignment, rows: NDArray[np.intp]) -> Labelled:
+    taken = traffic.iloc[rows]
     return Labelled(
-        traffic[contract.feature_names].reset_index(drop=True),
-        traffic["churned"].astype(np.int64).reset_index(drop=True),
-        customer=customer_numbers(_keys(traffic)),
+        taken[contract.feature_names].reset_index(drop=True),
+        taken["churned"].astype(np.int64).reset_index(drop=True),
+        customer=customer_numbers(pd.Series(who.customer[rows])),
+        fold=who.fold[rows],
     )
-
-
-def _keys(traffic: pd.DataFrame) -> pd.Series:
-    """Return what tells customers apart: their id; each prediction without one counts as another customer."""
-    return traffic["customer_id"].fillna(traffic["prediction_id"])
 
 
 def train(
@@ -187,6 +198,8 @@ def train(
         threshold=threshold,
         params={key: value if isinstance(value, str) else float(str(value)) for key, value in tuned.best.items()},
         git_commit=git_commit,
+        split_rule=training_set.rule,
+        reserved=params.split.reserved,
     )
     model = Model(tuned.pipeline, info)
     held = training_set.holdout

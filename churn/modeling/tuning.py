@@ -14,9 +14,11 @@ from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the halving searches importable)
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
+    BaseCrossValidator,
     GridSearchCV,
     HalvingRandomSearchCV,
     ParameterGrid,
+    PredefinedSplit,
     RandomizedSearchCV,
     StratifiedGroupKFold,
     StratifiedKFold,
@@ -28,6 +30,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from churn.config.params import Distribution, Form, Grid, TuningParams
 from churn.data.labelled import Labelled
 from churn.errors import InputError
+from churn.modeling.folds import fold_numbers
 
 # Receives the number of scores so far, one per candidate and fold.
 OnScore = Callable[[int], None]
@@ -69,7 +72,7 @@ def tune(
     form: Form = "plain",
     on_score: OnScore | None = None,
 ) -> Tuned:
-    """Search with stratified folds and refit the best candidate. All rows of a customer are in one fold.
+    """Search with folds of customers and refit the best candidate. All rows of a customer are in one fold.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ def tune(
         The columns the model reads, in order.
     params : TuningParams
     seed : int
-        Of the folds, and of what a random search draws.
+        Of what a random search draws; and of the folds, where the customers have no place of their own among them.
     form : {"terms", "plain"}
         Its default grid is searched where `params` has none.
     on_score : callable, optional
@@ -94,13 +97,12 @@ def tune(
     Raises
     ------
     InputError
-        If the grid names a parameter, or a value, that the pipeline does not know.
+        If the grid names a parameter, or a value, that the pipeline does not know; or if a class has fewer customers than folds.
     """
     grids = params.grid_for(form)
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
-    kind = StratifiedKFold if train.customer is None else StratifiedGroupKFold
-    folds = kind(params.folds, shuffle=True, random_state=seed)
+    folds = _folds(train, params.folds, seed)
     x = train.features[features]
     scoring = _CountingScorer(params.scoring, on_score)
     search = _search(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
@@ -121,6 +123,13 @@ def tune(
         candidates=results[columns].sort_values("rank_test_score", kind="stable").reset_index(drop=True),
         out_of_fold=np.asarray(out_of_fold, dtype=np.float64),
     )
+
+
+def _folds(train: Labelled, folds: int, seed: int) -> BaseCrossValidator:
+    if train.fold is not None:
+        return PredefinedSplit(fold_numbers(train.outcome.to_numpy(), train.fold, folds, train.customer))
+    kind = StratifiedKFold if train.customer is None else StratifiedGroupKFold
+    return kind(folds, shuffle=True, random_state=seed)
 
 
 def _search(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: int) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from churn.clock import now
 from churn.config.params import Params, load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
+from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoModel
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
@@ -251,7 +252,10 @@ def train_flow(
             logger.warning(found)
         dataset = read_customers(settings, contract)
         traffic = read_labelled_traffic(store, contract, settings)
-        training_set = assemble(dataset, traffic.rows, contract, params)
+        pseudonym = Pseudonymiser(settings.pseudonym_key.get_secret_value())
+        training_set = assemble(dataset, traffic.rows, contract, params, pseudonym)
+        if training_set.left_out:
+            logger.info("%d reserved customers do not judge: they are trained on under another key", training_set.left_out)
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params, traffic)

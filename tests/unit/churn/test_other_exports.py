@@ -13,6 +13,7 @@ from churn.config.params import Form, Params, SplitParams, TuningParams
 from churn.contract import Column, Contract, Target
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ContractError, InputError
+from churn.modeling.assignment import Source, assign
 from churn.modeling.model import build_pipeline
 from churn.modeling.split import split
 from churn.modeling.training import assemble
@@ -168,16 +169,18 @@ def customers(rows: int = 200) -> Dataset:
 
 
 def test_sensitive_columns_stay_with_their_customers() -> None:
-    for part in split(customers(), holdout=0.25, folds=5, seed=1):
+    data = customers()
+    (who,) = assign([Source(data.features, None)], SplitParams())
+    for part in split(data, who, SplitParams(), folds=5):
         assert part.sensitive is not None
         assert part.sensitive["age"].tolist() == part.features["charged"].tolist()
         assert part.sensitive.index.tolist() == list(range(len(part)))
 
 
 def test_labelled_traffic_knows_nothing_sensitive() -> None:
-    traffic = pd.DataFrame({"customer_id": [f"c{n}" for n in range(800)], "prediction_id": "", "churned": [0.0, 1.0] * 400})
+    traffic = pd.DataFrame({"customer_id": [f"c{n}" for n in range(1200)], "prediction_id": "", "churned": [0.0, 1.0] * 600})
     traffic = traffic.assign(charged=-1.0, line="No", paperless=0.0)
-    params = Params(split=SplitParams(holdout=0.25), tuning=TuningParams(folds=5))
+    params = Params(tuning=TuningParams(folds=5))
     together = assemble(customers(), traffic, ADSL, params)
     known = together.train.sensitive
     assert together.fresh_is_traffic

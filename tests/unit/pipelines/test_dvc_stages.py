@@ -27,7 +27,7 @@ from churn.modeling.training import Trained
 from churn.registry.artifact import TRUSTED_TYPES
 from churn.simulation.simulate import simulate, write_csv
 from pipelines import dvc_stages
-from pipelines.dvc_stages import OUTCOME
+from pipelines.dvc_stages import CUSTOMER, FOLD, OUTCOME
 from tests.checkout import CHECKOUT
 
 QUICK = (("folds: 5", "folds: 2"), ("form: terms ", "form: plain "), ("resamples: 500\n", "resamples: 100\n"))
@@ -73,7 +73,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, contract: Contract, customers:
 
 def held(run: Any) -> tuple[pd.DataFrame, pd.Series[Any]]:
     frame = pd.read_parquet(run.folder / "split" / "holdout.parquet")
-    return frame.drop(columns=OUTCOME), frame[OUTCOME]
+    return frame.drop(columns=[OUTCOME, CUSTOMER, FOLD]), frame[OUTCOME]
 
 
 def document(run: Any, name: str) -> Any:
@@ -83,10 +83,10 @@ def document(run: Any, name: str) -> Any:
 def test_every_customer_is_in_one_part_with_the_outcome(run: Any, contract: Contract, customers: Dataset) -> None:
     parts = [pd.read_parquet(run.folder / "split" / f"{name}.parquet") for name in ("train", "holdout")]
     for part in parts:
-        assert list(part.columns) == [*contract.feature_names, OUTCOME]
+        assert list(part.columns) == [*contract.feature_names, OUTCOME, CUSTOMER, FOLD]
         assert list(part.index) == list(range(len(part)))
     assert sum(map(len, parts)) == len(customers)
-    assert len(parts[1]) == pytest.approx(run.params.split.holdout * len(customers), abs=2)
+    assert len(parts[1]) == pytest.approx(run.params.split.reserved * len(customers), abs=45)
     assert sum(part[OUTCOME].sum() for part in parts) == customers.labelled.sum()
 
 

@@ -57,8 +57,8 @@ def test_linspace_is_spelled_out_and_lists_are_taken_as_they_are(tmp_path: Path)
 
 
 def test_what_is_not_said_keeps_its_default(tmp_path: Path) -> None:
-    params = load_params(written(tmp_path, "split: {holdout: 0.4}"))
-    assert params.split.holdout == 0.4
+    params = load_params(written(tmp_path, "split: {reserved: 0.4}"))
+    assert params.split.reserved == 0.4
     assert params.tuning == Params().tuning
 
 
@@ -76,8 +76,9 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     ("text", "named"),
     [
         ("sed: 3", "sed"),
-        ("split: {holdout: 0}", "split.holdout"),
-        ("split: {holdout: 0.95}", "split.holdout"),
+        ("split: {reserved: 0}", "split.reserved"),
+        ("split: {reserved: 0.95}", "split.reserved"),
+        ('split: {key: ""}', "split.key"),
         ("tuning: {folds: 1}", "tuning.folds"),
         ("tuning: {scoring: accuracy}", "tuning.scoring"),
         ("tuning: {grid: {logreg__C: []}}", r"tuning.grid.0.logreg__C"),

@@ -9,7 +9,7 @@ from churn.config import params
 from tests.unit.churn.config.bounds import bounded, check
 
 BOUNDS: dict[type[BaseModel], dict[str, str]] = {
-    params.SplitParams: {"holdout": "(0, 0.9)"},
+    params.SplitParams: {"reserved": "(0, 0.9)"},
     params.TuningParams: {"candidates": "[2, inf)", "folds": "[2, 50]"},
     params.ThresholdParams: {"value": "(0, 1)"},
     params.ProfitParams: {
@@ -24,7 +24,6 @@ BOUNDS: dict[type[BaseModel], dict[str, str]] = {
     params.GateParams: {
         "confidence": "(0.5, 1)",
         "resamples": "[200, inf)",
-        "fresh_share": "(0, 1)",
         "min_fresh_rows": "[30, inf)",
         "max_fresh_rows": "[30, inf)",
         "max_calibration_error": "(0, 1]",

@@ -137,6 +137,7 @@ def test_every_check_says_what_was_measured_and_against_what() -> None:
     checks = decide(CHALLENGER, CHAMPION, judged(300, 1, new=0.1, old=1.0), GATE, 5, serving=served).evidence["checks"]
     assert list(checks) == [
         "enough_evidence",
+        "never_trained_on",
         "better_log_loss",
         "profit_not_worse",
         "no_slice_falls",
@@ -148,6 +149,33 @@ def test_every_check_says_what_was_measured_and_against_what() -> None:
     for check in checks.values():
         assert set(check) == {"passed", "value", "limit", "sentence", "detail"}
         assert check["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("then", "today", "passed"),
+    [
+        (("a", 0.25), ("a", 0.25), True),
+        (("a", 0.5), ("a", 0.25), True),
+        (("a", 0.25), ("a", 0.5), False),
+        (("b", 0.25), ("a", 0.25), False),
+        (("", 0.0), ("a", 0.25), False),
+    ],
+)
+def test_a_champion_for_whom_others_were_reserved_is_not_compared(
+    then: tuple[str, float], today: tuple[str, float], passed: bool
+) -> None:
+    new, old = (
+        Model(one.pipeline, one.info.model_copy(update=dict(zip(("split_rule", "reserved"), rule, strict=True))))
+        for one, rule in ((CHALLENGER, today), (CHAMPION, then))
+    )
+    fresh = judged(1500, 1, new=0.1, old=1.2)
+    decision = decide(new, old, fresh, GATE, 1)
+    assert decision.promote is passed
+    if not passed:
+        assert failed(decision) == ["never_trained_on"]
+        assert decision.reason.startswith("version 3 may have been trained on these customers: others were reserved then")
+        assert "churn model promote" in decision.reason
+    assert decide(new, None, fresh, GATE, 1).promote
 
 
 def test_the_evidence_tells_an_auditor_which_models_met_on_which_customers_by_which_rules() -> None:

@@ -12,7 +12,8 @@ from churn.config.params import EvaluationParams, GateParams, ModelParams, Param
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.evaluation.report import assess
-from churn.modeling.split import reserved_for_gate, split
+from churn.modeling.assignment import NO_PSEUDONYM, Source, assign
+from churn.modeling.customer_keys import rule_digest
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.registry.serialization import dump_pipeline
@@ -20,10 +21,10 @@ from churn.simulation.simulate import simulate
 
 PARAMS = Params(
     seed=3,
-    split=SplitParams(holdout=0.25),
+    split=SplitParams(key="tests", reserved=0.25),
     model=ModelParams(form="plain"),
     tuning=TuningParams(folds=3, grid={"logreg__solver": ["saga", "lbfgs"], "logreg__C": [0.01, 1.0]}),
-    gate=GateParams(min_fresh_rows=30, fresh_share=0.5),
+    gate=GateParams(min_fresh_rows=30),
     evaluation=EvaluationParams(resamples=100),
 )
 
@@ -85,12 +86,16 @@ def test_the_same_data_params_and_seed_give_the_same_model_bit_for_bit(
     assert again.holdout == trained.holdout
 
 
-def test_another_seed_gives_another_split_and_other_coefficients(
-    trained: Trained, customers: Dataset, contract: Contract
-) -> None:
-    other = fit(customers, contract, PARAMS.model_copy(update={"seed": 4}))
+def test_another_key_gives_another_split_and_other_coefficients(trained: Trained, customers: Dataset, contract: Contract) -> None:
+    other = fit(customers, contract, PARAMS.model_copy(update={"split": SplitParams(key="other")}))
     assert other.model.info.data_digest != trained.model.info.data_digest
+    assert other.model.info.split_rule != trained.model.info.split_rule
     assert not np.array_equal(other.model.pipeline["logreg"].coef_, trained.model.pipeline["logreg"].coef_)
+
+
+def test_another_seed_reserves_nobody_else(customers: Dataset, contract: Contract) -> None:
+    first, other = (assemble(customers, None, contract, PARAMS.model_copy(update={"seed": seed})) for seed in (3, 4))
+    assert first.digest == other.digest
 
 
 # Nothing is fitted before the split
@@ -99,21 +104,19 @@ def test_another_seed_gives_another_split_and_other_coefficients(
 def test_the_imputer_and_the_scaler_saw_the_training_customers_only(
     trained: Trained, customers: Dataset, contract: Contract
 ) -> None:
-    known, _ = split(customers, holdout=0.25, folds=3, seed=3)
+    known = assemble(customers, None, contract, PARAMS).train
     x = known.features[contract.numeric_features]
     assert np.array_equal(trained.model.pipeline["imputer"].statistics_, x.median().to_numpy())
     assert trained.model.pipeline["scaler"].mean_ == pytest.approx(x.mean().to_numpy(), rel=1e-12)
-    assert trained.model.pipeline["scaler"].n_samples_seen_ == len(known) == 600
+    assert trained.model.pipeline["scaler"].n_samples_seen_ == len(known) < 650
 
 
-def test_whatever_the_held_out_customers_are_like_the_model_is_the_same(
-    trained: Trained, customers: Dataset, contract: Contract
-) -> None:
-    marked = replace(customers, features=customers.features.assign(account_length=np.arange(800.0)))
-    held = split(marked, holdout=0.25, folds=3, seed=3)[1].features["account_length"].astype(int)
+def test_whatever_the_held_out_customers_are_like_the_model_is_the_same(customers: Dataset, contract: Contract) -> None:
+    named = replace(customers, customer_id=pd.Series([f"c{n}" for n in range(len(customers))]))
+    (who,) = assign([Source(named.features, named.customer_id)], PARAMS.split)
     poisoned = customers.features.copy()
-    poisoned.loc[held, contract.numeric_features] = 1e6
-    other = fit(replace(customers, features=poisoned), contract)
+    poisoned.loc[who.judges, contract.numeric_features] = 1e6
+    trained, other = fit(named, contract), fit(replace(named, features=poisoned), contract)
     assert dump_pipeline(other.model.pipeline) == dump_pipeline(trained.model.pipeline)
     assert other.model.info.threshold == trained.model.info.threshold
     assert other.holdout != trained.holdout
@@ -157,9 +160,10 @@ def test_a_model_of_terms_reads_every_feature_and_ranks_better(trained: Trained,
 
 
 def test_what_is_known_of_the_model_is_true(trained: Trained, customers: Dataset, contract: Contract) -> None:
-    info = trained.model.info
+    info, known = trained.model.info, assemble(customers, None, contract, PARAMS).train
     assert (info.name, info.trigger, info.git_commit, info.simulated) == ("churn", "test", "abc", True)
-    assert (info.rows, info.contract, info.contract_digest) == (600, "telecom", contract.digest)
+    assert (info.rows, info.contract, info.contract_digest) == (len(known), "telecom", contract.digest)
+    assert (info.split_rule, info.reserved) == (rule_digest("tests", NO_PSEUDONYM, contract.feature_names), 0.25)
     assert info.features == contract.numeric_features
     assert info.params == trained.tuned.best
     assert info.data_source == customers.source
@@ -241,17 +245,17 @@ def test_without_traffic_the_gate_judges_on_the_holdout(customers: Dataset, cont
         training_set = assemble(customers, traffic, contract, PARAMS)
         assert training_set.fresh is training_set.holdout
         assert not training_set.fresh_is_traffic
-        assert (len(training_set.train), len(training_set.holdout)) == (600, 200)
+        assert len(training_set.train) + len(training_set.holdout) == 800
 
 
 def test_customers_kept_for_the_gate_are_never_trained_on(customers: Dataset, contract: Contract) -> None:
     traffic = traffic_of(simulate(contract, 400, seed=6))
     training_set = assemble(customers, traffic, contract, PARAMS)
-    kept = set(np.flatnonzero(reserved_for_gate(traffic["customer_id"], 0.5)))
+    kept = set(np.flatnonzero(kept_rows(traffic, contract)))
     assert visitors(training_set.train.features) == set(range(400)) - kept
     assert visitors(training_set.fresh.features) == kept
     assert training_set.fresh_is_traffic
-    assert len(training_set.train) == 600 + 400 - len(kept)
+    assert len(training_set.train) == len(assemble(customers, None, contract, PARAMS).train) + 400 - len(kept)
     assert visitors(training_set.holdout.features) == set()
     assert f"{400 - len(kept)} labelled predictions" in training_set.source
 
@@ -264,12 +268,12 @@ def test_a_customer_who_came_twice_is_on_one_side(customers: Dataset, contract: 
     assert not learned & judged
 
 
-def test_traffic_without_customer_ids_is_told_apart_by_prediction(customers: Dataset, contract: Contract) -> None:
+def test_traffic_without_customer_ids_is_told_apart_by_content(customers: Dataset, contract: Contract) -> None:
     traffic = traffic_of(simulate(contract, 400, seed=6), customer_id=None)
     training_set = assemble(customers, traffic, contract, PARAMS)
-    kept = set(np.flatnonzero(reserved_for_gate(traffic["prediction_id"], 0.5)))
+    kept = set(np.flatnonzero(kept_rows(traffic, contract)))
     assert visitors(training_set.fresh.features) == kept
-    assert 150 < len(kept) < 250
+    assert 60 < len(kept) < 140
 
 
 def test_outcomes_stay_with_the_traffic_s_customers(customers: Dataset, contract: Contract) -> None:
@@ -287,9 +291,9 @@ def fresh_rows(training_set: TrainingSet) -> int:
 
 def test_too_few_fresh_rows_mean_the_holdout_and_are_still_not_trained_on(customers: Dataset, contract: Contract) -> None:
     traffic = traffic_of(simulate(contract, 400, seed=6))
-    kept = int(reserved_for_gate(traffic["customer_id"], 0.5).sum())
-    few = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=kept + 1, fresh_share=0.5)})
-    enough = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=kept, fresh_share=0.5)})
+    kept = int(kept_rows(traffic, contract).sum())
+    few = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=kept + 1)})
+    enough = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=kept)})
     fallen_back = assemble(customers, traffic, contract, few)
     assert fallen_back.fresh is fallen_back.holdout
     assert not fallen_back.fresh_is_traffic
@@ -304,16 +308,16 @@ def test_fresh_customers_of_one_class_cannot_judge(customers: Dataset, contract:
 
 
 def test_the_newest_fresh_customers_judge(customers: Dataset, contract: Contract) -> None:
-    params = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=30, max_fresh_rows=60, fresh_share=0.5)})
+    params = PARAMS.model_copy(update={"gate": GateParams(min_fresh_rows=30, max_fresh_rows=60)})
     traffic = traffic_of(simulate(contract, 400, seed=6))
-    kept = np.flatnonzero(reserved_for_gate(traffic["customer_id"], 0.5))
+    kept = np.flatnonzero(kept_rows(traffic, contract))
     assert visitors(assemble(customers, traffic, contract, params).fresh.features) == set(kept[-60:])
 
 
 def test_traffic_changes_the_model_and_its_digest(trained: Trained, customers: Dataset, contract: Contract) -> None:
     other = fit(customers, contract, traffic=traffic_of(simulate(contract, 400, seed=6)))
     assert other.model.info.data_digest != trained.model.info.data_digest
-    assert other.model.info.rows > 600
+    assert other.model.info.rows > trained.model.info.rows
     assert len(other.reference) == other.model.info.rows
 
 
@@ -323,15 +327,17 @@ def test_who_is_who_is_known_where_customers_came_twice(customers: Dataset, cont
     fresh, known = training_set.fresh, training_set.train
     assert fresh.customer is not None
     assert known.customer is not None
-    assert len(set(fresh.customer)) == len({f"c{n % 300}" for n in np.flatnonzero(kept_rows(traffic))})
+    assert len(set(fresh.customer)) == len({f"c{n % 300}" for n in np.flatnonzero(kept_rows(traffic, contract))})
     # Those of the file have one row each, and are nobody of the traffic.
     numbers, counts = np.unique(known.customer, return_counts=True)
     assert len(known.customer) == len(known)
-    assert (counts == 1).sum() >= len(known) - (~kept_rows(traffic)).sum()
+    assert (counts == 1).sum() >= len(known) - (~kept_rows(traffic, contract)).sum()
     assert len(numbers) < len(known)
     once = assemble(customers, traffic_of(customers), contract, PARAMS)
     assert once.fresh.customer is once.train.customer is None
 
 
-def kept_rows(traffic: pd.DataFrame) -> np.ndarray:
-    return reserved_for_gate(traffic["customer_id"], PARAMS.gate.fresh_share)
+def kept_rows(traffic: pd.DataFrame, contract: Contract) -> np.ndarray:
+    """Which rows are of customers who are reserved, by the rule alone."""
+    (who,) = assign([Source(traffic[contract.feature_names], traffic["customer_id"])], PARAMS.split)
+    return who.judges

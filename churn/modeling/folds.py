@@ -1,0 +1,61 @@
+"""Folds of customers: by each one's own draw, so that nobody moves when others come; or dealt out where that is too uneven."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn.errors import InputError
+
+
+def fold_numbers(
+    outcome: NDArray[np.int64], fold: NDArray[np.float64], folds: int, customer: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Number the fold of each row. All rows of a customer are in one fold, whatever their order.
+
+    A customer's draw decides, whoever else is there. Where chance leaves a fold without one of the two classes, as it does with
+    few churners, customers are dealt out instead: each class in the order of its draws, to one fold after the other. Then a
+    customer who comes later may move others.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    fold : array of float64 in [0, 1), shape (n,)
+        Draws; the same for all rows of a customer.
+    folds : int
+        At least 2.
+    customer : array of int64, shape (n,), optional
+        Which rows are about the same customer; None if each is about another one.
+
+    Returns
+    -------
+    numpy.ndarray of int64 in [0, folds), shape (n,)
+
+    Raises
+    ------
+    InputError
+        If a class has fewer customers than there are folds.
+
+    Examples
+    --------
+    >>> fold_numbers(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.6, 0.9]), 2).tolist()
+    [0, 0, 1, 1]
+    >>> fold_numbers(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 2).tolist()
+    [0, 0, 1, 1]
+    """
+    drawn = np.minimum((fold * folds).astype(np.int64), folds - 1)
+    if _has_both(outcome, drawn, folds):
+        return drawn
+    who = np.arange(len(outcome)) if customer is None else customer
+    people = pd.DataFrame({"churned": outcome, "fold": fold}).groupby(who, sort=True).max()
+    for level, word in ((1, "churned"), (0, "stayed")):
+        if (count := int((people["churned"] == level).sum())) < folds:
+            raise InputError(f"{count} of the customers to learn from {word}; {folds} folds need at least {folds} of each")
+    rank = people.groupby("churned")["fold"].rank(method="first").astype(np.int64) - 1
+    return np.asarray((rank % folds).reindex(who), dtype=np.int64)
+
+
+def _has_both(outcome: NDArray[np.int64], fold: NDArray[np.int64], folds: int) -> bool:
+    """Tell whether each fold has customers who churned and customers who stayed."""
+    return all(bool((np.bincount(fold[outcome == level], minlength=folds) > 0).all()) for level in (0, 1))
