@@ -76,7 +76,9 @@ def deal_out(dataset: Dataset, seed: int) -> Cast:
 
 
 def shorten(cast: Cast) -> Cast:
-    """Leave one ordinary window, one of twice the size in which the plan is launched, and one for the model that takes over.
+    """Leave one ordinary window and one in which the plan is launched, of twice the size, and one for the model that takes over.
+
+    With fewer, a quarter of the customers would not be enough for the gate.
 
     Parameters
     ----------
@@ -87,7 +89,7 @@ def shorten(cast: Cast) -> Cast:
     Cast
     """
     first, second, third = cast.mixed[:3]
-    return replace(cast, calm=cast.calm[:1], mixed=[_join(first, second), third])
+    return replace(cast, calm=[_join(*cast.calm[:2])], mixed=[_join(first, second), third])
 
 
 def _join(first: Dataset, second: Dataset) -> Dataset:
