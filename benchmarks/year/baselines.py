@@ -51,7 +51,7 @@ class Baseline:
         self.fixture, self.trainer = fixture, trainer
         self.account = Account()
         # The file's places are in no order that means anything.
-        held = slice(0, round(trainer.params.split.holdout * len(fixture.file)))
+        held = slice(0, round(trainer.params.split.reserved * len(fixture.file)))
         self.holdout = Labelled(fixture.file.features.iloc[held], fixture.file.labelled.iloc[held])
         self.champion = self._fit(0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.data_sources.source import find_data
 from pipelines.flows.dask_cluster import spread
+from pipelines.flows.git_commit import git_commit
 from pipelines.flows.run_results import note_end
 from pipelines.flows.serving_check import check_serving
 
@@ -300,11 +300,3 @@ def train_once(trigger: str, *, data: Path | None = None, wait: bool = False) ->
 
 def _log_wait(holder: str) -> None:
     get_run_logger().info("waiting for the training of %s", holder)
-
-
-def git_commit() -> str:
-    """Return the checkout's commit; empty where there is no git or no checkout."""
-    try:
-        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607 -- git, wherever it is; the commit is a note
-    except (OSError, subprocess.CalledProcessError):
-        return ""
