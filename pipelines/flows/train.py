@@ -108,7 +108,8 @@ def judge(
     fresh = training_set.fresh
     serving = check_serving(trained.model, fresh.features, contract)
     decision = decide(trained.model, champion, fresh, params, contract, serving=serving)
-    return decision if traffic is None else replace(decision, evidence=decision.evidence | {"labels": traffic.report()})
+    known = {"reserved_but_trained_on": training_set.left_out, "labels": None if traffic is None else traffic.report()}
+    return replace(decision, evidence=decision.evidence | known)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -252,10 +253,7 @@ def train_flow(
             logger.warning(found)
         dataset = read_customers(settings, contract)
         traffic = read_labelled_traffic(store, contract, settings)
-        pseudonym = Pseudonymiser(settings.pseudonym_key.get_secret_value())
-        training_set = assemble(dataset, traffic.rows, contract, params, pseudonym)
-        if training_set.left_out:
-            logger.info("%d reserved customers do not judge: they are trained on under another key", training_set.left_out)
+        training_set = assemble(dataset, traffic.rows, contract, params, Pseudonymiser(settings.pseudonym_key.get_secret_value()))
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params, traffic)

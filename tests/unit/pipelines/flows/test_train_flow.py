@@ -15,6 +15,7 @@ from prefect.exceptions import CancelledRun
 
 from churn.config.params import Params, TuningParams
 from churn.config.settings import Settings
+from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import Busy, ChurnError, ModelRefused, NoModel
 from churn.store.records import DecisionAction
 from pipelines.flows import train
@@ -105,7 +106,7 @@ def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_an
     contract, params = "contract telecom", "params params.yaml"
     assert flow.given["begin"] == (flow, "registry", "run-1", "drift", "d1")
     assert flow.given["read_labelled_traffic"] == (flow, contract, flow.settings)
-    assert flow.given["assemble"] == ("customers", "rows", contract, params)
+    assert flow.given["assemble"] == ("customers", "rows", contract, params, Pseudonymiser(""))
     assert flow.given["tune_and_fit"] == ("set", contract, params, "named", "drift", "tcp://x")
     assert flow.given["judge"] == ("trained", flow.champion, "set", contract, params, TRAFFIC)
     assert flow.given["register"] == ("registry", "trained", "set", "decision", contract, params, "run-1")
