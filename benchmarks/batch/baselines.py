@@ -106,8 +106,8 @@ def copy_all(source: Path, out: Path, fixture: dict[str, str]) -> Times:
 def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any]) -> Times:
     import pyarrow.parquet as pq
 
+    from churn.batch.answer_file import COMPRESSION, whole_file
     from churn.batch.parquet_reader import BUFFER_BYTES
-    from churn.batch.part import COMPRESSION, whole_file
     from churn.batch.pieces import PIECE_ROWS
 
     def one(file: Path) -> None:

@@ -29,8 +29,8 @@ from rich.table import Table
 from benchmarks.batch.__main__ import GROUP_ROWS, links, write_file
 from benchmarks.batch.baselines import CORES, load_scorer, read_and_write
 from benchmarks.serving.fixture import make_fixture
+from churn.batch.answer_file import COMPRESSION, REPEATED
 from churn.batch.answers import answer_schema
-from churn.batch.part import COMPRESSION, REPEATED
 from churn.batch.pieces import PIECE_ROWS
 from churn.batch.plan import Terms
 from churn.batch.run import on_threads, score_folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,7 +19,7 @@ from churn.customers.column_names import CUSTOMER_ID
 from churn.errors import ContractError, Problem
 
 SHOWN_PROBLEMS = 20
-_REJECTED_SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), (CUSTOMER_ID, pa.string()), ("reason", pa.string())])
+REJECTED_SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), (CUSTOMER_ID, pa.string()), ("reason", pa.string())])
 
 
 def answer_schema(id_type: Any) -> Any:
@@ -65,18 +64,18 @@ class Answering:
             If a customer breaks a rule, unless such are skipped.
         """
         piece, scorer = read(), self.scorer
-        refused: list[tuple[int, ValidationError | None]] = []
+        # Never the errors themselves: each takes kilobytes, and each row may have one.
+        refused: dict[int, list[Problem]] = {}
 
         def refuse(row: int, error: ValidationError | None) -> bool:
-            refused.append((row, error))
+            refused[row] = _problems(piece.number(row), error)
             return self.terms.invalid == "skip" or len(refused) < SHOWN_PROBLEMS
 
         customers = scorer.rules.examine(piece.table, refuse)
         if refused and self.terms.invalid == "stop":
-            problems = [problem for row, error in refused for problem in _problems(piece.number(row), error)]
-            raise ContractError(self.part.name, problems)
+            raise ContractError(self.part.name, [problem for problems in refused.values() for problem in problems])
         # What a refused row holds may be no code of any level: it is answered for nobody.
-        kept = _without([row for row, _ in refused], piece.table.rows)
+        kept = _without(list(refused), piece.table.rows)
         if kept is not None:
             customers = type(customers)({name: values[kept] for name, values in customers.values.items()})
         probabilities = scorer.probabilities(customers)
@@ -111,19 +110,20 @@ def _without(rows: list[int], count: int) -> NDArray[np.bool_] | None:
     return kept
 
 
-def _problems(number: int, error: ValidationError | None) -> Iterator[Problem]:
+def _problems(number: int, error: ValidationError | None) -> list[Problem]:
     if error is None:
-        yield Problem("must be a customer", row=number)
-        return
+        return [Problem("must be a customer", row=number)]
+    found = []
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         column = ".".join(map(str, one["loc"])) or None
-        yield Problem(one["msg"].removeprefix("Value error, "), column=column, row=number)
+        found.append(Problem(one["msg"].removeprefix("Value error, "), column=column, row=number))
+    return found
 
 
-def _rejected(part: Part, piece: Piece, refused: list[tuple[int, ValidationError | None]]) -> Any:
+def _rejected(part: Part, piece: Piece, refused: dict[int, list[Problem]]) -> Any:
     """Return the customers of a piece that are set apart."""
-    numbers = [piece.number(row) for row, _ in refused]
-    reasons = ["; ".join(f"{p.column}: {p.rule}" if p.column else p.rule for p in _problems(0, error)) for _, error in refused]
-    ids = [None if piece.ids is None else piece.ids[row].as_py() for row, _ in refused]
+    numbers = [piece.number(row) for row in refused]
+    reasons = ["; ".join(f"{p.column}: {p.rule}" if p.column else p.rule for p in problems) for problems in refused.values()]
+    ids = [None if piece.ids is None else piece.ids[row].as_py() for row in refused]
     named = [None if one is None else str(one) for one in ids]
-    return pa.record_batch([[part.name] * len(refused), numbers, named, reasons], schema=_REJECTED_SCHEMA)
+    return pa.record_batch([[part.name] * len(refused), numbers, named, reasons], schema=REJECTED_SCHEMA)

@@ -40,6 +40,8 @@ from churn.errors import ContractError, Problem
 Row = tuple[int, list[str]]
 _BYTE_ORDER_MARK = "\ufeff"
 _TEXTS = pa.dictionary(pa.int32(), pa.string())
+# Of rows that Python's reader gives, each cell is an object: a piece of so many takes some 10 MB.
+OBJECT_ROWS = 8_192
 # Texts that mean a missing number, as they are usually written; what else means it is read as a text first.
 _GAPS = sorted({form for text in (*MISSING_TEXTS, "NaN") for form in (text, text.upper(), text.capitalize())} | {"NaN"})
 
@@ -125,7 +127,7 @@ class _Reader:
                 file.seek(chunk.start)
                 with _text(file) as text:
                     rows = self._rows(text, chunk.line)
-                    while some := list(islice(rows, pieces.PIECE_ROWS)):
+                    while some := list(islice(rows, min(OBJECT_ROWS, pieces.PIECE_ROWS))):
                         yield partial(self._from_rows, some)
             else:
                 yield partial(self._from_chunk, chunk)

@@ -16,8 +16,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from churn.atomic_write import sync_folder
+from churn.batch.answer_file import COMPRESSION, REPEATED, whole_file
 from churn.batch.lanes import in_order
-from churn.batch.part import COMPRESSION, REPEATED, whole_file
 from churn.customers.arrow_buffers import from_texts, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.spreadsheet import safe_text

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from churn.atomic_write import STAGING_PREFIX
-from churn.batch.part import REJECTED, Done, read_done, whole_file
+from churn.batch.answer_file import REJECTED, Done, read_done, whole_file
 from churn.batch.plan import Plan
 from churn.errors import ChurnError, InputError
 from churn.file_lock import try_lock

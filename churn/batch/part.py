@@ -6,60 +6,25 @@ import csv
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from churn.atomic_write import atomic_write
-from churn.batch.answers import Answering, Answers, answer_schema
+from churn.batch.answer_file import Done, write_answers
+from churn.batch.answers import Answering, answer_schema
 from churn.batch.lanes import in_order
 from churn.batch.model import Scorer, code_digest, scorer_of
 from churn.batch.pieces import Piece, ReadPiece
 from churn.batch.plan import Part, Terms
 from churn.batch.reader import open_part
-from churn.customers.column_names import CUSTOMER_ID
 from churn.errors import ChurnError, InputError
 from churn.one_line import one_line
 
-REJECTED = "_rejected"
-METADATA = b"churn.scored"
-COMPRESSION = "snappy"
-# Columns that repeat: each costs a few bytes a part.
-REPEATED = ["threshold", "model_version"]
 _UNREADABLE = (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError)
-
-
-class Stopped(ChurnError):
-    """Somebody asked to stop; the part that was in work is not there."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of a part.
-
-    Attributes
-    ----------
-    fingerprint : str
-        The part's own.
-    rows, rejected, churn : int
-        Rows read; of those, set apart; and answered as churn.
-    """
-
-    fingerprint: str
-    rows: int
-    rejected: int
-    churn: int
-
-    @property
-    def scored(self) -> int:
-        """Rows that were answered."""
-        return self.rows - self.rejected
 
 
 def score_part(model: bytes, part: bytes, terms: dict[str, Any], folder: str, code: str) -> dict[str, Any]:
@@ -135,6 +100,31 @@ def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Eve
         If the answers cannot be written.
     Stopped
     """
+    with open_pieces(scorer, part, terms) as (answering, pieces), closing(in_order(answering.answer, pieces, lanes)) as answers:
+        return write_answers(part, answering.schema, folder, answers, stop)
+
+
+@contextmanager
+def open_pieces(scorer: Scorer, part: Part, terms: Terms) -> Iterator[tuple[Answering, Iterator[ReadPiece]]]:
+    """Open a part, and what answers it.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    part : Part
+    terms : Terms
+
+    Yields
+    ------
+    answering : Answering
+    pieces : iterator of callable
+        As of `churn.batch.pieces.Reading`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is not the one that was looked at; also while pieces are fetched and read.
+    """
     source = Path(part.path)
     with ExitStack() as stack:
         with _reading(source):
@@ -142,9 +132,7 @@ def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Eve
             if (stat.st_size, stat.st_mtime_ns) != (part.size, part.mtime_ns):
                 raise InputError(f"{source}: was changed since the scoring began (or is another file on a worker); start again")
             reading = stack.enter_context(open_part(part, scorer.rules, terms))
-        answering = Answering(scorer, part, terms, answer_schema(reading.id_type))
-        answers = in_order(answering.answer, _readable(reading.pieces, source), lanes)
-        return _write(answering, folder, stack.enter_context(closing(answers)), stop)
+        yield Answering(scorer, part, terms, answer_schema(reading.id_type)), _readable(reading.pieces, source)
 
 
 @contextmanager
@@ -168,73 +156,3 @@ def _readable(pieces: Iterator[ReadPiece], source: Path) -> Iterator[ReadPiece]:
         if piece is None:
             return
         yield partial(read, piece)
-
-
-def _write(answering: Answering, folder: Path, answers: Iterator[Answers], stop: Event | None) -> Done:
-    part = answering.part
-    target, apart = folder / part.output, folder / REJECTED / part.output
-    rows = churn = 0
-    rejected: list[Any] = []
-    with whole_file(target, folder) as staging:
-        schema = answering.schema
-        with pq.ParquetWriter(
-            staging, schema, compression=COMPRESSION, use_dictionary=REPEATED, write_statistics=[CUSTOMER_ID], store_schema=False
-        ) as writer:
-            for piece in answers:
-                if stop is not None and stop.is_set():
-                    raise Stopped("stopped")
-                writer.write_batch(piece.batch)
-                rows, churn = rows + piece.rows, churn + piece.churn
-                rejected += [] if piece.rejected is None else [piece.rejected]
-            done = Done(part.fingerprint, rows, sum(batch.num_rows for batch in rejected), churn)
-            writer.add_key_value_metadata({METADATA: orjson.dumps(asdict(done))})
-        _write_rejected(rejected, apart, folder)
-    return done
-
-
-def _write_rejected(rejected: list[Any], target: Path, folder: Path) -> None:
-    """Write what was set apart, beside the answers and before them; take away what an earlier run wrote, if there is nothing."""
-    if not rejected:
-        target.unlink(missing_ok=True)
-        return
-    with whole_file(target, folder) as staging:
-        pq.write_table(pa.Table.from_batches(rejected), staging, compression=COMPRESSION)
-
-
-@contextmanager
-def whole_file(target: Path, within: Path | None = None) -> Iterator[Path]:
-    """Give a name to write to; what was written there gets the name `target` when it is whole and on the disk.
-
-    Parameters
-    ----------
-    target : Path
-    within : Path, optional
-        The folder below which folders may be made. It is not made itself: when a run has failed and its folder is gone, a worker
-        that has not heard of it yet does not bring it back.
-
-    Yields
-    ------
-    Path
-
-    Raises
-    ------
-    ChurnError
-        If it cannot be written.
-    """
-    try:
-        if within is not None:
-            for inner in reversed(target.relative_to(within).parents[:-1]):
-                (within / inner).mkdir(exist_ok=True)
-        with atomic_write(target) as staging:
-            yield staging
-    except OSError as error:
-        raise ChurnError(f"{target}: cannot be written ({error.strerror or one_line(error)})") from error
-
-
-def read_done(file: Path) -> Done | None:
-    """Tell what a file of answers says of itself; None if it is none, or is not whole."""
-    try:
-        said = (pq.read_metadata(file).metadata or {}).get(METADATA)
-        return None if said is None else Done(**orjson.loads(said))
-    except (pa.ArrowException, OSError, ValueError, TypeError):
-        return None

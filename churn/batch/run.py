@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
+from churn.batch.answer_file import Done
 from churn.batch.model import Scorer
 from churn.batch.output import OutputFolder, own_folder
-from churn.batch.part import Done, attempt
+from churn.batch.part import attempt
 from churn.batch.plan import Part, Plan, Terms, make_plan
 from churn.clock import now
 from churn.errors import ChurnError, InputError

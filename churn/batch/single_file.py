@@ -8,10 +8,10 @@ from pathlib import Path
 
 import orjson
 
+from churn.batch.answer_file import REJECTED, Done
 from churn.batch.joined import join
 from churn.batch.model import Scorer
 from churn.batch.output import SUCCESS
-from churn.batch.part import REJECTED, Done
 from churn.batch.plan import Plan, Terms
 from churn.batch.run import OnPart, Runner, Summary, renamed, score_folder, usable_cores
 from churn.errors import InputError

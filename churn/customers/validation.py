@@ -119,7 +119,8 @@ class CustomerRules:
                 try:
                     customer = self._customer.model_validate(record, context=context)
                 except ValidationError as broken:
-                    error = broken
+                    # Its traceback holds this frame, which holds it: a circle around all rows, until somebody looks for circles.
+                    error = broken.with_traceback(None)
                 else:
                     for name, value in customer.features().items():
                         values[name][row] = self.features[name].coded(value)

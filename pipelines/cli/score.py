@@ -12,8 +12,8 @@ import typer
 from pipelines.console import console, errors, fail, print_json, warn
 
 if TYPE_CHECKING:
+    from churn.batch.answer_file import Done
     from churn.batch.model import Scorer
-    from churn.batch.part import Done
     from churn.batch.plan import Plan
     from churn.batch.run import Runner, Summary
     from churn.config.settings import Settings

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churn.batch import answer_file
 from churn.batch import part as part_module
 from churn.batch.plan import Terms
 from churn.errors import ChurnError, InputError
@@ -123,7 +124,7 @@ def test_a_part_that_cannot_be_written_is_not_there(tmp_path: Path, monkeypatch:
         def write_batch(self, *_: Any, **__: Any) -> None:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(part_module.pq, "ParquetWriter", Full)
+    monkeypatch.setattr(answer_file.pq, "ParquetWriter", Full)
     with pytest.raises(ChurnError, match="cannot be written") as error:
         score(source, tmp_path / "out")
     assert error.value.exit_code == 1

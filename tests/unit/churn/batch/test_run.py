@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.batch import part as part_module
-from churn.batch.part import Done
+from churn.batch.answer_file import Done
 from churn.batch.plan import Terms
 from churn.batch.run import score_folder
 from churn.errors import ChurnError, InputError

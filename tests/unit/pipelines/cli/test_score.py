@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from churn.batch.part import Done
+from churn.batch.answer_file import Done
 from churn.batch.plan import Terms
 from churn.batch.run import Summary
 from churn.config.settings import Settings
