@@ -1,7 +1,8 @@
-"""The service under attack: `python -m benchmarks.attacks [--short] [--seed N] [--count N] [--out FILE]`.
+"""The service under attack: `python -m benchmarks.attacks [--short] [--seed N] [--count N] [--only KIND] [--out FILE]`.
 
 Starts the service with at most 512 MB above what it has at its start, sends bodies and bytes that are made to be expensive over
 every route, prints what they cost it and others, and writes build/benchmarks/attacks.json. Exit code 1 if a promise was broken.
+A part of it: `--only wire`, `--only handmade`, `--only generated --first 1000 --count 1000`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.attacks.siege import Row, Siege, besiege
+from benchmarks.attacks.bodies import handmade
+from benchmarks.attacks.siege import Plan, Row, Siege, besiege
 from benchmarks.attacks.watching import MB
+from benchmarks.attacks.wire import wire_attacks
 
 OUT = Path("build/benchmarks/attacks.json")
 COUNT, SHORT_COUNT = 5_000, 150
@@ -30,14 +33,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attacks", description=__doc__)
     parser.add_argument("--short", action="store_true", help=f"only {SHORT_COUNT} generated attacks")
     parser.add_argument("--seed", type=int, default=18, help="of the generated attacks")
+    parser.add_argument("--first", type=int, default=0, help="number of the first generated attack")
     parser.add_argument("--count", type=int, help=f"how many are generated (default {COUNT})")
+    parser.add_argument("--only", choices=("wire", "handmade", "generated"))
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     count = options.count if options.count is not None else SHORT_COUNT if options.short else COUNT
     # A pipe has no width of its own; the table needs this much.
     console = Console(width=None if sys.stdout.isatty() else 150)
     with tempfile.TemporaryDirectory(prefix="churn-attacks-") as work:
-        siege = besiege(Path(work), options.seed, count, lambda kind: console.print(escape(kind), style="dim", highlight=False))
+        plan = Plan(
+            wires=wire_attacks if options.only in (None, "wire") else list,
+            bodies=handmade if options.only in (None, "handmade") else list,
+            seed=options.seed,
+            numbers=range(options.first, options.first + count if options.only in (None, "generated") else options.first),
+        )
+        siege = besiege(Path(work), plan, lambda kind: console.print(escape(kind), style="dim", highlight=False))
     console.print(table(siege.rows))
     console.print(f"{siege.wire} on the protocol, {siege.handmade} by hand, {siege.generated:,} generated (seed {options.seed})")
     broken = siege.broken()
@@ -66,7 +77,7 @@ def table(rows: Sequence[Row]) -> Table:
 def _write(out: Path, siege: Siege) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     counts = {"handmade": siege.handmade, "generated": siege.generated, "wire": siege.wire, "restarts": siege.restarts}
-    report = {**counts, "broken": siege.broken(), "kinds": [row.report() for row in siege.rows]}
+    report = {**counts, "limit_mb": siege.limit_mb, "broken": siege.broken(), "kinds": [row.report() for row in siege.rows]}
     out.write_text(json.dumps(report, indent=2) + "\n")
 
 

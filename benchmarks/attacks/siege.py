@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies import generated, handmade
 from benchmarks.attacks.sending import Sent, send_attack, send_wire
-from benchmarks.attacks.watching import MB, Memory, Readiness
+from benchmarks.attacks.watching import MB, Memory, MemoryLimit, Readiness
 from benchmarks.attacks.wire import Wire, wire_attacks
 from benchmarks.chaos.service.load import Load
 from benchmarks.chaos.service.system import Service, serving
@@ -83,6 +80,8 @@ class Siege:
         The attacks during which it ended.
     failed_others : list of str
         What the other client was told instead of a prediction.
+    limit_mb : float
+        Resident megabytes at which the service is killed.
     handmade, generated, wire : int
         How many of each.
     """
@@ -91,6 +90,7 @@ class Siege:
     restarts: int = 0
     ended_by: list[str] = field(default_factory=list)
     failed_others: list[str] = field(default_factory=list)
+    limit_mb: float = 0.0
     handmade: int = 0
     generated: int = 0
     wire: int = 0
@@ -113,56 +113,79 @@ class Siege:
         return [row.kind for row in self.rows if row.ready > READY_SECONDS or row.others > OTHERS_SECONDS]
 
 
-def besiege(
-    work: Path, seed: int, count: int, progress: Callable[[str], None], *, wires: Callable[[], Iterator[Wire]] = wire_attacks
-) -> Siege:
-    """Start a service under a memory limit and send it every attack.
+@dataclass(frozen=True)
+class Plan:
+    """Which attacks are sent.
+
+    Attributes
+    ----------
+    wires : callable
+        Returns the attacks on the protocol.
+    bodies : callable
+        Returns the bodies made by hand.
+    seed : int
+        Of the generated bodies.
+    numbers : range
+        Which of those.
+    """
+
+    wires: Callable[[], Iterable[Wire]] = wire_attacks
+    bodies: Callable[[], Iterable[Attack]] = handmade
+    seed: int = 18
+    numbers: range = range(0)
+
+
+def besiege(work: Path, plan: Plan, progress: Callable[[str], None]) -> Siege:
+    """Start a service with a limit to its memory and send it every attack.
 
     Parameters
     ----------
     work : Path
         An empty folder.
-    seed, count : int
-        Of the generated attacks.
+    plan : Plan
     progress : callable
         Called with each kind before it begins.
-    wires : callable, optional
-        Returns the attacks on the protocol.
 
     Returns
     -------
     Siege
     """
     siege, rows = Siege(), dict[str, Row]()
-    with serving(work / "home", f"sqlite:///{work / 'store.db'}", settings=SETTINGS) as service:
-        limit_memory(service)
-        with Load(service.address, connections=OTHERS_CONNECTIONS, rate=OTHERS_RATE) as load, Readiness(service.port) as ready:
-            load.wait_for(50)
-            ready.take_slowest()
+    with (
+        serving(work / "home", f"sqlite:///{work / 'store.db'}", settings=SETTINGS) as service,
+        ExitStack() as limits,
+        Load(service.address, connections=OTHERS_CONNECTIONS, rate=OTHERS_RATE) as load,
+        Readiness(service.port) as ready,
+    ):
+        load.wait_for(50)
+        ready.take_slowest()
+        limit = limits.enter_context(MemoryLimit(service.pid, LIMIT_BYTES))
+        siege.limit_mb = limit.max_bytes / MB
 
-            def one(kind: str, name: str, send: Callable[[], Sent], settle: float = 0.0) -> None:
-                if kind not in rows:
-                    progress(kind)
-                row = rows.setdefault(kind, Row(kind))
-                with _measured(row, name, service, load, ready, settle) as answers:
-                    answers.append(send())
-                if not _is_alive(service):
-                    siege.restarts += 1
-                    siege.ended_by.append(name)
-                    service.start()
-                    limit_memory(service)
+        def one(kind: str, name: str, send: Callable[[], Sent], settle: float = 0.0) -> None:
+            nonlocal limit
+            if kind not in rows:
+                progress(kind)
+            row = rows.setdefault(kind, Row(kind))
+            with _measured(row, name, service, load, ready, settle) as answers:
+                answers.append(send())
+            if not _is_alive(service):
+                siege.restarts += 1
+                siege.ended_by.append(f"{name} (killed at its limit)" if limit.exceeded_by else name)
+                service.start()
+                limit = limits.enter_context(MemoryLimit(service.pid, LIMIT_BYTES))
 
-            for wire in wires():
-                siege.wire += 1
-                settle = 0.0 if wire.is_read else SETTLE_SECONDS
-                one(wire.name, wire.name, partial(send_wire, wire, service.port), settle)
-            for attack in handmade():
-                siege.handmade += 1
-                one(kind_of(attack), attack.name, partial(send_attack, attack, service.port))
-            for attack in generated(seed, count):
-                siege.generated += 1
-                one(_route(attack), attack.name, partial(send_attack, attack, service.port))
-        siege.failed_others = load.tally.failed
+        for wire in plan.wires():
+            siege.wire += 1
+            settle = 0.0 if wire.is_read else SETTLE_SECONDS
+            one(wire.name, wire.name, partial(send_wire, wire, service.port), settle)
+        for attack in plan.bodies():
+            siege.handmade += 1
+            one(kind_of(attack), attack.name, partial(send_attack, attack, service.port))
+        for attack in generated(plan.seed, plan.numbers):
+            siege.generated += 1
+            one(_route(attack), attack.name, partial(send_attack, attack, service.port))
+    siege.failed_others = load.tally.failed
     siege.rows = list(rows.values())
     return siege
 
@@ -180,23 +203,15 @@ def _route(attack: Attack) -> str:
 def _is_alive(service: Service) -> bool:
     """Return whether it goes on; one that was just killed needs a moment to be gone."""
     assert service.process is not None
-    if Memory(service.process.pid).now() == 0:
+    if Memory(service.pid).now() == 0:
         service.process.wait(10)
     return service.process.poll() is None
-
-
-def limit_memory(service: Service) -> None:
-    """Let the kernel refuse the service more than 512 MB above what it has now."""
-    assert service.process is not None
-    memory = Memory(service.process.pid)
-    limit = memory.data() + LIMIT_BYTES
-    psutil.Process(service.process.pid).rlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 @contextmanager
 def _measured(row: Row, name: str, service: Service, load: Load, ready: Readiness, settle: float) -> Iterator[list[Sent]]:
     assert service.process is not None
-    memory, answers = Memory(service.process.pid), list[Sent]()
+    memory, answers = Memory(service.pid), list[Sent]()
     before, asked, begun = memory.now(), len(load.tally.seconds), time.perf_counter()
     memory.forget_peak()
     yield answers

@@ -1,8 +1,10 @@
-"""What an attack costs the service, and others meanwhile: peak memory, the slowest /readyz, another client's latencies."""
+"""What an attack costs the service, and others meanwhile: peak memory, a limit to it, and the slowest /readyz."""
 
 from __future__ import annotations
 
 import http.client
+import os
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -11,6 +13,8 @@ from typing import Self
 
 PROBE_SECONDS = 0.02
 PROBE_TIMEOUT = 10.0
+# Between two looks a reader can take some 20 MB.
+WATCH_SECONDS = 0.01
 MB = 2**20
 
 
@@ -32,14 +36,47 @@ class Memory:
         """Return the largest number of resident bytes since `forget_peak`."""
         return self._read("VmHWM")
 
-    def data(self) -> int:
-        """Return the bytes of private writable mappings, which RLIMIT_DATA limits."""
-        return self._read("VmData")
-
     def _read(self, name: str) -> int:
         lines = (self._folder / "status").read_text().splitlines()
         # A process that has ended, and whose parent does not know yet, has no memory.
         return 1024 * next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
+
+
+class MemoryLimit:
+    """Kills a process that takes too much resident memory, in a `with` block.
+
+    Resident memory is what a machine runs out of. RLIMIT_DATA and RLIMIT_AS count address space that is only reserved: pyarrow's
+    allocator reserves 1 GB with its first array, and touches 2 MB of it. A cgroup needs root.
+
+    Parameters
+    ----------
+    pid : int
+    more_bytes : int
+        What it may take beyond what it has now.
+    """
+
+    def __init__(self, pid: int, more_bytes: int) -> None:
+        self._pid, self._memory = pid, Memory(pid)
+        self.max_bytes = self._memory.now() + more_bytes
+        self.exceeded_by = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="memory-limit", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(WATCH_SECONDS):
+            with suppress(OSError):  # it has ended by itself
+                if (now := self._memory.now()) > self.max_bytes:
+                    os.kill(self._pid, signal.SIGKILL)
+                    self.exceeded_by = now - self.max_bytes
+                    return
 
 
 class Readiness:

@@ -62,7 +62,7 @@ async def main(folder: Path, seed: int, count: int) -> None:
         store=ForgetfulStore(),
         last_known_good=FakeLastKnownGood().last_known_good(),
     )
-    attacks: Iterator[Attack] = generated(seed, count) if count else handmade()
+    attacks: Iterator[Attack] = generated(seed, range(count)) if count else handmade()
     async with running(app) as client:
         await client.post("/predict/batch", json={"customers": [{"state": "OH"}] * 300})
         for attack in islice(attacks, int(sys.argv[4]) if len(sys.argv) > 4 else 0, None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies import compressed, documents, drawn, streams, tables, tensors, texts
@@ -14,18 +14,17 @@ def handmade() -> Iterator[Attack]:
         yield from kind.attacks()
 
 
-def generated(seed: int, count: int) -> Iterator[Attack]:
+def generated(seed: int, numbers: Iterable[int]) -> Iterator[Attack]:
     """Yield attacks drawn at random.
 
     Parameters
     ----------
     seed : int
-        Equal seeds draw equal attacks.
-    count : int
-        How many, at least 0.
+    numbers : iterable of int
+        Which ones: the same seed and number draw the same attack.
 
     Yields
     ------
     Attack
     """
-    yield from drawn.attacks(seed, count)
+    yield from drawn.attacks(seed, numbers)

@@ -64,6 +64,12 @@ class Service:
         """`host:port`."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self.process is not None
+        return self.process.pid
+
     def start(self) -> Self:
         """Start it, and wait until it says that it is ready."""
         give_model(self.home)
