@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,7 @@ def file_kind(path: Path) -> Kind:
         return "gzip"
     if start.startswith(_ZIP):
         raise InputError(f"{path}: is {_zipped(path)}")
-    text = start.lstrip()
+    text = start.removeprefix(codecs.BOM_UTF8).lstrip()
     found = next((what for first, what in _OTHERS if (text if first.isascii() else start).startswith(first)), None)
     if found is not None:
         raise InputError(f"{path}: is {found}")

@@ -82,8 +82,8 @@ def simulate(contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIF
 def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:
     """Write customers in the source's format, so that `read_dataset` returns exactly the same ones.
 
-    Numbers have as few decimals as tell them apart (10.0, 2.7), flags and outcomes are the contract's levels, what is missing
-    is empty. A reader never sees half a file: it is written beside `path`, then renamed.
+    Numbers have as few decimals as tell them apart (10.0, 2.7) and the contract's decimal mark, flags and outcomes are the
+    contract's levels, what is missing is empty. A reader never sees half a file: it is written beside `path`, then renamed.
 
     Parameters
     ----------
@@ -106,6 +106,8 @@ def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:
                 columns[column.source] = values.map({1.0: column.true_level, 0.0: column.false_level})
             case "integer":
                 columns[column.source] = values.astype("Int64")
+            case "number" if column.number_format is not None and column.number_format.decimal == ",":
+                columns[column.source] = values.map(lambda number: repr(number).replace(".", ","), na_action="ignore")
             case _:
                 columns[column.source] = values
     if dataset.outcome is not None:

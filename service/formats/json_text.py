@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import orjson
 
+from service.http.body import BYTE_ORDER_MARK
 from service.http.errors import NAME_LENGTH, FieldProblem, Unprocessable
 from service.http.json_size import check_containers, refuse_wide
 
@@ -21,7 +22,7 @@ def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
     Parameters
     ----------
     body : bytes or memoryview
-        UTF-8.
+        UTF-8, with or without a byte order mark.
     nan_is_null : bool
         Read the literal NaN as null. JSON has no such literal, but Python's own writer makes it of a missing number, and so do
         the clients of MLflow and Triton. Infinity stays an error.
@@ -38,17 +39,16 @@ def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
     TooLarge
         If it has more objects and lists than any document that makes sense.
     """
-    check_containers(bytes(body) if isinstance(body, memoryview) else body)
+    text = bytes(body).removeprefix(BYTE_ORDER_MARK)
+    check_containers(text)
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        text = bytes(body)
         if not nan_is_null or b"NaN" not in text:
             # Of the error only the place: its message may quote the body.
             raise not_json(f"{_NOT_JSON} at line {error.lineno} column {error.colno}") from None
         return _load_slowly(text)
     # Every key has one colon. Are there more, then some are in texts, or a key is there twice and only the last was kept.
-    text = bytes(body) if isinstance(body, memoryview) else body
     if text.count(b":") != _keys(document):
         _load_slowly(text)
     return document

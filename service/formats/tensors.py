@@ -28,6 +28,9 @@ NUMBERS = {
     **{f"INT{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)},
     **{f"UINT{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)},
 }
+# What MLServer's codecs call texts that are texts already (of a string, array or data frame), and texts of bytes. Of numbers the
+# datatype says all.
+CONTENT_TYPES = (None, "str", "np", "pd", "base64")
 _LENGTH = Struct("<I")
 _INTEGERS = frozenset({int, type(None)})
 _FLOATS = frozenset({float, int, type(None)})
@@ -78,8 +81,8 @@ def read_tensors(inputs: Sequence[InferInput], binary: memoryview, ids: Collecti
             if type(size) is not int or not 0 <= size <= len(binary):
                 refuse(f"{where}.parameters.binary_data_size", "must be the bytes of the tensor, in the body")
             values, binary = _from_binary(one.datatype, binary[:size], where, exact=one.name in ids), binary[size:]
-        if one.datatype == "BYTES" and one.parameters.get("content_type") == "base64":
-            values = _from_base64(values, where)
+        if one.datatype == "BYTES":
+            values = _decoded(values, one.parameters.get("content_type"), where)
         if len(values) != int(np.prod(one.shape, dtype=np.int64)):
             refuse(f"{where}.shape", "must be the shape of the data")
         tensors.append(Tensor(one.name, tuple(one.shape), values))
@@ -136,8 +139,12 @@ def _texts(data: memoryview) -> Iterator[str]:
         place += length
 
 
-def _from_base64(values: list[Any], where: str) -> list[Any]:
-    """Decode texts that a client says are base64, as MLServer's codecs write bytes; as they are they name no level and nobody."""
+def _decoded(values: list[Any], content_type: Any, where: str) -> list[Any]:
+    """Decode texts by what a client says that they are: as they stand they might name no level, and nobody."""
+    if content_type not in CONTENT_TYPES:
+        refuse(f"{where}.parameters.content_type", f"must be one of {', '.join(filter(None, CONTENT_TYPES))}, or absent")
+    if content_type != "base64":
+        return values
     try:
         return [None if value is None else str(b64decode(value, validate=True), "utf-8") or None for value in values]
     except ValueError:

@@ -27,6 +27,8 @@ from service.http.json_size import check_containers, check_names
 from service.request_context import RequestContext, request_context_of
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
+# Windows programs begin UTF-8 with it; a reader may ignore it (RFC 8259, section 8.1).
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def parse_json(model: type[Parsed], body: bytes) -> Parsed:
     model : type
         The pydantic model of the body.
     body : bytes
+        UTF-8, with or without a byte order mark.
 
     Returns
     -------
@@ -130,6 +133,7 @@ def parse_json(model: type[Parsed], body: bytes) -> Parsed:
     TooLarge
         If the body has too many rows, or too many objects and lists.
     """
+    body = body.removeprefix(BYTE_ORDER_MARK)
     check_containers(body)
     check_names(body)
     refuse_repeated_fields(body)

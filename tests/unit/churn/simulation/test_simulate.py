@@ -412,3 +412,29 @@ def test_checks_that_cannot_all_hold_are_refused() -> None:
         simulate(shop(("a", "b"), ("b", "a")), 3, 1)
     with pytest.raises(InputError, match="'a' follows from two columns"):
         simulate(shop(("a", "b"), ("a", "c")), 3, 1)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"decimal": ","},
+        {"decimal": ",", "thousands": "."},
+        {"decimal": ",", "thousands": " ", "units": ["EUR"], "parentheses": True},
+        {"thousands": ","},
+        {"units": ["%"]},
+    ],
+)
+def test_a_written_file_is_read_back_whatever_way_its_contract_writes_numbers(
+    tmp_path: Path, contract: Contract, form: dict[str, Any]
+) -> None:
+    described = contract.model_dump()
+    for column in described["columns"]:
+        if column["kind"] in ("number", "integer") and column["role"] == "feature":
+            column["number_format"] = form
+    european = Contract.model_validate(described)
+    data = simulate(european, 300, seed=1)
+    # As far apart as a number may be, and one that needs an exponent.
+    data.features.loc[[0, 1], "total_day_minutes"] = [1234.5, 1e-5]
+    write_csv(data, european, tmp_path / "c.csv")
+    read = read_dataset(tmp_path / "c.csv", european, check_relations=False)
+    pd.testing.assert_frame_equal(read.features, data.features)

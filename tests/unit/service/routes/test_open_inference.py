@@ -112,6 +112,36 @@ async def test_what_is_no_text_in_base64_is_refused_and_not_stored(
     assert store.rows == []
 
 
+@pytest.mark.parametrize("content_type", ["str", "np", "pd", None])
+async def test_texts_that_are_texts_already_may_be_said_to_be(
+    client: httpx2.AsyncClient, store: FakeStore, content_type: str | None
+) -> None:
+    state = {"name": "state", "shape": [1], "datatype": "BYTES", "data": ["OH"], "parameters": {"content_type": content_type}}
+    answer = await client.post(INFER, json={"inputs": [state]})
+    assert answer.status_code == 200, answer.text
+    assert orjson.loads(store.rows[-1].features)["state"] == "OH"
+
+
+@pytest.mark.parametrize("content_type", ["image", "datetime", "hg_json", "BASE64", "", 1, ["base64"], {}])
+async def test_texts_of_a_type_that_nobody_here_decodes_are_refused_and_not_stored(
+    client: httpx2.AsyncClient, store: FakeStore, content_type: Any
+) -> None:
+    minutes = {"name": "total_day_minutes", "shape": [1], "datatype": "FP64", "data": [265.1]}
+    named = {
+        "name": "customer_id",
+        "shape": [1],
+        "datatype": "BYTES",
+        "data": ["c"],
+        "parameters": {"content_type": content_type},
+    }
+    answer = await client.post(INFER, json={"inputs": [minutes, named]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "inputs.1.parameters.content_type", "problem": "must be one of str, np, pd, base64, or absent"}
+    ]
+    assert store.rows == []
+
+
 @pytest.mark.parametrize(("datatype", "code"), [("FP32", "f"), ("INT8", "b"), ("UINT64", "Q"), ("INT16", "h")])
 async def test_binary_numbers_of_every_width(client: httpx2.AsyncClient, store: FakeStore, datatype: str, code: str) -> None:
     body, headers = binary(
