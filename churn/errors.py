@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class ChurnError(Exception):
@@ -123,3 +126,23 @@ class Busy(ChurnError):
 
 class ChampionChanged(ChurnError):
     """Another version is champion than the one that was to be replaced; nothing was changed."""
+
+
+def without_frames(error: E) -> E:
+    """Return an expected error without the frames that it went through, and without the errors behind it.
+
+    Call it where an error becomes a value: a list's item, a future's result, a variable. The frames know what was read, which
+    may be megabytes. If one of them, or one that called them, knows the error too, only the garbage collector can end the circle,
+    and it does not come for a few objects, however large they are.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    BaseException
+        The same.
+    """
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

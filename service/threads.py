@@ -17,6 +17,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from churn.errors import ChurnError, without_frames
 from service.http.errors import Overloaded
 
 P = ParamSpec("P")
@@ -40,6 +41,8 @@ class _Job:
         result, error = None, None
         try:
             result = self._context.run(self._work)
+        except ChurnError as raised:
+            error = without_frames(raised)
         except BaseException as raised:  # noqa: BLE001 -- raised where it is waited for
             error = raised
         with suppress(RuntimeError):  # the loop is closed

@@ -20,6 +20,7 @@ from churn.customers.column_names import ColumnNames
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import WITHOUT_SUGGESTIONS, CustomerBase
 from churn.customers.customer_id import read_ids
+from churn.errors import without_frames
 
 # Rows whose unknown names are compared with the known ones.
 SUGGESTED_ROWS = 100
@@ -119,8 +120,8 @@ class CustomerRules:
                 try:
                     customer = self._customer.model_validate(record, context=context)
                 except ValidationError as broken:
-                    # Its traceback holds this frame, which holds it: a circle around all rows, until somebody looks for circles.
-                    error = broken.with_traceback(None)
+                    # Its frames hold this one, which holds it: a circle around all rows, until somebody looks for circles.
+                    error = without_frames(broken)
                 else:
                     for name, value in customer.features().items():
                         values[name][row] = self.features[name].coded(value)
