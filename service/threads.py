@@ -38,7 +38,8 @@ class _Job:
         """Do the work, unless nobody waits for it any more."""
         if self.future.cancelled():
             return
-        result, error = None, None
+        result: Any = None
+        error: BaseException | None = None
         try:
             result = self._context.run(self._work)
         except ChurnError as raised:

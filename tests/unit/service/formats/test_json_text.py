@@ -34,7 +34,7 @@ def test_colons_in_texts_are_no_keys(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}', b'{"a": Infinity}', b'"\\ud800"', b"\xef\xbb\xbf{}"]
+    "body", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}', b'{"a": Infinity}', b'"\\ud800"', b"\xef\xbb\xbf\xef\xbb\xbf{}"]
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(Unprocessable) as error:
