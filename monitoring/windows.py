@@ -42,7 +42,9 @@ class WindowSummary:
     maturity_seconds : float or None
         How old a prediction had to be for its outcome to count; None if that could not be known yet, and none counted.
     labels : str
-        Why, and how many predictions as old as those judged have no outcome.
+        Why, how many predictions as old as those judged have no outcome, and how many outcomes that were judged before are wrong.
+    corrected_rows : int
+        Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one. Those runs stand.
     """
 
     rows: int
@@ -56,6 +58,7 @@ class WindowSummary:
     mature_until: datetime = EPOCH
     maturity_seconds: float | None = 0.0
     labels: str = ""
+    corrected_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Window:
         How old a prediction must be for its outcome to count.
     cohort : Cohort
         All predictions of the time of those with outcomes.
+    corrected_rows : int
+        Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one.
     """
 
     model_version: str
@@ -100,12 +105,17 @@ class Window:
     waiting_labelled_rows: int = 0
     maturity: Maturity = field(default_factory=lambda: Maturity(0.0, ""))
     cohort: Cohort = NO_COHORT
+    corrected_rows: int = 0
 
     @property
     def labels(self) -> str:
-        """Which outcomes count, and how many are unknown, in a sentence; empty if all count at once."""
+        """What is to be known of the outcomes, in a sentence; empty if all count at once and none was wrong."""
         said = [self.maturity.reason] if self.maturity.seconds != 0 or self.maturity.too_short else []
-        return "; ".join([*said, *([str(self.cohort)] if said and self.cohort.unknown else [])])
+        if said and self.cohort.unknown:
+            said.append(str(self.cohort))
+        if self.corrected_rows:
+            said.append(f"{self.corrected_rows} outcomes that were judged before have been corrected or withdrawn since")
+        return "; ".join(said)
 
     @property
     def is_empty(self) -> bool:
@@ -149,6 +159,7 @@ class Window:
             mature_until=self.mature_until,
             maturity_seconds=self.maturity.seconds,
             labels=self.labels,
+            corrected_rows=self.corrected_rows,
         )
 
 
@@ -161,7 +172,7 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
 
     An outcome waits until its prediction is mature (`churn.store.maturity`). Each is judged once all the same: it is new if its
     number is, or if its prediction was too young before. A clock that went backwards makes outcomes wait, and none is judged
-    twice.
+    twice. Outcomes are judged as they stand now: of those corrected after they were judged, their number is told.
 
     Parameters
     ----------
@@ -217,6 +228,9 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
         maturity=maturity,
         cohort=_cohort(store, model_version, labelled) if maturity.seconds and enough_labelled else NO_COHORT,
+        corrected_rows=store.count_outcome_corrections(model_version, judged_seq=last_outcome_seq, since=runs[0].started_at)
+        if runs
+        else 0,
     )
 
 

@@ -16,7 +16,7 @@ from churn.errors import StoreError
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
 from churn.store.decisions import insert_decision
-from churn.store.outcome_count import count_removed
+from churn.store.outcomes.count import count_removed
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.shadow import list_shadow_versions
 from churn.store.tables import contacts, outcomes, predictions, shadow_predictions

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.clock import CLOCK_SKEW
-from churn.store.outcome_delays import Delays
+from churn.store.outcomes.delays import Delays
 from churn.store.records import EPOCH, NO_LIMIT
 
 # The two shares that are known by some age may differ by this: the churn rate is then off by as much of itself at most.

@@ -14,7 +14,7 @@ from churn.errors import StoreError
 from churn.store.database.engine import describe_error, translated
 from churn.store.decisions import insert_decision
 from churn.store.locks.postgres_lock import NAMESPACE
-from churn.store.outcome_count import move_count
+from churn.store.outcomes.count import move_count
 from churn.store.records import EPOCH, Decision, MonitorRun
 from churn.store.tables import monitor_runs
 

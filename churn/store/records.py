@@ -83,12 +83,21 @@ class Outcome:
     """Whether a customer churned. It belongs to a prediction by id or, by customer id, to the newest one asked for before.
 
     Before: at or before `observed_at`.
+
+    Attributes
+    ----------
+    corrects : bool
+        Whether it takes the place of an outcome that was observed earlier, and was wrong.
+    withdrawn : bool
+        Whether an outcome that was observed earlier is taken back, and nothing is known; `churned` means nothing then.
     """
 
     churned: bool
     observed_at: datetime
     prediction_id: str | None = None
     customer_id: str | None = None
+    corrects: bool = False
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +113,16 @@ class OutcomeReceipt:
     unknown : list of int
         Where there is no such prediction, or no prediction of that customer.
     conflicting : list of int
-        Where another result is stored for that prediction, which stays.
+        Where another result is stored for that prediction, which stays; of a correction, one that was observed no earlier.
+    corrected : int
+        How many corrections and withdrawals were stored now.
     """
 
     accepted: int = 0
     duplicates: int = 0
     unknown: list[int] = field(default_factory=list)
     conflicting: list[int] = field(default_factory=list)
+    corrected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
 from churn.store.decisions import Decisions
 from churn.store.monitor_runs import Position, read_positions
-from churn.store.outcome_count import count_removed
+from churn.store.outcomes.count import count_removed
 from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind
 from churn.store.tables import contacts, outcomes, predictions, shadow_predictions
 

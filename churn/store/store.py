@@ -16,8 +16,9 @@ from churn.store.flow_runs import FlowRuns
 from churn.store.locks.lock import HeldLock, acquire_lock, find_holder
 from churn.store.migrate import migrate
 from churn.store.monitor_runs import MonitorRuns
-from churn.store.outcome_delays import OutcomeDelays
-from churn.store.outcomes import Outcomes
+from churn.store.outcomes.corrections import Corrections
+from churn.store.outcomes.delays import OutcomeDelays
+from churn.store.outcomes.outcomes import Outcomes
 from churn.store.predictions.cohort import CohortCounter
 from churn.store.predictions.log_reader import LogReader
 from churn.store.predictions.prediction_writer import PredictionWriter
@@ -62,6 +63,9 @@ class Store:
         self.count_outcomes = outcomes.count
         self.last_outcome_at = outcomes.last_received_at
         self.outcome_delays = OutcomeDelays(engine).read
+        corrections = Corrections(engine)
+        self.outcome_corrections = corrections.read
+        self.count_outcome_corrections = corrections.count
 
         contacts = Contacts(engine)
         self.write_contacts = contacts.write

@@ -56,6 +56,25 @@ outcomes = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Outcomes that were wrong, or withdrawn: what is said now and what was said before, oldest first. They go with their prediction.
+outcome_corrections = sa.Table(
+    "outcome_corrections",
+    metadata,
+    sa.Column("seq", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("prediction_id", sa.String(36), sa.ForeignKey("predictions.prediction_id", ondelete="CASCADE"), nullable=False),
+    sa.Column("model_version", sa.String(32), nullable=False),
+    sa.Column("outcome_seq", sa.BigInteger),  # of the outcome that was there; null if there was none
+    sa.Column("churned", sa.Boolean),  # null: withdrawn
+    sa.Column("observed_at", UtcTime, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("churned_before", sa.Boolean),
+    sa.Column("observed_at_before", UtcTime),
+    sa.Column("received_at_before", UtcTime),
+    sa.Index("ix_outcome_corrections_prediction_id_seq", "prediction_id", "seq"),
+    sa.Index("ix_outcome_corrections_received_at", "received_at"),
+    sqlite_autoincrement=True,
+)
+
 # Who was acted on. No foreign key: a company also calls customers whom it never asked about, and predictions are removed earlier.
 contacts = sa.Table(
     "contacts",

@@ -140,6 +140,7 @@ class ServiceMetrics:
         self.outcomes.labels("duplicate").inc(receipt.duplicates)
         self.outcomes.labels("unknown").inc(len(receipt.unknown))
         self.outcomes.labels("conflicting").inc(len(receipt.conflicting))
+        self.outcomes.labels("corrected").inc(receipt.corrected)
 
     def count_contacts(self, receipt: ContactReceipt) -> None:
         """Count received contacts by what became of them."""

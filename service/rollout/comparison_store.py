@@ -82,8 +82,10 @@ class LazyComparisonStore:
         Parameters
         ----------
         version : str
-        since, mature_until : datetime
-        after_outcome_seq, limit : int
+        since : datetime
+        after_outcome_seq : int
+        mature_until : datetime
+        limit : int
             See `ComparisonStore.realized`.
 
         Returns

@@ -30,9 +30,10 @@ _BODY["requestBody"]["content"] |= CSV
 async def report_outcomes(request: Request, state: State) -> Response:
     """Report which customers churned, as JSON or CSV.
 
-    Sending the same again changes nothing; of two different results the first one stays.
+    Sending the same again changes nothing; of two different results the first one stays, unless the other says that it corrects
+    it.
     """
-    body = await read_reported(request, state, OutcomeItem, "outcomes", ("churned",))
+    body = await read_reported(request, state, OutcomeItem, "outcomes", ("churned", "corrects", "withdrawn"))
     items, outcomes = await run_off_event_loop(len(body), lambda: _read(body, state.settings.max_batch_rows))
     receipt = await state.outcome_threads.run(lambda: state.store.write_outcomes(outcomes))
     state.metrics.count_outcomes(receipt)
@@ -54,4 +55,5 @@ def _answer(items: list[OutcomeItem], receipt: OutcomeReceipt) -> str:
         duplicates=receipt.duplicates,
         unknown=references(items, receipt.unknown),
         conflicting=references(items, receipt.conflicting),
+        corrected=receipt.corrected,
     ).model_dump_json()

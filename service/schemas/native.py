@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Field,
-    StrictBool,
-    create_model,
-)
+from pydantic import ConfigDict, Field, StrictBool, ValidationInfo, create_model, field_validator, model_validator
 
 from churn.contract import Contract
 from churn.customers.customer import CustomerBase, request_model
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import Outcome
-from service.schemas.reported import Part, PastTime, Reference, Reported
+from service.schemas.reported import EITHER, Part, PastTime, Reference, Reported
 
 
 class Reason(Part):
@@ -80,15 +76,60 @@ class RequestModels:
         return cls(customer, batch)
 
 
+_NAMED: dict[str, Any] = {"prediction_id": {"type": "string"}, "observed_at": {"type": "string"}}
+# In JSON Schema: what was wrong is named, and when that was found; who withdraws says no more, all others say what came true.
+_REVISES: dict[str, Any] = {
+    "if": {"properties": {"withdrawn": {"const": True}}, "required": ["withdrawn"]},
+    "then": {
+        "properties": {"churned": {"type": "null"}, "corrects": {"not": {"const": True}}} | _NAMED,
+        "required": list(_NAMED),
+    },
+    "else": {
+        "properties": {"churned": {"type": "boolean"}},
+        "required": ["churned"],
+        "if": {"properties": {"corrects": {"const": True}}, "required": ["corrects"]},
+        "then": {"properties": _NAMED, "required": list(_NAMED)},
+    },
+}
+
+
 class OutcomeItem(Reported):
     """What came true for one prediction: the one named, or the customer's newest one asked for at or before `observed_at`."""
 
-    churned: StrictBool
+    model_config = ConfigDict(json_schema_extra=EITHER | _REVISES)
+
+    corrects: StrictBool | None = Field(
+        None, description="true: takes the place of an outcome that was wrong, and was observed earlier."
+    )
+    withdrawn: StrictBool | None = Field(
+        None, description="true: takes back an outcome that was observed earlier; nothing is known then."
+    )
+    churned: StrictBool | None = Field(None, validate_default=True, description="Left out where an outcome is withdrawn.")
     observed_at: PastTime | None = Field(None, description="With a time zone (RFC 3339); now, if absent.")
+
+    @field_validator("churned")
+    @classmethod
+    def _is_said(cls, churned: bool | None, info: ValidationInfo) -> bool | None:
+        if churned is None and not info.data.get("withdrawn"):
+            raise ValueError("is required: true or false")
+        if churned is not None and info.data.get("withdrawn"):
+            raise ValueError("must be left out, as the outcome is withdrawn")
+        return churned
+
+    @model_validator(mode="after")
+    def _says_what_was_wrong(self) -> Self:
+        if self.corrects and self.withdrawn:
+            raise ValueError("either corrects an outcome or is withdrawn, not both")
+        # By customer it would be another prediction by now, and without a time a repeated request would be the latest word.
+        if (self.corrects or self.withdrawn) and (self.prediction_id is None or self.observed_at is None):
+            raise ValueError("needs prediction_id and observed_at, as it takes the place of an outcome that was wrong")
+        return self
 
     def to_outcome(self, received_at: datetime) -> Outcome:
         """Return the record. Without a stated time, it was observed when it was received."""
-        return Outcome(self.churned, self.observed_at or received_at, self.prediction_id, self.customer_id)
+        observed_at = self.observed_at or received_at
+        revises = {"corrects": bool(self.corrects), "withdrawn": bool(self.withdrawn)}
+        return Outcome(bool(self.churned), observed_at, self.prediction_id, self.customer_id, **revises)
 
 
 class OutcomesRequest(Part):
@@ -103,7 +144,10 @@ class OutcomesAnswer(Part):
     accepted: int = Field(description="Stored now.")
     duplicates: int = Field(description="Known before, with the same result.")
     unknown: list[Reference] = Field(description="No such prediction.")
-    conflicting: list[Reference] = Field(description="Another result is known already; it stays.")
+    conflicting: list[Reference] = Field(
+        description="Another result is known already; it stays. Of a correction: one that was observed no earlier."
+    )
+    corrected: int = Field(0, description="Corrections and withdrawals that were stored now.")
 
 
 class ModelAnswer(ModelInfo):

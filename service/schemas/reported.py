@@ -42,7 +42,7 @@ PredictionId = Annotated[
 ]
 PastTime = Annotated[AwareDatetime, Field(strict=True), AfterValidator(_is_possible)]
 # In JSON Schema: one of the two, and only one.
-_EITHER: dict[str, Any] = {
+EITHER: dict[str, Any] = {
     "oneOf": [
         {"required": [name], "properties": {name: {"type": ["string", "integer"]}, other: {"type": "null"}}}
         for name, other in (("prediction_id", "customer_id"), ("customer_id", "prediction_id"))
@@ -53,7 +53,7 @@ _EITHER: dict[str, Any] = {
 class Reported(Part):
     """Something about one prediction, or about one customer."""
 
-    model_config = ConfigDict(json_schema_extra=_EITHER)
+    model_config = ConfigDict(json_schema_extra=EITHER)
 
     prediction_id: PredictionId | None = None
     customer_id: NamedCustomer = None

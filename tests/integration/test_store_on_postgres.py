@@ -13,16 +13,24 @@ from tests.unit.churn.store import (
     test_decisions,
     test_erasure,
     test_monitor_runs,
-    test_outcome_delays,
-    test_outcomes,
     test_retention,
     test_shadow,
 )
 from tests.unit.churn.store.contacts import test_contacts
+from tests.unit.churn.store.outcomes import test_corrections, test_delays, test_outcomes
 from tests.unit.churn.store.predictions import test_log_reader, test_prediction_writer, test_window_reader
 
 AGAIN = (
-    *(test_contacts, test_decisions, test_erasure, test_monitor_runs, test_outcome_delays, test_outcomes, test_retention),
+    *(
+        test_contacts,
+        test_decisions,
+        test_erasure,
+        test_monitor_runs,
+        test_corrections,
+        test_delays,
+        test_outcomes,
+        test_retention,
+    ),
     test_shadow,
     *(test_log_reader, test_prediction_writer, test_window_reader),
 )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from churn.errors import StoreError
 from churn.store.database import watermark
 from churn.store.database.watermark import find_watermark
-from churn.store.outcomes import insert_outcomes
+from churn.store.outcomes.outcomes import insert_outcomes
 from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
@@ -30,7 +30,7 @@ def url(postgres: Server) -> Iterator[str]:
 def store(url: str) -> Iterator[Store]:
     opened = Store.open(url)
     with opened.engine.begin() as connection:
-        connection.execute(sa.text("TRUNCATE predictions, outcomes RESTART IDENTITY"))
+        connection.execute(sa.text("TRUNCATE predictions, outcomes, outcome_corrections RESTART IDENTITY"))
     yield opened
     opened.close()
 

@@ -12,7 +12,7 @@ import pandas as pd
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.ids import new_id
-from churn.store.outcome_delays import Delays
+from churn.store.outcomes.delays import Delays
 from churn.store.predictions.log_reader import LOG_COLUMNS
 from churn.store.predictions.window_reader import ANSWERS, Span
 from churn.store.records import Decision, MonitorRun, Outcome, Prediction
@@ -99,13 +99,13 @@ def launch(rows: int, seed: int) -> pd.DataFrame:
     return frame
 
 
-def serve(store: Store, frame: pd.DataFrame, version: str = "1") -> list[str]:
+def serve(store: Store, frame: pd.DataFrame, version: str = "1", asked: list[datetime] | None = None) -> list[str]:
     """Log predictions in a real store, as the service does; give their ids."""
     batch = [
         Prediction(
             prediction_id=new_id(),
             customer_id=None,
-            requested_at=NOW + timedelta(seconds=n),
+            requested_at=NOW + timedelta(seconds=n) if asked is None else asked[n],
             model_version=version,
             churn_probability=float(row["churn_probability"]),
             threshold=0.5,
@@ -158,6 +158,9 @@ class FakeStore:
     def outcome_delays(self, now: datetime) -> Delays:
         known = self.log.loc[self.log["churned"].notna()]
         return Delays(np.zeros(int(known["churned"].sum())), np.zeros(int((1 - known["churned"]).sum())))
+
+    def count_outcome_corrections(self, model_version: str, *, judged_seq: int, since: datetime) -> int:
+        return 0
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None, judged: str | None = None) -> list[MonitorRun]:
         rows = {None: lambda run: 1, "predictions": lambda run: run.rows, "outcomes": lambda run: run.labelled_rows}[judged]

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.store.records import EPOCH, MonitorRun
+from churn.store.records import EPOCH, MonitorRun, Outcome
 from churn.store.store import Store
 from monitoring.performance.metrics import measure_performance
 from monitoring.windows import take_window
 from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_settings, serve
 
 DAY = timedelta(days=1)
+NOON_OF_DAY_ONE = NOW - 100 * DAY
 # A month to see who stays; `come_true` needs no clock, so outcomes are written when they become known.
 MONTH = make_settings(label_maturity_seconds=30 * 86_400, min_labelled_rows=20)
 
@@ -130,3 +131,73 @@ def test_unknown_and_repeated_outcomes_change_nothing(store):
     window = take_window(store, CONTRACT, "1", make_settings(), NOW + DAY)
     assert isinstance(window.labelled, pd.DataFrame)
     assert len(window.labelled) == 60
+
+
+def with_early_leavers(store, *, days=60):
+    """Ten predictions a day; of each ten, two have left and are known after a day, the others after thirty."""
+    asked = [NOON_OF_DAY_ONE + n // 10 * DAY for n in range(10 * days)]
+    frame = customers(10 * days, 5)
+    frame["churned"] = [float(n % 10 < 2) for n in range(10 * days)]
+    ids = serve(store, frame, asked=asked)
+    return ids, asked, frame
+
+
+def known_by(store, ids, asked, frame, moment):
+    known = [at + DAY * (1 if left else 30) for at, left in zip(asked, frame["churned"], strict=True)]
+    store.write_outcomes(
+        [
+            Outcome(bool(left), at, prediction_id=i)
+            for i, at, left in zip(ids, known, frame["churned"], strict=True)
+            if at <= moment
+        ]
+    )
+
+
+def test_without_a_setting_the_delays_tell_how_long_to_wait(store):
+    ids, asked, frame = with_early_leavers(store)
+    day_sixty = NOON_OF_DAY_ONE + 60 * DAY
+    known_by(store, ids, asked, frame, day_sixty)
+    at_once = take_window(store, CONTRACT, "1", make_settings(label_maturity_seconds=0), day_sixty)
+    assert at_once.labelled["churned"].mean() > 0.3
+    assert "which is too short: an outcome counts once its prediction is 31.5 days old" in at_once.summary().labels
+    waited = take_window(store, CONTRACT, "1", make_settings(), day_sixty)
+    assert waited.labelled["churned"].mean() == 0.2
+    assert waited.maturity.seconds == pytest.approx(31.5 * 86_400)
+    assert waited.labelled["requested_at"].max() <= day_sixty - 31.5 * DAY
+
+
+def test_while_only_leavers_are_known_nothing_is_judged_and_that_is_said(store):
+    ids, asked, frame = with_early_leavers(store, days=20)
+    day_twenty = NOON_OF_DAY_ONE + 20 * DAY
+    known_by(store, ids, asked, frame, day_twenty)
+    window = take_window(store, CONTRACT, "1", make_settings(), day_twenty)
+    assert window.labelled.empty
+    assert window.summary().maturity_seconds is None
+    assert "all 40 known outcomes are of customers who left" in window.summary().labels
+
+
+def test_mature_predictions_without_an_outcome_are_counted_and_not_taken_for_stayers(store):
+    ids, asked, frame = with_early_leavers(store)
+    day_ninety = NOON_OF_DAY_ONE + 90 * DAY
+    told = [n for n in range(len(ids)) if n % 10 != 9]
+    known_by(store, [ids[n] for n in told], [asked[n] for n in told], frame.iloc[told], day_ninety)
+    window = take_window(store, CONTRACT, "1", make_settings(), day_ninety)
+    assert window.labelled["churned"].mean() == pytest.approx(2 / 9)
+    assert window.cohort.unknown == pytest.approx(len(window.labelled) / 9, abs=2)
+    assert "have no outcome" in window.summary().labels
+
+
+def test_outcomes_corrected_after_they_were_judged_are_counted_and_those_before_are_judged_as_they_stand(store):
+    frame = customers(200, 5)
+    ids = serve(store, frame)
+    frame["churned"] = 1.0
+    come_true(store, ids[:150], frame.iloc[:150])
+    settings = make_settings(label_maturity_seconds=0)
+    store.write_monitor_run(run_of(take_window(store, CONTRACT, "1", settings, NOW), 1))
+    come_true(store, ids[150:], frame.iloc[150:])
+    later = NOW + 40 * DAY
+    store.write_outcomes([Outcome(False, later, prediction_id=i, corrects=True) for i in [*ids[:7], ids[160]]])
+    window = take_window(store, CONTRACT, "1", settings, NOW + 41 * DAY)
+    assert (len(window.labelled), window.labelled["churned"].sum()) == (50, 49.0)
+    assert window.corrected_rows == 7
+    assert "7 outcomes that were judged before have been corrected or withdrawn since" in window.summary().labels

@@ -17,6 +17,7 @@ LARGE = ("predictions", "outcomes", "shadow_predictions")
 def upgrade() -> None:
     _create_predictions()
     _create_outcomes()
+    _create_outcome_corrections()
     _create_contacts()
     _create_shadow_predictions()
     _create_monitor_runs()
@@ -74,6 +75,25 @@ def _create_outcomes() -> None:
         sa.Column("last_seq", sa.BigInteger, nullable=False),
     )
     op.bulk_insert(counts, [{"table_name": "outcomes", "row_count": 0, "last_seq": 0}])
+
+
+def _create_outcome_corrections() -> None:
+    op.create_table(
+        "outcome_corrections",
+        sa.Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+        sa.Column("prediction_id", sa.String(36), sa.ForeignKey("predictions.prediction_id", ondelete="CASCADE"), nullable=False),
+        sa.Column("model_version", sa.String(32), nullable=False),
+        sa.Column("outcome_seq", sa.BigInteger),
+        sa.Column("churned", sa.Boolean),
+        sa.Column("observed_at", TIME, nullable=False),
+        sa.Column("received_at", TIME, nullable=False),
+        sa.Column("churned_before", sa.Boolean),
+        sa.Column("observed_at_before", TIME),
+        sa.Column("received_at_before", TIME),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_outcome_corrections_prediction_id_seq", "outcome_corrections", ["prediction_id", "seq"])
+    op.create_index("ix_outcome_corrections_received_at", "outcome_corrections", ["received_at"])
 
 
 def _create_contacts() -> None:
@@ -196,5 +216,5 @@ def _tune_postgresql() -> None:
 
 def downgrade() -> None:
     small = ("flow_runs", "decisions", "monitor_runs", "row_counts", "opt_outs", "campaigns")
-    for table in (*small, "contacts", "shadow_predictions", "outcomes", "predictions"):
+    for table in (*small, "contacts", "outcome_corrections", "shadow_predictions", "outcomes", "predictions"):
         op.drop_table(table)

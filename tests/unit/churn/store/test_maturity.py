@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from churn.store.maturity import MARGIN, Maturity, estimate_maturity, label_maturity
-from churn.store.outcome_delays import Delays
+from churn.store.outcomes.delays import Delays
 from churn.store.records import EPOCH, NO_LIMIT
 
 DAY = 86_400.0

@@ -109,7 +109,7 @@ async def test_of_invocations(client: httpx2.AsyncClient) -> None:
     assert (await client.post("/invocations", json=nulls)).status_code == 422
 
 
-@pytest.mark.parametrize("name", [name for name in optional(OutcomeItem) if name != "prediction_id"])
+@pytest.mark.parametrize("name", [name for name in optional(OutcomeItem) if name not in ("prediction_id", "churned")])
 async def test_of_an_outcome(client: httpx2.AsyncClient, name: str) -> None:
     named = (await client.post("/predict", json=CUSTOMER)).json()["prediction_id"]
     answer = await client.post("/outcomes", json={"outcomes": [{"prediction_id": named, "churned": True, name: None}]})

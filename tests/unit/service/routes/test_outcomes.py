@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from churn.store.records import OutcomeReceipt
+from churn.store.records import Outcome, OutcomeReceipt
 from tests.unit.service.fakes import FakeStore
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +40,37 @@ async def test_outcomes_reach_the_store_as_said(client: httpx2.AsyncClient, stor
         assert f'churn_outcomes_received_total{{result="{result}"}} {number}.0' in metrics
 
 
+REVISIONS = [
+    {"prediction_id": "p-1", "churned": False, "observed_at": "2026-03-01T12:00:00Z", "corrects": True},
+    {"prediction_id": "p-2", "observed_at": "2026-03-01T12:00:00Z", "withdrawn": True},
+    {"prediction_id": "p-3", "churned": True},
+]
+REVISIONS_CSV = """prediction_id,churned,observed_at,corrects,withdrawn
+p-1,no,2026-03-01T12:00:00Z,yes,
+p-2,,2026-03-01T12:00:00Z,,true
+p-3,1,,,
+"""
+
+
+@pytest.mark.parametrize(
+    "body", [{"json": {"outcomes": REVISIONS}}, {"content": REVISIONS_CSV, "headers": {"content-type": "text/csv"}}]
+)
+async def test_corrections_and_withdrawals_reach_the_store(
+    client: httpx2.AsyncClient, store: FakeStore, body: dict[str, Any]
+) -> None:
+    store.receipt = OutcomeReceipt(accepted=1, corrected=2)
+    response = await client.post("/outcomes", **body)
+    assert response.status_code == 200, response.text
+    assert response.json() == {"accepted": 1, "duplicates": 0, "unknown": [], "conflicting": [], "corrected": 2}
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert store.outcomes[:2] == [
+        Outcome(False, noon, prediction_id="p-1", corrects=True),
+        Outcome(False, noon, prediction_id="p-2", withdrawn=True),
+    ]
+    assert store.outcomes[2] == Outcome(True, store.outcomes[2].observed_at, prediction_id="p-3")
+    assert 'churn_outcomes_received_total{result="corrected"} 2.0' in (await client.get("/metrics")).text
+
+
 @pytest.mark.parametrize(
     ("item", "field"),
     [
@@ -49,6 +80,14 @@ async def test_outcomes_reach_the_store_as_said(client: httpx2.AsyncClient, stor
         ({"prediction_id": "p", "churned": 1}, "outcomes.0.churned"),
         ({"prediction_id": "p", "churned": None}, "outcomes.0.churned"),
         ({"prediction_id": "p"}, "outcomes.0.churned"),
+        ({"prediction_id": "p", "churned": None, "observed_at": at(days=-1), "corrects": True}, "outcomes.0.churned"),
+        ({"prediction_id": "p", "churned": True, "observed_at": at(days=-1), "withdrawn": True}, "outcomes.0.churned"),
+        ({"prediction_id": "p", "observed_at": at(days=-1), "withdrawn": False}, "outcomes.0.churned"),
+        ({"prediction_id": "p", "observed_at": at(days=-1), "withdrawn": True, "corrects": True}, "outcomes.0"),
+        ({"prediction_id": "p", "churned": True, "corrects": True}, "outcomes.0"),
+        ({"customer_id": "c", "churned": True, "observed_at": at(days=-1), "corrects": True}, "outcomes.0"),
+        ({"customer_id": "c", "observed_at": at(days=-1), "withdrawn": True}, "outcomes.0"),
+        ({"prediction_id": "p", "churned": True, "observed_at": at(days=-1), "corrects": "true"}, "outcomes.0.corrects"),
         ({"prediction_id": 7, "churned": True}, "outcomes.0.prediction_id"),
         ({"prediction_id": "", "churned": True}, "outcomes.0.prediction_id"),
         ({"customer_id": "a\x00", "churned": True}, "outcomes.0.customer_id"),

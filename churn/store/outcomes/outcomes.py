@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from churn.clock import now
 from churn.store.database.chunks import chunks
 from churn.store.database.column_types import UtcTime
 from churn.store.database.engine import lock_for_writing, translated
-from churn.store.outcome_count import count_outcomes
+from churn.store.outcomes.corrections import apply_corrections, find_withdrawn
+from churn.store.outcomes.count import count_outcomes
+from churn.store.outcomes.rows import insert_rows, lock_predictions
 from churn.store.records import Outcome, OutcomeReceipt
 from churn.store.tables import outcomes, predictions
-
-
-class Answered(NamedTuple):
-    """What an outcome keeps of its prediction."""
-
-    prediction_seq: int
-    customer_id: str | None
-    model_version: str
-    requested_at: Any
-    churn_probability: float
-    threshold: float
 
 
 class Outcomes:
@@ -36,7 +25,7 @@ class Outcomes:
         self._engine = engine
 
     def write(self, batch: Sequence[Outcome], /) -> OutcomeReceipt:
-        """Store outcomes. The same outcome again changes nothing; of two that differ the first stays."""
+        """Store outcomes. The same again changes nothing; of two that differ the first stays, unless the other corrects it."""
         with translated(), self._engine.begin() as connection:
             return insert_outcomes(connection, batch)
 
@@ -66,37 +55,28 @@ def insert_outcomes(connection: sa.Connection, batch: Sequence[Outcome]) -> Outc
     """
     lock_for_writing(connection)
     ids = _resolve(connection, batch)
-    answered = _answered(connection, [i for i in ids if i is not None])
-    ids = [i if i in answered else None for i in ids]
+    revised = {n for n, outcome in enumerate(batch) if outcome.corrects or outcome.withdrawn}
+    answered = lock_predictions(connection, [i for i in ids if i is not None], alone=bool(revised))
+    found = {n: i for n, i in enumerate(ids) if i in answered}
     candidates: dict[str, Outcome] = {}
-    for prediction_id, outcome in zip(ids, batch, strict=True):
-        if prediction_id is not None:
-            candidates.setdefault(prediction_id, outcome)
-    new = _insert(connection, candidates, answered)
+    for n, prediction_id in found.items():
+        if n not in revised:
+            candidates.setdefault(prediction_id, batch[n])
+    # What was withdrawn is not known again because an old list is sent again.
+    withdrawn = find_withdrawn(connection, list(candidates))
+    new = insert_rows(connection, {i: o for i, o in candidates.items() if i not in withdrawn}, answered)
     churned = _churned_by_id(connection, [i for i in candidates if i not in new])
     churned |= {i: candidates[i].churned for i in new}
-    agree = {n: churned[i] == o.churned for n, (i, o) in enumerate(zip(ids, batch, strict=True)) if i is not None}
+    agree = {n: churned.get(i) == batch[n].churned for n, i in found.items() if n not in revised}
+    results = apply_corrections(connection, [(n, found[n], batch[n]) for n in revised & found.keys()], answered)
+    became = Counter(results.values())
     return OutcomeReceipt(
-        accepted=len(new),
-        duplicates=sum(agree.values()) - len(new),  # a new outcome agrees with itself
-        unknown=[position for position in range(len(batch)) if position not in agree],
-        conflicting=[position for position, agrees in agree.items() if not agrees],
+        accepted=len(new) + became["accepted"],
+        duplicates=sum(agree.values()) - len(new) + became["duplicate"],  # a new outcome agrees with itself
+        unknown=[n for n in range(len(batch)) if n not in found],
+        conflicting=sorted(n for n in found if not agree.get(n, results.get(n) != "conflicting")),
+        corrected=became["corrected"],
     )
-
-
-def _insert(connection: sa.Connection, candidates: dict[str, Outcome], answered: dict[str, Answered]) -> set[str]:
-    """Insert the outcomes of predictions that have none, and return the ids of these predictions."""
-    if not candidates:
-        return set()
-    received_at = now()
-    rows = [
-        {"prediction_id": i, "churned": o.churned, "observed_at": o.observed_at, "received_at": received_at}
-        | answered[i]._asdict()
-        for i, o in candidates.items()
-    ]
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(outcomes)
-    once = insert.on_conflict_do_nothing(index_elements=["prediction_id"]).returning(outcomes.c.prediction_id)
-    return {str(i) for i in connection.execute(once, rows).scalars()}
 
 
 def _resolve(connection: sa.Connection, batch: Sequence[Outcome]) -> list[str | None]:
@@ -125,20 +105,6 @@ def _resolve(connection: sa.Connection, batch: Sequence[Outcome]) -> list[str | 
         for position, prediction_id in connection.execute(sa.select(asked.c.position, newest)):
             ids[position] = prediction_id
     return ids
-
-
-def _answered(connection: sa.Connection, ids: list[str]) -> dict[str, Answered]:
-    p = predictions.c
-    found: dict[str, Answered] = {}
-    # Locked until their outcomes are stored: they must not be removed before, and of two replicas one waits for the other.
-    # In one order everywhere, so that each never waits for the other.
-    for chunk in chunks(sorted(set(ids))):
-        query = sa.select(
-            p.prediction_id, p.seq, p.customer_id, p.model_version, p.requested_at, p.churn_probability, p.threshold
-        )
-        held = query.where(p.prediction_id.in_(chunk)).order_by(p.prediction_id).with_for_update(key_share=True)
-        found.update((row[0], Answered(*row[1:])) for row in connection.execute(held))
-    return found
 
 
 def _churned_by_id(connection: sa.Connection, ids: list[str]) -> dict[str, bool]:

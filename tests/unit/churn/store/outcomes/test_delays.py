@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from churn.clock import now
 from churn.contract import Contract
 from churn.lifecycle.mature_traffic import read_mature_traffic
-from churn.store import outcome_delays
+from churn.store.outcomes import delays as outcome_delays
 from churn.store.records import Outcome
 from churn.store.store import Store
 from churn.store.tables import outcomes
