@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from churn.config.settings import Settings
 from churn.contract import load_contract
+from churn.customers.control_group import ControlGroup
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.store import Store
@@ -193,7 +194,9 @@ def _build_state(
         store=store,
         log=log,
         rollout=rollout,
-        predictions=PredictionService(rollout.active_model, log, metrics, rollout.shadow),
+        predictions=PredictionService(
+            rollout.active_model, log, metrics, rollout.shadow, ControlGroup(settings.control_share, settings.control_key)
+        ),
         rejected_requests=RejectedRequests(
             settings.home / "failed-requests", settings.failed_requests_kept, contract.feature_names + FIELDS
         ),

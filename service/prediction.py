@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from churn.customers.columns import CustomerColumns
+from churn.customers.control_group import ControlGroup
 from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import child_span
@@ -18,7 +19,7 @@ from service.prediction_log.log import PredictionLog
 from service.request_context import CURRENT, RequestContext
 from service.rollout.active_model import ActiveModel
 from service.rollout.shadow import Shadow
-from service.scoring.served_model import ScoredBatch, ServedModel, to_response
+from service.scoring.served_model import NOBODY, ScoredBatch, ServedModel, to_response
 from service.threads import CLIENT_WORK
 
 # Smaller batches are scored on the event loop: a thread would take as long to start.
@@ -35,6 +36,7 @@ class PredictionService:
     log: PredictionLog
     metrics: ServiceMetrics
     shadow: Shadow
+    control: ControlGroup = NOBODY
 
     def can_answer(self, reasons: int | None) -> bool:
         """Return whether there is a model, and one that can give reasons if they are asked for."""
@@ -71,7 +73,7 @@ class PredictionService:
         served = self.active_model.current()
         _note_version(served, request_context)
         with child_span("score", request_context):
-            row = served.score_one(values, customer_id)
+            row = served.score_one(values, customer_id, self.control)
             response = to_response(row)
             if reasons is not None:
                 response |= served.explain(values, reasons)
@@ -149,7 +151,7 @@ class PredictionService:
         _note_version(served, request_context)
         with child_span("score", request_context):
             small = len(customers) <= SMALL_BATCH_ROWS
-            score = partial(served.score_columns, customers)
+            score = partial(served.score_columns, customers, self.control)
             batch = score() if small else await CLIENT_WORK.run(score)
         with child_span("log", request_context):
             for start in range(0, len(customers), LOGGED_AT_ONCE):

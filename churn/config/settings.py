@@ -171,6 +171,16 @@ class Settings(SettingRules):
         description="Age of a prediction at which its outcome counts, in seconds, as who leaves is known sooner than who stays. "
         "`auto`: found from the outcomes known so far. 0: at once.",
     )
+    control_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the customers with an id whom no campaign contacts, so that what campaigns bring can be known. "
+        "0: nobody.",
+    )
+    control_key: str = Field(
+        "", max_length=1_000, description="Which customers these are: another text draws other ones. Keep it over all campaigns."
+    )
     contact_effect_days: float = Field(
         90, gt=0, le=3650, description="For how many days after a contact it may have changed what the customer did."
     )

@@ -29,6 +29,8 @@ class PredictionRow(NamedTuple):
         In [0, 1].
     features : str
         The customer as validated, a JSON object: feature name to number, boolean, text or null.
+    held_out : bool
+        Whether the customer would be contacted, and is left alone, as one of the control group.
     """
 
     prediction_id: str
@@ -39,6 +41,7 @@ class PredictionRow(NamedTuple):
     threshold: float
     churn: bool
     features: str
+    held_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Prediction:
     threshold: float
     churn: bool
     features: dict[str, Any]
+    held_out: bool = False
 
     def row(self) -> PredictionRow:
         """Return it as it is logged. Raise ValueError if its moment has no time zone."""
@@ -75,6 +79,7 @@ class Prediction:
             self.threshold,
             self.churn,
             orjson.dumps(self.features).decode(),
+            self.held_out,
         )
 
 

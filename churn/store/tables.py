@@ -24,6 +24,7 @@ predictions = sa.Table(
     sa.Column("threshold", sa.Double, nullable=False),
     sa.Column("churn", sa.Boolean, nullable=False),
     sa.Column("features", sa.JSON, nullable=False),
+    sa.Column("held_out", sa.Boolean, nullable=False),
     sa.Index("ix_predictions_model_version_seq", "model_version", "seq"),
     # Many batches name nobody: without an entry for each of their rows, a write takes a fifth less.
     sa.Index(

@@ -11,7 +11,7 @@ import orjson
 from churn.customers.spreadsheet import safe_text
 from service.scoring.served_model import ScoredBatch
 
-COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "threshold", "model_version")
+COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "action", "threshold", "model_version")
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 10_000
 
@@ -33,14 +33,16 @@ def _json_predictions(batch: ScoredBatch, some: slice) -> bytes:
             "customer_id": customer_id,
             "churn_probability": probability,
             "churn": churn,
+            "action": action,
             "threshold": threshold,
             "model_version": version,
         }
-        for prediction_id, customer_id, probability, churn in zip(
+        for prediction_id, customer_id, probability, churn, action in zip(
             batch.prediction_ids[some],
             batch.customer_ids[some],
             batch.probabilities[some].tolist(),
             batch.churn[some].tolist(),
+            batch.actions(some),
             strict=True,
         )
     ]
@@ -61,6 +63,7 @@ def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
             map(safe_text, customers[start:end]),
             probabilities[start:end].tolist(),
             ("true" if churn else "false" for churn in batch.churn[start:end].tolist()),
+            batch.actions(slice(start, end)),
             strict=True,
         )
         writer.writerows((*row, batch.threshold, batch.model_version) for row in rows)

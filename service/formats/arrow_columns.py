@@ -17,16 +17,18 @@ from churn.customers.from_arrow import is_plain, read_cells, read_values
 from churn.customers.validation import Table
 from service.formats.validation import ColumnRules, raise_problems
 from service.http.errors import FieldProblem, TooLarge
-from service.scoring.served_model import ScoredBatch
+from service.scoring.served_model import ACTIONS, ScoredBatch
 
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 65_536
+_ACTIONS = pa.array(ACTIONS)
 ANSWER = pa.schema(
     [
         pa.field("prediction_id", pa.string(), nullable=False),
         pa.field("customer_id", pa.string()),
         pa.field("churn_probability", pa.float64(), nullable=False),
         pa.field("churn", pa.bool_(), nullable=False),
+        pa.field("action", pa.string(), nullable=False),
         pa.field("threshold", pa.float64(), nullable=False),
         pa.field("model_version", pa.string(), nullable=False),
     ]
@@ -158,6 +160,7 @@ def answer_batches(batch: ScoredBatch) -> Iterator[Any]:
                 pa.nulls(end - start, pa.string()) if named is None else pa.array(named[start:end], pa.string()),
                 pa.array(batch.probabilities[start:end]),
                 pa.array(batch.churn[start:end]),
+                pa.DictionaryArray.from_arrays(batch.action_codes(slice(start, end)), _ACTIONS).dictionary_decode(),
                 pa.repeat(batch.threshold, end - start),
                 pa.repeat(batch.model_version, end - start),
             ],

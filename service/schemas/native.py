@@ -31,6 +31,9 @@ class PredictionAnswer(Part):
     customer_id: str | None
     churn_probability: float = Field(ge=0, le=1)
     churn: bool = Field(description="Whether the probability is at or above the threshold.")
+    action: Literal["contact", "hold_out", "none"] = Field(
+        description="What is to be done. `hold_out`: would be contacted, but belongs to the control group (CHURN_CONTROL_SHARE)."
+    )
     threshold: float = Field(ge=0, le=1)
     model_version: str
     base_value: float | None = Field(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
+from churn.customers.control_group import ControlGroup
 from churn.errors import NoReasons
 from churn.ids import new_id, new_ids
 from churn.modeling.model_info import ModelInfo
@@ -25,6 +26,12 @@ from service.scoring.scorer import Path, Scorer
 
 if TYPE_CHECKING:
     from service.scoring.explanations import Explainer
+
+
+NOBODY = ControlGroup()
+Action = Literal["contact", "hold_out", "none"]
+ACTIONS: tuple[Action, ...] = ("none", "contact", "hold_out")
+_ACTIONS = np.array(ACTIONS, dtype=object)
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,22 @@ class ScoredBatch:
     model_version: str
     threshold: float
     requested_at: str
+    held_out: NDArray[np.bool_]
 
     @property
     def customer_ids(self) -> Sequence[str | None]:
         """The customers' ids; None where there is none."""
         named = self.customers.customer_ids
         return [None] * len(self.prediction_ids) if named is None else named
+
+    def actions(self, some: slice = slice(None)) -> list[Action]:
+        """Return what is to be done with these customers, see `action_of`."""
+        found: list[Action] = _ACTIONS[self.action_codes(some)].tolist()
+        return found
+
+    def action_codes(self, some: slice) -> NDArray[np.int8]:
+        """Return what is to be done with these customers, as positions in `ACTIONS`."""
+        return self.churn[some].astype(np.int8) + self.held_out[some].astype(np.int8)
 
     def rows(self, contract: Contract, start: int = 0, end: int | None = None) -> list[PredictionRow]:
         """Return records for the log.
@@ -68,6 +85,7 @@ class ScoredBatch:
             repeat(self.threshold),
             self.churn[some].tolist(),
             self.customers.feature_texts(contract, start, end),
+            self.held_out[some].tolist(),
         )
         # `map` and `zip` build the rows without a Python step for each, in half the time.
         return list(map(PredictionRow._make, zip(*columns, strict=False)))
@@ -99,7 +117,7 @@ class ServedModel:
         """Which scorer predicts: the compiled model, or the pipeline itself."""
         return self.scorer.path
 
-    def score_one(self, values: Sequence[Any], customer_id: str | None) -> PredictionRow:
+    def score_one(self, values: Sequence[Any], customer_id: str | None, control: ControlGroup = NOBODY) -> PredictionRow:
         """Predict for one customer.
 
         Parameters
@@ -107,6 +125,8 @@ class ServedModel:
         values : sequence
             One validated value per feature, in the contract's order: float, bool, str, or None where missing.
         customer_id : str or None
+        control : ControlGroup
+            Who is not contacted.
 
         Returns
         -------
@@ -116,6 +136,7 @@ class ServedModel:
         at = time.time_ns()
         probability = self.scorer.one(values)
         threshold = self.info.threshold
+        churn = probability >= threshold
         return PredictionRow(
             new_id(at),
             customer_id,
@@ -123,21 +144,36 @@ class ServedModel:
             self.info.version,
             probability,
             threshold,
-            probability >= threshold,
+            churn,
             orjson.dumps(dict(zip(self._names, values, strict=True))).decode(),
+            churn and control.has(customer_id),
         )
 
-    def score_columns(self, customers: CustomerColumns) -> ScoredBatch:
-        """Predict for many customers."""
+    def score_columns(self, customers: CustomerColumns, control: ControlGroup = NOBODY) -> ScoredBatch:
+        """Predict for many customers.
+
+        Parameters
+        ----------
+        customers : CustomerColumns
+        control : ControlGroup
+            Who is not contacted.
+
+        Returns
+        -------
+        ScoredBatch
+        """
         probabilities, threshold = self.scorer.many(customers), self.info.threshold
+        churn = probabilities >= threshold
+        named = customers.customer_ids
         return ScoredBatch(
             customers,
             new_ids(len(customers)),
             probabilities,
-            probabilities >= threshold,
+            churn,
             self.info.version,
             threshold,
             format_time(time.time_ns()),
+            np.zeros(len(churn), np.bool_) if named is None else control.among(named, churn),
         )
 
     def explain(self, values: Sequence[Any], strongest: int) -> dict[str, Any]:
@@ -184,6 +220,24 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
+def action_of(churn: bool, held_out: bool) -> Action:
+    """Return what is to be done with a customer.
+
+    Parameters
+    ----------
+    churn : bool
+        Whether the probability is at or above the threshold.
+    held_out : bool
+        Whether the customer belongs to the control group.
+
+    Returns
+    -------
+    str
+        `contact`, `hold_out` (would be contacted, but belongs to the control group) or `none`.
+    """
+    return ACTIONS[churn + held_out]
+
+
 def to_response(row: PredictionRow) -> dict[str, Any]:
     """Return a record of the log as the response of POST /predict: what is sent is what is stored."""
     return {
@@ -191,6 +245,7 @@ def to_response(row: PredictionRow) -> dict[str, Any]:
         "customer_id": row.customer_id,
         "churn_probability": row.churn_probability,
         "churn": row.churn,
+        "action": action_of(row.churn, row.held_out),
         "threshold": row.threshold,
         "model_version": row.model_version,
     }

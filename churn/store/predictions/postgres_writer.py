@@ -25,6 +25,7 @@ _CASTS = {
     "threshold": "(row->>{0})::float8",
     "churn": "(row->>{0})::bool",
     "features": "(row->>{0})::json",
+    "held_out": "(row->>{0})::bool",
 }
 _SELECTED = ", ".join(_CASTS.get(name, "row->>{0}").format(place) for place, name in enumerate(PredictionRow._fields))
 _INSERT = (

@@ -39,6 +39,7 @@ def _create_predictions() -> None:
         sa.Column("threshold", sa.Double, nullable=False),
         sa.Column("churn", sa.Boolean, nullable=False),
         sa.Column("features", sa.JSON, nullable=False),
+        sa.Column("held_out", sa.Boolean, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_predictions_model_version_seq", "predictions", ["model_version", "seq"])

@@ -11,7 +11,7 @@ from churn.config.setting_rules import ORDERED
 from churn.config.settings import Settings, load_settings
 from churn.errors import InputError
 
-TEXTS_OF_ANY_KIND = {"model_name", "page_links", "api_keys", "pseudonym_key", "store_password", "dvc_remote"}
+TEXTS_OF_ANY_KIND = {"model_name", "page_links", "api_keys", "pseudonym_key", "store_password", "dvc_remote", "control_key"}
 ADDRESSES = ("service_url", "exporter_url", "evidently_url", "dask_scheduler")
 
 

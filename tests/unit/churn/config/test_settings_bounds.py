@@ -31,6 +31,7 @@ BOUNDS = {
     ),
     "[0, 1e+09]": ("rate_limit",),
     "(0, 3650]": ("contact_effect_days",),
+    "[0, 1)": ("control_share",),
     "(0, 316224000]": (
         "body_timeout_seconds",
         "store_timeout_seconds",

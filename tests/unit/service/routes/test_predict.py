@@ -44,11 +44,12 @@ async def test_answer_is_the_pipelines_own_and_is_what_is_logged(
     assert response.status_code == 200
     body = response.json()
     PredictionAnswer.model_validate(body)
-    assert set(body) == {"prediction_id", "customer_id", "churn_probability", "churn", "threshold", "model_version"}
+    assert set(body) == {"prediction_id", "customer_id", "churn_probability", "churn", "action", "threshold", "model_version"}
     assert body["churn_probability"] == pytest.approx(own_probability(registry, CUSTOMER), abs=1e-12)
     assert body["churn"] is (body["churn_probability"] >= 0.5)
     assert uuid.UUID(body["prediction_id"]).version == 7
     (logged,) = store.rows
+    assert body.pop("action") == ("contact" if logged.churn else "none")
     assert {name: getattr(logged, name) for name in body} == body
     features = json.loads(logged.features)
     assert features["international_plan"] is True
