@@ -21,10 +21,11 @@ DAYS = 180
 
 PREDICTIONS = """
 INSERT INTO predictions
-  (prediction_id, customer_id, requested_at, model_version, churn_probability, threshold, churn, features)
+  (prediction_id, customer_id, requested_at, model_version, churn_probability, threshold, churn, features, held_out)
 SELECT substr(born, 1, 8) || '-' || substr(born, 9, 4) || '-7' || substr(chance, 1, 3) || '-8' || substr(chance, 4, 3)
          || '-' || substr(chance, 7, 12),
-       'c-' || floor(random() * :rows / :times)::int, at, (1 + (n - 1) * :versions / :rows)::text, p, 0.3, p > 0.3, features
+       'c-' || floor(random() * :rows / :times)::int, at, (1 + (n - 1) * :versions / :rows)::text, p, 0.3, p > 0.3, features,
+       p > 0.97
 FROM (SELECT n, at, lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') AS born, md5(n::text) AS chance,
              random() AS p, features
       FROM (SELECT n, now() - make_interval(secs => 86400 * :days * (1 - n::float8 / :rows)) AS at

@@ -61,7 +61,7 @@ def test_the_comparison_would_see_a_difference(connection: sa.Connection) -> Non
 def add_prediction(connection: sa.Connection, n: int, features: str = "{}") -> None:
     row = {"id": f"p{n}", "who": f"c{n}", "at": f"2026-03-01 12:00:0{n}+00:00", "v": f"{n}", "p": n / 10, "features": features}
     into = "INSERT INTO predictions (prediction_id, customer_id, requested_at, model_version, churn_probability, threshold, churn"
-    connection.execute(sa.text(f"{into}, features) VALUES (:id, :who, :at, :v, :p, 0.5, true, :features)"), row)
+    connection.execute(sa.text(f"{into}, held_out, features) VALUES (:id, :who, :at, :v, :p, 0.5, true, false, :features)"), row)
 
 
 def test_the_number_of_a_removed_row_is_not_given_again(connection: sa.Connection, url: str) -> None:
