@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
+from churn.campaigns.control_group import ControlGroup
 from churn.config.settings import Settings
 from churn.contract import load_contract
-from churn.customers.control_group import ControlGroup
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.store import Store

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from churn.campaigns.control_group import ControlGroup
 from churn.customers.columns import CustomerColumns
-from churn.customers.control_group import ControlGroup
 from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import child_span

@@ -14,10 +14,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from churn.campaigns.control_group import ControlGroup
 from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
-from churn.customers.control_group import ControlGroup
 from churn.errors import NoReasons
 from churn.ids import new_id, new_ids
 from churn.modeling.model_info import ModelInfo

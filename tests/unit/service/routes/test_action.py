@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn.customers.control_group import ControlGroup
+from churn.campaigns.control_group import ControlGroup
 from service.app import create_app
 from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn.customers.control_group import ControlGroup
+from churn.campaigns.control_group import ControlGroup
 
 NAMES = [f"customer-{n}" for n in range(20_000)]
 
