@@ -180,6 +180,9 @@ class GateParams(_Part):
     resamples: int = Field(2000, ge=200)
     min_fresh_rows: int = Field(200, ge=30)
     max_fresh_rows: int = Field(20_000, ge=30)
+    fresh_days: float = Field(
+        92, gt=0, le=36_600, description="The gate's customers are those of the newest days; older ones where they are too few."
+    )
     max_calibration_error: float = Field(0.1, gt=0, le=1, description="ECE of the challenger.")
     max_calibration_bias: float = Field(0.05, gt=0, le=1, description="Mean probability less churn rate, either way.")
     max_profit_loss: float = Field(0.1, ge=0, description="In the profit's currency per customer.")

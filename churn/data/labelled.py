@@ -25,6 +25,8 @@ class Labelled:
         Columns of the role `sensitive`, the same rows, where they are known; for comparing groups, never for a model.
     customer : numpy.ndarray of int64, shape (n,), or None
         Which rows are about the same customer: equal numbers. None if each row is about another one.
+    asked_at : pandas.Series of datetime, shape (n,), or None
+        When the service was asked about each row: the time that it speaks of. None where that is not known, as of a file.
     fold : numpy.ndarray of float64 in [0, 1), shape (n,), or None
         Each customer's place among folds, see `churn.modeling.folds`. None where customers have no keys: a seed decides.
     """
@@ -34,6 +36,7 @@ class Labelled:
     sensitive: pd.DataFrame | None = None
     customer: NDArray[np.int64] | None = None
     fold: NDArray[np.float64] | None = None
+    asked_at: pd.Series | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)

@@ -14,6 +14,7 @@ from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.curves import curves_of
 from churn.evaluation.intervals import metric_intervals
+from churn.evaluation.months import score_months
 from churn.evaluation.scorecard import Scorecard, evaluate
 from churn.evaluation.slices import find_slices, gaps_of, score_slices
 
@@ -35,6 +36,8 @@ class Evaluation:
         Slices that could not be evaluated, and why.
     curves : dict of str to pandas.DataFrame
         See `churn.evaluation.curves.curves_of`.
+    months : pandas.DataFrame
+        See `churn.evaluation.months.score_months`; no rows where it is not known when customers were asked about.
     confidence : float
         Of all intervals.
     currency : str
@@ -47,6 +50,7 @@ class Evaluation:
     gaps: pd.DataFrame
     notes: list[str]
     curves: dict[str, pd.DataFrame]
+    months: pd.DataFrame
     confidence: float
     currency: str
 
@@ -65,8 +69,8 @@ class Evaluation:
         Returns
         -------
         dict
-            `metrics` is {name: {value, low, high}}, low and high where there is an interval; `slices` and `gaps` are lists of
-            rows.
+            `metrics` is {name: {value, low, high}}, low and high where there is an interval; `slices`, `gaps` and `months` are
+            lists of rows.
         """
         return {
             "confidence": self.confidence,
@@ -77,6 +81,7 @@ class Evaluation:
             },
             "slices": _rows(self.slices),
             "gaps": _rows(self.gaps),
+            "months": _rows(self.months),
             "notes": self.notes,
         }
 
@@ -110,6 +115,7 @@ def assess(known: Labelled, probability: np.ndarray, threshold: float, contract:
         gaps=gaps_of(table),
         notes=notes,
         curves=curves_of(y, p, params.profit, bins=how.calibration_bins, confidence=how.confidence),
+        months=score_months(known.asked_at, y, p),
         confidence=how.confidence,
         currency=params.profit.currency,
     )

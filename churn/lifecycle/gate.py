@@ -12,6 +12,7 @@ from churn.config.params import Params, ProfitParams
 from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.data.labelled import Labelled
+from churn.evaluation.months import score_months
 from churn.evaluation.profit import profits
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.slices import slices_of
@@ -128,6 +129,7 @@ def decide(
         "interval": better.detail["interval"],
         "challenger": card.report(),
         "champion": evaluate(y, old, able.info.threshold, profit=params.profit).report() if able else None,
+        "months": _months(fresh, new, old),
     }
     return _decision(checks, evidence, passed=better.sentence)
 
@@ -154,6 +156,14 @@ def never_trained_on(challenger: Model, champion: Model) -> Check:
             "hand: churn model promote"
         )
     return Check("never_trained_on", passed, then.reserved, today.reserved, said)
+
+
+def _months(fresh: Labelled, new: np.ndarray, old: np.ndarray) -> list[dict[str, Any]]:
+    """Return the challenger's scores by month, with the baseline's log loss; empty where no times are known."""
+    y = fresh.outcome.to_numpy()
+    months = score_months(fresh.asked_at, y, new)
+    months["baseline_log_loss"] = score_months(fresh.asked_at, y, old)["log_loss"]
+    return [dict(row) for row in months.astype(object).where(months.notna(), None).to_dict("records")]
 
 
 def _decision(checks: Sequence[Check], evidence: dict[str, Any], passed: str = "") -> GateDecision:

@@ -22,6 +22,10 @@ GAP_COLUMNS = {
     **{"column": "column", "levels": "levels", "churn_rate": "churn rate", "selection_rate": "selection rate"},
     "recall": "recall",
 }
+MONTH_COLUMNS = {
+    **{"month": "month", "rows": "rows", "churn_rate": "churn rate", "mean_probability": "mean probability"},
+    **{"roc_auc": "ROC AUC", "log_loss": "log loss", "baseline_log_loss": "log loss before"},
+}
 # As `Evaluation.report()` and the gate's evidence have them: JSON-ready.
 Report = Mapping[str, Any]
 
@@ -149,7 +153,13 @@ def gate_section(gate: Report | None) -> str:
         (name, "yes" if passed else "**no**", sentence)
         for name, (passed, sentence) in ((n, _check(c)) for n, c in checks.items())
     ]
-    return f"{text}\n\n{table(('check', 'passed', 'what was found'), rows)}" if rows else text
+    parts = [text, *([table(("check", "passed", "what was found"), rows)] if rows else [])]
+    if gate.get("months"):
+        months = [[number(month.get(name)) for name in MONTH_COLUMNS] for month in gate["months"]]
+        parts += ["By the month in which customers were asked about:", table(MONTH_COLUMNS.values(), months)]
+    if labels := (gate.get("labels") or {}).get("sentence"):
+        parts.append(f"Labels: {line(labels)}.")
+    return "\n\n".join(parts)
 
 
 def _check(check: Any) -> tuple[bool, str]:

@@ -20,6 +20,7 @@ from churn.evaluation.scorecard import Scorecard
 from churn.modeling.assignment import NO_PSEUDONYM, Assignment, Source, assign, mostly_named
 from churn.modeling.customer_keys import rule_digest
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
+from churn.modeling.newest import newest_rows
 from churn.modeling.split import split
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.tuning import OnScore, Tuned, tune
@@ -36,7 +37,7 @@ class TrainingSet:
     holdout : Labelled
         The data's holdout.
     fresh : Labelled
-        The gate's customers: traffic that no model was trained on or, where that is too little, the holdout.
+        The gate's customers: the newest traffic that no model was trained on or, where that is too little, the holdout.
     source : str
         Where the customers come from, for people.
     simulated : bool
@@ -97,7 +98,7 @@ def assemble(
     dataset : Dataset
         Labelled.
     traffic : pandas.DataFrame or None
-        Labelled predictions, as `Store.read_predictions(..., after_outcome_seq=0)` gives them.
+        Labelled predictions that are mature, as `churn.lifecycle.mature_traffic.read_mature_traffic` gives them.
     contract : Contract
     params : Params
     pseudonym : Pseudonymiser
@@ -116,7 +117,9 @@ def assemble(
     if traffic is None or traffic.empty:
         return TrainingSet(train, holdout, holdout, dataset.source, dataset.simulated, rule=rule)
     who = there[0]
-    fresh = _labelled(traffic, contract, who, np.flatnonzero(who.judges)[-params.gate.max_fresh_rows :])
+    judges = np.flatnonzero(who.judges)
+    newest = newest_rows(traffic["requested_at"].iloc[judges], traffic["churned"].to_numpy()[judges], params.gate)
+    fresh = _labelled(traffic, contract, who, judges[newest])
     enough = len(fresh) >= params.gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
     learned = _labelled(traffic, contract, who, np.flatnonzero(who.learns))
     return TrainingSet(
@@ -145,6 +148,7 @@ def _labelled(traffic: pd.DataFrame, contract: Contract, who: Assignment, rows: 
         taken["churned"].astype(np.int64).reset_index(drop=True),
         customer=customer_numbers(pd.Series(who.customer[rows])),
         fold=who.fold[rows],
+        asked_at=taken["requested_at"].reset_index(drop=True),
     )
 
 

@@ -103,11 +103,13 @@ def tune(
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
     folds = _folds(train, params.folds, seed)
+    # Where customers have places among the folds, a customer's rows are together already, and scikit-learn warns of groups.
+    groups = train.customer if train.fold is None else None
     x = train.features[features]
     scoring = _CountingScorer(params.scoring, on_score)
     search = _search(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
     try:
-        search.fit(x, train.outcome, groups=train.customer)
+        search.fit(x, train.outcome, groups=groups)
     except InvalidParameterError as error:
         raise InputError(f"tuning.grid: {error}") from error
     # A drawn value is a NumPy scalar, which the artifact would have to trust as one more type.
@@ -115,7 +117,7 @@ def tune(
     results = pd.DataFrame(search.cv_results_)
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
     best = clone(pipeline).set_params(**chosen)
-    out_of_fold = cross_val_predict(best, x, train.outcome, groups=train.customer, cv=folds, method="predict_proba")[:, 1]
+    out_of_fold = cross_val_predict(best, x, train.outcome, groups=groups, cv=folds, method="predict_proba")[:, 1]
     return Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
         best=chosen,

@@ -26,6 +26,7 @@ BOUNDS: dict[type[BaseModel], dict[str, str]] = {
         "resamples": "[200, inf)",
         "min_fresh_rows": "[30, inf)",
         "max_fresh_rows": "[30, inf)",
+        "fresh_days": "(0, 36600]",
         "max_calibration_error": "(0, 1]",
         "max_calibration_bias": "(0, 1]",
         "max_profit_loss": "[0, inf)",

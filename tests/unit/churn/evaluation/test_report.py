@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -85,9 +86,7 @@ def test_one_class_is_assessed_as_far_as_it_goes(known: Labelled, contract: Cont
 
 def test_a_slice_that_cannot_tell_something_says_none(found: Evaluation) -> None:
     holes = found.slices.assign(roc_auc=np.nan)
-    told = Evaluation(
-        found.card, found.intervals, holes, found.gaps, [], found.curves, confidence=found.confidence, currency=found.currency
-    )
+    told = replace(found, slices=holes)
     assert {row["roc_auc"] for row in told.report()["slices"]} == {None}
 
 

@@ -58,6 +58,7 @@ def traffic_of(dataset: Dataset, **columns: Any) -> pd.DataFrame:
             "seq": np.arange(1, rows + 1),
             "prediction_id": [f"p{n}" for n in range(rows)],
             "customer_id": [f"visitor-{n}" for n in range(rows)],
+            "requested_at": pd.date_range("2026-03-01", periods=rows, freq="min", tz="UTC"),
             "churned": dataset.labelled.astype(float),
         }
     )
