@@ -9,7 +9,7 @@ import typer
 
 from churn import DISTRIBUTION
 from churn.errors import ChurnError
-from pipelines.cli import backup, data, drift, model, score, status, store, system, traffic, train
+from pipelines.cli import backup, campaign, data, drift, model, score, status, store, system, traffic, train
 from pipelines.console import fail
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="MLOps service for customer churn.",
 )
-for name, group in (("data", data.app), ("model", model.app), ("store", store.app)):
+for name, group in (("data", data.app), ("model", model.app), ("campaign", campaign.app), ("store", store.app)):
     app.add_typer(group, name=name)
 for command in (
     *(train.train, model.evaluate, score.score, drift.drift, traffic.traffic),

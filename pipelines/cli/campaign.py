@@ -1,0 +1,80 @@
+"""`churn campaign …`: the campaigns that contacts were reported of, and customers who want no contacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.cli.store import opened_store
+from pipelines.console import console, print_json
+
+app = typer.Typer(no_args_is_help=True, help="List campaigns, and keep customers out of them.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command("list")
+def list_campaigns(as_json: Json = False) -> None:
+    """List the campaigns with their contacts, newest first. Contacts without a campaign are one without a name.
+
+    Example: churn campaign list
+    """
+    from dataclasses import asdict
+
+    with opened_store() as store:
+        found = store.campaigns()
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    table = Table("campaign", "contacts", "first", "last")
+    for one in found:
+        first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (one.first_contact_at, one.last_contact_at))
+        table.add_row(escape(one.name) or "(no name)", f"{one.contacts:,}", first, last)
+    console.print(table if found else "no contacts yet; report them to POST /contacts")
+
+
+@app.command("opt-out")
+def opt_out(
+    customer_ids: Annotated[list[str] | None, typer.Argument(help="As they were sent to the service.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A text file with one id a line.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="They may be contacted again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Note that customers want no contacts. No campaign lists them from then on; it outlives the erasure of their data.
+
+    Set CHURN_PSEUDONYM_KEY as the service has it.
+
+    Example: churn campaign opt-out c-4711 c-4712
+    """
+    from churn.clock import now
+    from churn.config.settings import load_settings
+    from churn.customers.pseudonym import Pseudonymiser
+    from churn.errors import InputError
+    from churn.store.contacts.records import Contact
+
+    named = [*(customer_ids or []), *(_lines(file) if file else [])]
+    if not named or not all(named):
+        raise InputError("which customers? Name one or more ids, or a --file with one a line; an empty id stands for nobody")
+    pseudonym, said_at = Pseudonymiser(load_settings().pseudonym_key.get_secret_value()), now()
+    said = [Contact(said_at, customer_id=pseudonym(one), opt_out=not undo) for one in dict.fromkeys(named)]
+    with opened_store() as store:
+        store.write_contacts(said)
+        in_all = store.count_opt_outs()
+    if as_json:
+        print_json({"customers": len(said), "opt_out": not undo, "opted_out_in_all": in_all})
+    else:
+        wish = "may be contacted again" if undo else "will not be contacted"
+        console.print(f"{len(said):,} customer{'s' if len(said) > 1 else ''} {wish}; {in_all:,} want no contacts in all")
+
+
+def _lines(file: Path) -> list[str]:
+    from churn.errors import InputError
+
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: {getattr(error, 'strerror', None) or 'must be UTF-8'}") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,65 @@
+"""`churn campaign …` as a person or a script meets it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from churn.store.contacts.records import Contact
+from churn.store.store import Store
+from tests.unit.pipelines.cli.command import Churn
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path, churn: Churn) -> Path:
+    return tmp_path / "home"
+
+
+def opened(home: Path) -> Store:
+    return Store.open(f"sqlite:///{home}/store.db")
+
+
+def test_campaigns_are_listed_newest_first(churn: Churn, home: Path) -> None:
+    assert "no contacts yet" in churn("campaign", "list").out
+    store = opened(home)
+    store.write_contacts([Contact(NOON + timedelta(hours=n), customer_id=f"c{n}", campaign="[may]") for n in range(3)])
+    store.write_contacts([Contact(NOON + timedelta(days=1), customer_id="c1")])
+    store.close()
+    said = churn("campaign", "list", "--json")
+    assert said.code == 0, said.err
+    assert [(one["name"], one["contacts"]) for one in said.json] == [("", 1), ("[may]", 3)]
+    shown = churn("campaign", "list").out
+    assert "[may]" in shown
+    assert "(no name)" in shown
+    assert shown.index("(no name)") < shown.index("[may]")
+
+
+def test_an_opt_out_is_noted_once_and_can_be_taken_back(churn: Churn, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("\ufeffc2\n\n c3 \nc1\n", "utf-8")
+    said = churn("campaign", "opt-out", "c1", "--file", str(tmp_path / "ids.txt"), "--json")
+    assert (said.code, said.json) == (0, {"customers": 3, "opt_out": True, "opted_out_in_all": 3})
+    assert churn("campaign", "opt-out", "c1").out == "1 customer will not be contacted; 3 want no contacts in all\n"
+    assert "2 customers may be contacted again; 1 want" in churn("campaign", "opt-out", "c1", "c2", "--undo").out
+    store = opened(home)
+    assert store.opted_out(["c1", "c2", "c3"]) == {"c3"}
+    store.close()
+
+
+def test_with_a_key_the_pseudonym_opts_out(churn: Churn, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_PSEUDONYM_KEY", "a key of sixteen or more")
+    assert churn("campaign", "opt-out", "c1").code == 0
+    store = opened(home)
+    assert store.opted_out(["c1"]) == set()
+    assert store.count_opt_outs() == 1
+    store.close()
+
+
+def test_nobody_is_a_wrong_input(churn: Churn, home: Path, tmp_path: Path) -> None:
+    for arguments in ([], [""], ["c1", ""], ["--file", str(tmp_path / "none.txt")]):
+        said = churn("campaign", "opt-out", *arguments)
+        assert said.code == 2
+        assert said.err.count("\n") == 1
