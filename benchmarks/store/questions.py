@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,17 @@ import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.ids import new_id
+from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.store.erasure import erase_customer
-from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind, MonitorRun, Outcome
+from churn.store.outcomes.delays import Delays
+from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun, Outcome
 from churn.store.retention import prune
 from churn.store.store import Store
 from churn.store.tables import outcomes, predictions
 from monitoring.exporter.totals import collect_totals
 from pipelines.local.status import _traffic
 
+MATURITY_SECONDS = 30 * 86_400.0
 Question = tuple[str, Callable[[], Any]]
 
 
@@ -61,16 +65,22 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
     )
     yield "churn status", lambda: _traffic(store)
     yield (
-        "probation: outcomes of a version",
-        lambda: len(store.realized(version, since=EPOCH, after_outcome_seq=after_outcome, limit=1000)),
+        "probation: mature outcomes of a version",
+        lambda: len(store.realized(version, since=mature[0], after_outcome_seq=after_outcome, mature=mature, limit=1000)),
     )
-    yield "gate: labelled traffic", lambda: len(store.read_predictions(contract, after_outcome_seq=0, newest=gate_rows))
     told = datetime.now(UTC)
+    yield "maturity: delays of outcomes", lambda: sum(map(len, _both(store.outcome_delays(told))))
+    yield (
+        "gate: mature labelled traffic",
+        lambda: len(read_mature_traffic(store, contract, MATURITY_SECONDS, newest=gate_rows, now=told).rows),
+    )
     yield "outcome: one customer", lambda: store.write_outcomes([Outcome(True, told, customer_id=some[0].customer_id)]).accepted
     by_name = [Outcome(True, told, customer_id=row.customer_id) for row in some]
     yield "outcomes: 1,000 customers", lambda: store.write_outcomes(by_name).accepted
     by_id = [Outcome(True, told, prediction_id=row.prediction_id) for row in some]
     yield "outcomes: 1,000 predictions", lambda: store.write_outcomes(by_id).accepted
+    wrong = [replace(one, churned=False, observed_at=told + timedelta(seconds=1), corrects=True) for one in by_id]
+    yield "outcomes: 1,000 corrections", lambda: store.write_outcomes(wrong).corrected
     run = MonitorRun(new_id(), told, version, span.last_seq, after_outcome, span.rows, 0, False, False, {})
     yield (
         "monitoring run: written down",
@@ -79,6 +89,10 @@ def questions(store: Store, contract: Contract, *, window: int, gate_rows: int) 
     yield "erasure: one customer", lambda: erase_customer(store.engine, [some[1].customer_id], reason="benchmark").predictions
     first = datetime.now(UTC) - timedelta(days=178)
     yield "retention: two days", lambda: prune(store.engine, first, even_unjudged=True).predictions
+
+
+def _both(delays: Delays) -> tuple[Any, Any]:
+    return delays.left, delays.stayed
 
 
 def _count(parts: Iterator[Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -163,7 +164,10 @@ def _months(fresh: Labelled, new: np.ndarray, old: np.ndarray) -> list[dict[str,
     y = fresh.outcome.to_numpy()
     months = score_months(fresh.asked_at, y, new)
     months["baseline_log_loss"] = score_months(fresh.asked_at, y, old)["log_loss"]
-    return [dict(row) for row in months.astype(object).where(months.notna(), None).to_dict("records")]
+    return [
+        {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in months.to_dict("records")
+    ]
 
 
 def _decision(checks: Sequence[Check], evidence: dict[str, Any], passed: str = "") -> GateDecision:
