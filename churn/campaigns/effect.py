@@ -1,0 +1,167 @@
+"""What a campaign brought: how many customers stayed who would have left, from a control group, with an interval.
+
+Those who were to be contacted are compared with those who would have been, and were held out. Who is held out is drawn by chance,
+so the two differ in nothing but the campaign. They are compared as they were meant to be treated, not as they were: who could not
+be reached is one of the contacted (intention to treat). Customers of about the same score are compared with each other, which
+removes what the scores explain, and the control's mix of scores is brought to that of the contacted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+# A stratum of scores has at least so many of the control group; with fewer there is one stratum only.
+MIN_HELD_OUT = 20
+MAX_STRATA = 5
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its two-sided confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a campaign brought.
+
+    Attributes
+    ----------
+    contacted, held_out : int
+        Customers of each side whose outcome is known.
+    contacted_left, held_out_left : int
+        How many of them left.
+    saved : Interval
+        Customers of the contacted who stayed and would have left. Below 0: the campaign drove some away.
+    acceptance : Interval or None
+        Share of the contacted who would have left, and stayed. None if nobody of the control group left.
+    strata : int
+        Groups of about the same score that were compared.
+    confidence : float
+    """
+
+    contacted: int
+    held_out: int
+    contacted_left: int
+    held_out_left: int
+    saved: Interval
+    acceptance: Interval | None
+    strata: int
+    confidence: float
+
+
+def estimate_effect(churned: Bools, held_out: Bools, score: Floats, *, confidence: float = 0.95) -> Effect | None:
+    """Estimate what a campaign brought.
+
+    Parameters
+    ----------
+    churned : numpy.ndarray of bool, shape (n,)
+        What came true, one entry per customer.
+    held_out : numpy.ndarray of bool, shape (n,)
+        Who belongs to the control group; all others were to be contacted.
+    score : numpy.ndarray of float, shape (n,)
+        The probability of leaving that they were chosen by.
+    confidence : float, default 0.95
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    Effect or None
+        None if one of the two sides has nobody: then nothing is known.
+
+    Notes
+    -----
+    Post-stratified difference of proportions. Each side's interval is the stratified Wilson interval; the two are put together
+    by the method of variance estimates recovery (Yan and Su, Stratified Wilson and Newcombe confidence intervals for multiple
+    binomial proportions, 2010; for the ratio Donner and Zou, 2012), which also holds where nobody of a side left.
+
+    Examples
+    --------
+    >>> left = np.array([True] * 30 + [False] * 270 + [True] * 20 + [False] * 80)
+    >>> control = np.arange(400) >= 300
+    >>> found = estimate_effect(left, control, np.full(400, 0.2))
+    >>> round(found.saved.value), found.acceptance.value
+    (30, 0.5)
+    """
+    contacted = ~held_out
+    if not held_out.any() or not contacted.any():
+        return None
+    group = _strata(score, held_out)
+    strata = int(group.max()) + 1
+    z = float(norm.ppf((1 + confidence) / 2))
+    counts = np.array([np.bincount(group[side], minlength=strata) for side in (contacted, held_out)], dtype=float)
+    left = np.array([np.bincount(group[side & churned], minlength=strata) for side in (contacted, held_out)], dtype=float)
+    weights = counts[0] / counts[0].sum()
+    with_it, without = (_stratified_wilson(*side, weights, z) for side in zip(left, counts, strict=True))
+    rows = int(counts[0].sum())
+    return Effect(
+        contacted=rows,
+        held_out=int(counts[1].sum()),
+        contacted_left=int(left[0].sum()),
+        held_out_left=int(left[1].sum()),
+        saved=_scaled(_difference(without, with_it), rows),
+        acceptance=_acceptance(with_it, without),
+        strata=strata,
+        confidence=confidence,
+    )
+
+
+def _strata(score: Floats, held_out: Bools) -> NDArray[np.int64]:
+    """Number groups of scores with about as many of the control group each; each has somebody of both sides."""
+    number = max(1, min(MAX_STRATA, int(held_out.sum()) // MIN_HELD_OUT))
+    while number > 1:
+        edges = np.unique(np.quantile(score[held_out], np.arange(1, number) / number))
+        group = np.searchsorted(edges, score, side="right")
+        sides = [np.bincount(group[side], minlength=len(edges) + 1) for side in (held_out, ~held_out)]
+        if min(map(min, sides)) > 0:
+            return group.astype(np.int64)
+        number -= 1
+    return np.zeros(len(score), dtype=np.int64)
+
+
+def _stratified_wilson(left: Floats, counts: Floats, weights: Floats, z: float) -> Interval:
+    """Return a weighted proportion with its interval; each stratum gets a share of the total uncertainty."""
+    share = left / counts
+    # As of one more customer who left and one more who stayed: where nobody left, something is uncertain all the same.
+    smooth = (left + 1) / (counts + 2)
+    spread = weights * np.sqrt(smooth * (1 - smooth) / counts)
+    own = z * sqrt(float((spread**2).sum())) / float(spread.sum())
+    middle = (share + own**2 / (2 * counts)) / (1 + own**2 / counts)
+    half = own * np.sqrt(share * (1 - share) / counts + own**2 / (4 * counts**2)) / (1 + own**2 / counts)
+    value = float(weights @ share)
+    return Interval(value, float(weights @ (middle - half)), float(weights @ (middle + half)))
+
+
+def _difference(without: Interval, with_it: Interval) -> Interval:
+    value = without.value - with_it.value
+    low = value - sqrt((without.value - without.low) ** 2 + (with_it.high - with_it.value) ** 2)
+    high = value + sqrt((without.high - without.value) ** 2 + (with_it.value - with_it.low) ** 2)
+    return Interval(value, max(low, -1.0), min(high, 1.0))
+
+
+def _scaled(one: Interval, by: float) -> Interval:
+    return Interval(one.value * by, one.low * by, one.high * by)
+
+
+def _acceptance(with_it: Interval, without: Interval) -> Interval | None:
+    """Return one minus the ratio of the two proportions."""
+    p, q = with_it.value, without.value
+    if not q:
+        return None
+    product = p * q
+    least = with_it.low * (2 * p - with_it.low) * without.high * (2 * q - without.high)
+    most = with_it.high * (2 * p - with_it.high) * without.low * (2 * q - without.low)
+    below, above = without.high * (2 * q - without.high), without.low * (2 * q - without.low)
+    low = (product - sqrt(max(product**2 - least, 0.0))) / below if below > 0 else 0.0
+    high = (product + sqrt(max(product**2 - most, 0.0))) / above if above > 0 else inf
+    return Interval(1 - p / q, 1 - high, 1 - max(low, 0.0))
