@@ -1,7 +1,9 @@
 """What follows from a monitoring run: nothing, watching, retraining, or paging somebody. Pure: it reads and writes nothing.
 
 Retrain when k of the last n labelled runs violate and the newest does (the rule of Databricks' mlops-stacks), and nothing speaks
-against it: a retraining that runs, one just made, too many in a day, or one after the other that found nothing better.
+against it: a retraining that runs, one just made, too many in a day, or one after the other that found nothing better. Where the
+newest run alone says as clearly as k of them together that the model is worse, it is enough: a company that scores its base once a
+month would wait another month for the second.
 """
 
 from __future__ import annotations
@@ -91,7 +93,10 @@ def _on_violation(
         f"the model is worse than it was in {violations} of the last {len(labelled)} runs with outcomes, the newest among them"
     )
     rule = f"{settings.policy_k} of {settings.policy_n} are needed"
-    if violations < settings.policy_k:
+    alone = _as_clear_as(current, settings.policy_k)
+    if alone is not None and violations < settings.policy_k:
+        rule += f", or one as clear as {settings.policy_k} together (p = {alone:.1g})"
+    elif violations < settings.policy_k:
         return RetrainDecision(DecisionAction.WATCH, f"{found}; {rule} to retrain")
     past = _Past.of(decisions, settings, now)
     if running := past.running(now, settings):
@@ -103,6 +108,16 @@ def _on_violation(
             return RetrainDecision(DecisionAction.PAGE, f"{found}, {bad}, and retraining does not mend it: {against}")
         return RetrainDecision(DecisionAction.WATCH, f"{found}, but a retraining was triggered already: {against}")
     return RetrainDecision(DecisionAction.RETRAIN, f"{found}; {rule}")
+
+
+def _as_clear_as(run: Findings, violations: int) -> float | None:
+    """Return a run's p-value if its outcomes contradict the model as clearly as so many runs that just violate; else None.
+
+    Each of them would do so by chance with the probability of its threshold, and all of them with the product.
+    """
+    tests = run.concept.tests if run.concept is not None else ()
+    clear = [test.p_value for test in tests if test.violated and test.p_value <= test.threshold**violations]
+    return min(clear, default=None)
 
 
 def _mostly_after(run: Findings, change_point: int) -> bool:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.year.picture import draw
-from benchmarks.year.results import YearResult, append_results, read_results
+from benchmarks.year.results import YearResult, read_results
 from benchmarks.year.tables import world_table
 from benchmarks.year.targets import compare, target_table
 from benchmarks.year.year import run_seed
@@ -76,9 +76,9 @@ def live_through(worlds: tuple[str, ...], seeds: range, customers: int, lines: P
     waiting = {seed: left for seed, left in open_.items() if left}
     with Progress(transient=True) as progress, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         work = progress.add_task("living", total=len(waiting))
-        futures = [pool.submit(run_seed, left, seed, customers) for seed, left in waiting.items()]
+        futures = [pool.submit(run_seed, left, seed, customers, lines) for seed, left in waiting.items()]
         for future in as_completed(futures):
-            append_results(lines, future.result())
+            future.result()
             progress.advance(work)
     known = [result for result in read_results(lines) if result.world in worlds and result.customers == customers]
     return sorted(known, key=lambda result: (worlds.index(result.world), result.seed))

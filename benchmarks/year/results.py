@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,15 +102,18 @@ def read_results(path: Path) -> list[YearResult]:
     return [YearResult.from_line(line) for line in lines[:-1] if line]
 
 
-def append_results(path: Path, results: Sequence[YearResult]) -> None:
-    """Add results to a file.
+def append_result(path: Path, result: YearResult) -> None:
+    """Add a result to a file. Several processes may do so at once: a line is one write.
 
     Parameters
     ----------
     path : Path
         Made if it is not there.
-    results : sequence of YearResult
+    result : YearResult
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.writelines(f"{result.line()}\n" for result in results)
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(file, f"{result.line()}\n".encode())
+    finally:
+        os.close(file)

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.year.baselines import Baseline, EveryMonth, OnAccuracy, OnEvidentlyDrift, Scenario
 from benchmarks.year.fixture import Fixture
 from benchmarks.year.ours import Ours
-from benchmarks.year.results import Account, YearResult
+from benchmarks.year.results import Account, YearResult, append_result
 from benchmarks.year.training import Trainer, expected_log_loss, expected_profit
 from churn.contract import load_contract
 from churn.evaluation.profit import break_even
@@ -25,7 +25,7 @@ BASELINES: dict[str, type[Baseline]] = {
 SCENARIOS = (*BASELINES, OURS, ORACLE)
 
 
-def run_seed(worlds: tuple[str, ...], seed: int, customers: int) -> list[YearResult]:
+def run_seed(worlds: tuple[str, ...], seed: int, customers: int, lines: Path) -> None:
     """Live through several worlds of one seed, which share what is the same in them.
 
     Parameters
@@ -35,14 +35,12 @@ def run_seed(worlds: tuple[str, ...], seed: int, customers: int) -> list[YearRes
     seed : int
     customers : int
         Size of the base.
-
-    Returns
-    -------
-    list of YearResult
-        One a world.
+    lines : Path
+        Each world's result is added to this file as soon as it is there.
     """
     trainer = Trainer(load_contract())
-    return [run_world(world, seed, customers, trainer) for world in worlds]
+    for world in worlds:
+        append_result(lines, run_world(world, seed, customers, trainer))
 
 
 def run_world(world: str, seed: int, customers: int, trainer: Trainer) -> YearResult:

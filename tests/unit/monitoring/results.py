@@ -36,8 +36,8 @@ def make_drift(*results: DriftResult) -> DriftReport:
     return DriftReport(0.005, min((r.p_value for r in results), default=1.0), 40, 200, 1500, results)
 
 
-def make_concept(*, alarm: bool) -> ConceptResult:
-    test = ConceptTest("calibration in the large", 0.1, 0.02, 5.0, 1e-6 if alarm else 0.5, 0.0015, violated=alarm)
+def make_concept(*, alarm: bool, p_value: float = 1e-4) -> ConceptResult:
+    test = ConceptTest("calibration in the large", 0.1, 0.02, 5.0, p_value if alarm else 0.5, 0.0015, violated=alarm)
     return ConceptResult(0.003, 100, 1500, (test,))
 
 

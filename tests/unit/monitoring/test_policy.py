@@ -11,7 +11,7 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.policy import decide
 from monitoring.run_result import RunResult
 from tests.unit.monitoring.fakes import NOW, make_settings
-from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_stream
+from tests.unit.monitoring.results import make_concept, make_drift, make_drift_result, make_result, make_stream
 
 VIOLATES, HOLDS, UNLABELLED = make_result(concept_alarm=True), make_result(), make_result(labelled_rows=0)
 TRIGGERED = Decision(
@@ -62,6 +62,28 @@ def test_violations_older_than_n_runs_do_not_count():
 
 def test_runs_without_outcomes_are_skipped_not_counted():
     assert judge(VIOLATES, [UNLABELLED, UNLABELLED, UNLABELLED, VIOLATES]).action == DecisionAction.RETRAIN
+
+
+@pytest.mark.parametrize(
+    ("p_value", "k", "action"),
+    [
+        # The threshold is .0015: two runs that just violate have a probability of 2.25e-6, three of 3.4e-9.
+        (2.2e-6, 2, DecisionAction.RETRAIN),
+        (2.3e-6, 2, DecisionAction.WATCH),
+        (3.3e-9, 3, DecisionAction.RETRAIN),
+        (3.4e-9, 3, DecisionAction.WATCH),
+    ],
+)
+def test_one_run_is_enough_if_it_is_as_clear_as_k_together(p_value, k, action):
+    decision = judge(make_result(concept=make_concept(alarm=True, p_value=p_value)), [HOLDS, HOLDS], policy_k=k)
+    assert decision.action == action
+    assert (f"{p_value:.1g}" in decision.reason) == (action == DecisionAction.RETRAIN)
+
+
+@pytest.mark.parametrize("against", [TRIGGERED, FAILED])
+def test_what_speaks_against_a_retraining_does_so_however_clear_the_run_is(against):
+    decision = judge(make_result(concept=make_concept(alarm=True, p_value=1e-30)), [HOLDS], [TRIGGERED, against])
+    assert decision.action == DecisionAction.WATCH
 
 
 @pytest.mark.parametrize(
