@@ -91,6 +91,18 @@ def mean_bounds(sample: np.ndarray, tail: float, customer: Customers | None = No
     return mean - reach, mean + reach
 
 
+def cluster_sums(values: np.ndarray, customer: Customers) -> Floats:
+    """Return the sum of each customer's values, shape (n_customers,).
+
+    Parameters
+    ----------
+    values : array of float, shape (n,)
+    customer : array of int, shape (n,)
+        Which values are of the same customer.
+    """
+    return _by_customer(np.asarray(values, dtype=np.float64), customer)[0]
+
+
 def _by_customer(values: Floats, customer: Customers) -> tuple[Floats, Floats]:
     """Return each customer's sum of values, and number of them."""
     _, places = np.unique(customer, return_inverse=True)

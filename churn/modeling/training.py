@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.modeling.newest import newest_rows
 from churn.modeling.split import split
 from churn.modeling.threshold import choose_threshold
+from churn.modeling.training_window import train_on_what_holds
 from churn.modeling.tuning import OnScore, Tuned, tune
 
 
@@ -45,6 +46,8 @@ class TrainingSet:
         Digest of the rule by which customers were reserved.
     left_out : int
         Reserved customers who do not judge, since they were trained on under another key; see `churn.modeling.assignment`.
+    dated : int
+        How many of the last rows of `train` are traffic, in the order in which it was asked about.
     """
 
     train: Labelled
@@ -55,6 +58,7 @@ class TrainingSet:
     fresh_is_traffic: bool = False
     rule: str = ""
     left_out: int = 0
+    dated: int = 0
 
     @property
     def digest(self) -> str:
@@ -138,6 +142,7 @@ def assemble(
         fresh_is_traffic=enough,
         rule=rule,
         left_out=len(here.left_out | who.left_out),
+        dated=len(learned),
     )
 
 
@@ -164,6 +169,9 @@ def train(
 ) -> Trained:
     """Tune, fit, choose the threshold, and evaluate on the holdout. The same input gives the same model, bit for bit.
 
+    Where the newest traffic contradicts what all customers teach, only the newer ones are trained on
+    (`churn.modeling.training_window`).
+
     Parameters
     ----------
     training_set : TrainingSet
@@ -184,9 +192,15 @@ def train(
     """
     form = params.model.form
     features = columns_read(form, contract)
-    known = training_set.train
     pipeline = build_pipeline(params.seed, form=form, contract=contract)
-    tuned = tune(pipeline, known, features, params.tuning, params.seed, form=form, on_score=on_score)
+
+    def fit(customers: Labelled) -> Tuned:
+        return tune(pipeline, customers, features, params.tuning, params.seed, form=form, on_score=on_score)
+
+    known, tuned = train_on_what_holds(training_set.train, training_set.dated, fit)
+    if len(known) < len(training_set.train):
+        source = f"the newest {len(known)} of {training_set.source}"
+        training_set = replace(training_set, train=known, dated=len(known), source=source)
     threshold = choose_threshold(known.outcome.to_numpy(), tuned.out_of_fold, params.threshold, params.profit)
     info = ModelInfo(
         name=name,

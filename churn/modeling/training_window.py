@@ -1,0 +1,121 @@
+"""From when on customers are trained on: all of them, unless the newest ones contradict what was learned from all.
+
+After a change, old customers teach what is no longer true, and outweigh the few that came since. So the model of all customers
+is held against the newest part of the labelled traffic, out of fold. If these contradict it, models of the newer traffic alone
+are tried, each of half as many rows, and the largest is taken that is not worse on the newest rows than the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import logit
+
+from churn.data.labelled import Labelled
+from churn.evaluation.statistics import cluster_sums, log_losses
+from churn.modeling.tuning import Tuned
+
+# The newest part of the traffic, by which windows are compared.
+NEWEST_SHARE = 0.25
+# With fewer rows there, or fewer customers of a class, there is no telling.
+MIN_ROWS, MIN_CLASS = 500, 50
+# Standard errors beyond which they contradict: .0005 in each direction by chance.
+CONTRADICTS = 3.3
+
+
+def train_on_what_holds(known: Labelled, dated: int, fit: Callable[[Labelled], Tuned]) -> tuple[Labelled, Tuned]:
+    """Fit on all customers or, where the newest contradict that, on those since when they do not.
+
+    Parameters
+    ----------
+    known : Labelled
+        The labelled data, then traffic in the order in which it was asked about.
+    dated : int
+        How many of its last rows are traffic.
+    fit : callable
+        Fits, with out-of-fold probabilities.
+
+    Returns
+    -------
+    kept : Labelled
+        The customers trained on.
+    tuned : Tuned
+    """
+    tuned = fit(known)
+    newest = int(dated * NEWEST_SHARE)
+    if newest < MIN_ROWS:
+        return known, tuned
+    last = newest_rows(known, newest)
+    outcome, customer = last.outcome.to_numpy(), last.customer
+    who = np.arange(newest) if customer is None else customer
+    few = min(len(np.unique(who[outcome == level])) for level in (0, 1)) < MIN_CLASS
+    if few or not contradicts(outcome, tuned.out_of_fold[-newest:], customer):
+        return known, tuned
+    tried = [(known, tuned)]
+    rows = dated
+    while rows >= newest:
+        window = newest_rows(known, rows)
+        tried.append((window, fit(window)))
+        rows //= 2
+    losses = [log_losses(outcome, found.out_of_fold[-newest:]) for _, found in tried]
+    best = losses[int(np.argmin([loss.mean() for loss in losses]))]
+    return next(one for one, loss in zip(tried, losses, strict=True) if not _above(loss - best, 1.0, customer))
+
+
+def contradicts(outcome: np.ndarray, probability: np.ndarray, customer: np.ndarray | None = None) -> bool:
+    """Return whether outcomes are others than probabilities say: more or fewer, or more surprising than they should be.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    probability : array of float in (0, 1), shape (n,)
+        Of models that these customers were not trained on.
+    customer : array of int, shape (n,), optional
+        Which rows are about the same customer; None if each is about another one.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> said = np.full(1000, 0.2)
+    >>> contradicts(np.arange(1000) % 5 == 0, said), contradicts(np.arange(1000) % 4 == 0, said)
+    (False, True)
+    """
+    p = np.clip(probability, 1e-6, 1 - 1e-6)
+    residual = outcome - p
+    return (
+        _above(residual, CONTRADICTS, customer)
+        or _above(-residual, CONTRADICTS, customer)
+        or (_above(-logit(p) * residual, CONTRADICTS, customer))
+    )
+
+
+def newest_rows(known: Labelled, rows: int) -> Labelled:
+    """Return the last rows of customers.
+
+    Parameters
+    ----------
+    known : Labelled
+    rows : int
+        How many, at least 1.
+
+    Returns
+    -------
+    Labelled
+    """
+    return Labelled(
+        known.features.iloc[-rows:].reset_index(drop=True),
+        known.outcome.iloc[-rows:].reset_index(drop=True),
+        None if known.sensitive is None else known.sensitive.iloc[-rows:].reset_index(drop=True),
+        None if known.customer is None else known.customer[-rows:],
+        None if known.fold is None else known.fold[-rows:],
+    )
+
+
+def _above(values: np.ndarray, errors: float, customer: np.ndarray | None) -> bool:
+    """Return whether a mean is more than so many of its standard errors above zero."""
+    sums = values if customer is None else cluster_sums(values, customer)
+    return bool(sums.sum() > errors * np.sqrt((sums**2).sum()))
