@@ -15,6 +15,7 @@ from benchmarks.year.results import Account
 from benchmarks.year.training import Trainer
 from churn.config.settings import Settings, load_settings
 from churn.lifecycle.gate import decide
+from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, assemble
 from churn.store.records import Decision, DecisionAction, DecisionKind
@@ -115,8 +116,9 @@ class Ours(AbstractContextManager["Ours"]):
 
     def _retrain(self, trigger: str, month: int, day: int, now: datetime) -> None:
         contract, params = self.fixture.contract, self.trainer.params
-        traffic = self.store.read_predictions(contract, after_outcome_seq=0, newest=self.settings.max_training_rows)
-        training_set = assemble(self.fixture.file, traffic, contract, params)
+        maturity, newest = self.settings.label_maturity_seconds, self.settings.max_training_rows
+        traffic = read_mature_traffic(self.store, contract, maturity, newest=newest, now=now)
+        training_set = assemble(self.fixture.file, traffic.rows, contract, params)
         trained = self.trainer.train(training_set, trigger)
         today = DAYS_OF_MONTH * month + day
         self.account.trainings.append(today)
