@@ -46,7 +46,7 @@ def train_on_what_holds(known: Labelled, dated: int, fit: Callable[[Labelled], T
     newest = int(dated * NEWEST_SHARE)
     if newest < MIN_ROWS:
         return known, tuned
-    last = newest_rows(known, newest)
+    last = last_rows(known, newest)
     outcome, customer = last.outcome.to_numpy(), last.customer
     who = np.arange(newest) if customer is None else customer
     few = min(len(np.unique(who[outcome == level])) for level in (0, 1)) < MIN_CLASS
@@ -55,7 +55,7 @@ def train_on_what_holds(known: Labelled, dated: int, fit: Callable[[Labelled], T
     tried = [(known, tuned)]
     rows = dated
     while rows >= newest:
-        window = newest_rows(known, rows)
+        window = last_rows(known, rows)
         tried.append((window, fit(window)))
         rows //= 2
     losses = [log_losses(outcome, found.out_of_fold[-newest:]) for _, found in tried]
@@ -93,7 +93,7 @@ def contradicts(outcome: np.ndarray, probability: np.ndarray, customer: np.ndarr
     )
 
 
-def newest_rows(known: Labelled, rows: int) -> Labelled:
+def last_rows(known: Labelled, rows: int) -> Labelled:
     """Return the last rows of customers.
 
     Parameters
@@ -112,6 +112,7 @@ def newest_rows(known: Labelled, rows: int) -> Labelled:
         None if known.sensitive is None else known.sensitive.iloc[-rows:].reset_index(drop=True),
         None if known.customer is None else known.customer[-rows:],
         None if known.fold is None else known.fold[-rows:],
+        None if known.asked_at is None else known.asked_at.iloc[-rows:].reset_index(drop=True),
     )
 
 

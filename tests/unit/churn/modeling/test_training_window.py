@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from churn.data.labelled import Labelled
-from churn.modeling.training_window import contradicts, newest_rows, train_on_what_holds
+from churn.modeling.training_window import contradicts, last_rows, train_on_what_holds
 from churn.modeling.tuning import Tuned
 
 OLD, DATED = 4_000, 6_000
@@ -86,9 +86,9 @@ def test_twenty_labels_of_a_customer_that_all_say_the_same_contradict_as_rarely(
     assert alone > 60
 
 
-def test_the_newest_rows_keep_who_is_who():
+def test_the_last_rows_keep_who_is_who():
     known = base(since=None, customer=np.arange(OLD + DATED) // 2)
-    last = newest_rows(known, 10)
+    last = last_rows(known, 10)
     assert len(last) == len(last.features) == 10
     assert last.customer is not None
     assert last.customer.tolist() == [4995, 4995, 4996, 4996, 4997, 4997, 4998, 4998, 4999, 4999]
