@@ -92,13 +92,17 @@ def mean_bounds(sample: np.ndarray, tail: float, customer: Customers | None = No
 
 
 def cluster_sums(values: np.ndarray, customer: Customers) -> Floats:
-    """Return the sum of each customer's values, shape (n_customers,).
+    """Return the sum of each customer's values.
 
     Parameters
     ----------
     values : array of float, shape (n,)
     customer : array of int, shape (n,)
         Which values are of the same customer.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n_customers,)
     """
     return _by_customer(np.asarray(values, dtype=np.float64), customer)[0]
 
