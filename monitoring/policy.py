@@ -1,9 +1,9 @@
 """What follows from a monitoring run: nothing, watching, retraining, or paging somebody. Pure: it reads and writes nothing.
 
 Retrain when k of the last n labelled runs violate and the newest does (the rule of Databricks' mlops-stacks), and nothing speaks
-against it: a retraining that runs, one just made, too many in a day, or one after the other that found nothing better. Where the
-newest run alone says as clearly as k of them together that the model is worse, it is enough: a company that scores its base once a
-month would wait another month for the second.
+against it: a retraining that runs, one just made, too many in a day, or one after the other that found nothing better. Where
+the newest run alone says as clearly as k of them together that the model is worse, it is enough: a company that scores its base
+once a month would wait another month for the second.
 """
 
 from __future__ import annotations
