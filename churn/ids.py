@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from array import array
+from collections.abc import Sequence
 
 # Of a UUIDv7's 74 free bits, the last so many count within a batch.
 COUNTER_BITS = 32
@@ -65,13 +66,45 @@ def new_ids(count: int) -> list[str]:
     >>> batch == sorted(set(batch)), len(batch[0]), batch[0][14]
     (True, 36, '7')
     """
-    if not count:
+    return _counted(new_id(), range(count))
+
+
+def numbered_ids(milliseconds: int, run: bytes, numbers: Sequence[int]) -> list[str]:
+    """Make UUIDv7s of which all bits are given: whoever makes them again gets the same ones.
+
+    Parameters
+    ----------
+    milliseconds : int
+        Their moment, since 1970.
+    run : bytes, length at least 6
+        What they belong to, well mixed, such as a digest: where other ids have chance, 42 of its bits stand.
+    numbers : sequence of int
+        Each in [0, 2**32).
+
+    Returns
+    -------
+    list of str
+        In the order of `numbers` as numbers and as texts.
+
+    Examples
+    --------
+    >>> numbered_ids(1_767_225_600_000, b"digest", [0, 1])
+    ['019b76da-a800-7646-a59d-95cd00000000', '019b76da-a800-7646-a59d-95cd00000001']
+    """
+    bits = int.from_bytes(run[:6])
+    first, second, last = bits >> 36, bits >> 22 & 0x3FFF | 0x8000, bits >> 6 & 0xFFFF
+    prefix = "%08x-%04x-7%03x-%04x-%04x" % (milliseconds >> 16, milliseconds & 0xFFFF, first, second, last)  # noqa: UP031
+    return _counted(prefix + "0" * (COUNTER_BITS // 4), numbers)
+
+
+def _counted(some_id: str, counters: Sequence[int]) -> list[str]:
+    """Return an id once for each counter, which takes the place of its last digits."""
+    if not counters:
         return []
-    digits = COUNTER_BITS // 4
-    prefix = new_id()[:-digits]
+    prefix = some_id[: -COUNTER_BITS // 4]
     # All counters, and all ids, at once: a step of Python for each takes twice as long.
-    numbers = array("I", range(count))
+    numbers = array("I", counters)
     if sys.byteorder == "little":
         numbers.byteswap()
-    counters = numbers.tobytes().hex("\n", COUNTER_BITS // 8)
-    return (prefix + counters.replace("\n", "\n" + prefix)).split("\n")
+    digits = numbers.tobytes().hex("\n", COUNTER_BITS // 8)
+    return (prefix + digits.replace("\n", "\n" + prefix)).split("\n")

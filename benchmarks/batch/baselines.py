@@ -71,7 +71,7 @@ def load_scorer(fixture: dict[str, str]) -> Any:
     """Load the champion of a fixture, ready to score."""
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from pipelines.cli.score import find_scorer
+    from pipelines.scoring import find_scorer
 
     home = Path(fixture["home"])
     settings = load_settings(

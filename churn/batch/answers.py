@@ -16,6 +16,7 @@ from churn.batch.pieces import PIECE_ROWS, Piece, ReadPiece
 from churn.batch.plan import Part, Terms
 from churn.customers.arrow_buffers import from_flags, from_floats, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
+from churn.customers.columns import CustomerColumns
 from churn.errors import ContractError, Problem
 
 SHOWN_PROBLEMS = 20
@@ -37,6 +38,30 @@ def answer_schema(id_type: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """The customers of a piece that keep the rules.
+
+    Attributes
+    ----------
+    rows : int
+        Rows of the piece.
+    kept : array of bool, shape (rows,), or None
+        Which of them keep the rules; None: all.
+    customers : CustomerColumns
+    ids : pyarrow.Array or None
+        Who they are; None: the input names nobody.
+    rejected : pyarrow.RecordBatch or None
+        Those that do not, each with its number and what is wrong with it.
+    """
+
+    rows: int
+    kept: NDArray[np.bool_] | None
+    customers: CustomerColumns
+    ids: Any
+    rejected: Any
+
+
+@dataclass(frozen=True)
 class Answers:
     """The answers of a piece, and the rows that got none, each with its number and what is wrong with it."""
 
@@ -55,15 +80,15 @@ class Answering:
     terms: Terms
     schema: Any
 
-    def answer(self, read: ReadPiece) -> Answers:
-        """Read a piece, judge and score its customers.
+    def judge(self, read: ReadPiece) -> Judged:
+        """Read a piece and judge its customers.
 
         Raises
         ------
         ContractError
             If a customer breaks a rule, unless such are skipped.
         """
-        piece, scorer = read(), self.scorer
+        piece = read()
         # Never the errors themselves: each takes kilobytes, and each row may have one.
         refused: dict[int, list[Problem]] = {}
 
@@ -71,25 +96,30 @@ class Answering:
             refused[row] = _problems(piece.number(row), error)
             return self.terms.invalid == "skip" or len(refused) < SHOWN_PROBLEMS
 
-        customers = scorer.rules.examine(piece.table, refuse)
+        customers = self.scorer.rules.examine(piece.table, refuse)
         if refused and self.terms.invalid == "stop":
             raise ContractError(self.part.name, [problem for problems in refused.values() for problem in problems])
         # What a refused row holds may be no code of any level: it is answered for nobody.
         kept = _without(list(refused), piece.table.rows)
         if kept is not None:
             customers = type(customers)({name: values[kept] for name, values in customers.values.items()})
-        probabilities = scorer.probabilities(customers)
-        churn = probabilities >= scorer.model.threshold
         ids = piece.ids if kept is None or piece.ids is None else piece.ids.filter(from_flags(kept))
+        rejected = _rejected(self.part, piece, refused) if refused else None
+        return Judged(piece.table.rows, kept, customers, ids, rejected)
+
+    def answer(self, read: ReadPiece) -> Answers:
+        """Read a piece, judge and score its customers; raise ContractError as `judge` does."""
+        judged, model = self.judge(read), self.scorer.model
+        probabilities = self.scorer.probabilities(judged.customers)
+        churn = probabilities >= model.threshold
         columns = [
-            *([] if ids is None else [ids]),
+            *([] if judged.ids is None else [judged.ids]),
             from_floats(probabilities),
             from_flags(churn),
-            *_repeated(scorer.model.threshold, scorer.model.version, len(probabilities)),
+            *_repeated(model.threshold, model.version, len(probabilities)),
         ]
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
-        rejected = _rejected(self.part, piece, refused) if refused else None
-        return Answers(batch, piece.table.rows, int(np.count_nonzero(churn)), rejected)
+        return Answers(batch, judged.rows, int(np.count_nonzero(churn)), judged.rejected)
 
 
 def _repeated(threshold: float, version: str, rows: int) -> list[Any]:

@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any, Protocol
 
 from churn.batch.answer_file import Done
+from churn.batch.log import FileLog, Logged
 from churn.batch.model import Scorer
 from churn.batch.output import OutputFolder, own_folder
 from churn.batch.part import attempt
@@ -38,6 +39,8 @@ class Summary:
         Customers read; of those, set apart; and answered as churn.
     parts, kept : int
         Parts in all, and those that an earlier run had finished.
+    logged : Logged or None
+        What came of writing them to the store; None: they were not to be.
     """
 
     output: str
@@ -50,6 +53,7 @@ class Summary:
     rows: int
     rejected: int
     churn: int
+    logged: Logged | None = None
 
     @property
     def scored(self) -> int:
@@ -90,6 +94,7 @@ def score_folder(
     overwrite: bool = False,
     on_plan: Callable[[Plan, Sequence[Done]], None] | None = None,
     on_part: OnPart | None = None,
+    log: FileLog | None = None,
 ) -> Summary:
     """Score an input into a folder of Parquet files; done again after an interruption, it goes on from the parts that are there.
 
@@ -106,6 +111,8 @@ def score_folder(
         Told of the plan, and of what is there already.
     on_part : callable, optional
         Told of every part that is finished.
+    log : FileLog, optional
+        Where the answers are stored when all customers are answered, and before the folder says that it is finished.
 
     Returns
     -------
@@ -128,7 +135,7 @@ def score_folder(
             on_plan(plan, done)
         summary = _summed(scorer, plan, output, done)
         if output.finished is not None:
-            return summary
+            return _logged(log, scorer, plan, terms, summary)
         missing = [part for part in plan.parts if part.output not in output.kept]
         results = run(scorer, missing, terms, folder)
         try:
@@ -141,8 +148,15 @@ def score_folder(
             if isinstance(results, Generator):
                 results.close()
         summary = _summed(scorer, plan, output, done)
+        summary = _logged(log, scorer, plan, terms, summary)
         output.finish(_manifest(scorer, plan, summary, terms, done) | {"started_at": started.isoformat()})
     return summary
+
+
+def _logged(log: FileLog | None, scorer: Scorer, plan: Plan, terms: Terms, summary: Summary) -> Summary:
+    if log is None:
+        return summary
+    return replace(summary, logged=log.write(scorer, plan, terms, summary.scored, usable_cores()))
 
 
 def _ended(results: Iterable[dict[str, Any]]) -> Iterator[Done]:

@@ -10,6 +10,7 @@ import orjson
 
 from churn.batch.answer_file import REJECTED, Done
 from churn.batch.joined import join
+from churn.batch.log import FileLog
 from churn.batch.model import Scorer
 from churn.batch.output import SUCCESS
 from churn.batch.plan import Plan, Terms
@@ -34,6 +35,7 @@ def score_file(
     overwrite: bool = False,
     on_plan: Callable[[Plan, Sequence[Done]], None] | None = None,
     on_part: OnPart | None = None,
+    log: FileLog | None = None,
 ) -> Summary:
     """Score one file into one file; customers that are set apart go to `NAME.rejected.parquet` beside it.
 
@@ -45,7 +47,7 @@ def score_file(
         As for `score_folder`.
     output : Path
         The file to write: `.csv` or `.parquet`.
-    terms, run, overwrite, on_plan, on_part
+    terms, run, overwrite, on_plan, on_part, log
         As for `score_folder`.
 
     Returns
@@ -64,7 +66,7 @@ def score_file(
     folder = output.with_name(f".{output.name}.parts")
     rejected = output.with_name(f"{output.name}.rejected.parquet")
     try:
-        summary = score_folder(scorer, source, folder, terms, run, overwrite=True, on_plan=on_plan, on_part=on_part)
+        summary = score_folder(scorer, source, folder, terms, run, overwrite=True, on_plan=on_plan, on_part=on_part, log=log)
     except InputError:
         # Another file, or other options, are asked for next time: there is nothing to go on from.
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,6 +23,7 @@ from churn.store.predictions.cohort import CohortCounter
 from churn.store.predictions.log_reader import LogReader
 from churn.store.predictions.prediction_writer import PredictionWriter
 from churn.store.predictions.window_reader import WindowReader
+from churn.store.scoring_runs import ScoringRuns
 from churn.store.shadow import ShadowPredictions
 
 # How long a writer waits for another one's commit in SQLite.
@@ -41,10 +42,21 @@ class Store:
 
     def __init__(self, engine: sa.Engine, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.engine = engine
+        # Whether others wait while one writes, as in SQLite.
+        self.single_writer = engine.dialect.name == "sqlite"
         self._writer = PredictionWriter(engine, timeout_seconds)
         self.write_predictions = self._writer.write
         self.write_rows = self._writer.write_rows
         self.write_rows_at_once = self._writer.write_rows_at_once
+
+        self.copy_rows = self._writer.copy_rows
+
+        scoring = ScoringRuns(engine)
+        self.begin_scoring_run = scoring.begin
+        self.keep_scoring_run_alive = scoring.keep_alive
+        self.finish_scoring_run = scoring.finish
+        self.last_id_within = scoring.last_id
+        self.scoring_runs = scoring.read
 
         log = LogReader(engine)
         self.read_predictions = log.read

@@ -147,6 +147,27 @@ shadow_predictions = sa.Table(
     sa.Index("ix_shadow_predictions_requested_at", "requested_at", postgresql_using="brin", info=POSTGRESQL_ONLY),
 )
 
+# One row for each input that `churn score --log` wrote: what was scored by which model, and whether all of it is there.
+scoring_runs = sa.Table(
+    "scoring_runs",
+    metadata,
+    sa.Column("run_key", sa.String(64), primary_key=True),
+    sa.Column("source", sa.String(1024), nullable=False),
+    sa.Column("model_version", sa.String(32), nullable=False),
+    sa.Column("requested_at", UtcTime, nullable=False),
+    sa.Column("after_seq", sa.BigInteger, nullable=False),
+    sa.Column("active_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    # Each monitoring run asks for those that are not finished, of which there are few.
+    sa.Index(
+        "ix_scoring_runs_unfinished",
+        "active_at",
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
+    ),
+)
+
 # One row a monitoring run; the unique constraint keeps two runs from taking the same window.
 monitor_runs = sa.Table(
     "monitor_runs",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,13 +13,11 @@ import typer
 from pipelines.console import console, errors, fail, print_json, warn
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from churn.batch.answer_file import Done
-    from churn.batch.model import Scorer
     from churn.batch.plan import Plan
     from churn.batch.run import Runner, Summary
-    from churn.config.settings import Settings
-    from churn.contract import Contract
-    from service.scoring.served_model import ServedModel
 
 # As shells spell it.
 INTERRUPTED = 130
@@ -43,9 +42,19 @@ def score(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace finished answers of another run.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads that score here; default: one a processor.")] = None,
+    log: Annotated[
+        bool,
+        typer.Option("--log", help="Write what was scored to the store, once: outcomes find it, and the monitor sees it."),
+    ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="With --log: the moment that the file speaks of, in UTC; default: when it is logged."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Score files of any size: the same rules and the same numbers as the service. Run again after a stop, it goes on.
+
+    With --log, the same input scored by the same version is logged once, however often this is run.
 
     Example: churn score customers/ scored/2026-11-26 --scheduler tcp://10.0.0.5:8786
     """
@@ -55,18 +64,21 @@ def score(
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from pipelines.environment import prepare_environment
+    from pipelines.scoring import find_scorer, open_log
 
     settings = load_settings()
+    moment = _moment(as_of, log=log)
     prepare_environment(settings)
     contract = load_contract(settings.contract)
     scorer = find_scorer(settings, contract, model)
     terms = Terms(invalid, allow_absent)
     into = score_file if is_file_name(output) else score_folder
     try:
-        with _runner(scheduler, on_threads(threads)) as run, _Progress(quiet=as_json) as progress:
-            summary = into(
-                scorer, source, output, terms, run, overwrite=overwrite, on_plan=progress.planned, on_part=progress.finished
-            )
+        with _Progress(quiet=as_json) as progress, ExitStack() as stack:
+            logging = None if not log else stack.enter_context(open_log(settings, moment, _waiting, progress.logged))
+            run = stack.enter_context(_runner(scheduler, on_threads(threads)))
+            told: dict[str, Any] = {"on_plan": progress.planned, "on_part": progress.finished}
+            summary = into(scorer, source, output, terms, run, overwrite=overwrite, log=logging, **told)
     except KeyboardInterrupt:
         fail("stopped; what is finished stays, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
@@ -76,45 +88,23 @@ def score(
         _print(summary)
 
 
-def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
-    """Load a model from the registry as the service does; the last known good one, said loudly, if the registry is away.
+def _waiting(holder: str) -> None:
+    warn(f"waiting for {holder}, which logs a file")
 
-    Raises
-    ------
-    NoModel, RegistryError, ModelRefused
-    """
-    from churn.batch.model import Scorer, ScoringModel
-    from churn.errors import NoModel, RegistryError
-    from service.model_loading.registry_source import RegistrySource
-    from service.scoring.scorer import CompiledScorer
 
-    found = RegistrySource(settings, contract)
+def _moment(text: str | None, *, log: bool) -> datetime | None:
+    """Read the moment that a file speaks of."""
+    from churn.errors import InputError
+
+    if text is None:
+        return None
+    if not log:
+        raise InputError("--as-of is for --log: without it nothing is stored that has a moment")
     try:
-        served = _registered(found, version)
-        if version == "champion":
-            found.save_last_known_good(served)
-    except NoModel:
-        raise
-    except RegistryError as away:
-        last: ServedModel | None = found.load_last_known_good(True)
-        if last is None or version not in ("champion", last.version):
-            raise
-        served = last
-        warn(f"{away}\nscoring with the last known good model, version {last.version}, which may not lead any more")
-    compiled = served.scorer.compiled.to_document() if isinstance(served.scorer, CompiledScorer) else None
-    info = served.info
-    known = ScoringModel(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract)
-    return Scorer.of(known, None if compiled is not None else served.scorer.many)
-
-
-def _registered(found: Any, version: str) -> ServedModel:
-    from churn.errors import NoModel
-
-    aliases = found.aliases()
-    if version == "champion" and version not in aliases:
-        raise NoModel("there is no champion yet; train one with: churn train")
-    served: ServedModel = found.load(aliases.get(version, version))
-    return served
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--as-of {text!r} is no date, such as 2026-11-30 or 2026-11-30T22:00") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 @contextmanager
@@ -139,6 +129,8 @@ class _Progress:
         times = TimeElapsedColumn(), TimeRemainingColumn()
         self._shown = Progress(*columns, *times, console=errors, transient=True, disable=silent)
         self._by_rows = False
+        self._answered = 0
+        self._logging: TaskID | None = None
 
     def __enter__(self) -> _Progress:
         self._shown.start()
@@ -155,8 +147,15 @@ class _Progress:
         for done in kept:
             self.finished(done)
 
+    def logged(self, rows: int) -> None:
+        """Move the bar of what is written to the store, which appears with the first rows."""
+        if self._logging is None:
+            self._logging = self._shown.add_task("", total=self._answered, unit="logged")
+        self._shown.advance(self._logging, rows)
+
     def finished(self, done: Done) -> None:
         """Move on by a part."""
+        self._answered += done.scored
         self._shown.advance(self._task, done.rows if self._by_rows else 1)
 
 
@@ -174,3 +173,12 @@ def _print(summary: Summary) -> None:
         f"{summary.churn:,} predicted to churn{rejected}: {summary.output}{kept}",
         markup=False,
     )
+    if (logged := summary.logged) is not None:
+        moment = f"as of {logged.requested_at:%Y-%m-%d %H:%M:%S} UTC"
+        if logged.written == logged.rows:
+            text = f"{logged.rows:,} predictions logged {moment}"
+        elif logged.written:
+            text = f"{logged.rows:,} predictions logged {moment}: {logged.written:,} now, the others by a run that was stopped"
+        else:
+            text = f"{logged.rows:,} predictions were logged before, {moment}; nothing was added"
+        console.print(text, markup=False)

@@ -7,7 +7,8 @@ text that reads back as the same float.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import orjson
@@ -33,6 +34,7 @@ _INSERT = (
     f"SELECT {_SELECTED} FROM jsonb_array_elements(%s::jsonb) AS rows(row) "
     "ON CONFLICT (prediction_id) DO NOTHING"
 ).encode()
+_COPY = f"COPY predictions ({', '.join(PredictionRow._fields)}) FROM STDIN".encode()
 
 
 class PostgresRowWriter:
@@ -46,7 +48,7 @@ class PostgresRowWriter:
         """See `churn.store.predictions.row_writer.RowWriter`."""
         known = self._connection is not None
         text = orjson.dumps(rows, default=tuple).decode()
-        try:
+        with self._translated():
             try:
                 self._connected().execute(_INSERT, [text])
             except psycopg.OperationalError:
@@ -55,6 +57,16 @@ class PostgresRowWriter:
                     raise
                 self.close()
                 self._connected().execute(_INSERT, [text])
+
+    def copy(self, rows: Sequence[PredictionRow], /) -> None:
+        """See `churn.store.predictions.row_writer.RowWriter`: COPY, which is a transaction of its own."""
+        with self._translated(), self._connected().cursor() as cursor, cursor.copy(_COPY) as copying:
+            copying.write(copy_text(rows))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise RowsRefused(type(error).__name__) from None
         except (psycopg.Error, SQLAlchemyError) as error:
@@ -82,3 +94,21 @@ class PostgresRowWriter:
             connection.autocommit = True
             self._connection = connection
         return self._connection
+
+
+def copy_text(rows: Sequence[PredictionRow]) -> bytes:
+    r"""Return rows in the text format of COPY, a line each. Ids and JSON hold no line break and no tab, but may hold backslashes.
+
+    Examples
+    --------
+    >>> line = copy_text([PredictionRow("1", None, "2026-03-01 00:00:00", "7", 0.25, 0.5, False, "{}")]).decode()
+    >>> print(line.replace("\t", " | "), end="")
+    1 | \N | 2026-03-01 00:00:00+00 | 7 | 0.25 | 0.5 | False | {}
+    """
+    lines = []
+    for prediction_id, customer_id, requested_at, version, probability, threshold, churn, features in rows:
+        named = r"\N" if customer_id is None else customer_id.replace("\\", r"\\")
+        customer = features.replace("\\", r"\\") if "\\" in features else features
+        fields = (prediction_id, named, f"{requested_at}+00", version, repr(probability), repr(threshold), str(churn), customer)
+        lines.append("\t".join(fields))
+    return "\n".join([*lines, ""]).encode()

@@ -34,9 +34,13 @@ class PredictionWriter:
         if not rows:
             return
         with self._writing:
-            if self._row_writer is None:
-                self._row_writer = make_row_writer(self._engine, self._timeout_seconds)
-            self._row_writer.write(rows)
+            self._connected().write(rows)
+
+    def copy_rows(self, rows: Sequence[PredictionRow], /) -> None:
+        """Store many predictions of which none is there yet, all or none, as fast as the database can."""
+        if rows:
+            with self._writing:
+                self._connected().copy(rows)
 
     def write_rows_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
         """Store a few predictions if that waits for nothing but the disk; return whether they are stored.
@@ -45,6 +49,11 @@ class PredictionWriter:
         """
         writer = self._row_writer
         return writer is not None and writer.write_at_once(rows)
+
+    def _connected(self) -> RowWriter:
+        if self._row_writer is None:
+            self._row_writer = make_row_writer(self._engine, self._timeout_seconds)
+        return self._row_writer
 
     def close(self) -> None:
         """Close the connection. One that hangs in a write stays, and ends with the process."""

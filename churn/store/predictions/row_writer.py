@@ -24,6 +24,9 @@ class RowWriter(Protocol):
     def write_at_once(self, rows: Sequence[PredictionRow], /) -> bool:
         """Store a few rows, all or none, if nothing has to be waited for. Return whether they are stored."""
 
+    def copy(self, rows: Sequence[PredictionRow], /) -> None:
+        """Store many rows, all or none, as fast as the database can. Raise StoreError if one is there already, or else."""
+
     def close(self) -> None:
         """Close the connection."""
 
@@ -70,6 +73,10 @@ class EngineRowWriter:
     def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
         """See `RowWriter`."""
         return False
+
+    def copy(self, rows: Sequence[PredictionRow], /) -> None:
+        """See `RowWriter`."""
+        self.write(rows)
 
     def close(self) -> None:
         """See `RowWriter`: the connections belong to the engine."""

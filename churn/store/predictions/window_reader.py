@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from churn.contract import Contract
 from churn.errors import StoreError
 from churn.store.database.engine import describe_error, translated
-from churn.store.database.watermark import find_watermark
+from churn.store.database.watermark import LARGEST, find_watermark
 from churn.store.predictions.frames import frame_of_columns, parse_features
+from churn.store.scoring_runs import seen_until
 from churn.store.tables import outcomes, predictions
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class WindowReader:
     def find_span(self, model_version: str, *, after_seq: int, newest: int) -> Span:
         """Find the newest predictions of a model version. The index alone answers.
 
-        The span ends at the watermark: below it no row can appear later and be missed.
+        The span ends at the watermark: below it no row can appear later and be missed. It also ends before the predictions of a
+        file that is being logged, so that half of it is not taken for all.
 
         Parameters
         ----------
@@ -63,6 +65,7 @@ class WindowReader:
             rows = (
                 sa.select(p.seq)
                 .where(p.model_version == model_version, p.seq > after_seq, p.seq <= watermark)
+                .where(p.seq <= sa.func.coalesce(seen_until(), LARGEST))
                 .order_by(p.seq.desc())
                 .limit(newest)
                 .subquery()

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import uuid
 
-from churn.ids import MADE_AHEAD, new_id, new_ids, next_id
+from churn.ids import MADE_AHEAD, new_id, new_ids, next_id, numbered_ids
 
 
 def test_an_id_is_a_uuid_of_its_moment() -> None:
@@ -42,3 +42,18 @@ if not child: os._exit(0)
 def test_a_batch_may_be_empty() -> None:
     assert new_ids(0) == []
     assert len(new_ids(1)) == 1
+
+
+def test_numbered_ids_are_the_same_uuids_again_sorted_by_number_and_of_their_run_alone() -> None:
+    moment, run = 1_767_323_045_123, bytes(range(200, 216))
+    made = numbered_ids(moment, run, [0, 1, 255, 65_536, 2**32 - 1])
+    assert made == sorted(set(made)) == numbered_ids(moment, run, [0, 1, 255, 65_536, 2**32 - 1])
+    assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in made} == {(7, uuid.RFC_4122)}
+    assert {uuid.UUID(one).int >> 80 for one in made} == {moment}
+    assert [int(one[-8:], 16) for one in made] == [0, 1, 255, 65_536, 2**32 - 1]
+    prefixes = set()
+    for bit in range(42):
+        other = (int.from_bytes(run) ^ 1 << (127 - bit)).to_bytes(16)
+        prefixes.add(numbered_ids(moment, other, [0])[0])
+    assert len(prefixes | {made[0]}) == 43, "each of 42 bits has its place"
+    assert numbered_ids(moment, run, []) == []

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _create_outcome_corrections()
     _create_contacts()
     _create_shadow_predictions()
+    _create_scoring_runs()
     _create_monitor_runs()
     _create_decisions()
     _create_flow_runs()
@@ -148,6 +149,27 @@ def _create_shadow_predictions() -> None:
     )
 
 
+def _create_scoring_runs() -> None:
+    op.create_table(
+        "scoring_runs",
+        sa.Column("run_key", sa.String(64), primary_key=True),
+        sa.Column("source", sa.String(1024), nullable=False),
+        sa.Column("model_version", sa.String(32), nullable=False),
+        sa.Column("requested_at", TIME, nullable=False),
+        sa.Column("after_seq", sa.BigInteger, nullable=False),
+        sa.Column("active_at", TIME, nullable=False),
+        sa.Column("finished_at", TIME),
+        sa.Column("rows", sa.BigInteger, nullable=False),
+    )
+    op.create_index(
+        "ix_scoring_runs_unfinished",
+        "scoring_runs",
+        ["active_at"],
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )
+
+
 def _create_monitor_runs() -> None:
     op.create_table(
         "monitor_runs",
@@ -216,6 +238,6 @@ def _tune_postgresql() -> None:
 
 
 def downgrade() -> None:
-    small = ("flow_runs", "decisions", "monitor_runs", "row_counts", "opt_outs", "campaigns")
+    small = ("flow_runs", "decisions", "monitor_runs", "scoring_runs", "row_counts", "opt_outs", "campaigns")
     for table in (*small, "contacts", "outcome_corrections", "shadow_predictions", "outcomes", "predictions"):
         op.drop_table(table)

@@ -92,12 +92,14 @@ def test_memory_does_not_grow_with_the_file(name: str, output: str, tmp_path: Pa
     head, _, rows = bytes(sink.getvalue()).partition(b"\n")
     scorer = make_scorer()
     peaks = []
-    for times in (1, FEW, MANY):  # what is made once is made by the first
+    # To say what is wrong with a customer takes a hundred times as long as to answer it.
+    many = 2 * FEW if name == "all refused.csv" else MANY
+    for times in (1, FEW, many):  # what is made once is made by the first
         source = tmp_path / f"{times}-{name}"
         source.write_bytes(CONTENTS[name](head, rows, times))
         held.clear()
         peaks.append(_python_peak(scorer, source, tmp_path / f"{len(peaks)}-{output}", times) + max(held))
-    assert peaks[2] - peaks[1] < SHARE * (MANY - FEW) * len(rows), peaks
+    assert peaks[2] - peaks[1] < SHARE * (many - FEW) * len(rows), peaks
 
 
 def _count_arrow(monkeypatch: pytest.MonkeyPatch) -> list[int]:

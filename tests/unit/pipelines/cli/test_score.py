@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,13 +13,15 @@ from typing import Any
 import pytest
 
 from churn.batch.answer_file import Done
+from churn.batch.log import Logged
 from churn.batch.plan import Terms
 from churn.batch.run import Summary
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import NoModel, RegistryError
-from pipelines.cli import score as module
-from pipelines.cli.score import _Progress, find_scorer
+from pipelines import scoring as scoring_module
+from pipelines.cli.score import _Progress
+from pipelines.scoring import find_scorer
 from service.model_loading.registry_source import RegistrySource
 from tests.integration.files_to_score import write_folder
 from tests.unit.pipelines.cli.command import Churn, assert_one_line
@@ -109,8 +113,9 @@ def scoring(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     world = SimpleNamespace(asked=[], models=[], summary=SUMMARY, interrupted=False, threads=[])
 
     def into(kind: str) -> Any:
-        def score(*given: Any, overwrite: bool, on_plan: Any, on_part: Any) -> Summary:
+        def score(*given: Any, overwrite: bool, on_plan: Any, on_part: Any, log: Any) -> Summary:
             world.asked.append((kind, *given, overwrite))
+            world.log = log
             on_plan(SimpleNamespace(rows=10, parts=[1]), [])
             on_part(Done("f", 10, 0, 1))
             if world.interrupted:
@@ -123,7 +128,7 @@ def scoring(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr("churn.batch.run.score_folder", into("folder"))
     monkeypatch.setattr("churn.batch.single_file.score_file", into("file"))
     monkeypatch.setattr("churn.batch.run.on_threads", lambda threads: world.threads.append(threads) or "here")
-    monkeypatch.setattr(module, "find_scorer", lambda _s, _c, version: world.models.append(version) or "scorer")
+    monkeypatch.setattr(scoring_module, "find_scorer", lambda _s, _c, version: world.models.append(version) or "scorer")
     return world
 
 
@@ -142,6 +147,52 @@ def test_every_option_arrives(churn: Churn, scoring: SimpleNamespace) -> None:
     assert scoring.asked == [("file", "scorer", Path("in"), Path("x.csv"), Terms("skip", True), "here", True)]
     assert (scoring.models, scoring.threads) == (["2"], [3])
     assert said.json == {**vars(SUMMARY), "scored": 1_200}
+
+
+MOMENT = datetime(2026, 2, 28, 23, tzinfo=UTC)
+
+
+def test_what_is_logged_goes_to_the_store_of_the_settings_under_pseudonyms(
+    churn: Churn, scoring: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CHURN_STORE_URL", f"sqlite:///{tmp_path / 'named.db'}")
+    monkeypatch.setenv("CHURN_PSEUDONYM_KEY", "k" * 16)
+    churn("score", "in", "out", "--log", "--as-of", "2026-03-01T00:00+01:00")
+    assert scoring.log.as_of == MOMENT
+    assert scoring.log.store.engine.url.database == str(tmp_path / "named.db")
+    assert scoring.log.pseudonym("c-1").startswith("p:")
+    monkeypatch.delenv("CHURN_PSEUDONYM_KEY")
+    churn("score", "in", "out", "--log", "--as-of", "2026-02-28T23:00")
+    assert (scoring.log.as_of, scoring.log.pseudonym) == (MOMENT, None)
+    churn("score", "in", "out")
+    assert scoring.log is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--log", "--as-of", "yesterday"), "--as-of 'yesterday' is no date, such as 2026-11-30"),
+        (("--as-of", "2026-02-28"), "--as-of is for --log"),
+    ],
+)
+def test_a_moment_that_is_none_is_refused(churn: Churn, scoring: SimpleNamespace, words: tuple[str, ...], said: str) -> None:
+    assert_one_line(churn("score", "in", "out", *words), 2, said)
+    assert scoring.asked == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (1_200, "1,200 predictions logged as of 2026-02-28 23:00:00 UTC"),
+        (200, "1,200 predictions logged as of 2026-02-28 23:00:00 UTC: 200 now, the others by a run that was stopped"),
+        (0, "1,200 predictions were logged before, as of 2026-02-28 23:00:00 UTC; nothing was added"),
+    ],
+)
+def test_what_was_logged_is_said(churn: Churn, scoring: SimpleNamespace, written: int, said: str) -> None:
+    scoring.summary = replace(SUMMARY, logged=Logged(1_200, written, MOMENT))
+    assert churn("score", "in", "out", "--log").out.splitlines()[1:] == [said]
+    found = churn("score", "in", "out", "--log", "--json").json["logged"]
+    assert found == {"rows": 1_200, "written": written, "requested_at": "2026-02-28T23:00:00+00:00"}
 
 
 def test_what_was_set_apart_or_there_already_is_said(churn: Churn, scoring: SimpleNamespace) -> None:
