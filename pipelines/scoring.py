@@ -9,6 +9,7 @@ from typing import Any
 
 from churn.batch.log import FileLog
 from churn.batch.model import Scorer, ScoringModel
+from churn.campaigns.control_group import ControlGroup
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.customers.pseudonym import Pseudonymiser
@@ -85,7 +86,8 @@ def open_log(
     key = settings.pseudonym_key.get_secret_value()
     store = Store.open(settings.store_url)
     try:
-        yield FileLog(store, current_user(), as_of, Pseudonymiser(key) if key else None, on_wait, on_rows)
+        control = ControlGroup(settings.control_share, settings.control_key)
+        yield FileLog(store, current_user(), as_of, Pseudonymiser(key) if key else None, control, on_wait, on_rows)
     finally:
         store.close()
 

@@ -17,6 +17,7 @@ from churn.batch.lanes import in_order
 from churn.batch.model import Scorer
 from churn.batch.part import open_pieces
 from churn.batch.plan import Plan, Terms
+from churn.campaigns.control_group import ControlGroup
 from churn.customers.columns import CustomerColumns
 from churn.ids import numbered_ids
 from churn.store.records import TIME_FORMAT, PredictionRow
@@ -24,6 +25,7 @@ from churn.store.records import TIME_FORMAT, PredictionRow
 # Rows of one commit: SQLite has one writer at a time, and single requests wait for one commit at most.
 CHUNK_ROWS = 2_000
 MAX_ROWS = 2**32
+NOBODY = ControlGroup()
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ class RowMaker:
         Of all rows.
     pseudonym : callable or None
         Turns customers' ids into what is stored.
+    control : ControlGroup
+        Who would not be contacted.
     """
 
     scorer: Scorer
     digest: bytes
     requested_at: datetime
     pseudonym: Callable[[str], str] | None = None
+    control: ControlGroup = NOBODY
 
     def ids(self, numbers: Any) -> list[str]:
         """Give the prediction ids of rows by their numbers, which count the rows of the whole input from 0."""
@@ -56,25 +61,26 @@ class RowMaker:
 
     def rows(self, chunk: Chunk) -> list[PredictionRow]:
         """Make the rows of a chunk."""
-        count, model = len(chunk.numbers), self.scorer.model
+        model, named = self.scorer.model, self._named(chunk)
+        churn = chunk.probabilities >= model.threshold
+        stored = named if self.pseudonym is None else [None if one is None else self.pseudonym(one) for one in named]
         columns = (
             self.ids(chunk.numbers.tolist()),
-            self._customer_ids(chunk.customer_ids, count),
+            stored,
             repeat(self.requested_at.strftime(TIME_FORMAT)),
             repeat(model.version),
             chunk.probabilities.tolist(),
             repeat(model.threshold),
-            (chunk.probabilities >= model.threshold).tolist(),
+            churn.tolist(),
             chunk.customers.feature_texts(model.contract),
+            self.control.among(named, churn).tolist(),
         )
         return list(map(PredictionRow._make, zip(*columns, strict=False)))
 
-    def _customer_ids(self, ids: Any, count: int) -> list[str | None]:
-        if ids is None:
-            return [None] * count
-        named = [None if one is None else str(one) for one in ids.to_pylist()]
-        pseudonym = self.pseudonym
-        return named if pseudonym is None else [None if one is None else pseudonym(one) for one in named]
+    def _named(self, chunk: Chunk) -> list[str | None]:
+        if chunk.customer_ids is None:
+            return [None] * len(chunk.numbers)
+        return [None if one is None else str(one) for one in chunk.customer_ids.to_pylist()]
 
 
 @dataclass(frozen=True)

@@ -103,12 +103,22 @@ def copy_text(rows: Sequence[PredictionRow]) -> bytes:
     --------
     >>> line = copy_text([PredictionRow("1", None, "2026-03-01 00:00:00", "7", 0.25, 0.5, False, "{}")]).decode()
     >>> print(line.replace("\t", " | "), end="")
-    1 | \N | 2026-03-01 00:00:00+00 | 7 | 0.25 | 0.5 | False | {}
+    1 | \N | 2026-03-01 00:00:00+00 | 7 | 0.25 | 0.5 | False | {} | False
     """
     lines = []
-    for prediction_id, customer_id, requested_at, version, probability, threshold, churn, features in rows:
+    for prediction_id, customer_id, requested_at, version, probability, threshold, churn, features, held_out in rows:
         named = r"\N" if customer_id is None else customer_id.replace("\\", r"\\")
         customer = features.replace("\\", r"\\") if "\\" in features else features
-        fields = (prediction_id, named, f"{requested_at}+00", version, repr(probability), repr(threshold), str(churn), customer)
+        fields = (
+            prediction_id,
+            named,
+            f"{requested_at}+00",
+            version,
+            repr(probability),
+            repr(threshold),
+            str(churn),
+            customer,
+            str(held_out),
+        )
         lines.append("\t".join(fields))
     return "\n".join([*lines, ""]).encode()

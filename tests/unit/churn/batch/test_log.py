@@ -19,6 +19,7 @@ from churn.batch.log import FileLog
 from churn.batch.plan import Terms
 from churn.batch.run import on_threads
 from churn.batch.single_file import score_file
+from churn.campaigns.control_group import ControlGroup
 from churn.clock import now
 from churn.errors import InputError, StoreError
 from churn.store.records import PredictionRow
@@ -63,16 +64,17 @@ def log_of(store: Any, **how: Any) -> FileLog:
 
 def test_rows_are_those_that_the_service_logs(store: Store, source: Path, tmp_path: Path) -> None:
     before = now().replace(microsecond=0)
-    summary = score(source, tmp_path / "out", log=log_of(store))
+    control = ControlGroup(0.5)
+    summary = score(source, tmp_path / "out", log=log_of(store, control=control))
     found = logged(store)
-    served = served_model(make_model(), "disk").score_columns(read_csv(source.read_bytes(), RULES, 10**6)).rows(CONTRACT)
+    served = served_model(make_model(), "disk").score_columns(read_csv(source.read_bytes(), RULES, 10**6), control).rows(CONTRACT)
     assert summary.logged is not None
     assert (summary.logged.rows, summary.logged.written) == (300, 300)
     assert before <= summary.logged.requested_at <= now()
     with store.engine.connect() as connection:
         texts = list(connection.exec_driver_sql("SELECT features FROM predictions ORDER BY seq").scalars())
     assert texts == [row.features for row in served]
-    same = ("customer_id", "churn_probability", "threshold", "churn", "model_version")
+    same = ("customer_id", "churn_probability", "threshold", "churn", "model_version", "held_out")
     assert [[getattr(row, name) for name in same] for row in found] == [[getattr(row, name) for name in same] for row in served]
     ids = [uuid.UUID(row.prediction_id) for row in found]
     assert ids == sorted(set(ids))
