@@ -42,8 +42,6 @@ class Store:
 
     def __init__(self, engine: sa.Engine, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.engine = engine
-        # Whether others wait while one writes, as in SQLite.
-        self.single_writer = engine.dialect.name == "sqlite"
         self._writer = PredictionWriter(engine, timeout_seconds)
         self.write_predictions = self._writer.write
         self.write_rows = self._writer.write_rows
@@ -137,6 +135,11 @@ class Store:
         """Close the connections."""
         self._writer.close()
         self.engine.dispose()
+
+    @property
+    def single_writer(self) -> bool:
+        """Whether others wait while one writes, as in SQLite."""
+        return self.engine.dialect.name == "sqlite"
 
     def ping(self) -> None:
         """Raise StoreError if the database does not answer."""

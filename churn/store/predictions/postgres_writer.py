@@ -109,16 +109,7 @@ def copy_text(rows: Sequence[PredictionRow]) -> bytes:
     for prediction_id, customer_id, requested_at, version, probability, threshold, churn, features, held_out in rows:
         named = r"\N" if customer_id is None else customer_id.replace("\\", r"\\")
         customer = features.replace("\\", r"\\") if "\\" in features else features
-        fields = (
-            prediction_id,
-            named,
-            f"{requested_at}+00",
-            version,
-            repr(probability),
-            repr(threshold),
-            str(churn),
-            customer,
-            str(held_out),
-        )
+        answer = (version, repr(probability), repr(threshold), str(churn))
+        fields = (prediction_id, named, f"{requested_at}+00", *answer, customer, str(held_out))
         lines.append("\t".join(fields))
     return "\n".join([*lines, ""]).encode()
