@@ -25,6 +25,8 @@ from monitoring.reference import Reference
 
 # A cohort counts when all of it could be known.
 MATURITY = timedelta(days=30)
+# Nights on which the monitor runs. On the others it would find nothing new: no cohort grows mature, nobody is scored.
+JUDGED_NIGHTS = (15, 30)
 # Of predictions with outcomes, a gate's and a training's together: the newest three months.
 MAX_TRAINING_MONTHS = 3
 MINUTE = timedelta(minutes=1)
@@ -89,7 +91,7 @@ class Ours(AbstractContextManager["Ours"]):
     def _night(self, month: int, day: int) -> None:
         now = moment(month, day)
         write_outcomes(self.store, self.fixture.months[month], day, now)
-        if self._monitor(month, day, now) == DecisionAction.RETRAIN:
+        if day in JUDGED_NIGHTS and self._monitor(month, day, now) == DecisionAction.RETRAIN:
             self._retrain("drift", month, day, now + HOUR)
 
     def _monitor(self, month: int, day: int, now: datetime) -> DecisionAction:
