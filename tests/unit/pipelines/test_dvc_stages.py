@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,8 +23,9 @@ from churn.config.params import load_params
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.evaluation.report import assess
+from churn.modeling.customer_keys import content_bytes
 from churn.modeling.model import Model, ModelInfo
-from churn.modeling.training import Trained
+from churn.modeling.training import Trained, assemble
 from churn.registry.artifact import TRUSTED_TYPES
 from churn.simulation.simulate import simulate, write_csv
 from pipelines import dvc_stages
@@ -88,6 +90,29 @@ def test_every_customer_is_in_one_part_with_the_outcome(run: Any, contract: Cont
     assert sum(map(len, parts)) == len(customers)
     assert len(parts[1]) == pytest.approx(run.params.split.reserved * len(customers), abs=45)
     assert sum(part[OUTCOME].sum() for part in parts) == customers.labelled.sum()
+
+
+def test_the_stages_hold_out_whom_the_flow_reserves_and_fold_as_it_does(run: Any, contract: Contract, customers: Dataset) -> None:
+    """Sorted anew, and beside traffic: none of the stages' holdout is in the training of the flow, nor the other way round."""
+    order = np.random.default_rng(1).permutation(len(customers))
+    file = replace(
+        customers,
+        features=customers.features.iloc[order].reset_index(drop=True),
+        outcome=customers.labelled.iloc[order].reset_index(drop=True),
+    )
+    traffic = simulate(contract, 300, 5)
+    asked = traffic.features.assign(prediction_id="p", customer_id=None, churned=traffic.labelled.astype(float))
+    flow = assemble(file, pd.concat([asked, asked]), contract, run.params)
+    train, holdout = (pd.read_parquet(run.folder / "split" / f"{name}.parquet") for name in ("train", "holdout"))
+    names = contract.feature_names
+    learned, judging = (set(content_bytes(part.features)) for part in (flow.train, flow.holdout))
+    assert set(content_bytes(holdout[names])) == judging
+    assert set(content_bytes(train[names])) < learned
+    assert not judging & learned
+    assert run.trained.model.info.split_rule == flow.rule
+    assert flow.train.fold is not None
+    places = dict(zip(content_bytes(flow.train.features), flow.train.fold, strict=True))
+    assert [places[content] for content in content_bytes(train[names])] == train[FOLD].tolist()
 
 
 def test_the_model_is_the_one_that_was_fitted_and_is_described(run: Any) -> None:
