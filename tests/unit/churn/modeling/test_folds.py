@@ -67,7 +67,7 @@ def test_the_search_uses_the_customers_own_folds_whatever_the_seed() -> None:
     outcome = pd.Series((rng.random(300) < 1 / (1 + np.exp(-frame["a"]))).astype(np.int64))
     params = TuningParams(folds=3, grid={"logreg__C": [0.1]})
     for fold in (rng.random(300), np.linspace(0.99, 0, 300)):
-        known = Labelled(frame, outcome, fold=fold)
+        known = Labelled(frame, outcome, customer=np.arange(300), fold=fold)
         first, other = (tune(build_pipeline(1), known, ["a"], params, seed=seed) for seed in (1, 2))
         numbers = fold_numbers(outcome.to_numpy(), fold, 3)
         assert np.array_equal(first.out_of_fold, other.out_of_fold)
