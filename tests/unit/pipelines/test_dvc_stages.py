@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 import skops.io
 
+from churn.clock import now
 from churn.config.params import load_params
 from churn.contract import Contract
 from churn.data.dataset import Dataset
@@ -101,7 +102,9 @@ def test_the_stages_hold_out_whom_the_flow_reserves_and_fold_as_it_does(run: Any
         outcome=customers.labelled.iloc[order].reset_index(drop=True),
     )
     traffic = simulate(contract, 300, 5)
-    asked = traffic.features.assign(prediction_id="p", customer_id=None, churned=traffic.labelled.astype(float))
+    asked = traffic.features.assign(
+        prediction_id="p", customer_id=None, churned=traffic.labelled.astype(float), requested_at=now()
+    )
     flow = assemble(file, pd.concat([asked, asked]), contract, run.params)
     train, holdout = (pd.read_parquet(run.folder / "split" / f"{name}.parquet") for name in ("train", "holdout"))
     names = contract.feature_names

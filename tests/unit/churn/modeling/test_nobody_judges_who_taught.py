@@ -66,6 +66,7 @@ def months(life: Life) -> Iterator[tuple[int, TrainingSet]]:
             "prediction_id": [f"{month}-{n}" for n in range(BASE)],
             "customer_id": pd.Series([life.in_traffic(n, month) for n in range(BASE)], dtype=object),
             "churned": outcome.astype(float),
+            "requested_at": pd.Timestamp(2026, month + 1, 1, tz="UTC"),
             "usage": usage,
         }
         traffic.append(pd.DataFrame(asked).sample(frac=1, random_state=month))
