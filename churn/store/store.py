@@ -8,6 +8,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from churn.store.contacts.campaign_reader import CampaignReader
 from churn.store.contacts.contacts import Contacts
 from churn.store.contacts.opt_outs import OptOuts
 from churn.store.database.engine import CONNECT_SECONDS, make_engine, ping, translated
@@ -80,6 +81,7 @@ class Store:
         contacts = Contacts(engine)
         self.write_contacts = contacts.write
         self.campaigns = contacts.campaigns
+        self.campaign_customers = CampaignReader(engine).read
         opt_outs = OptOuts(engine)
         self.opted_out = opt_outs.read
         self.count_opt_outs = opt_outs.count

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.cli.campaign_report import report_lines
 from pipelines.cli.store import opened_store
 from pipelines.console import console, print_json
 
@@ -34,6 +35,35 @@ def list_campaigns(as_json: Json = False) -> None:
         first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (one.first_contact_at, one.last_contact_at))
         table.add_row(escape(one.name) or "(no name)", f"{one.contacts:,}", first, last)
     console.print(table if found else "no contacts yet; report them to POST /contacts")
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="The campaign, as in `churn campaign list`.")],
+    as_json: Json = False,
+) -> None:
+    """Say what a campaign brought: customers saved and money made, with intervals, from the control group.
+
+    Everybody whom the model named in the campaign's time is compared with those of them who were held out. Money is what
+    params.yaml says that a customer, a contact and an offer are worth.
+
+    Example: churn campaign report november
+    """
+    from churn.campaigns.report import make_report
+    from churn.config.params import load_params
+    from churn.config.settings import load_settings
+    from churn.errors import InputError
+
+    with opened_store() as store:
+        customers = store.campaign_customers(name)
+    if customers is None:
+        raise InputError(f"no contact of a campaign {name!r} is stored; `churn campaign list` names those there are")
+    found = make_report(name, customers, load_params(load_settings().params).profit)
+    if as_json:
+        print_json(found.to_document())
+        return
+    for line in report_lines(found):
+        console.print(line, markup=False)
 
 
 @app.command("opt-out")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from churn.store.contacts.records import Contact
+from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
 from tests.unit.pipelines.cli.command import Churn
 
@@ -36,6 +37,25 @@ def test_campaigns_are_listed_newest_first(churn: Churn, home: Path) -> None:
     assert "[may]" in shown
     assert "(no name)" in shown
     assert shown.index("(no name)") < shown.index("[may]")
+
+
+def test_a_report_says_what_a_campaign_brought_or_that_it_is_not_known(churn: Churn, home: Path) -> None:
+    assert churn("campaign", "report", "may").code == 2
+    store = opened(home)
+    store.write_predictions(
+        [Prediction(f"p{n}", f"c{n}", NOON, "1", 0.6, 0.5, True, {}, held_out=n % 4 == 0) for n in range(400)]
+    )
+    store.write_contacts([Contact(NOON, customer_id=f"c{n}", campaign="may") for n in range(400) if n % 4])
+    unknown = churn("campaign", "report", "may").out
+    assert "300, of whom 300 were contacted" in unknown
+    assert "not known: no outcome is known yet" in unknown
+    store.write_outcomes([Outcome(n % 4 == 0 or n % 8 == 1, NOON, f"p{n}") for n in range(400)])
+    store.close()
+    said = churn("campaign", "report", "may", "--json")
+    assert (said.code, said.json["effect"]["saved"]["value"]) == (0, pytest.approx(250))
+    told = churn("campaign", "report", "may").out
+    assert "left                 50 of 300; held out: 100 of 100" in told
+    assert "saved                250 [" in told
 
 
 def test_an_opt_out_is_noted_once_and_can_be_taken_back(churn: Churn, home: Path, tmp_path: Path) -> None:

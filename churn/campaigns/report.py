@@ -1,0 +1,123 @@
+"""The report of a campaign: whom it was about, what it brought, and what that says about the assumptions in params.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from churn.campaigns.effect import Effect, Interval, estimate_effect
+from churn.config.params import ProfitParams
+from churn.evaluation.profit import break_even
+from churn.store.contacts.campaign_reader import CampaignCustomers
+
+
+@dataclass(frozen=True)
+class CampaignReport:
+    """What is known of a campaign.
+
+    Attributes
+    ----------
+    named : int
+        Customers whom the model named in the campaign's time, and who were not held out.
+    contacted : int
+        Those of them whom the campaign contacted.
+    held_out : int
+        Customers whom the model named, and who belong to the control group.
+    leaked : int
+        Those of them whom the campaign contacted all the same.
+    waiting : int
+        Of all of these, how many have no outcome yet. They are in none of the estimates.
+    not_named, other_campaigns : int
+        See `churn.store.contacts.campaign_reader.CampaignCustomers`.
+    effect : Effect or None
+        What it brought; None if that cannot be known.
+    money : Interval or None
+        What it brought less what it cost, in `currency`.
+    break_even : float or None
+        The probability above which a contact pays, with the acceptance that was measured.
+    unknown : str
+        Why nothing can be said of the effect; empty if something can.
+    """
+
+    name: str
+    named: int
+    contacted: int
+    held_out: int
+    leaked: int
+    waiting: int
+    not_named: int
+    other_campaigns: int
+    effect: Effect | None
+    money: Interval | None
+    break_even: float | None
+    currency: str
+    unknown: str
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the report as a JSON document."""
+        return asdict(self)
+
+
+def make_report(name: str, customers: CampaignCustomers, profit: ProfitParams, *, confidence: float = 0.95) -> CampaignReport:
+    """Report what a campaign brought.
+
+    Parameters
+    ----------
+    name : str
+    customers : CampaignCustomers
+    profit : ProfitParams
+        What a contact costs and a customer who stays is worth.
+    confidence : float, default 0.95
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    CampaignReport
+    """
+    flagged = customers.flagged
+    known = [one for one in flagged if one.churned is not None]
+    churned, held_out = (np.array([getattr(one, of) for one in known], dtype=bool) for of in ("churned", "held_out"))
+    effect = estimate_effect(churned, held_out, np.array([one.score for one in known], dtype=float), confidence=confidence)
+    # Whom it should not have contacted cost as much.
+    treated = [one for one in known if one.contacted]
+    stayed = sum(not one.churned for one in treated)
+    return CampaignReport(
+        name=name,
+        named=sum(not one.held_out for one in flagged),
+        contacted=sum(one.contacted and not one.held_out for one in flagged),
+        held_out=sum(one.held_out for one in flagged),
+        leaked=sum(one.contacted and one.held_out for one in flagged),
+        waiting=len(flagged) - len(known),
+        not_named=customers.not_flagged,
+        other_campaigns=customers.other_campaigns,
+        effect=effect,
+        money=None if effect is None else _money(effect.saved, len(treated), stayed, profit),
+        break_even=_break_even(effect, profit),
+        currency=profit.currency,
+        unknown="" if effect is not None else _why_unknown(customers, len(known)),
+    )
+
+
+def _money(saved: Interval, contacts: int, stayed: int, profit: ProfitParams) -> Interval:
+    """Return what the campaign brought less what it cost: each contact, and the offer to each who was contacted and stayed."""
+    cost = contacts * profit.cost_of_contact + stayed * profit.cost_of_offer
+    return Interval(*(one * profit.customer_value - cost for one in (saved.value, saved.low, saved.high)))
+
+
+def _break_even(effect: Effect | None, profit: ProfitParams) -> float | None:
+    if effect is None or effect.acceptance is None:
+        return None
+    acceptance = min(max(effect.acceptance.value, 0.0), 1.0)
+    return break_even(profit.model_copy(update={"acceptance": acceptance}))
+
+
+def _why_unknown(customers: CampaignCustomers, known: int) -> str:
+    if not customers.flagged:
+        return "the model named nobody in the campaign's time: whom would its customers be compared with?"
+    if not any(one.held_out for one in customers.flagged):
+        return "nobody was held out: set CHURN_CONTROL_SHARE, so that the next campaign has a control group"
+    if not known:
+        return "no outcome is known yet"
+    return "outcomes are known of one side only: of the contacted or of the control group"
