@@ -82,9 +82,7 @@ class Store:
         self.write_contacts = contacts.write
         self.campaigns = contacts.campaigns
         self.campaign_customers = CampaignReader(engine).read
-        opt_outs = OptOuts(engine)
-        self.opted_out = opt_outs.read
-        self.count_opt_outs = opt_outs.count
+        self.opted_out, self.count_opt_outs = OptOuts(engine).read, OptOuts(engine).count
 
         runs = MonitorRuns(engine)
         self.write_monitor_run = runs.write
