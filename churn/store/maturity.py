@@ -22,8 +22,9 @@ from churn.store.records import EPOCH, NO_LIMIT
 MAX_GAP = 0.02
 # With this many of each, a difference is tested against chance (Kolmogorov and Smirnov, 5 %); with fewer, it counts as it is.
 MIN_TESTED, CRITICAL = 10, 1.358
-# The longest delays are the last to be seen: in the first month they are not yet.
-MARGIN = 1.05
+# The longest delays are the last to be seen, and a feed is late one night: so much more with a history of up to two such ages,
+# and less the longer it is.
+MARGIN = 0.05
 UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
@@ -92,7 +93,8 @@ def estimate_maturity(delays: Delays) -> Maturity:
     """Estimate from which age on it does not depend on the outcome any more whether it is known.
 
     The age is the smallest one from which on the share known of those who left, and of those who stayed, differ by at most 2 %;
-    and a twentieth more. No age is needed where they never differ beyond chance, or by no more than five minutes.
+    and a twentieth more, less with a long history. No age is needed where they never differ beyond chance, or by no more than
+    five minutes.
 
     Assumed: that an outcome is reported at all does not depend on what it is; delays are those of the past; and the store's
     history is longer than the longest of them. Delays are seen only of outcomes that are known already, so at the very beginning
@@ -128,7 +130,8 @@ def estimate_maturity(delays: Delays) -> Maturity:
     gap = np.maximum(_ahead(left, stayed, ages), _ahead(stayed, left, ages))
     if not _beyond_chance(float(gap.max()), len(left), len(stayed)):
         return Maturity(0.0, f"outcomes count at once: {told}")
-    seconds = MARGIN * float(ages[np.flatnonzero(gap > MAX_GAP)[-1] :][:2][-1])
+    age = float(ages[np.flatnonzero(gap > MAX_GAP)[-1] + 1])
+    seconds = age * (1 + MARGIN * (min(1.0, 2 * age / delays.history) if delays.history > 0 else 1.0))
     return Maturity(seconds, f"an outcome counts once its prediction is {in_words(seconds)} old: {told}")
 
 

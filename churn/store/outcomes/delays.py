@@ -26,10 +26,13 @@ class Delays:
     ----------
     left, stayed : numpy.ndarray of float64, shape (n,)
         Of customers who left, and of those who stayed; ascending, not below 0.
+    history : float
+        How long ago the first of their predictions was requested, in seconds.
     """
 
     left: NDArray[np.float64]
     stayed: NDArray[np.float64]
+    history: float = 0.0
 
 
 class OutcomeDelays:
@@ -66,7 +69,7 @@ class OutcomeDelays:
         requested, observed, received = np.array([[moment.timestamp() for moment in row[1:]] for row in rows]).T
         known = np.where(received > now.timestamp(), observed, np.maximum(observed, received))
         seconds = np.maximum(known - requested, 0.0)
-        return Delays(np.sort(seconds[churned]), np.sort(seconds[~churned]))
+        return Delays(np.sort(seconds[churned]), np.sort(seconds[~churned]), now.timestamp() - float(requested.min()))
 
 
 def _sample(connection: sa.Connection) -> list[Any]:

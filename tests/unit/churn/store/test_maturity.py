@@ -32,10 +32,16 @@ EARLY_LEAVERS = delays(np.full(40, DAY), np.full(240, 30 * DAY))
 
 def test_leavers_known_after_a_day_wait_for_stayers_known_after_thirty() -> None:
     found = estimate_maturity(EARLY_LEAVERS)
-    assert found.seconds == pytest.approx(MARGIN * 30 * DAY)
+    assert found.seconds == pytest.approx((1 + MARGIN) * 30 * DAY)
     assert "half is known after 1 days" in found.reason
     assert "stayed after 30 days" in found.reason
     assert found.until(NOW) == NOW - timedelta(days=31.5)
+
+
+@pytest.mark.parametrize(("months", "days"), [(0, 31.5), (1, 31.5), (2, 31.5), (4, 30.75), (12, 30.25), (120, 30.025)])
+def test_the_margin_shrinks_as_the_history_grows(months: int, days: float) -> None:
+    known = Delays(EARLY_LEAVERS.left, EARLY_LEAVERS.stayed, months * 30 * DAY)
+    assert estimate_maturity(known).seconds == pytest.approx(days * DAY)
 
 
 def test_stayers_known_first_wait_for_leavers_too() -> None:

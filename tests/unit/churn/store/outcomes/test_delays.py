@@ -43,6 +43,7 @@ def test_delays_are_those_of_each_class_in_order(store: Store) -> None:
     found = store.outcome_delays(NOON + 40 * DAY)
     assert found.left.tolist() == [86_400.0] * 2
     assert found.stayed.tolist() == [30 * 86_400.0] * 10
+    assert found.history == 40 * 86_400.0
 
 
 def test_an_outcome_is_known_once_it_was_observed_and_received(store: Store) -> None:
