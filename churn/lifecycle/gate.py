@@ -18,11 +18,11 @@ from churn.evaluation.profit import profits
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.slices import slices_of
 from churn.evaluation.statistics import log_losses
+from churn.lifecycle.calibration_check import calibrated
 from churn.lifecycle.gate_checks import (
     Check,
     ServingCheck,
     better_log_loss,
-    calibrated,
     enough_evidence,
     fast_enough,
     no_slice_falls,
@@ -66,7 +66,7 @@ def decide(
     """Decide whether a challenger may replace the champion.
 
     Its log loss must be lower beyond chance. It must not, beyond chance, lose profit, lose log loss in a slice, or be off the
-    churn rate, each by more than a stated margin; its calibration error has a limit; and it must be served as it is, fast enough.
+    churn rate or its own calibration, each by more than a stated margin; and it must be served as it is, fast enough.
     Of two equally good models, a challenger passes with probability 1 - confidence at most.
 
     Without a champion, the baseline is the constant churn rate of the fresh customers, and the more profitable of contacting
@@ -120,7 +120,7 @@ def decide(
         better := better_log_loss(gain, params.gate, params.seed, baseline, customer),
         profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency, customer),
         no_slice_falls(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate, customer),
-        calibrated(card.ece, params.gate),
+        calibrated(y, new, params.gate, params.seed, customer),
         unbiased(y, new, params.gate, customer),
     ]
     if serving:

@@ -212,24 +212,6 @@ def _rise(part: Slice, rise: np.ndarray, tail: float, customer: Customers | None
     return _Rise(part.column, part.level, len(rise), float(rise.mean()), mean_bounds(rise, tail, customer)[0])
 
 
-def calibrated(error: float, params: GateParams) -> Check:
-    """Check that the challenger's expected calibration error is within its limit.
-
-    Parameters
-    ----------
-    error : float
-        In [0, 1].
-    params : GateParams
-
-    Returns
-    -------
-    Check
-    """
-    passed = error <= params.max_calibration_error
-    said = f"calibration error {error:.3f} is {'within' if passed else 'above'} {params.max_calibration_error:g}"
-    return Check("calibrated", passed, error, params.max_calibration_error, said)
-
-
 def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams, customer: Customers | None = None) -> Check:
     """Check that the mean probability is the churn rate: calibration-in-the-large (Van Calster et al., BMC Medicine 17, 2019).
 
