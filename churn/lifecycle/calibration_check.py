@@ -1,9 +1,9 @@
 """The gate's check of calibration: is the expected calibration error beyond its limit, and beyond what chance alone makes?
 
-Even a perfectly calibrated model has an expected calibration error: in ten bins of twenty customers the churn rates scatter. So the
-error is compared with its own null distribution: outcomes are drawn from the model's probabilities (a parametric bootstrap), and the
-error is computed of each draw. Consistency resampling: Bröcker and Smith, Increasing the Reliability of Reliability Diagrams, Weather
-and Forecasting 22(3), 2007.
+Even a perfectly calibrated model has an expected calibration error: in ten bins of twenty customers the churn rates scatter. So
+the error is compared with its own null distribution: outcomes are drawn from the model's probabilities (a parametric bootstrap),
+and the error is computed of each draw. Consistency resampling: Bröcker and Smith, Increasing the Reliability of Reliability
+Diagrams, Weather and Forecasting 22(3), 2007.
 """
 
 from __future__ import annotations
