@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from churn.customers.arrow_buffers import from_flags, from_floats, from_texts, repeated_text
 from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.cell_rule import MAX_TEXT_LENGTH
 from churn.customers.cells import json_value
@@ -17,11 +19,10 @@ from churn.customers.from_arrow import is_plain, read_cells, read_values
 from churn.customers.validation import Table
 from service.formats.validation import ColumnRules, raise_problems
 from service.http.errors import FieldProblem, TooLarge
-from service.scoring.served_model import ACTIONS, ScoredBatch
+from service.scoring.served_model import ScoredBatch
 
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 65_536
-_ACTIONS = pa.array(ACTIONS)
 ANSWER = pa.schema(
     [
         pa.field("prediction_id", pa.string(), nullable=False),
@@ -156,13 +157,13 @@ def answer_batches(batch: ScoredBatch) -> Iterator[Any]:
         named = batch.customers.customer_ids
         yield pa.RecordBatch.from_arrays(
             [
-                pa.array(batch.prediction_ids[start:end], pa.string()),
-                pa.nulls(end - start, pa.string()) if named is None else pa.array(named[start:end], pa.string()),
-                pa.array(batch.probabilities[start:end]),
-                pa.array(batch.churn[start:end]),
-                pa.DictionaryArray.from_arrays(batch.action_codes(slice(start, end)), _ACTIONS).dictionary_decode(),
-                pa.repeat(batch.threshold, end - start),
-                pa.repeat(batch.model_version, end - start),
+                from_texts(batch.prediction_ids[start:end]),
+                pa.nulls(end - start, pa.string()) if named is None else from_texts(named[start:end]),
+                from_floats(batch.probabilities[start:end]),
+                from_flags(batch.churn[start:end]),
+                from_texts(batch.actions(slice(start, end))),
+                from_floats(np.full(end - start, batch.threshold)),
+                repeated_text(batch.model_version, end - start),
             ],
             schema=ANSWER,
         )

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from struct import pack_into
 from typing import Any
 
@@ -235,3 +238,28 @@ def test_broken_bodies_are_problems_and_nothing_worse(kind: str, rules: ColumnRu
         except RequestProblem:
             refused += 1
     assert refused > len(broken) / 4
+
+
+def test_bodies_and_answers_import_no_pandas(tmp_path: Path) -> None:
+    """It takes 57 MB and half a second, at somebody's first Arrow body."""
+    table = pa.table(
+        {"total_day_minutes": [1.0, 2.0], "state": ["OH", None], "customer_id": ["a", "b"], "total_day_calls": ["1", " 2"]}
+    )
+    pq.write_table(table, tmp_path / "parquet")
+    with pa.ipc.new_stream(tmp_path / "stream", table.schema) as writer:
+        writer.write_table(table)
+    script = (
+        "import sys, numpy as np; from pathlib import Path; from churn.contract import load_contract\n"
+        "from churn.customers.customer import request_model\n"
+        "from service.formats.arrow_ipc import arrow_answer, read_arrow\n"
+        "from service.formats.parquet import parquet_answer, read_parquet\n"
+        "from service.formats.validation import ColumnRules; from service.scoring.served_model import ScoredBatch\n"
+        "contract = load_contract(); rules = ColumnRules(contract, request_model(contract)); folder = Path(sys.argv[1])\n"
+        "for customers in (read_parquet((folder / 'parquet').read_bytes(), rules, 9, 2**20),\n"
+        "                  read_arrow((folder / 'stream').read_bytes(), rules, 9, 2**20, file=False)):\n"
+        "    batch = ScoredBatch(customers, ['1', '2'], np.array([0.1, 0.9]), np.array([False, True]), '1', 0.5, '', np.zeros(2, bool))\n"
+        "    assert parquet_answer(batch) and list(arrow_answer(batch, file=True))\n"
+        "print('pandas' in sys.modules)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("False\n", "")
