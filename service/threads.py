@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import ctypes
+import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from functools import partial
-from queue import SimpleQueue
+from functools import cache, partial
+from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 from churn.errors import ChurnError, without_frames
@@ -23,7 +26,31 @@ from service.http.errors import Overloaded
 P = ParamSpec("P")
 T = TypeVar("T")
 CLIENT_THREADS, CLIENT_WAITING = 2, 64
+# How often the memory that bodies took is given back to the system.
+GIVE_BACK_SECONDS = 1.0
 _END = object()
+
+
+def give_back_memory() -> None:
+    """Return to the system what the allocator keeps for later, where it is glibc's.
+
+    It keeps what lies below anything that is still in use, in an arena a thread, and lets a block of 16 MB that was freed raise
+    the size from which blocks are given back at once: a service that has read large bodies stayed five times as large.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+    if (pyarrow := sys.modules.get("pyarrow")) is not None:  # which has an allocator of its own
+        pyarrow.default_memory_pool().release_unused()
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):
+        return None
+    return found
 
 
 class _Job:
@@ -108,8 +135,16 @@ class WorkerThreads:
             yield part  # type: ignore[misc]
 
     def _serve(self) -> None:
+        given_back, is_dirty = time.monotonic(), False
         while True:
-            self._queue.get().run()
+            try:
+                self._queue.get(timeout=GIVE_BACK_SECONDS if is_dirty else None).run()
+                is_dirty = True
+            except Empty:
+                pass  # a moment without work is the best one
+            if is_dirty and time.monotonic() - given_back >= GIVE_BACK_SECONDS:
+                give_back_memory()
+                given_back, is_dirty = time.monotonic(), False
 
 
 # One for all apps of a process: they share its processors, too.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import service
+from service import threads
 from service.app import ServiceApp
 from service.http.errors import Overloaded
 from service.threads import CLIENT_THREADS, WorkerThreads, run_in_thread
@@ -104,3 +105,24 @@ def test_no_route_and_no_dependency_is_run_in_a_shared_thread(app: ServiceApp) -
     assert len(calls) > 30
     functions = [call if inspect.isroutine(call) else type(call).__call__ for call in calls if call is not None]
     assert [function for function in functions if not inspect.iscoroutinefunction(function)] == []
+
+
+async def test_memory_is_given_back_after_work_and_not_after_every_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back = threading.Event()
+    times: list[int] = []
+
+    def note() -> None:
+        times.append(1)
+        given_back.set()
+
+    monkeypatch.setattr(threads, "give_back_memory", note)
+    monkeypatch.setattr(threads, "GIVE_BACK_SECONDS", 0.2)
+    pool = threads.WorkerThreads("test", 1, 64)
+    for _ in range(50):
+        await pool.run(int)
+    assert await threads.run_in_thread(given_back.wait, 30)
+    assert len(times) < 50
+
+
+def test_giving_memory_back_is_harmless() -> None:
+    threads.give_back_memory()
