@@ -70,7 +70,8 @@ def from_records(records: Any, rules: ColumnRules, where: str, max_rows: int) ->
         names = {name for row in records if type(row) is dict for name in row}
         foreign = [name for name in names if rules.names.find(name) is None]
         rules.warn_ignored(sorted(foreign[:MAX_NAMED_COLUMNS]), len(foreign))
-    plain = [row if type(row) is dict and row.keys() <= rules.names.read else {} for row in renamed]
+    nothing: dict[str, Any] = {}  # one for all of them
+    plain = [row if type(row) is dict and row.keys() <= rules.names.read else nothing for row in renamed]
     doubtful = [row is not before for row, before in zip(plain, renamed, strict=True)]
     columns = {name: [row.get(name) for row in plain] for name in (*rules.features, CUSTOMER_ID)}
     return rules.validate_objects(columns, len(records), where, record=renamed.__getitem__, doubtful=doubtful)

@@ -175,10 +175,9 @@ class ColumnRules(CustomerRules):
         def refuse(row: int, error: ValidationError | None) -> bool:
             nonlocal found
             found += 1 if error is None else error.error_count()
-            if error is None:
-                problems.append(FieldProblem(field=f"{table.where}.{row}", problem="Input should be an object"))
-            elif len(problems) < LISTED_ERRORS:
-                problems.extend(_problems(error, f"{table.where}.{row}"))
+            if len(problems) < LISTED_ERRORS:
+                no_object = FieldProblem(field=f"{table.where}.{row}", problem="Input should be an object")
+                problems.extend([no_object] if error is None else _problems(error, f"{table.where}.{row}"))
             return error is None or found <= MAX_COUNTED_PROBLEMS
 
         customers = self.examine(table, refuse)
