@@ -67,7 +67,7 @@ def test_a_year_with_a_price_rise_is_lived_through_by_everybody_and_its_results_
     # No model is as good as the truth, and one that is never retrained does not survive the event.
     best = accounts.pop("oracle")["log_loss"]
     assert all(model > truth for account in accounts.values() for model, truth in zip(account["log_loss"], best, strict=True))
-    assert accounts["never retrain"]["log_loss"][event] > 3 * best[event]
+    assert accounts["never retrain"]["log_loss"][event] > 2.5 * best[event]
     # Ours notices, not before there are outcomes of that month, and mends it.
     assert min(day for day in accounts["ours"]["concept_alarms"] if day > 31 * event) >= 31 * event + 30
     assert accounts["ours"]["log_loss"][-1] < accounts["never retrain"]["log_loss"][-1] / 2
