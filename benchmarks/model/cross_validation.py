@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
-from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
 from benchmarks.model.baselines import Baseline
-from churn.data.labelled import Labelled
+from churn.data.labelled import Labelled, customer_numbers
 from churn.evaluation.scorecard import evaluate
+from churn.modeling.customer_keys import content_bytes
 
 # Larger is better in the first two.
 METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier", "log_loss": "log loss", "ece": "ECE"}
@@ -29,14 +31,36 @@ def cross_validate(
         baseline, fold, and a column a metric.
     """
     outcome = known.outcome.to_numpy()
-    plan = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
     rows = []
-    for fold, (learned, asked) in enumerate(plan.split(outcome, outcome)):
+    for fold, (learned, asked) in enumerate(plan(known, folds=folds, repeats=repeats, seed=seed)):
         part = Labelled(known.features.iloc[learned].reset_index(drop=True), known.outcome.iloc[learned].reset_index(drop=True))
         card = evaluate(outcome[asked], baseline(part, known.features.iloc[asked]), 0.5)
         rows.append({"baseline": name, "fold": fold, **{metric: getattr(card, metric) for metric in METRICS}})
         done()
     return pd.DataFrame(rows)
+
+
+def plan(known: Labelled, *, folds: int, repeats: int, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Plan the folds: stratified; customers who are alike in every column stay together, since they may be one.
+
+    Parameters
+    ----------
+    known : Labelled
+    folds, repeats : int
+    seed : int
+
+    Yields
+    ------
+    learned, asked : array of int
+        Rows.
+    """
+    outcome = known.outcome.to_numpy()
+    alike = customer_numbers(pd.Series(content_bytes(known.features), dtype=object))
+    if alike is None:
+        yield from RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed).split(outcome, outcome)
+        return
+    for repeat in range(repeats):
+        yield from StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat).split(outcome, outcome, alike)
 
 
 def summarise(scores: pd.DataFrame, folds: int) -> pd.DataFrame:
