@@ -17,7 +17,7 @@ MIN_KEY_LENGTH = 16
 REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 REGISTRY_DATABASES = ("sqlite", "postgresql")
 STORES = ("sqlite", "postgresql")
-NOT_EMPTY = ("home", "contract", "data", "params", "host", "exporter_host", "retrain_cron")
+NOT_EMPTY = ("home", "contract", "data", "params", "host", "exporter_host", "retrain_cron", "score_cron")
 # Pairs of which the first must not be above the second: k of n, a window, outcomes in one, a body that is let in.
 ORDERED = (
     ("policy_k", "policy_n"),
@@ -37,9 +37,7 @@ class SettingRules(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
-    @field_validator(
-        "home", "contract", "data", "params", "host", "exporter_host", "retrain_cron", mode="before", check_fields=False
-    )
+    @field_validator(*NOT_EMPTY, mode="before", check_fields=False)
     @classmethod
     def _is_something(cls, value: Any) -> Any:
         if isinstance(value, str) and not value.strip():
@@ -71,7 +69,7 @@ class SettingRules(BaseSettings):
     def _is_a_registry_database(cls, value: str) -> str:
         return require_scheme(REGISTRY_DATABASES, value) if value else value
 
-    @field_validator("retrain_cron", mode="after", check_fields=False)
+    @field_validator("retrain_cron", "score_cron", mode="after", check_fields=False)
     @classmethod
     def _is_a_schedule(cls, value: str) -> str:
         return require_cron(value)
@@ -84,6 +82,13 @@ class SettingRules(BaseSettings):
             if info.field_name in (low, high) and low in known and high in known and known[low] > known[high]:
                 raise ValueError(f"CHURN_{low.upper()} ({known[low]}) must not be above CHURN_{high.upper()} ({known[high]})")
         return value
+
+    @field_validator("score_output", mode="after", check_fields=False)
+    @classmethod
+    def _has_a_place(cls, output: str, info: ValidationInfo) -> str:
+        if info.data.get("score_input") and not output.strip():
+            raise ValueError("must say where the answers go, as CHURN_SCORE_INPUT says what is scored")
+        return output
 
     @field_validator("page_links", mode="after", check_fields=False)
     @classmethod

@@ -207,6 +207,23 @@ class Settings(SettingRules):
         "",
         description="Address of a Dask scheduler (tcp://...) on which the flows tune and calibrate. Empty: in their own process.",
     )
+    score_input: str = Field(
+        "",
+        description="Customers that the flow score/nightly scores and logs: a file or a folder; `{date}` stands for the day, "
+        "2026-11-30. Empty: no such flow.",
+    )
+    score_output: str = Field(
+        "", description="Where the flow score/nightly puts the answers, as OUTPUT of `churn score`; `{date}` stands for the day."
+    )
+    score_cron: str = Field("0 2 * * *", description="When the flow score/nightly runs (cron, UTC).")
+    score_settle_seconds: Seconds = Field(
+        10.0, ge=0, description="How long CHURN_SCORE_INPUT must not change before it counts as whole, in seconds."
+    )
+    score_max_age_seconds: Seconds = Field(
+        86_400.0,
+        ge=0,
+        description="Age at which CHURN_SCORE_INPUT is refused as that of another night, in seconds. 0: any.",
+    )
     retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
 
 

@@ -1,4 +1,4 @@
-"""When the flows run: by schedule, by event, on demand. One process serves both, each run in a process of its own."""
+"""When the flows run: by schedule, by event, on demand. One process serves all, each run in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from pipelines.flows.events import RETRAIN_EVENT
 from pipelines.flows.monitor import monitor_flow
 from pipelines.flows.orphaned_runs import Watch, crash_orphans
 from pipelines.flows.prefect_api import PREFECT_API_ERRORS, is_unreachable
+from pipelines.flows.score import score_flow
 from pipelines.flows.train import record_failure, train_flow
 
-TRAIN, MONITOR = "train/retrain", "monitor/run"
+TRAIN, MONITOR, SCORE = "train/retrain", "monitor/run", "score/nightly"
 WAIT_SECONDS = 0.5
 
 
 def make_deployments(settings: Settings) -> list[RunnerDeployment]:
-    """Describe both deployments: retraining by cron and by the monitor's event, monitoring by interval.
+    """Describe the deployments: retraining by cron and by the monitor's event, monitoring by interval, scoring of a file by cron.
 
     One run of each at a time: a second one is cancelled, not queued, because the first already sees what it would see.
     """
@@ -54,8 +55,18 @@ def make_deployments(settings: Settings) -> list[RunnerDeployment]:
         concurrency_limit=one_at_a_time,
         tags=["churn"],
     )
+    made = [retrain, monitor]
+    if settings.score_input:
+        nightly = score_flow.to_deployment(
+            name="nightly",
+            description="Score the customers of CHURN_SCORE_INPUT and log the answers.",
+            schedules=[Cron(settings.score_cron, timezone="UTC", slug="cron")],
+            concurrency_limit=one_at_a_time,
+            tags=["churn"],
+        )
+        made.append(nightly)
     # Prefect types these as awaitable too, for callers inside an event loop.
-    return [cast(RunnerDeployment, retrain), cast(RunnerDeployment, monitor)]
+    return [cast(RunnerDeployment, deployment) for deployment in made]
 
 
 def main() -> None:

@@ -7,11 +7,20 @@ from typing import Any, get_args
 
 import pytest
 
-from churn.config.setting_rules import ORDERED
+from churn.config.setting_rules import NOT_EMPTY, ORDERED
 from churn.config.settings import Settings, load_settings
 from churn.errors import InputError
 
-TEXTS_OF_ANY_KIND = {"model_name", "page_links", "api_keys", "pseudonym_key", "store_password", "dvc_remote", "control_key"}
+TEXTS_OF_ANY_KIND = {
+    "model_name",
+    "page_links",
+    "score_input",
+    "api_keys",
+    "pseudonym_key",
+    "store_password",
+    "dvc_remote",
+    "control_key",
+}
 ADDRESSES = ("service_url", "exporter_url", "evidently_url", "dask_scheduler")
 
 
@@ -47,7 +56,7 @@ def test_choices_are_those_that_there_are(monkeypatch: pytest.MonkeyPatch, name:
         assert refused(monkeypatch, name, value).startswith(f"CHURN_{name.upper()}: "), value
 
 
-@pytest.mark.parametrize("name", ["home", "contract", "data", "params", "host", "exporter_host", "retrain_cron", "store_url"])
+@pytest.mark.parametrize("name", [*NOT_EMPTY, "store_url"])
 @pytest.mark.parametrize("value", ["", "  "])
 def test_what_must_not_be_empty_is_not_taken_for_the_current_folder(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -94,11 +103,12 @@ def test_a_default_counts_where_only_one_of_two_is_set() -> None:
 
 @pytest.mark.parametrize("value", ["every sunday", "0 3 * * 8", "@daily"])
 def test_a_schedule_that_is_none_is_refused_by_all_commands(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    assert refused(monkeypatch, "retrain_cron", value).endswith(f"(found {value!r})")
+    for name in ("retrain_cron", "score_cron"):
+        assert refused(monkeypatch, name, value).endswith(f"(found {value!r})")
 
 
 def test_every_text_setting_is_checked_here_or_where_it_is_used() -> None:
-    checked = {*ADDRESSES, "home", "contract", "data", "params", "host", "exporter_host", "retrain_cron", "store_url", "data_url"}
+    checked = {*ADDRESSES, *NOT_EMPTY, "score_output", "store_url", "data_url"}
     checked |= {"tracking_uri", "registry_database_url"}
     texts = {name for name in Settings.model_fields if kind(name) not in (int, float, bool) and not get_args(kind(name))}
     assert texts == checked | TEXTS_OF_ANY_KIND

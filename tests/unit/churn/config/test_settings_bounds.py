@@ -43,6 +43,8 @@ BOUNDS = {
     "[0, 1000000000]": ("failed_requests_kept",),
     "[0, 1125899906842624]": ("spool_max_bytes",),
     "[0, 316224000]": (
+        "score_settle_seconds",
+        "score_max_age_seconds",
         "spool_drain_seconds",
         "probation_seconds",
         "label_maturity_seconds",
