@@ -12,6 +12,7 @@ import pyarrow as pa
 from churn.contract import Column
 from churn.customers.cell_rule import MISSING_TEXTS, CellRule
 from churn.customers.cells import json_value
+from churn.customers.from_arrow import python_values
 from churn.number_format import NUMBER_PATTERN
 
 _NUMBER = re.compile(NUMBER_PATTERN)
@@ -33,11 +34,18 @@ def cell_texts(cells: Any, levels: tuple[str, ...] = ()) -> pd.Series:
     # (A sensitive category has no levels that it must be one of; here any text is welcome.)
     rule = CellRule(Column(name="n", source="n", kind="category", role="sensitive", levels=levels))
 
+    known: dict[str, Any] = {}
+
     def text(cell: Any) -> Any:
         cell = json_value(cell)
-        return rule.parse(cell if cell is None or isinstance(cell, str | int | float) else str(cell))
+        cell = cell if cell is None or isinstance(cell, str | int | float) else str(cell)
+        if not isinstance(cell, str):
+            return rule.parse(cell)
+        if cell not in known:
+            known[cell] = rule.parse(cell)
+        return known[cell]  # one object for all that are alike
 
-    return pd.Series([text(cell) for cell in cells.to_pylist()], dtype=object)
+    return pd.Series([text(cell) for chunk in cells.chunks for cell in python_values(chunk)], dtype=object)
 
 
 def missing_texts(cells: Any) -> Counter[str]:
@@ -45,8 +53,13 @@ def missing_texts(cells: Any) -> Counter[str]:
     kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return Counter()
-    stripped = (cell.strip() for cell in cells.to_pylist() if cell is not None)
-    return Counter(text for text in stripped if text and text.lower() in MISSING_TEXTS)
+    counts = Counter(cell for chunk in cells.chunks for cell in python_values(chunk) if cell is not None)
+    found: Counter[str] = Counter()
+    for text, count in counts.items():
+        stripped = text.strip()
+        if stripped and stripped.lower() in MISSING_TEXTS:
+            found[stripped] += count
+    return found
 
 
 def is_number(text: str) -> bool:

@@ -5,6 +5,7 @@ Missing is null, or NaN (as pandas writes it). What a cell means does not depend
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -71,15 +72,17 @@ def _nearest(decimals: Any) -> Any:
 
 def read_values(column: Any) -> list[Any]:
     """Return a column of a plain type as Python values; rows that share a value of a dictionary share one object."""
-    values: list[Any] = []
-    for chunk in column.chunks:
-        if pa.types.is_dictionary(chunk.type):
-            # The last entry is what place -1 finds.
-            known = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
-            values += known[places(chunk)].tolist()
-        else:
-            values += chunk.to_pylist()
-    return values
+    return [value for chunk in column.chunks for value in python_values(chunk)]
+
+
+def python_values(chunk: Any) -> Iterable[Any]:
+    """Return an array as Python values; rows that share a value of a dictionary share one object."""
+    if pa.types.is_dictionary(chunk.type):
+        # The last entry is what place -1 finds.
+        known = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
+        return list(known[places(chunk)].tolist())
+    # What is no customer's value, such as a list, may be of any size, and is looked at one by one.
+    return list(chunk.to_pylist()) if is_plain(chunk.type) else (value.as_py() for value in chunk)
 
 
 def _read_texts(column: Any, feature: FeatureCells) -> Cells:

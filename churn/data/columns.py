@@ -13,7 +13,7 @@ from churn.contract import Column, Target
 from churn.customers.cell_rule import CellRule
 from churn.customers.cells import FeatureCells, json_value
 from churn.customers.customer_id import read_id
-from churn.customers.from_arrow import is_plain, read_cells
+from churn.customers.from_arrow import is_plain, python_values, read_cells
 
 # Called with each cell that breaks a rule: its row from 0, the rule, and the cell.
 OnProblem = Callable[[int, str, Any], None]
@@ -47,13 +47,16 @@ def read_column(cells: Any, column: Column, on_problem: OnProblem) -> pd.Series:
             undecided = undecided | np.isnan(values)
     else:
         values, undecided = np.full(len(cells), np.nan), np.ones(len(cells), np.bool_)
-    for row in np.flatnonzero(undecided).tolist():
-        values[row] = np.nan
-        cell = json_value(cells[row].as_py())
-        try:
-            values[row] = feature.coded(rule.read(cell))
-        except ValueError as error:
-            on_problem(row, str(error), cell)
+    rows = np.flatnonzero(undecided)
+    values[rows] = np.nan
+    # In one walk over the cells, as rows that share a text of a dictionary share its verdict.
+    judge = _Judge(lambda cell: feature.coded(rule.read(cell)))
+    for row, cell in zip(rows.tolist(), _cells(cells if len(rows) == len(cells) else cells.take(pa.array(rows))), strict=True):
+        value, problem = judge(cell)
+        if problem is None:
+            values[row] = value
+        else:
+            on_problem(row, problem, cell)
     return pd.Series(values)
 
 
@@ -133,22 +136,38 @@ def read_id_column(cells: Any, on_problem: OnProblem) -> pd.Series:
 
 
 def _read_each(cells: Any, read: Callable[[Any], Any], on_problem: OnProblem) -> pd.Series:
-    known: dict[Any, Any] = {}
+    judge = _Judge(read)
     values: list[Any] = []
     for row, cell in enumerate(_cells(cells)):
-        try:
-            if isinstance(cell, str):
-                if cell not in known:
-                    known[cell] = read(cell)
-                values.append(known[cell])
-            else:
-                values.append(read(cell))
-        except ValueError as error:
-            values.append(None)
-            on_problem(row, str(error), cell)
+        value, problem = judge(cell)
+        values.append(value)
+        if problem is not None:
+            on_problem(row, problem, cell)
     return pd.Series(values, dtype=object)
+
+
+class _Judge:
+    """Reads cells, the same text once."""
+
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        self._read = read
+        self._known: dict[str | bytes, tuple[Any, str | None]] = {}
+
+    def __call__(self, cell: Any) -> tuple[Any, str | None]:
+        """Return a cell's value, and the rule that it breaks, if it does."""
+        if not isinstance(cell, str | bytes):
+            return self._verdict(cell)
+        if cell not in self._known:
+            self._known[cell] = self._verdict(cell)
+        return self._known[cell]
+
+    def _verdict(self, cell: Any) -> tuple[Any, str | None]:
+        try:
+            return self._read(cell), None
+        except ValueError as error:
+            return None, str(error)
 
 
 def _cells(cells: Any) -> Iterator[Any]:
     for chunk in cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]:
-        yield from map(json_value, chunk.to_pylist())
+        yield from map(json_value, python_values(chunk))

@@ -6,15 +6,19 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.column_names import first_repeated
 from churn.customers.csv_header import header_problem
 from churn.data.file_kind import file_kind, is_parquet, parquet_files
@@ -23,7 +27,17 @@ from churn.one_line import one_line
 
 # pyarrow reads in blocks, and a line must fit into one. No customer is that long.
 MAX_LINE_LENGTH = 4 * 2**20
+# No contract has so many.
+MAX_COLUMNS = 10_000
+# A file may unpack to so many times its size, and so many bytes more: customers by the million take a tenth of that.
+MAX_UNPACKED_TIMES, UNPACKED_BYTES = 100, 256 * 2**20
+# Of a number, or of a text's place in its dictionary and what it takes beside it.
+BYTES_A_CELL = 8
+SHOWN_BYTES = 100
 INSPECTED_ROWS = 64 * 2**10
+# Where the header and the line after it are looked for, among empty ones.
+INSPECTED_LINES = 1_000
+_TOO_MUCH = f"it unpacks to more than {MAX_UNPACKED_TIMES} times its size, as no table does"
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,8 @@ class TabularFile:
         if self.path.is_dir() or is_parquet(self.path):
             return {row: row + 1 for row in rows}
         wanted, found, row = set(rows), dict[int, int](), -1  # the header is row -1
-        with open_text(self.path) as text, suppress(csv.Error):
-            reader, start = csv.reader(text), 1
+        with open_text(self.path) as text, suppress(csv.Error, ValueError):
+            reader, start = csv.reader(bounded_lines(text)), 1
             for cells in reader:
                 if cells and row in wanted:
                     found[row] = start
@@ -95,7 +109,7 @@ def _read_folder(folder: Path) -> pa.Table:
 def _read_file(path: Path) -> pa.Table:
     parquet = is_parquet(path)
     try:
-        return pa.parquet.ParquetFile(path).read() if parquet else _read_csv(path)
+        return _read_parquet(path) if parquet else _read_csv(path)
     except (pa.ArrowException, csv.Error, zlib.error, OSError, EOFError, ValueError) as error:
         kind = "Parquet" if parquet else "CSV text in UTF-8"
         raise InputError(f"{path}: not readable as {kind} ({_why(error)})") from error
@@ -112,13 +126,15 @@ def _read_csv(path: Path) -> pa.Table:
         if b"\0" in raw.read(INSPECTED_ROWS):
             raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
     with open_text(path) as text:
-        lines = filter(None, csv.reader(text))
+        lines = filter(None, islice(csv.reader(bounded_lines(text)), INSPECTED_LINES))
         names, following = next(lines, []), []
         with suppress(csv.Error):  # of a huge field, which pyarrow may read
             following = next(lines, [])
+    _check_columns(len(names))
     check_header(path, names, following)
+    packed = file_kind(path) == "gzip"
     table = pa.csv.read_csv(
-        pa.input_stream(str(path), compression="gzip" if file_kind(path) == "gzip" else None),
+        pa.PythonFile(_Unpacked(path), mode="r") if packed else pa.input_stream(str(path), compression=None),
         # One thread: with more, pyarrow cannot tell which row is ragged.
         pa.csv.ReadOptions(use_threads=False, block_size=MAX_LINE_LENGTH),
         pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
@@ -130,6 +146,81 @@ def _read_csv(path: Path) -> pa.Table:
         line = TabularFile(path, {}, 0).lines([first]).get(first)
         raise ContractError(str(path), [Problem(rule, row=line)], total=len(ragged))
     return table
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    max_bytes = _max_unpacked(path)
+    with pa.parquet.ParquetFile(path) as file:
+        metadata, names = file.metadata, file.schema_arrow.names
+    leaves = [metadata.schema.column(place) for place in range(metadata.num_columns)]
+    _check_columns(len(leaves))
+    # What a few bytes say of every row costs as much as if it were there.
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    cells = [(leaf, group.column(place).num_values) for place, leaf in enumerate(leaves) for group in groups]
+    if sum(max(BYTES_A_CELL, leaf.length) * count for leaf, count in cells) > max_bytes:
+        raise ValueError(_TOO_MUCH)
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    # A column at a time, with its texts as a dictionary and places in it: of one that repeats there is one, and of one that is
+    # longer than any rule reads only the beginning.
+    with pa.parquet.ParquetFile(path, read_dictionary=texts) as file:
+        try:
+            columns = [_bounded(file.read(columns=[name]).column(0), max_bytes) for name in names]
+        except TooMuchText:
+            raise ValueError(_TOO_MUCH) from None
+    return pa.table(columns, names=names)
+
+
+def _bounded(column: Any, max_bytes: int) -> Any:
+    kind = column.type
+    if not (pa.types.is_dictionary(kind) and (pa.types.is_binary(kind.value_type) or pa.types.is_large_binary(kind.value_type))):
+        return bounded_texts(column, max_bytes)
+    # Bytes are no customer's value: only the beginning is shown.
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, pc.binary_slice(chunk.dictionary, 0, SHOWN_BYTES))
+        for chunk in column.chunks
+    ]
+    return pa.chunked_array(chunks, kind if not chunks else None)
+
+
+def _check_columns(count: int) -> None:
+    if count > MAX_COLUMNS:
+        raise ValueError(f"it has {count} columns; {MAX_COLUMNS} are the most")
+
+
+def _max_unpacked(path: Path) -> int:
+    return MAX_UNPACKED_TIMES * path.stat().st_size + UNPACKED_BYTES
+
+
+class _Unpacked(io.RawIOBase):
+    """A zipped file, as pyarrow reads it, that ends with an error where it unpacks to more than any table would."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file, self._left = path, gzip.GzipFile(path), _max_unpacked(path)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to so many bytes."""
+        found = self._file.read(min(size, MAX_LINE_LENGTH) if size >= 0 else MAX_LINE_LENGTH)
+        self._left -= len(found)
+        if self._left < 0:
+            raise ValueError(_TOO_MUCH)
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
+def bounded_lines(text: Any) -> Iterator[str]:
+    """Yield the lines of a text file; ValueError at one that is longer than any row."""
+    while line := text.readline(MAX_LINE_LENGTH + 1):
+        if len(line) > MAX_LINE_LENGTH:
+            raise ValueError("straddling")
+        yield line
 
 
 def check_header(source: Path | str, first_line: list[str], second_line: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import islice
 
 from churn.contract import Contract
 from churn.customers.column_names import CUSTOMER_ID, ColumnNames, first_repeated, given_twice
@@ -39,7 +40,7 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
         raise ContractError(source, [Problem("the file has two columns of this name", column=repeated)])
     known = ColumnNames(contract)
     # A suggestion each way: a column that is missing may be there under a name that is nearly right.
-    unknown = [name for name in names if known.find(name) is None][:SUGGESTIONS]
+    unknown = list(islice((name for name in names if known.find(name) is None), SUGGESTIONS))
     similar = {near: name for name in unknown if (near := known.nearest(name))}
     problems: list[Problem] = []
     found: dict[str, str] = {}
@@ -48,10 +49,13 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
     spellings |= {target.column: (target.source, target.column)}
     id_name = id_name_of(contract)
     spellings[id_name] = tuple(dict.fromkeys((*known.id_spellings, CUSTOMER_ID)))
+    # One walk over the file's names: both they and the contract's may be ten thousand.
+    given_as: dict[str, list[str]] = {}
+    for given in names:
+        given_as.setdefault(given.strip(), []).append(given)
     for name, either in spellings.items():
-        stripped = {spelling.strip() for spelling in either}
-        present = [given for given in names if given.strip() in stripped]
-        present.sort(key=lambda given: given.strip() != either[0].strip())
+        stripped = dict.fromkeys(spelling.strip() for spelling in either)
+        present = [given for spelling in stripped for given in given_as.get(spelling, ())]
         if present:
             found[name] = present[0]
         elif name in needed:
