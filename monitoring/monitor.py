@@ -21,6 +21,7 @@ from monitoring.performance.comparison import compare_performance
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
 from monitoring.performance.cusum_calibration import resume
+from monitoring.performance.stream_weights import LOOK_BACK, stream_weights
 from monitoring.policy import decide, memory
 from monitoring.reference import Reference
 from monitoring.run_result import Findings, RetrainDecision, RunResult
@@ -187,7 +188,19 @@ def _follow_stream(store: Store, window: Window, reference: pd.DataFrame, rate: 
     # In the order of the predictions, not of arrival: of one cohort all who left are known before those who stayed, and that
     # would look like a change each time.
     outcomes = window.labelled.sort_values("seq", kind="stable")
-    return resume(last, reference, outcomes, false_alarm_rate=rate)
+    earlier = _earlier_outcomes(store, window, outcomes) if last is not None else outcomes.iloc[:0]
+    return resume(last, reference, outcomes, false_alarm_rate=rate, weights=stream_weights(earlier, outcomes))
+
+
+def _earlier_outcomes(store: Store, window: Window, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest outcomes that the stream has taken in already; none where these name no customers."""
+    if outcomes["customer_id"].isna().all():
+        return outcomes.iloc[:0]
+    # By their numbers alone: an index finds them, and whatever came between that is not of this stream is left out.
+    until = (window.mature_until, window.mature_until)
+    newest = max(window.last_outcome_seq - LOOK_BACK, 0)
+    known = store.read_outcomes(window.model_version, after_outcome_seq=newest, newest=LOOK_BACK, mature=until)
+    return known[~known["seq"].isin(outcomes["seq"])]
 
 
 def _judged_outcomes(store: Store, model_version: str, newest: int) -> list[RunResult]:

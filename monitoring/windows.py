@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 
 from churn.clock import now as present
@@ -123,18 +122,14 @@ class Window:
         return not self.rows and self.labelled.empty
 
     @property
-    def answers(self) -> np.ndarray:
-        """Probabilities of the judged predictions (or of a sample), shape (n,); where too few are new, of those with outcomes."""
-        return self._answered["churn_probability"].to_numpy(dtype=np.float64)
+    def answers(self) -> pd.DataFrame:
+        """The judged predictions (or a sample of them); where too few are new, those with outcomes."""
+        return self.current if self.rows else self.labelled
 
     @property
     def threshold(self) -> float | None:
         """The newest prediction's threshold; None if there is none."""
-        return None if self._answered.empty else float(self._answered["threshold"].iloc[-1])
-
-    @property
-    def _answered(self) -> pd.DataFrame:
-        return self.current if self.rows else self.labelled
+        return None if self.answers.empty else float(self.answers["threshold"].iloc[-1])
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:

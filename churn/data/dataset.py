@@ -76,7 +76,13 @@ class Dataset:
 
 
 def read_dataset(
-    path: Path, contract: Contract, *, labelled: bool = True, check_relations: bool = True, simulated: bool = False
+    path: Path,
+    contract: Contract,
+    *,
+    labelled: bool = True,
+    once: bool = True,
+    check_relations: bool = True,
+    simulated: bool = False,
 ) -> Dataset:
     """Read a CSV or Parquet file whose columns are spelled as in the source or as in the contract.
 
@@ -87,8 +93,10 @@ def read_dataset(
     contract : Contract
         What is allowed.
     labelled : bool
-        Whether every row must have an outcome, and be the only one of its customer: one who is there twice would be both
-        learned from and judged by. If False, the outcome is read where the file has it for all rows.
+        Whether every row must have an outcome. If False, the outcome is read where the file has it for all rows.
+    once : bool
+        Whether each row of a labelled file must be the only one of its customer: one who is there twice would be both learned
+        from and judged by.
     check_relations : bool
         Whether the contract's relations between columns are rules (training data) or may be broken (traffic).
     simulated : bool
@@ -131,7 +139,7 @@ def read_dataset(
     target, id_name = contract.target, id_name_of(contract)
     outcome = _outcome(cells[target.column], target, labelled, problems) if target.column in cells else None
     customer_id = read_id_column(cells[id_name], _noting(problems, id_name)) if id_name in cells else None
-    if labelled and customer_id is not None:
+    if labelled and once and customer_id is not None:
         for row in np.flatnonzero((customer_id.duplicated() & customer_id.notna()).to_numpy()).tolist():
             problems.add(row, id_name, "the customer is there twice; keep one row each", customer_id.iloc[row])
     if not problems.total:

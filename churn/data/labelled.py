@@ -48,7 +48,7 @@ def customer_numbers(keys: pd.Series) -> NDArray[np.int64] | None:
     Parameters
     ----------
     keys : pandas.Series of str, shape (n,)
-        The same key, the same customer.
+        The same key, the same customer. A row without a key stands for itself.
 
     Returns
     -------
@@ -59,8 +59,13 @@ def customer_numbers(keys: pd.Series) -> NDArray[np.int64] | None:
     --------
     >>> customer_numbers(pd.Series(["b", "a", "b"])).tolist()
     [0, 1, 0]
+    >>> customer_numbers(pd.Series(["b", None, "b", None])).tolist()
+    [0, 1, 0, 2]
     >>> customer_numbers(pd.Series(["b", "a"])) is None
     True
     """
     numbers, known = pd.factorize(keys)
-    return None if len(known) == len(numbers) else np.asarray(numbers, dtype=np.int64)
+    unnamed = numbers < 0
+    if len(known) + int(unnamed.sum()) == len(numbers):
+        return None
+    return np.asarray(np.where(unnamed, len(known) + np.cumsum(unnamed) - 1, numbers), dtype=np.int64)

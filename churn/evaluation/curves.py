@@ -11,13 +11,20 @@ from churn.config.params import ProfitParams
 from churn.evaluation.profit import profit_curve
 from churn.evaluation.ranking import rank
 from churn.evaluation.scorecard import equal_bins
+from churn.evaluation.statistics import Customers
 
 # A plot cannot show more points than this.
 POINTS = 1_000
 
 
 def curves_of(
-    outcome: np.ndarray, probability: np.ndarray, profit: ProfitParams, *, bins: int = 10, confidence: float = 0.95
+    outcome: np.ndarray,
+    probability: np.ndarray,
+    profit: ProfitParams,
+    *,
+    bins: int = 10,
+    confidence: float = 0.95,
+    customer: Customers | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return all curves.
 
@@ -31,6 +38,8 @@ def curves_of(
         Number of bins of the calibration curve.
     confidence : float
         Of its intervals, in (0, 1).
+    customer : array of int, shape (n,), optional
+        Which rows are of the same customer; None if each is of another one.
 
     Returns
     -------
@@ -43,7 +52,7 @@ def curves_of(
         - profit: threshold, contacted_share, profit_per_customer
     """
     curves = {
-        "calibration": calibration_curve(outcome, probability, bins=bins, confidence=confidence),
+        "calibration": calibration_curve(outcome, probability, bins=bins, confidence=confidence, customer=customer),
         "profit": _thinned(profit_curve(outcome, probability, profit)),
     }
     if not outcome.any():
@@ -62,10 +71,13 @@ def curves_of(
     return curves
 
 
-def calibration_curve(outcome: np.ndarray, probability: np.ndarray, *, bins: int, confidence: float) -> pd.DataFrame:
+def calibration_curve(
+    outcome: np.ndarray, probability: np.ndarray, *, bins: int, confidence: float, customer: Customers | None = None
+) -> pd.DataFrame:
     """Compare predicted with observed churn rates, in bins of equal population: those of `expected_calibration_error`.
 
     The intervals are Wilson's (Journal of the American Statistical Association 22, 1927, doi:10.1080/01621459.1927.10502953).
+    Where customers have several rows, they are made for as many customers as there are, at the churn rate of the rows.
 
     Parameters
     ----------
@@ -74,6 +86,8 @@ def calibration_curve(outcome: np.ndarray, probability: np.ndarray, *, bins: int
     bins : int
     confidence : float
         Of each interval, in (0, 1).
+    customer : array of int, shape (n,), optional
+        Which rows are of the same customer; None if each is of another one.
 
     Returns
     -------
@@ -84,9 +98,10 @@ def calibration_curve(outcome: np.ndarray, probability: np.ndarray, *, bins: int
     bin_of = equal_bins(probability, bins)
     for number in np.unique(bin_of):
         part = bin_of == number
-        customers, churned = int(part.sum()), int(outcome[part].sum())
-        wilson = binomtest(churned, customers).proportion_ci(confidence, method="wilson")
-        rows.append((float(probability[part].mean()), churned / customers, wilson.low, wilson.high, customers))
+        size, churned = int(part.sum()), int(outcome[part].sum())
+        customers = size if customer is None else len(np.unique(customer[part]))
+        wilson = binomtest(round(churned * customers / size), customers).proportion_ci(confidence, method="wilson")
+        rows.append((float(probability[part].mean()), churned / size, wilson.low, wilson.high, customers))
     return pd.DataFrame(rows, columns=["predicted", "observed", "low", "high", "customers"])
 
 

@@ -2,6 +2,7 @@
 
 A resample of n customers with replacement is n counts: how often each was drawn. Every metric of a resample is a sum weighted by
 these counts, so customers are ranked once and all resamples are scored together, instead of calling scikit-learn for each.
+Customers who have several rows are drawn with all of them (the cluster bootstrap; see `churn.evaluation.statistics`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from churn.config.params import ProfitParams
 from churn.evaluation.profit import empc_of, profit_of_churner, profit_of_stayer
+from churn.evaluation.statistics import Customers
 
 # Counts held in memory at once: resamples x customers.
 CELLS = 1_000_000
@@ -31,6 +33,7 @@ def metric_intervals(
     resamples: int,
     seed: int,
     profit: ProfitParams | None = None,
+    customer: Customers | None = None,
 ) -> dict[str, tuple[float, float]]:
     """Return percentile bootstrap intervals (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
 
@@ -46,6 +49,8 @@ def metric_intervals(
     resamples, seed : int
     profit : ProfitParams, optional
         If given, also `profit` and `empc`, in its currency per customer.
+    customer : array of int, shape (n,), optional
+        Which rows are of the same customer; None if each is of another one.
 
     Returns
     -------
@@ -54,7 +59,8 @@ def metric_intervals(
     """
     order = np.argsort(probability, kind="stable")
     y, p = np.asarray(outcome, dtype=np.int64)[order], np.asarray(probability, dtype=np.float64)[order]
-    chunks = [resampled_metrics(y, p, threshold, counts, profit) for counts in _draws(len(y), resamples, seed)]
+    of_row = None if customer is None else np.unique(customer, return_inverse=True)[1][order]
+    chunks = [resampled_metrics(y, p, threshold, counts, profit) for counts in _draws(len(y), resamples, seed, of_row)]
     tail = (1 - confidence) / 2
     intervals = {}
     for name in chunks[0]:
@@ -71,28 +77,29 @@ def metric_intervals(
     return intervals
 
 
-def _draws(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Draw counts, shape (some resamples, n), each row with sum n."""
+def _draws(n: int, resamples: int, seed: int, customer: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Draw counts of rows, shape (some resamples, n): as many customers as there are, each with all rows."""
     rng = np.random.default_rng(seed)
-    size = max(1, CELLS // n)
+    size, customers = max(1, CELLS // n), n if customer is None else int(customer.max()) + 1
     for start in range(0, resamples, size):
         rows = min(size, resamples - start)
-        drawn = rng.integers(0, n, (rows, n)) + np.arange(rows)[:, None] * n
-        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+        drawn = rng.integers(0, customers, (rows, customers)) + np.arange(rows)[:, None] * customers
+        counts = np.bincount(drawn.ravel(), minlength=rows * customers).reshape(rows, customers)
+        yield counts if customer is None else counts[:, customer]
 
 
 def resampled_metrics(
     outcome: np.ndarray, probability: np.ndarray, threshold: float, counts: np.ndarray, profit: ProfitParams | None
 ) -> dict[str, np.ndarray]:
-    """Score resamples: the same as `evaluate` on customers repeated `counts` times.
+    """Score resamples: the same as `evaluate` on rows repeated `counts` times.
 
     Parameters
     ----------
     outcome, probability : arrays, shape (n,)
-        Of customers in the order of rising probability.
+        Of rows in the order of rising probability.
     threshold : float
     counts : array of int, shape (resamples, n)
-        Each row sums to n.
+        How often each row is in a resample.
     profit : ProfitParams or None
 
     Returns
@@ -100,7 +107,8 @@ def resampled_metrics(
     dict of str to array of float, shape (resamples,)
         NaN where a metric is undefined in a resample.
     """
-    y, p, w, n = outcome, probability, counts.astype(np.float64), float(len(outcome))
+    y, p, w = outcome, probability, counts.astype(np.float64)
+    n = w.sum(axis=1)
     clipped = np.clip(p, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)  # as sklearn's log_loss
     loss = -np.where(y == 1, np.log(clipped), np.log1p(-clipped))
     churned, answered = y == 1, p >= threshold
@@ -133,7 +141,7 @@ def _ranking(churned: np.ndarray, p: np.ndarray, w: np.ndarray) -> dict[str, np.
     area = (np.diff(fp) * (tp[:, 1:] + tp[:, :-1]) / 2).sum(axis=1)
     precision = _ratio(tp[:, 1:], tp[:, 1:] + fp[:, 1:], 0.0)
     steps = (np.diff(tp) * precision).sum(axis=1)
-    gain = _ratio(_at(tp, tp + fp, 0.1 * w.shape[1]), churners, np.nan)
+    gain = _ratio(_at(tp, tp + fp, 0.1 * (churners + stayers)), churners, np.nan)
     both = (churners > 0) & (stayers > 0)
     return {
         "roc_auc": np.where(both, _ratio(area, churners * stayers, np.nan), np.nan),
@@ -147,8 +155,8 @@ def _calibration_error(y: np.ndarray, p: np.ndarray, w: np.ndarray, bins: int = 
     """Compute `expected_calibration_error` of each resample, with bins of its own."""
     first = _first_of_group(p)
     size, gap = (np.add.reduceat(part, first, axis=1) for part in (w, w * (y - p)))
-    resamples, n = w.shape
-    bin_of = ((2 * np.cumsum(size, axis=1) - size) * bins // (2 * n)).astype(np.int64)
+    resamples, n = len(w), w.sum(axis=1)
+    bin_of = ((2 * np.cumsum(size, axis=1) - size) * bins // (2 * n[:, None])).astype(np.int64)
     # A group that was not drawn may lie beyond the last bin; its weight is 0.
     places = np.minimum(bin_of, bins - 1) + np.arange(resamples)[:, None] * bins
     sums = np.bincount(places.ravel(), weights=gap.ravel(), minlength=resamples * bins).reshape(resamples, bins)
@@ -171,9 +179,9 @@ def _summed(parts: np.ndarray) -> np.ndarray:
     return np.pad(np.cumsum(parts, axis=1), ((0, 0), (1, 0)))
 
 
-def _at(values: np.ndarray, places: np.ndarray, place: float) -> np.ndarray:
-    """Interpolate each row of `values` at `place`, given where its entries are (rising from 0 to at least `place`)."""
-    after = np.maximum((places < place).sum(axis=1), 1)[:, None]
+def _at(values: np.ndarray, places: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Interpolate each row of `values` at its `place`, given where its entries are (rising from 0 to at least `place`)."""
+    after = np.maximum((places < place[:, None]).sum(axis=1), 1)[:, None]
     (low, high), (x0, x1) = (
         (np.take_along_axis(of, after - 1, 1)[:, 0], np.take_along_axis(of, after, 1)[:, 0]) for of in (values, places)
     )

@@ -92,6 +92,7 @@ def assess(known: Labelled, probability: np.ndarray, threshold: float, contract:
     Parameters
     ----------
     known : Labelled
+        Where customers have several rows, they count once in what is said about chance.
     probability : array of float in [0, 1], shape (n,)
     threshold : float
     contract : Contract
@@ -105,16 +106,21 @@ def assess(known: Labelled, probability: np.ndarray, threshold: float, contract:
     """
     y, p, how = known.outcome.to_numpy(), np.asarray(probability, dtype=np.float64), params.evaluation
     slices, notes = find_slices(known, contract, how.slices)
-    table = score_slices(y, p, threshold, slices, how, params.seed)
+    table = score_slices(y, p, threshold, slices, how, params.seed, known.customer)
     return Evaluation(
         card=evaluate(y, p, threshold, profit=params.profit),
         intervals=metric_intervals(
-            *(y, p, threshold), confidence=how.confidence, resamples=how.resamples, seed=params.seed, profit=params.profit
+            *(y, p, threshold),
+            confidence=how.confidence,
+            resamples=how.resamples,
+            seed=params.seed,
+            profit=params.profit,
+            customer=known.customer,
         ),
         slices=table,
         gaps=gaps_of(table),
         notes=notes,
-        curves=curves_of(y, p, params.profit, bins=how.calibration_bins, confidence=how.confidence),
+        curves=curves_of(y, p, params.profit, bins=how.calibration_bins, confidence=how.confidence, customer=known.customer),
         months=score_months(known.asked_at, y, p),
         confidence=how.confidence,
         currency=params.profit.currency,

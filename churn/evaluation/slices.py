@@ -17,6 +17,7 @@ from churn.contract import Column, Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.intervals import metric_intervals
 from churn.evaluation.scorecard import evaluate
+from churn.evaluation.statistics import Customers
 
 MISSING = "missing"
 # A number with at most so many values has levels rather than a scale: a senior citizen is 0 or 1.
@@ -83,15 +84,15 @@ def find_slices(known: Labelled, contract: Contract, params: SliceParams) -> tup
         for name in params.bands
         if name not in contract.numeric_features
     ]
-    outcome = known.outcome.to_numpy()
+    outcome, rows = known.outcome.to_numpy(), "customers" if known.customer is None else "rows"
     for column, levels in _levels(known, contract, params):
-        of_column, left_out = _pooled(column, levels, outcome, params)
+        of_column, left_out = _pooled(column, levels, _Sizes(outcome, known.customer, params))
         if len(of_column) == 1 and of_column[0].rows.all():
             of_column, left_out = [], len(outcome)
         found += of_column
         if left_out:
             notes.append(
-                f"{column}: {left_out:,} of {len(outcome):,} customers are in no slice; it takes {params.min_rows} customers, "
+                f"{column}: {left_out:,} of {len(outcome):,} {rows} are in no slice; it takes {params.min_rows} customers, "
                 f"{params.min_churners} who churned and as many who stayed"
             )
     return found, notes
@@ -136,29 +137,47 @@ def _with_missing(levels: pd.Series) -> pd.Series:
     return levels.cat.add_categories(MISSING).fillna(MISSING)
 
 
-def _pooled(column: str, levels: pd.Series, outcome: np.ndarray, params: SliceParams) -> tuple[list[Slice], int]:
-    """Turn levels into slices, small ones pooled; return them and the number of customers in none."""
+def _pooled(column: str, levels: pd.Series, sizes: _Sizes) -> tuple[list[Slice], int]:
+    """Turn levels into slices, small ones pooled; return them and the number of rows in none."""
     large: list[Slice] = []
     small: list[Slice] = []
     for level in levels.cat.categories:
         rows = (levels == level).to_numpy()
         if rows.any():
-            (large if _enough(rows, outcome, params) else small).append(Slice(column, str(level), rows))
+            (large if sizes.enough(rows) else small).append(Slice(column, str(level), rows))
     if not small:
         return large, 0
     together = np.logical_or.reduce([part.rows for part in small])
-    if not _enough(together, outcome, params):
+    if not sizes.enough(together):
         return large, int(together.sum())
     return [*large, Slice(column, f"other ({len(small)} levels)", together)], 0
 
 
-def _enough(rows: np.ndarray, outcome: np.ndarray, params: SliceParams) -> bool:
-    churned = int(outcome[rows].sum())
-    return int(rows.sum()) >= params.min_rows and min(churned, int(rows.sum()) - churned) >= params.min_churners
+@dataclass(frozen=True)
+class _Sizes:
+    """Counts customers, who may have several rows: each once."""
+
+    outcome: np.ndarray
+    customer: Customers | None
+    params: SliceParams
+
+    def enough(self, rows: np.ndarray) -> bool:
+        """Return whether a slice has enough customers, of each outcome too."""
+        churned, stayed = (self._count(rows & (self.outcome == outcome)) for outcome in (1, 0))
+        return self._count(rows) >= self.params.min_rows and min(churned, stayed) >= self.params.min_churners
+
+    def _count(self, rows: np.ndarray) -> int:
+        return int(rows.sum()) if self.customer is None else len(np.unique(self.customer[rows]))
 
 
 def score_slices(
-    outcome: np.ndarray, probability: np.ndarray, threshold: float, slices: list[Slice], params: EvaluationParams, seed: int
+    outcome: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    slices: list[Slice],
+    params: EvaluationParams,
+    seed: int,
+    customer: Customers | None = None,
 ) -> pd.DataFrame:
     """Score each slice on its own, with bootstrap intervals within it.
 
@@ -170,6 +189,8 @@ def score_slices(
     slices : list of Slice
     params : EvaluationParams
     seed : int
+    customer : array of int, shape (n,), optional
+        Which rows are of the same customer; None if each is of another one.
 
     Returns
     -------
@@ -180,7 +201,10 @@ def score_slices(
     for part in slices:
         y, p = outcome[part.rows], probability[part.rows]
         card = evaluate(y, p, threshold)
-        intervals = metric_intervals(y, p, threshold, confidence=params.confidence, resamples=params.resamples, seed=seed)
+        who = None if customer is None else customer[part.rows]
+        intervals = metric_intervals(
+            y, p, threshold, confidence=params.confidence, resamples=params.resamples, seed=seed, customer=who
+        )
         rows.append(
             [part.column, part.level, len(y), int(y.sum()), *(getattr(card, name) for name in MEASURES)]
             + [bound for name in WITH_INTERVAL for bound in intervals[name]]

@@ -38,6 +38,7 @@ class Realized(NamedTuple):
     churned: bool
     features: dict[str, Any]
     requested_at: datetime
+    customer_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class ShadowPredictions:
         """
         o, (before, until) = outcomes.c, mature
         query = (
-            sa.select(o.seq, o.churn_probability, o.churned, predictions.c.features, o.requested_at)
+            sa.select(o.seq, o.churn_probability, o.churned, predictions.c.features, o.requested_at, o.customer_id)
             .join(predictions, predictions.c.prediction_id == o.prediction_id)
             .where(o.model_version == version, o.requested_at >= since, o.requested_at <= until)
             .where(sa.or_(o.seq > after_outcome_seq, o.requested_at > before))

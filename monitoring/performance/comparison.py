@@ -8,8 +8,7 @@ import pandas as pd
 
 from churn.config.params import ProfitParams
 from monitoring.performance.estimation import Estimate, estimate_performance
-from monitoring.performance.metrics import Performance, measure_performance
-from monitoring.performance.recalibration import Floats
+from monitoring.performance.metrics import Performance, customers_of, measure_performance
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class PerformanceComparison:
 
 
 def compare_performance(
-    reference: pd.DataFrame, labelled: pd.DataFrame, answers: Floats, threshold: float | None, campaign: ProfitParams | None
+    reference: pd.DataFrame, labelled: pd.DataFrame, answers: pd.DataFrame, threshold: float | None, campaign: ProfitParams | None
 ) -> PerformanceComparison:
     """Measure the model on outcomes where there are any, and estimate its quality on answers without them.
 
@@ -44,8 +43,8 @@ def compare_performance(
     ----------
     reference, labelled : pandas.DataFrame
         Columns churn_probability (0 to 1) and churned (0 or 1). Without labelled rows nothing is realized.
-    answers : ndarray, shape (n,)
-        The model's newest answers, each in [0, 1].
+    answers : pandas.DataFrame
+        The model's newest: column churn_probability. Like labelled rows, they may have a customer_id that says who is who.
     threshold : float or None
         Who is at or above it is contacted, in [0, 1].
     campaign : ProfitParams or None
@@ -56,7 +55,7 @@ def compare_performance(
     PerformanceComparison
         What cannot be known is None.
     """
-    estimated = estimate_performance(reference, answers, threshold=threshold, campaign=campaign)
+    estimated = _estimate(reference, answers, threshold, campaign)
     currency = campaign.currency if campaign is not None else None
     if labelled.empty:
         return PerformanceComparison(estimated=estimated, currency=currency)
@@ -69,12 +68,18 @@ def compare_performance(
     )
 
 
+def _estimate(
+    reference: pd.DataFrame, answers: pd.DataFrame, threshold: float | None, campaign: ProfitParams | None
+) -> Estimate | None:
+    probability = answers["churn_probability"].to_numpy(dtype="float64")
+    return estimate_performance(reference, probability, customer=customers_of(answers), threshold=threshold, campaign=campaign)
+
+
 def _gaps(
     reference: pd.DataFrame, labelled: pd.DataFrame, threshold: float | None, campaign: ProfitParams | None
 ) -> tuple[str, ...]:
     realized = measure_performance(labelled, intervals=False, threshold=threshold, campaign=campaign)
-    answers = labelled["churn_probability"].to_numpy(dtype="float64")
-    promised = estimate_performance(reference, answers, threshold=threshold, campaign=campaign)
+    promised = _estimate(reference, labelled, threshold, campaign)
     if promised is None:
         return ()
     found = {name: getattr(realized, name) for name in promised.intervals}

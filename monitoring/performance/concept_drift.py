@@ -11,11 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from monitoring.performance.metrics import outcomes_and_answers
-
-# Stand against a correlation that was found with few customers. Without drift and with 20 labels of each customer, all the same,
-# windows of 500 and 2,000 labels alarm in 1.4 % of 1,500 trials at alpha 0.01 (56 % before customers were told apart).
-ADDED_CUSTOMERS = 30
+from monitoring.performance.correlation import intraclass_correlation
+from monitoring.performance.metrics import customers_of, outcomes_and_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ def _moments(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> _
     residual, variance = w * (y - p), p * (1 - p)
     square, cube = w**2 * variance, w**3 * variance * (1 - 2 * p)
     clustering_square, clustering_cube = 1.0, 1.0
-    if (customer := _customers(rows)) is not None:
+    if (customer := customers_of(rows)) is not None:
         clustering_square, clustering_cube = _clustering(residual, np.sign(w) * np.sqrt(square), np.cbrt(cube), customer)
     return _Moments(
         rows=y.size,
@@ -166,33 +163,17 @@ def _moments(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> _
     )
 
 
-def _customers(rows: pd.DataFrame) -> np.ndarray | None:
-    """Number the customers of rows; None if each row is another's."""
-    if "customer_id" not in rows:
-        return None
-    numbers, known = pd.factorize(rows["customer_id"])
-    # A row without an id stands for itself.
-    alone = numbers < 0
-    numbers = np.where(alone, len(known) + np.cumsum(alone) - 1, numbers)
-    return numbers if len(known) + alone.sum() < len(numbers) else None
-
-
 def _clustering(residual: np.ndarray, deviation: np.ndarray, skew: np.ndarray, customer: np.ndarray) -> tuple[float, float]:
     """Return what the second and third moment of a sum are multiplied by, given which rows are of one customer.
 
-    Between rows that are independent and rows that all say the same lies one correlation of residuals, that of all pairs of rows
-    of a customer (the intraclass correlation; exchangeable, in Liang and Zeger, Biometrika 73(1), 1986). Few customers
-    tell little of it, so some are added whose rows all say the same: with few the test is careful, with many powerful.
+    Between rows that are independent and rows that all say the same lies one correlation of residuals.
     """
 
     def of_each(values: np.ndarray) -> np.ndarray:
         return np.bincount(customer, weights=values)
 
     together = float((of_each(deviation) ** 2).sum())
-    pairs = together - float((deviation**2).sum())
-    found = float((of_each(residual) ** 2).sum()) - float((residual**2).sum())
-    added = pairs * ADDED_CUSTOMERS / (int(customer.max()) + 1)
-    correlation = min(max((found + added) / (pairs + added), 0.0), 1.0) if pairs > 0 else 0.0
+    correlation = intraclass_correlation(residual, deviation, customer)
     square, cube = float((deviation**2).sum()), float((skew**3).sum())
     return (
         1 + correlation * (together / square - 1) if square > 0 else 1.0,

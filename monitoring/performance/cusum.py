@@ -115,7 +115,7 @@ class Detector:
         """Return the state before the first outcome."""
         return CusumState.start(len(self.kinds))
 
-    def update(self, state: CusumState, labelled: pd.DataFrame) -> SequentialResult:
+    def update(self, state: CusumState, labelled: pd.DataFrame, weights: Floats | None = None) -> SequentialResult:
         """Take in labelled rows.
 
         Parameters
@@ -124,6 +124,8 @@ class Detector:
             Where the last run left the CUSUMs.
         labelled : pandas.DataFrame
             Columns churn_probability and churned, in the order in which the outcomes came.
+        weights : ndarray, shape (n,), optional
+            What each outcome adds, in [0, 1]; None: each is another customer's, and weighs one.
 
         Returns
         -------
@@ -138,7 +140,8 @@ class Detector:
         if self.recalibration is None:
             raise ValueError("this detector takes errors")
         p, y = (labelled[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned"))
-        return self._advance(state, outcome_ratios(logit(p), self.recalibration, y))
+        ratios = outcome_ratios(logit(p), self.recalibration, y)
+        return self._advance(state, ratios if weights is None else ratios * weights[:, np.newaxis])
 
     def update_errors(self, state: CusumState, errors: Floats) -> SequentialResult:
         """Take in a stream of errors.
@@ -157,8 +160,8 @@ class Detector:
         """
         return self._advance(state, error_ratios(errors, self.error_rate))
 
-    def for_run(self, outcomes: int) -> Detector:
-        """Return the detector for a monitoring run with so many outcomes at once.
+    def for_run(self, outcomes: float) -> Detector:
+        """Return the detector for a monitoring run with so many outcomes of different customers at once.
 
         The rate holds per run, for a fifth of the horizon; a longer run must not alarm more often. A CUSUM's false alarms fall by
         e for each nat of threshold (Lorden 1971, Ann. Math. Stat. 42:1897).

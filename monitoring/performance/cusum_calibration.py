@@ -14,7 +14,7 @@ from scipy import stats
 
 from monitoring.performance.alternatives import ERROR_RISES, KINDS, error_ratios, ratios_if_left_or_stayed
 from monitoring.performance.cusum import HORIZON, RUNS_PER_HORIZON, Detector, SequentialResult, cusum_paths
-from monitoring.performance.recalibration import Recalibration, logit
+from monitoring.performance.recalibration import Floats, Recalibration, logit
 
 # Simulated horizons, and how many of them share one drawing of the recalibration's noise.
 SIMULATIONS, BLOCK, SEED = 1_000, 50, 20_260_101
@@ -23,7 +23,12 @@ SAFETY = 0.8
 
 
 def resume(
-    last: SequentialResult | None, reference: pd.DataFrame, outcomes: pd.DataFrame, *, false_alarm_rate: float
+    last: SequentialResult | None,
+    reference: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    *,
+    false_alarm_rate: float,
+    weights: Floats | None = None,
 ) -> SequentialResult:
     """Go on with the stream of one model version's outcomes.
 
@@ -35,6 +40,8 @@ def resume(
         Columns churn_probability and churned; outcomes in the order in which they came.
     false_alarm_rate : float
         In (0, 1): chance that one run alarms without drift. A threshold calibrated at this rate before is used again.
+    weights : ndarray, shape (n_outcomes,), optional
+        See `monitoring.performance.stream_weights`; None: each outcome is another customer's.
 
     Returns
     -------
@@ -49,7 +56,7 @@ def resume(
     state = last.state if last is not None else detector.start()
     if len(state.sums) != len(detector.kinds):
         state = replace(detector.start(), seen=state.seen)
-    return detector.for_run(len(outcomes)).update(state, outcomes)
+    return detector.for_run(len(outcomes) if weights is None else float(weights.sum())).update(state, outcomes, weights)
 
 
 def calibrate(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from churn.config.params import ProfitParams
 from churn.evaluation.profit import profits
+from churn.evaluation.statistics import Customers
 from monitoring.performance.recalibration import Floats, Recalibration, logit
 
 DRAWS, SEED = 200, 20_260_101
@@ -46,6 +47,7 @@ def estimate_performance(
     reference: pd.DataFrame,
     probability: Floats,
     *,
+    customer: Customers | None = None,
     threshold: float | None = None,
     campaign: ProfitParams | None = None,
     draws: int = DRAWS,
@@ -59,6 +61,9 @@ def estimate_performance(
         Columns churn_probability (out-of-fold) and churned.
     probability : ndarray, shape (n,)
         The model's answers, each in [0, 1].
+    customer : ndarray of int, shape (n,), optional
+        Which answers are about the same customer, who then leaves in all of them or in none as far as their probabilities agree;
+        None if each is about another one.
     threshold : float, optional
         Who is at or above it is contacted; together with `campaign`, for the profit.
     campaign : ProfitParams, optional
@@ -86,13 +91,18 @@ def estimate_performance(
     if reference.empty or probability.size == 0:
         return None
     rng = np.random.default_rng(seed)
-    p = np.sort(probability if probability.size <= MAX_ROWS else rng.choice(probability, MAX_ROWS, replace=False))
+    chosen = (
+        np.arange(probability.size) if probability.size <= MAX_ROWS else rng.choice(probability.size, MAX_ROWS, replace=False)
+    )
+    chosen = chosen[np.argsort(probability[chosen], kind="stable")]
+    p, who = probability[chosen], None if customer is None else np.unique(customer[chosen], return_inverse=True)[1]
     known = [reference[name].to_numpy(dtype=np.float64) for name in ("churn_probability", "churned")]
     fitted, z = Recalibration.of(*known), logit(p)
     first = np.concatenate([[0], np.flatnonzero(np.diff(p)) + 1])
     drawn: dict[str, list[float]] = {"roc_auc": [], "brier": [], "churn_rate": [], "profit": []}
     for truth in fitted.draw(draws, rng):
-        left = rng.random(p.size) < truth.apply(z)
+        fate = rng.random(p.size) if who is None else rng.random(int(who.max()) + 1)[who]
+        left = fate < truth.apply(z)
         drawn["brier"].append(float(((left - p) ** 2).mean()))
         drawn["churn_rate"].append(float(left.mean()))
         if threshold is not None and campaign is not None:

@@ -23,8 +23,10 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from churn.config.params import ProfitParams
+from churn.data.labelled import customer_numbers
 from churn.evaluation.intervals import metric_intervals, resampled_metrics
 from churn.evaluation.profit import profits
+from churn.evaluation.statistics import Customers
 
 # A probability of exactly 0 or 1 has no finite log loss; a logistic regression gives neither.
 SMALLEST = 1e-6
@@ -57,7 +59,7 @@ class Performance:
         Of a campaign that contacts who is at or above the threshold, expected and per customer, in its currency; None where
         there are no terms of one.
     intervals : dict of (float, float)
-        95 % intervals by measure (bootstrap of the rows); none where one class is missing.
+        95 % intervals by measure (bootstrap of the customers); none where one class is missing.
     """
 
     rows: int
@@ -80,7 +82,7 @@ def measure_performance(
     Parameters
     ----------
     labelled : pandas.DataFrame
-        Columns churn_probability (0 to 1) and churned (0 or 1), none missing.
+        Columns churn_probability (0 to 1) and churned (0 or 1), none missing; and customer_id if it is known who is who.
     intervals : bool
         Whether to compute the intervals; it takes resampling.
     threshold : float, optional
@@ -104,11 +106,12 @@ def measure_performance(
     if y.size == 0:
         return Performance(rows=0)
     both = 0 < y.sum() < y.size
-    known = _intervals(y, p) if both and intervals else {}
+    customer = customers_of(labelled)
+    known = _intervals(y, p, customer) if both and intervals else {}
     profit = None
     if threshold is not None and campaign is not None:
         won = profits(y, p, threshold, campaign)
-        profit, error = float(won.mean()), float(won.std() / math.sqrt(won.size))
+        profit, error = float(won.mean()), _standard_error(won, customer)
         known |= {"profit": (profit - Z_95 * error, profit + Z_95 * error)} if intervals else {}
     return Performance(
         rows=int(y.size),
@@ -124,18 +127,32 @@ def measure_performance(
     )
 
 
-def _intervals(y: np.ndarray, p: np.ndarray) -> dict[str, tuple[float, float]]:
+def _standard_error(values: np.ndarray, customer: Customers | None) -> float:
+    """Return that of a mean of rows; of customers with several rows by sums of each customer's (see `statistics.mean_bounds`)."""
+    if customer is None:
+        return float(values.std() / math.sqrt(values.size))
+    sums = np.bincount(customer, weights=values - values.mean())
+    return float(math.sqrt(float((sums**2).sum())) / values.size)
+
+
+def _intervals(y: np.ndarray, p: np.ndarray, customer: Customers | None = None) -> dict[str, tuple[float, float]]:
     sample = np.arange(y.size)
     if y.size > MAX_RESAMPLED:
-        sample = np.random.default_rng(SEED).choice(y.size, MAX_RESAMPLED, replace=False)
-    found = metric_intervals(y[sample], p[sample], 0.5, confidence=0.95, resamples=RESAMPLES, seed=SEED)
+        sample = _sample(y.size, customer)
+    found = metric_intervals(
+        *(y[sample], p[sample], 0.5),
+        confidence=0.95,
+        resamples=RESAMPLES,
+        seed=SEED,
+        customer=None if customer is None else customer[sample],
+    )
     known = {name: found[source] for name, source in MEASURED.items() if source in found}
     if sample.size == y.size:
         return known
     once = np.ones((1, sample.size), dtype=np.int64)
     order = sample[np.argsort(p[sample], kind="stable")]
     drawn, every = (resampled_metrics(y[rows], p[rows], 0.5, counts, None) for rows, counts in ((order, once), _all_once(p)))
-    narrower = math.sqrt(sample.size / y.size)
+    narrower = math.sqrt(sample.size / y.size)  # customers have about as many rows in the sample as elsewhere
     moved = {}
     for name, (low, high) in known.items():
         here, there = drawn[MEASURED[name]].item(), every[MEASURED[name]].item()
@@ -143,8 +160,25 @@ def _intervals(y: np.ndarray, p: np.ndarray) -> dict[str, tuple[float, float]]:
     return moved
 
 
+def _sample(rows: int, customer: Customers | None) -> np.ndarray:
+    """Return rows drawn without replacement; where customers have several, customers with all of theirs."""
+    rng = np.random.default_rng(SEED)
+    if customer is None:
+        return rng.choice(rows, MAX_RESAMPLED, replace=False)
+    # At least one customer, however many rows: customers who take more than a sample's place are rare.
+    drawn = rng.permutation(int(customer.max()) + 1)
+    sizes = np.bincount(customer)[drawn]
+    kept = drawn[: max(1, int(np.searchsorted(np.cumsum(sizes), MAX_RESAMPLED, side="right")))]
+    return np.flatnonzero(np.isin(customer, kept))
+
+
 def _all_once(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.argsort(p, kind="stable"), np.ones((1, p.size), dtype=np.int64)
+
+
+def customers_of(rows: pd.DataFrame) -> Customers | None:
+    """Number the customers of rows by the column customer_id; None if each row is another's. A row without an id stands alone."""
+    return customer_numbers(rows["customer_id"]) if "customer_id" in rows else None
 
 
 def outcomes_and_answers(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -203,20 +203,23 @@ def evaluate(
 ) -> None:
     """Score a labelled file with a registered model: the scorecard with its intervals, and the same for slices of the customers.
 
+    A customer may have several rows (the same customer_id): the intervals are then as wide as so many customers make them.
+
     Example: churn evaluate data/telecom_churn.csv --model champion
     """
     from churn.config.params import load_params
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.dataset import read_dataset
-    from churn.data.labelled import Labelled
+    from churn.data.labelled import Labelled, customer_numbers
     from churn.evaluation.report import assess
 
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
-    dataset = read_dataset(file, contract, check_relations=False)
+    dataset = read_dataset(file, contract, check_relations=False, once=False)
     loaded = _registry().load(model)
-    known = Labelled(dataset.features, dataset.labelled, dataset.sensitive)
+    customer = None if dataset.customer_id is None else customer_numbers(dataset.customer_id)
+    known = Labelled(dataset.features, dataset.labelled, dataset.sensitive, customer)
     found = assess(known, loaded.predict_probability(dataset.features), loaded.info.threshold, contract, params)
     if as_json:
         report = {name: value for name, value in found.report().items() if name != "metrics"}

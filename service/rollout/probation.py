@@ -63,6 +63,7 @@ class _Watch:
     mature_until: datetime = EPOCH
     waiting: deque[Realized] = field(default_factory=deque)
     losses: list[float] = field(default_factory=list)
+    customers: set[str] = field(default_factory=set)
 
 
 class Probation:
@@ -187,7 +188,10 @@ class Probation:
         self._metrics.probations.labels(result).inc()
 
     def _add_outcomes(self, watch: _Watch) -> None:
-        """Compare both models on the customers whose outcomes are new. (It blocks: call it in a thread.)"""
+        """Compare both models on the customers whose outcomes are new. (It blocks: call it in a thread.)
+
+        A bet is on something new: of a customer with several outcomes, the first counts.
+        """
         room = MAX_OUTCOMES - len(watch.losses) - len(watch.waiting)
         if room > 0:
             found = self._store.realized(
@@ -204,6 +208,10 @@ class Probation:
         names = watch.before.contract.feature_names
         for _ in range(min(len(watch.waiting), OUTCOMES_PER_POLL)):
             one = watch.waiting.popleft()
+            if one.customer_id is not None:
+                if one.customer_id in watch.customers:
+                    continue
+                watch.customers.add(one.customer_id)
             reference = watch.before.scorer.one([one.features.get(name) for name in names])
             watch.losses.append((one.churn_probability - one.churned) ** 2 - (reference - one.churned) ** 2)
 

@@ -70,7 +70,8 @@ class ProbationEvidence:
     slow_polls : int
         How many polls in a row, up to the last one, were slow (`is_slow`).
     excess_losses : sequence of float in [-1, 1]
-        For each customer whose outcome is known: squared error of the new model minus that of the model before it.
+        For each customer whose outcome is known, once: squared error of the new model minus that of the model before it. The test
+        takes them for independent; a customer's outcomes are not.
     """
 
     stats: RequestStats

@@ -90,6 +90,7 @@ def test_a_customer_who_is_there_twice_is_refused_where_it_would_leak(read: Read
     rule = "the customer is there twice; keep one row each"
     assert refused(read, twice) == [(5, "customer", rule), (6, "customer", rule)]
     assert len(read(twice, labelled=False)) == 5
+    assert len(read(twice, once=False)) == 5  # `churn evaluate`: nothing is learned, and its intervals go by customer
 
 
 def test_customers_without_an_id_are_different_customers(read: Reader) -> None:

@@ -41,7 +41,7 @@ def near(expected: Any) -> Any:
 @pytest.fixture(scope="module")
 def compared() -> PerformanceComparison:
     rows = worse()
-    return compare_performance(REFERENCE, rows, rows["churn_probability"].to_numpy()[:250], 0.3, ProfitParams())
+    return compare_performance(REFERENCE, rows, rows[:250], 0.3, ProfitParams())
 
 
 def test_what_was_measured(compared: PerformanceComparison) -> None:

@@ -50,10 +50,10 @@ class Watching:
         for _ in range(number):
             self.metrics.seconds.labels(route).observe(seconds)
 
-    def told(self, number: int, probability: float, churned: bool) -> None:
-        first = len(self.store.outcomes) + 1
+    def told(self, number: int, probability: float, churned: bool, customer_id: str | None = None) -> None:
+        first, features = len(self.store.outcomes) + 1, dict.fromkeys(FEATURES, 100.0)
         self.store.outcomes += [
-            Realized(first + n, probability, churned, dict.fromkeys(FEATURES, 100.0), NOON + timedelta(seconds=first + n))
+            Realized(first + n, probability, churned, features, NOON + timedelta(seconds=first + n), customer_id)
             for n in range(number)
         ]
 
@@ -157,6 +157,15 @@ async def test_a_worse_brier_score_on_the_same_customers_rolls_back(watching: Wa
     watching.told(60, 0.95, churned=False)
     await watching.probation.poll()
     assert f"{0.95**2 - old**2:.4f} worse" in watching.reasons[0]
+
+
+async def test_a_customer_with_many_outcomes_is_one_customer(watching: Watching) -> None:
+    watching.activate()
+    watching.told(300, 0.95, churned=False, customer_id="C1")
+    watching.told(49, 0.95, churned=False)  # without ids: each is another
+    await watching.probation.poll()
+    assert watching.probation.result is not None
+    assert watching.probation.result.evidence["outcomes"] == 50
 
 
 async def test_outcomes_are_asked_for_once_each(watching: Watching) -> None:
