@@ -25,6 +25,7 @@ PART_ROWS = 20_000
 # A share of the rows is picked by a multiple of their number modulo a prime, so that no pattern in the traffic shows in it.
 FACTOR, PRIME = 7_919, 10_007
 ANSWERS = ["seq", "requested_at", "churn_probability", "threshold"]
+PART_COLUMNS = [*ANSWERS, "customer_id"]
 
 
 class Span(NamedTuple):
@@ -89,15 +90,15 @@ class WindowReader:
 
         Yields
         ------
-        pandas.DataFrame, shape (at most 20,000, 4 + n_features)
-            Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), then the contract's features as in
-            `churn.customers.frame`.
+        pandas.DataFrame, shape (at most 20,000, 5 + n_features)
+            Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), customer_id (None where the prediction had
+            none), then the contract's features as in `churn.customers.frame`.
         """
         p = predictions.c
         # The moment is what the driver returns: SQLAlchemy would convert it row by row.
         moment = sa.type_coerce(p.requested_at, sa.types.NULLTYPE)
         query = (
-            sa.select(p.seq, moment, p.churn_probability, p.threshold, sa.cast(p.features, sa.Text))
+            sa.select(p.seq, moment, p.churn_probability, p.threshold, p.customer_id, sa.cast(p.features, sa.Text))
             .where(p.model_version == model_version, p.seq >= span.first_seq, p.seq <= span.last_seq)
             .order_by(p.seq)
         )
@@ -155,7 +156,7 @@ def empty_part(contract: Contract) -> pd.DataFrame:
 
     from churn.customers.frame import frame_from_records
 
-    return pd.concat([frame_of_columns([[] for _ in ANSWERS], ANSWERS), frame_from_records([], contract)], axis=1)
+    return pd.concat([frame_of_columns([[] for _ in PART_COLUMNS], PART_COLUMNS), frame_from_records([], contract)], axis=1)
 
 
 def _labelled(
@@ -183,7 +184,7 @@ def _part(rows: Sequence[tuple[Any, ...]], contract: Contract) -> pd.DataFrame:
     import pandas as pd
 
     *head, texts = zip(*rows, strict=True)
-    return pd.concat([frame_of_columns(head, ANSWERS), parse_features(texts, contract)], axis=1)
+    return pd.concat([frame_of_columns(head, PART_COLUMNS), parse_features(texts, contract)], axis=1)
 
 
 def _fetch(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[tuple[Any, ...]]]:

@@ -14,7 +14,7 @@ from churn.contract import Contract
 from churn.ids import new_id
 from churn.store.outcomes.delays import Delays
 from churn.store.predictions.log_reader import LOG_COLUMNS
-from churn.store.predictions.window_reader import ANSWERS, Span
+from churn.store.predictions.window_reader import ANSWERS, PART_COLUMNS, Span
 from churn.store.records import Decision, MonitorRun, Outcome, Prediction
 from churn.store.store import Store
 
@@ -143,7 +143,7 @@ class FakeStore:
         self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0
     ) -> Iterator[pd.DataFrame]:
         rows = self.log[self.log["seq"].between(span.first_seq, span.last_seq) & (self.log["model_version"] == model_version)]
-        yield rows[[*ANSWERS, *contract.feature_names]].reset_index(drop=True)
+        yield rows[[*PART_COLUMNS, *contract.feature_names]].reset_index(drop=True)
 
     def read_outcomes(
         self, model_version: str, *, after_outcome_seq: int, newest: int, mature: tuple[datetime, datetime] | None = None

@@ -34,12 +34,14 @@ def night(store: FakeStore, number: int, arrived: pd.DataFrame, ids: list[str | 
 
 def test_a_base_that_says_the_same_every_night_moves_the_stream_once():
     base, store = customers(400, seed=4), FakeStore()
+    # By chance some more of this base leave than expected, not enough to alarm.
+    base.loc[base.index[base["churned"] == 0][:14], "churned"] = 1.0
     ids = [f"C{n}" for n in range(400)]
-    found = [night(store, n, base, ids) for n in range(8)]
+    found = [night(store, n, base, ids) for n in range(4)]
     store = FakeStore()
-    unnamed = [night(store, n, base, [None] * 400) for n in range(8)]
+    unnamed = [night(store, n, base, [None] * 400) for n in range(4)]
     assert found[0] == unnamed[0]  # one row each: the same to the last bit
-    assert found[-1].seen == 8 * 400
+    assert found[-1].seen == 4 * 400
 
     def moved(runs):
         return max(np.abs(np.subtract(run.state.sums, runs[0].state.sums)).max() for run in runs)
