@@ -58,7 +58,7 @@ def programs(settings: Settings) -> list[Program]:
     mlflow = Program(
         "mlflow",
         (
-            *(python, "-m", "mlflow", "server", "--workers", "1"),
+            *(python, "-m", "churn.registry.server", "--workers", "1"),
             *("--host", "127.0.0.1", "--port", str(settings.mlflow_port)),
             *("--backend-store-uri", settings.tracking_uri),
             *("--default-artifact-root", (home / "artifacts").as_uri(), "--no-serve-artifacts"),

@@ -75,6 +75,10 @@ class System:
     def flow_runs_at_work(self) -> list[psutil.Process]:
         return [process for process, environment in self._own() if "PREFECT__FLOW_RUN_ID" in environment]
 
+    def served_by(self, module: str) -> list[str]:
+        """Command lines of its processes that run `python -m MODULE`."""
+        return [" ".join(p.cmdline()) for p, _ in self._own() if p.cmdline()[1:3] == ["-m", module]]
+
     def runner(self) -> psutil.Process:
         by_name = (
             p for p, environment in self._own() if "PREFECT__FLOW_RUN_ID" not in environment and p.cmdline()[-1:] == ["flows"]
