@@ -23,7 +23,7 @@ SECONDS = {"unit": 60, "chaos": 900, "e2e": 900}
 # For one that may have to fetch the customers first, or wait for another process that does.
 FETCHING_SECONDS = 1_200
 # Files that take minutes begin first: at the end of the run a processor would wait for one.
-LONGEST_FIRST = ("e2e/test_demo.py", "chaos/test_pipelines_spoiled.py", "e2e/test_compose.py", "chaos/test_pipelines_killed.py")
+LONGEST_FIRST = ("e2e/test_demo.py", "chaos/test_pipelines.py", "e2e/test_compose.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

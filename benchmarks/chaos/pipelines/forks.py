@@ -2,10 +2,10 @@
 
     python -m benchmarks.chaos.pipelines.forks < orders > answers
 
-An order is a line of JSON: {"flow": "train" | "monitor", "kill": NAME of a step or null, "promote": bool, "arguments": {...},
-"victim": process to be killed instead of the child, "environment": {...}}.
+A line holds a JSON list of orders, which are run at the same time. An order is {"flow": "train" | "monitor", "kill": NAME of a
+step or null, "promote": bool, "arguments": {...}, "victim": process to be killed instead of the child, "environment": {...}}.
 The child runs the flow's own function with the tasks' own functions, without Prefect's engine, and kills itself by SIGKILL before
-or after the step. The answer is a line of JSON: how the child ended, and what its flow gave.
+or after the step. The answer is a JSON list in a line: how each child ended, and what its flow gave.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -83,6 +84,13 @@ class Forks:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
+        self._elsewhere: dict[str, str] = {}
+
+    def elsewhere(self, environment: dict[str, str]) -> Forks:
+        """Give one that runs flows in another environment, forked from the same process."""
+        other = copy(self)
+        other._elsewhere = environment
+        return other
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -98,19 +106,6 @@ class Forks:
         # Closes its ends of the pipes, by which the process ends, and waits for that.
         self._process.__exit__(kind, error, trace)
 
-    def begin(self, flow: str, kill: str | None = None, **order: Any) -> None:
-        """Give an order; `answer` waits for it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"flow": flow, "kill": kill, **order}) + "\n")
-        self._process.stdin.flush()
-
-    def answer(self) -> dict[str, Any]:
-        """Wait for what came of the order."""
-        assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        assert said, "the process that forks is gone"
-        return cast(dict[str, Any], json.loads(said))
-
     def run(self, flow: str, kill: str | None = None, **order: Any) -> dict[str, Any]:
         """Run a flow to its end, whatever that is.
 
@@ -119,8 +114,18 @@ class Forks:
         dict
             killed: bool; result: what the flow gave, or None; error: its class and words, or "".
         """
-        self.begin(flow, kill, **order)
-        return self.answer()
+        return self.run_together({"flow": flow, "kill": kill, **order})[0]
+
+    def run_together(self, *orders: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run flows at the same time, a process each, and wait for all of them; see `run`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        placed = [order | {"environment": self._elsewhere | order.get("environment", {})} for order in orders]
+        self._process.stdin.write(json.dumps(placed) + "\n")
+        self._process.stdin.flush()
+        said = self._process.stdout.readline()
+        assert said, "the process that forks is gone"
+        return cast(list[dict[str, Any]], json.loads(said))
 
 
 def main() -> None:
@@ -137,12 +142,14 @@ def main() -> None:
     for module in PRELOADED:
         importlib.import_module(module)
     for line in sys.stdin:
-        answers.write(json.dumps(_fork(json.loads(line), settings.home)) + "\n")
+        orders = json.loads(line)
+        files = [settings.home / f"said-{number}.json" for number in range(len(orders))]
+        children = [_fork(order, said) for order, said in zip(orders, files, strict=True)]
+        answers.write(json.dumps([_wait(child, said) for child, said in zip(children, files, strict=True)]) + "\n")
         answers.flush()
 
 
-def _fork(order: dict[str, Any], home: Path) -> dict[str, Any]:
-    said = home / f"said-{os.getpid()}.json"  # another one's children may be at work in this home
+def _fork(order: dict[str, Any], said: Path) -> int:
     said.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
@@ -151,6 +158,10 @@ def _fork(order: dict[str, Any], home: Path) -> dict[str, Any]:
         except BaseException:  # noqa: BLE001 - a child must not go on as its parent
             traceback.print_exc()
         os._exit(0)
+    return child
+
+
+def _wait(child: int, said: Path) -> dict[str, Any]:
     _, status = os.waitpid(child, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     answer = json.loads(said.read_text()) if said.exists() else {"result": None, "error": "" if killed else f"status {status}"}
