@@ -9,6 +9,7 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -206,6 +207,7 @@ def test_the_last_known_good_model_is_made_ready_from_its_folder_without_the_reg
     registered: Settings, contract: Contract, tmp_path: Path
 ) -> None:
     settings = elsewhere(registered, tmp_path)
+    assert asked(settings, {"do": "prepare", "version": "2"}) == {"result": "done"}
     source = RegistrySource(settings, contract)
     source.save_last_known_good(source.load("2"))
     away = settings.model_copy(update={"tracking_uri": "http://127.0.0.1:1"})
@@ -231,7 +233,7 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
     again = {"do": "roll_back", "request": asdict(request)}
     try:
         other = replace(request, leaving_run_id="of another registry")
-        source.roll_back(other)
+        assert asked(settings, {"do": "roll_back", "request": asdict(other)}) == {"result": "done"}
         assert source.aliases()["champion"] == "2", "it was decided for another model of this number"
         source.roll_back(request)
         assert source.aliases() == {"champion": "1", "previous": "2", "rolled-back": "2"}
@@ -248,8 +250,8 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
     assert decided == [("rollback", "1", actor, reason)]
 
 
-def asked(settings: Settings, request: dict[str, str]) -> dict[str, str]:
-    """What the loader answers, in this process."""
+def asked(settings: Settings, request: dict[str, Any]) -> dict[str, str]:
+    """What the loader answers, in this process: one of its own takes six seconds, and does each kind of request once above."""
     return respond({**request, "settings": settings.model_dump(mode="json", include=LOADER_SETTINGS)})
 
 

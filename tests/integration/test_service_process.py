@@ -27,6 +27,7 @@ from churn.contract import load_contract
 from churn.registry import artifact
 from churn.registry.last_known_good import save_last_known_good
 from churn.store.store import Store
+from service.model_loading.loader_process import prepare_last
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
 SCRIPT = """
@@ -54,7 +55,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(workers: int = 1, drain_seconds: float = 0.1) -> tuple[subprocess.Popen[bytes], str]:
-        put_last_known_good(make_settings(tmp_path))
+        if not started:
+            settings = make_settings(tmp_path)
+            put_last_known_good(settings)
+            # Several workers wait until one has made the bundle; one alone finds it.
+            if workers == 1:
+                prepare_last(settings)
         with socket.socket() as free, socket.socket() as nobody:
             free.bind(("127.0.0.1", 0))
             nobody.bind(("127.0.0.1", 0))

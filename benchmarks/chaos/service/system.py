@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -29,6 +30,7 @@ from churn.registry import artifact
 from churn.registry.last_known_good import save_last_known_good
 from churn.simulation.simulate import simulate
 from pipelines.local.supervisor import free_port
+from service.model_loading.loader_process import prepare_last
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
@@ -172,15 +174,16 @@ def serving(home: Path, store_url: str, **more: Any) -> Iterator[Service]:
 
 
 def give_model(home: Path) -> None:
-    """Put a last known good model into a home that has none."""
+    """Put a last known good model, and its bundle, into a home that has none: no service has to make it first."""
     if not (home / "models").exists():
         shutil.copytree(_models(), home / "models")
 
 
 @cache
 def _models() -> Path:
-    """Fit a small model, once a process."""
+    """Fit a small model and make its bundle, once a process."""
     home = Path(tempfile.mkdtemp(prefix="churn-chaos-model-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     contract = load_contract()
     people = simulate(contract, 400, seed=1)
     columns = columns_read("plain", contract)
@@ -206,6 +209,7 @@ def _models() -> Path:
     (folder / artifact.INFO_FILE).write_text(info.model_dump_json())
     skops.io.dump(pipeline, folder / artifact.PIPELINE_FILE)
     save_last_known_good(settings, Model(pipeline, info))
+    prepare_last(settings)
     return home / "models"
 
 
