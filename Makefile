@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-long check lint types unit integration e2e images stack pods secrets format lock licences sbom clean mutants
+.PHONY: help setup up demo test lint-then-tests test-long check lint types unit integration e2e images stack pods secrets format lock licences sbom clean mutants
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Some tests are several programs, some wait for one.
@@ -36,8 +36,10 @@ demo: setup      ## close the loop once on real customers; exit 0 only if every 
 	@exec $(BIN)/churn demo
 
 test: setup      ## lint, types, import rules and every test except the long forms
-	@# mypy keeps one processor busy, all of lint the other.
-	$(MAKE) --no-print-directory --jobs 2 lint types
+	@# mypy keeps one processor busy for a minute: beside it runs all of lint, and then the tests begin.
+	@$(MAKE) --no-print-directory --jobs 2 types lint-then-tests
+
+lint-then-tests: lint
 	$(ONE_THREAD) $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: setup ## the long forms and repetitions of what `make test` tests (pytest -m long)
