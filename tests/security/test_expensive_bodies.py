@@ -18,7 +18,7 @@ from benchmarks.attacks.bodies.routes import BATCH, FILE, INFER, INVOCATIONS, PA
 from benchmarks.attacks.bodies.tables import ID, LONG, MINUTES, STATE, as_file, as_parquet, as_stream, repeated, views
 from tests.security.cost_of_bodies import peak_bytes, start_anew
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("small_heap")]
 ROWS = 20_000
 ROOM = 64 * 2**20
 CASE = Path(__file__).parents[2].parent / "shared" / "cases" / "id_dictionary_bomb.parquet"
