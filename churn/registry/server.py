@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,8 +25,9 @@ def main(arguments: Sequence[str]) -> None:
     import mlflow.server
     from mlflow.cli import cli
 
-    # A name that MLflow may give up: then it starts its second process again, and tests/e2e/up.py notices.
-    mlflow.server._exec_cmd = serve_here
+    # A private name, which MLflow may give up: then it starts its second process again, and tests/e2e/up.py notices.
+    server: Any = mlflow.server
+    server._exec_cmd = serve_here
     cli(["server", *arguments], prog_name="mlflow")
 
 

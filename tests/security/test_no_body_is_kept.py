@@ -18,7 +18,7 @@ from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies import generated
 from benchmarks.attacks.bodies.routes import BATCH, CSV, INFER, INVOCATIONS, OUTCOMES, PARQUET, PREDICT, STREAM, post
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("small_heap")]
 ROWS = 3_000
 
 
