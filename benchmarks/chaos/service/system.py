@@ -74,7 +74,8 @@ class Service:
 
     def start(self) -> Self:
         """Start it, and wait until it says that it is ready."""
-        give_model(self.home)
+        # Several workers wait until one of them has made the bundle, as on a new machine.
+        give_model(self.home, with_bundle=self.workers == 1)
         with (self.home / "service.log").open("ab") as out:
             command = [*self.before, *SERVE, "--workers", str(self.workers)]
             self.process = subprocess.Popen(command, env=self._environment(), stdout=out, stderr=out, start_new_session=True)
@@ -173,10 +174,10 @@ def serving(home: Path, store_url: str, **more: Any) -> Iterator[Service]:
         service.stop()
 
 
-def give_model(home: Path) -> None:
-    """Put a last known good model, and its bundle, into a home that has none: no service has to make it first."""
+def give_model(home: Path, *, with_bundle: bool = True) -> None:
+    """Put a last known good model into a home that has none; with its bundle, no loader process has to make that first."""
     if not (home / "models").exists():
-        shutil.copytree(_models(), home / "models")
+        shutil.copytree(_models(), home / "models", ignore=None if with_bundle else shutil.ignore_patterns("bundles"))
 
 
 @cache
