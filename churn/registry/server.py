@@ -40,6 +40,8 @@ def serve_here(command: Sequence[str], *, extra_env: Mapping[str, str], **_more:
         An interpreter, `-m`, `uvicorn`, and its options.
     extra_env : mapping of str to str
         What the server reads from its environment.
+    **_more : object
+        How a process would be started.
     """
     from uvicorn.main import main as run_uvicorn
 
