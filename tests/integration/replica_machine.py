@@ -236,6 +236,7 @@ class Replicas(RuleBasedStateMachine):
     def whatever(self) -> Iterator[None]:
         with suppress(ChurnError, DiedError):
             yield
+            assert open_intents(self.opened) == [], "a change is done, and has no record"
 
     # --- what must hold
 
