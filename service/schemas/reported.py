@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from churn.clock import CLOCK_SKEW, now
-from churn.customers.customer_id import CustomerId, id_schema
+from churn.customers.customer_id import CustomerId
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,17 +35,19 @@ def _is_possible(value: datetime) -> datetime:
 
 
 _NO_NUL = {"pattern": "^[^\\u0000]*$"}
-# Here somebody must be named: a text of blanks names nobody.
-NamedCustomer = Annotated[CustomerId, WithJsonSchema(id_schema("^[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$"))]
 PredictionId = Annotated[
     str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
 ]
 PastTime = Annotated[AwareDatetime, Field(strict=True), AfterValidator(_is_possible)]
-# In JSON Schema: one of the two, and only one.
+# In JSON Schema: one of the two, and only one. A text of blanks names nobody.
+_NOBODY = {"anyOf": [{"type": "null"}, {"type": "string", "pattern": "^\\s*$"}]}
 EITHER: dict[str, Any] = {
     "oneOf": [
-        {"required": [name], "properties": {name: {"type": ["string", "integer"]}, other: {"type": "null"}}}
-        for name, other in (("prediction_id", "customer_id"), ("customer_id", "prediction_id"))
+        {"required": ["prediction_id"], "properties": {"prediction_id": {"type": "string"}, "customer_id": _NOBODY}},
+        {
+            "required": ["customer_id"],
+            "properties": {"customer_id": {"type": ["string", "integer"], "pattern": "\\S"}, "prediction_id": {"type": "null"}},
+        },
     ]
 }
 
@@ -56,7 +58,7 @@ class Reported(Part):
     model_config = ConfigDict(json_schema_extra=EITHER)
 
     prediction_id: PredictionId | None = None
-    customer_id: NamedCustomer = None
+    customer_id: CustomerId = None
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
