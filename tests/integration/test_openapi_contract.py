@@ -52,10 +52,10 @@ def filter_case(context, case):
     body = case.body
     if case.path in ("/outcomes", "/contacts") and case.media_type == "text/csv":
         return False
-    if case.path == "/contacts" and isinstance(body, dict):
-        # An opt-out is no contact: no schema without a `not` says that it has neither campaign nor offer.
-        items = [one for one in body.get("contacts") or () if isinstance(one, dict)] if isinstance(body.get("contacts"), list) else []
-        if any(one.get("opt_out") is not None and (one.get("campaign") or one.get("offer")) for one in items):
+    # An opt-out is no contact: no schema without a `not` says that it has neither campaign nor offer.
+    items = body.get("contacts") if case.path == "/contacts" and isinstance(body, dict) else None
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, dict) and item.get("opt_out") is not None and (item.get("campaign") or item.get("offer")):
             return False
     return case.path != "/predict" or not isinstance(body, dict) or any(value not in (None, "") for value in body.values())
 """
