@@ -107,8 +107,8 @@ def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any
     import pyarrow.parquet as pq
 
     from churn.batch.answer_file import COMPRESSION, whole_file
-    from churn.batch.parquet_reader import BUFFER_BYTES
     from churn.batch.pieces import PIECE_ROWS
+    from churn.batch.readers.parquet_reader import BUFFER_BYTES
 
     def one(file: Path) -> None:
         texts = ["state", "area_code"]

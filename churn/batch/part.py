@@ -20,7 +20,7 @@ from churn.batch.lanes import in_order
 from churn.batch.model import Scorer, code_digest, scorer_of
 from churn.batch.pieces import Piece, ReadPiece
 from churn.batch.plan import Part, Terms
-from churn.batch.reader import open_part
+from churn.batch.readers.reader import open_part
 from churn.errors import ChurnError, InputError
 from churn.one_line import one_line
 

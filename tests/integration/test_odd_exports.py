@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.batch.plan import Terms, make_plan
-from churn.batch.reader import open_part
+from churn.batch.readers.reader import open_part
 from churn.contract import Contract
 from churn.contract_draft.draft import draft_contract
 from churn.customers.columns import CustomerColumns

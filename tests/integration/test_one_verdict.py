@@ -26,9 +26,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from churn.batch import csv_reader, id_column, parquet_reader
 from churn.batch.plan import Terms, make_plan
-from churn.batch.reader import open_part
+from churn.batch.readers import csv_reader, id_column, parquet_reader
+from churn.batch.readers.reader import open_part
 from churn.contract import load_contract
 from churn.customers import from_arrow
 from churn.customers.cells import Cells, FeatureCells

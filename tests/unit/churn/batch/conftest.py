@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from churn.batch import csv_chunks, pieces, plan
+from churn.batch import pieces, plan
+from churn.batch.readers import csv_chunks
 
 
 @pytest.fixture

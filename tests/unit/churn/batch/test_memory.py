@@ -16,10 +16,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from churn.batch import csv_chunks, csv_reader, joined, part, pieces
+from churn.batch import joined, part, pieces
 from churn.batch.lanes import in_order
 from churn.batch.model import Scorer
 from churn.batch.plan import Terms
+from churn.batch.readers import csv_chunks, csv_reader
 from churn.batch.run import on_threads, score_folder
 from churn.batch.single_file import score_file
 from tests.integration.files_to_score import customers, make_scorer

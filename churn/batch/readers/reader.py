@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from churn.batch.csv_reader import open_csv
-from churn.batch.parquet_reader import open_parquet
 from churn.batch.pieces import Reading
 from churn.batch.plan import Part, Terms
+from churn.batch.readers.csv_reader import open_csv
+from churn.batch.readers.parquet_reader import open_parquet
 from churn.customers.validation import CustomerRules
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from churn.batch import csv_chunks, csv_reader
-from churn.batch.csv_chunks import Irregular
 from churn.batch.plan import Terms, make_plan
-from churn.batch.reader import open_part
+from churn.batch.readers import csv_chunks, csv_reader
+from churn.batch.readers.csv_chunks import Irregular
+from churn.batch.readers.reader import open_part
 from churn.contract import load_contract
 from churn.customers.customer import request_model
 from churn.customers.validation import CustomerRules

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.batch import pieces
-from churn.batch.id_column import read_id_column
 from churn.batch.pieces import Piece, Reading, ReadPiece, find
 from churn.batch.plan import Part, Terms
+from churn.batch.readers.id_column import read_id_column
 from churn.customers.arrow_buffers import repeated_text
 from churn.customers.bounded_texts import bounded_texts
 from churn.customers.cell_rule import MAX_TEXT_LENGTH
@@ -51,7 +51,7 @@ def open_parquet(part: Part, rules: CustomerRules, terms: Terms) -> Iterator[Rea
     Raises
     ------
     ContractError, pyarrow.ArrowException, OSError, ValueError
-        As `churn.batch.reader.open_part` says.
+        As `churn.batch.readers.reader.open_part` says.
     """
     contract = rules.contract
     with pq.ParquetFile(part.path) as file:

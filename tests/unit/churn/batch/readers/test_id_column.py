@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.batch.id_column import _all_plain, read_id_column
+from churn.batch.readers.id_column import _all_plain, read_id_column
 from churn.customers.customer_id import read_ids
 
 odd = ["", " c-1", "c-1 ", "415.0", "0", ".0", "10", "NA", "none", "nanna", "a\nb", "a\x7f", "é", "\u3000c", "c\u3000", "x" * 129]

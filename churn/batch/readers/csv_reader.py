@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.csv
 
 from churn.batch import pieces
-from churn.batch.csv_chunks import Chunk, Irregular, chunks
-from churn.batch.id_column import read_id_column
 from churn.batch.pieces import Piece, Reading, ReadPiece, find
 from churn.batch.plan import Part, Terms
+from churn.batch.readers.csv_chunks import Chunk, Irregular, chunks
+from churn.batch.readers.id_column import read_id_column
 from churn.customers.arrow_buffers import floats, from_texts
 from churn.customers.cell_rule import MISSING_TEXTS
 from churn.customers.cells import Cells
@@ -63,7 +63,7 @@ def open_csv(part: Part, rules: CustomerRules, terms: Terms) -> Iterator[Reading
     Raises
     ------
     ContractError, pyarrow.ArrowException, OSError, ValueError
-        As `churn.batch.reader.open_part` says.
+        As `churn.batch.readers.reader.open_part` says.
     """
     path = Path(part.path)
     with gzip.open(path) if file_kind(path) == "gzip" else path.open("rb") as file:
