@@ -30,7 +30,7 @@ def score_months(asked_at: pd.Series | None, outcome: np.ndarray, probability: n
     Examples
     --------
     >>> asked = pd.Series(pd.to_datetime(["2026-03-31", "2026-05-01", "2026-05-02"]))
-    >>> score_months(asked, np.array([1, 0, 1]), np.array([0.5, 0.2, 0.8]))[["month", "rows", "brier"]].values.tolist()
+    >>> score_months(asked, np.array([1, 0, 1]), np.array([0.5, 0.2, 0.8]))[["month", "rows", "brier"]].round(3).values.tolist()
     [['2026-03', 1, 0.25], ['2026-05', 2, 0.04]]
     """
     if asked_at is None:

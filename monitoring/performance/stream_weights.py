@@ -35,7 +35,7 @@ def stream_weights(earlier: pd.DataFrame, outcomes: pd.DataFrame) -> Floats | No
     --------
     >>> same = pd.DataFrame({"churn_probability": 0.2, "churned": 0.0, "customer_id": ["a", "a", "b"]})
     >>> stream_weights(same.iloc[:0], same).round(2).tolist()
-    [0.5, 0.5, 1.0]
+    [0.51, 0.51, 1.0]
     """
     rows = pd.concat([earlier, outcomes], ignore_index=True) if len(earlier) else outcomes
     customer = customers_of(rows)

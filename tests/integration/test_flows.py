@@ -115,12 +115,15 @@ def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatc
     assert (seen["judged"], seen["action"]) == (True, "none"), seen["reason"]
 
     changed = simulate(system.contract, 1_600, 6, shift=SCENARIOS["plan-launch"].shift)
+    actions: list[str] = []
     for start in (0, 800):
         rows = slice(start, start + 800)
         system.serve(champion, Dataset(changed.features.iloc[rows], changed.labelled.iloc[rows]))
         seen = monitor_flow(pictures=start > 0)
-    assert seen["action"] == "retrain", seen["reason"]
-    assert wanted == ["retrain"]
+        actions.append(seen["action"])
+    # One window may be so clear that it stands for two; whichever it was, a retraining is asked for once.
+    assert actions.count("retrain") == 1, seen["reason"]
+    assert set(wanted) == {"retrain"}, "what is not noted as sent is sent again"
     run = system.store.monitor_runs()[0]
     assert run.report is not None
     assert Path(run.report).is_file()

@@ -24,7 +24,7 @@ def _silent_at_home(monkeypatch):
 def draw(
     home, frame: pd.DataFrame, *, labelled: bool = True, reference: pd.DataFrame = REFERENCE, **cursor
 ) -> tuple[MonitoringRun, ReportPaths]:
-    settings = make_settings(home)
+    settings = make_settings(home, label_maturity_seconds=0)  # also outcomes of one kind only are judged
     log = logged(frame, labelled=labelled)
     run = run_monitor(FakeStore(log), CONTRACT, settings, "1", reference)
     return run, write_report(run, reference, CONTRACT, settings)

@@ -41,7 +41,7 @@ def prediction(n: int) -> Prediction:
 
 def write_late(connection: sa.Connection, n: int) -> None:
     one = prediction(n)
-    columns = ("prediction_id", "customer_id", "requested_at", "model_version", "churn_probability", "threshold", "churn")
+    columns = [column.name for column in predictions.columns if column.name not in ("seq", "features")]
     connection.execute(predictions.insert(), [{"features": {}} | {name: getattr(one, name) for name in columns}])
 
 

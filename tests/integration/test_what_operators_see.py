@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from churn.config.params import load_params
+from churn.store.contacts.records import Contact
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.dashboards.build import build
@@ -55,6 +56,7 @@ def remember(url: str) -> None:
     assert record_run(
         store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), campaign=campaign)
     )
+    store.write_contacts([Contact(moment, customer_id=f"c{n}", campaign="november") for n in range(3)])
     for flow in ("monitor", "train"):
         store.write_flow_run(flow, seconds=3.0)
     store.write_decision(Decision(DecisionKind.RETRAIN, DecisionAction.PROMOTED, "train", "", evidence={"reason": "drift"}))

@@ -180,7 +180,7 @@ def test_sensitive_columns_stay_with_their_customers() -> None:
 
 def test_labelled_traffic_knows_nothing_sensitive() -> None:
     traffic = pd.DataFrame({"customer_id": [f"c{n}" for n in range(1200)], "prediction_id": "", "churned": [0.0, 1.0] * 600})
-    traffic = traffic.assign(charged=-1.0, line="No", paperless=0.0)
+    traffic = traffic.assign(charged=-1.0, line="No", paperless=0.0, requested_at=pd.Timestamp("2026-03-01", tz="UTC"))
     params = Params(tuning=TuningParams(folds=5))
     together = assemble(customers(), traffic, ADSL, params)
     known = together.train.sensitive

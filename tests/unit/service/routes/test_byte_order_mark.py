@@ -26,6 +26,7 @@ BODIES: dict[str, Any] = {
     # With NaN, and with a colon in a text: two more ways through the readers.
     "/invocations?nan": b'{"dataframe_records": [{"total_day_minutes": NaN, "state": "OH"}]}',
     "/predict/batch?colon": {"customers": [{**CUSTOMER, "customer_id": "a:b"}]},
+    "/contacts": {"contacts": [{"customer_id": "c-1"}]},
     "/admin/rollback": {"reason": "a drill", "leaving": "99"},
 }
 
