@@ -90,7 +90,9 @@ def remove_unused_files(packages: Path) -> None:
 
     for folder in packages.parents[2].glob("share/jupyter"), packages.glob("jupyterlab_plotly"), packages.glob("*/nbextension"):
         for path in folder:
-            shutil.rmtree(path)
+            # Evidently's pages hold the script that it keeps there.
+            if path.parent.name != "evidently":
+                shutil.rmtree(path)
 
 
 def is_newer(file: Path, stamp: Path | None) -> bool:

@@ -62,7 +62,7 @@ def test_the_gate_tells_equals_from_the_better_even_in_a_short_run(tmp_path: Pat
 def test_a_year_with_a_price_rise_is_lived_through_by_everybody_and_its_results_are_kept(tmp_path: Path) -> None:
     out = tmp_path / "year.json"
     [result] = run("year", out)["results"]
-    accounts, event = result["accounts"], result["event"]
+    accounts, event = dict(result["accounts"]), result["event"]
     assert {len(account["log_loss"]) for account in accounts.values()} == {12}
     # No model is as good as the truth, and one that is never retrained does not survive the event.
     best = accounts.pop("oracle")["log_loss"]

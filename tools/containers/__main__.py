@@ -19,7 +19,7 @@ from churn.contract import load_contract
 from churn.data.dataset import read_dataset
 from churn.errors import ChurnError
 from pipelines.data_sources.pull import pull_data
-from pipelines.demo.customers import deal_out, population
+from pipelines.demo.customers import deal_out, population, shorten
 from tools.containers.command import run_command
 from tools.containers.confinement import check_confinement
 from tools.containers.debian_images import require_images
@@ -48,7 +48,7 @@ def _use(stack: ContainerStack, folder: Path, settings: Settings, say: Callable[
     contract = load_contract(settings.contract)
     source = pull_data(settings, contract)
     real = None if source.simulated else read_dataset(source.path, contract)
-    people = deal_out(population(contract, real, settings.seed), settings.seed)
+    people = shorten(deal_out(population(contract, real, settings.seed), settings.seed))
     say(f"{'real' if real else 'invented'} customers; left out: {', '.join(sorted(stack.left_out))}")
     stack.make()
     stack.fill_volume("flows", {"data/customers.csv": first_customers(people, contract, folder)})

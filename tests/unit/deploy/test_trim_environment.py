@@ -41,7 +41,7 @@ def packages(tmp_path: Path) -> Path:
 
 def test_tests_sources_and_notebooks_go_and_what_runs_stays(packages: Path) -> None:
     kept = {"a/run.py", "a/testing.py", "a/data.csv", "a/fast.so", "a/py.typed", "a/static/index.js"}
-    kept |= {"evidently/tests/__init__.py", "evidently/legacy/tests/base_test.py"}
+    kept |= {"evidently/tests/__init__.py", "evidently/legacy/tests/base_test.py", "evidently/nbextension/static/index.js"}
     fill(packages, *kept, "a/tests/test_a.py", "a/tests/more/tests/b.py", "a/fast.pyx", "a/fast.h", "a/run.pyi")
     fill(packages.parents[2], "share/jupyter/kernel.json", "share/man/man1/a.1")
     fill(packages, "jupyterlab_plotly/plot.js", "a/nbextension/a.js")
