@@ -9,7 +9,7 @@ one process at a time do this, so an intent that is open when the lock is free w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from churn.errors import ChampionChanged, NoModel, RegistryError
 from churn.lifecycle.aliases import Aliases
@@ -71,7 +71,8 @@ def promote(
         If another promotion hangs.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _move(aliases, store, info, DecisionAction.PROMOTION, actor, reason, evidence or {}, replacing)
+        settled = _settle(aliases, store)
+        return _move(aliases, store, info, DecisionAction.PROMOTION, actor, reason, evidence or {}, replacing, settled)
 
 
 def rollback(
@@ -113,7 +114,9 @@ def rollback(
         As of `promote`, which raises the same errors.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        if _champion(aliases) == leaving != info.version:
+        # Before the aliases are looked at: a promotion that died may have moved some of them, and they are put back here.
+        settled = _settle(aliases, store)
+        if settled.champion == leaving != info.version:
             if _previous(aliases) != info.version:
                 raise ChampionChanged(f"version {info.version} is not the champion before version {leaving}; nothing was changed")
             if automatic and aliases.rolled_back_version() == info.version:
@@ -122,7 +125,7 @@ def rollback(
                     "(churn model rollback or promote)"
                 )
         facts = {**(evidence or {}), "leaving": leaving, "automatic": automatic}
-        return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, facts, leaving)
+        return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, facts, leaving, settled)
 
 
 def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
@@ -148,7 +151,7 @@ def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decis
     if not open_intents(store):
         return []
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _reconcile(aliases, store, _champion(aliases))
+        return _settle(aliases, store).recorded
 
 
 def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
@@ -189,11 +192,11 @@ def _move(
     reason: str,
     evidence: Mapping[str, Any],
     replacing: str | None,
+    settled: _Settled,
 ) -> str | None:
-    champion = _champion(aliases)
-    reconciled = _reconcile(aliases, store, champion)
+    champion = settled.champion
     if champion == info.version:
-        done = next((one for one in reconciled if one.kind in MOVES), None)
+        done = next((one for one in settled.recorded if one.kind in MOVES), None)
         return champion if done is None else done.evidence["replaced"]
     if replacing not in (ANY_CHAMPION, champion):
         raise ChampionChanged(
@@ -220,15 +223,24 @@ def _move(
     return champion
 
 
-def _reconcile(aliases: Aliases, store: DecisionLog, champion: str | None) -> list[Decision]:
+class _Settled(NamedTuple):
+    """The champion when no intent is open any more, and what was recorded to close them, oldest first."""
+
+    champion: str | None
+    recorded: list[Decision]
+
+
+def _settle(aliases: Aliases, store: DecisionLog) -> _Settled:
     """Close all open intents. Whoever calls this holds the lock, so their processes have died."""
+    champion = _champion(aliases)
     unrecorded = _unrecorded(aliases, store, champion)
-    return [
+    recorded = [
         _record_completion(store, intent)
         if unrecorded is not None and intent.decision_id == unrecorded.decision_id
         else _record_failure(aliases, store, intent, champion, "its process ended before the champion changed")
         for intent in reversed(open_intents(store))
     ]
+    return _Settled(champion, recorded)
 
 
 def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> Decision | None:

@@ -299,6 +299,23 @@ def test_a_move_that_broke_off_in_the_middle_leaves_the_way_back_as_it_was(befor
     assert (died.champion, died.previous) == ("1", before)
 
 
+def test_a_rollback_is_judged_by_what_is_left_of_a_promotion_that_died() -> None:
+    class Dies(Aliases):
+        def promote(self, version: str, /, *, tags: Mapping[str, str], rolling_back: bool) -> str | None:
+            self.rolled_back = None
+            raise SystemError
+
+    # Version 2 was left for version 1; a promotion of version 3 died when it had taken that mark away.
+    aliases, log = Dies("1", "2"), Log()
+    aliases.rolled_back = "2"
+    with pytest.raises(SystemError):
+        promote(aliases, log, "3")
+    with pytest.raises(ChampionChanged, match="only a person takes it again"):
+        promotion.rollback(aliases, log, info("2"), leaving="1", actor="probation", reason="errors", automatic=True)
+    assert (aliases.champion, aliases.previous, aliases.rolled_back) == ("1", "2", "2")
+    assert open_intents(log) == []
+
+
 def test_only_the_version_that_was_compared_is_replaced() -> None:
     aliases, log = Aliases("2"), Log()
     with pytest.raises(ChampionChanged, match="version 2 is champion by now, and no longer 1; version 3 was not promoted"):
