@@ -29,9 +29,6 @@ def prepare_environment(settings: Settings) -> None:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DVC_NO_ANALYTICS": "true",
-        # An MLflow server that is away is found out in seconds, not in the default's minutes.
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -40,6 +37,8 @@ def prepare_environment(settings: Settings) -> None:
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+        # Of each attempt; Prefect makes six. The default is a minute.
+        "PREFECT_API_REQUEST_TIMEOUT": "15",
         # By default pages of any site may use Prefect's API, which asks for no key.
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(
             f"http://{name}:{settings.prefect_port}" for name in ("127.0.0.1", "localhost")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from churn.errors import InputError, NoModel, RegistryError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+# An MLflow server that is away is found out in seconds, not in the default's minutes. MLflow takes these from nowhere else.
+HTTP_LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
 class Client:
@@ -33,6 +37,8 @@ class Client:
     def mlflow(self) -> MlflowClient:
         """MLflow's own client. Raises RegistryError if MLflow cannot be set up."""
         if self._mlflow is None:
+            for name, value in HTTP_LIMITS.items():
+                os.environ.setdefault(name, value)
             with self.translated():
                 import mlflow
                 from mlflow import MlflowClient

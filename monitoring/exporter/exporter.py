@@ -147,7 +147,7 @@ def exporter(
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        thread.join(seconds)
         collector.close()
 
 

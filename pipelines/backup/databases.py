@@ -17,6 +17,10 @@ from pipelines.backup.archive import Database
 from pipelines.backup.postgres_tools import find_program
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# How long a copy waits for whoever holds a SQLite file, and how long one of PostgreSQL's programs may take in all.
+BUSY_SECONDS, PROGRAM_SECONDS = 60.0, 6 * 3600.0
+# A server that is gone without a word, or does not accept; see libpq's parameters of these names.
+SERVER_LIMITS = {"connect_timeout": "10", "keepalives_idle": "60", "tcp_user_timeout": "900000"}
 # A database with a row in one of these is in use. The rest is what every new one has.
 IN_USE = {
     "store": ("predictions", "outcomes", "contacts", "opt_outs", "shadow_predictions", "monitor_runs", "decisions", "flow_runs"),
@@ -74,7 +78,10 @@ def dump(url: str, into: Path) -> Database:
 
 def _dump_sqlite(path: Path, into: Path) -> Database:
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source, closing(sqlite3.connect(into)) as copy:
+        with (
+            closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as source,
+            closing(sqlite3.connect(into, timeout=BUSY_SECONDS)) as copy,
+        ):
             # In one step: a step at a time, it would begin anew whenever somebody writes.
             source.backup(copy)
             (sound,) = copy.execute("PRAGMA quick_check").fetchone()
@@ -82,7 +89,7 @@ def _dump_sqlite(path: Path, into: Path) -> Database:
         raise ChurnError(f"{path} cannot be copied: {error}") from error
     if sound != "ok":
         raise ChurnError(f"{path} is damaged: {sound}")
-    engine = sa.create_engine(f"sqlite:///{into}")
+    engine = _engine(f"sqlite:///{into}")
     with engine.connect() as connection:
         known = _describe(connection, SQLITE, sqlite3.sqlite_version)
     engine.dispose()
@@ -112,6 +119,13 @@ def _describe(connection: sa.Connection, kind: str, server: str) -> Database:
     return Database(kind=kind, server=server, revision=revision, rows=rows)
 
 
+def _engine(url: str) -> sa.Engine:
+    """Return an engine that leaves a SQLite file's settings as they are: a backup is not to be changed by being looked at."""
+    if kind_of(url) == SQLITE:
+        return sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    return make_engine(url)
+
+
 def is_in_use(url: str, name: str) -> bool:
     """Return whether a database holds anything that a restore would destroy.
 
@@ -127,7 +141,7 @@ def is_in_use(url: str, name: str) -> bool:
     """
     if kind_of(url) == SQLITE and not sqlite_file(url).exists():
         return False
-    engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
+    engine = _engine(url)
     try:
         with translated(), engine.connect() as connection:
             there = set(sa.inspect(connection).get_table_names())
@@ -163,7 +177,7 @@ def check_rows(url: str, expected: Database) -> None:
     ChurnError
         If a table has another number of rows.
     """
-    engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
+    engine = _engine(url)
     try:
         with translated(), engine.connect() as connection:
             found = _describe(connection, expected.kind, expected.server)
@@ -187,7 +201,7 @@ def move_artifacts(url: str, old: str, new: str) -> None:
     """
     if old == new:
         return
-    engine = sa.create_engine(url) if kind_of(url) == SQLITE else make_engine(url)
+    engine = _engine(url)
     try:
         with translated(), engine.begin() as connection:
             inspector = sa.inspect(connection)
@@ -211,11 +225,15 @@ def _run_program(name: str, url: str, *options: str, last: str | None = None) ->
     env = dict(os.environ)
     if parsed.password:
         env["PGPASSWORD"] = str(parsed.password)
-    where = sa.URL.create("postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query)
+    query = {**SERVER_LIMITS, **parsed.query}
+    where = sa.URL.create("postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, query)
     address = where.render_as_string()
     words: Sequence[str] = [*options, "--no-owner", "--no-privileges", "--no-password", f"--dbname={address}"]
     command = [str(find_program(name)), *words, *([last] if last else [])]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603 -- PostgreSQL's own
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=PROGRAM_SECONDS)  # noqa: S603 -- PostgreSQL's own
+    except subprocess.TimeoutExpired:
+        raise ChurnError(f"{name} was stopped after {PROGRAM_SECONDS:g} s: does the database answer?") from None
     if done.returncode != 0:
         errors = [line for line in done.stderr.strip().splitlines() if "error" in line.lower()] or [
             f"it ended with {done.returncode}"

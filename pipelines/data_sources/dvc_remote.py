@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 from churn.config.settings import Settings
+from churn.errors import ChurnError
+
+# The remote is a folder, and the data are 300 kB; but folders of other machines may stand still.
+DVC_SECONDS = 300
 
 
 def pull_from_remote(settings: Settings) -> bool:
@@ -27,4 +31,10 @@ def pull_from_remote(settings: Settings) -> bool:
 
 
 def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)  # noqa: S603 -- our own interpreter
+    command = [sys.executable, "-m", "dvc", *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DVC_SECONDS)  # noqa: S603 -- our own interpreter
+    except subprocess.TimeoutExpired:
+        raise ChurnError(
+            f"dvc {arguments[0]} did not end within {DVC_SECONDS} s: check CHURN_DVC_REMOTE, or set CHURN_DATA to a file"
+        ) from None

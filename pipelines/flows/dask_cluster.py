@@ -22,6 +22,8 @@ from churn.errors import ChurnError, InputError
 
 LOCAL = "local"
 CONNECT_SECONDS, WORKER_SECONDS = 10, 60
+# A part is at most some hundred thousand rows, scored in seconds: a cluster that ends none in an hour stands still.
+SILENCE_SECONDS = 3600
 logger = logging.getLogger(__name__)
 
 
@@ -43,7 +45,7 @@ def connected(address: str) -> Iterator[Any]:
     if address == LOCAL:
         with (
             LocalCluster(n_workers=usable_cores(), threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
+            Client(cluster, timeout=CONNECT_SECONDS) as client,
         ):
             yield client
         return
@@ -65,7 +67,6 @@ def on_cluster(client: Any) -> Runner:
     """Return a runner that scores parts on a cluster. If a worker dies, others score its parts again: the same files."""
 
     def run(scorer: Scorer, parts: Sequence[Part], terms: Terms, folder: Path, /) -> Iterator[dict[str, Any]]:
-        from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
         model = scorer.model
@@ -76,14 +77,31 @@ def on_cluster(client: Any) -> Runner:
         # Not remembered between runs: the files are what remembers.
         futures = [client.submit(score_part, sent, part.to_json(), *common, pure=False) for part in parts]
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            for future in _completed(futures):
+                yield future.result(timeout=SILENCE_SECONDS)
         except KilledWorker as error:
             raise ChurnError("the same part ended several workers; have they enough memory? (see their logs)") from error
         finally:
             client.cancel(futures)
 
     return run
+
+
+def _completed(futures: Sequence[Any]) -> Iterator[Any]:
+    """Yield each future when it has ended; raise ChurnError if the cluster stands still."""
+    from distributed import wait
+
+    running = list(futures)
+    while running:
+        try:
+            done, _ = wait(running, timeout=SILENCE_SECONDS, return_when="FIRST_COMPLETED")
+        except TimeoutError as error:
+            raise ChurnError(
+                f"the cluster ended no part within {SILENCE_SECONDS} s: look at its scheduler and workers, and run again; "
+                "what is scored stays"
+            ) from error
+        running = [future for future in running if future not in done]
+        yield from done
 
 
 @contextmanager

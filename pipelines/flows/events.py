@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from prefect.client.orchestration import get_client
 from prefect.events import Event, Resource
 
 from churn.errors import StoreError
 from churn.store.records import Decision, DecisionAction
 from churn.store.store import Store
 from monitoring.outbox import record_sent
-from pipelines.flows.prefect_api import PREFECT_API_ERRORS
+from pipelines.flows.prefect_api import PREFECT_API_ERRORS, prefect_client
 
 RETRAIN_EVENT, PAGE_EVENT = "churn.retrain.wanted", "churn.monitor.page"
 EVENTS = {DecisionAction.RETRAIN: RETRAIN_EVENT, DecisionAction.PAGE: PAGE_EVENT}
@@ -42,7 +41,7 @@ def send(model_name: str, decision: Decision) -> bool:
         },
     )
     try:
-        with get_client(sync_client=True) as client:
+        with prefect_client() as client:
             client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
     except (*PREFECT_API_ERRORS, ValueError) as error:  # ValueError: something that is no Prefect server answered
         logger.warning(

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
-from pipelines.flows.prefect_api import PREFECT_API_ERRORS
+from pipelines.flows.prefect_api import PREFECT_API_ERRORS, prefect_client
 
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 # What Prefect's runner tells the process of a run.
@@ -45,7 +44,7 @@ def crash_orphans(only: set[str] | None = None, on_crash: Callable[[FlowRun], No
         How many there were.
     """
     runs = [run for run in orphans() if only is None or str(run.id) in only]
-    with get_client(sync_client=True) as client:
+    with prefect_client() as client:
         for run in runs:
             client.set_flow_run_state(run.id, Crashed(message="its process is gone, and its result is not known"), force=True)
             on_crash(run)
@@ -58,7 +57,7 @@ def orphans() -> list[FlowRun]:
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)),
         deployment_id=FlowRunFilterDeploymentId(is_null_=False),
     )
-    with get_client(sync_client=True) as client:
+    with prefect_client() as client:
         runs = client.read_flow_runs(flow_run_filter=unfinished)
     # In this order: a run that began in between has its process.
     living = living_runs()

@@ -10,6 +10,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,8 +24,8 @@ from churn.errors import ChurnError
 
 # As supervisord spells the value of a variable.
 EMPTY = '=""'
-# How long a program may take to be ready.
-READY_SECONDS = 180
+# How long a program may take to be ready, and supervisord to answer a call: it answers at once, unless it was stopped.
+READY_SECONDS, CALL_SECONDS = 180, 30
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Supervisor:
 
     @retry(retry=retry_if_exception_type(OSError), stop=stop_after_delay(15), wait=wait_fixed(0.1), reraise=True)
     def _answer(self, method: str, *arguments: Any) -> Any:
-        transport = SupervisorTransport(None, None, f"unix://{self._run}/supervisor.sock")
+        transport = _Transport(f"{self._run}/supervisor.sock")
         with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
 
@@ -175,6 +177,26 @@ class Supervisor:
                 "redirect_stderr=true\nstdout_logfile_maxbytes=20MB\nstdout_logfile_backups=2"
             )
         return "\n\n".join(parts) + "\n"
+
+
+class _Connection(HTTPConnection):
+    """A connection over a socket in the file system, with a timeout: the library's own waits for ever."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__("localhost", timeout=CALL_SECONDS)
+        self._file = file
+
+    def connect(self) -> None:
+        """Connect; a supervisord that was stopped accepts and says nothing."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._file)
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    def __init__(self, file: str) -> None:
+        super().__init__(None, None, f"unix://{file}")
+        self._get_connection = partial(_Connection, file)
 
 
 def _ends_with_us() -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class FakeServer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.events: list[dict[str, Any]] = []
         self.status: int | Exception = 200
-        monkeypatch.setattr(events, "get_client", lambda *, sync_client: self)
+        monkeypatch.setattr(events, "prefect_client", lambda: self)
 
     def __enter__(self) -> FakeServer:
         return self

@@ -22,11 +22,7 @@ class Client:
         self.runs = [SimpleNamespace(id=name) for name in names]
         self.asked: list[Any] = []
         self.set: list[tuple[Any, ...]] = []
-        monkeypatch.setattr(orphaned_runs, "get_client", self._open)
-
-    def _open(self, *, sync_client: bool) -> Client:
-        assert sync_client
-        return self
+        monkeypatch.setattr(orphaned_runs, "prefect_client", lambda: self)
 
     def __enter__(self) -> Client:
         return self
