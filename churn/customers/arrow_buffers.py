@@ -80,11 +80,39 @@ def from_flags(values: NDArray[np.bool_]) -> Any:
 
 def from_texts(values: Sequence[str | None]) -> Any:
     """Return texts as a `pyarrow.Array`."""
-    encoded = [b"" if value is None else value.encode() for value in values]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    there = np.array([value is not None for value in values], np.bool_)
-    validity = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
-    return pa.Array.from_buffers(pa.string(), len(values), [validity, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
+    rows, validity = len(values), None
+    texts: Sequence[Any] = values
+    if None in values:
+        there = np.fromiter((value is not None for value in values), np.bool_, rows)
+        validity = pa.py_buffer(np.packbits(there, bitorder="little"))
+        texts = [value or "" for value in values]
+    joined = "".join(texts)
+    # Nearly always all are ASCII, and then as many bytes as characters: none is encoded by itself.
+    if joined.isascii():
+        lengths, data = map(len, texts), joined.encode()
+    else:
+        encoded = [text.encode() for text in texts]
+        lengths, data = map(len, encoded), b"".join(encoded)
+    ends = np.zeros(rows + 1, np.int32)
+    np.cumsum(np.fromiter(lengths, np.int32, rows), out=ends[1:])
+    return pa.Array.from_buffers(pa.string(), rows, [validity, pa.py_buffer(ends), pa.py_buffer(data)])
+
+
+def from_codes(codes: NDArray[np.int8], texts: Sequence[str]) -> Any:
+    """Return a column of few different texts, each row's by its position.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of int8, shape (n,)
+        In [0, len(texts)).
+    texts : sequence of str
+
+    Returns
+    -------
+    pyarrow.Array of string, length n
+    """
+    places = pa.Array.from_buffers(pa.int8(), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes))])
+    return pa.DictionaryArray.from_arrays(places, from_texts(texts)).cast(pa.string())
 
 
 def repeated_text(value: str, rows: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from churn.customers.arrow_buffers import from_flags, from_floats, from_texts, repeated_text
+from churn.customers.arrow_buffers import from_codes, from_flags, from_floats, from_texts, repeated_text
 from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.cell_rule import MAX_TEXT_LENGTH
 from churn.customers.cells import json_value
@@ -19,7 +19,7 @@ from churn.customers.from_arrow import is_plain, read_cells, read_values
 from churn.customers.validation import Table
 from service.formats.validation import ColumnRules, raise_problems
 from service.http.errors import FieldProblem, TooLarge
-from service.scoring.served_model import ScoredBatch
+from service.scoring.served_model import ACTIONS, ScoredBatch
 
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 65_536
@@ -161,7 +161,7 @@ def answer_batches(batch: ScoredBatch) -> Iterator[Any]:
                 pa.nulls(end - start, pa.string()) if named is None else from_texts(named[start:end]),
                 from_floats(batch.probabilities[start:end]),
                 from_flags(batch.churn[start:end]),
-                from_texts(batch.actions(slice(start, end))),
+                from_codes(batch.action_codes(slice(start, end)), ACTIONS),
                 from_floats(np.full(end - start, batch.threshold)),
                 repeated_text(batch.model_version, end - start),
             ],

@@ -10,7 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from churn.customers.arrow_buffers import floats, from_flags, from_floats, from_texts, null_rows, places, repeated_text
+from churn.customers.arrow_buffers import (
+    floats,
+    from_codes,
+    from_flags,
+    from_floats,
+    from_texts,
+    null_rows,
+    places,
+    repeated_text,
+)
 
 KINDS = [pa.int8(), pa.uint8(), pa.int32(), pa.uint64(), pa.int64(), pa.float16(), pa.float32(), pa.float64(), pa.bool_()]
 VALUES = [1, None, 0, 1, None, 1, 0, 0, None, 1, 1, 0, None]
@@ -61,6 +70,11 @@ def test_the_other_way_round() -> None:
         (from_texts(texts), texts),
         (from_texts([]), []),
         (from_texts(["x"]), ["x"]),
+        (from_texts(["", "x", "yz"]), ["", "x", "yz"]),
+        (from_texts([None, "", None, "é", "x"]), [None, "", None, "é", "x"]),
+        (from_texts([None] * 9), [None] * 9),
+        (from_codes(np.array([2, 0, 1, 1, 2], np.int8)[1:], ["none", "é", ""]), ["none", "é", "é", ""]),
+        (from_codes(np.array([], np.int8), ["none"]), []),
         (repeated_text("é1", 3), ["é1"] * 3),
         (repeated_text("", 0), []),
     ):
@@ -80,6 +94,7 @@ def test_scoring_imports_no_pandas() -> None:
         "assert read_cells(column.dictionary_encode(), state).doubtful is None\n"
         "assert read_cells(pa.chunked_array([made.from_texts(['1', None, ' 2', 'NA'])]), calls).doubtful is None\n"
         "assert read_cells(pa.chunked_array([made.from_floats(np.arange(3.0))]), calls).doubtful is None\n"
+        "made.from_codes(np.zeros(3, np.int8), ['none'])\n"
         "print('pandas' in sys.modules)\n"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
