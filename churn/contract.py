@@ -17,7 +17,7 @@ from churn.one_line import one_line
 
 NAME = r"^[a-z][a-z0-9_]*$"
 Kind = Literal["number", "integer", "flag", "category"]
-Role = Literal["feature", "id", "ignored", "sensitive"]
+Role = Literal["feature", "id", "ignored", "sensitive", "value"]
 
 # Names that the log, and the request model, give to columns of their own.
 RESERVED = frozenset(
@@ -50,7 +50,8 @@ class Column(_Part):
 
     Only a `feature` is asked for in a request, read by a model and kept in the log. The `id` names the customer. What is
     `sensitive` is read from labelled files where it is there, for comparing groups, and never reaches a model; a sensitive
-    category needs no levels. What is `ignored` is not read at all.
+    category needs no levels. The `value` is what a customer who stays is worth, in the currency of params.yaml: campaigns are
+    planned with it, and no model, request or log holds it. What is `ignored` is not read at all.
     """
 
     name: str = Field(pattern=NAME)
@@ -78,6 +79,8 @@ class Column(_Part):
             raise ValueError(f"column {self.name!r}: only a category has levels")
         if self.number_format is not None and self.kind not in ("number", "integer"):
             raise ValueError(f"column {self.name!r}: only a number or an integer has a number_format")
+        if self.role == "value" and self.kind not in ("number", "integer"):
+            raise ValueError(f"column {self.name!r}: the value of a customer is a number or an integer")
         if len(set(self.levels)) != len(self.levels):
             raise ValueError(f"column {self.name!r}: a level is listed twice")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
@@ -182,9 +185,13 @@ class Contract(_Part):
                 raise ValueError(f"the sum {total!r} names a column twice")
         if not self.features:
             raise ValueError("no column has the role 'feature'")
-        if len(ids := [column.name for column in self.columns if column.role == "id"]) > 1:
-            raise ValueError(f"columns {ids[0]!r} and {ids[1]!r} both have the role 'id'; one names the customer")
+        self._check_roles()
         return self
+
+    def _check_roles(self) -> None:
+        for role, what in (("id", "names the customer"), ("value", "says what a customer is worth")):
+            if len(alike := [column.name for column in self.columns if column.role == role]) > 1:
+                raise ValueError(f"columns {alike[0]!r} and {alike[1]!r} both have the role {role!r}; one {what}")
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -211,6 +218,20 @@ class Contract(_Part):
     def sensitive(self) -> tuple[Column, ...]:
         """The columns by which groups of customers are compared, and which no model, request or log ever holds."""
         return tuple(column for column in self.columns if column.role == "sensitive")
+
+    @property
+    def value_column(self) -> Column | None:
+        """The column that says what a customer who stays is worth, if the export has one."""
+        return next((column for column in self.columns if column.role == "value"), None)
+
+    @property
+    def with_value(self) -> Contract:
+        """The contract by which campaigns are planned: the value is read like a feature, and may be missing."""
+        columns = [
+            column.model_copy(update={"role": "feature", "nullable": True}) if column.role == "value" else column
+            for column in self.columns
+        ]
+        return self.model_copy(update={"columns": tuple(columns)})
 
     @property
     def id_column(self) -> Column | None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from churn.store.contacts.campaign_reader import CampaignReader
 from churn.store.contacts.contacts import Contacts
+from churn.store.contacts.not_to_contact import NotToContact
 from churn.store.contacts.opt_outs import OptOuts
 from churn.store.database.engine import CONNECT_SECONDS, make_engine, ping, translated
 from churn.store.decisions import Decisions
@@ -80,8 +81,9 @@ class Store:
 
         contacts = Contacts(engine)
         self.write_contacts = contacts.write
-        self.campaigns = contacts.campaigns
+        self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
         self.campaign_customers = CampaignReader(engine).read
+        self.not_to_contact = NotToContact(engine).read
         self.opted_out, self.count_opt_outs = OptOuts(engine).read, OptOuts(engine).count
 
         runs = MonitorRuns(engine)

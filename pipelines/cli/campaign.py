@@ -1,4 +1,4 @@
-"""`churn campaign …`: the campaigns that contacts were reported of, and customers who want no contacts."""
+"""`churn campaign …`: plan and report campaigns, list those that contacts were reported of, and keep customers out of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.cli.campaign_plan import plan
 from pipelines.cli.campaign_report import report_lines
 from pipelines.cli.store import opened_store
 from pipelines.console import console, print_json
 
-app = typer.Typer(no_args_is_help=True, help="List campaigns, and keep customers out of them.")
+app = typer.Typer(no_args_is_help=True, help="Plan campaigns, report what they brought, and keep customers out.")
+app.command()(plan)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 

@@ -43,6 +43,13 @@ class Contacts:
         with translated(), self._engine.connect() as connection:
             return [Campaign(**row) for row in connection.execute(query).mappings()]
 
+    def members(self, campaign: str) -> set[str]:
+        """Return the customers that a campaign contacted, as far as contacts name them."""
+        c = contacts.c
+        query = sa.select(c.customer_id).where(c.campaign == campaign, c.customer_id.is_not(None)).distinct()
+        with translated(), self._engine.connect() as connection:
+            return {str(name) for name in connection.execute(query).scalars()}
+
 
 def insert_contacts(connection: sa.Connection, batch: Sequence[Contact]) -> ContactReceipt:
     """Store contacts and opt-outs within a transaction.

@@ -105,3 +105,18 @@ def test_a_contract_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for name in ("nowhere", tmp_path, latin, "a\0b"):
         with pytest.raises(InputError, match="nor a readable YAML file"):
             load_contract(name)
+
+
+def test_one_number_may_say_what_a_customer_is_worth(tmp_path: Path) -> None:
+    worth = {"name": "worth", "source": "Worth", "kind": "number", "role": "value"}
+    found = load(tmp_path, CALLS, worth)
+    assert found.value_column == found["worth"]
+    assert found.feature_names == ["calls"]
+    assert found.with_value.feature_names == ["calls", "worth"]
+    assert found.with_value.value_column is None
+    for wrong, words in (
+        ([CALLS, worth, {**worth, "name": "value", "source": "Value"}], "both have the role 'value'"),
+        ([CALLS, {**worth, "kind": "flag"}], "the value of a customer is a number or an integer"),
+    ):
+        with pytest.raises(InputError, match=words):
+            load(tmp_path, *wrong)

@@ -1,0 +1,55 @@
+"""Why customers are on a campaign's list: what raises their risk, in the words that `?reasons=k` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.contract import Column, Contract
+from churn.customers.columns import CustomerColumns
+from service.scoring.explanations import Explainer
+
+
+@dataclass(frozen=True)
+class CallReasons:
+    """Gives reasons for many customers of one model.
+
+    Attributes
+    ----------
+    explainer : Explainer or None
+        None: the model cannot say, and there are none.
+    pick : callable
+        `Scorer.values` of the model.
+    contract : Contract
+    strongest : int
+        How many reasons at most.
+    """
+
+    explainer: Explainer | None
+    pick: Callable[[Sequence[Any]], Sequence[Any]]
+    contract: Contract
+    strongest: int
+
+    def of(self, customers: CustomerColumns) -> Iterator[list[str]]:
+        """Yield each customer's reasons, strongest first."""
+        if self.explainer is None:
+            yield from ([] for _ in range(len(customers)))
+            return
+        columns = [_spelled(customers.values[column.name], column) for column in self.contract.features]
+        for values in zip(*columns, strict=True):
+            _, found = self.explainer.reasons_for(self.pick(values), len(columns))
+            yield [one["text"] for one in found if one["contribution"] > 0][: self.strongest]
+
+
+def _spelled(values: NDArray[Any], column: Column) -> list[Any]:
+    """Return a column's values as a request has them."""
+    if column.kind == "category":
+        # Code -1, the last of the list, is what is missing.
+        levels = (*column.levels, None)
+        return [levels[code] for code in values.tolist()]
+    spelled = values.tolist() if column.kind != "flag" else (values == 1).tolist()
+    return [None if missing else value for value, missing in zip(spelled, np.isnan(values).tolist(), strict=True)]
