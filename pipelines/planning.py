@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.batch.log_rows import Chunk, chunks
-from churn.batch.model import Scorer
+from churn.batch.model import Scorer, ScoringModel
 from churn.batch.plan import Plan, Terms
 from churn.batch.run import usable_cores
 from churn.campaigns.call_list import MAX_REASONS, Call
-from churn.campaigns.control_group import ControlGroup
 from churn.campaigns.expected import Expected, Floats, expect, split_value, without_features
 from churn.campaigns.ranking import GainsCurve, Limit, gains_curve, number_of_calls, rank
 from churn.config.params import ProfitParams
@@ -175,17 +174,15 @@ _TWICE = "some id is there twice in the file: whom would a call reach? Keep one 
 
 
 def make_campaign_plan(
-    candidates: Candidates, threshold: float, profit: ProfitParams, control: ControlGroup, left_out: LeftOut, limit: Limit
+    candidates: Candidates, model: ScoringModel, profit: ProfitParams, left_out: LeftOut, limit: Limit
 ) -> CampaignPlan:
     """Choose whom to call.
 
     Parameters
     ----------
     candidates : Candidates
-    threshold : float
-        Of the model.
+    model : ScoringModel
     profit : ProfitParams
-    control : ControlGroup
     left_out : callable
         Tells who must not be called, and why.
     limit : Limit
@@ -201,7 +198,7 @@ def make_campaign_plan(
     """
     expected = expect(candidates.probability, candidates.value, profit)
     reasons = left_out(candidates.ids)
-    why = [reasons.get(name) or ("control_group" if control.has(name) else "") for name in candidates.ids]
+    why = [reasons.get(name) or ("control_group" if model.control.has(name) else "") for name in candidates.ids]
     allowed = np.flatnonzero([not one for one in why])
     counted = Counter(filter(None, why))
     order = allowed[rank(expected.gain[allowed])]
@@ -215,7 +212,7 @@ def make_campaign_plan(
         called=called,
         expected=expected,
         left_out={name: counted[name] for name in ("control_group", "opted_out", "contacted_lately")},
-        below_threshold=int(np.count_nonzero(candidates.probability[called] < threshold)),
+        below_threshold=int(np.count_nonzero(candidates.probability[called] < model.threshold)),
         curve=gains_curve(ranked, calls),
     )
 
@@ -246,6 +243,10 @@ def listed(plan: CampaignPlan, scorer: Scorer, on_rows: Callable[[int], None] = 
         By which it was made.
     on_rows : callable
         Told how many lines were made.
+
+    Yields
+    ------
+    list of Call
     """
     reasons, found = call_reasons(scorer), plan.candidates
     for start in range(0, len(plan.called), LISTED_AT_ONCE):

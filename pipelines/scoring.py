@@ -55,7 +55,8 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
         warn(f"{away}\nscoring with the last known good model, version {last.version}, which may not lead any more")
     compiled = served.scorer.compiled.to_document() if isinstance(served.scorer, CompiledScorer) else None
     info = served.info
-    known = ScoringModel(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract)
+    control = ControlGroup(settings.control_share, settings.control_key)
+    known = ScoringModel(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract, control)
     return Scorer.of(known, None if compiled is not None else served.scorer.many)
 
 
@@ -86,8 +87,7 @@ def open_log(
     key = settings.pseudonym_key.get_secret_value()
     store = Store.open(settings.store_url)
     try:
-        control = ControlGroup(settings.control_share, settings.control_key)
-        yield FileLog(store, current_user(), as_of, Pseudonymiser(key) if key else None, control, on_wait, on_rows)
+        yield FileLog(store, current_user(), as_of, Pseudonymiser(key) if key else None, on_wait, on_rows)
     finally:
         store.close()
 

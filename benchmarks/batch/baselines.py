@@ -88,7 +88,7 @@ def read_and_write(source: Path, out: Path, fixture: dict[str, str]) -> Times:
     from churn.batch.pieces import PIECE_ROWS
 
     schema, drawn = answer_schema(pa.string()), np.random.default_rng(1).random(PIECE_ROWS)
-    said = pa.array(drawn), pa.array(drawn > 0.5), pa.repeat(0.5, PIECE_ROWS), pa.repeat("1", PIECE_ROWS)
+    said = (pa.array(drawn), pa.array(drawn > 0.5), *(pa.repeat(same, PIECE_ROWS) for same in ("none", 0.5, "1")))
 
     def answers(batch: Any) -> Any:
         return pa.RecordBatch.from_arrays(
@@ -106,7 +106,7 @@ def copy_all(source: Path, out: Path, fixture: dict[str, str]) -> Times:
 def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any]) -> Times:
     import pyarrow.parquet as pq
 
-    from churn.batch.answer_file import COMPRESSION, whole_file
+    from churn.batch.answer_file import COMPRESSION, REPEATED, whole_file
     from churn.batch.pieces import PIECE_ROWS
     from churn.batch.readers.parquet_reader import BUFFER_BYTES
 
@@ -117,7 +117,7 @@ def _by_arrow(source: Path, out: Path, schema: Any, answers: Callable[[Any], Any
             pq.ParquetFile(file, read_dictionary=texts, buffer_size=BUFFER_BYTES) as opened,
         ):
             written = schema or opened.schema_arrow
-            repeated: Any = ["threshold", "model_version"] if schema else True
+            repeated: Any = REPEATED if schema else True
             with pq.ParquetWriter(staging, written, compression=COMPRESSION, use_dictionary=repeated) as writer:
                 for batch in opened.iter_batches(PIECE_ROWS, use_threads=False):
                     writer.write_batch(answers(batch))

@@ -124,7 +124,7 @@ def compare(scorer: Any, folder: Path, name: str, source: Path, ending: str, tur
 def write(out: Path, batches: Iterator[Any]) -> None:
     """Write answers that were there before, one for each row that was read."""
     schema, drawn = answer_schema(pa.string()), np.random.default_rng(1).random(PIECE_ROWS)
-    said = pa.array(drawn), pa.array(drawn > 0.5), pa.repeat(0.5, PIECE_ROWS), pa.repeat("1", PIECE_ROWS)
+    said = (pa.array(drawn), pa.array(drawn > 0.5), *(pa.repeat(same, PIECE_ROWS) for same in ("none", 0.5, "1")))
     staging, writer = out, None
     if not out.suffix:
         out.mkdir()

@@ -24,7 +24,7 @@ REJECTED = "_rejected"
 METADATA = b"churn.scored"
 COMPRESSION = "snappy"
 # Columns that repeat: each costs a few bytes a part.
-REPEATED = ["threshold", "model_version"]
+REPEATED = ["action", "threshold", "model_version"]
 
 
 class Stopped(ChurnError):

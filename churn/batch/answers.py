@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from churn.batch.model import Scorer
 from churn.batch.pieces import PIECE_ROWS, Piece, ReadPiece
 from churn.batch.plan import Part, Terms
+from churn.campaigns.control_group import ACTIONS, ControlGroup
 from churn.customers.arrow_buffers import from_flags, from_floats, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
@@ -31,6 +32,7 @@ def answer_schema(id_type: Any) -> Any:
             *named,
             pa.field("churn_probability", pa.float64(), nullable=False),
             pa.field("churn", pa.bool_(), nullable=False),
+            pa.field("action", pa.string(), nullable=False),
             pa.field("threshold", pa.float64(), nullable=False),
             pa.field("model_version", pa.string(), nullable=False),
         ]
@@ -116,10 +118,21 @@ class Answering:
             *([] if judged.ids is None else [judged.ids]),
             from_floats(probabilities),
             from_flags(churn),
+            _actions(churn, judged.ids, model.control),
             *_repeated(model.threshold, model.version, len(probabilities)),
         ]
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         return Answers(batch, judged.rows, int(np.count_nonzero(churn)), judged.rejected)
+
+
+def _actions(churn: NDArray[np.bool_], ids: Any, control: ControlGroup) -> Any:
+    """Return what is to be done with each customer, as the service says it."""
+    codes = churn.astype(np.int8)
+    if ids is not None and control.share:
+        flagged = np.flatnonzero(churn)
+        named = [None if one is None else str(one) for one in ids.take(pa.array(flagged)).to_pylist()]
+        codes[flagged] += control.among(named, np.ones(len(flagged), np.bool_))
+    return pa.DictionaryArray.from_arrays(codes, list(ACTIONS)).cast(pa.string())
 
 
 def _repeated(threshold: float, version: str, rows: int) -> list[Any]:

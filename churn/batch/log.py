@@ -14,10 +14,9 @@ from pathlib import Path
 import orjson
 
 from churn.batch.lanes import in_order
-from churn.batch.log_rows import MAX_ROWS, NOBODY, RowMaker, chunks
+from churn.batch.log_rows import MAX_ROWS, RowMaker, chunks
 from churn.batch.model import Scorer
 from churn.batch.plan import Plan, Terms
-from churn.campaigns.control_group import ControlGroup
 from churn.clock import CLOCK_SKEW, now
 from churn.errors import InputError
 from churn.store.scoring_runs import ScoringRun
@@ -65,8 +64,6 @@ class FileLog:
         The moment that the input speaks of, with a time zone; None: when it is logged first.
     pseudonym : callable or None
         Turns customers' ids into what is stored.
-    control : ControlGroup
-        Who would not be contacted.
     on_wait : callable
         Told who else writes, if somebody has to be waited for.
     on_rows : callable
@@ -77,7 +74,6 @@ class FileLog:
     holder: str
     as_of: datetime | None = None
     pseudonym: Callable[[str], str] | None = None
-    control: ControlGroup = NOBODY
     on_wait: Callable[[str], None] = lambda _holder: None
     on_rows: Callable[[int], None] = lambda _rows: None
 
@@ -113,7 +109,7 @@ class FileLog:
             run = self._begin(digest.hex(), scorer, plan)
             if run.finished_at is not None:
                 return Logged(run.rows, 0, run.requested_at)
-            maker = RowMaker(scorer, digest, run.requested_at, self.pseudonym, self.control)
+            maker = RowMaker(scorer, digest, run.requested_at, self.pseudonym)
             written = self._write(maker, plan, terms, lanes, run.run_key)
             held.confirm()
             self.store.finish_scoring_run(run.run_key, rows)

@@ -17,7 +17,6 @@ from churn.batch.lanes import in_order
 from churn.batch.model import Scorer
 from churn.batch.part import open_pieces
 from churn.batch.plan import Plan, Terms
-from churn.campaigns.control_group import ControlGroup
 from churn.customers.columns import CustomerColumns
 from churn.ids import numbered_ids
 from churn.store.records import TIME_FORMAT, PredictionRow
@@ -25,7 +24,6 @@ from churn.store.records import TIME_FORMAT, PredictionRow
 # Rows of one commit: SQLite has one writer at a time, and single requests wait for one commit at most.
 CHUNK_ROWS = 2_000
 MAX_ROWS = 2**32
-NOBODY = ControlGroup()
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,12 @@ class RowMaker:
         Of all rows.
     pseudonym : callable or None
         Turns customers' ids into what is stored.
-    control : ControlGroup
-        Who would not be contacted.
     """
 
     scorer: Scorer
     digest: bytes
     requested_at: datetime
     pseudonym: Callable[[str], str] | None = None
-    control: ControlGroup = NOBODY
 
     def ids(self, numbers: Any) -> list[str]:
         """Give the prediction ids of rows by their numbers, which count the rows of the whole input from 0."""
@@ -73,7 +68,7 @@ class RowMaker:
             repeat(model.threshold),
             churn.tolist(),
             chunk.customers.feature_texts(model.contract),
-            self.control.among(named, churn).tolist(),
+            model.control.among(named, churn).tolist(),
         )
         return list(map(PredictionRow._make, zip(*columns, strict=False)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from churn.campaigns.control_group import ControlGroup
 from churn.code_digest import package_digest
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
@@ -22,7 +23,8 @@ from churn.inference.compiled import CompiledModel
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
 # What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.
-PACKAGES = ("churn.batch", "churn.customers", "churn.inference")
+PACKAGES = ("churn.batch", "churn.campaigns", "churn.customers", "churn.inference")
+NOBODY = ControlGroup()
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class ScoringModel:
     compiled : dict or None
         `CompiledModel.to_document`; None: only a pipeline can answer, which is no data and stays in its own process.
     contract : Contract
+    control : ControlGroup
+        Who would not be contacted: the answers say so.
     """
 
     name: str
@@ -46,11 +50,13 @@ class ScoringModel:
     threshold: float
     compiled: dict[str, Any] | None
     contract: Contract
+    control: ControlGroup = NOBODY
 
     def to_json(self) -> bytes:
         """Spell it, always in the same way."""
         document = {name: getattr(self, name) for name in ("name", "version", "run_id", "threshold", "compiled")}
-        return orjson.dumps(document | {"contract": self.contract.model_dump(mode="json")}, option=orjson.OPT_SORT_KEYS)
+        document |= {"contract": self.contract.model_dump(mode="json"), "control": asdict(self.control)}
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
@@ -62,7 +68,8 @@ class ScoringModel:
             If it is something else.
         """
         document = orjson.loads(text)
-        return cls(**document | {"contract": Contract.model_validate(document["contract"])})
+        contract, control = Contract.model_validate(document["contract"]), ControlGroup(**document["control"])
+        return cls(**document | {"contract": contract, "control": control})
 
     @cached_property
     def digest(self) -> str:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 _PURPOSE = b"control group"
 _BITS = 64
+Action = Literal["contact", "hold_out", "none"]
+# By the number of these that hold: the probability is at or above the threshold; the customer belongs to the control group.
+ACTIONS: tuple[Action, ...] = ("none", "contact", "hold_out")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,6 @@ def plan(
     """
     from churn.batch.plan import Terms, make_plan
     from churn.campaigns.call_list import ENDINGS
-    from churn.campaigns.control_group import ControlGroup
     from churn.campaigns.ranking import Limit
     from churn.config.params import load_params
     from churn.config.settings import load_settings
@@ -90,9 +89,7 @@ def plan(
     with open_log(settings, None, _waiting) as log, log.store.lock(LOCK, current_user(), timeout_seconds=60, on_wait=_waiting):
         with _bar("scoring", source.rows, quiet=as_json) as advance:
             found = find_candidates(scorer, source, terms, profit, advance)
-        control = ControlGroup(settings.control_share, settings.control_key)
-        left_out = _left_out(log, settings, name)
-        planned = make_campaign_plan(found, scorer.model.threshold, profit, control, left_out, Limit(top, budget))
+        planned = make_campaign_plan(found, scorer.model, profit, _left_out(log, settings, name), Limit(top, budget))
         known = _check_name(log, name, planned)
         drawn = picture or output.with_suffix(".png")
         with _bar("listing", len(planned.called), quiet=as_json) as advance:

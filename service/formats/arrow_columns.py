@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from churn.campaigns.control_group import ACTIONS
 from churn.customers.arrow_buffers import from_codes, from_flags, from_floats, from_texts, repeated_text
 from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.cell_rule import MAX_TEXT_LENGTH
@@ -19,7 +20,7 @@ from churn.customers.from_arrow import is_plain, read_cells, read_values
 from churn.customers.validation import Table
 from service.formats.validation import ColumnRules, raise_problems
 from service.http.errors import FieldProblem, TooLarge
-from service.scoring.served_model import ACTIONS, ScoredBatch
+from service.scoring.served_model import ScoredBatch
 
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 65_536

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from churn.campaigns.control_group import ControlGroup
+from churn.campaigns.control_group import ACTIONS, Action, ControlGroup
 from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 
 NOBODY = ControlGroup()
-Action = Literal["contact", "hold_out", "none"]
-ACTIONS: tuple[Action, ...] = ("none", "contact", "hold_out")
 _ACTIONS = np.array(ACTIONS, dtype=object)
 
 

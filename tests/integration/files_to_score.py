@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn.batch.model import Scorer, ScoringModel
+from churn.batch.model import NOBODY, Scorer, ScoringModel
+from churn.campaigns.control_group import ControlGroup
 from churn.contract import load_contract
 from churn.inference.compiler import compile_pipeline
 from churn.simulation.simulate import simulate
@@ -34,13 +35,14 @@ def write_folder(folder: Path, parts: int, rows: int) -> Path:
     return folder
 
 
-def make_scorer(version: str = "1", slope: float = 1.0) -> Scorer:
+def make_scorer(version: str = "1", slope: float = 1.0, control: ControlGroup = NOBODY) -> Scorer:
     """Give a compiled model that is ready to answer."""
     model = make_model(version, slope=slope)
     compiled = compile_pipeline(model.pipeline, model.info.features, CONTRACT)
     assert compiled is not None
     info = model.info
-    return Scorer.of(ScoringModel(info.name, version, info.run_id, info.threshold, compiled.to_document(), CONTRACT))
+    document = compiled.to_document()
+    return Scorer.of(ScoringModel(info.name, version, info.run_id, info.threshold, document, CONTRACT, control))
 
 
 def read_answers(folder: Path) -> Any:

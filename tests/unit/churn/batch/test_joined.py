@@ -26,6 +26,7 @@ def answers(ids: list[str | None]) -> Any:
             "customer_id": pa.array(ids, pa.string()),
             "churn_probability": [0.25 + n for n in range(rows)],
             "churn": [n % 2 == 0 for n in range(rows)],
+            "action": ["none" if n % 2 else "contact" for n in range(rows)],
             "threshold": [0.5] * rows,
             "model_version": ["7"] * rows,
         }
@@ -54,7 +55,7 @@ def test_parts_follow_each_other_in_parquet(parts: list[Path], tmp_path: Path, l
     assert file.schema_arrow.metadata is None, "what a part says of itself is not said of the whole"
     group = file.metadata.row_group(0)
     columns = {group.column(n).path_in_schema: group.column(n) for n in range(group.num_columns)}
-    assert {name for name, column in columns.items() if column.has_dictionary_page} == {"threshold", "model_version"}
+    assert {name for name, column in columns.items() if column.has_dictionary_page} == {"action", "threshold", "model_version"}
     assert {column.compression for column in columns.values()} == {"SNAPPY"}
 
 
@@ -64,10 +65,11 @@ def test_parts_follow_each_other_in_csv_without_formulas(parts: list[Path], tmp_
     join(parts, tmp_path / "out.csv.gz", lanes)
     text = (tmp_path / "out.csv").read_bytes()
     head, *rows = cells(text)
-    assert head == ["customer_id", "churn_probability", "churn", "threshold", "model_version"]
+    assert head == ["customer_id", "churn_probability", "churn", "action", "threshold", "model_version"]
     assert [row[0] for row in rows] == ["anna", "'=2+3", "-1", "", 'ben,"b"', "", "+49 30", "ü"]
     assert [row[1:] for row in rows] == [
-        [str(0.25 + n % 4), "false" if n % 2 else "true", "0.5", "7"] for n in range(len(FIRST) + len(SECOND))
+        [str(0.25 + n % 4), *(("false", "none") if n % 2 else ("true", "contact")), "0.5", "7"]
+        for n in range(len(FIRST) + len(SECOND))
     ]
     assert b"\r" not in text
     assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()) == text
@@ -92,7 +94,7 @@ def test_answers_without_texts_for_ids_are_spelled_too(tmp_path: Path, ids: list
     pq.write_table(table, tmp_path / "a.parquet")
     join([tmp_path / "a.parquet"], tmp_path / "out.csv", 1)
     _, first, _ = cells((tmp_path / "out.csv").read_bytes())
-    assert first == [*(["1"] if ids else []), "0.25", "true", "0.5", "7"]
+    assert first == [*(["1"] if ids else []), "0.25", "true", "contact", "0.5", "7"]
 
 
 def test_a_single_part_is_moved(parts: list[Path], tmp_path: Path) -> None:
@@ -128,6 +130,6 @@ def test_a_threshold_is_spelled_as_other_numbers_are(tmp_path: Path, threshold: 
         changed = table.set_column(place, "threshold", [thresholds]).set_column(1, "churn_probability", [thresholds])
         pq.write_table(changed, tmp_path / "part.parquet")
         join([tmp_path / "part.parquet"], tmp_path / "out.csv", 1)
-        for _, probability, _, spelled, _ in cells((tmp_path / "out.csv").read_bytes())[1:]:
+        for _, probability, _, _, spelled, _ in cells((tmp_path / "out.csv").read_bytes())[1:]:
             assert spelled == probability
-        assert [float(row[3]) for row in cells((tmp_path / "out.csv").read_bytes())[1:]] == thresholds
+        assert [float(row[4]) for row in cells((tmp_path / "out.csv").read_bytes())[1:]] == thresholds

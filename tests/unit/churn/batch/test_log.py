@@ -65,7 +65,7 @@ def log_of(store: Any, **how: Any) -> FileLog:
 def test_rows_are_those_that_the_service_logs(store: Store, source: Path, tmp_path: Path) -> None:
     before = now().replace(microsecond=0)
     control = ControlGroup(0.5)
-    summary = score(source, tmp_path / "out", log=log_of(store, control=control))
+    summary = score(source, tmp_path / "out", scorer=make_scorer(control=control), log=log_of(store))
     found = logged(store)
     served = served_model(make_model(), "disk").score_columns(read_csv(source.read_bytes(), RULES, 10**6), control).rows(CONTRACT)
     assert summary.logged is not None

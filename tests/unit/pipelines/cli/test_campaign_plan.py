@@ -48,7 +48,7 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def scorer_of(contract: Any, version: str = "1") -> Any:
-    scorer = make_scorer("1" if version == "champion" else version)
+    scorer = make_scorer("1" if version == "champion" else version, control=CONTROL)
     return replace(scorer, model=replace(scorer.model, contract=contract))
 
 
