@@ -17,6 +17,9 @@ from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Counts = NDArray[np.int64]
+# Scores as fine as this are told apart: a million customers are then a thousand groups, which a database counts.
+SCORE_STEPS = 1_000
 # A stratum of scores has at least so many of the control group; with fewer there is one stratum only.
 MIN_HELD_OUT = 20
 MAX_STRATA = 5
@@ -48,6 +51,9 @@ class Effect:
     strata : int
         Groups of about the same score that were compared.
     confidence : float
+    effective_held_out : float
+        Customers of the control group, less what is lost since their scores are mixed otherwise than those of the contacted
+        (Kish's effective sample size): so many, mixed alike, would tell as much.
     """
 
     contacted: int
@@ -58,6 +64,7 @@ class Effect:
     acceptance: Interval | None
     strata: int
     confidence: float
+    effective_held_out: float
 
 
 def estimate_effect(churned: Bools, held_out: Bools, score: Floats, *, confidence: float = 0.95) -> Effect | None:
@@ -93,40 +100,64 @@ def estimate_effect(churned: Bools, held_out: Bools, score: Floats, *, confidenc
     >>> round(found.saved.value), found.acceptance.value
     (30, 0.5)
     """
-    contacted = ~held_out
-    if not held_out.any() or not contacted.any():
+    steps, bins = np.unique(np.rint(SCORE_STEPS * score), return_inverse=True)
+    sides = (~held_out, held_out)
+    customers = np.array([np.bincount(bins[side], minlength=len(steps)) for side in sides])
+    left = np.array([np.bincount(bins[side & churned], minlength=len(steps)) for side in sides])
+    return estimate_effect_from_counts(customers, left, confidence=confidence)
+
+
+def estimate_effect_from_counts(customers: Counts, left: Counts, *, confidence: float = 0.95) -> Effect | None:
+    """Estimate what a campaign brought from counts, as `estimate_effect` does from customers.
+
+    Parameters
+    ----------
+    customers : numpy.ndarray of int, shape (2, n)
+        How many have each score, the scores ascending: those who were to be contacted, and those held out.
+    left : numpy.ndarray of int, shape (2, n)
+        How many of them left.
+    confidence : float, default 0.95
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    Effect or None
+        None if one of the two sides has nobody: then nothing is known.
+    """
+    if not customers.size or not customers.sum(axis=1).all():
         return None
-    group = _strata(score, held_out)
+    group = _strata(customers)
     strata = int(group.max()) + 1
     z = float(norm.ppf((1 + confidence) / 2))
-    counts = np.array([np.bincount(group[side], minlength=strata) for side in (contacted, held_out)], dtype=float)
-    left = np.array([np.bincount(group[side & churned], minlength=strata) for side in (contacted, held_out)], dtype=float)
+    counts, gone = (np.array([np.bincount(group, side, minlength=strata) for side in of]) for of in (customers, left))
     weights = counts[0] / counts[0].sum()
-    with_it, without = (_stratified_wilson(*side, weights, z) for side in zip(left, counts, strict=True))
+    with_it, without = (_stratified_wilson(*side, weights, z) for side in zip(gone, counts, strict=True))
     rows = int(counts[0].sum())
     return Effect(
         contacted=rows,
         held_out=int(counts[1].sum()),
-        contacted_left=int(left[0].sum()),
-        held_out_left=int(left[1].sum()),
+        contacted_left=int(gone[0].sum()),
+        held_out_left=int(gone[1].sum()),
         saved=_scaled(_difference(without, with_it), rows),
         acceptance=_acceptance(with_it, without),
         strata=strata,
         confidence=confidence,
+        effective_held_out=float(1 / (weights**2 / counts[1]).sum()),
     )
 
 
-def _strata(score: Floats, held_out: Bools) -> NDArray[np.int64]:
+def _strata(customers: Counts) -> NDArray[np.int64]:
     """Number groups of scores with about as many of the control group each; each has somebody of both sides."""
-    number = max(1, min(MAX_STRATA, int(held_out.sum()) // MIN_HELD_OUT))
+    below = np.cumsum(customers[1])
+    number = max(1, min(MAX_STRATA, int(below[-1]) // MIN_HELD_OUT))
     while number > 1:
-        edges = np.unique(np.quantile(score[held_out], np.arange(1, number) / number))
-        group = np.searchsorted(edges, score, side="right")
-        sides = [np.bincount(group[side], minlength=len(edges) + 1) for side in (held_out, ~held_out)]
-        if min(map(min, sides)) > 0:
+        # A score belongs to the group that its first customer of the control group would belong to.
+        group = np.minimum((below - customers[1]) * number // below[-1], number - 1)
+        group = np.unique(group, return_inverse=True)[1]
+        if min(np.bincount(group, side).min() for side in customers) > 0:
             return group.astype(np.int64)
         number -= 1
-    return np.zeros(len(score), dtype=np.int64)
+    return np.zeros(customers.shape[1], dtype=np.int64)
 
 
 def _stratified_wilson(left: Floats, counts: Floats, weights: Floats, z: float) -> Interval:

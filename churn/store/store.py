@@ -8,6 +8,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from churn.store.contacts.campaign_counter import CampaignCounter
 from churn.store.contacts.campaign_reader import CampaignReader
 from churn.store.contacts.contacts import Contacts
 from churn.store.contacts.not_to_contact import NotToContact
@@ -84,6 +85,7 @@ class Store:
         self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
         self.campaign_customers = CampaignReader(engine).read
         self.not_to_contact = NotToContact(engine).read
+        self.count_campaign = CampaignCounter(engine).count
         self.opted_out, self.count_opt_outs = OptOuts(engine).read, OptOuts(engine).count
 
         runs = MonitorRuns(engine)

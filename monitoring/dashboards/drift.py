@@ -69,15 +69,6 @@ DRIFT: tuple[Row, ...] = (
                 "Outcomes", "That came, a second.", "wps", (("sum(rate(churn_outcomes_total[$__rate_interval]))", "outcomes"),)
             ),
             Question(
-                "Contacts",
-                "Customers who were acted on, a second, by campaign; and who wants no contacts.",
-                "short",
-                (
-                    ("sum by (campaign) (rate(churn_contacts_total[$__rate_interval]))", "{{campaign}}"),
-                    ("churn_opt_outs", "want none"),
-                ),
-            ),
-            Question(
                 "Age of the newest outcome",
                 "Without outcomes nobody knows whether the model is right.",
                 "s",

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from churn.config.settings import Settings
 from churn.errors import StoreError
 from churn.store.store import Store
+from monitoring.exporter.campaigns import CampaignMetrics
 from monitoring.exporter.metrics import exported
 from monitoring.exporter.runs import collect_runs
 from monitoring.exporter.totals import collect_totals
@@ -45,6 +46,7 @@ class MonitorCollector(Collector):
         self._settings = settings
         self._store: Store | None = None
         self._seconds = seconds
+        self._campaigns = CampaignMetrics()
         self._lock = threading.Lock()
         self._reading: Future[list[Metric]] | None = None
 
@@ -73,7 +75,8 @@ class MonitorCollector(Collector):
             if self._store is None:
                 self._store = self._open_store()
             page_brier = self._settings.page_brier if self._settings else None
-            reading.set_result([*collect_runs(self._store, page_brier), *collect_totals(self._store)])
+            totals = [*collect_runs(self._store, page_brier), *collect_totals(self._store)]
+            reading.set_result([*totals, *self._campaigns.collect(self._store)])
         except BaseException as error:  # noqa: BLE001 -- raised by the scrape that waits for it
             reading.set_exception(error)
 
@@ -85,6 +88,7 @@ class MonitorCollector(Collector):
         """Close the connections to the store."""
         if self._reading is not None:
             wait([self._reading], self._seconds)
+        self._campaigns.wait(self._seconds)
         if self._store is not None:
             self._store.close()
             self._store = None

@@ -28,6 +28,7 @@ class Exported(NamedTuple):
 
 
 SOURCES = "realized: on the newest judged outcomes; estimated: from the answers, without outcomes; reference: at training"
+CAMPAIGNS = "Of the twenty campaigns with the newest contacts, while these are at most 120 days old"
 EXPORTED = {
     metric.name: metric
     for metric in (
@@ -89,6 +90,38 @@ EXPORTED = {
             ("campaign",),
         ),
         Exported("churn_opt_outs", "gauge", "Customers who want no contacts."),
+        Exported(
+            "churn_campaign_last_contact_timestamp_seconds",
+            "gauge",
+            f"When the campaign last contacted somebody. {CAMPAIGNS}.",
+            ("campaign",),
+        ),
+        Exported(
+            "churn_campaign_customers",
+            "gauge",
+            "Customers whom the model named in the campaign's time. meant: to be contacted; contacted: those of them who were; "
+            "held_out: the control group; leaked: those of it who were contacted all the same; waiting: of all, without outcome.",
+            ("campaign", "group"),
+        ),
+        Exported(
+            "churn_campaign_saved",
+            "gauge",
+            "Customers who stayed and would have left without the campaign: estimate, and the low and high bound of its 95 % "
+            "interval. Absent while it cannot be known.",
+            ("campaign", "bound"),
+        ),
+        Exported(
+            "churn_campaign_effective_sample_size",
+            "gauge",
+            "Customers of the control group with an outcome, less what is lost since their scores are mixed otherwise.",
+            ("campaign",),
+        ),
+        Exported(
+            "churn_campaign_measured_timestamp_seconds",
+            "gauge",
+            "When the campaign's customers were last counted.",
+            ("campaign",),
+        ),
         Exported("churn_outcomes_last_received_timestamp_seconds", "gauge", "When the newest outcome was received."),
         Exported("churn_predictions_last_timestamp_seconds", "gauge", "When the newest logged prediction was asked for."),
         Exported(

@@ -14,7 +14,7 @@ from tests.checkout import CHECKOUT
 from tools.metrics_page import monitor_metrics, service_metrics
 
 FOLDER = CHECKOUT / "monitoring/prometheus"
-TESTS = ("alerts_test.yml", "alerts_slow_test.yml", "alerts_days_test.yml")
+TESTS = ("alerts_test.yml", "alerts_slow_test.yml", "alerts_days_test.yml", "alerts_campaigns_test.yml")
 ALERTS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]
 RECORDED = {
     rule["record"] for group in yaml.safe_load((FOLDER / "recording.yml").read_text())["groups"] for rule in group["rules"]

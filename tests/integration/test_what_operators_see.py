@@ -13,7 +13,6 @@ import httpx2
 import pytest
 
 from churn.config.params import load_params
-from churn.store.contacts.records import Contact
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.dashboards.build import build
@@ -25,6 +24,7 @@ from tests.checkout import CHECKOUT
 from tests.integration.live import live
 from tests.integration.operators import alertmanager, patiently, prometheus, query, webhook
 from tests.integration.test_prometheus_rules import RECORDED, known_series, series
+from tests.unit.monitoring.exporter.test_campaigns import run_campaign
 from tests.unit.monitoring.fakes import CONTRACT, come_true, customers, launch, serve
 from tests.unit.monitoring.fakes import make_settings as monitor_settings
 from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, make_model, make_settings
@@ -56,7 +56,7 @@ def remember(url: str) -> None:
     assert record_run(
         store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), campaign=campaign)
     )
-    store.write_contacts([Contact(moment, customer_id=f"c{n}", campaign="november") for n in range(3)])
+    run_campaign(store, "november", moment - timedelta(days=40), left=20, left_held_out=15)
     for flow in ("monitor", "train"):
         store.write_flow_run(flow, seconds=3.0)
     store.write_decision(Decision(DecisionKind.RETRAIN, DecisionAction.PROMOTED, "train", "", evidence={"reason": "drift"}))

@@ -69,7 +69,7 @@ class CampaignReader:
             contacted = _contacted(connection, campaign)
             if not contacted:
                 return None
-            first, last, last_contact = _span(connection, campaign)
+            first, last, last_contact = campaign_span(connection, campaign)
             if first is None or last is None:
                 return CampaignCustomers(None, None, [], len(contacted), 0)
             flagged = _flagged(connection, first, last, contacted)
@@ -84,8 +84,19 @@ def _contacted(connection: sa.Connection, campaign: str) -> set[str]:
     return {str(name) for name in connection.execute(query).scalars()}
 
 
-def _span(connection: sa.Connection, campaign: str) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """Return when the predictions were asked for that the contacted were chosen by, first and last; and the last contact."""
+def campaign_span(connection: sa.Connection, campaign: str) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Return when the predictions were asked for that the contacted were chosen by, first and last; and the last contact.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    campaign : str
+
+    Returns
+    -------
+    first, last, last_contact : datetime or None
+        None if there are none.
+    """
     p, c = predictions.c, contacts.c
     newest = (
         sa.select(sa.func.max(p.requested_at))

@@ -1,0 +1,135 @@
+"""Count whom a campaign was about, by score, in the database: what `CampaignReader` reads row by row, for any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from churn.store.contacts.campaign_reader import campaign_span
+from churn.store.database.engine import translated
+from churn.store.tables import contacts, outcomes, predictions
+
+# Rows come to the store in about the order of their time. In SQLite, which has no index of it, only so many before and after
+# those that the campaign chose are looked at for others of its time.
+OUT_OF_ORDER = 50_000
+
+
+@dataclass(frozen=True)
+class CampaignCounts:
+    """How many customers the model named in a campaign's time, each once, by the first prediction.
+
+    Attributes
+    ----------
+    named, held_out : int
+        Those who were to be contacted, and those of the control group.
+    contacted, leaked : int
+        Of each, how many the campaign contacted.
+    waiting : int
+        Of all of them, how many have no outcome yet.
+    customers, left : numpy.ndarray of int, shape (2, n)
+        Of those with an outcome, by score: those who were to be contacted and those held out; and how many of each left.
+    """
+
+    named: int
+    held_out: int
+    contacted: int
+    leaked: int
+    waiting: int
+    customers: NDArray[np.int64]
+    left: NDArray[np.int64]
+
+
+class CampaignCounter:
+    """The campaigns of one database. Each method is one transaction, and raises StoreError if it fails."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def count(self, campaign: str, steps: int) -> CampaignCounts:
+        """Count the customers of a campaign.
+
+        Parameters
+        ----------
+        campaign : str
+        steps : int
+            In how many steps scores between 0 and 1 are told apart.
+
+        Returns
+        -------
+        CampaignCounts
+            All of 0 if the store knows no prediction of those it contacted.
+        """
+        with translated(), self._engine.connect() as connection:
+            first, last, _ = campaign_span(connection, campaign)
+            if first is None or last is None:
+                return _summed([])
+            seqs = _seqs(connection, campaign, last) if connection.dialect.name == "sqlite" else None
+            groups = [_Group(*row) for row in connection.execute(_query(campaign, steps, (first, last), seqs))]
+        return _summed(groups)
+
+
+class _Group(NamedTuple):
+    """Customers who are alike in all that counts, and how many they are."""
+
+    step: int
+    held_out: bool
+    contacted: bool
+    churned: bool | None
+    size: int
+
+
+def _seqs(connection: sa.Connection, campaign: str, last: datetime) -> tuple[int, int]:
+    """Return between which numbers the predictions of a campaign's customers lie, and somewhat more."""
+    p, c = predictions.c, contacts.c
+    newest = (
+        sa.select(sa.func.max(p.requested_at))
+        .where(p.customer_id == c.customer_id, p.requested_at <= c.contacted_at)
+        .correlate(contacts)
+        .scalar_subquery()
+    )
+    chosen = sa.select(sa.func.min(p.seq), sa.func.max(p.seq)).select_from(
+        contacts.join(predictions, sa.and_(p.customer_id == c.customer_id, p.requested_at == newest))
+    )
+    low, high = connection.execute(chosen.where(c.campaign == campaign, p.requested_at <= last)).one()
+    return low - OUT_OF_ORDER, high + OUT_OF_ORDER
+
+
+def _query(
+    campaign: str, steps: int, times: tuple[datetime, datetime], seqs: tuple[int, int] | None
+) -> sa.Select[tuple[int, bool, bool, bool | None, int]]:
+    p, c, o = predictions.c, contacts.c, outcomes.c
+    first = sa.select(sa.func.min(p.seq)).where(p.requested_at.between(*times), p.churn, p.customer_id.is_not(None))
+    if seqs is not None:
+        first = first.where(p.seq.between(*seqs))
+    contacted = sa.exists().where(c.customer_id == p.customer_id, c.campaign == campaign).correlate(predictions)
+    step = sa.cast(sa.func.round(p.churn_probability * steps), sa.Integer)
+    each = (
+        sa.select(step.label("step"), p.held_out.label("held_out"), contacted.label("contacted"), o.churned.label("churned"))
+        .select_from(predictions.join(outcomes, o.prediction_id == p.prediction_id, isouter=True))
+        .where(p.seq.in_(first.group_by(p.customer_id)))
+        .subquery()
+    )
+    return sa.select(*each.c, sa.func.count()).group_by(*each.c)
+
+
+def _summed(groups: list[_Group]) -> CampaignCounts:
+    known = [one for one in groups if one.churned is not None]
+    place = {step: at for at, step in enumerate(sorted({one.step for one in known}))}
+    customers, left = (np.zeros((2, len(place)), dtype=np.int64) for _ in range(2))
+    for one in known:
+        customers[int(one.held_out), place[one.step]] += one.size
+        left[int(one.held_out), place[one.step]] += one.size * bool(one.churned)
+    return CampaignCounts(
+        named=sum(one.size for one in groups if not one.held_out),
+        held_out=sum(one.size for one in groups if one.held_out),
+        contacted=sum(one.size for one in groups if one.contacted and not one.held_out),
+        leaked=sum(one.size for one in groups if one.contacted and one.held_out),
+        waiting=sum(one.size for one in groups if one.churned is None),
+        customers=customers,
+        left=left,
+    )

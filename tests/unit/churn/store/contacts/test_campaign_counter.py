@@ -1,0 +1,77 @@
+"""Counting in the database says what reading row by row says, of whatever campaign."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from churn.campaigns.effect import SCORE_STEPS, estimate_effect, estimate_effect_from_counts
+from churn.store.contacts.campaign_reader import CampaignCustomers
+from churn.store.contacts.records import Contact
+from churn.store.records import Outcome
+from churn.store.store import Store
+from tests.unit.churn.store.rows import NOON, OBSERVED, prediction
+
+
+def fill(store: Store, seed: int) -> None:
+    """Some are named twice or by nobody, some contacts are wrong or of another campaign, some outcomes are missing."""
+    rng = np.random.default_rng(seed)
+    rows, share = 300, rng.choice([0.0, 0.1, 0.5])
+    held_out = rng.random(200) < share
+    who = rng.integers(0, 200, rows)
+    store.write_predictions(
+        [
+            prediction(
+                n,
+                customer_id=f"c{who[n]}" if rng.random() < 0.95 else None,
+                requested_at=NOON + timedelta(seconds=float(rng.integers(0, 5_000))),
+                churn_probability=float(rng.random()),
+                churn=bool(rng.random() < 0.7),
+                held_out=bool(held_out[who[n]]),
+            )
+            for n in range(rows)
+        ]
+    )
+    store.write_outcomes([Outcome(bool(rng.random() < 0.4), OBSERVED, f"p{n}") for n in range(rows) if rng.random() < 0.8])
+    for name in ("may", "june"):
+        chosen = rng.choice(205, 40, replace=False)
+        times = rng.integers(1_000, 6_000, 40)
+        store.write_contacts(
+            [
+                Contact(NOON + timedelta(seconds=float(at)), customer_id=f"c{c}", campaign=name)
+                for c, at in zip(chosen, times, strict=True)
+            ]
+        )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_counts_what_is_read_row_by_row(store: Store, seed: int) -> None:
+    fill(store, seed)
+    read, counted = store.campaign_customers("may"), store.count_campaign("may", SCORE_STEPS)
+    assert isinstance(read, CampaignCustomers)
+    flagged = read.flagged
+    assert flagged
+    known = [one for one in flagged if one.churned is not None]
+    expected = (
+        sum(not one.held_out for one in flagged),
+        sum(one.held_out for one in flagged),
+        sum(one.contacted and not one.held_out for one in flagged),
+        sum(one.contacted and one.held_out for one in flagged),
+        len(flagged) - len(known),
+    )
+    assert (counted.named, counted.held_out, counted.contacted, counted.leaked, counted.waiting) == expected
+    churned, held_out = (np.array([getattr(one, of) for one in known], dtype=bool) for of in ("churned", "held_out"))
+    effect = estimate_effect(churned, held_out, np.array([one.score for one in known]))
+    assert estimate_effect_from_counts(counted.customers, counted.left) == effect
+    assert (effect is None) == (not held_out.any())
+
+
+def test_of_strangers_nothing_is_counted(store: Store) -> None:
+    fill(store, 0)
+    store.write_contacts([Contact(NOON, customer_id="stranger", campaign="july")])
+    for name in ("july", "no such campaign"):
+        counted = store.count_campaign(name, SCORE_STEPS)
+        assert (counted.named, counted.held_out, counted.waiting) == (0, 0, 0)
+        assert estimate_effect_from_counts(counted.customers, counted.left) is None
