@@ -83,9 +83,8 @@ class Store:
         contacts = Contacts(engine)
         self.write_contacts = contacts.write
         self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
-        self.campaign_customers = CampaignReader(engine).read
+        self.campaign_customers, self.count_campaign = CampaignReader(engine).read, CampaignCounter(engine).count
         self.not_to_contact = NotToContact(engine).read
-        self.count_campaign = CampaignCounter(engine).count
         self.opted_out, self.count_opt_outs = OptOuts(engine).read, OptOuts(engine).count
 
         runs = MonitorRuns(engine)
