@@ -1,7 +1,8 @@
+"""An MLflow server is read by its REST API; MLflow's own client answers the same in tests/integration."""
+
 from __future__ import annotations
 
 import base64
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from churn.config.settings import Settings
 from churn.errors import NoModel, RegistryError
 from churn.registry.aliases import Registered, Version
-from churn.registry.connect import registry_reader
 from churn.registry.http_reader import HttpReader
-from churn.registry.sqlite_reader import SqliteReader
 
 MODEL = {"registered_model": {"name": "churn", "aliases": [{"alias": "champion", "version": "3"}]}}
 VERSION = {"model_version": {"version": "3", "run_id": "r3", "tags": [{"key": "artifact_digest", "value": "abc"}]}}
@@ -153,42 +151,42 @@ def test_it_logs_in_as_mlflow_s_client_does(
     assert seen == [sent]
 
 
-def test_a_database_that_is_not_there_yet_or_empty_holds_no_model(tmp_path: Path) -> None:
-    reader = SqliteReader(tmp_path / "mlflow.db", "churn")
-    for _ in range(2):
-        assert reader.aliases() == {}
-        assert reader.versions() == []
-        with pytest.raises(NoModel):
-            reader.registered("1")
-        sqlite3.connect(tmp_path / "mlflow.db").close()
-        (tmp_path / "mlflow.db").touch()
+def test_every_question_waits_for_five_seconds_at_most_and_checks_the_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+
+    class Recorded(httpx2.Client):
+        def __init__(self, **options: Any) -> None:
+            made.append(options)
+            super().__init__(**options)
+
+    monkeypatch.setattr(httpx2, "Client", Recorded)
+    HttpReader("http://mlflow", "churn")
+    for insecure in ("true", "1", "false", "0"):
+        monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", insecure)
+        HttpReader("http://mlflow", "churn")
+    assert [options["verify"] for options in made] == [True, False, False, True, True]
+    assert {options["timeout"] for options in made} == {5.0}
 
 
-def test_a_file_that_is_no_database_is_a_registry_that_is_away(tmp_path: Path) -> None:
-    (tmp_path / "letter.txt").write_text("Dear customer, " * 200)
-    with pytest.raises(RegistryError, match="did not answer"):
-        SqliteReader(tmp_path / "letter.txt", "churn").aliases()
-
-
-def test_reading_never_makes_a_file(tmp_path: Path) -> None:
-    SqliteReader(tmp_path / "folder" / "mlflow.db", "churn").aliases()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("uri", "environment", "kind"),
-    [
-        ("http://mlflow:5000", {}, "HttpReader"),
-        ("https://mlflow", {}, "HttpReader"),
-        ("sqlite:////tmp/mlflow.db", {}, "SqliteReader"),
-        ("postgresql://mlflow", {}, "Registry"),
-        ("http://mlflow", {"MLFLOW_TRACKING_AUTH": "kubernetes"}, "Registry"),
-        ("http://mlflow", {"MLFLOW_WORKSPACE": "team"}, "Registry"),
-    ],
-)
-def test_the_cheapest_way_is_chosen(
-    uri: str, environment: dict[str, str], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_authority_of_its_own_is_trusted_unless_certificates_are_not_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert type(registry_reader(Settings(home=tmp_path, tracking_uri=uri))).__name__ == kind
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "missing.pem"))
+    with pytest.raises(FileNotFoundError):
+        HttpReader("https://mlflow", "churn")
+    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
+    HttpReader("https://mlflow", "churn")
+
+
+def test_a_deleted_route_is_not_a_missing_model() -> None:
+    with pytest.raises(RegistryError, match="404"):
+        server(lambda _: httpx2.Response(404, json={"error_code": "ENDPOINT_NOT_FOUND"})).registered("3")
+
+
+def test_a_number_is_read_as_a_number_whatever_it_looks_like() -> None:
+    versions = {"model_versions": [{"version": "007"}]}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json=versions if "search" in str(request.url) else MODEL)
+
+    assert server(answer).versions() == [Version("7", [], {})]

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from churn.errors import StoreError
+from churn.store.predictions.cohort import Cohort
+from churn.store.store import Store
+from tests.unit.churn.store.rows import NOON, outcome, prediction
+
+BEGIN, END = NOON + timedelta(seconds=2), NOON + timedelta(seconds=5)
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Predictions 1 to 6, of which 2, 3, 5 and 6 have an outcome; 5 and 6 are of another model."""
+    store.write_predictions([prediction(n, model_version="1" if n < 5 else "2") for n in range(1, 7)])
+    store.write_outcomes([outcome(f"p{n}") for n in (2, 3, 5, 6)])
+    return store
+
+
+def test_both_bounds_belong_to_the_cohort(filled: Store) -> None:
+    assert filled.count_cohort(seqs=(2, 5), times=(BEGIN, END)) == Cohort(4, 3)
+    assert filled.count_cohort(seqs=(3, 3), times=(END, END)) == Cohort(1, 1)
+
+
+def test_one_model_s_answers_alone(filled: Store) -> None:
+    assert filled.count_cohort(seqs=(2, 5), times=(BEGIN, END), model_version="1") == Cohort(3, 2)
+    assert filled.count_cohort(seqs=(2, 5), times=(BEGIN, END), model_version="2") == Cohort(1, 1)
+    assert filled.count_cohort(seqs=(2, 5), times=(BEGIN, END), model_version="3") == Cohort()
+
+
+def test_there_are_never_fewer_predictions_than_outcomes(filled: Store) -> None:
+    # What reached the store out of order may be within one of the bounds only.
+    assert filled.count_cohort(seqs=(2, 2), times=(NOON, END + timedelta(hours=1))) == Cohort(4, 4)
+
+
+def test_a_store_that_is_away_is_an_error_of_the_store(filled: Store) -> None:
+    with filled.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE outcomes")
+    with pytest.raises(StoreError, match="no such table"):
+        filled.count_cohort(seqs=(2, 5), times=(BEGIN, END))
+
+
+def test_what_is_not_known_is_said_with_its_share() -> None:
+    assert Cohort(4_000, 2_999).unknown == 1_001
+    assert str(Cohort(4_000, 2_999)) == "1,001 of 4,000 mature predictions (25.0%) have no outcome, and are left aside"
+    assert str(Cohort()) == "0 of 0 mature predictions (0.0%) have no outcome, and are left aside"
