@@ -40,7 +40,7 @@ def test_what_is_missing_is_no_model_where_the_caller_says_so(code: str, remote:
     from mlflow.protos import databricks_pb2
 
     error = MlflowException("no such thing", getattr(databricks_pb2, code))
-    with pytest.raises(NoModel, match="^there is none$"), remote.translated("there is none"):
+    with pytest.raises(NoModel, match=r"^there is none$"), remote.translated("there is none"):
         raise error
     with pytest.raises(RegistryError, match="did not answer: no such thing") as caught, remote.translated():
         raise error
