@@ -1,0 +1,211 @@
+"""Campaigns in a base that lives: who is contacted may stay who would have left, or leave who would have stayed.
+
+What customers do untouched is what `live` says of them, whoever is contacted: a campaign changes outcomes, and with them who is
+still there the next month, and nothing else. So two campaigns, or none, are compared on the same customers, and the truth that no
+company ever sees is kept: who would have left, who was saved, whom the campaign drove away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn.errors import InputError
+from churn.simulation.draws import generator
+from churn.simulation.life import Month
+from churn.simulation.marginals import Probability
+from churn.simulation.shift import _Knobs
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Choice = Callable[[Month], Bools]
+
+
+class Reaction(_Knobs):
+    """How customers take it to be contacted.
+
+    Attributes
+    ----------
+    acceptance : float
+        Share of those who would leave, and stay if they are contacted.
+    spread : float
+        How much customers differ in it, in [0, 1]: each has an acceptance of its own, evenly between (1 - spread) and
+        (1 + spread) times the share above. It goes with the customer, from month to month.
+    sleeping_dogs : float
+        Share of customers who are better left alone.
+    harm : float
+        Probability that one of them, who would have stayed, leaves if contacted.
+    """
+
+    acceptance: Probability = 0.3
+    spread: Probability = 0.5
+    sleeping_dogs: Probability = 0.0
+    harm: Probability = 0.5
+
+
+USUAL_REACTION = Reaction()
+
+
+@dataclass(frozen=True)
+class TreatedMonth:
+    """A month after its campaign. All arrays have one entry a customer.
+
+    Attributes
+    ----------
+    month : Month
+        As the company sees it: outcomes are those after the campaign.
+    contacted : numpy.ndarray of bool
+    would_leave : numpy.ndarray of bool
+        Who would have left without the campaign.
+    saved, driven_away : numpy.ndarray of bool
+        Who stayed, or left, because of it.
+    acceptance, harm : numpy.ndarray of float64
+        Each one's probability of staying instead of leaving, and of leaving instead of staying, if contacted.
+    """
+
+    month: Month
+    contacted: Bools
+    would_leave: Bools
+    saved: Bools
+    driven_away: Bools
+    acceptance: Floats
+    harm: Floats
+
+
+class TreatedBase:
+    """A base under campaigns: give it each month, in order, with whom the campaign contacts.
+
+    Parameters
+    ----------
+    seed : int
+        Not negative.
+    reaction : Reaction
+    """
+
+    def __init__(self, seed: int, reaction: Reaction) -> None:
+        if seed < 0 or reaction.acceptance * (1 + reaction.spread) > 1:
+            raise InputError(
+                "simulation: needs a seed of at least 0, and acceptance * (1 + spread) of at most 1 "
+                f"(found {seed}, {reaction.acceptance * (1 + reaction.spread):g})"
+            )
+        self._seed, self._reaction = seed, reaction
+        # Of each place: which of its customers is there, and two numbers in [0, 1) that say what kind of person that is.
+        self._occupant = np.zeros(0, dtype=np.int64)
+        self._nature, self._dog = np.zeros(0), np.zeros(0)
+        self._named: Month | None = None
+
+    def named(self, month: Month) -> Month:
+        """Return a month with the ids of those who are there under the campaigns so far: who was saved stays who they are."""
+        rows = len(month.probability)
+        if self._named is not None and self._named.number == month.number:
+            return self._named
+        if not len(self._occupant):
+            self._occupant = np.zeros(rows, dtype=np.int64)
+            self._nature, self._dog = np.zeros(rows), np.zeros(rows)
+            self._arrive(np.ones(rows, dtype=np.bool_), month.number)
+        ids = [f"T{self._seed}-{place:07d}-{who}" for place, who in enumerate(self._occupant.tolist(), 1)]
+        self._named = replace(month, customers=replace(month.customers, customer_id=pd.Series(ids, dtype=object)))
+        return self._named
+
+    def contact(self, month: Month, contacted: Bools) -> TreatedMonth:
+        """Let a campaign contact customers, and the month end.
+
+        Parameters
+        ----------
+        month : Month
+            As `live` gives it, or as `named` does.
+        contacted : numpy.ndarray of bool, shape (n_customers,)
+
+        Returns
+        -------
+        TreatedMonth
+        """
+        month = self.named(month)
+        reaction = self._reaction
+        acceptance = reaction.acceptance * (1 + reaction.spread * (2 * self._nature - 1))
+        harm = np.where(self._dog < reaction.sleeping_dogs, reaction.harm, 0.0)
+        draws = generator(self._seed, month.number, purpose="<reacts>").random(len(contacted))
+        would_leave = month.customers.labelled.to_numpy() == 1
+        saved = contacted & would_leave & (draws < acceptance)
+        driven_away = contacted & ~would_leave & (draws < harm)
+        left = (would_leave & ~saved) | driven_away
+        stayers = month.known_after[~would_leave]
+        stay_days = int(stayers[0]) if len(stayers) else int(month.known_after.max())
+        days = generator(self._seed, month.number, purpose="<driven away>").integers(1, stay_days + 1, len(contacted))
+        after = replace(
+            month,
+            customers=replace(month.customers, outcome=pd.Series(left.astype(np.int64))),
+            known_after=np.where(saved, stay_days, np.where(driven_away, days, month.known_after)),
+        )
+        self._arrive(left, month.number + 1)
+        return TreatedMonth(after, contacted, would_leave, saved, driven_away, acceptance, harm)
+
+    def _arrive(self, where: Bools, month: int) -> None:
+        """Let new customers come to places, each with a nature of their own."""
+        rng = generator(self._seed, month, purpose="<nature>")
+        self._occupant = self._occupant + where
+        self._nature = np.where(where, rng.random(len(where)), self._nature)
+        self._dog = np.where(where, rng.random(len(where)), self._dog)
+
+
+def treat(months: Iterable[Month], choose: Choice, seed: int, reaction: Reaction = USUAL_REACTION) -> Iterator[TreatedMonth]:
+    """Let every month's campaign contact whom a rule chooses.
+
+    Parameters
+    ----------
+    months : iterable of Month
+        As `live` gives them.
+    choose : callable
+        Gives for a month whom to contact, shape (n_customers,): `listed`, `above`, or any other rule.
+    seed : int
+        Not negative. The same months, rule, seed and reaction give the same outcomes, bit for bit.
+    reaction : Reaction
+
+    Yields
+    ------
+    TreatedMonth
+
+    Examples
+    --------
+    >>> from churn.contract import load_contract
+    >>> from churn.simulation.life import live
+    >>> months = live(load_contract(), 20_000, 3, seed=7)
+    >>> [int(month.saved.sum()) for month in treat(months, lambda month: month.probability > 0.5, seed=7)]
+    [770, 712, 760]
+    """
+    base = TreatedBase(seed, reaction)
+    for month in months:
+        named = base.named(month)
+        yield base.contact(named, choose(named))
+
+
+def listed(customer_ids: Collection[str]) -> Choice:
+    """Return the rule that contacts the customers of a list, whenever they are there."""
+    wanted = frozenset(customer_ids)
+
+    def choose(month: Month) -> Bools:
+        ids = month.customers.customer_id
+        return np.array([who in wanted for who in ids] if ids is not None else [False] * len(month.probability))
+
+    return choose
+
+
+def above(score: Callable[[pd.DataFrame], Floats], threshold: float) -> Choice:
+    """Return the rule that contacts customers of a score.
+
+    Parameters
+    ----------
+    score : callable
+        Gives the scores of customers' features, shape (n_customers,).
+    threshold : float
+        Who has it, or more, is contacted.
+
+    Returns
+    -------
+    callable
+    """
+    return lambda month: np.asarray(score(month.customers.features) >= threshold)
