@@ -95,6 +95,10 @@ class ModelRefused(ChurnError):
     """A model's artifact is not what it claims to be. The model that serves stays."""
 
 
+class RegistryMismatch(ModelRefused):
+    """The store means another model than the registry by a version's number; nothing is mixed. The model that serves stays."""
+
+
 class StoreError(ChurnError):
     """The prediction store cannot be read or written."""
 

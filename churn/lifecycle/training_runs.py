@@ -96,6 +96,23 @@ def record_end(
     store.write_decision(Decision(DecisionKind.RETRAIN, result, "train", reason, version, facts))
 
 
+def has_ended(store: DecisionLog, training: str) -> bool:
+    """Tell whether the end of a training is recorded: Prefect may believe it crashed, as it could not tell its server.
+
+    Parameters
+    ----------
+    store : DecisionLog
+    training : str
+        Its id.
+
+    Returns
+    -------
+    bool
+    """
+    ends = store.decisions(kind=(DecisionKind.RETRAIN,), limit=MAX_DECISIONS)
+    return any(decision.evidence.get("training") == training for decision in ends)
+
+
 def clean_up_orphans(store: DecisionLog, registry: OrphanedModels) -> list[str]:
     """Clean up after trainings and promotions whose process died. The caller holds the lock to train.
 

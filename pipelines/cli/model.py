@@ -138,10 +138,12 @@ def promote(
     Example: churn model promote 3 --reason "the gate's rows were mislabelled"
     """
     from churn.lifecycle import promotion
+    from churn.lifecycle.same_registry import check_version
 
     registry = _registry()
     info = registry.load(version).info  # a model that cannot be loaded is not promoted
     with opened_store() as store:
+        check_version(store, info.version, info.run_id)
         old = promotion.promote(registry, store, info, actor=current_user(), reason=reason)
     _say(info.version, old, "is champion")
 
@@ -159,6 +161,7 @@ def rollback(
     """
     from churn.errors import ChampionChanged
     from churn.lifecycle import promotion
+    from churn.lifecycle.same_registry import check_version
 
     registry = _registry()
     with opened_store() as store:
@@ -167,6 +170,7 @@ def rollback(
         if leaving not in (None, champion):
             raise ChampionChanged(f"version {champion} is champion, and not {leaving}; nothing was changed")
         info = registry.load(promotion.rollback_version(registry, store)).info
+        check_version(store, info.version, info.run_id)
         old = promotion.rollback(registry, store, info, leaving=champion, actor=current_user(), reason=reason)
     _say(info.version, old, "is champion again")
 

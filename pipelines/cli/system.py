@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import console, print_json
+from pipelines.console import console, print_json, warn
 from pipelines.environment import prepare_environment, quiet_prefect, use_local_prefect
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -70,13 +70,13 @@ def monitor(
     quiet_prefect()
     use_local_prefect(settings)
     from monitoring.exporter.exporter import serve_exporter
-    from pipelines.flows.monitor import monitor_flow
+    from pipelines.flows.monitor import monitor_once
 
     stop = threading.Event()
     if not once:
         threading.Thread(target=serve_exporter, args=(settings,), kwargs={"stop": stop}, daemon=True).start()
     while True:
-        result = monitor_flow()
+        result = monitor_once(warn)
         if as_json:
             print_json(result)
         else:

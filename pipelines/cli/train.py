@@ -51,7 +51,7 @@ def train(
     with console.status("training a challenger and asking the gate"):
         from pipelines.flows.train import train_once
 
-        result = train_once(trigger, data=data, wait=wait)
+        result = train_once(trigger, data=data, wait=wait, warn=warn)
     for found in result["cleared"]:
         warn(found)
     if as_json:

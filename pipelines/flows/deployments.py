@@ -22,7 +22,8 @@ from pipelines.flows.monitor import monitor_flow
 from pipelines.flows.orphaned_runs import Watch, crash_orphans
 from pipelines.flows.prefect_api import PREFECT_API_ERRORS, is_unreachable
 from pipelines.flows.score import score_flow
-from pipelines.flows.train import record_failure, train_flow
+from pipelines.flows.train import train_flow
+from pipelines.flows.train_failure import record_failure
 
 TRAIN, MONITOR, SCORE = "train/retrain", "monitor/run", "score/nightly"
 WAIT_SECONDS = 0.5

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from churn.config.params import load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import NoModel
+from churn.lifecycle.same_registry import check_version
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, MonitorRun
 from churn.store.store import Store
@@ -25,9 +27,11 @@ from monitoring.reports.summary import render_summary, write_summary
 from monitoring.run_result import RunResult
 from pipelines.flows.dask_cluster import spread
 from pipelines.flows.events import send_and_note
+from pipelines.flows.foreground import run_here
 from pipelines.flows.monitor_failure import record_failure
 from pipelines.flows.run_results import note_end
 
+logger = logging.getLogger(__name__)
 ACTED_ON = (DecisionAction.RETRAIN, DecisionAction.PAGE)
 # Runs before it that a run's page looks back on.
 EARLIER = 200
@@ -147,6 +151,7 @@ def monitor_flow(pictures: bool = True) -> dict[str, Any]:
         for sent in catch_up(store, settings):
             get_run_logger().warning("%s was decided by an earlier run, and is asked for again: %s", sent.action, sent.reason)
         version, identity, reference = find_champion(registry, contract, settings)
+        check_version(store, version, identity)
         summarise_missed(store, version, settings)
         run = run_on_window(store, contract, settings, version, identity, reference)
         if run.window.is_empty:
@@ -167,3 +172,20 @@ def monitor_flow(pictures: bool = True) -> dict[str, Any]:
         store.close()
     get_run_logger().info("%s: %s", run.decision.action, run.decision.reason)
     return {"judged": new, "action": run.decision.action, "reason": run.decision.reason, "run_id": run.result.run_id}
+
+
+def monitor_once(warn: Callable[[str], None] = logger.warning) -> dict[str, Any]:
+    """Run the flow once in this process, and return its result.
+
+    Parameters
+    ----------
+    warn : callable
+        Called with a sentence if the run ended, and Prefect's server was away and does not know of it.
+
+    Returns
+    -------
+    dict
+        As of `monitor_flow`.
+    """
+    result: dict[str, Any] = run_here(monitor_flow, warn)
+    return result

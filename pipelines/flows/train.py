@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,8 @@ from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
 from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
 from churn.lifecycle.promotion import ANY_CHAMPION, identity, promote
+from churn.lifecycle.same_registry import check_registry
+from churn.lifecycle.training_result import telling_what_became_true
 from churn.lifecycle.training_runs import LOCK, clean_up_orphans, record_end, record_skipped, record_start, trainer
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
@@ -36,14 +40,19 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.data_sources.source import find_data
 from pipelines.flows.dask_cluster import spread
+from pipelines.flows.foreground import run_here
 from pipelines.flows.git_commit import git_commit
 from pipelines.flows.run_results import note_end
 from pipelines.flows.serving_check import check_serving
+from pipelines.flows.train_failure import record_failure
+
+logger = logging.getLogger(__name__)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def begin(store: Store, registry: Registry, training: str, trigger: str, asked_by: str | None) -> list[str]:
     """Clean up after trainings that were killed, and record that this one begins. Fails if the registry or the store is away."""
+    check_registry(store, registry)
     found = clean_up_orphans(store, registry)
     record_start(store, training, trigger, asked_by)
     return found
@@ -191,26 +200,6 @@ def _evidence(model: Model, decision: GateDecision) -> dict[str, Any]:
     return {**identity(model.info), "version": model.info.version, **decision.evidence}
 
 
-def record_failure(flow: Any, flow_run: Any, state: Any) -> None:
-    """Record that a training did not finish.
-
-    Parameters
-    ----------
-    flow : Flow
-    flow_run : FlowRun
-    state : State
-        How it ended.
-    """
-    del flow
-    settings = load_settings()
-    store = Store.open(settings.store_url)
-    try:
-        trigger = str((flow_run.parameters or {}).get("trigger", "manual"))
-        record_end(store, str(flow_run.id), trigger, DecisionAction.FAILED, str(state.message or state.name))
-    finally:
-        store.close()
-
-
 @flow(
     name="train",
     on_completion=[note_end],
@@ -258,16 +247,19 @@ def train_flow(
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params, traffic)
         lock.confirm()
-        model = register(registry, trained, training_set, decision, contract, params, training)
-        record_decision(store, model, decision)
-        lock.confirm()
-        baseline = None if champion is None else champion.info.version
-        result = conclude(store, registry, model, decision, training, baseline)
+        with telling_what_became_true(registry, training):
+            model = register(registry, trained, training_set, decision, contract, params, training)
+            record_decision(store, model, decision)
+            lock.confirm()
+            baseline = None if champion is None else champion.info.version
+            result = conclude(store, registry, model, decision, training, baseline)
     logger.info("version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"])
     return {**result, "cleared": cleared}
 
 
-def train_once(trigger: str, *, data: Path | None = None, wait: bool = False) -> dict[str, Any]:
+def train_once(
+    trigger: str, *, data: Path | None = None, wait: bool = False, warn: Callable[[str], None] = logger.warning
+) -> dict[str, Any]:
     """Run the flow once, and return its result; see `train_flow`.
 
     Parameters
@@ -278,6 +270,8 @@ def train_once(trigger: str, *, data: Path | None = None, wait: bool = False) ->
         File of labelled customers; None is the one of CHURN_DATA.
     wait : bool
         Wait for a training that is under way.
+    warn : callable
+        Called with a sentence if the training ended, and Prefect's server was away and does not know of it.
 
     Returns
     -------
@@ -287,10 +281,11 @@ def train_once(trigger: str, *, data: Path | None = None, wait: bool = False) ->
     Raises
     ------
     ChurnError
-        If another training is under way and this one is not to wait; the message says whose.
+        If another training is under way and this one is not to wait; the message says whose. If it broke off; the message says
+        what became true.
     """
     try:
-        result = train_flow(trigger=trigger, data=str(data) if data else None, wait=wait)
+        result = run_here(train_flow, warn, trigger=trigger, data=str(data) if data else None, wait=wait)
     except CancelledRun as cancelled:
         raise ChurnError(str(cancelled)) from cancelled
     return cast(dict[str, Any], result)

@@ -173,7 +173,7 @@ def _train_first_model(supervisor: Supervisor, names: list[str]) -> None:
     supervisor.launch(*(name for name in names if name not in (*FOR_TRAINING, "flows")))
     with console.status("training the first model"):
         started = now()
-        result = train_once("first model", wait=True)
+        result = train_once("first model", wait=True, warn=warn)
     console.print(f"version {result['version']} trained in {_seconds(started)} s: {result['reason']}")
     supervisor.launch("flows")
 

@@ -13,22 +13,26 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy import make_url
 
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
 from churn.file_lock import try_lock
 from churn.lifecycle.rollback_request import RollbackRequest
+from churn.lifecycle.same_registry import check_version
 from churn.registry.aliases import RegistryReader
 from churn.registry.artifact import models_folder
 from churn.registry.connect import registry_reader
 from churn.registry.last_known_good import last_known_version, save_last_known_good
+from churn.store.store import Store
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, serve
 from service.scoring.served_model import ServedModel
 
@@ -36,6 +40,8 @@ COMMAND = (sys.executable, "-m", "service.model_loading.loader_process")
 # Fetching and checking take some seconds, longer for a large artifact over a slow line.
 LOADER_SECONDS = 240.0
 LOCK_POLL_SECONDS = 0.1
+# How long the store may take to say which run a version is: a model is not held up by it.
+STORE_SECONDS = 3.0
 # What the locks are for.
 NAMES = {"loading": "making a model ready", "rollback": "recording a rollback"}
 # The settings that the loader process needs.
@@ -77,6 +83,7 @@ class RegistrySource:
     def load(self, version: str, /) -> ServedModel:
         """Load a registered version. NoModel if there is none, ModelRefused if it fails its checks."""
         known = self._reader.registered(version)
+        self._check_store(known.version, known.run_id)
         bundle = self._read_valid(known.version, known.run_id, known.artifact_digest)
         if bundle is None:
             with self._lock():
@@ -143,6 +150,18 @@ class RegistrySource:
         self._closed.set()
         for child in list(self._children):
             child.kill()
+
+    def _check_store(self, version: str, run_id: str) -> None:
+        """Refuse a model whose number is another one's in the store. A store that is away, or not there yet, refuses none."""
+        url = make_url(self._settings.store_url)
+        # A question must not make a store.
+        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+            return
+        try:
+            with closing(Store.open(self._settings.store_url, STORE_SECONDS)) as store:
+                check_version(store, version, run_id)
+        except StoreError as error:
+            logger.warning("whether version %s is the store's, too, could not be checked: %s", version, error)
 
     def _read_valid(self, version: str, run_id: str, digest: str = "") -> ModelBundle | None:
         """Read a bundle if it is intact, of the version that its name says, and of the registered artifact."""

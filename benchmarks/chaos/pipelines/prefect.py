@@ -37,7 +37,7 @@ def prefect_killed(size: Size) -> Row:
             row.expect("the first training works", forks.run("train", promote=True)["result"])
         # The runner is up first, and waits for its server.
         stack.enter_context(_process(environment, "-m", "pipelines.cli.main", "flows"))
-        server = _serve(environment, port)
+        server = serve_prefect(environment, port)
         stack.callback(lambda: server.kill())  # noqa: PLW0108 - whichever it is by then
         row.expect("monitoring runs are made", _eventually(lambda: _monitoring_runs(fixture) >= 1))
         server = _kill_and_restart(row, server, environment, port, lambda: _drift(fixture))
@@ -62,10 +62,11 @@ def _kill_and_restart(
     server.kill()
     server.wait()
     meanwhile()
-    return _serve(environment, port)
+    return serve_prefect(environment, port)
 
 
-def _serve(environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
+def serve_prefect(environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
+    """Start a server, and wait until it answers."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if not _eventually(lambda: is_alive(f"http://127.0.0.1:{port}/api/health")):

@@ -81,11 +81,11 @@ class Flow:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, result: dict[str, Any]) -> None:
         self.result, self.found = result, list[dict[str, str]]()
         made = ModuleType("pipelines.flows.monitor")
-        made.monitor_flow = self  # type: ignore[attr-defined]
+        made.monitor_once = self  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "pipelines.flows.monitor", made)
         monkeypatch.setattr(system, "use_local_prefect", lambda settings: os.environ.update(SEEN=settings.home.name))
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self, _warn: object) -> dict[str, Any]:
         self.found.append(dict(os.environ))
         return self.result
 

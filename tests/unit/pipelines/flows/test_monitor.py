@@ -15,7 +15,7 @@ from prefect.states import Failed
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.errors import ChurnError, NoModel, RegistryError
+from churn.errors import ChurnError, NoModel, RegistryError, RegistryMismatch
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.monitor import MonitoringRun, report_path
 from monitoring.reference import Reference
@@ -44,7 +44,8 @@ class Flow:
         self.caught_up: list[Decision] = []
         self.asked: dict[str, tuple[Any, ...]] = {}
         self.registry = SimpleNamespace()
-        self.store = SimpleNamespace(close=self._close)
+        self.known: list[Decision] = []
+        self.store = SimpleNamespace(close=self._close, decisions=lambda **_asked: self.known)
         monkeypatch.setattr(monitor, "load_settings", lambda: settings)
         monkeypatch.setattr(monitor, "load_contract", lambda _name: CONTRACT)
         monkeypatch.setattr(monitor, "Registry", lambda _settings: self.registry)
@@ -112,6 +113,13 @@ def test_only_a_retraining_and_a_page_are_asked_for_and_only_after_they_are_reco
     assert flow.steps == [*BEFORE, "conclude", *sent, "summarise", "report"]
     if sent:
         assert flow.asked["send_request"] == (flow.store, "churn", flow.run.decision)
+
+
+def test_a_model_whose_number_is_another_ones_in_the_store_is_not_judged(flow: Flow) -> None:
+    flow.known = [Decision(DecisionKind.GATE, DecisionAction.PASSED, "gate", "", "1", {"run_id": "another"})]
+    with pytest.raises(RegistryMismatch, match="version 1 is run identity in the registry and run another in the store"):
+        flow()
+    assert (flow.steps, flow.closed) == (["catch_up", "find_champion"], 1)
 
 
 def test_a_run_without_pictures_has_its_own_page_all_the_same(flow: Flow) -> None:

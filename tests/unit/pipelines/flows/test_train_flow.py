@@ -18,7 +18,7 @@ from churn.config.settings import Settings
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import Busy, ChurnError, ModelRefused, NoModel
 from churn.store.records import DecisionAction
-from pipelines.flows import train
+from pipelines.flows import train, train_failure
 
 TASKS = (
     *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge"),
@@ -237,16 +237,22 @@ def test_a_training_that_did_not_finish_is_recorded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, parameters: Any, message: str | None, expected: tuple[str, str]
 ) -> None:
     store, told = SimpleNamespace(close=lambda: told.append("closed")), list[Any]()
-    monkeypatch.setattr(train, "load_settings", lambda: Settings(home=tmp_path))
-    monkeypatch.setattr(train.Store, "open", lambda _url: store)
-    monkeypatch.setattr(train, "record_end", lambda *given: told.append(given))
-    train.record_failure(None, SimpleNamespace(id="r1", parameters=parameters), SimpleNamespace(message=message, name="Crashed"))
+    monkeypatch.setattr(train_failure, "load_settings", lambda: Settings(home=tmp_path))
+    monkeypatch.setattr(train_failure.Store, "open", lambda _url: store)
+    monkeypatch.setattr(train_failure, "has_ended", lambda _store, training: training == "r2")
+    monkeypatch.setattr(train_failure, "record_end", lambda *given: told.append(given))
+    crashed = SimpleNamespace(message=message, name="Crashed")
+    train_failure.record_failure(None, SimpleNamespace(id="r1", parameters=parameters), crashed)
     assert told == [(store, "r1", expected[0], DecisionAction.FAILED, expected[1]), "closed"]
+    # Prefect believes that it crashed, but it came to its end and could not say so.
+    told.clear()
+    train_failure.record_failure(None, SimpleNamespace(id="r2", parameters=parameters), crashed)
+    assert told == ["closed"]
 
 
 def test_one_training_by_hand_is_the_flow_or_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(train, "train_flow", lambda **named: asked.append(named) or {"version": "1"})
+    monkeypatch.setattr(train, "run_here", lambda _flow, _warn, **named: asked.append(named) or {"version": "1"})
     assert train.train_once("manual") == {"version": "1"}
     train.train_once("manual", data=Path("x.csv"), wait=True)
     assert asked == [
@@ -254,10 +260,10 @@ def test_one_training_by_hand_is_the_flow_or_one_line(monkeypatch: pytest.Monkey
         {"trigger": "manual", "data": "x.csv", "wait": True},
     ]
 
-    def cancelled(**_: Any) -> None:
+    def cancelled(*_: Any, **__: Any) -> None:
         raise CancelledRun("training is under way: ada")
 
-    monkeypatch.setattr(train, "train_flow", cancelled)
+    monkeypatch.setattr(train, "run_here", cancelled)
     with pytest.raises(ChurnError, match="under way: ada"):
         train.train_once("manual")
 

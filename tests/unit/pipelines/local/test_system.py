@@ -52,7 +52,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Noted]:
     monkeypatch.setattr(system, "Supervisor", made)
     monkeypatch.setattr(system, "_bring_data", lambda _settings: made.append("data"))
 
-    def train(_trigger: str, *, wait: bool) -> dict[str, str]:
+    def train(_trigger: str, *, wait: bool, warn: object) -> dict[str, str]:
         assert wait
         made.append("train")
         return {"version": "1", "reason": "the first"}

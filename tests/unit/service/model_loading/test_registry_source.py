@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, RegistryMismatch, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.registry.aliases import Registered
+from churn.store.records import Decision, DecisionAction, DecisionKind
+from churn.store.store import Store
 from service.model_loading import registry_source
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, write_bundle
 from service.model_loading.parity_check import verify
@@ -89,6 +93,25 @@ def test_a_version_is_made_ready_once_and_then_read_from_disk(
     source.roll_back(RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints"))
     asked = requests(tmp_path)
     assert [(one["do"], one["urgent"]) for one in asked] == [("prepare", True), ("roll_back", False)]
+
+
+def test_a_version_whose_number_is_another_ones_in_the_store_is_refused_and_a_store_that_is_away_refuses_none(
+    source: RegistrySource, loader: Any, bundle: ModelBundle, settings: Settings, contract: Contract, tmp_path: Path
+) -> None:
+    loader(done_with(bundle, settings, contract, tmp_path))
+    file = tmp_path / "store.db"
+    source._settings = settings.model_copy(update={"store_url": f"sqlite:///{file}"})
+    assert source.load("7").version == "7"
+    assert not file.exists(), "the question made a store"
+    with closing(Store.open(f"sqlite:///{file}")) as store:
+        known = Decision(DecisionKind.GATE, DecisionAction.PASSED, "gate", "", "7", {"run_id": "run-7"})
+        store.write_decision(known)
+        assert source.load("7").version == "7"
+        store.write_decision(replace(known, decision_id="d2", model_version="8", evidence={"run_id": "another"}))
+    with pytest.raises(RegistryMismatch, match="version 8 is run run-8 in the registry and run another in the store"):
+        source.load("8")
+    source._settings = settings.model_copy(update={"store_url": "postgresql://127.0.0.1:1/nothing"})
+    assert source.load("7").version == "7"
 
 
 def test_the_loader_gets_what_it_needs_of_the_settings_and_not_by_its_arguments(

@@ -1,0 +1,104 @@
+"""Run a flow in this process, for a command: what the flow did counts, whatever becomes of Prefect's server meanwhile.
+
+Prefect tells its server of the end of a run after the flow's function has returned. If the server is gone by then, Prefect's
+engine raises its client's error in the place of the flow's own result, and calls no hook: a version that is champion would look
+like a training that failed.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+from prefect import Flow, State
+from prefect.context import FlowRunContext
+from prefect.exceptions import CancelledRun
+from prefect.states import Completed, Failed
+
+from churn.errors import ChurnError
+from pipelines.flows.prefect_api import is_unreachable
+
+logger = logging.getLogger(__name__)
+AWAY = "Prefect's server does not answer"
+
+
+def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning, **parameters: Any) -> Any:
+    """Run a flow once, in this process.
+
+    Parameters
+    ----------
+    flow : Flow
+    warn : callable
+        Called with a sentence if the flow came to its end and Prefect could not note it.
+    **parameters
+        The flow's.
+
+    Returns
+    -------
+    object
+        What the flow returned.
+
+    Raises
+    ------
+    ChurnError
+        The flow's own; or that Prefect's server was away before it began.
+    prefect.exceptions.CancelledRun
+        If the flow returned the state `Cancelled`.
+    """
+    ended: list[_End] = []
+
+    @functools.wraps(flow.fn)
+    def noted(*given: Any, **named: Any) -> Any:
+        try:
+            result = flow.fn(*given, **named)
+        except BaseException as error:
+            ended.append(_End(error=error))
+            raise
+        ended.append(_End(result))
+        return result
+
+    watched = copy(flow)
+    watched.fn = noted
+    try:
+        return watched(**parameters)
+    except Exception as error:
+        if not ended:
+            if is_unreachable(error):
+                raise ChurnError(f"{AWAY}, and {flow.name} did not begin: is churn up running? (churn status)") from error
+            raise
+        end = ended[-1]
+        if error is end.error or isinstance(error, CancelledRun):
+            raise
+        end.call_hooks(flow)
+        if end.error is not None:
+            raise end.error from error
+    warn(f"{AWAY}: its record of this run of {flow.name} has no end, but the run came to its own")
+    if isinstance(end.result, State):
+        raise CancelledRun(str(end.result.message))
+    return end.result
+
+
+class _End:
+    """How a flow's function ended, and of which run that was."""
+
+    def __init__(self, result: Any = None, error: BaseException | None = None) -> None:
+        self.result, self.error = result, error
+        context = FlowRunContext.get()
+        self._run = None if context is None else context.flow_run
+
+    def call_hooks(self, flow: Flow[..., Any]) -> None:
+        """Do what Prefect's engine leaves out when it cannot note an end: the store's own records are not to be lost."""
+        if self._run is None or isinstance(self.result, State):
+            return
+        if self.error is None:
+            state, hooks = Completed(), flow.on_completion_hooks
+        else:
+            state, hooks = Failed(message=str(self.error), data=self.error), flow.on_failure_hooks
+        for hook in hooks:
+            try:
+                hook(flow, self._run, state)
+            except ChurnError as error:
+                logger.warning("%s could not note the end of %s: %s", getattr(hook, "__name__", hook), flow.name, error)
