@@ -22,8 +22,8 @@ class ReportPaths:
 
     Attributes
     ----------
-    html : Path
-        The page: drift if new predictions were judged, else performance.
+    html : Path or None
+        The page: drift if new predictions were judged, else performance; None if neither was, and there is nothing to draw.
     performance_html : Path or None
         The page of performance, if outcomes were judged; the same as `html` if only they were.
     workspace : Path
@@ -32,19 +32,18 @@ class ReportPaths:
         What is not in the picture, and why.
     """
 
-    html: Path
+    html: Path | None
     performance_html: Path | None
     workspace: Path
     left_out: dict[str, str] = field(default_factory=dict)
 
 
 def write_report(run: MonitoringRun, reference: pd.DataFrame, contract: Contract, settings: Settings) -> ReportPaths:
-    """Draw a run that judged something: one snapshot of drift, one of performance, each in the workspace and as a page.
+    """Draw what a run judged: one snapshot of drift, one of performance, each in the workspace and as a page.
 
     Parameters
     ----------
     run : MonitoringRun
-        With a window that is not empty.
     reference : pandas.DataFrame
         Rows of the one that the run compared with.
     contract : Contract
@@ -59,6 +58,8 @@ def write_report(run: MonitoringRun, reference: pd.DataFrame, contract: Contract
     """
     result, workspace = run.result, settings.home / "evidently"
     summary = report_path(settings, result.run_id)
+    if result.drift is None and result.performance.realized is None:
+        return ReportPaths(None, None, workspace)
     summary.parent.mkdir(parents=True, exist_ok=True)
     drawings: list[Drawing] = []
     with quiet():

@@ -93,6 +93,7 @@ class _End:
         """Do what Prefect's engine leaves out when it cannot note an end: the store's own records are not to be lost."""
         if self._run is None or isinstance(self.result, State):
             return
+        state: State[Any]
         if self.error is None:
             state, hooks = Completed(), flow.on_completion_hooks
         else:

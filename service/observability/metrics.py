@@ -83,6 +83,11 @@ class ServiceMetrics:
             "Bytes of the spool that were cut short or damaged, and are set aside for people to look at.",
             registry=r,
         )
+        self.log_refused = Counter(
+            "churn_log_refused_total",
+            "Predictions that the store never accepts, and that are set aside for people to look at.",
+            registry=r,
+        )
         self.log_lag = Gauge(
             "churn_log_lag_seconds",
             "Age of the oldest prediction that is not in the store.",

@@ -105,6 +105,7 @@ class Sink:
             # A row that the store never accepts must not hold up the others: find it by halving.
             if len(rows) == 1:
                 self._spool.set_aside(rows)
+                self._metrics.log_refused.inc()
                 return
             self._replay(rows[: len(rows) // 2])
             self._replay(rows[len(rows) // 2 :])

@@ -112,6 +112,12 @@ class TestWorkspace:
         assert paths.html.exists()
         assert paths.left_out == {"churned": "outcomes of one kind only"}
 
+    def test_a_run_that_judged_nothing_has_no_picture(self, tmp_path):
+        run, paths = draw(tmp_path, customers(40, seed=2), labelled=False)
+        assert (run.result.drift, run.result.performance.realized) == (None, None)
+        assert (paths.html, paths.performance_html) == (None, None)
+        assert list(tmp_path.glob("reports/*-*.html")) == []
+
     def test_a_large_window_is_drawn_from_a_sample_and_says_so(self, tmp_path, monkeypatch):
         monkeypatch.setattr("monitoring.reports.evidently_drawing.SAMPLE_ROWS", 100)
         run, _ = draw(tmp_path, customers(200, seed=2), labelled=False)

@@ -119,4 +119,5 @@ async def test_rows_that_the_store_refuses_do_not_keep_the_others_in_the_spool(
     await until(lambda: spool.empty)
     assert store.rows == good
     assert b"refused" in (tmp_path / "spool" / "refused.bad").read_bytes()
+    assert metrics.registry.get_sample_value("churn_log_refused_total") == 1
     await log.close()
