@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from churn.contract_draft.target import find_target, listed, names_outcome, outcome_levels
+from churn.errors import InputError
+from tests.unit.churn.contract_draft.profiles import profile, profiles_of
+
+FILE = Path("file.csv")
+TWO, THREE = ["yes", "no", "no"], ["a", "b", "c"]
+
+
+def find(columns: dict[str, list[object]], named: str | None = None) -> str:
+    return find_target(profiles_of(columns), named, FILE)
+
+
+@pytest.mark.parametrize("name", ["Churn", "Customer churned?", "Exited", "ATTRITION_flag", "left", "Cancelled"])
+def test_a_column_of_two_levels_that_is_named_like_an_outcome_is_it(name: str) -> None:
+    assert find({"plan": TWO, name: TWO, "state": THREE}) == name
+    assert names_outcome(profile(TWO, name))
+
+
+def test_one_that_a_person_named_is_taken_whatever_its_name() -> None:
+    assert find({"churn": TWO, "gone": ["x", "y", "x"]}, "gone") == "gone"
+    with pytest.raises(InputError, match=r"file.csv: --target: there is no column 'x'; there are 'churn'"):
+        find({"churn": TWO}, "x")
+    with pytest.raises(InputError, match=r"--target: 'state' has 3 levels \('a', 'b', 'c'\), and an outcome has two"):
+        find({"churn": TWO, "state": THREE}, "state")
+
+
+def test_a_reason_for_leaving_is_not_the_outcome() -> None:
+    assert find({"Churn Reason": ["price", "service", "price"], "Churn": TWO}) == "Churn"
+    with pytest.raises(InputError, match="'Churn', 'Exited' may all be the outcome; name it with --target"):
+        find({"Churn": TWO, "Exited": TWO})
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"churn": THREE, "x": TWO}, r"'churn' has 3 levels \('a', 'b', 'c'\).* or name another column with --target"),
+        ({"status": ["Stayed", "Churned", "Joined"], "x": TWO}, "'status' has 3 levels"),
+        ({"churn": ["yes"] * 3, "x": TWO}, "'churn' has one level only; both are needed to learn"),
+        ({"x": TWO, "y": TWO}, r"no column of two levels is named like an outcome .* Two levels have: 'x', 'y'"),
+        ({"x": THREE}, "Two levels have: none"),
+    ],
+)
+def test_what_is_not_clear_says_what_to_do(columns: dict[str, list[object]], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        find(columns)
+
+
+def test_more_than_ten_levels_are_no_outcome_in_too_many_words() -> None:
+    levels = [f"churned {chr(97 + n)}" for n in range(11)]
+    with pytest.raises(InputError, match="has 10 levels"):
+        find({"status": levels[:10]})
+    with pytest.raises(InputError, match="no column of two levels"):
+        find({"status": levels * 10})
+    with pytest.raises(InputError, match="'status' has 11 levels, and"):
+        find({"status": levels * 10}, "status")
+
+
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        (TWO, ("yes", "no")),
+        (["Existing Customer", "Attrited Customer"], ("Attrited Customer", "Existing Customer")),
+        (["stayed", "Left"], ("Left", "stayed")),
+        (["Churned", "Churned later"], None),
+        (["a", "b"], None),
+        (["left", "stayed", "new"], None),
+    ],
+)
+def test_the_words_of_the_levels_tell_who_left(values: list[object], levels: tuple[str, str] | None) -> None:
+    assert outcome_levels(profile(values)) == levels
+
+
+def test_a_list_is_cut() -> None:
+    assert listed(["a", "b"]) == "'a', 'b'"
+    assert listed([]) == ""
+    assert listed(map(str, range(12))).endswith("'9' and 2 more")
+    assert listed("abc", most=3) == "'a', 'b', 'c'"
