@@ -108,6 +108,32 @@ def card(
     console.print(Markdown(text), soft_wrap=False)
 
 
+@app.command("sql")
+def as_sql(
+    version: Annotated[str, typer.Argument(help="Version number or alias.")] = "champion",
+    dialect: Annotated[str, typer.Option(help="Of the database: postgres, duckdb, bigquery, snowflake, …")] = "postgres",
+    table: Annotated[str, typer.Option(help="Of customers; its columns bear the contract's names.")] = "customers",
+    key: Annotated[list[str] | None, typer.Option(help="A column that the result has too; default: customer_id.")] = None,
+) -> None:
+    """Print a SELECT that answers in a warehouse what the service would answer; NULL for a customer whom it would refuse.
+
+    Example: churn model sql --dialect duckdb --table base.customers
+    """
+    from churn.config.settings import load_settings
+    from churn.contract import load_contract
+    from churn.errors import InputError
+    from churn.inference.compiler import compile_pipeline
+    from churn.inference.sql import model_sql
+
+    contract, model = load_contract(load_settings().contract), _registry().load(version)
+    info, compiled = model.info, compile_pipeline(model.pipeline, model.info.features, contract)
+    if compiled is None:
+        raise InputError(f"version {info.version} cannot be written as SQL: it is no sum of terms")
+    keys, threshold = key or ["customer_id"], info.threshold
+    written = model_sql(compiled, contract, threshold=threshold, version=info.version, table=table, keys=keys, dialect=dialect)
+    typer.echo(written, nl=False)
+
+
 @app.command()
 def history(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 20,

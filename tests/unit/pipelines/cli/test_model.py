@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from rich.console import Console
 from sklearn.pipeline import Pipeline
@@ -17,7 +18,8 @@ from sklearn.pipeline import Pipeline
 from churn.contract import Contract
 from churn.errors import ModelRefused, NoModel, RegistryError
 from churn.lifecycle.actor import current_user
-from churn.modeling.model import Model, ModelInfo
+from churn.modeling.model import Model, ModelInfo, build_pipeline
+from churn.simulation.simulate import simulate
 from churn.store.records import Decision, DecisionAction, DecisionKind, Outcome, Prediction
 from churn.store.shadow import ShadowRow
 from churn.store.store import Store
@@ -124,6 +126,33 @@ def churn(
         return said.out + said.err
 
     return run
+
+
+def test_a_model_that_is_no_sum_of_terms_is_not_written_as_sql(churn: Churn) -> None:
+    assert "version 2 cannot be written as SQL: it is no sum of terms" in churn("sql", "2", code=2)
+
+
+def test_a_model_as_sql(churn: Churn, registry: Registry, contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = build_pipeline(3, form="plain", contract=contract)
+    drawn = simulate(contract, 200, seed=3)
+    fitted.fit(drawn.features[contract.numeric_features], drawn.outcome)
+    load = registry.load
+
+    def loaded(version: str) -> Model:
+        known = load(version)
+        return Model(fitted, known.info.model_copy(update={"features": contract.numeric_features}), known.card)
+
+    monkeypatch.setattr(registry, "load", loaded)
+    said = churn("sql", "3", "--dialect", "duckdb", "--table", "people", "--key", "who", "--key", "at")
+    with duckdb.connect() as warehouse:
+        frame = drawn.features.assign(who="w", at=7)
+        warehouse.register("people", frame)
+        found = warehouse.execute(said).fetchdf()
+    assert list(found.columns) == ["who", "at", "churn_probability", "churn", "threshold", "model_version"]
+    assert set(found.model_version) == {"3"}
+    own = fitted.predict_proba(drawn.features[contract.numeric_features])[:, 1]
+    assert sorted(found.churn_probability) == pytest.approx(sorted(own), abs=1e-9)
+    assert "--dialect klingon is not known" in churn("sql", "3", "--dialect", "klingon", code=2)
 
 
 def history(churn: Churn, *arguments: object) -> list[dict[str, Any]]:
