@@ -71,7 +71,7 @@ def model_sql(
     ... })
     >>> model = CompiledModel(("visits",), ("visits",), {}, {}, {}, {"visits": 2.0}, {}, (Ramp(0, 0, 9, -0.5, 2.0),), (), 1.0)
     >>> print(model_sql(model, contract, threshold=0.5, version="3"))  # doctest: +ELLIPSIS
-    WITH cells AS (
+    WITH cells AS MATERIALIZED (
     ...
     """
     from sqlglot import parse_one
