@@ -150,6 +150,7 @@ class Runs:
             extra.append(folder / CARD_FILE)
             extra[-1].write_text(card, "utf-8")
         example = trained.reference[info.features].head(3)
+        _name_no_modules()
         logged = mlflow.sklearn.log_model(
             trained.model.pipeline,
             name="model",
@@ -167,6 +168,17 @@ class Runs:
         if logged.signature is None:
             raise RegistryError("MLflow logged the model without its signature")
         return str(logged.model_uri)
+
+
+def _name_no_modules() -> None:
+    """Let MLflow find the listed requirements by their names.
+
+    It would first read which modules each package on this machine has, a second of CPU, for packages that have no metadata.
+    """
+    from mlflow.utils import requirements_utils
+
+    if requirements_utils._MODULES_TO_PACKAGES is None:
+        requirements_utils._MODULES_TO_PACKAGES = {}  # type: ignore[assignment]
 
 
 def _log_files(files: dict[str, Any]) -> None:
