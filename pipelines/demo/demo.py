@@ -76,7 +76,8 @@ def run(settings: Settings, out: Path, *, keep: bool = False, short: bool = Fals
     if short:
         people = shorten(people)
     demo_settings = _own_system(settings, people.training, contract, **(AT_ONCE if short else {}))
-    with running(demo_settings), Client(f"http://127.0.0.1:{demo_settings.port}", contract) as client:
+    # Nobody is told where its pages would be.
+    with running(demo_settings, looked_at=False), Client(f"http://127.0.0.1:{demo_settings.port}", contract) as client:
         loop = Loop(load_settings(), contract, client, people, pictures=not short)
         try:
             loop.close()

@@ -46,6 +46,8 @@ SECRETS = (*KEYS, "CHURN_STORE_URL", "CHURN_STORE_PASSWORD")
 BY_NEED = ("service", "prefect", "flows", "mlflow", "exporter", "evidently")
 # So many of these start while the data are read, and have the processors for themselves.
 HEAD_START = 2
+# What nothing else of the system asks: pages for people, and numbers for Prometheus.
+TO_LOOK_AT = ("exporter", "evidently")
 # What the training of the first model needs.
 FOR_TRAINING = ("mlflow", "prefect")
 
@@ -122,8 +124,15 @@ def check_ports(settings: Settings) -> None:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Supervisor]:
-    """Bring the whole system up for the time of a `with` block: data, servers, a first model, service, flows."""
+def running(settings: Settings, *, looked_at: bool = True) -> Iterator[Supervisor]:
+    """Bring the whole system up for the time of a `with` block: data, servers, a first model, service, flows.
+
+    Parameters
+    ----------
+    settings : Settings
+    looked_at : bool
+        Also start what is only looked at, `TO_LOOK_AT`.
+    """
     check_ports(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     prepare_environment(settings)
@@ -133,7 +142,7 @@ def running(settings: Settings) -> Iterator[Supervisor]:
     load_contract(settings.contract)
     # A local registry is a file, which can be read before MLflow is up.
     champion = find_champion(settings)
-    all_programs = programs(settings)
+    all_programs = [program for program in programs(settings) if looked_at or program.name not in TO_LOOK_AT]
     names = [name for name in BY_NEED if name in {program.name for program in all_programs}]
     if _own_mlflow(settings):
         os.environ["CHURN_TRACKING_URI"] = f"http://127.0.0.1:{settings.mlflow_port}"

@@ -117,8 +117,8 @@ class Around:
                     raise DemoFailed("a step")
 
         @contextmanager
-        def running(settings: Settings) -> Iterator[None]:
-            assert settings is own
+        def running(settings: Settings, *, looked_at: bool) -> Iterator[None]:
+            assert (settings, looked_at) == (own, False)
             around.steps.append("up")
             try:
                 yield

@@ -78,6 +78,19 @@ def test_with_a_champion_nothing_waits_for_another_and_the_service_comes_first(
     assert set(noted.programs) == set(ALL)
 
 
+@pytest.mark.parametrize("champion", ["7", None])
+def test_a_system_that_nobody_looks_at_has_no_pages_of_its_own_and_all_that_closes_the_loop(
+    noted: Noted, settings: Settings, monkeypatch: pytest.MonkeyPatch, champion: str | None
+) -> None:
+    monkeypatch.setattr(system, "find_champion", lambda _settings: champion)
+    with system.running(settings, looked_at=False):
+        pass
+    needed = {"service", "prefect", "flows", "mlflow"}
+    assert set(noted.programs) == needed
+    for word in ("launch", "wait"):
+        assert {step.removeprefix(f"{word} ") for step in noted if step.startswith(word)} == needed
+
+
 def test_without_one_the_first_is_trained_and_the_flows_come_last(noted: Noted, settings: Settings) -> None:
     with system.running(settings):
         pass
