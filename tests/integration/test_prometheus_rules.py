@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -28,7 +29,9 @@ alerts = pytest.mark.parametrize("alert", ALERTS, ids=[alert["alert"] for alert 
 def run(*command: str) -> None:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not here: apt-get install prometheus prometheus-alertmanager")
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    # Go collects garbage less often: a fifth of promtool's time.
+    env = os.environ | {"GOGC": "400"}
+    done = subprocess.run(command, cwd=FOLDER, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -22,7 +22,7 @@ def killed(name: str, size: Size, store_url: str) -> Row:
     """Kill the service under load, start it again, and count what it had answered."""
     row = Row(name)
     with serving(size.work / "home", store_url) as service, Load(service.address, connections=CONNECTIONS) as load:
-        for _ in range(int(size.pick(3, 20))):
+        for _ in range(int(size.pick(2, 20))):
             load.wait_for(ANSWERS)
             service.kill()
             row.faults += 1
@@ -53,7 +53,7 @@ def worker_killed(size: Size) -> Row:
     """Kill one of two workers under load: the other one answers on, and a new one comes."""
     row, url = Row("worker-killed"), f"sqlite:///{size.work / 'store.db'}"
     with serving(size.work / "home", url, workers=2) as service, Load(service.address, connections=CONNECTIONS) as load:
-        for _ in range(int(size.pick(2, 10))):
+        for _ in range(int(size.pick(1, 10))):
             load.wait_for(ANSWERS)
             victim, *others = _workers(service, 2)
             os.kill(victim, signal.SIGKILL)
