@@ -29,4 +29,4 @@ def live(app: Any) -> Iterator[tuple[str, int]]:
         yield host, port
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(120)

@@ -38,7 +38,7 @@ def object_store(folder: Path) -> Iterator[str]:
         yield f"http://{address}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def _answers(url: str) -> bool:

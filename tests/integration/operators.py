@@ -49,7 +49,7 @@ def program(*command: str, ready: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @contextmanager

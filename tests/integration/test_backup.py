@@ -142,12 +142,12 @@ class Writer:
 
     def __enter__(self) -> Writer:
         self._thread.start()
-        assert self._begun.wait(30)
+        assert self._begun.wait(120)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(120)
         self._store.close()
 
 

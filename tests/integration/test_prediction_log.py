@@ -52,7 +52,7 @@ class Writer:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(120)
         return self.told.read_text().split()
 
 

@@ -85,7 +85,7 @@ def test_a_service_with_keys_and_passwords_tells_none_of_them(tmp_path: Path) ->
         assert status.returncode == 1
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
     for answer in answers:
         holds_none(answer.text + str(answer.headers))
     holds_none(log.read_text())

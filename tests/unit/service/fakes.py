@@ -150,7 +150,7 @@ class FakeStore:
 
     def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
         self.writing.set()
-        assert self.gate.wait(10), "the test forgot to open the gate"
+        assert self.gate.wait(120), "the test forgot to open the gate"
         self._check()
         self.groups.append(len(rows))
         self.rows += rows

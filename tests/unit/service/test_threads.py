@@ -43,7 +43,7 @@ async def test_a_full_queue_refuses_new_work_and_not_the_rest_of_an_answer() -> 
 
     def work(n: int) -> int:
         begun.append(n)
-        leave.wait(10)
+        leave.wait(120)
         return n
 
     waiting = [asyncio.ensure_future(threads.run(lambda n=n: work(n))) for n in range(2)]  # type: ignore[misc]
@@ -63,7 +63,7 @@ async def test_a_full_queue_refuses_new_work_and_not_the_rest_of_an_answer() -> 
 async def test_work_for_a_client_who_left_is_not_begun() -> None:
     threads, leave = WorkerThreads("t", 1, 3), threading.Event()
     begun: list[int] = []
-    first = asyncio.ensure_future(threads.run(lambda: leave.wait(10)))
+    first = asyncio.ensure_future(threads.run(lambda: leave.wait(120)))
     second = asyncio.ensure_future(threads.run(lambda: begun.append(2)))
     await asyncio.sleep(0)
     second.cancel()

@@ -13,7 +13,7 @@ def test_results_come_in_order_whoever_is_done_first() -> None:
 
     def work(number: int) -> int:
         if number == 0:
-            assert second_is_done.wait(30)
+            assert second_is_done.wait(120)
         if number == 1:
             second_is_done.set()
         return number
@@ -22,7 +22,7 @@ def test_results_come_in_order_whoever_is_done_first() -> None:
 
 
 def test_so_many_work_at_a_time_and_only_few_are_fetched_ahead() -> None:
-    together, fetched = Barrier(3, timeout=30), list[int]()
+    together, fetched = Barrier(3, timeout=120), list[int]()
 
     def things() -> Iterator[int]:
         for number in range(30):

@@ -33,6 +33,6 @@ def test_a_wrong_name_gets_the_one_most_like_it(contract: Contract, name: str, n
 
 
 def test_a_long_name_is_compared_by_its_beginning(contract: Contract) -> None:
-    names, start = ColumnNames(contract), time.perf_counter()
+    names, start = ColumnNames(contract), time.thread_time()
     names.unknown("total_day_minutes" * 1_000_000)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1

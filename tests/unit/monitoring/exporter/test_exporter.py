@@ -240,10 +240,10 @@ def test_it_is_served_until_it_is_stopped(url, tmp_path, monkeypatch):
     settings = make_settings(tmp_path, store_url=url)
     served = threading.Thread(target=serve_exporter, args=(settings,), kwargs={"stop": stop})
     served.start()
-    assert ready.wait(10)
+    assert ready.wait(120)
     assert scrape(bound[0])["churn_monitor_up",] == 1.0
     stop.set()
-    served.join(10)
+    served.join(120)
     assert not served.is_alive()
     with pytest.raises(OSError, match="refused"):
         scrape(bound[0])
@@ -254,7 +254,7 @@ def test_a_store_that_hangs_in_whatever_does_not_hang_the_scrape(url):
 
     def hang() -> Store:
         opened.append(1)
-        hung.wait(30)
+        hung.wait(120)
         return Store.open(url)
 
     with exporter(hang, 0, seconds=0.05) as port:

@@ -38,7 +38,7 @@ def test_it_sends_until_its_block_ends_and_counts_answers_and_failures(
     customers = Dataset(pd.DataFrame({"total_day_minutes": [1.0, 2.0]}), pd.Series([0, 1]), source="two")
     client = FakeClient()
     with Stream(client, customers, contract) as running:  # type: ignore[arg-type]
-        assert client.enough.wait(10)
+        assert client.enough.wait(120)
     sent = running.sent
     assert sent == len(client.asked) >= 9
     assert running.versions == {"1", "2"}

@@ -69,6 +69,6 @@ def test_it_checks_in_a_thread_until_it_is_told_to_stop(world):
     watch.check = counted
     watch.start(stop, seconds=0.001)
     for _ in range(2):
-        assert checked.acquire(timeout=30)
+        assert checked.acquire(timeout=120)
     stop.set()
     assert world.crashed == ["a"]

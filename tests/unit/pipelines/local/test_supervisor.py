@@ -47,7 +47,7 @@ def pids(here: Path, name: str) -> list[int]:
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for something that must happen; how long it takes does not matter."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -191,4 +191,4 @@ def test_nothing_outlives_a_parent_that_is_killed(tmp_path):
         assert parent.stdout is not None
         sleeper = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    sleeper.wait(30)
+    sleeper.wait(120)

@@ -173,15 +173,15 @@ def test_a_loader_that_says_done_and_leaves_nothing_is_an_error(source: Registry
 
 def test_a_loader_that_hangs_is_ended(source: RegistrySource, loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_source, "LOADER_SECONDS", 0.2)
-    loader("time.sleep(60)")
+    loader("time.sleep(600)")
     begun = time.monotonic()
     with pytest.raises(ChurnError, match="took longer than"):
         source.load("7")
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 240
 
 
 def test_closing_ends_a_loader_and_those_who_wait_for_it(source: RegistrySource, loader: Any, tmp_path: Path) -> None:
-    loader("time.sleep(60)")
+    loader("time.sleep(600)")
     errors: list[ChurnError] = []
 
     def load() -> None:
@@ -193,13 +193,13 @@ def test_closing_ends_a_loader_and_those_who_wait_for_it(source: RegistrySource,
     threads = [threading.Thread(target=load) for _ in range(2)]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not requests(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     source.close()
     for thread in threads:
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
     assert len(errors) == 2
     assert len(requests(tmp_path)) == 1, "one loader at a time"

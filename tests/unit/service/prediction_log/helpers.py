@@ -45,7 +45,7 @@ class PickyStore(FakeStore):
     def write_rows(self, rows: Sequence[PredictionRow], /) -> None:
         if not self.away and any(row.customer_id == "refused" for row in rows):
             self.writing.set()
-            assert self.gate.wait(10)
+            assert self.gate.wait(120)
             raise RowsRefused("a rule is broken")
         super().write_rows(rows)
 

@@ -129,7 +129,7 @@ async def test_broken_last_known_good_model_does_not_stop_the_start() -> None:
 async def test_a_last_known_good_model_that_is_ready_serves_while_the_registry_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.rollout.champion_follower.FIRST_POLL_SECONDS", 0.01)
     registry, answering = FakeRegistry(make_model("2")), threading.Event()
-    monkeypatch.setattr(registry, "_check", lambda: answering.wait(10))
+    monkeypatch.setattr(registry, "_check", lambda: answering.wait(120))
     following = Following(registry, FakeLastKnownGood(make_model("1")).last_known_good(), poll_seconds=0.01)
     try:
         await following.follower.start()

@@ -160,7 +160,7 @@ class Slow(FakeRegistry):
 
     def load(self, version: str, /) -> ServedModel:
         self.loading.set()
-        assert self.may_end.wait(10)
+        assert self.may_end.wait(120)
         return super().load(version)
 
 

@@ -143,14 +143,14 @@ def test_checkpoints_go_on_beside_the_writer_and_end_with_it(tmp_path: Path, mon
     store = Store.open(f"sqlite:///{path}")
     given = rows(100)
     store.write_rows(given)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while given[-1].prediction_id.encode() not in path.read_bytes():  # without its write-ahead log
         assert time.monotonic() < deadline, "nothing was moved into the database"
         time.sleep(0.002)
     store.close()
     for thread in threading.enumerate():
         if thread.name == "checkpoints":
-            thread.join(10)
+            thread.join(120)
             assert not thread.is_alive()
 
 
@@ -175,17 +175,17 @@ def test_checkpoints_go_on_when_the_clock_is_set_back_and_rest_when_nothing_is_w
     path = tmp_path / "store.db"
     store = Store.open(f"sqlite:///{path}")
     store.write_rows(rows(1))
-    assert made.acquire(timeout=10)
+    assert made.acquire(timeout=120)
     for _ in range(20):
         for _ in range(3):
-            assert looks.acquire(timeout=10)
+            assert looks.acquire(timeout=120)
         if not made.acquire(blocking=False):
             break
     else:
         pytest.fail("nothing is written, and checkpoints go on")
     # As if it had been written an hour ago.
     os.utime(path.with_name("store.db-wal"), (time.time() - 3600,) * 2)
-    assert made.acquire(timeout=10), "a log that is older than the last checkpoint is not looked at"
+    assert made.acquire(timeout=120), "a log that is older than the last checkpoint is not looked at"
     store.close()
 
 
