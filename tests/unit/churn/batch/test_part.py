@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.batch import answer_file
+from churn.batch import output as output_module
 from churn.batch import part as part_module
+from churn.batch import run as run_module
 from churn.batch.plan import Terms
 from churn.errors import ChurnError, InputError
 from service.http.errors import Unprocessable
@@ -128,6 +132,47 @@ def test_a_part_that_cannot_be_written_is_not_there(tmp_path: Path, monkeypatch:
     with pytest.raises(ChurnError, match="cannot be written") as error:
         score(source, tmp_path / "out")
     assert error.value.exit_code == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_two_parts_that_fail_the_slower_one_ends_before_the_folder_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_folder(tmp_path / "in", parts=2, rows=50)
+    both_write, run_gives_up = threading.Barrier(2), threading.Event()
+    ended: list[Path] = []
+    ended_before: list[int] = []
+    attempt, leave = run_module.attempt, output_module._leave
+
+    class Full(pq.ParquetWriter):
+        def write_batch(self, *_: Any, **__: Any) -> None:
+            if both_write.wait(60):
+                # The other one fails at once, and this one when the run gives up for that.
+                assert run_gives_up.wait(60)
+            raise OSError(28, "No space left on device")
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, *given: Any, **named: Any) -> None:
+            run_gives_up.set()
+            super().shutdown(*given, **named)
+
+    def attempted(scorer: Any, part: Any, *given: Any) -> Any:
+        result = attempt(scorer, part, *given)
+        ended.append(part.output)
+        return result
+
+    def left(folder: Path) -> None:
+        ended_before.append(len(ended))
+        leave(folder)
+        run_gives_up.set()
+
+    monkeypatch.setattr(answer_file.pq, "ParquetWriter", Full)
+    monkeypatch.setattr(run_module, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(run_module, "attempt", attempted)
+    monkeypatch.setattr(output_module, "_leave", left)
+    with pytest.raises(ChurnError, match="cannot be written"):
+        score(source, tmp_path / "out")
+    assert ended_before == [2]
     assert not (tmp_path / "out").exists()
 
 
