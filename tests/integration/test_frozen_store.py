@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from prefect.states import Failed
 
+from benchmarks.chaos.pipelines.without_engine import flow_without_engine
 from churn.errors import StoreError
 from churn.store.database import engine
 from churn.store.store import Store
@@ -85,6 +91,42 @@ def test_an_open_store_does_not_wait_for_ever(server: Server, url: str, monkeypa
     finally:
         server.signal(signal.SIGCONT)
         store.close()
+
+
+@pytest.mark.parametrize("name", ["train", "monitor"])
+@pytest.mark.filterwarnings("default")
+def test_a_flow_gives_up_with_one_line_and_so_do_those_who_note_its_end(
+    name: str, frozen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in {
+        "CHURN_STORE_URL": frozen,
+        "CHURN_HOME": str(tmp_path),
+        "PREFECT_API_URL": "http://127.0.0.1:1/api",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 2.0)
+    flow = flow_without_engine(name, put=monkeypatch.setattr)
+    with pytest.raises(StoreError) as caught:
+        flow()
+    assert "\n" not in str(caught.value)
+    run = SimpleNamespace(id="r1", parameters={}, start_time=None, expected_start_time=None)
+    for hook in hooks_of(name):
+        with suppress(StoreError):
+            hook(SimpleNamespace(name=name), run, Failed(message=str(caught.value)))
+
+
+@pytest.mark.long
+def test_a_monitoring_run_by_hand_ends_with_one_line(frozen: str, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("churn")), "monitor", "--once"]
+    environment = {**os.environ, "CHURN_STORE_URL": frozen, "CHURN_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def hooks_of(name: str) -> list[Any]:
+    flow = getattr(importlib.import_module(f"pipelines.flows.{name}"), f"{name}_flow")
+    return list(flow.on_failure_hooks)
 
 
 def test_a_command_on_the_store_ends_with_one_line(frozen: str, tmp_path: Path) -> None:

@@ -151,14 +151,16 @@ def test_a_training_whose_prefect_is_lost_at_a_step_says_what_became_true(
     assert step in TRAIN_STEPS
     pid, environment = server
     try:
-        done = run(TRAIN, step, int(number), pid, environment=environment)
+        # One that was stopped does not answer however long one waits.
+        limit = {"PREFECT_API_REQUEST_TIMEOUT": "30"} if number == signal.SIGSTOP else {}
+        done = run(TRAIN, step, int(number), pid, environment=environment | limit)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["promoted"], said["version"]) == (True, company.registry().champion_version())
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert "its record of this run of train has no end" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "its record of this run of train has no end" in done.stderr.strip().splitlines()[-1]
     ends = company.decisions(DecisionKind.RETRAIN)
     assert [(end.action, end.model_version) for end in ends] == [(DecisionAction.PROMOTED, said["version"])]
     store = company.store()
