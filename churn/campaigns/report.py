@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from churn.campaigns.effect import Effect, Interval, estimate_effect
 from churn.config.params import ProfitParams
+from churn.errors import InputError
 from churn.evaluation.profit import break_even
 from churn.store.contacts.campaign_reader import CampaignCustomers
 
@@ -58,6 +60,33 @@ class CampaignReport:
     def to_document(self) -> dict[str, Any]:
         """Return the report as a JSON document."""
         return asdict(self)
+
+    def metrics(self) -> dict[str, float]:
+        """Return its figures by name; what is not known, or has no end, is left out."""
+        counts = ("named", "contacted", "held_out", "leaked", "waiting", "not_named", "other_campaigns")
+        found = {name: float(getattr(self, name)) for name in counts}
+        effect = self.effect
+        intervals = {"saved": effect and effect.saved, "acceptance": effect and effect.acceptance, "profit": self.money}
+        for name, one in intervals.items():
+            if one is not None:
+                found |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+        if self.break_even is not None:
+            found["break_even"] = self.break_even
+        return {name: value for name, value in found.items() if isfinite(value)}
+
+    def measured_acceptance(self) -> float:
+        """Return the acceptance as params.yaml may have it: a share, to three digits.
+
+        Raises
+        ------
+        InputError
+            If it is not known.
+        """
+        if self.effect is None:
+            raise InputError(f"the acceptance of campaign {self.name!r} is not known: {self.unknown}")
+        if self.effect.acceptance is None:
+            raise InputError(f"the acceptance of campaign {self.name!r} is not known: nobody of the control group left")
+        return round(min(max(self.effect.acceptance.value, 0.0), 1.0), 3)
 
 
 def make_report(name: str, customers: CampaignCustomers, profit: ProfitParams, *, confidence: float = 0.95) -> CampaignReport:

@@ -40,4 +40,5 @@ class Registry:
         runs = Runs(client, versions, downloads)
         self.register = runs.register
         self.log_comparison = runs.log_comparison
+        self.log_campaign = runs.log_campaign
         self.end_runs = runs.end_runs

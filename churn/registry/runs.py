@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -109,6 +110,41 @@ class Runs:
                         mlflow.log_metrics(metrics)
         return str(common.info.run_id)
 
+    def log_campaign(self, name: str, metrics: dict[str, float], params: dict[str, Any], files: dict[str, Any]) -> str:
+        """Log what a campaign brought as a run, in an experiment of their own; what was logged last is not logged again.
+
+        Parameters
+        ----------
+        name : str
+            Of the campaign.
+        metrics : dict of str to float
+        params : dict
+            What was assumed.
+        files : dict
+            Artifacts of the run, as in `register`; pages end in .html.
+
+        Returns
+        -------
+        str
+            The id of the run.
+        """
+        experiment = self._experiment(f"{self._client.name}-campaigns")
+        said = hashlib.sha256(repr([name, sorted(metrics.items()), sorted(params.items())]).encode()).hexdigest()
+        with self._client.translated():
+            import mlflow
+
+            known = self._client.mlflow.search_runs(
+                [experiment], f"tags.digest = '{said}' and attributes.status = 'FINISHED'", max_results=1
+            )
+            if known:
+                return str(known[0].info.run_id)
+            tags = {"campaign": name, "digest": said}
+            with mlflow.start_run(experiment_id=experiment, run_name=name or "(no name)", tags=tags) as run:
+                mlflow.log_params(params)
+                mlflow.log_metrics(metrics)
+                _log_files(files)
+        return str(run.info.run_id)
+
     def end_runs(self, trainings: set[str], /) -> list[str]:
         """Mark runs of trainings that never ended as killed, and return their ids. Their processes must be gone."""
         client = self._client.mlflow
@@ -190,6 +226,8 @@ def _log_files(files: dict[str, Any]) -> None:
                 mlflow.log_figure(content, name)
             case ".csv":
                 mlflow.log_text(content.to_csv(index=False), name)
+            case ".html":
+                mlflow.log_text(content, name)
             case _:
                 mlflow.log_dict(content, name)
 

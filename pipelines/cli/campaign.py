@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.campaign_plan import plan
-from pipelines.cli.campaign_report import report_lines
+from pipelines.cli.campaign_report import log_report, report_lines
 from pipelines.cli.store import opened_store
 from pipelines.console import console, print_json
 
@@ -42,6 +42,12 @@ def list_campaigns(as_json: Json = False) -> None:
 @app.command()
 def report(
     name: Annotated[str, typer.Argument(help="The campaign, as in `churn campaign list`.")],
+    write_params: Annotated[
+        bool, typer.Option("--write-params", help="Put the acceptance that was measured into params.yaml.")
+    ] = False,
+    log: Annotated[
+        bool, typer.Option("--log", help="Write it as a page under CHURN_HOME, and log it as a run to MLflow.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what a campaign brought: customers saved and money made, with intervals, from the control group.
@@ -53,6 +59,7 @@ def report(
     """
     from churn.campaigns.report import make_report
     from churn.config.params import load_params
+    from churn.config.params_file import write_param
     from churn.config.settings import load_settings
     from churn.errors import InputError
 
@@ -60,12 +67,24 @@ def report(
         customers = store.campaign_customers(name)
     if customers is None:
         raise InputError(f"no contact of a campaign {name!r} is stored; `churn campaign list` names those there are")
-    found = make_report(name, customers, load_params(load_settings().params).profit)
+    settings = load_settings()
+    profit = load_params(settings.params).profit
+    found = make_report(name, customers, profit)
+    # What cannot be written is refused before anything is.
+    acceptance = found.measured_acceptance() if write_params else None
+    logged = log_report(found, profit, settings) if log else {}
+    if acceptance is not None:
+        write_param(settings.params, ("profit", "acceptance"), acceptance)
     if as_json:
-        print_json(found.to_document())
+        print_json({**found.to_document(), **logged})
         return
     for line in report_lines(found):
         console.print(line, markup=False)
+    for what, where in logged.items():
+        console.print(f"{what.replace('_', ' ')}: {where}", markup=False)
+    if acceptance is not None:
+        changed = f"profit.acceptance is {acceptance:g} now, and was {profit.acceptance:g}"
+        console.print(f"{settings.params}: {changed}; the next training chooses its threshold by it", markup=False)
 
 
 @app.command("opt-out")

@@ -1,4 +1,4 @@
-"""A campaign's report as lines for people."""
+"""A campaign's report as lines for people, as a page, and as a run of MLflow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from churn.campaigns.effect import Interval
     from churn.campaigns.report import CampaignReport
+    from churn.config.params import ProfitParams
+    from churn.config.settings import Settings
 
 
 def report_lines(found: CampaignReport) -> Iterator[str]:
@@ -39,3 +41,37 @@ def report_lines(found: CampaignReport) -> Iterator[str]:
 
 def _shown(one: Interval, form: str) -> str:
     return f"{one.value:{form}} [{one.low:{form}}, {one.high:{form}}]"
+
+
+def log_report(found: CampaignReport, profit: ProfitParams, settings: Settings) -> dict[str, str]:
+    """Write a report's page and log it to MLflow; the same report is logged once.
+
+    Parameters
+    ----------
+    found : CampaignReport
+    profit : ProfitParams
+        What was assumed.
+    settings : Settings
+
+    Returns
+    -------
+    dict of str to str
+        Where they are.
+
+    Raises
+    ------
+    RegistryError
+        If MLflow is away; the page is there all the same.
+    """
+    from churn.clock import now
+    from churn.registry.registry import Registry
+    from monitoring.reports.campaign_page import campaign_page_path, render_campaign
+    from monitoring.reports.summary import write_summary
+    from pipelines.environment import prepare_environment
+
+    page, path = render_campaign(found, profit, now()), campaign_page_path(settings, found.name)
+    write_summary(path, page)
+    prepare_environment(settings)
+    files = {"campaign.html": page, "report.json": found.to_document()}
+    run = Registry(settings).log_campaign(found.name, found.metrics(), profit.model_dump(), files)
+    return {"page": str(path), "mlflow_run": run}

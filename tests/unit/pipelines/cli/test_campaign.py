@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from churn.registry.runs import Runs
 from churn.store.contacts.records import Contact
 from churn.store.records import Outcome, Prediction
 from churn.store.store import Store
-from tests.unit.pipelines.cli.command import Churn
+from tests.unit.pipelines.cli.command import Churn, assert_one_line
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -56,6 +58,44 @@ def test_a_report_says_what_a_campaign_brought_or_that_it_is_not_known(churn: Ch
     told = churn("campaign", "report", "may").out
     assert "left                 50 of 300; held out: 100 of 100" in told
     assert "saved                250 [" in told
+
+
+def filled(home: Path, *, known: bool = True) -> None:
+    store = opened(home)
+    store.write_predictions(
+        [Prediction(f"p{n}", f"c{n}", NOON, "1", 0.6, 0.5, True, {}, held_out=n % 4 == 0) for n in range(400)]
+    )
+    store.write_contacts([Contact(NOON, customer_id=f"c{n}", campaign="may") for n in range(400) if n % 4])
+    if known:
+        store.write_outcomes([Outcome(n % 4 == 0 or n % 8 == 1, NOON, f"p{n}") for n in range(400)])
+    store.close()
+
+
+def test_the_measured_acceptance_goes_into_params_if_it_is_known(churn: Churn, home: Path, tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text("profit:\n  acceptance: 0.3  # a guess\n")
+    filled(home, known=False)
+    assert_one_line(churn("campaign", "report", "may", "--write-params"), 2, "acceptance of campaign 'may' is not known")
+    assert params.read_text() == "profit:\n  acceptance: 0.3  # a guess\n"
+    store = opened(home)
+    store.write_outcomes([Outcome(n % 4 == 0 or n % 8 == 1, NOON, f"p{n}") for n in range(400)])
+    store.close()
+    told = churn("campaign", "report", "may", "--write-params")
+    assert told.code == 0, told.err
+    assert "profit.acceptance is 0.833 now, and was 0.3" in told.out
+    assert params.read_text() == "profit:\n  acceptance: 0.833  # a guess\n"
+
+
+def test_a_report_is_logged_with_its_page(churn: Churn, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(Runs, "log_campaign", lambda _runs, *given: asked.append(given) or "run-7")
+    filled(home)
+    said = churn("campaign", "report", "may", "--log", "--json").json
+    ((name, metrics, params, files),) = asked
+    page = Path(said["page"]).read_text()
+    assert (said["mlflow_run"], name, metrics["saved"]) == ("run-7", "may", pytest.approx(250))
+    assert (params["acceptance"], files["campaign.html"]) == (0.3, page)
+    assert "SAVED CUSTOMERS" in page
 
 
 def test_an_opt_out_is_noted_once_and_can_be_taken_back(churn: Churn, home: Path, tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Change a value in params.yaml and leave everything else, comments and layout, as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from churn.atomic_write import atomic_write
+from churn.config.params import Params, load_params
+from churn.errors import InputError
+
+
+def write_param(path: Path, keys: tuple[str, ...], value: float) -> Params:
+    """Replace a number in params.yaml; the file is replaced whole, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    keys : tuple of str
+        The section and the name within it, such as ("profit", "acceptance").
+    value : float
+
+    Returns
+    -------
+    Params
+        What the file says now.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it has no such value, the value breaks a rule, or the file cannot be written.
+    """
+    dotted = ".".join(keys)
+    if not path.is_file():
+        raise InputError(f"{path}: is not there, so that {dotted} cannot be written to it; CHURN_PARAMS names the file")
+    # What can be read as parameters has bounds on its nesting, and one document.
+    load_params(path)
+    # Line ends as they are.
+    text = path.read_bytes().decode("utf-8")
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key in keys:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        node = next((inner for name, inner in pairs if name.value == key), None)
+    if not isinstance(node, yaml.ScalarNode):
+        raise InputError(f"{path}: has no {dotted}; add it, so that its line says where the value belongs")
+    changed = f"{text[: node.start_mark.index]}{value:g}{text[node.end_mark.index :]}"
+    target = path.resolve()
+    try:
+        with atomic_write(target, mode=target.stat().st_mode & 0o777) as staging:
+            staging.write_bytes(changed.encode())
+            return load_params(staging)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
