@@ -6,13 +6,11 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-import numpy as np
-
-from churn.campaigns.effect import Effect, Interval, estimate_effect
+from churn.campaigns.effect import Effect, Interval, estimate_effect_from_counts
 from churn.config.params import ProfitParams
 from churn.errors import InputError
 from churn.evaluation.profit import break_even
-from churn.store.contacts.campaign_reader import CampaignCustomers
+from churn.store.contacts.campaign_counter import CampaignCounts
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class CampaignReport:
     waiting : int
         Of all of these, how many have no outcome yet. They are in none of the estimates.
     not_named, other_campaigns : int
-        See `churn.store.contacts.campaign_reader.CampaignCustomers`.
+        See `churn.store.contacts.campaign_counter.CampaignCounts`, there `elsewhere`.
     effect : Effect or None
         What it brought; None if that cannot be known.
     money : Interval or None
@@ -66,7 +64,9 @@ class CampaignReport:
         counts = ("named", "contacted", "held_out", "leaked", "waiting", "not_named", "other_campaigns")
         found = {name: float(getattr(self, name)) for name in counts}
         effect = self.effect
-        intervals = {"saved": effect and effect.saved, "acceptance": effect and effect.acceptance, "profit": self.money}
+        intervals: dict[str, Interval | None] = {"profit": self.money}
+        if effect is not None:
+            intervals |= {"saved": effect.saved, "acceptance": effect.acceptance}
         for name, one in intervals.items():
             if one is not None:
                 found |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
@@ -89,13 +89,14 @@ class CampaignReport:
         return round(min(max(self.effect.acceptance.value, 0.0), 1.0), 3)
 
 
-def make_report(name: str, customers: CampaignCustomers, profit: ProfitParams, *, confidence: float = 0.95) -> CampaignReport:
+def make_report(name: str, counts: CampaignCounts, profit: ProfitParams, *, confidence: float = 0.95) -> CampaignReport:
     """Report what a campaign brought.
 
     Parameters
     ----------
     name : str
-    customers : CampaignCustomers
+    counts : CampaignCounts
+        By steps of `churn.campaigns.effect.SCORE_STEPS`.
     profit : ProfitParams
         What a contact costs and a customer who stays is worth.
     confidence : float, default 0.95
@@ -105,27 +106,22 @@ def make_report(name: str, customers: CampaignCustomers, profit: ProfitParams, *
     -------
     CampaignReport
     """
-    flagged = customers.flagged
-    known = [one for one in flagged if one.churned is not None]
-    churned, held_out = (np.array([getattr(one, of) for one in known], dtype=bool) for of in ("churned", "held_out"))
-    effect = estimate_effect(churned, held_out, np.array([one.score for one in known], dtype=float), confidence=confidence)
-    # Whom it should not have contacted cost as much.
-    treated = [one for one in known if one.contacted]
-    stayed = sum(not one.churned for one in treated)
+    effect = estimate_effect_from_counts(counts.customers, counts.left, confidence=confidence)
     return CampaignReport(
         name=name,
-        named=sum(not one.held_out for one in flagged),
-        contacted=sum(one.contacted and not one.held_out for one in flagged),
-        held_out=sum(one.held_out for one in flagged),
-        leaked=sum(one.contacted and one.held_out for one in flagged),
-        waiting=len(flagged) - len(known),
-        not_named=customers.not_flagged,
-        other_campaigns=customers.other_campaigns,
+        named=counts.named,
+        contacted=counts.contacted,
+        held_out=counts.held_out,
+        leaked=counts.leaked,
+        waiting=counts.waiting,
+        not_named=counts.not_named,
+        other_campaigns=counts.elsewhere,
         effect=effect,
-        money=None if effect is None else _money(effect.saved, len(treated), stayed, profit),
+        # Whom it should not have contacted cost as much.
+        money=None if effect is None else _money(effect.saved, counts.treated, counts.treated_stayed, profit),
         break_even=_break_even(effect, profit),
         currency=profit.currency,
-        unknown="" if effect is not None else _why_unknown(customers, len(known)),
+        unknown="" if effect is not None else _why_unknown(counts),
     )
 
 
@@ -142,11 +138,12 @@ def _break_even(effect: Effect | None, profit: ProfitParams) -> float | None:
     return break_even(profit.model_copy(update={"acceptance": acceptance}))
 
 
-def _why_unknown(customers: CampaignCustomers, known: int) -> str:
-    if not customers.flagged:
+def _why_unknown(counts: CampaignCounts) -> str:
+    flagged = counts.named + counts.held_out
+    if not flagged:
         return "the model named nobody in the campaign's time: whom would its customers be compared with?"
-    if not any(one.held_out for one in customers.flagged):
+    if not counts.held_out:
         return "nobody was held out: set CHURN_CONTROL_SHARE, so that the next campaign has a control group"
-    if not known:
+    if counts.waiting == flagged:
         return "no outcome is known yet"
     return "outcomes are known of one side only: of the contacted or of the control group"

@@ -9,7 +9,6 @@ from typing import Self
 import sqlalchemy as sa
 
 from churn.store.contacts.campaign_counter import CampaignCounter
-from churn.store.contacts.campaign_reader import CampaignReader
 from churn.store.contacts.contacts import Contacts
 from churn.store.contacts.not_to_contact import NotToContact
 from churn.store.contacts.opt_outs import OptOuts
@@ -83,7 +82,7 @@ class Store:
         contacts = Contacts(engine)
         self.write_contacts = contacts.write
         self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
-        self.campaign_customers, self.count_campaign = CampaignReader(engine).read, CampaignCounter(engine).count
+        self.count_campaign = CampaignCounter(engine).count
         self.not_to_contact = NotToContact(engine).read
         self.opted_out, self.count_opt_outs = OptOuts(engine).read, OptOuts(engine).count
 

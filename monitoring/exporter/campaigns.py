@@ -75,6 +75,8 @@ class CampaignMetrics:
                     counts = store.count_campaign(one.name, SCORE_STEPS)
                 except StoreError:
                     continue  # what was known stays, with its time
+                if counts is None:
+                    continue  # its contacts name nobody, or are gone
                 effect = estimate_effect_from_counts(counts.customers, counts.left)
                 known[one.name] = _Measured(one, counts, effect, now().timestamp())
             self._known = known

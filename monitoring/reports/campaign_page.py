@@ -119,8 +119,8 @@ def _bar(name: str, of: Interval, zero: float, form: str) -> _Bar:
         within = min(max(value, least), most)
         return round(MARGIN + (WIDTH - 2 * MARGIN) * ((within - least) / (most - least) if most > least else 0.5), 1)
 
-    texts = (format(one, form) for one in (of.value, of.low, of.high))
-    return _Bar(name, *texts, place(of.low), place(of.value), place(of.high), place(zero))
+    value, low, high = (format(one, form) for one in (of.value, of.low, of.high))
+    return _Bar(name, value, low, high, place(of.low), place(of.value), place(of.high), place(zero))
 
 
 def _number(value: float) -> str:

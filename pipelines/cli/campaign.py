@@ -57,6 +57,7 @@ def report(
 
     Example: churn campaign report november
     """
+    from churn.campaigns.effect import SCORE_STEPS
     from churn.campaigns.report import make_report
     from churn.config.params import load_params
     from churn.config.params_file import write_param
@@ -64,12 +65,12 @@ def report(
     from churn.errors import InputError
 
     with opened_store() as store:
-        customers = store.campaign_customers(name)
-    if customers is None:
+        counts = store.count_campaign(name, SCORE_STEPS)
+    if counts is None:
         raise InputError(f"no contact of a campaign {name!r} is stored; `churn campaign list` names those there are")
     settings = load_settings()
     profit = load_params(settings.params).profit
-    found = make_report(name, customers, profit)
+    found = make_report(name, counts, profit)
     # What cannot be written is refused before anything is.
     acceptance = found.measured_acceptance() if write_params else None
     logged = log_report(found, profit, settings) if log else {}

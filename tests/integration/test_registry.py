@@ -518,6 +518,22 @@ def test_an_mlflow_that_does_not_know_this_code_gives_the_same_answers(
     assert np.array_equal([float(word) for word in told.stdout.split()], expected)
 
 
+def test_what_a_campaign_brought_is_one_run_however_often_it_is_logged(settings: Settings, registry: Registry) -> None:
+    from mlflow import MlflowClient
+
+    given = ("may", {"saved": 12.0}, {"acceptance": 0.3}, {"campaign.html": "<h1>ü</h1>", "report.json": {"name": "may"}})
+    first = registry.log_campaign(*given)
+    assert registry.log_campaign(*given) == first
+    later = registry.log_campaign("may", {"saved": 13.0}, *given[2:])
+    client = MlflowClient(settings.tracking_uri)
+    experiment = client.get_experiment_by_name("churn-campaigns")
+    runs = {run.info.run_id: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {first, later}
+    assert (runs[first].data.metrics, runs[first].data.params) == ({"saved": 12.0}, {"acceptance": "0.3"})
+    assert runs[first].data.tags["campaign"] == runs[first].info.run_name == "may"
+    assert {file.path for file in client.list_artifacts(first)} == {"campaign.html", "report.json"}
+
+
 def test_a_comparison_is_one_run_with_a_run_below_it_for_each_contender(settings: Settings, registry: Registry) -> None:
     from mlflow import MlflowClient
 

@@ -1,4 +1,4 @@
-"""Count whom a campaign was about, by score, in the database: what `CampaignReader` reads row by row, for any size."""
+"""Count whom a campaign was about, by score, in the database: campaigns of any size need no memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from churn.store.contacts.campaign_reader import campaign_span
 from churn.store.database.engine import translated
 from churn.store.tables import contacts, outcomes, predictions
 
@@ -31,6 +30,12 @@ class CampaignCounts:
         Of each, how many the campaign contacted.
     waiting : int
         Of all of them, how many have no outcome yet.
+    not_named : int
+        Customers whom the campaign contacted though the model did not name them in that time.
+    elsewhere : int
+        Of those named or held out, how many another campaign contacted in the same time.
+    treated, treated_stayed : int
+        Of those with an outcome, how many the campaign contacted, whoever they are; and how many of these stayed.
     customers, left : numpy.ndarray of int, shape (2, n)
         Of those with an outcome, by score: those who were to be contacted and those held out; and how many of each left.
     """
@@ -40,6 +45,10 @@ class CampaignCounts:
     contacted: int
     leaked: int
     waiting: int
+    not_named: int
+    elsewhere: int
+    treated: int
+    treated_stayed: int
     customers: NDArray[np.int64]
     left: NDArray[np.int64]
 
@@ -50,7 +59,7 @@ class CampaignCounter:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def count(self, campaign: str, steps: int) -> CampaignCounts:
+    def count(self, campaign: str, steps: int) -> CampaignCounts | None:
         """Count the customers of a campaign.
 
         Parameters
@@ -62,15 +71,18 @@ class CampaignCounter:
         Returns
         -------
         CampaignCounts
-            All of 0 if the store knows no prediction of those it contacted.
+            None if no contact of it is stored; nobody is named if the store knows no prediction of those it contacted.
         """
         with translated(), self._engine.connect() as connection:
-            first, last, _ = campaign_span(connection, campaign)
-            if first is None or last is None:
-                return _summed([])
+            members = _members(connection, campaign)
+            if not members:
+                return None
+            first, last, last_contact = campaign_span(connection, campaign)
+            if first is None or last is None or last_contact is None:
+                return _summed([], members)
             seqs = _seqs(connection, campaign, last) if connection.dialect.name == "sqlite" else None
-            groups = [_Group(*row) for row in connection.execute(_query(campaign, steps, (first, last), seqs))]
-        return _summed(groups)
+            groups = [_Group(*row) for row in connection.execute(_query(campaign, steps, (first, last, last_contact), seqs))]
+        return _summed(groups, members)
 
 
 class _Group(NamedTuple):
@@ -79,8 +91,41 @@ class _Group(NamedTuple):
     step: int
     held_out: bool
     contacted: bool
+    elsewhere: bool
     churned: bool | None
     size: int
+
+
+def _members(connection: sa.Connection, campaign: str) -> int:
+    """Return how many customers the campaign contacted, as far as contacts name them."""
+    c = contacts.c
+    return int(connection.execute(sa.select(sa.func.count(c.customer_id.distinct())).where(c.campaign == campaign)).scalar_one())
+
+
+def campaign_span(connection: sa.Connection, campaign: str) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Return when the predictions were asked for that the contacted were chosen by, first and last; and the last contact.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    campaign : str
+
+    Returns
+    -------
+    first, last, last_contact : datetime or None
+        None if there are none.
+    """
+    p, c = predictions.c, contacts.c
+    newest = (
+        sa.select(sa.func.max(p.requested_at))
+        .where(p.customer_id == c.customer_id, p.requested_at <= c.contacted_at)
+        .correlate(contacts)
+        .scalar_subquery()
+    )
+    chosen = sa.select(newest.label("at"), c.contacted_at).where(c.campaign == campaign).subquery()
+    found = sa.select(sa.func.min(chosen.c.at), sa.func.max(chosen.c.at), sa.func.max(chosen.c.contacted_at))
+    first, last, last_contact = connection.execute(found).one()
+    return first, last, last_contact
 
 
 def _seqs(connection: sa.Connection, campaign: str, last: datetime) -> tuple[int, int]:
@@ -100,16 +145,27 @@ def _seqs(connection: sa.Connection, campaign: str, last: datetime) -> tuple[int
 
 
 def _query(
-    campaign: str, steps: int, times: tuple[datetime, datetime], seqs: tuple[int, int] | None
-) -> sa.Select[tuple[int, bool, bool, bool | None, int]]:
+    campaign: str, steps: int, times: tuple[datetime, datetime, datetime], seqs: tuple[int, int] | None
+) -> sa.Select[tuple[int, bool, bool, bool, bool | None, int]]:
     p, c, o = predictions.c, contacts.c, outcomes.c
-    first = sa.select(sa.func.min(p.seq)).where(p.requested_at.between(*times), p.churn, p.customer_id.is_not(None))
+    first = sa.select(sa.func.min(p.seq)).where(p.requested_at.between(*times[:2]), p.churn, p.customer_id.is_not(None))
     if seqs is not None:
         first = first.where(p.seq.between(*seqs))
     contacted = sa.exists().where(c.customer_id == p.customer_id, c.campaign == campaign).correlate(predictions)
+    elsewhere = (
+        sa.exists()
+        .where(c.customer_id == p.customer_id, c.campaign != campaign, c.contacted_at.between(times[0], times[2]))
+        .correlate(predictions)
+    )
     step = sa.cast(sa.func.round(p.churn_probability * steps), sa.Integer)
     each = (
-        sa.select(step.label("step"), p.held_out.label("held_out"), contacted.label("contacted"), o.churned.label("churned"))
+        sa.select(
+            step.label("step"),
+            p.held_out.label("held_out"),
+            contacted.label("contacted"),
+            elsewhere.label("elsewhere"),
+            o.churned.label("churned"),
+        )
         .select_from(predictions.join(outcomes, o.prediction_id == p.prediction_id, isouter=True))
         .where(p.seq.in_(first.group_by(p.customer_id)))
         .subquery()
@@ -117,7 +173,7 @@ def _query(
     return sa.select(*each.c, sa.func.count()).group_by(*each.c)
 
 
-def _summed(groups: list[_Group]) -> CampaignCounts:
+def _summed(groups: list[_Group], members: int) -> CampaignCounts:
     known = [one for one in groups if one.churned is not None]
     place = {step: at for at, step in enumerate(sorted({one.step for one in known}))}
     customers, left = (np.zeros((2, len(place)), dtype=np.int64) for _ in range(2))
@@ -130,6 +186,10 @@ def _summed(groups: list[_Group]) -> CampaignCounts:
         contacted=sum(one.size for one in groups if one.contacted and not one.held_out),
         leaked=sum(one.size for one in groups if one.contacted and one.held_out),
         waiting=sum(one.size for one in groups if one.churned is None),
+        not_named=members - sum(one.size for one in groups if one.contacted),
+        elsewhere=sum(one.size for one in groups if one.elsewhere),
+        treated=sum(one.size for one in known if one.contacted),
+        treated_stayed=sum(one.size for one in known if one.contacted and not one.churned),
         customers=customers,
         left=left,
     )

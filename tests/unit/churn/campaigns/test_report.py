@@ -1,26 +1,37 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from churn.campaigns.report import make_report
 from churn.config.params import ProfitParams
-from churn.store.contacts.campaign_reader import CampaignCustomers, Flagged
+from churn.store.contacts.campaign_counter import CampaignCounts
 
-AT = datetime(2026, 3, 1, tzinfo=UTC)
 PROFIT = ProfitParams()
 
 
-def customers(*groups: tuple[int, int, bool, bool]) -> CampaignCustomers:
-    """Groups of so many, of whom so many left; held out or not, contacted or not."""
-    flagged = [
-        Flagged(f"{group}-{n}", 0.5, held_out, contacted, n < left)
-        for group, (many, left, held_out, contacted) in enumerate(groups)
-        for n in range(many)
-    ]
-    return CampaignCustomers(AT, AT, flagged, not_flagged=0, other_campaigns=0)
+def customers(*groups: tuple[int, int | None, bool, bool]) -> CampaignCounts:
+    """Groups of so many, of whom so many left (None: not known yet); held out or not, contacted or not. All have one score."""
+    known = [(many, left, held_out, contacted) for many, left, held_out, contacted in groups if left is not None]
+
+    def count(held_out: bool, contacted: bool | None = None) -> int:
+        return sum(many for many, _, held, called in groups if held == held_out and contacted in (None, called))
+
+    return CampaignCounts(
+        named=count(False),
+        held_out=count(True),
+        contacted=count(False, True),
+        leaked=count(True, True),
+        waiting=sum(many for many, left, *_ in groups if left is None),
+        not_named=0,
+        elsewhere=0,
+        treated=sum(many for many, _, _, called in known if called),
+        treated_stayed=sum(many - left for many, left, _, called in known if called),
+        customers=np.array([[sum(many for many, _, held, _ in known if held == side)] for side in (False, True)]),
+        left=np.array([[sum(left for _, left, held, _ in known if held == side)] for side in (False, True)]),
+    )
 
 
 def test_what_it_brought_is_counted_in_customers_and_money() -> None:
@@ -46,21 +57,16 @@ def test_a_contacted_member_of_the_control_group_stays_in_it_and_is_told() -> No
     assert (found.effect.held_out, found.effect.held_out_left) == (100, 38)
 
 
-def two(held_out_churned: bool | None, contacted_churned: bool | None) -> CampaignCustomers:
-    flagged = [Flagged("a", 0.5, True, False, held_out_churned), Flagged("b", 0.5, False, True, contacted_churned)]
-    return CampaignCustomers(AT, AT, flagged, 0, 0)
-
-
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         (customers(), "the model named nobody"),
         (customers((300, 60, False, True)), "nobody was held out: set CHURN_CONTROL_SHARE"),
-        (two(None, None), "no outcome is known yet"),
-        (two(None, True), "outcomes are known of one side only"),
+        (customers((1, None, True, False), (1, None, False, True)), "no outcome is known yet"),
+        (customers((1, None, True, False), (1, 1, False, True)), "outcomes are known of one side only"),
     ],
 )
-def test_what_cannot_be_known_is_not_told(given: CampaignCustomers, words: str) -> None:
+def test_what_cannot_be_known_is_not_told(given: CampaignCounts, words: str) -> None:
     found = make_report("may", given, PROFIT)
     assert (found.effect, found.money, found.break_even) == (None, None, None)
     assert words in found.unknown

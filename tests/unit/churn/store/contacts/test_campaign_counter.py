@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from churn.campaigns.effect import SCORE_STEPS, estimate_effect, estimate_effect_from_counts
-from churn.store.contacts.campaign_reader import CampaignCustomers
 from churn.store.contacts.records import Contact
 from churn.store.records import Outcome
 from churn.store.store import Store
+from tests.unit.churn.store.contacts.row_by_row import CampaignCustomers, read_campaign
 from tests.unit.churn.store.rows import NOON, OBSERVED, prediction
 
 
@@ -49,8 +49,12 @@ def fill(store: Store, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_it_counts_what_is_read_row_by_row(store: Store, seed: int) -> None:
     fill(store, seed)
-    read, counted = store.campaign_customers("may"), store.count_campaign("may", SCORE_STEPS)
+    read, counted = read_campaign(store, "may"), store.count_campaign("may", SCORE_STEPS)
     assert isinstance(read, CampaignCustomers)
+    assert counted is not None
+    assert (counted.not_named, counted.elsewhere) == (read.not_flagged, read.other_campaigns)
+    treated = [one for one in read.flagged if one.contacted and one.churned is not None]
+    assert (counted.treated, counted.treated_stayed) == (len(treated), sum(not one.churned for one in treated))
     flagged = read.flagged
     assert flagged
     known = [one for one in flagged if one.churned is not None]
@@ -71,7 +75,8 @@ def test_it_counts_what_is_read_row_by_row(store: Store, seed: int) -> None:
 def test_of_strangers_nothing_is_counted(store: Store) -> None:
     fill(store, 0)
     store.write_contacts([Contact(NOON, customer_id="stranger", campaign="july")])
-    for name in ("july", "no such campaign"):
-        counted = store.count_campaign(name, SCORE_STEPS)
-        assert (counted.named, counted.held_out, counted.waiting) == (0, 0, 0)
-        assert estimate_effect_from_counts(counted.customers, counted.left) is None
+    counted = store.count_campaign("july", SCORE_STEPS)
+    assert counted is not None
+    assert (counted.named, counted.held_out, counted.waiting, counted.not_named) == (0, 0, 0, 1)
+    assert estimate_effect_from_counts(counted.customers, counted.left) is None
+    assert store.count_campaign("no such campaign", SCORE_STEPS) is None

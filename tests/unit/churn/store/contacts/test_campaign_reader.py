@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from churn.store.contacts.campaign_reader import CampaignCustomers, Flagged
 from churn.store.contacts.records import Contact
 from churn.store.records import Outcome
 from churn.store.store import Store
+from tests.unit.churn.store.contacts.row_by_row import CampaignCustomers, Flagged, read_campaign
 from tests.unit.churn.store.rows import NOON, OBSERVED, prediction
 
 LATER = NOON + timedelta(hours=1)
@@ -26,7 +26,7 @@ def test_who_was_named_in_its_time_once_each(store: Store) -> None:
     store.write_outcomes([Outcome(n == 4, OBSERVED, f"p{n}") for n in (0, 1, 4)])
     store.write_contacts([Contact(LATER, customer_id=f"c{n}", campaign="may") for n in (0, 5, 6)])
     store.write_contacts([Contact(LATER, customer_id=f"c{n}", campaign="june") for n in (1, 2, 99)])
-    found = store.campaign_customers("may")
+    found = read_campaign(store, "may")
     assert found == CampaignCustomers(
         first_answer_at=NOON,
         last_answer_at=NOON + timedelta(seconds=6),
@@ -45,10 +45,10 @@ def test_who_was_named_in_its_time_once_each(store: Store) -> None:
 
 def test_a_campaign_that_nobody_knows_is_none(store: Store) -> None:
     fill(store)
-    assert store.campaign_customers("may") is None
+    assert read_campaign(store, "may") is None
 
 
 def test_contacts_of_strangers_have_nobody_to_be_compared_with(store: Store) -> None:
     fill(store)
     store.write_contacts([Contact(LATER, customer_id=f"stranger-{n}", campaign="may") for n in range(3)])
-    assert store.campaign_customers("may") == CampaignCustomers(None, None, [], 3, 0)
+    assert read_campaign(store, "may") == CampaignCustomers(None, None, [], 3, 0)

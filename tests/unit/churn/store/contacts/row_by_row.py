@@ -1,4 +1,4 @@
-"""Read whom a campaign was about: the customers it contacted, and those who would have been and were held out meanwhile."""
+"""A campaign read row by row: what counting in the database must agree with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from churn.store.database.engine import translated
+from churn.store.contacts.campaign_counter import campaign_span
+from churn.store.store import Store
 from churn.store.tables import contacts, outcomes, predictions
 
 
@@ -57,57 +58,25 @@ class CampaignCustomers:
     other_campaigns: int
 
 
-class CampaignReader:
-    """The campaigns of one database. Each method is one transaction, and raises StoreError if it fails."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-
-    def read(self, campaign: str) -> CampaignCustomers | None:
-        """Return the customers of a campaign; None if no contact of it is stored."""
-        with translated(), self._engine.connect() as connection:
-            contacted = _contacted(connection, campaign)
-            if not contacted:
-                return None
-            first, last, last_contact = campaign_span(connection, campaign)
-            if first is None or last is None:
-                return CampaignCustomers(None, None, [], len(contacted), 0)
-            flagged = _flagged(connection, first, last, contacted)
-            others = _contacted_by_others(connection, campaign, first, last_contact)
-        named = {one.customer_id for one in flagged}
-        return CampaignCustomers(first, last, flagged, len(contacted - named), len(named & others))
+def read_campaign(store: Store, campaign: str) -> CampaignCustomers | None:
+    """Return the customers of a campaign; None if no contact of it is stored."""
+    with store.engine.connect() as connection:
+        contacted = _contacted(connection, campaign)
+        if not contacted:
+            return None
+        first, last, last_contact = campaign_span(connection, campaign)
+        if first is None or last is None:
+            return CampaignCustomers(None, None, [], len(contacted), 0)
+        flagged = _flagged(connection, first, last, contacted)
+        others = _contacted_by_others(connection, campaign, first, last_contact)
+    named = {one.customer_id for one in flagged}
+    return CampaignCustomers(first, last, flagged, len(contacted - named), len(named & others))
 
 
 def _contacted(connection: sa.Connection, campaign: str) -> set[str]:
     c = contacts.c
     query = sa.select(c.customer_id).where(c.campaign == campaign, c.customer_id.is_not(None)).distinct()
     return {str(name) for name in connection.execute(query).scalars()}
-
-
-def campaign_span(connection: sa.Connection, campaign: str) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """Return when the predictions were asked for that the contacted were chosen by, first and last; and the last contact.
-
-    Parameters
-    ----------
-    connection : sqlalchemy.Connection
-    campaign : str
-
-    Returns
-    -------
-    first, last, last_contact : datetime or None
-        None if there are none.
-    """
-    p, c = predictions.c, contacts.c
-    newest = (
-        sa.select(sa.func.max(p.requested_at))
-        .where(p.customer_id == c.customer_id, p.requested_at <= c.contacted_at)
-        .correlate(contacts)
-        .scalar_subquery()
-    )
-    chosen = sa.select(newest.label("at"), c.contacted_at).where(c.campaign == campaign).subquery()
-    found = sa.select(sa.func.min(chosen.c.at), sa.func.max(chosen.c.at), sa.func.max(chosen.c.contacted_at))
-    first, last, last_contact = connection.execute(found).one()
-    return first, last, last_contact
 
 
 def _flagged(connection: sa.Connection, first: datetime, last: datetime, contacted: set[str]) -> list[Flagged]:
