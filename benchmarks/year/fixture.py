@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -95,11 +95,15 @@ class Fixture:
         """The month of the year, from 0 up, in which something happens; None where nothing does."""
         return min((event.start - HISTORY for event in self.world.events), default=None)
 
+    def fork(self) -> Fixture:
+        """Return the same world for another scenario, whose campaigns may change its months; clean customers are shared."""
+        return replace(self, months=list(self.months))
+
     def clean(self, month: int) -> Month:
         """Return as many other customers of a month of the year: nobody was ever trained on them."""
         if not self._clean:
             lives: Iterator[Month] = live(self.contract, self.customers, HISTORY + YEAR, self.seed + OTHERS, world=self.world)
-            self._clean = [one for one in lives if one.number >= HISTORY]
+            self._clean.extend(one for one in lives if one.number >= HISTORY)
         return self._clean[month]
 
 

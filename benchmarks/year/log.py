@@ -12,7 +12,7 @@ from churn.store.records import TIME_FORMAT, Outcome, PredictionRow
 from churn.store.store import Store
 
 
-def write_scores(store: Store, month: Month, model: Model, said: np.ndarray, at: datetime) -> None:
+def write_scores(store: Store, month: Month, model: Model, said: np.ndarray, held_out: np.ndarray, at: datetime) -> None:
     """Log what a model says of all customers of a month.
 
     Parameters
@@ -22,6 +22,8 @@ def write_scores(store: Store, month: Month, model: Model, said: np.ndarray, at:
     model : Model
         With its version.
     said : array of float in [0, 1], shape (n,)
+    held_out : array of bool, shape (n,)
+        Who is named and belongs to the control group.
     at : datetime
         When they are scored.
     """
@@ -32,8 +34,8 @@ def write_scores(store: Store, month: Month, model: Model, said: np.ndarray, at:
     stamp, version, threshold = at.strftime(TIME_FORMAT), str(model.info.version), model.info.threshold
     store.write_rows(
         [
-            PredictionRow(prediction_id(month, place), who, stamp, version, p, threshold, p >= threshold, text)
-            for place, (who, p, text) in enumerate(zip(ids, said.tolist(), texts, strict=True))
+            PredictionRow(prediction_id(month, place), who, stamp, version, p, threshold, p >= threshold, text, held)
+            for place, (who, p, text, held) in enumerate(zip(ids, said.tolist(), texts, held_out.tolist(), strict=True))
         ]
     )
 

@@ -8,16 +8,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from benchmarks.year.baselines import promotion
 from benchmarks.year.fixture import DAYS_OF_MONTH, HOUR, Fixture, moment
-from benchmarks.year.log import write_outcomes, write_scores
+from benchmarks.year.log import customer_ids, write_outcomes, write_scores
 from benchmarks.year.results import Account
 from benchmarks.year.training import Trainer
+from churn.campaigns.control_group import ControlGroup
 from churn.config.settings import Settings, load_settings
 from churn.lifecycle.gate import decide
 from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, assemble
+from churn.store.contacts.records import Contact
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.monitor import record_run, run_monitor
@@ -32,7 +36,7 @@ MAX_TRAINING_MONTHS = 3
 MINUTE = timedelta(minutes=1)
 
 
-def settings_of(folder: Path, customers: int) -> Settings:
+def settings_of(folder: Path, customers: int, control_share: float) -> Settings:
     """Return the settings of the loop; all that are not named are the defaults.
 
     Parameters
@@ -41,10 +45,13 @@ def settings_of(folder: Path, customers: int) -> Settings:
         For the store.
     customers : int
         Size of the base.
+    control_share : float
+        Of the customers, in [0, 1): whom no campaign contacts.
     """
     return load_settings(
         home=folder,
         store_url=f"sqlite:///{folder / 'store.db'}",
+        control_share=control_share,
         label_maturity_seconds=MATURITY.total_seconds(),
         max_training_rows=max(100, MAX_TRAINING_MONTHS * customers),
     )
@@ -59,11 +66,20 @@ class Ours(AbstractContextManager["Ours"]):
     trainer : Trainer
     folder : Path
         An empty one, for the store.
+    control_share : float
+        Of the customers; 0 where there are no campaigns.
+
+    Attributes
+    ----------
+    held_out : numpy.ndarray of bool
+        Whom the newest month's campaign is to leave alone of those whom the model names.
     """
 
-    def __init__(self, fixture: Fixture, trainer: Trainer, folder: Path) -> None:
+    def __init__(self, fixture: Fixture, trainer: Trainer, folder: Path, *, control_share: float = 0.0) -> None:
         self.fixture, self.trainer = fixture, trainer
-        self.settings = settings_of(folder, fixture.customers)
+        self.settings = settings_of(folder, fixture.customers, control_share)
+        self._control = ControlGroup(control_share)
+        self.held_out = np.zeros(fixture.customers, dtype=bool)
         self.store = Store.open(self.settings.store_url)
         self.account = Account()
         self._versions = 0
@@ -84,9 +100,28 @@ class Ours(AbstractContextManager["Ours"]):
             for day in range(1, DAYS_OF_MONTH):
                 self._night(month - 1, day)
         now, base = moment(month), self.fixture.months[month]
-        write_scores(self.store, base, self.champion, self.trainer.ask(self.champion, base), now)
+        said = self.trainer.ask(self.champion, base)
+        self.held_out = self._control.among(customer_ids(base), said >= self.champion.info.threshold)
+        write_scores(self.store, base, self.champion, said, self.held_out, now)
         self._monitor(month, 0, now)
         return self.champion
+
+    def report_contacts(self, month: int, contacted: np.ndarray) -> None:
+        """Tell the store whom the month's campaign contacted, two hours after they were scored.
+
+        Parameters
+        ----------
+        month : int
+        contacted : array of bool, shape (n,)
+        """
+        ids, at = customer_ids(self.fixture.months[month]), moment(month) + 2 * HOUR
+        name = self.campaign(month)
+        self.store.write_contacts([Contact(at, customer_id=ids[place], campaign=name) for place in np.flatnonzero(contacted)])
+
+    @staticmethod
+    def campaign(month: int) -> str:
+        """Return the name of a month's campaign."""
+        return f"month {month + 1:02}"
 
     def _night(self, month: int, day: int) -> None:
         now = moment(month, day)

@@ -42,6 +42,10 @@ class Account:
         Days of monitoring runs that judged something, and of those of them that alarmed.
     notes : list of str
         What the policy and the gate said when something happened.
+    clean_log_loss : float or None
+        Of the last model, on clean customers whom no campaign contacts.
+    saved : list of (float, float, float, int)
+        A campaign each: customers saved as estimated, its interval, and what is true.
     """
 
     log_loss: list[float] = field(default_factory=list)
@@ -52,6 +56,8 @@ class Account:
     covariate_alarms: list[int] = field(default_factory=list)
     concept_alarms: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    clean_log_loss: float | None = None
+    saved: list[tuple[float, float, float, int]] = field(default_factory=list)
 
 
 @dataclass

@@ -75,9 +75,16 @@ def _of_world(results: list[YearResult]) -> list[Target]:
     return found
 
 
-def target_table(targets: Sequence[Target]) -> Table:
-    """Show them."""
-    table = Table(title="What issue 19 asks")
+def target_table(targets: Sequence[Target], issue: int) -> Table:
+    """Show them.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+    issue : int
+        Which asks for them.
+    """
+    table = Table(title=f"What issue {issue} asks")
     for heading in ("world", "asked", "found", ""):
         table.add_column(heading)
     for target in targets:

@@ -120,7 +120,7 @@ class Trainer:
         month : Month
         """
         # A threshold apart, two models of the same customers are one.
-        key = (f"{model.info.data_digest} {model.info.reference_digest}", id(month))
+        key = (f"{model.info.data_digest} {model.info.reference_digest}", id(month.customers.features))
         if key not in self._said:
             self._said[key] = model.predict_probability(month.customers.features)
         return self._said[key]

@@ -25,7 +25,7 @@ def months(contract: Contract) -> list[Month]:
 
 def likely(month: Month) -> np.ndarray:
     """Choose who is likely to leave, and every fourth of the others, of whom most would stay."""
-    return (month.probability > 0.3) | (np.arange(len(month.probability)) % 4 == 0)
+    return np.asarray((month.probability > 0.3) | (np.arange(len(month.probability)) % 4 == 0))
 
 
 def ids_of(month: Month) -> list[str]:
