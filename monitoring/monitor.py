@@ -113,7 +113,7 @@ def run_monitor(
         drift=detect_drift(known.profile, window.parts(), contract, WINDOW_SHARE * alpha) if window.rows else None,
         performance=compare_performance(known.outcomes, window.labelled, window.answers, window.threshold, campaign),
         concept=detect_concept_drift(known.outcomes, window.labelled, OUTCOME_SHARE * alpha) if labelled else None,
-        sequential=_follow_stream(store, window, known.outcomes, STREAM_SHARE * alpha) if labelled else None,
+        sequential=_follow_stream(store, settings, window, known.outcomes, STREAM_SHARE * alpha) if labelled else None,
     )
     result = findings.decided(_decide(store, settings, window, findings, now))
     return MonitoringRun(window, result, result.to_decision())
@@ -179,7 +179,9 @@ def _decide(store: Store, settings: Settings, window: Window, findings: Findings
     return decide(findings, history, recent, settings, now)
 
 
-def _follow_stream(store: Store, window: Window, reference: pd.DataFrame, rate: float) -> SequentialResult | None:
+def _follow_stream(
+    store: Store, settings: Settings, window: Window, reference: pd.DataFrame, rate: float
+) -> SequentialResult | None:
     """Go on with the stream of outcomes where the last run with outcomes left it; None without a reference."""
     if reference.empty:
         return None
@@ -188,19 +190,25 @@ def _follow_stream(store: Store, window: Window, reference: pd.DataFrame, rate: 
     # In the order of the predictions, not of arrival: of one cohort all who left are known before those who stayed, and that
     # would look like a change each time.
     outcomes = window.labelled.sort_values("seq", kind="stable")
-    earlier = _earlier_outcomes(store, window, outcomes) if last is not None else outcomes.iloc[:0]
+    earlier = _earlier_outcomes(store, settings, window, outcomes) if last is not None else outcomes.iloc[:0]
     return resume(last, reference, outcomes, false_alarm_rate=rate, weights=stream_weights(earlier, outcomes))
 
 
-def _earlier_outcomes(store: Store, window: Window, outcomes: pd.DataFrame) -> pd.DataFrame:
+def _earlier_outcomes(store: Store, settings: Settings, window: Window, outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return the newest outcomes that the stream has taken in already; none where these name no customers."""
     if outcomes["customer_id"].isna().all():
         return outcomes.iloc[:0]
     # By their numbers alone: an index finds them, and whatever came between that is not of this stream is left out.
     until = (window.mature_until, window.mature_until)
     newest = max(window.last_outcome_seq - LOOK_BACK, 0)
-    known = store.read_outcomes(window.model_version, after_outcome_seq=newest, newest=LOOK_BACK, mature=until)
-    return known[~known["seq"].isin(outcomes["seq"])]
+    known = store.read_outcomes(
+        window.model_version,
+        after_outcome_seq=newest,
+        newest=LOOK_BACK,
+        mature=until,
+        contact_effect=settings.contact_effect,
+    )
+    return known[known["churned"].notna() & ~known["seq"].isin(outcomes["seq"])]
 
 
 def _judged_outcomes(store: Store, model_version: str, newest: int) -> list[RunResult]:

@@ -53,6 +53,10 @@ def decide(
     """
     if current.concept_alarm:
         return _on_violation(current, history, decisions, settings, now)
+    if current.window.blind:
+        return RetrainDecision(
+            DecisionAction.WATCH, f"whether the model holds can no longer be known: {current.window.labels}", wants_labels=True
+        )
     drifted, noted = _named(current, note=False), _named(current, note=True)
     found = f"{current.rows} predictions drifted{drifted}"
     if current.labelled_rows == 0:

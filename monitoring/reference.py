@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from churn.contract import Contract
+from churn.evaluation.weights import WEIGHT
 from monitoring.drift.columns import OUTCOME, PROBABILITY, as_served
 from monitoring.drift.profile import ReferenceProfile
 
@@ -23,8 +24,9 @@ class Reference:
     ----------
     profile : ReferenceProfile
         Of its customers, with the answers of the model that is served. Null distributions that a run calibrates stay in it.
-    outcomes : pandas.DataFrame, shape (n, 2)
-        Columns churn_probability (out-of-fold) and churned, of all rows.
+    outcomes : pandas.DataFrame, shape (n, 2) or (n, 3)
+        Columns churn_probability (out-of-fold) and churned, of all rows whose outcome may be learned from; and weight, where some
+        stand for others.
     sample : pandas.DataFrame, shape (at most 5,000, m)
         Whole rows, for pictures.
     """
@@ -50,5 +52,6 @@ class Reference:
             The same for the same rows.
         """
         sample = rows.sample(SAMPLE_ROWS, random_state=SEED) if len(rows) > SAMPLE_ROWS else rows
-        outcomes = rows[[PROBABILITY, OUTCOME]].reset_index(drop=True)
+        names = [PROBABILITY, OUTCOME, *([WEIGHT] if WEIGHT in rows else [])]
+        outcomes = rows.loc[rows[OUTCOME].notna(), names].reset_index(drop=True)
         return cls(ReferenceProfile.of(as_served(rows), contract), outcomes, sample.reset_index(drop=True))

@@ -16,6 +16,8 @@ from churn.store.predictions.cohort import Cohort
 from churn.store.predictions.window_reader import empty_part
 from churn.store.records import EPOCH
 from churn.store.store import Store
+from churn.store.treatment.labels import selection_of
+from churn.store.treatment.selection import Selection
 
 # Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
 MAX_HELD = 20_000
@@ -44,6 +46,12 @@ class WindowSummary:
         Why, how many predictions as old as those judged have no outcome, and how many outcomes that were judged before are wrong.
     corrected_rows : int
         Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one. Those runs stand.
+    aside_rows : int
+        Outcomes that came and were not judged, since their customers were acted on, or might have been.
+    effective_rows : float or None
+        Effective sample size of those that were judged, some of which stand for others; None if each stands for itself.
+    blind : bool
+        Whether nobody stands for some whom a model named, so that it can no longer be known how good it is.
     """
 
     rows: int
@@ -58,6 +66,9 @@ class WindowSummary:
     maturity_seconds: float | None = 0.0
     labels: str = ""
     corrected_rows: int = 0
+    aside_rows: int = 0
+    effective_rows: float | None = None
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,8 @@ class Window:
         Gives all of them, in frames that need not fit into memory together; each call reads them again.
     labelled : pandas.DataFrame
         Predictions whose outcome was not judged before (the prediction itself may have been), as `Store.read_outcomes` gives
-        them; no rows while there are too few.
+        them, of customers who were not acted on; no rows while there are too few. Where some stand for others, with a column
+        weight: for what depends on who is in the window.
     last_seq, last_outcome_seq : int
         How far this run comes in the store's numbering. Where nothing is judged, it stays where the last run left it.
     mature_until : datetime
@@ -89,6 +101,8 @@ class Window:
         All predictions of the time of those with outcomes.
     corrected_rows : int
         Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one.
+    selection : Selection or None
+        Which of the outcomes that came may be learned from; None if all may.
     """
 
     model_version: str
@@ -105,15 +119,18 @@ class Window:
     maturity: Maturity = field(default_factory=lambda: Maturity(0.0, ""))
     cohort: Cohort = NO_COHORT
     corrected_rows: int = 0
+    selection: Selection | None = None
 
     @property
     def labels(self) -> str:
-        """What is to be known of the outcomes, in a sentence; empty if all count at once and none was wrong."""
+        """What is to be known of the outcomes, in a sentence; empty if all count, at once, and none was wrong."""
         said = [self.maturity.reason] if self.maturity.seconds != 0 or self.maturity.too_short else []
         if said and self.cohort.unknown:
             said.append(str(self.cohort))
         if self.corrected_rows:
             said.append(f"{self.corrected_rows} outcomes that were judged before have been corrected or withdrawn since")
+        if self.selection is not None:
+            said.append(str(self.selection))
         return "; ".join(said)
 
     @property
@@ -155,6 +172,9 @@ class Window:
             maturity_seconds=self.maturity.seconds,
             labels=self.labels,
             corrected_rows=self.corrected_rows,
+            aside_rows=0 if self.selection is None else self.selection.set_aside,
+            effective_rows=None if self.selection is None else self.selection.effective,
+            blind=self.selection is not None and self.selection.blind,
         )
 
 
@@ -167,7 +187,8 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
 
     An outcome waits until its prediction is mature (`churn.store.maturity`). Each is judged once all the same: it is new if its
     number is, or if its prediction was too young before. A clock that went backwards makes outcomes wait, and none is judged
-    twice. Outcomes are judged as they stand now: of those corrected after they were judged, their number is told.
+    twice. Outcomes are judged as they stand now: of those corrected after they were judged, their number is told. Those of
+    customers who were acted on are passed over (`churn.store.treatment`).
 
     Parameters
     ----------
@@ -200,7 +221,11 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     mature = (mature_until, max(mature_until, maturity.until(now)))
     newest = settings.max_window_rows
     span = store.find_span(model_version, after_seq=last_seq, newest=newest)
-    labelled = store.read_outcomes(model_version, after_outcome_seq=last_outcome_seq, newest=newest, mature=mature)
+    came = store.read_outcomes(
+        model_version, after_outcome_seq=last_outcome_seq, newest=newest, mature=mature, contact_effect=settings.contact_effect
+    )
+    selection = selection_of(came)
+    labelled = came if selection is None else came[came["churned"].notna()].reset_index(drop=True)
     enough, enough_labelled = span.rows >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
 
     current = empty_part(contract)
@@ -216,16 +241,17 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         parts=lambda: [current] if whole or not enough else store.iter_predictions(contract, model_version, span),
         labelled=labelled if enough_labelled else labelled.iloc[:0],
         last_seq=span.last_seq if enough else last_seq,
-        last_outcome_seq=max(int(labelled["outcome_seq"].max()), last_outcome_seq) if enough_labelled else last_outcome_seq,
-        mature_until=max(labelled["requested_at"].max().to_pydatetime(), mature_until) if enough_labelled else mature_until,
+        last_outcome_seq=max(int(came["outcome_seq"].max()), last_outcome_seq) if enough_labelled else last_outcome_seq,
+        mature_until=max(came["requested_at"].max().to_pydatetime(), mature_until) if enough_labelled else mature_until,
         follows=runs[0].run_id if runs else None,
         waiting_rows=0 if enough else span.rows,
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
         maturity=maturity,
-        cohort=_cohort(store, model_version, labelled) if maturity.seconds and enough_labelled else NO_COHORT,
+        cohort=_cohort(store, model_version, came) if maturity.seconds and enough_labelled else NO_COHORT,
         corrected_rows=store.count_outcome_corrections(model_version, judged_seq=last_outcome_seq, since=runs[0].started_at)
         if runs
         else 0,
+        selection=selection,
     )
 
 

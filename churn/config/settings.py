@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -225,6 +226,11 @@ class Settings(SettingRules):
         description="Age at which CHURN_SCORE_INPUT is refused as that of another night, in seconds. 0: any.",
     )
     retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
+
+    @property
+    def contact_effect(self) -> timedelta:
+        """How long a contact may change what a customer does."""
+        return timedelta(days=self.contact_effect_days)
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.contract import Contract
 from churn.store.maturity import Maturity, label_maturity
 from churn.store.predictions.cohort import Cohort
 from churn.store.store import Store
+from churn.store.treatment.labels import selection_of
+from churn.store.treatment.marks import CONTACT_EFFECT
+from churn.store.treatment.selection import Selection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,23 +25,33 @@ class MatureTraffic:
     Attributes
     ----------
     rows : pandas.DataFrame
-        As `Store.read_predictions` gives them.
+        As `Store.read_predictions` gives them: where customers were acted on, with weights.
     maturity : Maturity
         By which they were chosen.
     cohort : Cohort
         All predictions of the same time, with and without an outcome.
     until : datetime
         Predictions requested later were left out.
+    selection : Selection or None
+        What of them may be learned from; None if nobody was acted on.
     """
 
     rows: pd.DataFrame
     maturity: Maturity
     cohort: Cohort
     until: datetime
+    selection: Selection | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether somebody should look: labels count too early, or nobody stands for those who were acted on."""
+        return self.maturity.too_short or (self.selection is not None and self.selection.blind)
 
     def __str__(self) -> str:
         """Return in a sentence what was left out, and why."""
-        return f"{self.maturity.reason}; {self.cohort}" if self.cohort.unknown else self.maturity.reason
+        said = [self.maturity.reason]
+        said += [str(self.cohort)] if self.cohort.unknown else []
+        return "; ".join(said if self.selection is None else [*said, str(self.selection)])
 
     def report(self) -> dict[str, Any]:
         """Return everything but the rows, JSON-ready."""
@@ -50,10 +63,18 @@ class MatureTraffic:
             "labelled": self.cohort.labelled,
             "unknown": self.cohort.unknown,
             "sentence": str(self),
-        }
+        } | ({} if self.selection is None else self.selection.report())
 
 
-def read_mature_traffic(store: Store, contract: Contract, setting: float | None, *, newest: int, now: datetime) -> MatureTraffic:
+def read_mature_traffic(
+    store: Store,
+    contract: Contract,
+    setting: float | None,
+    *,
+    newest: int,
+    now: datetime,
+    contact_effect: timedelta = CONTACT_EFFECT,
+) -> MatureTraffic:
     """Read labelled predictions that are old enough for their outcomes to count; the newest, however many years there are.
 
     Parameters
@@ -67,6 +88,8 @@ def read_mature_traffic(store: Store, contract: Contract, setting: float | None,
         At most so many.
     now : datetime
         With time zone.
+    contact_effect : timedelta
+        How long a contact may change what a customer does.
 
     Returns
     -------
@@ -79,9 +102,9 @@ def read_mature_traffic(store: Store, contract: Contract, setting: float | None,
     """
     maturity = label_maturity(store, setting, now)
     until = maturity.until(now)
-    rows = store.read_predictions(contract, after_outcome_seq=0, mature_until=until, newest=newest)
+    rows = store.read_predictions(contract, after_outcome_seq=0, mature_until=until, newest=newest, contact_effect=contact_effect)
     if rows.empty:
         return MatureTraffic(rows, maturity, Cohort(), until)
     times = rows["requested_at"].min().to_pydatetime(), rows["requested_at"].max().to_pydatetime()
     cohort = store.count_cohort(seqs=(int(rows["seq"].min()), int(rows["seq"].max())), times=times)
-    return MatureTraffic(rows, maturity, cohort, until)
+    return MatureTraffic(rows, maturity, cohort, until, selection_of(rows))

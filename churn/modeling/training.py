@@ -22,6 +22,7 @@ from churn.modeling.customer_keys import rule_digest
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.modeling.newest import newest_rows
 from churn.modeling.split import split
+from churn.modeling.standing import Standing, repeated
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training_window import train_on_what_holds
 from churn.modeling.tuning import OnScore, Tuned, tune
@@ -48,6 +49,8 @@ class TrainingSet:
         Reserved customers who do not judge, since they were trained on under another key; see `churn.modeling.assignment`.
     dated : int
         How many of the last rows of `train` are traffic, in the order in which it was asked about.
+    standing : Standing or None
+        Where customers were acted on: who of the rows stands for how many. None if each stands for itself.
     """
 
     train: Labelled
@@ -59,6 +62,14 @@ class TrainingSet:
     rule: str = ""
     left_out: int = 0
     dated: int = 0
+    standing: Standing | None = None
+
+    @property
+    def fresh_effective(self) -> float:
+        """Return the effective sample size of the gate's customers: less than their number where some stand for others."""
+        if self.standing is None or not self.fresh_is_traffic:
+            return float(len(self.fresh))
+        return self.standing.effective
 
     @property
     def digest(self) -> str:
@@ -78,7 +89,8 @@ class Trained:
         On customers it was not trained on.
     reference : pandas.DataFrame, shape (n_train, 3 + n_features)
         The monitor's reference: churn_probability (out-of-fold), churned (0 or 1), served_probability (this model's own), then
-        the features.
+        the features. Where customers were acted on, each row once, with its weight before the features, and theirs too: with a
+        weight of 0 and churned NaN.
     """
 
     model: Model
@@ -96,6 +108,9 @@ def assemble(
     dataset: Dataset, traffic: pd.DataFrame | None, contract: Contract, params: Params, pseudonym: Pseudonymiser = NO_PSEUDONYM
 ) -> TrainingSet:
     """Combine the data and the labelled traffic into a training set: who is reserved in one is so in the other.
+
+    Where customers were acted on, rows of those who were not are repeated as often as their weights say, as rows of the same
+    customer; see docs/adr/0025-what-may-be-learned-from.md.
 
     Parameters
     ----------
@@ -121,19 +136,23 @@ def assemble(
     if traffic is None or traffic.empty:
         return TrainingSet(train, holdout, holdout, dataset.source, dataset.simulated, rule=rule)
     who = there[0]
-    judges = np.flatnonzero(who.judges)
-    newest = newest_rows(traffic["requested_at"].iloc[judges], traffic["churned"].to_numpy()[judges], params.gate)
-    fresh = _labelled(traffic, contract, who, judges[newest])
-    enough = len(fresh) >= params.gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
-    learned = _labelled(traffic, contract, who, np.flatnonzero(who.learns))
+    weight = traffic["weight"].to_numpy(dtype=np.float64) if "weight" in traffic else None
+    usable = np.ones(len(traffic), dtype=np.bool_) if weight is None else weight > 0
+    judges = np.flatnonzero(who.judges & usable)
+    newest = judges[newest_rows(traffic["requested_at"].iloc[judges], traffic["churned"].to_numpy()[judges], params.gate)]
+    fresh = _labelled(traffic, contract, who, repeated(newest, weight))
+    enough = len(newest) >= params.gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
+    rows = np.flatnonzero(who.learns & usable)
+    learned_rows = repeated(rows, weight)
+    learned = _labelled(traffic, contract, who, learned_rows)
     return TrainingSet(
         train=Labelled(
             pd.concat([train.features, learned.features], ignore_index=True),
             pd.concat([train.outcome, learned.outcome], ignore_index=True),
             # The prediction log holds no sensitive columns.
             None if train.sensitive is None else train.sensitive.reindex(range(len(train) + len(learned))),
-            customer_numbers(pd.Series(np.concatenate([one.customer[one.learns] for one in (here, who)]))),
-            np.concatenate([one.fold[one.learns] for one in (here, who)]),
+            customer_numbers(pd.Series(np.concatenate([here.customer[here.learns], who.customer[learned_rows]]))),
+            np.concatenate([here.fold[here.learns], who.fold[learned_rows]]),
         ),
         holdout=holdout,
         fresh=fresh if enough else holdout,
@@ -143,6 +162,7 @@ def assemble(
         rule=rule,
         left_out=len(here.left_out | who.left_out),
         dated=len(learned),
+        standing=None if weight is None else Standing.of(traffic[contract.feature_names], weight, who.learns, newest),
     )
 
 
@@ -228,6 +248,8 @@ def train(
     # The monitor compares a window's predictions with those of this very model. Out-of-fold predictions come from other models,
     # whose thresholds lie elsewhere.
     reference.insert(2, "served_probability", model.predict_probability(known.features))
+    if training_set.standing is not None:
+        reference = training_set.standing.complete(reference, training_set.dated, model)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
     model = Model(tuned.pipeline, info.model_copy(update=found))
     return Trained(model, tuned, evaluation, reference)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -15,6 +15,11 @@ from churn.store.database.engine import translated
 from churn.store.database.watermark import find_watermark
 from churn.store.records import NO_LIMIT
 from churn.store.tables import outcomes, predictions, shadow_predictions
+from churn.store.treatment.labels import learnable
+from churn.store.treatment.marks import CONTACT_EFFECT, has_contacts, mark_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # For log loss, probabilities are clipped to [EPSILON, 1 - EPSILON], as sklearn does for float64.
 EPSILON = float(np.finfo(np.float64).eps)
@@ -31,7 +36,13 @@ class ShadowRow(NamedTuple):
 
 
 class Realized(NamedTuple):
-    """An answer of a model, and its outcome."""
+    """An answer of a model, and its outcome, of a customer who was not acted on.
+
+    Attributes
+    ----------
+    weight : float
+        In (0, 1]: how many customers it stands for, divided by the most that one can stand for.
+    """
 
     outcome_seq: int
     churn_probability: float
@@ -39,6 +50,7 @@ class Realized(NamedTuple):
     features: dict[str, Any]
     requested_at: datetime
     customer_id: str | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,10 @@ class ShadowComparison:
     disagreement_rate : float
         Share of requests on which they decide differently, in [0, 1].
     labelled : int
-        Requests whose outcome is known, and mature.
+        Requests whose outcome is known, and mature, of customers who were not acted on.
     brier, brier_champion, log_loss, log_loss_champion : float or None
-        On the labelled requests; None if there are none.
+        On the labelled requests, each weighted by how many it stands for (`churn.store.treatment.selection`); None if there are
+        none, or if it is not known for whom they stand.
     """
 
     n: int
@@ -84,7 +97,9 @@ class ShadowPredictions:
         with translated(), self._engine.begin() as connection:
             connection.execute(insert(shadow_predictions).on_conflict_do_nothing(), [row._asdict() for row in rows])
 
-    def compare(self, version: str, *, mature_until: datetime = NO_LIMIT) -> ShadowComparison | None:
+    def compare(
+        self, version: str, *, mature_until: datetime = NO_LIMIT, contact_effect: timedelta = CONTACT_EFFECT
+    ) -> ShadowComparison | None:
         """Compare a version's answers as a challenger with those of the champion.
 
         Parameters
@@ -92,6 +107,8 @@ class ShadowPredictions:
         version : str
         mature_until : datetime
             Outcomes of predictions requested later do not count; see `churn.store.maturity`. By default, all do.
+        contact_effect : timedelta
+            How long a contact may change what a customer does.
 
         Returns
         -------
@@ -105,27 +122,23 @@ class ShadowPredictions:
         summary = sa.select(
             sa.func.count(), sa.func.avg(difference), sa.func.avg(sa.func.abs(difference)), sa.func.avg(disagreed)
         )
-        labelled = (
-            sa.select(shadow.churn_probability, predictions.c.churn_probability, outcomes.c.churned)
-            .select_from(both.join(outcomes, outcomes.c.prediction_id == shadow.prediction_id))
-            .where(shadow.model_version == version, outcomes.c.requested_at <= mature_until)
-        )
         with translated(), self._engine.connect() as connection:
             n, mean, absolute, rate = connection.execute(summary.select_from(both).where(shadow.model_version == version)).one()
-            rows = connection.execute(labelled).all()
+            rows = _labelled(connection, version, mature_until, contact_effect)
         if not n:
             return None
         common = (int(n), float(mean), float(absolute), float(rate))
-        if not rows:
-            return ShadowComparison(*common, labelled=0)
-        challenger, champion, churned = np.array([tuple(map(float, row)) for row in rows]).T
+        weight = rows["weight"].to_numpy(dtype=np.float64) if "weight" in rows else None
+        if rows.empty or (weight is not None and np.isnan(weight).any()):
+            return ShadowComparison(*common, labelled=len(rows))
+        challenger, champion, churned = (rows[name].to_numpy(dtype=np.float64) for name in ("shadow", "champion", "churned"))
         return ShadowComparison(
             *common,
             labelled=len(rows),
-            brier=_brier(challenger, churned),
-            brier_champion=_brier(champion, churned),
-            log_loss=_log_loss(challenger, churned),
-            log_loss_champion=_log_loss(champion, churned),
+            brier=_brier(challenger, churned, weight),
+            brier_champion=_brier(champion, churned, weight),
+            log_loss=_log_loss(challenger, churned, weight),
+            log_loss_champion=_log_loss(champion, churned, weight),
         )
 
     def realized(
@@ -136,8 +149,14 @@ class ShadowPredictions:
         after_outcome_seq: int,
         limit: int,
         mature: tuple[datetime, datetime] = (NO_LIMIT, NO_LIMIT),
+        contact_effect: timedelta = CONTACT_EFFECT,
+        control_share: float = 0.0,
     ) -> list[Realized]:
         """Return a version's own answers whose outcome is known, in the order in which they were requested.
+
+        Once any contact is stored, only those of customers whom no model named, and of the control group, who stand for all that
+        were named; none if there is no such group. Unlike with `churn.store.treatment.selection`, this does not depend on the
+        other outcomes, since they are read as they come, a few at a time.
 
         Parameters
         ----------
@@ -150,6 +169,10 @@ class ShadowPredictions:
             At most so many: whose predictions were requested first, so that early outcomes get no preference.
         mature : (datetime, datetime)
             As of `churn.store.predictions.window_reader.WindowReader.read_labelled`. By default, all count at once.
+        contact_effect : timedelta
+            How long a contact may change what a customer does.
+        control_share : float
+            Of the control group, in [0, 1).
 
         Returns
         -------
@@ -166,7 +189,15 @@ class ShadowPredictions:
         )
         with translated(), self._engine.connect() as connection:
             watermark = find_watermark(connection, outcomes)
-            return [Realized(*row) for row in connection.execute(query.where(o.seq <= watermark)).all()]
+            query = query.where(o.seq <= watermark)
+            if not has_contacts(connection):
+                return [Realized(*row) for row in connection.execute(query).all()]
+            if not control_share:
+                return []
+            acted_on, held_out = mark_columns(connection.dialect.name, contact_effect)
+            left_alone = query.where(acted_on == 0, sa.func.coalesce(held_out, 1) == 1)
+            rows = connection.execute(left_alone.add_columns(held_out.is_(None))).all()
+        return [Realized(*row[:-1])._replace(weight=control_share if row[-1] else 1.0) for row in rows]
 
 
 def list_shadow_versions(connection: sa.Connection) -> list[str]:
@@ -180,10 +211,32 @@ def list_shadow_versions(connection: sa.Connection) -> list[str]:
     return versions
 
 
-def _brier(probabilities: np.ndarray, churned: np.ndarray) -> float:
-    return float(np.mean((probabilities - churned) ** 2))
+def _labelled(connection: sa.Connection, version: str, mature_until: datetime, contact_effect: timedelta) -> pd.DataFrame:
+    """Return both answers to each request whose outcome may be learned from."""
+    import pandas as pd
+
+    shadow, p, o = shadow_predictions.c, predictions.c, outcomes.c
+    query = (
+        sa.select(o.seq, o.requested_at, shadow.churn_probability, p.churn_probability, o.churned)
+        .select_from(
+            shadow_predictions.join(predictions, p.prediction_id == shadow.prediction_id).join(
+                outcomes, o.prediction_id == shadow.prediction_id
+            )
+        )
+        .where(shadow.model_version == version, o.requested_at <= mature_until)
+    )
+    names = ["outcome_seq", "requested_at", "shadow", "champion", "churned"]
+    rows = pd.DataFrame([tuple(row) for row in connection.execute(query)], columns=names)
+    if rows.empty:
+        return rows
+    rows = learnable(connection, rows.astype({"churned": "float64"}).assign(churn_probability=rows["champion"]), contact_effect)
+    return rows[rows["churned"].notna()]
 
 
-def _log_loss(probabilities: np.ndarray, churned: np.ndarray) -> float:
+def _brier(probabilities: np.ndarray, churned: np.ndarray, weight: np.ndarray | None) -> float:
+    return float(np.average((probabilities - churned) ** 2, weights=weight))
+
+
+def _log_loss(probabilities: np.ndarray, churned: np.ndarray, weight: np.ndarray | None) -> float:
     clipped = np.clip(probabilities, EPSILON, 1 - EPSILON)
-    return float(-np.mean(churned * np.log(clipped) + (1 - churned) * np.log1p(-clipped)))
+    return float(-np.average(churned * np.log(clipped) + (1 - churned) * np.log1p(-clipped), weights=weight))

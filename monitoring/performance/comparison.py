@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from churn.config.params import ProfitParams
+from churn.evaluation.weights import WEIGHT
 from monitoring.performance.estimation import Estimate, estimate_performance
 from monitoring.performance.metrics import Performance, customers_of, measure_performance
 
@@ -42,7 +43,8 @@ def compare_performance(
     Parameters
     ----------
     reference, labelled : pandas.DataFrame
-        Columns churn_probability (0 to 1) and churned (0 or 1). Without labelled rows nothing is realized.
+        Columns churn_probability (0 to 1) and churned (0 or 1), and weight where rows stand for others. Without labelled rows
+        nothing is realized, nor with a weight that is not known (NaN).
     answers : pandas.DataFrame
         The model's newest: column churn_probability. Like labelled rows, they may have a customer_id that says who is who.
     threshold : float or None
@@ -57,7 +59,8 @@ def compare_performance(
     """
     estimated = _estimate(reference, answers, threshold, campaign)
     currency = campaign.currency if campaign is not None else None
-    if labelled.empty:
+    # Without a control group it is not known for whom the outcomes stand.
+    if labelled.empty or (WEIGHT in labelled and labelled[WEIGHT].isna().any()):
         return PerformanceComparison(estimated=estimated, currency=currency)
     return PerformanceComparison(
         realized=measure_performance(labelled, threshold=threshold, campaign=campaign),
@@ -78,6 +81,8 @@ def _estimate(
 def _gaps(
     reference: pd.DataFrame, labelled: pd.DataFrame, threshold: float | None, campaign: ProfitParams | None
 ) -> tuple[str, ...]:
+    # Both sides are about the same rows, whoever they stand for, so weights would only add noise.
+    labelled = labelled.drop(columns=WEIGHT, errors="ignore")
     realized = measure_performance(labelled, intervals=False, threshold=threshold, campaign=campaign)
     promised = _estimate(reference, labelled, threshold, campaign)
     if promised is None:

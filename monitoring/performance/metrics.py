@@ -27,6 +27,7 @@ from churn.data.labelled import customer_numbers
 from churn.evaluation.intervals import metric_intervals, resampled_metrics
 from churn.evaluation.profit import profits
 from churn.evaluation.statistics import Customers
+from churn.evaluation.weights import WEIGHT, copies
 
 # A probability of exactly 0 or 1 has no finite log loss; a logistic regression gives neither.
 SMALLEST = 1e-6
@@ -82,7 +83,8 @@ def measure_performance(
     Parameters
     ----------
     labelled : pandas.DataFrame
-        Columns churn_probability (0 to 1) and churned (0 or 1), none missing; and customer_id if it is known who is who.
+        Columns churn_probability (0 to 1) and churned (0 or 1), none missing; customer_id if it is known who is who; and weight,
+        at least 1, if rows stand for others.
     intervals : bool
         Whether to compute the intervals; it takes resampling.
     threshold : float, optional
@@ -102,6 +104,8 @@ def measure_performance(
     >>> performance.roc_auc, round(performance.brier, 3)
     (1.0, 0.07)
     """
+    stated = len(labelled)
+    labelled = as_many_as_they_stand_for(labelled)
     y, p = outcomes_and_answers(labelled)
     if y.size == 0:
         return Performance(rows=0)
@@ -114,7 +118,7 @@ def measure_performance(
         profit, error = float(won.mean()), _standard_error(won, customer)
         known |= {"profit": (profit - Z_95 * error, profit + Z_95 * error)} if intervals else {}
     return Performance(
-        rows=int(y.size),
+        rows=stated,
         churn_rate=float(y.mean()),
         mean_probability=float(p.mean()),
         calibration_in_the_large=float(y.mean() - p.mean()),
@@ -125,6 +129,18 @@ def measure_performance(
         profit=profit,
         intervals=known,
     )
+
+
+def as_many_as_they_stand_for(labelled: pd.DataFrame) -> pd.DataFrame:
+    """Repeat rows as often as their weights say, as rows of the same customer; without weights, return them as they are."""
+    if WEIGHT not in labelled:
+        return labelled
+    often = copies(labelled[WEIGHT].to_numpy(dtype=np.float64))
+    # A row without an id stands for itself, and its repetitions must not stand for themselves, too.
+    own = pd.Series([f"row {place}" for place in range(len(labelled))], index=labelled.index, dtype=object)
+    named = labelled["customer_id"].where(labelled["customer_id"].notna(), own) if "customer_id" in labelled else own
+    repeated = labelled.assign(customer_id=named).iloc[np.repeat(np.arange(len(labelled)), often)]
+    return repeated.drop(columns=WEIGHT).reset_index(drop=True)
 
 
 def _standard_error(values: np.ndarray, customer: Customers | None) -> float:

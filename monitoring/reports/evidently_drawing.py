@@ -135,7 +135,7 @@ def draw_performance(labelled: pd.DataFrame, reference: pd.DataFrame, *, seed: i
     from evidently import BinaryClassification, DataDefinition, Dataset, Report
     from evidently.metrics import LogLoss, RocAuc, RowCount
 
-    parts = [_sample(part[[OUTCOME, PROBABILITY]], seed) for part in (labelled, reference)]
+    parts = [_sample(part.loc[part[OUTCOME].notna(), [OUTCOME, PROBABILITY]], seed) for part in (labelled, reference)]
     drawable = all(part[OUTCOME].nunique() == 2 for part in parts)
     task = BinaryClassification(target=OUTCOME, prediction_probas=PROBABILITY, pos_label=1)
     definition = DataDefinition(

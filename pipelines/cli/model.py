@@ -66,8 +66,13 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         known = {"version": number, **registry.tags_of(number)}
     with opened_store() as store:
         decided = drop_closed_intents(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
-        maturity = label_maturity(store, load_settings().label_maturity_seconds, now())
-        shadow = store.compare_shadow(known["version"], mature_until=maturity.until(now()))
+        settings = load_settings()
+        maturity = label_maturity(store, settings.label_maturity_seconds, now())
+        shadow = store.compare_shadow(
+            known["version"],
+            mature_until=maturity.until(now()),
+            contact_effect=settings.contact_effect,
+        )
     if as_json:
         known |= {"shadow": None if shadow is None else asdict(shadow), "refused": refused or None}
         print_json({**known, "decisions": [as_document(one) for one in decided]})

@@ -74,7 +74,7 @@ def prune(
         done = prune(
             store.engine,
             before,
-            contact_effect=timedelta(days=load_settings().contact_effect_days),
+            contact_effect=load_settings().contact_effect,
             even_unjudged=even_unjudged,
             dry_run=dry_run,
             on_batch=lambda so_far: status.update(f"removing; {so_far.predictions:,} predictions so far"),

@@ -68,9 +68,10 @@ def read_customers(settings: Settings, contract: Contract) -> Dataset:
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=5)
 def read_labelled_traffic(store: Store, contract: Contract, settings: Settings) -> MatureTraffic:
     """Read the newest predictions whose outcome is known and mature."""
-    traffic = read_mature_traffic(store, contract, settings.label_maturity_seconds, newest=settings.max_training_rows, now=now())
+    maturity, effect, newest = settings.label_maturity_seconds, settings.contact_effect, settings.max_training_rows
+    traffic = read_mature_traffic(store, contract, maturity, newest=newest, now=now(), contact_effect=effect)
     if len(traffic.rows) or store.last_outcome_at() is not None:
-        tell = get_run_logger().warning if traffic.maturity.too_short else get_run_logger().info
+        tell = get_run_logger().warning if traffic.doubtful else get_run_logger().info
         tell("%d labelled predictions: %s", len(traffic.rows), traffic)
     return traffic
 
@@ -117,8 +118,10 @@ def judge(
     fresh = training_set.fresh
     serving = check_serving(trained.model, fresh.features, contract)
     decision = decide(trained.model, champion, fresh, params, contract, serving=serving)
-    known = {"reserved_but_trained_on": training_set.left_out, "labels": None if traffic is None else traffic.report()}
-    return replace(decision, evidence=decision.evidence | known)
+    known: dict[str, Any] = {"reserved_but_trained_on": training_set.left_out, "labels": traffic.report() if traffic else None}
+    known["effective_rows"] = training_set.fresh_effective
+    said = f" ({traffic.selection})" if traffic and traffic.selection else ""
+    return replace(decision, reason=decision.reason + said, evidence=decision.evidence | known)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)

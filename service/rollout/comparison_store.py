@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from churn.clock import now
@@ -47,6 +47,7 @@ class ComparisonStore(Protocol):
         Returns
         -------
         list of Realized
+            Of customers who were not acted on, with weights.
         """
 
     def close(self) -> None:
@@ -61,10 +62,21 @@ class LazyComparisonStore:
     url : str
     label_maturity_seconds : float or None
         As of the settings; None: found from the outcomes known so far, once a minute.
+    control_share : float
+        As of the settings: of whom, once customers are contacted, the control group stands for how many.
+    contact_effect : timedelta
+        How long a contact may change what a customer does.
     """
 
-    def __init__(self, url: str, label_maturity_seconds: float | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        label_maturity_seconds: float | None,
+        control_share: float = 0.0,
+        contact_effect: timedelta = timedelta(days=90),
+    ) -> None:
         self._url = url
+        self._control_share, self._contact_effect = control_share, contact_effect
         self._maturity_setting = label_maturity_seconds
         self._maturity: tuple[float, Maturity] | None = None
         self._store: Store | None = None
@@ -96,7 +108,15 @@ class LazyComparisonStore:
         if until < since:
             return []
         mature = (mature_until, until)
-        return store.realized(version, since=since, after_outcome_seq=after_outcome_seq, mature=mature, limit=limit)
+        return store.realized(
+            version,
+            since=since,
+            after_outcome_seq=after_outcome_seq,
+            mature=mature,
+            limit=limit,
+            contact_effect=self._contact_effect,
+            control_share=self._control_share,
+        )
 
     def close(self) -> None:
         """See `ComparisonStore`; nothing to do if it was never opened."""

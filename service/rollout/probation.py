@@ -3,9 +3,9 @@
 Errors and latency are read from the counters that this process keeps anyway, every few seconds, so no request pays for it.
 Outcomes are read from the store. The previous model, which is still loaded, scores the same customers, so that both models are
 compared on the same outcomes: those of mature predictions (`churn.store.maturity`), since a model with lower probabilities looks
-worse than it is where churners are heard of first. Where labels take longer to mature than a probation lasts, outcomes do not
-judge it. Each worker tests its own requests, and all workers the same outcomes; the evidence
-ends with the process.
+worse than it is where churners are heard of first, and of customers who were not acted on (`churn.store.treatment`). Where
+labels take longer to mature than a probation lasts, outcomes do not judge it. Each worker tests its own requests, and all workers
+the same outcomes; the evidence ends with the process.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class _Watch:
     mature_until: datetime = EPOCH
     waiting: deque[Realized] = field(default_factory=deque)
     losses: list[float] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
     customers: set[str] = field(default_factory=set)
 
 
@@ -167,7 +168,7 @@ class Probation:
             logger.warning("outcomes cannot be read: %s", error)
         if self._watch is not watch:
             return
-        evidence = ProbationEvidence(counted - watch.at_activation, watch.slow_polls, watch.losses)
+        evidence = ProbationEvidence(counted - watch.at_activation, watch.slow_polls, watch.losses, watch.weights)
         result = await run_in_thread(run_probation_test, watch.stats_before, evidence, self._bounds)
         if self._watch is not watch:
             return
@@ -214,6 +215,7 @@ class Probation:
                 watch.customers.add(one.customer_id)
             reference = watch.before.scorer.one([one.features.get(name) for name in names])
             watch.losses.append((one.churn_probability - one.churned) ** 2 - (reference - one.churned) ** 2)
+            watch.weights.append(one.weight)
 
     async def _work(self) -> None:
         while True:

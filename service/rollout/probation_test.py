@@ -72,11 +72,14 @@ class ProbationEvidence:
     excess_losses : sequence of float in [-1, 1]
         For each customer whose outcome is known, once: squared error of the new model minus that of the model before it. The test
         takes them for independent; a customer's outcomes are not.
+    weights : sequence of float in (0, 1]
+        How many customers each stands for, divided by the most that one can stand for; empty if each stands for itself.
     """
 
     stats: RequestStats
     slow_polls: int = 0
     excess_losses: Sequence[float] = ()
+    weights: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,10 @@ def run_probation_test(before: RequestStats, since: ProbationEvidence, bounds: B
     # There are two tests, so each has half of the false rollback rate.
     critical = log(2 / bounds.false_rollback_rate)
     enough_requests, enough_outcomes = stats.requests >= bounds.min_requests, len(losses) >= bounds.min_outcomes
+    weights = since.weights if any(weight != 1 for weight in since.weights) else ()
     excess = sum(losses) / len(losses) if losses else None
+    if weights:
+        excess = sum(w * loss for w, loss in zip(weights, losses, strict=True)) / sum(weights)
     evidence: dict[str, Any] = {
         "requests": stats.requests,
         "errors": stats.errors,
@@ -135,7 +141,7 @@ def run_probation_test(before: RequestStats, since: ProbationEvidence, bounds: B
         limit = slow_limit(before, bounds)
         reason = f"more than {TAIL:.0%} of the requests took longer than {limit:g} s, in {since.slow_polls} polls in a row"
         return ProbationResult("violated", reason, evidence)
-    if enough_outcomes and loss_log_e_value(losses, bounds.brier) >= critical:
+    if enough_outcomes and loss_log_e_value(losses, bounds.brier, weights) >= critical:
         reason = f"its Brier score is {excess:.4f} worse than that of the one before, on the same {len(losses)} known outcomes"
         return ProbationResult("violated", reason, evidence)
     if not enough_requests and not enough_outcomes:
@@ -168,20 +174,24 @@ def error_log_e_value(errors: int, requests: int, max_rate: float) -> float:
     return _log_mean_exp([errors * log1p(b * (1 - max_rate) / max_rate) + (requests - errors) * log1p(-b) for b in BETS])
 
 
-def loss_log_e_value(losses: Sequence[float], max_mean: float) -> float:
+def loss_log_e_value(losses: Sequence[float], max_mean: float, weights: Sequence[float] = ()) -> float:
     """Return the log e-value against the hypothesis that the mean loss is at most `max_mean`.
 
     Parameters
     ----------
     losses : sequence of float in [-1, 1]
     max_mean : float in [0, 1)
+    weights : sequence of float in (0, 1], optional
+        How many customers each stands for, divided by a number that was known beforehand: it is bet on the weighted difference,
+        which stays within the same bounds, and whose mean is that of all for whom they stand.
 
     Returns
     -------
     float
         The natural logarithm.
     """
-    return _log_mean_exp([sum(log1p(b * (loss - max_mean) / (1 + max_mean)) for loss in losses) for b in BETS])
+    weighted = list(zip(losses, weights or [1.0] * len(losses), strict=True))
+    return _log_mean_exp([sum(log1p(b * w * (loss - max_mean) / (1 + max_mean)) for loss, w in weighted) for b in BETS])
 
 
 def _log_mean_exp(logs: Sequence[float]) -> float:

@@ -65,7 +65,8 @@ class Rollout:
         if last_known_good is None:
             last_known_good = LastKnownGood(registry.save_last_known_good, registry.load_last_known_good)
         if comparisons is None:
-            comparisons = LazyComparisonStore(settings.store_url, settings.label_maturity_seconds)
+            maturity, share, effect = settings.label_maturity_seconds, settings.control_share, settings.contact_effect
+            comparisons = LazyComparisonStore(settings.store_url, maturity, share, effect)
         active_model = ActiveModel()
         activation = Activation(active_model, last_known_good, metrics)
         follower = ChampionFollower(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,6 +13,8 @@ from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
 from churn.store.predictions.frames import parse_features
 from churn.store.tables import outcomes, predictions
+from churn.store.treatment.labels import learnable
+from churn.store.treatment.marks import CONTACT_EFFECT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +94,7 @@ class LogReader:
         after_outcome_seq: int | None = None,
         mature_until: datetime | None = None,
         newest: int | None = None,
+        contact_effect: timedelta = CONTACT_EFFECT,
     ) -> pd.DataFrame:
         """Read predictions with their outcomes, in the order of `seq`.
 
@@ -109,13 +112,16 @@ class LogReader:
             Of labelled predictions, only those requested up to then; see `churn.store.maturity`.
         newest : int, optional
             At most so many, the newest: by number, or labelled ones by when they were requested.
+        contact_effect : timedelta
+            How long a contact may change what a customer does.
 
         Returns
         -------
         pandas.DataFrame, shape (n_predictions, 9 + n_features)
             Columns seq, prediction_id, customer_id, requested_at, model_version, churn_probability (0 to 1),
             churned (0.0, 1.0, or NaN while unknown), observed_at, outcome_seq (NaN while unknown), then the contract's
-            features as in `churn.customers.frame`.
+            features as in `churn.customers.frame`. Where customers were acted on, also the columns of
+            `churn.store.treatment.labels.learnable`, and churned is NaN where nothing may be learned from it.
         """
         with translated(), self._engine.connect() as connection:
             if after_outcome_seq is None:
@@ -123,7 +129,7 @@ class LogReader:
             else:
                 which = _labelled(model_version, after_seq, after_outcome_seq, mature_until, newest)
                 rows = _read_labelled(connection, which)
-            return _frame(rows, contract)
+            return learnable(connection, _frame(rows, contract), contact_effect)
 
 
 def _read_all(

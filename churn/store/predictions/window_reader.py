@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from churn.store.database.watermark import LARGEST, find_watermark
 from churn.store.predictions.frames import frame_of_columns, parse_features
 from churn.store.scoring_runs import seen_until
 from churn.store.tables import outcomes, predictions
+from churn.store.treatment.labels import learnable
+from churn.store.treatment.marks import CONTACT_EFFECT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +116,13 @@ class WindowReader:
                     yield part
 
     def read_labelled(
-        self, model_version: str, *, after_outcome_seq: int, newest: int, mature: tuple[datetime, datetime] | None = None
+        self,
+        model_version: str,
+        *,
+        after_outcome_seq: int,
+        newest: int,
+        mature: tuple[datetime, datetime] | None = None,
+        contact_effect: timedelta = CONTACT_EFFECT,
     ) -> pd.DataFrame:
         """Read labelled predictions of a model version without their features, in the order of `seq`.
 
@@ -130,12 +138,15 @@ class WindowReader:
         mature : (datetime, datetime), optional
             Only predictions requested up to the second moment; of those requested after the first one, also predictions whose
             outcome is numbered lower, since they were too young before.
+        contact_effect : timedelta
+            How long a contact may change what a customer does.
 
         Returns
         -------
         pandas.DataFrame, shape (n_labelled, 7)
             Columns seq, requested_at (in UTC), churn_probability, threshold (0 to 1), churned (0.0 or 1.0), outcome_seq, and
-            customer_id (None where the prediction had none).
+            customer_id (None where the prediction had none). Where customers were acted on, also those of
+            `churn.store.treatment.labels.learnable`, and churned is NaN where nothing may be learned from it.
         """
         import pandas as pd
 
@@ -146,8 +157,8 @@ class WindowReader:
             query = query.order_by(query.selected_columns[0].desc()).limit(newest)
             found = connection.execution_options(stream_results=True).execute(query).partitions(PART_ROWS)
             parts = [frame_of_columns(list(zip(*rows, strict=True)), names) for rows in found]
-        frame = pd.concat(parts, ignore_index=True) if parts else frame_of_columns([[] for _ in names], names)
-        return frame[::-1].reset_index(drop=True)
+            frame = pd.concat(parts, ignore_index=True) if parts else frame_of_columns([[] for _ in names], names)
+            return learnable(connection, frame[::-1].reset_index(drop=True), contact_effect)
 
 
 def empty_part(contract: Contract) -> pd.DataFrame:

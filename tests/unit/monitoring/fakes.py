@@ -17,6 +17,7 @@ from churn.store.predictions.log_reader import LOG_COLUMNS
 from churn.store.predictions.window_reader import ANSWERS, PART_COLUMNS, Span
 from churn.store.records import Decision, MonitorRun, Outcome, Prediction
 from churn.store.store import Store
+from churn.store.treatment.marks import CONTACT_EFFECT
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -146,8 +147,15 @@ class FakeStore:
         yield rows[[*PART_COLUMNS, *contract.feature_names]].reset_index(drop=True)
 
     def read_outcomes(
-        self, model_version: str, *, after_outcome_seq: int, newest: int, mature: tuple[datetime, datetime] | None = None
+        self,
+        model_version: str,
+        *,
+        after_outcome_seq: int,
+        newest: int,
+        mature: tuple[datetime, datetime] | None = None,
+        contact_effect: timedelta = CONTACT_EFFECT,
     ) -> pd.DataFrame:
+        del contact_effect  # nobody is contacted
         rows = self.log[self.log["model_version"] == model_version]
         new = rows["outcome_seq"] > after_outcome_seq
         if mature is not None:
