@@ -2,7 +2,7 @@
 
 Starts the service with at most 512 MB above what it has at its start, sends bodies and bytes that are made to be expensive over
 every route, prints what they cost it and others, and writes build/benchmarks/attacks.json. Exit code 1 if a promise was broken.
-A part of it: `--only wire`, `--only handmade`, `--only generated --first 1000 --count 1000`.
+A part of it: `--only wire`, `--only handmade --from 200 --to 400` or `--match gzip`, `--only generated --first 1000 --count 1000`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies import handmade
 from benchmarks.attacks.siege import Plan, Row, Siege, besiege
 from benchmarks.attacks.watching import MB
@@ -36,15 +38,22 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first generated attack")
     parser.add_argument("--count", type=int, help=f"how many are generated (default {COUNT})")
     parser.add_argument("--only", choices=("wire", "handmade", "generated"))
+    parser.add_argument("--match", default="", help="only attacks made by hand with this in their names")
+    parser.add_argument("--from", dest="start", type=int, default=0, help="number of the first attack made by hand")
+    parser.add_argument("--to", type=int, help="number of the first one that is not sent any more")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     count = options.count if options.count is not None else SHORT_COUNT if options.short else COUNT
+
+    def bodies() -> Iterator[Attack]:
+        return (one for one in islice(handmade(), options.start, options.to) if options.match in one.name)
+
     # A pipe has no width of its own; the table needs this much.
     console = Console(width=None if sys.stdout.isatty() else 150)
     with tempfile.TemporaryDirectory(prefix="churn-attacks-") as work:
         plan = Plan(
             wires=wire_attacks if options.only in (None, "wire") else list,
-            bodies=handmade if options.only in (None, "handmade") else list,
+            bodies=bodies if options.only in (None, "handmade") else list,
             seed=options.seed,
             numbers=range(options.first, options.first + count if options.only in (None, "generated") else options.first),
         )

@@ -37,8 +37,11 @@ class Memory:
         return self._read("VmHWM")
 
     def _read(self, name: str) -> int:
-        lines = (self._folder / "status").read_text().splitlines()
-        # A process that has ended, and whose parent does not know yet, has no memory.
+        # A process that has ended has no memory, whether its parent knows it already or not.
+        try:
+            lines = (self._folder / "status").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
         return 1024 * next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,25 @@ class CustomerColumns:
 
     values: dict[str, NDArray[Any]]
     customer_ids: Sequence[str | None] | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the customers of all parts, one after another; in a part without ids nobody is named.
+
+        Parameters
+        ----------
+        parts : sequence of CustomerColumns
+            At least one, all of the same features.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
+        if all(part.customer_ids is None for part in parts):
+            return cls(values)
+        ids: list[str | None] = []
+        for part in parts:
+            ids += [None] * len(part) if part.customer_ids is None else part.customer_ids
+        return cls(values, ids)
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))

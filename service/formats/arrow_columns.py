@@ -148,7 +148,7 @@ def from_columns(columns: dict[str, Any], rows: int, rules: ColumnRules) -> Cust
     def record(row: int) -> dict[str, Any]:
         return {name: json_value(column[row].as_py()) for name, column in columns.items()}
 
-    return rules.validate_table(Table(rows, cells, record, "rows", ids))
+    return rules.validate_tables([Table(rows, cells, record, "rows", ids)])
 
 
 def answer_batches(batch: ScoredBatch) -> Iterator[Any]:

@@ -1,22 +1,22 @@
-"""Lists of outcomes or contacts as CSV: turned into the JSON document that the route reads anyway."""
+"""Lists of outcomes or contacts as CSV: turned into the items that the route reads from JSON."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator
-from io import StringIO
-
-import orjson
 
 from churn.customers.csv_header import header_problem
+from service.formats.csv_rows import bounded_lines
 from service.formats.json_text import refuse
 from service.http.errors import TooLarge
 
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def csv_to_json(body: bytes, name: str, fields: Collection[str], flags: Collection[str], max_rows: int) -> bytes:
-    """Turn CSV (RFC 4180) into a JSON document with one list; an empty cell is an absent field.
+def csv_items(
+    body: bytes, name: str, fields: Collection[str], flags: Collection[str], max_rows: int
+) -> Iterator[dict[str, str | bool]]:
+    """Yield the items of a list in CSV (RFC 4180) as JSON has them; an empty cell is an absent field.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def csv_to_json(body: bytes, name: str, fields: Collection[str], flags: Collecti
         Those of them that are true or false; also spelled yes and no, or 1 and 0.
     max_rows : int
 
-    Returns
-    -------
-    bytes
+    Yields
+    ------
+    dict
 
     Raises
     ------
     Unprocessable
-        If it is no CSV, or has other columns. What a field may hold is the route's to judge.
+        If it is no CSV, has other columns or no row. What a field may hold is the route's to judge.
     TooLarge
         If it has more rows.
     """
@@ -45,20 +45,22 @@ def csv_to_json(body: bytes, name: str, fields: Collection[str], flags: Collecti
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         refuse("body", "must be UTF-8")
-    lines = csv.reader(StringIO(text, newline=""), strict=True)
+    lines = csv.reader(bounded_lines(text), strict=True)
+    rows = 0
     try:
         header = [one.strip() for one in next(lines, [])]
         _check(header, fields)
-        parts: list[bytes] = []
         for row in filter(None, lines):
-            if len(parts) >= max_rows:
+            if rows >= max_rows:
                 raise TooLarge(f"At most {max_rows} {name} in one request.")
             if len(row) != len(header):
-                refuse(f"{name}.{len(parts)}", f"{len(header)} fields are expected, as the header has")
-            parts.append(orjson.dumps(dict(_pairs(header, row, flags, f"{name}.{len(parts)}"))))
+                refuse(f"{name}.{rows}", f"{len(header)} fields are expected, as the header has")
+            yield dict(_pairs(header, row, flags, f"{name}.{rows}"))
+            rows += 1
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")
-    return b'{"%b":[%b]}' % (name.encode(), b",".join(parts))
+    if not rows:
+        refuse(name, "List should have at least 1 item after validation, not 0")
 
 
 def _check(header: list[str], fields: Collection[str]) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from io import StringIO
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -12,12 +11,11 @@ from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
 from churn.customers.csv_header import header_problem
 from churn.customers.from_csv import read_texts
+from churn.customers.validation import Table
+from service.formats.csv_rows import MAX_COLUMNS, bounded_lines
 from service.formats.json_text import refuse
-from service.formats.records import check_rows
+from service.formats.records import batched, check_rows
 from service.formats.validation import ColumnRules
-
-# No contract has so many.
-MAX_COLUMNS = 10_000
 
 
 def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> CustomerColumns:
@@ -48,25 +46,27 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
         refuse("body", "must not contain NUL characters")
     if (fields := _fields_of_first_line(text)) > MAX_COLUMNS:
         refuse("header", f"has {fields} columns; {MAX_COLUMNS} are the most")
-    lines = csv.reader(StringIO(text, newline=""), strict=True)
+    lines = csv.reader(bounded_lines(text), strict=True)
     try:
         header = [name.strip() for name in next(lines, [])]
         first = next(filter(None, lines), [])
         if problem := header_problem(header, first):
             refuse("header", problem)
-        found = rules.columns_of(header, "header")
-        rows = _rows(chain([first], lines), max_rows, len(header))
+        read = {name: header.index(given) for name, given in rules.columns_of(header, "header").items()}
+        if not first:
+            check_rows(0, max_rows)
+        rows = _rows(chain([first], lines), max_rows, len(header), tuple(read.values()))
+        return rules.validate_tables(_table(part, tuple(read), rules) for part in batched(rows))
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")
-    check_rows(len(rows), max_rows)
-    if len(rows[-1]) != len(header):
-        refuse(f"rows.{len(rows) - 1}", f"{len(header)} fields are expected, as the header has")
-    by_name = dict(zip(header, zip(*rows, strict=True), strict=True))
+
+
+def _table(rows: Sequence[Sequence[str]], names: Sequence[str], rules: ColumnRules) -> Table:
     columns: dict[str, Sequence[Any]] = {
-        name: by_name[given] if name == CUSTOMER_ID else read_texts(rules.features[name], by_name[given])
-        for name, given in found.items()
+        name: texts if name == CUSTOMER_ID else read_texts(rules.features[name], texts)
+        for name, texts in zip(names, zip(*rows, strict=True), strict=True)
     }
-    return rules.validate_objects(columns, len(rows), "rows")
+    return rules.table_of(columns, len(rows), "rows")
 
 
 def _fields_of_first_line(text: str) -> int:
@@ -75,13 +75,15 @@ def _fields_of_first_line(text: str) -> int:
     return 1 + text.count(",", 0, min(ends, default=len(text)))
 
 
-def _rows(lines: Iterator[list[str]], max_rows: int, fields: int) -> list[list[str]]:
-    """Read rows up to the first that has more or fewer fields than there should be, which is then the last."""
-    rows: list[list[str]] = []
+def _rows(lines: Iterable[list[str]], max_rows: int, fields: int, read: Sequence[int]) -> Iterator[Sequence[str]]:
+    """Yield the fields that are read of each row."""
+    rows = 0
     for row in lines:
         # An empty line, as many files end with one, is no row.
-        if row:
-            rows.append(row)
-            if len(rows) > max_rows or len(row) != fields:
-                break
-    return rows
+        if not row:
+            continue
+        if len(row) != fields:
+            refuse(f"rows.{rows}", f"{fields} fields are expected, as the header has")
+        rows += 1
+        check_rows(rows, max_rows)
+        yield [row[place] for place in read]

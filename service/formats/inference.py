@@ -92,7 +92,7 @@ def _customers(tensors: Sequence[Tensor], rules: ColumnRules) -> CustomerColumns
     def record(row: int) -> dict[str, Any]:
         return {name: _cell(values, row) for name, values in columns.items()}
 
-    return rules.validate_table(Table(rows, cells, record, "inputs", columns.get(CUSTOMER_ID)))
+    return rules.validate_tables([Table(rows, cells, record, "inputs", columns.get(CUSTOMER_ID))])
 
 
 def _columns(tensor: Tensor, rules: ColumnRules, place: int) -> list[tuple[str, Any]]:

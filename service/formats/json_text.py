@@ -7,11 +7,12 @@ from typing import Any, NoReturn
 
 import orjson
 
+from service.formats.json_pieces import load_in_pieces
+from service.formats.json_size import check_size, refuse_wide
 from service.http.body import BYTE_ORDER_MARK
-from service.http.errors import NAME_LENGTH, FieldProblem, Unprocessable
-from service.http.json_size import check_containers, refuse_wide
+from service.http.errors import LISTED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
 
-_NOT_JSON = "Invalid JSON"
+_NOT_JSON, _ABSENT = "Invalid JSON", object()
 # Characters of the longest whole number of 64 bits.
 MAX_DIGITS = 20
 
@@ -37,20 +38,27 @@ def load_json(body: bytes | memoryview, *, nan_is_null: bool = False) -> Any:
     Unprocessable
         If it is not JSON, or an object has a key twice; the problem names the key.
     TooLarge
-        If it has more objects and lists than any document that makes sense.
+        If it has more objects, lists and values than one of its size may have.
     """
     text = bytes(body).removeprefix(BYTE_ORDER_MARK)
-    check_containers(text)
+    check_size(text)
+    return load_in_pieces(text, lambda piece, start: _load(piece, text, start, nan_is_null=nan_is_null))
+
+
+def _load(piece: bytes, text: bytes, start: int, *, nan_is_null: bool) -> Any:
     try:
-        document = orjson.loads(text)
+        document = orjson.loads(piece)
     except orjson.JSONDecodeError as error:
-        if not nan_is_null or b"NaN" not in text:
+        if not nan_is_null or b"NaN" not in piece:
             # Of the error only the place: its message may quote the body.
-            raise not_json(f"{_NOT_JSON} at line {error.lineno} column {error.colno}") from None
-        return _load_slowly(text)
+            place = start + len(piece.decode("utf-8", "replace")[: error.pos].encode())
+            line_start = text.rfind(b"\n", 0, place) + 1
+            column = 1 + len(text[line_start:place].decode("utf-8", "replace"))
+            raise not_json(f"{_NOT_JSON} at line {1 + text.count(10, 0, place)} column {column}") from None
+        return _load_slowly(piece)
     # Every key has one colon. Are there more, then some are in texts, or a key is there twice and only the last was kept.
-    if text.count(b":") != _keys(document):
-        _load_slowly(text)
+    if piece.count(b":") != _keys(document):
+        _load_slowly(piece)
     return document
 
 
@@ -114,6 +122,37 @@ def _load_slowly(text: bytes) -> Any:
 def not_json(problem: str) -> Unprocessable:
     """Return the error for a body that is not JSON, or not the JSON that is expected."""
     return Unprocessable("1 problem found.", [FieldProblem(field="body", problem=problem)])
+
+
+def only_list(document: Any, name: str) -> list[Any]:
+    """Return the list that is all a document holds.
+
+    Parameters
+    ----------
+    document : object
+        As `load_json` returns it. The list is taken out of it.
+    name : str
+        Of the list.
+
+    Raises
+    ------
+    Unprocessable
+        If there is no such list, an empty one, or something else beside it.
+    """
+    if type(document) is not dict:
+        raise not_json("Input should be an object")
+    given = document.pop(name, _ABSENT)
+    problems = [FieldProblem(field=other[:NAME_LENGTH], problem="Extra inputs are not permitted") for other in document]
+    if given is _ABSENT:
+        problems.insert(0, FieldProblem(field=name, problem="Field required"))
+    elif type(given) is not list:
+        problems.insert(0, FieldProblem(field=name, problem="Input should be a valid list"))
+    elif not given:
+        problems.insert(0, FieldProblem(field=name, problem="List should have at least 1 item after validation, not 0"))
+    if problems:
+        found = len(problems)
+        raise Unprocessable(f"{found} problem{'s' if found > 1 else ''} found.", problems[:LISTED_ERRORS])
+    return given  # type: ignore[no-any-return]
 
 
 def refuse(field: str, problem: str) -> NoReturn:

@@ -6,7 +6,8 @@ The rules are `churn.customers`; here what breaks them becomes a list of problem
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -156,13 +157,34 @@ class ColumnRules(CustomerRules):
         Unprocessable
             If a customer breaks a rule.
         """
+        return self.validate_tables([self.table_of(columns, rows, where, record=record, doubtful=doubtful)])
+
+    def table_of(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        rows: int,
+        where: str,
+        *,
+        record: Callable[[int], Any] | None = None,
+        doubtful: Sequence[bool] | None = None,
+    ) -> Table:
+        """Return a table of Python's values; see `validate_objects`."""
         cells = {name: self.features[name].from_objects(values) for name, values in columns.items() if name != CUSTOMER_ID}
         sent = record or (lambda row: {name: values[row] for name, values in columns.items()})
         recheck = None if doubtful is None else np.array(doubtful, np.bool_)
-        return self.validate_table(Table(rows, cells, sent, where, columns.get(CUSTOMER_ID), recheck))
+        return Table(rows, cells, sent, where, columns.get(CUSTOMER_ID), recheck)
 
-    def validate_table(self, table: Table) -> CustomerColumns:
-        """Validate a table.
+    def validate_tables(self, tables: Iterable[Table]) -> CustomerColumns:
+        """Validate a table, or one in several parts: of each only the columns are kept, which take little.
+
+        Parameters
+        ----------
+        tables : iterable of Table
+            At least one. A row is named by its place in all of them together.
+
+        Returns
+        -------
+        CustomerColumns
 
         Raises
         ------
@@ -170,19 +192,25 @@ class ColumnRules(CustomerRules):
             All customers, or none: each broken rule is named by row and field, the first hundred of them.
         """
         problems: list[FieldProblem] = []
-        found = 0
+        parts: list[CustomerColumns] = []
+        start = found = 0
 
         def refuse(row: int, error: ValidationError | None) -> bool:
             nonlocal found
             found += 1 if error is None else error.error_count()
             if len(problems) < LISTED_ERRORS:
-                no_object = FieldProblem(field=f"{table.where}.{row}", problem="Input should be an object")
-                problems.extend([no_object] if error is None else _problems(error, f"{table.where}.{row}"))
+                name = f"{table.where}.{start + row}"
+                no_object = FieldProblem(field=name, problem="Input should be an object")
+                problems.extend([no_object] if error is None else _problems(error, name))
             return error is None or found <= MAX_COUNTED_PROBLEMS
 
-        customers = self.examine(table, refuse)
+        for table in tables:
+            parts.append(self.examine(table, refuse))
+            if found > MAX_COUNTED_PROBLEMS:
+                break
+            start += table.rows
         raise_problems(problems, found)
-        return customers
+        return CustomerColumns.joined(parts)
 
 
 def _shown(name: Any) -> str:
@@ -215,10 +243,35 @@ def raise_problems(problems: Sequence[FieldProblem], found: int) -> None:
         raise Unprocessable(f"{number} found{more}.", problems[:LISTED_ERRORS])
 
 
+def described(error: ValidationError, where: str, start: int) -> Iterator[FieldProblem]:
+    """Yield the first hundred problems of a part of a list.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+        Of a list.
+    where : str
+        What errors call the list.
+    start : int
+        The place of the part's first item in the list.
+
+    Yields
+    ------
+    FieldProblem
+    """
+    for one in islice(error.errors(include_url=False, include_context=False, include_input=False), LISTED_ERRORS):
+        place, *rest = one["loc"]
+        yield _problem(one["msg"], [where, start + int(place), *rest])
+
+
 def _problems(error: ValidationError, where: str) -> Iterable[FieldProblem]:
     if error.error_count() > MAX_DESCRIBED_ERRORS:
         yield FieldProblem(field=where, problem="too many problems to list; send less, to see them")
         return
     for one in error.errors(include_url=False, include_context=False, include_input=False):
-        name = ".".join([where, *(str(part)[:NAME_LENGTH] for part in one["loc"])])
-        yield FieldProblem(field=name, problem=one["msg"].removeprefix("Value error, "))
+        yield _problem(one["msg"], [where, *one["loc"]])
+
+
+def _problem(message: str, path: Iterable[Any]) -> FieldProblem:
+    name = ".".join(str(part)[:NAME_LENGTH] for part in path)
+    return FieldProblem(field=name, problem=message.removeprefix("Value error, "))

@@ -23,7 +23,6 @@ from service.http.errors import (
     WrongMediaType,
     unprocessable,
 )
-from service.http.json_size import check_containers, check_names
 from service.request_context import RequestContext, request_context_of
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -112,14 +111,14 @@ async def read_body(request: Request, limits: BodyLimits) -> bytes:
 
 
 def parse_json(model: type[Parsed], body: bytes) -> Parsed:
-    """Validate a JSON body.
+    """Validate a small JSON body; those with lists are read by `service.formats.json_text`.
 
     Parameters
     ----------
     model : type
         The pydantic model of the body.
     body : bytes
-        UTF-8, with or without a byte order mark.
+        UTF-8, with or without a byte order mark; at most as large as one customer may be.
 
     Returns
     -------
@@ -131,11 +130,9 @@ def parse_json(model: type[Parsed], body: bytes) -> Parsed:
     Unprocessable
         With each broken rule, and no value.
     TooLarge
-        If the body has too many rows, or too many objects and lists.
+        If a list of the body is too long.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
-    check_containers(body)
-    check_names(body)
     refuse_repeated_fields(body)
     try:
         return model.model_validate_json(body)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
@@ -11,12 +9,11 @@ from churn.customers.columns import CustomerColumns
 from service.authorization import require
 from service.formats.answers import csv_answer, json_answer
 from service.formats.csv_text import read_csv
-from service.formats.json_text import load_json
+from service.formats.json_text import load_json, only_list
 from service.formats.media import Media, negotiate_media, parse_content_type
 from service.formats.payload import read_payload, run_off_event_loop
 from service.formats.records import from_records
 from service.formats.validation import ColumnRules
-from service.http.body import parse_json
 from service.http.openapi import json_body, problems
 from service.schemas.native import BatchAnswer
 from service.scoring.served_model import ScoredBatch
@@ -73,7 +70,7 @@ def read_customers(media: Media, body: bytes, state: ServiceState, rules: Column
     max_bytes = min(UNPACKED_BODIES * state.settings.max_body_bytes, UNPACKED_TIMES * len(body) + UNPACKED_BYTES)
     match media:
         case Media.JSON:
-            return from_records(_customers(body, state), rules, "customers", max_rows)
+            return from_records(only_list(load_json(body), "customers"), rules, "customers", max_rows)
         case Media.CSV:
             return read_csv(body, rules, max_rows)
         case Media.PARQUET:
@@ -85,16 +82,6 @@ def read_customers(media: Media, body: bytes, state: ServiceState, rules: Column
             from service.formats.arrow_ipc import read_arrow
 
             return read_arrow(body, rules, max_rows, max_bytes, file=media is Media.ARROW_FILE)
-
-
-def _customers(body: bytes, state: ServiceState) -> Any:
-    document = load_json(body)
-    if type(document) is dict and document.keys() == {"customers"}:
-        customers = document["customers"]
-        if type(customers) is list and customers:
-            return customers
-    # Not the body that is asked for: its model says what is wrong.
-    return parse_json(state.requests.batch, body).customers
 
 
 async def _answer(batch: ScoredBatch, media: Media) -> Response:

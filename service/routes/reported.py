@@ -2,55 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
+import orjson
 from fastapi import Request
 
-from service.formats.csv_reported import csv_to_json
+from churn.store.contacts.records import Contact
+from churn.store.records import Outcome
+from service.formats.csv_reported import csv_items
+from service.formats.json_text import load_json, only_list
 from service.formats.media import Media
 from service.formats.payload import run_off_event_loop
+from service.formats.reported_items import Item, read_items
 from service.http.body import read_body, read_json_body
-from service.schemas.reported import Reference, Reported
+from service.http.errors import TooLarge
 from service.state import State
 
 CSV = {Media.CSV.value: {"schema": {"type": "string"}}}
+Record = TypeVar("Record", Outcome, Contact)
+# Records that are written into an answer at once.
+ANSWERED_AT_ONCE = 1_000
 
 
-async def read_reported(request: Request, state: State, item: type[Reported], name: str, flags: Collection[str]) -> bytes:
+@dataclass(frozen=True)
+class ReportedList(Generic[Item, Record]):
+    """How one kind of list is read.
+
+    Attributes
+    ----------
+    name : str
+    item : type
+        Its fields are the columns of CSV.
+    flags : collection of str
+        The fields that are true or false.
+    record : callable
+        Returns the record of an item. Only that is kept: an item takes twice as much.
+    """
+
+    name: str
+    item: type[Item]
+    flags: Collection[str]
+    record: Callable[[Item], Record]
+
+
+async def read_reported(request: Request, state: State, kind: ReportedList[Item, Record]) -> list[Record]:
     """Read a list that is reported, as JSON or as CSV.
 
     Parameters
     ----------
     request : Request
     state : ServiceState
-    item : type
-        Of the list's items: its fields are the columns.
-    name : str
-        Of the list.
-    flags : collection of str
-        The fields that are true or false.
+    kind : ReportedList
 
     Returns
     -------
-    bytes
-        A JSON document that is not validated yet.
+    list
+        All of it, valid.
 
     Raises
     ------
     WrongMediaType, TooLarge, TooSlow, Unprocessable
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != Media.CSV.value:
-        return await read_json_body(request, state.body_limits)
-    body, rows = await read_body(request, state.body_limits), state.settings.max_batch_rows
-    return await run_off_event_loop(len(body), lambda: csv_to_json(body, name, tuple(item.model_fields), flags, rows))
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == Media.CSV.value:
+        body, read = await read_body(request, state.body_limits), _csv
+    else:
+        body, read = await read_json_body(request, state.body_limits), _json
+    max_rows = state.settings.max_batch_rows
+    return await run_off_event_loop(len(body), lambda: _records(read(body, kind, max_rows), kind))
 
 
-def references(items: Sequence[Reported], positions: Iterable[int]) -> list[Reference]:
-    """Return what stands at these positions of a list, by the names that the caller gave.
+def _records(given: Iterator[Any], kind: ReportedList[Item, Record]) -> list[Record]:
+    return [kind.record(item) for item in read_items(given, kind.item, kind.name)]
+
+
+def _csv(body: bytes, kind: ReportedList[Item, Record], max_rows: int) -> Iterator[Any]:
+    return csv_items(body, kind.name, tuple(kind.item.model_fields), kind.flags, max_rows)
+
+
+def _json(body: bytes, kind: ReportedList[Item, Record], max_rows: int) -> Iterator[Any]:
+    items = only_list(load_json(body), kind.name)
+    if len(items) > max_rows:
+        raise TooLarge(f"At most {max_rows} {kind.name} in one request.")
+    items.reverse()
+    while items:
+        yield items.pop()  # and not kept until the last one is read
+
+
+async def answer_reported(records: Sequence[Outcome | Contact], counts: Mapping[str, int | Sequence[int]]) -> bytes:
+    """Write what became of a list.
 
     Parameters
     ----------
-    items : sequence of Reported
-    positions : iterable of int
+    records : sequence
+    counts : mapping of str to int or sequence of int
+        Numbers, and positions in the list, which are answered with the names that the caller gave.
+
+    Returns
+    -------
+    bytes
+        JSON.
     """
-    return [Reference(index=i, prediction_id=items[i].prediction_id, customer_id=items[i].customer_id) for i in positions]
+    size = sum(len(positions) for positions in counts.values() if not isinstance(positions, int))
+    return await run_off_event_loop(size, lambda: _answer(records, counts), max_inline=ANSWERED_AT_ONCE)
+
+
+def _answer(records: Sequence[Outcome | Contact], counts: Mapping[str, int | Sequence[int]]) -> bytes:
+    parts = [b'"%b":%b' % (name.encode(), _written(records, counted)) for name, counted in counts.items()]
+    return b"{%b}" % b",".join(parts)
+
+
+def _written(records: Sequence[Outcome | Contact], counted: int | Sequence[int]) -> bytes:
+    if isinstance(counted, int):
+        return b"%d" % counted
+    spelled = []
+    for start in range(0, len(counted), ANSWERED_AT_ONCE):
+        some = counted[start : start + ANSWERED_AT_ONCE]
+        references = [
+            {"index": at, "prediction_id": records[at].prediction_id, "customer_id": records[at].customer_id} for at in some
+        ]
+        spelled.append(orjson.dumps(references)[1:-1])
+    return b"[%b]" % b",".join(spelled)

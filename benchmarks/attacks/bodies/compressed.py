@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies import tables
-from benchmarks.attacks.bodies.routes import BATCH, CSV, INFER, INVOCATIONS, JSON, OUTCOMES, PARQUET, PREDICT, post
+from benchmarks.attacks.bodies.routes import BATCH, CONTACTS, CSV, INFER, INVOCATIONS, JSON, OUTCOMES, PARQUET, PREDICT, post
 
 MEBIBYTE = 2**20
 
@@ -18,7 +18,7 @@ MEBIBYTE = 2**20
 def attacks() -> Iterator[Attack]:
     """Yield the attacks."""
     zeros = gzip.compress(bytes(64 * MEBIBYTE), 9)
-    for path in (PREDICT, BATCH, INVOCATIONS, INFER, OUTCOMES):
+    for path in (PREDICT, BATCH, INVOCATIONS, INFER, OUTCOMES, CONTACTS):
         yield post(f"64 MB of zeros as gzip, {path}", path, zeros, content_encoding="gzip")
         yield post(f"gzip in gzip, {path}", path, gzip.compress(zeros), content_encoding="gzip")
     fifteen = 15 * MEBIBYTE

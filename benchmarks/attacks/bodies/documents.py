@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.attacks.attack import Attack
-from benchmarks.attacks.bodies.routes import BATCH, INFER, INVOCATIONS, OUTCOMES, PREDICT, post
+from benchmarks.attacks.bodies.routes import BATCH, INFER, INVOCATIONS, PREDICT, post
 
 DIGITS = "1" + "0" * 1_000_000
 MANTISSA = "1." + "0" * 1_000_000 + "1"
 DEEP = 200_000
-HOURS = '"2026-01-02T03:04:05Z"'
 # What one value of a customer may be.
 VALUES = {
     "an integer of a million digits": DIGITS,
@@ -40,32 +39,24 @@ def attacks() -> Iterator[Attack]:
             if field in ("total_day_minutes", "customer_id"):
                 yield post(f"{name} as {field}, {INVOCATIONS}", INVOCATIONS, f'{{"dataframe_records":[{customer}]}}'.encode())
                 yield post(f"{name} as {field}, {PREDICT}", PREDICT, customer[:60_000].encode())
-        yield post(f"{name} as prediction_id", OUTCOMES, _outcomes(f'{{"prediction_id":{value},"churned":true}}'))
-        yield post(f"{name} as customer_id, outcomes", OUTCOMES, _outcomes(f'{{"customer_id":{value},"churned":true}}'))
-        yield post(f"{name} as observed_at", OUTCOMES, _outcomes(f'{{"prediction_id":"p","churned":true,"observed_at":{value}}}'))
         yield post(f"{name} as a whole", BATCH, value.encode())
         tensor = f'{{"name":"total_day_minutes","shape":[1],"datatype":"FP64","data":[{value}]}}'
         yield post(f"{name} as a tensor's value", INFER, f'{{"inputs":[{tensor}]}}'.encode())
         yield post(f"{name} as parameters", INFER, f'{{"parameters":{{"a":{value}}},"inputs":[]}}'.encode())
-    for name, fields in _fields():
+    for name, fields in wide_objects():
         customer = f"{{{fields}}}"
         yield post(f"{name}, {PREDICT}", PREDICT, customer[:64_000].encode())
         yield post(f"{name}, {BATCH}", BATCH, f'{{"customers":[{customer}]}}'.encode())
         yield post(f"{name}, around customers", BATCH, f'{{"customers":[{{"state":"OH"}}],{fields}}}'.encode())
         yield post(f"{name}, {INVOCATIONS}", INVOCATIONS, f'{{"dataframe_records":[{customer}]}}'.encode())
-        yield post(f"{name}, {OUTCOMES}", OUTCOMES, _outcomes(customer))
-        yield post(f"{name}, around outcomes", OUTCOMES, f'{{"outcomes":[],{fields}}}'.encode())
         yield post(f"{name}, {INFER}", INFER, f'{{"inputs":[{customer}]}}'.encode())
         yield post(f"{name}, around inputs", INFER, f'{{"inputs":[],{fields}}}'.encode())
         yield post(f"{name}, rollback", "/admin/rollback", customer[:64_000].encode())
     yield from _lists()
 
 
-def _outcomes(one: str) -> bytes:
-    return f'{{"outcomes":[{one}]}}'.encode()
-
-
-def _fields() -> Iterator[tuple[str, str]]:
+def wide_objects() -> Iterator[tuple[str, str]]:
+    """Yield the inside of objects with more fields than anybody needs."""
     yield "one field 100,000 times", ",".join(['"state":"OH"'] * 100_000)
     yield "100,000 fields twice", ",".join(f'"k{n}":1' for n in (*range(100_000), *range(100_000)))
     yield "200,000 unknown fields", ",".join(f'"k{n}":1' for n in range(200_000))
@@ -90,16 +81,11 @@ def _lists() -> Iterator[Attack]:
     for what in ("{}", "[]", "null", "1", '""', '{"a":1}', '{"state":"OH"}', '{"state":"XX","total_day_minutes":-1}'):
         many = ",".join([what] * 99_999)
         yield post(f"99,999 times {what}", BATCH, f'{{"customers":[{many}]}}'.encode())
-        yield post(f"99,999 times {what}, outcomes", OUTCOMES, f'{{"outcomes":[{many}]}}'.encode())
         yield post(f"99,999 times {what}, records", INVOCATIONS, f'{{"dataframe_records":[{many}]}}'.encode())
         yield post(f"99,999 times {what}, inputs", INFER, f'{{"inputs":[{many}]}}'.encode())
     own = ",".join(f'{{"state":"OH","k{n}":1}}' for n in range(99_999))
     yield post("99,999 names of their own", BATCH, f'{{"customers":[{own}]}}'.encode())
     yield post("99,999 names of their own, records", INVOCATIONS, f'{{"dataframe_records":[{own}]}}'.encode())
-    unknown = ",".join(['{"prediction_id":"p","churned":true}'] * 99_999)
-    yield post("99,999 unknown predictions", OUTCOMES, f'{{"outcomes":[{unknown}]}}'.encode())
-    wrong = ",".join([f'{{"prediction_id":"p","churned":1,"observed_at":{HOURS}}}'] * 99_999)
-    yield post("99,999 wrong outcomes", OUTCOMES, f'{{"outcomes":[{wrong}]}}'.encode())
     yield post("a million brackets that close", BATCH, b"]" * 1_000_000)
     yield post("a list that never closes", BATCH, b"[" + b"1," * 1_000_000)
     yield post("blanks", BATCH, b" " * 4_000_000)

@@ -13,9 +13,22 @@ import pyarrow as pa
 
 from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies import tables
-from benchmarks.attacks.bodies.routes import BATCH, CSV, INFER, INVOCATIONS, JSON, OUTCOMES, PARQUET, PREDICT, STREAM, post
+from benchmarks.attacks.bodies.routes import (
+    BATCH,
+    CONTACTS,
+    CSV,
+    INFER,
+    INVOCATIONS,
+    JSON,
+    OUTCOMES,
+    PARQUET,
+    PREDICT,
+    STREAM,
+    post,
+)
 
 FIELDS = ("customer_id", "state", "area_code", "international_plan", "total_day_minutes", "account_length", "k", "")
+REPORTED = ("customer_id", "prediction_id", "churned", "observed_at", "contacted_at", "campaign", "offer", "opt_out", "k", "")
 ROWS = (0, 1, 2, 100, 5_000)
 LENGTHS = (0, 1, 12, 13, 128, 129, 3_000, 50_000)
 LETTERS = ("x", "1", "0", " ", "\\", '"', ",", "\n", "é", "\U0001f600", "\x01", "[", "{")
@@ -96,25 +109,28 @@ def _document(draw: Draw, name: str) -> Attack:
             (BATCH, {"customers": [one] * rows}),
             (BATCH, {"customers": [one, _customer(draw)], _name(draw): _value(draw)}),
             (OUTCOMES, {"outcomes": [{"prediction_id": value, "churned": True, **one}] * rows}),
+            (CONTACTS, {"contacts": [{"customer_id": value, "campaign": value, **one}] * rows}),
             (INVOCATIONS, {"dataframe_records": [one] * rows}),
             (INVOCATIONS, {"dataframe_split": {"columns": columns, "data": [[value] * len(columns)] * rows}}),
             (INVOCATIONS, {"inputs": {column: [value] * rows for column in columns}}),
             (INVOCATIONS, {"instances": [[value] * 19] * (rows // 20)}),
-            (draw.choice((PREDICT, BATCH, OUTCOMES, INVOCATIONS, INFER)), _value(draw)),
+            (draw.choice((PREDICT, BATCH, OUTCOMES, CONTACTS, INVOCATIONS, INFER)), _value(draw)),
         )
     )
     return _packed(draw, name, path, json.dumps(document, ensure_ascii=draw.random() < 0.5).encode(), JSON)
 
 
 def _csv(draw: Draw, name: str) -> Attack:
-    columns = [_name(draw)[:3_000] for _ in range(draw.choice((1, 2, 20, 300)))]
+    path = draw.choice((BATCH, INVOCATIONS, OUTCOMES, CONTACTS))
+    names = FIELDS if path in (BATCH, INVOCATIONS) else REPORTED
+    columns = [draw.choice(names) if draw.random() < 0.9 else _text(draw)[:3_000] for _ in range(draw.choice((1, 2, 20, 300)))]
     row = ",".join(_text(draw) if draw.random() < 0.05 else draw.choice(("", "1", "OH", "x")) for _ in columns)
     text = (
         ",".join(columns)
         + draw.choice(("\n", "\r\n", "\r"))
         + f"{row}\n" * min(draw.choice(ROWS), MAX_CHARACTERS // (len(row) + 1))
     )
-    return _packed(draw, name, draw.choice((BATCH, INVOCATIONS)), text.encode(), CSV)
+    return _packed(draw, name, path, text.encode(), CSV)
 
 
 def _table(draw: Draw, name: str) -> Attack:

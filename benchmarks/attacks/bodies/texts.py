@@ -31,6 +31,8 @@ BODIES = {
     "a flag of a million digits": f"total_day_minutes,international_plan\n1,1.{ZEROS}",
     "10,000 different numbers with signs": "total_day_minutes\n" + "".join(f"+{n}\n" for n in range(10_000)),
     "blanks around a number": "total_day_minutes\n" + " " * 1_000_000 + "1",
+    "100,000 rows of short numbers": "total_day_minutes,total_eve_minutes,total_night_minutes\n" + "11,12,13\n" * 100_000,
+    "a record of a million quoted lines": "total_day_minutes,state\n" + '"x\n",' * 600_000,
     "semicolons": "state;area_code;" * 100_000,
 }
 
