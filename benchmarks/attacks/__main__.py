@@ -2,7 +2,7 @@
 
 Starts the service with at most 512 MB above what it has at its start, sends bodies and bytes that are made to be expensive over
 every route, prints what they cost it and others, and writes build/benchmarks/attacks.json. Exit code 1 if a promise was broken.
-A part of it: `--only wire`, `--only handmade --from 200 --to 400` or `--match gzip`, `--only generated --first 1000 --count 1000`.
+A part: `--only wire`, `--only handmade --from 200 --to 400` or `--match gzip`, `--only generated --first 1000 --count 1000`.
 """
 
 from __future__ import annotations
