@@ -67,10 +67,19 @@ def _slices(given: Iterable[Any]) -> Iterator[list[Any]]:
         if part and (len(part) >= SLICE_ITEMS or fields + size > SLICE_FIELDS):
             yield part
             part, fields = [], 0
-        part.append(one)
+        part.append(_without_nested(one))
         fields += size
     if part:
         yield part
+
+
+def _without_nested(one: Any) -> Any:
+    """Return an item in which lists and objects are empty: no field may be one, and what it holds would only take time."""
+    if type(one) is not dict:
+        return [] if type(one) is list else one
+    if not any(type(value) in (list, dict) for value in one.values()):
+        return one
+    return {name: type(value)() if type(value) in (list, dict) else value for name, value in one.items()}
 
 
 @lru_cache(maxsize=8)

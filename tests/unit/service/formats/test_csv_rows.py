@@ -1,0 +1,37 @@
+"""CSV in pieces is what `csv.reader` makes of the whole, and no call into it gets more than a piece."""
+
+from __future__ import annotations
+
+import csv
+import random
+from io import StringIO
+
+import pytest
+
+from service.formats import csv_rows
+from service.formats.csv_rows import MAX_COLUMNS, bounded_lines
+from service.http.errors import Unprocessable
+
+PARTS = ("a", "", ",", '"', '""', "\n", "\r\n", "\r", "é", "\x0b", "\u2028", '"x\ny"', '"x\r\ny",')
+
+
+def rows(lines: object) -> list[list[str]] | str:
+    try:
+        return list(csv.reader(lines, strict=True))  # type: ignore[arg-type]
+    except csv.Error as error:
+        return str(error)
+
+
+def test_rows_are_the_same_wherever_the_text_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_rows, "PIECE_CHARACTERS", 7)
+    for seed in range(1_000):
+        chance = random.Random(seed)  # noqa: S311 -- the same texts each time
+        text = "".join(chance.choices(PARTS, k=chance.randrange(40)))
+        assert rows(bounded_lines(text)) == rows(StringIO(text, newline="")), repr(text)
+        assert "".join(bounded_lines(text)) == text
+
+
+def test_a_line_of_more_fields_than_there_are_columns_is_refused_before_it_is_read() -> None:
+    with pytest.raises(Unprocessable) as caught:
+        list(csv.reader(bounded_lines("a,b\n" + "1," * 1_000_000)))
+    assert [one.problem for one in caught.value.errors] == [f"has a line of more than {MAX_COLUMNS} fields"]
