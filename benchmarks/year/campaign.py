@@ -125,7 +125,7 @@ def _scenario(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack) -
 def _saved(ours: Ours, number: int, treated: TreatedMonth) -> tuple[float, float, float, int]:
     """Return what we say of a campaign, with its interval, and what is true; an interval without bounds if nothing is said."""
     counts = ours.store.count_campaign(ours.campaign(number), SCORE_STEPS)
-    effect = estimate_effect_from_counts(counts.customers, counts.left)
+    effect = None if counts is None else estimate_effect_from_counts(counts.customers, counts.left)
     truth = int(treated.saved.sum()) - int(treated.driven_away.sum())
     if effect is None:
         return 0.0, -1e9, 1e9, truth
