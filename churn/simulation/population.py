@@ -86,7 +86,7 @@ def read_population(contract: Contract) -> Population:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(["population", *map(str, first["loc"])])
-        raise InputError(f"contract {contract.name!r}: {where}: {first['msg']}") from error
+        raise InputError(f"contract {contract.name!r}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
     filled = {name: declared.columns.get(name, generic_marginal(column)) for name, column in free.items()}
     _validate(contract, declared, set(follows))
     return Population(columns=filled, churn=declared.churn)

@@ -117,4 +117,5 @@ def test_by_default_models_come_from_the_registry_of_the_settings_and_comparison
     assert rollout.shadow._share == 0.25
     assert rollout.probation._seconds == 60
     assert type(rollout.follower._source).__name__ == "RegistrySource"
+    assert rollout.follower._activation._last_known_good.load(False) is None  # asked of the disk: there is none yet
     assert rollout.follower._poll_seconds == settings.registry_poll_seconds
