@@ -23,7 +23,8 @@ from churn.store.records import DecisionAction, DecisionKind
 from pipelines.local.supervisor import free_port
 
 # No measurement: without an end of its own nothing would come at all.
-PATIENCE = 280
+PATIENCE = 600
+pytestmark = pytest.mark.timeout(900)
 QUICK = {"PREFECT_API_REQUEST_TIMEOUT": "100", "PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 FLOWS = """
