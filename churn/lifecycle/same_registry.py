@@ -27,7 +27,21 @@ class DecisionsByVersion(Protocol):
     def decisions(
         self, *, kind: tuple[DecisionKind, ...], model_version: str | None = None, limit: int = 100
     ) -> Sequence[Decision]:
-        """Return the newest decisions of some kinds, newest first; of one version, if it is named."""
+        """Return the newest decisions, newest first.
+
+        Parameters
+        ----------
+        kind : tuple of DecisionKind
+            Only of these kinds.
+        model_version : str, optional
+            Only about this version.
+        limit : int
+            At most so many.
+
+        Returns
+        -------
+        sequence of Decision
+        """
 
 
 class RegisteredVersions(Protocol):

@@ -34,6 +34,10 @@ def telling_what_became_true(registry: RegisteredVersions, training: str) -> Ite
     training : str
         Its id.
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     TrainingBrokenOff
