@@ -132,6 +132,10 @@ def running(settings: Settings, *, looked_at: bool = True) -> Iterator[Superviso
     settings : Settings
     looked_at : bool
         Also start what is only looked at, `TO_LOOK_AT`.
+
+    Yields
+    ------
+    Supervisor
     """
     check_ports(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
