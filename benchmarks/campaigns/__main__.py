@@ -1,0 +1,53 @@
+"""`python -m benchmarks.campaigns`: what calling everybody does to monitor and gate, with contacts recorded and without.
+
+Without records the loop learns from everything, as it did before docs/adr/0025.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks.campaigns.world import Company, opened
+from churn.config.settings import load_settings
+from churn.contract import load_contract
+
+WORLDS = {
+    "no campaign": {"calls": False},
+    "campaign, nothing recorded": {"calls": True, "recorded": False},
+    "campaign, recorded": {"calls": True},
+}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.campaigns", description=__doc__)
+    parser.add_argument("--runs", type=int, default=30, help="monitoring runs, of 500 outcomes each")
+    parser.add_argument("--rows", type=int, nargs="+", default=[2_000, 8_000], help="labelled rows before a retraining")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    company = Company.found(load_contract(), asked.seed)
+    settings = load_settings(label_maturity_seconds=0.0, min_labelled_rows=100, min_window_rows=100)
+    print(" | ".join([f"{'':28}", f"alarms of {asked.runs} runs", *(f"after {rows:,} rows" for rows in asked.rows)]))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, world in WORLDS.items():
+            # Each run on its own, so that one alarm does not count twice.
+            alarms = 0
+            for n in range(asked.runs):
+                store = opened(Path(folder), f"{name}-{n}")
+                company.ask(store, 500, 1_000 + asked.seed * 100 + n, **world)
+                alarms += company.judged(store, settings)
+                store.close()
+            said = []
+            for rows in asked.rows:
+                store = opened(Path(folder), f"{name}-{rows}")
+                company.ask(store, rows, 77 + asked.seed, **world)
+                promoted, before, after = company.retrain(store)
+                said.append(f"{'promoted' if promoted else 'rejected'}, {before:.4f} -> {after:.4f}")
+                store.close()
+            print(" | ".join([f"{name:28}", f"{alarms:17}", *said]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

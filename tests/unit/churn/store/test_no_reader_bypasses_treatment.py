@@ -1,0 +1,64 @@
+"""Whoever reads outcomes goes through `churn.store.treatment`, or is named here with a reason."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[4]
+PACKAGES = ("churn", "service", "monitoring", "pipelines")
+# Modules that read the table of outcomes and give nobody anything to learn from.
+OTHERS = {
+    "churn/store/tables.py": "defines it",
+    "churn/store/treatment/marks.py": "marks them",
+    "churn/store/outcomes/corrections.py": "stores what is said later",
+    "churn/store/outcomes/count.py": "counts them",
+    "churn/store/outcomes/delays.py": "how long they took, whoever was acted on",
+    "churn/store/outcomes/outcomes.py": "stores them",
+    "churn/store/outcomes/rows.py": "stores them",
+    "churn/store/predictions/cohort.py": "counts them",
+    "churn/store/erasure.py": "removes them",
+    "churn/store/export.py": "tells a customer what is known",
+    "churn/store/retention.py": "removes them",
+}
+GOES_THROUGH = {"learnable", "mark_columns"}
+
+
+def imported(path: Path) -> dict[str, str]:
+    """Return the names that a module imports, by where from."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {alias.name: node.module for alias in node.names}
+    return found
+
+
+def test_every_module_that_reads_outcomes_is_known() -> None:
+    readers = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            names = imported(path)
+            if names.get("outcomes") == "churn.store.tables" or "FROM outcomes" in path.read_text():
+                readers[str(path.relative_to(ROOT))] = bool(GOES_THROUGH & names.keys())
+    campaigns = {name for name in readers if name.startswith("churn/store/contacts/")}  # what a campaign brought: both sides
+    bypassing = {name for name, through in readers.items() if not through} - OTHERS.keys() - campaigns
+    assert not bypassing, f"{bypassing}: go through churn.store.treatment, or say here why not"
+    assert {name for name, through in readers.items() if through} >= {
+        "churn/store/predictions/log_reader.py",
+        "churn/store/predictions/window_reader.py",
+        "churn/store/shadow.py",
+    }
+
+
+def test_every_reader_is_told_how_long_a_contact_is_in_effect() -> None:
+    forgotten = []
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                    continue
+                given = {keyword.arg for keyword in node.keywords}
+                reads = node.func.attr in ("read_outcomes", "read_predictions", "compare_shadow")
+                if reads and "contact_effect" not in given:
+                    forgotten.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not forgotten
