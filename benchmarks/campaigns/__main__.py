@@ -13,7 +13,7 @@ from benchmarks.campaigns.world import Company, opened
 from churn.config.settings import load_settings
 from churn.contract import load_contract
 
-WORLDS = {
+WORLDS: dict[str, dict[str, bool]] = {
     "no campaign": {"calls": False},
     "campaign, nothing recorded": {"calls": True, "recorded": False},
     "campaign, recorded": {"calls": True},
