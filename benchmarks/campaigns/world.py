@@ -98,7 +98,9 @@ class Company:
         called = named & ~held_out & calls
         stays = called & (np.random.default_rng(seed).random(rows) < KEPT)
         left = (people.labelled.to_numpy() == 1) & ~stays
-        ids, customers = [new_id() for _ in names], people.features.replace({np.nan: None}).to_dict("records")
+        ids = [new_id() for _ in names]
+        records = people.features.replace({np.nan: None}).to_dict("records")
+        customers = [{str(name): value for name, value in one.items()} for one in records]
         at = self.champion.info.threshold
         store.write_predictions(
             [
