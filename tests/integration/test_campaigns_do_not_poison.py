@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.campaigns.world import PARAMS, Company, opened
+from benchmarks.campaigns.world import PARAMS, START, Company, opened
 from churn.config.params import ModelParams
 from churn.config.settings import load_settings
 from churn.contract import load_contract
+from churn.lifecycle.mature_traffic import read_mature_traffic
+from churn.modeling.training import assemble
+from monitoring.monitor import run_monitor
 
 ROWS, SEED = 6_000, 5
+LATER = START.replace(month=3)
 SETTINGS = load_settings(label_maturity_seconds=0.0, min_labelled_rows=100, min_window_rows=100)
 
 
@@ -28,3 +32,18 @@ def test_outcomes_of_customers_who_were_called_alarm_nobody_once_contacts_are_kn
         alarms[recorded] = company.judged(store, SETTINGS)
         store.close()
     assert alarms == {False: True, True: False}
+
+
+def test_without_a_control_group_the_monitor_says_so_and_training_leaves_the_time_out(company: Company, tmp_path: Path) -> None:
+    store = opened(tmp_path, "blind")
+    company.ask(store, ROWS, SEED, calls=True, share=0.0)
+    run = run_monitor(store, company.contract, SETTINGS, "1", company.reference, now=LATER)
+    traffic = read_mature_traffic(store, company.contract, 0.0, newest=100_000, now=LATER)
+    known = assemble(company.file, traffic.rows, company.contract, company.params)
+    store.close()
+    assert run.result.window.blind
+    assert run.result.performance.realized is None
+    assert "can no longer be known" in run.result.policy.reason
+    assert "CHURN_CONTROL_SHARE" in run.result.policy.reason
+    assert traffic.doubtful
+    assert (known.dated, known.fresh_is_traffic) == (0, False)
