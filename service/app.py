@@ -41,14 +41,26 @@ from service.prediction_log.spool import Spool
 from service.prediction_log.store_protocol import PredictionStore
 from service.rollout.model_source import LastKnownGood, ModelSource
 from service.rollout.rollout import Rollout
-from service.routes import batch, contacts, failures, mlflow_protocol, model, open_inference, operations, outcomes, page, predict
+from service.routes import (
+    batch,
+    campaign,
+    contacts,
+    failures,
+    mlflow_protocol,
+    model,
+    open_inference,
+    operations,
+    outcomes,
+    page,
+    predict,
+)
 from service.schemas.contacts import ContactsRequest
 from service.schemas.native import OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
 from service.threads import run_in_thread
 
-ROUTES = (predict, batch, open_inference, mlflow_protocol, outcomes, contacts, model, failures, operations, page)
+ROUTES = (predict, batch, campaign, open_inference, mlflow_protocol, outcomes, contacts, model, failures, operations, page)
 # Field names of the service's own that may appear in a problem, beside the contract's.
 FIELDS = [
     "body",

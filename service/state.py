@@ -8,8 +8,10 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from churn.config.params import ProfitParams, load_params
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.customers.customer import request_model
 from service.api_keys import ApiKey
 from service.formats.validation import ColumnRules
 from service.http.body import BodyLimits
@@ -65,6 +67,17 @@ class ServiceState:
     def rules_ignoring_unknown(self) -> ColumnRules:
         """The same for a protocol that ignores unknown columns (MLflow's)."""
         return self.rules.ignoring_unknown()
+
+    @cached_property
+    def rules_with_value(self) -> ColumnRules:
+        """The rules for a campaign's customers: what they are worth is read too, and other columns are left aside."""
+        contract = self.contract.with_value
+        return ColumnRules(contract, request_model(contract), ignore_unknown=True)
+
+    @cached_property
+    def profit(self) -> ProfitParams:
+        """What a campaign costs and brings (`CHURN_PARAMS`), as the command has it."""
+        return load_params(self.settings.params).profit
 
     @cached_property
     def page(self) -> Page:

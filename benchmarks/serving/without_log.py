@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from churn.config.settings import load_settings
+from churn.store.contacts.not_to_contact import Why
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp, create_app
@@ -28,6 +30,10 @@ class NoStore:
     def write_contacts(self, _batch: Sequence[Contact], /) -> ContactReceipt:
         """Store nothing."""
         return ContactReceipt()
+
+    def not_to_contact(self, _customer_ids: Sequence[str], _since: datetime, /) -> dict[str, Why]:
+        """Know nobody."""
+        return {}
 
     def ping(self) -> None:
         """Be there."""

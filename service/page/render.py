@@ -72,7 +72,7 @@ class Page:
         example = {} if compiled is None else example_customer(compiled, self.contract)
         return _template().substitute(
             style=_asset("style.css"),
-            script=_asset("script.js"),
+            script=_script(),
             customer=escape(self.contract.description),
             groups=render_groups(group_columns(self.contract.features), {} if compiled is None else compiled.typical),
             example=escape(orjson.dumps(example).decode()),
@@ -85,7 +85,11 @@ class Page:
 @cache
 def headers() -> dict[str, str]:
     """Return the headers of the page: a browser may run its own style and script, and call this service."""
-    return page_headers(style=_asset("style.css"), script=_asset("script.js"))
+    return page_headers(style=_asset("style.css"), script=_script())
+
+
+def _script() -> str:
+    return _asset("script.js") + _asset("campaign.js")
 
 
 @cache

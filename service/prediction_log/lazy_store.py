@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from churn.errors import StoreError
+from churn.store.contacts.not_to_contact import Why
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.store.store import Store
@@ -46,6 +48,10 @@ class LazyStore:
     def write_contacts(self, batch: Sequence[Contact], /) -> ContactReceipt:
         """See `Store.write_contacts`."""
         return self._opened().write_contacts(batch)
+
+    def not_to_contact(self, customer_ids: Sequence[str], since: datetime, /) -> dict[str, Why]:
+        """See `Store.not_to_contact`."""
+        return self._opened().not_to_contact(customer_ids, since)
 
     def ping(self) -> None:
         """See `Store.ping`."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from churn.customers.pseudonym import Pseudonymiser
+from churn.store.contacts.not_to_contact import Why
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.prediction_log.store_protocol import PredictionStore
@@ -38,6 +40,11 @@ class PseudonymousStore:
     def write_contacts(self, batch: Sequence[Contact], /) -> ContactReceipt:
         """See `Store.write_contacts`."""
         return self._store.write_contacts([replace(one, customer_id=self._of(one.customer_id)) for one in batch])
+
+    def not_to_contact(self, customer_ids: Sequence[str], since: datetime, /) -> dict[str, Why]:
+        """See `Store.not_to_contact`."""
+        named = {self._pseudonym(one): one for one in customer_ids}
+        return {named[one]: why for one, why in self._store.not_to_contact(list(named), since).items()}
 
     def ping(self) -> None:
         """See `Store.ping`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
+from churn.store.contacts.not_to_contact import Why
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 
@@ -23,6 +25,9 @@ class PredictionStore(Protocol):
 
     def write_contacts(self, batch: Sequence[Contact], /) -> ContactReceipt:
         """Store contacts."""
+
+    def not_to_contact(self, customer_ids: Sequence[str], since: datetime, /) -> dict[str, Why]:
+        """Return which of these customers must not be contacted, and why."""
 
     def ping(self) -> None:
         """Return if the store answers."""

@@ -15,7 +15,16 @@ import pytest
 from tests.unit.service.fakes import FakeStore
 
 pytestmark = pytest.mark.anyio
-READERS = ("/predict", "/predict/batch", "/outcomes", "/contacts", "/invocations", "/v2/models/churn/infer", "/admin/rollback")
+READERS = (
+    "/predict",
+    "/predict/batch",
+    "/outcomes",
+    "/contacts",
+    "/campaign/candidates",
+    "/invocations",
+    "/v2/models/churn/infer",
+    "/admin/rollback",
+)
 DEEP = 40_000
 BODIES = {
     "deep lists": b"[" * DEEP + b"]" * DEEP,

@@ -25,6 +25,7 @@ from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model, ModelInfo
+from churn.store.contacts.not_to_contact import Why
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp
@@ -141,6 +142,7 @@ class FakeStore:
         self.receipt = OutcomeReceipt()
         self.contacts: list[Contact] = []
         self.contact_receipt = ContactReceipt()
+        self.left_alone: dict[str, Why] = {}
         self.away = False
         self.closed = False
         self.error: Exception = StoreError("postgresql://user:secret@store is away")
@@ -167,6 +169,10 @@ class FakeStore:
         self._check()
         self.contacts += batch
         return self.contact_receipt
+
+    def not_to_contact(self, customer_ids: Sequence[str], _since: datetime, /) -> dict[str, Why]:
+        self._check()
+        return {name: self.left_alone[name] for name in customer_ids if name in self.left_alone}
 
     def ping(self) -> None:
         self._check()

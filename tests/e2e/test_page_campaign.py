@@ -1,0 +1,172 @@
+"""A campaign is planned on the page at / in a real Chromium: a file in, a ranked list with reasons out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+
+from churn.batch.plan import Terms, make_plan
+from churn.campaigns.call_list import write_list
+from churn.campaigns.control_group import ControlGroup
+from churn.campaigns.ranking import Limit
+from churn.config.params import ProfitParams
+from pipelines.planning import CampaignPlan, find_candidates, listed, make_campaign_plan
+from service.app import create_app
+from tests.e2e.browser import TIMEOUT_SECONDS, Browser, chromium
+from tests.e2e.test_page import serving
+from tests.integration.files_to_score import customers, make_scorer
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings
+
+TWICE = b"customer_id,total_day_minutes\n" + b"".join(b"c%d,400\n" % (n % 1_500) for n in range(1_600))
+FINISHED = "document.getElementById('progress').hidden && !document.getElementById('campaign-plan').hasAttribute('aria-disabled')"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
+        yield browser
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path, store: FakeStore) -> Iterator[Browser]:
+    app = create_app(
+        make_settings(tmp_path / "home"),
+        registry=FakeRegistry(make_model()),
+        store=store,
+        last_known_good=FakeLastKnownGood().last_known_good(),
+    )
+    with serving(app) as address:
+        browser.complaints.clear()
+        browser.addresses.clear()
+        browser.open(f"{address}/")
+        browser.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+        yield browser
+
+
+def put_in(page: Browser, file: Path) -> None:
+    found = page.send("Runtime.evaluate", expression="document.getElementById('campaign-file')")
+    page.send("DOM.setFileInputFiles", files=[str(file)], objectId=found["result"]["objectId"])
+
+
+def press(page: Browser, button: str) -> None:
+    page.ask(f"document.getElementById('{button}').focus()")
+    page.press("Enter")
+
+
+def planned(source: Path, limit: Limit, left_alone: dict[str, Any]) -> tuple[CampaignPlan, str]:
+    scorer = make_scorer(control=ControlGroup(0.1))
+    candidates = find_candidates(scorer, make_plan(source, "d", Terms()), Terms(), ProfitParams())
+    plan = make_campaign_plan(candidates, scorer.model, ProfitParams(), lambda _ids: left_alone, limit)
+    write_list(source.with_name("expected.csv"), ".csv", listed(plan, scorer))
+    return plan, source.with_name("expected.csv").read_text()
+
+
+def write(path: Path, rows: int) -> Path:
+    pa.csv.write_csv(customers(rows), path)
+    return path
+
+
+def test_the_list_that_is_taken_away_is_that_of_the_command(page: Browser, store: FakeStore, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", 2_500)
+    store.left_alone = {"c-1-7": "opted_out", "c-1-2400": "contacted_lately"}
+    plan, expected = planned(source, Limit(calls=1_500), dict(store.left_alone))
+    put_in(page, source)
+    page.ask("document.getElementById('campaign-top').value = '1500'")
+    press(page, "campaign-plan")
+    page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
+    said = page.text("campaign-sum")
+    assert said.startswith("1,500 calls, chosen from 2,500 customers")
+    assert f"gain {plan.total(plan.expected.gain):,.0f} USD" in said
+    assert "1 want no contacts; 1 were contacted lately" in page.text("campaign-left")
+    assert page.ask("document.querySelectorAll('#campaign-rows tr').length") == 100
+    assert "raises the risk" in page.ask("document.querySelector('#campaign-rows tr').textContent")
+    press(page, "campaign-save")
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not (tmp_path / "campaign.csv").exists():
+        assert time.monotonic() < deadline, page.complaints
+        page.ask("1")
+        time.sleep(0.05)
+    assert (tmp_path / "campaign.csv").read_text() == expected
+    assert (len(store.rows), store.contacts) == (2_500, [])
+    assert page.complaints == []
+    asked = [urlsplit(one) for one in page.addresses]
+    assert sum(one.path == "/campaign/candidates" for one in asked) == 3
+    assert {one.scheme for one in asked} <= {"http", "data", "blob"}
+
+
+def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(page: Browser, store: FakeStore, tmp_path: Path) -> None:
+    rows = [
+        "customer_id,note,total_day_minutes",
+        *(f'"c""{n}\u00fc","a\r\nb, ""c""",{200 + n % 9}' for n in range(1_100)),
+        "",
+        "",
+    ]
+    (tmp_path / "in.csv").write_bytes("\ufeff".encode() + "\r\n".join(rows).encode())
+    put_in(page, tmp_path / "in.csv")
+    press(page, "campaign-plan")
+    page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
+    assert "chosen from 1,100 customers" in page.text("campaign-sum")
+    assert {row.customer_id for row in store.rows} == {f'c"{n}\u00fc' for n in range(1_100)}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "The file has no customers"),
+        (b"customer_id,state\na,OH\nb,XX\n", "customer 2 of the file:"),
+        (b"state\nOH\n", "customer 1 of the file:"),
+        (b"customer_id,state\n\xff\xfe,OH\n", "not UTF-8"),
+        (TWICE, "Two customers have the id c0"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told(page: Browser, tmp_path: Path, body: bytes, words: str) -> None:
+    (tmp_path / "in.csv").write_bytes(body)
+    put_in(page, tmp_path / "in.csv")
+    press(page, "campaign-plan")
+    page.wait_for(f"{FINISHED} && !document.getElementById('campaign-error').hidden")
+    assert words in page.text("campaign-error")
+    assert page.ask("document.getElementById('ranked').hidden")
+
+
+def test_without_a_file_it_asks_for_one(page: Browser) -> None:
+    press(page, "campaign-plan")
+    page.wait_for("!document.getElementById('campaign-error').hidden")
+    assert page.focused() == "campaign-file"
+
+
+def test_a_hundred_thousand_customers_come_with_a_bar_and_hold_up_nobody(page: Browser, store: FakeStore, tmp_path: Path) -> None:
+    with (tmp_path / "in.csv").open("w") as file:
+        file.write("customer_id,total_day_minutes,state\n")
+        # One in ten is worth a call.
+        file.writelines(f"c-{n},{20 if n % 10 else 300 + n % 50},OH\n" for n in range(100_000))
+    page.ask(
+        """window.seen = []; new MutationObserver(() => seen.push(document.getElementById('progress').value))
+        .observe(document.getElementById('campaign-status'), {childList: true})"""
+    )
+    put_in(page, tmp_path / "in.csv")
+    press(page, "campaign-plan")
+    # Single customers are answered meanwhile.
+    page.wait_for("window.seen.length > 3")
+    asked = "fetch('predict', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{\"state\": \"OH\"}'})"
+    assert page.ask(f"{asked}.then((response) => response.status)") == 200
+    assert not page.ask(FINISHED)
+    for pieces in (25, 50, 75, 100):
+        page.wait_for(f"window.seen.length >= {pieces}")
+    page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
+    seen = page.ask("window.seen")
+    assert len(seen) >= 100
+    assert seen == sorted(seen)
+    assert "chosen from 100,000 customers" in page.text("campaign-sum")
+    assert len(store.rows) == 100_001
