@@ -16,7 +16,6 @@ from churn.contract import Contract
 from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from monitoring.drift.detect import detect_drift
 from monitoring.performance.comparison import compare_performance
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
@@ -24,7 +23,9 @@ from monitoring.performance.cusum_calibration import resume
 from monitoring.performance.stream_weights import LOOK_BACK, stream_weights
 from monitoring.policy import decide, memory
 from monitoring.reference import Reference
+from monitoring.returning import judge_window
 from monitoring.run_result import Findings, RetrainDecision, RunResult
+from monitoring.said import Said
 from monitoring.windows import Window, take_window
 
 # How alpha is shared: the customers and answers of a window, its outcomes, and the stream of all outcomes so far.
@@ -70,7 +71,8 @@ def run_monitor(
     """Judge what is new of one model version. Write nothing: a run that is killed is simply repeated.
 
     The false-alarm rate of the whole run is `settings.false_alarm_rate`: half of it goes to the comparison of customers and
-    predictions with the reference, 30 % to the outcomes of the window, and 20 % to the stream of all outcomes so far.
+    predictions with the reference, and of those seen before with themselves; 30 % to the outcomes of the window, and 20 % to the
+    stream of all outcomes so far.
 
     Parameters
     ----------
@@ -105,12 +107,16 @@ def run_monitor(
     known = reference if isinstance(reference, Reference) else Reference.of(reference, contract)
     window = take_window(store, contract, model_version, settings, now)
     labelled = not window.labelled.empty
+    said = _said(store, model_version)
+    judged = judge_window(store, contract, known.profile, window, said, WINDOW_SHARE * alpha) if window.rows else None
     findings = Findings(
         run_id=new_id(),
         started_at=now,
         model_version=model_version,
         window=window.summary(),
-        drift=detect_drift(known.profile, window.parts(), contract, WINDOW_SHARE * alpha) if window.rows else None,
+        drift=judged.drift if judged else None,
+        moved=judged.moved if judged else None,
+        said=judged.said if judged else (),
         performance=compare_performance(known.outcomes, window.labelled, window.answers, window.threshold, campaign),
         concept=detect_concept_drift(known.outcomes, window.labelled, OUTCOME_SHARE * alpha) if labelled else None,
         sequential=_follow_stream(store, settings, window, known.outcomes, STREAM_SHARE * alpha) if labelled else None,
@@ -163,6 +169,12 @@ def report_path(settings: Settings, run_id: str) -> Path:
         An HTML file.
     """
     return settings.home / "reports" / f"{run_id}.html"
+
+
+def _said(store: Store, model_version: str) -> tuple[Said, ...]:
+    """Return what runs on this model said of its customers, up to the newest that judged any."""
+    newest = store.monitor_runs(model_version=model_version, judged="predictions", limit=1)
+    return RunResult.from_record(newest[0]).said if newest else ()
 
 
 def _decide(store: Store, settings: Settings, window: Window, findings: Findings, now: datetime) -> RetrainDecision:

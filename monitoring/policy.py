@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings
 from churn.store.records import Decision, DecisionAction, DecisionKind
+from monitoring.drift.results import DriftResult
 from monitoring.run_result import Findings, RetrainDecision
 
 ACTIONS = (DecisionAction.NONE, DecisionAction.WATCH, DecisionAction.RETRAIN, DecisionAction.PAGE)
@@ -57,13 +58,11 @@ def decide(
         return RetrainDecision(
             DecisionAction.WATCH, f"whether the model holds can no longer be known: {current.window.labels}", wants_labels=True
         )
-    drifted, noted = _named(current, note=False), _named(current, note=True)
-    found = f"{current.rows} predictions drifted{drifted}"
+    found, noted = _found(current), _named(current.news, note=True)
     if current.labelled_rows == 0:
         if current.covariate_alarm:
             return RetrainDecision(DecisionAction.WATCH, f"{found}; outcomes are needed to judge the model", wants_labels=True)
-        calm = f"the {current.rows} new predictions look like the reference"
-        return RetrainDecision(DecisionAction.NONE, f"{calm}, but for columns that the model ignores{noted}" if noted else calm)
+        return RetrainDecision(DecisionAction.NONE, _calm(current, noted))
     if current.covariate_alarm:
         return RetrainDecision(DecisionAction.WATCH, f"{found}, but the model holds on {current.labelled_rows} outcomes")
     holds = f"the model holds on {current.labelled_rows} outcomes"
@@ -75,9 +74,30 @@ def memory(settings: Settings) -> timedelta:
     return max(DAY, 2 * timedelta(seconds=max(settings.cooldown_seconds, settings.retrain_timeout_seconds)))
 
 
-def _named(run: Findings, *, note: bool) -> str:
-    """Name the features that drifted, in brackets, most important first; empty if there are none."""
-    results = [result for result in (run.drift.drifted if run.drift else ()) if result.note is note]
+def _found(run: Findings) -> str:
+    """Say what moved since it was last seen, and what differs from the reference, as far as it is news."""
+    found = []
+    if run.moved is not None and (moved := _named(run.moved.news, note=False)):
+        found.append(f"{run.moved.rows} customers moved since they were last seen{moved}")
+    if run.drift is not None and (differs := _named(run.drift.news, note=False)):
+        found.append(f"{run.rows} predictions drifted from the reference{differs}")
+    return ", and ".join(found)
+
+
+def _calm(run: Findings, noted: str) -> str:
+    known = _named(run.drift.known if run.drift else (), note=None)
+    if known:
+        calm = f"the {run.rows} new predictions differ from the reference only as was said before{known}"
+    else:
+        calm = f"the {run.rows} new predictions look like the reference"
+    if run.moved is not None and not run.moved.news:
+        calm += f", and nothing moved since {run.moved.rows} of their customers were last seen"
+    return f"{calm}, but for columns that the model ignores{noted}" if noted else calm
+
+
+def _named(results: Sequence[DriftResult], *, note: bool | None) -> str:
+    """Name the features of results, in brackets, most important first; empty if there are none. `note` None: all of them."""
+    results = [result for result in results if note is None or result.note is note]
     drifted = sorted(results, key=lambda r: (-abs(r.impact or 0.0), r.p_value, -r.statistic))
     names = list(dict.fromkeys(r.feature for r in drifted))
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""

@@ -11,10 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from churn.errors import StoreError
 from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
-from monitoring.drift.results import DriftReport
+from monitoring.drift.results import DriftReport, DriftResult
 from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.concept_drift import ConceptResult
 from monitoring.performance.cusum import SequentialResult
+from monitoring.said import Said
 from monitoring.windows import WindowSummary
 
 
@@ -42,7 +43,11 @@ class Findings:
     Attributes
     ----------
     drift : DriftReport or None
-        None where the window has too few new predictions.
+        The customers and predictions of the window against the reference. None where it has too few.
+    moved : DriftReport or None
+        Its customers who were seen before against themselves. None where these are too few.
+    said : tuple of Said
+        What this run and those before said of these customers, and is not to be said again.
     concept : ConceptResult or None
         Drift in the outcomes of the window. None where it has too few.
     sequential : SequentialResult or None
@@ -54,6 +59,8 @@ class Findings:
     model_version: str
     window: WindowSummary
     drift: DriftReport | None = None
+    moved: DriftReport | None = None
+    said: tuple[Said, ...] = ()
     performance: PerformanceComparison = field(default_factory=PerformanceComparison)
     concept: ConceptResult | None = None
     sequential: SequentialResult | None = None
@@ -70,8 +77,14 @@ class Findings:
 
     @property
     def covariate_alarm(self) -> bool:
-        """Whether customers or answers drifted, in a column that the model makes use of."""
-        return self.drift is not None and (self.drift.covariate_alarm or self.drift.prediction_alarm)
+        """Whether customers or answers moved or differ from the reference, in a column that the model makes use of, as news."""
+        reports = [report for report in (self.drift, self.moved) if report is not None]
+        return any(report.covariate_alarm or report.prediction_alarm for report in reports)
+
+    @property
+    def news(self) -> tuple[DriftResult, ...]:
+        """What moved or differs, and was not said before; of a column that did both, both."""
+        return tuple(result for report in (self.moved, self.drift) if report is not None for result in report.news)
 
     @property
     def concept_alarm(self) -> bool:
@@ -167,7 +180,9 @@ class RunResult(Findings):
                 "labelled_rows": self.labelled_rows,
                 "covariate_alarm": self.covariate_alarm,
                 "concept_alarm": self.concept_alarm,
-                "drifted": [f"{result.feature} ({result.aspect})" for result in self.drift.drifted] if self.drift else [],
+                "drifted": [f"{result.feature} ({result.aspect})" for result in self.drift.news] if self.drift else [],
+                "moved": [f"{result.feature} ({result.aspect})" for result in self.moved.news] if self.moved else [],
+                "said_before": [f"{result.feature} ({result.aspect})" for result in self.drift.known] if self.drift else [],
                 "roc_auc": realized.roc_auc if realized else None,
                 "brier": realized.brier if realized else None,
                 "calibration_in_the_large": realized.calibration_in_the_large if realized else None,

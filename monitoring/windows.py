@@ -18,6 +18,7 @@ from churn.store.records import EPOCH
 from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
 from churn.store.treatment.selection import Selection
+from monitoring.once_each import iter_once_each, once_each
 
 # Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
 MAX_HELD = 20_000
@@ -82,7 +83,8 @@ class Window:
     current : pandas.DataFrame
         They, as `Store.iter_predictions` gives them; of more than 20,000 about so many, evenly spread.
     parts : function
-        Gives all of them, in frames that need not fit into memory together; each call reads them again.
+        Gives the newest prediction of each customer, and those that name nobody, in frames that need not fit into memory
+        together; each call reads them again.
     labelled : pandas.DataFrame
         Predictions whose outcome was not judged before (the prediction itself may have been), as `Store.read_outcomes` gives
         them, of customers who were not acted on; no rows while there are too few. Where some stand for others, with a column
@@ -103,6 +105,8 @@ class Window:
         Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one.
     selection : Selection or None
         Which of the outcomes that came may be learned from; None if all may.
+    before_seq : int
+        Predictions numbered below it are earlier ones: with them, customers who come again are compared.
     """
 
     model_version: str
@@ -120,6 +124,12 @@ class Window:
     cohort: Cohort = NO_COHORT
     corrected_rows: int = 0
     selection: Selection | None = None
+    before_seq: int = 0
+
+    @property
+    def customers(self) -> pd.DataFrame:
+        """Of the held predictions, the newest of each customer, and those that name nobody."""
+        return once_each(self.current)
 
     @property
     def labels(self) -> str:
@@ -234,11 +244,17 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         held = [current, *store.iter_predictions(contract, model_version, span, share=share)]
         current = pd.concat([part for part in held if len(part)], ignore_index=True)
     whole = span.rows <= MAX_HELD
+
+    def parts() -> Iterable[pd.DataFrame]:
+        if whole or not enough:
+            return [once_each(current)]
+        return iter_once_each(store.iter_predictions(contract, model_version, span, newest_first=True))
+
     return Window(
         model_version=model_version,
         rows=span.rows if enough else 0,
         current=current,
-        parts=lambda: [current] if whole or not enough else store.iter_predictions(contract, model_version, span),
+        parts=parts,
         labelled=labelled if enough_labelled else labelled.iloc[:0],
         last_seq=span.last_seq if enough else last_seq,
         last_outcome_seq=max(int(came["outcome_seq"].max()), last_outcome_seq) if enough_labelled else last_outcome_seq,
@@ -252,6 +268,7 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         if runs
         else 0,
         selection=selection,
+        before_seq=last_seq + 1 if last_seq else span.first_seq,
     )
 
 

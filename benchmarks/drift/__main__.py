@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.drift import concept, scale
+from benchmarks.drift import concept, same_base, scale
 from benchmarks.drift.baselines import NAMES
 from benchmarks.drift.picture import draw
 from benchmarks.drift.populations import LABELS, SHIFTS
@@ -28,7 +28,7 @@ from churn.contract import load_contract
 OUT = Path("build/benchmarks/drift.json")
 SEED = 17
 SIZES = (50, 200, 500, 1_000, 5_000)
-SCENARIOS = ("false-alarms", "shifts", "concept", "scale")
+SCENARIOS = ("false-alarms", "shifts", "same-base", "concept", "scale")
 
 
 def main() -> None:
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few small cells, to see that it works")
     parser.add_argument("--only", default=",".join(SCENARIOS), help=f"scenarios, comma-separated: {', '.join(SCENARIOS)}")
     parser.add_argument("--trials", type=int, default=1_000, help="of each cell without drift; a fifth of each shift")
+    parser.add_argument("--lives", type=int, default=20, help="of each case of same-base")
     parser.add_argument("--populations", default="real,simulated", help="comma-separated: real, simulated")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=2)
@@ -52,7 +53,11 @@ def main() -> None:
     )
     kept = Memory(options.out.with_suffix(".cells") if options.resume else None, verbose=0)
     results = judge(cells, load_settings().data, 1 if options.short else options.jobs, console, kept)
-    streams, runs = [], []
+    streams, runs, bases = [], [], []
+    if "same-base" in wanted:
+        small = {"nights": 3, "customers": 200, "cases": same_base.CASES[:1]} if options.short else {}
+        told = same_base.run(1 if options.short else options.lives, options.seed, **small)
+        bases = [row for lives in told for row in lives.figures()]
     if "concept" in wanted:
         streams = concept.run(
             20 if options.short else 1_000, options.seed, peers=not options.short, work=options.out.parent / "river"
@@ -63,7 +68,7 @@ def main() -> None:
             scale.beside_evidently(contract, rows[0], options.seed),
             scale.from_store(contract, rows[1], options.seed, options.out.parent / "scale"),
         ]
-    for table in tables(results, streams, runs):
+    for table in [*tables(results, streams, runs), *base_tables(bases)]:
         console.print(table)
     targets = compare(results, streams, runs)
     console.print(target_table(targets))
@@ -75,6 +80,7 @@ def main() -> None:
         "results": [result.report() for result in results],
         "concept": streams,
         "scale": runs,
+        "same_base": bases,
         "targets": targets,
     }
     options.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
@@ -125,6 +131,13 @@ def tables(results: list[Result], streams: list[dict[str, Any]], runs: list[dict
     return found + [
         _plain(title, rows) for title, rows in (("Streams of outcomes", streams), ("What a monitoring run costs", runs)) if rows
     ]
+
+
+def base_tables(bases: list[dict[str, Any]]) -> list[Table]:
+    """Show what was said of a base that is scored every night: without a change, and with one."""
+    calm, changed = ([row for row in bases if row["case"].startswith("none") is which] for which in (True, False))
+    titles = ("The same base every night, without a change", "The same base every night, with a change on one of them")
+    return [_plain(title, rows) for title, rows in zip(titles, (calm, changed), strict=True) if rows]
 
 
 def target_table(targets: list[dict[str, Any]]) -> Table:

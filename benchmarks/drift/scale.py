@@ -68,7 +68,7 @@ def _fill(work: Path, contract: Contract, rows: int, seed: int) -> None:
     model.fit(customers[0].features.select_dtypes("number"), customers[0].outcome)
     reference, window = (_answered(model, made) for made in customers)
     reference.to_parquet(work / "reference.parquet")
-    texts = [orjson.dumps(record).decode() for record in _records(window, contract)]
+    texts = [orjson.dumps(record).decode() for record in as_records(window, contract)]
     answers, left = window["churn_probability"].tolist(), window["churned"].tolist()
     store = Store.open(f"sqlite:///{work / 'store.db'}")
     start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,7 +92,8 @@ def _answered(model: Any, made: Dataset) -> pd.DataFrame:
     return made.features.assign(churn_probability=p, served_probability=p, churned=made.outcome.astype("float64"))
 
 
-def _records(frame: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
+def as_records(frame: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
+    """Give customers as the log encodes them."""
     columns = {}
     for column in contract.features:
         values = [None if pd.isna(value) else value for value in frame[column.name].tolist()]

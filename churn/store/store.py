@@ -22,6 +22,7 @@ from churn.store.outcomes.corrections import Corrections
 from churn.store.outcomes.delays import OutcomeDelays
 from churn.store.outcomes.outcomes import Outcomes
 from churn.store.predictions.cohort import CohortCounter
+from churn.store.predictions.last_seen import LastSeenReader
 from churn.store.predictions.log_reader import LogReader
 from churn.store.predictions.prediction_writer import PredictionWriter
 from churn.store.predictions.window_reader import WindowReader
@@ -69,6 +70,7 @@ class Store:
         self.iter_predictions = window.iter_parts
         self.read_outcomes = window.read_labelled
         self.count_cohort = CohortCounter(engine).count
+        self.read_last_seen = LastSeenReader(engine).read
 
         outcomes = Outcomes(engine)
         self.write_outcomes = outcomes.write

@@ -15,12 +15,31 @@ DRIFT: tuple[Row, ...] = (
                 (("churn_policy_action", "{{action}}"),),
                 "stat",
             ),
-            Question("Alarms", "1: the newest monitoring run alarms.", "none", (("churn_drift_alarm", "{{kind}}"),), "stat", 1),
+            Question(
+                "Alarms",
+                "1: news in the newest monitoring run. moved: customers moved since they were last seen; covariate, prediction, "
+                "joint: they differ from the reference; concept: outcomes contradict the model.",
+                "none",
+                (("churn_drift_alarm", "{{kind}}"),),
+                "stat",
+                1,
+            ),
+            Question(
+                "Said before",
+                "Features that differ from the reference as was said of the same customers before: no alarm until it grows.",
+                "none",
+                (("churn_drift_said_before", "features"),),
+                "stat",
+            ),
             Question(
                 "Newest window",
-                "Predictions and outcomes that were judged.",
+                "Predictions and outcomes that were judged; customers who were seen before are compared with themselves.",
                 "short",
-                (("churn_window_rows", "predictions"), ("churn_window_labelled_rows", "outcomes")),
+                (
+                    ("churn_window_rows", "predictions"),
+                    ("churn_window_returning_customers", "seen before"),
+                    ("churn_window_labelled_rows", "outcomes"),
+                ),
                 "stat",
             ),
         ),
@@ -29,10 +48,17 @@ DRIFT: tuple[Row, ...] = (
         "Features",
         (
             Question(
-                "Drift of each feature against its threshold",
-                "At 1 or above it drifted: the false-alarm rate of a run is shared by all tests.",
+                "Differs from the reference: each feature against its threshold",
+                "At 1 or above it differs beyond chance; an alarm only if it was not said before.",
                 "none",
                 (("churn_drift_statistic / churn_drift_threshold", "{{feature}}"),),
+                limit=1,
+            ),
+            Question(
+                "Moved since last seen: each feature against the threshold",
+                "Customers who came again, compared with themselves. At 1 or above they moved beyond chance.",
+                "none",
+                (("churn_moved_statistic / scalar(max(churn_moved_threshold))", "{{feature}}"),),
                 limit=1,
             ),
             Question(

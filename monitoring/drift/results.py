@@ -37,6 +37,10 @@ class DriftResult:
         What the shift does to the mean log-odds of leaving: shift times weight. None where no model and no outcome is known.
     note : bool
         It drifted, but the model makes nothing of the column: worth knowing, and no alarm.
+    known : bool
+        It drifted, but an earlier run said so of the same customers, and it has not grown since: no alarm.
+    standard_error : float or None
+        Of the statistic, by chance; None where it is not needed.
     """
 
     feature: str
@@ -53,6 +57,18 @@ class DriftResult:
     other: str | None = None
     impact: float | None = None
     note: bool = False
+    known: bool = False
+    standard_error: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """What was compared, the same in each run: column, aspect, and the second column or the edge of the range."""
+        return self.feature, self.aspect, self.measure if self.aspect == "range" else self.other
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it drifted, and no earlier run said so of the same customers."""
+        return self.drifted and not self.known
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +98,39 @@ class DriftReport:
         return tuple(sorted((r for r in self.results if r.drifted), key=lambda r: (r.note, -abs(r.impact or 0), r.p_value)))
 
     @property
+    def news(self) -> tuple[DriftResult, ...]:
+        """Drift that no earlier run said of the same customers, in the order of `drifted`."""
+        return tuple(r for r in self.drifted if r.is_news)
+
+    @property
+    def known(self) -> tuple[DriftResult, ...]:
+        """Drift that an earlier run said of the same customers, in the order of `drifted`."""
+        return tuple(r for r in self.drifted if r.known)
+
+    @property
     def notes(self) -> tuple[DriftResult, ...]:
         """Drift in columns that the model ignores."""
         return tuple(r for r in self.drifted if r.note)
 
     @property
     def alarm(self) -> bool:
-        """Whether anything drifted at all: true with probability alpha on a window without drift."""
-        return any(r.drifted for r in self.results)
+        """Whether anything drifted that was not said before: true with probability alpha on a window without drift."""
+        return bool(self.news)
 
     @property
     def covariate_alarm(self) -> bool:
         """Whether some feature drifted that the model makes use of."""
-        return any(r.aspect != "prediction" and not r.note for r in self.drifted)
+        return any(r.aspect != "prediction" and not r.note for r in self.news)
 
     @property
     def prediction_alarm(self) -> bool:
         """Whether the predicted probabilities drifted."""
-        return any(r.aspect == "prediction" for r in self.drifted)
+        return any(r.aspect == "prediction" for r in self.news)
 
     @property
     def joint_alarm(self) -> bool:
         """Whether columns hang together in another way than they did."""
-        return any(r.aspect in ("dependence", "relation") and not r.note for r in self.drifted)
+        return any(r.aspect in ("dependence", "relation") and not r.note for r in self.news)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything with the alarms, ready for JSON."""

@@ -40,11 +40,16 @@ EXPORTED = {
         ),
         Exported("churn_monitor_interval_seconds", "gauge", "How often a monitoring run is due, in seconds."),
         Exported("churn_window_rows", "gauge", "Predictions in the newest window."),
+        Exported(
+            "churn_window_returning_customers",
+            "gauge",
+            "Customers of the newest window who were seen before, and are compared with themselves; absent if they are too few.",
+        ),
         Exported("churn_window_labelled_rows", "gauge", "Outcomes in the newest window that had any."),
         Exported(
             "churn_drift_statistic",
             "gauge",
-            "How surprising the feature's window is: -log10 of the smallest of its p-values, adjusted for all tests of the run.",
+            "How far the feature differs from the reference: -log10 of the smallest of its p-values, adjusted for all tests.",
             ("feature",),
         ),
         Exported(
@@ -52,6 +57,18 @@ EXPORTED = {
             "gauge",
             "A churn_drift_statistic at or above it is drift: -log10 of the false-alarm rate of all tests.",
             ("feature",),
+        ),
+        Exported(
+            "churn_moved_statistic",
+            "gauge",
+            "How far the feature moved since the same customers were last seen: -log10 of the smallest adjusted p-value.",
+            ("feature",),
+        ),
+        Exported("churn_moved_threshold", "gauge", "A churn_moved_statistic at or above it is a move beyond chance."),
+        Exported(
+            "churn_drift_said_before",
+            "gauge",
+            "Features that differ from the reference as an earlier run said of the same customers: no alarm until it grows.",
         ),
         Exported(
             "churn_drift_impact",
@@ -62,7 +79,8 @@ EXPORTED = {
         Exported(
             "churn_drift_alarm",
             "gauge",
-            "1 if the newest monitoring run with predictions (concept: with outcomes) alarms.",
+            "1 if the newest run alarms. covariate, prediction, joint: customers, answers, or what hangs together differ from "
+            "the reference; moved: customers moved since they were last seen; concept: outcomes contradict the model.",
             ("kind",),
         ),
         Exported("churn_roc_auc", "gauge", f"ROC AUC. {SOURCES}.", ("source",)),

@@ -53,6 +53,11 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
         yield from _drift(drift.results)
         found = {"covariate": drift.covariate_alarm, "prediction": drift.prediction_alarm, "joint": drift.joint_alarm}
         alarms |= {(kind,): float(alarm) for kind, alarm in found.items()}
+        yield exported("churn_drift_said_before", len({result.feature for result in drift.known}))
+        if (moved := with_rows.moved) is not None:
+            alarms["moved",] = float(moved.covariate_alarm or moved.prediction_alarm)
+            yield exported("churn_window_returning_customers", moved.rows)
+            yield from _moves(moved.results)
     if labelled is not None:
         yield exported("churn_window_labelled_rows", labelled.labelled_rows)
         alarms["concept",] = float(labelled.concept_alarm)
@@ -86,6 +91,15 @@ def _drift(results: Sequence[DriftResult]) -> Iterator[Metric]:
     yield exported("churn_drift_threshold", thresholds)
     if impacts:
         yield exported("churn_drift_impact", impacts)
+
+
+def _moves(results: Sequence[DriftResult]) -> Iterator[Metric]:
+    surprises: dict[tuple[str, ...], float] = {}
+    for result in results:
+        surprises[result.feature,] = max(surprises.get((result.feature,), 0.0), surprise(result.p_value))
+    if surprises:
+        yield exported("churn_moved_statistic", surprises)
+        yield exported("churn_moved_threshold", surprise(results[0].threshold))
 
 
 def _performance(known: Mapping[str, Performance | Estimate]) -> Iterator[Metric]:

@@ -64,7 +64,7 @@ def write_report(run: MonitoringRun, reference: pd.DataFrame, contract: Contract
     drawings: list[Drawing] = []
     with quiet():
         if result.drift is not None:
-            drawings.append(draw_drift(result.drift, run.window.current, as_served(reference), contract, seed=settings.seed))
+            drawings.append(draw_drift(result.drift, run.window.customers, as_served(reference), contract, seed=settings.seed))
         if result.performance.realized is not None:
             drawings.append(draw_performance(run.window.labelled, reference, seed=settings.seed))
         pages = {drawing.name: summary.with_name(f"{result.run_id}-{drawing.name}.html") for drawing in drawings}

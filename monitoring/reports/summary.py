@@ -39,8 +39,8 @@ SIZES = ((0.02, "next to nothing"), (0.1, "a little"), (0.3, "clearly"))
 
 
 @dataclass(frozen=True)
-class _MovedRow:
-    """A line of the table of what moved."""
+class _DriftRow:
+    """A line of the tables of what moved, and of what differs."""
 
     result: DriftResult
     matters: str
@@ -84,15 +84,16 @@ def render_summary(run: RunResult, earlier: Sequence[RunResult], *, false_alarm_
     str
         Some 10 kB.
     """
-    ranked = sorted(run.drift.drifted if run.drift else (), key=lambda r: (-abs(r.impact or 0.0), r.p_value))
+    differs, moved = ([] if report is None else sorted(report.drifted, key=_weight) for report in (run.drift, run.moved))
     sides = _sides(run.performance)
     environment = Environment(
         loader=PackageLoader("monitoring"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("summary.html.j2").render(
         run=run,
-        moved=[_moved_row(result, run, earlier) for result in ranked if not result.note][:MAX_MOVED],
-        notes=[result for result in ranked if result.note][:MAX_MOVED],
+        moved=[_row(result, "usual" if result.known else "this run") for result in moved if not result.note][:MAX_MOVED],
+        differs=[_differs_row(result, run, earlier) for result in differs if not result.note][:MAX_MOVED],
+        notes=[result for result in [*moved, *differs] if result.note][:MAX_MOVED],
         sides=list(sides),
         quality=_quality(run.performance, sides) if run.performance.realized else [],
         strip=_strip(run, earlier),
@@ -118,20 +119,27 @@ def write_summary(path: Path, page: str) -> None:
         staging.write_text(page, encoding="utf-8")
 
 
-def _moved_row(result: DriftResult, run: RunResult, earlier: Sequence[RunResult]) -> _MovedRow:
+def _weight(result: DriftResult) -> tuple[float, float]:
+    return -abs(result.impact or 0.0), result.p_value
+
+
+def _row(result: DriftResult, since: str) -> _DriftRow:
+    return _DriftRow(result, _matters(result.impact), since, _probability(result.p_value))
+
+
+def _differs_row(result: DriftResult, run: RunResult, earlier: Sequence[RunResult]) -> _DriftRow:
     since = _since(result, run, earlier)
     shown = "this run" if since is run else _moment(since.started_at)
-    return _MovedRow(result, _matters(result.impact), shown, _probability(result.p_value))
+    return _row(result, f"{shown}, said before" if result.known else shown)
 
 
 def _since(result: DriftResult, run: RunResult, earlier: Sequence[RunResult]) -> RunResult:
     """Return the first of an unbroken row of runs that found the same; runs that judged no customers are passed over."""
-    key = (result.feature, result.aspect, result.other)
     first = run
     for before in earlier:
         if before.drift is None:
             continue
-        if key not in {(found.feature, found.aspect, found.other) for found in before.drift.drifted}:
+        if result.key not in {found.key for found in before.drift.drifted}:
             break
         first = before
     return first

@@ -77,7 +77,9 @@ class WindowReader:
             count, first, last = connection.execute(query).one()
         return Span(int(count), int(first or 0), int(last or 0))
 
-    def iter_parts(self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0) -> Iterator[pd.DataFrame]:
+    def iter_parts(
+        self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0, newest_first: bool = False
+    ) -> Iterator[pd.DataFrame]:
         """Read the predictions of a span in parts, in the order of `seq`: a million rows need no more memory than 20,000.
 
         Parameters
@@ -89,6 +91,8 @@ class WindowReader:
         span : Span
         share : float, default 1.0
             In (0, 1]; below 1 only about that share of the rows, evenly spread and the same ones each time.
+        newest_first : bool, default False
+            Against the order of `seq`.
 
         Yields
         ------
@@ -102,7 +106,7 @@ class WindowReader:
         query = (
             sa.select(p.seq, moment, p.churn_probability, p.threshold, p.customer_id, sa.cast(p.features, sa.Text))
             .where(p.model_version == model_version, p.seq >= span.first_seq, p.seq <= span.last_seq)
-            .order_by(p.seq)
+            .order_by(p.seq.desc() if newest_first else p.seq)
         )
         if share < 1:
             query = query.where((p.seq * FACTOR) % PRIME < round(PRIME * share))

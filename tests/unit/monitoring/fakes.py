@@ -141,10 +141,21 @@ class FakeStore:
         return Span(len(seqs), int(seqs.min()), int(seqs.max())) if len(seqs) else Span(0, 0, 0)
 
     def iter_predictions(
-        self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0
+        self, contract: Contract, model_version: str, span: Span, *, share: float = 1.0, newest_first: bool = False
     ) -> Iterator[pd.DataFrame]:
         rows = self.log[self.log["seq"].between(span.first_seq, span.last_seq) & (self.log["model_version"] == model_version)]
-        yield rows[[*PART_COLUMNS, *contract.feature_names]].reset_index(drop=True)
+        yield rows[[*PART_COLUMNS, *contract.feature_names]].iloc[:: -1 if newest_first else 1].reset_index(drop=True)
+
+    def read_last_seen(
+        self, contract: Contract, seqs: list[int], *, before_seq: int, until: datetime | None = None
+    ) -> pd.DataFrame:
+        now = self.log.loc[self.log["seq"].isin(seqs) & self.log["customer_id"].notna(), ["seq", "customer_id"]]
+        earlier = self.log[self.log["seq"] < before_seq]
+        if until is not None:
+            earlier = earlier[earlier["requested_at"] <= until]
+        last = earlier.sort_values(["requested_at", "seq"]).drop_duplicates("customer_id", keep="last")
+        found = now.rename(columns={"seq": "now"}).merge(last, on="customer_id").sort_values("now").reset_index(drop=True)
+        return found[["now", "seq", "model_version", "churn_probability", *contract.feature_names]]
 
     def read_outcomes(
         self,

@@ -1,0 +1,123 @@
+"""Drift of a window: customers who come again are compared with themselves, and what was said of them is not said again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from churn.contract import Contract
+from churn.store.store import Store
+from monitoring.drift.columns import PROBABILITY
+from monitoring.drift.detect import detect_drift
+from monitoring.drift.paired import compare_pairs
+from monitoring.drift.profile import ReferenceProfile
+from monitoring.drift.results import DriftReport
+from monitoring.said import Moment, Said, tell_differences, tell_moves
+from monitoring.windows import Window
+
+# Fewer customers who come again are no base: they are judged as if each were new.
+MIN_PAIRS = 50
+# How alpha is shared where customers come again: what moved since they were last seen; what differs from the reference; and
+# whether what was said of that has grown. Where nobody comes again the second has it all.
+MOVED, DIFFERS, GROWN = 0.4, 0.5, 0.1
+
+
+@dataclass(frozen=True)
+class WindowDrift:
+    """What a window's customers and predictions say.
+
+    Attributes
+    ----------
+    drift : DriftReport
+        All customers of the window against the reference.
+    moved : DriftReport or None
+        Those seen before against themselves; None if they are fewer than 50.
+    said : tuple of Said
+        What the next run must know.
+    """
+
+    drift: DriftReport
+    moved: DriftReport | None
+    said: tuple[Said, ...]
+
+
+def judge_window(
+    store: Store, contract: Contract, profile: ReferenceProfile, window: Window, said: tuple[Said, ...], alpha: float
+) -> WindowDrift:
+    """Judge the customers and predictions of a window.
+
+    Of more than 20,000 predictions those are paired that the window holds.
+
+    Parameters
+    ----------
+    store : Store
+        Where earlier predictions are.
+    contract : Contract
+        The description of a customer.
+    profile : ReferenceProfile
+        Of the model's reference.
+    window : Window
+        With predictions to judge.
+    said : tuple of Said
+        What the run before said, as `WindowDrift` gave it.
+    alpha : float
+        In (0, 1): the chance of any alarm without drift.
+
+    Returns
+    -------
+    WindowDrift
+        Its alarms are news only.
+
+    Raises
+    ------
+    StoreError
+        If the store is away.
+    """
+    customers = window.customers
+    newest = customers["requested_at"].max().to_pydatetime()
+    here = Moment(window.last_seq, newest)
+    sights = _Sights(store, contract, customers, window.model_version)
+    before, after = sights.pairs(before_seq=window.before_seq)
+    if len(after) < MIN_PAIRS:
+        moved, shared = None, alpha
+    else:
+        moved, said = tell_moves(compare_pairs(profile, before, after, MOVED * alpha), said, here)
+        shared = DIFFERS * alpha
+    known: dict[Moment, DriftReport | None] = {}
+
+    def moved_since(one: Said) -> DriftReport | None:
+        then = Moment(one.last_seq, one.until)
+        if then not in known:
+            before, after = sights.pairs(before_seq=one.last_seq + 1, until=then)
+            same_people = len(after) >= max(MIN_PAIRS, len(customers) / 2)
+            known[then] = compare_pairs(profile, before, after, GROWN * alpha) if same_people else None
+        return known[then]
+
+    drift, said = tell_differences(detect_drift(profile, window.parts(), contract, shared), said, here, moved_since)
+    return WindowDrift(drift, moved, said)
+
+
+@dataclass(frozen=True)
+class _Sights:
+    """What a window's customers look like now, and what they looked like before."""
+
+    store: Store
+    contract: Contract
+    customers: pd.DataFrame
+    model_version: str
+    by_seq: pd.DataFrame = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = self.customers[self.customers["customer_id"].notna()]
+        object.__setattr__(self, "by_seq", named.set_index("seq", drop=False))
+
+    def pairs(self, *, before_seq: int, until: Moment | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the same customers before and now, line by line; answers of another model are no answers."""
+        moment = until.until if until is not None else None
+        seqs = self.by_seq["seq"].tolist()
+        if not seqs:
+            return self.by_seq, self.by_seq
+        before = self.store.read_last_seen(self.contract, seqs, before_seq=before_seq, until=moment)
+        before[PROBABILITY] = before[PROBABILITY].where(before["model_version"] == self.model_version)
+        return before, self.by_seq.loc[before["now"]].reset_index(drop=True)

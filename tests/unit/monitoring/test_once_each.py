@@ -1,0 +1,39 @@
+"""No customer counts twice, in whatever order and in however many parts the window comes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from monitoring.once_each import iter_once_each, once_each
+
+
+def window(seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    ids = [None if rng.random() < 0.2 else f"c{rng.integers(0, 30)}" for _ in range(200)]
+    return pd.DataFrame({"seq": np.arange(1, 201), "customer_id": pd.Series(ids, dtype=object)})
+
+
+def expected(rows: pd.DataFrame) -> list[int]:
+    newest = {who: seq for seq, who in zip(rows["seq"], rows["customer_id"], strict=True) if who is not None}
+    return sorted([*newest.values(), *rows.loc[rows["customer_id"].isna(), "seq"]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_order_does_not_matter(seed: int) -> None:
+    rows = window(seed)
+    assert once_each(rows.sample(frac=1, random_state=seed))["seq"].tolist() == expected(rows)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 500])
+def test_parts_do_not_matter(size: int) -> None:
+    rows = window(9)
+    backwards = rows[::-1]
+    parts = [backwards.iloc[start : start + size] for start in range(0, len(rows), size)]
+    assert sorted(pd.concat(list(iter_once_each(parts)))["seq"]) == expected(rows)
+
+
+def test_without_ids_or_repetition_nothing_is_copied() -> None:
+    rows = window(1).assign(customer_id=None)
+    assert once_each(rows) is rows
