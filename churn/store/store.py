@@ -69,8 +69,7 @@ class Store:
         self.find_span = window.find_span
         self.iter_predictions = window.iter_parts
         self.read_outcomes = window.read_labelled
-        self.count_cohort = CohortCounter(engine).count
-        self.read_last_seen = LastSeenReader(engine).read
+        self.count_cohort, self.read_last_seen = CohortCounter(engine).count, LastSeenReader(engine).read
 
         outcomes = Outcomes(engine)
         self.write_outcomes = outcomes.write

@@ -35,8 +35,10 @@ def test_customers_who_move_as_chance_has_it_rarely_alarm() -> None:
 def test_a_small_move_of_all_is_found_where_two_groups_of_people_would_show_nothing() -> None:
     before = customers(1000, 3)
     after = later(before, 3)
-    before["minutes"] += 180 - before["minutes"].mean()
-    after["minutes"] += 187 - after["minutes"].mean()
+    # Seven minutes, with the reference's mean halfway.
+    middle = customers(1500, 1)["minutes"].mean()
+    before["minutes"] += middle - 3.5 - before["minutes"].mean()
+    after["minutes"] += middle + 3.5 - after["minutes"].mean()
     between_people = {r.feature: r for r in detect_drift(PROFILE, after, CONTRACT, ALPHA).results if r.aspect == "values"}
     assert not between_people["minutes"].drifted
     found = compare_pairs(PROFILE, before, after, ALPHA).drifted
