@@ -34,6 +34,23 @@ def test_outcomes_of_customers_who_were_called_alarm_nobody_once_contacts_are_kn
     assert alarms == {False: True, True: False}
 
 
+def test_what_is_learned_is_as_if_nobody_had_been_called(company: Company, tmp_path: Path) -> None:
+    rate = {}
+    for calls, recorded in ((False, False), (True, False), (True, True)):
+        store = opened(tmp_path, f"{calls}-{recorded}")
+        company.ask(store, ROWS, SEED, calls=calls, recorded=recorded)
+        traffic = read_mature_traffic(store, company.contract, 0.0, newest=100_000, now=LATER)
+        known = assemble(company.file, traffic.rows, company.contract, company.params)
+        rate[calls, recorded] = float(known.train.outcome.iloc[-known.dated :].mean())
+        if recorded:
+            assert known.fresh_effective < len(known.fresh)
+            assert traffic.selection is not None
+            assert "effective sample size" in str(traffic)
+        store.close()
+    assert rate[True, False] < rate[False, False] - 0.005, "some stayed because they were called"
+    assert rate[True, True] == pytest.approx(rate[False, False], abs=0.01)
+
+
 def test_without_a_control_group_the_monitor_says_so_and_training_leaves_the_time_out(company: Company, tmp_path: Path) -> None:
     store = opened(tmp_path, "blind")
     company.ask(store, ROWS, SEED, calls=True, share=0.0)
