@@ -3,7 +3,7 @@
     python -m benchmarks.synchronous [--seconds N] [--folder DIR]
 
 The prediction log's own writer commits groups of predictions, by turns with each setting, so that whatever else the machine does
-meets both. Compare the ratios; the times are those of this disk. See docs/adr/0027.
+meets both. Compare the ratios; the times are those of this disk. See docs/adr/0026.
 """
 
 from __future__ import annotations

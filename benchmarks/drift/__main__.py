@@ -55,8 +55,10 @@ def main() -> None:
     results = judge(cells, load_settings().data, 1 if options.short else options.jobs, console, kept)
     streams, runs, bases = [], [], []
     if "same-base" in wanted:
-        small = {"nights": 3, "customers": 200, "cases": same_base.CASES[:1]} if options.short else {}
-        told = same_base.run(1 if options.short else options.lives, options.seed, **small)
+        if options.short:
+            told = same_base.run(1, options.seed, nights=3, customers=200, cases=same_base.CASES[:1])
+        else:
+            told = same_base.run(options.lives, options.seed)
         bases = [row for lives in told for row in lives.figures()]
     if "concept" in wanted:
         streams = concept.run(

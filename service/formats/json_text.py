@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import orjson
 
-from service.formats.json_pieces import load_in_pieces
-from service.formats.json_size import check_size, refuse_wide
+from service.formats.bounded_json.pieces import load_in_pieces
+from service.formats.bounded_json.size import check_size, refuse_wide
 from service.http.body import BYTE_ORDER_MARK
 from service.http.errors import LISTED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
 
@@ -133,6 +133,10 @@ def only_list(document: Any, name: str) -> list[Any]:
         As `load_json` returns it. The list is taken out of it.
     name : str
         Of the list.
+
+    Returns
+    -------
+    list
 
     Raises
     ------

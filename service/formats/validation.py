@@ -168,7 +168,17 @@ class ColumnRules(CustomerRules):
         record: Callable[[int], Any] | None = None,
         doubtful: Sequence[bool] | None = None,
     ) -> Table:
-        """Return a table of Python's values; see `validate_objects`."""
+        """Return a table of Python's values.
+
+        Parameters
+        ----------
+        columns, rows, where, record, doubtful
+            See `validate_objects`.
+
+        Returns
+        -------
+        Table
+        """
         cells = {name: self.features[name].from_objects(values) for name, values in columns.items() if name != CUSTOMER_ID}
         sent = record or (lambda row: {name: values[row] for name, values in columns.items()})
         recheck = None if doubtful is None else np.array(doubtful, np.bool_)

@@ -50,7 +50,17 @@ class LazyStore:
         return self._opened().write_contacts(batch)
 
     def not_to_contact(self, customer_ids: Sequence[str], since: datetime, /) -> dict[str, Why]:
-        """See `Store.not_to_contact`."""
+        """See `Store.not_to_contact`.
+
+        Parameters
+        ----------
+        customer_ids : sequence of str
+        since : datetime
+
+        Returns
+        -------
+        dict of str to str
+        """
         return self._opened().not_to_contact(customer_ids, since)
 
     def ping(self) -> None:

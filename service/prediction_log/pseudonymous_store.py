@@ -42,7 +42,17 @@ class PseudonymousStore:
         return self._store.write_contacts([replace(one, customer_id=self._of(one.customer_id)) for one in batch])
 
     def not_to_contact(self, customer_ids: Sequence[str], since: datetime, /) -> dict[str, Why]:
-        """See `Store.not_to_contact`."""
+        """See `Store.not_to_contact`.
+
+        Parameters
+        ----------
+        customer_ids : sequence of str
+        since : datetime
+
+        Returns
+        -------
+        dict of str to str
+        """
         named = {self._pseudonym(one): one for one in customer_ids}
         return {named[one]: why for one, why in self._store.not_to_contact(list(named), since).items()}
 

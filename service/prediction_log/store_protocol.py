@@ -27,7 +27,18 @@ class PredictionStore(Protocol):
         """Store contacts."""
 
     def not_to_contact(self, customer_ids: Sequence[str], since: datetime, /) -> dict[str, Why]:
-        """Return which of these customers must not be contacted, and why."""
+        """Return which of these customers must not be contacted, and why.
+
+        Parameters
+        ----------
+        customer_ids : sequence of str
+        since : datetime
+            Who was contacted since then is left alone.
+
+        Returns
+        -------
+        dict of str to str
+        """
 
     def ping(self) -> None:
         """Return if the store answers."""

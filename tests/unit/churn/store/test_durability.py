@@ -1,4 +1,4 @@
-"""What docs/adr/0027 says of power cuts: commits do not wait for the disk, and the write-ahead log is synced all the time."""
+"""What docs/adr/0026 says of power cuts: commits do not wait for the disk, and the write-ahead log is synced all the time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_both_connections_sync_at_checkpoints_and_not_at_commits(file: Path) -> 
 
 
 def test_what_was_committed_is_moved_and_so_synced_by_the_next_round(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wal_checkpoints.CHECKPOINT_SECONDS <= 5, "docs/adr/0027 says five seconds"
+    assert wal_checkpoints.CHECKPOINT_SECONDS <= 5, "docs/adr/0026 says five seconds"
     with closing(connect(file, 1.0)) as writer:
         writer.execute("INSERT INTO row_counts VALUES ('a mark', 1, 1)")
         assert b"a mark" not in file.read_bytes()

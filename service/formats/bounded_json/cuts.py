@@ -1,7 +1,7 @@
 """Where a JSON document may be cut, found without parsing it: at the commas between the parts of its outer lists and objects.
 
 A parser keeps Python's lock for as long as it works, and nobody else is answered meanwhile. So a large document is parsed in
-pieces (`service.formats.json_pieces`). Which commas stand between parts is known once texts and brackets are counted through;
+pieces (see `pieces`). Which commas stand between parts is known once texts and brackets are counted through;
 numpy does that block by block. Of each block the first and the last comma of each depth are kept: then what lies between two that
 follow each other is smaller than a block, or one part alone.
 """
@@ -46,6 +46,11 @@ class Cuts:
             How many brackets are open there, from 1 to `MAX_DEPTH`.
         start, end : int
             Between them.
+
+        Returns
+        -------
+        list of int
+            In ascending order.
         """
         at = self._at[depth]
         return at[bisect_left(at, start) : bisect_left(at, end)]

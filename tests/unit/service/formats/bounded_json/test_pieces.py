@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from service.formats import json_cuts, json_pieces
-from service.formats.json_cuts import MAX_DEPTH, Cuts
-from service.formats.json_pieces import load_in_pieces
+from service.formats.bounded_json import cuts as cutting
+from service.formats.bounded_json import pieces
+from service.formats.bounded_json.cuts import MAX_DEPTH, Cuts
+from service.formats.bounded_json.pieces import load_in_pieces
 from service.formats.json_text import load_json
 from service.http.errors import Unprocessable
 
@@ -42,8 +43,8 @@ def spelled(value: Any, chance: random.Random) -> str:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_cuts, "BLOCK_BYTES", 16)
-    monkeypatch.setattr(json_pieces, "PIECE_BYTES", 32)
+    monkeypatch.setattr(cutting, "BLOCK_BYTES", 16)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 32)
 
 
 def parse(piece: bytes, _start: int) -> Any:
@@ -127,13 +128,13 @@ def test_no_piece_of_a_large_document_is_large() -> None:
     ):
         body = orjson.dumps(whole)
         assert load_in_pieces(body, noted) == whole
-    assert max(sizes) <= json_pieces.PIECE_BYTES + 2
+    assert max(sizes) <= pieces.PIECE_BYTES + 2
     deep = b"[" * (MAX_DEPTH + 1) + b"1," * 200_000 + b"1" + b"]" * (MAX_DEPTH + 1)
     with pytest.raises(Unprocessable):
         load_in_pieces(deep, noted)
-    assert max(sizes) <= json_pieces.PIECE_BYTES + 2
+    assert max(sizes) <= pieces.PIECE_BYTES + 2
 
 
 def test_few_cuts_are_kept() -> None:
     cuts = Cuts(b"[" + b"1," * 500_000 + b"1]")
-    assert len(cuts.between(1, 0, 2_000_000)) <= 2 * (1_000_000 // json_cuts.BLOCK_BYTES + 1)
+    assert len(cuts.between(1, 0, 2_000_000)) <= 2 * (1_000_000 // cutting.BLOCK_BYTES + 1)

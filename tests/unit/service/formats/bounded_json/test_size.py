@@ -7,7 +7,7 @@ import tracemalloc
 import orjson
 import pytest
 
-from service.formats.json_size import FREE_CONTAINERS, FREE_VALUES, MAX_NAMES
+from service.formats.bounded_json.size import FREE_CONTAINERS, FREE_VALUES, MAX_NAMES
 from service.formats.json_text import load_json
 from service.http.errors import TooLarge, Unprocessable
 

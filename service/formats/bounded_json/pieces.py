@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from service.formats.json_cuts import BLOCK_BYTES, MAX_DEPTH, Cuts
-from service.formats.json_size import refuse_wide
+from service.formats.bounded_json.cuts import BLOCK_BYTES, MAX_DEPTH, Cuts
+from service.formats.bounded_json.size import refuse_wide
 from service.http.errors import NAME_LENGTH, FieldProblem, Unprocessable
 
 # What lies between two cuts is smaller, or one part alone.
