@@ -126,7 +126,9 @@ def test_a_restore_is_one_transaction_and_its_password_is_in_no_list_of_processe
     assert (command[0], command[-1]) == ("/usr/bin/pg_restore", "/backup/store.dump")
     assert {"--single-transaction", "--exit-on-error", "--clean", "--if-exists", "--no-owner", "--no-privileges"} <= set(command)
     assert "--no-password" in command
-    assert "--dbname=postgresql://anna@db:5433/churn?sslmode=require" in command
+    (address,) = [word for word in command if word.startswith("--dbname=")]
+    assert address.startswith("--dbname=postgresql://anna@db:5433/churn?")
+    assert {"sslmode=require", "connect_timeout=10"} <= set(address.partition("?")[2].split("&"))
     assert env["PGPASSWORD"] == "secret"
     monkeypatch.delenv("PGPASSWORD", raising=False)
     restore_postgres("postgresql://anna@db/churn", Path("x"))

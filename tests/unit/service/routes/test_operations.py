@@ -18,6 +18,7 @@ ROUTES = {
     ("POST", "/predict/batch"),
     ("POST", "/outcomes"),
     ("POST", "/contacts"),
+    ("POST", "/campaign/candidates"),
     ("GET", "/model"),
     ("GET", "/model/card"),
     ("POST", "/admin/reload"),
@@ -186,7 +187,7 @@ async def test_every_route_is_documented_with_its_problems(client: httpx2.AsyncC
     assert body == {"$ref": "#/components/schemas/Customer"}
     assert "Unit: minutes." in schemas["Customer"]["properties"]["total_day_minutes"]["description"]
     assert schemas["BatchRequest"]["properties"]["customers"]["maxItems"] == 100_000
-    for path in ("/predict", "/predict/batch", "/outcomes", "/contacts"):
+    for path in ("/predict", "/predict/batch", "/outcomes", "/contacts", "/campaign/candidates"):
         assert set(document["paths"][path]["post"]["responses"]) >= {"200", "401", "403", "413", "415", "422", "503", "500"}
         assert document["paths"][path]["post"]["security"]
 
