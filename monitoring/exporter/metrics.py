@@ -43,7 +43,7 @@ EXPORTED = {
         Exported(
             "churn_window_returning_customers",
             "gauge",
-            "Customers of the newest window who were seen before, and are compared with themselves; absent if they are too few.",
+            "Customers of the newest window who were seen before, and are compared with themselves; 0 if they are too few.",
         ),
         Exported("churn_window_labelled_rows", "gauge", "Outcomes in the newest window that had any."),
         Exported(

@@ -54,9 +54,10 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
         found = {"covariate": drift.covariate_alarm, "prediction": drift.prediction_alarm, "joint": drift.joint_alarm}
         alarms |= {(kind,): float(alarm) for kind, alarm in found.items()}
         yield exported("churn_drift_said_before", len({result.feature for result in drift.known}))
-        if (moved := with_rows.moved) is not None:
+        moved = with_rows.moved
+        yield exported("churn_window_returning_customers", moved.rows if moved is not None else 0)
+        if moved is not None:
             alarms["moved",] = float(moved.covariate_alarm or moved.prediction_alarm)
-            yield exported("churn_window_returning_customers", moved.rows)
             yield from _moves(moved.results)
     if labelled is not None:
         yield exported("churn_window_labelled_rows", labelled.labelled_rows)

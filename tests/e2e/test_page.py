@@ -186,8 +186,8 @@ def test_no_number_is_told_before_it_is_sent(page: Browser, store: FakeStore) ->
 def test_the_example_fills_the_form_and_clear_empties_it(page: Browser) -> None:
     page.tab_to("example")
     page.press("Enter")
-    assert page.ask("document.querySelectorAll('input[type=number]').length") == len(
-        page.ask("[...document.querySelectorAll('input[type=number]')].map((one) => one.value).filter(Boolean)")
+    assert page.ask("document.querySelectorAll('#form input[type=number]').length") == len(
+        page.ask("[...document.querySelectorAll('#form input[type=number]')].map((one) => one.value).filter(Boolean)")
     )
     page.press("Tab", shift=True)
     assert page.focused() == "score"

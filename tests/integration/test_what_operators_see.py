@@ -42,15 +42,16 @@ class Seen(NamedTuple):
 
 
 def remember(url: str) -> None:
-    """Let the monitor run twice: at outcomes of a world that has moved, and at customers who drifted again, without outcomes."""
+    """Let the monitor run twice: at outcomes of a world that has moved, and at the same customers, drifted, without outcomes."""
     store = Store.open(url)
     moment, settings = datetime.now(UTC) - timedelta(minutes=10), monitor_settings()
-    frame = launch(200, seed=2)
+    base = [f"c{number}" for number in range(200)]
+    frame = launch(200, seed=2).assign(customer_id=base)
     come_true(store, serve(store, frame), frame)
     reference = customers(1500, seed=1)
     campaign = load_params(CHECKOUT / "params.yaml").profit
     assert record_run(store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment, campaign=campaign))
-    drifted = customers(200, seed=4)
+    drifted = customers(200, seed=4).assign(customer_id=base)
     drifted["minutes"] = float("nan")
     serve(store, drifted)
     assert record_run(

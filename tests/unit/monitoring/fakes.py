@@ -105,7 +105,7 @@ def serve(store: Store, frame: pd.DataFrame, version: str = "1", asked: list[dat
     batch = [
         Prediction(
             prediction_id=new_id(),
-            customer_id=None,
+            customer_id=row.get("customer_id"),
             requested_at=NOW + timedelta(seconds=n) if asked is None else asked[n],
             model_version=version,
             churn_probability=float(row["churn_probability"]),
