@@ -36,10 +36,34 @@ def _pieces(text: str) -> Iterator[Iterator[str]]:
     start = 0
     while start < len(text):
         end = _after_line(text, start + PIECE_CHARACTERS)
-        if end - start > 2 * PIECE_CHARACTERS and text.count(",", start, end) > MAX_COLUMNS + PIECE_CHARACTERS:
+        if end - start <= 2 * PIECE_CHARACTERS:
+            yield StringIO(text[start:end], newline="")
+        elif text.count(",", start, end) > MAX_COLUMNS + PIECE_CHARACTERS:
             refuse("body", f"has a line of more than {MAX_COLUMNS} fields")
-        yield StringIO(text[start:end], newline="")
+        else:
+            # StringIO would take four bytes for each character of a long line.
+            yield _lines(text, start, end)
         start = end
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[str]:
+    # The next line feed and the next carriage return: looked for again only once it is passed, as the next may be far away.
+    feed = back = start - 1
+    while start < end:
+        if feed < start:
+            feed = _place_of("\n", text, start, end)
+        if back < start:
+            back = _place_of("\r", text, start, end)
+        after = min(feed, back) + 1
+        if back + 1 == feed:
+            after = feed + 1
+        yield text[start : min(after, end)]
+        start = after
+
+
+def _place_of(mark: str, text: str, start: int, end: int) -> int:
+    found = text.find(mark, start, end)
+    return end if found < 0 else found
 
 
 def _after_line(text: str, place: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import tracemalloc
 from io import StringIO
 
 import pytest
@@ -35,3 +36,15 @@ def test_a_line_of_more_fields_than_there_are_columns_is_refused_before_it_is_re
     with pytest.raises(Unprocessable) as caught:
         list(csv.reader(bounded_lines("a,b\n" + "1," * 1_000_000)))
     assert [one.problem for one in caught.value.errors] == [f"has a line of more than {MAX_COLUMNS} fields"]
+
+
+def test_a_long_line_takes_no_more_than_itself_and_short_ones_before_it_are_found_in_one_pass() -> None:
+    line = "x" * 5_000_000
+    text = "a\r" * 60_000 + line + "\nb"
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in bounded_lines(text)) == 60_002
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2 * len(line)
