@@ -145,7 +145,6 @@ def assemble(
     rows = np.flatnonzero(who.learns & usable)
     learned_rows = repeated(rows, weight)
     learned = _labelled(traffic, contract, who, learned_rows)
-    times = traffic["requested_at"].iloc[learned_rows]
     return TrainingSet(
         train=Labelled(
             pd.concat([train.features, learned.features], ignore_index=True),
@@ -154,7 +153,6 @@ def assemble(
             None if train.sensitive is None else train.sensitive.reindex(range(len(train) + len(learned))),
             customer_numbers(pd.Series(np.concatenate([here.customer[here.learns], who.customer[learned_rows]]))),
             np.concatenate([here.fold[here.learns], who.fold[learned_rows]]),
-            pd.concat([pd.Series(pd.NaT, range(len(train)), times.dtype), times], ignore_index=True),
         ),
         holdout=holdout,
         fresh=fresh if enough else holdout,

@@ -261,15 +261,6 @@ def test_customers_kept_for_the_gate_are_never_trained_on(customers: Dataset, co
     assert f"{400 - len(kept)} labelled predictions" in training_set.source
 
 
-def test_traffic_that_is_learned_from_says_when_it_was_and_the_file_does_not(customers: Dataset, contract: Contract) -> None:
-    assembled = assemble(customers, traffic_of(simulate(contract, 400, seed=6)), contract, PARAMS)
-    asked = assembled.train.asked_at
-    assert asked is not None
-    assert len(asked) == len(assembled.train)
-    assert asked.isna().sum() == len(assembled.train) - assembled.dated
-    assert asked.iloc[-assembled.dated :].is_monotonic_increasing
-
-
 def test_a_customer_who_came_twice_is_on_one_side(customers: Dataset, contract: Contract) -> None:
     names = [f"visitor-{n % 100}" for n in range(400)]
     training_set = assemble(customers, traffic_of(simulate(contract, 400, seed=6), customer_id=names), contract, PARAMS)
