@@ -2,10 +2,7 @@
 
 After a change, old customers teach what is no longer true, and outweigh the few that came since. So the model of all customers
 is held against the newest part of the labelled traffic, out of fold. If these contradict it, models of the newer traffic alone
-are tried, each of about half as many rows, and the largest is taken that is not worse on the newest rows than the best.
-
-A window begins where a day begins. Where a whole base is scored on one day a month, a change lies between two months: half of the
-newest one would leave out what is true, and one and a half take in what no longer is.
+are tried, each of half as many rows, and the largest is taken that is not worse on the newest rows than the best.
 """
 
 from __future__ import annotations
@@ -56,27 +53,14 @@ def train_on_what_holds(known: Labelled, dated: int, fit: Callable[[Labelled], T
     if few or not contradicts(outcome, tuned.out_of_fold[-newest:], customer):
         return known, tuned
     tried = [(known, tuned)]
-    for rows in _windows(known, dated, newest):
+    rows = dated
+    while rows >= newest:
         window = last_rows(known, rows)
         tried.append((window, fit(window)))
+        rows //= 2
     losses = [log_losses(outcome, found.out_of_fold[-newest:]) for _, found in tried]
     best = losses[int(np.argmin([loss.mean() for loss in losses]))]
     return next(one for one, loss in zip(tried, losses, strict=True) if not _above(loss - best, 1.0, customer))
-
-
-def _windows(known: Labelled, dated: int, newest: int) -> list[int]:
-    """Return how many of the last rows each window has, the largest first."""
-    windows: list[int] = []
-    rows = dated
-    while rows >= newest:
-        whole = rows
-        if known.asked_at is not None:
-            day = known.asked_at.iloc[-dated:].dt.floor("D")
-            whole = int((day >= day.iloc[-rows]).sum())
-        if whole not in windows:
-            windows.append(whole)
-        rows //= 2
-    return windows
 
 
 def contradicts(outcome: np.ndarray, probability: np.ndarray, customer: np.ndarray | None = None) -> bool:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,17 +50,6 @@ def test_after_a_change_the_largest_window_without_old_customers_is_trained_on(s
     assert (len(kept), len(tuned.out_of_fold)) == (rows, rows)
     assert kept.features["row"].iloc[0] == OLD + DATED - rows
     assert kept.features.index[0] == 0
-
-
-def test_a_base_that_is_scored_on_one_day_a_month_is_taken_by_whole_months():
-    # The last month is another world: half of the traffic reaches into the month before, a quarter holds not all of the last.
-    known = base(since=OLD + 4_000)
-    times = ["2026-01-01 01:00", "2026-02-01 01:00", "2026-02-01 23:59", "2026-03-01 00:00", "2026-03-01 05:00"]
-    asked = np.repeat(pd.to_datetime(times), [2_000, 1_000, 1_000, 500, 1_500])
-    known = dataclasses.replace(known, asked_at=pd.Series([pd.NaT] * OLD + list(asked)))
-    kept, _ = train_on_what_holds(known, DATED, fit := Fits())
-    assert len(kept) == 2_000
-    assert fit.rows == [OLD + DATED, DATED, 4_000, 2_000]
 
 
 def test_without_traffic_or_with_little_of_it_there_is_no_window():
