@@ -145,7 +145,7 @@ main()
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-@pytest.mark.parametrize("step", ["alias", "end"])
+@pytest.mark.parametrize("step", ["alias"])
 def test_a_training_whose_prefect_is_lost_at_a_step_says_what_became_true(
     company: Fixture, server: tuple[int, dict[str, str]], step: str, number: signal.Signals
 ) -> None:
