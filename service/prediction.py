@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from churn.campaigns.control_group import ControlGroup
+from churn.campaigns.control_group import NOBODY, ControlGroup
 from churn.customers.columns import CustomerColumns
 from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
@@ -19,7 +19,7 @@ from service.prediction_log.log import PredictionLog
 from service.request_context import CURRENT, RequestContext
 from service.rollout.active_model import ActiveModel
 from service.rollout.shadow import Shadow
-from service.scoring.served_model import NOBODY, ScoredBatch, ServedModel, to_response
+from service.scoring.served_model import ScoredBatch, ServedModel, to_response
 from service.threads import CLIENT_WORK
 
 # Smaller batches are scored on the event loop: a thread would take as long to start.

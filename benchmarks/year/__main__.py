@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -19,18 +18,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.year.campaign import CAMPAIGN_WORLDS, run_campaign_seed
-from benchmarks.year.campaign_tables import campaign_table, compare_campaigns
+from benchmarks.year.campaign import CAMPAIGN_WORLDS, run_campaign_world
+from benchmarks.year.campaign_tables import campaign_table, campaign_targets
 from benchmarks.year.picture import draw
 from benchmarks.year.results import YearResult, read_results
 from benchmarks.year.tables import world_table
-from benchmarks.year.targets import compare, target_table
-from benchmarks.year.year import run_seed
+from benchmarks.year.targets import compare, target_table, year_targets
+from benchmarks.year.year import Live, run_seed, run_world
 from churn.simulation.world import telecom_worlds
 
 OUT, CAMPAIGN_OUT = Path("build/benchmarks/year.json"), Path("build/benchmarks/year-campaign.json")
 SEED, SHORT_CUSTOMERS = 1, 3_000
-RunSeed = Callable[[tuple[str, ...], int, int, Path], None]
 
 
 def main() -> None:
@@ -55,13 +53,13 @@ def main() -> None:
     if options.short:
         worlds, customers, seeds = ("price-rise",), SHORT_CUSTOMERS, range(options.seed, options.seed + 1)
     lines = options.out.with_suffix(".jsonl")
-    run = run_campaign_seed if options.campaign else run_seed
-    results = live_through(worlds, seeds, customers, lines, options.jobs, run)
+    live = run_campaign_world if options.campaign else run_world
+    results = live_through(worlds, seeds, customers, lines, options.jobs, live)
     console = Console(width=150)
     for world in worlds:
         mine = [result for result in results if result.world == world]
         console.print(campaign_table(mine) if options.campaign else world_table(mine))
-    targets = compare_campaigns(results) if options.campaign else compare(results)
+    targets = compare(results, campaign_targets if options.campaign else year_targets)
     console.print(target_table(targets, 20 if options.campaign else 19))
     document = {"results": [asdict(result) for result in results], "targets": [asdict(target) for target in targets]}
     options.out.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
@@ -70,7 +68,7 @@ def main() -> None:
     console.print(f"written to {options.out.with_suffix('')}.*")
 
 
-def live_through(worlds: tuple[str, ...], seeds: range, customers: int, lines: Path, jobs: int, run: RunSeed) -> list[YearResult]:
+def live_through(worlds: tuple[str, ...], seeds: range, customers: int, lines: Path, jobs: int, live: Live) -> list[YearResult]:
     """Run what is not yet among the lines, and return all results of these worlds and this size, of whichever seed.
 
     Parameters
@@ -82,15 +80,15 @@ def live_through(worlds: tuple[str, ...], seeds: range, customers: int, lines: P
         Where results are kept.
     jobs : int
         Processes.
-    run : callable
-        `run_seed`, or `run_campaign_seed`.
+    live : callable
+        `run_world`, or `run_campaign_world`.
     """
     done = {result.key for result in read_results(lines)}
     open_ = {seed: tuple(world for world in worlds if (world, seed, customers) not in done) for seed in seeds}
     waiting = {seed: left for seed, left in open_.items() if left}
     with Progress(transient=True) as progress, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         work = progress.add_task("living", total=len(waiting))
-        futures = [pool.submit(run, left, seed, customers, lines) for seed, left in waiting.items()]
+        futures = [pool.submit(run_seed, live, left, seed, customers, lines) for seed, left in waiting.items()]
         for future in as_completed(futures):
             future.result()
             progress.advance(work)

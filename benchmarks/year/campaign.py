@@ -17,12 +17,11 @@ import numpy as np
 from benchmarks.year.baselines import Scenario
 from benchmarks.year.fixture import YEAR, Fixture
 from benchmarks.year.ours import Ours
-from benchmarks.year.results import Account, YearResult, append_result
+from benchmarks.year.results import Account, YearResult
 from benchmarks.year.training import Trainer, expected_log_loss
 from benchmarks.year.year import BASELINES, ORACLE, OURS
 from churn.campaigns.effect import SCORE_STEPS, estimate_effect_from_counts
 from churn.config.params import ProfitParams
-from churn.contract import load_contract
 from churn.evaluation.profit import break_even
 from churn.modeling.model import Model
 from churn.simulation.treatment import Reaction, TreatedBase, TreatedMonth
@@ -33,24 +32,6 @@ CAMPAIGN_WORLDS = ("calm", "price-rise")
 # Three of ten who would leave stay if called; of a few who would not, a fifth leaves for it.
 REACTION = Reaction(acceptance=0.3, spread=0.5, sleeping_dogs=0.05, harm=0.2)
 CONTROL_SHARE = 0.1
-
-
-def run_campaign_seed(worlds: tuple[str, ...], seed: int, customers: int, lines: Path) -> None:
-    """Live through several worlds of one seed, with a campaign each month.
-
-    Parameters
-    ----------
-    worlds : tuple of str
-        Of `telecom_worlds`.
-    seed : int
-    customers : int
-        Size of the base.
-    lines : Path
-        Each world's result is added to this file as soon as it is there.
-    """
-    trainer = Trainer(load_contract())
-    for world in worlds:
-        append_result(lines, run_campaign_world(world, seed, customers, trainer))
 
 
 def run_campaign_world(

@@ -47,18 +47,6 @@ def campaign_table(results: Sequence[YearResult]) -> Table:
     return table
 
 
-def compare_campaigns(results: Sequence[YearResult]) -> list[Target]:
-    """Hold results against what issue 20 asks.
-
-    Parameters
-    ----------
-    results : sequence of YearResult
-        Of any worlds and seeds.
-    """
-    worlds = list(dict.fromkeys(result.world for result in results))
-    return [target for world in worlds for target in _of_world([one for one in results if one.world == world])]
-
-
 def covered(results: Sequence[YearResult]) -> tuple[int, int]:
     """Count the campaigns whose interval holds what is true, and all of them; one of which nothing is said holds nothing.
 
@@ -70,7 +58,8 @@ def covered(results: Sequence[YearResult]) -> tuple[int, int]:
     return sum(low > -1e9 and low <= truth <= high for _, low, high, truth in said), len(said)
 
 
-def _of_world(results: list[YearResult]) -> list[Target]:
+def campaign_targets(results: list[YearResult]) -> list[Target]:
+    """Hold results of one world against what issue 20 asks."""
     world = results[0].world
     alarms, runs = false_alarms(results)
     rate, high = rate_with_bound(alarms, runs)

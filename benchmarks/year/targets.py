@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,19 +30,26 @@ class Target:
     reached: bool
 
 
-def compare(results: Sequence[YearResult]) -> list[Target]:
-    """Hold results against what is asked.
+def compare(results: Sequence[YearResult], judge: Callable[[list[YearResult]], list[Target]]) -> list[Target]:
+    """Hold results against what is asked, world by world.
 
     Parameters
     ----------
     results : sequence of YearResult
         Of any worlds and seeds.
+    judge : callable
+        Of the results of one world: `year_targets`, or `benchmarks.year.campaign_tables.campaign_targets`.
+
+    Returns
+    -------
+    list of Target
     """
     worlds = list(dict.fromkeys(result.world for result in results))
-    return [target for world in worlds for target in _of_world([one for one in results if one.world == world])]
+    return [target for world in worlds for target in judge([one for one in results if one.world == world])]
 
 
-def _of_world(results: list[YearResult]) -> list[Target]:
+def year_targets(results: list[YearResult]) -> list[Target]:
+    """Hold results of one world against what issue 19 asks."""
     world = results[0].world
     found: list[Target] = []
     if world in QUIET:

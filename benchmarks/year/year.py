@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.year.baselines import Baseline, EveryMonth, OnAccuracy, OnEvidentlyDrift, Scenario
@@ -23,13 +24,16 @@ BASELINES: dict[str, type[Baseline]] = {
     "accuracy, 2 of 5": OnAccuracy,
 }
 SCENARIOS = (*BASELINES, OURS, ORACLE)
+Live = Callable[[str, int, int, Trainer], YearResult]
 
 
-def run_seed(worlds: tuple[str, ...], seed: int, customers: int, lines: Path) -> None:
+def run_seed(live: Live, worlds: tuple[str, ...], seed: int, customers: int, lines: Path) -> None:
     """Live through several worlds of one seed, which share what is the same in them.
 
     Parameters
     ----------
+    live : callable
+        `run_world`, or `benchmarks.year.campaign.run_campaign_world`.
     worlds : tuple of str
         Of `telecom_worlds`.
     seed : int
@@ -40,7 +44,7 @@ def run_seed(worlds: tuple[str, ...], seed: int, customers: int, lines: Path) ->
     """
     trainer = Trainer(load_contract())
     for world in worlds:
-        append_result(lines, run_world(world, seed, customers, trainer))
+        append_result(lines, live(world, seed, customers, trainer))
 
 
 def run_world(world: str, seed: int, customers: int, trainer: Trainer) -> YearResult:

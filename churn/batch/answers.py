@@ -15,7 +15,7 @@ from churn.batch.model import Scorer
 from churn.batch.pieces import PIECE_ROWS, Piece, ReadPiece
 from churn.batch.plan import Part, Terms
 from churn.campaigns.control_group import ACTIONS, ControlGroup
-from churn.customers.arrow_buffers import from_flags, from_floats, repeated_text
+from churn.customers.arrow_buffers import from_codes, from_flags, from_floats, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
 from churn.errors import ContractError, Problem
@@ -129,10 +129,9 @@ def _actions(churn: NDArray[np.bool_], ids: Any, control: ControlGroup) -> Any:
     """Return what is to be done with each customer, as the service says it."""
     codes = churn.astype(np.int8)
     if ids is not None and control.share:
-        flagged = np.flatnonzero(churn)
-        named = [None if one is None else str(one) for one in ids.take(pa.array(flagged)).to_pylist()]
-        codes[flagged] += control.among(named, np.ones(len(flagged), np.bool_))
-    return pa.DictionaryArray.from_arrays(codes, list(ACTIONS)).cast(pa.string())
+        named = [None if one is None else str(one) for one in ids.filter(from_flags(churn)).to_pylist()]
+        codes[churn] += control.among(named, np.ones(len(named), np.bool_))
+    return from_codes(codes, ACTIONS)
 
 
 def _repeated(threshold: float, version: str, rows: int) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from churn.campaigns.control_group import ControlGroup
+from churn.campaigns.control_group import NOBODY, ControlGroup
 from churn.code_digest import package_digest
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
@@ -24,7 +24,6 @@ from churn.inference.compiled import CompiledModel
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
 # What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.
 PACKAGES = ("churn.batch", "churn.campaigns", "churn.customers", "churn.inference")
-NOBODY = ControlGroup()
 
 
 @dataclass(frozen=True)

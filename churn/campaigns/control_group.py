@@ -75,3 +75,7 @@ class ControlGroup:
         # blake2b takes at most 64 bytes.
         key = self.key.encode()
         return key if len(key) <= 64 else hashlib.sha512(key).digest()
+
+
+# The group that has no members.
+NOBODY = ControlGroup()

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from churn.campaigns.control_group import ACTIONS, Action, ControlGroup
+from churn.campaigns.control_group import ACTIONS, NOBODY, Action, ControlGroup
 from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from service.scoring.explanations import Explainer
 
 
-NOBODY = ControlGroup()
 _ACTIONS = np.array(ACTIONS, dtype=object)
 
 

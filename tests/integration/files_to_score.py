@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn.batch.model import NOBODY, Scorer, ScoringModel
-from churn.campaigns.control_group import ControlGroup
+from churn.batch.model import Scorer, ScoringModel
+from churn.campaigns.control_group import NOBODY, ControlGroup
 from churn.contract import load_contract
 from churn.inference.compiler import compile_pipeline
 from churn.simulation.simulate import simulate

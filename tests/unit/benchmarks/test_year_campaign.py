@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.year.campaign import CAMPAIGN_SCENARIOS, NO_CAMPAIGN, UNTOLD, campaign_profit, run_campaign_world
-from benchmarks.year.campaign_tables import campaign_table, compare_campaigns, covered
+from benchmarks.year.campaign_tables import campaign_table, campaign_targets, covered
 from benchmarks.year.fixture import Fixture
 from benchmarks.year.results import Account, YearResult
+from benchmarks.year.targets import compare
 from benchmarks.year.training import Trainer, expected_profit
 from benchmarks.year.year import ORACLE, OURS
 from churn.contract import load_contract
@@ -44,12 +45,12 @@ def test_what_is_asked_is_held_against_what_was_found() -> None:
     accounts |= {NO_CAMPAIGN: account(0.0, 0.12, [], []), ORACLE: account(10.0, 0.1, [], [])}
     calm = [YearResult("calm", 1, 1_000, None, accounts)]
     assert covered(calm) == (1, 3)
-    reached = {target.asked: target.reached for target in compare_campaigns(calm)}
+    reached = {target.asked: target.reached for target in compare(calm, campaign_targets)}
     assert [one for one in reached if not reached[one]] == ["intervals hold the truth ≥ 92%"]
     worse = accounts | {OURS: accounts[UNTOLD]}
-    assert not any(target.reached for target in compare_campaigns([YearResult("calm", 1, 1_000, None, worse)]))
+    assert not any(target.reached for target in compare([YearResult("calm", 1, 1_000, None, worse)], campaign_targets))
     found = accounts | {OURS: account(9.6, 0.12, [150], []), NO_CAMPAIGN: account(0.0, 0.12, [150], [])}
     rise = [YearResult("price-rise", 1, 1_000, 4, found)]
-    assert next(t for t in compare_campaigns(rise) if "found" in t.asked).reached
+    assert next(t for t in compare(rise, campaign_targets) if "found" in t.asked).reached
     for results in (calm, rise):
         assert campaign_table(results).row_count == len(CAMPAIGN_SCENARIOS)

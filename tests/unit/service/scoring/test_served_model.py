@@ -9,13 +9,13 @@ import numpy as np
 import orjson
 import pytest
 
-from churn.campaigns.control_group import ControlGroup
+from churn.campaigns.control_group import NOBODY, ControlGroup
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.errors import NoReasons
 from churn.store.records import PredictionRow
 from service.scoring.scorer import one_customer
-from service.scoring.served_model import NOBODY, ServedModel, action_of, format_time, to_response
+from service.scoring.served_model import ServedModel, action_of, format_time, to_response
 from tests.unit.service.fakes import make_model, served_model
 
 # Half of all customers: `ben` is in it, `anna` is not (see `ControlGroup`).
