@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,17 @@ from tests.checkout import CHECKOUT, cache_folder
 
 TELECOM_FILE = "telecom_churn.csv"
 REAL_DATA = CHECKOUT / "data" / TELECOM_FILE
+
+# As `prepare_environment` sets it for the commands.
+MLFLOW = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 
 # The same examples on every run, and nothing remembered on disk: a red test is red for everybody.
 hypothesis.settings.register_profile("churn", derandomize=True, database=None, deadline=None)
@@ -95,4 +107,17 @@ def migrated_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
     own = tmp_path_factory.getbasetemp()
     with migrations_run_once(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own):
+        yield
+
+
+@pytest.fixture(scope="module")
+def mlflow_environment(migrated_registry: None) -> Iterator[None]:
+    """MLflow in this process, as the commands have it, on registries that are copies."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in MLFLOW.items():
+            patch.setenv(name, value)
+        with warnings.catch_warnings():
+            # MLflow warns of its own type hints while it is imported. What it says later is an error as ever.
+            warnings.filterwarnings("ignore", message=".*inferred as AnyType", category=UserWarning)
+            import mlflow.pyfunc  # noqa: F401
         yield

@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.local.supervisor import free_port
 from tests.checkout import CHECKOUT
+from tests.e2e.browser import Browser, chromium
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
 # What whoever runs the tests has set, except for where the data is.
@@ -120,3 +121,9 @@ def eventually(happened: Callable[[], bool], what: str) -> None:
 def system(tmp_path: Path) -> Iterator[System]:
     with System(tmp_path / "home") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
+        yield browser

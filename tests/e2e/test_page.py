@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 
 from churn.contract import load_contract
 from churn.modeling.model import Model, build_pipeline
 from churn.simulation.simulate import simulate
-from service.app import ServiceApp, create_app
-from tests.e2e.browser import TIMEOUT_SECONDS, Browser, chromium
+from service.app import create_app
+from tests.e2e.browser import Browser
+from tests.integration.live import live
 from tests.unit.service.fakes import (
     KEY_TEXT,
     KEYS,
@@ -41,29 +38,6 @@ def model() -> Model:
     return Model(pipeline, info, card="# The card")
 
 
-@contextmanager
-def serving(app: ServiceApp) -> Iterator[str]:
-    """The app behind a real server, on a port that nobody else has."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()  # who comes before the server is up, waits
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(TIMEOUT_SECONDS)
-            assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
-        yield browser
-
-
 @pytest.fixture
 def store() -> FakeStore:
     return FakeStore()
@@ -79,8 +53,8 @@ def address(tmp_path: Path, registry: FakeRegistry, store: FakeStore) -> Iterato
     app = create_app(
         make_settings(tmp_path), registry=registry, store=store, last_known_good=FakeLastKnownGood().last_known_good()
     )
-    with serving(app) as address:
-        yield address
+    with live(app) as (host, port):
+        yield f"http://{host}:{port}"
 
 
 @pytest.fixture
@@ -267,8 +241,8 @@ def test_a_key_opens_the_model_and_the_answers_and_stays_in_memory(browser: Brow
     store = FakeStore()
     settings = make_settings(tmp_path, api_keys=KEYS)
     app = create_app(settings, registry=FakeRegistry(model), store=store, last_known_good=FakeLastKnownGood().last_known_good())
-    with serving(app) as address:
-        browser.open(f"{address}/")
+    with live(app) as (host, port):
+        browser.open(f"http://{host}:{port}/")
         browser.tab_to("field-total_day_minutes")
         browser.type("200")
         browser.press("Enter")
@@ -301,8 +275,8 @@ def test_a_model_without_reasons_still_answers(browser: Browser, tmp_path: Path)
         store=FakeStore(),
         last_known_good=FakeLastKnownGood().last_known_good(),
     )
-    with serving(app) as address:
-        browser.open(f"{address}/")
+    with live(app) as (host, port):
+        browser.open(f"http://{host}:{port}/")
         assert browser.ask("document.getElementById('example').hidden")
         browser.tab_to("field-total_day_minutes")
         browser.type("200")

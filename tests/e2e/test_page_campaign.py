@@ -19,19 +19,13 @@ from churn.campaigns.ranking import Limit
 from churn.config.params import ProfitParams
 from pipelines.planning import CampaignPlan, find_candidates, listed, make_campaign_plan
 from service.app import create_app
-from tests.e2e.browser import TIMEOUT_SECONDS, Browser, chromium
-from tests.e2e.test_page import serving
+from tests.e2e.browser import TIMEOUT_SECONDS, Browser
 from tests.integration.files_to_score import customers, make_scorer
+from tests.integration.live import live
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings
 
 TWICE = b"customer_id,total_day_minutes\n" + b"".join(b"c%d,400\n" % (n % 1_500) for n in range(1_600))
 FINISHED = "document.getElementById('progress').hidden && !document.getElementById('campaign-plan').hasAttribute('aria-disabled')"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -47,10 +41,10 @@ def page(browser: Browser, tmp_path: Path, store: FakeStore) -> Iterator[Browser
         store=store,
         last_known_good=FakeLastKnownGood().last_known_good(),
     )
-    with serving(app) as address:
+    with live(app) as (host, port):
         browser.complaints.clear()
         browser.addresses.clear()
-        browser.open(f"{address}/")
+        browser.open(f"http://{host}:{port}/")
         browser.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
         yield browser
 

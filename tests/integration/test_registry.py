@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,16 +38,6 @@ from churn.store.store import Store
 from tests.checkout import CHECKOUT
 
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
-# As `prepare_environment` sets it for the commands.
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 
 
 def trained_with(contract: Contract, seed: int) -> Trained:
@@ -58,19 +46,7 @@ def trained_with(contract: Contract, seed: int) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def environment(migrated_registry: None) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        with warnings.catch_warnings():
-            # MLflow warns of its own type hints while it is imported. What it says later is an error as ever.
-            warnings.filterwarnings("ignore", message=".*inferred as AnyType", category=UserWarning)
-            import mlflow.pyfunc  # noqa: F401
-        yield
-
-
-@pytest.fixture(scope="module")
-def settings(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(mlflow_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(home=tmp_path_factory.mktemp("home"))
 
 
@@ -438,7 +414,9 @@ def away(home: Path) -> Settings:
     return Settings(home=home, tracking_uri="http://127.0.0.1:1")
 
 
-def test_a_registry_that_is_away_is_found_out_quickly(environment: None, tmp_path: Path, challengers: list[Trained]) -> None:
+def test_a_registry_that_is_away_is_found_out_quickly(
+    mlflow_environment: None, tmp_path: Path, challengers: list[Trained]
+) -> None:
     registry = Registry(away(tmp_path))
     begun = time.monotonic()
     for call in (
@@ -457,7 +435,7 @@ def test_a_registry_that_is_away_is_found_out_quickly(environment: None, tmp_pat
     assert time.monotonic() - begun < 120
 
 
-def test_a_database_that_is_none_is_a_registry_error(environment: None, tmp_path: Path) -> None:
+def test_a_database_that_is_none_is_a_registry_error(mlflow_environment: None, tmp_path: Path) -> None:
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear customer, " * 200)
     with pytest.raises(RegistryError, match="did not answer"):

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from churn.config.settings import Settings
 from churn.registry.client import Client
-
-# As `prepare_environment` sets it for the commands.
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-
-
-@pytest.fixture(scope="module")
-def mlflow_environment(migrated_registry: None) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        with warnings.catch_warnings():
-            # MLflow warns of its own type hints while it is imported. What it says later is an error as ever.
-            warnings.filterwarnings("ignore", message=".*inferred as AnyType", category=UserWarning)
-            import mlflow.pyfunc  # noqa: F401
-        yield
 
 
 @pytest.fixture
