@@ -115,30 +115,25 @@ def campaign_span(connection: sa.Connection, campaign: str) -> tuple[datetime | 
     first, last, last_contact : datetime or None
         None if there are none.
     """
-    p, c = predictions.c, contacts.c
-    newest = (
-        sa.select(sa.func.max(p.requested_at))
-        .where(p.customer_id == c.customer_id, p.requested_at <= c.contacted_at)
-        .correlate(contacts)
-        .scalar_subquery()
-    )
-    chosen = sa.select(newest.label("at"), c.contacted_at).where(c.campaign == campaign).subquery()
+    c = contacts.c
+    chosen = sa.select(_chosen_at().label("at"), c.contacted_at).where(c.campaign == campaign).subquery()
     found = sa.select(sa.func.min(chosen.c.at), sa.func.max(chosen.c.at), sa.func.max(chosen.c.contacted_at))
     first, last, last_contact = connection.execute(found).one()
     return first, last, last_contact
 
 
+def _chosen_at() -> sa.ScalarSelect[datetime]:
+    """Return when the prediction was asked for that a contact's customer was chosen by: the newest before the contact."""
+    p, c = predictions.c, contacts.c
+    newest = sa.select(sa.func.max(p.requested_at)).where(p.customer_id == c.customer_id, p.requested_at <= c.contacted_at)
+    return newest.correlate(contacts).scalar_subquery()
+
+
 def _seqs(connection: sa.Connection, campaign: str, last: datetime) -> tuple[int, int]:
     """Return between which numbers the predictions of a campaign's customers lie, and somewhat more."""
     p, c = predictions.c, contacts.c
-    newest = (
-        sa.select(sa.func.max(p.requested_at))
-        .where(p.customer_id == c.customer_id, p.requested_at <= c.contacted_at)
-        .correlate(contacts)
-        .scalar_subquery()
-    )
     chosen = sa.select(sa.func.min(p.seq), sa.func.max(p.seq)).select_from(
-        contacts.join(predictions, sa.and_(p.customer_id == c.customer_id, p.requested_at == newest))
+        contacts.join(predictions, sa.and_(p.customer_id == c.customer_id, p.requested_at == _chosen_at()))
     )
     low, high = connection.execute(chosen.where(c.campaign == campaign, p.requested_at <= last)).one()
     return low - OUT_OF_ORDER, high + OUT_OF_ORDER
