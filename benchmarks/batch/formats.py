@@ -27,10 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.batch.__main__ import GROUP_ROWS, links, write_file
-from benchmarks.batch.baselines import CORES, load_scorer, read_and_write
+from benchmarks.batch.baselines import CORES, known_answers, load_scorer, read_and_write
 from benchmarks.serving.fixture import make_fixture
 from churn.batch.answer_file import COMPRESSION, REPEATED
-from churn.batch.answers import answer_schema
 from churn.batch.pieces import PIECE_ROWS
 from churn.batch.plan import Terms
 from churn.batch.run import on_threads, score_folder
@@ -123,8 +122,7 @@ def compare(scorer: Any, folder: Path, name: str, source: Path, ending: str, tur
 
 def write(out: Path, batches: Iterator[Any]) -> None:
     """Write answers that were there before, one for each row that was read."""
-    schema, drawn = answer_schema(pa.string()), np.random.default_rng(1).random(PIECE_ROWS)
-    said = (pa.array(drawn), pa.array(drawn > 0.5), *(pa.repeat(same, PIECE_ROWS) for same in ("none", 0.5, "1")))
+    schema, answers = known_answers()
     staging, writer = out, None
     if not out.suffix:
         out.mkdir()
@@ -135,8 +133,7 @@ def write(out: Path, batches: Iterator[Any]) -> None:
         writer = pq.ParquetWriter(staging, schema, compression=COMPRESSION, use_dictionary=REPEATED)
     with writer:
         for batch in batches:
-            columns = [batch.column("customer_id"), *(one.slice(0, batch.num_rows) for one in said)]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+            writer.write_batch(answers(batch))
     with staging.open("rb") as written:
         os.fsync(written.fileno())
 

@@ -1,4 +1,6 @@
-"""`python -m benchmarks.campaigns`: what calling everybody does to monitor and gate, with contacts recorded and without.
+"""`python -m benchmarks.campaigns [--short] [--runs N] [--rows N ...] [--seed N] [--out FILE]`.
+
+What calling everybody does to monitor and gate, with contacts recorded and without.
 
 Without records the loop learns from everything, as it did before docs/adr/0025.
 """
@@ -6,6 +8,7 @@ Without records the loop learns from everything, as it did before docs/adr/0025.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from benchmarks.campaigns.world import Company, opened
 from churn.config.settings import load_settings
 from churn.contract import load_contract
 
+OUT = Path("build/benchmarks/campaigns.json")
 WORLDS: dict[str, dict[str, bool]] = {
     "no campaign": {"calls": False},
     "campaign, nothing recorded": {"calls": True, "recorded": False},
@@ -26,10 +30,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30, help="monitoring runs, of 500 outcomes each")
     parser.add_argument("--rows", type=int, nargs="+", default=[2_000, 8_000], help="labelled rows before a retraining")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="one run and one retraining, to see that it works")
+    parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
+    if asked.short:
+        asked.runs, asked.rows = 1, [2_000]
     company = Company.found(load_contract(), asked.seed)
     settings = load_settings(label_maturity_seconds=0.0, min_labelled_rows=100, min_window_rows=100)
     print(" | ".join([f"{'':28}", f"alarms of {asked.runs} runs", *(f"after {rows:,} rows" for rows in asked.rows)]))
+    results = []
     with tempfile.TemporaryDirectory() as folder:
         for name, world in WORLDS.items():
             # Each run on its own, so that one alarm does not count twice.
@@ -39,14 +48,18 @@ def main() -> None:
                 company.ask(store, 500, 1_000 + asked.seed * 100 + n, **world)
                 alarms += company.judged(store, settings)
                 store.close()
-            said = []
+            said, retrained = [], []
             for rows in asked.rows:
                 store = opened(Path(folder), f"{name}-{rows}")
                 company.ask(store, rows, 77 + asked.seed, **world)
                 promoted, before, after = company.retrain(store)
+                retrained.append({"rows": rows, "promoted": promoted, "log_loss": [before, after]})
                 said.append(f"{'promoted' if promoted else 'rejected'}, {before:.4f} -> {after:.4f}")
                 store.close()
+            results.append({"world": name, "runs": asked.runs, "alarms": alarms, "retrained": retrained})
             print(" | ".join([f"{name:28}", f"{alarms:17}", *said]), flush=True)
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(json.dumps({"results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +124,3 @@ def campaign_profit(treated: TreatedMonth, params: ProfitParams) -> float:
     stays = p * accepts + (1 - p) * (1 - harm)
     gain = (p * accepts - (1 - p) * harm) * params.customer_value - params.cost_of_contact - stays * params.cost_of_offer
     return float(np.where(treated.contacted, gain, 0.0).mean())
-
-
-def without_campaigns(result: YearResult) -> YearResult:
-    """Return a result as if ours were the one without campaigns, to ask it the same questions."""
-    return replace(result, accounts=result.accounts | {OURS: result.accounts[NO_CAMPAIGN]})

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from benchmarks.year.campaign import CAMPAIGN_SCENARIOS, NO_CAMPAIGN, UNTOLD, without_campaigns
+from benchmarks.year.campaign import CAMPAIGN_SCENARIOS, NO_CAMPAIGN, UNTOLD
 from benchmarks.year.results import YearResult
 from benchmarks.year.tables import false_alarms, found_after, rate_with_bound, shares_of_oracle
 from benchmarks.year.targets import ALPHA, Target
@@ -69,7 +69,7 @@ def campaign_targets(results: list[YearResult]) -> list[Target]:
         asked = f"clean log loss at most {MAX_LOST_NATS} worse than without campaigns"
         found.append(Target(world, asked, f"{lost:+.4f}", lost <= MAX_LOST_NATS))
     else:
-        with_it, without = (np.median([found_after(one) for one in of]) for of in (results, map(without_campaigns, results)))
+        with_it, without = (np.median([found_after(one, name) for one in results]) for name in (OURS, NO_CAMPAIGN))
         said = f"{with_it:.0f} days, {without:.0f} without"
         found.append(Target(world, "found within 20 % of the time without campaigns", said, bool(with_it <= SLOWER * without)))
     right, campaigns = covered(results)
@@ -92,10 +92,5 @@ def _clean(result: YearResult, name: str) -> float:
 
 
 def _found(results: Sequence[YearResult], name: str) -> str:
-    as_ours = [_as_ours(result, name) for result in results]
-    middle = float(np.median([found_after(one) for one in as_ours]))
+    middle = float(np.median([found_after(one, name) for one in results]))
     return "never" if np.isinf(middle) else f"{middle:.0f}"
-
-
-def _as_ours(result: YearResult, name: str) -> YearResult:
-    return YearResult(result.world, result.seed, result.customers, result.event, {OURS: result.accounts[name]})

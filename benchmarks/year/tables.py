@@ -91,9 +91,20 @@ def first_day(result: YearResult) -> float:
     return np.inf if result.event is None else DAYS_OF_MONTH * result.event
 
 
-def found_after(result: YearResult) -> float:
-    """Return how many days after the event our monitor first alarmed; infinite if it did not."""
-    account, event = result.accounts[OURS], first_day(result)
+def found_after(result: YearResult, name: str = OURS) -> float:
+    """Return how many days after the event our monitor first alarmed; infinite if it did not.
+
+    Parameters
+    ----------
+    result : YearResult
+    name : str
+        Of a scenario with our monitor.
+
+    Returns
+    -------
+    float
+    """
+    account, event = result.accounts[name], first_day(result)
     alarmed = sorted({*account.concept_alarms, *account.covariate_alarms})
     return next((day - event for day in alarmed if day >= event), np.inf)
 

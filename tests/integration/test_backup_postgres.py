@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from churn.clock import now
 from churn.errors import ChurnError
 from churn.store.store import Store
-from pipelines.backup import databases
 from pipelines.backup.archive import Database, Manifest, written_archive
 from pipelines.backup.backup import Places
 from pipelines.backup.restore import restore_backup
@@ -43,20 +41,3 @@ def test_a_dump_that_cannot_be_restored_changes_nothing(url: str, tmp_path: Path
     assert store.count_predictions() == 1
     assert not home.exists()
     store.close()
-
-
-def test_the_password_is_not_on_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ran: list[tuple[list[str], dict[str, str]]] = []
-
-    def run(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
-        ran.append((command, env))
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(databases.subprocess, "run", run)
-    databases.restore_postgres("postgresql+psycopg://me:h%40nter2@db.example:5433/churn?sslmode=require", tmp_path / "dump")
-    ((command, env),) = ran
-    assert "nter2" not in " ".join(command)
-    assert env["PGPASSWORD"] == "h@nter2"
-    (address,) = [word for word in command if word.startswith("--dbname=")]
-    assert address.startswith("--dbname=postgresql://me@db.example:5433/churn?")
-    assert "sslmode=require" in address

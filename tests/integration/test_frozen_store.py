@@ -124,6 +124,7 @@ def test_a_monitoring_run_by_hand_ends_with_the_reason(frozen: str, tmp_path: Pa
     # That its end could not be noted is said before.
     *before, last = done.stderr.strip().splitlines()
     assert last == "churn: the store cannot be reached: connection timeout expired"
+    assert before, "nobody is told that its end was not noted"
     assert ["could not be written down: the store cannot be reached" in line for line in before] == [True] * len(before)
 
 

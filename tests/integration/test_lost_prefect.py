@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from benchmarks.chaos.pipelines.fixture import Fixture, make_fixture
-from benchmarks.chaos.pipelines.forks import TRAIN_STEPS
 from benchmarks.chaos.pipelines.prefect import serve_prefect
 from churn.store.records import DecisionAction, DecisionKind
 from pipelines.local.supervisor import free_port
@@ -132,11 +131,11 @@ from pipelines.environment import prepare_environment, quiet_prefect
 prepare_environment(load_settings())
 quiet_prefect()
 from benchmarks.chaos.pipelines import forks
-step, number, victim = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+number, victim = int(sys.argv[1]), int(sys.argv[2])
 kill = os.kill
 os.kill = lambda pid, _signal: kill(pid, number)
 forks._always_promote(importlib.import_module("pipelines.flows.train"))
-forks._arm(*forks.TRAIN_STEPS[step], victim)
+forks._arm(*forks.TRAIN_STEPS["alias"], victim)
 sys.argv = ["churn", "train", "--json"]
 from pipelines.cli.main import main
 main()
@@ -145,16 +144,14 @@ main()
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-@pytest.mark.parametrize("step", ["alias"])
-def test_a_training_whose_prefect_is_lost_at_a_step_says_what_became_true(
-    company: Fixture, server: tuple[int, dict[str, str]], step: str, number: signal.Signals
+def test_a_training_whose_prefect_is_lost_at_the_alias_says_what_became_true(
+    company: Fixture, server: tuple[int, dict[str, str]], number: signal.Signals
 ) -> None:
-    assert step in TRAIN_STEPS
     pid, environment = server
     try:
         # One that was stopped does not answer however long one waits.
         limit = {"PREFECT_API_REQUEST_TIMEOUT": "30"} if number == signal.SIGSTOP else {}
-        done = run(TRAIN, step, int(number), pid, environment=environment | limit)
+        done = run(TRAIN, int(number), pid, environment=environment | limit)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,9 @@ def attacks() -> Iterator[Attack]:
         for value_name, value in VALUES.items():
             for field in ("prediction_id", "customer_id", moment, "campaign", "offer"):
                 named = "" if field.endswith("_id") else '"prediction_id":"p",'
-                yield _json(f"{value_name} as {field}", path, name, f'{{{named}"{field}":{value},{rest}}}')
+                # A name that stands there twice would be looked at once.
+                others = named if f'"{field}"' in rest else f"{named}{rest},"
+                yield _json(f"{value_name} as {field}", path, name, f'{{{others}"{field}":{value}}}')
         for wide, fields in wide_objects():
             yield _json(wide, path, name, f"{{{fields}}}")
             yield post(f"{wide}, around a list, {path}", path, f'{{"{name}":[],{fields}}}'.encode())

@@ -115,3 +115,9 @@ def test_a_password_needs_a_url_to_go_into(monkeypatch: pytest.MonkeyPatch, url:
 def test_maturity_is_a_number_or_found_from_the_outcomes(said: str, meant: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_LABEL_MATURITY_SECONDS", said)
     assert load_settings().label_maturity_seconds == meant
+
+
+def test_maturity_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_LABEL_MATURITY_SECONDS", "soon")
+    with pytest.raises(InputError, match=r"^CHURN_LABEL_MATURITY_SECONDS: .*number"):
+        load_settings()

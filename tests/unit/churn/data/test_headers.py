@@ -32,7 +32,7 @@ def test_a_column_is_found_by_the_source_s_name_and_by_the_contract_s() -> None:
 
 
 def test_the_customer_s_id_may_have_the_contract_s_own_name_or_the_common_one() -> None:
-    assert find(["customer_id"]) == find(["customer_id"])
+    assert find(["customer_id"]) == {"customer_id": "customer_id"}
     assert find(["Customer ID"]) == {"customer_id": "Customer ID"}
     for given in ("Phone No", "phone", "customer_id"):
         assert find([given], NAMED) == {"phone": given}

@@ -121,7 +121,7 @@ class Programs:
 
 def test_a_restore_is_one_transaction_and_its_password_is_in_no_list_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     programs = Programs(monkeypatch)
-    restore_postgres("postgresql+psycopg://anna:secret@db:5433/churn?sslmode=require", Path("/backup/store.dump"))
+    restore_postgres("postgresql+psycopg://anna:se%40cret@db:5433/churn?sslmode=require", Path("/backup/store.dump"))
     ((command, env),) = programs.calls
     assert (command[0], command[-1]) == ("/usr/bin/pg_restore", "/backup/store.dump")
     assert {"--single-transaction", "--exit-on-error", "--clean", "--if-exists", "--no-owner", "--no-privileges"} <= set(command)
@@ -129,7 +129,8 @@ def test_a_restore_is_one_transaction_and_its_password_is_in_no_list_of_processe
     (address,) = [word for word in command if word.startswith("--dbname=")]
     assert address.startswith("--dbname=postgresql://anna@db:5433/churn?")
     assert {"sslmode=require", "connect_timeout=10"} <= set(address.partition("?")[2].split("&"))
-    assert env["PGPASSWORD"] == "secret"
+    assert env["PGPASSWORD"] == "se@cret"
+    assert "cret@" not in address
     monkeypatch.delenv("PGPASSWORD", raising=False)
     restore_postgres("postgresql://anna@db/churn", Path("x"))
     assert "PGPASSWORD" not in programs.calls[-1][1]
