@@ -34,9 +34,8 @@ from pipelines.backup.restore import restore_backup
 from service.app import create_app
 from service.prediction_log.spool import Spool
 from tests.integration.postgres import Server
-from tests.integration.test_registry import environment, trained_with
+from tests.integration.test_registry import trained_with
 
-__all__ = ["environment"]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CUSTOMER = {"customer_id": "c-1", "total_day_minutes": 265.1, "customer_service_calls": 4}
 
@@ -58,7 +57,7 @@ class System:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def systems(
-    migrated_registry: None, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: None
+    mlflow_environment: None, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[System]]:
     """Two of a kind: one to back up, and an empty one with other paths."""
     monkeypatch.delenv("PREFECT_HOME", raising=False)

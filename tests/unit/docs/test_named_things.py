@@ -19,8 +19,8 @@ PAGES = markdown_pages()
 PATH = re.compile(r"^(?:[\w.*-]+/)*[\w.*-]+\.(?:py|yaml|yml|toml|j2|sh|cfg|sql|md|dvc|lock|env)(?=$|::)|^(?:[\w.-]+/)+$")
 # Folders that are made at run time, and a file that an operator writes.
 MADE = ("build/", "data/", "secrets/", ".churn/", ".peers/", "compose.override.yaml")
-# Variables that are not settings of the programs: of Compose, and of who asks a service.
-OTHER_VARIABLES = {"bind", "api_key"}
+# Variables that are not settings of the programs: of Compose, of who asks a service, and of the tests.
+OTHER_VARIABLES = {"bind", "api_key", "test_drawn"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=str)
 

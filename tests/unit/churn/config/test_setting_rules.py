@@ -52,8 +52,8 @@ def test_a_store_and_a_registry_must_not_be_blank(name: str, value: str) -> None
         ("host", "127.0.0.2", "http://h", "must be the name or the address of a host"),
         ("exporter_host", "::1", "a b", "must be the name or the address of a host"),
         ("page_links", "A=https://a", "A=javascript:x", "entry 1 must be NAME=URL"),
-        ("retrain_cron", "0 3 * * *", "every day", ""),
-        ("score_cron", "*/5 * * * *", "61 * * * *", ""),
+        ("retrain_cron", "0 3 * * *", "every day", "must have five fields"),
+        ("score_cron", "*/5 * * * *", "61 * * * *", "minute '61' must be a number from 0 to 59"),
     ],
 )
 def test_addresses_and_schedules(name: str, good: str, bad: str, rule: str) -> None:
