@@ -1,7 +1,8 @@
 """The year with a campaign each month: whom a scenario's model names is called, and outcomes are those that follow.
 
 Each scenario lives in a base of its own, since whom it calls changes who is there. Ours is there three times: told of contacts
-and with a control group; as it was before, with neither; and in the same year without any campaign.
+and with a control group; as it was before, with neither; and in the same year without any campaign. The oracle is there twice:
+it calls whom it likes, or leaves our control group alone.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import numpy as np
 
 from benchmarks.year.baselines import Scenario
 from benchmarks.year.fixture import YEAR, Fixture
+from benchmarks.year.log import customer_ids
 from benchmarks.year.ours import Ours
 from benchmarks.year.results import Account, YearResult
 from benchmarks.year.training import Trainer, expected_log_loss
 from benchmarks.year.year import BASELINES, ORACLE, OURS
+from churn.campaigns.control_group import ControlGroup
 from churn.campaigns.effect import SCORE_STEPS, estimate_effect_from_counts
 from churn.config.params import ProfitParams
 from churn.evaluation.profit import break_even
@@ -26,7 +29,9 @@ from churn.modeling.model import Model
 from churn.simulation.treatment import Reaction, TreatedBase, TreatedMonth
 
 UNTOLD, NO_CAMPAIGN = "ours, contacts unknown", "ours, no campaigns"
-CAMPAIGN_SCENARIOS = (*BASELINES, UNTOLD, OURS, NO_CAMPAIGN, ORACLE)
+# What knowing costs at least: nobody who holds a tenth out can earn more.
+FAIR_ORACLE = "oracle, a tenth held out"
+CAMPAIGN_SCENARIOS = (*BASELINES, UNTOLD, OURS, NO_CAMPAIGN, ORACLE, FAIR_ORACLE)
 CAMPAIGN_WORLDS = ("calm", "price-rise")
 # Three of ten who would leave stay if called; of a few who would not, a fifth leaves for it.
 REACTION = Reaction(acceptance=0.3, spread=0.5, sleeping_dogs=0.05, harm=0.2)
@@ -64,7 +69,7 @@ def run_campaign_world(
 def _live(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack, months: int) -> Account:
     """Let one scenario live through its year."""
     base = TreatedBase(fixture.seed, REACTION)
-    scenario = None if name == ORACLE else _scenario(name, fixture, trainer, stack)
+    scenario = None if name in (ORACLE, FAIR_ORACLE) else _scenario(name, fixture, trainer, stack)
     account = Account() if scenario is None else scenario.account
     treated: list[TreatedMonth] = []
     model: Model | None = None
@@ -78,6 +83,8 @@ def _live(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack, month
         contacted = np.asarray(said >= threshold)
         if isinstance(scenario, Ours):
             contacted = contacted & ~scenario.held_out
+        if name == FAIR_ORACLE:
+            contacted = contacted & ~ControlGroup(CONTROL_SHARE).among(customer_ids(month), contacted)
         if name == NO_CAMPAIGN:
             contacted = np.zeros_like(contacted)
         if isinstance(scenario, Ours) and name == OURS:

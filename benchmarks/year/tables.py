@@ -56,16 +56,16 @@ def world_table(results: Sequence[YearResult]) -> Table:
     return table
 
 
-def shares_of_oracle(results: Sequence[YearResult], name: str) -> list[float]:
-    """Return a scenario's profit over the year as a share of the oracle's, for each seed.
+def shares_of_oracle(results: Sequence[YearResult], name: str, oracle: str = ORACLE) -> list[float]:
+    """Return a scenario's profit over the year as a share of an oracle's, for each seed.
 
     Parameters
     ----------
     results : sequence of YearResult
-    name : str
-        Of the scenario.
+    name, oracle : str
+        Of the scenarios.
     """
-    return [sum(result.accounts[name].profit) / sum(result.accounts[ORACLE].profit) for result in results]
+    return [sum(result.accounts[name].profit) / sum(result.accounts[oracle].profit) for result in results]
 
 
 def false_alarms(results: Sequence[YearResult], name: str = OURS) -> tuple[int, int]:

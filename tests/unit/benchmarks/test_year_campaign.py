@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.year.campaign import CAMPAIGN_SCENARIOS, NO_CAMPAIGN, UNTOLD, campaign_profit, run_campaign_world
+from benchmarks.year.campaign import CAMPAIGN_SCENARIOS, FAIR_ORACLE, NO_CAMPAIGN, UNTOLD, campaign_profit, run_campaign_world
 from benchmarks.year.campaign_tables import campaign_table, campaign_targets, covered
 from benchmarks.year.fixture import Fixture
 from benchmarks.year.results import Account, YearResult
@@ -33,6 +33,12 @@ def test_the_same_world_is_lived_through_again() -> None:
     assert min(first.profit) > 0
 
 
+def test_a_tenth_held_out_costs_the_oracle_about_a_tenth() -> None:
+    names = (ORACLE, FAIR_ORACLE)
+    found = run_campaign_world("calm", 1, 2_000, Trainer(load_contract()), names=names, months=6).accounts
+    assert 0.84 < sum(found[FAIR_ORACLE].profit) / sum(found[ORACLE].profit) < 0.96
+
+
 def account(profit: float, clean: float, concept_alarms: list[int], saved: list[tuple[float, float, float, int]]) -> Account:
     return Account(
         [0.1] * 12, [profit] * 12, runs=[30, 61, 150], concept_alarms=concept_alarms, clean_log_loss=clean, saved=saved
@@ -42,7 +48,7 @@ def account(profit: float, clean: float, concept_alarms: list[int], saved: list[
 def test_what_is_asked_is_held_against_what_was_found() -> None:
     accounts = {name: account(5.0, 0.13, [30], []) for name in CAMPAIGN_SCENARIOS}
     accounts[OURS] = account(9.6, 0.1205, [], [(5.0, 1.0, 9.0, 4), (5.0, 1.0, 9.0, 10), (0.0, -1e9, 1e9, 3)])
-    accounts |= {NO_CAMPAIGN: account(0.0, 0.12, [], []), ORACLE: account(10.0, 0.1, [], [])}
+    accounts |= {NO_CAMPAIGN: account(0.0, 0.12, [], [])} | {name: account(10.0, 0.1, [], []) for name in (ORACLE, FAIR_ORACLE)}
     calm = [YearResult("calm", 1, 1_000, None, accounts)]
     assert covered(calm) == (1, 3)
     reached = {target.asked: target.reached for target in compare(calm, campaign_targets)}
