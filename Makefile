@@ -100,7 +100,8 @@ format: setup    ## let ruff format the tree
 	$(BIN)/ruff check --fix .
 
 lock: setup      ## resolve pyproject.toml anew into requirements.lock (no URLs in it)
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --no-annotate \
+	@# All extras but `notes`: pyproject.toml says why.
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes $(foreach extra,pipelines otel postgres s3 dvc dask dev,--extra $(extra)) --no-annotate \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
 licences: setup  ## list every package with its licence; fails on one that tools/licences.toml does not allow

@@ -225,6 +225,13 @@ class Settings(SettingRules):
         ge=0,
         description="Age at which CHURN_SCORE_INPUT is refused as that of another night, in seconds. 0: any.",
     )
+    llm_model: str = Field(
+        "",
+        description="GGUF file of a language model that writes `churn note` in its words (extra `notes`). Empty: the template.",
+    )
+    llm_timeout_seconds: Seconds = Field(
+        60.0, gt=0, description="How long the language model may load and write, in seconds; then the template stands."
+    )
     retrain_cron: str = Field("0 3 * * 0", description="When retraining runs without being triggered (cron, UTC).")
 
     @property

@@ -9,7 +9,7 @@ import typer
 
 from churn import DISTRIBUTION
 from churn.errors import ChurnError
-from pipelines.cli import backup, campaign, data, drift, model, score, status, store, system, traffic, train
+from pipelines.cli import backup, campaign, data, drift, model, note, score, status, store, system, traffic, train
 from pipelines.console import fail
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
 for name, group in (("data", data.app), ("model", model.app), ("campaign", campaign.app), ("store", store.app)):
     app.add_typer(group, name=name)
 for command in (
-    *(train.train, model.evaluate, score.score, drift.drift, traffic.traffic),
+    *(train.train, model.evaluate, score.score, note.note, drift.drift, traffic.traffic),
     *(system.up, status.status, system.demo, system.serve, system.monitor, backup.backup, backup.restore),
 ):
     app.command()(command)

@@ -113,7 +113,7 @@ def erase(
     from churn.store.erasure import count_customer, erase_customer
     from service.prediction_log.spool_erasure import erase_spooled
 
-    settings, names = load_settings(), _names_of(customer_id)
+    settings, names = load_settings(), names_of(customer_id)
     if customer_id in reason:
         raise InputError("the reason is kept: it must not name the customer")
     with opened_store() as store:
@@ -153,7 +153,7 @@ def export(
     from churn.store.export import export_customer
     from service.prediction_log.spool_search import find_spooled
 
-    settings, names = load_settings(), _names_of(customer_id)
+    settings, names = load_settings(), names_of(customer_id)
     spooled = [row._asdict() for row in find_spooled(settings.home / "spool", names)]
     with opened_store() as store:
         known = export_customer(store.engine, names)
@@ -162,7 +162,7 @@ def export(
     print_json({"customer_id": customer_id, **known, "spooled": [one for one in spooled if one["prediction_id"] not in stored]})
 
 
-def _names_of(customer_id: str) -> list[str]:
+def names_of(customer_id: str) -> list[str]:
     """Return the names that a customer may have in the store: what was stored before there was a key has the plain id."""
     from churn.config.settings import load_settings
     from churn.customers.pseudonym import Pseudonymiser

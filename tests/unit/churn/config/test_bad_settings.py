@@ -108,7 +108,7 @@ def test_a_schedule_that_is_none_is_refused_by_all_commands(monkeypatch: pytest.
 
 
 def test_every_text_setting_is_checked_here_or_where_it_is_used() -> None:
-    checked = {*ADDRESSES, *NOT_EMPTY, "score_output", "store_url", "data_url"}
+    checked = {*ADDRESSES, *NOT_EMPTY, "score_output", "llm_model", "store_url", "data_url"}
     checked |= {"tracking_uri", "registry_database_url"}
     texts = {name for name in Settings.model_fields if kind(name) not in (int, float, bool) and not get_args(kind(name))}
     assert texts == checked | TEXTS_OF_ANY_KIND

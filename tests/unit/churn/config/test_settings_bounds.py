@@ -39,6 +39,7 @@ BOUNDS = {
         "probation_latency_seconds",
         "retrain_timeout_seconds",
         "monitor_interval_seconds",
+        "llm_timeout_seconds",
     ),
     "[0, 1000000000]": ("failed_requests_kept",),
     "[0, 1125899906842624]": ("spool_max_bytes",),
