@@ -99,7 +99,9 @@ def test_two_clean_checkouts_make_the_same_model_and_the_same_numbers(reproduced
 def test_the_numbers_are_those_of_a_model_that_works(reproduced: list[tuple[Path, str]]) -> None:
     metrics = json.loads((reproduced[0][0] / "build" / "metrics.json").read_text())
     assert metrics["rows"] == 840
-    assert metrics["churn_rate"] == pytest.approx(0.1417, abs=0.001)
+    scorecard = json.loads((reproduced[0][0] / "build" / "scorecard.json").read_text())["metrics"]
+    assert scorecard["churn_rate"]["value"] == pytest.approx(0.1417, abs=0.001)
+    assert scorecard["roc_auc"]["low"] < metrics["roc_auc"] == scorecard["roc_auc"]["value"] < scorecard["roc_auc"]["high"]
     assert 0.75 < metrics["roc_auc"] < 0.95
     assert metrics["brier"] < 0.12
 
@@ -116,6 +118,9 @@ def test_metrics_and_plots_can_be_shown(reproduced: list[tuple[Path, str]], tmp_
     folder = reproduced[0][0]
     shown = json.loads(run(folder, "-m", "dvc", "metrics", "show", "--json").stdout)
     assert "roc_auc" in json.dumps(shown)
+    table = run(folder, "-m", "dvc", "metrics", "show").stdout.splitlines()
+    assert "roc_auc" in table[0]
+    assert max(map(len, table)) <= 100, "it fits a screen"
     page = run(folder, "-m", "dvc", "plots", "show", "--out", str(tmp_path / "plots")).stdout.strip()
     assert page.endswith("index.html")
     html = (tmp_path / "plots" / "index.html").read_text()

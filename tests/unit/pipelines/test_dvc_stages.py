@@ -151,8 +151,15 @@ def test_the_metrics_are_those_of_the_holdout_rounded(run: Any, contract: Contra
     metrics = document(run, "metrics.json")
     assert metrics["roc_auc"] == round(found.card.roc_auc, 6)
     assert metrics["cv_score"] == round(run.trained.tuned.score, 6)
+    scorecard = document(run, "scorecard.json")
+    assert set(scorecard) == {"confidence", "currency", "metrics"}
+    # The same figures in both files, and every figure in the second.
+    assert {name: scorecard["metrics"][name]["value"] for name in metrics if name != "cv_score"} == {
+        name: value for name, value in metrics.items() if name != "cv_score"
+    }
+    assert set(scorecard["metrics"]) == set(found.card.report())
     low, high = found.intervals["roc_auc"]
-    assert metrics["intervals"]["roc_auc"] == {"low": round(low, 6), "high": round(high, 6)}
+    assert scorecard["metrics"]["roc_auc"] == {"value": metrics["roc_auc"], "low": round(low, 6), "high": round(high, 6)}
     assert set(document(run, "slices.json")) == {"confidence", "slices", "gaps", "notes"}
     assert document(run, "slices.json")["confidence"] == found.report()["confidence"]
     assert (run.folder / "metrics.json").read_text().startswith('{\n  "')
