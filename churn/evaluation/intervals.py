@@ -60,7 +60,7 @@ def metric_intervals(
     order = np.argsort(probability, kind="stable")
     y, p = np.asarray(outcome, dtype=np.int64)[order], np.asarray(probability, dtype=np.float64)[order]
     of_row = None if customer is None else np.unique(customer, return_inverse=True)[1][order]
-    chunks = [resampled_metrics(y, p, threshold, counts, profit) for counts in _draws(len(y), resamples, seed, of_row)]
+    chunks = [resampled_metrics(y, p, threshold, counts, profit) for counts in draw_counts(len(y), resamples, seed, of_row)]
     tail = (1 - confidence) / 2
     intervals = {}
     for name in chunks[0]:
@@ -77,8 +77,21 @@ def metric_intervals(
     return intervals
 
 
-def _draws(n: int, resamples: int, seed: int, customer: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """Draw counts of rows, shape (some resamples, n): as many customers as there are, each with all rows."""
+def draw_counts(n: int, resamples: int, seed: int, customer: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Draw how often each row is in a resample: as many customers as there are, each with all rows.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    resamples, seed : int
+    customer : array of int, shape (n,), optional
+        Which rows are of the same customer, numbered from 0; None if each is of another one.
+
+    Yields
+    ------
+    numpy.ndarray of int, shape (some of the resamples, n)
+    """
     rng = np.random.default_rng(seed)
     size, customers = max(1, CELLS // n), n if customer is None else int(customer.max()) + 1
     for start in range(0, resamples, size):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from churn.lifecycle.actor import current_user
+from pipelines.cli.model_diff import diff
+from pipelines.cli.registry import open_registry
 from pipelines.cli.store import opened_store
 from pipelines.cli.tables import as_document, history_table, print_scorecard, shadow_table
 from pipelines.console import console, print_json, warn
-
-if TYPE_CHECKING:
-    from churn.registry.registry import Registry
 
 app = typer.Typer(no_args_is_help=True, help="List, show, promote and roll back models.")
 LAST_DECISIONS = 10
@@ -57,7 +56,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     from churn.lifecycle.decision_log import HISTORY, drop_closed_intents
     from churn.store.maturity import label_maturity
 
-    registry, refused = _registry(), ""
+    registry, refused = open_registry(), ""
     try:
         known = registry.load(version).info.model_dump(mode="json")
     except ModelRefused as error:
@@ -103,7 +102,7 @@ def card(
     from churn.contract import load_contract
     from churn.model_card.card import render_card
 
-    model = _registry().load(version)
+    model = open_registry().load(version)
     text = model.card or render_card(model.info, contract=load_contract(load_settings().contract))
     if raw or not console.is_terminal:
         typer.echo(text, nl=False)
@@ -130,7 +129,7 @@ def as_sql(
     from churn.inference.compiler import compile_pipeline
     from churn.inference.sql import model_sql
 
-    contract, model = load_contract(load_settings().contract), _registry().load(version)
+    contract, model = load_contract(load_settings().contract), open_registry().load(version)
     info, compiled = model.info, compile_pipeline(model.pipeline, model.info.features, contract)
     if compiled is None:
         raise InputError(f"version {info.version} cannot be written as SQL: it is no sum of terms")
@@ -171,7 +170,7 @@ def promote(
     from churn.lifecycle import promotion
     from churn.lifecycle.same_registry import check_version
 
-    registry = _registry()
+    registry = open_registry()
     info = registry.load(version).info  # a model that cannot be loaded is not promoted
     with opened_store() as store:
         check_version(store, info.version, info.run_id)
@@ -194,7 +193,7 @@ def rollback(
     from churn.lifecycle import promotion
     from churn.lifecycle.same_registry import check_version
 
-    registry = _registry()
+    registry = open_registry()
     with opened_store() as store:
         # Read before the model is loaded, which takes time: another champion is not what was meant.
         champion = registry.champion_version()
@@ -219,7 +218,7 @@ def challenge(
 
     if (version is None) is not stop:
         raise InputError("churn model challenge needs a version, or --stop (and not both)")
-    registry = _registry()
+    registry = open_registry()
     if version is None:
         ended = registry.end_challenge()
         console.print("there was no challenger" if ended is None else f"version {ended} is no challenger any more")
@@ -229,6 +228,9 @@ def challenge(
         raise InputError(f"version {info.version} is the champion; it cannot challenge itself")
     registry.challenge(info.version)
     console.print(f"version {info.version} is the challenger; compare: churn model show {info.version}")
+
+
+app.command()(diff)
 
 
 def evaluate(
@@ -252,7 +254,7 @@ def evaluate(
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
     dataset = read_dataset(file, contract, check_relations=False, once=False)
-    loaded = _registry().load(model)
+    loaded = open_registry().load(model)
     customer = None if dataset.customer_id is None else customer_numbers(dataset.customer_id)
     known = Labelled(dataset.features, dataset.labelled, dataset.sensitive, customer)
     found = assess(known, loaded.predict_probability(dataset.features), loaded.info.threshold, contract, params)
@@ -262,17 +264,6 @@ def evaluate(
         print_json({**named, **found.card.report(), "intervals": found.intervals, **report})
         return
     print_scorecard(found, f"version {loaded.info.version} on {file}")
-
-
-def _registry() -> Registry:
-    from churn.config.settings import load_settings
-    from churn.registry.registry import Registry
-    from pipelines.environment import prepare_environment
-
-    settings = load_settings()
-    prepare_environment(settings)
-
-    return Registry(settings)
 
 
 def _say(version: str, old: str | None, what: str) -> None:

@@ -112,7 +112,7 @@ def test_the_seed_decides() -> None:
 
 def test_resamples_that_do_not_fit_in_memory_at_once_are_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "CELLS", 60 * 7)
-    drawn = list(intervals._draws(60, 100, seed=1))
+    drawn = list(intervals.draw_counts(60, 100, seed=1))
     assert [len(part) for part in drawn] == [7] * 14 + [2]
     assert (np.concatenate(drawn).sum(axis=1) == 60).all()
     assert len(np.unique(np.concatenate(drawn), axis=0)) == 100

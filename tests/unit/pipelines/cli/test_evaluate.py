@@ -51,7 +51,7 @@ def model(contract: Contract) -> Model:
 @pytest.fixture
 def file(contract: Contract, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(model_commands, "_registry", lambda: OneModel(model))
+    monkeypatch.setattr(model_commands, "open_registry", lambda: OneModel(model))
     path = tmp_path / "customers.csv"
     write_csv(simulate(contract, 500, 2), contract, path)
     (tmp_path / "params.yaml").write_text("evaluation: {resamples: 100, confidence: 0.9}")

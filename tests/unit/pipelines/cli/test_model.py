@@ -100,7 +100,7 @@ class Registry:
 @pytest.fixture
 def registry(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> Registry:
     made = Registry(contract)
-    monkeypatch.setattr(model, "_registry", lambda: made)
+    monkeypatch.setattr(model, "open_registry", lambda: made)
     return made
 
 
