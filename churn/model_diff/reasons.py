@@ -35,9 +35,8 @@ class Reasons:
         -------
         numpy.ndarray of float64, shape (n, n_columns)
         """
-        read = customers[list(self.columns)].astype(object)
-        rows = read.where(read.notna(), None).to_numpy().tolist()
-        found = [self._attributor.attribute(row).contributions for row in rows]
+        rows = known_values(customers[list(self.columns)])
+        found = [self._attributor.attribute(row).contributions for row in rows.tolist()]
         return np.array(found, dtype=np.float64).reshape(-1, len(self.columns))
 
     def weight_of_columns(self, customers: pd.DataFrame, seed: int) -> dict[str, float]:
@@ -58,3 +57,10 @@ class Reasons:
             customers = customers.iloc[np.sort(chosen)]
         means = np.abs(self.of(customers)).mean(axis=0)
         return {name: float(mean) for name, mean in zip(self.columns, means, strict=True)}
+
+
+def known_values(customers: pd.DataFrame) -> np.ndarray:
+    """Return the values, an array of objects, with None where one is missing."""
+    values = customers.to_numpy(dtype=object, copy=True)
+    values[customers.isna().to_numpy()] = None
+    return values
