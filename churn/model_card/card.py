@@ -17,6 +17,7 @@ from churn.model_card.quality import (
     UNKNOWN,
     Report,
     calibration_section,
+    curves_section,
     gate_section,
     metrics_section,
     paired,
@@ -39,6 +40,7 @@ def render_card(
     evaluation: Report | None = None,
     gate: Report | None = None,
     churn_rate: float | None = None,
+    curves: Report | None = None,
 ) -> str:
     """Write the card of a version.
 
@@ -55,6 +57,8 @@ def render_card(
         promote, reason, and the checks of the gate's evidence.
     churn_rate : float, optional
         Of the customers trained on, in [0, 1].
+    curves : mapping, optional
+        `more_customers` and `too_simple`, as `churn.diagnostics.curves.Curves.report()` has them.
 
     Returns
     -------
@@ -81,6 +85,7 @@ def render_card(
         threshold=threshold_section(info, params),
         calibration=calibration_section(measured),
         training=_training(info, params),
+        curves=curves_section(curves),
         gate=gate_section(gate),
         limits=_limits(info, evaluation),
         reproduce=_reproduce(info, params),

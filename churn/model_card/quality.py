@@ -143,6 +143,18 @@ def calibration_section(measured: Report) -> str:
     return table(("measure", "value", "interval"), rows) if rows else UNKNOWN
 
 
+def curves_section(curves: Report | None) -> str:
+    """Describe what learning and validation curves say, one sentence each."""
+    if curves is None:
+        return UNKNOWN
+    simple = [line(sentence) for sentence in curves["too_simple"]]
+    if not simple:
+        simple = ["Not known: the search tried one value of each number."]
+    said = "\n".join(f"- {sentence}" for sentence in simple)
+    where = "The pictures are in the MLflow run, under `plots/`."
+    return f"Would more customers help? {line(curves['more_customers'])}\n\nIs the model too simple?\n\n{said}\n\n{where}"
+
+
 def gate_section(gate: Report | None) -> str:
     """Describe the gate's decision and the result of each check."""
     if gate is None:

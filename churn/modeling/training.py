@@ -91,12 +91,15 @@ class Trained:
         The monitor's reference: churn_probability (out-of-fold), churned (0 or 1), served_probability (this model's own), then
         the features. Where customers were acted on, each row once, with its weight before the features, and theirs too: with a
         weight of 0 and churned NaN.
+    learned : Labelled
+        The customers that it learned from: those of the training set, or the newest of them.
     """
 
     model: Model
     tuned: Tuned
     evaluation: Evaluation
     reference: pd.DataFrame
+    learned: Labelled
 
     @property
     def holdout(self) -> Scorecard:
@@ -252,4 +255,4 @@ def train(
         reference = training_set.standing.complete(reference, training_set.dated, model)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
     model = Model(tuned.pipeline, info.model_copy(update=found))
-    return Trained(model, tuned, evaluation, reference)
+    return Trained(model, tuned, evaluation, reference, known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -53,6 +53,8 @@ class Tuned:
         Parameters, mean and standard deviation of the score, rank.
     out_of_fold : numpy.ndarray of float64, shape (n_customers,)
         Churn probability of each training customer by a model that was not fitted on it.
+    fold_scores : numpy.ndarray of float64, shape (n_candidates, n_folds)
+        The score in each fold, of each row of `candidates`.
     """
 
     pipeline: Pipeline
@@ -60,6 +62,7 @@ class Tuned:
     score: float
     candidates: pd.DataFrame
     out_of_fold: np.ndarray
+    fold_scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def tune(
@@ -102,7 +105,7 @@ def tune(
     grids = params.grid_for(form)
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
-    folds = _folds(train, params.folds, seed)
+    folds = make_folds(train, params.folds, seed)
     # Where customers have places among the folds, a customer's rows are together already, and scikit-learn warns of groups.
     groups = train.customer if train.fold is None else None
     x = train.features[features]
@@ -116,18 +119,35 @@ def tune(
     chosen = {name: value.item() if isinstance(value, np.generic) else value for name, value in search.best_params_.items()}
     results = pd.DataFrame(search.cv_results_)
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
+    ranked = results.sort_values("rank_test_score", kind="stable")
+    folds_of = [f"split{number}_test_score" for number in range(search.n_splits_)]
     best = clone(pipeline).set_params(**chosen)
     out_of_fold = cross_val_predict(best, x, train.outcome, groups=groups, cv=folds, method="predict_proba")[:, 1]
     return Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
         best=chosen,
         score=float(search.best_score_),
-        candidates=results[columns].sort_values("rank_test_score", kind="stable").reset_index(drop=True),
+        candidates=ranked[columns].reset_index(drop=True),
         out_of_fold=np.asarray(out_of_fold, dtype=np.float64),
+        fold_scores=ranked[folds_of].to_numpy(dtype=np.float64),
     )
 
 
-def _folds(train: Labelled, folds: int, seed: int) -> BaseCrossValidator:
+def make_folds(train: Labelled, folds: int, seed: int) -> BaseCrossValidator:
+    """Return the folds that a search is scored on. All rows of a customer are in one fold.
+
+    Parameters
+    ----------
+    train : Labelled
+    folds : int
+    seed : int
+        Used where the customers have no place of their own among the folds.
+
+    Returns
+    -------
+    sklearn.model_selection.BaseCrossValidator
+        To be given `train.customer` as groups, where there are no places.
+    """
     if train.fold is not None:
         return PredefinedSplit(fold_numbers(train.outcome.to_numpy(), train.fold, folds, train.customer))
     kind = StratifiedKFold if train.customer is None else StratifiedGroupKFold

@@ -19,6 +19,10 @@ def train(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for a training that is under way; else print whose it is, and stop.")
     ] = False,
+    curves: Annotated[
+        bool,
+        typer.Option("--curves", help="Also measure if more customers, or a less simple model, would help."),
+    ] = False,
     if_none: Annotated[bool, typer.Option("--if-none", help="Only if there is no champion yet.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +55,7 @@ def train(
     with console.status("training a challenger and asking the gate"):
         from pipelines.flows.train import train_once
 
-        result = train_once(trigger, data=data, wait=wait, warn=warn)
+        result = train_once(trigger, data=data, wait=wait, curves=curves, warn=warn)
     for found in result["cleared"]:
         warn(found)
     if as_json:

@@ -21,6 +21,7 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset, read_dataset
+from churn.diagnostics.curves import Curves, find_curves
 from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoModel
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.ids import new_id
@@ -93,6 +94,15 @@ def tune_and_fit(
         return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
 
 
+@task(cache_policy=NO_CACHE)
+def measure_curves(trained: Trained, params: Params, measure: bool, scheduler: str = "") -> Curves:
+    """Read the validation curves that the tuning drew; or, if asked, measure these and the learning curve by more fits."""
+    with spread(scheduler):
+        return find_curves(
+            trained.tuned, trained.learned, trained.model.info.features, params.tuning, params.seed, measure=measure
+        )
+
+
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
 def load_champion(registry: Registry) -> Model | None:
     """Load the model in service, if there is one."""
@@ -133,6 +143,7 @@ def register(
     contract: Contract,
     params: Params,
     training: str = "",
+    curves: Curves | None = None,
 ) -> Model:
     """Log the run with its pictures and its card, and register the version, not yet as champion. Tried again, it is made once."""
     held, info = training_set.holdout, trained.model.info
@@ -148,6 +159,7 @@ def register(
         "slices.csv": found.slices,
         "tuning.csv": trained.tuned.candidates,
         "gate.json": gate,
+        **(curves.files() if curves else {}),
     }
     tags = {
         "trigger": info.trigger,
@@ -158,7 +170,8 @@ def register(
         TRAINING_TAG: training,
     }
     left = float(training_set.train.outcome.mean())
-    card = render_card(info, contract=contract, params=params, evaluation=found.report(), gate=gate, churn_rate=left)
+    known = {"evaluation": found.report(), "gate": gate, "curves": curves.report() if curves else None}
+    card = render_card(info, contract=contract, params=params, churn_rate=left, **known)
     return registry.register(trained, files, tags, card=card)
 
 
@@ -211,7 +224,7 @@ def _evidence(model: Model, decision: GateDecision) -> dict[str, Any]:
     log_prints=True,
 )
 def train_flow(
-    trigger: str = "manual", data: str | None = None, asked_by: str | None = None, wait: bool = False
+    trigger: str = "manual", data: str | None = None, asked_by: str | None = None, wait: bool = False, curves: bool = False
 ) -> dict[str, Any] | State[Any]:
     """Train a challenger on the data and the labelled traffic; it becomes champion if it passes the gate.
 
@@ -227,6 +240,8 @@ def train_flow(
         The decision of the monitor that asked for it.
     wait : bool
         Wait for a training that is under way.
+    curves : bool
+        Also measure whether more customers would help, which takes about as long as the training.
     """
     settings = load_settings() if data is None else load_settings(data=data)
     contract, params = load_contract(settings.contract), load_params(settings.params)
@@ -247,11 +262,12 @@ def train_flow(
         traffic = read_labelled_traffic(store, contract, settings)
         training_set = assemble(dataset, traffic.rows, contract, params, Pseudonymiser(settings.pseudonym_key.get_secret_value()))
         trained = tune_and_fit(training_set, contract, params, settings.model_name, trigger, settings.dask_scheduler)
+        measured = measure_curves(trained, params, curves, settings.dask_scheduler)
         champion = load_champion(registry)
         decision = judge(trained, champion, training_set, contract, params, traffic)
         lock.confirm()
         with telling_what_became_true(registry, training):
-            model = register(registry, trained, training_set, decision, contract, params, training)
+            model = register(registry, trained, training_set, decision, contract, params, training, measured)
             record_decision(store, model, decision)
             lock.confirm()
             baseline = None if champion is None else champion.info.version
@@ -261,7 +277,12 @@ def train_flow(
 
 
 def train_once(
-    trigger: str, *, data: Path | None = None, wait: bool = False, warn: Callable[[str], None] = logger.warning
+    trigger: str,
+    *,
+    data: Path | None = None,
+    wait: bool = False,
+    curves: bool = False,
+    warn: Callable[[str], None] = logger.warning,
 ) -> dict[str, Any]:
     """Run the flow once, and return its result; see `train_flow`.
 
@@ -273,6 +294,8 @@ def train_once(
         File of labelled customers; None is the one of CHURN_DATA.
     wait : bool
         Wait for a training that is under way.
+    curves : bool
+        As of `train_flow`.
     warn : callable
         Called with a sentence if the training ended, and Prefect's server was away and does not know of it.
 
@@ -288,7 +311,7 @@ def train_once(
         what became true.
     """
     try:
-        result = run_here(train_flow, warn, trigger=trigger, data=str(data) if data else None, wait=wait)
+        result = run_here(train_flow, warn, trigger=trigger, data=str(data) if data else None, wait=wait, curves=curves)
     except CancelledRun as cancelled:
         raise ChurnError(str(cancelled)) from cancelled
     return cast(dict[str, Any], result)
