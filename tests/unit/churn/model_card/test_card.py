@@ -53,6 +53,9 @@ GATE = {
 }
 
 
+CURVES = {"more_customers": "More customers would help: a\nlot.", "too_simple": ["Neither by a.", "Too simple by b."]}
+
+
 def known(**changes: Any) -> ModelInfo:
     facts: dict[str, Any] = {
         "name": "churn",
@@ -75,6 +78,7 @@ def known(**changes: Any) -> ModelInfo:
 
 def whole(info: ModelInfo | None = None, **changes: Any) -> str:
     parts: dict[str, Any] = {"contract": CONTRACT, "params": PARAMS, "evaluation": REPORT, "gate": GATE, "churn_rate": 0.1449}
+    parts["curves"] = CURVES
     return render_card(info or known(), **{**parts, **changes})
 
 
@@ -92,7 +96,7 @@ def test_every_section_is_there_and_filled() -> None:
     titles = re.findall(r"^## (.*)$", card, re.MULTILINE)
     assert titles == [
         *("Model", "Intended use", "Data", "Features", "Metrics", "Slices", "Threshold", "Calibration", "Training"),
-        *("The gate", "Limits", "How to reproduce"),
+        *("More customers, another model", "The gate", "Limits", "How to reproduce"),
     ]
     for title in titles:
         assert section(card, title).strip()
@@ -247,3 +251,12 @@ def test_the_summary_is_one_paragraph() -> None:
         assert word in said
     assert said in whole(known(trigger="new\n\nprices"))
     assert "No scores" in summary(known(metrics={}))
+
+
+def test_each_curve_is_one_sentence() -> None:
+    said = section(whole(), "More customers, another model")
+    assert "Would more customers help? More customers would help: a lot.\n" in said
+    assert "- Neither by a.\n- Too simple by b.\n" in said
+    assert section(whole(curves=None), "More customers, another model").strip() == "Not recorded."
+    none = section(whole(curves={"more_customers": "x", "too_simple": []}), "More customers, another model")
+    assert "the search tried one value of each number" in none

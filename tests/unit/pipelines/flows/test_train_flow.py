@@ -21,7 +21,7 @@ from churn.store.records import DecisionAction
 from pipelines.flows import train, train_failure
 
 TASKS = (
-    *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge"),
+    *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "measure_curves", "load_champion", "judge"),
     *("register", "record_decision", "conclude"),
 )
 
@@ -60,6 +60,7 @@ class Flow:
             "read_customers": lambda: "customers",
             "read_labelled_traffic": lambda: TRAFFIC,
             "tune_and_fit": lambda: "trained",
+            "measure_curves": lambda: "curves",
             "load_champion": lambda: self.champion,
             "judge": lambda: "decision",
             "register": lambda: "model",
@@ -98,7 +99,17 @@ def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_an
     result = train.train_flow.fn("drift", asked_by="d1")
     assert result == {"version": "8", "promoted": True, "reason": "so", "cleared": ["an orphan"]}
     assert flow.steps == [
-        *("lock", "begin", "read_customers", "read_labelled_traffic", "assemble", "tune_and_fit", "load_champion", "judge"),
+        *(
+            "lock",
+            "begin",
+            "read_customers",
+            "read_labelled_traffic",
+            "assemble",
+            "tune_and_fit",
+            "measure_curves",
+            "load_champion",
+            "judge",
+        ),
         *("confirm", "register", "record_decision", "confirm", "conclude", "unlock", "close"),
     ]
     assert flow.overrides == [{}]
@@ -109,8 +120,14 @@ def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_an
     assert flow.given["assemble"] == ("customers", "rows", contract, params, Pseudonymiser(""))
     assert flow.given["tune_and_fit"] == ("set", contract, params, "named", "drift", "tcp://x")
     assert flow.given["judge"] == ("trained", flow.champion, "set", contract, params, TRAFFIC)
-    assert flow.given["register"] == ("registry", "trained", "set", "decision", contract, params, "run-1")
+    assert flow.given["register"] == ("registry", "trained", "set", "decision", contract, params, "run-1", "curves")
+    assert flow.given["measure_curves"] == ("trained", params, False, "tcp://x")
     assert flow.given["conclude"] == (flow, "registry", "model", "decision", "run-1", "7")
+
+
+def test_curves_are_measured_if_asked(flow: Flow) -> None:
+    train.train_flow.fn(curves=True)
+    assert flow.given["measure_curves"][2] is True
 
 
 def test_without_a_champion_there_is_none_to_replace(flow: Flow, caplog: pytest.LogCaptureFixture) -> None:
@@ -152,7 +169,7 @@ def test_a_run_without_an_id_of_prefects_has_one_of_its_own(flow: Flow, monkeypa
 def test_results_are_never_taken_from_a_cache_and_what_asks_others_is_tried_again(name: str) -> None:
     task = getattr(train, name)
     assert task.cache_policy is train.NO_CACHE
-    retries = {"read_customers": 0, "tune_and_fit": 0, "judge": 0, "read_labelled_traffic": 3}.get(name, 2)
+    retries = {"read_customers": 0, "tune_and_fit": 0, "measure_curves": 0, "judge": 0, "read_labelled_traffic": 3}.get(name, 2)
     assert (task.retries, task.retry_delay_seconds) == (retries, 5 if retries else 0)
 
 
@@ -162,7 +179,7 @@ def test_the_flow_notes_how_it_ended() -> None:
     assert flow.on_completion_hooks == [train.note_end]
     assert flow.on_failure_hooks == flow.on_crashed_hooks == [train.record_failure, train.note_end]
     defaults = {name: one.default for name, one in inspect.signature(flow.fn).parameters.items()}
-    assert defaults == {"trigger": "manual", "data": None, "asked_by": None, "wait": False}
+    assert defaults == {"trigger": "manual", "data": None, "asked_by": None, "wait": False, "curves": False}
 
 
 class Champions:
@@ -256,8 +273,8 @@ def test_one_training_by_hand_is_the_flow_or_one_line(monkeypatch: pytest.Monkey
     assert train.train_once("manual") == {"version": "1"}
     train.train_once("manual", data=Path("x.csv"), wait=True)
     assert asked == [
-        {"trigger": "manual", "data": None, "wait": False},
-        {"trigger": "manual", "data": "x.csv", "wait": True},
+        {"trigger": "manual", "data": None, "wait": False, "curves": False},
+        {"trigger": "manual", "data": "x.csv", "wait": True, "curves": False},
     ]
 
     def cancelled(*_: Any, **__: Any) -> None:
