@@ -3,7 +3,8 @@
 Those who were to be contacted are compared with those who would have been, and were held out. Who is held out is drawn by chance,
 so the two differ in nothing but the campaign. They are compared as they were meant to be treated, not as they were: who could not
 be reached is one of the contacted (intention to treat). Customers of about the same score are compared with each other, which
-removes what the scores explain, and the control's mix of scores is brought to that of the contacted.
+removes what the scores explain, and the control's mix of scores is brought to that of the contacted. Whoever was saved was
+contacted, so what contacts do to whom they reach, the acceptance, is told of the contacted alone.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Effect:
     saved : Interval
         Customers of the contacted who stayed and would have left. Below 0: the campaign drove some away.
     acceptance : Interval or None
-        Share of the contacted who would have left, and stayed. None if nobody of the control group left.
+        Of those who were contacted and would have left, the share that stayed. None if nobody of the control group left.
     strata : int
         Groups of about the same score that were compared.
     confidence : float
@@ -107,7 +108,9 @@ def estimate_effect(churned: Bools, held_out: Bools, score: Floats, *, confidenc
     return estimate_effect_from_counts(customers, left, confidence=confidence)
 
 
-def estimate_effect_from_counts(customers: Counts, left: Counts, *, confidence: float = 0.95) -> Effect | None:
+def estimate_effect_from_counts(
+    customers: Counts, left: Counts, contacted_left: Counts | None = None, *, confidence: float = 0.95
+) -> Effect | None:
     """Estimate what a campaign brought from counts, as `estimate_effect` does from customers.
 
     Parameters
@@ -116,6 +119,8 @@ def estimate_effect_from_counts(customers: Counts, left: Counts, *, confidence: 
         How many have each score, the scores ascending: those who were to be contacted, and those held out.
     left : numpy.ndarray of int, shape (2, n)
         How many of them left.
+    contacted_left : numpy.ndarray of int, shape (n,), optional
+        Of those who were to be contacted and left, how many were; all, if not given.
     confidence : float, default 0.95
         Of the intervals, in (0, 1).
 
@@ -123,6 +128,11 @@ def estimate_effect_from_counts(customers: Counts, left: Counts, *, confidence: 
     -------
     Effect or None
         None if one of the two sides has nobody: then nothing is known.
+
+    Notes
+    -----
+    Acceptance is the complier average causal effect (Angrist, Imbens and Rubin, JASA 91(434), 1996) as a share: of those who
+    were contacted and would have left, who number all that would have left less those who were not contacted and left.
     """
     if not customers.size or not customers.sum(axis=1).all():
         return None
@@ -133,13 +143,18 @@ def estimate_effect_from_counts(customers: Counts, left: Counts, *, confidence: 
     weights = counts[0] / counts[0].sum()
     with_it, without = (_stratified_wilson(*side, weights, z) for side in zip(gone, counts, strict=True))
     rows = int(counts[0].sum())
+    reached, would_have_left = with_it, without
+    if contacted_left is not None and (contacted_left < left[0]).any():
+        told = np.bincount(group, contacted_left, minlength=strata)
+        reached = _stratified_wilson(told, counts[0], weights, z)
+        would_have_left = _difference(without, _stratified_wilson(gone[0] - told, counts[0], weights, z))
     return Effect(
         contacted=rows,
         held_out=int(counts[1].sum()),
         contacted_left=int(gone[0].sum()),
         held_out_left=int(gone[1].sum()),
         saved=_scaled(_difference(without, with_it), rows),
-        acceptance=_acceptance(with_it, without),
+        acceptance=_acceptance(reached, would_have_left),
         strata=strata,
         confidence=confidence,
         effective_held_out=float(1 / (weights**2 / counts[1]).sum()),
@@ -187,7 +202,7 @@ def _scaled(one: Interval, by: float) -> Interval:
 def _acceptance(with_it: Interval, without: Interval) -> Interval | None:
     """Return one minus the ratio of the two proportions."""
     p, q = with_it.value, without.value
-    if not q:
+    if q <= 0:
         return None
     product = p * q
     least = with_it.low * (2 * p - with_it.low) * without.high * (2 * q - without.high)

@@ -29,8 +29,8 @@ class CampaignReport:
         Those of them whom the campaign contacted all the same.
     waiting : int
         Of all of these, how many have no outcome yet. They are in none of the estimates.
-    not_named, other_campaigns : int
-        See `churn.store.contacts.campaign_counter.CampaignCounts`, there `elsewhere`.
+    not_named, other_campaigns, beyond : int
+        See `churn.store.contacts.campaign_counter.CampaignCounts`, there `elsewhere` for other campaigns.
     effect : Effect or None
         What it brought; None if that cannot be known.
     money : Interval or None
@@ -49,6 +49,7 @@ class CampaignReport:
     waiting: int
     not_named: int
     other_campaigns: int
+    beyond: int
     effect: Effect | None
     money: Interval | None
     break_even: float | None
@@ -61,7 +62,7 @@ class CampaignReport:
 
     def metrics(self) -> dict[str, float]:
         """Return its figures by name; what is not known, or has no end, is left out."""
-        counts = ("named", "contacted", "held_out", "leaked", "waiting", "not_named", "other_campaigns")
+        counts = ("named", "contacted", "held_out", "leaked", "waiting", "not_named", "other_campaigns", "beyond")
         found = {name: float(getattr(self, name)) for name in counts}
         effect = self.effect
         intervals: dict[str, Interval | None] = {"profit": self.money}
@@ -106,7 +107,7 @@ def make_report(name: str, counts: CampaignCounts, profit: ProfitParams, *, conf
     -------
     CampaignReport
     """
-    effect = estimate_effect_from_counts(counts.customers, counts.left, confidence=confidence)
+    effect = estimate_effect_from_counts(counts.customers, counts.left, counts.contacted_left, confidence=confidence)
     return CampaignReport(
         name=name,
         named=counts.named,
@@ -116,6 +117,7 @@ def make_report(name: str, counts: CampaignCounts, profit: ProfitParams, *, conf
         waiting=counts.waiting,
         not_named=counts.not_named,
         other_campaigns=counts.elsewhere,
+        beyond=counts.beyond,
         effect=effect,
         # Whom it should not have contacted cost as much.
         money=None if effect is None else _money(effect.saved, counts.treated, counts.treated_stayed, profit),
@@ -146,4 +148,8 @@ def _why_unknown(counts: CampaignCounts) -> str:
         return "nobody was held out: set CHURN_CONTROL_SHARE, so that the next campaign has a control group"
     if counts.waiting == flagged:
         return "no outcome is known yet"
-    return "outcomes are known of one side only: of the contacted or of the control group"
+    if not counts.contacted:
+        return "the campaign contacted nobody of those whom the model named: with whom would its customers be compared?"
+    if not counts.customers.size:
+        return "no outcome is known yet of customers with the scores of those who were contacted"
+    return "outcomes are known of one side only: of the contacted, or of those held out who have such scores"

@@ -20,10 +20,13 @@ def report_lines(found: CampaignReport) -> Iterator[str]:
     yield f"  held out             {found.held_out:,}{leaked}"
     if found.waiting:
         yield f"  no outcome yet       {found.waiting:,}"
+    if found.beyond:
+        yield f"  other scores         {found.beyond:,} (not compared: the campaign contacted nobody with such a score)"
     if found.not_named:
         yield f"  contacted, not named {found.not_named:,} (not compared)"
     if found.other_campaigns:
-        yield f"  in another campaign  {found.other_campaigns:,}: what that brought is in the figures below"
+        also = "what it brought to those who are compared is in the figures below"
+        yield f"  in another campaign  {found.other_campaigns:,}: {also}"
     if found.effect is None:
         yield f"what it brought is not known: {found.unknown}"
         return

@@ -68,6 +68,8 @@ def _check(header: list[str], fields: Collection[str]) -> None:
         refuse("header", problem)
     if len(set(header)) < len(header):
         refuse("header", "names a column twice")
+    if "" in header:
+        refuse("header", f"has a column without a name; known are {', '.join(fields)}")
     if unknown := [one[:100] for one in header if one not in fields]:
         refuse("header", f"has {unknown[0]!r}; known are {', '.join(fields)}")
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from churn.store.contacts.records import Contact
 from service.schemas.reported import Part, PastTime, Reference, Reported
 
 # A name or an offer: no control characters, so that it can stand in a table, a file and a log as it is.
 _TEXT = r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
-CampaignName = Annotated[str, StringConstraints(strict=True, max_length=128, pattern=_TEXT)]
-Offer = Annotated[str, StringConstraints(strict=True, max_length=256, pattern=_TEXT)]
+_PATTERN: dict[str, Any] = {"pattern": _TEXT}
+
+
+def _is_a_line(value: str) -> str:
+    if not re.fullmatch(_TEXT, value):
+        raise ValueError("must be one line without control characters, and begin with a character that is not blank")
+    return value
+
+
+CampaignName = Annotated[str, Field(strict=True, max_length=128, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)]
+Offer = Annotated[str, Field(strict=True, max_length=256, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)]
 
 
 class ContactItem(Reported):
@@ -52,3 +62,6 @@ class ContactsAnswer(Part):
     unknown: list[Reference] = Field(description="No such prediction; for an opt-out, also one that names no customer.")
     conflicting: list[Reference] = Field(description="The same contact is known with another offer; it stays.")
     unasked: list[Reference] = Field(description="Stored, though the customer was not asked about before: is the id right?")
+    held_out: list[Reference] = Field(
+        description="Stored, though the customer belongs to the control group: it leaks. Contact nobody whose action is hold_out."
+    )

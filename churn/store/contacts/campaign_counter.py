@@ -34,10 +34,15 @@ class CampaignCounts:
         Customers whom the campaign contacted though the model did not name them in that time.
     elsewhere : int
         Of those named or held out, how many another campaign contacted in the same time.
+    beyond : int
+        Of those named or held out, how many have a score above or below that of everybody whom the campaign contacted: those
+        whom a budget left out. They are compared with nobody.
     treated, treated_stayed : int
         Of those with an outcome, how many the campaign contacted, whoever they are; and how many of these stayed.
     customers, left : numpy.ndarray of int, shape (2, n)
-        Of those with an outcome, by score: those who were to be contacted and those held out; and how many of each left.
+        Of the others with an outcome, by score: those who were to be contacted and those held out; and how many of each left.
+    contacted_left : numpy.ndarray of int, shape (n,)
+        Of those who were to be contacted and left, by score, how many this campaign or another one contacted.
     """
 
     named: int
@@ -47,10 +52,12 @@ class CampaignCounts:
     waiting: int
     not_named: int
     elsewhere: int
+    beyond: int
     treated: int
     treated_stayed: int
     customers: NDArray[np.int64]
     left: NDArray[np.int64]
+    contacted_left: NDArray[np.int64]
 
 
 class CampaignCounter:
@@ -170,11 +177,18 @@ def _query(
 
 def _summed(groups: list[_Group], members: int) -> CampaignCounts:
     known = [one for one in groups if one.churned is not None]
-    place = {step: at for at, step in enumerate(sorted({one.step for one in known}))}
+    # Who of the control group has such a score would have been chosen too; whom chance held out below a budget's cut would not.
+    chosen = [one.step for one in groups if one.contacted and not one.held_out]
+    within = [one for one in groups if chosen and min(chosen) <= one.step <= max(chosen)]
+    compared = [one for one in within if one.churned is not None]
+    place = {step: at for at, step in enumerate(sorted({one.step for one in compared}))}
     customers, left = (np.zeros((2, len(place)), dtype=np.int64) for _ in range(2))
-    for one in known:
+    contacted_left = np.zeros(len(place), dtype=np.int64)
+    for one in compared:
         customers[int(one.held_out), place[one.step]] += one.size
         left[int(one.held_out), place[one.step]] += one.size * bool(one.churned)
+        if one.churned and not one.held_out and (one.contacted or one.elsewhere):
+            contacted_left[place[one.step]] += one.size
     return CampaignCounts(
         named=sum(one.size for one in groups if not one.held_out),
         held_out=sum(one.size for one in groups if one.held_out),
@@ -183,8 +197,10 @@ def _summed(groups: list[_Group], members: int) -> CampaignCounts:
         waiting=sum(one.size for one in groups if one.churned is None),
         not_named=members - sum(one.size for one in groups if one.contacted),
         elsewhere=sum(one.size for one in groups if one.elsewhere),
+        beyond=sum(one.size for one in groups) - sum(one.size for one in within),
         treated=sum(one.size for one in known if one.contacted),
         treated_stayed=sum(one.size for one in known if one.contacted and not one.churned),
         customers=customers,
         left=left,
+        contacted_left=contacted_left,
     )

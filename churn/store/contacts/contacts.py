@@ -26,6 +26,14 @@ class _Key(NamedTuple):
     campaign: str
 
 
+class _Seen(NamedTuple):
+    """When a customer was first asked about, and when a model last named them, to leave them alone or to contact them."""
+
+    first: datetime
+    held_out: datetime | None
+    named: datetime | None
+
+
 class Contacts:
     """The contacts of one database. Each method is one transaction, and raises StoreError if it fails."""
 
@@ -83,12 +91,16 @@ def insert_contacts(connection: sa.Connection, batch: Sequence[Contact]) -> Cont
     changed = _opt_out(connection, list(said.values()))
     conflicting = [at for at, key in keys.items() if stored[key] != batch[at].offer]
     accepted = len(new) + changed
+    seen = _seen(connection, [key for key in keys.values() if key.customer_id])
     return ContactReceipt(
         accepted=accepted,
         duplicates=len(keys) + len(said) - len(conflicting) - accepted,
         unknown=[at for at in range(len(batch)) if at not in keys and at not in said],
         conflicting=conflicting,
-        unasked=_unasked(connection, {at: key for at, key in keys.items() if batch[at].prediction_id is None}),
+        unasked=[
+            at for at, key in keys.items() if batch[at].prediction_id is None and not _asked(seen.get(key.customer_id), key)
+        ],
+        held_out=[at for at, key in keys.items() if _leaks(seen.get(key.customer_id), key)],
     )
 
 
@@ -162,14 +174,31 @@ def _opt_out(connection: sa.Connection, said: Sequence[tuple[str, bool, datetime
     return sum(before.get(customer_id) != now_said for customer_id, now_said in read_opt_outs(connection, last).items())
 
 
-def _unasked(connection: sa.Connection, keys: dict[int, _Key]) -> list[int]:
-    """Return where no prediction of the customer was asked for at or before the contact."""
-    first: dict[str | None, datetime] = {}
+def _seen(connection: sa.Connection, keys: Sequence[_Key]) -> dict[str | None, _Seen]:
+    """Return what the store knows of customers until the last of these contacts."""
+    found: dict[str | None, _Seen] = {}
     p = predictions.c
-    for chunk in chunks(sorted({key.customer_id or "" for key in keys.values()})):
-        query = sa.select(p.customer_id, sa.func.min(p.requested_at)).where(p.customer_id.in_(chunk)).group_by(p.customer_id)
-        first |= {row[0]: row[1] for row in connection.execute(query)}
-    return [at for at, key in keys.items() if key.customer_id not in first or first[key.customer_id] > key.contacted_at]
+    last = max((key.contacted_at for key in keys), default=now())
+    before = sa.and_(p.churn, p.requested_at <= last)
+    query = sa.select(
+        p.customer_id,
+        sa.func.min(p.requested_at),
+        sa.func.max(sa.case((sa.and_(before, p.held_out), p.requested_at))),
+        sa.func.max(sa.case((sa.and_(before, ~p.held_out), p.requested_at))),
+    ).group_by(p.customer_id)
+    for chunk in chunks(sorted({key.customer_id or "" for key in keys})):
+        found |= {row[0]: _Seen(*row[1:]) for row in connection.execute(query.where(p.customer_id.in_(chunk)))}
+    return found
+
+
+def _asked(seen: _Seen | None, key: _Key) -> bool:
+    return seen is not None and seen.first <= key.contacted_at
+
+
+def _leaks(seen: _Seen | None, key: _Key) -> bool:
+    if seen is None or seen.held_out is None or seen.held_out > key.contacted_at:
+        return False
+    return seen.named is None or seen.named < seen.held_out or seen.named > key.contacted_at
 
 
 def _insert_into(connection: sa.Connection, table: sa.Table) -> Any:

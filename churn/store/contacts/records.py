@@ -47,6 +47,8 @@ class ContactReceipt:
         Where the same contact is stored with another offer, which stays.
     unasked : list of int
         Where no prediction of the customer was asked for at or before the contact. These are stored.
+    held_out : list of int
+        Where the customer, when a model last named them until then, was of the control group. These are stored, and leaks.
     """
 
     accepted: int = 0
@@ -54,6 +56,7 @@ class ContactReceipt:
     unknown: list[int] = field(default_factory=list)
     conflicting: list[int] = field(default_factory=list)
     unasked: list[int] = field(default_factory=list)
+    held_out: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

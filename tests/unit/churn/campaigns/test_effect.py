@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from churn.campaigns.effect import Effect, estimate_effect
+from churn.campaigns.effect import Effect, estimate_effect, estimate_effect_from_counts
 
 
 def campaign(seed: int, customers: int = 1_000, share: float = 0.1, acceptance: float = 0.3) -> tuple[Effect | None, float]:
@@ -67,6 +67,30 @@ def test_the_acceptance_is_found_with_its_interval() -> None:
         assert found.acceptance is not None
         covered += found.acceptance.low <= 0.3 <= found.acceptance.high
     assert covered / 300 >= 0.92
+
+
+def test_the_acceptance_is_that_of_the_contacted_where_only_some_could_be_reached() -> None:
+    """Those with high scores are harder to reach; of those who are, three of ten stay who would have left."""
+    covered = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        score = rng.beta(2, 3, 2_000)
+        would_leave, held_out = rng.random(2_000) < score, rng.random(2_000) < 0.2
+        contacted = ~held_out & (rng.random(2_000) > score)
+        left = would_leave & ~(contacted & (rng.random(2_000) < 0.3))
+        steps, at = np.unique(np.rint(1_000 * score), return_inverse=True)
+        customers, gone = (
+            np.array([np.bincount(at[side & of], minlength=len(steps)) for side in (~held_out, held_out)])
+            for of in (np.ones(2_000, dtype=bool), left)
+        )
+        found = estimate_effect_from_counts(customers, gone, np.bincount(at[contacted & left], minlength=len(steps)))
+        assert found is not None
+        assert found.acceptance is not None
+        covered += found.acceptance.low <= 0.3 <= found.acceptance.high
+        whole = estimate_effect_from_counts(customers, gone)
+        assert whole is not None
+        assert whole.saved == found.saved
+    assert 0.92 <= covered / 300 <= 0.99
 
 
 def test_who_drives_customers_away_is_below_zero() -> None:

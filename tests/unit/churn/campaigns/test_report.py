@@ -15,6 +15,7 @@ PROFIT = ProfitParams()
 def customers(*groups: tuple[int, int | None, bool, bool]) -> CampaignCounts:
     """Groups of so many, of whom so many left (None: not known yet); held out or not, contacted or not. All have one score."""
     known = [(many, left, held_out, contacted) for many, left, held_out, contacted in groups if left is not None]
+    compared = known if any(called and not held for _, _, held, called in groups) else []
 
     def count(held_out: bool, contacted: bool | None = None) -> int:
         return sum(many for many, _, held, called in groups if held == held_out and contacted in (None, called))
@@ -27,10 +28,12 @@ def customers(*groups: tuple[int, int | None, bool, bool]) -> CampaignCounts:
         waiting=sum(many for many, left, *_ in groups if left is None),
         not_named=0,
         elsewhere=0,
+        beyond=0,
         treated=sum(many for many, _, _, called in known if called),
         treated_stayed=sum(many - left for many, left, _, called in known if called),
-        customers=np.array([[sum(many for many, _, held, _ in known if held == side)] for side in (False, True)]),
-        left=np.array([[sum(left for _, left, held, _ in known if held == side)] for side in (False, True)]),
+        customers=np.array([[sum(many for many, _, held, _ in compared if held == side)] for side in (False, True)]),
+        left=np.array([[sum(left for _, left, held, _ in compared if held == side)] for side in (False, True)]),
+        contacted_left=np.array([sum(left for _, left, held, called in compared if called and not held)]),
     )
 
 
@@ -40,12 +43,13 @@ def test_what_it_brought_is_counted_in_customers_and_money() -> None:
     assert found.effect is not None
     assert found.effect.saved.value == pytest.approx(80)
     assert found.effect.acceptance is not None
-    assert found.effect.acceptance.value == pytest.approx(0.5)
+    # Of the contacted 60 left, and 80 would have: 20 of the 160 who left, or would have, were never contacted.
+    assert found.effect.acceptance.value == pytest.approx(80 / 140)
     assert found.money is not None
     cost = 300 * PROFIT.cost_of_contact + 240 * PROFIT.cost_of_offer
     assert found.money.value == pytest.approx(80 * PROFIT.customer_value - cost)
     assert found.money.low < found.money.value < found.money.high
-    assert found.break_even == pytest.approx(11 / (0.5 * 190 + 10))
+    assert found.break_even == pytest.approx(11 / (80 / 140 * 190 + 10))
     assert not found.unknown
     assert json.loads(json.dumps(found.to_document()))["effect"]["saved"]["value"] == pytest.approx(80)
 
@@ -64,6 +68,7 @@ def test_a_contacted_member_of_the_control_group_stays_in_it_and_is_told() -> No
         (customers((300, 60, False, True)), "nobody was held out: set CHURN_CONTROL_SHARE"),
         (customers((1, None, True, False), (1, None, False, True)), "no outcome is known yet"),
         (customers((1, None, True, False), (1, 1, False, True)), "outcomes are known of one side only"),
+        (customers((1, 1, True, False), (1, 1, False, False)), "contacted nobody of those whom the model named"),
     ],
 )
 def test_what_cannot_be_known_is_not_told(given: CampaignCounts, words: str) -> None:

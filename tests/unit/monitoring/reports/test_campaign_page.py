@@ -22,7 +22,7 @@ PROFIT = ProfitParams()
 def report(saved: Interval | None, name: str = "may", acceptance: Interval | None = None) -> CampaignReport:
     effect = saved and Effect(300, 100, 60, 40, saved, acceptance, 2, 0.95, 90.0)
     unknown = "" if saved else "no outcome is known yet"
-    return CampaignReport(name, 310, 280, 102, 3, 12, 4, 5, effect, saved, 0.12 if saved else None, "USD", unknown)
+    return CampaignReport(name, 310, 280, 102, 3, 12, 4, 5, 6, effect, saved, 0.12 if saved else None, "USD", unknown)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def test_contacts_reach_the_store_as_said(client: httpx2.AsyncClient, stor
         {"customer_id": "c-3", "opt_out": False},
     ]
     before = datetime.now(UTC)
-    store.contact_receipt = ContactReceipt(accepted=1, duplicates=2, unknown=[0], conflicting=[1], unasked=[2])
+    store.contact_receipt = ContactReceipt(accepted=1, duplicates=2, unknown=[0], conflicting=[1], unasked=[2], held_out=[3])
     response = await client.post("/contacts", json={"contacts": said})
     assert response.status_code == 200
     assert response.json() == {
@@ -36,6 +36,7 @@ async def test_contacts_reach_the_store_as_said(client: httpx2.AsyncClient, stor
         "unknown": [{"index": 0, "prediction_id": "p-1", "customer_id": None}],
         "conflicting": [{"index": 1, "prediction_id": None, "customer_id": "7"}],
         "unasked": [{"index": 2, "prediction_id": None, "customer_id": "c-2"}],
+        "held_out": [{"index": 3, "prediction_id": None, "customer_id": "c-3"}],
     }
     first, second, third, fourth = store.contacts
     assert first == Contact(NOON, "p-1", None, "may", "10 % off", None)
@@ -59,6 +60,7 @@ async def test_contacts_reach_the_store_as_said(client: httpx2.AsyncClient, stor
         ({"customer_id": "c", "campaign": " may"}, "contacts.0.campaign"),
         ({"customer_id": "c", "campaign": "a\x00"}, "contacts.0.campaign"),
         ({"customer_id": "c", "campaign": "a\nb"}, "contacts.0.campaign"),
+        ({"customer_id": "c", "campaign": "a\n"}, "contacts.0.campaign"),
         ({"customer_id": "c", "campaign": "c" * 129}, "contacts.0.campaign"),
         ({"customer_id": "c", "campaign": 7}, "contacts.0.campaign"),
         ({"customer_id": "c", "offer": "c" * 257}, "contacts.0.offer"),
@@ -109,7 +111,9 @@ async def test_outcomes_as_csv(client: httpx2.AsyncClient, store: FakeStore) -> 
         ("/contacts", b"customer_id;campaign\na;b\n", "header", "separated by semicolons"),
         ("/contacts", b"customer_id,customer_id\na,b\n", "header", "twice"),
         ("/contacts", b"customer_id,colour\na,b\n", "header", "known are prediction_id, customer_id, contacted_at"),
+        ("/contacts", b"customer_id,\na,\n", "header", "a column without a name"),
         ("/contacts", b"customer_id,campaign\na\n", "contacts.0", "2 fields"),
+        ("/contacts", b"customer_id,campaign\na,\x07\n", "contacts.0.campaign", "one line without control characters"),
         ("/contacts", b"customer_id,campaign\na,b\nc,d,e\n", "contacts.1", "2 fields"),
         ("/contacts", b"customer_id,opt_out\na,maybe\n", "contacts.0.opt_out", "true or false"),
         ("/contacts", b"customer_id,contacted_at\na,yesterday\n", "contacts.0.contacted_at", "date"),

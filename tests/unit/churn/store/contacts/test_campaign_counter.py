@@ -66,6 +66,10 @@ def test_it_counts_what_is_read_row_by_row(store: Store, seed: int) -> None:
         len(flagged) - len(known),
     )
     assert (counted.named, counted.held_out, counted.contacted, counted.leaked, counted.waiting) == expected
+    chosen = [round(SCORE_STEPS * one.score) for one in flagged if one.contacted and not one.held_out]
+    within = [one for one in flagged if min(chosen) <= round(SCORE_STEPS * one.score) <= max(chosen)]
+    assert counted.beyond == len(flagged) - len(within) > 0
+    known = [one for one in within if one.churned is not None]
     churned, held_out = (np.array([getattr(one, of) for one in known], dtype=bool) for of in ("churned", "held_out"))
     effect = estimate_effect(churned, held_out, np.array([one.score for one in known]))
     assert estimate_effect_from_counts(counted.customers, counted.left) == effect
@@ -80,3 +84,27 @@ def test_of_strangers_nothing_is_counted(store: Store) -> None:
     assert (counted.named, counted.held_out, counted.waiting, counted.not_named) == (0, 0, 0, 1)
     assert estimate_effect_from_counts(counted.customers, counted.left) is None
     assert store.count_campaign("no such campaign", SCORE_STEPS) is None
+
+
+def test_a_budget_is_judged_by_the_scores_that_it_reached_and_two_campaigns_by_their_own(store: Store) -> None:
+    """Of a hundred named the best thirty are called by one campaign, the next thirty by another; every tenth is held out."""
+    held_out = [n % 10 == 0 for n in range(100)]
+    store.write_predictions(
+        [prediction(n, churn_probability=1 - n / 200, churn=True, held_out=held_out[n], requested_at=NOON) for n in range(100)]
+    )
+    # Only the first campaign keeps customers: all of them.
+    store.write_outcomes([Outcome(held_out[n] or n >= 30, OBSERVED, f"p{n}") for n in range(100)])
+    for name, reached in (("may", range(30)), ("june", range(30, 60))):
+        store.write_contacts([Contact(NOON, customer_id=f"c{n}", campaign=name) for n in reached if not held_out[n]])
+    effects = {}
+    for name in ("may", "june"):
+        counted = store.count_campaign(name, SCORE_STEPS)
+        assert counted is not None
+        assert (counted.named, counted.held_out, counted.contacted, counted.beyond) == (90, 10, 27, 100 - 29)
+        effects[name] = estimate_effect_from_counts(counted.customers, counted.left, counted.contacted_left)
+    may, june = effects["may"], effects["june"]
+    assert may is not None
+    assert june is not None
+    assert may.acceptance is not None
+    assert june.acceptance is not None
+    assert (may.saved.value, may.acceptance.value, june.saved.value, june.acceptance.value) == (27, 1, 0, 0)

@@ -69,6 +69,28 @@ def test_who_was_never_asked_about_or_only_later_is_stored_and_named(store: Stor
     assert (receipt.accepted, receipt.unasked) == (3, [0, 2])
 
 
+def test_contacts_of_the_control_group_are_stored_and_named(store: Store) -> None:
+    """c1 is held out and c2 is named; c3 was held out until the share changed; c4 is held out later, and c5 was never named."""
+    day = timedelta(days=1)
+    store.write_predictions(
+        [
+            prediction(1, churn=True, held_out=True),
+            prediction(2, churn=True),
+            prediction(3, churn=True, held_out=True, requested_at=NOON - day),
+            prediction(4, customer_id="c3", churn=True, requested_at=NOON),
+            prediction(5, customer_id="c4", churn=True, requested_at=NOON),
+            prediction(6, customer_id="c4", churn=True, held_out=True, requested_at=LATER + day),
+            prediction(7, customer_id="c5"),
+        ]
+    )
+    batch = [called(f"c{n}") for n in range(1, 6)]
+    last = called("c4", contacted_at=LATER + 2 * day)
+    assert store.write_contacts(batch) == ContactReceipt(accepted=5, held_out=[0])
+    assert store.write_contacts([*batch, last]) == ContactReceipt(accepted=1, duplicates=5, held_out=[0, 5])
+    by_prediction = Contact(LATER + day, prediction_id="p1")
+    assert store.write_contacts([by_prediction]).held_out == [0]
+
+
 def test_two_campaigns_at_once_are_two_contacts(store: Store) -> None:
     store.write_predictions([prediction(1)])
     assert store.write_contacts([called("c1"), called("c1", campaign="june")]).accepted == 2
