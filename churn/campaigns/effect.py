@@ -145,7 +145,7 @@ def estimate_effect_from_counts(
     rows = int(counts[0].sum())
     reached, would_have_left = with_it, without
     if contacted_left is not None and (contacted_left < left[0]).any():
-        told = np.bincount(group, contacted_left, minlength=strata)
+        told = np.bincount(group, contacted_left, minlength=strata).astype(np.float64)
         reached = _stratified_wilson(told, counts[0], weights, z)
         would_have_left = _difference(without, _stratified_wilson(gone[0] - told, counts[0], weights, z))
     return Effect(

@@ -67,6 +67,28 @@ CAMPAIGNS: tuple[Row, ...] = (
         ),
     ),
     (
+        "What can still be learned",
+        (
+            Question(
+                "Outcomes in the newest window, and what they are worth",
+                "How many were judged, their effective sample size, and how many were set aside, as customers were contacted.",
+                "short",
+                (
+                    ("churn_window_labelled_rows", "judged"),
+                    ("churn_window_effective_rows", "effective sample size"),
+                    ("churn_window_aside_rows", "set aside"),
+                ),
+            ),
+            Question(
+                "Contacts without a control group",
+                "1: nobody stands for those who were contacted, so how good the model is can no longer be known.",
+                "short",
+                (("churn_window_blind", "blind"),),
+                limit=0.5,
+            ),
+        ),
+    ),
+    (
         "Contacts",
         (
             Question(

@@ -47,6 +47,21 @@ EXPORTED = {
         ),
         Exported("churn_window_labelled_rows", "gauge", "Outcomes in the newest window that had any."),
         Exported(
+            "churn_window_effective_rows",
+            "gauge",
+            "Effective sample size of these outcomes: fewer where the control group stands for who was contacted.",
+        ),
+        Exported(
+            "churn_window_aside_rows",
+            "gauge",
+            "Outcomes that came with them and were not judged, as their customers were contacted, or might have been.",
+        ),
+        Exported(
+            "churn_window_blind",
+            "gauge",
+            "1 if customers were contacted and nobody was held out: how good the model is can no longer be known.",
+        ),
+        Exported(
             "churn_drift_statistic",
             "gauge",
             "How far the feature differs from the reference: -log10 of the smallest of its p-values, adjusted for all tests.",

@@ -60,7 +60,11 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
             alarms["moved",] = float(moved.covariate_alarm or moved.prediction_alarm)
             yield from _moves(moved.results)
     if labelled is not None:
+        effective = labelled.window.effective_rows
         yield exported("churn_window_labelled_rows", labelled.labelled_rows)
+        yield exported("churn_window_effective_rows", labelled.labelled_rows if effective is None else effective)
+        yield exported("churn_window_aside_rows", labelled.window.aside_rows)
+        yield exported("churn_window_blind", int(labelled.window.blind))
         alarms["concept",] = float(labelled.concept_alarm)
     yield exported("churn_drift_alarm", alarms)
     known: dict[str, Performance | Estimate | None] = {

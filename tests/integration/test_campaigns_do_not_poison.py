@@ -10,8 +10,9 @@ from benchmarks.campaigns.world import PARAMS, START, Company, opened
 from churn.config.params import ModelParams
 from churn.config.settings import load_settings
 from churn.contract import load_contract
+from churn.lifecycle.gate import decide
 from churn.lifecycle.mature_traffic import read_mature_traffic
-from churn.modeling.training import assemble
+from churn.modeling.training import assemble, train
 from monitoring.monitor import run_monitor
 
 ROWS, SEED = 6_000, 5
@@ -49,6 +50,24 @@ def test_what_is_learned_is_as_if_nobody_had_been_called(company: Company, tmp_p
         store.close()
     assert rate[True, False] < rate[False, False] - 0.005, "some stayed because they were called"
     assert rate[True, True] == pytest.approx(rate[False, False], abs=0.01)
+
+
+def test_the_gate_rejects_a_challenger_that_learned_from_calls(tmp_path: Path) -> None:
+    """The same customers, known to the gate with their contacts or without: without them, it lets the poisoned model pass."""
+    company = Company.found(load_contract(), 1)
+    known = {}
+    for recorded in (False, True):
+        store = opened(tmp_path, f"gate-{recorded}")
+        company.ask(store, 3_000, SEED, calls=True, recorded=recorded)
+        traffic = read_mature_traffic(store, company.contract, 0.0, newest=100_000, now=LATER)
+        known[recorded] = assemble(company.file, traffic.rows, company.contract, company.params)
+        store.close()
+    poisoned = train(known[False], company.contract, company.params, name="churn", trigger="drift").model
+    verdicts = {
+        recorded: decide(poisoned, company.champion, one.fresh, company.params, company.contract, serving=None)
+        for recorded, one in known.items()
+    }
+    assert {recorded: verdict.promote for recorded, verdict in verdicts.items()} == {False: True, True: False}
 
 
 def test_without_a_control_group_the_monitor_says_so_and_training_leaves_the_time_out(company: Company, tmp_path: Path) -> None:

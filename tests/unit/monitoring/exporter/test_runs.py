@@ -14,6 +14,7 @@ from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RunResult
+from monitoring.windows import WindowSummary
 from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
 
 
@@ -86,6 +87,17 @@ def test_each_source_has_the_measures_that_it_knows() -> None:
     assert ("churn_brier_page_limit",) not in told(
         Store(None, replace(labelled, performance=PerformanceComparison(realized))), 0.05
     )
+
+
+def test_what_outcomes_are_worth_and_whether_anything_can_still_be_known() -> None:
+    names = ("effective_rows", "aside_rows", "blind")
+    usual = told(Store(None, make_result(labelled_rows=77)))
+    assert [usual[f"churn_window_{name}",] for name in names] == [77, 0, 0], "each stands for itself"
+    weighed = WindowSummary(rows=200, labelled_rows=77, aside_rows=12, effective_rows=31.5)
+    found = told(Store(None, replace(make_result(labelled_rows=77), window=weighed)))
+    assert [found[f"churn_window_{name}",] for name in names] == [31.5, 12, 0]
+    blind = told(Store(None, replace(make_result(labelled_rows=77), window=replace(weighed, effective_rows=0.0, blind=True))))
+    assert [blind[f"churn_window_{name}",] for name in names] == [0, 12, 1]
 
 
 def test_what_was_estimated_is_of_the_run_with_predictions() -> None:

@@ -39,3 +39,27 @@ def test_without_rows_nothing_is_known():
 
 def test_certain_probabilities_have_a_finite_loss():
     assert math.isfinite(measure_performance(labelled([0.0, 1.0], [1, 0])).log_loss or math.inf)
+
+
+def test_outcomes_count_as_often_as_they_stand_for_others_and_their_customers_once() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.uniform(0.05, 0.95, 400)
+    rows = labelled(p, (rng.random(400) < p).astype(float))
+    weight = np.where(rng.random(400) < 0.1, 8.0, 1.0)
+    alike = measure_performance(rows.assign(weight=1.0))
+    assert alike == measure_performance(rows)
+    found = measure_performance(rows.assign(weight=weight))
+    often = weight.astype(int)
+    # Each repetition named after the customer, as if there were so many outcomes of one person.
+    names = [f"c{n}" for n in range(400)]
+    repeated = rows.assign(customer_id=names).iloc[np.repeat(np.arange(400), often)].reset_index(drop=True)
+    expected = measure_performance(repeated)
+    assert found.rows == 400
+    for name in ("churn_rate", "brier", "log_loss", "roc_auc", "pr_auc", "calibration_in_the_large"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name)), name
+    # Eight times the same customer says no more than once: an interval as of so many rows would be narrower.
+    assert found.intervals == expected.intervals
+    anybody = measure_performance(repeated.drop(columns="customer_id"))
+    (low, high), (lowest, highest) = found.intervals["brier"], anybody.intervals["brier"]
+    assert high - low > 1.3 * (highest - lowest)
+    assert float(np.average((rows["churned"] - p) ** 2, weights=weight)) == pytest.approx(found.brier)

@@ -89,6 +89,42 @@ def test_a_model_within_its_bounds_is_rolled_back_no_more_often_than_promised() 
     assert stopped["losses"] / runs <= rate / 2 + 0.01
 
 
+def test_weights_change_no_promise_and_let_the_control_group_speak_for_those_who_were_called() -> None:
+    """One in ten outcomes is of the control group and stands for ten; it loses, and the others gain, just as the bound allows."""
+    rng, rate, runs = np.random.default_rng(7), 0.05, 400
+    needed, stopped = log(2 / rate), {"the bound": 0, "those they stand for": 0}
+    for _ in range(runs):
+        control = rng.random(400) < 0.1
+        weights = np.where(control, 1.0, 0.1)
+        # E[w (loss - bound)] = 0.1 * 0.09 - 0.9 * 0.1 * 0.1 = 0.
+        losses = np.where(control, rng.choice([-0.8, 1.0], 400), -0.09)
+        stopped["the bound"] += any(
+            loss_log_e_value(losses[:n].tolist(), 0.01, weights[:n].tolist()) >= needed for n in range(20, 401, 40)
+        )
+        # Far worse where nobody was called, a little better elsewhere: without weights the mean would be within its bound.
+        worse = np.where(control, 0.4, -0.05)
+        stopped["those they stand for"] += loss_log_e_value(worse.tolist(), 0.01, weights.tolist()) >= needed
+        assert loss_log_e_value(worse.tolist(), 0.01) < needed
+    assert stopped["the bound"] / runs <= rate / 2 + 0.01
+    assert stopped["those they stand for"] / runs >= 0.95
+
+
+def test_weights_that_are_all_one_are_none() -> None:
+    losses = [0.3, -0.1] * 500
+    plain, weighted = (
+        run_probation_test(BEFORE, ProbationEvidence(requests(0), excess_losses=losses, weights=weights), BOUNDS)
+        for weights in ((), [1.0] * 1_000)
+    )
+    assert plain == weighted
+
+
+def test_the_excess_that_is_said_is_that_of_all_for_whom_outcomes_stand() -> None:
+    since = ProbationEvidence(requests(0), excess_losses=[0.5] * 50 + [0.0] * 450, weights=[1.0] * 50 + [0.1] * 450)
+    found = run_probation_test(BEFORE, since, BOUNDS)
+    assert found.evidence["brier_excess"] == pytest.approx(25 / 95)
+    assert (found.kind, "0.2632 worse" in found.reason) == ("violated", True)
+
+
 def test_a_model_that_is_much_worse_is_found_within_a_hundred_outcomes() -> None:
     rng, found = np.random.default_rng(6), 0
     for _ in range(50):
