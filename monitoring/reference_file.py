@@ -18,6 +18,7 @@ from churn.contract import Contract
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import RankScores
+from monitoring.drift.staying import Staying
 from monitoring.drift.sums import Sums
 from monitoring.drift.weights import Weights
 from monitoring.reference import Reference
@@ -42,6 +43,7 @@ def encode(reference: Reference) -> bytes:
         "ranges": profile.ranges,
         "sums": _encode_sums(profile.sums, arrays),
         "weights": _encode_weights(profile.weights, arrays),
+        "staying": _encode_staying(profile.staying, arrays),
         "null_distributions": _encode_cache(profile, arrays),
     }
     for kind in SCORES:
@@ -97,6 +99,7 @@ def decode(content: bytes, contract: Contract) -> Reference:
             sums=_decode_sums(document["sums"], arrays),
             sample=_decode_frame(arrays["profile sample"]),
             weights=_decode_weights(document["weights"], arrays),
+            staying=_decode_staying(document["staying"], arrays),
             cache=_decode_cache(document["null_distributions"], arrays),
             **scores,
         )
@@ -141,6 +144,15 @@ def _decode_weights(document: dict[str, Any] | None, arrays: Arrays) -> Weights 
         return None
     scores = {name: arrays[f"weights {place}"] for place, name in enumerate(document["scores"])}
     return Weights(scores, document["levels"], document["shares"])
+
+
+def _encode_staying(staying: Staying, arrays: Arrays) -> dict[str, Any]:
+    arrays |= {f"comeback {place}": values for place, values in enumerate(staying.comeback.values())}
+    return {"comeback": list(staying.comeback), "odds": staying.odds}
+
+
+def _decode_staying(document: dict[str, Any], arrays: Arrays) -> Staying:
+    return Staying({name: arrays[f"comeback {place}"] for place, name in enumerate(document["comeback"])}, document["odds"])
 
 
 def _encode_cache(profile: ReferenceProfile, arrays: Arrays) -> list[dict[str, Any]]:

@@ -2,16 +2,16 @@
 
 Between two sights of the same customers nearly everything stays, so that a change shows which the comparison of two groups of
 people would take for chance. Two kinds of tests, each by what is expected of *one* customer who moves: as often and as far up as
-down.
+down, but for what those who stay come back to the mean (`monitoring.drift.staying`).
 
 - Numbers, and the predicted probability: the sum of the differences of their rank scores over the root of the sum of their
   squares. Self-normalised sums have normal tails for whatever differences (Shao 1997, Annals of Probability 25:285), and few
   movers never reach a high threshold: of m movers the sum is at most the root of m.
 - Levels, missing values, values out of range and broken relations: of the customers who changed sides, how many in which
-  direction, exactly (the test of McNemar 1947, Psychometrika 12:153).
+  direction, exactly (the test of McNemar 1947, Psychometrika 12:153; for odds that need not be even).
 
-Who left is not among the pairs, and those who stay are not quite like all: they were a little less unhappy, and come back to the
-mean. So a move of numbers counts only as far as it is beyond a twentieth of a standard deviation.
+How far those who stay come back is known from the reference with an error, and from those of one period: a move of numbers
+counts only as far as it is a twentieth of a standard deviation beyond it.
 """
 
 from __future__ import annotations
@@ -134,21 +134,34 @@ def _numbers(pairs: _Pairs) -> Iterator[_Test]:
         rows, movers = len(now), int((before != now).sum())
         if not movers:
             continue
-        moved: Floats = (scores.of_column(now) - scores.of_column(before)).astype(np.float64)
+        sides = [scores.of_column(side).astype(np.float64) for side in (before, now)]
+        moved: Floats = sides[1] - sides[0]
         total, norm = moved.sum(axis=0), np.sqrt((moved**2).sum(axis=0))
-        excess = np.maximum(np.abs(total) - TOLERATED * rows, 0.0)
+        # Of the predicted probability nothing need last: who was sure to leave, and stayed, is rare, and stands for many.
+        lost = np.full(total.shape, movers / rows) if name == PROBABILITY else 1 - _slopes(*sides)
+        comeback = pairs.profile.staying.comeback.get(name, np.zeros(total.shape)) * lost
+        low, high = np.minimum(comeback, 0.0) - TOLERATED, np.maximum(comeback, 0.0) + TOLERATED
+        excess = np.maximum(np.maximum(total - high * rows, low * rows - total), 0.0)
         z = np.divide(excess, norm, out=np.zeros_like(norm), where=norm > 0)
         aspect: Aspect = "prediction" if name == PROBABILITY else "values"
         unit = None if name == PROBABILITY else pairs.profile.contract[name].unit
         impact = float(moved.mean(axis=0) @ weights.scores[name]) if weights is not None and name in weights.scores else None
-        sides = float(_finite(before).mean()), float(_finite(now).mean())
+        means = float(_finite(before).mean()), float(_finite(now).mean())
         for place in np.flatnonzero(norm > 0):
             size, error = float(abs(total[place]) / rows), float(norm[place] / rows)
             measure = f"mean, {unit}" if unit else "mean"
             method = f"same customers, {scores.kinds[place]}"
-            result = replace(pairs.result(name, aspect, measure, method, sides, size, error), impact=impact)
+            result = replace(pairs.result(name, aspect, measure, method, means, size, error), impact=impact)
             least = float(2 * stats.norm.sf(math.sqrt(movers)))
             yield _Test("numbers", result, float(2 * stats.norm.sf(z[place])), least)
+
+
+def _slopes(before: Floats, now: Floats) -> Floats:
+    """Return how much of each score lasts, in [0, 1]: a slope, which does not bend if staying depends on the value before."""
+    centred = before - before.mean(axis=0)
+    spread = (centred**2).sum(axis=0)
+    slopes = np.divide((centred * now).sum(axis=0), spread, out=np.ones_like(spread), where=spread > 0)
+    return np.asarray(slopes.clip(0.0, 1.0))
 
 
 def _levels(pairs: _Pairs) -> Iterator[_Test]:
@@ -162,9 +175,9 @@ def _levels(pairs: _Pairs) -> Iterator[_Test]:
         # Of a flag's two levels one says it all.
         levels = [1.0] if column.kind == "flag" else sorted({*before[changed], *now[changed]}, key=str)
         for level in levels:
-            test = _switches(
-                pairs, column, "values", f"share of {_spelled(column, level)}", "levels", before == level, now == level
-            )
+            odds = pairs.profile.staying.odds_of(name, str(level))
+            measure = f"share of {_spelled(column, level)}"
+            test = _switches(pairs, column, "values", measure, "levels", before == level, now == level, odds)
             if test is not None:
                 yield test
 
@@ -175,15 +188,15 @@ def _faults(pairs: _Pairs) -> Iterator[_Test]:
         if name not in pairs.before or name not in pairs.after:
             continue
         sides = [pairs.before[name].isna().to_numpy(), pairs.after[name].isna().to_numpy()]
-        found = [_switches(pairs, column, "missing", "share missing", "faults", *sides)]
+        found = [_switches(pairs, column, "missing", "share missing", "faults", sides[0], sides[1])]
         if name in pairs.profile.ranges:
             values = [numbers_of(side, name) for side in (pairs.before, pairs.after)]
             both = ~(np.isnan(values[0]) | np.isnan(values[1]))
             low, high = pairs.profile.ranges[name]
             unit = f" {column.unit}" if column.unit else ""
             below, above = ([v[both] < low for v in values], [v[both] > high for v in values])
-            found.append(_switches(pairs, column, "range", f"share below {low:g}{unit}", "faults", *below))
-            found.append(_switches(pairs, column, "range", f"share above {high:g}{unit}", "faults", *above))
+            found.append(_switches(pairs, column, "range", f"share below {low:g}{unit}", "faults", below[0], below[1]))
+            found.append(_switches(pairs, column, "range", f"share above {high:g}{unit}", "faults", above[0], above[1]))
         yield from (test for test in found if test is not None)
     for check in pairs.profile.contract.checks:
         if not {check.column, check.equals} <= set(pairs.before) & set(pairs.after):
@@ -192,13 +205,15 @@ def _faults(pairs: _Pairs) -> Iterator[_Test]:
         both = ~(np.isnan(gaps[0]) | np.isnan(gaps[1]))
         broken = [gap[both] > check.tolerance + 1e-9 for gap in gaps]
         measure = f"share not {check.times:g} times {check.equals}"
-        test = _switches(pairs, pairs.profile.contract[check.column], "relation", measure, "faults", *broken)
+        test = _switches(pairs, pairs.profile.contract[check.column], "relation", measure, "faults", broken[0], broken[1])
         if test is not None:
             yield test
 
 
-def _switches(pairs: _Pairs, column: Column, aspect: Aspect, measure: str, family: str, before: Sign, now: Sign) -> _Test | None:
-    """Test whether as many customers came to have a property as lost it; None if nobody did either."""
+def _switches(
+    pairs: _Pairs, column: Column, aspect: Aspect, measure: str, family: str, before: Sign, now: Sign, odds: float = 1.0
+) -> _Test | None:
+    """Test whether as many customers came to have a property as lost it, or up to `odds` times; None if nobody did either."""
     gained, lost = int((now & ~before).sum()), int((before & ~now).sum())
     movers, rows = gained + lost, len(now)
     if not movers:
@@ -209,7 +224,10 @@ def _switches(pairs: _Pairs, column: Column, aspect: Aspect, measure: str, famil
     )
     if family == "levels":
         result = replace(result, impact=_impact_of_level(pairs.profile, column, measure, sides[1] - sides[0]))
-    return _Test(family, result, float(stats.binomtest(gained, movers).pvalue), 2.0 ** (1 - movers))
+    share = odds / (1 + odds)
+    low, high = min(0.5, share), max(0.5, share)
+    p_value = min(1.0, 2 * min(float(stats.binom.sf(gained - 1, movers, high)), float(stats.binom.cdf(gained, movers, low))))
+    return _Test(family, result, p_value, 2 * min(high**movers, (1 - low) ** movers))
 
 
 def _impact_of_level(profile: ReferenceProfile, column: Column, measure: str, shift: float) -> float | None:

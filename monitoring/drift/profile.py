@@ -17,6 +17,7 @@ from churn.contract import Contract
 from monitoring.drift.columns import PROBABILITY, numbers_of
 from monitoring.drift.null_distribution import MAX_REFERENCE_ROWS, MaxDistribution, draw_maxima
 from monitoring.drift.rank_scores import Floats, RankScores, Scores
+from monitoring.drift.staying import Staying
 from monitoring.drift.sums import Sums
 from monitoring.drift.weights import Weights, fit_weights
 
@@ -42,6 +43,8 @@ class ReferenceProfile:
         Least and largest value of each numeric column that has any.
     pairs : tuple of (int, int)
         Pair scores whose products are tested for dependence.
+    staying : Staying
+        How those who stayed differ from all: only customers who come again need it.
     """
 
     contract: Contract
@@ -54,6 +57,7 @@ class ReferenceProfile:
     sums: Sums
     sample: pd.DataFrame
     weights: Weights | None
+    staying: Staying = field(default_factory=Staying)
     cache: dict[tuple[int, tuple[str, ...]], dict[str, MaxDistribution]] = field(default_factory=dict)
 
     @classmethod
@@ -64,7 +68,7 @@ class ReferenceProfile:
         ----------
         reference : pandas.DataFrame
             The contract's features, as in `churn.customers.frame` (columns may be absent), and churn_probability where a
-            model has answered. With `churned`, and no probabilities, impacts are estimated from who left.
+            model has answered. With `churned`, it is known who stays; without probabilities, impacts are estimated from it.
         contract : Contract
             The description of a customer.
 
@@ -94,7 +98,8 @@ class ReferenceProfile:
             products = whole.pair_scores(sample)
             spreads = (products[:, first] * products[:, second]).std(axis=0).astype(np.float64)
         weights = fit_weights(reference, numbers | flags, _levelled(contract))
-        return cls(contract, len(reference), numbers, flags, ranges, pairs, spreads, sums, sample, weights)
+        staying = Staying.of(reference, numbers, [*flagged, *_levelled(contract)])
+        return cls(contract, len(reference), numbers, flags, ranges, pairs, spreads, sums, sample, weights, staying)
 
     @cached_property
     def score_columns(self) -> tuple[str, ...]:

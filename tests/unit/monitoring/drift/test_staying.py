@@ -1,0 +1,96 @@
+"""Those who are seen again are those who stayed: that they come back to the mean is no drift, and what goes beyond it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from monitoring.drift.paired import compare_pairs
+from monitoring.drift.profile import ReferenceProfile
+from monitoring.drift.rank_scores import RankScores
+from monitoring.drift.results import DriftReport
+from monitoring.drift.staying import Staying
+from tests.unit.monitoring.fakes import CONTRACT, customers
+
+ALPHA = 0.05
+
+
+def base(rows: int, seed: int) -> pd.DataFrame:
+    """Customers some of whom are nearly sure to leave: with many minutes, and seven of ten with the plan."""
+    drawn = customers(rows, seed, plan_share=0.2)
+    rng = np.random.default_rng(seed + 10_000)
+    drawn["churn_probability"] = probability(drawn["minutes"])
+    left = (rng.random(rows) < drawn["churn_probability"]) | ((drawn["plan"] == 1) & (rng.random(rows) < 0.7))
+    return drawn.assign(churned=left.astype(float))
+
+
+def probability(minutes: pd.Series) -> pd.Series:
+    return 1 / (1 + np.exp(-(minutes - 230) / 8))
+
+
+def seen_again(seed: int, rows: int = 3000, *, more_minutes: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Customers of whom those who leave are gone a month later, and of whose minutes eight tenths last."""
+    before = base(rows, seed)
+    before = before[before["churned"] == 0].reset_index(drop=True)
+    fresh = base(len(before), seed + 20_000)
+    anew = np.random.default_rng(seed + 30_000).random(len(before)) < 0.3
+    minutes = 180 + 0.8 * (before["minutes"] - 180) + 0.6 * (fresh["minutes"] - 180) + more_minutes
+    after = before.assign(minutes=minutes, plan=before["plan"].where(~anew, fresh["plan"]))
+    return before, after.assign(churn_probability=probability(minutes))
+
+
+REFERENCE = base(4000, 1)
+KNOWING = ReferenceProfile.of(REFERENCE, CONTRACT)
+NOT_KNOWING = ReferenceProfile.of(REFERENCE.drop(columns="churned"), CONTRACT)
+
+
+def drifted(report: DriftReport) -> set[str]:
+    return {result.feature for result in report.drifted}
+
+
+def test_who_stays_and_comes_back_to_the_mean_rarely_alarms() -> None:
+    alarms = sum(compare_pairs(KNOWING, *seen_again(seed), ALPHA).alarm for seed in range(40))
+    assert alarms <= 5  # 2 expected at most; 6 and more have a chance of 1.4 % then
+
+
+def test_without_known_outcomes_it_would_alarm() -> None:
+    assert {"churn_probability", "plan"} <= drifted(compare_pairs(NOT_KNOWING, *seen_again(1), ALPHA))
+
+
+@pytest.mark.parametrize("more_minutes", [-15, 15])
+def test_what_goes_beyond_it_is_found_in_both_directions(more_minutes: float) -> None:
+    assert "minutes" in drifted(compare_pairs(KNOWING, *seen_again(1, more_minutes=more_minutes), ALPHA))
+
+
+def test_who_is_seen_again_before_anybody_could_leave_is_held_to_no_comeback() -> None:
+    before = customers(3000, 5)
+    after = before.assign(minutes=before["minutes"] + 5)
+    # Everything lasts, so that no move is one back to the mean.
+    assert "minutes" in drifted(compare_pairs(KNOWING, before, after, ALPHA))
+
+
+def test_the_comeback_is_all_beside_those_who_stayed() -> None:
+    column = np.array([0.0, 1.0, 2.0, 3.0])
+    scores = RankScores.of(column, 1)
+    assert scores is not None
+    frame = pd.DataFrame({"n": [*column, 3.0, np.nan], "churned": [0.0, 0.0, 0.0, 1.0, np.nan, 0.0]})
+    found = Staying.of(frame, {"n": scores}, []).comeback["n"]
+    expected = scores.of_column(column).mean(axis=0) - scores.of_column(column[:3]).mean(axis=0)
+    assert found == pytest.approx(expected)
+    assert (found > 0).all()
+
+
+def test_the_odds_of_a_level_are_those_of_all_over_those_of_who_stayed() -> None:
+    frame = pd.DataFrame({"plan": [1.0] * 40 + [0.0] * 60, "churned": [1.0] * 20 + [0.0] * 80})
+    staying = Staying.of(frame, {}, ["plan"])
+    assert staying.odds_of("plan", "1.0") == pytest.approx((40.5 / 60.5) / (20.5 / 60.5))
+    assert staying.odds_of("plan", "0.0") == pytest.approx((60.5 / 40.5) / (60.5 / 20.5))
+    assert staying.odds_of("plan", "nobody's") == staying.odds_of("other", "1.0") == 1.0
+
+
+@pytest.mark.parametrize("outcome", [0.0, 1.0, np.nan])
+def test_where_all_or_none_stayed_nothing_is_known(outcome: float) -> None:
+    frame = pd.DataFrame({"plan": [1.0, 0.0], "churned": [outcome, outcome]})
+    assert Staying.of(frame, {}, ["plan"]) == Staying()
+    assert Staying.of(frame.drop(columns="churned"), {}, ["plan"]) == Staying()
