@@ -70,7 +70,19 @@ class Staying:
         return cls(comeback, {name: _odds(known[name], stayed) for name in levelled if name in known})
 
     def odds_of(self, name: str, level: str) -> float:
-        """Return the odds of one level; 1 where nothing is known."""
+        """Return the odds of one level.
+
+        Parameters
+        ----------
+        name : str
+            A category or flag.
+        level : str
+
+        Returns
+        -------
+        float
+            1 where nothing is known.
+        """
         return self.odds.get(name, {}).get(level, 1.0)
 
 
