@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from monitoring.drift.columns import PROBABILITY
-from monitoring.drift.counts import judge_count, list_counts
-from monitoring.drift.dependence import compare_dependence
-from monitoring.drift.impact import add_impact
+from monitoring.drift.families.counts import judge_count, list_counts
+from monitoring.drift.families.dependence import compare_dependence
+from monitoring.drift.families.impact import add_impact
+from monitoring.drift.families.number_tests import compare_numbers
+from monitoring.drift.families.sides import Sides
 from monitoring.drift.null_distribution import MaxDistribution
-from monitoring.drift.number_tests import compare_numbers
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.results import DriftReport, DriftResult
-from monitoring.drift.sides import Sides
 from monitoring.drift.sums import Sums
 
 # How alpha is shared. Families without a test leave theirs to the others. A fifth is kept back: calibration takes the reference

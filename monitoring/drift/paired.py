@@ -28,7 +28,7 @@ from scipy import stats
 
 from churn.contract import Check, Column
 from monitoring.drift.columns import PROBABILITY, numbers_of
-from monitoring.drift.impact import MIN_IMPACT
+from monitoring.drift.families.impact import MIN_IMPACT
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import Aspect, DriftReport, DriftResult

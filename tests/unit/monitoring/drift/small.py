@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from churn.contract import Check, Column, Contract
+from monitoring.drift.families.sides import Sides
 from monitoring.drift.profile import ReferenceProfile
-from monitoring.drift.sides import Sides
 
 SMALL = Contract(
     name="small",

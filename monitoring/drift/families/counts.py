@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from churn.contract import Column
-from monitoring.drift.level_tests import compare_levels
+from monitoring.drift.families.level_tests import compare_levels
+from monitoring.drift.families.sides import Sides
 from monitoring.drift.results import Aspect, DriftResult
-from monitoring.drift.sides import Sides
 from monitoring.drift.sums import Sums
 
 NONE_COUNTED: Mapping[str, int] = {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitoring.drift.sides import MANY_ROWS, Sides
+from monitoring.drift.families.sides import MANY_ROWS, Sides
 from tests.unit.monitoring.drift.small import PROFILE, REFERENCE, frame_of, sides_of
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from monitoring.drift.families.sides import Sides
 from monitoring.drift.results import DriftResult
-from monitoring.drift.sides import Sides
 
 # A shift that moves the mean log-odds by so much matters, however little the model makes of the column elsewhere.
 MIN_IMPACT = 0.05

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from monitoring.drift.columns import PROBABILITY
+from monitoring.drift.families.sides import Sides
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.results import DriftResult
-from monitoring.drift.sides import Sides
 
 
 def compare_numbers(sides: Sides, nulls: Mapping[str, MaxDistribution], shares: Mapping[str, float]) -> Iterator[DriftResult]:

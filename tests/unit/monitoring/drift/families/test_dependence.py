@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.drift.dependence import MAX_PAIRS_LISTED, compare_dependence
+from monitoring.drift.families.dependence import MAX_PAIRS_LISTED, compare_dependence
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.results import DriftResult
 from tests.unit.monitoring.drift.small import PROFILE, REFERENCE, frame_of, sides_of

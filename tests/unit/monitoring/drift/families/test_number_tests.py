@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from monitoring.drift.families.number_tests import compare_numbers
 from monitoring.drift.null_distribution import MaxDistribution
-from monitoring.drift.number_tests import compare_numbers
 from monitoring.drift.results import DriftResult
 from tests.unit.monitoring.drift.small import REFERENCE, frame_of, sides_of
 

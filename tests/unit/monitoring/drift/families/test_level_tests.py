@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitoring.drift import level_tests
-from monitoring.drift.level_tests import compare_levels
+from monitoring.drift.families import level_tests
+from monitoring.drift.families.level_tests import compare_levels
 
 
 def levels(*counts: int) -> dict[str, int]:

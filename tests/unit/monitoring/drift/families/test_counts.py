@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitoring.drift.counts import Count, judge_count, list_counts
+from monitoring.drift.families.counts import Count, judge_count, list_counts
 from monitoring.drift.results import DriftResult
 from tests.unit.monitoring.drift.small import PROFILE, REFERENCE, frame_of, sides_of
 

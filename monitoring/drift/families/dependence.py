@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from monitoring.drift.columns import PROBABILITY
+from monitoring.drift.families.sides import Sides
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import DriftResult
-from monitoring.drift.sides import Sides
 from monitoring.drift.sums import Sums
 
 # Pairs that are listed: the most surprising ones, one for two columns.
