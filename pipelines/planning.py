@@ -48,7 +48,7 @@ class Candidates:
     others_gain : numpy.ndarray of float
         The expected gain of each of those who are not worth a call: never above zero.
     usual_value : int
-        Customers of the file of whom the value is not known: params.yaml's stands for it.
+        Customers of the file of whom the value is not known: the model's `profit` stands for it.
     """
 
     ids: list[str]
@@ -224,7 +224,7 @@ def _why_nobody(
         best = float(candidates.others_gain.max())
         return (
             f"nobody is worth a call: the best of {candidates.rows:,} customers should bring {best:,.2f} {profit.currency}; "
-            "the costs are those of `profit` in params.yaml"
+            "the costs are those of `profit` in params.yaml when the model was trained"
         )
     if len(order):
         first = float(expected.cost[order[0]])

@@ -56,7 +56,7 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     compiled = served.scorer.compiled.to_document() if isinstance(served.scorer, CompiledScorer) else None
     info = served.info
     control = ControlGroup(settings.control_share, settings.control_key)
-    known = ScoringModel(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract, control)
+    known = ScoringModel(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract, control, info.profit)
     return Scorer.of(known, None if compiled is not None else served.scorer.many)
 
 

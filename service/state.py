@@ -8,7 +8,6 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from churn.config.params import ProfitParams, load_params
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.customers.customer import request_model
@@ -73,11 +72,6 @@ class ServiceState:
         """The rules for a campaign's customers: what they are worth is read too, and other columns are left aside."""
         contract = self.contract.with_value
         return ColumnRules(contract, request_model(contract), ignore_unknown=True)
-
-    @cached_property
-    def profit(self) -> ProfitParams:
-        """What a campaign costs and brings (`CHURN_PARAMS`), as the command has it."""
-        return load_params(self.settings.params).profit
 
     @cached_property
     def page(self) -> Page:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from churn.campaigns.control_group import NOBODY, ControlGroup
 from churn.code_digest import package_digest
+from churn.config.params import ProfitParams
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
@@ -41,6 +42,8 @@ class ScoringModel:
     contract : Contract
     control : ControlGroup
         Who would not be contacted: the answers say so.
+    profit : ProfitParams
+        By which its threshold was chosen. No answer depends on it, so it goes to no worker.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ScoringModel:
     compiled: dict[str, Any] | None
     contract: Contract
     control: ControlGroup = NOBODY
+    profit: ProfitParams = field(default_factory=ProfitParams)
 
     def to_json(self) -> bytes:
         """Spell it, always in the same way."""

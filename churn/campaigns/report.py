@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
+from scipy.stats import norm
+
 from churn.campaigns.effect import Effect, Interval, estimate_effect_from_counts
 from churn.config.params import ProfitParams
 from churn.errors import InputError
@@ -88,6 +90,26 @@ class CampaignReport:
         if self.effect.acceptance is None:
             raise InputError(f"the acceptance of campaign {self.name!r} is not known: nobody of the control group left")
         return round(min(max(self.effect.acceptance.value, 0.0), 1.0), 3)
+
+    def acceptance_distribution(self) -> tuple[float, float] | None:
+        """Return alpha and beta of the Beta distribution with the mean and the interval's spread of the acceptance.
+
+        EMPC leaves the acceptance open by it. None where there is none: nothing is known, the acceptance is 0 or 1, or the
+        interval is as wide as if nothing were.
+
+        Examples
+        --------
+        >>> effect = Effect(900, 100, 0, 0, Interval(0, 0, 0), Interval(0.3, 0.1, 0.5), 1, 0.95, 100.0)
+        >>> report = CampaignReport("may", 900, 900, 100, 0, 0, 0, 0, 0, effect, None, None, "USD", "")
+        >>> report.acceptance_distribution()
+        (5.75, 13.417)
+        """
+        one = None if self.effect is None else self.effect.acceptance
+        if self.effect is None or one is None or not 0 < one.value < 1 or not isfinite(one.high - one.low):
+            return None
+        spread = (one.high - one.low) / (2 * float(norm.ppf((1 + self.effect.confidence) / 2)))
+        size = one.value * (1 - one.value) / spread**2 - 1 if spread > 0 else 0.0
+        return None if size <= 0 else (round(one.value * size, 3), round((1 - one.value) * size, 3))
 
 
 def make_report(name: str, counts: CampaignCounts, profit: ProfitParams, *, confidence: float = 0.95) -> CampaignReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -10,8 +11,10 @@ from churn.atomic_write import atomic_write
 from churn.config.params import Params, load_params
 from churn.errors import InputError
 
+Keys = tuple[str, ...]
 
-def write_param(path: Path, keys: tuple[str, ...], value: float) -> Params:
+
+def write_param(path: Path, keys: Keys, value: float, beside: Mapping[Keys, float] | None = None) -> Params:
     """Replace a number in params.yaml; the file is replaced whole, or not at all.
 
     Parameters
@@ -20,6 +23,8 @@ def write_param(path: Path, keys: tuple[str, ...], value: float) -> Params:
     keys : tuple of str
         The section and the name within it, such as ("profit", "acceptance").
     value : float
+    beside : mapping, optional
+        Other numbers to replace, those of them that the file has.
 
     Returns
     -------
@@ -38,13 +43,15 @@ def write_param(path: Path, keys: tuple[str, ...], value: float) -> Params:
     load_params(path)
     # Line ends as they are.
     text = path.read_bytes().decode("utf-8")
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    for key in keys:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        node = next((inner for name, inner in pairs if name.value == key), None)
-    if not isinstance(node, yaml.ScalarNode):
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = _find(root, keys)
+    if node is None:
         raise InputError(f"{path}: has no {dotted}; add it, so that its line says where the value belongs")
-    changed = f"{text[: node.start_mark.index]}{value:g}{text[node.end_mark.index :]}"
+    others = [(found, other) for name, other in (beside or {}).items() if (found := _find(root, name)) is not None]
+    changed = text
+    # From the last to the first, so that the places of the others stay.
+    for one, number in sorted([(node, value), *others], key=lambda pair: -pair[0].start_mark.index):
+        changed = f"{changed[: one.start_mark.index]}{number:g}{changed[one.end_mark.index :]}"
     target = path.resolve()
     try:
         with atomic_write(target, mode=target.stat().st_mode & 0o777) as staging:
@@ -52,3 +59,10 @@ def write_param(path: Path, keys: tuple[str, ...], value: float) -> Params:
             return load_params(staging)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _find(node: yaml.Node | None, keys: Keys) -> yaml.ScalarNode | None:
+    for key in keys:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        node = next((inner for name, inner in pairs if name.value == key), None)
+    return node if isinstance(node, yaml.ScalarNode) else None

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from churn.config.params import ProfitParams
+
 
 class ModelInfo(BaseModel):
     """The description of one trained model. Stored beside its artifact; GET /model returns it."""
@@ -26,6 +28,9 @@ class ModelInfo(BaseModel):
     contract_digest: str
     features: list[str] = Field(description="What it reads, in order.")
     threshold: float = Field(ge=0, le=1, description="A churn probability at or above it is answered as churn.")
+    profit: ProfitParams = Field(
+        default_factory=ProfitParams, description="What a contact was taken to cost and to bring when its threshold was chosen."
+    )
     metrics: dict[str, float] = Field(default_factory=dict, description="On the holdout.")
     params: dict[str, Any] = Field(default_factory=dict)
     git_commit: str = ""

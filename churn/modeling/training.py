@@ -237,6 +237,7 @@ def train(
         contract_digest=contract.digest,
         features=features,
         threshold=threshold,
+        profit=params.profit,
         params={key: value if isinstance(value, str) else float(str(value)) for key, value in tuned.best.items()},
         git_commit=git_commit,
         split_rule=training_set.rule,

@@ -43,7 +43,7 @@ def list_campaigns(as_json: Json = False) -> None:
 def report(
     name: Annotated[str, typer.Argument(help="The campaign, as in `churn campaign list`.")],
     write_params: Annotated[
-        bool, typer.Option("--write-params", help="Put the acceptance that was measured into params.yaml.")
+        bool, typer.Option("--write-params", help="Put the acceptance that was measured into params.yaml, and how sure it is.")
     ] = False,
     log: Annotated[
         bool, typer.Option("--log", help="Write it as a page under CHURN_HOME, and log it as a run to MLflow.")
@@ -75,7 +75,9 @@ def report(
     acceptance = found.measured_acceptance() if write_params else None
     logged = log_report(found, profit, settings) if log else {}
     if acceptance is not None:
-        write_param(settings.params, ("profit", "acceptance"), acceptance)
+        names = ("acceptance_alpha", "acceptance_beta")
+        values = zip(names, found.acceptance_distribution() or (), strict=False)
+        write_param(settings.params, ("profit", "acceptance"), acceptance, {("profit", name): value for name, value in values})
     if as_json:
         print_json({**found.to_document(), **logged})
         return

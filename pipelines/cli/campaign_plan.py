@@ -54,15 +54,15 @@ def plan(
 ) -> None:
     """Choose whom to call: who is worth it, best first, without the control group and those who are to be left in peace.
 
-    Each customer is worth what the contract's column with the role `value` says, else what params.yaml says. What was scored is
-    logged, and who is on the list counts as contacted now: `churn campaign report` finds both. The same plan again does nothing.
+    Costs, and what a customer is worth of whom no column with the role `value` tells, are those by which the model's threshold
+    was chosen. What was scored is logged, and who is on the list counts as contacted now: `churn campaign report` finds both. The
+    same plan again does nothing.
 
     Example: churn campaign plan customers.csv november.csv --name november --budget 500
     """
     from churn.batch.plan import Terms, make_plan
     from churn.campaigns.call_list import ENDINGS
     from churn.campaigns.ranking import Limit
-    from churn.config.params import load_params
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.errors import InputError
@@ -80,10 +80,10 @@ def plan(
     if output.exists() and customers.exists() and output.samefile(customers):
         raise InputError(f"{output}: is the file of customers; name another one for the list")
     settings = load_settings()
-    profit = load_params(settings.params).profit
     prepare_environment(settings)
     contract = load_contract(settings.contract)
     scorer = find_scorer(settings, contract, model)
+    profit = scorer.model.profit
     terms = Terms("stop", allow_absent)
     source = make_plan(customers, scorer.model.digest, terms)
     with open_log(settings, None, _waiting) as log, log.store.lock(LOCK, current_user(), timeout_seconds=60, on_wait=_waiting):
@@ -219,7 +219,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     if document["below_threshold"]:
         yield f"  not compared    {document['below_threshold']:,} of the calls, as the model does not name these customers"
     if 0 < document["usual_value"] < document["customers"]:
-        yield f"  value not known {document['usual_value']:,} customers: that of params.yaml stands for it"
+        yield f"  value not known {document['usual_value']:,} customers: that of the model stands for it"
     yield f"list: {document['list']}; gains curve: {document['picture']}"
     if document["dry_run"]:
         yield "nothing was written to the store: nobody counts as called"

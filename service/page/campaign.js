@@ -71,7 +71,7 @@
   }
 
   async function rank(file) {
-    const found = {customers: 0, candidates: [], left: {}, header: "", version: null, currency: ""};
+    const found = {customers: 0, candidates: [], others: [], left: {}, header: "", version: null, currency: ""};
     const names = new Set();
     for await (const piece of piecesOf(file)) {
       const body = await ask(piece);
@@ -85,25 +85,48 @@
         names.add(one.customer_id);
         found.candidates.push(one);
       }
+      for (const gain of body.others_gain) found.others.push(gain);
       for (const [why, count] of Object.entries(body.left_out)) found.left[why] = (found.left[why] ?? 0) + count;
       byId("progress").value = Math.min(1, piece.share);
       byId("campaign-status").textContent = `${number(found.customers)} customers scored`;
     }
     // Of equals, whoever came first.
     found.candidates.sort((one, other) => other.expected_gain - one.expected_gain);
+    found.others.sort((one, other) => other - one);
     return found;
   }
 
-  function show(found) {
-    const most = Number(byId("campaign-top").value) || Infinity;
-    const called = found.candidates.slice(0, most);
+  // How many of those who are ranked are called, within the calls or the money that there are.
+  function callsOf(candidates, {top, budget}) {
+    if (budget === null) return Math.min(candidates.length, top ?? Infinity);
+    let spent = 0, calls = 0;
+    // The slack is for sums of cents.
+    while (calls < candidates.length && (spent += candidates[calls].expected_cost) <= budget + 1e-9) calls += 1;
+    return calls;
+  }
+
+  function limitOf() {
+    const [top, budget] = ["campaign-top", "campaign-budget"].map((id) => {
+      const field = byId(id);
+      if (!field.validity.valid) throw new Error(`${field.labels[0].firstChild.textContent.trim()}: ${field.validationMessage}`);
+      return field.value === "" ? null : Number(field.value);
+    });
+    if (top !== null && budget !== null) throw new Error("Calls at most, or a budget: give one of them.");
+    return {top, budget};
+  }
+
+  function show(found, limit) {
+    const called = found.candidates.slice(0, callsOf(found.candidates, limit));
     const total = (of) => called.reduce((sum, one) => sum + one[of], 0);
     const money = (value) => `${number(value)} ${found.currency}`;
     const left = Object.entries(found.left).filter(([, count]) => count).map(([why, count]) => `${number(count)} ${LEFT_OUT[why]}`);
     byId("campaign-sum").textContent = called.length
       ? `${number(called.length)} calls, chosen from ${number(found.customers)} customers: ${number(total("expected_saved"), 1)} `
         + `should stay who would have left; cost ${money(total("expected_cost"))}, gain ${money(total("expected_gain"))}.`
-      : `Nobody of ${number(found.customers)} customers is left who is worth a call.`;
+      : found.candidates.length
+        ? `The budget pays for no call: the first is expected to cost ${number(found.candidates[0].expected_cost, 2)} ${found.currency}.`
+        : `Nobody of ${number(found.customers)} customers is left who is worth a call.`;
+    drawGains(byId("campaign-gains"), [...found.candidates.map((one) => one.expected_gain), ...found.others], called.length, money);
     byId("campaign-left").textContent = left.length ? `Worth a call, and not called: ${left.join("; ")}.` : "";
     byId("campaign-rows").replaceChildren(...called.slice(0, SHOWN).map((one, at) => {
       const row = document.createElement("tr");
@@ -131,11 +154,19 @@
       byId("campaign-file").focus();
       return;
     }
+    let limit;
+    try {
+      limit = limitOf();
+    } catch (problem) {
+      error.textContent = problem.message;
+      error.hidden = false;
+      return;
+    }
     button.setAttribute("aria-disabled", "true");
     byId("progress").value = 0;
     byId("progress").hidden = false;
     try {
-      show(await rank(file));
+      show(await rank(file), limit);
     } catch (problem) {
       error.textContent = problem instanceof TypeError
         ? "The file is not UTF-8, or the service cannot be reached."

@@ -89,7 +89,7 @@ def headers() -> dict[str, str]:
 
 
 def _script() -> str:
-    return _asset("script.js") + _asset("campaign.js")
+    return _asset("script.js") + _asset("gains.js") + _asset("campaign.js")
 
 
 @cache

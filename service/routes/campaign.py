@@ -52,10 +52,10 @@ async def find_candidates(request: Request, state: State) -> Response:
     served = state.active_model.current()
     rules = state.rules_with_value
     customers = await run_off_event_loop(len(body), lambda: read_csv(body, rules, MAX_ROWS))
-    features, value, _ = split_value(customers, state.contract, state.profit)
+    features, value, _ = split_value(customers, state.contract, served.info.profit)
     named = _check(features)
     batch = await state.predictions.predict_batch(served, features)
-    expected = expect(batch.probabilities, value, state.profit)
+    expected = expect(batch.probabilities, value, served.info.profit)
     worth = np.flatnonzero(expected.gain > 0)
     since = now() - timedelta(days=state.settings.contact_effect_days)
     ids = [named[at] for at in worth.tolist()]
@@ -113,9 +113,11 @@ def _answer(
     return orjson.dumps(
         {
             "model_version": served.version,
-            "currency": state.profit.currency,
+            "currency": served.info.profit.currency,
             "customers": len(batch.prediction_ids),
             "candidates": candidates,
+            # A picture needs no more.
+            "others_gain": np.round(expected.gain[expected.gain <= 0], 2).tolist(),
             "left_out": {name: left_out[name] for name in ("control_group", "opted_out", "contacted_lately")},
             "header": csv_header(),
         }

@@ -36,5 +36,6 @@ class CandidatesAnswer(Part):
     currency: str
     customers: int = Field(description="Rows that were sent.")
     candidates: list[Candidate]
+    others_gain: list[float] = Field(description="What a call should bring to each of the others, none of them above 0.")
     left_out: LeftOut
     header: str = Field(description="The first line of a list in CSV.")

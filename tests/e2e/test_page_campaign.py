@@ -97,7 +97,34 @@ def test_the_list_that_is_taken_away_is_that_of_the_command(page: Browser, store
     assert page.complaints == []
     asked = [urlsplit(one) for one in page.addresses]
     assert sum(one.path == "/campaign/candidates" for one in asked) == 3
+    assert page.ask("document.getElementById('campaign-gains').getAttribute('aria-label')").startswith(
+        f"Gains curve: 1,500 calls should bring {plan.total(plan.expected.gain):,.0f} USD; a call to everybody"
+    )
     assert {one.scheme for one in asked} <= {"http", "data", "blob"}
+
+
+def test_a_budget_is_kept_as_by_the_command_and_the_curve_shows_what_more_would_bring(
+    page: Browser, store: FakeStore, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "in.csv", 1_200)
+    plan, _ = planned(source, Limit(budget=900.0), {})
+    put_in(page, source)
+    for value, words in (("-1", "Budget:"), ("900", "give one of them")):
+        page.ask(f"document.getElementById('campaign-budget').value = '{value}'")
+        page.ask(f"document.getElementById('campaign-top').value = '{'' if value == '-1' else 5}'")
+        press(page, "campaign-plan")
+        assert words in page.text("campaign-error")
+    assert store.rows == []
+    page.ask("document.getElementById('campaign-top').value = ''")
+    press(page, "campaign-plan")
+    page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
+    assert page.text("campaign-sum").startswith(f"{len(plan.called):,} calls, chosen from 1,200 customers")
+    assert 0 < len(plan.called) < len(plan.candidates.ids)
+    everybody = float(plan.curve.gain[-1])
+    said = page.ask("document.getElementById('campaign-gains').getAttribute('aria-label')")
+    # Cents of those who are not worth a call are rounded.
+    assert abs(float(said.rsplit("everybody ", 1)[1].split(" ")[0].replace(",", "")) - everybody) <= 7
+    assert page.complaints == []
 
 
 def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(page: Browser, store: FakeStore, tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def test_the_projects_own_file_changes_in_one_line(tmp_path: Path) -> None:
     )
 
 
+def test_others_are_changed_with_it_where_the_file_has_them(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("profit:\n  acceptance_beta: 14 # b\n  acceptance: 0.3 # a\nseed: 1\n")
+    beside = {("profit", "acceptance_alpha"): 7.0, ("profit", "acceptance_beta"): 9.5}
+    write_param(path, ACCEPTANCE, 0.4, beside)
+    assert path.read_text() == "profit:\n  acceptance_beta: 9.5 # b\n  acceptance: 0.4 # a\nseed: 1\n"
+
+
 def test_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "real.yaml").write_text("profit: {acceptance: 0.3}\n")
     (tmp_path / "params.yaml").symlink_to("real.yaml")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from churn.config.params import load_params
 from churn.registry.runs import Runs
 from churn.store.contacts.records import Contact
 from churn.store.records import Outcome, Prediction
@@ -84,6 +85,12 @@ def test_the_measured_acceptance_goes_into_params_if_it_is_known(churn: Churn, h
     assert told.code == 0, told.err
     assert "profit.acceptance is 0.833 now, and was 0.3" in told.out
     assert params.read_text() == "profit:\n  acceptance: 0.833  # a guess\n"
+    params.write_text("profit: {acceptance_beta: 14, acceptance: 0.3, acceptance_alpha: 6}\n")
+    assert churn("campaign", "report", "may", "--write-params").code == 0
+    profit = load_params(params).profit
+    assert profit.acceptance == 0.833
+    assert profit.acceptance_alpha / (profit.acceptance_alpha + profit.acceptance_beta) == pytest.approx(0.833, abs=0.001)
+    assert profit.acceptance_alpha + profit.acceptance_beta > 100, "400 customers tell more than the 20 that were assumed"
 
 
 def test_a_report_is_logged_with_its_page(churn: Churn, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,8 +273,18 @@ def test_an_id_that_comes_again_far_away_is_refused(churn: Churn, tmp_path: Path
     assert_one_line(churn("campaign", "plan", "in.parquet", "out.csv", "--name", "may"), 2, "some id is there twice")
 
 
-def test_nothing_that_is_worth_a_call_is_said(churn: Churn, source: Path, tmp_path: Path) -> None:
+def test_costs_are_those_of_the_model_and_nothing_that_is_worth_a_call_is_said(
+    churn: Churn, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "params.yaml").write_text("profit: {cost_of_contact: 5000}\n")
+    assert planned(churn, "--dry-run")["calls"] > 0, "what params.yaml says now is for the next training"
+
+    def dear(_settings: object, contract: Any, version: str) -> Any:
+        scorer = scorer_of(contract, version)
+        return replace(scorer, model=replace(scorer.model, profit=ProfitParams(cost_of_contact=5_000)))
+
+    monkeypatch.setattr(scoring_module, "find_scorer", dear)
+    (tmp_path / "out.csv").unlink()
     assert_one_line(
         churn("campaign", "plan", "in.csv", "out.csv", "--name", "may"), 2, "nobody is worth a call", "should bring -"
     )

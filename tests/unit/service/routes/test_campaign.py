@@ -47,6 +47,7 @@ async def test_ranked_it_is_the_list_of_the_command(client: httpx2.AsyncClient, 
     text = said["header"] + "".join(f"{rank},{one['line']}" for rank, one in enumerate(ranked, 1))
     assert text == (tmp_path / "out.csv").read_text()
     assert said["left_out"] == plan.left_out
+    assert sorted(said["others_gain"]) == pytest.approx(sorted(candidates.others_gain), abs=0.006)
     assert said["left_out"]["control_group"] > 0
     assert sum(one["expected_cost"] for one in ranked) == pytest.approx(plan.total(plan.expected.cost))
     assert len(store.rows) == said["customers"] == 300
