@@ -103,6 +103,28 @@ class Client:
         parts = [outcomes[start : start + chunk] for start in range(0, len(outcomes), chunk)]
         return sum(int(self._ask("POST", "/outcomes", {"outcomes": part})["accepted"]) for part in parts)
 
+    def report_contacts(self, answers: list[dict[str, Any]], campaign: str, chunk: int = 500) -> int:
+        """Send a contact for each answer whose action is `contact`.
+
+        Parameters
+        ----------
+        answers : list of dict
+        campaign : str
+            Its name.
+        chunk : int
+            Contacts a request.
+
+        Returns
+        -------
+        int
+            How many were new to the service.
+        """
+        contacts = [
+            {"prediction_id": one["prediction_id"], "campaign": campaign} for one in answers if one["action"] == "contact"
+        ]
+        parts = [contacts[start : start + chunk] for start in range(0, len(contacts), chunk)]
+        return sum(int(self._ask("POST", "/contacts", {"contacts": part})["accepted"]) for part in parts)
+
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         try:
             answer = self._http.request(method, path, json=body)

@@ -183,6 +183,34 @@ def treat(months: Iterable[Month], choose: Choice, seed: int, reaction: Reaction
         yield base.contact(named, choose(named))
 
 
+def react(would_leave: Bools, contacted: Bools, seed: int, reaction: Reaction = USUAL_REACTION) -> Bools:
+    """Return who leaves after one campaign, of customers who do not live on.
+
+    Parameters
+    ----------
+    would_leave, contacted : numpy.ndarray of bool, shape (n,)
+        Who would leave untouched, and whom the campaign contacts. Who is contacted changes nothing of anybody else.
+    seed : int
+        Not negative.
+    reaction : Reaction
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+
+    Examples
+    --------
+    >>> everybody = np.ones(1_000, dtype=bool)
+    >>> int(react(everybody, everybody, seed=1).sum()), int(react(everybody, ~everybody, seed=1).sum())
+    (706, 1000)
+    """
+    rng = generator(seed, 0, purpose="<one campaign>")
+    nature, dog, draws = rng.random((3, len(contacted)))
+    acceptance = reaction.acceptance * (1 + reaction.spread * (2 * nature - 1))
+    harm = np.where(dog < reaction.sleeping_dogs, reaction.harm, 0.0)
+    return np.where(contacted, np.where(would_leave, draws >= acceptance, draws < harm), would_leave)
+
+
 def listed(customer_ids: Collection[str]) -> Choice:
     """Return the rule that contacts the customers of a list, whenever they are there."""
     wanted = frozenset(customer_ids)

@@ -15,6 +15,15 @@ def traffic(
     scenario: Annotated[str, typer.Option(help="Name of a scenario; --list shows them.")] = "calm",
     customers: Annotated[int, typer.Option(min=1, help="How many to send.")] = 500,
     outcomes: Annotated[bool, typer.Option(help="Send what came true as well.")] = True,
+    campaign: Annotated[
+        str | None, typer.Option(help="Contact everybody whose action is `contact`, report it under this name, and save some.")
+    ] = None,
+    acceptance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --campaign: share of those who would leave, and stay if contacted.")
+    ] = 0.3,
+    harm: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --campaign: share of those who would stay, and leave if contacted.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other customers.")] = 1,
     url: Annotated[str | None, typer.Option(help="Address of the service; default CHURN_SERVICE_URL, or the local one.")] = None,
     show: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
@@ -22,13 +31,20 @@ def traffic(
 ) -> None:
     """Send invented customers to a running service, and later what came true.
 
-    Example: churn traffic --scenario plan-launch --customers 1000
+    With --campaign, outcomes are those that follow: what it brought is in `churn campaign report NAME`.
+
+    Example: churn traffic --scenario plan-launch --customers 1000 --campaign november
     """
     import os
+    from dataclasses import replace
+
+    import numpy as np
+    import pandas as pd
 
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.simulation.simulate import SCENARIOS
+    from churn.simulation.treatment import Reaction, react
     from pipelines.service_client import Client, simulate_scenario
 
     if show:
@@ -41,9 +57,18 @@ def traffic(
     address = url or settings.service_url or f"http://127.0.0.1:{settings.port}"
     with Client(address, contract, key=os.environ.get("CHURN_API_KEY")) as client:
         answers = client.predict(population, prefix=f"{scenario}-{seed}")
+        contacted = 0
+        if campaign is not None:
+            contacted = client.report_contacts(answers, campaign)
+            called = np.array([answer["action"] == "contact" for answer in answers])
+            # Everybody alike, so that any share may be asked for.
+            reaction = Reaction(acceptance=acceptance, spread=0.0, sleeping_dogs=1.0, harm=harm)
+            left = react(population.labelled.to_numpy() == 1, called, seed, reaction)
+            population = replace(population, outcome=pd.Series(left.astype(np.int64)))
         accepted = client.report_outcomes(answers, population) if outcomes else 0
     flagged = sum(answer["churn"] for answer in answers)
     if as_json:
-        print_json({"scenario": scenario, "sent": len(answers), "flagged": flagged, "outcomes": accepted})
+        print_json({"scenario": scenario, "sent": len(answers), "flagged": flagged, "contacts": contacted, "outcomes": accepted})
     else:
-        console.print(f"{len(answers)} customers asked about, {flagged} predicted to churn, {accepted} outcomes accepted")
+        also = "" if campaign is None else f", {contacted} contacts"
+        console.print(f"{len(answers)} customers asked about, {flagged} predicted to churn{also}, {accepted} outcomes accepted")

@@ -30,7 +30,7 @@ def run(name: str, out: Path, data: Path | None = None, *, timeout: float = 300)
 
 # A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["batch", "campaigns", "drift", "model", "serving", "store", "synchronous"])
+@pytest.mark.parametrize("name", ["batch", "batch.logged", "campaigns", "drift", "model", "serving", "store", "synchronous"])
 def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path, real_data: Path) -> None:
     if name == "store":
         find_programs()  # skips where there is no PostgreSQL
