@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -14,14 +15,17 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
+from churn.store.database.pieces import give_turn
 from churn.store.decisions import Decisions
 from churn.store.monitor_runs import Position, read_positions
 from churn.store.outcomes.count import count_removed
 from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind
 from churn.store.tables import contacts, outcomes, predictions, shadow_predictions
 
-# Numbers in a transaction. It takes a tenth of a second or so, and only those who store outcomes of these predictions wait.
-BATCH = 10_000
+# Numbers in a transaction: some hundredths of a second, for which SQLite's other writers wait.
+BATCH = 2_000
+# The very last rows may be old ones, from a spool.
+NEWEST_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,9 @@ def prune(
         judged = _Judged(engine, before)
         start, last = _old_numbers(engine, before)
         while start is not None and start <= last:
+            begun = time.monotonic()
             found = _prune_batch(engine, start, before, None if even_unjudged else judged, dry_run)
+            give_turn(engine, 0.0 if dry_run else time.monotonic() - begun)
             done = replace(
                 done,
                 predictions=done.predictions + found.predictions,
@@ -125,9 +131,9 @@ class _Judged:
 
 
 def _last_requested_at(engine: sa.Engine, version: str) -> datetime:
-    """Return when a version last answered. The very last rows may be old ones, from a spool."""
+    """Return when a version last answered."""
     p = predictions.c
-    last = sa.select(p.requested_at).where(p.model_version == version).order_by(p.seq.desc()).limit(BATCH).subquery()
+    last = sa.select(p.requested_at).where(p.model_version == version).order_by(p.seq.desc()).limit(NEWEST_ROWS).subquery()
     with engine.connect() as connection:
         return connection.execute(sa.select(sa.func.max(last.c.requested_at))).scalar_one() or EPOCH
 
@@ -177,8 +183,10 @@ def _prune_table(engine: sa.Engine, table: sa.Table, old: sa.ColumnElement[bool]
     some = sa.select(*table.primary_key.columns).where(old).limit(BATCH)
     removed = 0
     while True:
+        begun = time.monotonic()
         with engine.begin() as connection:
             done = connection.execute(sa.delete(table).where(key.in_(some)))
+        give_turn(engine, time.monotonic() - begun)
         removed += done.rowcount
         if done.rowcount < BATCH:
             return removed

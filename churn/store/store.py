@@ -40,7 +40,7 @@ class Store:
     names that say what they are about: so callers declare the few methods that they need as a Protocol, tests give them a small
     fake, and signatures and docstrings stand once, at the parts.
 
-    Every method is one transaction, and raises StoreError if it fails.
+    Every method raises StoreError if it fails. It is one transaction, unless its docstring says otherwise.
     """
 
     def __init__(self, engine: sa.Engine, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -81,7 +81,7 @@ class Store:
         self.count_outcome_corrections = corrections.count
 
         contacts = Contacts(engine)
-        self.write_contacts = contacts.write
+        self.write_contacts, self.write_contacts_whole = contacts.write, contacts.write_whole
         self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
         self.count_campaign = CampaignCounter(engine).count
         self.not_to_contact = NotToContact(engine).read

@@ -187,7 +187,8 @@ def _record(log: FileLog, scorer: Scorer, source: Plan, terms: Terms, planned: C
 
     log.write(scorer, source, terms, planned.candidates.rows, usable_cores())
     at = now()
-    receipt = log.store.write_contacts([Contact(at, customer_id=_stored(log, one), campaign=name) for one in planned.ids])
+    # A plan of which a part is stored could not be told from another campaign of that name.
+    receipt = log.store.write_contacts_whole([Contact(at, customer_id=_stored(log, one), campaign=name) for one in planned.ids])
     return receipt.accepted
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -18,6 +19,7 @@ from service.prediction_log.store_protocol import PredictionStore
 from service.threads import run_in_thread
 
 PING_SECONDS = 5.0
+REPLAY_PAUSE_SHARE = 0.5
 Destination = Literal["store", "spool"]
 logger = logging.getLogger(__name__)
 
@@ -85,7 +87,10 @@ class Sink:
         def write(rows: Sequence[PredictionRow]) -> None:
             if stopped():
                 raise StoreError("the service stops; the rest waits for the next start")
+            begun = time.monotonic()
             self._replay(rows)
+            # Others write to a store that has just come back, too, and SQLite has one writer at a time.
+            time.sleep(REPLAY_PAUSE_SHARE * (time.monotonic() - begun))
 
         try:
             replayed = self._spool.replay(write)

@@ -21,7 +21,7 @@ from service.prediction_log.spool_record import encode_record, requested_at
 from service.prediction_log.spool_segment import BAD_SUFFIX, SUFFIX, Segment, append_to
 
 SEGMENT_BYTES = 64 * 2**20
-REPLAY_ROWS = 5_000
+REPLAY_ROWS = 2_000
 logger = logging.getLogger(__name__)
 
 

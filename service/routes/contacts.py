@@ -23,6 +23,7 @@ _BODY["requestBody"]["content"] |= CSV
 async def report_contacts(request: Request, state: State) -> Response:
     """Report who was acted on, as JSON or CSV. Sending the same again changes nothing.
 
+    After a 503 a part of the list may be stored: send the list again.
     Whoever was acted on tells nothing about what would have happened otherwise: what they did then is not learned from.
     """
     received = now()

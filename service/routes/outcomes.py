@@ -29,7 +29,7 @@ async def report_outcomes(request: Request, state: State) -> Response:
     """Report which customers churned, as JSON or CSV.
 
     Sending the same again changes nothing; of two different results the first one stays, unless the other says that it corrects
-    it.
+    it. After a 503 a part of the list may be stored: send the list again.
     """
     received = now()
     kind = ReportedList("outcomes", OutcomeItem, ("churned", "corrects", "withdrawn"), lambda item: item.to_outcome(received))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -12,8 +13,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from churn.clock import now
 from churn.store.contacts.opt_outs import read_opt_outs, write_opt_outs
 from churn.store.contacts.records import Campaign, Contact, ContactReceipt
+from churn.store.database.asked import asked, rows_asked
 from churn.store.database.chunks import chunks
+from churn.store.database.column_types import UtcTime
 from churn.store.database.engine import lock_for_writing, translated
+from churn.store.database.pieces import PIECE_ROWS, in_pieces
 from churn.store.tables import campaigns, contacts, predictions
 
 
@@ -35,13 +39,24 @@ class _Seen(NamedTuple):
 
 
 class Contacts:
-    """The contacts of one database. Each method is one transaction, and raises StoreError if it fails."""
+    """The contacts of one database. Each method raises StoreError if it fails; but for `write`, it is one transaction."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, piece_rows: int = PIECE_ROWS) -> None:
+        self._engine, self._piece_rows = engine, piece_rows
 
     def write(self, batch: Sequence[Contact], /) -> ContactReceipt:
-        """Store contacts and opt-outs. The same again changes nothing; of two offers in one contact the first stays."""
+        """Store contacts and opt-outs. The same again changes nothing; of two offers in one contact the first stays.
+
+        A list is stored in pieces, between which others write: if it fails, those before stay, and it is sent again.
+        """
+        done, first = ContactReceipt(), 0
+        for size, receipt in in_pieces(self._engine, batch, lambda *of: (len(of[1]), insert_contacts(*of)), self._piece_rows):
+            done = _added(done, receipt, first)
+            first += size
+        return done
+
+    def write_whole(self, batch: Sequence[Contact], /) -> ContactReceipt:
+        """Store contacts in one transaction: all or none. Others wait until it ends."""
         with translated(), self._engine.begin() as connection:
             return insert_contacts(connection, batch)
 
@@ -71,7 +86,6 @@ def insert_contacts(connection: sa.Connection, batch: Sequence[Contact]) -> Cont
     -------
     ContactReceipt
     """
-    lock_for_writing(connection)
     customers = _customers_of(connection, [one.prediction_id for one in batch if one.prediction_id is not None])
     keys: dict[int, _Key] = {}
     said: dict[int, tuple[str, bool, datetime]] = {}
@@ -83,6 +97,8 @@ def insert_contacts(connection: sa.Connection, batch: Sequence[Contact]) -> Cont
             keys[at] = _Key(customer_id, None if customer_id else one.prediction_id, one.contacted_at, one.campaign)
         elif customer_id is not None:
             said[at] = customer_id, one.opt_out, one.contacted_at
+    seen = _seen(connection, [key for key in keys.values() if key.customer_id])
+    lock_for_writing(connection)
     offers: dict[_Key, str | None] = {}
     for at, key in keys.items():
         offers.setdefault(key, batch[at].offer)
@@ -91,7 +107,6 @@ def insert_contacts(connection: sa.Connection, batch: Sequence[Contact]) -> Cont
     changed = _opt_out(connection, list(said.values()))
     conflicting = [at for at, key in keys.items() if stored[key] != batch[at].offer]
     accepted = len(new) + changed
-    seen = _seen(connection, [key for key in keys.values() if key.customer_id])
     return ContactReceipt(
         accepted=accepted,
         duplicates=len(keys) + len(said) - len(conflicting) - accepted,
@@ -149,17 +164,22 @@ def _count(connection: sa.Connection, new: set[_Key]) -> None:
 def _offers_of(connection: sa.Connection, keys: Sequence[_Key]) -> dict[_Key, str | None]:
     """Return the offers of contacts that are stored."""
     found: dict[_Key, str | None] = {}
-    c = contacts.c
-    for chunk in chunks(keys):
-        for column, named in ((c.customer_id, "customer_id"), (c.prediction_id, "prediction_id")):
-            if not (names := [name for key in chunk if (name := getattr(key, named)) is not None]):
-                continue
-            times = [key.contacted_at for key in chunk]
-            query = sa.select(c.customer_id, c.prediction_id, c.contacted_at, c.campaign, c.offer).where(
-                column.in_(names), c.contacted_at.between(min(times), max(times))
-            )
-            found |= {_Key(*row[:4]): row[4] for row in connection.execute(query)}
+    for named in ("customer_id", "prediction_id"):
+        if rows := [(name, *key[2:]) for key in keys if (name := getattr(key, named)) is not None]:
+            same = connection.execute(_same_contacts(connection.dialect.name, named), rows_asked(rows))
+            found |= {_Key(*row[:4]): row[4] for row in same}
     return found
+
+
+@cache
+def _same_contacts(dialect: str, named: str) -> sa.Select[Any]:
+    """Return the query for contacts by their whole keys: a customer may have been contacted very often."""
+    c = contacts.c
+    told = asked(dialect, {named: sa.String(), "contacted_at": UtcTime(), "campaign": sa.String()})
+    same = c[named] == told.c[named], c.contacted_at == told.c.contacted_at, c.campaign == told.c.campaign
+    return sa.select(c.customer_id, c.prediction_id, c.contacted_at, c.campaign, c.offer).join_from(
+        told, contacts, sa.and_(*same)
+    )
 
 
 def _opt_out(connection: sa.Connection, said: Sequence[tuple[str, bool, datetime]]) -> int:
@@ -199,6 +219,18 @@ def _leaks(seen: _Seen | None, key: _Key) -> bool:
     if seen is None or seen.held_out is None or seen.held_out > key.contacted_at:
         return False
     return seen.named is None or seen.named < seen.held_out or seen.named > key.contacted_at
+
+
+def _added(done: ContactReceipt, piece: ContactReceipt, first: int) -> ContactReceipt:
+    """Add what became of a piece, whose first item has this number in the list."""
+    return ContactReceipt(
+        accepted=done.accepted + piece.accepted,
+        duplicates=done.duplicates + piece.duplicates,
+        unknown=[*done.unknown, *(first + at for at in piece.unknown)],
+        conflicting=[*done.conflicting, *(first + at for at in piece.conflicting)],
+        unasked=[*done.unasked, *(first + at for at in piece.unasked)],
+        held_out=[*done.held_out, *(first + at for at in piece.held_out)],
+    )
 
 
 def _insert_into(connection: sa.Connection, table: sa.Table) -> Any:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from churn.clock import now
+from churn.store.database.asked import asked, rows_asked
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
 from churn.store.outcomes.count import count_removed
-from churn.store.outcomes.rows import Answered, insert_rows
+from churn.store.outcomes.rows import insert_rows, outcomes_of
 from churn.store.records import Outcome
 from churn.store.tables import outcome_corrections, outcomes
 
@@ -135,7 +137,7 @@ def find_withdrawn(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
 
 
 def apply_corrections(
-    connection: sa.Connection, said: Sequence[tuple[int, str, Outcome]], answered: dict[str, Answered]
+    connection: sa.Connection, said: Sequence[tuple[int, str, Outcome]], versions: dict[str, str]
 ) -> dict[int, Result]:
     """Apply corrections within a transaction that has locked their predictions.
 
@@ -144,8 +146,8 @@ def apply_corrections(
     connection : sqlalchemy.Connection
     said : sequence of (int, str, Outcome)
         Each with a number of its own, and its prediction's id.
-    answered : dict of str to Answered
-        Of each of these predictions.
+    versions : dict of str to str
+        Which model version answered each of these predictions.
 
     Returns
     -------
@@ -153,55 +155,87 @@ def apply_corrections(
         What became of each, by its number.
     """
     ids = sorted({prediction_id for _, prediction_id, _ in said})
-    known = _last_corrections(connection, ids) | _outcomes(connection, ids)
+    known = _last_corrections(connection, ids) | _stored(connection, ids)
     results: dict[int, Result] = {}
-    for number, prediction_id, outcome in sorted(said, key=lambda one: (one[2].observed_at, one[0])):
-        before, truth = known.get(prediction_id), None if outcome.withdrawn else outcome.churned
-        if before is not None and outcome.observed_at <= before.observed_at:
-            results[number] = "duplicate" if before.churned == truth else "conflicting"
-            continue
-        results[number] = "accepted" if before is None and truth is not None else "corrected"
-        known[prediction_id] = _replace(connection, prediction_id, outcome, before, answered[prediction_id])
+    left = sorted(said, key=lambda one: (one[2].observed_at, one[0]))
+    while left:
+        changes, rest = _Changes(), []
+        for number, prediction_id, outcome in left:
+            if prediction_id in changes.inserted:
+                rest.append((number, prediction_id, outcome))  # the next one speaks of an outcome that has no number yet
+                continue
+            before, truth = known.get(prediction_id), None if outcome.withdrawn else outcome.churned
+            if before is not None and outcome.observed_at <= before.observed_at:
+                results[number] = "duplicate" if before.churned == truth else "conflicting"
+                continue
+            results[number] = "accepted" if before is None and truth is not None else "corrected"
+            known[prediction_id] = changes.replace(prediction_id, outcome, before, versions[prediction_id])
+        changes.write(connection)
+        known |= _stored(connection, list(changes.inserted))
+        left = rest
     return results
 
 
-def _replace(connection: sa.Connection, prediction_id: str, outcome: Outcome, before: _Said | None, of: Answered) -> _Said:
-    """Let an outcome take the place of what was said before, and keep that."""
-    received_at, truth, o = now(), None if outcome.withdrawn else outcome.churned, outcomes.c
-    seq = None if before is None else before.seq
-    if before is not None or truth is None:
-        kept: dict[str, Any] = {"churned_before": None, "observed_at_before": None, "received_at_before": None}
-        if before is not None:
-            kept = {f"{name}_before": getattr(before, name) for name in ("churned", "observed_at", "received_at")}
-        row = {"prediction_id": prediction_id, "churned": truth, "observed_at": outcome.observed_at, "received_at": received_at}
-        facts = {"outcome_seq": seq, "model_version": of.model_version}
-        connection.execute(outcome_corrections.insert(), [row | kept | facts])
-    if truth is None and seq is not None:
-        connection.execute(sa.delete(outcomes).where(o.seq == seq))
-        count_removed(connection, [seq])
-        seq = None
-    elif truth is not None and seq is not None:
-        changed = {"churned": truth, "observed_at": outcome.observed_at, "received_at": received_at}
-        connection.execute(sa.update(outcomes).where(o.seq == seq).values(changed))
-    elif truth is not None:
-        insert_rows(connection, {prediction_id: outcome}, {prediction_id: of})
-        seq = connection.execute(sa.select(o.seq).where(o.prediction_id == prediction_id)).scalar_one()
-    return _Said(truth, outcome.observed_at, received_at, seq)
+class _Changes:
+    """What corrections change, to be written in a few statements."""
+
+    def __init__(self) -> None:
+        self.inserted: dict[str, Outcome] = {}
+        self._kept: list[dict[str, Any]] = []
+        self._removed: list[int] = []
+        self._updated: dict[int, dict[str, Any]] = {}
+
+    def replace(self, prediction_id: str, outcome: Outcome, before: _Said | None, version: str) -> _Said:
+        """Let an outcome take the place of what was said before, and keep that."""
+        received_at, truth = now(), None if outcome.withdrawn else outcome.churned
+        seq = None if before is None else before.seq
+        if before is not None or truth is None:
+            kept: dict[str, Any] = {"churned_before": None, "observed_at_before": None, "received_at_before": None}
+            if before is not None:
+                kept = {f"{name}_before": getattr(before, name) for name in ("churned", "observed_at", "received_at")}
+            row = {"prediction_id": prediction_id, "churned": truth, "observed_at": outcome.observed_at}
+            facts = {"outcome_seq": seq, "model_version": version, "received_at": received_at}
+            self._kept.append(row | kept | facts)
+        if truth is None:
+            if seq is not None:
+                self._updated.pop(seq, None)
+                self._removed.append(seq)
+            return _Said(None, outcome.observed_at, received_at, None)
+        if seq is None:
+            self.inserted[prediction_id] = outcome
+        else:
+            self._updated[seq] = {"churned": truth, "observed_at": outcome.observed_at, "received_at": received_at, "of": seq}
+        return _Said(truth, outcome.observed_at, received_at, seq)
+
+    def write(self, connection: sa.Connection) -> None:
+        """Write all of it."""
+        o = outcomes.c
+        if self._kept:
+            connection.execute(outcome_corrections.insert(), self._kept)
+        if self._removed:
+            for chunk in chunks(self._removed):
+                connection.execute(sa.delete(outcomes).where(o.seq.in_(chunk)))
+            count_removed(connection, self._removed)
+        if self._updated:
+            connection.execute(
+                sa.update(outcomes).where(o.seq == sa.bindparam("of")), sorted(self._updated.values(), key=lambda row: row["of"])
+            )
+        insert_rows(connection, self.inserted)
 
 
-def _outcomes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, _Said]:
-    o = outcomes.c
-    found: dict[str, _Said] = {}
-    for chunk in chunks(ids):
-        query = sa.select(o.prediction_id, o.churned, o.observed_at, o.received_at, o.seq).where(o.prediction_id.in_(chunk))
-        found.update((row[0], _Said(*row[1:])) for row in connection.execute(query))
-    return found
+def _stored(connection: sa.Connection, ids: Sequence[str]) -> dict[str, _Said]:
+    return {i: _Said(*stored) for i, stored in outcomes_of(connection, ids).items()} if ids else {}
 
 
 def _last_corrections(connection: sa.Connection, ids: Sequence[str]) -> dict[str, _Said]:
-    c = outcome_corrections.c
-    found: dict[str, _Said] = {}
-    for chunk in chunks(ids):
-        query = sa.select(c.prediction_id, c.churned, c.observed_at, c.received_at).where(c.prediction_id.in_(chunk))
-        found.update((row[0], _Said(row[1], row[2], row[3], None)) for row in connection.execute(query.order_by(c.seq)))
-    return found
+    found = connection.execute(_last(connection.dialect.name), rows_asked([i] for i in ids))
+    return {row[0]: _Said(row[1], row[2], row[3], None) for row in found}
+
+
+@cache
+def _last(dialect: str) -> sa.Select[Any]:
+    """Return the query for the last correction of each prediction: one may have been corrected very often."""
+    c, told = outcome_corrections.c, asked(dialect, {"prediction_id": sa.String()})
+    last = sa.select(sa.func.max(c.seq)).where(c.prediction_id == told.c.prediction_id).correlate(told).scalar_subquery()
+    newest = sa.select(last).select_from(told)
+    return sa.select(c.prediction_id, c.churned, c.observed_at, c.received_at).where(c.seq.in_(newest))
