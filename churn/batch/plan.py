@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from churn.data.file_kind import is_parquet
+from churn.data.file_kind import check_folder, is_parquet
 from churn.errors import InputError
 from churn.one_line import one_line
 
@@ -163,6 +163,7 @@ def _walk(folder: Path, root: Path, keys: dict[str, str | None], above: frozense
     # A link may lead back up.
     if (place := os.path.realpath(folder)) in above:
         raise InputError(f"{folder}: leads back to a folder above it")
+    check_folder(folder)
     for path in folder.iterdir():
         name = path.name
         if name.startswith(("_", ".")):

@@ -91,9 +91,31 @@ def test_a_table_is_read_whatever_it_is_called(tmp_path: Path, name: str, conten
         ("a.zip", zipped("export.csv"), r"is a ZIP archive of 1 file \(export.csv\); unpack it first"),
         ("a.zip", b"PK\x03\x04cut off", "is a ZIP archive; unpack it first"),
         ("a.feather", b"ARROW1\0\0", "is an Arrow or Feather file; save it as Parquet"),
-        ("a.orc", b"ORC...", "is an ORC file"),
+        ("a.orc", b"ORC\n\x1d\n", "is an ORC file"),
         ("a.json", b'{"a": 1}', "is JSON; save it"),
-        ("a.json", b'\n [{"a": 1}]', "is JSON|not readable"),
+        ("a.json", b'\n [{"a": 1}]', "is JSON; save it"),
+        ("a.json", b'{\n  "a": 1}', "is JSON; save it"),
+        ("a.json", b"[[1, 2], [3, 4]]", "is JSON; save it"),
+        ("a.arrows", b"\xff\xff\xff\xff\x70\x01\0\0\x10", "is an Arrow stream; save it as Parquet"),
+        ("a.parquet", b"PARE" + parquet_bytes()[4:], "is Parquet with an encrypted footer; save it without encryption"),
+        ("a.csv.gz", gzip.compress(zipped("xl/workbook.xml")), "holds, packed by gzip, another packed file; unpack it first"),
+        ("a.gz", gzip.compress(parquet_bytes()), "another packed file; unpack it first"),
+        ("a.tar.gz", gzip.compress(b"a.csv".ljust(257, b"\0") + b"ustar\0"), "packed by gzip, a tar archive; unpack it first"),
+        ("a.rds", gzip.compress(b"X\n\0\0\0\x03\0\x04"), "packed by gzip, a file of R's"),
+        ("a.tar", b"a.csv".ljust(257, b"\0") + b"ustar\0", "is a tar archive; unpack it first"),
+        ("a.sas7bdat", b"\0" * 12 + b"\xc2\xea\x81\x60\xb3", "is a SAS file; save it as CSV"),
+        ("a.dta", b"\x72\x02\x01\0", "is a Stata file; save it as CSV"),
+        ("a.mdb", b"\0\x01\0\0Standard Jet DB\0", "is an Access database; export the table"),
+        ("a.duckdb", b"\1" * 8 + b"DUCK\x40\0\0\0", "is a DuckDB database; export the table"),
+        ("a.npy", b"\x93NUMPY\x01\0v", "is an array of NumPy's"),
+        ("a.pkl", b"\x80\x02}q\0.", "is a pickle of Python's, which may run code"),
+        ("a.html", b"<!doctype html><table>", "is a web page"),
+        ("a.xls", b"<table><tr><td>1</td></tr></table>", "is a web page"),
+        ("a.rtf", b"{\\rtf1\\ansi", r"is a text document \(RTF\)"),
+        ("a.csv", TEXT.decode().encode("utf-16-le"), "is text in UTF-16"),
+        ("a.csv", TEXT.decode().encode("utf-32"), "is text in UTF-32"),
+        ("a.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "is a pointer of Git LFS and not the file"),
+        ("a.csv.dvc", b"outs:\n- md5: 4d7a\n  path: a.csv\n", "is a note of DVC's and not the file itself"),
         ("a.pkl", b"\x80\x05\x95\0", "is a pickle of Python's, which may run code"),
         ("a.xls", b"<html><table>", "is a web page"),
         ("a.csv", TEXT.decode().encode("utf-16"), "is text in UTF-16"),
@@ -148,6 +170,27 @@ def test_folders_that_are_no_table_are_named(tmp_path: Path) -> None:
     (tmp_path / "region=north").mkdir()
     with pytest.raises(InputError, match="which only `churn score` reads"):
         read_tabular_file(tmp_path)
+
+
+@pytest.mark.parametrize("header", [b"[Spent],[1]", b"{Spent},{Plan}", b"ORCID,Plan", b"PARENT,BZh", b"Rar!,md5"])
+def test_a_header_with_odd_names_is_a_header(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(header + b"\n1,a\n2,b\n")
+    assert list(read_tabular_file(path).columns) == header.decode().split(",")
+
+
+@pytest.mark.parametrize(
+    ("log", "what"), [("_delta_log/0.json", "Delta"), (".hoodie/x", "Hudi"), ("metadata/v1.metadata.json", "Iceberg")]
+)
+def test_a_folder_of_which_not_every_file_counts_is_named(tmp_path: Path, log: str, what: str) -> None:
+    """Read as a folder of Spark's it would give the rows that were removed since, too."""
+    FRAME.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / log).parent.mkdir()
+    (tmp_path / log).touch()
+    with pytest.raises(InputError, match=f"{what} table, of which not every file counts"):
+        read_tabular_file(tmp_path)
+    with pytest.raises(InputError, match=f"{what} table, of which not every file counts"):
+        make_plan(tmp_path, "digest", Terms())
 
 
 @pytest.mark.parametrize(
