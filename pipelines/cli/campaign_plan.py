@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 
     from churn.batch.log import FileLog
     from churn.batch.model import Scorer
-    from churn.batch.plan import Plan, Terms
     from churn.config.params import ProfitParams
     from churn.config.settings import Settings
     from pipelines.planning import CampaignPlan
 
-# As `POST /contacts` takes it.
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,127}")
 LOCK = "campaign"
 LEFT_OUT = {
     "control_group": "left alone, as the control group",
@@ -61,24 +58,32 @@ def plan(
     Example: churn campaign plan customers.csv november.csv --name november --budget 500
     """
     from churn.batch.plan import Terms, make_plan
+    from churn.batch.run import usable_cores
     from churn.campaigns.call_list import ENDINGS
     from churn.campaigns.ranking import Limit
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.errors import InputError
     from churn.lifecycle.actor import current_user
+    from churn.store.contacts.records import MAX_CAMPAIGN_LENGTH, NAME_PATTERN
     from pipelines.environment import prepare_environment
     from pipelines.planning import find_candidates, make_campaign_plan
     from pipelines.scoring import find_scorer, open_log
 
-    if not _NAME.fullmatch(name):
-        raise InputError("--name must have 1 to 128 characters, none of them a line break, and begin with none that is blank")
+    # As `POST /contacts` takes it.
+    if len(name) > MAX_CAMPAIGN_LENGTH or not re.fullmatch(NAME_PATTERN, name):
+        raise InputError(
+            f"--name must have 1 to {MAX_CAMPAIGN_LENGTH} characters, no line break among them, and begin with none that is blank"
+        )
     if budget is not None and top is not None:
         raise InputError("--budget and --top: give one of them")
     if output.suffix not in ENDINGS:
         raise InputError(f"{output}: the list is a {' or '.join(ENDINGS)} file")
-    if output.exists() and customers.exists() and output.samefile(customers):
+    if _same_file(output, customers):
         raise InputError(f"{output}: is the file of customers; name another one for the list")
+    drawn = picture or output.with_suffix(".png")
+    if any(_same_file(drawn, other) for other in (customers, output)):
+        raise InputError(f"{drawn}: the picture needs a file of its own; name another one with --picture")
     settings = load_settings()
     prepare_environment(settings)
     contract = load_contract(settings.contract)
@@ -86,16 +91,23 @@ def plan(
     profit = scorer.model.profit
     terms = Terms("stop", allow_absent)
     source = make_plan(customers, scorer.model.digest, terms)
-    with open_log(settings, None, _waiting) as log, log.store.lock(LOCK, current_user(), timeout_seconds=60, on_wait=_waiting):
+    with (
+        open_log(settings, None, _waiting) as log,
+        log.store.lock(LOCK, current_user(), timeout_seconds=60, on_wait=_waiting) as lock,
+    ):
         with _bar("scoring", source.rows, quiet=as_json) as advance:
             found = find_candidates(scorer, source, terms, profit, advance)
         planned = make_campaign_plan(found, scorer.model, profit, _left_out(log, settings, name), Limit(top, budget))
         known = _check_name(log, name, planned)
-        drawn = picture or output.with_suffix(".png")
         with _bar("listing", len(planned.called), quiet=as_json) as advance:
             _write(planned, scorer, output, advance, overwrite=overwrite)
         _draw(planned, profit, drawn, name)
-        written = 0 if dry_run or known else _record(log, scorer, source, terms, planned, name)
+        written = 0
+        if not dry_run and not known:
+            # Contacts come after the predictions that their customers were chosen by.
+            log.write(scorer, source, terms, found.rows, usable_cores())
+            lock.confirm()
+            written = _write_contacts(log, planned, name)
     document = {
         **_document(planned, profit),
         "name": name,
@@ -113,18 +125,20 @@ def plan(
             console.print(line, markup=False)
 
 
+def _same_file(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
 def _waiting(holder: str) -> None:
     warn(f"waiting for {holder}")
 
 
 def _left_out(log: FileLog, settings: Settings, name: str) -> Callable[[list[str]], dict[str, str]]:
-    from datetime import timedelta
-
     from churn.clock import now
 
     def ask(ids: list[str]) -> dict[str, str]:
         stored = {_stored(log, one): one for one in ids}
-        since = now() - timedelta(days=settings.contact_effect_days)
+        since = now() - settings.contact_effect
         return {stored[one]: why for one, why in log.store.not_to_contact(list(stored), since, name).items()}
 
     return ask
@@ -179,13 +193,10 @@ def _draw(planned: CampaignPlan, profit: ProfitParams, picture: Path, name: str)
         raise InputError(f"{picture}: cannot be written ({error.strerror})") from error
 
 
-def _record(log: FileLog, scorer: Scorer, source: Plan, terms: Terms, planned: CampaignPlan, name: str) -> int:
-    """Log what was scored, then who is called: contacts come after the predictions that they were chosen by."""
-    from churn.batch.run import usable_cores
+def _write_contacts(log: FileLog, planned: CampaignPlan, name: str) -> int:
     from churn.clock import now
     from churn.store.contacts.records import Contact
 
-    log.write(scorer, source, terms, planned.candidates.rows, usable_cores())
     at = now()
     # A plan of which a part is stored could not be told from another campaign of that name.
     receipt = log.store.write_contacts_whole([Contact(at, customer_id=_stored(log, one), campaign=name) for one in planned.ids])

@@ -8,21 +8,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
-from churn.store.contacts.records import Contact
+from churn.store.contacts.records import MAX_CAMPAIGN_LENGTH, NAME_PATTERN, Contact
 from service.schemas.reported import Part, PastTime, Reference, Reported
 
-# A name or an offer: no control characters, so that it can stand in a table, a file and a log as it is.
-_TEXT = r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
-_PATTERN: dict[str, Any] = {"pattern": _TEXT}
+_PATTERN: dict[str, Any] = {"pattern": NAME_PATTERN}
 
 
 def _is_a_line(value: str) -> str:
-    if not re.fullmatch(_TEXT, value):
+    if not re.fullmatch(NAME_PATTERN, value):
         raise ValueError("must be one line without control characters, and begin with a character that is not blank")
     return value
 
 
-CampaignName = Annotated[str, Field(strict=True, max_length=128, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)]
+CampaignName = Annotated[str, Field(strict=True, max_length=MAX_CAMPAIGN_LENGTH, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)]
 Offer = Annotated[str, Field(strict=True, max_length=256, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+# Of a campaign or an offer: no control characters, so that it can stand in a table, a file and a log as it is.
+NAME_PATTERN = r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+MAX_CAMPAIGN_LENGTH = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:

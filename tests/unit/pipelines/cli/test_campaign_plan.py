@@ -16,12 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from churn.batch.log import FileLog
 from churn.campaigns.control_group import ControlGroup
 from churn.campaigns.expected import expect
 from churn.clock import now
 from churn.config.params import ProfitParams
+from churn.errors import Busy
 from churn.evaluation.profit import break_even
 from churn.store.contacts.records import Contact
+from churn.store.locks.lock import HeldLock
 from churn.store.store import Store
 from pipelines import scoring as scoring_module
 from pipelines.cli import campaign_plan
@@ -169,6 +172,19 @@ def test_the_same_plan_again_adds_nothing_and_another_of_that_name_is_refused(ch
     assert churn("campaign", "report", "may").code == 0
 
 
+def test_nobody_counts_as_called_once_the_lock_is_lost(churn: Churn, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(_lock: HeldLock) -> None:
+        raise Busy("campaign", "somebody else")
+
+    monkeypatch.setattr(HeldLock, "confirm", lost)
+    # Of the log, too: it is written where it was not lost.
+    monkeypatch.setattr(FileLog, "write", lambda *_given: None)
+    assert_one_line(churn("campaign", "plan", "in.csv", "out.csv", "--name", "may"), 1, "somebody else")
+    store = opened()
+    assert store.campaigns() == []
+    store.close()
+
+
 def test_a_dry_run_leaves_the_store_as_it_was(churn: Churn, source: Path) -> None:
     assert planned(churn, "--dry-run")["contacts_written"] == 0
     store = opened()
@@ -303,7 +319,11 @@ def test_names_that_are_formulas_are_none_in_the_list(churn: Churn, tmp_path: Pa
         (("in.csv", "out.xlsx", "--name", "may"), "is a .csv or .parquet file"),
         (("in.csv", "in.csv", "--name", "may"), "is the file of customers"),
         (("in.csv", "out.csv", "--name", " may"), "--name must have 1 to 128 characters"),
+        (("in.csv", "out.csv", "--name", "x" * 129), "--name must have 1 to 128 characters"),
+        (("in.csv", "out.csv", "--name", "may\n"), "--name must have 1 to 128 characters"),
         (("in.csv", "out.csv", "--name", "may", "--top", 1, "--budget", 2), "give one of them"),
+        (("in.csv", "out.csv", "--name", "may", "--picture", "in.csv"), "in.csv: the picture needs a file of its own"),
+        (("in.csv", "out.csv", "--name", "may", "--picture", "./out.csv"), "out.csv: the picture needs a file of its own"),
         (("in.csv", "no/out.csv", "--name", "may"), "cannot be written"),
         (("none.csv", "out.csv", "--name", "may"), "no such file"),
     ],
