@@ -92,16 +92,8 @@ def tell_moves(report: DriftReport, said: tuple[Said, ...], here: Moment) -> tup
     tuple of Said
         What the next run must know.
     """
-    kept = {one.key: one for one in said if one.of != "moved" or here.until - one.seen_at <= USUAL_WITHIN}
-    results = []
-    for result in report.results:
-        now = _as_said("moved", result, report, here)
-        before = kept.get(now.key)
-        known = result.drifted and before is not None and not _beyond_chance(now, before, report)
-        if result.drifted:
-            kept[now.key] = now if before is None or not known else replace(before, seen_at=max(here.until, before.seen_at))
-        results.append(replace(result, known=known))
-    return replace(report, results=tuple(results)), tuple(kept.values())
+    remembered = tuple(one for one in said if one.of != "moved" or here.until - one.seen_at <= USUAL_WITHIN)
+    return _tell("moved", report, remembered, here, lambda now, before: _beyond_chance(now, before, report))
 
 
 def tell_differences(
@@ -131,16 +123,23 @@ def tell_differences(
     tuple of Said
         What the next run must know.
     """
+    forgotten = {_as_said("differs", result, report, here).key for result in report.results if result.p_value > FORGOTTEN_P}
+    remembered = tuple(one for one in said if one.key not in forgotten)
+    return _tell("differs", report, remembered, here, lambda now, before: _grew(now, before, report, moved_since))
+
+
+def _tell(
+    of: Of, report: DriftReport, said: tuple[Said, ...], here: Moment, is_more: Callable[[Said, Said], bool]
+) -> tuple[DriftReport, tuple[Said, ...]]:
+    """Mark as known what was said before and is not more now; return also what the next run must know."""
     kept = {one.key: one for one in said}
     results = []
     for result in report.results:
-        now = _as_said("differs", result, report, here)
+        now = _as_said(of, result, report, here)
         before = kept.get(now.key)
-        known = result.drifted and before is not None and not _grew(now, before, report, moved_since)
+        known = result.drifted and before is not None and not is_more(now, before)
         if result.drifted:
             kept[now.key] = now if before is None or not known else replace(before, seen_at=max(here.until, before.seen_at))
-        elif result.p_value > FORGOTTEN_P:
-            kept.pop(now.key, None)
         results.append(replace(result, known=known))
     return replace(report, results=tuple(results)), tuple(kept.values())
 

@@ -77,13 +77,16 @@ def model_sql(
     from sqlglot import parse_one
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import SqlglotError
-    from sqlglot.expressions import CTE
+    from sqlglot.expressions import CTE, Identifier
 
     try:
         Dialect.get_or_raise(dialect)
     except (ValueError, SqlglotError) as error:
         raise InputError(f"--dialect {dialect} is not known; for example: postgres, duckdb, bigquery, snowflake") from error
     statement = parse_one(_statement(model, contract, threshold, version, table, tuple(keys)), read=_WRITTEN_IN)
+    for name in statement.find_all(Identifier):
+        # A quoted name is another where unquoted ones become capitals (Snowflake).
+        name.set("quoted", not _PLAIN_NAME.fullmatch(name.this))
     if dialect in _INLINING:
         for step in statement.find_all(CTE):
             step.set("materialized", True)
@@ -94,15 +97,18 @@ def _statement(
     model: CompiledModel, contract: Contract, threshold: float, version: str, table: str, keys: tuple[str, ...]
 ) -> str:
     """Put it together: read the cells; find whom the rules refuse; fill gaps; add up; weigh."""
-    kept = [_name(key) for key in keys]
+    # Within it keys have names of their own: PostgreSQL takes `user` for who asks, and a key may be called as a step's column is.
+    kept = [f"key_{at}" for at in range(len(keys))]
     # Like the service: all features are looked at, those too that this model does not read.
     read = list(contract.features)
-    cells = [*(f"given.{key} AS {key}" for key in kept), *(f"{_cell(column)} AS {_name('cell', column.name)}" for column in read)]
+    given = [f"given.{_name(key)} AS {alias}" for key, alias in zip(keys, kept, strict=True)]
+    cells = [*given, *(f"{_cell(column)} AS {_name('cell', column.name)}" for column in read)]
     checked = [*kept, *(_bounded(contract[name]) for name in model.columns), f"{_refused(read)} AS is_refused"]
     numbers = [f"{_completed(model, name)} AS {_name('value', name)}" for name in model.columns]
     gaps = [f"{_gap(model, name)} AS {_name('gap', name)}" for name in model.numbers]
     sums = [f"{' + '.join(_name('value', part) for part in parts)} AS {_name('sum', name)}" for name, parts in model.sums.items()]
     scored = [*kept, "is_refused", f"{_logit(model)} AS log_odds"]
+    answered = [f"{alias} AS {_name(key)}" for key, alias in zip(keys, kept, strict=True)]
     return f"""
         WITH cells AS (SELECT {", ".join(cells)} FROM {".".join(map(_name, table.split(".")))} AS given),
         checked AS (SELECT {", ".join(checked)} FROM cells),
@@ -110,7 +116,7 @@ def _statement(
         added AS (SELECT {", ".join(["*", *sums])} FROM completed),
         scored AS (SELECT {", ".join(scored)} FROM added),
         answered AS (SELECT {", ".join([*kept, f"{_PROBABILITY} AS churn_probability"])} FROM scored)
-        SELECT {", ".join([*kept, "churn_probability", f"churn_probability >= {_number(threshold)} AS churn"])},
+        SELECT {", ".join([*answered, "churn_probability", f"churn_probability >= {_number(threshold)} AS churn"])},
         CAST({_number(threshold)} AS DOUBLE) AS threshold, {_text(version)} AS model_version FROM answered
     """  # noqa: S608 -- all names are quoted, and all texts are escaped
 
@@ -274,6 +280,5 @@ def _text(value: str) -> str:
 
 
 def _name(*parts: str) -> str:
-    """Return a name, quoted only if it must be: a quoted one is another where unquoted names become capitals (Snowflake)."""
-    name = "_".join(parts)
-    return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+    """Return a name, quoted: it may be a word of SQL."""
+    return '"' + "_".join(parts).replace('"', '""') + '"'

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from churn.campaigns.effect import Interval
 from churn.campaigns.report import CampaignReport
 from churn.config.params import ProfitParams
 from churn.config.settings import Settings
+from monitoring.reports.page import render_page
 
 WIDTH, MARGIN = 220.0, 8.0
 
@@ -74,10 +73,8 @@ def render_campaign(report: CampaignReport, profit: ProfitParams, at: datetime) 
     str
         Some 5 kB.
     """
-    environment = Environment(
-        loader=PackageLoader("monitoring"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("campaign.html.j2").render(
+    return render_page(
+        "campaign.html.j2",
         report=report,
         profit=profit,
         at=at,
@@ -85,7 +82,6 @@ def render_campaign(report: CampaignReport, profit: ProfitParams, at: datetime) 
         verdict=_verdict(report),
         bars=_bars(report, profit),
         number=_number,
-        moment=lambda moment: moment.strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from churn.atomic_write import atomic_write
 from churn.store.records import DecisionAction
 from monitoring.drift.results import DriftResult
 from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
+from monitoring.reports.page import moment, render_page
 from monitoring.run_result import RunResult
 
 STRIP = 30
@@ -86,10 +83,8 @@ def render_summary(run: RunResult, earlier: Sequence[RunResult], *, false_alarm_
     """
     differs, moved = ([] if report is None else sorted(report.drifted, key=_weight) for report in (run.drift, run.moved))
     sides = _sides(run.performance)
-    environment = Environment(
-        loader=PackageLoader("monitoring"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("summary.html.j2").render(
+    return render_page(
+        "summary.html.j2",
         run=run,
         moved=[_row(result, "usual" if result.known else "this run") for result in moved if not result.note][:MAX_MOVED],
         differs=[_differs_row(result, run, earlier) for result in differs if not result.note][:MAX_MOVED],
@@ -98,25 +93,9 @@ def render_summary(run: RunResult, earlier: Sequence[RunResult], *, false_alarm_
         quality=_quality(run.performance, sides) if run.performance.realized else [],
         strip=_strip(run, earlier),
         rate=false_alarm_rate,
-        moment=_moment,
         number=_number,
         probability=_probability,
     )
-
-
-def write_summary(path: Path, page: str) -> None:
-    """Write the page; it is whole or not there.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is made.
-    page : str
-        HTML.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as staging:
-        staging.write_text(page, encoding="utf-8")
 
 
 def _weight(result: DriftResult) -> tuple[float, float]:
@@ -129,7 +108,7 @@ def _row(result: DriftResult, since: str) -> _DriftRow:
 
 def _differs_row(result: DriftResult, run: RunResult, earlier: Sequence[RunResult]) -> _DriftRow:
     since = _since(result, run, earlier)
-    shown = "this run" if since is run else _moment(since.started_at)
+    shown = "this run" if since is run else moment(since.started_at)
     return _row(result, f"{shown}, said before" if result.known else shown)
 
 
@@ -175,10 +154,6 @@ def _quality(performance: PerformanceComparison, sides: dict[str, Performance | 
 def _strip(run: RunResult, earlier: Sequence[RunResult]) -> list[_Square]:
     shown = [run, *earlier[: STRIP - 1]]
     return [_Square(one.started_at, one.policy.action, LETTERS[one.policy.action]) for one in reversed(shown)]
-
-
-def _moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _number(value: float | None, sign: str = "") -> str:

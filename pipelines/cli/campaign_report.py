@@ -69,11 +69,11 @@ def log_report(found: CampaignReport, profit: ProfitParams, settings: Settings) 
     from churn.clock import now
     from churn.registry.registry import Registry
     from monitoring.reports.campaign_page import campaign_page_path, render_campaign
-    from monitoring.reports.summary import write_summary
+    from monitoring.reports.page import write_page
     from pipelines.environment import prepare_environment
 
     page, path = render_campaign(found, profit, now()), campaign_page_path(settings, found.name)
-    write_summary(path, page)
+    write_page(path, page)
     prepare_environment(settings)
     files = {"campaign.html": page, "report.json": found.to_document()}
     run = Registry(settings).log_campaign(found.name, found.metrics(), profit.model_dump(), files)

@@ -19,6 +19,7 @@ from prefect.exceptions import CancelledRun
 from prefect.states import Completed, Failed
 
 from churn.errors import ChurnError
+from churn.one_line import one_line
 from pipelines.flows.prefect_api import is_unreachable
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning,
         end.call_hooks(flow)
         if end.error is not None:
             raise end.error from error
-    warn(f"{AWAY}: its record of this run of {flow.name} has no end, but the run came to its own")
+        why = AWAY if is_unreachable(error) else f"Prefect could not note the end ({type(error).__name__}: {one_line(error)})"
+    warn(f"{why}: its record of this run of {flow.name} has no end, but the run came to its own")
     if isinstance(end.result, State):
         raise CancelledRun(str(end.result.message))
     return end.result

@@ -23,7 +23,8 @@ from monitoring.monitor import MonitoringRun, record_run, report_path, run_monit
 from monitoring.outbox import decisions_to_send
 from monitoring.reference import Reference
 from monitoring.reference_cache import load_reference, save_reference
-from monitoring.reports.summary import render_summary, write_summary
+from monitoring.reports.page import write_page
+from monitoring.reports.summary import render_summary
 from monitoring.run_result import RunResult
 from pipelines.flows.dask_cluster import spread
 from pipelines.flows.events import send_and_note
@@ -98,7 +99,7 @@ def summarise_missed(store: Store, version: str, settings: Settings) -> None:
 
 def _write_page(result: RunResult, earlier: Sequence[MonitorRun], settings: Settings) -> None:
     page = render_summary(result, [RunResult.from_record(r) for r in earlier], false_alarm_rate=settings.false_alarm_rate)
-    write_summary(report_path(settings, result.run_id), page)
+    write_page(report_path(settings, result.run_id), page)
 
 
 @task(cache_policy=NO_CACHE)

@@ -125,7 +125,7 @@ class ColumnRules(CustomerRules):
                 renamed[meaning] = value
         return renamed
 
-    def validate_objects(
+    def table_of(
         self,
         columns: Mapping[str, Sequence[Any]],
         rows: int,
@@ -133,8 +133,8 @@ class ColumnRules(CustomerRules):
         *,
         record: Callable[[int], Any] | None = None,
         doubtful: Sequence[bool] | None = None,
-    ) -> CustomerColumns:
-        """Validate columns of Python values as JSON has them.
+    ) -> Table:
+        """Return a table of Python's values as JSON has them.
 
         Parameters
         ----------
@@ -147,33 +147,6 @@ class ColumnRules(CustomerRules):
             Returns a row as it was sent; otherwise the columns do.
         doubtful : sequence of bool, optional
             Rows that are checked by the request model, whatever their values are.
-
-        Returns
-        -------
-        CustomerColumns
-
-        Raises
-        ------
-        Unprocessable
-            If a customer breaks a rule.
-        """
-        return self.validate_tables([self.table_of(columns, rows, where, record=record, doubtful=doubtful)])
-
-    def table_of(
-        self,
-        columns: Mapping[str, Sequence[Any]],
-        rows: int,
-        where: str,
-        *,
-        record: Callable[[int], Any] | None = None,
-        doubtful: Sequence[bool] | None = None,
-    ) -> Table:
-        """Return a table of Python's values.
-
-        Parameters
-        ----------
-        columns, rows, where, record, doubtful
-            See `validate_objects`.
 
         Returns
         -------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 
 import numpy as np
 import orjson
@@ -18,7 +17,7 @@ from churn.customers.customer import EMPTY_CUSTOMER
 from service.authorization import require
 from service.formats.csv_text import read_csv
 from service.formats.json_text import refuse
-from service.formats.media import Media
+from service.formats.media import Media, parse_content_type
 from service.formats.payload import read_payload, run_off_event_loop
 from service.http.errors import WrongMediaType
 from service.http.openapi import problems
@@ -46,7 +45,7 @@ async def find_candidates(request: Request, state: State) -> Response:
     Takes CSV with ids, at most 2,000 rows at once. Columns that the contract does not know are left aside. What is scored is
     logged; nobody counts as contacted by it.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != Media.CSV.value:
+    if parse_content_type(request.headers.get("content-type", ""), (Media.CSV,)) is not Media.CSV:
         raise WrongMediaType("Send CSV, with the header Content-Type: text/csv.")
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
@@ -57,7 +56,7 @@ async def find_candidates(request: Request, state: State) -> Response:
     batch = await state.predictions.predict_batch(served, features)
     expected = expect(batch.probabilities, value, served.info.profit)
     worth = np.flatnonzero(expected.gain > 0)
-    since = now() - timedelta(days=state.settings.contact_effect_days)
+    since = now() - state.settings.contact_effect
     ids = [named[at] for at in worth.tolist()]
     why: dict[str, str] = dict(await state.outcome_threads.run(lambda: state.store.not_to_contact(ids, since)))
     control = state.predictions.control

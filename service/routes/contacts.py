@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -31,4 +29,4 @@ async def report_contacts(request: Request, state: State) -> Response:
     contacts = await read_reported(request, state, kind)
     receipt = await state.outcome_threads.run(lambda: state.store.write_contacts(contacts))
     state.metrics.count_contacts(receipt)
-    return Response(await answer_reported(contacts, asdict(receipt)), media_type="application/json")
+    return Response(await answer_reported(contacts, receipt), media_type="application/json")

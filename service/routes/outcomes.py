@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -36,4 +34,4 @@ async def report_outcomes(request: Request, state: State) -> Response:
     outcomes = await read_reported(request, state, kind)
     receipt = await state.outcome_threads.run(lambda: state.store.write_outcomes(outcomes))
     state.metrics.count_outcomes(receipt)
-    return Response(await answer_reported(outcomes, asdict(receipt)), media_type="application/json")
+    return Response(await answer_reported(outcomes, receipt), media_type="application/json")

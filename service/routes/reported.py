@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
 import orjson
 from fastapi import Request
 
-from churn.store.contacts.records import Contact
-from churn.store.records import Outcome
+from churn.store.contacts.records import Contact, ContactReceipt
+from churn.store.records import Outcome, OutcomeReceipt
 from service.formats.csv_reported import csv_items
 from service.formats.json_text import load_json, only_list
 from service.formats.media import Media
@@ -90,20 +90,22 @@ def _json(body: bytes, kind: ReportedList[Item, Record], max_rows: int) -> Itera
         yield items.pop()  # and not kept until the last one is read
 
 
-async def answer_reported(records: Sequence[Outcome | Contact], counts: Mapping[str, int | Sequence[int]]) -> bytes:
+async def answer_reported(records: Sequence[Outcome | Contact], receipt: OutcomeReceipt | ContactReceipt) -> bytes:
     """Write what became of a list.
 
     Parameters
     ----------
     records : sequence
-    counts : mapping of str to int or sequence of int
-        Numbers, and positions in the list, which are answered with the names that the caller gave.
+    receipt : OutcomeReceipt or ContactReceipt
+        Its positions in the list are answered with the names that the caller gave.
 
     Returns
     -------
     bytes
         JSON.
     """
+    # (`asdict` would copy each position, on the event loop: a sixth of a second for a hundred thousand.)
+    counts: dict[str, int | Sequence[int]] = {field.name: getattr(receipt, field.name) for field in fields(receipt)}
     size = sum(len(positions) for positions in counts.values() if not isinstance(positions, int))
     return await run_off_event_loop(size, lambda: _answer(records, counts), max_inline=ANSWERED_AT_ONCE)
 

@@ -12,10 +12,11 @@ import pandas as pd
 import psycopg
 import pytest
 
-from churn.contract import load_contract
+from churn.contract import Contract, load_contract
 from churn.inference.compiled import CompiledModel
 from churn.inference.compiler import compile_pipeline
 from churn.inference.sql import model_sql
+from churn.inference.terms import Ramp
 from churn.inference.vectorized import probabilities
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
@@ -103,3 +104,29 @@ def test_postgresql(model: CompiledModel, rows: int, postgres: Server) -> None:
             copy.write(text.getvalue())
         statement = model_sql(model, CONTRACT, threshold=0.5, version="1", dialect="postgres")
         check(connection.execute(statement).fetchall(), expected(model, customers))
+
+
+@pytest.mark.parametrize(
+    ("key", "feature"), [("user", "select"), ("select", "user"), ("is_refused", "order"), ("two words", "group")]
+)
+def test_words_of_sql_are_columns_all_the_same(postgres: Server, key: str, feature: str) -> None:
+    """PostgreSQL takes a bare `user` for whoever asks: every customer had the same key, and nothing was said."""
+    contract = Contract.model_validate({"name": "x", "columns": [{"name": feature, "source": "X", "kind": "number"}]})
+    model = CompiledModel((feature,), (feature,), {}, {}, {}, {feature: 2.0}, {}, (Ramp(0, 0, 9, 0.0, -1.0),), (), 0.0)
+    table = f'CREATE TABLE customers ("{key}" TEXT, "{feature}" DOUBLE PRECISION)'
+    rows = "INSERT INTO customers VALUES ('ada', 0)"
+    wanted = [("ada", 0.5, True, 0.5, "1")]
+    with duckdb.connect() as warehouse:
+        warehouse.execute(table)
+        warehouse.execute(rows)
+        assert (
+            warehouse.execute(model_sql(model, contract, threshold=0.5, version="1", keys=[key], dialect="duckdb")).fetchall()
+            == wanted
+        )
+    with (
+        postgres.database() as url,
+        psycopg.connect(url.replace("postgresql+psycopg", "postgresql"), connect_timeout=10) as connection,
+    ):
+        connection.execute(table)
+        connection.execute(rows)
+        assert connection.execute(model_sql(model, contract, threshold=0.5, version="1", keys=[key])).fetchall() == wanted

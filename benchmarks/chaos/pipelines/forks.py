@@ -68,7 +68,7 @@ MONITOR_STEPS: dict[str, tuple[str, str, Match]] = {
     "half written": ("churn.store.monitor_runs:_newest_before", "after", _any),
     "committed": ("churn.store.monitor_runs:MonitorRuns.write", "after", _any),
     "sent": ("pipelines.flows.events:send", "after", _any),
-    "summary": ("pipelines.flows.monitor:write_summary", "before", _any),
+    "summary": ("pipelines.flows.monitor:write_page", "before", _any),
     "report": ("monitoring.reports.evidently_report:write_report", "before", _any),
 }
 STEPS = {"train": TRAIN_STEPS, "monitor": MONITOR_STEPS}

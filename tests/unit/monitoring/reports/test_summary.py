@@ -4,7 +4,8 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 from churn.store.records import DecisionAction
-from monitoring.reports.summary import render_summary, write_summary
+from monitoring.reports.page import write_page
+from monitoring.reports.summary import render_summary
 from monitoring.run_result import RetrainDecision
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged
 from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
@@ -88,6 +89,6 @@ def test_the_strip_tells_decisions_by_letter_oldest_first_and_not_too_many():
 
 def test_a_page_is_whole_or_not_there(tmp_path):
     path = tmp_path / "reports" / "r1.html"
-    write_summary(path, "<p>Ä</p>")
+    write_page(path, "<p>Ä</p>")
     assert path.read_text(encoding="utf-8") == "<p>Ä</p>"
     assert list(path.parent.iterdir()) == [path]

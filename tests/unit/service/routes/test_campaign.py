@@ -74,6 +74,9 @@ async def test_pieces_are_bounded_and_csv_and_no_list_is_made_without_the_store(
 ) -> None:
     assert (await client.post("/campaign/candidates", content=as_csv(2_001), headers=CSV)).status_code == 413
     assert (await client.post("/campaign/candidates", json={"customers": []})).status_code == 415
+    for other in ("text/csv; charset=iso-8859-1", "text/csv; header=absent", ""):
+        refused = await client.post("/campaign/candidates", content=as_csv(3), headers={"content-type": other})
+        assert refused.status_code == 415, other
     store.away = True
     assert (await client.post("/campaign/candidates", content=as_csv(3), headers=CSV)).status_code == 503
 

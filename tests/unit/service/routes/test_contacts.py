@@ -8,6 +8,7 @@ import pytest
 
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import OutcomeReceipt
+from service.routes import reported
 from tests.unit.service.fakes import FakeStore
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +148,12 @@ async def test_store_away_is_503(client: httpx2.AsyncClient, store: FakeStore) -
     store.away = True
     response = await client.post("/contacts", json={"contacts": [{"prediction_id": "p"}]})
     assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:store-away")
+
+
+async def test_the_positions_of_a_receipt_are_not_copied_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`asdict` took a sixth of a second for a hundred thousand, in which nobody else was answered."""
+    answered: list[Any] = []
+    monkeypatch.setattr(reported, "_written", lambda _records, counted: answered.append(counted) or b"0")
+    receipt = ContactReceipt(unknown=[0])
+    await reported.answer_reported([Contact(NOON, customer_id="a")], receipt)
+    assert any(counted is receipt.unknown for counted in answered)

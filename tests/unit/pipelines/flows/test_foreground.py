@@ -1,0 +1,53 @@
+"""`run_here`, on a flow whose engine fails after the flow's function has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import httpx
+import pytest
+from prefect import Flow
+
+from churn.errors import ChurnError
+from pipelines.flows.foreground import run_here
+
+
+class FailingFlow:
+    """As Prefect's flow is used by `run_here`: its engine calls the function, and then raises."""
+
+    name = "works"
+    on_completion_hooks: tuple[Callable[..., None], ...] = ()
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self.fn: Callable[[], Any] = lambda: {"version": "3"}
+
+    def __call__(self) -> None:
+        self.fn()
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (httpx.ConnectError("refused"), "Prefect's server does not answer: "),
+        (ValueError("a result\nthat is none"), "Prefect could not note the end (ValueError: a result that is none): "),
+    ],
+)
+def test_what_kept_prefect_from_noting_the_end_is_said(error: Exception, words: str) -> None:
+    told: list[str] = []
+    assert run_here(cast("Flow[..., Any]", FailingFlow(error)), told.append) == {"version": "3"}
+    (said,) = told
+    assert said.startswith(words)
+
+
+def test_a_fault_before_the_flow_began_is_raised_as_it_is() -> None:
+    class Broken(FailingFlow):
+        def __call__(self) -> None:
+            raise self._error
+
+    with pytest.raises(ValueError, match="parameters"):
+        run_here(cast("Flow[..., Any]", Broken(ValueError("parameters"))))
+    with pytest.raises(ChurnError, match="works did not begin"):
+        run_here(cast("Flow[..., Any]", Broken(httpx.ConnectError("refused"))))
