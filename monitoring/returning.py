@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 
 import pandas as pd
 
@@ -89,7 +91,7 @@ def judge_window(
     def moved_since(one: Said) -> DriftReport | None:
         then = Moment(one.last_seq, one.until)
         if then not in known:
-            before, after = sights.pairs(before_seq=one.last_seq + 1, until=then)
+            before, after = sights.pairs(before_seq=one.last_seq + 1, until=one.until)
             same_people = len(after) >= max(MIN_PAIRS, len(customers) / 2)
             known[then] = compare_pairs(profile, before, after, GROWN * alpha) if same_people else None
         return known[then]
@@ -106,18 +108,17 @@ class _Sights:
     contract: Contract
     customers: pd.DataFrame
     model_version: str
-    by_seq: pd.DataFrame = field(init=False)
 
-    def __post_init__(self) -> None:
-        named = self.customers[self.customers["customer_id"].notna()]
-        object.__setattr__(self, "by_seq", named.set_index("seq", drop=False))
+    @cached_property
+    def by_seq(self) -> pd.DataFrame:
+        """Those who name themselves."""
+        return self.customers[self.customers["customer_id"].notna()].set_index("seq", drop=False)
 
-    def pairs(self, *, before_seq: int, until: Moment | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def pairs(self, *, before_seq: int, until: datetime | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the same customers before and now, line by line; answers of another model are no answers."""
-        moment = until.until if until is not None else None
         seqs = self.by_seq["seq"].tolist()
         if not seqs:
             return self.by_seq, self.by_seq
-        before = self.store.read_last_seen(self.contract, seqs, before_seq=before_seq, until=moment)
+        before = self.store.read_last_seen(self.contract, seqs, before_seq=before_seq, until=until)
         before[PROBABILITY] = before[PROBABILITY].where(before["model_version"] == self.model_version)
         return before, self.by_seq.loc[before["now"]].reset_index(drop=True)

@@ -25,9 +25,8 @@ SUCCESS, MARK = "_SUCCESS", "_scoring.json"
 class OutputFolder:
     """A folder that this run alone writes to."""
 
-    def __init__(self, folder: Path, plan: Plan, kept: dict[str, Done], finished: dict[str, Any] | None) -> None:
+    def __init__(self, folder: Path, kept: dict[str, Done], finished: dict[str, Any] | None) -> None:
         self.folder, self.kept, self.finished = folder, kept, finished
-        self._plan = plan
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Say that all is there. What a killed worker left half is taken away first."""
@@ -90,7 +89,7 @@ def _take(folder: Path, plan: Plan, *, overwrite: bool) -> OutputFolder:
     kept = {name: done for name, done in found.items() if done is not None and wanted.get(name) == done.fingerprint}
     if finished is not None:
         if finished.get("key") == plan.key and kept.keys() == wanted.keys():
-            return OutputFolder(folder, plan, kept, finished)
+            return OutputFolder(folder, kept, finished)
         if finished.get("key") != plan.key and not overwrite:
             which = f"version {finished['model']['version']} of {finished['input']['path']}"
             raise InputError(
@@ -110,7 +109,7 @@ def _take(folder: Path, plan: Plan, *, overwrite: bool) -> OutputFolder:
         _prune(folder)
     except OSError as error:
         raise ChurnError(f"{folder}: cannot be written ({error.strerror})") from error
-    return OutputFolder(folder, plan, kept, None)
+    return OutputFolder(folder, kept, None)
 
 
 def _is_whole_name(name: str, plan: Plan) -> bool:

@@ -176,10 +176,12 @@ def _levels(pairs: _Pairs) -> Iterator[_Test]:
         levels = [1.0] if column.kind == "flag" else sorted({*before[changed], *now[changed]}, key=str)
         for level in levels:
             odds = pairs.profile.staying.odds_of(name, str(level))
-            measure = f"share of {_spelled(column, level)}"
+            spelled = str(column.true_level if column.kind == "flag" else level)
+            measure = f"share of {spelled}"
             test = _switches(pairs, column, "values", measure, "levels", before == level, now == level, odds)
             if test is not None:
-                yield test
+                impact = _impact_of_level(pairs.profile, column, spelled, test.result.shift or 0.0)
+                yield test._replace(result=replace(test.result, impact=impact))
 
 
 def _faults(pairs: _Pairs) -> Iterator[_Test]:
@@ -222,20 +224,18 @@ def _switches(
     result = pairs.result(
         column.name, aspect, measure, "same customers, McNemar", sides, abs(gained - lost) / rows, math.sqrt(movers) / rows
     )
-    if family == "levels":
-        result = replace(result, impact=_impact_of_level(pairs.profile, column, measure, sides[1] - sides[0]))
     share = odds / (1 + odds)
     low, high = min(0.5, share), max(0.5, share)
     p_value = min(1.0, 2 * min(float(stats.binom.sf(gained - 1, movers, high)), float(stats.binom.cdf(gained, movers, low))))
     return _Test(family, result, p_value, 2 * min(high**movers, (1 - low) ** movers))
 
 
-def _impact_of_level(profile: ReferenceProfile, column: Column, measure: str, shift: float) -> float | None:
+def _impact_of_level(profile: ReferenceProfile, column: Column, level: str, shift: float) -> float | None:
     weights, name = profile.weights, column.name
     if weights is None:
         return None
     if name in weights.levels:
-        return weights.levels[name].get(measure.removeprefix("share of "), 0.0) * shift
+        return weights.levels[name].get(level, 0.0) * shift
     if name in weights.scores:
         no, yes = profile.flags[name].of_column(np.array([0.0, 1.0]))[:, 0]
         return float((yes - no) * shift * weights.scores[name][0])
@@ -252,10 +252,6 @@ def _with_note(result: DriftResult, profile: ReferenceProfile) -> DriftResult:
 
 def _gap(side: pd.DataFrame, check: Check) -> Floats:
     return np.abs(numbers_of(side, check.column) - numbers_of(side, check.equals) * check.times)
-
-
-def _spelled(column: Column, level: object) -> str:
-    return str(column.true_level if column.kind == "flag" else level)
 
 
 def _finite(values: Floats) -> Floats:

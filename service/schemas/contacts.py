@@ -20,7 +20,9 @@ def _is_a_line(value: str) -> str:
     return value
 
 
-CampaignName = Annotated[str, Field(strict=True, max_length=MAX_CAMPAIGN_LENGTH, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)]
+CampaignName = Annotated[
+    str, Field(strict=True, max_length=MAX_CAMPAIGN_LENGTH, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)
+]
 Offer = Annotated[str, Field(strict=True, max_length=256, json_schema_extra=_PATTERN), AfterValidator(_is_a_line)]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -44,14 +43,6 @@ VERSIONS = [str(number) for number in range(1, 6)]
 CUSTOMER = {"total_day_minutes": 265.1, "customer_service_calls": 4, "international_plan": "Yes"}
 SWAPS, TASKS, BATCH = 50, 16, 250
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
 
 
 @pytest.fixture
@@ -128,23 +119,17 @@ async def test_fifty_swaps_under_load_fail_no_request_and_mix_no_versions(
 
 
 @pytest.fixture(scope="module")
-def registered(migrated_registry: None, tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iterator[Settings]:
+def registered(mlflow_environment: None, tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Settings:
     """Versions 1 to 3, of which 1 was champion before 2; the loader's process inherits the environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*inferred as AnyType", category=UserWarning)
-            import mlflow.pyfunc  # noqa: F401
-        settings = Settings(home=tmp_path_factory.mktemp("home"))
-        registry = Registry(settings)
-        training_set = assemble(simulate(contract, 400, 1), None, contract, PARAMS)
-        trained = train(training_set, contract, PARAMS, name="churn", trigger="test")
-        for _ in range(3):
-            registry.register(trained, {}, {})
-        registry.promote("1")
-        registry.promote("2")
-        yield settings
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    registry = Registry(settings)
+    training_set = assemble(simulate(contract, 400, 1), None, contract, PARAMS)
+    trained = train(training_set, contract, PARAMS, name="churn", trigger="test")
+    for _ in range(3):
+        registry.register(trained, {}, {})
+    registry.promote("1")
+    registry.promote("2")
+    return settings
 
 
 def elsewhere(settings: Settings, home: Path) -> Settings:

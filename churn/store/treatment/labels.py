@@ -14,8 +14,6 @@ from churn.store.treatment.selection import Selection, select
 if TYPE_CHECKING:
     import pandas as pd
 
-ADDED = ("acted_on", "held_out", "weight")
-
 
 def learnable(connection: sa.Connection, rows: pd.DataFrame, contact_effect: timedelta) -> pd.DataFrame:
     """Return labelled predictions with what may be learned from each.

@@ -99,7 +99,7 @@ def select(acted_on: Bools, held_out: Floats, requested_at: NDArray[np.datetime6
     Parameters
     ----------
     acted_on, held_out : numpy.ndarray, shape (n,)
-        As `churn.store.treatment.marks.marks` gives them; held_out is NaN where no model named the customer.
+        As in `churn.store.treatment.marks.Marks`; held_out is NaN where no model named the customer.
     requested_at : numpy.ndarray of datetime64, shape (n,)
         Of the predictions: what is called together is compared by months.
     probability : numpy.ndarray of float64, shape (n,)
