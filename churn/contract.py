@@ -284,4 +284,4 @@ def parse_contract(text: str, name: str) -> Contract:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contract"
-        raise InputError(f"contract {name!r}: {where}: {first['msg']}") from error
+        raise InputError(f"contract {name!r}: {where}: {first['msg'].removeprefix('Value error, ')}") from error

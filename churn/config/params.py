@@ -220,4 +220,4 @@ def load_params(path: Path) -> Params:
         raise InputError(f"{path}: not readable as YAML parameters ({one_line(error)})") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}") from error

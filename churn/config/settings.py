@@ -258,7 +258,7 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        message = f"CHURN_{name.upper()}: {first['msg']}"
+        message = f"CHURN_{name.upper()}: {first['msg'].removeprefix('Value error, ')}"
         if file := file_of(name):
             message += f" (read from {file})"
         # A secret's value is neither shown nor kept in a chained error: tracebacks end up in logs.

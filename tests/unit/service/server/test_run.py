@@ -24,8 +24,11 @@ def test_loopback_or_keys_are_enough(tmp_path: Path, host: str, keys: str) -> No
 
 
 def test_malformed_settings_are_refused_before_anything_starts(tmp_path: Path) -> None:
-    for changes in ({"api_keys": "nonsense"}, {"contract": "nowhere.yaml"}):
-        with pytest.raises(InputError):
+    for changes, words in (
+        ({"api_keys": "nonsense"}, "CHURN_API_KEYS"),
+        ({"contract": "nowhere.yaml"}, "nowhere.yaml"),
+    ):
+        with pytest.raises(InputError, match=words):
             run(make_settings(tmp_path / "home", **changes))
     with pytest.raises(InputError, match="workers"):
         run(make_settings(tmp_path / "home"), workers=0)
