@@ -54,27 +54,18 @@ from service.routes import (
     page,
     predict,
 )
-from service.schemas.contacts import ContactsRequest
-from service.schemas.native import OutcomesRequest, RequestModels, RollbackBody
+from service.schemas.contacts import ContactItem, ContactsRequest
+from service.schemas.native import OutcomeItem, OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
 from service.threads import run_in_thread
 
 ROUTES = (predict, batch, campaign, open_inference, mlflow_protocol, outcomes, contacts, model, failures, operations, page)
-# Field names of the service's own that may appear in a problem, beside the contract's.
+# Names that may appear in a problem, beside the contract's: of bodies, of their rows, and of parts of the service.
+BODIES = (OutcomesRequest, OutcomeItem, ContactsRequest, ContactItem, InferRequest, InvocationsRequest, RollbackBody)
 FIELDS = [
-    "body",
-    "customers",
-    "customer_id",
-    "outcomes",
-    "prediction_id",
-    "churned",
-    "observed_at",
-    "reasons",
-    "inputs",
-    "service",
-    "model",
-    "log",
+    *("body", "customers", "rows", "header", "reasons", "service", "model", "log"),
+    *(name for body in BODIES for name in body.model_fields),
 ]
 logger = logging.getLogger(__name__)
 
@@ -210,7 +201,7 @@ def _build_state(
             rollout.active_model, log, metrics, rollout.shadow, ControlGroup(settings.control_share, settings.control_key)
         ),
         rejected_requests=RejectedRequests(
-            settings.home / "failed-requests", settings.failed_requests_kept, contract.feature_names + FIELDS
+            settings.home / "failed-requests", settings.failed_requests_kept, contract.with_value.feature_names + FIELDS
         ),
         tracing=start_tracing(settings),
     )

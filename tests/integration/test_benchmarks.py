@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.year.campaign import NO_CAMPAIGN, run_campaign_world
+from benchmarks.year.training import Trainer
+from benchmarks.year.year import ORACLE, OURS
+from churn.contract import load_contract
 from tests.checkout import CHECKOUT
 from tests.integration.postgres import find_programs
 
@@ -91,3 +95,17 @@ def test_columns_scores_and_youth_are_worth_what_the_model_card_builds_on(tmp_pa
     assert abs(young["old"]["log_loss"] - young["fresh"]["log_loss"]) < 0.05
     assert old["old"]["log_loss"] - old["fresh"]["log_loss"] > 0.2
     assert old["fresh"]["profit"] > old["old"]["profit"]
+
+
+@pytest.mark.long
+def test_a_year_with_campaigns_is_lived_through_by_ours_with_and_without_them() -> None:
+    names = (OURS, NO_CAMPAIGN, ORACLE)
+    found = run_campaign_world("calm", 1, 600, Trainer(load_contract()), names=names, months=3).accounts
+    # Of the last month no outcome is known yet.
+    assert len(found[OURS].saved) == 2
+    assert found[OURS].clean_log_loss is not None
+    assert found[NO_CAMPAIGN].clean_log_loss is not None
+    assert found[NO_CAMPAIGN].saved == []
+    assert found[NO_CAMPAIGN].profit == [0.0, 0.0, 0.0]
+    assert min(found[ORACLE].profit) > 0
+    assert sum(found[ORACLE].profit) > sum(found[OURS].profit)

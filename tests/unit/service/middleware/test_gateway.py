@@ -145,6 +145,27 @@ async def test_rejected_requests_are_counted_and_sampled_without_values(
     assert kept.count(b"\n") == 3
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/contacts", {"contacts": [{"customer_id": "a", "campaign": 7}]}, "contacts.0.campaign"),
+        ("/contacts", {"contacts": [{"customer_id": "a", "contacted_at": "noon"}]}, "contacts.0.contacted_at"),
+        ("/outcomes", {"outcomes": [{"prediction_id": "a", "withdrawn": 1}]}, "outcomes.0.withdrawn"),
+        ("/predict/batch", b"customer_id,state\na,XX\n", "rows.0.state"),
+        ("/campaign/candidates", b"customer_id,state\na,XX\n", "rows.0.state"),
+        ("/invocations", {"dataframe_records": 1}, "dataframe_records"),
+    ],
+)
+async def test_a_rejected_request_names_the_fields_of_every_body(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry, path: str, body: Any, told: str
+) -> None:
+    sent: Any = {"content": body, "headers": {"content-type": "text/csv"}} if isinstance(body, bytes) else {"json": body}
+    async with running(app_with(tmp_path, store, registry)) as client:
+        assert (await client.post(path, **sent)).status_code == 422
+        (failure,) = (await client.get("/admin/failures")).json()["failures"]
+    assert told in [error["field"] for error in failure["errors"]]
+
+
 async def test_every_line_of_a_request_names_the_model_that_answers_it(
     tmp_path: Path, store: FakeStore, registry: FakeRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
