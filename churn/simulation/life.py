@@ -25,13 +25,13 @@ from churn.simulation.draws import generator
 from churn.simulation.living_source import LivingSource
 from churn.simulation.marginals import Levels, Probability, Share
 from churn.simulation.population import Population, mechanism_misfit, read_population
-from churn.simulation.shift import _Knobs
+from churn.simulation.shift import Knobs
 from churn.simulation.world import Event, World, combined
 
 NOTHING_CHANGES = World()
 
 
-class Pace(_Knobs):
+class Pace(Knobs):
     """How fast customers' values move, and how soon one learns what became of them.
 
     Attributes

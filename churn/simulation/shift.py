@@ -12,25 +12,27 @@ from churn.simulation.marginals import Probability
 from churn.simulation.mechanism import Effect, Mechanism, Rule
 
 
-class _Knobs(BaseModel):
+class Knobs(BaseModel):
+    """What a simulation is told: finite numbers, and no name that is not known."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Extra(_Knobs):
+class Extra(Knobs):
     """A share of customers has `by` more of something (calls to customer service, say)."""
 
     share: Probability
     by: float
 
 
-class Mix(_Knobs):
+class Mix(Knobs):
     """A share of customers comes from a population shifted in another way."""
 
     share: Probability
     shift: Shift
 
 
-class Shift(_Knobs):
+class Shift(Knobs):
     """Covariate shift: other customers than before. By default nothing changes.
 
     Attributes
@@ -84,7 +86,7 @@ class Shift(_Knobs):
 Mix.model_rebuild()
 
 
-class Drift(_Knobs):
+class Drift(Knobs):
     """Concept drift: the same customers leave for other reasons. By default nothing changes.
 
     Attributes

@@ -18,14 +18,14 @@ from churn.errors import InputError
 from churn.simulation.draws import generator
 from churn.simulation.life import Month
 from churn.simulation.marginals import Probability
-from churn.simulation.shift import _Knobs
+from churn.simulation.shift import Knobs
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Choice = Callable[[Month], Bools]
 
 
-class Reaction(_Knobs):
+class Reaction(Knobs):
     """How customers take it to be contacted.
 
     Attributes

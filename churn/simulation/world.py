@@ -11,14 +11,14 @@ from pydantic import Field, model_validator
 from churn.errors import InputError
 from churn.simulation.marginals import Probability
 from churn.simulation.mechanism import Condition, Rule
-from churn.simulation.shift import Drift, Shift, _Knobs
+from churn.simulation.shift import Drift, Knobs, Shift
 
 MONTHS_OF_YEAR = 12
 # How far a season may lift a number: beyond it, months without any usage would follow.
 _Amplitude = Annotated[float, Field(gt=-1, lt=1)]
 
 
-class Season(_Knobs):
+class Season(Knobs):
     """Numbers that rise and fall with the year, and come back.
 
     Attributes
@@ -38,7 +38,7 @@ class Season(_Knobs):
         return Shift(scale={name: 1 + amplitude * height for name, amplitude in self.scale.items()})
 
 
-class Event(_Knobs):
+class Event(Knobs):
     """Something that changes who customers are, what is written down of them, or why they leave.
 
     Attributes
@@ -74,7 +74,7 @@ class Event(_Knobs):
         return min(1.0, (month - self.start + 1) / (self.months_to_reach_all + 1))
 
 
-class World(_Knobs):
+class World(Knobs):
     """Months under a season and any number of events. By default nothing ever changes."""
 
     description: str = ""

@@ -330,3 +330,14 @@ def test_names_that_are_formulas_are_none_in_the_list(churn: Churn, tmp_path: Pa
 )
 def test_wrong_arguments_are_told_in_a_line(churn: Churn, source: Path, arguments: tuple[object, ...], words: str) -> None:
     assert_one_line(churn("campaign", "plan", *arguments), 2, words)
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.parquet"])
+def test_a_file_without_customers_is_refused(churn: Churn, tmp_path: Path, name: str) -> None:
+    table = customers(3).slice(0, 0)
+    if name.endswith(".csv"):
+        pa.csv.write_csv(table, tmp_path / name)
+    else:
+        pq.write_table(table, tmp_path / name)
+    assert_one_line(churn("campaign", "plan", name, "out.csv", "--name", "may"), 2, "in.")
+    assert not (tmp_path / "out.csv").exists()
