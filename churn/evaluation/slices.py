@@ -87,6 +87,9 @@ def find_slices(known: Labelled, contract: Contract, params: SliceParams) -> tup
     outcome, rows = known.outcome.to_numpy(), "customers" if known.customer is None else "rows"
     for column, levels in _levels(known, contract, params):
         of_column, left_out = _pooled(column, levels, _Sizes(outcome, known.customer, params))
+        if levels.nunique() == 1:
+            notes.append(f"{column}: every customer is {str(levels.iloc[0])!r}, so there are no groups to compare")
+            continue
         if len(of_column) == 1 and of_column[0].rows.all():
             of_column, left_out = [], len(outcome)
         found += of_column

@@ -74,7 +74,7 @@ class TrainingSet:
     @property
     def digest(self) -> str:
         """Return 16 hexadecimal digits that identify the customers trained on."""
-        return frame_digest(self.train.features.assign(**{"<outcome>": self.train.outcome}))
+        return _digest(self.train)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ class Trained:
         weight of 0 and churned NaN.
     learned : Labelled
         The customers that it learned from: those of the training set, or the newest of them.
+    held_out_digest : str
+        Identifies the customers of the evaluation, as `TrainingSet.digest` does those learned from.
     """
 
     model: Model
@@ -100,6 +102,7 @@ class Trained:
     evaluation: Evaluation
     reference: pd.DataFrame
     learned: Labelled
+    held_out_digest: str = ""
 
     @property
     def holdout(self) -> Scorecard:
@@ -167,6 +170,10 @@ def assemble(
         dated=len(learned),
         standing=None if weight is None else Standing.of(traffic[contract.feature_names], weight, who.learns, newest),
     )
+
+
+def _digest(known: Labelled) -> str:
+    return frame_digest(known.features.assign(**{"<outcome>": known.outcome}))
 
 
 def _labelled(traffic: pd.DataFrame, contract: Contract, who: Assignment, rows: NDArray[np.intp]) -> Labelled:
@@ -256,4 +263,4 @@ def train(
         reference = training_set.standing.complete(reference, training_set.dated, model)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
     model = Model(tuned.pipeline, info.model_copy(update=found))
-    return Trained(model, tuned, evaluation, reference, known)
+    return Trained(model, tuned, evaluation, reference, known, _digest(held))

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from churn.modeling.training import Trained
 
 
+# MLflow's own limit of a data set's name, in characters.
+MAX_NAME = 500
+
+
 class Runs:
     """The runs of one model's trainings. Every method raises RegistryError when the registry is away."""
 
@@ -173,6 +177,7 @@ class Runs:
         info = trained.model.info
         mlflow.log_params({**info.params, "rows": info.rows, "features": len(info.features), "threshold": info.threshold})
         mlflow.log_metrics({**trained.evaluation.metrics("holdout_"), "cv_score": trained.tuned.score})
+        _log_data(trained)
         _log_files(files)
 
     def _log_model(self, trained: Trained, folder: Path, run_id: str, card: str) -> str:
@@ -204,6 +209,32 @@ class Runs:
         if logged.signature is None:
             raise RegistryError("MLflow logged the model without its signature")
         return str(logged.model_uri)
+
+
+def _log_data(trained: Trained) -> None:
+    """Log which customers were learned from and which were held out: digests and source, and none of the rows."""
+    import mlflow
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    info = trained.model.info
+    source = {
+        "data_source": info.data_source,
+        "contract": info.contract,
+        "contract_digest": info.contract_digest,
+        "split_rule": info.split_rule,
+        "simulated": str(info.simulated).lower(),
+    }
+    schema = model_signature(trained.reference[info.features].head(1)).inputs
+    for context, digest, rows in (
+        ("training", info.data_digest, info.rows),
+        ("evaluation", trained.held_out_digest, trained.holdout.rows),
+    ):
+        # The source is a description: the rows may be of a database or of the traffic, and are nobody's to fetch.
+        described = CodeDatasetSource({**source, "rows": str(rows)})
+        # MLflow's own class of data that are only described; it inherits a property that mypy takes for abstract.
+        dataset = MetaDataset(described, info.data_source[:MAX_NAME], digest, schema)  # type: ignore[abstract]
+        mlflow.log_input(dataset, context=context)
 
 
 def _name_no_modules() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from sklearn.exceptions import UndefinedMetricWarning
 
 from churn.atomic_write import atomic_write
+from churn.config.ui_links import EVIDENTLY_PROJECT
 from monitoring.drift.columns import PROBABILITY
 
 PROJECT = "churn"
@@ -29,12 +30,12 @@ def add_snapshots(workspace: Path, snapshots: list[Any]) -> None:
     snapshots : list
         Of Evidently; their data is left out.
     """
-    from evidently.ui.workspace import Workspace
+    from evidently.ui.workspace import ProjectModel, Workspace
 
     workspace.mkdir(parents=True, exist_ok=True)
     opened = Workspace.create(str(workspace))
-    found = [project for project in opened.search_project(PROJECT) if project.name == PROJECT]
-    project = found[0] if found else opened.create_project(PROJECT, description="What the monitor found, run by run.")
+    described = ProjectModel(id=EVIDENTLY_PROJECT, name=PROJECT, description="What the monitor found, run by run.")
+    project = opened.get_project(EVIDENTLY_PROJECT) or opened.add_project(described)
     if not project.dashboard.model().panels:
         _add_panels(project)
     for snapshot in snapshots:

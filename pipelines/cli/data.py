@@ -153,7 +153,7 @@ def describe(
         else:
             row |= {"levels": int(values.nunique()), "most": str(values.mode().iloc[0]) if values.notna().any() else None}
         rows.append(row)
-    warn_uninformative(dataset)
+    warn_doubts(dataset)
     if as_json:
         print_json({"rows": len(dataset), "columns": rows, "uninformative": dataset.uninformative})
         return
@@ -165,10 +165,12 @@ def describe(
     console.print(table)
 
 
-def warn_uninformative(dataset: Dataset) -> None:
-    """Name the columns that no model can learn from. They are kept: a later file may tell more."""
-    if names := dataset.uninformative:
-        warn(f"columns that are empty or the same for everybody, from which nothing is learned: {', '.join(names)}")
+def warn_doubts(dataset: Dataset) -> None:
+    """Name the columns that no model can learn from, or learns too much from. They are kept: a person decides."""
+    from churn.data.doubts import doubts
+
+    for doubt in doubts(dataset):
+        warn(doubt)
 
 
 def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from churn.lifecycle.actor import current_user
+from pipelines.cli.data import warn_doubts
 from pipelines.cli.model_diff import diff
 from pipelines.cli.registry import open_registry
 from pipelines.cli.store import opened_store
@@ -254,6 +255,7 @@ def evaluate(
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
     dataset = read_dataset(file, contract, check_relations=False, once=False)
+    warn_doubts(dataset)
     loaded = open_registry().load(model)
     customer = None if dataset.customer_id is None else customer_numbers(dataset.customer_id)
     known = Labelled(dataset.features, dataset.labelled, dataset.sensitive, customer)

@@ -43,7 +43,12 @@ def _parts(found: Status) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for part in found.parts:
         mark = "[green]up[/green]" if part.up else "[red]down[/red]"
-        table.add_row(f"[bold]{part.name}[/bold]", mark, escape(part.address), f"[yellow]{escape(part.problem)}[/yellow]")
+        table.add_row(
+            f"[bold]{part.name}[/bold]",
+            mark,
+            escape(part.page if part.up and part.page else part.address),
+            f"[yellow]{escape(part.problem)}[/yellow]",
+        )
     return table
 
 

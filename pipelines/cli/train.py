@@ -33,7 +33,7 @@ def train(
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.dataset import read_dataset
-    from pipelines.cli.data import warn_uninformative
+    from pipelines.cli.data import warn_doubts
     from pipelines.data_sources.source import find_data
     from pipelines.local.system import find_champion
 
@@ -47,7 +47,7 @@ def train(
         return
     contract = load_contract(settings.contract)
     # Bad data is reported before anything starts.
-    warn_uninformative(read_dataset(find_data(settings).path, contract))
+    warn_doubts(read_dataset(find_data(settings).path, contract))
     if not wait:
         _check_no_training(settings.store_url)
     quiet_prefect()

@@ -26,6 +26,7 @@ from monitoring.reference_cache import load_reference, save_reference
 from monitoring.reports.page import write_page
 from monitoring.reports.summary import render_summary
 from monitoring.run_result import RunResult
+from pipelines.flows.artifacts import publish_monitoring_run
 from pipelines.flows.dask_cluster import spread
 from pipelines.flows.events import send_and_note
 from pipelines.flows.foreground import run_here
@@ -169,6 +170,7 @@ def monitor_flow(pictures: bool = True) -> dict[str, Any]:
                 shown.append(report(run, reference, contract, settings, return_state=True))
             for failed in (state for state in shown if state.is_failed()):
                 get_run_logger().warning("the run is recorded, but its pages could not be written: %s", failed.message)
+            publish_monitoring_run(settings, run.result)
     finally:
         store.close()
     get_run_logger().info("%s: %s", run.decision.action, run.decision.reason)

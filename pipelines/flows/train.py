@@ -40,6 +40,7 @@ from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.data_sources.source import find_data
+from pipelines.flows.artifacts import publish_gate
 from pipelines.flows.dask_cluster import spread
 from pipelines.flows.foreground import run_here
 from pipelines.flows.git_commit import git_commit
@@ -272,6 +273,7 @@ def train_flow(
             lock.confirm()
             baseline = None if champion is None else champion.info.version
             result = conclude(store, registry, model, decision, training, baseline)
+    publish_gate(settings, result["version"], decision, promoted=result["promoted"])
     logger.info("version %s %s: %s", result["version"], "promoted" if result["promoted"] else "rejected", result["reason"])
     return {**result, "cleared": cleared}
 

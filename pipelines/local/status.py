@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from churn.clock import now
 from churn.config.settings import Settings
+from churn.config.ui_links import evidently_project, mlflow_models, prefect_deployments
 from churn.config.urls import shown
 from churn.errors import ChurnError
 from churn.store.records import DecisionKind
@@ -31,12 +32,13 @@ KINDS = (DecisionKind.POLICY, DecisionKind.GATE, DecisionKind.PROMOTION, Decisio
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the system: where it is, whether it answers, and what is wrong with it."""
+    """One part of the system: where it is, whether it answers, what is wrong with it, and the page that people open."""
 
     name: str
     address: str
     up: bool
     problem: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,19 +78,25 @@ def find_status(settings: Settings) -> Status:
     mlflow = f"{local}:{settings.mlflow_port}" if own_mlflow else settings.tracking_uri
     prefect = os.environ.get("PREFECT_API_URL", prefect_api(settings))
     service = settings.service_url or f"{local}:{settings.port}"
+    evidently = settings.evidently_url or f"{local}:{settings.evidently_port}"
     asked = (
         ("service", service, "/readyz"),
         ("mlflow", mlflow, "/health"),
         ("prefect", prefect, "/health"),
         ("exporter", settings.exporter_url or f"{local}:{settings.exporter_port}", "/metrics"),
-        ("evidently", settings.evidently_url or f"{local}:{settings.evidently_port}", "/"),
+        ("evidently", evidently, "/"),
     )
+    pages = {
+        "mlflow": mlflow_models(shown(mlflow), settings.model_name),
+        "prefect": prefect_deployments(shown(prefect.removesuffix("/api"))),
+        "evidently": evidently_project(shown(evidently), settings.home / "evidently"),
+    }
     with ThreadPoolExecutor(len(asked) + 3) as pool:
         parts = [pool.submit(_ask, *one) for one in asked]
         model, upcoming = pool.submit(_model, service), pool.submit(_upcoming, prefect)
         remembered = pool.submit(_remembered, settings)
         store, known = remembered.result()
-        found = [*(part.result() for part in parts), store]
+        found = [replace(part.result(), page=pages.get(part.result().name, "")) for part in parts] + [store]
         status = Status(now(), found, model=model.result(), upcoming=upcoming.result(), **known)
     status.problems.extend(_problems(status, settings))
     return status

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from churn.clock import now
 from churn.config.settings import Settings
+from churn.config.ui_links import evidently_project, mlflow_models, prefect_deployments
 from churn.config.urls import shown
 from churn.contract import load_contract
 from churn.errors import InputError
@@ -23,14 +24,15 @@ from service.server.healthcheck import is_alive
 
 
 def addresses(settings: Settings) -> dict[str, str]:
-    """Name the pages of the running system, for people."""
+    """Name the pages of the running system, for people: each opens where they look for something."""
     local = "http://127.0.0.1"
+    mlflow = f"{local}:{settings.mlflow_port}" if _own_mlflow(settings) else shown(settings.tracking_uri)
     return {
         "API": f"{local}:{settings.port}",
         "API docs": f"{local}:{settings.port}/docs",
-        "MLflow": f"{local}:{settings.mlflow_port}" if _own_mlflow(settings) else shown(settings.tracking_uri),
-        "Prefect": f"{local}:{settings.prefect_port}",
-        "Evidently": f"{local}:{settings.evidently_port}",
+        "MLflow": mlflow_models(mlflow, settings.model_name),
+        "Prefect": prefect_deployments(f"{local}:{settings.prefect_port}"),
+        "Evidently": evidently_project(f"{local}:{settings.evidently_port}", settings.home / "evidently"),
         "Monitor metrics": f"{local}:{settings.exporter_port}/metrics",
     }
 

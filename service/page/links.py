@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from churn.config.settings import Settings
+from churn.config.ui_links import evidently_project, mlflow_models, prefect_deployments
 from churn.config.urls import parse_links
 from service.http.loopback import is_loopback
 
@@ -18,8 +19,12 @@ def other_links(settings: Settings) -> Mapping[str, str]:
         return parse_links(settings.page_links)
     if not is_loopback(settings.host):
         return {}  # its visitors are on other machines, and so may the other UIs be
-    ports = {"MLflow": settings.mlflow_port, "Prefect": settings.prefect_port, "Evidently": settings.evidently_port}
-    return {name: f"http://127.0.0.1:{port}/" for name, port in ports.items()}
+    local = "http://127.0.0.1"
+    return {
+        "MLflow": mlflow_models(f"{local}:{settings.mlflow_port}", settings.model_name),
+        "Prefect": prefect_deployments(f"{local}:{settings.prefect_port}"),
+        "Evidently": evidently_project(f"{local}:{settings.evidently_port}", settings.home / "evidently"),
+    }
 
 
 def render_links(settings: Settings) -> str:

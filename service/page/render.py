@@ -32,7 +32,6 @@ class Page:
     settings: Settings
     contract: Contract
     with_keys: bool
-    links: str
 
     @classmethod
     def of(cls, settings: Settings, contract: Contract, *, with_keys: bool) -> Self:
@@ -49,7 +48,7 @@ class Page:
         -------
         Page
         """
-        return cls(settings, contract, with_keys, render_links(settings))
+        return cls(settings, contract, with_keys)
 
     def render(self, served: ServedModel | None, *, trusted: bool) -> str:
         """Render the page.
@@ -78,7 +77,7 @@ class Page:
             example=escape(orjson.dumps(example).decode()),
             key="" if self.with_keys else "hidden",
             model=HIDDEN if not trusted else NONE if shown is None else render_model(shown, link=not self.with_keys),
-            links=self.links,
+            links=render_links(self.settings),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -114,6 +115,25 @@ def test_the_reference_is_who_it_was_trained_on(registry: Registry, challengers:
 
 def test_the_record_names_the_reference_that_drift_is_measured_against(registry: Registry) -> None:
     assert frame_digest(registry.reference("1")) == registry.load("1").info.reference_digest != ""
+
+
+def test_a_run_names_its_data_by_digest_and_source_and_holds_none_of_the_rows(
+    models: list[Model], challengers: list[Trained]
+) -> None:
+    from mlflow import MlflowClient
+
+    run = MlflowClient().get_run(models[1].info.run_id)
+    inputs = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
+    assert set(inputs) == {"training", "evaluation"}
+    info, trained = models[1].info, challengers[1]
+    assert (inputs["training"].name, inputs["training"].digest) == (info.data_source, info.data_digest)
+    assert inputs["evaluation"].digest == trained.held_out_digest != info.data_digest
+    for context, rows in (("training", info.rows), ("evaluation", trained.holdout.rows)):
+        tags = json.loads(inputs[context].source)["tags"]
+        assert tags["rows"] == str(rows)
+        assert (tags["contract_digest"], tags["split_rule"]) == (info.contract_digest, info.split_rule)
+        assert info.features[0] in inputs[context].schema
+        assert not inputs[context].profile
 
 
 def test_the_card_comes_back_with_the_model_and_describes_the_version(

@@ -69,6 +69,7 @@ class Flow:
         }
         for name in TASKS:
             monkeypatch.setattr(train, name, lambda *given, name=name: self._note(name, given) or results[name]())
+        monkeypatch.setattr(train, "publish_gate", lambda *given, promoted: self._note("publish_gate", (*given, promoted)))
 
     def _note(self, name: str, given: tuple[Any, ...]) -> None:
         self.steps.append(name)
@@ -110,8 +111,9 @@ def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_an
             "load_champion",
             "judge",
         ),
-        *("confirm", "register", "record_decision", "confirm", "conclude", "unlock", "close"),
+        *("confirm", "register", "record_decision", "confirm", "conclude", "unlock", "close", "publish_gate"),
     ]
+    assert flow.given["publish_gate"] == (flow.settings, "8", "decision", True)
     assert flow.overrides == [{}]
     assert flow.locked == [("training", train.trainer("drift"), 0.0)]
     contract, params = "contract telecom", "params params.yaml"

@@ -57,7 +57,7 @@ def test_mlflow_elsewhere_needs_no_port_and_is_not_started(settings: Settings, t
     elsewhere = changed(settings, mlflow_port=taken, tracking_uri="http://mlflow.example:5000")
     check_ports(elsewhere)
     assert [program.name for program in programs(elsewhere)] == ["prefect", "evidently", "exporter", "service", "flows"]
-    assert addresses(elsewhere)["MLflow"] == "http://mlflow.example:5000"
+    assert addresses(elsewhere)["MLflow"] == "http://mlflow.example:5000/#/models/churn?workflowType=machine_learning"
 
 
 def test_every_program_listens_on_its_port_of_the_loopback_and_sees_no_more_secrets_than_it_needs(settings: Settings) -> None:

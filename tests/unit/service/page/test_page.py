@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from churn.config.settings import load_settings
+from churn.config.ui_links import EVIDENTLY_PROJECT
 from churn.contract import Column, Contract, load_contract
 from churn.customers.customer import request_model
 from churn.errors import InputError
@@ -23,7 +24,7 @@ from churn.simulation.simulate import simulate
 from service.app import create_app
 from service.page.example import example_customer
 from service.page.fields import Group, group_columns, render_groups
-from service.page.links import other_links
+from service.page.links import other_links, render_links
 from service.page.model_panel import render_model
 from service.page.render import Page
 from tests.unit.service.fakes import (
@@ -190,7 +191,7 @@ def test_nothing_of_a_contract_or_model_becomes_markup(tmp_path: Path) -> None:
     # Trigger, source, version and card: all four are drawn.
     assert render_model(served, link=True).count(escape(HOSTILE)) == 4
     assert f">{escape(HOSTILE)}</pre>" in render_model(served, link=False)
-    assert escape(f"https://x.example/{HOSTILE}") in page.links
+    assert escape(f"https://x.example/{HOSTILE}") in render_links(page.settings)
 
 
 @pytest.mark.parametrize("simulated", [True, False])
@@ -270,8 +271,15 @@ def test_a_model_that_nothing_moves_has_the_typical_customer_as_its_example(term
 
 def test_links_are_those_of_churn_up_or_of_the_settings(tmp_path: Path) -> None:
     local = other_links(make_settings(tmp_path, mlflow_port=5050))
-    assert local["MLflow"] == "http://127.0.0.1:5050/"
-    assert set(local) == {"MLflow", "Prefect", "Evidently"}
+    assert local == {
+        "MLflow": "http://127.0.0.1:5050/#/models/churn?workflowType=machine_learning",
+        "Prefect": "http://127.0.0.1:4200/deployments",
+        "Evidently": "http://127.0.0.1:8085/",
+    }
+    # The first monitoring run makes the project: from then on the link leads there.
+    settings = make_settings(tmp_path)
+    (settings.home / "evidently" / str(EVIDENTLY_PROJECT)).mkdir(parents=True)
+    assert other_links(settings)["Evidently"] == f"http://127.0.0.1:8085/projects/{EVIDENTLY_PROJECT}"
     assert other_links(make_settings(tmp_path, host="0.0.0.0", api_keys=KEYS)) == {}  # noqa: S104
     chosen = make_settings(tmp_path, page_links="Grafana=https://grafana.example/d/1?a=b")
     assert other_links(chosen) == {"Grafana": "https://grafana.example/d/1?a=b"}

@@ -1,0 +1,85 @@
+"""What a person should hear of a labelled file before a model learns from it: a sentence that names the column and the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from churn.data.dataset import Dataset
+
+# Fewer customers prove no leak, and levels of fewer say nothing of whoever else has them.
+MIN_ROWS, LEVEL_ROWS = 100, 20
+# So many customers a value, at least: else a column tells who is who, and the outcome only through that.
+ROWS_A_VALUE = 5
+
+
+def doubts(dataset: Dataset) -> list[str]:
+    """Return what is doubtful of the features of a labelled file. Nothing of it stops a training.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Without labels, nothing is said of the outcome.
+
+    Returns
+    -------
+    list of str
+        Sentences: columns from which nothing is learned; columns that tell the outcome; categories of too many levels.
+    """
+    found = []
+    if names := dataset.uninformative:
+        found.append(f"columns that are empty or the same for everybody, from which nothing is learned: {', '.join(names)}")
+    left = None if dataset.outcome is None else dataset.outcome.to_numpy() == 1
+    for name, values in dataset.features.items():
+        if left is not None and tells_outcome(values, left):
+            found.append(
+                f"{name}: tells the outcome in every row; if it is known only afterwards, give it role: ignored in the contract"
+            )
+        elif few := _in_small_levels(values):
+            found.append(
+                f"{name}: {few:,} of {len(values):,} customers are in levels of fewer than {LEVEL_ROWS}, from which nothing is "
+                "learned; group its levels, or give it role: ignored in the contract"
+            )
+    return found
+
+
+def tells_outcome(values: pd.Series, left: np.ndarray) -> bool:
+    """Tell whether a column says exactly who left: by its values, by one cut between them, or by having a value at all.
+
+    Parameters
+    ----------
+    values : pandas.Series, shape (n,)
+    left : array of bool, shape (n,)
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> tells_outcome(pd.Series([0.0, 1.0] * 60), np.array([False, True] * 60))
+    True
+    """
+    if len(values) < MIN_ROWS or min(left.sum(), (~left).sum()) < MIN_ROWS / 10:
+        return False
+    known = values.notna().to_numpy()
+    if (known == left).all() or (known == ~left).all():
+        return True
+    if not known.all():
+        return False
+    if pd.api.types.is_numeric_dtype(values):
+        gone, stayed = values[left], values[~left]
+        if gone.min() > stayed.max() or gone.max() < stayed.min():
+            return True
+    if not 2 <= values.nunique() <= len(values) / ROWS_A_VALUE:
+        return False
+    return bool((pd.Series(left).groupby(values.to_numpy()).nunique() == 1).all())
+
+
+def _in_small_levels(values: pd.Series) -> int:
+    """Return how many customers of a category are in small levels, where these are most of them; else 0."""
+    if pd.api.types.is_numeric_dtype(values):
+        return 0
+    counts = values.value_counts()
+    few = int(counts[counts < LEVEL_ROWS].sum())
+    return few if len(values) >= MIN_ROWS and 2 * few > len(values) else 0

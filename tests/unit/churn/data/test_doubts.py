@@ -1,0 +1,68 @@
+"""What a person hears of a labelled file before a model learns from it: each sentence names the column and the remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn.data.dataset import Dataset
+from churn.data.doubts import doubts
+
+RNG = np.random.default_rng(5)
+LEFT = (RNG.random(400) < 0.3).astype(np.int64)
+NOISE = RNG.normal(size=400)
+
+
+def said(values: Any, rows: int = 400, *, labelled: bool = True) -> list[str]:
+    features = pd.DataFrame({"x": values, "other": NOISE[:rows]})
+    return doubts(Dataset(features, pd.Series(LEFT[:rows]) if labelled else None))
+
+
+LEAKS = {
+    "the target itself": LEFT.astype(float),
+    "its opposite": 1.0 - LEFT,
+    "words": np.where(LEFT == 1, "gone", "here"),
+    "several words": np.where(LEFT == 1, "gone", RNG.choice(["here", "there"], 400)),
+    "an amount that is larger for who left": 10.0 * LEFT + RNG.random(400),
+    "an amount that is smaller": -10.0 * LEFT + RNG.random(400),
+    "a value that only who left has": np.where(LEFT == 1, RNG.normal(size=400), np.nan),
+    "a value that only who stayed has": np.where(LEFT == 0, "y", None),
+}
+
+
+@pytest.mark.parametrize("values", LEAKS.values(), ids=LEAKS)
+def test_a_column_that_tells_the_outcome_is_named(values: Any) -> None:
+    [sentence] = said(values)
+    assert sentence.startswith("x: tells the outcome in every row")
+    assert "role: ignored" in sentence
+    assert said(values, labelled=False) == []
+
+
+@pytest.mark.parametrize("values", LEAKS.values(), ids=LEAKS)
+def test_one_row_otherwise_is_no_proof(values: Any) -> None:
+    """Nor are too few rows: chance can do that."""
+    others = np.array(values, dtype=object)
+    stayed, left = np.flatnonzero(LEFT == 0)[0], np.flatnonzero(LEFT == 1)[0]
+    others[[stayed, left]] = others[[left, stayed]]
+    swapped = pd.Series(others.tolist())
+    assert said(swapped) == []
+    assert said(values[:60], 60) == []
+
+
+def test_ten_thousand_levels_are_to_be_grouped() -> None:
+    [sentence] = said([f"street {number % 300}" for number in range(400)])
+    assert sentence.startswith("x: 400 of 400 customers are in levels of fewer than 20, from which nothing is learned; group")
+    assert said(["big"] * 300 + [f"s{number}" for number in range(100)]) == [], "a few small levels are usual"
+    assert said([f"s{number % 10}" for number in range(400)]) == []
+
+
+def test_what_is_empty_or_constant_is_named_in_one_sentence() -> None:
+    [sentence] = said([None] * 400)
+    assert sentence.endswith("from which nothing is learned: x")
+
+
+def test_a_tidy_file_raises_no_doubt() -> None:
+    assert said(RNG.normal(size=400)) == []
