@@ -8,8 +8,8 @@ READY := $(VENV)/.ready
 .PHONY: help setup up demo test lint-then-tests test-long check lint types unit integration e2e images stack pods secrets format lock licences sbom clean mutants
 # Several processes test at once: a thread for each processor in each of them would only get in the others' way.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-# Some tests are several programs, some wait for one.
-PROCESSES ?= 2
+# Many tests wait for a program or a server: with a third process, the processors have work meanwhile.
+PROCESSES ?= 3
 # FACTS: with this set, every start imports 2-4 times slower.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -105,9 +105,23 @@ def migrated_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     # Imported only here: with it comes MLflow.
     from tests.registry_template import migrations_run_once
 
-    own = tmp_path_factory.getbasetemp()
-    with migrations_run_once(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own):
+    with migrations_run_once(_shared_folder(tmp_path_factory)):
         yield
+
+
+@pytest.fixture(scope="session")
+def prefect_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of Prefect that nothing is in yet; see tests/prefect_template.py."""
+    # Imported only here: with it comes Prefect.
+    from tests.prefect_template import migrated_database
+
+    return migrated_database(_shared_folder(tmp_path_factory))
+
+
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the workers of xdist share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,11 @@ def _all_plain(cells: Sequence[Any]) -> bool:
     return min(lengths) > longest or MISSING_TEXTS.isdisjoint(text.lower() for text in named if len(text) <= longest)
 
 
-def id_schema(pattern: str = "^[^\\u0000-\\u001f\\u007f]*$", *, nullable: bool = True) -> dict[str, Any]:
+# The blanks around it are taken away first, line breaks among them.
+_PATTERN = "^\\s*[^\\u0000-\\u001f\\u007f]*\\s*$"
+
+
+def id_schema(pattern: str = _PATTERN, *, nullable: bool = True) -> dict[str, Any]:
     """Describe an id in JSON Schema.
 
     Parameters

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from churn.gc_tuning import collect_seldom
+
 
 def main(arguments: Sequence[str]) -> None:
     """Check the options, prepare the database as `mlflow server` does, and serve until a signal.
@@ -20,6 +22,7 @@ def main(arguments: Sequence[str]) -> None:
     arguments : sequence of str
         Options of `mlflow server`.
     """
+    collect_seldom()
     # First: MLflow guards its pages against foreign hosts and origins only where a server was imported before it.
     import uvicorn  # noqa: F401, I001
     import mlflow.server

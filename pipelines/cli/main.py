@@ -9,6 +9,7 @@ import typer
 
 from churn import DISTRIBUTION
 from churn.errors import ChurnError
+from churn.gc_tuning import collect_seldom
 from pipelines.cli import backup, campaign, data, drift, model, note, score, status, store, system, traffic, train
 from pipelines.console import fail
 
@@ -51,6 +52,7 @@ def options(
 
 def main() -> None:
     """Run the command; a ChurnError is one line on stderr and its own exit code."""
+    collect_seldom()
     try:
         app()
     except ChurnError as error:

@@ -26,6 +26,7 @@ from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.gc_tuning import collect_seldom
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model
 from churn.one_line import one_line
@@ -42,6 +43,7 @@ NICENESS = 10
 
 def main() -> int:
     """Do what stdin asks for and write the result to stdout. Return 0 unless there is a bug."""
+    collect_seldom()
     signal.alarm(MAX_SECONDS)
     request = orjson.loads(sys.stdin.buffer.read())
     if not request["urgent"]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 
-# The rows of a batch are no cycles. With Python's default of 700 the collector would run some fourteen times per batch.
-YOUNG_OBJECTS = 50_000
+from churn.gc_tuning import collect_seldom
 
 
 def freeze_startup_objects() -> None:
@@ -13,8 +12,8 @@ def freeze_startup_objects() -> None:
 
     Libraries and contract leave some hundred thousand objects that live as long as the process. Traversing them again and again
     took half of the time of a batch of 10,000 rows (97 ms before, 45 ms after), and raised the 99th percentile of single
-    requests.
+    requests. The rows of a batch are no cycles: with Python's default the collector would run some fourteen times per batch.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+    collect_seldom()

@@ -17,6 +17,8 @@ import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.loopback_http import http
+
 # Long enough for a slow machine: nothing here is about speed.
 TIMEOUT_SECONDS = 60
 FLAGS = (
@@ -142,7 +144,7 @@ def _page_address(profile: Path, process: subprocess.Popen[bytes]) -> str:
     while time.monotonic() < deadline and process.poll() is None:
         try:
             port = int((profile / "DevToolsActivePort").read_text().split()[0])
-            pages = httpx2.get(f"http://127.0.0.1:{port}/json/list").json()
+            pages = http.get(f"http://127.0.0.1:{port}/json/list").json()
             return str(next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page"))
         except (OSError, IndexError, ValueError, httpx2.TransportError, StopIteration):
             time.sleep(0.05)

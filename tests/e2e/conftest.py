@@ -27,18 +27,14 @@ MONITOR_SECONDS = 12
 
 
 class System:
-    """`churn up` in a home and on ports of its own; stopped with the `with` block, if it runs by then."""
+    """`churn up` in a home and on ports of its own, with settings by name; stopped with the `with` block, if it still runs."""
 
-    def __init__(self, home: Path, data: Path | None = None) -> None:
+    def __init__(self, home: Path, **settings: object) -> None:
         self.home = home
         self.ports = {name: free_port() for name in PORTS}
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not FOREIGN_SETTINGS.match(name)},
-            **{f"CHURN_{name.upper()}": str(port) for name, port in self.ports.items()},
-            "CHURN_HOME": str(home),
-            "CHURN_MONITOR_INTERVAL_SECONDS": str(MONITOR_SECONDS),
-            **({} if data is None else {"CHURN_DATA": str(data)}),
-        }
+        chosen = {"home": home, "monitor_interval_seconds": MONITOR_SECONDS, **self.ports, **settings}
+        self.environment = {name: value for name, value in os.environ.items() if not FOREIGN_SETTINGS.match(name)}
+        self.environment |= {f"CHURN_{name.upper()}": str(value) for name, value in chosen.items()}
         self.process: subprocess.Popen[str] | None = None
         self.output = home.with_suffix(".out")
 

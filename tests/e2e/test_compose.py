@@ -1,5 +1,6 @@
 """compose.yaml, brought up on this machine: databases, object store, registry, a first model, two replicas, the proxy.
 
+A long form: what the file says is held by tests/unit/deploy/test_compose.py, and what runs by it also by `make stack`.
 Flows, exporter, Prometheus and the rest take longer to start: `make stack` brings up the whole of it.
 """
 
@@ -24,10 +25,12 @@ from churn.registry.aliases import DIGEST_TAG
 from churn.registry.registry import Registry
 from tests.e2e.conftest import eventually
 from tests.integration.test_flows import QUICK
+from tests.loopback_http import http
 from tools.postgres import NotHere
 from tools.stack.callers import CUSTOMER, Callers
 from tools.stack.stack import Stack
 
+pytestmark = pytest.mark.long
 REPLICAS = ("service-1", "service-2")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -42,7 +45,7 @@ def stack(real_data: Path) -> Iterator[Stack]:
     ):
         (made.volume("flows") / "data").mkdir()
         shutil.copy(real_data, made.volume("flows") / "data" / "telecom_churn.csv")
-        (made.root / "quick.yaml").write_text(f"{QUICK}model: {{form: plain}}\n")
+        (made.root / "quick.yaml").write_text(QUICK)
         made.more["first-model"] = {"CHURN_PARAMS": str(made.root / "quick.yaml")}
         made.bring_up()
         for replica in REPLICAS:
@@ -63,7 +66,7 @@ def skip_where_programs_are_missing() -> Iterator[None]:
 
 def status(url: str) -> int:
     try:
-        return httpx2.get(url, timeout=10, trust_env=False).status_code
+        return http.get(url, timeout=10).status_code
     except httpx2.HTTPError:
         return 0
 
@@ -135,7 +138,7 @@ def test_the_proxy_keeps_names_and_limits(stack: Stack) -> None:
         for path, length, code in (("/predict/batch", most + 1, 413), ("/predict/batch", most, 422)):
             content = b'{"customers":[' + b" " * (length - 16) + b"]}"
             assert asked.post(path, content=content, headers={"content-type": "application/json"}).status_code == code
-    assert httpx2.post(stack.url("proxy", "/predict"), json=CUSTOMER, trust_env=False).status_code == 401
+    assert http.post(stack.url("proxy", "/predict"), json=CUSTOMER).status_code == 401
 
 
 def test_no_request_fails_when_a_replica_dies_or_is_stopped(stack: Stack) -> None:
@@ -157,7 +160,7 @@ def test_no_request_fails_when_a_replica_dies_or_is_stopped(stack: Stack) -> Non
 
 
 def served(stack: Stack, replica: str) -> float:
-    lines = httpx2.get(stack.url(replica, "/metrics"), trust_env=False).text.splitlines()
+    lines = http.get(stack.url(replica, "/metrics")).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("churn_predictions_total{"))
 
 

@@ -1,4 +1,4 @@
-"""The loop, closed once by `churn demo`; then `churn up` goes on with the very system that the demo left."""
+"""The loop, closed once in the system that `churn up` brought up; the long forms: `churn demo`, a restart, what the demo left."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
+from churn.contract import Contract
+from churn.data.dataset import read_dataset
+from pipelines.demo.customers import deal_out, shorten
 from tests.e2e import up
 from tests.e2e.conftest import CHECKOUT, FOREIGN_SETTINGS, System
+from tests.loopback_http import http
+from tests.prefect_template import copy_to_home
 
 # The form of params.yaml with one candidate to try, and few bootstraps.
 QUICK = """
@@ -22,59 +25,62 @@ tuning: {folds: 2, grid: {features__trees: [50], features__strictness: [0.5], lo
 evaluation: {resamples: 100}
 gate: {resamples: 500}
 """
+A_DAY = 86_400
 
 
-def run_demo(home: Path, out: Path, *options: str, **settings: str) -> str:
+# Prefect's own client warns of its own ways.
+@pytest.mark.filterwarnings("default")
+def test_the_loop_closes_on_real_customers_in_what_one_command_brought_up(
+    tmp_path: Path, real_data: Path, contract: Contract, prefect_template: Path
+) -> None:
+    from churn.simulation.simulate import write_csv
+    from pipelines.demo.demo import AT_ONCE
+
+    people = shorten(deal_out(read_dataset(real_data, contract), seed=17))
+    training, params = tmp_path / "before-the-launch.csv", tmp_path / "params.yaml"
+    write_csv(people.training, contract, training)
+    params.write_text(QUICK)
+    demo = {"min_window_rows": 100, "cooldown_seconds": 0, "registry_poll_seconds": 0.5, "monitor_interval_seconds": A_DAY}
+    copy_to_home(prefect_template, tmp_path / "home" / "prefect")
+    with System(tmp_path / "home", data=training, params=params, **demo, **AT_ONCE) as system:
+        system.start()
+        assert "version 1 trained" in system.said()
+        up.assert_schedules_are_on(system, monitor_seconds=A_DAY)
+        up.close_the_loop(system, people, contract)
+        first = up.predict(system)
+        assert first["model_version"] == "2"
+        up.assert_an_outcome_is_taken_once(system, first["prediction_id"])
+        up.assert_pages_are_there(system)
+        up.assert_status_says_that_all_is_well(system, version="2")
+        assert system.stop(signal.SIGTERM) == 0
+        assert system.processes() == []
+
+
+@pytest.mark.long
+def test_the_demo_closes_the_loop_and_up_goes_on_with_what_it_left(tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "out"
     environment = {name: value for name, value in os.environ.items() if not FOREIGN_SETTINGS.match(name)}
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.main", "demo", "--out", str(out), *options],
+        [sys.executable, "-m", "pipelines.cli.main", "demo", "--out", str(out), "--keep"],
         cwd=CHECKOUT,
-        env=environment | {"CHURN_HOME": str(home)} | settings,
+        env=environment | {"CHURN_HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)  # noqa: T201 - the closing table, for whoever reads the log with -s
+    assert "ordinary 3: calm" in done.stdout
     assert "the loop closed" in done.stdout
     assert (out / "windows.png").read_bytes().startswith(b"\x89PNG")
     assert b"<html" in (out / "last-monitoring-run.html").read_bytes()[:10_000].lower()
-    return done.stdout
-
-
-@pytest.fixture
-def left_by_the_demo(tmp_path: Path) -> Iterator[System]:
-    """What the demo left behind: a system with two versions, traffic, outcomes and decisions. It is not running."""
-    home = tmp_path / "home"
-    params = tmp_path / "params.yaml"
-    params.write_text(QUICK)
-    run_demo(home, tmp_path / "out", "--short", "--keep", CHURN_PARAMS=str(params))
     with System(home / "demo", data=home / "demo" / "data" / "before-the-launch.csv") as system:
-        yield system
-
-
-def test_the_loop_closes_on_real_customers_and_up_goes_on_with_what_it_left(left_by_the_demo: System) -> None:
-    system = left_by_the_demo
-    system.start()
-    assert "version 2 is champion" in system.said()
-    first = up.predict(system)
-    assert first["model_version"] == "2"
-    up.assert_an_outcome_is_taken_once(system, first["prediction_id"])
-    up.assert_pages_are_there(system)
-    up.assert_schedules_are_on(system)
-    up.assert_a_second_up_is_refused(system)
-    # The first run by the schedule is killed, and the second ends well: a run takes ten seconds of a processor.
-    up.assert_a_killed_monitoring_run_is_not_waited_for(system)
-    up.assert_status_says_that_all_is_well(system, version="2")
-    assert system.stop(signal.SIGTERM) == 0
-    assert system.processes() == []
-
-
-@pytest.mark.long
-def test_the_whole_demo_closes_the_loop(tmp_path: Path) -> None:
-    said = run_demo(tmp_path / "home", tmp_path / "out")
-    assert "ordinary 3: calm" in said
-    assert list((tmp_path / "home").glob("demo")) == []
+        system.start()
+        first = up.predict(system)
+        assert f"version {first['model_version']} is champion" in system.said()
+        assert int(first["model_version"]) >= 2
+        up.assert_status_says_that_all_is_well(system, version=first["model_version"])
+        assert system.stop(signal.SIGTERM) == 0
 
 
 @pytest.mark.long
@@ -84,7 +90,7 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     assert first["model_version"] == "1"
     up.assert_an_outcome_is_taken_once(system, first["prediction_id"])
     up.assert_pages_are_there(system)
-    assert "churn_outcomes_total 1.0" in httpx2.get(system.url("/metrics", "exporter_port")).text
+    assert "churn_outcomes_total 1.0" in http.get(system.url("/metrics", "exporter_port")).text
     up.assert_schedules_are_on(system)
     up.assert_monitoring_runs_by_itself(system)
     up.assert_status_says_that_all_is_well(system, version="1")
@@ -95,6 +101,7 @@ def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: Sy
     assert "version 1 is champion" in system.said()
     up.assert_readme_shows_a_true_response(system)
     up.assert_an_outcome_is_taken_once(system, first["prediction_id"], duplicate=True)
+    up.assert_a_second_up_is_refused(system)
     up.assert_a_killed_monitoring_run_is_not_waited_for(system)
     assert system.stop(signal.SIGTERM) == 0
     assert system.processes() == []

@@ -8,13 +8,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import httpx2
 import psutil
 import pytest
 
+from churn.config.settings import load_settings
+from churn.contract import Contract
+from pipelines.demo.customers import Cast
+from pipelines.service_client import Client
 from tests.e2e.conftest import CHECKOUT, MONITOR_SECONDS, System, eventually
+from tests.loopback_http import http
 from tests.readme_example import example
 
 PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "store"}
@@ -22,7 +27,7 @@ CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_p
 
 
 def predict(system: System) -> dict[str, Any]:
-    answer = httpx2.post(system.url("/predict"), json=CUSTOMER)
+    answer = http.post(system.url("/predict"), json=CUSTOMER)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     assert 0 < told["churn_probability"] < 1
@@ -32,27 +37,27 @@ def predict(system: System) -> dict[str, Any]:
 def assert_an_outcome_is_taken_once(system: System, prediction_id: str, *, duplicate: bool = False) -> None:
     outcome = {"outcomes": [{"prediction_id": prediction_id, "churned": True}]}
     for again in (True,) if duplicate else (False, True):
-        said = httpx2.post(system.url("/outcomes"), json=outcome).json()
+        said = http.post(system.url("/outcomes"), json=outcome).json()
         assert (said["accepted"], said["duplicates"]) == ((0, 1) if again else (1, 0))
 
 
 def assert_pages_are_there(system: System) -> None:
     for page, port in (("/", "mlflow_port"), ("/", "prefect_port"), ("/", "evidently_port"), ("/docs", "port")):
-        shown = httpx2.get(system.url(page, port), follow_redirects=True)
+        shown = http.get(system.url(page, port), follow_redirects=True)
         assert shown.status_code == 200, (page, port)
         assert "<html" in shown.text.lower(), (page, port)
-    assert "churn_outcomes_total" in httpx2.get(system.url("/metrics", "exporter_port")).text
+    assert "churn_outcomes_total" in http.get(system.url("/metrics", "exporter_port")).text
     # MLflow runs in one process, and still answers no page that reached it under a foreign name.
-    foreign = httpx2.get(system.url("/", "mlflow_port"), headers={"Host": "foreign.example"})
+    foreign = http.get(system.url("/", "mlflow_port"), headers={"Host": "foreign.example"})
     assert (foreign.status_code, system.served_by("uvicorn")) == (403, [])
 
 
-def assert_schedules_are_on(system: System) -> None:
-    deployed = httpx2.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
+def assert_schedules_are_on(system: System, *, monitor_seconds: float = MONITOR_SECONDS) -> None:
+    deployed = http.post(system.url("/api/deployments/filter", "prefect_port"), json={}).json()
     assert not any(deployment["paused"] for deployment in deployed)
     schedules = {d["name"]: [s["schedule"] for s in d["schedules"] if s["active"]] for d in deployed}
     assert schedules["retrain"][0]["cron"] == "0 3 * * 0"
-    assert schedules["run"][0]["interval"] == MONITOR_SECONDS
+    assert schedules["run"][0]["interval"] == monitor_seconds
 
 
 def assert_monitoring_runs_by_itself(system: System) -> None:
@@ -61,7 +66,7 @@ def assert_monitoring_runs_by_itself(system: System) -> None:
 
 def completed_scheduled_runs(system: System) -> list[dict[str, object]]:
     wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["run"]}}}
-    runs = httpx2.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
+    runs = http.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
     return [run for run in runs if run["auto_scheduled"]]
 
 
@@ -89,7 +94,7 @@ def assert_a_killed_monitoring_run_is_not_waited_for(system: System) -> None:
     run, state = _suspend_one_at_work(system)
     for process in (run, system.runner()):
         process.kill()
-    eventually(lambda: httpx2.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
+    eventually(lambda: http.get(state).json()["state_type"] == "CRASHED", "its run is told to have crashed")
     killed = len(completed_scheduled_runs(system))
     eventually(lambda: len(completed_scheduled_runs(system)) > killed, "the next run ends well")
 
@@ -104,7 +109,7 @@ def _suspend_one_at_work(system: System) -> tuple[psutil.Process, str]:
                 run.suspend()
                 state = system.url(f"/api/flow_runs/{run.environ()['PREFECT__FLOW_RUN_ID']}", "prefect_port")
                 # Asked twice: its last word may be on the way to the server.
-                if all(httpx2.get(state).json()["state_type"] == "RUNNING" for _ in _twice()):
+                if all(http.get(state).json()["state_type"] == "RUNNING" for _ in _twice()):
                     found.append((run, state))
                     return True
                 run.resume()  # it has only just begun, or has told its end and is about to leave
@@ -123,10 +128,33 @@ def _twice() -> Iterator[None]:
 def assert_readme_shows_a_true_response(system: System) -> None:
     """On the real customers the first model answers the README's request as the README says, to what a platform may round."""
     path, body, shown = example()
-    if httpx2.get(system.url("/model")).json()["simulated"]:
+    if http.get(system.url("/model")).json()["simulated"]:
         return
-    response = httpx2.post(system.url(path), json=body).json()
+    response = http.post(system.url(path), json=body).json()
     assert response.keys() == shown.keys()
     assert [reason["text"] for reason in response["reasons"]] == [reason["text"] for reason in shown["reasons"]]
     for name in ("customer_id", "churn", "model_version", "churn_probability", "threshold", "base_value"):
         assert response[name] == (pytest.approx(shown[name], rel=1e-6) if isinstance(shown[name], float) else shown[name]), name
+
+
+def close_the_loop(system: System, people: Cast, contract: Contract) -> None:
+    """Let the steps of `churn demo` happen in this system, on its customers. Evidently draws nothing: others test that."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from pipelines.demo.demo import Loop
+
+    class UndrawnLoop(Loop):
+        pictures = property(lambda _self: False, lambda _self, _wanted: None)  # type: ignore[assignment]
+
+    settings = load_settings(home=system.home, tracking_uri=system.url("", "mlflow_port"))
+    with (
+        temporary_settings({PREFECT_API_URL: system.url("/api", "prefect_port")}),
+        Client(system.url(""), contract) as client,
+    ):
+        loop = UndrawnLoop(settings, contract, client, people)
+        try:
+            loop.close()
+        finally:
+            loop.store.close()
+    assert [result.name for result in loop.results] == ["ordinary 1", "launch 1", "after 1"]
+    assert b"<html" in Path(loop.reports[-1]).read_bytes()[:10_000].lower()

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from pipelines.local.supervisor import free_port
+from tests.loopback_http import http
 
 ACCOUNT, SECRET = "tester", "a-secret-of-this-test-alone"
 TIMEOUT_SECONDS = 60
@@ -44,7 +45,7 @@ def object_store(folder: Path) -> Iterator[str]:
 def _answers(url: str) -> bool:
     # It knows nobody without a key; whatever it says of that, it is there.
     try:
-        httpx2.get(url, trust_env=False)
+        http.get(url)
     except httpx2.HTTPError:
         return False
     return True

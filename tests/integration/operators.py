@@ -19,6 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from pipelines.local.supervisor import free_port
 from tests.checkout import CHECKOUT
+from tests.loopback_http import http
 
 FOLDER = CHECKOUT / "monitoring/prometheus"
 patiently = retry(
@@ -43,7 +44,7 @@ def program(*command: str, ready: str) -> Iterator[None]:
 
         @patiently
         def wait() -> None:
-            assert httpx2.get(ready).status_code == 200
+            assert http.get(ready).status_code == 200
 
         wait()
         yield
@@ -120,6 +121,6 @@ def webhook() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
 
 
 def query(url: str, expression: str) -> list[Any]:
-    answer = httpx2.get(f"{url}/api/v1/query", params={"query": expression})
+    answer = http.get(f"{url}/api/v1/query", params={"query": expression})
     assert answer.status_code == 200, f"{expression}: {answer.text}"
     return list(answer.json()["data"]["result"])

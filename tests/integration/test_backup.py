@@ -61,6 +61,8 @@ def systems(
 ) -> Iterator[list[System]]:
     """Two of a kind: one to back up, and an empty one with other paths."""
     monkeypatch.delenv("PREFECT_HOME", raising=False)
+    # An MLflow that is told of no folder keeps its artifacts in the current one.
+    monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
         made = []
         for home in (tmp_path / "old home", tmp_path / "somewhere" / "new"):

@@ -26,6 +26,17 @@ pytestmark = pytest.mark.timeout(900)
 # What dvc.yaml runs, in one process.
 STAGES = ("-c", "from pipelines.dvc_stages import evaluate, split, train; split(); train(); evaluate()")
 
+# Several commands of DVC in one process: to import it takes longer than to ask it.
+BETWEEN = "=== next ===\n"
+ONE_PROCESS = f"""
+import json, sys
+from dvc.cli import main
+for command in json.loads(sys.argv[1]):
+    print({BETWEEN!r}, end="", flush=True)
+    if code := main(command):
+        sys.exit(code)
+"""
+
 
 @pytest.fixture(scope="module")
 def pinned_data(real_data: Path) -> Path:
@@ -106,24 +117,31 @@ def test_the_numbers_are_those_of_a_model_that_works(reproduced: list[tuple[Path
     assert metrics["brier"] < 0.12
 
 
-def test_a_second_run_does_nothing(reproduced: list[tuple[Path, str]]) -> None:
-    folder = reproduced[0][0]
-    said = run(folder, "-m", "dvc", "repro").stdout
+@pytest.fixture(scope="module")
+def asked(reproduced: list[tuple[Path, str]], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What DVC says in a checkout that was reproduced: to a second run, of its state, of the numbers, and where its page is."""
+    pictures = tmp_path_factory.mktemp("asked") / "plots"
+    metrics, plots = ["metrics", "show"], ["plots", "show", "--out", str(pictures)]
+    commands = (["repro"], ["status", "--json"], [*metrics, "--json"], metrics, plots)
+    said = run(reproduced[0][0], "-c", ONE_PROCESS, json.dumps(commands)).stdout
+    return said.split(BETWEEN)[1:]
+
+
+def test_a_second_run_does_nothing(asked: list[str]) -> None:
+    said, state, *_ = asked
     assert all(f"Stage '{stage}' didn't change, skipping" in said for stage in ("split", "train", "evaluate"))
     assert "Running" not in said
-    assert json.loads(run(folder, "-m", "dvc", "status", "--json").stdout) == {}
+    assert json.loads(state) == {}
 
 
-def test_metrics_and_plots_can_be_shown(reproduced: list[tuple[Path, str]], tmp_path: Path) -> None:
-    folder = reproduced[0][0]
-    shown = json.loads(run(folder, "-m", "dvc", "metrics", "show", "--json").stdout)
-    assert "roc_auc" in json.dumps(shown)
-    table = run(folder, "-m", "dvc", "metrics", "show").stdout.splitlines()
+def test_metrics_and_plots_can_be_shown(asked: list[str]) -> None:
+    shown, printed, page = asked[2:]
+    assert "roc_auc" in json.dumps(json.loads(shown))
+    table = printed.splitlines()
     assert "roc_auc" in table[0]
     assert max(map(len, table)) <= 100, "it fits a screen"
-    page = run(folder, "-m", "dvc", "plots", "show", "--out", str(tmp_path / "plots")).stdout.strip()
-    assert page.endswith("index.html")
-    html = (tmp_path / "plots" / "index.html").read_text()
+    assert page.strip().endswith("index.html")
+    html = Path(page.strip().removeprefix("file://")).read_text()
     assert all(
         title in html for title in ("ROC on the holdout", "Precision and recall on the holdout", "Calibration on the holdout")
     )

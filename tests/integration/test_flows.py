@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chaos.pipelines.without_engine import PICTURES, empty_figure
 from churn.clock import now
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
@@ -23,12 +24,14 @@ from churn.registry.registry import Registry
 from churn.simulation.simulate import SCENARIOS, simulate, write_csv
 from churn.store.records import DecisionAction, DecisionKind, Outcome, Prediction
 from churn.store.store import Store
+from tests.prefect_template import copy_to_home
 
 # Prefect's own client warns of its own ways.
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(900)]
 
 QUICK = """
 seed: 17
+model: {form: plain}
 tuning: {grid: {logreg__C: [1.0]}, folds: 2}
 evaluation: {resamples: 100}
 gate: {resamples: 200, min_fresh_rows: 100}
@@ -56,11 +59,14 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def prefect_api() -> Iterator[None]:
+def prefect_api(prefect_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
+    home = tmp_path_factory.mktemp("prefect")
+    copy_to_home(prefect_template, home, "prefect-test.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        patch.setattr("prefect.testing.utilities.mkdtemp", lambda: str(home))
         with prefect_test_harness(server_startup_timeout=120):
             yield
 
@@ -84,7 +90,7 @@ def system(prefect_api: None, migrated_registry: None, tmp_path_factory: pytest.
 
 
 def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from pipelines.flows import monitor
+    from pipelines.flows import monitor, train
     from pipelines.flows.monitor import monitor_flow
     from pipelines.flows.train import train_flow
 
@@ -98,6 +104,9 @@ def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatc
     assert (champion.info.trigger, champion.info.simulated) == ("first model", False)
     assert champion.info.rows == pytest.approx(2250, abs=100)
 
+    # One training is drawn: its pictures take as long as all the rest.
+    for draw in PICTURES:
+        monkeypatch.setattr(train, draw, empty_figure)
     same = train_flow(trigger="a whim")
     assert not same["promoted"], "the same model again is not better"
     assert system.registry.champion_version() == "1"
@@ -157,6 +166,8 @@ def test_no_gate_or_holdout_customer_was_trained_on_whatever_file_comes(
         return real_decide(challenger, champion, fresh, *rest, **named)
 
     monkeypatch.setattr(train, "decide", noted)
+    for draw in PICTURES:
+        monkeypatch.setattr(train, draw, empty_figure)
     base = read_dataset(system.settings.data, system.contract)
     system.serve(system.registry.load("champion"), base)
     lines = system.settings.data.read_text().splitlines(keepends=True)

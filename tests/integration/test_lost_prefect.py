@@ -20,6 +20,7 @@ from benchmarks.chaos.pipelines.fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines.prefect import serve_prefect
 from churn.store.records import DecisionAction, DecisionKind
 from pipelines.local.supervisor import free_port
+from tests.prefect_template import copy_to_home
 
 # No measurement: without an end of its own nothing would come at all.
 PATIENCE = 600
@@ -86,11 +87,12 @@ def company(tmp_path: Path) -> Fixture:
 
 
 @pytest.fixture
-def server(company: Fixture, tmp_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def server(company: Fixture, prefect_template: Path, tmp_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """A Prefect server's process, and the environment of those that use it."""
     port = free_port()
     environment = company.environment | QUICK | {"PREFECT_HOME": str(tmp_path / "prefect")}
     environment["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    copy_to_home(prefect_template, tmp_path / "prefect")
     process = serve_prefect(environment, port)
     try:
         yield process.pid, environment

@@ -22,7 +22,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -412,7 +412,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("customers")
 
 
-@given(st.builds(lambda one, other, third: {**one, **other, **third}, plain | st.just({}), odd, named))
+customers = st.builds(lambda one, other, third: {**one, **other, **third}, plain | st.just({}), odd, named)
+
+
+@given(customers)
 @example({"state": "KS", CUSTOMER_ID: "a\nb"})
 @example({"area_code": 415.0})
 @example({"Area code": "415.0"})
@@ -433,13 +436,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example({"total_night_charge": "$1,234.50"})
 @example({"total_intl_minutes": "#DIV/0!", "state": "KS"})
 @example({"voice_mail_plan": "?", "state": "KS"})
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 def test_a_customer_has_one_verdict_whichever_way_it_comes_in(folder: Path, customer: Customer) -> None:
     assert differences(customer, folder) == []
 
 
+@pytest.mark.long
+@given(customers)
+@settings(max_examples=500, deadline=None)
+def test_many_customers_have_one_verdict(folder: Path, customer: Customer) -> None:
+    assert differences(customer, folder) == []
+
+
 @given(ids)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_an_outcome_names_a_customer_as_a_prediction_does(named: Any) -> None:
     if json_limit({CUSTOMER_ID: named}) is not None:
         return

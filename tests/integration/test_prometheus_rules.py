@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def series(expression: str) -> set[str]:
     return set(re.findall(r"\b(churn[_:][\w:]+)", bare))
 
 
+@cache
+def cases() -> list[dict[str, Any]]:
+    return [case for name in TESTS for case in yaml.safe_load((FOLDER / name).read_text())["tests"]]
+
+
+@cache
 def known_series() -> set[str]:
     families = {metric.name for metric in (*service_metrics(), *monitor_metrics())}
     return families | {f"{name}{suffix}" for name in families for suffix in SUFFIXES} | RECORDED
@@ -75,8 +82,7 @@ def test_alerts_reach_who_is_to_have_them(labels, receiver):
 
 @alerts
 def test_an_alert_is_tested_both_ways(alert):
-    tests = [t for name in TESTS for t in yaml.safe_load((FOLDER / name).read_text())["tests"]]
-    found = [bool(case["exp_alerts"]) for t in tests for case in t["alert_rule_test"] if case["alertname"] == alert["alert"]]
+    found = [bool(case["exp_alerts"]) for t in cases() for case in t["alert_rule_test"] if case["alertname"] == alert["alert"]]
     assert True in found
     # The watchdog is never silent: that is what it is for.
     assert False in found or alert["alert"] == "ChurnWatchdog"

@@ -22,6 +22,7 @@ import pytest
 from churn.contract import Contract
 from churn.modeling.model import Model
 from tests.checkout import CHECKOUT
+from tests.loopback_http import http
 from tests.unit.service.fakes import FEATURES, make_model
 
 # MLflow warns of its own type hints, and of columns that might have integers.
@@ -53,7 +54,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert process.poll() is None, "the service did not start"
             assert time.monotonic() < deadline, "the service is not ready in time"
             try:
-                if httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code == 200:
+                if http.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code == 200:
                     break
             except httpx2.TransportError:
                 pass
@@ -180,7 +181,7 @@ def test_answers_are_those_of_mlflows_own_server(address: str, pyfunc: Any, cust
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = json.loads(scoring_server.invocations(body if form != "csv" else body.decode(), media, pyfunc, schema).response)
-    ours = httpx2.post(f"http://{address}/invocations", content=body, headers={"content-type": media}).json()
+    ours = http.post(f"http://{address}/invocations", content=body, headers={"content-type": media}).json()
     np.testing.assert_allclose(ours["predictions"], theirs["predictions"], atol=1e-12)
 
 

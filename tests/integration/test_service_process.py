@@ -28,6 +28,7 @@ from churn.registry import artifact
 from churn.registry.last_known_good import save_last_known_good
 from churn.store.store import Store
 from service.model_loading.loader_process import prepare_last
+from tests.loopback_http import http
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
 SCRIPT = """
@@ -79,7 +80,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         )
         started.append(process)
         address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: httpx2.get(f"{address}/readyz", timeout=10).status_code == 200, process)
+        wait_until(lambda: http.get(f"{address}/readyz", timeout=10).status_code == 200, process)
         return process, address
 
     yield start
@@ -165,7 +166,7 @@ def test_killed_again_and_again_while_the_store_comes_and_goes_each_answer_is_th
         assert process.wait(120) == -signal.SIGKILL
     assert not away
     process, address = serve()
-    wait_until(lambda: httpx2.get(f"{address}/readyz").json()["log"] == "store", process)
+    wait_until(lambda: http.get(f"{address}/readyz").json()["log"] == "store", process)
     stored = store.read_predictions(load_contract())["prediction_id"].tolist()
     store.close()
     assert len(answered) >= 600
@@ -191,13 +192,13 @@ def test_workers_share_port_store_and_metrics(serve: Serve, tmp_path: Path) -> N
 
     def ask(_: int) -> Any:
         # A connection each: the kernel deals them out to the workers.
-        return httpx2.post(f"{address}/predict", json=CUSTOMER, timeout=30)
+        return http.post(f"{address}/predict", json=CUSTOMER, timeout=30)
 
     with ThreadPoolExecutor(8) as clients:
         responses = list(clients.map(ask, range(40)))
     assert {response.status_code for response in responses} == {200}
     assert {response.json()["prediction_id"] for response in responses} == stored_ids(tmp_path)
-    metrics = httpx2.get(f"{address}/metrics").text.splitlines()
+    metrics = http.get(f"{address}/metrics").text.splitlines()
     assert "churn_log_written_total 40.0" in metrics
     assert "churn_workers 2.0" in metrics
     assert any(line.startswith("churn_process_resident_memory_bytes ") and float(line.split()[1]) > 5e7 for line in metrics)
@@ -206,4 +207,4 @@ def test_workers_share_port_store_and_metrics(serve: Serve, tmp_path: Path) -> N
     process.wait(120)
     assert list(tmp_path.glob("metrics-*")) == []
     with pytest.raises(httpx2.TransportError):
-        httpx2.get(f"{address}/healthz")
+        http.get(f"{address}/healthz")

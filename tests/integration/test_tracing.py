@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from service.app import create_app
 from tests.integration.live import live
+from tests.loopback_http import http
 from tests.unit.service.fakes import CUSTOMER, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -50,8 +50,8 @@ def test_a_request_is_a_span_of_the_callers_trace_with_its_parts(tmp_path: Path,
     )
     with live(app) as (host, port):
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "x-request-id": "mine"}
-        answer = httpx2.post(f"http://{host}:{port}/predict", json={**CUSTOMER, "customer_id": "jane"}, headers=headers)
-        httpx2.post(f"http://{host}:{port}/predict/batch", json={"customers": [CUSTOMER]}, headers=headers)
+        answer = http.post(f"http://{host}:{port}/predict", json={**CUSTOMER, "customer_id": "jane"}, headers=headers)
+        http.post(f"http://{host}:{port}/predict/batch", json={"customers": [CUSTOMER]}, headers=headers)
     # What was not sent yet is sent when the service stops.
     spans = {span.name: span for span in collected}
     assert set(spans) == {"POST /predict", "POST /predict/batch", "score", "log"}
@@ -73,7 +73,7 @@ def test_without_a_trace_of_the_caller_the_service_begins_one(tmp_path: Path, co
         settings, registry=FakeRegistry(make_model("1")), store=FakeStore(), last_known_good=FakeLastKnownGood().last_known_good()
     )
     with live(app) as (host, port):
-        answer = httpx2.post(f"http://{host}:{port}/predict", json={"nonsense": 1})
+        answer = http.post(f"http://{host}:{port}/predict", json={"nonsense": 1})
     assert answer.status_code == 422
     assert [span.name for span in collected] == ["POST /predict"]
     assert collected[0].trace_id.hex() in answer.headers["traceparent"]

@@ -21,6 +21,7 @@ from churn.config.urls import shown
 from churn.errors import InputError
 from pipelines.local.supervisor import free_port
 from tests.integration.test_service_process import put_last_known_good, wait_until
+from tests.loopback_http import http
 from tests.unit.service.fakes import CUSTOMER, make_settings
 
 KEY, PSEUDONYM = "the-key-of-the-shop", "the-pseudonym-key-of-us"
@@ -64,7 +65,7 @@ def test_a_service_with_keys_and_passwords_tells_none_of_them(tmp_path: Path) ->
         for child in psutil.Process(process.pid).children(recursive=True):
             if child.pid not in seen and "service.model_loading.loader_process" in " ".join(child.cmdline()):
                 seen[child.pid] = " ".join(child.cmdline()), child.environ()
-        return httpx2.get(f"http://127.0.0.1:{env['CHURN_PORT']}/readyz").status_code == 200
+        return http.get(f"http://127.0.0.1:{env['CHURN_PORT']}/readyz").status_code == 200
 
     try:
         wait_until(ready, process)

@@ -15,6 +15,8 @@ TASKS = {
     ),
     "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "send_request", "summarise_missed"),
 }
+# What draws the pictures of a training.
+PICTURES = ("draw_quality", "draw_business", "draw_slices")
 
 
 def flow_without_engine(
@@ -41,8 +43,8 @@ def flow_without_engine(
         put(module, task, getattr(module, task).fn)
     put(module, "get_run_logger", lambda: logging.getLogger(name))
     if name == "train":
-        for draw in ("draw_quality", "draw_business", "draw_slices"):
-            put(module, draw, _empty_figure)
+        for draw in PICTURES:
+            put(module, draw, empty_figure)
     else:
         put(module, "summarise", _shown(module.summarise.fn))
         put(module, "report", _shown(module.report.fn if pictures else _nothing))
@@ -50,7 +52,8 @@ def flow_without_engine(
     return flow
 
 
-def _empty_figure(*_given: object) -> Any:
+def empty_figure(*_given: object) -> Any:
+    """Return a picture of nothing, whatever is to be drawn."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(1, 1), dpi=20)

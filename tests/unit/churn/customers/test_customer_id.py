@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +61,17 @@ def test_what_names_nobody_is_refused(cell: Any) -> None:
 def test_what_is_plain_is_stored_as_it_is(text: str) -> None:
     if is_plain_id(text):
         assert read_id(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "\n", " a\n", "\t \na b", "a", "a\nb", "a\tb", "\x00", "a\x7f", "\x01a"])
+def test_the_schema_takes_the_texts_that_are_taken(text: str) -> None:
+    schema = id_schema()["anyOf"][0]
+    try:
+        read_id(text)
+    except ValueError:
+        assert not re.search(schema["pattern"], text)
+    else:
+        assert re.search(schema["pattern"], text)
 
 
 @pytest.mark.parametrize("nullable", [True, False])

@@ -1,0 +1,31 @@
+"""A command of ours looks for cycles less often than Python does by itself."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from churn.gc_tuning import YOUNG_OBJECTS, collect_seldom
+from tests.unit.pipelines.cli.command import Churn
+from tests.unit.pipelines.cli.conftest import churn as churn  # noqa: PLC0414 -- a fixture
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*thresholds)
+
+
+def test_it_is_still_collected_but_seldom() -> None:
+    collect_seldom()
+    assert gc.isenabled()
+    assert gc.get_threshold()[0] == YOUNG_OBJECTS > 10 * 700
+
+
+def test_every_command_does(churn: Churn) -> None:
+    assert churn("--version").code == 0
+    assert gc.get_threshold()[0] == YOUNG_OBJECTS
