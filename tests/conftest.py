@@ -35,7 +35,7 @@ SECONDS = {"chaos": 900, "e2e": 900}
 # For one that may have to fetch the customers first, or wait for another process that does.
 FETCHING_SECONDS = 1_200
 # Files that take minutes begin first: at the end of the run a processor would wait for one.
-LONGEST_FIRST = ("e2e/test_demo.py", "chaos/test_pipelines.py", "e2e/test_compose.py")
+LONGEST_FIRST = ("e2e/test_demo.py", "chaos/test_pipelines.py", "e2e/test_compose.py", "integration/test_flows.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

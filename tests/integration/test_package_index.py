@@ -79,7 +79,7 @@ def made_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
     return python
 
 
-@pytest.fixture(params=["pip", "uv", "pip made for it"])
+@pytest.fixture(params=["pip", "uv", pytest.param("pip made for it", marks=pytest.mark.long)])
 def tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The one tool that the machine has."""
     find, wanted = importlib.util.find_spec, request.param

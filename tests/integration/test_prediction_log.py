@@ -85,7 +85,7 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_killed_at_any_moment_while_the_store_comes_and_goes(tmp_path: Path, seed: int) -> None:
     url, answered = f"sqlite:///{tmp_path / 'store.db'}", list[str]()
     chance = random.Random(seed)  # noqa: S311 -- when to kill is no secret
