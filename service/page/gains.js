@@ -17,10 +17,11 @@ const drawGains = (() => {
     // A call to everybody may lose so much that what a plan gains is a dot: the floor is as deep as the peak is high.
     const least = Math.max(-most, Math.min(0, sums.at(-1)));
     const x = (calls) => LEFT + (WIDTH - LEFT - 10) * calls / Math.max(gains.length, 1);
-    const y = (sum) => ABOVE + (HEIGHT - ABOVE - BELOW) * (most - Math.max(sum, least)) / (most - least);
+    const y = (sum) => ABOVE + (HEIGHT - ABOVE - BELOW) * (most - sum) / (most - least);
     const places = new Set([chosen, gains.length]);
     for (let at = 0; at < POINTS; at += 1) places.add(Math.floor(at * gains.length / POINTS));
-    const points = [...places].sort((one, other) => one - other).map((calls) => `${x(calls).toFixed(1)},${y(sums[calls]).toFixed(1)}`);
+    const shown = [...places].filter((calls) => sums[calls] >= least).sort((one, other) => one - other);
+    const points = shown.map((calls) => `${x(calls).toFixed(1)},${y(sums[calls]).toFixed(1)}`);
     const said = `${chosen.toLocaleString("en")} calls should bring ${money(sums[chosen])}; a call to everybody ${money(sums.at(-1))}`;
     picture.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
     picture.setAttribute("aria-label", `Gains curve: ${said}.`);
@@ -31,8 +32,7 @@ const drawGains = (() => {
       node("circle", {class: "chosen", cx: x(chosen), cy: y(sums[chosen]), r: 5}),
       node("text", {x: LEFT - 8, y: y(most) + 5, "text-anchor": "end"}, money(most)),
       node("text", {x: LEFT - 8, y: y(0) + 5, "text-anchor": "end"}, "0"),
-      node("text", {x: LEFT, y: HEIGHT - 14}, "calls"),
-      node("text", {x: WIDTH - 10, y: HEIGHT - 14, "text-anchor": "end"}, gains.length.toLocaleString("en")),
+      node("text", {x: WIDTH - 10, y: HEIGHT - 14, "text-anchor": "end"}, `${gains.length.toLocaleString("en")} calls`),
       node("text", {x: x(chosen), y: HEIGHT - BELOW + 16, "text-anchor": "middle"}, chosen.toLocaleString("en")),
     );
   };
