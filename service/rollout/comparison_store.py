@@ -68,13 +68,7 @@ class LazyComparisonStore:
         How long a contact may change what a customer does.
     """
 
-    def __init__(
-        self,
-        url: str,
-        label_maturity_seconds: float | None,
-        control_share: float = 0.0,
-        contact_effect: timedelta = timedelta(days=90),
-    ) -> None:
+    def __init__(self, url: str, label_maturity_seconds: float | None, control_share: float, contact_effect: timedelta) -> None:
         self._url = url
         self._control_share, self._contact_effect = control_share, contact_effect
         self._maturity_setting = label_maturity_seconds

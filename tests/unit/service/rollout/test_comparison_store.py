@@ -10,6 +10,7 @@ import pytest
 from churn.clock import now
 from churn.store.records import EPOCH, Outcome
 from churn.store.store import Store
+from churn.store.treatment.marks import CONTACT_EFFECT
 from service.rollout import comparison_store
 from service.rollout.comparison_store import LazyComparisonStore
 from tests.unit.churn.store.rows import prediction
@@ -33,7 +34,7 @@ def url(tmp_path: Path) -> str:
 
 
 def ask(url: str, maturity_seconds: float | None) -> list[bool]:
-    store = LazyComparisonStore(url, maturity_seconds)
+    store = LazyComparisonStore(url, maturity_seconds, 0.0, CONTACT_EFFECT)
     try:
         since = now() - 100 * DAY
         found = store.realized("1", since=since, after_outcome_seq=0, mature_until=EPOCH, limit=100)
@@ -62,6 +63,6 @@ def test_without_a_setting_the_store_tells(url: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_probation_younger_than_its_labels_judges_none_and_asks_for_none(url: str) -> None:
-    store = LazyComparisonStore(url, 30 * 86_400.0)
+    store = LazyComparisonStore(url, 30 * 86_400.0, 0.0, CONTACT_EFFECT)
     assert store.realized("1", since=now() - DAY, after_outcome_seq=0, mature_until=EPOCH, limit=100) == []
     store.close()
