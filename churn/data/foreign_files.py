@@ -69,11 +69,11 @@ _LOGS = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table", "metadata": "
 
 
 def foreign_file(start: bytes) -> str | None:
-    """Return what a file is, and what to do, by its first bytes; None if it may be a table.
+    r"""Return what a file is, and what to do, by its first bytes; None if it may be a table.
 
     Examples
     --------
-    >>> foreign_file(b"BZh91AY")
+    >>> foreign_file(b"BZh91AY&SY\x00")
     'compressed by bzip2; unpack it first'
     """
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
