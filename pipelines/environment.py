@@ -74,6 +74,8 @@ def use_local_prefect(settings: Settings) -> None:
 def quiet_prefect() -> None:
     """Keep Prefect's own log off this terminal, before it is imported: the command prints errors itself, in one line."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    # Else each event that a lost server does not take is an error of several lines.
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
 
 
 def prefect_api(settings: Settings) -> str:

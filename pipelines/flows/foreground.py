@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable
 from copy import copy
 from typing import Any
 
 from prefect import Flow, State
 from prefect.context import FlowRunContext
+from prefect.events.clients import PrefectEventsClient
+from prefect.events.worker import EventsWorker, emit_events_to_cloud, should_emit_events_to_running_server
 from prefect.exceptions import CancelledRun
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Completed, Failed
 
 from churn.errors import ChurnError
@@ -24,6 +28,10 @@ from pipelines.flows.prefect_api import is_unreachable
 
 logger = logging.getLogger(__name__)
 AWAY = "Prefect's server does not answer"
+# Somebody waits for a command. Prefect's client tries five times more, for over a minute a call; and each of a run's events, of
+# which a training has some twenty, ten times more, for eight seconds, before the process ends.
+CALL_RETRIES, EVENT_RETRIES = 2, 1
+CALL_RETRIES_SETTING = "PREFECT_CLIENT_MAX_RETRIES"
 
 
 def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning, **parameters: Any) -> Any:
@@ -63,8 +71,10 @@ def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning,
 
     watched = copy(flow)
     watched.fn = noted
+    _limit_events()
     try:
-        return watched(**parameters)
+        with temporary_settings({} if CALL_RETRIES_SETTING in os.environ else {PREFECT_CLIENT_MAX_RETRIES: CALL_RETRIES}):
+            return watched(**parameters)
     except Exception as error:
         if not ended:
             if is_unreachable(error):
@@ -81,6 +91,12 @@ def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning,
     if isinstance(end.result, State):
         raise CancelledRun(str(end.result.message))
     return end.result
+
+
+def _limit_events() -> None:
+    """Let events go that a server does not take. (One of its own Prefect starts and ends by itself.)"""
+    if should_emit_events_to_running_server() and not emit_events_to_cloud():
+        EventsWorker.set_client_override(PrefectEventsClient, reconnection_attempts=EVENT_RETRIES)
 
 
 class _End:

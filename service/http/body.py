@@ -135,10 +135,24 @@ def parse_json(model: type[Parsed], body: bytes) -> Parsed:
     body = body.removeprefix(BYTE_ORDER_MARK)
     refuse_repeated_fields(body)
     try:
-        return model.model_validate_json(body)
+        parsed = model.model_validate_json(body)
     except ValidationError as error:
         # Not chained: pydantic's error holds the customer's values.
         raise unprocessable(error) from None
+    if not _is_json(body):
+        # Its reader takes them for numbers, and a customer's id may be a number that is missing.
+        raise Unprocessable("The body is not JSON, which has no NaN and no Infinity: send null.")
+    return parsed
+
+
+def _is_json(body: bytes) -> bool:
+    if b"NaN" not in body and b"Infinity" not in body:
+        return True
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def refuse_repeated_fields(body: bytes) -> None:

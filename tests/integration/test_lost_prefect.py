@@ -133,11 +133,11 @@ from pipelines.environment import prepare_environment, quiet_prefect
 prepare_environment(load_settings())
 quiet_prefect()
 from benchmarks.chaos.pipelines import forks
-number, victim = int(sys.argv[1]), int(sys.argv[2])
+number, victim, step = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 kill = os.kill
 os.kill = lambda pid, _signal: kill(pid, number)
 forks._always_promote(importlib.import_module("pipelines.flows.train"))
-forks._arm(*forks.TRAIN_STEPS["alias"], victim)
+forks._arm(*forks.TRAIN_STEPS[step], victim)
 sys.argv = ["churn", "train", "--json"]
 from pipelines.cli.main import main
 main()
@@ -145,15 +145,16 @@ main()
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_training_whose_prefect_is_lost_at_the_alias_says_what_became_true(
-    company: Fixture, server: tuple[int, dict[str, str]], number: signal.Signals
+@pytest.mark.parametrize(("number", "step"), [(signal.SIGKILL, "begun"), (signal.SIGKILL, "alias"), (signal.SIGSTOP, "alias")])
+def test_a_training_whose_prefect_is_lost_says_what_became_true(
+    company: Fixture, server: tuple[int, dict[str, str]], number: signal.Signals, step: str
 ) -> None:
+    """The earlier it is lost, the more events are left to be sent: each was tried for eight seconds, and told in many lines."""
     pid, environment = server
     try:
         # One that was stopped does not answer however long one waits.
         limit = {"PREFECT_API_REQUEST_TIMEOUT": "30"} if number == signal.SIGSTOP else {}
-        done = run(TRAIN, int(number), pid, environment=environment | limit)
+        done = run(TRAIN, int(number), pid, step, environment=environment | limit)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert done.returncode == 0, done.stderr
@@ -161,6 +162,7 @@ def test_a_training_whose_prefect_is_lost_at_the_alias_says_what_became_true(
     assert (said["promoted"], said["version"]) == (True, company.registry().champion_version())
     assert "Traceback" not in done.stderr
     assert "its record of this run of train has no end" in done.stderr.strip().splitlines()[-1]
+    assert "EventsWorker" not in done.stderr
     ends = company.decisions(DecisionKind.RETRAIN)
     assert [(end.action, end.model_version) for end in ends] == [(DecisionAction.PROMOTED, said["version"])]
     store = company.store()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from benchmarks.attacks.attack import Attack
-from benchmarks.attacks.bodies import compressed, documents, drawn, reported, streams, tables, tensors, texts
+from benchmarks.attacks.bodies import compressed, documents, drawn, odd, reported, streams, tables, tensors, texts
 
 
 def handmade() -> Iterator[Attack]:
     """Yield the attacks made by hand, each on every route that reads its format."""
-    for kind in (tables, streams, texts, documents, reported, tensors, compressed):
+    for kind in (tables, streams, texts, documents, reported, tensors, compressed, odd):
         yield from kind.attacks()
 
 

@@ -4,9 +4,22 @@ import json
 import time
 
 import pytest
+from pydantic import BaseModel
 
-from service.http.body import refuse_repeated_fields
+from churn.customers.customer_id import CustomerId
+from service.http.body import parse_json, refuse_repeated_fields
 from service.http.errors import Unprocessable
+
+
+class Named(BaseModel):
+    customer_id: CustomerId = None
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_json_has_no_nan_where_a_data_frames_nan_would_name_nobody(value: str) -> None:
+    with pytest.raises(Unprocessable):
+        parse_json(Named, f'{{"customer_id": {value}}}'.encode())
+    assert parse_json(Named, f'{{"customer_id": "{value} & sons"}}'.encode()).customer_id == f"{value} & sons"
 
 
 @pytest.mark.parametrize(
