@@ -19,6 +19,7 @@ from churn.inference.terms import Condition, Ramp, WeighedRule
 
 # Beyond these log-odds a probability is 0 or 1 to 300 digits, and some databases refuse to work out its exponential.
 SURE = 700.0
+GROUP = 64
 _WRITTEN_IN = "duckdb"
 # They put each step in the place of its name, wherever that stands: a minute became an hour.
 _INLINING = {"postgres"}
@@ -217,7 +218,9 @@ def _logit(model: CompiledModel) -> str:
         *(_ramp(model, ramp) for ramp in model.ramps),
         *(_rule(model, rule) for rule in model.rules),
     ]
-    return " + ".join(terms)
+    # One long sum nests as deeply as it has terms, and DuckDB gives up at 1,000.
+    groups = [" + ".join(terms[start : start + GROUP]) for start in range(0, len(terms), GROUP)]
+    return groups[0] if len(groups) == 1 else " + ".join(f"({group})" for group in groups)
 
 
 def _ramp(model: CompiledModel, ramp: Ramp) -> str:

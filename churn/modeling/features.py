@@ -2,9 +2,9 @@
 
 Candidates are made from training customers only: each number clipped to its usual range, hinges at its quantiles, an indicator of
 each level of a category, sums that the contract declares (the total bill), and rules from shallow boosted trees over all of these
-(`churn.modeling.rules`). A lasso selects a few of them. The pipeline's own logistic regression then refits their weights nearly
-without shrinkage, which keeps probabilities calibrated (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis
-52(1), 2007, doi:10.1016/j.csda.2006.12.019). Every prediction stays a sum that people can read.
+(`churn.modeling.rules`). A lasso selects a few of them. The pipeline's own logistic regression then fits their weights anew, with
+as much shrinkage as its C says (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis 52(1), 2007,
+doi:10.1016/j.csda.2006.12.019). Every prediction stays a sum that people can read.
 """
 
 from __future__ import annotations
@@ -22,11 +22,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from churn.modeling.inputs import Floats, Inputs
+from churn.modeling.memory import Memory
 from churn.modeling.rules import Rule, grow_rules
 
 # Numbers are clipped to these quantiles of the training customers: the model does not extrapolate.
 USUAL_RANGE = (0.005, 0.995)
 MAX_LISTED_VALUES = 20
+# Most cells (customers times terms) of what the lasso reads, and of what the weights are fitted on where it is left out.
+MAX_READ, MAX_FITTED = 12_000_000, 20_000_000
+# Where leaving it out would be too much, the lasso is this strict.
+MILD = 0.3
+# Of the parts of the customers that a search fits again and again, and of selections among their candidates.
+_GROWN: Memory[list[Rule]] = Memory(16)
+_SELECTED: Memory[Terms] = Memory(64)
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     strictness : float
         Strength of the lasso: its penalty per customer is strictness * sd(outcome) * sqrt(ln(candidates) / customers), the rate
         at which noise alone selects a candidate (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009,
-        doi:10.1214/08-AOS620).
+        doi:10.1214/08-AOS620). 0 keeps all candidates, if these are not too many to fit weights on all customers.
     trees, depth : int
         Number and depth of the trees whose paths become rules; 0 trees: no rules.
     knots : int
@@ -110,9 +118,9 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         sums: dict[str, list[str]] | None = None,
         relations: dict[str, tuple[str, float]] | None = None,
         strictness: float = 0.6,
-        trees: int = 50,
-        depth: int = 3,
-        knots: int = 3,
+        trees: int = 120,
+        depth: int = 4,
+        knots: int = 5,
         min_rows: int = 20,
         max_rows: int = 20_000,
         seed: int = 0,
@@ -147,7 +155,11 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if len(x) > self.max_rows:
             sampled = np.sort(np.random.default_rng(self.seed).choice(len(x), self.max_rows, replace=False))
         matrix, outcome = inputs.matrix(inputs.complete(x.iloc[sampled])), outcome[sampled]
-        terms = self._select(self._candidates(matrix, outcome, inputs), matrix, outcome)
+        looked_for = (self.trees, self.depth, self.knots, self.min_rows, self.seed)
+        terms = _SELECTED.recall(
+            (matrix, outcome, looked_for, self.strictness, len(x)),
+            lambda: self._select(self._candidates(matrix, outcome), matrix, outcome, len(x)),
+        )
         self.inputs_ = dict(vars(inputs))
         self.ramps_ = np.array([(ramp.input, ramp.low, ramp.high) for ramp in terms.ramps], dtype=np.float64).reshape(-1, 3)
         self.conditions_ = np.array(
@@ -158,10 +170,10 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = len(inputs.columns)
         return self
 
-    def _candidates(self, matrix: Floats, outcome: NDArray[np.int64], inputs: Inputs) -> Terms:
+    def _candidates(self, matrix: Floats, outcome: NDArray[np.int64]) -> Terms:
         ramps: list[Ramp] = []
         quantiles = np.arange(1, self.knots + 1) / (self.knots + 1)
-        for column in range(len(inputs.names)):
+        for column in range(matrix.shape[1]):
             values = matrix[:, column]
             few = len(np.unique(values)) <= MAX_LISTED_VALUES
             low, high = (values.min(), values.max()) if few else np.quantile(values, USUAL_RANGE)
@@ -172,21 +184,28 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ramps += [Ramp(column, knot, float(high)) for knot in knots if low < knot < high]
         rules: list[Rule] = []
         if self.trees and ramps:
-            rules = grow_rules(matrix, outcome, trees=self.trees, depth=self.depth, min_rows=self.min_rows, seed=self.seed)
+            settings = {"trees": self.trees, "depth": self.depth, "min_rows": self.min_rows, "seed": self.seed}
+            rules = _GROWN.recall((matrix, outcome, settings), lambda: grow_rules(matrix, outcome, **settings))
         return Terms(ramps, rules)
 
-    def _select(self, candidates: Terms, matrix: Floats, outcome: NDArray[np.int64]) -> Terms:
+    def _select(self, candidates: Terms, matrix: Floats, outcome: NDArray[np.int64], customers: int) -> Terms:
+        read = min(len(matrix), MAX_READ // max(len(candidates), 1))
+        if read < len(matrix):
+            rows = np.sort(np.random.default_rng(self.seed).choice(len(matrix), read, replace=False))
+            matrix, outcome = matrix[rows], outcome[rows]
         values = candidates.evaluate(matrix)
         spread = values.std(axis=0)
         varying = spread > 0
         candidates, values, spread = candidates.take(varying), values[:, varying], spread[varying]
-        if len(candidates) < 2:
+        strictness = self.strictness
+        if not strictness and customers * len(candidates) > MAX_FITTED:
+            strictness = MILD
+        if len(candidates) < 2 or not strictness:
             return candidates
-        customers = len(outcome)
-        penalty = self.strictness * outcome.std() * np.sqrt(np.log(len(candidates)) / customers)
+        penalty = strictness * outcome.std() * np.sqrt(np.log(len(candidates)) / read)
         lasso = LogisticRegression(
             l1_ratio=1,
-            C=1 / (customers * penalty),
+            C=1 / (read * penalty),
             solver="liblinear",
             # liblinear shrinks the intercept too; on this scale hardly.
             intercept_scaling=10,

@@ -2,7 +2,8 @@
 
 Friedman and Popescu, Predictive Learning via Rule Ensembles, Annals of Applied Statistics 2(3), 2008, doi:10.1214/07-AOAS148.
 What a tree finds with a few splits (a large bill *and* no voice mail) becomes one indicator, to which a linear model can give a
-weight.
+weight. One ensemble finds each cut only roughly and few ways to combine cuts; so there are several, of different depth and seed,
+whose trees see a part of the inputs at each split.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ Floats = NDArray[np.float64]
 # Bounds by input: the rule holds where low < value <= high for each (input, (low, high)).
 Rule = tuple[tuple[int, tuple[float, float]], ...]
 LEARNING_RATE, SUBSAMPLE = 0.1, 0.5
+# At each split a tree chooses among so large a share of the inputs, and among no fewer than so many.
+SEEN_SHARE, MIN_SEEN = 0.4, 8
 # Trees work in single precision; larger values would be infinite there.
 LARGEST = 1e30
 
 
 def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int, min_rows: int, seed: int) -> list[Rule]:
-    """Fit boosted trees and return each distinct path from a root, to a leaf or to an inner node.
+    """Fit ensembles of boosted trees and return each distinct path from a root, to a leaf or to an inner node.
 
     Parameters
     ----------
@@ -31,7 +34,7 @@ def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int,
     outcome : array of 0 and 1, shape (n,)
         Both must occur.
     trees, depth : int
-        Number of trees, and most splits on a path.
+        Number of trees, over all ensembles, and most splits on a path. There is an ensemble for each depth from 2 on.
     min_rows : int
         Fewest customers that a rule may hold for, and not hold for.
     seed : int
@@ -41,15 +44,20 @@ def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int,
     list of Rule
         Shorter ones first; of several that hold for the same customers (or for exactly the others) the first.
     """
-    boosted = GradientBoostingClassifier(
-        n_estimators=trees,
-        max_depth=depth,
-        learning_rate=LEARNING_RATE,
-        subsample=SUBSAMPLE,
-        min_samples_leaf=min_rows,
-        random_state=seed,
-    ).fit(np.clip(inputs, -LARGEST, LARGEST), outcome)
-    found = {rule for tree in boosted.estimators_[:, 0] for rule in _paths(tree.tree_)}
+    clipped = np.clip(inputs, -LARGEST, LARGEST)
+    depths = range(min(2, depth), depth + 1)
+    found: set[Rule] = set()
+    for number, most in enumerate(depths):
+        boosted = GradientBoostingClassifier(
+            n_estimators=-(-trees // len(depths)),
+            max_depth=most,
+            learning_rate=LEARNING_RATE,
+            subsample=SUBSAMPLE,
+            max_features=min(max(MIN_SEEN, int(SEEN_SHARE * inputs.shape[1])), inputs.shape[1]),
+            min_samples_leaf=min_rows,
+            random_state=seed + number,
+        ).fit(clipped, outcome)
+        found |= {rule for tree in boosted.estimators_[:, 0] for rule in _paths(tree.tree_)}
     return _distinct(sorted(found, key=lambda rule: (len(rule), rule)), inputs, min_rows)
 
 

@@ -27,11 +27,11 @@ ROWS = pytest.mark.parametrize("rows", [5_000, pytest.param(100_000, marks=pytes
 TYPES = {"number": "DOUBLE PRECISION", "integer": "DOUBLE PRECISION", "flag": "TEXT", "category": "TEXT"}
 
 
-@pytest.fixture(scope="module")
-def model() -> CompiledModel:
+@pytest.fixture(scope="module", params=[0.2, 0.0], ids=["some terms of every kind", "more terms than an expression may nest"])
+def model(request: pytest.FixtureRequest) -> CompiledModel:
     data = simulate(CONTRACT, 1_500, seed=3)
     pipeline = build_pipeline(3, form="terms", contract=CONTRACT)
-    pipeline.set_params(features__strictness=0.2)  # so that there are terms of every kind
+    pipeline.set_params(features__strictness=request.param)
     compiled = compile_pipeline(pipeline.fit(data.features, data.outcome), CONTRACT.feature_names, CONTRACT)
     assert compiled is not None
     return compiled

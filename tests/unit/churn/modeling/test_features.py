@@ -6,8 +6,10 @@ import pytest
 import skops.io
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+import churn.modeling.features as features_module
 from churn.contract import Contract, load_contract
 from churn.modeling.features import LinearTerms, Ramp, Terms
 from churn.modeling.model import build_pipeline
@@ -117,6 +119,58 @@ def test_nothing_is_extrapolated() -> None:
 def test_stricter_means_fewer_terms(world: tuple[pd.DataFrame, pd.Series]) -> None:
     counts = [len(LinearTerms(sums=SUMS, trees=30, strictness=strictness).fit(*world).terms) for strictness in (0.3, 0.7, 2.0)]
     assert counts[0] > counts[1] > counts[2] > 0
+
+
+def test_without_strictness_every_candidate_that_varies_is_a_term(world: tuple[pd.DataFrame, pd.Series]) -> None:
+    features, outcome = world
+    every = LinearTerms(trees=30, strictness=0).fit(features, outcome)
+    assert len(every.terms) > 2 * len(LinearTerms(trees=30, strictness=0.1).fit(features, outcome).terms)
+    assert (every.transform(features).std(axis=0) > 0).all()
+
+
+def test_of_many_customers_not_every_candidate_is_a_term(
+    world: tuple[pd.DataFrame, pd.Series], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, outcome = world
+    mild = LinearTerms(trees=30, strictness=features_module.MILD).fit(features, outcome).terms
+    monkeypatch.setattr(features_module, "MAX_FITTED", 1_000)
+    # One seed more, lest it be remembered how it was without the limit.
+    assert (
+        LinearTerms(trees=30, strictness=0, seed=1).fit(features, outcome).terms
+        == LinearTerms(trees=30, strictness=features_module.MILD, seed=1).fit(features, outcome).terms
+    )
+    assert len(mild) < 200
+
+
+def test_the_lasso_reads_no_more_cells_than_memory_has(
+    world: tuple[pd.DataFrame, pd.Series], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[tuple[int, int]] = []
+    fit = LogisticRegression.fit
+
+    def counting(self: LogisticRegression, x: np.ndarray, y: np.ndarray) -> LogisticRegression:
+        read.append(x.shape)
+        return fit(self, x, y)
+
+    monkeypatch.setattr(LogisticRegression, "fit", counting)
+    monkeypatch.setattr(features_module, "MAX_READ", 100_000)
+    terms = LinearTerms(trees=30, seed=2).fit(*world).terms
+    assert [rows * columns <= 100_000 for rows, columns in read] == [True]
+    assert read[0][0] < 1_200
+    assert len(terms)
+
+
+def test_what_is_remembered_is_what_would_be_found_again(world: tuple[pd.DataFrame, pd.Series]) -> None:
+    settings = [{"strictness": strictness, "trees": trees} for strictness in (0.3, 0.7) for trees in (0, 20)]
+    first = [LinearTerms(**chosen).fit(*world).terms for chosen in settings]
+    again = [LinearTerms(**chosen).fit(*world).terms for chosen in settings]
+    for memory in (features_module._GROWN, features_module._SELECTED):
+        memory.forget()
+    anew = [LinearTerms(**chosen).fit(*world).terms for chosen in settings]
+    assert first == again == anew
+    others = world[0].iloc[::-1].reset_index(drop=True), world[1].iloc[::-1].reset_index(drop=True)
+    flipped = LinearTerms(strictness=0.7, trees=20).fit(others[0], 1 - others[1]).terms
+    assert flipped != anew[3]
 
 
 def test_noise_alone_leaves_the_columns_as_they_are() -> None:

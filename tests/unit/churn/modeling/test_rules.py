@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.ensemble import GradientBoostingClassifier
 
 from churn.modeling.rules import grow_rules, rule_holds
 
@@ -29,6 +30,22 @@ def test_no_rule_has_more_conditions_than_the_depth() -> None:
     inputs, outcome = world()
     assert max(len(rule) for rule in grown(inputs, outcome)) == 2
     assert {len(rule) for rule in grown(inputs, outcome, depth=1)} == {1}
+
+
+def test_there_is_an_ensemble_for_each_depth_and_the_trees_are_shared_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[tuple[int, int, int]] = []
+    fit = GradientBoostingClassifier.fit
+
+    def noting(self: GradientBoostingClassifier, x: np.ndarray, y: np.ndarray) -> GradientBoostingClassifier:
+        fitted.append((self.max_depth, self.n_estimators, self.random_state))
+        return fit(self, x, y)
+
+    monkeypatch.setattr(GradientBoostingClassifier, "fit", noting)
+    grown(*world(), depth=4, trees=20)
+    assert fitted == [(2, 7, SEED), (3, 7, SEED + 1), (4, 7, SEED + 2)]
+    fitted.clear()
+    grown(*world(), depth=1, trees=20)
+    assert fitted == [(1, 20, SEED)]
 
 
 def test_each_rule_holds_for_enough_and_not_for_all() -> None:
