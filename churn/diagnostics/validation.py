@@ -24,6 +24,8 @@ FACTORS: dict[str, tuple[float, ...]] = {
     "features__strictness": (0.5, 1, 1.5, 2.5),
     "imputer__n_neighbors": (0.2, 1, 3),
 }
+# Around 0 a parameter is tried as around this.
+MILD = 0.3
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ def measure_validation(
 
 def _values(chosen: Any, factors: Sequence[float]) -> list[Any]:
     """Return the values to try, rising; whole numbers where the parameter is one, and at least 1."""
+    if isinstance(chosen, float) and not chosen:  # what is left out has no multiples: those of a mild value
+        return [0.0, *_values(MILD, factors)]
     if isinstance(chosen, int):
         return sorted({chosen, *(max(1, round(chosen * factor)) for factor in factors)})
     return sorted({float(chosen), *(float(f"{chosen * factor:.3g}") for factor in factors)})

@@ -144,6 +144,13 @@ def test_other_values_are_fitted_around_the_chosen_one() -> None:
     assert (np.diff(curve.own.mean(axis=1)) > 0).all(), "a weaker penalty fits its own customers better"
 
 
+def test_a_lasso_that_was_left_out_is_held_against_mild_ones() -> None:
+    pipeline = build_pipeline(1, form="terms").set_params(features__trees=0, features__strictness=0.0)
+    curves = measure_validation(pipeline, customers(200), FEATURES[:3], "neg_log_loss", 2, 1)
+    (curve,) = (curve for curve in curves if curve.parameter == "features__strictness")
+    assert (curve.chosen, curve.values) == (0.0, [0.0, 0.15, 0.3, 0.45, 0.75])
+
+
 @pytest.mark.parametrize(
     ("parameter", "best", "said"),
     [
