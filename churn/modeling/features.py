@@ -33,8 +33,8 @@ MAX_READ, MAX_FITTED = 12_000_000, 20_000_000
 # Where leaving it out would be too much, the lasso is this strict.
 MILD = 0.3
 # Of the parts of the customers that a search fits again and again, and of selections among their candidates.
-_GROWN: Memory[list[Rule]] = Memory(16)
-_SELECTED: Memory[Terms] = Memory(64)
+GROWN: Memory[list[Rule]] = Memory(16)
+SELECTED: Memory[Terms] = Memory(64)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             sampled = np.sort(np.random.default_rng(self.seed).choice(len(x), self.max_rows, replace=False))
         matrix, outcome = inputs.matrix(inputs.complete(x.iloc[sampled])), outcome[sampled]
         looked_for = (self.trees, self.depth, self.knots, self.min_rows, self.seed)
-        terms = _SELECTED.recall(
+        terms = SELECTED.recall(
             (matrix, outcome, looked_for, self.strictness, len(x)),
             lambda: self._select(self._candidates(matrix, outcome), matrix, outcome, len(x)),
         )
@@ -185,7 +185,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rules: list[Rule] = []
         if self.trees and ramps:
             settings = {"trees": self.trees, "depth": self.depth, "min_rows": self.min_rows, "seed": self.seed}
-            rules = _GROWN.recall((matrix, outcome, settings), lambda: grow_rules(matrix, outcome, **settings))
+            rules = GROWN.recall((matrix, outcome, settings), lambda: grow_rules(matrix, outcome, **settings))
         return Terms(ramps, rules)
 
     def _select(self, candidates: Terms, matrix: Floats, outcome: NDArray[np.int64], customers: int) -> Terms:

@@ -164,7 +164,7 @@ def test_what_is_remembered_is_what_would_be_found_again(world: tuple[pd.DataFra
     settings = [{"strictness": strictness, "trees": trees} for strictness in (0.3, 0.7) for trees in (0, 20)]
     first = [LinearTerms(**chosen).fit(*world).terms for chosen in settings]
     again = [LinearTerms(**chosen).fit(*world).terms for chosen in settings]
-    for memory in (features_module._GROWN, features_module._SELECTED):
+    for memory in (features_module.GROWN, features_module.SELECTED):
         memory.forget()
     anew = [LinearTerms(**chosen).fit(*world).terms for chosen in settings]
     assert first == again == anew
