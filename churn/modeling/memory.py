@@ -43,6 +43,11 @@ class Memory(Generic[T]):
         given : tuple
             All that the result depends on: arrays, and whatever `repr` tells apart.
         make : callable
+
+        Returns
+        -------
+        object
+            What `make` returns, or returned the first time.
         """
         digest = hashlib.blake2b(digest_size=16)
         for part in given:
