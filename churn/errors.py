@@ -91,6 +91,10 @@ class NoReasons(ChurnError):
     """The model in service cannot give reasons for its predictions."""
 
 
+class NoSegments(ChurnError):
+    """The model in service knows no segments: it was registered before there were any, or is not compiled."""
+
+
 class ModelRefused(ChurnError):
     """A model's artifact is not what it claims to be. The model that serves stays."""
 

@@ -62,7 +62,9 @@ def train() -> None:
     folder = _folder("model")
     (folder / "pipeline.skops").write_bytes(dump_pipeline(trained.model.pipeline))
     # What is the same whenever and wherever it is made: no time, no commit, and no score of the holdout yet.
-    info = trained.model.info.model_dump(mode="json", exclude={"trained_at", "git_commit", "version", "run_id", "metrics"})
+    info = trained.model.info.model_dump(
+        mode="json", exclude={"trained_at", "git_commit", "version", "run_id", "metrics", "segments"}
+    )
     (folder / "model.json").write_text(json.dumps(info | {"cv_score": round(trained.tuned.score, DIGITS)}, indent=2) + "\n")
     trained.tuned.candidates.round(DIGITS).to_csv(folder / "tuning.csv", index=False)
 

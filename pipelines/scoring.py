@@ -22,7 +22,7 @@ from service.scoring.scorer import CompiledScorer
 from service.scoring.served_model import ServedModel
 
 
-def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
+def find_scorer(settings: Settings, contract: Contract, version: str, *, segment: bool = False) -> Scorer:
     """Load a model from the registry as the service does; the last known good one, said loudly, if the registry is away.
 
     Parameters
@@ -31,6 +31,8 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     contract : Contract
     version : str
         Number or alias.
+    segment : bool
+        Whether the answers are to name each customer's segment.
 
     Returns
     -------
@@ -39,6 +41,8 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     Raises
     ------
     NoModel, RegistryError, ModelRefused
+    NoSegments
+        If segments are asked for and the model knows none.
     """
     found = RegistrySource(settings, contract)
     try:
@@ -56,7 +60,10 @@ def find_scorer(settings: Settings, contract: Contract, version: str) -> Scorer:
     compiled = served.scorer.compiled.to_document() if isinstance(served.scorer, CompiledScorer) else None
     info = served.info
     control = ControlGroup(settings.control_share, settings.control_key)
-    known = ScoringModel(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract, control, info.profit)
+    segments = served.require_segments().segments.model_dump(mode="json") if segment else None
+    known = ScoringModel(
+        *(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract, control), info.profit, segments
+    )
     return Scorer.of(known, None if compiled is not None else served.scorer.many)
 
 

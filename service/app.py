@@ -64,7 +64,7 @@ ROUTES = (predict, batch, campaign, open_inference, mlflow_protocol, outcomes, c
 # Names that may appear in a problem, beside the contract's: of bodies, of their rows, and of parts of the service.
 BODIES = (OutcomesRequest, OutcomeItem, ContactsRequest, ContactItem, InferRequest, InvocationsRequest, RollbackBody)
 FIELDS = [
-    *("body", "customers", "rows", "header", "reasons", "service", "model", "log"),
+    *("body", "customers", "rows", "header", "reasons", "segment", "service", "model", "log"),
     *(name for body in BODIES for name in body.model_fields),
 ]
 logger = logging.getLogger(__name__)

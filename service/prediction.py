@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -28,6 +28,28 @@ SMALL_BATCH_ROWS = 200
 LOGGED_AT_ONCE = 20_000
 
 
+class Extras(NamedTuple):
+    """What is asked for beside a prediction: so many of the strongest reasons, the customer's segment."""
+
+    reasons: int | None = None
+    segment: bool = False
+
+    def add(self, response: dict[str, Any], served: ServedModel, values: Sequence[Any]) -> None:
+        """Add it to a response. Raise NoReasons or NoSegments if the model cannot give it.
+
+        Parameters
+        ----------
+        response : dict
+        served : ServedModel
+        values : sequence
+            As in `ServedModel.score_one`.
+        """
+        if self.segment:
+            response["segment"] = served.segment_of(values)
+        if self.reasons is not None:
+            response |= served.explain(values, self.reasons)
+
+
 @dataclass(frozen=True)
 class PredictionService:
     """Predicts with the active model and logs every prediction before it is returned."""
@@ -38,16 +60,18 @@ class PredictionService:
     shadow: Shadow
     control: ControlGroup = NOBODY
 
-    def can_answer(self, reasons: int | None) -> bool:
-        """Return whether there is a model, and one that can give reasons if they are asked for."""
+    def can_answer(self, more: Extras | None) -> bool:
+        """Return whether there is a model, and one that can give what is asked for beside the prediction."""
         served = self.active_model.peek()
-        return served is not None and (reasons is None or served.explainer is not None)
+        if served is None or more is None:
+            return served is not None
+        return (more.reasons is None or served.explainer is not None) and (not more.segment or served.segmenter is not None)
 
     def begin_one(
         self,
         values: Sequence[Any],
         customer_id: str | None,
-        reasons: int | None,
+        more: Extras | None,
         request_context: RequestContext | None,
         done: Callable[[bytes | Exception], None],
     ) -> None:
@@ -58,8 +82,8 @@ class PredictionService:
         values : sequence
             One validated value per feature, in the contract's order: float, bool, str, or None where missing.
         customer_id : str or None
-        reasons : int or None
-            How many of the strongest reasons to add; None: none.
+        more : Extras or None
+            What to add to the prediction; None: nothing.
         request_context : RequestContext or None
         done : callable
             Called, later and on the event loop, with the response as JSON, or with the error that kept the record out of the
@@ -67,7 +91,7 @@ class PredictionService:
 
         Raises
         ------
-        NoModel, NoReasons, StoreError
+        NoModel, NoReasons, NoSegments, StoreError
             Then `done` is not called.
         """
         served = self.active_model.current()
@@ -75,8 +99,8 @@ class PredictionService:
         with child_span("score", request_context):
             row = served.score_one(values, customer_id, self.control)
             response = to_response(row)
-            if reasons is not None:
-                response |= served.explain(values, reasons)
+            if more is not None:
+                more.add(response, served, values)
         trace = None if request_context is None else request_context.trace
         logged = None if trace is None else trace.start_child("log")
         self.log.submit((row,), partial(self._end_one, row, values, orjson.dumps(response), logged, done))
@@ -99,12 +123,12 @@ class PredictionService:
         self.shadow.offer(row, values)
         done(response)
 
-    async def predict_one(self, values: Sequence[Any], customer_id: str | None, reasons: int | None) -> bytes:
+    async def predict_one(self, values: Sequence[Any], customer_id: str | None, more: Extras | None) -> bytes:
         """Predict for one customer; return the response as JSON. The record is in the log when this returns.
 
         Parameters
         ----------
-        values, customer_id, reasons
+        values, customer_id, more
             See `begin_one`.
 
         Returns
@@ -113,7 +137,7 @@ class PredictionService:
 
         Raises
         ------
-        NoModel, NoReasons, StoreError
+        NoModel, NoReasons, NoSegments, StoreError
             Then nothing was answered; after StoreError the record may be in the log all the same.
         """
         answered: asyncio.Future[bytes | Exception] = asyncio.get_running_loop().create_future()
@@ -122,13 +146,13 @@ class PredictionService:
             if not answered.done():  # unless the request was cancelled meanwhile
                 answered.set_result(answer)
 
-        self.begin_one(values, customer_id, reasons, CURRENT.get(), settle)
+        self.begin_one(values, customer_id, more, CURRENT.get(), settle)
         answer = await answered
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    async def predict_batch(self, served: ServedModel, customers: CustomerColumns) -> ScoredBatch:
+    async def predict_batch(self, served: ServedModel, customers: CustomerColumns, *, segment: bool = False) -> ScoredBatch:
         """Predict for many customers with one model. All records are in the log when this returns.
 
         Parameters
@@ -136,6 +160,8 @@ class PredictionService:
         served : ServedModel
         customers : CustomerColumns
             Validated customers.
+        segment : bool
+            Whether to find their segments, too: some 30 µs a customer.
 
         Returns
         -------
@@ -144,15 +170,22 @@ class PredictionService:
 
         Raises
         ------
+        NoSegments
+            Then nothing was predicted.
         StoreError
             If the records could not be logged: then nothing may be answered, though some may be in the log all the same.
         """
         request_context = CURRENT.get()
         _note_version(served, request_context)
+        if segment:
+            served.require_segments()
         with child_span("score", request_context):
             small = len(customers) <= SMALL_BATCH_ROWS
             score = partial(served.score_columns, customers, self.control)
             batch = score() if small else await CLIENT_WORK.run(score)
+            if segment:
+                find = partial(served.add_segments, batch)
+                batch = find() if small else await CLIENT_WORK.run(find)
         with child_span("log", request_context):
             for start in range(0, len(customers), LOGGED_AT_ONCE):
                 spell = partial(batch.rows, served.contract, start, start + LOGGED_AT_ONCE)

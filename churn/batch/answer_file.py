@@ -24,7 +24,8 @@ REJECTED = "_rejected"
 METADATA = b"churn.scored"
 COMPRESSION = "snappy"
 # Columns that repeat: each costs a few bytes a part.
-REPEATED = ["action", "threshold", "model_version"]
+SEGMENT = "segment"
+REPEATED = ["action", "threshold", "model_version", SEGMENT]
 
 
 class Stopped(ChurnError):

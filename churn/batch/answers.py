@@ -24,8 +24,21 @@ SHOWN_PROBLEMS = 20
 REJECTED_SCHEMA = pa.schema([("file", pa.string()), ("row", pa.int64()), (CUSTOMER_ID, pa.string()), ("reason", pa.string())])
 
 
-def answer_schema(id_type: Any) -> Any:
-    """Give the columns of answers; `id_type` None: the input names nobody."""
+def answer_schema(id_type: Any, *, segment: bool = False) -> Any:
+    """Give the columns of answers.
+
+    Parameters
+    ----------
+    id_type : pyarrow.DataType or None
+        None: the input names nobody.
+    segment : bool
+        Whether segments are asked for.
+
+    Returns
+    -------
+    pyarrow.Schema
+    """
+    last = [pa.field("segment", pa.string(), nullable=False)] if segment else []
     named = [] if id_type is None else [pa.field(CUSTOMER_ID, id_type)]
     return pa.schema(
         [
@@ -35,6 +48,7 @@ def answer_schema(id_type: Any) -> Any:
             pa.field("action", pa.string(), nullable=False),
             pa.field("threshold", pa.float64(), nullable=False),
             pa.field("model_version", pa.string(), nullable=False),
+            *last,
         ]
     )
 
@@ -120,9 +134,17 @@ class Answering:
             from_flags(churn),
             _actions(churn, judged.ids, model.control),
             *_repeated(model.threshold, model.version, len(probabilities)),
+            *self._segments(judged.customers),
         ]
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         return Answers(batch, judged.rows, int(np.count_nonzero(churn)), judged.rejected)
+
+    def _segments(self, customers: CustomerColumns) -> list[Any]:
+        segmenter = self.scorer.segmenter
+        if segmenter is None:
+            return []
+        columns = customers.spelled(segmenter.segments.columns, self.scorer.model.contract)
+        return [from_codes(segmenter.numbers(columns), segmenter.names)]
 
 
 def _actions(churn: NDArray[np.bool_], ids: Any, control: ControlGroup) -> Any:

@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from churn.atomic_write import sync_folder
-from churn.batch.answer_file import COMPRESSION, REPEATED, whole_file
+from churn.batch.answer_file import COMPRESSION, REPEATED, SEGMENT, whole_file
 from churn.batch.lanes import in_order
 from churn.customers.arrow_buffers import from_texts, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
@@ -92,10 +92,11 @@ def _spell(group: _Group, *, zipped: bool) -> Any:
     path, number = group
     with pq.ParquetFile(path) as file:
         table = file.read_row_group(number, use_threads=False)
-    place = table.schema.get_field_index(CUSTOMER_ID)
-    if place >= 0 and pa.types.is_string(table.column(place).type) and _may_run(table.column(place)):
-        safe = from_texts([safe_text(text) for text in table.column(place).to_pylist()])
-        table = table.set_column(place, CUSTOMER_ID, safe)
+    for name in (CUSTOMER_ID, SEGMENT):
+        place = table.schema.get_field_index(name)
+        if place >= 0 and pa.types.is_string(table.column(place).type) and _may_run(table.column(place)):
+            safe = from_texts([safe_text(text) for text in table.column(place).to_pylist()])
+            table = table.set_column(place, name, safe)
     text = _as_csv(table)
     return _zip(text) if zipped else text
 

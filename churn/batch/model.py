@@ -19,12 +19,14 @@ from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
 from churn.customers.validation import CustomerRules
+from churn.explain.segmenter import Segmenter
 from churn.inference import vectorized
 from churn.inference.compiled import CompiledModel
+from churn.segments.segments import Segments
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
 # What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.
-PACKAGES = ("churn.batch", "churn.campaigns", "churn.customers", "churn.inference")
+PACKAGES = ("churn.batch", "churn.campaigns", "churn.customers", "churn.explain", "churn.inference", "churn.segments")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class ScoringModel:
         Who would not be contacted: the answers say so.
     profit : ProfitParams
         By which its threshold was chosen. No answer depends on it, so it goes to no worker.
+    segments : dict or None
+        `Segments.model_dump`, where each customer's segment is asked for.
     """
 
     name: str
@@ -54,10 +58,11 @@ class ScoringModel:
     contract: Contract
     control: ControlGroup = NOBODY
     profit: ProfitParams = field(default_factory=ProfitParams)
+    segments: dict[str, Any] | None = None
 
     def to_json(self) -> bytes:
         """Spell it, always in the same way."""
-        document = {name: getattr(self, name) for name in ("name", "version", "run_id", "threshold", "compiled")}
+        document = {name: getattr(self, name) for name in ("name", "version", "run_id", "threshold", "compiled", "segments")}
         document |= {"contract": self.contract.model_dump(mode="json"), "control": asdict(self.control)}
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
@@ -87,6 +92,7 @@ class Scorer:
     model: ScoringModel
     rules: CustomerRules
     probabilities: Probabilities
+    segmenter: Segmenter | None = None
 
     @classmethod
     def of(cls, model: ScoringModel, probabilities: Probabilities | None = None) -> Self:
@@ -105,14 +111,17 @@ class Scorer:
         Raises
         ------
         ValueError
-            If the model is not compiled and `probabilities` is not given.
+            If the model is not compiled and `probabilities` is not given; or it has segments that are not its own.
         """
+        segmenter = None
         if probabilities is None:
             if model.compiled is None:
                 raise ValueError(f"version {model.version} is not compiled")
             compiled = CompiledModel.from_document(model.compiled)
+            if model.segments is not None:
+                segmenter = Segmenter.of(compiled, Segments.model_validate(model.segments))
             probabilities = lambda customers: vectorized.probabilities(compiled, customers.values)  # noqa: E731 -- one line says it
-        return cls(model, CustomerRules(model.contract, request_model(model.contract)), probabilities)
+        return cls(model, CustomerRules(model.contract, request_model(model.contract)), probabilities, segmenter)
 
 
 @lru_cache(maxsize=2)

@@ -132,7 +132,8 @@ def open_pieces(scorer: Scorer, part: Part, terms: Terms) -> Iterator[tuple[Answ
             if (stat.st_size, stat.st_mtime_ns) != (part.size, part.mtime_ns):
                 raise InputError(f"{source}: was changed since the scoring began (or is another file on a worker); start again")
             reading = stack.enter_context(open_part(part, scorer.rules, terms))
-        yield Answering(scorer, part, terms, answer_schema(reading.id_type)), _readable(reading.pieces, source)
+        schema = answer_schema(reading.id_type, segment=scorer.segmenter is not None)
+        yield Answering(scorer, part, terms, schema), _readable(reading.pieces, source)
 
 
 @contextmanager

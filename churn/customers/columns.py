@@ -69,6 +69,21 @@ class CustomerColumns:
         """
         return customer_texts({name: values[start:end] for name, values in self.values.items()}, contract)
 
+    def spelled(self, names: Sequence[str], contract: Contract) -> list[list[Any]]:
+        """Give columns as a request has them: numbers, booleans, texts, and None where a value is missing.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of which features.
+        contract : Contract
+
+        Returns
+        -------
+        list of list
+        """
+        return [_spelled(self.values[name], contract[name]) for name in names]
+
     def frame(self, contract: Contract) -> pd.DataFrame:
         """Give them as the frame that pipelines read (`churn.customers.frame`)."""
         import pandas as pd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from churn.evaluation.curves import curves_of
 from churn.evaluation.intervals import metric_intervals
 from churn.evaluation.months import score_months
 from churn.evaluation.scorecard import Scorecard, evaluate
-from churn.evaluation.slices import find_slices, gaps_of, score_slices
+from churn.evaluation.slices import find_slices, gaps_of, score_slices, slice_by
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,34 @@ def assess(known: Labelled, probability: np.ndarray, threshold: float, contract:
         confidence=how.confidence,
         currency=params.profit.currency,
     )
+
+
+def sliced_by(
+    evaluation: Evaluation, known: Labelled, probability: np.ndarray, column: str, levels: pd.Series, params: Params
+) -> Evaluation:
+    """Add slices by something that is no column of the customers.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of these customers.
+    known : Labelled
+    probability : array of float in [0, 1], shape (n,)
+    column : str
+        What the slices are called.
+    levels : pandas.Series, shape (n,)
+        As for `churn.evaluation.slices.slice_by`.
+    params : Params
+
+    Returns
+    -------
+    Evaluation
+    """
+    slices, notes = slice_by(column, levels, known, params.evaluation.slices)
+    outcome = known.outcome.to_numpy()
+    more = score_slices(outcome, probability, evaluation.card.threshold, slices, params.evaluation, params.seed, known.customer)
+    table = more if evaluation.slices.empty else pd.concat([evaluation.slices, more], ignore_index=True)
+    return replace(evaluation, slices=table, gaps=gaps_of(table), notes=[*evaluation.notes, *notes])
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -84,21 +84,44 @@ def find_slices(known: Labelled, contract: Contract, params: SliceParams) -> tup
         for name in params.bands
         if name not in contract.numeric_features
     ]
-    outcome, rows = known.outcome.to_numpy(), "customers" if known.customer is None else "rows"
     for column, levels in _levels(known, contract, params):
-        of_column, left_out = _pooled(column, levels, _Sizes(outcome, known.customer, params))
-        if levels.nunique() == 1:
-            notes.append(f"{column}: every customer is {str(levels.iloc[0])!r}, so there are no groups to compare")
-            continue
-        if len(of_column) == 1 and of_column[0].rows.all():
-            of_column, left_out = [], len(outcome)
+        of_column, noted = slice_by(column, levels, known, params)
         found += of_column
-        if left_out:
-            notes.append(
-                f"{column}: {left_out:,} of {len(outcome):,} {rows} are in no slice; it takes {params.min_rows} customers, "
-                f"{params.min_churners} who churned and as many who stayed"
-            )
+        notes += noted
     return found, notes
+
+
+def slice_by(column: str, levels: pd.Series, known: Labelled, params: SliceParams) -> tuple[list[Slice], list[str]]:
+    """Return the slices of one column, and a note on customers who are in none.
+
+    Parameters
+    ----------
+    column : str
+    levels : pandas.Series, shape (n,)
+        Each customer's level, as categories in their order; whoever has none is in no slice.
+    known : Labelled
+    params : SliceParams
+
+    Returns
+    -------
+    slices : list of Slice
+        None if one holds everybody.
+    notes : list of str
+        At most one sentence.
+    """
+    outcome, rows = known.outcome.to_numpy(), "customers" if known.customer is None else "rows"
+    found, left_out = _pooled(column, levels, _Sizes(outcome, known.customer, params))
+    left_out += int(levels.isna().sum())
+    if levels.nunique() == 1:
+        return [], [f"{column}: every customer is {str(levels.iloc[0])!r}, so there are no groups to compare"]
+    if len(found) == 1 and found[0].rows.all():
+        found, left_out = [], len(outcome)
+    if not left_out:
+        return found, []
+    return found, [
+        f"{column}: {left_out:,} of {len(outcome):,} {rows} are in no slice; it takes {params.min_rows} customers, "
+        f"{params.min_churners} who churned and as many who stayed"
+    ]
 
 
 def _levels(known: Labelled, contract: Contract, params: SliceParams) -> list[tuple[str, pd.Series]]:

@@ -24,6 +24,7 @@ from churn.model_card.quality import (
     slices_section,
     threshold_section,
 )
+from churn.model_card.segments import segments_section
 from churn.modeling.model_info import ModelInfo
 
 SIMULATED = (
@@ -82,6 +83,7 @@ def render_card(
         kept_out=_kept_out(info, contract),
         metrics=metrics_section(measured, evaluation),
         slices=slices_section(evaluation),
+        segments=segments_section(info, evaluation),
         threshold=threshold_section(info, params),
         calibration=calibration_section(measured),
         training=_training(info, params),

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from churn.config.params import ProfitParams
+from churn.segments.segments import Segments
 
 
 class ModelInfo(BaseModel):
@@ -36,4 +37,5 @@ class ModelInfo(BaseModel):
     git_commit: str = ""
     reference_digest: str = Field("", description="Of the frame that drift is measured against.")
     split_rule: str = Field("", description="Digest of the rule by which customers were kept from it; empty: not known.")
+    segments: Segments | None = Field(None, description="Groups of customers by the reasons of their answers; null: not known.")
     reserved: float = Field(0, ge=0, le=1, description="Share of the customers that were kept from it.")

@@ -40,6 +40,9 @@ def score(
     allow_absent: Annotated[
         bool, typer.Option("--allow-absent", help="A feature without a column counts as missing, as in a request; else refused.")
     ] = False,
+    segment: Annotated[
+        bool, typer.Option("--segment", help="Name each customer's segment: a column more; some 30 µs of a core a customer.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace finished answers of another run.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads that score here; default: one a processor.")] = None,
     log: Annotated[
@@ -70,7 +73,7 @@ def score(
     moment = _moment(as_of, log=log)
     prepare_environment(settings)
     contract = load_contract(settings.contract)
-    scorer = find_scorer(settings, contract, model)
+    scorer = find_scorer(settings, contract, model, segment=segment)
     terms = Terms(invalid, allow_absent)
     into = score_file if is_file_name(output) else score_folder
     try:

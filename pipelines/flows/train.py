@@ -24,6 +24,7 @@ from churn.data.dataset import Dataset, read_dataset
 from churn.diagnostics.curves import Curves, find_curves
 from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoModel
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
+from churn.explain.segmenting import add_segments, explain_sample
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
 from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
@@ -37,6 +38,7 @@ from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.modeling.tuning import expected_scores
 from churn.registry.aliases import TRAINING_TAG
 from churn.registry.registry import Registry
+from churn.segments.pictures import draw_segments
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.data_sources.source import find_data
@@ -82,7 +84,7 @@ def read_labelled_traffic(store: Store, contract: Contract, settings: Settings) 
 def tune_and_fit(
     training_set: TrainingSet, contract: Contract, params: Params, name: str, trigger: str, scheduler: str = ""
 ) -> Trained:
-    """Search the grid, fit the best candidate and score it on the holdout; on a cluster, if there is a scheduler."""
+    """Search the grid, fit the best, score it on the holdout, find its segments; on a cluster, if there is a scheduler."""
     logger, total = get_run_logger(), expected_scores(params.tuning, params.model.form)
 
     def log_progress(scores: int) -> None:
@@ -92,7 +94,8 @@ def tune_and_fit(
     with spread(scheduler):
         # Scores made by workers are not reported here.
         on_score = None if scheduler else log_progress
-        return train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
+        trained = train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
+    return add_segments(trained, training_set.holdout, contract, params)
 
 
 @task(cache_policy=NO_CACHE)
@@ -162,6 +165,9 @@ def register(
         "gate.json": gate,
         **(curves.files() if curves else {}),
     }
+    if info.segments is not None and (sample := explain_sample(trained.model, trained.reference, contract)) is not None:
+        title = f"Segments of {len(sample.contributions)} customers trained on"
+        files["plots/segments.png"] = draw_segments(info.segments, sample.contributions, title)
     tags = {
         "trigger": info.trigger,
         "data_digest": info.data_digest,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from io import StringIO
+from typing import Any
 
 import orjson
 
 from churn.customers.spreadsheet import safe_text
 from service.scoring.served_model import ScoredBatch
 
+SEGMENT = "segment"
 COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "action", "threshold", "model_version")
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 10_000
@@ -27,7 +29,7 @@ def json_answer(batch: ScoredBatch) -> bytes:
 def _json_predictions(batch: ScoredBatch, some: slice) -> bytes:
     """Encode some predictions as JSON objects with commas between them."""
     threshold, version = batch.threshold, batch.model_version
-    predictions = [
+    predictions: list[dict[str, Any]] = [
         {
             "prediction_id": prediction_id,
             "customer_id": customer_id,
@@ -46,6 +48,9 @@ def _json_predictions(batch: ScoredBatch, some: slice) -> bytes:
             strict=True,
         )
     ]
+    if batch.segments is not None:
+        for prediction, segment in zip(predictions, batch.segments.of(some), strict=True):
+            prediction[SEGMENT] = segment
     return orjson.dumps(predictions)[1:-1]
 
 
@@ -56,7 +61,7 @@ def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
         text = StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         if start == 0:
-            writer.writerow(COLUMNS)
+            writer.writerow(COLUMNS if batch.segments is None else (*COLUMNS, SEGMENT))
         end = start + PIECE_ROWS
         rows = zip(
             ids[start:end],
@@ -66,5 +71,10 @@ def csv_answer(batch: ScoredBatch) -> Iterator[bytes]:
             batch.actions(slice(start, end)),
             strict=True,
         )
-        writer.writerows((*row, batch.threshold, batch.model_version) for row in rows)
+        written: Iterator[tuple[Any, ...]] = ((*row, batch.threshold, batch.model_version) for row in rows)
+        if batch.segments is not None:
+            # A name is the contract's words: it may begin like a formula.
+            named = map(safe_text, batch.segments.of(slice(start, end)))
+            written = ((*row, segment) for row, segment in zip(written, named, strict=True))
+        writer.writerows(written)
         yield text.getvalue().encode()

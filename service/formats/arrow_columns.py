@@ -24,7 +24,7 @@ from service.scoring.served_model import ScoredBatch
 
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 65_536
-ANSWER = pa.schema(
+_ANSWER = pa.schema(
     [
         pa.field("prediction_id", pa.string(), nullable=False),
         pa.field("customer_id", pa.string()),
@@ -151,8 +151,14 @@ def from_columns(columns: dict[str, Any], rows: int, rules: ColumnRules) -> Cust
     return rules.validate_tables([Table(rows, cells, record, "rows", ids)])
 
 
+def answer_schema(batch: ScoredBatch) -> Any:
+    """Return the columns that a batch is answered with."""
+    return _ANSWER if batch.segments is None else _ANSWER.append(pa.field("segment", pa.string(), nullable=False))
+
+
 def answer_batches(batch: ScoredBatch) -> Iterator[Any]:
-    """Yield the answers as `pyarrow.RecordBatch`es of `ANSWER`, piece by piece."""
+    """Yield the answers as `pyarrow.RecordBatch`es of `answer_schema`, piece by piece."""
+    schema = answer_schema(batch)
     for start in range(0, len(batch.prediction_ids), PIECE_ROWS):
         end = min(start + PIECE_ROWS, len(batch.prediction_ids))
         named = batch.customers.customer_ids
@@ -165,6 +171,7 @@ def answer_batches(batch: ScoredBatch) -> Iterator[Any]:
                 from_codes(batch.action_codes(slice(start, end)), ACTIONS),
                 from_floats(np.full(end - start, batch.threshold)),
                 repeated_text(batch.model_version, end - start),
+                *([] if (found := batch.segments) is None else [from_codes(found.numbers[start:end], found.names)]),
             ],
-            schema=ANSWER,
+            schema=schema,
         )

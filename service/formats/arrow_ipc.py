@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from churn.customers.columns import CustomerColumns
-from service.formats.arrow_columns import ANSWER, answer_batches, check_schema, from_table, too_large
+from service.formats.arrow_columns import answer_batches, answer_schema, check_schema, from_table, too_large
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
 from service.formats.size_checks.arrow import Malformed, Weights
@@ -103,7 +103,7 @@ def arrow_answer(batch: ScoredBatch, *, file: bool) -> Iterator[bytes]:
     bytes
     """
     sink = _Pieces()
-    writer = (pa.ipc.new_file if file else pa.ipc.new_stream)(pa.PythonFile(sink, mode="w"), ANSWER)
+    writer = (pa.ipc.new_file if file else pa.ipc.new_stream)(pa.PythonFile(sink, mode="w"), answer_schema(batch))
     for piece in answer_batches(batch):
         writer.write_batch(piece)
         yield sink.take()

@@ -22,6 +22,8 @@ from service.schemas.protocols import InferOutput, InferRequest
 from service.scoring.served_model import ScoredBatch
 
 OUTPUTS = {"churn_probability": "FP64", "churn": "BOOL", "prediction_id": "BYTES"}
+# Answered only where it is asked for by name: to find segments takes longer than to predict.
+SEGMENT = "segment"
 DATATYPES = {"number": "FP64", "integer": "FP64", "flag": "BOOL", "category": "BYTES"}
 
 
@@ -30,6 +32,11 @@ class Inference(NamedTuple):
 
     request: InferRequest
     customers: CustomerColumns
+
+    @property
+    def asks_segment(self) -> bool:
+        """Whether the customers' segments are asked for."""
+        return any(output.name == SEGMENT for output in self.request.outputs)
 
 
 def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, max_rows: int) -> Inference:
@@ -63,8 +70,8 @@ def read_inference(body: bytes, json_bytes: int, rules: ColumnRules, max_rows: i
         if output.name in asked:
             refuse(f"outputs.{place}.name", "is asked for twice; name each output once")
         asked.add(output.name)
-        if output.name not in OUTPUTS:
-            refuse(f"outputs.{place}.name", f"must be one of {', '.join(OUTPUTS)}")
+        if output.name not in OUTPUTS and output.name != SEGMENT:
+            refuse(f"outputs.{place}.name", f"must be one of {', '.join([*OUTPUTS, SEGMENT])}")
         if foreign := sorted({"classification", "shared_memory_region"} & output.parameters.keys()):
             refuse(f"outputs.{place}.parameters.{foreign[0]}", "is not supported")
     check_rows(max(one.shape[0] for one in request.inputs), max_rows)
@@ -135,14 +142,16 @@ def encode_inference(request: InferRequest, batch: ScoredBatch, model_name: str)
         "churn_probability": batch.probabilities,
         "churn": batch.churn,
         "prediction_id": batch.prediction_ids,
+        SEGMENT: [] if batch.segments is None else batch.segments.of(slice(None)),
     }
     outputs: list[dict[str, Any]] = []
     binary: list[bytes] = []
     for output in asked:
         values = found[output.name]
-        tensor: dict[str, Any] = {"name": output.name, "datatype": OUTPUTS[output.name], "shape": [len(values)]}
+        datatype = OUTPUTS.get(output.name, "BYTES")
+        tensor: dict[str, Any] = {"name": output.name, "datatype": datatype, "shape": [len(values)]}
         if output.parameters.get("binary_data", request.parameters.get("binary_data_output", False)) is True:
-            binary.append(encode_binary(OUTPUTS[output.name], values))
+            binary.append(encode_binary(datatype, values))
             tensor["parameters"] = {"binary_data_size": len(binary[-1])}
         else:
             tensor["data"] = values

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from service.formats.arrow_columns import ANSWER, answer_batches, bounded, check_schema, from_columns, too_large
+from service.formats.arrow_columns import answer_batches, answer_schema, bounded, check_schema, from_columns, too_large
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
 from service.formats.size_checks.parquet import ParquetSizes, read_sizes
@@ -20,7 +20,7 @@ from service.scoring.served_model import ScoredBatch
 # Rows of a column whose texts share prefixes.
 ROWS_AT_ONCE = 8_192
 # Columns of an answer that repeat a few values.
-FEW_VALUES = ["action", "threshold", "model_version"]
+FEW_VALUES = ["action", "threshold", "model_version", "segment"]
 
 
 def read_parquet(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int) -> CustomerColumns:
@@ -93,7 +93,9 @@ def parquet_answer(batch: ScoredBatch) -> bytes:
     """Encode a batch as a Parquet file."""
     sink = pa.BufferOutputStream()
     # A dictionary of what is different in each row costs time and saves no byte; nobody skips pages of an answer by statistics.
-    with pq.ParquetWriter(sink, ANSWER, compression="snappy", use_dictionary=FEW_VALUES, write_statistics=False) as writer:
+    with pq.ParquetWriter(
+        sink, answer_schema(batch), compression="snappy", use_dictionary=FEW_VALUES, write_statistics=False
+    ) as writer:
         for piece in answer_batches(batch):
             writer.write_batch(piece)
     return bytes(sink.getvalue())

@@ -15,7 +15,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, NoPreviousModel, NoReasons, RegistryError, StoreError
+from churn.errors import (
+    ChampionChanged,
+    ChurnError,
+    ModelRefused,
+    NoModel,
+    NoPreviousModel,
+    NoReasons,
+    NoSegments,
+    RegistryError,
+    StoreError,
+)
 from service.http.errors import (
     Ambiguous,
     ComeLater,
@@ -126,7 +136,7 @@ class ProblemResponses:
         Response
             With the media type application/problem+json.
         """
-        error = _as_request_problem(error)
+        error = _as_request_problem(error, request.url.path)
         kind = _kind(error)
         request_context = request_context_of(request.scope)
         if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotReady | ComeLater):
@@ -151,11 +161,14 @@ class ProblemResponses:
         return Response(orjson.dumps(document.model_dump() | _inference_error(document)), kind.status, headers, MEDIA_TYPE)
 
 
-def _as_request_problem(error: Exception) -> Exception:
+def _as_request_problem(error: Exception, path: str) -> Exception:
     if isinstance(error, RequestValidationError):
         return unprocessable(error)
     if isinstance(error, NoReasons):
         return Unprocessable("1 problem found.", [FieldProblem(field="reasons", problem=str(error))])
+    if isinstance(error, NoSegments):
+        field = "outputs" if path.startswith("/v2") else "segment"
+        return Unprocessable("1 problem found.", [FieldProblem(field=field, problem=str(error))])
     return error
 
 

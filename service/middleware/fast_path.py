@@ -23,13 +23,18 @@ from service.http.problem_details import ProblemResponses
 from service.middleware.admission import Admission, Headers
 from service.middleware.request_records import RequestRecords
 from service.observability.tracing import Tracing
-from service.prediction import PredictionService
+from service.prediction import Extras, PredictionService
 from service.request_context import IN_SCOPE, RequestContext
 from service.scoring.fast_validation import FastValidator
 
 PATH, METHOD, SCOPE, OK = "/predict", "POST", "predict", 200
-# The targets that are understood here, in their usual form, with the number of reasons; FastAPI understands the others.
-TARGETS = {PATH.encode(): None, **{f"{PATH}?reasons={k}".encode(): k for k in range(1, 101)}}
+# The targets that are understood here, in their usual form, with what they ask for; FastAPI understands the others.
+TARGETS = {
+    PATH.encode(): None,
+    f"{PATH}?segment=true".encode(): Extras(segment=True),
+    **{f"{PATH}?reasons={k}".encode(): Extras(k) for k in range(1, 101)},
+    **{f"{PATH}?reasons={k}&segment=true".encode(): Extras(k, segment=True) for k in range(1, 101)},
+}
 JSON = b"application/json"
 _CONTENT_TYPE = (b"content-type", JSON)
 logger = logging.getLogger(__name__)
@@ -121,8 +126,8 @@ class FastPath:
             self._admission.identify(request_context, METHOD, exchange.headers, named)
             authorize(request_context, SCOPE)
             customer = self._validator.read(exchange.body)
-            reasons = TARGETS[exchange.target]
-            if customer is None or not self._predictions.can_answer(reasons):
+            more = TARGETS[exchange.target]
+            if customer is None or not self._predictions.can_answer(more):
                 return False
             # Last of all: a request that was let in is counted.
             self._admission.enter(request_context, named, exchange.address)
@@ -132,7 +137,7 @@ class FastPath:
             self._tracing.begin(request_context, METHOD, named)
         answered = partial(self._respond, exchange, request_context, started)
         try:
-            self._predictions.begin_one(customer.values, customer.customer_id, reasons, request_context, answered)
+            self._predictions.begin_one(customer.values, customer.customer_id, more, request_context, answered)
         except Exception as error:  # noqa: BLE001 -- answered as a problem; a bug is logged
             answered(error)
         return True

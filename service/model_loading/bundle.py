@@ -25,6 +25,8 @@ from churn.code_digest import package_digest
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.errors import ModelRefused
+from churn.explain.attribution import Attributor
+from churn.explain.segmenter import Segmenter
 from churn.inference.compiled import CompiledModel
 from churn.modeling.model_info import ModelInfo
 from churn.one_line import one_line
@@ -173,8 +175,15 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
     try:
         if bundle.compiled is not None:
             compiled = CompiledModel.from_document(bundle.compiled)
+            attributor = Attributor(compiled)
             served = ServedModel(
-                info, bundle.card, contract, CompiledScorer(compiled, contract), Explainer.of(compiled, contract), loaded_from
+                info,
+                bundle.card,
+                contract,
+                CompiledScorer(compiled, contract),
+                Explainer(attributor, contract),
+                loaded_from,
+                segmenter=None if info.segments is None else Segmenter(attributor, info.segments),
             )
         else:
             pipeline = _load_pipeline(bundle) if pipeline is None else pipeline
@@ -192,6 +201,8 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
             raise ModelRefused(f"{name} answers {worst:.2g} off its own pipeline")
         if served.explainer is not None and bundle.probes:
             served.explain(bundle.probes[0][0], 1)
+            if served.segmenter is not None:
+                served.segment_of(bundle.probes[0][0])
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         raise ModelRefused(f"{name} cannot answer: {one_line(error)}") from error
     return served

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from churn.customers.columns import CustomerColumns
@@ -37,7 +39,11 @@ _BODY["requestBody"]["content"] |= _OTHERS
     responses={200: {"content": _OTHERS}, **problems(401, 403, 406, 413, 415, 422, 503)},
     openapi_extra=_BODY,
 )
-async def predict_batch(request: Request, state: State) -> Response:
+async def predict_batch(
+    request: Request,
+    state: State,
+    segment: Annotated[bool, Query(description="Whether to name each customer's segment.")] = False,
+) -> Response:
     """Score many customers with one model: all of them, or none if one breaks a rule.
 
     What comes as JSON, CSV, Parquet or Arrow IPC is answered in the same format, or in the one that `Accept` asks for.
@@ -47,7 +53,7 @@ async def predict_batch(request: Request, state: State) -> Response:
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
     customers = await run_off_event_loop(len(body), lambda: read_customers(given, body, state, state.rules))
-    batch = await state.predictions.predict_batch(served, customers)
+    batch = await state.predictions.predict_batch(served, customers, segment=segment)
     return await _answer(batch, wanted)
 
 

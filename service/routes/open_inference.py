@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from churn import DISTRIBUTION
 from service.authorization import require
-from service.formats.inference import DATATYPES, OUTPUTS, encode_inference, read_inference
+from service.formats.inference import DATATYPES, OUTPUTS, SEGMENT, encode_inference, read_inference
 from service.formats.json_text import refuse
 from service.formats.media import Media, parse_content_type
 from service.formats.payload import read_payload, run_off_event_loop
@@ -69,13 +69,14 @@ async def model_metadata(state: State, name: str, version: str | None = None) ->
     of any other name, holds all numeric features: shape [n, len(tensor_columns)].
     """
     served = _served(state, name, version)
+    outputs = OUTPUTS if served.segmenter is None else {**OUTPUTS, SEGMENT: "BYTES"}
     features = [TensorMetadata(name=f.name, datatype=DATATYPES[f.kind], shape=[-1]) for f in state.contract.features]
     return ModelMetadata(
         name=name,
         versions=[served.version],
         platform="churn_sklearn",
         inputs=[*features, TensorMetadata(name="customer_id", datatype="BYTES", shape=[-1])],
-        outputs=[TensorMetadata(name=output, datatype=datatype, shape=[-1]) for output, datatype in OUTPUTS.items()],
+        outputs=[TensorMetadata(name=output, datatype=datatype, shape=[-1]) for output, datatype in outputs.items()],
         parameters={"tensor_columns": state.contract.numeric_features, "threshold": served.info.threshold},
     )
 
@@ -127,7 +128,7 @@ async def infer(
     inference = await run_off_event_loop(
         len(body), lambda: read_inference(body, json_bytes, state.rules, state.settings.max_batch_rows)
     )
-    batch = await state.predictions.predict_batch(served, inference.customers)
+    batch = await state.predictions.predict_batch(served, inference.customers, segment=inference.asks_segment)
     content, json_length = await run_off_event_loop(
         len(inference.customers), lambda: encode_inference(inference.request, batch, name), max_inline=200
     )

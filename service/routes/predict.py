@@ -10,6 +10,7 @@ from starlette.responses import Response
 from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
+from service.prediction import Extras
 from service.schemas.native import PredictionAnswer
 from service.state import State
 
@@ -23,12 +24,14 @@ async def predict(
     request: Request,
     state: State,
     reasons: Annotated[int | None, Query(ge=1, le=MAX_REASONS, description="How many of the strongest reasons to give.")] = None,
+    segment: Annotated[bool, Query(description="Whether to name the customer's segment.")] = False,
 ) -> Response:
     """Score one customer. The prediction is in the log before it is sent."""
     body = await read_json_body(request, state.customer_limits)
     customer = parse_json(state.requests.customer, body)
     values = list(customer.features().values())
-    return _json(await state.predictions.predict_one(values, customer.customer_id, reasons))
+    more = Extras(reasons, segment) if segment or reasons is not None else None
+    return _json(await state.predictions.predict_one(values, customer.customer_id, more))
 
 
 def _json(content: bytes) -> Response:

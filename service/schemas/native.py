@@ -36,6 +36,9 @@ class PredictionAnswer(Part):
     )
     threshold: float = Field(ge=0, le=1)
     model_version: str
+    segment: str | None = Field(
+        None, description="With `?segment=true` only: the group that the customer belongs to, by the reasons of the answer."
+    )
     base_value: float | None = Field(
         None,
         description="With `reasons` only: the log-odds of an average customer. With all contributions it adds up to the logit.",

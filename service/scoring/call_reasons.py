@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from churn.contract import Column, Contract
+from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from service.scoring.explanations import Explainer
 
@@ -39,17 +36,7 @@ class CallReasons:
         if self.explainer is None:
             yield from ([] for _ in range(len(customers)))
             return
-        columns = [_spelled(customers.values[column.name], column) for column in self.contract.features]
+        columns = customers.spelled(self.contract.feature_names, self.contract)
         for values in zip(*columns, strict=True):
             _, found = self.explainer.reasons_for(self.pick(values), len(columns))
             yield [one["text"] for one in found if one["contribution"] > 0][: self.strongest]
-
-
-def _spelled(values: NDArray[Any], column: Column) -> list[Any]:
-    """Return a column's values as a request has them."""
-    if column.kind == "category":
-        # Code -1, the last of the list, is what is missing.
-        levels = (*column.levels, None)
-        return [levels[code] for code in values.tolist()]
-    spelled = values.tolist() if column.kind != "flag" else (values == 1).tolist()
-    return [None if missing else value for value, missing in zip(spelled, np.isnan(values).tolist(), strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import repeat
@@ -18,13 +18,14 @@ from churn.campaigns.control_group import ACTIONS, NOBODY, Action, ControlGroup
 from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
-from churn.errors import NoReasons
+from churn.errors import NoReasons, NoSegments
 from churn.ids import new_id, new_ids
 from churn.modeling.model_info import ModelInfo
 from churn.store.records import PredictionRow
 from service.scoring.scorer import Path, Scorer
 
 if TYPE_CHECKING:
+    from churn.explain.segmenter import Segmenter
     from service.scoring.explanations import Explainer
 
 
@@ -32,8 +33,20 @@ _ACTIONS = np.array(ACTIONS, dtype=object)
 
 
 @dataclass(frozen=True)
+class BatchSegments:
+    """The segments of a batch's customers: numbers of `names`."""
+
+    numbers: NDArray[np.int8]
+    names: Sequence[str]
+
+    def of(self, some: slice) -> list[str]:
+        """Name the segments of some customers."""
+        return [self.names[number] for number in self.numbers[some].tolist()]
+
+
+@dataclass(frozen=True)
 class ScoredBatch:
-    """Predictions of one model for many customers, in their order."""
+    """Predictions of one model for many customers, in their order; `segments` only if they were asked for."""
 
     customers: CustomerColumns
     prediction_ids: Sequence[str]
@@ -43,6 +56,7 @@ class ScoredBatch:
     threshold: float
     requested_at: str
     held_out: NDArray[np.bool_]
+    segments: BatchSegments | None = None
 
     @property
     def customer_ids(self) -> Sequence[str | None]:
@@ -99,6 +113,7 @@ class ServedModel:
     explainer: Explainer | None
     loaded_from: Literal["registry", "disk"]
     loaded_at: datetime = field(default_factory=now)
+    segmenter: Segmenter | None = None
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -197,6 +212,23 @@ class ServedModel:
             raise NoReasons("the model in service cannot give reasons")
         base, reasons = self.explainer.reasons_for(self.scorer.values(values), strongest)
         return {"base_value": base, "reasons": reasons}
+
+    def segment_of(self, values: Sequence[Any]) -> str:
+        """Name the segment of one customer; `values` as in `score_one`. Raise NoSegments if the model knows none."""
+        segmenter = self.require_segments()
+        return segmenter.name(self.scorer.values(values))
+
+    def add_segments(self, batch: ScoredBatch) -> ScoredBatch:
+        """Return a batch with the segments of its customers. Raise NoSegments if the model knows none."""
+        segmenter = self.require_segments()
+        columns = batch.customers.spelled(segmenter.segments.columns, self.contract)
+        return replace(batch, segments=BatchSegments(segmenter.numbers(columns), segmenter.names))
+
+    def require_segments(self) -> Segmenter:
+        """Return what finds segments. Raise NoSegments if the model knows none."""
+        if self.segmenter is None:
+            raise NoSegments("the model in service knows no segments; the next training gives it some")
+        return self.segmenter
 
 
 def format_time(at: int) -> str:

@@ -1,0 +1,119 @@
+"""Give a trained model its segments: found on the customers trained on, and slices in the evaluation of those held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from churn.config.params import Params
+from churn.contract import Contract
+from churn.data.labelled import Labelled
+from churn.evaluation.report import sliced_by
+from churn.explain.attribution import Attributor
+from churn.explain.segmenter import Segmenter
+from churn.inference.compiler import compile_pipeline
+from churn.modeling.model import Model
+from churn.modeling.training import Trained
+from churn.segments.find import draw_sample, find_segments
+from churn.segments.segments import SLICE, bounded
+
+# Of so many customers held out the segments are looked up: what is said of more would not be surer.
+MAX_HELD = 20_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Customers that a model was trained on, and why it answered as it did.
+
+    Attributes
+    ----------
+    features : pandas.DataFrame, shape (n, n_columns)
+        As `churn.segments.find.draw_sample` gives them.
+    contributions : array of float, shape (n, n_columns)
+        In log-odds.
+    attributor : Attributor
+    """
+
+    features: pd.DataFrame
+    contributions: NDArray[np.float64]
+    attributor: Attributor
+
+
+def explain_sample(model: Model, reference: pd.DataFrame, contract: Contract) -> Sample | None:
+    """Explain the answers for some of the customers that a model was trained on.
+
+    Parameters
+    ----------
+    model : Model
+    reference : pandas.DataFrame
+        As `Trained.reference`.
+    contract : Contract
+
+    Returns
+    -------
+    Sample or None
+        None if the pipeline is not compiled: contributions are not known then.
+    """
+    compiled = compile_pipeline(model.pipeline, model.info.features, contract)
+    if compiled is None:
+        return None
+    # Customers who do not count in the reference have no outcome in it.
+    sample = draw_sample(reference.loc[reference["churned"].notna(), model.info.features])
+    attributor = Attributor(compiled)
+    rows = [attributor.attribute(values).contributions for values in zip(*spell(sample), strict=True)]
+    return Sample(sample, bounded(np.array(rows)), attributor)
+
+
+def add_segments(trained: Trained, held: Labelled, contract: Contract, params: Params) -> Trained:
+    """Find the segments of a trained model; the same model gets the same, in whatever order its customers came.
+
+    Parameters
+    ----------
+    trained : Trained
+    held : Labelled
+        The holdout that it was evaluated on.
+    contract : Contract
+    params : Params
+
+    Returns
+    -------
+    Trained
+        Its `ModelInfo` knows the segments, and its evaluation has them as slices; unchanged if contributions are not known.
+    """
+    model = trained.model
+    sample = explain_sample(model, trained.reference, contract)
+    if sample is None:
+        return trained
+    segments = find_segments(sample.features, sample.contributions, contract, params.seed)
+    levels = segment_levels(Segmenter(sample.attributor, segments), held.features[model.info.features])
+    probability = model.predict_probability(held.features)
+    evaluation = sliced_by(trained.evaluation, held, probability, SLICE, levels, params)
+    described = Model(model.pipeline, model.info.model_copy(update={"segments": segments}))
+    return replace(trained, model=described, evaluation=evaluation)
+
+
+def segment_levels(segmenter: Segmenter, features: pd.DataFrame) -> pd.Series:
+    """Return each customer's segment by name, as categories in their order; of the first `MAX_HELD`, for the others none.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    features : pandas.DataFrame
+        The columns that the model reads, in its order.
+
+    Returns
+    -------
+    pandas.Series, shape (n,)
+    """
+    numbers = np.full(len(features), -1, dtype=np.int8)
+    numbers[:MAX_HELD] = segmenter.numbers(spell(features.iloc[:MAX_HELD]))
+    return pd.Series(pd.Categorical.from_codes(numbers, categories=segmenter.names, ordered=True))
+
+
+def spell(features: pd.DataFrame) -> list[list[Any]]:
+    """Return the columns of a frame as `CompiledModel.logit` reads them: None where a value is missing."""
+    return [features[name].astype(object).where(features[name].notna(), None).tolist() for name in features.columns]
