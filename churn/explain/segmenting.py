@@ -111,9 +111,15 @@ def segment_levels(segmenter: Segmenter, features: pd.DataFrame) -> pd.Series:
     """
     numbers = np.full(len(features), -1, dtype=np.int8)
     numbers[:MAX_HELD] = segmenter.numbers(spell(features.iloc[:MAX_HELD]))
-    return pd.Series(pd.Categorical.from_codes(numbers, categories=segmenter.names, ordered=True))
+    return pd.Series(pd.Categorical.from_codes(numbers.tolist(), categories=pd.Index(segmenter.names), ordered=True))
 
 
 def spell(features: pd.DataFrame) -> list[list[Any]]:
     """Return the columns of a frame as `CompiledModel.logit` reads them: None where a value is missing."""
-    return [features[name].astype(object).where(features[name].notna(), None).tolist() for name in features.columns]
+    columns = []
+    for name in features.columns:
+        values = features[name].tolist()
+        for row in np.flatnonzero(features[name].isna()).tolist():
+            values[row] = None
+        columns.append(values)
+    return columns

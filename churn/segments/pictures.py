@@ -70,7 +70,7 @@ def _draw_tree(axes: Axes, segments: Segments, colours: list[str]) -> None:
     joined = linkage(np.array(segments.centres), method="ward")
     labels = [f"{_cut(name)} ({share:.1%})" for name, share in zip(segments.names, segments.shares, strict=True)]
     drawn = dendrogram(joined, labels=labels, orientation="left", ax=axes, color_threshold=0, above_threshold_color="0.4")
-    for tick, at in zip(axes.get_yticklabels(), drawn["leaves"], strict=True):
+    for tick, at in zip(axes.get_yticklabels(), drawn["leaves"] or (), strict=True):
         tick.set_color(colours[at])
     axes.grid(alpha=0.3, axis="x")
 

@@ -12,6 +12,7 @@ from churn.lifecycle.actor import current_user
 from pipelines.cli.data import warn_doubts
 from pipelines.cli.model_diff import diff
 from pipelines.cli.registry import open_registry
+from pipelines.cli.segments import segments
 from pipelines.cli.store import opened_store
 from pipelines.cli.tables import as_document, history_table, print_scorecard, shadow_table
 from pipelines.console import console, print_json, warn
@@ -232,6 +233,7 @@ def challenge(
 
 
 app.command()(diff)
+app.command()(segments)
 
 
 def evaluate(

@@ -125,10 +125,15 @@ def scoring(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
         return score
 
+    def find(_settings: Any, _contract: Any, version: str, *, segment: bool) -> str:
+        world.models.append(version)
+        world.segment = segment
+        return "scorer"
+
     monkeypatch.setattr("churn.batch.run.score_folder", into("folder"))
     monkeypatch.setattr("churn.batch.single_file.score_file", into("file"))
     monkeypatch.setattr("churn.batch.run.on_threads", lambda threads: world.threads.append(threads) or "here")
-    monkeypatch.setattr(scoring_module, "find_scorer", lambda _s, _c, version: world.models.append(version) or "scorer")
+    monkeypatch.setattr(scoring_module, "find_scorer", find)
     return world
 
 
@@ -137,7 +142,12 @@ def test_a_folder_is_scored_here_by_the_champion_unless_told_otherwise(churn: Ch
     assert (said.code, said.err) == (0, "")
     assert said.out == "1,200 customers scored by version 3, 100 predicted to churn: out\n"
     assert scoring.asked == [("folder", "scorer", Path("in"), Path("out"), Terms("stop", False), "here", False)]
-    assert (scoring.models, scoring.threads) == (["champion"], [None])
+    assert (scoring.models, scoring.threads, scoring.segment) == (["champion"], [None], False)
+
+
+def test_segments_are_named_where_they_are_asked_for(churn: Churn, scoring: SimpleNamespace) -> None:
+    assert churn("score", "in", "out", "--segment").code == 0
+    assert scoring.segment is True
 
 
 def test_every_option_arrives(churn: Churn, scoring: SimpleNamespace) -> None:
