@@ -227,20 +227,24 @@ def test_progress_is_told_once_a_candidate_and_not_from_a_cluster(
 
     monkeypatch.setattr(train, "spread", spread)
     monkeypatch.setattr(train, "train", fit)
+    monkeypatch.setattr(train, "add_segments", lambda trained, *given: f"{trained} and segmented by {given}")
     monkeypatch.setattr(train, "git_commit", lambda: "abc")
     monkeypatch.setattr(train, "get_run_logger", lambda: logging.getLogger("flow"))
     monkeypatch.setattr(train, "expected_scores", lambda *_: 30)
     params = Params(tuning=TuningParams(folds=3))
     tune: Any = train.tune_and_fit.fn
-    assert tune("set", "contract", params, "named", "drift") == "trained"
+    training_set = SimpleNamespace(holdout="held out")
+    assert tune(training_set, "contract", params, "named", "drift") == (
+        f"trained and segmented by {('held out', 'contract', params)}"
+    )
     assert [record.getMessage() for record in caplog.records] == ["tuning: 3 of 30 fits scored", "tuning: 6 of 30 fits scored"]
-    tune("set", "contract", params, "named", "drift", "tcp://x")
+    tune(training_set, "contract", params, "named", "drift", "tcp://x")
     named = {"name": "named", "trigger": "drift", "git_commit": "abc"}
     assert asked == [
         "",
-        (("set", "contract", params), named, False),
+        ((training_set, "contract", params), named, False),
         "tcp://x",
-        (("set", "contract", params), named, True),
+        ((training_set, "contract", params), named, True),
     ]
 
 
