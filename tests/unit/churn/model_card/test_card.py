@@ -10,6 +10,7 @@ from churn.config.params import Params, ProfitParams, ThresholdParams
 from churn.contract import Column, Contract
 from churn.model_card.card import number_card, render_card, summary
 from churn.modeling.model import ModelInfo
+from churn.segments.segments import SLICE, Segments
 
 CONTRACT = Contract(
     name="small",
@@ -24,6 +25,13 @@ CONTRACT = Contract(
     ),
 )
 PARAMS = Params()
+SEGMENTS = Segments(
+    columns=["tenure", "plan"],
+    names=["low tenure", "typical"],
+    centres=[[2.5, 0.05], [0.0, 0.0]],
+    shares=[0.1, 0.9],
+    stability=0.97,
+)
 REPORT: dict[str, Any] = {
     "confidence": 0.95,
     "currency": "EUR",
@@ -79,7 +87,7 @@ def known(**changes: Any) -> ModelInfo:
 def whole(info: ModelInfo | None = None, **changes: Any) -> str:
     parts: dict[str, Any] = {"contract": CONTRACT, "params": PARAMS, "evaluation": REPORT, "gate": GATE, "churn_rate": 0.1449}
     parts["curves"] = CURVES
-    return render_card(info or known(), **{**parts, **changes})
+    return render_card(info or known(segments=SEGMENTS), **{**parts, **changes})
 
 
 def section(card: str, title: str) -> str:
@@ -95,7 +103,7 @@ def test_every_section_is_there_and_filled() -> None:
     card = whole()
     titles = re.findall(r"^## (.*)$", card, re.MULTILINE)
     assert titles == [
-        *("Model", "Intended use", "Data", "Features", "Metrics", "Slices", "Threshold", "Calibration", "Training"),
+        *("Model", "Intended use", "Data", "Features", "Metrics", "Slices", "Segments", "Threshold", "Calibration", "Training"),
         *("More customers, another model", "The gate", "Limits", "How to reproduce"),
     ]
     for title in titles:
@@ -169,6 +177,16 @@ def test_slices_gaps_and_who_is_in_none_are_told() -> None:
     assert "12 of 833" in told
 
 
+def test_segments_are_told_with_their_shares_and_reasons_and_who_left() -> None:
+    measured = {**REPORT, "slices": [{**REPORT["slices"][0], "column": SLICE, "level": "low tenure", "churn_rate": 0.5}]}
+    told = section(whole(evaluation=measured), "Segments")
+    assert ["low tenure", "10.0%", "0.5000", "`tenure` +2.50"] in rows(told)
+    assert ["typical", "90.0%", "n/a", "none"] in rows(told)
+    assert "0.97" in told
+    alone = Segments(columns=["tenure"], names=["everybody"], centres=[[0.0]], shares=[1.0])
+    assert "one segment, everybody" in section(whole(known(segments=alone)), "Segments")
+
+
 @pytest.mark.parametrize(
     ("threshold", "words"),
     [
@@ -214,7 +232,7 @@ def test_of_an_old_version_what_is_known_is_told_and_the_rest_is_not_recorded() 
     assert card.startswith("# Model card: churn, version 3\n")
     assert ["roc_auc", "0.9314", "[0.9021, 0.9555]"] in rows(section(card, "Metrics"))
     assert [row[0] for row in rows(section(card, "Metrics"))[2:]] == ["roc_auc", "ece"]
-    for title in ("Slices", "The gate"):
+    for title in ("Slices", "Segments", "The gate"):
         assert section(card, title).strip() == "Not recorded."
     assert "`tenure`, `plan`" in section(card, "Features")
     assert "not recorded" in section(card, "Threshold")
