@@ -64,7 +64,18 @@ WORDS = np.array(["neither", "first", "second", "both"])
 
 
 def named_by(first: Answers, second: Answers) -> np.ndarray:
-    """Return who predicts churn of each customer: both, first, second or neither."""
+    """Tell who predicts churn of each customer.
+
+    Parameters
+    ----------
+    first, second : Answers
+        Of the same n customers.
+
+    Returns
+    -------
+    numpy.ndarray of str, shape (n,)
+        "both", "first", "second" or "neither".
+    """
     return np.asarray(WORDS[(first.probability >= first.threshold) + 2 * (second.probability >= second.threshold)])
 
 
