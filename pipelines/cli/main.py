@@ -10,7 +10,9 @@ import typer
 from churn import DISTRIBUTION
 from churn.errors import ChurnError
 from churn.gc_tuning import collect_seldom
-from pipelines.cli import backup, campaign, data, drift, model, note, score, status, store, system, traffic, train
+from pipelines.cli import backup, data, drift, note, score, status, store, system, traffic, train
+from pipelines.cli.campaigns import commands as campaign
+from pipelines.cli.models import commands as model
 from pipelines.console import fail
 
 app = typer.Typer(

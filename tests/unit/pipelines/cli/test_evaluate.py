@@ -15,7 +15,7 @@ from churn.clock import now
 from churn.contract import Contract
 from churn.modeling.model import Model, ModelInfo
 from churn.simulation.simulate import simulate, write_csv
-from pipelines.cli import model as model_commands
+from pipelines.cli.models import commands as model_commands
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from pipelines.cli.registry import open_registry
+from pipelines.cli.models.registry import open_registry
 from pipelines.console import console, print_json
 
 

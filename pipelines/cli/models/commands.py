@@ -10,9 +10,9 @@ from rich.table import Table
 
 from churn.lifecycle.actor import current_user
 from pipelines.cli.data import warn_doubts
-from pipelines.cli.model_diff import diff
-from pipelines.cli.registry import open_registry
-from pipelines.cli.segments import segments
+from pipelines.cli.models.diff import diff
+from pipelines.cli.models.registry import open_registry
+from pipelines.cli.models.segments import segments
 from pipelines.cli.store import opened_store
 from pipelines.cli.tables import as_document, history_table, print_scorecard, shadow_table
 from pipelines.console import console, print_json, warn

@@ -11,7 +11,7 @@ from churn.contract import Contract
 from churn.errors import NoModel
 from churn.modeling.model import Model, ModelInfo, build_pipeline
 from churn.simulation.simulate import simulate
-from pipelines.cli import model_diff
+from pipelines.cli.models import diff as model_diff
 from tests.unit.pipelines.cli.command import Churn, assert_one_line
 
 

@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.campaign_plan import plan
-from pipelines.cli.campaign_report import log_report, report_lines
+from pipelines.cli.campaigns.plan import plan
+from pipelines.cli.campaigns.report import log_report, report_lines
 from pipelines.cli.store import opened_store
 from pipelines.console import console, print_json
 

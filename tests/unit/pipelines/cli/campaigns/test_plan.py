@@ -27,7 +27,7 @@ from churn.store.contacts.records import Contact
 from churn.store.locks.lock import HeldLock
 from churn.store.store import Store
 from pipelines import scoring as scoring_module
-from pipelines.cli import campaign_plan
+from pipelines.cli.campaigns import plan as campaign_plan
 from tests.integration.files_to_score import CONTRACT, customers, make_scorer
 from tests.unit.pipelines.cli.command import Churn, assert_one_line
 

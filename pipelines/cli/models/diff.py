@@ -10,7 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.registry import open_registry
+from pipelines.cli.models.registry import open_registry
 from pipelines.console import console, print_json
 
 if TYPE_CHECKING:

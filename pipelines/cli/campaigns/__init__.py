@@ -1,0 +1,1 @@
+"""`churn campaign …`: whom to call, who was called, and what it brought."""

@@ -1,0 +1,1 @@
+"""`churn model …`: the registered versions."""
