@@ -25,6 +25,7 @@ from churn.contract import load_contract
 from churn.errors import RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model, ModelInfo
+from churn.segments.segments import Segments
 from churn.store.contacts.not_to_contact import Why
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
@@ -56,6 +57,14 @@ def _fitted(version: str, slope: float, features: tuple[str, ...]) -> Model:
     churned = (rng.random(200) < 1 / (1 + np.exp(-logit))).astype(int)
     pipeline = Pipeline([("imputer", SimpleImputer()), ("scaler", StandardScaler()), ("logreg", LogisticRegression())])
     return Model(pipeline.fit(frame, churned), make_info(version, features))
+
+
+def with_segments(model: Model) -> Model:
+    """The same model, whose version knows two segments."""
+    columns = model.info.features
+    high, usual = [1.0, *[0.0] * (len(columns) - 1)], [0.0] * len(columns)
+    segments = Segments(columns=columns, names=[f"high {columns[0]}", "typical"], centres=[high, usual], shares=[0.2, 0.8])
+    return Model(model.pipeline, model.info.model_copy(update={"segments": segments}))
 
 
 def served_model(model: Model, loaded_from: Literal["registry", "disk"]) -> ServedModel:
