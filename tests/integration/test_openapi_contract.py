@@ -66,7 +66,7 @@ def filter_case(context, case):
 
 @pytest.mark.parametrize("cases", [CASES, pytest.param(MANY_CASES, marks=pytest.mark.long)])
 def test_every_answer_is_one_of_the_document(tmp_path: Path, cases: str) -> None:
-    registry = FakeRegistry(make_model("1"), with_segments(make_model("2", slope=2.0)))
+    registry = FakeRegistry(with_segments(make_model("1")), with_segments(make_model("2", slope=2.0)))
     store = FakeStore()
     app = create_app(
         make_settings(tmp_path, api_keys=KEYS),
