@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -34,6 +35,8 @@ class Memory(Generic[T]):
     def __init__(self, size: int) -> None:
         self._size = size
         self._known: dict[bytes, T] = {}
+        # A Dask worker searches in several threads.
+        self._lock = Lock()
 
     def recall(self, given: tuple[NDArray[np.generic] | object, ...], make: Callable[[], T]) -> T:
         """Return what was made of the same before, else make it.
@@ -57,13 +60,18 @@ class Memory(Generic[T]):
             else:
                 digest.update(f"{part!r} ".encode())
         key = digest.digest()
-        if key in self._known:
-            return self._known[key]
-        made = self._known[key] = make()
-        while len(self._known) > self._size:
-            self._known.pop(next(iter(self._known)), None)
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
+        # Two threads may make the same at the same time, and neither waits for the other.
+        made = make()
+        with self._lock:
+            self._known[key] = made
+            while len(self._known) > self._size:
+                del self._known[next(iter(self._known))]
         return made
 
     def forget(self) -> None:
         """Forget everything."""
-        self._known.clear()
+        with self._lock:
+            self._known.clear()
