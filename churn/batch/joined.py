@@ -56,9 +56,9 @@ def join(parts: Sequence[Path], target: Path, lanes: int) -> None:
 
 
 def _join_parquet(parts: Sequence[Path], target: Path, lanes: int) -> None:
-    with whole_file(target) as staging, pq.ParquetFile(parts[0], read_dictionary=REPEATED) as first:
+    repeated = _repeated(parts[0])
+    with whole_file(target) as staging, pq.ParquetFile(parts[0], read_dictionary=repeated) as first:
         schema = first.schema_arrow.remove_metadata()
-        repeated = [name for name in REPEATED if name in schema.names]
         with pq.ParquetWriter(staging, schema, compression=COMPRESSION, use_dictionary=repeated, store_schema=False) as writer:
             for table in in_order(_read, _groups(parts), lanes):
                 writer.write_table(table.replace_schema_metadata(None))
@@ -84,8 +84,14 @@ def _groups(parts: Sequence[Path]) -> Iterator[_Group]:
 
 def _read(group: _Group) -> Any:
     path, number = group
-    with pq.ParquetFile(path, read_dictionary=REPEATED) as file:
+    with pq.ParquetFile(path, read_dictionary=_repeated(path)) as file:
         return file.read_row_group(number, use_threads=False)
+
+
+def _repeated(part: Path) -> list[str]:
+    """Return which columns of a part say the same again and again; a segment is there only if it was asked for."""
+    there = pq.read_schema(part).names
+    return [name for name in REPEATED if name in there]
 
 
 def _spell(group: _Group, *, zipped: bool) -> Any:

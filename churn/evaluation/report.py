@@ -151,7 +151,8 @@ def sliced_by(
     slices, notes = slice_by(column, levels, known, params.evaluation.slices)
     outcome = known.outcome.to_numpy()
     more = score_slices(outcome, probability, evaluation.card.threshold, slices, params.evaluation, params.seed, known.customer)
-    table = more if evaluation.slices.empty else pd.concat([evaluation.slices, more], ignore_index=True)
+    # (Joined as records: a column without any value in one of two frames would be given another type.)
+    table = pd.DataFrame([*evaluation.slices.to_dict("records"), *more.to_dict("records")], columns=more.columns)
     return replace(evaluation, slices=table, gaps=gaps_of(table), notes=[*evaluation.notes, *notes])
 
 

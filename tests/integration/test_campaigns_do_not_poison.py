@@ -52,13 +52,14 @@ def test_what_is_learned_is_as_if_nobody_had_been_called(company: Company, tmp_p
     assert rate[True, True] == pytest.approx(rate[False, False], abs=0.01)
 
 
+@pytest.mark.long
 def test_the_gate_rejects_a_challenger_that_learned_from_calls(tmp_path: Path) -> None:
     """The same customers, known to the gate with their contacts or without: without them, it lets the poisoned model pass."""
     company = Company.found(load_contract(), 1)
     known = {}
     for recorded in (False, True):
         store = opened(tmp_path, f"gate-{recorded}")
-        company.ask(store, 3_000, SEED, calls=True, recorded=recorded)
+        company.ask(store, 6_000, SEED, calls=True, recorded=recorded)
         traffic = read_mature_traffic(store, company.contract, 0.0, newest=100_000, now=LATER)
         known[recorded] = assemble(company.file, traffic.rows, company.contract, company.params)
         store.close()

@@ -246,7 +246,7 @@ def terms() -> CompiledModel:
 
 
 def test_the_example_is_a_customer_of_the_contract_with_something_to_explain(terms: CompiledModel) -> None:
-    for model in (terms, replace(terms, intercept=terms.intercept + 6)):
+    for model in (terms, replace(terms, intercept=terms.intercept + 5)):
         customer = example_customer(model, CONTRACT)
         request_model(CONTRACT).model_validate(orjson.loads(orjson.dumps(customer)))
         typical = model.logit([model.typical[name] for name in model.columns])

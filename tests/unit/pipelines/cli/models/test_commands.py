@@ -23,7 +23,8 @@ from churn.simulation.simulate import simulate
 from churn.store.records import Decision, DecisionAction, DecisionKind, Outcome, Prediction
 from churn.store.shadow import ShadowRow
 from churn.store.store import Store
-from pipelines.cli import main, model
+from pipelines.cli import main
+from pipelines.cli.models import commands as model
 
 CARD = "# Model card: churn, version 2\n\n| a | b |\n| --- | --- |\n| [x] | y |\n"
 Churn = Callable[..., str]
