@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from threading import Event
 from typing import Literal
 
 from churn.errors import RowsRefused, StoreError
@@ -89,8 +90,9 @@ class Sink:
                 raise StoreError("the service stops; the rest waits for the next start")
             begun = time.monotonic()
             self._replay(rows)
-            # Others write to a store that has just come back, too, and SQLite has one writer at a time.
-            time.sleep(REPLAY_PAUSE_SHARE * (time.monotonic() - begun))
+            # Others write to a store that has just come back, too, and SQLite has one writer at a time. (No sleep: an error of
+            # the clock would be one of the spool, whose rows are in the store by now.)
+            Event().wait(max(0.0, REPLAY_PAUSE_SHARE * (time.monotonic() - begun)))
 
         try:
             replayed = self._spool.replay(write)

@@ -135,7 +135,8 @@ quiet_prefect()
 from benchmarks.chaos.pipelines import forks
 number, victim, step = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 kill = os.kill
-os.kill = lambda pid, _signal: kill(pid, number)
+# (GitPython ends its own helpers by os.kill, whenever garbage is collected.)
+os.kill = lambda pid, signal: kill(pid, number if pid == victim else signal)
 forks._always_promote(importlib.import_module("pipelines.flows.train"))
 forks._arm(*forks.TRAIN_STEPS[step], victim)
 sys.argv = ["churn", "train", "--json"]
