@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,8 +24,7 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset, read_dataset
 from churn.diagnostics.curves import Curves, find_curves
 from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoModel
-from churn.evaluation.plots import draw_business, draw_quality, draw_slices
-from churn.explain.segmenting import add_segments, explain_sample
+from churn.explain.segmenting import add_segments
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
 from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
@@ -36,19 +36,17 @@ from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.modeling.tuning import expected_scores
-from churn.registry.aliases import TRAINING_TAG
 from churn.registry.registry import Registry
-from churn.segments.pictures import draw_segments
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.data_sources.source import find_data
 from pipelines.flows.artifacts import publish_gate
 from pipelines.flows.dask_cluster import spread
 from pipelines.flows.foreground import run_here
-from pipelines.flows.git_commit import git_commit
 from pipelines.flows.run_results import note_end
 from pipelines.flows.serving_check import check_serving
 from pipelines.flows.train_failure import record_failure
+from pipelines.flows.training_record import git_commit, run_files, run_tags
 
 logger = logging.getLogger(__name__)
 
@@ -150,36 +148,11 @@ def register(
     curves: Curves | None = None,
 ) -> Model:
     """Log the run with its pictures and its card, and register the version, not yet as champion. Tried again, it is made once."""
-    held, info = training_set.holdout, trained.model.info
-    probability, found = trained.model.predict_probability(held.features), trained.evaluation
-    title = f"Holdout, {len(held)} customers"
-    gate = {"promote": decision.promote, "reason": decision.reason, **decision.evidence}
-    files = {
-        "plots/quality.png": draw_quality(held.outcome.to_numpy(), probability, info.threshold, title),
-        "plots/business.png": draw_business(found, params.threshold.budget, params.profit, title),
-        "plots/slices.png": draw_slices(found, title),
-        **{f"curves/{name}.csv": curve for name, curve in found.curves.items()},
-        "scorecard.json": found.report(),
-        "slices.csv": found.slices,
-        "tuning.csv": trained.tuned.candidates,
-        "gate.json": gate,
-        **(curves.files() if curves else {}),
-    }
-    if info.segments is not None and (sample := explain_sample(trained.model, trained.reference, contract)) is not None:
-        title = f"Segments of {len(sample.contributions)} customers trained on"
-        files["plots/segments.png"] = draw_segments(info.segments, sample.contributions, title)
-    tags = {
-        "trigger": info.trigger,
-        "data_digest": info.data_digest,
-        "data_source": info.data_source,
-        "simulated": str(info.simulated).lower(),
-        "mlflow.source.git.commit": info.git_commit,
-        TRAINING_TAG: training,
-    }
-    left = float(training_set.train.outcome.mean())
-    known = {"evaluation": found.report(), "gate": gate, "curves": curves.report() if curves else None}
+    files = run_files(trained, training_set, decision, contract, params, curves)
+    known = {"evaluation": files["scorecard.json"], "gate": files["gate.json"], "curves": curves.report() if curves else None}
+    left, info = float(training_set.train.outcome.mean()), trained.model.info
     card = render_card(info, contract=contract, params=params, churn_rate=left, **known)
-    return registry.register(trained, files, tags, card=card)
+    return registry.register(trained, files, run_tags(info, training), card=card)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
@@ -258,7 +231,8 @@ def train_flow(
         stack.callback(store.close)
         try:
             timeout_seconds = float("inf") if wait else 0.0
-            lock = stack.enter_context(store.lock(LOCK, trainer(trigger), timeout_seconds=timeout_seconds, on_wait=_log_wait))
+            waiting = partial(logger.info, "waiting for the training of %s")
+            lock = stack.enter_context(store.lock(LOCK, trainer(trigger), timeout_seconds=timeout_seconds, on_wait=waiting))
         except Busy as busy:
             record_skipped(store, trigger, asked_by, str(busy))
             return Cancelled(message=str(busy))
@@ -323,7 +297,3 @@ def train_once(
     except CancelledRun as cancelled:
         raise ChurnError(str(cancelled)) from cancelled
     return cast(dict[str, Any], result)
-
-
-def _log_wait(holder: str) -> None:
-    get_run_logger().info("waiting for the training of %s", holder)

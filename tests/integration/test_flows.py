@@ -90,7 +90,7 @@ def system(prefect_api: None, migrated_registry: None, tmp_path_factory: pytest.
 
 
 def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from pipelines.flows import monitor, train
+    from pipelines.flows import monitor, training_record
     from pipelines.flows.monitor import monitor_flow
     from pipelines.flows.train import train_flow
 
@@ -106,7 +106,7 @@ def test_the_flows_close_the_loop(system: System, monkeypatch: pytest.MonkeyPatc
 
     # One training is drawn: its pictures take as long as all the rest.
     for draw in PICTURES:
-        monkeypatch.setattr(train, draw, empty_figure)
+        monkeypatch.setattr(training_record, draw, empty_figure)
     same = train_flow(trigger="a whim")
     assert not same["promoted"], "the same model again is not better"
     assert system.registry.champion_version() == "1"
@@ -156,7 +156,7 @@ def test_no_gate_or_holdout_customer_was_trained_on_whatever_file_comes(
     system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The base of the labelled file is scored under ids and outcomes come; then a file sorted anew and grown is trained on."""
-    from pipelines.flows import train
+    from pipelines.flows import train, training_record
 
     met: list[tuple[Model, Model | None, Labelled]] = []
     real_decide = train.decide
@@ -167,7 +167,7 @@ def test_no_gate_or_holdout_customer_was_trained_on_whatever_file_comes(
 
     monkeypatch.setattr(train, "decide", noted)
     for draw in PICTURES:
-        monkeypatch.setattr(train, draw, empty_figure)
+        monkeypatch.setattr(training_record, draw, empty_figure)
     base = read_dataset(system.settings.data, system.contract)
     system.serve(system.registry.load("champion"), base)
     lines = system.settings.data.read_text().splitlines(keepends=True)

@@ -7,16 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-# The tasks of each flow whose result the flow uses.
-TASKS = {
-    "train": (
-        *("begin", "read_customers", "read_labelled_traffic", "tune_and_fit", "load_champion", "judge", "register"),
-        *("record_decision", "conclude"),
-    ),
-    "monitor": ("catch_up", "find_champion", "run_on_window", "conclude", "send_request", "summarise_missed"),
-}
 # What draws the pictures of a training.
-PICTURES = ("draw_quality", "draw_business", "draw_slices")
+PICTURES = ("draw_quality", "draw_business", "draw_slices", "draw_segments")
 
 
 def flow_without_engine(
@@ -27,7 +19,7 @@ def flow_without_engine(
     Parameters
     ----------
     name : str
-        One of `TASKS`.
+        "train" or "monitor".
     pictures : bool
         Let Evidently draw. Its pictures take seconds, as those of a training do, and decide nothing.
     put : callable
@@ -38,16 +30,20 @@ def flow_without_engine(
     callable
         The flow's own function.
     """
+    from prefect import Task
+
     module = importlib.import_module(f"pipelines.flows.{name}")
-    for task in TASKS[name]:
-        put(module, task, getattr(module, task).fn)
-    put(module, "get_run_logger", lambda: logging.getLogger(name))
+    # All of them: one that is left starts a server of its own, which outlives a run that is killed.
+    tasks = {task: value.fn for task, value in vars(module).items() if isinstance(value, Task)}
     if name == "train":
+        record = importlib.import_module("pipelines.flows.training_record")
         for draw in PICTURES:
-            put(module, draw, empty_figure)
+            put(record, draw, empty_figure)
     else:
-        put(module, "summarise", _shown(module.summarise.fn))
-        put(module, "report", _shown(module.report.fn if pictures else _nothing))
+        tasks |= {"summarise": _shown(tasks["summarise"]), "report": _shown(tasks["report"] if pictures else _nothing)}
+    for task, function in tasks.items():
+        put(module, task, function)
+    put(module, "get_run_logger", lambda: logging.getLogger(name))
     flow: Callable[..., Any] = getattr(module, f"{name}_flow").fn
     return flow
 
