@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -31,11 +33,10 @@ class _Key(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """When a customer was first asked about, and when a model last named them, to leave them alone or to contact them."""
+    """When a customer was first asked about; and since when those whom models named were held out or not, one after another."""
 
     first: datetime
-    held_out: datetime | None
-    named: datetime | None
+    held_out: list[tuple[datetime, bool]]
 
 
 class Contacts:
@@ -97,7 +98,7 @@ def insert_contacts(connection: sa.Connection, batch: Sequence[Contact]) -> Cont
             keys[at] = _Key(customer_id, None if customer_id else one.prediction_id, one.contacted_at, one.campaign)
         elif customer_id is not None:
             said[at] = customer_id, one.opt_out, one.contacted_at
-    seen = _seen(connection, [key for key in keys.values() if key.customer_id])
+    seen = _seen(connection, {key.customer_id for key in keys.values() if key.customer_id})
     lock_for_writing(connection)
     offers: dict[_Key, str | None] = {}
     for at, key in keys.items():
@@ -194,21 +195,33 @@ def _opt_out(connection: sa.Connection, said: Sequence[tuple[str, bool, datetime
     return sum(before.get(customer_id) != now_said for customer_id, now_said in read_opt_outs(connection, last).items())
 
 
-def _seen(connection: sa.Connection, keys: Sequence[_Key]) -> dict[str | None, _Seen]:
-    """Return what the store knows of customers until the last of these contacts."""
-    found: dict[str | None, _Seen] = {}
-    p = predictions.c
-    last = max((key.contacted_at for key in keys), default=now())
-    before = sa.and_(p.churn, p.requested_at <= last)
-    query = sa.select(
-        p.customer_id,
-        sa.func.min(p.requested_at),
-        sa.func.max(sa.case((sa.and_(before, p.held_out), p.requested_at))),
-        sa.func.max(sa.case((sa.and_(before, ~p.held_out), p.requested_at))),
-    ).group_by(p.customer_id)
-    for chunk in chunks(sorted({key.customer_id or "" for key in keys})):
-        found |= {row[0]: _Seen(*row[1:]) for row in connection.execute(query.where(p.customer_id.in_(chunk)))}
+def _seen(connection: sa.Connection, customers: Collection[str]) -> dict[str | None, _Seen]:
+    """Return what the store knows of customers."""
+    given, found = rows_asked([name] for name in customers), dict[str | None, _Seen]()
+    if customers:
+        first, changes = _sightings(connection.dialect.name)
+        found |= {row[0]: _Seen(row[1], []) for row in connection.execute(first, given)}
+        for customer_id, since, held_out in connection.execute(changes, given):
+            found[customer_id].held_out.append((since, held_out))
     return found
+
+
+@cache
+def _sightings(dialect: str) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Return the queries for when customers were first asked about, and for when those named came to be held out or not.
+
+    Only changes are read, and a customer's predictions once: one may have been named, and contacted, very often.
+    """
+    p = predictions.c
+    of_customers = p.customer_id.in_(sa.select(asked(dialect, {"customer_id": sa.String()}).c.customer_id))
+    order = p.requested_at, p.seq
+    before = sa.func.lag(p.held_out).over(partition_by=p.customer_id, order_by=order).label("before")
+    named = sa.select(p.customer_id, *order, p.held_out, before).where(of_customers, p.churn).subquery().c
+    changes = sa.select(named.customer_id, named.requested_at, named.held_out).where(
+        named.before.is_distinct_from(named.held_out)
+    )
+    first = sa.select(p.customer_id, sa.func.min(p.requested_at)).where(of_customers).group_by(p.customer_id)
+    return first, changes.order_by(named.customer_id, named.requested_at, named.seq)
 
 
 def _asked(seen: _Seen | None, key: _Key) -> bool:
@@ -216,9 +229,11 @@ def _asked(seen: _Seen | None, key: _Key) -> bool:
 
 
 def _leaks(seen: _Seen | None, key: _Key) -> bool:
-    if seen is None or seen.held_out is None or seen.held_out > key.contacted_at:
+    """Return whether the customer was of the control group when a model last named them until then."""
+    if seen is None:
         return False
-    return seen.named is None or seen.named < seen.held_out or seen.named > key.contacted_at
+    changes = bisect_right(seen.held_out, key.contacted_at, key=itemgetter(0))
+    return changes > 0 and seen.held_out[changes - 1][1]
 
 
 def _added(done: ContactReceipt, piece: ContactReceipt, first: int) -> ContactReceipt:

@@ -10,6 +10,7 @@ from threading import Barrier
 
 import sqlalchemy as sa
 
+from churn.store.contacts.contacts import Contacts
 from churn.store.contacts.records import Campaign, Contact, ContactReceipt
 from churn.store.store import Store
 from churn.store.tables import contacts
@@ -89,6 +90,30 @@ def test_contacts_of_the_control_group_are_stored_and_named(store: Store) -> Non
     assert store.write_contacts([*batch, last]) == ContactReceipt(accepted=1, duplicates=5, held_out=[0, 5])
     by_prediction = Contact(LATER + day, prediction_id="p1")
     assert store.write_contacts([by_prediction]).held_out == [0]
+
+
+def test_each_contact_is_judged_by_its_own_moment_whatever_else_is_in_the_list(store: Store) -> None:
+    """Held out from day 0 on, to be contacted from day 2, held out from day 4: told the same alone and among later ones."""
+    day = timedelta(days=1)
+    named = {0: True, 2: False, 4: True}
+    store.write_predictions(
+        [
+            *(
+                prediction(n, customer_id="c1", churn=True, held_out=held, requested_at=NOON + n * day)
+                for n, held in named.items()
+            ),
+            prediction(9, customer_id="c1", requested_at=NOON + 3 * day),  # who would stay is neither
+        ]
+    )
+    batch = [called("c1", contacted_at=NOON + n * day) for n in (-1, 0, 1, 2, 3, 4, 5)]
+    leaks = [n for n, one in enumerate(batch) if store.write_contacts_whole([one]).held_out]
+    assert leaks == [1, 2, 5, 6]
+    for order in (batch, batch[::-1]):
+        receipt = store.write_contacts_whole(order)
+        assert [order[n] for n in sorted(receipt.held_out, key=lambda n: order[n].contacted_at)] == [batch[n] for n in leaks]
+        assert [order[n] for n in receipt.unasked] == batch[:1]
+    for size in (1, 2, 3):
+        assert Contacts(store.engine, piece_rows=size).write(batch).held_out == leaks
 
 
 def test_two_campaigns_at_once_are_two_contacts(store: Store) -> None:
