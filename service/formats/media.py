@@ -7,6 +7,7 @@ from enum import Enum
 from starlette.exceptions import HTTPException
 
 from service.http.errors import WrongMediaType
+from service.http.media_type import parse_media_type
 
 
 class Media(Enum):
@@ -39,13 +40,7 @@ def parse_content_type(content_type: str, allowed: tuple[Media, ...] = ALL) -> M
     WrongMediaType
         If it is none of `allowed`, or its parameters say that texts are not UTF-8, or that CSV has no header.
     """
-    name, _, rest = content_type.partition(";")
-    name = name.strip().lower()
-    parameters = {
-        key.strip().lower(): value.strip().strip('"').lower() for key, _, value in (p.partition("=") for p in rest.split(";"))
-    }
-    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8", "us-ascii"):
-        raise WrongMediaType("Texts must be UTF-8.")
+    name, parameters = parse_media_type(content_type)
     if name == Media.CSV.value and parameters.get("header") == "absent":
         raise WrongMediaType("The first line of CSV must name the columns; send it without header=absent.")
     if not name or name.endswith("+json"):

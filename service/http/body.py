@@ -23,6 +23,7 @@ from service.http.errors import (
     WrongMediaType,
     unprocessable,
 )
+from service.http.media_type import parse_media_type
 from service.request_context import RequestContext, request_context_of
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -54,11 +55,11 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
     Raises
     ------
     WrongMediaType
-        If the request declares another media type.
+        If the request declares another media type, or a charset other than UTF-8.
     TooLarge, TooSlow
         See `read_body`.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type, _ = parse_media_type(request.headers.get("content-type", ""))
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         raise WrongMediaType("Send JSON, with the header Content-Type: application/json.")
     return await read_body(request, limits)

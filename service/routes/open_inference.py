@@ -18,6 +18,7 @@ from service.formats.inference import DATATYPES, OUTPUTS, SEGMENT, encode_infere
 from service.formats.json_text import refuse
 from service.formats.media import Media, parse_content_type
 from service.formats.payload import read_payload, run_off_event_loop
+from service.http.media_type import parse_media_type
 from service.http.openapi import json_body, problems
 from service.routes.operations import readyz
 from service.schemas.protocols import (
@@ -121,7 +122,7 @@ async def infer(
     """Score customers: a tensor a feature, or one of all numeric features."""
     served = _served(state, name, version)
     content_type = request.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() != _BINARY:
+    if parse_media_type(content_type)[0] != _BINARY:
         parse_content_type(content_type, (Media.JSON,))
     body = await read_payload(request, state.body_limits)
     json_bytes = _json_bytes(inference_header_content_length, len(body))

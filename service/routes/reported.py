@@ -13,10 +13,10 @@ from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt
 from service.formats.csv_reported import csv_items
 from service.formats.json_text import load_json, only_list
-from service.formats.media import Media
+from service.formats.media import Media, parse_content_type
 from service.formats.payload import run_off_event_loop
 from service.formats.reported_items import Item, read_items
-from service.http.body import read_body, read_json_body
+from service.http.body import read_body
 from service.http.errors import TooLarge
 from service.state import State
 
@@ -65,10 +65,9 @@ async def read_reported(request: Request, state: State, kind: ReportedList[Item,
     ------
     WrongMediaType, TooLarge, TooSlow, Unprocessable
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == Media.CSV.value:
-        body, read = await read_body(request, state.body_limits), _csv
-    else:
-        body, read = await read_json_body(request, state.body_limits), _json
+    given = parse_content_type(request.headers.get("content-type", ""), (Media.JSON, Media.CSV))
+    read = _csv if given is Media.CSV else _json
+    body = await read_body(request, state.body_limits)
     max_rows = state.settings.max_batch_rows
     return await run_off_event_loop(len(body), lambda: _records(read(body, kind, max_rows), kind))
 

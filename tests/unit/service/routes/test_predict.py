@@ -135,6 +135,20 @@ async def test_other_media_types_are_415(client: httpx2.AsyncClient, route: str,
     assert (response.status_code, response.json()["status"]) == (415, 415)
 
 
+@pytest.mark.parametrize(
+    "route",
+    ["/predict", "/predict/batch", "/campaign/candidates", "/invocations", "/v2/models/churn/infer", "/outcomes", "/contacts"],
+)
+@pytest.mark.parametrize("media_type", ["application/json", "text/csv", "application/octet-stream"])
+async def test_what_says_that_it_is_not_utf_8_is_415_on_every_route(
+    client: httpx2.AsyncClient, store: FakeStore, route: str, media_type: str
+) -> None:
+    headers = {"content-type": f"{media_type}; charset=ISO-8859-1"}
+    response = await client.post(route, content='{"customer_id": "Jörg"}'.encode("latin-1"), headers=headers)
+    assert response.status_code == 415
+    assert (store.rows, store.contacts) == ([], [])
+
+
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/ld+json", ""])
 async def test_json_by_any_name_is_read(client: httpx2.AsyncClient, media_type: str) -> None:
     response = await client.post("/predict", content=b'{"total_day_minutes": 1}', headers={"content-type": media_type})
