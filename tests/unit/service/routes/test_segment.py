@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from churn.batch.model import Scorer, ScoringModel
 from churn.batch.plan import Terms
 from churn.batch.run import on_threads
 from churn.batch.single_file import score_file
+from churn.customers.columns import CustomerColumns
 from churn.explain.attribution import Attributor
 from churn.explain.segmenter import Segmenter
 from churn.inference.compiler import compile_pipeline
@@ -27,7 +29,16 @@ from service.middleware.fast_path import TARGETS
 from service.schemas.native import BatchAnswer, PredictionAnswer
 from tests.integration.files_to_score import CONTRACT
 from tests.unit.churn.batch.scoring import score
-from tests.unit.service.fakes import FEATURES, FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running
+from tests.unit.service.fakes import (
+    FEATURES,
+    FakeLastKnownGood,
+    FakeRegistry,
+    FakeStore,
+    make_model,
+    make_settings,
+    running,
+    served_model,
+)
 
 pytestmark = pytest.mark.anyio
 SEGMENTS = Segments(
@@ -132,6 +143,28 @@ async def test_nothing_is_said_that_was_not_asked_for(asking: httpx2.AsyncClient
     answer = (await asking.post("/v2/models/churn/infer", json={"inputs": tensors + flag})).json()
     assert [one["name"] for one in answer["outputs"]] == ["churn_probability", "churn", "prediction_id"]
     assert TARGETS[b"/predict"] is None
+
+
+async def test_segments_of_a_large_batch_take_little_memory() -> None:
+    served = served_model(known(), "registry")
+    rows = 20_000
+    drawn = np.random.default_rng(4).integers(0, 2, rows)
+    codes: dict[str, Any] = {"category": drawn, "flag": drawn.astype(float), "number": 100.5 * drawn, "integer": 200.0 * drawn}
+    values = {feature.name: codes[feature.kind] for feature in CONTRACT.features}
+    batch = served.score_columns(CustomerColumns(values))
+    last = served.score_columns(CustomerColumns({name: column[-50:] for name, column in values.items()}))
+    tracemalloc.start()
+    try:
+        found = served.add_segments(batch).segments
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 25 * rows
+    alone = served.add_segments(last).segments
+    assert found is not None
+    assert alone is not None
+    assert found.of(slice(rows - 50, rows)) == alone.of(slice(None))
+    assert len(set(found.of(slice(None)))) > 1
 
 
 async def test_reasons_and_segment_come_together(asking: httpx2.AsyncClient) -> None:
