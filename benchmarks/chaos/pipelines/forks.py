@@ -139,6 +139,8 @@ def main() -> None:
     settings = load_settings()
     prepare_environment(settings)
     quiet_prefect()
+    # A child that is killed would leave it behind. Where Prefect starts one after all, it is an error.
+    os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
     for module in PRELOADED:
         importlib.import_module(module)
     for line in sys.stdin:
