@@ -22,7 +22,7 @@ from benchmarks.year.results import Account, YearResult
 from benchmarks.year.training import Trainer, expected_log_loss
 from benchmarks.year.year import BASELINES, ORACLE, OURS
 from churn.campaigns.control_group import ControlGroup
-from churn.campaigns.effect import SCORE_STEPS, estimate_effect_from_counts
+from churn.campaigns.effect import SCORE_STEPS, estimate_effect
 from churn.config.params import ProfitParams
 from churn.evaluation.profit import break_even
 from churn.modeling.model import Model
@@ -112,7 +112,7 @@ def _scenario(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack) -
 def _saved(ours: Ours, number: int, treated: TreatedMonth) -> tuple[float, float, float, int]:
     """Return what we say of a campaign, with its interval, and what is true; an interval without bounds if nothing is said."""
     counts = ours.store.count_campaign(ours.campaign(number), SCORE_STEPS)
-    effect = None if counts is None else estimate_effect_from_counts(counts.customers, counts.left)
+    effect = None if counts is None else estimate_effect(counts.customers, counts.left)
     truth = int(treated.saved.sum()) - int(treated.driven_away.sum())
     if effect is None:
         return 0.0, -1e9, 1e9, truth

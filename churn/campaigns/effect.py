@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 # Scores as fine as this are told apart: a million customers are then a thousand groups, which a database counts.
 SCORE_STEPS = 1_000
@@ -68,50 +67,10 @@ class Effect:
     effective_held_out: float
 
 
-def estimate_effect(churned: Bools, held_out: Bools, score: Floats, *, confidence: float = 0.95) -> Effect | None:
-    """Estimate what a campaign brought.
-
-    Parameters
-    ----------
-    churned : numpy.ndarray of bool, shape (n,)
-        What came true, one entry per customer.
-    held_out : numpy.ndarray of bool, shape (n,)
-        Who belongs to the control group; all others were to be contacted.
-    score : numpy.ndarray of float, shape (n,)
-        The probability of leaving that they were chosen by.
-    confidence : float, default 0.95
-        Of the intervals, in (0, 1).
-
-    Returns
-    -------
-    Effect or None
-        None if one of the two sides has nobody: then nothing is known.
-
-    Notes
-    -----
-    Post-stratified difference of proportions. Each side's interval is the stratified Wilson interval; the two are put together
-    by the method of variance estimates recovery (Yan and Su, Stratified Wilson and Newcombe confidence intervals for multiple
-    binomial proportions, 2010; for the ratio Donner and Zou, 2012), which also holds where nobody of a side left.
-
-    Examples
-    --------
-    >>> left = np.array([True] * 30 + [False] * 270 + [True] * 20 + [False] * 80)
-    >>> control = np.arange(400) >= 300
-    >>> found = estimate_effect(left, control, np.full(400, 0.2))
-    >>> round(found.saved.value), found.acceptance.value
-    (30, 0.5)
-    """
-    steps, bins = np.unique(np.rint(SCORE_STEPS * score), return_inverse=True)
-    sides = (~held_out, held_out)
-    customers = np.array([np.bincount(bins[side], minlength=len(steps)) for side in sides])
-    left = np.array([np.bincount(bins[side & churned], minlength=len(steps)) for side in sides])
-    return estimate_effect_from_counts(customers, left, confidence=confidence)
-
-
-def estimate_effect_from_counts(
+def estimate_effect(
     customers: Counts, left: Counts, contacted_left: Counts | None = None, *, confidence: float = 0.95
 ) -> Effect | None:
-    """Estimate what a campaign brought from counts, as `estimate_effect` does from customers.
+    """Estimate what a campaign brought.
 
     Parameters
     ----------
@@ -131,8 +90,18 @@ def estimate_effect_from_counts(
 
     Notes
     -----
+    Post-stratified difference of proportions. Each side's interval is the stratified Wilson interval; the two are put together
+    by the method of variance estimates recovery (Yan and Su, Stratified Wilson and Newcombe confidence intervals for multiple
+    binomial proportions, 2010; for the ratio Donner and Zou, 2012), which also holds where nobody of a side left.
+
     Acceptance is the complier average causal effect (Angrist, Imbens and Rubin, JASA 91(434), 1996) as a share: of those who
     were contacted and would have left, who number all that would have left less those who were not contacted and left.
+
+    Examples
+    --------
+    >>> found = estimate_effect(np.array([[300], [100]]), np.array([[30], [20]]))
+    >>> round(found.saved.value), found.acceptance.value
+    (30, 0.5)
     """
     if not customers.size or not customers.sum(axis=1).all():
         return None

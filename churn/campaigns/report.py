@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import norm
 
-from churn.campaigns.effect import Effect, Interval, estimate_effect_from_counts
+from churn.campaigns.effect import Effect, Interval, estimate_effect
 from churn.config.params import ProfitParams
 from churn.errors import InputError
 from churn.evaluation.profit import break_even
@@ -129,7 +129,7 @@ def make_report(name: str, counts: CampaignCounts, profit: ProfitParams, *, conf
     -------
     CampaignReport
     """
-    effect = estimate_effect_from_counts(counts.customers, counts.left, counts.contacted_left, confidence=confidence)
+    effect = estimate_effect(counts.customers, counts.left, counts.contacted_left, confidence=confidence)
     return CampaignReport(
         name=name,
         named=counts.named,

@@ -7,7 +7,6 @@ company ever sees is kept: who would have left, who was saved, whom the campaign
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +21,6 @@ from churn.simulation.shift import Knobs
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-Choice = Callable[[Month], Bools]
 
 
 class Reaction(Knobs):
@@ -45,6 +43,21 @@ class Reaction(Knobs):
     spread: Probability = 0.5
     sleeping_dogs: Probability = 0.0
     harm: Probability = 0.5
+
+    def of(self, nature: Floats, dog: Floats) -> tuple[Floats, Floats]:
+        """Return each customer's probability of staying instead of leaving, and of leaving instead of staying, if contacted.
+
+        Parameters
+        ----------
+        nature, dog : numpy.ndarray of float64, shape (n,)
+            Two numbers in [0, 1) that say what kind of person each one is.
+
+        Returns
+        -------
+        acceptance, harm : numpy.ndarray of float64, shape (n,)
+        """
+        acceptance = self.acceptance * (1 + self.spread * (2 * nature - 1))
+        return acceptance, np.where(dog < self.sleeping_dogs, self.harm, 0.0)
 
 
 USUAL_REACTION = Reaction()
@@ -125,9 +138,7 @@ class TreatedBase:
         TreatedMonth
         """
         month = self.named(month)
-        reaction = self._reaction
-        acceptance = reaction.acceptance * (1 + reaction.spread * (2 * self._nature - 1))
-        harm = np.where(self._dog < reaction.sleeping_dogs, reaction.harm, 0.0)
+        acceptance, harm = self._reaction.of(self._nature, self._dog)
         draws = generator(self._seed, month.number, purpose="<reacts>").random(len(contacted))
         would_leave = month.customers.labelled.to_numpy() == 1
         saved = contacted & would_leave & (draws < acceptance)
@@ -150,37 +161,6 @@ class TreatedBase:
         self._occupant = self._occupant + where
         self._nature = np.where(where, rng.random(len(where)), self._nature)
         self._dog = np.where(where, rng.random(len(where)), self._dog)
-
-
-def treat(months: Iterable[Month], choose: Choice, seed: int, reaction: Reaction = USUAL_REACTION) -> Iterator[TreatedMonth]:
-    """Let every month's campaign contact whom a rule chooses.
-
-    Parameters
-    ----------
-    months : iterable of Month
-        As `live` gives them.
-    choose : callable
-        Gives for a month whom to contact, shape (n_customers,): `listed`, `above`, or any other rule.
-    seed : int
-        Not negative. The same months, rule, seed and reaction give the same outcomes, bit for bit.
-    reaction : Reaction
-
-    Yields
-    ------
-    TreatedMonth
-
-    Examples
-    --------
-    >>> from churn.contract import load_contract
-    >>> from churn.simulation.life import live
-    >>> months = live(load_contract(), 20_000, 3, seed=7)
-    >>> [int(month.saved.sum()) for month in treat(months, lambda month: month.probability > 0.5, seed=7)]
-    [770, 712, 760]
-    """
-    base = TreatedBase(seed, reaction)
-    for month in months:
-        named = base.named(month)
-        yield base.contact(named, choose(named))
 
 
 def react(would_leave: Bools, contacted: Bools, seed: int, reaction: Reaction = USUAL_REACTION) -> Bools:
@@ -206,34 +186,5 @@ def react(would_leave: Bools, contacted: Bools, seed: int, reaction: Reaction = 
     """
     rng = generator(seed, 0, purpose="<one campaign>")
     nature, dog, draws = rng.random((3, len(contacted)))
-    acceptance = reaction.acceptance * (1 + reaction.spread * (2 * nature - 1))
-    harm = np.where(dog < reaction.sleeping_dogs, reaction.harm, 0.0)
+    acceptance, harm = reaction.of(nature, dog)
     return np.where(contacted, np.where(would_leave, draws >= acceptance, draws < harm), would_leave)
-
-
-def listed(customer_ids: Collection[str]) -> Choice:
-    """Return the rule that contacts the customers of a list, whenever they are there."""
-    wanted = frozenset(customer_ids)
-
-    def choose(month: Month) -> Bools:
-        ids = month.customers.customer_id
-        return np.array([who in wanted for who in ids] if ids is not None else [False] * len(month.probability))
-
-    return choose
-
-
-def above(score: Callable[[pd.DataFrame], Floats], threshold: float) -> Choice:
-    """Return the rule that contacts customers of a score.
-
-    Parameters
-    ----------
-    score : callable
-        Gives the scores of customers' features, shape (n_customers,).
-    threshold : float
-        Who has it, or more, is contacted.
-
-    Returns
-    -------
-    callable
-    """
-    return lambda month: np.asarray(score(month.customers.features) >= threshold)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from prometheus_client.core import Metric
 
-from churn.campaigns.effect import SCORE_STEPS, Effect, estimate_effect_from_counts
+from churn.campaigns.effect import SCORE_STEPS, Effect, estimate_effect
 from churn.clock import now
 from churn.errors import StoreError
 from churn.store.contacts.campaign_counter import CampaignCounts
@@ -77,7 +77,7 @@ class CampaignMetrics:
                     continue  # what was known stays, with its time
                 if counts is None:
                     continue  # its contacts name nobody, or are gone
-                effect = estimate_effect_from_counts(counts.customers, counts.left)
+                effect = estimate_effect(counts.customers, counts.left)
                 known[one.name] = _Measured(one, counts, effect, now().timestamp())
             self._known = known
         except StoreError:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from churn.campaigns.effect import Effect, estimate_effect, estimate_effect_from_counts
+from churn.campaigns.effect import Effect, estimate_effect
+from tests.unit.churn.campaigns.counted import by_score
 
 
 def campaign(seed: int, customers: int = 1_000, share: float = 0.1, acceptance: float = 0.3) -> tuple[Effect | None, float]:
@@ -16,13 +17,13 @@ def campaign(seed: int, customers: int = 1_000, share: float = 0.1, acceptance: 
     kept = ~held_out & would_leave & (rng.random(customers) < acceptance)
     # What is to be covered: how many of these very customers stayed who would have left, on average over who accepts.
     truth = acceptance * float(score[~held_out].sum())
-    return estimate_effect(would_leave & ~kept, held_out, score), truth
+    return estimate_effect(*by_score(would_leave & ~kept, held_out, score)), truth
 
 
 def test_one_stratum_is_newcombes_interval() -> None:
     left, held_out = np.zeros(500, bool), np.arange(500) >= 400
     left[:40] = left[400:419] = True
-    found = estimate_effect(left, held_out, np.full(500, 0.3))
+    found = estimate_effect(*by_score(left, held_out, np.full(500, 0.3)))
     assert found is not None
     low, high = confint_proportions_2indep(19, 100, 40, 400, compare="diff", method="newcomb")
     assert (found.strata, found.contacted, found.held_out, found.contacted_left, found.held_out_left) == (1, 400, 100, 40, 19)
@@ -53,7 +54,7 @@ def test_scores_make_the_interval_narrower() -> None:
     held_out = rng.random(2_000) < 0.2
     left = rng.random(2_000) < score * np.where(held_out, 1.0, 0.7)
     for known in (score, np.full(2_000, 0.5)):
-        found = estimate_effect(left, held_out, known)
+        found = estimate_effect(*by_score(left, held_out, known))
         assert found is not None
         widths.append(found.saved.high - found.saved.low)
     assert widths[0] < 0.7 * widths[1]
@@ -78,16 +79,13 @@ def test_the_acceptance_is_that_of_the_contacted_where_only_some_could_be_reache
         would_leave, held_out = rng.random(2_000) < score, rng.random(2_000) < 0.2
         contacted = ~held_out & (rng.random(2_000) > score)
         left = would_leave & ~(contacted & (rng.random(2_000) < 0.3))
-        steps, at = np.unique(np.rint(1_000 * score), return_inverse=True)
-        customers, gone = (
-            np.array([np.bincount(at[side & of], minlength=len(steps)) for side in (~held_out, held_out)])
-            for of in (np.ones(2_000, dtype=bool), left)
-        )
-        found = estimate_effect_from_counts(customers, gone, np.bincount(at[contacted & left], minlength=len(steps)))
+        customers, gone = by_score(left, held_out, score)
+        _, told = by_score(contacted & left, held_out, score)
+        found = estimate_effect(customers, gone, told[0])
         assert found is not None
         assert found.acceptance is not None
         covered += found.acceptance.low <= 0.3 <= found.acceptance.high
-        whole = estimate_effect_from_counts(customers, gone)
+        whole = estimate_effect(customers, gone)
         assert whole is not None
         assert whole.saved == found.saved
     assert 0.92 <= covered / 300 <= 0.99
@@ -97,7 +95,7 @@ def test_who_drives_customers_away_is_below_zero() -> None:
     rng = np.random.default_rng(5)
     held_out = rng.random(3_000) < 0.3
     left = rng.random(3_000) < np.where(held_out, 0.2, 0.4)
-    found = estimate_effect(left, held_out, np.full(3_000, 0.3))
+    found = estimate_effect(*by_score(left, held_out, np.full(3_000, 0.3)))
     assert found is not None
     assert found.saved.high < 0
     assert found.acceptance is not None
@@ -108,7 +106,7 @@ def test_who_drives_customers_away_is_below_zero() -> None:
 def test_all_or_nobody_leaves(contacted_left: int, held_out_left: int) -> None:
     held_out = np.arange(130) >= 100
     left = np.concatenate([np.arange(100) < contacted_left, np.arange(30) < held_out_left])
-    found = estimate_effect(left, held_out, np.linspace(0, 1, 130))
+    found = estimate_effect(*by_score(left, held_out, np.linspace(0, 1, 130)))
     assert found is not None
     assert found.saved.low < found.saved.value or contacted_left == 100
     assert -100 <= found.saved.low <= found.saved.value <= found.saved.high <= 100
@@ -120,13 +118,13 @@ def test_all_or_nobody_leaves(contacted_left: int, held_out_left: int) -> None:
 
 def test_without_one_side_nothing_is_known() -> None:
     left, score = np.array([True, False]), np.array([0.5, 0.5])
-    assert estimate_effect(left, np.array([False, False]), score) is None
-    assert estimate_effect(left, np.array([True, True]), score) is None
+    assert estimate_effect(*by_score(left, np.array([False, False]), score)) is None
+    assert estimate_effect(*by_score(left, np.array([True, True]), score)) is None
 
 
 def test_a_stratum_without_one_side_is_joined_to_others() -> None:
     score = np.concatenate([np.full(100, 0.9), np.linspace(0.1, 0.2, 60)])
     held_out = np.arange(160) >= 100
-    found = estimate_effect(np.arange(160) % 3 == 0, held_out, score)
+    found = estimate_effect(*by_score(np.arange(160) % 3 == 0, held_out, score))
     assert found is not None
     assert found.strata == 1

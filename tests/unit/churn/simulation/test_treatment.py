@@ -10,7 +10,7 @@ import pytest
 from churn.contract import Contract, load_contract
 from churn.errors import InputError
 from churn.simulation.life import Month, live
-from churn.simulation.treatment import Reaction, TreatedBase, TreatedMonth, above, listed, treat
+from churn.simulation.treatment import Reaction, TreatedBase, TreatedMonth
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,8 @@ def ids_of(month: Month) -> list[str]:
 
 
 def treated(months: list[Month], reaction: Reaction | None = None, seed: int = 5) -> list[TreatedMonth]:
-    return list(treat(months, likely, seed, reaction or Reaction()))
+    base = TreatedBase(seed, reaction or Reaction())
+    return [base.contact(month, likely(month)) for month in months]
 
 
 def test_the_same_seed_gives_the_same_outcomes_and_another_others(months: list[Month]) -> None:
@@ -89,15 +90,6 @@ def test_a_customer_stays_who_they_are_until_they_leave(months: list[Month]) -> 
         assert (ids[~left] == later[~left]).all()
         assert (ids[left] != later[left]).all()
         assert (one.acceptance[~left] == two.acceptance[~left]).all()
-
-
-def test_whom_a_list_or_a_score_names_is_contacted(months: list[Month]) -> None:
-    base = TreatedBase(5, Reaction())
-    ids = ids_of(base.named(months[0]))
-    wanted = listed(ids[:10])(base.named(months[0]))
-    assert np.flatnonzero(wanted).tolist() == list(range(10))
-    by_score = above(lambda frame: frame["total_day_minutes"].to_numpy(), 200.0)(months[0])
-    assert (by_score == (months[0].customers.features["total_day_minutes"].to_numpy() >= 200.0)).all()
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -7,10 +7,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from churn.campaigns.effect import SCORE_STEPS, estimate_effect, estimate_effect_from_counts
+from churn.campaigns.effect import SCORE_STEPS, estimate_effect
 from churn.store.contacts.records import Contact
 from churn.store.records import Outcome
 from churn.store.store import Store
+from tests.unit.churn.campaigns.counted import by_score
 from tests.unit.churn.store.contacts.row_by_row import CampaignCustomers, read_campaign
 from tests.unit.churn.store.rows import NOON, OBSERVED, prediction
 
@@ -71,8 +72,8 @@ def test_it_counts_what_is_read_row_by_row(store: Store, seed: int) -> None:
     assert counted.beyond == len(flagged) - len(within) > 0
     known = [one for one in within if one.churned is not None]
     churned, held_out = (np.array([getattr(one, of) for one in known], dtype=bool) for of in ("churned", "held_out"))
-    effect = estimate_effect(churned, held_out, np.array([one.score for one in known]))
-    assert estimate_effect_from_counts(counted.customers, counted.left) == effect
+    effect = estimate_effect(*by_score(churned, held_out, np.array([one.score for one in known])))
+    assert estimate_effect(counted.customers, counted.left) == effect
     assert (effect is None) == (not held_out.any())
 
 
@@ -82,7 +83,7 @@ def test_of_strangers_nothing_is_counted(store: Store) -> None:
     counted = store.count_campaign("july", SCORE_STEPS)
     assert counted is not None
     assert (counted.named, counted.held_out, counted.waiting, counted.not_named) == (0, 0, 0, 1)
-    assert estimate_effect_from_counts(counted.customers, counted.left) is None
+    assert estimate_effect(counted.customers, counted.left) is None
     assert store.count_campaign("no such campaign", SCORE_STEPS) is None
 
 
@@ -101,7 +102,7 @@ def test_a_budget_is_judged_by_the_scores_that_it_reached_and_two_campaigns_by_t
         counted = store.count_campaign(name, SCORE_STEPS)
         assert counted is not None
         assert (counted.named, counted.held_out, counted.contacted, counted.beyond) == (90, 10, 27, 100 - 29)
-        effects[name] = estimate_effect_from_counts(counted.customers, counted.left, counted.contacted_left)
+        effects[name] = estimate_effect(counted.customers, counted.left, counted.contacted_left)
     may, june = effects["may"], effects["june"]
     assert may is not None
     assert june is not None
