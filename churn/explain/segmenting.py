@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.report import sliced_by
 from churn.explain.attribution import Attributor
+from churn.explain.frames import attribute_rows, spell
 from churn.explain.segmenter import Segmenter
 from churn.inference.compiler import compile_pipeline
 from churn.modeling.model import Model
@@ -64,8 +64,7 @@ def explain_sample(model: Model, reference: pd.DataFrame, contract: Contract) ->
     # Customers who do not count in the reference have no outcome in it.
     sample = draw_sample(reference.loc[reference["churned"].notna(), model.info.features])
     attributor = Attributor(compiled)
-    rows = [attributor.attribute(values).contributions for values in zip(*spell(sample), strict=True)]
-    return Sample(sample, bounded(np.array(rows)), attributor)
+    return Sample(sample, bounded(attribute_rows(attributor, sample)), attributor)
 
 
 def add_segments(trained: Trained, held: Labelled, contract: Contract, params: Params) -> Trained:
@@ -112,14 +111,3 @@ def segment_levels(segmenter: Segmenter, features: pd.DataFrame) -> pd.Series:
     numbers = np.full(len(features), -1, dtype=np.int8)
     numbers[:MAX_HELD] = segmenter.numbers(spell(features.iloc[:MAX_HELD]))
     return pd.Series(pd.Categorical.from_codes(numbers.tolist(), categories=pd.Index(segmenter.names), ordered=True))
-
-
-def spell(features: pd.DataFrame) -> list[list[Any]]:
-    """Return the columns of a frame as `CompiledModel.logit` reads them: None where a value is missing."""
-    columns = []
-    for name in features.columns:
-        values = features[name].tolist()
-        for row in np.flatnonzero(features[name].isna()).tolist():
-            values[row] = None
-        columns.append(values)
-    return columns

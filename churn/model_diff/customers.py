@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from churn.evaluation.paired import Answers
-from churn.model_diff.reasons import Reasons, known_values
+from churn.explain.frames import spell
+from churn.model_diff.reasons import Reasons
 
 REASONS = 3
 
@@ -150,9 +151,9 @@ def _differences(customers: pd.DataFrame, reasons: tuple[Reasons, Reasons]) -> l
     frames = [pd.DataFrame(of.of(customers), columns=list(of.columns)) for of in reasons]
     columns = list(dict.fromkeys([*frames[0], *frames[1]]))
     first, second = (frame.reindex(columns=columns, fill_value=0.0).to_numpy() for frame in frames)
-    known = known_values(customers[columns])
+    known = spell(customers[columns])
     found = []
     for row, (old, new) in enumerate(zip(first, second, strict=True)):
         order = np.argsort(-np.abs(new - old), kind="stable")[:REASONS]
-        found.append([Reason(columns[at], known[row, at], float(old[at]), float(new[at])) for at in order if new[at] != old[at]])
+        found.append([Reason(columns[at], known[at][row], float(old[at]), float(new[at])) for at in order if new[at] != old[at]])
     return found

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from churn.explain.attribution import Attributor
+from churn.explain.frames import attribute_rows
 from churn.inference.compiled import CompiledModel
 
 # Customers that a column's mean contribution is taken over: each is attributed by itself.
@@ -35,9 +36,7 @@ class Reasons:
         -------
         numpy.ndarray of float64, shape (n, n_columns)
         """
-        rows = known_values(customers[list(self.columns)])
-        found = [self._attributor.attribute(row).contributions for row in rows.tolist()]
-        return np.array(found, dtype=np.float64).reshape(-1, len(self.columns))
+        return attribute_rows(self._attributor, customers[list(self.columns)])
 
     def weight_of_columns(self, customers: pd.DataFrame, seed: int) -> dict[str, float]:
         """Return the mean absolute contribution of each column, over a sample of the customers.
@@ -57,10 +56,3 @@ class Reasons:
             customers = customers.iloc[np.sort(chosen)]
         means = np.abs(self.of(customers)).mean(axis=0)
         return {name: float(mean) for name, mean in zip(self.columns, means, strict=True)}
-
-
-def known_values(customers: pd.DataFrame) -> np.ndarray:
-    """Return the values, an array of objects, with None where one is missing."""
-    values = customers.to_numpy(dtype=object, copy=True)
-    values[customers.isna().to_numpy()] = None
-    return values
