@@ -47,6 +47,8 @@ class Row:
     seconds : float
     ready, others : float
         The slowest /readyz, and the other client's 99th percentile, in seconds.
+    not_ready : int
+        How often /readyz said that the service is not ready.
     answers : Counter of str
     """
 
@@ -60,6 +62,7 @@ class Row:
     seconds: float = 0.0
     ready: float = 0.0
     others: float = 0.0
+    not_ready: int = 0
     answers: Counter[str] = field(default_factory=Counter)
 
     def report(self) -> dict[str, Any]:
@@ -104,6 +107,9 @@ class Siege:
             errors = {status: n for status, n in row.answers.items() if status.startswith("5") and status != PROMISED_503}
             if errors:
                 found.append(f"{row.kind}: answered {errors}")
+            # (After a restart it is not ready for a while.)
+            if row.not_ready and not self.restarts:
+                found.append(f"{row.kind}: /readyz said {row.not_ready} times that the service is not ready")
         # (To have waited too long is no answer; see `late`.)
         if told := [failure for failure in self.failed_others if failure[:1].isdigit()]:
             found.append(f"another client was told: {told[0]} ({len(told)} times)")
@@ -159,7 +165,7 @@ def besiege(work: Path, plan: Plan, progress: Callable[[str], None]) -> Siege:
         Readiness(service.port) as ready,
     ):
         load.wait_for(50)
-        ready.take_slowest()
+        ready.take()
         limit = limits.enter_context(MemoryLimit(service.pid, LIMIT_BYTES))
         siege.limit_mb = limit.max_bytes / MB
 
@@ -218,7 +224,8 @@ def _measured(row: Row, name: str, service: Service, load: Load, ready: Readines
     yield answers
     time.sleep(settle)
     row.seconds += time.perf_counter() - begun
-    row.ready = max(row.ready, ready.take_slowest())
+    slowest, refused = ready.take()
+    row.ready, row.not_ready = max(row.ready, slowest), row.not_ready + refused
     others = sorted(load.tally.seconds[asked:])
     if others:
         row.others = max(row.others, others[int(0.99 * (len(others) - 1))])

@@ -94,8 +94,7 @@ class Readiness:
         self._port = port
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
-        self._slowest = 0.0
-        self.not_ready = 0
+        self._slowest, self._refused = 0.0, 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -105,10 +104,11 @@ class Readiness:
         self._stopped.set()
         self._thread.join(PROBE_TIMEOUT)
 
-    def take_slowest(self) -> float:
-        """Return the slowest answer since the last call, in seconds."""
-        slowest, self._slowest = self._slowest, 0.0
-        return slowest
+    def take(self) -> tuple[float, int]:
+        """Return the slowest answer since the last call, in seconds, and how many said that the service is not ready."""
+        taken = self._slowest, self._refused
+        self._slowest, self._refused = 0.0, 0
+        return taken
 
     def _run(self) -> None:
         connection: http.client.HTTPConnection | None = None
@@ -119,9 +119,8 @@ class Readiness:
                 connection.request("GET", "/readyz")
                 answer = connection.getresponse()
                 answer.read()
-                self.not_ready += answer.status != http.client.OK
-            except (OSError, http.client.HTTPException):
-                self.not_ready += 1
+                self._refused += answer.status != http.client.OK
+            except (OSError, http.client.HTTPException):  # no answer in time, or the service ended, which is told elsewhere
                 with suppress(AttributeError):
                     connection.close()  # type: ignore[union-attr]
                 connection = None

@@ -60,6 +60,9 @@ def test_what_is_not_kept_is_told() -> None:
         "another client was told",
     ]
     assert Siege(rows=[fine]).broken() == []
+    away = Siege(rows=[Row("away", not_ready=2)])
+    assert away.broken() == ["away: /readyz said 2 times that the service is not ready"]
+    assert len(Siege(rows=away.rows, restarts=1).broken()) == 1
     assert fine.over == -MEMORY_BYTES
 
 
