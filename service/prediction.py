@@ -161,7 +161,7 @@ class PredictionService:
         customers : CustomerColumns
             Validated customers.
         segment : bool
-            Whether to find their segments, too: some 30 µs a customer.
+            Whether to find their segments, too: some 50 µs a customer.
 
         Returns
         -------
