@@ -21,7 +21,7 @@ from churn.modeling.training import Trained
 from churn.segments.find import draw_sample, find_segments
 from churn.segments.segments import SLICE, bounded
 
-# Of so many customers held out the segments are looked up: what is said of more would not be surer.
+# Of so many customers held out the segments are looked up, drawn at random: what is said of more would hardly be surer.
 MAX_HELD = 20_000
 
 
@@ -88,26 +88,15 @@ def add_segments(trained: Trained, held: Labelled, contract: Contract, params: P
     if sample is None:
         return trained
     segments = find_segments(sample.features, sample.contributions, contract, params.seed)
-    levels = segment_levels(Segmenter(sample.attributor, segments), held.features[model.info.features])
-    probability = model.predict_probability(held.features)
-    evaluation = sliced_by(trained.evaluation, held, probability, SLICE, levels, params)
+    drawn, notes = held, list[str]()
+    if len(held) > MAX_HELD:
+        rows = np.sort(np.random.default_rng(params.seed).choice(len(held), MAX_HELD, replace=False))
+        who = None if held.customer is None else held.customer[rows]
+        drawn = Labelled(held.features.iloc[rows], held.outcome.iloc[rows], customer=who)
+        notes = [f"{SLICE}: of {MAX_HELD:,} of the {len(held):,} held out, drawn at random"]
+    numbers = Segmenter(sample.attributor, segments).numbers(spell(drawn.features[model.info.features]))
+    levels = pd.Series(pd.Categorical.from_codes(numbers.tolist(), categories=pd.Index(segments.names), ordered=True))
+    evaluation = sliced_by(trained.evaluation, drawn, model.predict_probability(drawn.features), SLICE, levels, params)
+    evaluation = replace(evaluation, notes=[*evaluation.notes, *notes])
     described = Model(model.pipeline, model.info.model_copy(update={"segments": segments}))
     return replace(trained, model=described, evaluation=evaluation)
-
-
-def segment_levels(segmenter: Segmenter, features: pd.DataFrame) -> pd.Series:
-    """Return each customer's segment by name, as categories in their order; of the first `MAX_HELD`, for the others none.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-    features : pandas.DataFrame
-        The columns that the model reads, in its order.
-
-    Returns
-    -------
-    pandas.Series, shape (n,)
-    """
-    numbers = np.full(len(features), -1, dtype=np.int8)
-    numbers[:MAX_HELD] = segmenter.numbers(spell(features.iloc[:MAX_HELD]))
-    return pd.Series(pd.Categorical.from_codes(numbers.tolist(), categories=pd.Index(segmenter.names), ordered=True))
