@@ -199,6 +199,7 @@ def test_of_one_class_all_customers_are_scored_and_it_is_said(
     said = compare(*models, nobody_left, contract, PARAMS, NOBODY)
     assert "nobody, or one class only, is held out" in said.notes[0]
     assert "roc_auc" not in {score.measure for score in said.scores}
+    assert said.held_out == said.labelled == len(customers)
 
 
 def test_who_is_named_by_one_comes_before_a_larger_change() -> None:

@@ -12,6 +12,7 @@ from churn.modeling.memory import Memory
         (np.arange(6.0), {"trees": 3}),
         (np.arange(6.0).reshape(3, 2), {"trees": 2}),
         (np.arange(6).reshape(2, 3), {"trees": 2}),
+        (np.arange(6.0).reshape(2, 3).view(np.int64), {"trees": 2}),
         (np.arange(6.0).reshape(2, 3) + 1e-12, {"trees": 2}),
         (np.arange(6.0).reshape(2, 3), {"trees": 3}),
         (np.arange(6.0).reshape(2, 3),),

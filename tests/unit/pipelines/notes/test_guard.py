@@ -66,6 +66,13 @@ def test_everyday_words_are_no_columns_and_a_comma_may_be_a_point(text: str, tol
     assert fault(text, told, contract) is None
 
 
+def test_a_column_whose_name_is_part_of_anothers_is_not_meant(told: list[str], contract: Contract) -> None:
+    part = Column(name="plan", source="Mail plan", kind="number")
+    wider = contract.model_copy(update={"columns": (*contract.columns, part)})
+    assert fault("The voice mail plan is there.", told, wider) is None
+    assert (fault("The international plan is dear.", told, wider) or "").startswith("names 'international plan'")
+
+
 def test_a_note_has_five_lines(told: list[str], contract: Contract) -> None:
     assert find_fault(GOOD[:4], told, contract) == "has 4 lines, not 5"
     assert find_fault([*GOOD, "Call."], told, contract) == "has 6 lines, not 5"

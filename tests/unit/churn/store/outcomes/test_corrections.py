@@ -111,6 +111,15 @@ def test_an_outcome_and_its_correction_in_one_list_end_as_corrected(store: Store
     assert truth(store, contract) == {"p1": 0.0}
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_of_one_list_each_correction_counts_in_the_order_of_what_was_observed(store: Store, order: tuple[int, ...]) -> None:
+    """Else the truth is the same, but one that came before a later one in the list is refused, and is not kept."""
+    store.write_predictions([prediction(1)])
+    said = [outcome("p1"), corrects("p1", False, days=1), withdraws("p1", days=2)]
+    assert counts(store.write_outcomes([said[place] for place in order])) == (1, 0, 2, [], [])
+    assert [one.churned for one in store.outcome_corrections(prediction_id="p1")] == [None, False]
+
+
 STATEMENTS: list[Callable[[float], Outcome]] = [
     lambda days: corrects("p1", True, days),
     lambda days: corrects("p1", False, days),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from churn.store.predictions.newest import read_newest
 from churn.store.store import Store
 from tests.unit.churn.store.rows import NOON, prediction
@@ -33,6 +35,16 @@ def test_a_customer_may_have_two_names(store: Store) -> None:
     found = read_newest(store.engine, ["c", "p:c"])
     assert found is not None
     assert found.prediction_id == plain.prediction_id
+
+
+@pytest.mark.parametrize("last", ["c", "p:c"])
+def test_of_the_same_moment_the_last_logged_is_the_newest_under_whichever_name(store: Store, last: str) -> None:
+    names = ["c", "p:c"]
+    logged = sorted(names, key=lambda name: name == last)
+    store.write_predictions([replace(prediction(n), customer_id=name, requested_at=NOON) for n, name in enumerate(logged)])
+    found = read_newest(store.engine, names)
+    assert found is not None
+    assert found.prediction_id == prediction(1).prediction_id
 
 
 def test_nobody_has_none(store: Store) -> None:
