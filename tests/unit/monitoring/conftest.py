@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from churn.store.store import Store
 from monitoring.performance import cusum_calibration
 from monitoring.performance.cusum import Detector
 
@@ -24,3 +27,10 @@ def _calibrated_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return _KNOWN[key]
 
     monkeypatch.setattr(cusum_calibration, "calibrate", remembered)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()

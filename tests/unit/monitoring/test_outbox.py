@@ -2,22 +2,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from churn.store.records import Decision, DecisionAction, DecisionKind
-from churn.store.store import Store
 from monitoring.outbox import decisions_to_send, record_sent
 from tests.unit.monitoring.fakes import NOW, make_settings
 
 SETTINGS = make_settings(retrain_timeout_seconds=3600)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def store(tmp_path):
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def write(store, kind, action, seconds, **evidence):

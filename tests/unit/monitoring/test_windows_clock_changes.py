@@ -8,7 +8,6 @@ import pytest
 
 from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
-from churn.store.store import Store
 from monitoring.policy import decide
 from monitoring.windows import take_window
 from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_settings, serve
@@ -17,13 +16,6 @@ from tests.unit.monitoring.results import make_result
 VIOLATES = make_result(concept_alarm=True)
 YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
 SETTINGS = make_settings(cooldown_seconds=3600, max_retrains_per_day=2)
-
-
-@pytest.fixture
-def store(tmp_path):
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def decided(kind, action, after, version="1"):

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from churn.store.records import EPOCH, MonitorRun, Outcome
-from churn.store.store import Store
 from monitoring.performance.metrics import measure_performance
 from monitoring.windows import take_window
 from tests.unit.monitoring.fakes import CONTRACT, NOW, come_true, customers, make_settings, serve
@@ -16,13 +15,6 @@ DAY = timedelta(days=1)
 NOON_OF_DAY_ONE = NOW - 100 * DAY
 # A month to see who stays; `come_true` needs no clock, so outcomes are written when they become known.
 MONTH = make_settings(label_maturity_seconds=30 * 86_400, min_labelled_rows=20)
-
-
-@pytest.fixture
-def store(tmp_path):
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def run_of(window, number):

@@ -24,13 +24,6 @@ TEXTS_OF_ANY_KIND = {
 ADDRESSES = ("service_url", "exporter_url", "evidently_url", "dask_scheduler")
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"CHURN_{name.upper()}", raising=False)
-        monkeypatch.delenv(f"CHURN_{name.upper()}_FILE", raising=False)
-
-
 def kind(name: str) -> Any:
     return Settings.model_fields[name].annotation
 

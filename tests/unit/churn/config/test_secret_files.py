@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import traceback
 from pathlib import Path
 
@@ -8,12 +7,6 @@ import pytest
 
 from churn.config.settings import load_settings
 from churn.errors import InputError
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("CHURN_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

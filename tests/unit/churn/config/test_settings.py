@@ -15,13 +15,6 @@ from tests.checkout import CHECKOUT
 REFERENCE = CHECKOUT / "docs" / "settings.md"
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"CHURN_{name.upper()}", raising=False)
-        monkeypatch.delenv(f"CHURN_{name.upper()}_FILE", raising=False)
-
-
 def rows() -> dict[str, tuple[str, str]]:
     found = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", REFERENCE.read_text("utf-8"), re.MULTILINE)
     return {name: (default, description) for name, default, description in found}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -20,13 +18,6 @@ from churn.store.store import Store
 from monitoring.exporter.campaigns import MAX_AGE, CampaignMetrics
 
 CUSTOMERS, HELD_OUT = 120, 30
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def run_campaign(store: Store, name: str, at: datetime, *, left: int, left_held_out: int, leaked: int = 0) -> None:

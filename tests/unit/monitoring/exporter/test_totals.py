@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from churn.store.contacts.records import Contact
 from churn.store.records import Decision, DecisionAction, DecisionKind
@@ -16,13 +12,6 @@ from tests.unit.churn.store.rows import monitor_run, outcome, prediction
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def told(store: Store) -> dict[tuple[str, ...], float]:
