@@ -63,6 +63,17 @@ def test_what_goes_beyond_it_is_found_in_both_directions(more_minutes: float) ->
     assert "minutes" in drifted(compare_pairs(KNOWING, *seen_again(1, more_minutes=more_minutes), ALPHA))
 
 
+def test_a_plan_that_makes_leave_raises_the_risk_if_more_have_it_and_lowers_it_if_fewer_do() -> None:
+    profile = ReferenceProfile.of(REFERENCE.drop(columns="churn_probability"), CONTRACT)
+    before = customers(3000, 7, plan_share=0.2)
+    for plan, sign in ((1.0, 1), (0.0, -1)):
+        after = before.assign(plan=before["plan"].where(before.index >= 500, plan))
+        (found,) = [one for one in compare_pairs(profile, before, after, ALPHA).results if one.aspect == "values"]
+        assert found.feature == "plan"
+        assert found.impact is not None
+        assert sign * found.impact > 0
+
+
 def test_who_is_seen_again_before_anybody_could_leave_is_held_to_no_comeback() -> None:
     before = customers(3000, 5)
     after = before.assign(minutes=before["minutes"] + 5)

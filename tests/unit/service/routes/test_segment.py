@@ -25,7 +25,9 @@ from churn.inference.compiler import compile_pipeline
 from churn.modeling.model import Model
 from churn.segments.segments import Nearest, Segments
 from service.app import create_app
+from service.formats import answers, arrow_columns
 from service.middleware.fast_path import TARGETS
+from service.prediction import Extras
 from service.schemas.native import BatchAnswer, PredictionAnswer
 from tests.integration.files_to_score import CONTRACT
 from tests.unit.churn.batch.scoring import score
@@ -89,7 +91,11 @@ async def asking(tmp_path: Path, store: FakeStore) -> Any:
         yield client
 
 
-async def test_every_protocol_and_format_names_the_same_segments(asking: httpx2.AsyncClient, tmp_path: Path) -> None:
+async def test_every_protocol_and_format_names_the_same_segments(
+    asking: httpx2.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pieces in (answers, arrow_columns):
+        monkeypatch.setattr(pieces, "PIECE_ROWS", 7)
     expected = by_hand(known())
     assert len(set(expected)) == 3
     single = [(await asking.post("/predict?segment=true", json=one)).json() for one in customers()]
@@ -100,7 +106,7 @@ async def test_every_protocol_and_format_names_the_same_segments(asking: httpx2.
     assert [one.segment for one in BatchAnswer.model_validate(batch).predictions] == expected
     texts = (await asking.post("/predict/batch?segment=true", json=body, headers={"Accept": "text/csv"})).text
     # Beginning like a formula, it is made harmless, as every text in CSV.
-    assert [row["segment"].removeprefix("'") for row in csv.DictReader(io.StringIO(texts))] == expected
+    assert [row["segment"] for row in csv.DictReader(io.StringIO(texts))] == [one.replace("=", "'=") for one in expected]
     for accept, read in (
         ("application/vnd.apache.parquet", lambda content: pq.read_table(io.BytesIO(content))),
         (ARROW, lambda content: pa.ipc.open_stream(content).read_all()),
@@ -125,8 +131,8 @@ async def test_every_protocol_and_format_names_the_same_segments(asking: httpx2.
     )
     scorer = Scorer.of(ScoringModel.from_json(model.to_json()))
     score(source, tmp_path / "out", Terms("stop", True), scorer=scorer)
-    answers = pq.read_table(next((tmp_path / "out").glob("*.parquet")))
-    assert answers.column("segment").to_pylist() == expected
+    scored = pq.read_table(next((tmp_path / "out").glob("*.parquet")))
+    assert scored.column("segment").to_pylist() == expected
     score_file(scorer, source, tmp_path / "out.csv", Terms("stop", True), on_threads(1))
     texts = (tmp_path / "out.csv").read_text()
     assert [row["segment"].removeprefix("'") for row in csv.DictReader(io.StringIO(texts))] == expected
@@ -143,6 +149,9 @@ async def test_nothing_is_said_that_was_not_asked_for(asking: httpx2.AsyncClient
     answer = (await asking.post("/v2/models/churn/infer", json={"inputs": tensors + flag})).json()
     assert [one["name"] for one in answer["outputs"]] == ["churn_probability", "churn", "prediction_id"]
     assert TARGETS[b"/predict"] is None
+    assert TARGETS[b"/predict?segment=true"] == Extras(segment=True)
+    assert TARGETS[b"/predict?reasons=2"] == Extras(2)
+    assert TARGETS[b"/predict?reasons=2&segment=true"] == Extras(2, segment=True)
 
 
 async def test_segments_of_a_large_batch_take_little_memory() -> None:
