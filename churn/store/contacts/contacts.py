@@ -184,15 +184,17 @@ def _same_contacts(dialect: str, named: str) -> sa.Select[Any]:
 
 
 def _opt_out(connection: sa.Connection, said: Sequence[tuple[str, bool, datetime]]) -> int:
-    """Store what customers said about contacts; return how many of these statements say something new."""
+    """Store what customers said about contacts; return how many of these statements say something new, one after another."""
+    known = read_opt_outs(connection, {customer_id for customer_id, _, _ in said})
     last: dict[str, tuple[bool, datetime]] = {}
+    new = 0
     for customer_id, opted_out, said_at in said:
-        known = last.get(customer_id)
-        if known is None or (said_at, opted_out) > (known[1], known[0]):
-            last[customer_id] = opted_out, said_at
-    before = read_opt_outs(connection, last)
+        before = known.get(customer_id)
+        if before is None or (said_at, opted_out) > (before[1], before[0]):
+            known[customer_id] = last[customer_id] = opted_out, said_at
+            new += 1
     write_opt_outs(connection, last)
-    return sum(before.get(customer_id) != now_said for customer_id, now_said in read_opt_outs(connection, last).items())
+    return new
 
 
 def _seen(connection: sa.Connection, customers: Collection[str]) -> dict[str | None, _Seen]:
