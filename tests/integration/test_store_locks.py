@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from churn.errors import Busy, StoreError
+from churn.store.locks.postgres_lock import PostgresLock
 from churn.store.store import Store
 from tests.integration.postgres import Server
 
@@ -94,18 +95,37 @@ def test_two_threads_of_a_process_exclude_each_other(store: Store) -> None:
 
 
 def test_a_lock_that_a_restart_released_is_taken_again_or_lost_to_another(postgres: Server) -> None:
-    with postgres.database() as url:
-        one, other = Store.open(url), Store.open(url)
-        with one.lock("training", "ada") as lock:
-            _cut(other, "ada")
+    with (
+        postgres.database() as url,
+        closing(Store.open(url)) as one,
+        closing(Store.open(url)) as other,
+        one.lock("training", "ada") as lock,
+    ):
+        _cut(other, "ada")
+        lock.confirm()
+        assert other.lock_holder("training").startswith("ada")
+        _cut(other, "ada")
+        with other.lock("training", "bob"), pytest.raises(Busy, match="bob"):
             lock.confirm()
-            assert other.lock_holder("training").startswith("ada")
-            _cut(other, "ada")
-            with other.lock("training", "bob"), pytest.raises(Busy, match="bob"):
-                lock.confirm()
-            lock.confirm()
-        one.close()
-        other.close()
+        lock.confirm()
+
+
+def test_a_lock_that_was_released_is_free_before_the_server_has_ended_its_session(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[sa.Connection] = []
+
+    def close_later(connection: sa.Connection) -> None:
+        late.append(connection)
+
+    with postgres.database() as url, closing(Store.open(url)) as store:
+        lock = PostgresLock(store.engine, "training", "ada")
+        assert lock.try_acquire()
+        with monkeypatch.context() as patch:
+            patch.setattr(sa.Connection, "close", close_later)
+            lock.release()
+        assert store.lock_holder("training") == ""
+        late[0].close()
 
 
 def _cut(store: Store, name: str) -> None:

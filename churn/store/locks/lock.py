@@ -48,8 +48,7 @@ class HeldLock:
         StoreError
             If the store is away.
         """
-        if not self._lock.try_acquire():
-            raise Busy(self._name, self._lock.holder())
+        _acquire(self._lock, self._name)
 
 
 @contextmanager
@@ -87,20 +86,9 @@ def acquire_lock(
     StoreError
         If the store is away.
     """
-    lock, deadline = _lock(engine, name, holder), time.monotonic() + timeout_seconds
-    reported, free_tries = False, 0
+    lock = _lock(engine, name, holder)
     try:
-        while not lock.try_acquire():
-            left, other = deadline - time.monotonic(), lock.holder()
-            # Asking who holds a file's lock takes it for a moment: a lock without a holder is tried again, even without time
-            # left.
-            free_tries = free_tries + 1 if not other else 0
-            if left <= 0 and (other or free_tries > MAX_TRIES):
-                raise Busy(name, other)
-            if other and not reported:
-                reported = True
-                on_wait(other)
-            time.sleep(min(POLL_SECONDS, max(left, POLL_SECONDS / 50)))
+        _acquire(lock, name, timeout_seconds, on_wait)
         yield HeldLock(name, lock)
     finally:
         lock.release()
@@ -126,6 +114,22 @@ def find_holder(engine: sa.Engine, name: str) -> str:
         return lock.holder()
     finally:
         lock.release()
+
+
+def _acquire(lock: Lock, name: str, timeout_seconds: float = 0.0, on_wait: Callable[[str], None] = lambda _holder: None) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    reported, free_tries = False, 0
+    while not lock.try_acquire():
+        left, other = deadline - time.monotonic(), lock.holder()
+        # Asking who holds a file's lock takes it for a moment, and a database ends a session that broke off a moment later: a
+        # lock without a holder is tried again, even without time left.
+        free_tries = free_tries + 1 if not other else 0
+        if left <= 0 and (other or free_tries > MAX_TRIES):
+            raise Busy(name, other)
+        if other and not reported:
+            reported = True
+            on_wait(other)
+        time.sleep(min(POLL_SECONDS, max(left, POLL_SECONDS / 50)))
 
 
 def _lock(engine: sa.Engine, name: str, holder: str) -> Lock:

@@ -67,6 +67,9 @@ class PostgresLock:
         """See `churn.store.locks.lock.Lock`."""
         session, self._session = self._session, None
         if session is not None:
+            # The server ends a closed session a moment later: whoever comes at once would still find the lock taken.
+            with suppress(SQLAlchemyError):
+                session.execute(sa.text("SELECT pg_advisory_unlock(:namespace, :number)"), self._keys)
             with suppress(SQLAlchemyError):
                 session.close()
 
