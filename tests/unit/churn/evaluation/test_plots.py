@@ -15,21 +15,8 @@ from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.evaluation.report import Evaluation, assess
-from churn.simulation.simulate import simulate
 
 PARAMS = Params(evaluation=EvaluationParams(resamples=100))
-
-
-@pytest.fixture(scope="module")
-def known(contract: Contract) -> Labelled:
-    customers = simulate(contract, 600, seed=1)
-    return Labelled(customers.features, customers.labelled)
-
-
-@pytest.fixture(scope="module")
-def probability(known: Labelled) -> np.ndarray:
-    noise = np.random.default_rng(0).normal(0, 1.5, len(known))
-    return np.asarray(1 / (1 + np.exp(-(4 * known.outcome.to_numpy() - 3 + noise))))
 
 
 @pytest.fixture(scope="module")

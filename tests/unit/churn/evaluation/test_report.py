@@ -16,21 +16,8 @@ from churn.evaluation.intervals import metric_intervals
 from churn.evaluation.profit import profits
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import evaluate, expected_calibration_error
-from churn.simulation.simulate import simulate
 
 PARAMS = Params(seed=2, evaluation=EvaluationParams(resamples=100, confidence=0.9))
-
-
-@pytest.fixture(scope="module")
-def known(contract: Contract) -> Labelled:
-    customers = simulate(contract, 600, seed=1)
-    return Labelled(customers.features, customers.labelled)
-
-
-@pytest.fixture(scope="module")
-def probability(known: Labelled) -> np.ndarray:
-    noise = np.random.default_rng(0).normal(0, 1.5, len(known))
-    return np.asarray(1 / (1 + np.exp(-(4 * known.outcome.to_numpy() - 3 + noise))))
 
 
 @pytest.fixture(scope="module")
