@@ -46,7 +46,7 @@ class Draft:
     columns: tuple[DraftedColumn, ...]
 
 
-def draft_contract(path: Path, target: str | None = None) -> Draft:
+def draft_contract(path: Path, target: str | None = None, true_level: str | None = None) -> Draft:
     """Draft the contract of a labelled CSV or Parquet file.
 
     Parameters
@@ -55,6 +55,8 @@ def draft_contract(path: Path, target: str | None = None) -> Draft:
         As `read_dataset` reads it.
     target : str, optional
         The outcome's column, as the file names it; guessed from its name otherwise.
+    true_level : str, optional
+        The level of who left, as the file spells it; guessed from the words of the column and its levels otherwise.
 
     Returns
     -------
@@ -63,18 +65,18 @@ def draft_contract(path: Path, target: str | None = None) -> Draft:
     Raises
     ------
     InputError
-        If the outcome is not clear (the message names the candidates and `--target`), nothing is left to learn from, or the file
-        breaks a rule that no contract can lift: an outcome without a value, a customer who is there twice.
+        If the outcome is not clear (the message names the candidates, and `--target` or `--true-level`), nothing is left to learn
+        from, or the file breaks a rule that no contract can lift: an outcome without a value, a customer who is there twice.
     """
     table = read_tabular_file(path)
     if table.rows == 0:
         raise ContractError(str(path), [Problem("has no rows, only a header")])
     profiles = profile_columns(table)
     outcome = find_target(profiles, target, path)
-    levels = outcome_levels(profiles[outcome])
+    levels = outcome_levels(profiles[outcome], true_level)
     if levels is None:
-        shown = listed(profiles[outcome].levels) or "its numbers"
-        raise InputError(f"{path}: {outcome!r}: which of {shown} means that the customer left? Spell it Yes and No")
+        shown = listed(profiles[outcome].levels or sorted(profiles[outcome].counts))
+        raise InputError(f"{path}: {outcome!r}: which of {shown} means that the customer left? Name it with --true-level")
     identity = find_id(profile for source, profile in profiles.items() if source != outcome)
 
     names = _Names(profiles)

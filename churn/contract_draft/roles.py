@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import pandas as pd
-
-from churn.contract_draft.column_profile import ROWS_A_LEVEL, ColumnProfile
+from churn.contract_draft.column_profile import ColumnProfile
 from churn.contract_draft.target import names_outcome
+from churn.data.doubts import tells_outcome
 
 ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi", "iccid"})
 PEOPLE = frozenset({"customer", "client", "subscriber", "user", "account", "member", "cust", "phone"})
@@ -88,16 +87,8 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
 
 
 def _tells(profile: ColumnProfile, outcome: ColumnProfile) -> bool:
-    """Return whether a column says by its levels, or by having a value at all, exactly who left."""
-    known = outcome.values.notna()
-    values, left = profile.values[known], outcome.values[known] == outcome.levels[0]
-    if len(values) < MANY_ROWS or left.nunique() < 2:
-        return False
-    if profile.missing_cells and bool((values.notna() == left).all() or (values.isna() == left).all()):
-        return True
-    if not 2 <= profile.different <= len(values) / ROWS_A_LEVEL:
-        return False
-    return bool((pd.DataFrame({"value": values, "left": left}).groupby("value")["left"].nunique() == 1).all())
+    known = outcome.values.dropna()
+    return not known.empty and tells_outcome(profile.values[known.index], (known == known.iloc[0]).to_numpy())
 
 
 def is_sensitive(profile: ColumnProfile) -> bool:

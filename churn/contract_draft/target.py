@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from churn.contract_draft.cell_texts import is_number
 from churn.contract_draft.column_profile import ColumnProfile
 from churn.errors import InputError
 
 OUTCOME_WORDS = frozenset({"churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"})
 # By these, a level of the outcome that is neither yes nor no means that the customer left: "Attrited Customer".
-LEAVING = ("churn", "attrit", "exit", "left", "leav", "cancel", "lost", "gone")
+LEAVING = ("churn", "attrit", "exit", "left", "leav", "cancel", "lost", "gone", "inactive", "terminat", "closed")
+# By these words in its name, yes in a column means that the customer stayed, and in a level that this one did.
+STAYING = frozenset(
+    {
+        "retained",
+        "retention",
+        "stayed",
+        "stays",
+        "active",
+        "renewed",
+        "renews",
+        "kept",
+        "loyal",
+        "existing",
+        "current",
+        "survived",
+    }
+)
+NEGATIONS = frozenset({"not", "no", "non", "un"})
 # A column of more levels is no outcome that somebody spelled in too many words.
 MAX_OUTCOME_LEVELS = 10
 
@@ -66,15 +86,46 @@ def names_outcome(profile: ColumnProfile) -> bool:
     return not OUTCOME_WORDS.isdisjoint(profile.words)
 
 
-def outcome_levels(profile: ColumnProfile) -> tuple[str, str] | None:
-    """Return the level of who left and that of who stayed, if their words tell."""
-    if profile.kind == "flag":
-        return profile.levels[0], profile.levels[1]
-    leaving = [level for level in profile.levels if _means_leaving(level)]
-    if len(leaving) != 1 or len(profile.levels) != 2:
+def outcome_levels(profile: ColumnProfile, named: str | None = None) -> tuple[str, str] | None:
+    """Return the level of who left and that of who stayed, if their words tell.
+
+    Parameters
+    ----------
+    profile : ColumnProfile
+        Of a column with two levels.
+    named : str, optional
+        The level of who left, as a person named it.
+
+    Returns
+    -------
+    tuple of str, or None
+        None if it is not clear.
+
+    Raises
+    ------
+    InputError
+        If there is no such level; the message names both.
+    """
+    levels = profile.levels or tuple(sorted(profile.counts))
+    if named is not None:
+        if named not in levels:
+            raise InputError(f"--true-level: {profile.source!r} has no level {named!r}; it has {listed(levels)}")
+        return named, next(level for level in levels if level != named)
+    if len(levels) != 2:
         return None
-    left = leaving[0]
-    return left, next(level for level in profile.levels if level != left)
+    if profile.kind == "flag":
+        return _turned(profile, levels[0], levels[1])
+    if all(map(is_number, levels)):
+        # 1 and -1, as machine learning's files have it, are yes and no; of other numbers none says which is which.
+        yes, no = sorted(levels, key=float, reverse=True)
+        return _turned(profile, yes, no) if (float(yes), float(no)) == (1, -1) else None
+    leaving = [level for level in levels if _means_leaving(level)]
+    leaving = leaving or [level for level in levels if not _means_staying(tuple(re.findall(r"[a-z]+", level.lower())))]
+    return (leaving[0], next(level for level in levels if level != leaving[0])) if len(leaving) == 1 else None
+
+
+def _turned(profile: ColumnProfile, yes: str, no: str) -> tuple[str, str]:
+    return (no, yes) if _means_staying(profile.words) else (yes, no)
 
 
 def _may_be_outcome(profile: ColumnProfile) -> bool:
@@ -83,6 +134,10 @@ def _may_be_outcome(profile: ColumnProfile) -> bool:
 
 def _means_leaving(level: str) -> bool:
     return any(word in level.lower() for word in LEAVING)
+
+
+def _means_staying(words: tuple[str, ...]) -> bool:
+    return not STAYING.isdisjoint(words) and NEGATIONS.isdisjoint(words) and not any(map(_means_leaving, words))
 
 
 def _too_many(profile: ColumnProfile) -> str:

@@ -65,15 +65,15 @@ def tells_outcome(values: pd.Series, left: np.ndarray) -> bool:
     known = values.notna().to_numpy()
     if (known == left).all() or (known == ~left).all():
         return True
-    if not known.all():
-        return False
-    if pd.api.types.is_numeric_dtype(values):
+    if known.all() and pd.api.types.is_numeric_dtype(values):
         gone, stayed = values[left], values[~left]
         if gone.min() > stayed.max() or gone.max() < stayed.min():
             return True
-    if not 2 <= values.nunique() <= len(values) / ROWS_A_VALUE:
+    # A missing value is a level among the others: what a few known values say is not said of every row.
+    if not 2 <= values.nunique() <= known.sum() / ROWS_A_VALUE:
         return False
-    return bool((pd.Series(left).groupby(values.to_numpy()).nunique() == 1).all())
+    levels = values.astype(object).where(known, None).to_numpy()
+    return bool((pd.Series(left).groupby(levels, dropna=False).nunique() == 1).all())
 
 
 def _in_small_levels(values: pd.Series) -> int:

@@ -115,6 +115,7 @@ def describe(
     path: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
     draft: Annotated[Path | None, typer.Option(help="YAML file to write: a first contract for this file, to be checked.")] = None,
     target: Annotated[str | None, typer.Option(help="With --draft: the column that says who left.")] = None,
+    true_level: Annotated[str | None, typer.Option(help="With --draft: the outcome's value for a customer who left.")] = None,
     force: Annotated[bool, typer.Option("--force", help="With --draft: overwrite the YAML file.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -125,10 +126,10 @@ def describe(
     Example: churn data describe export.csv --draft contract.yaml
     """
     if draft is not None:
-        _draft(path, draft, target, force, as_json)
+        _draft(path, draft, target, true_level, force, as_json)
         return
-    if target is not None or force:
-        raise InputError("--target and --force go with --draft")
+    if target is not None or true_level is not None or force:
+        raise InputError("--target, --true-level and --force go with --draft")
     from rich.box import SIMPLE
     from rich.table import Table
 
@@ -173,12 +174,12 @@ def warn_doubts(dataset: Dataset) -> None:
         warn(doubt)
 
 
-def _draft(path: Path, out: Path, target: str | None, force: bool, as_json: bool) -> None:
+def _draft(path: Path, out: Path, target: str | None, true_level: str | None, force: bool, as_json: bool) -> None:
     from churn.contract_draft.draft import draft_contract
 
     if out.exists() and not force:
         raise InputError(f"{out}: is there already; --force overwrites it")
-    draft = draft_contract(path, target)
+    draft = draft_contract(path, target, true_level)
     try:
         out.write_text(draft.text, "utf-8")
     except OSError as error:

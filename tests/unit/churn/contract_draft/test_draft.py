@@ -25,11 +25,18 @@ CHURN = ["Yes", "No", "No"] * (ROWS // 3)
 SPENT = [round(7.5 * n, 2) for n in range(ROWS)]
 
 
-def draft(folder: Path, target: str | None = None, *, churn: list[Any] | None = None, **columns: list[Any]) -> Draft:
+def draft(
+    folder: Path,
+    target: str | None = None,
+    *,
+    true_level: str | None = None,
+    churn: list[Any] | None = None,
+    **columns: list[Any],
+) -> Draft:
     path = folder / "export.csv"
     outcome = {} if churn == [] else {"Churn": churn or CHURN}
     pd.DataFrame({"Spent": SPENT, **columns, **outcome}).to_csv(path, index=False)
-    return draft_contract(path, target)
+    return draft_contract(path, target, true_level)
 
 
 def refused(folder: Path, target: str | None = None, **columns: Any) -> str:
@@ -207,6 +214,10 @@ def test_a_customer_who_is_there_twice_is_named(tmp_path: Path) -> None:
         ("is_churn", [False, True], ("True", "False")),
         ("Attrition_Flag", ["Existing Customer", "Attrited Customer"], ("Attrited Customer", "Existing Customer")),
         ("churn label", ["YES", "no"], ("YES", "no")),
+        ("CHURN", [-1, 1], ("1", "-1")),
+        ("CHURN", [-1.0, 1.0], ("1.0", "-1.0")),
+        ("Exited", ["inactive", "active"], ("inactive", "active")),
+        ("left", ["Existing", "Former"], ("Former", "Existing")),
     ],
 )
 def test_the_target_is_found_by_its_name(tmp_path: Path, name: str, values: list[Any], levels: tuple[str, str]) -> None:
@@ -214,6 +225,37 @@ def test_the_target_is_found_by_its_name(tmp_path: Path, name: str, values: list
     target = contract.target
     assert (target.column, target.source, target.true_level, target.false_level) == ("churn", name, *levels)
     assert contract.feature_names == ["spent"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "levels"),
+    [
+        ("retained", [1, 0], ("0", "1")),
+        ("is_active", ["Yes", "No"], ("No", "Yes")),
+        ("Renewed", [-1, 1], ("-1", "1")),
+        ("not_renewed", [1, 0], ("1", "0")),
+        ("inactive", [1, 0], ("1", "0")),
+        ("status", ["active", "suspended"], ("suspended", "active")),
+        ("status", ["inactive", "active"], ("inactive", "active")),
+        ("status", ["not active", "active"], ("not active", "active")),
+    ],
+)
+def test_an_outcome_that_says_who_stayed_is_turned_round(
+    tmp_path: Path, name: str, values: list[Any], levels: tuple[str, str]
+) -> None:
+    target = draft(tmp_path, name, churn=[], **{name: values * 12}).contract.target
+    assert (target.true_level, target.false_level) == levels
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("Plan", ["gold", "red"]), ("Group", [1, 2]), ("Retained", [1, 0]), ("Cost", [1.5, 2.5])]
+)
+def test_the_level_of_who_left_may_be_named(tmp_path: Path, name: str, values: list[Any]) -> None:
+    for left, stayed in (map(str, values), map(str, reversed(values))):
+        target = draft(tmp_path, name, true_level=left, churn=[], **{name: values * 12}).contract.target
+        assert (target.true_level, target.false_level) == (left, stayed)
+    with pytest.raises(InputError, match="has no level 'blue'; it has "):
+        draft(tmp_path, name, true_level="blue", churn=[], **{name: values * 12})
 
 
 def test_several_possible_targets_are_listed_and_one_may_be_named(tmp_path: Path) -> None:
@@ -238,8 +280,9 @@ def test_a_file_without_a_target_lists_what_has_two_levels(tmp_path: Path) -> No
     [
         ("Plan", {}, "there is no column 'Plan'"),
         ("Calls", {"Calls": [1, 2, 3] * 8}, "'Calls' has 3 levels"),
-        ("Plan", {"Plan": ["gold", "red"] * 12}, "'gold', 'red' means that the customer left? Spell it Yes and No"),
-        ("Cost", {"Cost": [1.5, 2.5] * 12}, "means that the customer left"),
+        ("Plan", {"Plan": ["gold", "red"] * 12}, "'gold', 'red' means that the customer left? Name it with --true-level"),
+        ("Cost", {"Cost": [1.5, 2.5] * 12}, "which of '1.5', '2.5' means that the customer left"),
+        ("Cost", {"Cost": [1, 2] * 12}, "which of '1', '2' means that the customer left"),
         (None, {"churn": ["No"] * ROWS}, "'Churn' has one level only; both are needed"),
         (None, {"churn": ["Yes", "No", ""] * 8}, "row 4, column 'churn': must be Yes or No, not blank"),
     ],

@@ -91,6 +91,8 @@ def test_a_column_that_tells_the_outcome_in_every_row_is_one_known_afterwards() 
     assert why_ignored(named("reason", filled), OUTCOME).startswith(told)
     emptied = [None if n % 3 == 0 else ("a" if n % 2 else "b") for n in range(ROWS)]
     assert why_ignored(named("reason", emptied), OUTCOME).startswith(told)
+    sparse = [f"{n}.5" if n % 20 == 0 else None for n in range(ROWS)]
+    assert why_ignored(named("refund", sparse), OUTCOME) == "", "of the customers without a refund it says nothing"
     leaks[0] = "none given"
     assert why_ignored(named("reason", leaks), OUTCOME) == ""
     assert why_ignored(named("reason", ["price", "x", "x"] * 33), profile(["yes", "no", "no"] * 33, "Churn")) == ""

@@ -30,6 +30,7 @@ LEAKS = {
     "an amount that is smaller": -10.0 * LEFT + RNG.random(400),
     "a value that only who left has": np.where(LEFT == 1, RNG.normal(size=400), np.nan),
     "a value that only who stayed has": np.where(LEFT == 0, "y", None),
+    "words, some of them missing": np.where(LEFT == 1, "gone", np.where(np.arange(400) % 2, "here", None)),
 }
 
 
@@ -50,6 +51,13 @@ def test_one_row_otherwise_is_no_proof(values: Any) -> None:
     swapped = pd.Series(others.tolist())
     assert said(swapped) == []
     assert said(values[:60], 60) == []
+
+
+def test_a_few_known_values_do_not_tell_of_every_row() -> None:
+    """Each of them is alone, and so says who left; of the others nothing is known."""
+    few = np.arange(400) % 20 == 0
+    assert said(np.where(few, RNG.normal(size=400), np.nan)) == []
+    assert said(np.where(few, np.where(LEFT == 1, "gone", "here"), None)) == []
 
 
 def test_ten_thousand_levels_are_to_be_grouped() -> None:
