@@ -25,7 +25,7 @@ from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
 from churn.errors import ChurnError
 from churn.registry.registry import Registry
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from pipelines.local.system import running
 from pipelines.service_client import Client, as_customers, simulate_scenario
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from benchmarks.serving.fixture import Fixture, as_json, environment
 from benchmarks.serving.inhouse import FOLDER
+from pipelines.local.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PEERS, PINS = CHECKOUT / ".peers", Path(__file__).resolve().parent / "peers"
@@ -160,8 +161,9 @@ def _open_inference(record: dict[str, Any]) -> dict[str, Any]:
 def _mlserver_folder(fixture: Fixture, port: int, work: Path) -> Path:
     folder = work / "mlserver"
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "parallel_workers": 0}
-    (folder / "settings.json").write_text(json.dumps({**settings, "debug": False, "logging_settings": None}))
+    ports = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port()}
+    settings = {"host": "127.0.0.1", **ports, "parallel_workers": 0, "debug": False, "logging_settings": None}
+    (folder / "settings.json").write_text(json.dumps(settings))
     parameters = {"uri": str(fixture.pipeline), "version": "1"}
     model = {"name": "churn", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": parameters}
     (folder / "model-settings.json").write_text(json.dumps(model))

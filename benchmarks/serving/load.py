@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -159,20 +158,6 @@ def press(port: int, path: str, *bodies: bytes, connections: int, seconds: float
     if found["bad"] or not found["requests"]:
         raise ChurnError(f"{found['bad']} of {found['requests']} answers were no success")
     return Load(found["requests"] / found["seconds"], found["p50"], found["p99"], found["requests"])
-
-
-def free_port() -> int:
-    """Find a port with two more free ones behind it."""
-    while True:
-        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-                third.bind(("127.0.0.1", port + 2))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def descendants(pid: int) -> list[int]:

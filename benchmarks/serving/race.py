@@ -14,8 +14,9 @@ import pandas as pd
 
 from benchmarks.serving.baselines import BENTOML, MLFLOW, MLSERVER, Baseline, in_house, install, peer
 from benchmarks.serving.fixture import Fixture
-from benchmarks.serving.load import Load, Server, ask, free_port, press, running
+from benchmarks.serving.load import Load, Server, ask, press, running
 from churn.errors import ChurnError
+from pipelines.local.ports import free_port
 
 PEER_NAMES = (MLFLOW, MLSERVER, BENTOML)
 CLOSE = 1e-6

@@ -15,10 +15,11 @@ import orjson
 
 from benchmarks.serving.baselines import BIN, MLFLOW, OURS, UVICORN, Baseline, in_house, ours, peer, single_body
 from benchmarks.serving.fixture import Fixture, environment
-from benchmarks.serving.load import free_port, press, running
+from benchmarks.serving.load import press, running
 from churn.errors import ChurnError
 from churn.inference.compiler import compile_pipeline
 from churn.store.store import Store
+from pipelines.local.ports import free_port
 from service.scoring.scorer import CompiledScorer
 from service.scoring.served_model import ServedModel
 

@@ -15,7 +15,7 @@ from threading import Thread
 
 from benchmarks.serving.load import descendants
 from churn.errors import ChurnError
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 
 PORTS = ("PORT", "MLFLOW_PORT", "PREFECT_PORT", "EVIDENTLY_PORT", "EXPORTER_PORT")
 READY, UP = " is ready after ", "Ctrl-C stops"

@@ -30,7 +30,7 @@ from pipelines.demo.customers import PLAN, Cast, deal_out, population, shorten
 from pipelines.demo.report import WindowResult, describe_drift, draw_windows, print_windows, summarise
 from pipelines.demo.stream import Stream
 from pipelines.environment import prepare_environment
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from pipelines.local.system import running
 from pipelines.service_client import Client
 

@@ -19,7 +19,8 @@ from churn.contract import load_contract
 from churn.errors import InputError
 from pipelines.console import console, warn
 from pipelines.environment import prefect_api, prepare_environment, quiet_prefect
-from pipelines.local.supervisor import Program, Supervisor, is_free
+from pipelines.local.ports import is_free
+from pipelines.local.supervisor import Program, Supervisor
 from service.server.healthcheck import is_alive
 
 

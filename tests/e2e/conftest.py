@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from tests.checkout import CHECKOUT
 from tests.e2e.browser import Browser, chromium
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from tests.loopback_http import http
 
 ACCOUNT, SECRET = "tester", "a-secret-of-this-test-alone"

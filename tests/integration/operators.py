@@ -17,7 +17,7 @@ import pytest
 import yaml
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from tests.checkout import CHECKOUT
 from tests.loopback_http import http
 

@@ -19,7 +19,7 @@ import pytest
 from benchmarks.chaos.pipelines.fixture import Fixture, make_fixture
 from benchmarks.chaos.pipelines.prefect import serve_prefect
 from churn.store.records import DecisionAction, DecisionKind
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from tests.prefect_template import copy_to_home
 
 # No measurement: without an end of its own nothing would come at all.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 
 from churn.contract import Contract
 from churn.modeling.model import Model
+from pipelines.local.ports import free_port
 from tests.checkout import CHECKOUT
 from tests.loopback_http import http
 from tests.unit.service.fakes import FEATURES, make_model
@@ -42,9 +42,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", SCRIPT, str(tmp_path_factory.mktemp("home")), str(port)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}
     process = subprocess.Popen(command, cwd=CHECKOUT, env=clean, start_new_session=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from churn.contract import load_contract
 from churn.registry import artifact
 from churn.registry.last_known_good import save_last_known_good
 from churn.store.store import Store
+from pipelines.local.ports import free_port
 from service.model_loading.loader_process import prepare_last
 from tests.loopback_http import http
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
@@ -62,10 +62,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             # Several workers wait until one has made the bundle; one alone finds it.
             if workers == 1:
                 prepare_last(settings)
-        with socket.socket() as free, socket.socket() as nobody:
-            free.bind(("127.0.0.1", 0))
-            nobody.bind(("127.0.0.1", 0))
-            port, away = free.getsockname()[1], nobody.getsockname()[1]
+        port, away = free_port(), free_port()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}
         env = {
             **clean,

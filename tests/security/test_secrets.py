@@ -19,7 +19,7 @@ import pytest
 from churn.config.settings import load_settings
 from churn.config.urls import shown
 from churn.errors import InputError
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from tests.integration.test_service_process import put_last_known_good, wait_until
 from tests.loopback_http import http
 from tests.unit.service.fakes import CUSTOMER, make_settings

@@ -17,7 +17,7 @@ from benchmarks.chaos.pipelines.monitor import SENSITIVE
 from benchmarks.chaos.scenarios import Row, Size, scenario
 from churn.simulation.simulate import SCENARIOS, simulate
 from churn.store.records import DecisionAction, DecisionKind
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from service.server.healthcheck import is_alive
 
 TIMEOUT_SECONDS = 240.0

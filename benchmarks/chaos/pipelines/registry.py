@@ -10,7 +10,7 @@ from benchmarks.chaos.pipelines.fixture import make_fixture
 from benchmarks.chaos.pipelines.forks import Forks
 from benchmarks.chaos.pipelines.training import check_champion, check_story
 from benchmarks.chaos.scenarios import Row, Size, scenario
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from service.server.healthcheck import is_alive
 
 STEPS = ("log", "artifact", "register", "previous", "alias")

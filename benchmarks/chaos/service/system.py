@@ -29,7 +29,7 @@ from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.registry import artifact
 from churn.registry.last_known_good import save_last_known_good
 from churn.simulation.simulate import simulate
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from service.model_loading.loader_process import prepare_last
 
 READY_SECONDS = 90.0

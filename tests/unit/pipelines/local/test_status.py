@@ -13,8 +13,8 @@ from churn.config.settings import Settings, load_settings
 from churn.store.records import Decision, DecisionAction, DecisionKind, Prediction
 from churn.store.store import Store
 from pipelines.cli.main import app
+from pipelines.local.ports import free_port
 from pipelines.local.status import Part, Status, find_status
-from pipelines.local.supervisor import free_port
 from tests.unit.pipelines.loopback import Answer, Asked, web_server
 
 PARTS = ("service", "mlflow", "prefect", "exporter", "evidently")

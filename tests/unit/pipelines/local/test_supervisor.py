@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import psutil
 import pytest
 
 from churn.errors import ChurnError
-from pipelines.local.supervisor import Program, Supervisor, free_port, is_free
+from pipelines.local.supervisor import Program, Supervisor
 
 # Says its process id, then stays until it is told to stop, and says that too.
 STAYS = """
@@ -160,16 +159,6 @@ def test_arguments_arrive_as_they_were_given(tmp_path: Path) -> None:
         supervisor.start("said")
         until(lambda: out.read_text().endswith("]"))
     assert tuple(json.loads(out.read_text())) == arguments
-
-
-def test_a_port_is_free_until_somebody_listens() -> None:
-    port = free_port()
-    assert is_free(port)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", port))
-        taken.listen()
-        assert not is_free(port)
-    assert is_free(port)
 
 
 PARENT = """

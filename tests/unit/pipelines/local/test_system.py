@@ -17,7 +17,7 @@ import pytest
 from churn.config.settings import Settings
 from churn.errors import InputError
 from pipelines.local import system
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from tests.unit.pipelines.loopback import Answer, web_server
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")

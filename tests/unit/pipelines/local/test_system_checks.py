@@ -10,7 +10,7 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.errors import InputError
-from pipelines.local.supervisor import free_port
+from pipelines.local.ports import free_port
 from pipelines.local.system import KEYS, SECRETS, addresses, check_ports, programs, running
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
