@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -63,5 +64,5 @@ def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
         "open(sys.argv[1], 'wb').write(dump_pipeline(build_pipeline(1).fit(X, Y)))\n"
     )
     out = tmp_path / "model.skops"
-    subprocess.run([sys.executable, "-c", script, out], check=True, env={"PYTHONHASHSEED": "4711"}, timeout=60)
+    subprocess.run([sys.executable, "-c", script, out], check=True, env={**os.environ, "PYTHONHASHSEED": "4711"}, timeout=60)
     assert out.read_bytes() == dump_pipeline(fitted())
