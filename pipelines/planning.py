@@ -1,63 +1,33 @@
-"""Plan a campaign: score a file, leave out whom nobody may call, rank the others, and say what calls to them should bring."""
+"""Plan a campaign: leave out whom nobody may call, rank the others, and say what calls to them should bring."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
-from itertools import repeat
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.batch.log_rows import Chunk, chunks
-from churn.batch.model import Scorer, ScoringModel
-from churn.batch.plan import Plan, Terms
-from churn.batch.run import usable_cores
+from churn.batch.model import Scorer
 from churn.campaigns.call_list import MAX_REASONS, Call
-from churn.campaigns.expected import Expected, Floats, expect, split_value, without_features
+from churn.campaigns.expected import Expected, Floats, expect
 from churn.campaigns.ranking import GainsCurve, Limit, gains_curve, number_of_calls, rank
 from churn.config.params import ProfitParams
 from churn.customers.columns import CustomerColumns
-from churn.customers.customer import EMPTY_CUSTOMER, request_model
-from churn.customers.validation import CustomerRules
 from churn.errors import InputError
+from churn.explain.segmenter import Segmenter
 from churn.inference.compiled import CompiledModel
+from pipelines.candidates import Candidates
 from service.scoring.call_reasons import CallReasons
 from service.scoring.explanations import Explainer
 from service.scoring.scorer import CompiledScorer
+from service.scoring.served_model import BatchSegments
 
 # Customers of the list whose reasons are found at once.
 LISTED_AT_ONCE = 2_000
 # Tells who of these customers must not be called, and why.
 LeftOut = Callable[[list[str]], dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The customers of a file who are worth a call, in its order, and of all others only what they would have brought.
-
-    Attributes
-    ----------
-    ids : list of str
-    probability, value : numpy.ndarray of float, shape (n,)
-    customers : CustomerColumns
-    rows : int
-        Customers of the file.
-    others_gain : numpy.ndarray of float
-        The expected gain of each of those who are not worth a call: never above zero.
-    usual_value : int
-        Customers of the file of whom the value is not known: the model's `profit` stands for it.
-    """
-
-    ids: list[str]
-    probability: Floats
-    value: Floats
-    customers: CustomerColumns
-    rows: int
-    others_gain: Floats
-    usual_value: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +47,8 @@ class CampaignPlan:
         Of those who are called, how many the model does not answer as churn. A report compares none of them.
     curve : GainsCurve
         Of all who may be called.
+    segments : BatchSegments or None
+        Of those who are called, best first; None if the model knows none.
     """
 
     candidates: Candidates
@@ -85,6 +57,7 @@ class CampaignPlan:
     left_out: dict[str, int]
     below_threshold: int
     curve: GainsCurve
+    segments: BatchSegments | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -95,101 +68,39 @@ class CampaignPlan:
         """Return the sum over those who are called."""
         return float(of[self.called].sum())
 
-
-def find_candidates(
-    scorer: Scorer, plan: Plan, terms: Terms, profit: ProfitParams, on_rows: Callable[[int], None] = lambda _rows: None
-) -> Candidates:
-    """Score a file and keep the customers who are worth a call.
-
-    Parameters
-    ----------
-    scorer : Scorer
-    plan : Plan
-        Of the file.
-    terms : Terms
-    profit : ProfitParams
-    on_rows : callable
-        Told how many customers were scored, chunk by chunk.
-
-    Returns
-    -------
-    Candidates
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, a customer breaks a rule or has no id, or two have the same.
-    """
-    contract = scorer.model.contract
-    with_value = contract.with_value
-    reader = replace(scorer, rules=CustomerRules(with_value, request_model(with_value)))
-    kept: list[tuple[list[str], Floats, Floats, CustomerColumns]] = []
-    others: list[Floats] = [np.zeros(0)]
-    # The ids themselves would take a hundred megabytes a million, and their digests take eight.
-    digests: list[NDArray[np.int64]] = []
-    rows = usual = 0
-    with closing(chunks(reader, plan, terms, usable_cores(), 0)) as scored:
-        for chunk in scored:
-            names = _names(chunk)
-            digests.append(np.fromiter(map(hash, names), np.int64, len(names)))
-            customers, value, unknown = split_value(chunk.customers, contract, profit)
-            if contract.value_column is not None and (empty := np.flatnonzero(without_features(customers))).size:
-                raise InputError(f"customer {names[int(empty[0])]!r}: {EMPTY_CUSTOMER}")
-            gain = expect(chunk.probabilities, value, profit).gain
-            worth = np.flatnonzero(gain > 0)
-            some = CustomerColumns({name: values[worth] for name, values in customers.values.items()})
-            kept.append(([names[at] for at in worth.tolist()], chunk.probabilities[worth], value[worth], some))
-            others.append(gain[gain <= 0])
-            rows, usual = rows + len(names), usual + unknown
-            on_rows(len(names))
-    if not kept:
-        raise InputError(f"{plan.source}: holds no customer")
-    if _some_twice(digests):
-        raise InputError(_TWICE)
-    return Candidates(
-        ids=[name for names, *_ in kept for name in names],
-        probability=np.concatenate([one for _, one, _, _ in kept]),
-        value=np.concatenate([one for _, _, one, _ in kept]),
-        customers=CustomerColumns({name: np.concatenate([some.values[name] for *_, some in kept]) for name in kept[0][3].values}),
-        rows=rows,
-        others_gain=np.concatenate(others),
-        usual_value=usual,
-    )
+    def by_segment(self) -> list[SegmentTotal]:
+        """Return what the calls to each segment should bring, most calls first; segments of nobody are left out."""
+        if self.segments is None:
+            return []
+        found = []
+        for number, name in enumerate(self.segments.names):
+            some = self.called[self.segments.numbers == number]
+            sums = (float(of[some].sum()) for of in (self.expected.saved, self.expected.cost, self.expected.gain))
+            found.append(SegmentTotal(name, len(some), *sums))
+        return sorted((one for one in found if one.calls), key=lambda one: -one.calls)
 
 
-def _names(chunk: Chunk) -> list[str]:
-    """Return the ids of a chunk; InputError if one is missing, or there twice."""
-    found = list(repeat(None, len(chunk.numbers))) if chunk.customer_ids is None else chunk.customer_ids.to_pylist()
-    names: list[str] = []
-    for number, name in zip(chunk.numbers.tolist(), found, strict=True):
-        if name is None:
-            raise InputError(f"customer {number + 1} of the file has no id: whoever is to be called needs one (customer_id)")
-        names.append(str(name))
-    if len(set(names)) < len(names):
-        twice = next(name for name, number in Counter(names).items() if number > 1)
-        raise InputError(f"two customers of the file have the id {twice!r}: whom would a call reach?")
-    return names
+@dataclass(frozen=True)
+class SegmentTotal:
+    """What the calls to the customers of a segment should bring; `saved` in customers, `cost` and `gain` in money."""
 
-
-def _some_twice(digests: list[NDArray[np.int64]]) -> bool:
-    """Tell whether an id is there twice: of a million that are not, 64 bits say so once in thirty million files."""
-    every = np.concatenate(digests)
-    every.sort()
-    return bool((every[1:] == every[:-1]).any())
-
-
-_TWICE = "some id is there twice in the file: whom would a call reach? Keep one row a customer"
+    segment: str
+    calls: int
+    saved: float
+    cost: float
+    gain: float
 
 
 def make_campaign_plan(
-    candidates: Candidates, model: ScoringModel, profit: ProfitParams, left_out: LeftOut, limit: Limit
+    candidates: Candidates, scorer: Scorer, profit: ProfitParams, left_out: LeftOut, limit: Limit
 ) -> CampaignPlan:
     """Choose whom to call.
 
     Parameters
     ----------
     candidates : Candidates
-    model : ScoringModel
+    scorer : Scorer
+        By which they were found.
     profit : ProfitParams
     left_out : callable
         Tells who must not be called, and why.
@@ -204,7 +115,7 @@ def make_campaign_plan(
     InputError
         If nobody is left to call.
     """
-    expected = expect(candidates.probability, candidates.value, profit)
+    model, expected = scorer.model, expect(candidates.probability, candidates.value, profit)
     reasons = left_out(candidates.ids)
     why = [reasons.get(name) or ("control_group" if model.control.has(name) else "") for name in candidates.ids]
     allowed = np.flatnonzero([not one for one in why])
@@ -222,7 +133,17 @@ def make_campaign_plan(
         left_out={name: counted[name] for name in ("control_group", "opted_out", "contacted_lately")},
         below_threshold=int(np.count_nonzero(candidates.probability[called] < model.threshold)),
         curve=gains_curve(ranked, calls),
+        segments=_segments(scorer, candidates.customers, called),
     )
+
+
+def _segments(scorer: Scorer, customers: CustomerColumns, called: NDArray[np.int64]) -> BatchSegments | None:
+    model = scorer.model
+    if model.compiled is None or model.known_segments is None:
+        return None
+    segmenter = Segmenter.of(CompiledModel.from_document(model.compiled), model.known_segments)
+    some = CustomerColumns({name: customers.values[name][called] for name in segmenter.segments.columns})
+    return BatchSegments(segmenter.of_customers(some, model.contract), segmenter.names)
 
 
 def _why_nobody(
@@ -258,13 +179,17 @@ def listed(plan: CampaignPlan, scorer: Scorer, on_rows: Callable[[int], None] = 
     """
     reasons, found = call_reasons(scorer), plan.candidates
     for start in range(0, len(plan.called), LISTED_AT_ONCE):
-        some = plan.called[start : start + LISTED_AT_ONCE]
+        here = slice(start, start + LISTED_AT_ONCE)
+        some = plan.called[here]
         customers = CustomerColumns({name: values[some] for name, values in found.customers.values.items()})
         columns = (found.probability[some], found.value[some], plan.expected.gain[some])
         numbers = (column.tolist() for column in columns)
+        segments = [None] * len(some) if plan.segments is None else plan.segments.of(here)
         yield [
-            Call.of(found.ids[at], probability, value, gain, why)
-            for at, probability, value, gain, why in zip(some.tolist(), *numbers, reasons.of(customers), strict=True)
+            Call.of(found.ids[at], probability, value, gain, why, segment)
+            for at, probability, value, gain, why, segment in zip(
+                some.tolist(), *numbers, reasons.of(customers), segments, strict=True
+            )
         ]
         on_rows(len(some))
 

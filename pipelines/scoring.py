@@ -62,7 +62,10 @@ def find_scorer(settings: Settings, contract: Contract, version: str, *, segment
     control = ControlGroup(settings.control_share, settings.control_key)
     segments = served.require_segments().segments.model_dump(mode="json") if segment else None
     known = ScoringModel(
-        *(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract, control), info.profit, segments
+        *(settings.model_name, info.version, info.run_id, info.threshold, compiled, contract, control),
+        info.profit,
+        segments,
+        info.segments,
     )
     return Scorer.of(known, None if compiled is not None else served.scorer.many)
 

@@ -48,6 +48,8 @@ class ScoringModel:
         By which its threshold was chosen. No answer depends on it, so it goes to no worker.
     segments : dict or None
         `Segments.model_dump`, where each customer's segment is asked for.
+    known_segments : Segments or None
+        Those that the model knows, whether or not they are asked for. No answer depends on it, so it goes to no worker.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ScoringModel:
     control: ControlGroup = NOBODY
     profit: ProfitParams = field(default_factory=ProfitParams)
     segments: dict[str, Any] | None = None
+    known_segments: Segments | None = None
 
     def to_json(self) -> bytes:
         """Spell it, always in the same way."""

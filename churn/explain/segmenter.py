@@ -13,9 +13,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from churn.contract import Contract
+from churn.customers.columns import CustomerColumns
 from churn.explain.attribution import Attributor
 from churn.inference.compiled import CompiledModel
 from churn.segments.segments import Nearest, Segments
+
+# Customers whose values are Python's objects at the same time: these take several times as much as columns.
+SPELLED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -90,3 +95,22 @@ class Segmenter:
         numpy.ndarray of int8, shape (n,)
         """
         return np.fromiter((self.number(values) for values in zip(*columns, strict=True)), dtype=np.int8)
+
+    def of_customers(self, customers: CustomerColumns, contract: Contract) -> NDArray[np.int8]:
+        """Return the numbers of many customers' segments, with little memory however many they are.
+
+        Parameters
+        ----------
+        customers : CustomerColumns
+        contract : Contract
+
+        Returns
+        -------
+        numpy.ndarray of int8, shape (n,)
+        """
+        columns, numbers = self.segments.columns, np.empty(len(customers), dtype=np.int8)
+        for start in range(0, len(numbers), SPELLED_AT_ONCE):
+            some = slice(start, start + SPELLED_AT_ONCE)
+            piece = CustomerColumns({name: customers.values[name][some] for name in columns})
+            numbers[some] = self.numbers(piece.spelled(columns, contract))
+        return numbers

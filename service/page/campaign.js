@@ -128,10 +128,12 @@
         : `Nobody of ${number(found.customers)} customers is left who is worth a call.`;
     drawGains(byId("campaign-gains"), [...found.candidates.map((one) => one.expected_gain), ...found.others], called.length, money);
     byId("campaign-left").textContent = left.length ? `Worth a call, and not called: ${left.join("; ")}.` : "";
+    const grouped = called.some((one) => one.segment !== undefined);
+    byId("campaign-segment").hidden = !grouped;
     byId("campaign-rows").replaceChildren(...called.slice(0, SHOWN).map((one, at) => {
       const row = document.createElement("tr");
       const cells = [number(at + 1), one.customer_id, `${number(100 * one.churn_probability, 1)} %`, number(one.expected_gain, 2),
-        one.reasons.join("; ")];
+        ...(grouped ? [one.segment] : []), one.reasons.join("; ")];
       row.append(...cells.map((text) => Object.assign(document.createElement("td"), {textContent: text})));
       return row;
     }));

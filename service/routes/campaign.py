@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from itertools import repeat
 
 import numpy as np
 import orjson
 from fastapi import APIRouter, Depends, Request
+from numpy.typing import NDArray
 from starlette.responses import Response
 
 from churn.campaigns.call_list import MAX_REASONS, Call, csv_header, csv_line
@@ -86,16 +89,19 @@ def _answer(
     served: ServedModel,
     batch: ScoredBatch,
     money: tuple[Floats, Expected],
-    called: np.ndarray,
+    called: NDArray[np.int64],
     left_out: Counter[str],
 ) -> bytes:
     value, expected = money
     some = CustomerColumns({name: values[called] for name, values in batch.customers.values.items()})
     reasons = CallReasons(served.explainer, served.scorer.values, state.contract, MAX_REASONS).of(some)
+    segmenter = served.segmenter
+    numbers = [] if segmenter is None else segmenter.of_customers(some, state.contract).tolist()
+    names: Iterable[str | None] = repeat(None) if segmenter is None else (segmenter.names[number] for number in numbers)
     candidates = []
-    for at, why in zip(called.tolist(), reasons, strict=True):
+    for at, why, segment in zip(called.tolist(), reasons, names, strict=False):
         name = batch.customer_ids[at] or ""
-        call = Call.of(name, float(batch.probabilities[at]), float(value[at]), float(expected.gain[at]), why)
+        call = Call.of(name, float(batch.probabilities[at]), float(value[at]), float(expected.gain[at]), why, segment)
         candidates.append(
             {
                 "index": at,
@@ -106,6 +112,7 @@ def _answer(
                 "expected_saved": float(expected.saved[at]),
                 "expected_cost": float(expected.cost[at]),
                 "reasons": why,
+                **({} if segment is None else {"segment": segment}),
                 "line": csv_line(call),
             }
         )
@@ -118,6 +125,6 @@ def _answer(
             # A picture needs no more.
             "others_gain": np.round(expected.gain[expected.gain <= 0], 2).tolist(),
             "left_out": {name: left_out[name] for name in ("control_group", "opted_out", "contacted_lately")},
-            "header": csv_header(),
+            "header": csv_header(segment=segmenter is not None),
         }
     )

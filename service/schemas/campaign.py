@@ -18,6 +18,9 @@ class Candidate(Part):
     expected_saved: float = Field(ge=0, le=1)
     expected_cost: float = Field(description="Of the call and of the offer.")
     reasons: list[str] = Field(description="What raises the risk, strongest first.")
+    segment: str | None = Field(
+        None, description="The group that the customer belongs to, by the reasons of the answer; absent if the model knows none."
+    )
     line: str = Field(description="The customer's line of a list in CSV, but for its rank.")
 
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 
 _ACTIONS = np.array(ACTIONS, dtype=object)
-# Customers whose values are Python's objects at the same time: these take several times as much as columns.
-SPELLED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -223,12 +221,7 @@ class ServedModel:
     def add_segments(self, batch: ScoredBatch) -> ScoredBatch:
         """Return a batch with the segments of its customers. Raise NoSegments if the model knows none."""
         segmenter = self.require_segments()
-        columns, values = segmenter.segments.columns, batch.customers.values
-        numbers = np.empty(len(batch.customers), dtype=np.int8)
-        for start in range(0, len(numbers), SPELLED_AT_ONCE):
-            some = slice(start, start + SPELLED_AT_ONCE)
-            piece = CustomerColumns({name: values[name][some] for name in columns})
-            numbers[some] = segmenter.numbers(piece.spelled(columns, self.contract))
+        numbers = segmenter.of_customers(batch.customers, self.contract)
         return replace(batch, segments=BatchSegments(numbers, segmenter.names))
 
     def require_segments(self) -> Segmenter:

@@ -17,12 +17,13 @@ from churn.campaigns.call_list import write_list
 from churn.campaigns.control_group import ControlGroup
 from churn.campaigns.ranking import Limit
 from churn.config.params import ProfitParams
-from pipelines.planning import CampaignPlan, find_candidates, listed, make_campaign_plan
+from pipelines.candidates import find_candidates
+from pipelines.planning import CampaignPlan, listed, make_campaign_plan
 from service.app import create_app
 from tests.e2e.browser import TIMEOUT_SECONDS, Browser
 from tests.integration.files_to_score import customers, make_scorer
 from tests.integration.live import live
-from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, with_segments
 
 TWICE = b"customer_id,total_day_minutes\n" + b"".join(b"c%d,400\n" % (n % 1_500) for n in range(1_600))
 FINISHED = "document.getElementById('progress').hidden && !document.getElementById('campaign-plan').hasAttribute('aria-disabled')"
@@ -37,7 +38,7 @@ def store() -> FakeStore:
 def page(browser: Browser, tmp_path: Path, store: FakeStore) -> Iterator[Browser]:
     app = create_app(
         make_settings(tmp_path / "home"),
-        registry=FakeRegistry(make_model()),
+        registry=FakeRegistry(with_segments(make_model())),
         store=store,
         last_known_good=FakeLastKnownGood().last_known_good(),
     )
@@ -60,10 +61,10 @@ def press(page: Browser, button: str) -> None:
 
 
 def planned(source: Path, limit: Limit, left_alone: dict[str, Any]) -> tuple[CampaignPlan, str]:
-    scorer = make_scorer(control=ControlGroup(0.1))
+    scorer = make_scorer(control=ControlGroup(0.1), segments=True)
     candidates = find_candidates(scorer, make_plan(source, "d", Terms()), Terms(), ProfitParams())
-    plan = make_campaign_plan(candidates, scorer.model, ProfitParams(), lambda _ids: left_alone, limit)
-    write_list(source.with_name("expected.csv"), ".csv", listed(plan, scorer))
+    plan = make_campaign_plan(candidates, scorer, ProfitParams(), lambda _ids: left_alone, limit)
+    write_list(source.with_name("expected.csv"), ".csv", listed(plan, scorer), segment=True)
     return plan, source.with_name("expected.csv").read_text()
 
 
@@ -86,6 +87,9 @@ def test_the_list_that_is_taken_away_is_that_of_the_command(page: Browser, store
     assert "1 want no contacts; 1 were contacted lately" in page.text("campaign-left")
     assert page.ask("document.querySelectorAll('#campaign-rows tr').length") == 100
     assert "raises the risk" in page.ask("document.querySelector('#campaign-rows tr').textContent")
+    heads = "[...document.querySelectorAll('.campaign th')].filter((one) => !one.hidden).map((one) => one.textContent)"
+    assert page.ask(heads) == ["Rank", "Customer", "Risk", "Gain", "Segment", "Why"]
+    assert page.ask("document.querySelector('#campaign-rows tr').cells[4].textContent") == "high total_day_minutes"
     press(page, "campaign-save")
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (tmp_path / "campaign.csv").exists():

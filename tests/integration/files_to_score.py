@@ -13,7 +13,7 @@ from churn.campaigns.control_group import NOBODY, ControlGroup
 from churn.contract import load_contract
 from churn.inference.compiler import compile_pipeline
 from churn.simulation.simulate import simulate
-from tests.unit.service.fakes import make_model
+from tests.unit.service.fakes import make_model, with_segments
 
 CONTRACT = load_contract()
 
@@ -35,14 +35,19 @@ def write_folder(folder: Path, parts: int, rows: int) -> Path:
     return folder
 
 
-def make_scorer(version: str = "1", slope: float = 1.0, control: ControlGroup = NOBODY) -> Scorer:
-    """Give a compiled model that is ready to answer."""
+def make_scorer(version: str = "1", slope: float = 1.0, control: ControlGroup = NOBODY, *, segments: bool = False) -> Scorer:
+    """Give a compiled model that is ready to answer; it may know segments."""
     model = make_model(version, slope=slope)
+    if segments:
+        model = with_segments(model)
     compiled = compile_pipeline(model.pipeline, model.info.features, CONTRACT)
     assert compiled is not None
     info = model.info
     document = compiled.to_document()
-    return Scorer.of(ScoringModel(info.name, version, info.run_id, info.threshold, document, CONTRACT, control))
+    known = ScoringModel(
+        info.name, version, info.run_id, info.threshold, document, CONTRACT, control, known_segments=info.segments
+    )
+    return Scorer.of(known)
 
 
 def read_answers(folder: Path) -> Any:

@@ -6,6 +6,7 @@ import filecmp
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,8 +67,9 @@ def plan(
     from churn.errors import InputError
     from churn.lifecycle.actor import current_user
     from churn.store.contacts.records import MAX_CAMPAIGN_LENGTH, NAME_PATTERN
+    from pipelines.candidates import find_candidates
     from pipelines.environment import prepare_environment
-    from pipelines.planning import find_candidates, make_campaign_plan
+    from pipelines.planning import make_campaign_plan
     from pipelines.scoring import find_scorer, open_log
 
     # As `POST /contacts` takes it.
@@ -97,7 +99,7 @@ def plan(
     ):
         with _bar("scoring", source.rows, quiet=as_json) as advance:
             found = find_candidates(scorer, source, terms, profit, advance)
-        planned = make_campaign_plan(found, scorer.model, profit, _left_out(log, settings, name), Limit(top, budget))
+        planned = make_campaign_plan(found, scorer, profit, _left_out(log, settings, name), Limit(top, budget))
         known = _check_name(log, name, planned)
         with _bar("listing", len(planned.called), quiet=as_json) as advance:
             _write(planned, scorer, output, advance, overwrite=overwrite)
@@ -172,7 +174,7 @@ def _write(planned: CampaignPlan, scorer: Scorer, output: Path, advance: Callabl
 
     try:
         with atomic_write(output) as staging:
-            write_list(staging, output.suffix, listed(planned, scorer, advance))
+            write_list(staging, output.suffix, listed(planned, scorer, advance), segment=planned.segments is not None)
             if output.exists() and not overwrite and not filecmp.cmp(staging, output, shallow=False):
                 raise InputError(f"{output}: is there and says something else; name another file, or give --overwrite")
     except OSError as error:
@@ -216,6 +218,7 @@ def _document(planned: CampaignPlan, profit: ProfitParams) -> dict[str, Any]:
         "left_out": planned.left_out,
         "below_threshold": planned.below_threshold,
         "usual_value": found.usual_value,
+        "segments": [asdict(one) for one in planned.by_segment()],
     }
 
 
@@ -228,6 +231,9 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
             yield f"    of whom       {number:,} {LEFT_OUT[why]}"
     cost, gain = (f"{document[what]:,.0f} {money}" for what in ("cost", "gain"))
     yield f"  expected        {document['saved']:,.1f} saved, cost {cost}, gain {gain}"
+    for one in document["segments"]:
+        brings = f"{one['saved']:,.1f} saved, cost {one['cost']:,.0f} {money}, gain {one['gain']:,.0f} {money}"
+        yield f"    of whom       {one['calls']:,} in {one['segment']!r}: {brings}"
     if document["below_threshold"]:
         yield f"  not compared    {document['below_threshold']:,} of the calls, as the model does not name these customers"
     if 0 < document["usual_value"] < document["customers"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from churn.campaigns.call_list import write_list
 from churn.campaigns.control_group import ControlGroup
 from churn.campaigns.ranking import Limit
 from churn.config.params import ProfitParams
-from pipelines.planning import find_candidates, listed, make_campaign_plan
+from pipelines.candidates import find_candidates
+from pipelines.planning import listed, make_campaign_plan
 from tests.integration.files_to_score import customers, make_scorer
-from tests.unit.service.fakes import FakeStore
+from tests.unit.service.fakes import FakeRegistry, FakeStore, make_model, with_segments
 
 pytestmark = pytest.mark.anyio
 CSV = {"content-type": "text/csv"}
@@ -32,13 +34,26 @@ def as_csv(rows: int) -> bytes:
     return sink.getvalue()
 
 
-async def test_ranked_it_is_the_list_of_the_command(client: httpx2.AsyncClient, store: FakeStore, tmp_path: Path) -> None:
+@pytest.fixture
+def segments() -> bool:
+    return False
+
+
+@pytest.fixture
+def registry(segments: bool) -> FakeRegistry:
+    return FakeRegistry(with_segments(make_model()) if segments else make_model())
+
+
+@pytest.mark.parametrize("segments", [False, True])
+async def test_ranked_it_is_the_list_of_the_command(
+    client: httpx2.AsyncClient, store: FakeStore, tmp_path: Path, segments: bool
+) -> None:
     (tmp_path / "in.csv").write_bytes(body := as_csv(300))
-    scorer = make_scorer(control=ControlGroup(0.1))
+    scorer = make_scorer(control=ControlGroup(0.1), segments=segments)
     candidates = find_candidates(scorer, make_plan(tmp_path / "in.csv", "d", Terms()), Terms(), ProfitParams())
     store.left_alone = {candidates.ids[0]: "opted_out", candidates.ids[1]: "contacted_lately"}
-    plan = make_campaign_plan(candidates, scorer.model, ProfitParams(), lambda _ids: dict(store.left_alone), Limit())
-    write_list(tmp_path / "out.csv", ".csv", listed(plan, scorer))
+    plan = make_campaign_plan(candidates, scorer, ProfitParams(), lambda _ids: dict(store.left_alone), Limit())
+    write_list(tmp_path / "out.csv", ".csv", listed(plan, scorer), segment=segments)
 
     response = await client.post("/campaign/candidates", content=body, headers=CSV)
     assert response.status_code == 200, response.text
@@ -50,6 +65,9 @@ async def test_ranked_it_is_the_list_of_the_command(client: httpx2.AsyncClient, 
     assert sorted(said["others_gain"]) == pytest.approx(sorted(candidates.others_gain), abs=0.006)
     assert said["left_out"]["control_group"] > 0
     assert sum(one["expected_cost"] for one in ranked) == pytest.approx(plan.total(plan.expected.cost))
+    assert Counter(one.get("segment") for one in ranked) == Counter(
+        {one.segment: one.calls for one in plan.by_segment()} if segments else {None: len(ranked)}
+    )
     assert len(store.rows) == said["customers"] == 300
     assert store.contacts == []
 
