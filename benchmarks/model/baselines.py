@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from churn.config.params import Form, Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
+from churn.errors import InputError
 from churn.modeling.model import build_pipeline
 from churn.modeling.tuning import tune
 
@@ -90,12 +94,49 @@ def baselines(contract: Contract, params: Params) -> dict[str, Baseline]:
         # The same help that our pipeline gets from the contract.
         sums = {name: list(total.of) for name, total in contract.sums.items()}
         adding = FunctionTransformer(_add_sums, kw_args={"sums": sums})
+        found["plain logreg with sums"] = Estimator(make_pipeline(adding, _encoder(), StandardScaler(), _logreg(seed)), columns)
         with_sums = make_pipeline(adding, _encoder(), GradientBoostingClassifier(random_state=seed))
         found["gradient boosting with sums"] = Estimator(with_sums, columns)
         tuned = make_pipeline(adding, FunctionTransformer(_categories), _boosting(seed))
         found["histogram boosting with sums, tuned"] = Estimator(tuned, every)
+    if (explainable := _explainable_boosting(seed)) is not None:
+        added = FunctionTransformer(_add_sums, kw_args={"sums": {name: list(total.of) for name, total in contract.sums.items()}})
+        found["explainable boosting (EBM)"] = Estimator(
+            make_pipeline(added, FunctionTransformer(_categories), explainable), every
+        )
     found[OURS] = Tuned(contract, params, "terms", every)
     return found
+
+
+def choose(entered: dict[str, Baseline], wanted: Sequence[str]) -> dict[str, Baseline]:
+    """Return the baselines whose name has one of some texts in it; all without any.
+
+    Parameters
+    ----------
+    entered : dict of str to Baseline
+    wanted : sequence of str
+
+    Returns
+    -------
+    dict of str to Baseline
+
+    Raises
+    ------
+    InputError
+        If a text is in no name.
+    """
+    for text in wanted:
+        if not any(text in name for name in entered):
+            raise InputError(f"--only {text}: in no baseline's name; there is {', '.join(entered)}")
+    return {name: baseline for name, baseline in entered.items() if not wanted or any(text in name for text in wanted)}
+
+
+def _explainable_boosting(seed: int) -> Any:
+    """Return InterpretML's boosted additive model (Nori et al., 2019, arXiv:1909.09223); None where it is not installed."""
+    if find_spec("interpret") is None:
+        return None
+    glassbox = import_module("interpret.glassbox")
+    return glassbox.ExplainableBoostingClassifier(random_state=seed, n_jobs=1)
 
 
 def _encoder() -> Pipeline:

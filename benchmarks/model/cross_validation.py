@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from scipy import stats
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
 from benchmarks.model.baselines import Baseline
+from benchmarks.model.kept import KeptScores
 from churn.data.labelled import Labelled, customer_numbers
 from churn.evaluation.scorecard import evaluate
 from churn.modeling.customer_keys import content_bytes
@@ -21,21 +24,50 @@ CONFIDENCE = 0.95
 
 
 def cross_validate(
-    name: str, baseline: Baseline, known: Labelled, *, folds: int, repeats: int, seed: int, done: Callable[[], None]
+    name: str,
+    baseline: Baseline,
+    known: Labelled,
+    *,
+    folds: int,
+    repeats: int,
+    seed: int,
+    done: Callable[[], None],
+    first: int | None = None,
+    kept: KeptScores | None = None,
 ) -> pd.DataFrame:
     """Score one baseline.
 
+    Parameters
+    ----------
+    name : str
+    baseline : Baseline
+    known : Labelled
+    folds, repeats, seed : int
+        As in `plan`.
+    done : callable
+        Called after each fold.
+    first : int, optional
+        Of the planned folds only so many.
+    kept : KeptScores, optional
+        Folds that are kept there are not scored again, and each that is scored is kept there.
+
     Returns
     -------
-    pandas.DataFrame, shape (folds * repeats, 2 + n_metrics)
+    pandas.DataFrame, shape (n_folds, 2 + n_metrics)
         baseline, fold, and a column a metric.
     """
     outcome = known.outcome.to_numpy()
-    rows = []
-    for fold, (learned, asked) in enumerate(plan(known, folds=folds, repeats=repeats, seed=seed)):
+    rows: list[dict[str, Any]] = []
+    for fold, (learned, asked) in enumerate(islice(plan(known, folds=folds, repeats=repeats, seed=seed), first)):
+        if kept is not None and (found := kept.get(name, fold)) is not None:
+            rows.append(found)
+            done()
+            continue
         part = Labelled(known.features.iloc[learned].reset_index(drop=True), known.outcome.iloc[learned].reset_index(drop=True))
         card = evaluate(outcome[asked], baseline(part, known.features.iloc[asked]), 0.5)
-        rows.append({"baseline": name, "fold": fold, **{metric: getattr(card, metric) for metric in METRICS}})
+        rows.append({"baseline": name, "fold": fold, **{metric: float(getattr(card, metric)) for metric in METRICS}})
+        if kept is not None:
+            kept.keep(rows[-1])
         done()
     return pd.DataFrame(rows)
 

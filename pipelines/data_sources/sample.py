@@ -8,6 +8,7 @@ from pathlib import Path
 from churn.atomic_write import atomic_write
 from churn.config.settings import Settings
 from churn.errors import InputError
+from pipelines.data_sources.frames.convert import PublishedFrame
 from pipelines.data_sources.package_index import fetch_frame
 from pipelines.data_sources.published import SAMPLES
 from pipelines.data_sources.source import Source, SourceUnavailable, write_errors_named
@@ -35,13 +36,35 @@ def pull_sample(name: str, settings: Settings, path: Path | None = None) -> Sour
     """
     if name not in SAMPLES:
         raise InputError(f"--sample {name}: there is no such sample; there is {', '.join(SAMPLES)}")
-    path = path or Path(f"{name}.csv")
+    return pull_published(name, SAMPLES[name], settings, path or Path(f"{name}.csv"))
+
+
+def pull_published(name: str, frame: PublishedFrame, settings: Settings, path: Path) -> Source:
+    """Fetch a published frame, and write it as CSV, unless it is there.
+
+    Parameters
+    ----------
+    name : str
+        What errors call it.
+    frame : PublishedFrame
+    settings : Settings
+    path : Path
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    InputError
+        As `pull_sample`.
+    """
     if path.exists():
-        if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != SAMPLES[name].csv_md5:
+        if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != frame.csv_md5:
             raise InputError(f"{path}: is there already, and is not the sample; name another file with --output")
         return Source(path, False, f"{path} is there")
     try:
-        content = fetch_frame(SAMPLES[name], settings)
+        content = fetch_frame(frame, settings)
     except SourceUnavailable as problem:
         raise InputError(f"--sample {name}: {problem}") from problem
     with write_errors_named(path), atomic_write(path) as staging:

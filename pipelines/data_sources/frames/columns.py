@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from math import prod
+from math import isnan, prod
 from typing import Any
 
 from pipelines.data_sources.frames.records import (
@@ -42,7 +42,7 @@ def read_columns(pickled: bytes, rows: int) -> dict[str, list[Any]]:
     Returns
     -------
     dict of str to list
-        The columns in their order; each has `rows` cells of type str, float or int.
+        The columns in their order; each has `rows` cells of type str, float or int. A missing text is NaN.
 
     Raises
     ------
@@ -90,12 +90,16 @@ def _cells(values: Any, columns: int, height: int, rows: int) -> Iterator[list[A
         texts = _objects(values, (columns, height))
         for start in range(0, columns * height, height):
             wanted = texts[start : start + rows]
-            require(all(type(cell) is str for cell in wanted), "a cell that is no text")
+            require(all(type(cell) is str or _is_missing(cell) for cell in wanted), "a cell that is no text")
             yield wanted
         return
     content, code = _buffer(values, (columns, height))
     for start in range(0, 8 * columns * height, 8 * height):
         yield list(struct.unpack(f"<{rows}{NUMBERS[code]}", content[start : start + 8 * rows]))
+
+
+def _is_missing(cell: Any) -> bool:
+    return type(cell) is float and isnan(cell)
 
 
 def _buffer(buffer: Any, shape: tuple[int, ...]) -> tuple[memoryview, str]:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from pipelines.data_sources.frames import columns as module
+from pipelines.data_sources.frames.__main__ import to_csv
 from pipelines.data_sources.frames.columns import read_columns
 from pipelines.data_sources.frames.records import (
     Block,
@@ -57,6 +58,15 @@ def test_numbers_of_numpy_1_are_read_too() -> None:
     assert old[2:3] == pickle.FRAME
     old = old[:3] + (int.from_bytes(old[3:11], "little") - 2).to_bytes(8, "little") + old[11:]
     assert read_columns(old, 2)["calls"] == [110, 123]
+
+
+def test_a_missing_text_is_nan_and_a_blank_in_the_csv() -> None:
+    found = read_columns(pickled(frame(state=["KS", float("nan"), "NJ", "NJ"])), 3)
+    assert found["state"][::2] == ["KS", "NJ"]
+    assert math.isnan(found["state"][1])
+    assert to_csv({"state": found["state"]}, {"state": "State"}, {}).splitlines() == ["State", "KS", '""', "NJ"]
+    with pytest.raises(UnreadableFrame, match="a cell that is no text"):
+        read_columns(pickled(frame(state=["KS", 1.5, "NJ", "NJ"])), 3)
 
 
 def test_rows_below_those_that_are_asked_for_are_not_looked_at() -> None:
