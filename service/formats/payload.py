@@ -1,22 +1,19 @@
-"""A batch's body: read, and unpacked if it was compressed, never to more bytes than a body may have."""
+"""A body with many records: read, and unpacked in a thread if it was compressed."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
 from fastapi import Request
 
-from service.formats.json_text import refuse
 from service.http.body import BodyLimits, read_body
-from service.http.errors import TooLarge, WrongMediaType
+from service.http.content_encoding import content_encoding, unpack
 from service.threads import CLIENT_WORK
 
 T = TypeVar("T")
 # Smaller bodies are read on the event loop: to hand them to a thread would take as long.
 MAX_INLINE_BYTES = 16 * 1024
-_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 async def read_payload(request: Request, limits: BodyLimits) -> bytes:
@@ -35,47 +32,11 @@ async def read_payload(request: Request, limits: BodyLimits) -> bytes:
     ------
     TooLarge, WrongMediaType, Unprocessable
     """
-    encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding not in ("", "identity") and encoding not in _WINDOWS:
-        raise WrongMediaType("Send the body as it is, or with Content-Encoding gzip or deflate.")
+    encoding = content_encoding(request.headers)
     body = await read_body(request, limits)
-    if encoding in _WINDOWS:
+    if encoding:
         return await run_off_event_loop(len(body), lambda: unpack(body, encoding, limits.max_bytes))
     return body
-
-
-def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
-    """Decompress a body.
-
-    Parameters
-    ----------
-    body : bytes
-    encoding : str
-        "gzip", "x-gzip" or "deflate".
-    max_bytes : int
-        At most so many bytes once unpacked.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    TooLarge
-        If there are more.
-    Unprocessable
-        If the data are broken, cut off, or go on after their end.
-    """
-    stream = zlib.decompressobj(_WINDOWS[encoding])
-    try:
-        unpacked = stream.decompress(body, max_bytes + 1)
-    except zlib.error:
-        refuse("body", f"must be {encoding}, as its header says")
-    if len(unpacked) > max_bytes:
-        raise TooLarge(f"The body may have at most {max_bytes} bytes, unpacked.")
-    if not stream.eof or stream.unused_data:
-        refuse("body", f"the {encoding} data is cut off, or goes on after its end")
-    return unpacked
 
 
 async def run_off_event_loop(size: int, work: Callable[[], T], *, max_inline: int = MAX_INLINE_BYTES) -> T:

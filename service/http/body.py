@@ -13,6 +13,7 @@ import orjson
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
+from service.http.content_encoding import content_encoding, unpack
 from service.http.errors import (
     LISTED_ERRORS,
     NAME_LENGTH,
@@ -40,7 +41,7 @@ class BodyLimits:
 
 
 async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
-    """Read a JSON body.
+    """Read a small JSON body, and unpack it if it was compressed; those with lists are read by `service.formats.payload`.
 
     Parameters
     ----------
@@ -55,14 +56,15 @@ async def read_json_body(request: Request, limits: BodyLimits) -> bytes:
     Raises
     ------
     WrongMediaType
-        If the request declares another media type, or a charset other than UTF-8.
-    TooLarge, TooSlow
-        See `read_body`.
+        If the request declares another media type, a charset other than UTF-8, or an encoding that is not understood.
+    TooLarge, TooSlow, Unprocessable
+        See `read_body` and `unpack`.
     """
     media_type, _ = parse_media_type(request.headers.get("content-type", ""))
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         raise WrongMediaType("Send JSON, with the header Content-Type: application/json.")
-    return await read_body(request, limits)
+    encoding = content_encoding(request.headers)
+    return unpack(await read_body(request, limits), encoding, limits.max_bytes)
 
 
 async def read_body(request: Request, limits: BodyLimits) -> bytes:

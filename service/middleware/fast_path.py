@@ -36,6 +36,7 @@ TARGETS = {
     **{f"{PATH}?reasons={k}&segment=true".encode(): Extras(k, segment=True) for k in range(1, 101)},
 }
 JSON = b"application/json"
+CONTENT_ENCODING = b"content-encoding"
 _CONTENT_TYPE = (b"content-type", JSON)
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class FastPath:
         started = time.perf_counter()
         named = dict(exchange.headers)
         request_context = RequestContext.of(named)
-        if (request_context.media_type or JSON) != JSON or len(exchange.body) > self._max_bytes:
+        if (request_context.media_type or JSON) != JSON or len(exchange.body) > self._max_bytes or CONTENT_ENCODING in named:
             return False
         try:
             self._admission.identify(request_context, METHOD, exchange.headers, named)

@@ -8,6 +8,7 @@ of its connection costs a hundred times what it takes to send; no client has a r
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import NoReturn
 
 import httptools
@@ -20,7 +21,22 @@ FRAMING_PER_BYTE = 2
 MAX_WAITING_REQUESTS = 100
 MAX_HEADERS = 256
 SLICE_BYTES = 16 * 1024
-TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def _last_answer(status: HTTPStatus, detail: str) -> bytes:
+    """Return a problem document (RFC 9457) as bytes; what is no request has no path and no id."""
+    kind = status.phrase.lower().replace(" ", "-")
+    body = f'{{"type":"urn:churn:problem:{kind}","title":"{status.phrase}","status":{status},"detail":"{detail}"}}'
+    return (
+        f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+        f"connection: close\r\n\r\n{body}"
+    ).encode("ascii")
+
+
+NOT_HTTP = _last_answer(HTTPStatus.BAD_REQUEST, "What came is no HTTP request, or can be read in two ways.")
+TOO_LONG = _last_answer(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too long, or has too many fields."
+)
 
 
 class RefusedError(Exception):
@@ -112,7 +128,8 @@ class BoundedMessages(CoalescedWritesProtocol):
         if cycle is not None and not cycle.response_complete and (self.pipeline or not getattr(cycle, "more_body", False)):
             cycle.keep_alive = False
         elif not self.transport.is_closing():
-            super().send_400_response(msg)
+            self.transport.write(NOT_HTTP)
+            self.transport.close()
 
     def _bound_framing(self, received: int) -> None:
         """Close the connection if too much of what it has sent is no data; called after each read but that of the first chunk."""

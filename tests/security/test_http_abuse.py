@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -87,6 +88,8 @@ def test_what_two_could_read_differently_is_refused_and_the_connection_closed(ad
         answer = ask(address, raw + SECRET_ROUTE)
         assert statuses(answer) == [400], name
         assert b"connection: close" in answer.lower(), name
+        problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert (problem["status"], problem["type"]) == (400, "urn:churn:problem:bad-request"), name
 
 
 def test_odd_requests_that_are_clear_are_answered_for_what_they_are(address: Address) -> None:
@@ -122,6 +125,7 @@ def test_a_head_without_end_is_cut_off_before_it_costs_memory(address: Address, 
         answer = ask(address, start + line * 40_000)
         # It may be reset before the answer is read: there is more on the way than anybody reads.
         assert statuses(answer) in ([431], [400], []), start
+        assert not answer or json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == statuses(answer)[0]
     # What is read at once (256 KiB) may have come before it is looked at.
     assert max(received) <= slow_clients.MAX_HEAD_BYTES + 2**18
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import time
+import zlib
 
 import httpx2
 import psutil
@@ -70,7 +71,31 @@ async def test_a_million_of_nothing_is_told_soon_and_in_little_memory(open_clien
         assert time.process_time() - begun < 15, path
 
 
-@pytest.mark.parametrize("path", ["/predict/batch", "/invocations", "/v2/models/churn/infer"])
+READ_AS_THEY_ARE = {
+    "/predict": b'{"international_plan": "Yes", "voice_mail_plan": "No", "area_code": "415"}',
+    "/predict?reasons=2": b'{"international_plan": "Yes", "voice_mail_plan": "No", "area_code": "415"}',
+    "/predict/batch": b'{"customers": []}',
+    "/outcomes": b'{"outcomes": [{"customer_id": "anna", "churned": true}]}',
+    "/contacts": b'{"contacts": [{"customer_id": "anna", "contacted_at": "2026-01-01T00:00:00Z"}]}',
+    "/invocations": b'{"dataframe_records": []}',
+    "/v2/models/churn/infer": b'{"inputs": []}',
+    "/admin/rollback": b'{"reason": 3}',
+}
+
+
+@pytest.mark.parametrize("path", READ_AS_THEY_ARE)
+async def test_a_compressed_body_is_read_as_it_would_be_plain(open_client: httpx2.AsyncClient, path: str) -> None:
+    headers = {"content-type": "application/json"}
+    plain = await open_client.post(path, content=READ_AS_THEY_ARE[path], headers=headers)
+    for encoding, pack in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+        packed = await open_client.post(
+            path, content=pack(READ_AS_THEY_ARE[path]), headers={**headers, "content-encoding": encoding}
+        )
+        assert packed.status_code == plain.status_code, (encoding, packed.text)
+        assert packed.json().get("errors") == plain.json().get("errors")
+
+
+@pytest.mark.parametrize("path", READ_AS_THEY_ARE)
 async def test_a_body_that_unpacks_to_more_than_one_may_have_is_413_everywhere(
     open_client: httpx2.AsyncClient, path: str
 ) -> None:

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import gzip
-import zlib
-
 import pytest
 from starlette.exceptions import HTTPException
 
 from service.formats.media import Media, negotiate_media, parse_content_type
-from service.formats.payload import unpack
-from service.http.errors import TooLarge, Unprocessable, WrongMediaType
+from service.http.errors import WrongMediaType
 
 
 @pytest.mark.parametrize(
@@ -66,16 +62,3 @@ def test_accept_of_nothing_that_there_is_is_406(accept: str) -> None:
     with pytest.raises(HTTPException) as error:
         negotiate_media(accept, Media.CSV)
     assert error.value.status_code == 406
-
-
-@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_bodies_are_unpacked_up_to_the_limit(encoding: str, pack: object) -> None:
-    assert callable(pack)
-    assert unpack(pack(b"x" * 1000), encoding, 1000) == b"x" * 1000
-    with pytest.raises(TooLarge):
-        unpack(pack(b"x" * 1001), encoding, 1000)
-    with pytest.raises(TooLarge):
-        unpack(pack(b"\0" * 50_000_000), encoding, 1000)
-    for broken in (b"", b"no such thing", pack(b"x" * 1000)[:-5], pack(b"x") + b"more", pack(b"x") + pack(b"y")):
-        with pytest.raises(Unprocessable):
-            unpack(broken, encoding, 1000)

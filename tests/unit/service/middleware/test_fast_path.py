@@ -98,6 +98,18 @@ async def test_errors_are_those_of_the_route(client: httpx2.AsyncClient, store: 
     assert not store.rows
 
 
+@pytest.mark.parametrize(("encoding", "status"), [("gzip", 422), ("identity", 200), ("br", 415), ("gzip, gzip", 415)])
+async def test_a_body_that_is_said_to_be_packed_is_not_taken_as_it_is(
+    client: httpx2.AsyncClient, encoding: str, status: int
+) -> None:
+    answer = await client.post(
+        "/predict",
+        content=b'{"total_day_minutes":265.1,"international_plan":"Yes"}',
+        headers={**PLAIN, "content-encoding": encoding},
+    )
+    assert answer.status_code == status, answer.text
+
+
 async def test_other_spellings_of_reasons_are_understood(client: httpx2.AsyncClient, slow: list[Any]) -> None:
     response = await client.post("/predict?reasons=03", json=CUSTOMER, headers=PLAIN)
     assert len(response.json()["reasons"]) == 3
