@@ -72,8 +72,8 @@ def tells_outcome(values: pd.Series, left: np.ndarray) -> bool:
     # A missing value is a level among the others: what a few known values say is not said of every row.
     if not 2 <= values.nunique() <= known.sum() / ROWS_A_VALUE:
         return False
-    levels = values.astype(object).where(known, None).to_numpy()
-    return bool((pd.Series(left).groupby(levels, dropna=False).nunique() == 1).all())
+    level, _ = pd.factorize(values.to_numpy(dtype=object))
+    return bool((pd.Series(left).groupby(level).nunique() == 1).all())
 
 
 def _in_small_levels(values: pd.Series) -> int:
