@@ -18,11 +18,40 @@ from churn.batch.run import OnPart, Runner, Summary, renamed, score_folder, usab
 from churn.errors import InputError
 
 ENDINGS = (".parquet", ".csv", ".csv.gz")
+# Of other files: whoever gives one of them does not mean a folder.
+FOREIGN_ENDINGS = frozenset(
+    {
+        *(".xlsx", ".xls", ".xlsb", ".xlsm", ".ods", ".json", ".jsonl", ".ndjson", ".tsv", ".txt", ".xml", ".html", ".pdf"),
+        *(".feather", ".arrow", ".ipc", ".orc", ".avro", ".pq", ".parq", ".pkl", ".pickle", ".npy", ".npz", ".h5", ".hdf5"),
+        *(".db", ".sqlite", ".sqlite3", ".duckdb", ".sql", ".dta", ".sav", ".sas7bdat", ".rds", ".dbf"),
+        *(".gz", ".zip", ".zst", ".bz2", ".xz", ".7z", ".tar", ".tgz", ".csv", ".parquet"),
+    }
+)
 
 
 def is_file_name(output: Path) -> bool:
-    """Tell whether an output is meant to be a file."""
-    return output.name.endswith(ENDINGS) and not output.is_dir()
+    """Tell whether an output is meant to be a file, and not a folder of them.
+
+    Parameters
+    ----------
+    output : Path
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    InputError
+        If its name is that of a file of another kind.
+    """
+    if output.is_dir():
+        return False
+    if output.name.endswith(ENDINGS):
+        return True
+    if output.suffix.lower() in FOREIGN_ENDINGS:
+        raise InputError(f"{output}: answers are written as {', '.join(ENDINGS)} (so spelled), or into a folder with no ending")
+    return False
 
 
 def score_file(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from churn import DISTRIBUTION
+from churn.config.unknown_settings import unknown_settings
 from churn.errors import ChurnError
 from churn.gc_tuning import collect_seldom
 from pipelines.cli import backup, data, drift, note, score, status, store, system, traffic, train
 from pipelines.cli.campaigns import commands as campaign
 from pipelines.cli.models import commands as model
-from pipelines.console import fail
+from pipelines.console import fail, warn
 
 app = typer.Typer(
     name="churn",
@@ -50,6 +52,9 @@ def options(
 ) -> None:
     """Run an MLOps service for customer churn."""
     del version
+    if "--help" not in sys.argv:  # it shall come at once, and to know the settings takes longer than all the rest
+        for sentence in unknown_settings(os.environ):
+            warn(sentence)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from churn.batch.plan import Terms
 from churn.batch.run import on_threads
-from churn.batch.single_file import score_file
+from churn.batch.single_file import is_file_name, score_file
 from churn.errors import InputError
 from tests.integration.files_to_score import customers, make_scorer
 from tests.unit.churn.batch.scoring import changed
@@ -41,3 +41,18 @@ def test_one_file_into_one_file_and_no_text_is_a_formula(tmp_path: Path) -> None
     pq.write_table(changed(customers(500), "state", {3: "XX"}), source)
     score_file(make_scorer(), source, tmp_path / "out.csv", Terms(invalid="skip"), on_threads(2), overwrite=True)
     assert pq.read_table(tmp_path / "out.csv.rejected.parquet").column("row").to_pylist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_file"), [("a.csv", True), ("a.parquet", True), ("a.csv.gz", True), ("scored", False), ("v1.2", False)]
+)
+def test_an_output_is_a_file_or_a_folder_by_its_name(tmp_path: Path, name: str, is_file: bool) -> None:
+    assert is_file_name(tmp_path / name) is is_file
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.XLS", "a.pq", "a.CSV", "a.json", "a.parquet.gz", "a.zip", "a.tsv"])
+def test_no_folder_is_made_that_looks_like_a_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"written as \.parquet, \.csv, \.csv\.gz"):
+        is_file_name(tmp_path / name)
+    (tmp_path / name).mkdir()
+    assert is_file_name(tmp_path / name) is False, "it is a folder, whoever named it so"
