@@ -30,6 +30,11 @@ class Size:
         """Give the number for this size."""
         return short if self.short else long
 
+    @property
+    def rate(self) -> float:
+        """Give the requests a second of the clients: as many as are answered (0), or, where others need the machine too, some."""
+        return self.pick(200, 0)
+
 
 @dataclass
 class Row:

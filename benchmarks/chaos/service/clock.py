@@ -37,7 +37,7 @@ def clock_set_back(size: Size) -> Row:
         with serving(size.work / "home", url):
             pass
         with serving(size.work / "home", url, settings=settings) as service:
-            with Load(service.address) as load:
+            with Load(service.address, rate=size.rate) as load:
                 load.wait_for(ANSWERS)
                 for steps in range(1, int(size.pick(1, 5)) + 1):
                     said.write_text(f"-{steps * HOUR}")

@@ -21,7 +21,10 @@ CONNECTIONS = 8
 def killed(name: str, size: Size, store_url: str) -> Row:
     """Kill the service under load, start it again, and count what it had answered."""
     row = Row(name)
-    with serving(size.work / "home", store_url) as service, Load(service.address, connections=CONNECTIONS) as load:
+    with (
+        serving(size.work / "home", store_url) as service,
+        Load(service.address, connections=CONNECTIONS, rate=size.rate) as load,
+    ):
         for _ in range(int(size.pick(2, 20))):
             load.wait_for(ANSWERS)
             service.kill()
@@ -52,7 +55,10 @@ def killed_on_postgres(size: Size) -> Row:
 def worker_killed(size: Size) -> Row:
     """Kill one of two workers under load: the other one answers on, and a new one comes."""
     row, url = Row("worker-killed"), f"sqlite:///{size.work / 'store.db'}"
-    with serving(size.work / "home", url, workers=2) as service, Load(service.address, connections=CONNECTIONS) as load:
+    with (
+        serving(size.work / "home", url, workers=2) as service,
+        Load(service.address, connections=CONNECTIONS, rate=size.rate) as load,
+    ):
         for _ in range(int(size.pick(1, 10))):
             load.wait_for(ANSWERS)
             victim, *others = _workers(service, 2)

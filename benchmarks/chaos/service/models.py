@@ -24,7 +24,7 @@ def models_across_replicas(size: Size) -> Row:
     with (
         serving(size.work / "one", url, settings=settings) as one,
         serving(size.work / "other", url, settings=settings) as other,
-        Load(one.address, other.address) as load,
+        Load(one.address, other.address, rate=size.rate) as load,
     ):
         first = _agree(one, other)
         load.wait_for(ANSWERS)

@@ -25,7 +25,7 @@ def outcomes_across_replicas(size: Size) -> Row:
         with (
             serving(size.work / "one", apart, settings=SETTINGS) as one,
             serving(size.work / "other", url) as other,
-            Load(one.address, other.address) as load,
+            Load(one.address, other.address, rate=size.rate) as load,
         ):
             load.wait_for(ANSWERS)
             stored = _asked(one, "before")
@@ -55,7 +55,7 @@ def replicas_share_a_home(size: Size) -> Row:
     row = Row("replicas-one-home")
     with running_cluster() as cluster, cluster.database() as url:
         home = size.work / "home"
-        with serving(home, url) as one, serving(home, url) as other, Load(one.address, other.address) as load:
+        with serving(home, url) as one, serving(home, url) as other, Load(one.address, other.address, rate=size.rate) as load:
             load.wait_for(ANSWERS)
             cluster.stop("fast")
             for service in (one, other):

@@ -27,7 +27,7 @@ def slow_clients(size: Size) -> Row:
     settings = {"CHURN_BODY_TIMEOUT_SECONDS": "5"}
     with ExitStack() as stack:
         service = stack.enter_context(serving(size.work / "home", url, settings=settings))
-        load = stack.enter_context(Load(service.address))
+        load = stack.enter_context(Load(service.address, rate=size.rate))
         load.wait_for(ANSWERS)
         held = [stack.enter_context(_begun(service.port, BEGINNINGS[number % len(BEGINNINGS)])) for number in range(count)]
         held.append(stack.enter_context(_deaf(service.port)))

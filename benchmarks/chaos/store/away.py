@@ -150,7 +150,7 @@ FAULTS: dict[str, Callable[[Day], None]] = {
 def endure(name: str, where: Fixture, size: Size) -> Row:
     """Inject one fault under load, wait until it is over, and count."""
     row = Row(f"postgres-{name}")
-    with Load(where.service.address) as load:
+    with Load(where.service.address, rate=size.rate) as load:
         load.wait_for(ANSWERS)
         FAULTS[name](Day(where, load, size, row))
         where.service.wait_for_place("store")

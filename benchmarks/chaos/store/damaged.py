@@ -33,7 +33,7 @@ def spool_damaged(size: Size) -> Row:
     service = Service(home, url)
     try:
         service.start().wait_for_place("store")
-        with Load(service.address) as load:
+        with Load(service.address, rate=size.rate) as load:
             load.wait_for(ANSWERS)
     finally:
         service.stop()

@@ -62,7 +62,7 @@ def postgres_disk_full(size: Size) -> Row:
         cluster.start()
         try:
             with cluster.database() as url, serving(size.work / "home", url) as service:
-                with Load(service.address) as load:
+                with Load(service.address, rate=size.rate) as load:
                     for _ in range(int(size.pick(1, 5))):
                         load.wait_for(ANSWERS)
                         filler = fill(disk)
@@ -106,7 +106,7 @@ def home_disk_full(size: Size) -> Row:
 
 
 def _filled(row: Row, service: Service, disk: Path, size: Size, url: str, place: str) -> Row:
-    with Load(service.address) as load:
+    with Load(service.address, rate=size.rate) as load:
         for _ in range(int(size.pick(1, 5))):
             load.wait_for(ANSWERS)
             filler = fill(disk)
