@@ -15,13 +15,15 @@ Churn Prediction Models", IEEE TKDE 25(5), 2013, doi:10.1109/TKDE.2012.50, from 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
-from scipy.optimize import isotonic_regression
-from scipy.stats import beta
 
 from churn.config.params import ProfitParams
 from churn.evaluation.ranking import Ranking, rank
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def profit_of_churner(params: ProfitParams) -> float:
@@ -110,6 +112,9 @@ def profit_curve(outcome: np.ndarray, probability: np.ndarray, params: ProfitPar
     pandas.DataFrame, shape (n_distinct_scores + 1, 3)
         threshold (falling), contacted_share (of all customers), profit_per_customer (in `params.currency`).
     """
+    # Here, as in the functions below: the service needs only what a contact brings, and none of these packages.
+    import pandas as pd
+
     ranking = rank(outcome, probability)
     return pd.DataFrame(
         {
@@ -162,6 +167,9 @@ def empc_of(customers: np.ndarray, churners: np.ndarray, params: ProfitParams) -
     empc, fraction : float
         As in `empc`.
     """
+    from scipy.optimize import isotonic_regression
+    from scipy.stats import beta
+
     total = customers.sum()
     hull = isotonic_regression(churners / customers, weights=customers, increasing=False).blocks
     contacted = np.concatenate([[0], np.add.reduceat(customers, hull[:-1]).cumsum()]) / total

@@ -106,6 +106,7 @@ def test_the_code_s_digest_knows_every_library(monkeypatch: pytest.MonkeyPatch) 
 READ = """
 import sys
 from pathlib import Path
+import service.app
 from churn.contract import load_contract
 from service.model_loading.bundle import read_bundle, serve
 served = serve(read_bundle(Path(sys.argv[1])), load_contract(), "disk")
@@ -113,7 +114,7 @@ print(served.version, sorted({"sklearn", "pandas", "mlflow", "skops", "pandera",
 """
 
 
-def test_a_worker_serves_without_sklearn_pandas_or_mlflow(bundle: ModelBundle, tmp_path: Path) -> None:
+def test_a_worker_has_all_routes_and_serves_without_sklearn_pandas_or_mlflow(bundle: ModelBundle, tmp_path: Path) -> None:
     write_bundle(bundle, tmp_path / "one.json")
     told = subprocess.run(
         [sys.executable, "-c", READ, str(tmp_path / "one.json")], capture_output=True, text=True, check=False, timeout=60
