@@ -13,9 +13,11 @@ from churn.clock import now as present
 from churn.config.params import ProfitParams
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.explain.segmenter import Segmenter
 from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
+from monitoring.by_slice import judge_outcomes_by_slice
 from monitoring.performance.comparison import compare_performance
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
@@ -30,6 +32,8 @@ from monitoring.windows import Window, take_window
 
 # How alpha is shared: the customers and answers of a window, its outcomes, and the stream of all outcomes so far.
 WINDOW_SHARE, OUTCOME_SHARE, STREAM_SHARE = 0.5, 0.3, 0.2
+# Of the outcomes' share, what their slices have where any is judged.
+SLICE_SHARE = 0.1
 # Decisions within the policy's memory: far more than runs fit into it.
 RECENT = 5_000
 REMEMBERED = (DecisionKind.POLICY, DecisionKind.PROMOTION, DecisionKind.RETRAIN)
@@ -67,12 +71,13 @@ def run_monitor(
     *,
     now: datetime | None = None,
     campaign: ProfitParams | None = None,
+    segmenter: Segmenter | None = None,
 ) -> MonitoringRun:
     """Judge what is new of one model version. Write nothing: a run that is killed is simply repeated.
 
     The false-alarm rate of the whole run is `settings.false_alarm_rate`: half of it goes to the comparison of customers and
-    predictions with the reference, and of those seen before with themselves; 30 % to the outcomes of the window, and 20 % to the
-    stream of all outcomes so far.
+    predictions with the reference, and of those seen before with themselves; 30 % to the outcomes of the window (where any of its
+    slices is judged, 10 % of these to them), and 20 % to the stream of all outcomes so far.
 
     Parameters
     ----------
@@ -91,6 +96,8 @@ def run_monitor(
         With time zone; the present moment by default.
     campaign : ProfitParams, optional
         What contacting a customer costs and brings; without it there is no profit.
+    segmenter : Segmenter, optional
+        Of this version, where its segments are slices of the reference.
 
     Returns
     -------
@@ -104,11 +111,18 @@ def run_monitor(
     """
     now = now or present()
     alpha = settings.false_alarm_rate
-    known = reference if isinstance(reference, Reference) else Reference.of(reference, contract)
+    known = reference if isinstance(reference, Reference) else Reference.of(reference, contract, segmenter=segmenter)
     window = take_window(store, contract, model_version, settings, now)
     labelled = not window.labelled.empty
     said = _said(store, model_version)
     judged = judge_window(store, contract, known.profile, window, said, WINDOW_SHARE * alpha) if window.rows else None
+    before = next(iter(_judged_outcomes(store, model_version, 1)), None) if labelled else None
+    slices = (
+        judge_outcomes_by_slice(store, contract, settings, window, known, before, SLICE_SHARE * alpha, segmenter)
+        if labelled
+        else None
+    )
+    outcome_share = OUTCOME_SHARE - (SLICE_SHARE if slices is not None and slices.judged else 0.0)
     findings = Findings(
         run_id=new_id(),
         started_at=now,
@@ -118,8 +132,9 @@ def run_monitor(
         moved=judged.moved if judged else None,
         said=judged.said if judged else (),
         performance=compare_performance(known.outcomes, window.labelled, window.answers, window.threshold, campaign),
-        concept=detect_concept_drift(known.outcomes, window.labelled, OUTCOME_SHARE * alpha) if labelled else None,
-        sequential=_follow_stream(store, settings, window, known.outcomes, STREAM_SHARE * alpha) if labelled else None,
+        concept=detect_concept_drift(known.outcomes, window.labelled, outcome_share * alpha) if labelled else None,
+        sequential=_follow_stream(store, settings, window, known.outcomes, before, STREAM_SHARE * alpha) if labelled else None,
+        slices=slices,
     )
     result = findings.decided(_decide(store, settings, window, findings, now))
     return MonitoringRun(window, result, result.to_decision())
@@ -192,13 +207,12 @@ def _decide(store: Store, settings: Settings, window: Window, findings: Findings
 
 
 def _follow_stream(
-    store: Store, settings: Settings, window: Window, reference: pd.DataFrame, rate: float
+    store: Store, settings: Settings, window: Window, reference: pd.DataFrame, before: RunResult | None, rate: float
 ) -> SequentialResult | None:
     """Go on with the stream of outcomes where the last run with outcomes left it; None without a reference."""
     if reference.empty:
         return None
-    before = _judged_outcomes(store, window.model_version, 1)
-    last = before[0].sequential if before else None
+    last = before.sequential if before is not None else None
     # In the order of the predictions, not of arrival: of one cohort all who left are known before those who stayed, and that
     # would look like a change each time.
     outcomes = window.labelled.sort_values("seq", kind="stable")

@@ -116,6 +116,8 @@ def _on_violation(
     found = (
         f"the model is worse than it was in {violations} of the last {len(labelled)} runs with outcomes, the newest among them"
     )
+    if current.worse_slices:
+        found += f": {_listed(current.worse_slices)}"
     rule = f"{settings.policy_k} of {settings.policy_n} are needed"
     alone = _as_clear_as(current, settings.policy_k)
     if alone is not None and violations < settings.policy_k:
@@ -141,7 +143,14 @@ def _as_clear_as(run: Findings, violations: int) -> float | None:
     """
     tests = run.concept.tests if run.concept is not None else ()
     clear = [test.p_value for test in tests if test.violated and test.p_value <= test.threshold**violations]
+    if run.slices is not None:
+        clear += [one.p_value for one in run.slices.alarms if one.p_value <= run.slices.alpha**violations]
     return min(clear, default=None)
+
+
+def _listed(said: Sequence[str]) -> str:
+    more = f"; and {len(said) - MAX_NAMED} more" if len(said) > MAX_NAMED else ""
+    return "; ".join(said[:MAX_NAMED]) + more
 
 
 def _mostly_after(run: Findings, change_point: int) -> bool:

@@ -13,19 +13,28 @@ import pandas as pd
 
 from churn.atomic_write import atomic_write
 from churn.code_digest import package_digest
+from churn.config.params import SliceParams
 from churn.contract import Contract
+from churn.explain.segmenter import Segmenter
 from monitoring.reference import Reference
 from monitoring.reference_file import Unreadable, decode, encode
 
 # Versions whose reference is kept: the newest.
 MAX_KEPT = 10
 # A file that other code made is made anew.
-PACKAGES = ("monitoring",)
+PACKAGES = ("monitoring", "churn.evaluation", "churn.explain", "churn.segments")
 SUFFIX = ".reference"
 logger = logging.getLogger(__name__)
 
 
-def load_reference(folder: Path, identity: str, contract: Contract, read: Callable[[], pd.DataFrame]) -> Reference:
+def load_reference(
+    folder: Path,
+    identity: str,
+    contract: Contract,
+    read: Callable[[], pd.DataFrame],
+    params: SliceParams | None = None,
+    segmenter: Segmenter | None = None,
+) -> Reference:
     """Return the reference that is kept, or make it.
 
     A file that is torn, that other code made, or that another account could have written is not used: it is made anew.
@@ -40,13 +49,18 @@ def load_reference(folder: Path, identity: str, contract: Contract, read: Callab
         The description of a customer.
     read : function
         Reads the training rows; called only if the reference has to be made.
+    params : SliceParams, optional
+        The bands and sizes of slices; those of params.yaml by default.
+    segmenter : Segmenter, optional
+        Of this version, where it has segments.
 
     Returns
     -------
     Reference
         With the null distributions that earlier runs calibrated.
     """
-    path = _path(folder, identity, contract)
+    params = params or SliceParams()
+    path = _path(folder, identity, contract, params)
     try:
         if _is_ours(path):
             return decode(path.read_bytes(), contract)
@@ -54,7 +68,7 @@ def load_reference(folder: Path, identity: str, contract: Contract, read: Callab
         pass
     except (OSError, Unreadable) as error:
         logger.warning("%s cannot be read, and is made anew: %s", path, error)
-    made = Reference.of(read(), contract)
+    made = Reference.of(read(), contract, params, segmenter)
     save_reference(folder, identity, contract, made)
     return made
 
@@ -75,7 +89,7 @@ def save_reference(folder: Path, identity: str, contract: Contract, reference: R
     reference : Reference
         What to keep.
     """
-    path = _path(folder, identity, contract)
+    path = _path(folder, identity, contract, reference.slicing.params)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as staging:
@@ -96,6 +110,6 @@ def _is_ours(path: Path) -> bool:
     return True
 
 
-def _path(folder: Path, identity: str, contract: Contract) -> Path:
-    parts = [identity, contract.model_dump_json(), package_digest(*PACKAGES)]
+def _path(folder: Path, identity: str, contract: Contract, params: SliceParams) -> Path:
+    parts = [identity, contract.model_dump_json(), params.model_dump_json(), package_digest(*PACKAGES)]
     return folder / f"{hashlib.sha256(chr(0x1F).join(parts).encode()).hexdigest()[:32]}{SUFFIX}"

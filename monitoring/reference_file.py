@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from churn.config.params import SliceParams
 from churn.contract import Contract
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.profile import ReferenceProfile
@@ -21,7 +23,10 @@ from monitoring.drift.rank_scores import RankScores
 from monitoring.drift.staying import Staying
 from monitoring.drift.sums import Sums
 from monitoring.drift.weights import Weights
+from monitoring.performance.residuals import Moments
 from monitoring.reference import Reference
+from monitoring.slice_quality import SliceBaseline
+from monitoring.slicing import SliceRule, Slicing
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 COUNTERS = ("present", "below", "above", "broken", "related")
@@ -45,6 +50,7 @@ def encode(reference: Reference) -> bytes:
         "weights": _encode_weights(profile.weights, arrays),
         "staying": _encode_staying(profile.staying, arrays),
         "null_distributions": _encode_cache(profile, arrays),
+        "slices": {"params": reference.slicing.params.model_dump(), "baselines": [asdict(one) for one in reference.baselines]},
     }
     for kind in SCORES:
         scores: dict[str, RankScores] = getattr(profile, kind)
@@ -103,7 +109,10 @@ def decode(content: bytes, contract: Contract) -> Reference:
             cache=_decode_cache(document["null_distributions"], arrays),
             **scores,
         )
-        return Reference(profile, _decode_frame(arrays["outcomes"]), _decode_frame(arrays["sample"]))
+        params = SliceParams.model_validate(document["slices"]["params"])
+        baselines = tuple(_decode_baseline(one) for one in document["slices"]["baselines"])
+        slicing = Slicing(contract, params, tuple(one.rule for one in baselines))
+        return Reference(profile, _decode_frame(arrays["outcomes"]), _decode_frame(arrays["sample"]), slicing, baselines)
     except (KeyError, TypeError, ValueError, AttributeError, OSError, zipfile.BadZipFile, pa.ArrowException) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 
@@ -171,6 +180,11 @@ def _decode_cache(kept: list[dict[str, Any]], arrays: Arrays) -> dict[tuple[int,
         }
         for place, one in enumerate(kept)
     }
+
+
+def _decode_baseline(one: dict[str, Any]) -> SliceBaseline:
+    rule = SliceRule(one["rule"]["column"], one["rule"]["level"], tuple(one["rule"]["members"]))
+    return SliceBaseline(rule, Moments(**one["large"]), Moments(**one["loss"]), one["brier"])
 
 
 def _encode_frame(frame: pd.DataFrame) -> Array:

@@ -16,6 +16,8 @@ from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.concept_drift import ConceptResult
 from monitoring.performance.cusum import SequentialResult
 from monitoring.said import Said
+from monitoring.slice_quality import SliceReport, spell_quality
+from monitoring.slicing import spell_slice
 from monitoring.windows import WindowSummary
 
 
@@ -52,6 +54,8 @@ class Findings:
         Drift in the outcomes of the window. None where it has too few.
     sequential : SequentialResult or None
         Drift in the stream of all outcomes so far. None as for `concept`, and without a reference.
+    slices : SliceReport or None
+        Drift in the outcomes of groups of customers. None as for `concept`, and where the reference has no slices.
     """
 
     run_id: str
@@ -64,6 +68,7 @@ class Findings:
     performance: PerformanceComparison = field(default_factory=PerformanceComparison)
     concept: ConceptResult | None = None
     sequential: SequentialResult | None = None
+    slices: SliceReport | None = None
 
     @property
     def rows(self) -> int:
@@ -88,8 +93,14 @@ class Findings:
 
     @property
     def concept_alarm(self) -> bool:
-        """Whether outcomes contradict the model, in the window or in the stream."""
-        return (self.concept is not None and self.concept.alarm) or (self.sequential is not None and self.sequential.alarm)
+        """Whether outcomes contradict the model, in the window, in a slice of its customers, or in the stream."""
+        return any(found is not None and found.alarm for found in (self.concept, self.slices, self.sequential))
+
+    @property
+    def worse_slices(self) -> tuple[str, ...]:
+        """The slices whose outcomes contradict the model, in words, the most surprising first."""
+        found = self.slices.alarms if self.slices is not None else ()
+        return tuple(f"{spell_slice(one.column, one.level)}: {spell_quality(one)}" for one in found)
 
     @property
     def violated(self) -> tuple[str, ...]:
@@ -187,6 +198,7 @@ class RunResult(Findings):
                 "brier": realized.brier if realized else None,
                 "calibration_in_the_large": realized.calibration_in_the_large if realized else None,
                 "violated": list(self.violated),
+                "worse_slices": list(self.worse_slices),
                 "labels": self.window.labels,
             },
             decided_at=self.started_at,

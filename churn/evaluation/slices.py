@@ -36,11 +36,14 @@ class Slice:
         The level as the contract writes it, or a derived one: a band, "other (3 levels)", "missing".
     rows : array of bool, shape (n,)
         The customers in it.
+    members : tuple of str
+        The levels that it holds: several where small ones are pooled.
     """
 
     column: str
     level: str
     rows: np.ndarray
+    members: tuple[str, ...] = ()
 
 
 def slices_of(known: Labelled, contract: Contract, params: SliceParams) -> list[Slice]:
@@ -84,7 +87,7 @@ def find_slices(known: Labelled, contract: Contract, params: SliceParams) -> tup
         for name in params.bands
         if name not in contract.numeric_features
     ]
-    for column, levels in _levels(known, contract, params):
+    for column, levels in sliced_levels(known.features, known.sensitive, contract, params):
         of_column, noted = slice_by(column, levels, known, params)
         found += of_column
         notes += noted
@@ -124,18 +127,38 @@ def slice_by(column: str, levels: pd.Series, known: Labelled, params: SliceParam
     ]
 
 
-def _levels(known: Labelled, contract: Contract, params: SliceParams) -> list[tuple[str, pd.Series]]:
-    """Return each sliced column's level for each customer, as ordered categories."""
+def sliced_levels(
+    features: pd.DataFrame, sensitive: pd.DataFrame | None, contract: Contract, params: SliceParams
+) -> list[tuple[str, pd.Series]]:
+    """Return each sliced column's level for each customer.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame, shape (n, n_features)
+        Columns that are absent have no slices.
+    sensitive : pandas.DataFrame, shape (n, at least 1), or None
+        Of the same customers.
+    contract : Contract
+    params : SliceParams
+        Of it the bands.
+
+    Returns
+    -------
+    list of (str, pandas.Series)
+        Each column, in the contract's order, with a level a customer: categories, bands in their order.
+    """
     levels = []
     for column in contract.features:
-        values = known.features[column.name]
+        if column.name not in features:
+            continue
+        values = features[column.name]
         if column.kind in {"flag", "category"}:
             levels.append((column.name, _named(values, column)))
         elif column.name in params.bands:
             levels.append((column.name, _banded(values, params.bands[column.name])))
     for column in contract.sensitive:
-        if known.sensitive is not None and column.name in known.sensitive:
-            values = known.sensitive[column.name]
+        if sensitive is not None and column.name in sensitive:
+            values = sensitive[column.name]
             few = not pd.api.types.is_numeric_dtype(values) or values.nunique() <= FEW
             levels.append((column.name, _named(values, column) if few else _quartered(values)))
     return levels
@@ -170,13 +193,14 @@ def _pooled(column: str, levels: pd.Series, sizes: _Sizes) -> tuple[list[Slice],
     for level in levels.cat.categories:
         rows = (levels == level).to_numpy()
         if rows.any():
-            (large if sizes.enough(rows) else small).append(Slice(column, str(level), rows))
+            (large if sizes.enough(rows) else small).append(Slice(column, str(level), rows, (str(level),)))
     if not small:
         return large, 0
     together = np.logical_or.reduce([part.rows for part in small])
     if not sizes.enough(together):
         return large, int(together.sum())
-    return [*large, Slice(column, f"other ({len(small)} levels)", together)], 0
+    members = tuple(part.level for part in small)
+    return [*large, Slice(column, f"other ({len(small)} levels)", together, members)], 0
 
 
 @dataclass(frozen=True)

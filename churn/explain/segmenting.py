@@ -43,6 +43,26 @@ class Sample:
     attributor: Attributor
 
 
+def load_segmenter(model: Model, contract: Contract) -> Segmenter | None:
+    """Return what finds the segments of a model's customers.
+
+    Parameters
+    ----------
+    model : Model
+    contract : Contract
+
+    Returns
+    -------
+    Segmenter or None
+        None if the model has no segments to tell apart, or its pipeline is not compiled.
+    """
+    segments = model.info.segments
+    if segments is None or len(segments.names) < 2:
+        return None
+    compiled = compile_pipeline(model.pipeline, model.info.features, contract)
+    return None if compiled is None else Segmenter.of(compiled, segments)
+
+
 def explain_sample(model: Model, reference: pd.DataFrame, contract: Contract) -> Sample | None:
     """Explain the answers for some of the customers that a model was trained on.
 

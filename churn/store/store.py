@@ -22,6 +22,7 @@ from churn.store.outcomes.corrections import Corrections
 from churn.store.outcomes.delays import OutcomeDelays
 from churn.store.outcomes.outcomes import Outcomes
 from churn.store.predictions.cohort import CohortCounter
+from churn.store.predictions.features import FeatureReader
 from churn.store.predictions.last_seen import LastSeenReader
 from churn.store.predictions.log_reader import LogReader
 from churn.store.predictions.prediction_writer import PredictionWriter
@@ -46,8 +47,7 @@ class Store:
     def __init__(self, engine: sa.Engine, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.engine = engine
         self._writer = PredictionWriter(engine, timeout_seconds)
-        self.write_predictions = self._writer.write
-        self.write_rows = self._writer.write_rows
+        self.write_predictions, self.write_rows = self._writer.write, self._writer.write_rows
         self.write_rows_at_once = self._writer.write_rows_at_once
 
         self.copy_rows = self._writer.copy_rows
@@ -70,6 +70,7 @@ class Store:
         self.iter_predictions = window.iter_parts
         self.read_outcomes = window.read_labelled
         self.count_cohort, self.read_last_seen = CohortCounter(engine).count, LastSeenReader(engine).read
+        self.read_features = FeatureReader(engine).read
 
         outcomes = Outcomes(engine)
         self.write_outcomes = outcomes.write

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from monitoring.performance.correlation import intraclass_correlation
-from monitoring.performance.metrics import customers_of, outcomes_and_answers
+from monitoring.performance.residuals import Contrast, contrast, minus_logit, moments_of
+
+Question = Literal["calibration in the large", "excess log loss"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class ConceptTest:
         At or below the threshold it violates.
     """
 
-    question: Literal["calibration in the large", "excess log loss"]
+    question: Question
     effect: float
     standard_error: float
     z: float
@@ -59,8 +57,9 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
     The reference's own mean of w (y - p) is the baseline, so that a model that was always a little off does not alarm for
     ever. Its sampling noise counts too: the model learned from those rows, and is off by about as much on any others.
     Where the reference's residuals scatter more than the model expects, the variance is scaled up by that factor. Where the
-    window holds several outcomes of a customer, so is it by how much these go together (`_clustering`). P-values come from a
-    Pearson III distribution with the variance and skewness of the sums (churn is rare, so they are skewed).
+    window holds several outcomes of a customer, so is it by how much these go together. P-values come from a Pearson III
+    distribution with the variance and skewness of the sums (churn is rare, so they are skewed);
+    `monitoring.performance.residuals` does it.
 
     Parameters
     ----------
@@ -87,8 +86,8 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
     if reference.empty or labelled.empty:
         return ConceptResult(alpha, len(labelled), len(reference), ())
     threshold = alpha / 2
-    large = _contrast(_moments(reference, np.ones_like), _moments(labelled, np.ones_like))
-    loss = _contrast(_moments(reference, _minus_logit), _moments(labelled, _minus_logit))
+    large = contrast(moments_of(reference, np.ones_like), moments_of(labelled, np.ones_like))
+    loss = contrast(moments_of(reference, minus_logit), moments_of(labelled, minus_logit))
     tests = (
         _test("calibration in the large", large, large.two_sided, threshold),
         _test("excess log loss", loss, loss.upper, threshold),
@@ -96,115 +95,7 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
     return ConceptResult(alpha, len(labelled), len(reference), tests)
 
 
-@dataclass(frozen=True)
-class _Contrast:
-    """A mean of weighted residuals in the window, minus that in the reference, and the first moments of that difference."""
-
-    effect: float
-    variance: float
-    third_moment: float
-
-    @property
-    def standard_error(self) -> float:
-        return math.sqrt(self.variance)
-
-    @property
-    def z(self) -> float:
-        return self.effect / self.standard_error if self.variance > 0 else 0.0
-
-    @property
-    def _null(self) -> Any:
-        return stats.pearson3(self.third_moment / self.variance**1.5 if self.variance > 0 else 0.0)
-
-    @property
-    def upper(self) -> float:
-        return float(self._null.sf(self.z))
-
-    @property
-    def two_sided(self) -> float:
-        return float(min(1.0, 2 * min(self._null.sf(self.z), self._null.cdf(self.z))))
-
-
-@dataclass(frozen=True)
-class _Moments:
-    """Of w (y - p) in one sample: its mean, its mean square, and what the model expects of its 2nd and 3rd central moment.
-
-    Attributes
-    ----------
-    clustering_square, clustering_cube : float
-        What the moments of the sum are multiplied by because rows of one customer go together; 1 where each is another's.
-    """
-
-    rows: int
-    mean: float
-    mean_square: float
-    expected_square: float
-    expected_cube: float
-    clustering_square: float = 1.0
-    clustering_cube: float = 1.0
-
-
-def _moments(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> _Moments:
-    y, p = outcomes_and_answers(rows)
-    w = weigh(p)
-    residual, variance = w * (y - p), p * (1 - p)
-    square, cube = w**2 * variance, w**3 * variance * (1 - 2 * p)
-    clustering_square, clustering_cube = 1.0, 1.0
-    if (customer := customers_of(rows)) is not None:
-        clustering_square, clustering_cube = _clustering(residual, np.sign(w) * np.sqrt(square), np.cbrt(cube), customer)
-    return _Moments(
-        rows=y.size,
-        mean=float(residual.mean()),
-        mean_square=float((residual**2).mean()),
-        expected_square=float(square.mean()),
-        expected_cube=float(cube.mean()),
-        clustering_square=clustering_square,
-        clustering_cube=clustering_cube,
-    )
-
-
-def _clustering(residual: np.ndarray, deviation: np.ndarray, skew: np.ndarray, customer: np.ndarray) -> tuple[float, float]:
-    """Return what the second and third moment of a sum are multiplied by, given which rows are of one customer.
-
-    Between rows that are independent and rows that all say the same lies one correlation of residuals.
-    """
-
-    def of_each(values: np.ndarray) -> np.ndarray:
-        return np.bincount(customer, weights=values)
-
-    together = float((of_each(deviation) ** 2).sum())
-    correlation = intraclass_correlation(residual, deviation, customer)
-    square, cube = float((deviation**2).sum()), float((skew**3).sum())
-    return (
-        1 + correlation * (together / square - 1) if square > 0 else 1.0,
-        1 + correlation * (float((of_each(skew) ** 3).sum()) / cube - 1) if cube != 0 else 1.0,
-    )
-
-
-def _contrast(reference: _Moments, window: _Moments) -> _Contrast:
-    scatter = max(1.0, reference.mean_square / reference.expected_square) if reference.expected_square > 0 else 1.0
-    return _Contrast(
-        effect=window.mean - reference.mean,
-        variance=scatter * (_variance(window) + _variance(reference)),
-        third_moment=scatter**1.5 * (_third_moment(window) - _third_moment(reference)),
-    )
-
-
-def _variance(sample: _Moments) -> float:
-    return sample.expected_square / sample.rows * sample.clustering_square
-
-
-def _third_moment(sample: _Moments) -> float:
-    return sample.expected_cube / sample.rows**2 * sample.clustering_cube
-
-
-def _test(
-    question: Literal["calibration in the large", "excess log loss"], contrast: _Contrast, p_value: float, threshold: float
-) -> ConceptTest:
+def _test(question: Question, difference: Contrast, p_value: float, threshold: float) -> ConceptTest:
     return ConceptTest(
-        question, contrast.effect, contrast.standard_error, contrast.z, p_value, threshold, violated=p_value <= threshold
+        question, difference.effect, difference.standard_error, difference.z, p_value, threshold, violated=p_value <= threshold
     )
-
-
-def _minus_logit(p: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log1p(-p) - np.log(p))

@@ -13,9 +13,11 @@ from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
 from monitoring.reports.page import moment, render_page
 from monitoring.run_result import RunResult
+from monitoring.slice_quality import SliceQuality
+from monitoring.slicing import spell_slice
 
 STRIP = 30
-MAX_MOVED = 25
+MAX_MOVED, MAX_SLICES = 25, 10
 LETTERS: dict[str, str] = {
     DecisionAction.NONE: "·",
     DecisionAction.WATCH: "W",
@@ -56,6 +58,15 @@ class _QualityRow:
 
 
 @dataclass(frozen=True)
+class _SliceRow:
+    """A line of the table of slices."""
+
+    name: str
+    slice: SliceQuality
+    p: str
+
+
+@dataclass(frozen=True)
 class _Square:
     """A run in the strip of the last ones."""
 
@@ -91,6 +102,7 @@ def render_summary(run: RunResult, earlier: Sequence[RunResult], *, false_alarm_
         notes=[result for result in [*moved, *differs] if result.note][:MAX_MOVED],
         sides=list(sides),
         quality=_quality(run.performance, sides) if run.performance.realized else [],
+        slices=_slices(run),
         strip=_strip(run, earlier),
         rate=false_alarm_rate,
         number=_number,
@@ -149,6 +161,12 @@ def _quality(performance: PerformanceComparison, sides: dict[str, Performance | 
         for measure, label in MEASURES.items()
     ]
     return [row for row in rows if any(value is not None for value in row.values)]
+
+
+def _slices(run: RunResult) -> list[_SliceRow]:
+    """Return the slices that say most against the model, the most surprising first."""
+    judged = sorted(run.slices.judged if run.slices is not None else (), key=lambda one: one.p_value)
+    return [_SliceRow(spell_slice(one.column, one.level), one, _probability(one.p_value)) for one in judged[:MAX_SLICES]]
 
 
 def _strip(run: RunResult, earlier: Sequence[RunResult]) -> list[_Square]:

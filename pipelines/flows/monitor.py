@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from churn.clock import now
 from churn.config.params import load_params
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.errors import NoModel
+from churn.errors import ModelRefused, NoModel
+from churn.explain.segmenter import Segmenter
+from churn.explain.segmenting import load_segmenter
 from churn.lifecycle.same_registry import check_version
 from churn.registry.registry import Registry
 from churn.store.records import Decision, DecisionAction, MonitorRun
@@ -60,24 +63,56 @@ def may_pass(_task: Any, _run: Any, state: Any) -> bool:
     return not isinstance(state.data, NoModel)
 
 
+@dataclass(frozen=True)
+class Champion:
+    """The model in service.
+
+    Attributes
+    ----------
+    version, identity : str
+        Its number, and what no other version has.
+    reference : Reference
+        What it was trained on.
+    segmenter : Segmenter or None
+        Finds the segments of its customers, where it has any.
+    """
+
+    version: str
+    identity: str
+    reference: Reference
+    segmenter: Segmenter | None
+
+
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5, retry_condition_fn=may_pass)
-def find_champion(registry: Registry, contract: Contract, settings: Settings) -> tuple[str, str, Reference]:
-    """Return the model in service, its identity, and what it was trained on."""
+def find_champion(registry: Registry, contract: Contract, settings: Settings) -> Champion:
+    """Return the model in service, and what it was trained on."""
     version = registry.champion_version()
     identity = registry.identity(version)
-    return version, identity, load_reference(_summaries(settings), identity, contract, lambda: registry.reference(version))
+    segmenter = _find_segmenter(registry, version, contract)
+    slices = load_params(settings.params).evaluation.slices
+    reference = load_reference(_summaries(settings), identity, contract, lambda: registry.reference(version), slices, segmenter)
+    return Champion(version, identity, reference, segmenter)
+
+
+def _find_segmenter(registry: Registry, version: str, contract: Contract) -> Segmenter | None:
+    """Return what finds the segments of a version's customers; a version that cannot be loaded is judged without them."""
+    try:
+        return load_segmenter(registry.load(version), contract)
+    except ModelRefused as error:
+        logger.warning("version %s is monitored without its segments: %s", version, error)
+        return None
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5)
-def run_on_window(
-    store: Store, contract: Contract, settings: Settings, version: str, identity: str, reference: Reference
-) -> MonitoringRun:
+def run_on_window(store: Store, contract: Contract, settings: Settings, champion: Champion) -> MonitoringRun:
     """Compare what is new with the reference and decide what to do."""
+    reference = champion.reference
     calibrated = len(reference.profile.cache)
     with spread(settings.dask_scheduler):
-        run = run_monitor(store, contract, settings, version, reference, campaign=load_params(settings.params).profit)
+        profit = load_params(settings.params).profit
+        run = run_monitor(store, contract, settings, champion.version, reference, campaign=profit, segmenter=champion.segmenter)
     if len(reference.profile.cache) > calibrated:
-        save_reference(_summaries(settings), identity, contract, reference)
+        save_reference(_summaries(settings), champion.identity, contract, reference)
     return run
 
 
@@ -152,10 +187,10 @@ def monitor_flow(pictures: bool = True) -> dict[str, Any]:
     try:
         for sent in catch_up(store, settings):
             get_run_logger().warning("%s was decided by an earlier run, and is asked for again: %s", sent.action, sent.reason)
-        version, identity, reference = find_champion(registry, contract, settings)
-        check_version(store, version, identity)
-        summarise_missed(store, version, settings)
-        run = run_on_window(store, contract, settings, version, identity, reference)
+        champion = find_champion(registry, contract, settings)
+        check_version(store, champion.version, champion.identity)
+        summarise_missed(store, champion.version, settings)
+        run = run_on_window(store, contract, settings, champion)
         if run.window.is_empty:
             get_run_logger().info("nothing to judge yet: %s", run.decision.reason)
             return {"judged": False, "reason": run.decision.reason}
@@ -167,7 +202,7 @@ def monitor_flow(pictures: bool = True) -> dict[str, Any]:
         if new:
             shown = [summarise(store, run, settings, return_state=True)]
             if pictures:
-                shown.append(report(run, reference, contract, settings, return_state=True))
+                shown.append(report(run, champion.reference, contract, settings, return_state=True))
             for failed in (state for state in shown if state.is_failed()):
                 get_run_logger().warning("the run is recorded, but its pages could not be written: %s", failed.message)
             publish_monitoring_run(settings, run.result)

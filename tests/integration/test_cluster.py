@@ -28,7 +28,7 @@ from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
 from monitoring.drift.null_distribution import draw_maxima
 from pipelines.flows.dask_cluster import connected, on_cluster, spread
-from pipelines.flows.monitor import run_on_window
+from pipelines.flows.monitor import Champion, run_on_window
 from pipelines.flows.train import tune_and_fit
 from tests.integration.files_to_score import CONTRACT, make_scorer, write_folder
 
@@ -148,8 +148,9 @@ def test_a_monitoring_run_works_where_the_setting_says(address: str, monkeypatch
     monkeypatch.setattr("pipelines.flows.monitor.run_monitor", run)
     reference: Any = SimpleNamespace(profile=SimpleNamespace(cache={}))
     nothing: Any = None
+    champion = Champion("1", "one", reference, None)
     for scheduler, here in (("", True), (address, False)):
-        seen: Any = run_on_window.fn(nothing, CONTRACT, load_settings(dask_scheduler=scheduler), "1", "one", reference)
+        seen: Any = run_on_window.fn(nothing, CONTRACT, load_settings(dask_scheduler=scheduler), champion)
         assert (seen == [os.getpid()]) is here
 
 

@@ -100,7 +100,9 @@ def launch(rows: int, seed: int) -> pd.DataFrame:
     return frame
 
 
-def serve(store: Store, frame: pd.DataFrame, version: str = "1", asked: list[datetime] | None = None) -> list[str]:
+def serve(
+    store: Store, frame: pd.DataFrame, version: str = "1", asked: list[datetime] | None = None, contract: Contract = CONTRACT
+) -> list[str]:
     """Log predictions in a real store, as the service does; give their ids."""
     batch = [
         Prediction(
@@ -113,7 +115,7 @@ def serve(store: Store, frame: pd.DataFrame, version: str = "1", asked: list[dat
             churn=bool(row["churn_probability"] >= 0.5),
             features={
                 name: None if isinstance(row[name], float) and math.isnan(row[name]) else row[name]
-                for name in CONTRACT.feature_names
+                for name in contract.feature_names
             },
         )
         for n, row in enumerate(frame.to_dict("records"))
@@ -173,6 +175,9 @@ class FakeStore:
             new = (new | (rows["requested_at"] > mature[0])) & (rows["requested_at"] <= mature[1])
         found = rows.loc[new & rows["outcome_seq"].notna(), [*ANSWERS, "churned", "outcome_seq", "customer_id"]]
         return found.tail(newest).reset_index(drop=True)
+
+    def read_features(self, contract: Contract, seqs: list[int]) -> pd.DataFrame:
+        return self.log.loc[self.log["seq"].isin(seqs), ["seq", *contract.feature_names]].reset_index(drop=True)
 
     def outcome_delays(self, now: datetime) -> Delays:
         known = self.log.loc[self.log["churned"].notna()]

@@ -11,6 +11,7 @@ from monitoring.performance.concept_drift import ConceptResult, ConceptTest
 from monitoring.performance.cusum import CusumState, SequentialResult
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RetrainDecision, RunResult
+from monitoring.slice_quality import SliceQuality, SliceReport, SliceSince
 from monitoring.windows import WindowSummary
 from tests.unit.monitoring.fakes import NOW
 
@@ -39,6 +40,27 @@ def make_drift(*results: DriftResult) -> DriftReport:
 def make_concept(*, alarm: bool, p_value: float = 1e-4) -> ConceptResult:
     test = ConceptTest("calibration in the large", 0.1, 0.02, 5.0, p_value if alarm else 0.5, 0.0015, violated=alarm)
     return ConceptResult(0.003, 100, 1500, (test,))
+
+
+def make_slice(column: str = "plan", level: str = "Yes", **overrides: Any) -> SliceQuality:
+    values: dict[str, Any] = {
+        "rows": 120,
+        "customers": 110,
+        "churn_rate": 0.31,
+        "expected": 0.12,
+        "log_loss": 0.7,
+        "expected_log_loss": 0.3,
+        "brier": 0.21,
+        "reference_brier": 0.1,
+        "question": "calibration in the large",
+        "p_value": 1e-5,
+        "alarm": True,
+    }
+    return SliceQuality(column=column, level=level, **values | overrides)
+
+
+def make_slices(*judged: SliceQuality) -> SliceReport:
+    return SliceReport(0.001, judged, tuple(SliceSince(one.column, one.level, 100, NOW) for one in judged))
 
 
 def make_stream(*, seen: int = 100, alarm: bool = False, change_point: int = 0) -> SequentialResult:

@@ -11,7 +11,15 @@ from churn.store.records import Decision, DecisionAction, DecisionKind
 from monitoring.policy import decide
 from monitoring.run_result import RunResult
 from tests.unit.monitoring.fakes import NOW, make_settings
-from tests.unit.monitoring.results import make_concept, make_drift, make_drift_result, make_result, make_stream
+from tests.unit.monitoring.results import (
+    make_concept,
+    make_drift,
+    make_drift_result,
+    make_result,
+    make_slice,
+    make_slices,
+    make_stream,
+)
 
 VIOLATES, HOLDS, UNLABELLED = make_result(concept_alarm=True), make_result(), make_result(labelled_rows=0)
 TRIGGERED = Decision(
@@ -62,6 +70,22 @@ def test_violations_older_than_n_runs_do_not_count():
 
 def test_runs_without_outcomes_are_skipped_not_counted():
     assert judge(VIOLATES, [UNLABELLED, UNLABELLED, UNLABELLED, VIOLATES]).action == DecisionAction.RETRAIN
+
+
+@pytest.mark.parametrize(("p_value", "action"), [(1e-7, "retrain"), (1e-6, "retrain"), (1.1e-6, "watch")])
+def test_a_slice_counts_as_the_whole_does_and_is_named(p_value, action):
+    worse = make_result(slices=make_slices(make_slice(p_value=p_value)))
+    decision = judge(worse)
+    assert decision.action == action
+    assert "the newest among them: customers with plan Yes: churned 31 % where 12 % was expected; 2 of 3" in decision.reason
+    assert judge(worse, [make_result(concept_alarm=True)]).action == "retrain"
+
+
+def test_of_many_slices_the_most_surprising_are_named():
+    slices = make_slices(*(make_slice("area", f"A{n}", p_value=10.0 ** -(n + 3)) for n in range(5)))
+    reason = judge(make_result(slices=slices)).reason
+    assert [level for level in ("A0", "A1", "A2", "A3", "A4") if level in reason] == ["A2", "A3", "A4"]
+    assert "; and 2 more; 2 of 3 are needed" in reason
 
 
 @pytest.mark.parametrize(

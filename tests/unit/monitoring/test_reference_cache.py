@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from churn.config.params import SliceParams
 from monitoring import reference_cache as module
 from monitoring.drift.detect import detect_drift
 from monitoring.reference import Reference
@@ -110,4 +111,15 @@ def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(tmp_path):
     rows = Rows()
     for _ in range(2):
         assert len(load_reference(folder, "run a", CONTRACT, rows).outcomes) == 300
+    assert rows.read == 2
+
+
+def test_other_slices_make_it_anew_and_are_kept(tmp_path):
+    rows, wide = Rows(), SliceParams(bands={"minutes": [150.0, 200.0]})
+    load_reference(tmp_path, "run a", CONTRACT, rows)
+    made = load_reference(tmp_path, "run a", CONTRACT, rows, wide)
+    assert rows.read == 2
+    save_reference(tmp_path, "run a", CONTRACT, made)
+    assert load_reference(tmp_path, "run a", CONTRACT, rows, wide).slicing == made.slicing
+    assert {rule.column for rule in made.slicing.rules} == {"minutes"}
     assert rows.read == 2

@@ -48,6 +48,8 @@ def test_what_is_read_back_gives_the_same_numbers_to_the_last_digit(rows, window
     assert detect_drift(read.profile, window, contract, 0.01) == before
     pd.testing.assert_frame_equal(read.outcomes, reference.outcomes)
     assert len(read.sample) == len(reference.sample)
+    assert (read.slicing, read.baselines) == (reference.slicing, reference.baselines)
+    assert bool(reference.baselines) == (contract is TELECOM)
     assert encode(decode(encode(read), contract)) == encode(read)
 
 

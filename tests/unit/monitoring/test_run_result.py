@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from churn.errors import StoreError
+from churn.segments.segments import SLICE
 from churn.store.records import DecisionAction
 from monitoring.run_result import Findings, RunResult
-from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_stream
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_slice, make_slices, make_stream
 
 LEAVES = {
     bool: st.booleans(),
@@ -89,3 +90,20 @@ def test_findings_become_a_result_with_everything_they_hold():
     result = make_result(covariate_alarm=True)
     findings = Findings(**{field.name: getattr(result, field.name) for field in fields(Findings)})
     assert findings.decided(result.policy) == result
+
+
+def test_a_worse_slice_is_an_alarm_on_the_concept_and_named_in_words():
+    calm = make_slice("area", "north", alarm=False)
+    result = make_result(slices=make_slices(calm, make_slice(p_value=0.001), make_slice(SLICE, "few calls", p_value=1e-6)))
+    assert result.concept_alarm
+    assert result.worse_slices == (
+        'customers of the segment "few calls": churned 31 % where 12 % was expected',
+        "customers with plan Yes: churned 31 % where 12 % was expected",
+    )
+    assert not make_result(slices=make_slices(calm)).concept_alarm
+
+
+def test_a_run_that_knew_no_slices_is_still_read():
+    document = make_result().to_dict()
+    del document["slices"]
+    assert RunResult.from_dict(document) == make_result()

@@ -15,10 +15,11 @@ import pytest
 from churn.config.params import ProfitParams
 from monitoring.performance import metrics
 from monitoring.performance.comparison import PerformanceComparison, compare_performance
-from monitoring.performance.concept_drift import _Contrast, _test, detect_concept_drift
+from monitoring.performance.concept_drift import _test, detect_concept_drift
 from monitoring.performance.cusum_calibration import calibrate, resume
 from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
+from monitoring.performance.residuals import Contrast
 from tests.unit.monitoring.fakes import customers
 
 COLUMNS = ["churn_probability", "churned"]
@@ -128,7 +129,7 @@ def test_the_tests_of_concept_drift() -> None:
 
 @pytest.mark.parametrize(("p_value", "violated"), [(0.004, True), (0.005, True), (0.0051, False)])
 def test_a_p_value_at_its_threshold_is_a_violation(p_value: float, violated: bool) -> None:
-    contrast = _Contrast(effect=0.1, variance=0.01, third_moment=0.0)
+    contrast = Contrast(effect=0.1, variance=0.01, third_moment=0.0)
     assert _test("excess log loss", contrast, p_value, 0.005).violated is violated
 
 

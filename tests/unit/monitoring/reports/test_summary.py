@@ -4,11 +4,13 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 from churn.store.records import DecisionAction
+from monitoring.performance.comparison import PerformanceComparison
+from monitoring.performance.metrics import Performance
 from monitoring.reports.page import write_page
 from monitoring.reports.summary import render_summary
 from monitoring.run_result import RetrainDecision
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged
-from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_slice, make_slices
 from tests.unit.monitoring.test_monitor import run_once
 
 
@@ -92,3 +94,14 @@ def test_a_page_is_whole_or_not_there(tmp_path):
     write_page(path, "<p>Ä</p>")
     assert path.read_text(encoding="utf-8") == "<p>Ä</p>"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_slices_that_are_worse_are_named_with_what_was_expected():
+    calm = make_slice("area", "north", p_value=0.4, alarm=False, churn_rate=0.113)
+    run = make_result(slices=make_slices(calm, make_slice()), performance=PerformanceComparison(Performance(100, brier=0.1)))
+    page = render(run)
+    assert page.index("customers with plan Yes") < page.index("customers with area north")
+    worse = page[page.index("customers with plan Yes") :]
+    assert 0 < worse.index("120") < worse.index("31.0%") < worse.index("12.0%")
+    assert "2 groups were judged" in page
+    assert "By group of customers" not in render(make_result())

@@ -24,6 +24,7 @@ from pipelines.flows import monitor
 from tests.unit.monitoring.fakes import CONTRACT, FakeStore, customers, make_settings
 from tests.unit.monitoring.results import make_result
 
+CHAMPION: Any = monitor.Champion("1", "identity", "reference", None)  # type: ignore[arg-type]
 TASKS = ("catch_up", "find_champion", "summarise_missed", "run_on_window", "conclude", "send_request", "summarise", "report")
 
 
@@ -60,7 +61,7 @@ class Flow:
     def _step(self, name: str) -> Callable[..., Any]:
         results: dict[str, Callable[[], Any]] = {
             "catch_up": lambda: self.caught_up,
-            "find_champion": lambda: ("1", "identity", "reference"),
+            "find_champion": lambda: CHAMPION,
             "run_on_window": lambda: self.run,
             "conclude": lambda: self.new,
         }
@@ -100,7 +101,7 @@ def test_a_calm_window_is_recorded_and_drawn_and_nobody_is_asked_for_anything(fl
     assert store is flow.store
     assert recorded.result.report == str(report_path(settings, "r1"))
     assert flow.asked["find_champion"] == (flow.registry, CONTRACT, settings)
-    assert flow.asked["run_on_window"] == (flow.store, CONTRACT, settings, "1", "identity", "reference")
+    assert flow.asked["run_on_window"] == (flow.store, CONTRACT, settings, CHAMPION)
     assert flow.asked["summarise_missed"] == (flow.store, "1", settings)
     assert flow.asked["report"] == (recorded, "reference", CONTRACT, settings)
 
@@ -199,6 +200,9 @@ class Registry:
     def identity(self, version: str) -> str:
         return f"identity of {version}"
 
+    def load(self, version: str) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(segments=None))
+
     def reference(self, version: str) -> Any:
         self.read += 1
         assert version == "3"
@@ -209,9 +213,9 @@ class Registry:
 def test_the_champions_reference_is_read_once_and_kept(settings: Settings) -> None:
     registry: Any = Registry()
     for _ in range(2):
-        version, identity, reference = monitor.find_champion.fn(registry, CONTRACT, settings)
-        assert (version, identity) == ("3", "identity of 3")
-        assert isinstance(reference, Reference)
+        found = monitor.find_champion.fn(registry, CONTRACT, settings)
+        assert (found.version, found.identity, found.segmenter) == ("3", "identity of 3", None)
+        assert isinstance(found.reference, Reference)
     assert registry.read == 1
     assert any((settings.home / "summaries").iterdir())
 
@@ -227,8 +231,9 @@ def test_what_was_calibrated_on_the_way_is_kept(settings: Settings, monkeypatch:
 
     reference: Any = SimpleNamespace(profile=SimpleNamespace(cache={"known": 1}))
 
-    def run_monitor(*arguments: Any, campaign: Any) -> str:
+    def run_monitor(*arguments: Any, campaign: Any, segmenter: Any) -> str:
         assert arguments == ("store", CONTRACT, settings, "3", reference)
+        assert segmenter == "finds segments"
         assert campaign.customer_value == 200
         if calibrates:
             reference.profile.cache["new"] = 2
@@ -239,7 +244,9 @@ def test_what_was_calibrated_on_the_way_is_kept(settings: Settings, monkeypatch:
     monkeypatch.setattr(monitor, "save_reference", lambda *arguments: saved.append(arguments))
     settings = settings.model_copy(update={"dask_scheduler": "tcp://here"})
     store: Any = "store"
-    assert monitor.run_on_window.fn(store, CONTRACT, settings, "3", "i", reference) == "the run"
+    segmenter: Any = "finds segments"
+    champion = monitor.Champion("3", "i", reference, segmenter)
+    assert monitor.run_on_window.fn(store, CONTRACT, settings, champion) == "the run"
     assert spread_at == ["tcp://here"]
     assert saved == ([(settings.home / "summaries", "i", CONTRACT, reference)] if calibrates else [])
 

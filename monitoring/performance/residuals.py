@@ -1,0 +1,151 @@
+"""Weighted residuals of outcomes, w (y - p), summed up: their mean, and how far it lies from another's beyond chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from monitoring.performance.correlation import intraclass_correlation
+from monitoring.performance.metrics import customers_of, outcomes_and_answers
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A mean of weighted residuals in the window, minus that in the reference, and the first moments of that difference."""
+
+    effect: float
+    variance: float
+    third_moment: float
+
+    @property
+    def standard_error(self) -> float:
+        """Of the effect, if nothing changed."""
+        return math.sqrt(self.variance)
+
+    @property
+    def z(self) -> float:
+        """The effect in standard errors; 0 where nothing can vary."""
+        return self.effect / self.standard_error if self.variance > 0 else 0.0
+
+    @property
+    def _null(self) -> Any:
+        return stats.pearson3(self.third_moment / self.variance**1.5 if self.variance > 0 else 0.0)
+
+    @property
+    def upper(self) -> float:
+        """The probability of so large an effect if nothing changed."""
+        return float(self._null.sf(self.z))
+
+    @property
+    def two_sided(self) -> float:
+        """The probability of an effect so far from nothing, on either side, if nothing changed."""
+        return float(min(1.0, 2 * min(self._null.sf(self.z), self._null.cdf(self.z))))
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Of w (y - p) in one sample: its mean, its mean square, and what the model expects of its 2nd and 3rd central moment.
+
+    Attributes
+    ----------
+    clustering_square, clustering_cube : float
+        What the moments of the sum are multiplied by because rows of one customer go together; 1 where each is another's.
+    """
+
+    rows: int
+    mean: float
+    mean_square: float
+    expected_square: float
+    expected_cube: float
+    clustering_square: float = 1.0
+    clustering_cube: float = 1.0
+
+
+def moments_of(rows: pd.DataFrame, weigh: Callable[[np.ndarray], np.ndarray]) -> Moments:
+    """Sum up the weighted residuals of labelled rows.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Columns churn_probability and churned, at least one row; and customer_id if it is known who is who.
+    weigh : function
+        Gives the weight of each probability: `np.ones_like`, or `minus_logit`.
+
+    Returns
+    -------
+    Moments
+    """
+    y, p = outcomes_and_answers(rows)
+    w = weigh(p)
+    residual, variance = w * (y - p), p * (1 - p)
+    square, cube = w**2 * variance, w**3 * variance * (1 - 2 * p)
+    clustering_square, clustering_cube = 1.0, 1.0
+    if (customer := customers_of(rows)) is not None:
+        clustering_square, clustering_cube = _clustering(residual, np.sign(w) * np.sqrt(square), np.cbrt(cube), customer)
+    return Moments(
+        rows=y.size,
+        mean=float(residual.mean()),
+        mean_square=float((residual**2).mean()),
+        expected_square=float(square.mean()),
+        expected_cube=float(cube.mean()),
+        clustering_square=clustering_square,
+        clustering_cube=clustering_cube,
+    )
+
+
+def _clustering(residual: np.ndarray, deviation: np.ndarray, skew: np.ndarray, customer: np.ndarray) -> tuple[float, float]:
+    """Return what the second and third moment of a sum are multiplied by, given which rows are of one customer.
+
+    Between rows that are independent and rows that all say the same lies one correlation of residuals.
+    """
+
+    def of_each(values: np.ndarray) -> np.ndarray:
+        return np.bincount(customer, weights=values)
+
+    together = float((of_each(deviation) ** 2).sum())
+    correlation = intraclass_correlation(residual, deviation, customer)
+    square, cube = float((deviation**2).sum()), float((skew**3).sum())
+    return (
+        1 + correlation * (together / square - 1) if square > 0 else 1.0,
+        1 + correlation * (float((of_each(skew) ** 3).sum()) / cube - 1) if cube != 0 else 1.0,
+    )
+
+
+def contrast(reference: Moments, window: Moments) -> Contrast:
+    """Return by how much a window's mean residual is above the reference's, and how much of that is chance.
+
+    Parameters
+    ----------
+    reference, window : Moments
+        By the same weights.
+
+    Returns
+    -------
+    Contrast
+        Where the reference's residuals scatter more than the model expects, so do the window's.
+    """
+    scatter = max(1.0, reference.mean_square / reference.expected_square) if reference.expected_square > 0 else 1.0
+    return Contrast(
+        effect=window.mean - reference.mean,
+        variance=scatter * (_variance(window) + _variance(reference)),
+        third_moment=scatter**1.5 * (_third_moment(window) - _third_moment(reference)),
+    )
+
+
+def _variance(sample: Moments) -> float:
+    return sample.expected_square / sample.rows * sample.clustering_square
+
+
+def _third_moment(sample: Moments) -> float:
+    return sample.expected_cube / sample.rows**2 * sample.clustering_cube
+
+
+def minus_logit(p: np.ndarray) -> np.ndarray:
+    """Weigh residuals so that their mean is the excess log loss."""
+    return np.asarray(np.log1p(-p) - np.log(p))
