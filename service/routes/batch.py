@@ -17,12 +17,13 @@ from service.formats.payload import read_payload, run_off_event_loop
 from service.formats.records import from_records
 from service.formats.validation import ColumnRules
 from service.http.openapi import json_body, problems
+from service.http.strict_query import StrictRoute
 from service.schemas.native import BatchAnswer
 from service.scoring.served_model import ScoredBatch
 from service.state import ServiceState, State
 from service.threads import CLIENT_WORK
 
-router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])
+router = APIRouter(route_class=StrictRoute, tags=["predictions"], dependencies=[Depends(require("predict"))])
 # A body that is compressed by its own format may unpack to so many times the largest body, and, so that a small one does not
 # take what only a large one may, to so many times its own size and so many bytes more.
 UNPACKED_BODIES, UNPACKED_TIMES, UNPACKED_BYTES = 8, 4, 16 * 2**20

@@ -24,13 +24,14 @@ from service.formats.media import Media, parse_content_type
 from service.formats.payload import read_payload, run_off_event_loop
 from service.http.errors import WrongMediaType
 from service.http.openapi import problems
+from service.http.strict_query import StrictRoute
 from service.schemas.campaign import CandidatesAnswer
 from service.scoring.call_reasons import CallReasons
 from service.scoring.served_model import ScoredBatch, ServedModel
 from service.state import State
 from service.threads import CLIENT_WORK
 
-router = APIRouter(tags=["campaigns"], dependencies=[Depends(require("predict"))])
+router = APIRouter(route_class=StrictRoute, tags=["campaigns"], dependencies=[Depends(require("predict"))])
 # Each may get reasons in words: some hundred microseconds of a thread.
 MAX_ROWS = 2_000
 _BODY = {"requestBody": {"required": True, "content": {Media.CSV.value: {"schema": {"type": "string"}}}}}

@@ -8,11 +8,12 @@ from starlette.responses import Response
 from churn.clock import now
 from service.authorization import require
 from service.http.openapi import json_body, problems
+from service.http.strict_query import StrictRoute
 from service.routes.reported import CSV, ReportedList, answer_reported, read_reported
 from service.schemas.contacts import ContactItem, ContactsAnswer
 from service.state import State
 
-router = APIRouter(tags=["contacts"], dependencies=[Depends(require("outcomes"))])
+router = APIRouter(route_class=StrictRoute, tags=["contacts"], dependencies=[Depends(require("outcomes"))])
 _BODY = json_body("ContactsRequest")
 _BODY["requestBody"]["content"] |= CSV
 

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Query
 
 from service.authorization import require
 from service.http.openapi import problems
+from service.http.strict_query import StrictRoute
 from service.schemas.native import FailuresAnswer
 from service.state import State
 from service.threads import run_in_thread
 
-router = APIRouter(tags=["operations"], dependencies=[Depends(require("admin"))])
+router = APIRouter(route_class=StrictRoute, tags=["operations"], dependencies=[Depends(require("admin"))])
 
 
 @router.get("/admin/failures", responses=problems(401, 403, 422))

@@ -9,11 +9,12 @@ from churn.errors import ChampionChanged
 from service.authorization import authorize, require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
+from service.http.strict_query import StrictRoute
 from service.request_context import request_context_of
 from service.schemas.native import ModelAnswer, ReloadAnswer, RollbackAnswer, RollbackBody
 from service.state import State
 
-router = APIRouter(tags=["model"])
+router = APIRouter(route_class=StrictRoute, tags=["model"])
 DEFAULT_REASON = "requested over HTTP, without a reason"
 
 

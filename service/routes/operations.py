@@ -8,11 +8,12 @@ from starlette.responses import HTMLResponse, Response
 from churn.errors import NoModel, StoreError
 from service.http.errors import FieldProblem, NotReady
 from service.http.openapi import STYLE, docs_page, problems
+from service.http.strict_query import StrictRoute
 from service.page.headers import page_headers
 from service.schemas.native import HealthAnswer, ReadyAnswer
 from service.state import State
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(route_class=StrictRoute, tags=["operations"])
 
 
 @router.get("/healthz", responses=problems())

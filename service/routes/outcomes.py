@@ -8,11 +8,12 @@ from starlette.responses import Response
 from churn.clock import now
 from service.authorization import require
 from service.http.openapi import json_body, problems
+from service.http.strict_query import StrictRoute
 from service.routes.reported import CSV, ReportedList, answer_reported, read_reported
 from service.schemas.native import OutcomeItem, OutcomesAnswer
 from service.state import State
 
-router = APIRouter(tags=["outcomes"], dependencies=[Depends(require("outcomes"))])
+router = APIRouter(route_class=StrictRoute, tags=["outcomes"], dependencies=[Depends(require("outcomes"))])
 _BODY = json_body("OutcomesRequest")
 _BODY["requestBody"]["content"] |= CSV
 

@@ -7,11 +7,12 @@ from starlette.responses import HTMLResponse
 
 from service.authorization import authorize
 from service.http.errors import RequestProblem
+from service.http.strict_query import StrictRoute
 from service.page.render import headers
 from service.request_context import request_context_of
 from service.state import State
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(route_class=StrictRoute, tags=["operations"])
 
 
 @router.get("/", include_in_schema=False)

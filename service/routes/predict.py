@@ -10,11 +10,12 @@ from starlette.responses import Response
 from service.authorization import require
 from service.http.body import parse_json, read_json_body
 from service.http.openapi import json_body, problems
+from service.http.strict_query import StrictRoute
 from service.prediction import Extras
 from service.schemas.native import PredictionAnswer
 from service.state import State
 
-router = APIRouter(tags=["predictions"], dependencies=[Depends(require("predict"))])
+router = APIRouter(route_class=StrictRoute, tags=["predictions"], dependencies=[Depends(require("predict"))])
 _PROBLEMS = problems(401, 403, 413, 415, 422, 503)
 MAX_REASONS = 1_000
 
