@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import make_url
 
 from churn.batch.log import FileLog
 from churn.batch.model import Scorer, ScoringModel
 from churn.campaigns.control_group import ControlGroup
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.customers.opted_out import OptedOut
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import NoModel, RegistryError
 from churn.lifecycle.actor import current_user
@@ -68,6 +73,39 @@ def find_scorer(settings: Settings, contract: Contract, version: str, *, segment
         info.segments,
     )
     return Scorer.of(known, None if compiled is not None else served.scorer.many)
+
+
+def with_opt_outs(scorer: Scorer, settings: Settings) -> Scorer:
+    """Return a scorer whose answers say of who wants no contacts that there is nothing to do.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    settings : Settings
+        Where the store is. A file of SQLite that is not there knows of nobody.
+
+    Returns
+    -------
+    Scorer
+
+    Raises
+    ------
+    StoreError
+        If the store is away: then nobody knows.
+    """
+    url = make_url(settings.store_url)
+    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).exists()):
+        return scorer
+    key = settings.pseudonym_key.get_secret_value()
+    store = Store.open(settings.store_url)
+    try:
+        found = store.opt_out_changes(None)
+    finally:
+        store.close()
+    if found is None:
+        return scorer
+    known = OptedOut(pseudonym=Pseudonymiser(key) if key else None).changed(found.wanting_none, found.willing)
+    return replace(scorer, model=replace(scorer.model, opted_out=known))
 
 
 @contextmanager

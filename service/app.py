@@ -32,6 +32,7 @@ from service.middleware.gateway import Gateway
 from service.middleware.request_records import RequestRecords
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import start_tracing
+from service.opt_outs import OptOutFollower
 from service.prediction import PredictionService
 from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.log import PredictionLog
@@ -175,6 +176,7 @@ def _build_state(
 ) -> ServiceState:
     contract = load_contract(settings.contract)
     metrics = ServiceMetrics(contract)
+    pseudonym: Pseudonymiser | None = None
     rollout = Rollout.of(settings, contract, metrics, source=registry, last_known_good=last_known_good)
     store = (
         store
@@ -198,7 +200,12 @@ def _build_state(
         log=log,
         rollout=rollout,
         predictions=PredictionService(
-            rollout.active_model, log, metrics, rollout.shadow, ControlGroup(settings.control_share, settings.control_key)
+            rollout.active_model,
+            log,
+            metrics,
+            rollout.shadow,
+            ControlGroup(settings.control_share, settings.control_key),
+            OptOutFollower(store.opt_out_changes, metrics, pseudonym),
         ),
         rejected_requests=RejectedRequests(
             settings.home / "failed-requests", settings.failed_requests_kept, contract.with_value.feature_names + FIELDS
@@ -216,12 +223,14 @@ async def _running(state: ServiceState) -> AsyncIterator[None]:
     state.log.start()
     state.rejected_requests.start()
     try:
+        await state.predictions.opt_outs.start()
         await state.rollout.start()
         yield
     finally:
         # By now the server has finished its requests; what a cut-off one left in the log is still written.
         state.draining = True
         await state.rollout.stop()
+        await state.predictions.opt_outs.stop()
         await state.log.close()
         await run_in_thread(state.rejected_requests.close)
         if state.tracing is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from churn.customers.columns import CustomerColumns
 from churn.store.records import PredictionRow
 from service.observability.metrics import ServiceMetrics
 from service.observability.tracing import child_span
+from service.opt_outs import OptOutFollower
 from service.prediction_log.log import PredictionLog
 from service.request_context import CURRENT, RequestContext
 from service.rollout.active_model import ActiveModel
@@ -59,6 +60,7 @@ class PredictionService:
     metrics: ServiceMetrics
     shadow: Shadow
     control: ControlGroup = NOBODY
+    opt_outs: OptOutFollower = field(default_factory=OptOutFollower)
 
     def can_answer(self, more: Extras | None) -> bool:
         """Return whether there is a model, and one that can give what is asked for beside the prediction."""
@@ -98,7 +100,7 @@ class PredictionService:
         _note_version(served, request_context)
         with child_span("score", request_context):
             row = served.score_one(values, customer_id, self.control)
-            response = to_response(row)
+            response = to_response(row, row.churn and self.opt_outs.current.has(customer_id))
             if more is not None:
                 more.add(response, served, values)
         trace = None if request_context is None else request_context.trace
@@ -181,7 +183,7 @@ class PredictionService:
             served.require_segments()
         with child_span("score", request_context):
             small = len(customers) <= SMALL_BATCH_ROWS
-            score = partial(served.score_columns, customers, self.control)
+            score = partial(served.score_columns, customers, self.control, self.opt_outs.current)
             batch = score() if small else await CLIENT_WORK.run(score)
             if segment:
                 find = partial(served.add_segments, batch)

@@ -11,10 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from churn.batch.model import Scorer
+from churn.batch.model import Scorer, ScoringModel
 from churn.batch.pieces import PIECE_ROWS, Piece, ReadPiece
 from churn.batch.plan import Part, Terms
-from churn.campaigns.control_group import ACTIONS, ControlGroup
+from churn.campaigns.control_group import ACTIONS
 from churn.customers.arrow_buffers import from_codes, from_flags, from_floats, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
@@ -132,7 +132,7 @@ class Answering:
             *([] if judged.ids is None else [judged.ids]),
             from_floats(probabilities),
             from_flags(churn),
-            _actions(churn, judged.ids, model.control),
+            _actions(churn, judged.ids, model),
             *_repeated(model.threshold, model.version, len(probabilities)),
             *self._segments(judged.customers),
         ]
@@ -147,12 +147,15 @@ class Answering:
         return [from_codes(segmenter.numbers(columns), segmenter.names)]
 
 
-def _actions(churn: NDArray[np.bool_], ids: Any, control: ControlGroup) -> Any:
+def _actions(churn: NDArray[np.bool_], ids: Any, model: ScoringModel) -> Any:
     """Return what is to be done with each customer, as the service says it."""
     codes = churn.astype(np.int8)
-    if ids is not None and control.share:
+    if ids is not None and (model.control.share or model.opted_out):
         named = [None if one is None else str(one) for one in ids.filter(from_flags(churn)).to_pylist()]
-        codes[churn] += control.among(named, np.ones(len(named), np.bool_))
+        everybody = np.ones(len(named), np.bool_)
+        found = 1 + model.control.among(named, everybody).astype(np.int8)
+        found[model.opted_out.among(named, everybody)] = 0
+        codes[churn] = found
     return from_codes(codes, ACTIONS)
 
 

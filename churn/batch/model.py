@@ -18,6 +18,7 @@ from churn.config.params import ProfitParams
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
+from churn.customers.opted_out import NOBODY_OPTED_OUT, OptedOut
 from churn.customers.validation import CustomerRules
 from churn.explain.segmenter import Segmenter
 from churn.inference import vectorized
@@ -50,6 +51,8 @@ class ScoringModel:
         `Segments.model_dump`, where each customer's segment is asked for.
     known_segments : Segments or None
         Those that the model knows, whether or not they are asked for. No answer depends on it, so it goes to no worker.
+    opted_out : OptedOut
+        Who wants no contacts: the answers say so. The key of pseudonyms goes to no worker of another machine.
     """
 
     name: str
@@ -62,11 +65,13 @@ class ScoringModel:
     profit: ProfitParams = field(default_factory=ProfitParams)
     segments: dict[str, Any] | None = None
     known_segments: Segments | None = None
+    opted_out: OptedOut = NOBODY_OPTED_OUT
 
     def to_json(self) -> bytes:
         """Spell it, always in the same way."""
         document = {name: getattr(self, name) for name in ("name", "version", "run_id", "threshold", "compiled", "segments")}
         document |= {"contract": self.contract.model_dump(mode="json"), "control": asdict(self.control)}
+        document |= {"opted_out": self.opted_out.to_text()}
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
     @classmethod
@@ -80,7 +85,8 @@ class ScoringModel:
         """
         document = orjson.loads(text)
         contract, control = Contract.model_validate(document["contract"]), ControlGroup(**document["control"])
-        return cls(**document | {"contract": contract, "control": control})
+        opted_out = OptedOut.from_text(document["opted_out"])
+        return cls(**document | {"contract": contract, "control": control, "opted_out": opted_out})
 
     @cached_property
     def digest(self) -> str:

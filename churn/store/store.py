@@ -86,7 +86,8 @@ class Store:
         self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
         self.count_campaign = CampaignCounter(engine).count
         self.not_to_contact = NotToContact(engine).read
-        self.opted_out, self.count_opt_outs = OptOuts(engine).read, OptOuts(engine).count
+        opt_outs = OptOuts(engine)
+        self.opted_out, self.count_opt_outs, self.opt_out_changes = opt_outs.read, opt_outs.count, opt_outs.changes
 
         runs = MonitorRuns(engine)
         self.write_monitor_run = runs.write
@@ -98,8 +99,7 @@ class Store:
         self.count_decisions = decisions.count
 
         flows = FlowRuns(engine)
-        self.write_flow_run = flows.write
-        self.flow_runs = flows.read
+        self.write_flow_run, self.flow_runs = flows.write, flows.read
 
         shadow = ShadowPredictions(engine)
         self.write_shadow = shadow.write

@@ -116,13 +116,15 @@ campaigns = sa.Table(
     sa.Column("last_contact_at", UtcTime, nullable=False),
 )
 
-# What customers said last about contacts; `customer` is a digest, see `churn.store.contacts.opt_outs`.
+# What customers said last about contacts; `customer` is a digest, see `churn.customers.opted_out`.
 opt_outs = sa.Table(
     "opt_outs",
     metadata,
     sa.Column("customer", sa.String(64), primary_key=True),
     sa.Column("opted_out", sa.Boolean, nullable=False),
     sa.Column("said_at", UtcTime, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Index("ix_opt_outs_received_at", "received_at"),
 )
 
 # How many rows a table ever had, removed ones included, up to a number: only rows above it need counting.

@@ -67,13 +67,13 @@ def score(
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from pipelines.environment import prepare_environment
-    from pipelines.scoring import find_scorer, open_log
+    from pipelines.scoring import find_scorer, open_log, with_opt_outs
 
     settings = load_settings()
     moment = _moment(as_of, log=log)
     prepare_environment(settings)
     contract = load_contract(settings.contract)
-    scorer = find_scorer(settings, contract, model, segment=segment)
+    scorer = with_opt_outs(find_scorer(settings, contract, model, segment=segment), settings)
     terms = Terms(invalid, allow_absent)
     into = score_file if is_file_name(output) else score_folder
     try:

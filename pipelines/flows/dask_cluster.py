@@ -72,6 +72,11 @@ def on_cluster(client: Any) -> Runner:
         model = scorer.model
         if model.compiled is None:
             raise ChurnError(f"version {model.version} cannot be sent as data; score with it without --scheduler")
+        if model.opted_out and model.opted_out.pseudonym is not None:
+            raise ChurnError(
+                f"{len(model.opted_out):,} customers want no contacts and are known by pseudonyms, whose key goes to no worker; "
+                "score without --scheduler"
+            )
         common = asdict(terms), str(folder.absolute()), code_digest()
         sent = model.to_json()
         # Not remembered between runs: the files are what remembers.

@@ -19,7 +19,7 @@ from churn.contract import load_contract
 from churn.errors import InputError
 from pipelines.flows.input_check import require_whole
 from pipelines.flows.run_results import note_end
-from pipelines.scoring import find_scorer, open_log
+from pipelines.scoring import find_scorer, open_log, with_opt_outs
 
 
 @task(cache_policy=NO_CACHE)
@@ -31,7 +31,7 @@ def check_input(settings: Settings, source: Path) -> None:
 @task(cache_policy=NO_CACHE)
 def score_and_log(settings: Settings, source: Path, output: Path) -> Summary:
     """Score the input with the champion and log the answers; killed and run again, it goes on from where it was."""
-    scorer = find_scorer(settings, load_contract(settings.contract), "champion")
+    scorer = with_opt_outs(find_scorer(settings, load_contract(settings.contract), "champion"), settings)
     into = score_file if is_file_name(output) else score_folder
     with open_log(settings, None, lambda holder: get_run_logger().info("waiting for %s, which logs a file", holder)) as log:
         return into(scorer, source, output, Terms(), on_threads(), overwrite=True, log=log)

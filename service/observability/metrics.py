@@ -98,6 +98,18 @@ class ServiceMetrics:
         self.rejected = Counter("churn_rejected_total", "Requests answered with a problem.", ["problem"], registry=r)
         self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)
         self.contacts = Counter("churn_contacts_received_total", "Contacts and opt-outs received.", ["result"], registry=r)
+        self.opt_outs = Gauge(
+            "churn_opt_outs_known",
+            "Customers who want no contacts, as the service knows them: their action is none (of several workers: the fewest).",
+            registry=r,
+            multiprocess_mode="livemin",
+        )
+        self.opt_outs_read = Gauge(
+            "churn_opt_outs_read_timestamp_seconds",
+            "When they were last read from the store (of several workers: the oldest). 0: never yet.",
+            registry=r,
+            multiprocess_mode="livemin",
+        )
         self.models = ModelMetrics(r)
         if SHARED_FOLDER not in os.environ:
             r.register(ProcessCollector(lambda: [os.getpid()]))

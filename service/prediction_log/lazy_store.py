@@ -8,6 +8,7 @@ from datetime import datetime
 
 from churn.errors import StoreError
 from churn.store.contacts.not_to_contact import Why
+from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from churn.store.store import Store
@@ -62,6 +63,10 @@ class LazyStore:
         dict of str to str
         """
         return self._opened().not_to_contact(customer_ids, since)
+
+    def opt_out_changes(self, seen: OptOutState | None, /) -> OptOutChanges | None:
+        """See `Store.opt_out_changes`."""
+        return self._opened().opt_out_changes(seen)
 
     def ping(self) -> None:
         """See `Store.ping`."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from churn.customers.pseudonym import Pseudonymiser
 from churn.store.contacts.not_to_contact import Why
+from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.prediction_log.store_protocol import PredictionStore
@@ -55,6 +56,10 @@ class PseudonymousStore:
         """
         named = {self._pseudonym(one): one for one in customer_ids}
         return {named[one]: why for one, why in self._store.not_to_contact(list(named), since).items()}
+
+    def opt_out_changes(self, seen: OptOutState | None, /) -> OptOutChanges | None:
+        """See `Store.opt_out_changes`."""
+        return self._store.opt_out_changes(seen)
 
     def ping(self) -> None:
         """See `Store.ping`."""

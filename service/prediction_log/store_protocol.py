@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from churn.store.contacts.not_to_contact import Why
+from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 
@@ -39,6 +40,9 @@ class PredictionStore(Protocol):
         -------
         dict of str to str
         """
+
+    def opt_out_changes(self, seen: OptOutState | None, /) -> OptOutChanges | None:
+        """Return what customers said about contacts since `seen`, or None."""
 
     def ping(self) -> None:
         """Return if the store answers."""

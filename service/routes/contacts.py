@@ -30,4 +30,6 @@ async def report_contacts(request: Request, state: State) -> Response:
     contacts = await read_reported(request, state, kind)
     receipt = await state.outcome_threads.run(lambda: state.store.write_contacts(contacts))
     state.metrics.count_contacts(receipt)
+    if any(contact.opt_out is not None for contact in contacts):
+        state.predictions.opt_outs.refresh_soon()
     return Response(await answer_reported(contacts, receipt), media_type="application/json")

@@ -18,6 +18,7 @@ from churn.campaigns.control_group import ACTIONS, NOBODY, Action, ControlGroup
 from churn.clock import now
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
+from churn.customers.opted_out import NOBODY_OPTED_OUT, OptedOut
 from churn.errors import NoReasons, NoSegments
 from churn.ids import new_id, new_ids
 from churn.modeling.model_info import ModelInfo
@@ -46,7 +47,10 @@ class BatchSegments:
 
 @dataclass(frozen=True)
 class ScoredBatch:
-    """Predictions of one model for many customers, in their order; `segments` only if they were asked for."""
+    """Predictions of one model for many customers, in their order; `segments` only if they were asked for.
+
+    Of those who are answered as churn, `opted_out` says who wants no contacts; None: nobody does.
+    """
 
     customers: CustomerColumns
     prediction_ids: Sequence[str]
@@ -56,6 +60,7 @@ class ScoredBatch:
     threshold: float
     requested_at: str
     held_out: NDArray[np.bool_]
+    opted_out: NDArray[np.bool_] | None = None
     segments: BatchSegments | None = None
 
     @property
@@ -71,7 +76,10 @@ class ScoredBatch:
 
     def action_codes(self, some: slice) -> NDArray[np.int8]:
         """Return what is to be done with these customers, as positions in `ACTIONS`."""
-        return self.churn[some].astype(np.int8) + self.held_out[some].astype(np.int8)
+        codes = self.churn[some].astype(np.int8) + self.held_out[some].astype(np.int8)
+        if self.opted_out is not None:
+            codes[self.opted_out[some]] = 0
+        return codes
 
     def rows(self, contract: Contract, start: int = 0, end: int | None = None) -> list[PredictionRow]:
         """Return records for the log.
@@ -161,7 +169,9 @@ class ServedModel:
             churn and control.has(customer_id),
         )
 
-    def score_columns(self, customers: CustomerColumns, control: ControlGroup = NOBODY) -> ScoredBatch:
+    def score_columns(
+        self, customers: CustomerColumns, control: ControlGroup = NOBODY, opted_out: OptedOut = NOBODY_OPTED_OUT
+    ) -> ScoredBatch:
         """Predict for many customers.
 
         Parameters
@@ -169,6 +179,8 @@ class ServedModel:
         customers : CustomerColumns
         control : ControlGroup
             Who is not contacted.
+        opted_out : OptedOut
+            Who wants no contacts.
 
         Returns
         -------
@@ -186,6 +198,7 @@ class ServedModel:
             threshold,
             format_time(time.time_ns()),
             np.zeros(len(churn), np.bool_) if named is None else control.among(named, churn),
+            None if named is None or not len(opted_out) else opted_out.among(named, churn),
         )
 
     def explain(self, values: Sequence[Any], strongest: int) -> dict[str, Any]:
@@ -249,7 +262,7 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
-def action_of(churn: bool, held_out: bool) -> Action:
+def action_of(churn: bool, held_out: bool, opted_out: bool = False) -> Action:
     """Return what is to be done with a customer.
 
     Parameters
@@ -258,23 +271,37 @@ def action_of(churn: bool, held_out: bool) -> Action:
         Whether the probability is at or above the threshold.
     held_out : bool
         Whether the customer belongs to the control group.
+    opted_out : bool
+        Whether the customer wants no contacts.
 
     Returns
     -------
     str
         `contact`, `hold_out` (would be contacted, but belongs to the control group) or `none`.
     """
-    return ACTIONS[churn + held_out]
+    return ACTIONS[0 if opted_out else churn + held_out]
 
 
-def to_response(row: PredictionRow) -> dict[str, Any]:
-    """Return a record of the log as the response of POST /predict: what is sent is what is stored."""
+def to_response(row: PredictionRow, opted_out: bool = False) -> dict[str, Any]:
+    """Return a record of the log as the response of POST /predict: what is sent is what is stored.
+
+    Parameters
+    ----------
+    row : PredictionRow
+    opted_out : bool
+        Whether the customer wants no contacts. That is no part of the record: who is held out is so by chance alone, and who is
+        not contacted is known by the contacts.
+
+    Returns
+    -------
+    dict
+    """
     return {
         "prediction_id": row.prediction_id,
         "customer_id": row.customer_id,
         "churn_probability": row.churn_probability,
         "churn": row.churn,
-        "action": action_of(row.churn, row.held_out),
+        "action": action_of(row.churn, row.held_out, opted_out),
         "threshold": row.threshold,
         "model_version": row.model_version,
     }

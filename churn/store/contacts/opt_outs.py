@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from churn.clock import CLOCK_SKEW, now
+from churn.customers.opted_out import Prefixes, opt_out_digest, prefixes
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
 from churn.store.tables import opt_outs
+
+# Rows that are Python's objects at the same time.
+READ_AT_ONCE = 10_000
+
+
+class OptOutState(NamedTuple):
+    """What a reader has seen: the newest moment at which something was received, and how much within the overlap before it.
+
+    What is received is not seen before its transaction ends, and clocks of writers differ: so long before the newest moment is
+    read again.
+    """
+
+    newest: datetime
+    recent: int
+
+
+class OptOutChanges(NamedTuple):
+    """What was said since: who wants no contacts, and who may be contacted again, as numbers of `OptedOut`."""
+
+    wanting_none: Prefixes
+    willing: Prefixes
+    state: OptOutState | None
 
 
 class OptOuts:
@@ -32,6 +57,40 @@ class OptOuts:
         with translated(), self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def changes(self, seen: OptOutState | None) -> OptOutChanges | None:
+        """Return what customers said since `seen`; or all that they said last.
+
+        Parameters
+        ----------
+        seen : OptOutState or None
+            Of the changes read before; None: nothing was read.
+
+        Returns
+        -------
+        OptOutChanges or None
+            None: nothing was said since.
+        """
+        c = opt_outs.c
+        since = None if seen is None else seen.newest - CLOCK_SKEW
+        with translated(), self._engine.connect() as connection:
+            newest = connection.execute(sa.select(sa.func.max(c.received_at))).scalar_one()
+            if newest is None:
+                return None if seen is None else OptOutChanges(prefixes([]), prefixes([]), None)
+            recent = sa.select(sa.func.count()).select_from(opt_outs).where(c.received_at >= newest - CLOCK_SKEW)
+            state = OptOutState(newest, int(connection.execute(recent).scalar_one()))
+            if state == seen:
+                return None
+            query = sa.select(c.customer, c.opted_out)
+            if since is not None:
+                query = query.where(c.received_at >= since)
+            parts: list[tuple[Prefixes, Prefixes]] = []
+            for rows in connection.execution_options(yield_per=READ_AT_ONCE).execute(query).partitions():
+                # Texts of a million at once would take a hundred megabytes.
+                parts.append((prefixes(who for who, out in rows if out), prefixes(who for who, out in rows if not out)))
+        none = [np.zeros(0, np.uint64)]
+        wanting, willing = (np.concatenate(none + [part[at] for part in parts]) for at in range(2))
+        return OptOutChanges(wanting, willing, state)
+
 
 def read_opt_outs(connection: sa.Connection, customer_ids: Iterable[str]) -> dict[str, tuple[bool, datetime]]:
     """Return what customers said last about contacts.
@@ -47,7 +106,7 @@ def read_opt_outs(connection: sa.Connection, customer_ids: Iterable[str]) -> dic
     dict
         Customer id to whether they want no contacts, and when they said so; those who said nothing are left out.
     """
-    by_digest = {digest_of(customer_id): customer_id for customer_id in customer_ids}
+    by_digest = {opt_out_digest(customer_id): customer_id for customer_id in customer_ids}
     found: dict[str, tuple[bool, datetime]] = {}
     for chunk in chunks(list(by_digest)):
         query = sa.select(opt_outs.c.customer, opt_outs.c.opted_out, opt_outs.c.said_at).where(opt_outs.c.customer.in_(chunk))
@@ -66,8 +125,9 @@ def write_opt_outs(connection: sa.Connection, said: Mapping[str, tuple[bool, dat
     """
     if not said:
         return
+    received_at = now()
     rows = [
-        {"customer": digest_of(customer_id), "opted_out": opted_out, "said_at": said_at}
+        {"customer": opt_out_digest(customer_id), "opted_out": opted_out, "said_at": said_at, "received_at": received_at}
         for customer_id, (opted_out, said_at) in said.items()
     ]
     insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(opt_outs)
@@ -75,18 +135,7 @@ def write_opt_outs(connection: sa.Connection, said: Mapping[str, tuple[bool, dat
     # Of two that were said at one moment the careful one counts.
     later = sa.or_(new.said_at > old.said_at, sa.and_(new.said_at == old.said_at, new.opted_out, ~old.opted_out))
     update = insert.on_conflict_do_update(
-        index_elements=["customer"], set_={"opted_out": new.opted_out, "said_at": new.said_at}, where=later
+        index_elements=["customer"], set_={name: new[name] for name in ("opted_out", "said_at", "received_at")}, where=later
     )
     # In one order everywhere, so that two writers never wait for each other.
     connection.execute(update, sorted(rows, key=lambda row: str(row["customer"])))
-
-
-def digest_of(customer_id: str) -> str:
-    """Return the digest that stands for a customer among the opt-outs, 64 hexadecimal digits.
-
-    Examples
-    --------
-    >>> digest_of("c-1")[:8]
-    'd1b434f3'
-    """
-    return hashlib.sha256(f"opt-out:{customer_id}".encode()).hexdigest()

@@ -22,11 +22,13 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.config.settings import Settings
 from churn.contract import load_contract
+from churn.customers.opted_out import opt_out_digest, prefixes
 from churn.errors import RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model, ModelInfo
 from churn.segments.segments import Segments
 from churn.store.contacts.not_to_contact import Why
+from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp
@@ -152,6 +154,7 @@ class FakeStore:
         self.contacts: list[Contact] = []
         self.contact_receipt = ContactReceipt()
         self.left_alone: dict[str, Why] = {}
+        self.opted_out: dict[str, bool] = {}
         self.away = False
         self.closed = False
         self.error: Exception = StoreError("postgresql://user:secret@store is away")
@@ -182,6 +185,14 @@ class FakeStore:
     def not_to_contact(self, customer_ids: Sequence[str], _since: datetime, /) -> dict[str, Why]:
         self._check()
         return {name: self.left_alone[name] for name in customer_ids if name in self.left_alone}
+
+    def opt_out_changes(self, seen: OptOutState | None, /) -> OptOutChanges | None:
+        self._check()
+        state = OptOutState(datetime(2026, 1, 2, tzinfo=UTC), len(self.opted_out))
+        if state == seen or (seen is None and not self.opted_out):
+            return None
+        wanting = prefixes(opt_out_digest(name) for name, out in self.opted_out.items() if out)
+        return OptOutChanges(wanting, prefixes(opt_out_digest(name) for name, out in self.opted_out.items() if not out), state)
 
     def ping(self) -> None:
         self._check()

@@ -134,7 +134,9 @@ def _create_contacts() -> None:
         sa.Column("customer", sa.String(64), primary_key=True),
         sa.Column("opted_out", sa.Boolean, nullable=False),
         sa.Column("said_at", TIME, nullable=False),
+        sa.Column("received_at", TIME, nullable=False),
     )
+    op.create_index("ix_opt_outs_received_at", "opt_outs", ["received_at"])
 
 
 def _create_shadow_predictions() -> None:

@@ -61,6 +61,17 @@ CUSTOMERS = [
 ]
 
 
+async def test_who_wants_no_contacts_gets_none_on_the_fast_path(app: ServiceApp, store: FakeStore, slow: list[Any]) -> None:
+    store.opted_out = {"c-1": True}
+    leaves = {**CUSTOMER, "total_day_minutes": 350.0}
+    async with served(app) as client:
+        answers = [
+            (await client.post("/predict", json={**leaves, "customer_id": n}, headers=PLAIN)).json() for n in ("c-1", "c-2")
+        ]
+    assert [(one["churn"], one["action"]) for one in answers] == [(True, "none"), (True, "contact")]
+    assert not slow
+
+
 @pytest.mark.parametrize("customer", CUSTOMERS)
 @pytest.mark.parametrize("query", ["", "?reasons=2"])
 async def test_fast_path_and_route_give_the_same_answer_and_the_same_record(

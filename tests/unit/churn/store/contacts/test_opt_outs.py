@@ -3,10 +3,13 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
+from churn.customers.opted_out import OptedOut, opt_out_digest
 from churn.errors import StoreError
-from churn.store.contacts.opt_outs import digest_of, read_opt_outs, write_opt_outs
+from churn.store.contacts import opt_outs as module
+from churn.store.contacts.opt_outs import read_opt_outs, write_opt_outs
 from churn.store.database.chunks import CHUNK
 from churn.store.store import Store
 from tests.unit.churn.store.rows import NOON
@@ -28,7 +31,7 @@ def test_who_wants_no_contacts_is_known_under_a_digest_alone(store: Store) -> No
         assert read_opt_outs(connection, ["anna", "ben", "carla"]) == {"anna": (True, NOON), "ben": (False, NOON)}
         stored = connection.exec_driver_sql("SELECT customer FROM opt_outs").scalars().all()
     assert set(stored) == {hashlib.sha256(f"opt-out:{name}".encode()).hexdigest() for name in ("anna", "ben")}
-    assert digest_of("anna") in stored
+    assert opt_out_digest("anna") in stored
 
 
 @pytest.mark.parametrize(
@@ -65,3 +68,37 @@ def test_a_store_that_is_away_is_an_error_of_the_store(store: Store) -> None:
     for ask in (store.count_opt_outs, lambda: store.opted_out(["anna"])):
         with pytest.raises(StoreError, match="no such table"):
             ask()
+
+
+def test_changes_add_up_to_what_the_store_knows(store: Store) -> None:
+    rng, names = np.random.default_rng(5), [f"c{n}" for n in range(50)]
+    known, seen = OptedOut(), None
+    assert store.opt_out_changes(None) is None
+    for hours in range(30):
+        if hours % 3:
+            some = rng.choice(names, size=4, replace=False).tolist()
+            say(store, **{name: (bool(rng.integers(2)), int(rng.integers(40))) for name in some})
+        found = store.opt_out_changes(seen)
+        if found is not None:
+            known, seen = known.changed(found.wanting_none, found.willing), found.state
+        assert {name for name in names if known.has(name)} == store.opted_out(names)
+        assert store.opt_out_changes(seen) is None
+    assert len(known) == store.count_opt_outs() > 0
+
+
+def test_what_another_writer_received_before_is_still_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "now", lambda: NOON)
+    say(store, anna=(True, 0))
+    first = store.opt_out_changes(None)
+    assert first is not None
+    # Its clock is behind, or its transaction ended late.
+    monkeypatch.setattr(module, "now", lambda: NOON - timedelta(minutes=4))
+    say(store, ben=(True, 0))
+    found = store.opt_out_changes(first.state)
+    assert found is not None
+    assert OptedOut().changed(found.wanting_none, found.willing).has("ben")
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM opt_outs")
+    emptied = store.opt_out_changes(found.state)
+    assert emptied is not None
+    assert emptied.state is None
