@@ -7,6 +7,7 @@ from datetime import datetime
 
 from churn.config.settings import load_settings
 from churn.store.contacts.not_to_contact import Why
+from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp, create_app
@@ -34,6 +35,10 @@ class NoStore:
     def not_to_contact(self, _customer_ids: Sequence[str], _since: datetime, /) -> dict[str, Why]:
         """Know nobody."""
         return {}
+
+    def opt_out_changes(self, _seen: OptOutState | None, /) -> OptOutChanges | None:
+        """Know nobody who wants no contacts."""
+        return None
 
     def ping(self) -> None:
         """Be there."""
