@@ -1,4 +1,4 @@
-"""Measure the gate: `python -m benchmarks.gate [--trials N] [--short]`. Prints a table, writes build/benchmarks/gate.json."""
+"""Measure the gate: `python -m benchmarks.gate [--trials N] [--gaps] [--short]`. Prints a table, writes JSON under build/."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.gate.gaps import GapCell, all_gap_cells, gap_table, run_gap_cells
 from benchmarks.gate.simulations import CHAMPION_AUC, Cell, Result, pooled, run_all
 from churn.config.params import Params, load_params
 from churn.contract import load_contract
 
 OUT = Path("build/benchmarks/gate.json")
+GAPS_OUT = OUT.with_name("gate-gaps.json")
 SEED = 17
 # How alike real models of the same customers err.
 SHARED = 0.8
@@ -29,13 +31,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
     parser.add_argument("--trials", type=int, default=400, help="of each cell (default 400)")
     parser.add_argument("--short", action="store_true", help="two small cells, to see that it works")
+    parser.add_argument("--gaps", action="store_true", help="only the check of gaps between groups")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     cells = [Cell(0.0, 300, SHARED), Cell(0.04, 1_000, SHARED)] if options.short else all_cells()
     trials = min(options.trials, 20) if options.short else options.trials
-    params = load_params(Path("params.yaml"))
+    params, console = load_params(Path("params.yaml")), Console()
+    if options.gaps:
+        measure_gaps([GapCell(0.1, 0.1, 800, 1, 2, SHARED)] if options.short else all_gap_cells(SHARED), params, trials, console)
+        return
 
-    console = Console()
     with Progress(console=console, transient=True) as progress:
         work = progress.add_task("judging", total=len(cells))
         results = run_all(
@@ -61,6 +66,18 @@ def main() -> None:
     }
     options.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
     console.print(f"written to {options.out}")
+
+
+def measure_gaps(cells: list[GapCell], params: Params, trials: int, console: Console) -> None:
+    """Measure the check of gaps between groups, and print its table."""
+    with Progress(console=console, transient=True) as progress:
+        work = progress.add_task("judging", total=len(cells))
+        results = run_gap_cells(cells, load_contract(), params, trials=trials, seed=SEED, done=lambda: progress.advance(work))
+    console.print(gap_table(results, params))
+    GAPS_OUT.parent.mkdir(parents=True, exist_ok=True)
+    document = {"seed": SEED, "fairness": params.fairness.model_dump(), "results": [result.report() for result in results]}
+    GAPS_OUT.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    console.print(f"written to {GAPS_OUT}")
 
 
 def all_cells() -> list[Cell]:

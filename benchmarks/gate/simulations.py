@@ -45,15 +45,20 @@ class Result:
     counts: dict[str, int]
 
     def rate(self, name: str = "taken") -> tuple[float, float, float]:
-        """Give a rate and its 95 % interval (Wilson, JASA 22, 1927)."""
-        found = binomtest(self.counts.get(name, 0), self.trials)
-        interval = found.proportion_ci(0.95, method="wilson")
-        return float(found.statistic), float(interval.low), float(interval.high)
+        """Give a rate and its 95 % interval."""
+        return rate_of(self.counts.get(name, 0), self.trials)
 
     def report(self) -> dict[str, Any]:
         """Give it JSON-ready."""
         rate, low, high = self.rate()
         return {**vars(self.cell), "trials": self.trials, "taken": rate, "interval": [low, high], "counts": self.counts}
+
+
+def rate_of(count: int, trials: int) -> tuple[float, float, float]:
+    """Give a rate and its 95 % interval (Wilson, JASA 22, 1927)."""
+    found = binomtest(count, trials)
+    interval = found.proportion_ci(0.95, method="wilson")
+    return float(found.statistic), float(interval.low), float(interval.high)
 
 
 def pooled(results: list[Result]) -> Result:

@@ -193,6 +193,26 @@ class GateParams(_Part):
     max_latency_ms: float = Field(50, gt=0, description="Median of one customer's answer through the serving path.")
 
 
+Gap = Literal["recall", "selection_rate", "false_positive_rate"]
+
+
+class FairnessParams(_Part):
+    """What is done about gaps between groups, where the contract has sensitive columns; see `churn.fairness`.
+
+    `recall` is equal opportunity, `selection_rate` demographic parity; `recall` and `false_positive_rate` are equalized odds.
+    """
+
+    gaps: list[Gap] = Field(["recall"], min_length=1, description="Which are judged.")
+    max_widening: float = Field(0.05, ge=0, le=1, description="By how much a challenger's gap may be wider than the champion's.")
+
+    @field_validator("gaps")
+    @classmethod
+    def _once(cls, gaps: list[Gap]) -> list[Gap]:
+        if len(set(gaps)) < len(gaps):
+            raise ValueError("name each gap once")
+        return gaps
+
+
 class Params(_Part):
     """The whole of params.yaml."""
 
@@ -204,6 +224,7 @@ class Params(_Part):
     profit: ProfitParams = ProfitParams()
     evaluation: EvaluationParams = EvaluationParams()
     gate: GateParams = GateParams()
+    fairness: FairnessParams = FairnessParams()
 
 
 def load_params(path: Path) -> Params:

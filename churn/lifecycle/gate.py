@@ -14,11 +14,14 @@ from churn.contract import Contract
 from churn.customers.frame import frame_digest
 from churn.data.labelled import Labelled
 from churn.evaluation.months import score_months
+from churn.evaluation.paired import Answers
 from churn.evaluation.profit import profits
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.slices import slices_of
 from churn.evaluation.statistics import log_losses
+from churn.fairness.gaps import groups_of
 from churn.lifecycle.calibration_check import calibrated
+from churn.lifecycle.gap_check import no_gap_widens
 from churn.lifecycle.gate_checks import (
     Check,
     ServingCheck,
@@ -62,11 +65,13 @@ def decide(
     contract: Contract,
     *,
     serving: ServingCheck | None,
+    holdout: Labelled | None = None,
 ) -> GateDecision:
     """Decide whether a challenger may replace the champion.
 
     Its log loss must be lower beyond chance. It must not, beyond chance, lose profit, lose log loss in a slice, or be off the
-    churn rate or its own calibration, each by more than a stated margin; and it must be served as it is, fast enough.
+    churn rate or its own calibration, each by more than a stated margin; no gap between groups of a sensitive column may be wider
+    than the champion's by more than a stated margin; and it must be served as it is, fast enough.
     Of two equally good models, a challenger passes with probability 1 - confidence at most.
 
     Without a champion, the baseline is the constant churn rate of the fresh customers, and the more profitable of contacting
@@ -78,11 +83,14 @@ def decide(
     fresh : Labelled
         Customers that neither was trained on. Where some have several rows, every check goes by customer.
     params : Params
-        Of the gate, of profit and of slices; its seed is that of the bootstrap.
+        Of the gate, of profit, of slices and of fairness; its seed is that of the bootstrap.
     contract : Contract
-        Names the slices' columns.
+        Names the slices' columns, and those that are sensitive.
     serving : ServingCheck or None
         None if the challenger will not be served (in a benchmark): then this is not checked.
+    holdout : Labelled, optional
+        Customers that neither was trained on and whose sensitive columns are known. Gaps between groups are judged on them where
+        those of the fresh customers are not known, as they are not of traffic.
 
     Returns
     -------
@@ -123,6 +131,9 @@ def decide(
         calibrated(y, new, params.gate, params.seed, customer),
         unbiased(y, new, params.gate, customer),
     ]
+    if contract.sensitive:
+        checks.append(_fair(challenger, able, fresh, holdout, params, contract))
+        evidence["params"] |= params.model_dump(mode="json", include={"fairness"})
     if serving:
         checks += [served_alike(serving), fast_enough(serving, params.gate)]
     evidence |= {
@@ -133,6 +144,23 @@ def decide(
         "months": _months(fresh, new, old),
     }
     return _decision(checks, evidence, passed=better.sentence)
+
+
+def _fair(
+    challenger: Model, champion: Model | None, fresh: Labelled, holdout: Labelled | None, params: Params, contract: Contract
+) -> Check:
+    """Check the gaps between groups: on the fresh customers or, where nothing sensitive is known of them, on the holdout."""
+    where = ""
+    if fresh.sensitive is None and holdout is not None and holdout.sensitive is not None:
+        fresh, where = holdout, f"judged on the {len(holdout)} customers of the holdout, since traffic has no sensitive columns"
+    answers = [
+        None if model is None else Answers(model.predict_probability(fresh.features), model.info.threshold)
+        for model in (champion, challenger)
+    ]
+    groups, notes = groups_of(fresh, contract, params.evaluation.slices)
+    notes = [*([where] if where else []), *notes]
+    y = fresh.outcome.to_numpy()
+    return no_gap_widens(y, answers[0], answers[1], groups, notes, params.fairness, params.gate, params.seed, fresh.customer)
 
 
 def never_trained_on(challenger: Model, champion: Model) -> Check:

@@ -129,7 +129,7 @@ def judge(
     """Let the gate compare challenger and champion on customers that neither was trained on."""
     fresh = training_set.fresh
     serving = check_serving(trained.model, fresh.features, contract)
-    decision = decide(trained.model, champion, fresh, params, contract, serving=serving)
+    decision = decide(trained.model, champion, fresh, params, contract, serving=serving, holdout=training_set.holdout)
     known: dict[str, Any] = {"reserved_but_trained_on": training_set.left_out, "labels": traffic.report() if traffic else None}
     known["effective_rows"] = training_set.fresh_effective
     said = f" ({traffic.selection})" if traffic and traffic.selection else ""
