@@ -112,8 +112,8 @@ def _overlooking(
 def gap_table(results: list[GapResult], params: Params) -> Table:
     """Show how often the check refused."""
     table = Table(
-        title=f"How often {NAME} refuses a challenger, at confidence {params.gate.confidence:g} and max_widening "
-        f"{params.fairness.max_widening:g}; {results[0].trials} trials each",
+        title=f"How often {NAME} refuses a challenger, at confidence {params.gate.confidence:g} and margin "
+        f"{params.fairness.margin:g}; {results[0].trials} trials each",
         caption="strictly: if the lower bound had to be above the margin, too",
     )
     for heading in ("champion's gap", "challenger's", "rows", "columns", "groups", "refused", "95 % (Wilson)", "strictly"):

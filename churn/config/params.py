@@ -203,7 +203,11 @@ class FairnessParams(_Part):
     """
 
     gaps: list[Gap] = Field(["recall"], min_length=1, description="Which are judged.")
-    max_widening: float = Field(0.05, ge=0, le=1, description="By how much a challenger's gap may be wider than the champion's.")
+    margin: float = Field(0.05, ge=0, le=1, description="The change of a gap that counts, if it is beyond chance.")
+    reweigh: Literal["never", "candidate", "always"] = Field(
+        "candidate", description="Whether customers are reweighed: never, where that narrows a gap at little cost, or always."
+    )
+    max_cost: float = Field(0.02, ge=0, le=1, description="Share by which log loss may be higher with reweighed customers.")
 
     @field_validator("gaps")
     @classmethod

@@ -41,6 +41,26 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.outcome)
 
+    def take(self, rows: NDArray[np.int64]) -> Labelled:
+        """Return some of the rows, numbered anew, with all that is known of them.
+
+        Parameters
+        ----------
+        rows : array of int, shape (m,)
+            Their places, in [0, n).
+
+        Returns
+        -------
+        Labelled
+        """
+        frames = (
+            None if part is None else part.iloc[rows].reset_index(drop=True)
+            for part in (self.features, self.outcome, self.sensitive, self.asked_at)
+        )
+        features, outcome, sensitive, asked_at = frames
+        customer, fold = (None if part is None else part[rows] for part in (self.customer, self.fold))
+        return Labelled(features, outcome, sensitive, customer, fold, asked_at)
+
 
 def customer_numbers(keys: pd.Series) -> NDArray[np.int64] | None:
     """Number customers by their keys, for `Labelled.customer`.

@@ -54,6 +54,11 @@ class Widening:
     high: float
     rates: dict[str, tuple[float, float]]
 
+    @property
+    def name(self) -> str:
+        """Return what the gap is called in a sentence."""
+        return f"{self.measure.replace('_', ' ')} by {self.column}"
+
 
 def groups_of(known: Labelled, contract: Contract, params: SliceParams) -> tuple[dict[str, list[Slice]], list[str]]:
     """Return the groups of each sensitive column that has two at least, and why others have not.

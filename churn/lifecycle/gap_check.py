@@ -27,7 +27,7 @@ def no_gap_widens(
     seed: int,
     customer: Customers | None = None,
 ) -> Check:
-    """Check that no gap between groups is wider than the champion's by more than `max_widening`, or not beyond chance.
+    """Check that no gap between groups is wider than the champion's by more than `margin`, or not beyond chance.
 
     All bounds hold at once with probability `confidence` (Bonferroni). A challenger that is as fair as the champion fails with
     probability 1 - confidence at most, however many columns there are. Why a first model passes, whatever its gaps are, and why
@@ -56,11 +56,11 @@ def no_gap_widens(
     """
     how = {"confidence": gate.confidence, "resamples": gate.resamples, "seed": seed}
     found = widenings(outcome, champion or challenger, challenger, groups, params.gaps, **how, customer=customer)
-    limit, left_out = params.max_widening, f" ({'; '.join(notes)})" if notes else ""
+    limit, left_out = params.margin, f" ({'; '.join(notes)})" if notes else ""
     if not found:
         return Check(NAME, True, None, limit, f"no gap between groups could be judged{left_out}", {"notes": list(notes)})
     if champion is None:
-        gaps = ", ".join(f"{name(gap)} {gap.second:.3f}" for gap in found)
+        gaps = ", ".join(f"{gap.name} {gap.second:.3f}" for gap in found)
         alone = [
             {"column": gap.column, "measure": gap.measure, "second": gap.second}
             | {"rates": {level: after for level, (_, after) in gap.rates.items()}}
@@ -78,13 +78,8 @@ def no_gap_widens(
     return Check(NAME, not failed, worst.change, limit, said + left_out, detail)
 
 
-def name(gap: Widening) -> str:
-    """Return what a gap is called in a sentence."""
-    return f"{gap.measure.replace('_', ' ')} by {gap.column}"
-
-
 def _numbers(gap: Widening) -> str:
-    return f"{name(gap)} from {gap.first:.3f} to {gap.second:.3f} ({gap.change:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}])"
+    return f"{gap.name} from {gap.first:.3f} to {gap.second:.3f} ({gap.change:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}])"
 
 
 def _failure(gap: Widening) -> str:

@@ -12,6 +12,7 @@ import yaml
 
 from churn.config.params import Params
 from churn.contract import Column, Contract
+from churn.model_card.fairness import fairness_section
 from churn.model_card.markdown import code, facts, line, number, table
 from churn.model_card.quality import (
     UNKNOWN,
@@ -42,6 +43,7 @@ def render_card(
     gate: Report | None = None,
     churn_rate: float | None = None,
     curves: Report | None = None,
+    reweighing: Report | None = None,
 ) -> str:
     """Write the card of a version.
 
@@ -60,6 +62,8 @@ def render_card(
         Of the customers trained on, in [0, 1].
     curves : mapping, optional
         `more_customers` and `too_simple`, as `churn.diagnostics.curves.Curves.report()` has them.
+    reweighing : mapping, optional
+        `churn.fairness.reweighing.Reweighing.report()`, where a candidate was trained with reweighed customers.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def render_card(
         features=_features(info, contract),
         kept_out=_kept_out(info, contract),
         metrics=metrics_section(measured, evaluation),
-        slices=slices_section(evaluation),
+        slices="\n\n".join(filter(None, (slices_section(evaluation), fairness_section(reweighing, info.profit.currency)))),
         segments=segments_section(info, evaluation),
         threshold=threshold_section(info, params),
         calibration=calibration_section(measured),

@@ -17,6 +17,7 @@ from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled, customer_numbers
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import Scorecard
+from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.modeling.assignment import NO_PSEUDONYM, Assignment, Source, assign, mostly_named
 from churn.modeling.customer_keys import rule_digest
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
@@ -25,7 +26,7 @@ from churn.modeling.split import split
 from churn.modeling.standing import Standing, repeated
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training_window import train_on_what_holds
-from churn.modeling.tuning import OnScore, Tuned, tune
+from churn.modeling.tuning import OnScore, Tuned, folds_of, tune
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ class Trained:
         The customers that it learned from: those of the training set, or the newest of them.
     held_out_digest : str
         Identifies the customers of the evaluation, as `TrainingSet.digest` does those learned from.
+    reweighing : Reweighing or None
+        What came of a candidate trained with reweighed customers; None if none was asked for, or nothing is sensitive.
     """
 
     model: Model
@@ -103,6 +106,7 @@ class Trained:
     reference: pd.DataFrame
     learned: Labelled
     held_out_digest: str = ""
+    reweighing: Reweighing | None = None
 
     @property
     def holdout(self) -> Scorecard:
@@ -172,8 +176,10 @@ def assemble(
     )
 
 
-def _digest(known: Labelled) -> str:
-    return frame_digest(known.features.assign(**{"<outcome>": known.outcome}))
+def _digest(known: Labelled, *, sensitive: bool = False) -> str:
+    """Identify customers by what a model learns from: what is sensitive only where it weighs them."""
+    weighed = known.sensitive.add_prefix("<sensitive> ") if sensitive and known.sensitive is not None else None
+    return frame_digest(pd.concat([known.features.assign(**{"<outcome>": known.outcome}), weighed], axis=1))
 
 
 def _labelled(traffic: pd.DataFrame, contract: Contract, who: Assignment, rows: NDArray[np.intp]) -> Labelled:
@@ -224,19 +230,31 @@ def train(
     features = columns_read(form, contract)
     pipeline = build_pipeline(params.seed, form=form, contract=contract)
 
-    def fit(customers: Labelled) -> Tuned:
+    def search(customers: Labelled) -> Tuned:
         return tune(pipeline, customers, features, params.tuning, params.seed, form=form, on_score=on_score)
 
-    known, tuned = train_on_what_holds(training_set.train, training_set.dated, fit)
+    known, tuned = train_on_what_holds(training_set.train, training_set.dated, search)
     if len(known) < len(training_set.train):
         source = f"the newest {len(known)} of {training_set.source}"
         training_set = replace(training_set, train=known, dated=len(known), source=source)
-    threshold = choose_threshold(known.outcome.to_numpy(), tuned.out_of_fold, params.threshold, params.profit)
+
+    def threshold_for(probability: NDArray[np.float64]) -> float:
+        return choose_threshold(known.outcome.to_numpy(), probability, params.threshold, params.profit)
+
+    held, threshold, reweighing = training_set.holdout, threshold_for(tuned.out_of_fold), None
+    if contract.sensitive and params.fairness.reweigh != "never":
+        folds = folds_of(known, params.tuning.folds, params.seed)
+        fit, reweighing = consider(
+            *(Fit(tuned.pipeline, tuned.out_of_fold, threshold, tuned.score), known, held, features, folds, threshold_for),
+            *(contract, params),
+        )
+        threshold, weighed = fit.threshold, {"reweighed_by": ", ".join(reweighing.columns)} if reweighing.taken else {}
+        tuned = replace(tuned, pipeline=fit.pipeline, best=tuned.best | weighed, out_of_fold=fit.out_of_fold, score=fit.score)
     info = ModelInfo(
         name=name,
         trained_at=now(),
         trigger=trigger,
-        data_digest=training_set.digest,
+        data_digest=_digest(known, sensitive=bool(reweighing and reweighing.taken)),
         data_source=training_set.source,
         simulated=training_set.simulated,
         rows=len(known),
@@ -251,7 +269,6 @@ def train(
         reserved=params.split.reserved,
     )
     model = Model(tuned.pipeline, info)
-    held = training_set.holdout
     evaluation = assess(held, model.predict_probability(held.features), threshold, contract, params)
     reference = known.features.copy()
     reference.insert(0, "churn_probability", tuned.out_of_fold)
@@ -263,4 +280,4 @@ def train(
         reference = training_set.standing.complete(reference, training_set.dated, model)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
     model = Model(tuned.pipeline, info.model_copy(update=found))
-    return Trained(model, tuned, evaluation, reference, known, _digest(held))
+    return Trained(model, tuned, evaluation, reference, known, _digest(held), reweighing)

@@ -106,14 +106,7 @@ def last_rows(known: Labelled, rows: int) -> Labelled:
     -------
     Labelled
     """
-    return Labelled(
-        known.features.iloc[-rows:].reset_index(drop=True),
-        known.outcome.iloc[-rows:].reset_index(drop=True),
-        None if known.sensitive is None else known.sensitive.iloc[-rows:].reset_index(drop=True),
-        None if known.customer is None else known.customer[-rows:],
-        None if known.fold is None else known.fold[-rows:],
-        None if known.asked_at is None else known.asked_at.iloc[-rows:].reset_index(drop=True),
-    )
+    return known.take(np.arange(len(known) - rows, len(known)))
 
 
 def _above(values: np.ndarray, errors: float, customer: np.ndarray | None) -> bool:

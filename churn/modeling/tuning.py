@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the halving searches importable)
@@ -152,6 +153,23 @@ def make_folds(train: Labelled, folds: int, seed: int) -> BaseCrossValidator:
         return PredefinedSplit(fold_numbers(train.outcome.to_numpy(), train.fold, folds, train.customer))
     kind = StratifiedKFold if train.customer is None else StratifiedGroupKFold
     return kind(folds, shuffle=True, random_state=seed)
+
+
+def folds_of(train: Labelled, folds: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the rows to fit on, and those to predict, of each fold of a search.
+
+    Parameters
+    ----------
+    train : Labelled
+    folds, seed : int
+        As in `make_folds`.
+
+    Returns
+    -------
+    list of (array of int, array of int)
+    """
+    groups = train.customer if train.fold is None else None
+    return list(make_folds(train, folds, seed).split(np.empty((len(train), 0)), train.outcome, groups))
 
 
 def _search(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: int) -> Callable[..., Any]:

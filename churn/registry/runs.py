@@ -176,7 +176,8 @@ class Runs:
 
         info = trained.model.info
         mlflow.log_params({**info.params, "rows": info.rows, "features": len(info.features), "threshold": info.threshold})
-        mlflow.log_metrics({**trained.evaluation.metrics("holdout_"), "cv_score": trained.tuned.score})
+        fairness = trained.reweighing.metrics() if trained.reweighing else {}
+        mlflow.log_metrics({**trained.evaluation.metrics("holdout_"), "cv_score": trained.tuned.score, **fairness})
         _log_data(trained)
         _log_files(files)
 

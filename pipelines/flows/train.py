@@ -150,6 +150,7 @@ def register(
     """Log the run with its pictures and its card, and register the version, not yet as champion. Tried again, it is made once."""
     files = run_files(trained, training_set, decision, contract, params, curves)
     known = {"evaluation": files["scorecard.json"], "gate": files["gate.json"], "curves": curves.report() if curves else None}
+    known["reweighing"] = files.get("fairness.json")
     left, info = float(training_set.train.outcome.mean()), trained.model.info
     card = render_card(info, contract=contract, params=params, churn_rate=left, **known)
     return registry.register(trained, files, run_tags(info, training), card=card)

@@ -64,6 +64,8 @@ def run_files(
         "gate.json": {"promote": decision.promote, "reason": decision.reason, **decision.evidence},
         **(curves.files() if curves else {}),
     }
+    if trained.reweighing is not None:
+        files["fairness.json"] = trained.reweighing.report()
     if info.segments is not None and (sample := explain_sample(trained.model, trained.reference, contract)) is not None:
         segments = f"Segments of {len(sample.contributions)} customers trained on"
         files["plots/segments.png"] = draw_segments(info.segments, sample.contributions, segments)

@@ -34,7 +34,7 @@ BOUNDS: dict[type[BaseModel], dict[str, str]] = {
         "min_class_rows": "[2, inf)",
         "max_latency_ms": "(0, inf)",
     },
-    params.FairnessParams: {"max_widening": "[0, 1]"},
+    params.FairnessParams: {"margin": "[0, 1]", "max_cost": "[0, 1]"},
     params.Params: {"seed": "[0, inf)"},
 }
 

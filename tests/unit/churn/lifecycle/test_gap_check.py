@@ -39,7 +39,7 @@ def check(widened_by: float, rows: int = 1000, champion: bool = True, limit: flo
         Answers(np.where(overlooked, 0.1, 0.9), 0.5),
         {"gender": [Slice("gender", "f", woman), Slice("gender", "m", ~woman)]},
         [],
-        FairnessParams(max_widening=limit),
+        FairnessParams(margin=limit),
         GATE,
         1,
         **more,
@@ -85,7 +85,7 @@ def test_equals_are_refused_no_more_often_than_the_setting_says() -> None:
         both = rng.normal(y, 1.0)
         old, new = (Answers(both + rng.normal(0, 0.7, 400), 0.5) for _ in range(2))
         groups = {str(n): [Slice(str(n), "a", rows), Slice(str(n), "b", ~rows)] for n, rows in enumerate(group)}
-        refused += not no_gap_widens(y, old, new, groups, [], FairnessParams(max_widening=0.0), GATE, seed).passed
+        refused += not no_gap_widens(y, old, new, groups, [], FairnessParams(margin=0.0), GATE, seed).passed
     # With no margin at all, and four columns: 4 % of 200 is 8, give or take 2.8.
     assert refused <= 16
 
@@ -113,7 +113,7 @@ def test_the_gate_refuses_a_better_model_that_finds_fewer_of_one_group() -> None
 
 def test_without_sensitive_columns_the_decision_is_what_it_was() -> None:
     fresh = fresh_customers()
-    other = PARAMS.model_copy(update={"fairness": FairnessParams(gaps=["selection_rate"], max_widening=0.0)})
+    other = PARAMS.model_copy(update={"fairness": FairnessParams(gaps=["selection_rate"], margin=0.0)})
     plain = decide(CHALLENGER, CHAMPION, fresh, PARAMS, PLAIN, serving=None)
     assert plain == decide(CHALLENGER, CHAMPION, fresh, other, PLAIN, serving=None, holdout=fresh)
     assert NAME not in plain.evidence["checks"]
