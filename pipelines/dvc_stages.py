@@ -28,6 +28,8 @@ from churn.registry.serialization import dump_pipeline
 app = typer.Typer(pretty_exceptions_enable=False)
 BUILD = Path("build")
 OUTCOME, CUSTOMER, FOLD = "<outcome>", "<customer>", "<fold>"
+# Begins the name of a sensitive column, which is no feature.
+SENSITIVE = "<sensitive> "
 # What `dvc metrics show` and `dvc metrics diff` put side by side: a table that fits a screen. The rest is in scorecard.json.
 HEADLINE = ("rows", "cv_score", "roc_auc", "pr_auc", "brier", "log_loss", "profit")
 # Beyond this, processors differ in the last bits of a sum.
@@ -46,6 +48,8 @@ def split() -> None:
         who = np.arange(len(part)) if part.customer is None else part.customer
         frame = part.features.assign(**{OUTCOME: part.outcome})
         frame[CUSTOMER], frame[FOLD] = who, part.fold
+        if part.sensitive is not None:
+            frame = pd.concat([frame, part.sensitive.add_prefix(SENSITIVE)], axis=1)
         frame.to_parquet(folder / f"{name}.parquet", index=False)
     (folder / "rule.json").write_text(json.dumps({"rule": parts.rule}) + "\n")
 
@@ -123,8 +127,15 @@ def _folder(name: str) -> Path:
 
 def _read(name: str) -> Labelled:
     frame = pd.read_parquet(BUILD / "split" / f"{name}.parquet")
-    features = frame.drop(columns=[OUTCOME, CUSTOMER, FOLD])
-    return Labelled(features, frame[OUTCOME], customer=customer_numbers(frame[CUSTOMER]), fold=frame[FOLD].to_numpy())
+    sensitive = frame.filter(regex=f"^{SENSITIVE}")
+    features = frame.drop(columns=[OUTCOME, CUSTOMER, FOLD, *sensitive.columns])
+    return Labelled(
+        features,
+        frame[OUTCOME],
+        sensitive.rename(columns=lambda column: column.removeprefix(SENSITIVE)) if len(sensitive.columns) else None,
+        customer_numbers(frame[CUSTOMER]),
+        frame[FOLD].to_numpy(),
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from churn.model_card.markdown import code, interval, line, number, table
 from churn.model_card.quality import PER_CUSTOMER, Report
 
+PICTURE = "plots/fairness.png"
 HEADER = ("on the holdout", "without weights", "with weights", "change")
 
 
@@ -40,7 +41,8 @@ def fairness_section(reweighing: Report | None, currency: str = "") -> str:
         for name, (before, after, change, low, high) in reweighing["costs"].items():
             unit = f" ({currency} per customer)" if currency and name in PER_CUSTOMER else ""
             rows.append((name + unit, *_change(before, after, {"change": change, "low": low, "high": high})))
-        parts += [table(HEADER, rows), f"Intervals of the change: {reweighing['confidence']:.0%}, by customer."]
+        how = f"Intervals of the change: {reweighing['confidence']:.0%}, by customer."
+        parts += [table(HEADER, rows), f"{how} Picture: {code(PICTURE)} of the MLflow run." if reweighing["gaps"] else how]
     return "\n\n".join(parts)
 
 

@@ -10,6 +10,7 @@ from churn.contract import Contract
 from churn.diagnostics.curves import Curves
 from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.explain.segmenting import explain_sample
+from churn.fairness.pictures import draw_reweighing
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model_info import ModelInfo
 from churn.modeling.training import Trained, TrainingSet
@@ -66,6 +67,8 @@ def run_files(
     }
     if trained.reweighing is not None:
         files["fairness.json"] = trained.reweighing.report()
+        if trained.reweighing.gaps:
+            files["plots/fairness.png"] = draw_reweighing(trained.reweighing, title)
     if info.segments is not None and (sample := explain_sample(trained.model, trained.reference, contract)) is not None:
         segments = f"Segments of {len(sample.contributions)} customers trained on"
         files["plots/segments.png"] = draw_segments(info.segments, sample.contributions, segments)

@@ -20,9 +20,9 @@ import pytest
 import skops.io
 
 from churn.clock import now
-from churn.config.params import load_params
+from churn.config.params import Params, load_params
 from churn.contract import Contract
-from churn.data.dataset import Dataset
+from churn.data.dataset import Dataset, read_dataset
 from churn.evaluation.report import assess
 from churn.modeling.customer_keys import content_bytes
 from churn.modeling.model import Model, ModelInfo
@@ -32,6 +32,7 @@ from churn.simulation.simulate import simulate, write_csv
 from pipelines import dvc_stages
 from pipelines.dvc_stages import CUSTOMER, FOLD, OUTCOME
 from tests.checkout import CHECKOUT
+from tests.credit_like import CREDIT, credit_like
 
 QUICK = (("folds: 5", "folds: 2"), ("form: terms ", "form: plain "), ("resamples: 500\n", "resamples: 100\n"))
 
@@ -206,3 +207,19 @@ def test_each_stage_is_a_command() -> None:
 
 def test_the_information_is_enough_to_make_the_model_again(run: Any) -> None:
     assert ModelInfo.model_validate(document(run, "model/model.json") | {"trained_at": 0}).threshold > 0
+
+
+def test_what_is_sensitive_stays_with_its_customers_and_is_no_feature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    credit_like(400, 1).to_csv(tmp_path / "credit.csv", index=False)
+    monkeypatch.setattr(dvc_stages, "load_contract", lambda _: CREDIT)
+    for name, value in {"CHURN_DATA": "credit.csv", "CHURN_PARAMS": "none.yaml"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    dvc_stages.split()
+    parts = assemble(read_dataset(tmp_path / "credit.csv", CREDIT), None, CREDIT, Params())
+    for name, part in (("train", parts.train), ("holdout", parts.holdout)):
+        read = dvc_stages._read(name)
+        pd.testing.assert_frame_equal(read.features, part.features)
+        assert read.sensitive is not None
+        assert part.sensitive is not None
+        pd.testing.assert_frame_equal(read.sensitive, part.sensitive)

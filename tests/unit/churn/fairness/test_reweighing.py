@@ -17,6 +17,7 @@ from churn.contract import Contract
 from churn.data.dataset import read_dataset
 from churn.data.labelled import Labelled
 from churn.evaluation.statistics import log_losses
+from churn.fairness.pictures import draw_reweighing
 from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.fairness.weights import cells_of, reweighed
 from churn.modeling.training import Trained, TrainingSet, assemble, train
@@ -196,3 +197,16 @@ def test_traffic_of_whom_nothing_is_known_is_learned_from_as_ever(parts: dict[fl
     result = told(fit(replace(parts[2.0], train=more)))
     assert set(result.cells) == set(told(fair).cells)
     assert all("missing" not in gap.rates for gap in result.chosen_by)
+
+
+def test_the_picture_shows_every_group_without_and_with_weights(fair: Trained) -> None:
+    rates, gaps = draw_reweighing(told(fair), "Holdout").axes
+    assert [label.get_text() for label in rates.get_yticklabels()] == [
+        f"selection rate by {column}: {level}"
+        for column, level in (("gender", "female"), ("gender", "male"), ("married", "no"), ("married", "yes"))
+    ]
+    by_gender, by_married = told(fair).gaps
+    without, with_weights = (line.get_xdata() for line in rates.get_lines()[:2])
+    assert list(without) == [rate[0] for gap in (by_gender, by_married) for rate in gap.rates.values()]
+    assert list(with_weights) == [rate[1] for gap in (by_gender, by_married) for rate in gap.rates.values()]
+    assert list(gaps.get_lines()[0].get_xdata()) == [by_gender.change, by_married.change]
