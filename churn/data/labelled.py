@@ -53,13 +53,14 @@ class Labelled:
         -------
         Labelled
         """
-        frames = (
-            None if part is None else part.iloc[rows].reset_index(drop=True)
-            for part in (self.features, self.outcome, self.sensitive, self.asked_at)
+        return Labelled(
+            self.features.iloc[rows].reset_index(drop=True),
+            self.outcome.iloc[rows].reset_index(drop=True),
+            None if self.sensitive is None else self.sensitive.iloc[rows].reset_index(drop=True),
+            None if self.customer is None else self.customer[rows],
+            None if self.fold is None else self.fold[rows],
+            None if self.asked_at is None else self.asked_at.iloc[rows].reset_index(drop=True),
         )
-        features, outcome, sensitive, asked_at = frames
-        customer, fold = (None if part is None else part[rows] for part in (self.customer, self.fold))
-        return Labelled(features, outcome, sensitive, customer, fold, asked_at)
 
 
 def customer_numbers(keys: pd.Series) -> NDArray[np.int64] | None:

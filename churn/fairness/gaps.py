@@ -178,7 +178,7 @@ def _rates(sums: Floats) -> Floats:
     """Return both models' rates of each group, shape (resamples, groups, 2); NaN where nobody of a group was drawn."""
     counts = sums.reshape(len(sums), -1, 3)
     of = counts[:, :, :1]
-    return np.divide(counts[:, :, 1:], of, out=np.full(counts[:, :, 1:].shape, np.nan), where=of > 0)
+    return np.asarray(np.divide(counts[:, :, 1:], of, out=np.full(counts[:, :, 1:].shape, np.nan), where=of > 0))
 
 
 def _change(rates: Floats) -> Floats:

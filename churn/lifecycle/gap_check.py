@@ -54,8 +54,13 @@ def no_gap_widens(
     Check
         Its value is the largest widening; None where none could be measured.
     """
-    how = {"confidence": gate.confidence, "resamples": gate.resamples, "seed": seed}
-    found = widenings(outcome, champion or challenger, challenger, groups, params.gaps, **how, customer=customer)
+    found = widenings(
+        *(outcome, champion or challenger, challenger, groups, params.gaps),
+        confidence=gate.confidence,
+        resamples=gate.resamples,
+        seed=seed,
+        customer=customer,
+    )
     limit, left_out = params.margin, f" ({'; '.join(notes)})" if notes else ""
     if not found:
         return Check(NAME, True, None, limit, f"no gap between groups could be judged{left_out}", {"notes": list(notes)})
