@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from benchmarks.gate.baselines import CHALLENGER, CHAMPION, Population, draw_fresh, model_of, read_with_auc
+from benchmarks.gate.baselines import CHALLENGER, CHAMPION, Population, draw_fresh, read_with_auc
 from benchmarks.gate.simulations import CHAMPION_AUC, rate_of
 from churn.config.params import Params
 from churn.contract import Column, Contract
 from churn.data.labelled import Labelled
-from churn.lifecycle.gap_check import NAME
-from churn.lifecycle.gate import decide
+from churn.evaluation.paired import Answers
+from churn.evaluation.profit import break_even
+from churn.fairness.gaps import groups_of
+from churn.lifecycle.gap_check import NAME, no_gap_widens
 
 POPULATION_ROWS = 40_000
 
@@ -72,13 +74,14 @@ def run_gap_cells(
         names = [f"group_{number}" for number in range(cell.columns)]
         sensitive = [Column(name=name, source=name, kind="category", role="sensitive") for name in names]
         grouped = contract.model_copy(update={"columns": (*contract.columns, *sensitive)})
-        models = model_of(CHALLENGER, params.profit), model_of(CHAMPION, params.profit)
-        counts: Counter[str] = Counter()
-        for trial, fresh in enumerate(_draws(cell, names, population, models[0].info.threshold, trials, seed)):
-            decision = decide(*models, fresh, params.model_copy(update={"seed": trial}), grouped, serving=None)
-            check = decision.evidence["checks"][NAME]
-            counts["refused"] += not check["passed"]
-            counts["strictly"] += any(gap["low"] > check["limit"] for gap in check["detail"]["gaps"])
+        threshold, counts = break_even(params.profit), Counter[str]()
+        for trial, fresh in enumerate(_draws(cell, names, population, threshold, trials, seed)):
+            answers = [Answers(fresh.features[model].to_numpy(), threshold) for model in (CHAMPION, CHALLENGER)]
+            groups, notes = groups_of(fresh, grouped, params.evaluation.slices)
+            y = fresh.outcome.to_numpy()
+            check = no_gap_widens(y, *(answers[0], answers[1], groups, notes), params.fairness, params.gate, trial)
+            counts["refused"] += not check.passed
+            counts["strictly"] += any(gap["low"] > check.limit for gap in check.detail["gaps"])
         results.append(GapResult(cell, trials, counts["refused"], counts["strictly"]))
         done()
     return results
