@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
@@ -52,6 +53,8 @@ class Reweighing:
         For people.
     cells : list of str
         The groups that were made alike.
+    weighed, rows : int
+        How many of the training rows are in such a group.
     confidence : float
         Of all intervals.
     log_loss_cost : float or None
@@ -65,6 +68,8 @@ class Reweighing:
     taken: bool
     sentence: str
     cells: list[str] = field(default_factory=list)
+    weighed: int = 0
+    rows: int = 0
     confidence: float = 0.95
     log_loss_cost: float | None = None
     chosen_by: list[Widening] = field(default_factory=list)
@@ -147,13 +152,13 @@ def consider(
         scores.append(float(scorer(of_fold, x.iloc[predicted], y.iloc[predicted])))
     threshold = choose_threshold(out_of_fold)
     other = Fit(fitted(np.arange(len(known))), out_of_fold, threshold, float(np.mean(scores)))
-    return _choose(plain, other, sorted(set(cells.dropna())), known, held, features, contract, params)
+    return _choose(plain, other, cells, known, held, features, contract, params)
 
 
 def _choose(
     plain: Fit,
     other: Fit,
-    cells: list[str],
+    cells: pd.Series,
     known: Labelled,
     held: Labelled,
     features: list[str],
@@ -178,7 +183,9 @@ def _choose(
     result = Reweighing(
         taken,
         sentence,
-        cells,
+        sorted(set(cells.dropna())),
+        int(cells.notna().sum()),
+        len(cells),
         params.evaluation.confidence,
         cost,
         gaps,

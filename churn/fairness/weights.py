@@ -36,7 +36,7 @@ def cells_of(known: Labelled, contract: Contract, params: SliceParams) -> pd.Ser
     Returns
     -------
     pandas.Series of object, shape (n,)
-        Its name, such as "f, under 40"; None for who is in no cell.
+        Its name, such as "gender=f, age=under 40"; None for who is in no cell.
     """
     cells = np.full(len(known), None, dtype=object)
     if known.sensitive is None:
@@ -45,10 +45,10 @@ def cells_of(known: Labelled, contract: Contract, params: SliceParams) -> pd.Ser
     told = known.take(rows)
     groups, _ = groups_of(told, contract, params)
     levels = []
-    for parts in groups.values():
+    for column, parts in groups.items():
         level = np.full(len(told), None, dtype=object)
         for part in parts:
-            level[part.rows] = part.level
+            level[part.rows] = f"{column}={part.level}"
         levels.append(level)
     names = pd.Series([None if None in row else ", ".join(row) for row in zip(*levels, strict=True)], dtype="category")
     if groups:

@@ -31,8 +31,9 @@ def fairness_section(reweighing: Report | None, currency: str = "") -> str:
     if reweighing["cells"]:
         cells = "; ".join(code(cell) for cell in reweighing["cells"])
         parts.append(
-            f"With weights, the outcome does not depend on the group (Kamiran and Calders, 2012). Groups: {cells}. The weights "
-            "are for learning only: all scores count each customer as ever."
+            f"With weights, the outcome does not depend on the group (Kamiran and Calders, 2012). Groups, of "
+            f"{reweighing['weighed']:,} of {reweighing['rows']:,} training rows (the others weigh 1): {cells}. The weights are "
+            "for learning only: all scores count each customer as ever."
         )
         rows = [
             (f"gap: {gap['measure'].replace('_', ' ')} by {code(gap['column'])}", *_change(gap["first"], gap["second"], gap))

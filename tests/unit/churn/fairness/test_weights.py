@@ -70,7 +70,9 @@ AGE = np.where(np.arange(400) < 200, 30.0, 60.0)
 
 def test_several_columns_are_crossed() -> None:
     cells = cells_of(labelled(gender=GENDER, age=AGE), CONTRACT, SIZES)
-    assert cells.value_counts().to_dict() == dict.fromkeys(["f, 30", "f, 60", "m, 30", "m, 60"], 100)
+    assert cells.value_counts().to_dict() == dict.fromkeys(
+        [f"gender={gender}, age={age}" for gender in "fm" for age in (30, 60)], 100
+    )
 
 
 def test_cells_that_are_too_small_are_pooled() -> None:
@@ -78,7 +80,13 @@ def test_cells_that_are_too_small_are_pooled() -> None:
     age[:40] = 90.0
     cells = cells_of(labelled(gender=GENDER, age=age), CONTRACT, SliceParams(min_rows=40, min_churners=5))
     # 50 customers of 90 years are a group; 25 of them of each gender are not.
-    assert cells.value_counts().to_dict() == {"m, 60": 94, "f, 60": 96, "m, 30": 80, "f, 30": 80, "other (2 levels)": 50}
+    assert cells.value_counts().to_dict() == {
+        "gender=m, age=60": 94,
+        "gender=f, age=60": 96,
+        "gender=m, age=30": 80,
+        "gender=f, age=30": 80,
+        "other (2 levels)": 50,
+    }
 
 
 @pytest.mark.parametrize(
@@ -110,5 +118,5 @@ def test_traffic_is_in_no_cell_and_moves_nobody() -> None:
 def test_a_value_that_is_missing_is_a_level_where_another_is_known() -> None:
     gender = np.where(np.arange(400) % 5 == 0, None, GENDER)
     assert set(cells_of(labelled(gender=gender, age=AGE), CONTRACT, SIZES)) == {
-        f"{gender}, {age}" for gender in ("f", "m", "missing") for age in (30, 60)
+        f"gender={gender}, age={age}" for gender in ("f", "m", "missing") for age in (30, 60)
     }

@@ -12,7 +12,9 @@ GAP = Widening("gender", "recall", 0.30, 0.12, -0.18, -0.25, -0.11, {"f": (0.4, 
 TAKEN = Reweighing(
     taken=True,
     sentence="trained with reweighed customers: that narrows recall by gender",
-    cells=["f", "m"],
+    cells=["gender=f", "gender=m"],
+    weighed=2400,
+    rows=2500,
     log_loss_cost=0.01,
     gaps=[GAP],
     costs={"log_loss": (0.5, 0.506, 0.006, 0.001, 0.011), "profit": (3.0, 2.9, -0.1, -0.2, 0.05)},
@@ -25,6 +27,7 @@ def test_it_says_what_changed_for_whom_and_what_that_cost() -> None:
     assert "| gap: recall by `gender` | 0.3000 | 0.1200 | -0.1800 [-0.2500, -0.1100] |" in text
     assert "| log_loss | 0.5000 | 0.5060 | +0.0060 [0.0010, 0.0110] |" in text
     assert "| profit (USD per customer) | 3 | 2.9 | -0.1000 [-0.2000, 0.0500] |" in text
+    assert "2,400 of 2,500 training rows (the others weigh 1): `gender=f`; `gender=m`." in text
     assert "95%" in text
 
 
