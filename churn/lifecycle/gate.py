@@ -153,14 +153,15 @@ def _fair(
     where = ""
     if fresh.sensitive is None and holdout is not None and holdout.sensitive is not None:
         fresh, where = holdout, f"judged on the {len(holdout)} customers of the holdout, since traffic has no sensitive columns"
-    answers = [
-        None if model is None else Answers(model.predict_probability(fresh.features), model.info.threshold)
-        for model in (champion, challenger)
-    ]
     groups, notes = groups_of(fresh, contract, params.evaluation.slices)
     notes = [*([where] if where else []), *notes]
+    first, second = _answers(champion, fresh) if champion else None, _answers(challenger, fresh)
     y = fresh.outcome.to_numpy()
-    return no_gap_widens(y, answers[0], answers[1], groups, notes, params.fairness, params.gate, params.seed, fresh.customer)
+    return no_gap_widens(y, first, second, groups, notes, params.fairness, params.gate, params.seed, fresh.customer)
+
+
+def _answers(model: Model, known: Labelled) -> Answers:
+    return Answers(model.predict_probability(known.features), model.info.threshold)
 
 
 def never_trained_on(challenger: Model, champion: Model) -> Check:
