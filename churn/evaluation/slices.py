@@ -156,23 +156,6 @@ def sliced_levels(
             levels.append((column.name, _named(values, column)))
         elif column.name in params.bands:
             levels.append((column.name, _banded(values, params.bands[column.name])))
-    return levels + sensitive_levels(known, contract)
-
-
-def sensitive_levels(known: Labelled, contract: Contract) -> list[tuple[str, pd.Series]]:
-    """Return the level that each customer has of each sensitive column that is known.
-
-    Parameters
-    ----------
-    known : Labelled
-    contract : Contract
-
-    Returns
-    -------
-    list of (str, pandas.Series of shape (n,))
-        The column and its levels, as ordered categories: a number of more than four values by quarters of these customers.
-    """
-    levels = []
     for column in contract.sensitive:
         if sensitive is not None and column.name in sensitive:
             values = sensitive[column.name]

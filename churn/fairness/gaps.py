@@ -16,7 +16,7 @@ from churn.config.params import Gap, SliceParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.paired import Answers
-from churn.evaluation.slices import Slice, sensitive_levels, slice_by
+from churn.evaluation.slices import Slice, slice_by, sliced_levels
 from churn.evaluation.statistics import Customers
 
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def groups_of(known: Labelled, contract: Contract, params: SliceParams) -> tuple
         At most one sentence for each column: customers in no group, or why there are no groups.
     """
     groups: dict[str, list[Slice]] = {}
-    columns = dict(sensitive_levels(known, contract))
+    columns = dict(sliced_levels(known.features[[]], known.sensitive, contract, params))
     notes = [f"{column.name}: not known of these customers" for column in contract.sensitive if column.name not in columns]
     for column, levels in columns.items():
         found, noted = slice_by(column, levels, known, params)
