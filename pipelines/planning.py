@@ -138,12 +138,11 @@ def make_campaign_plan(
 
 
 def _segments(scorer: Scorer, customers: CustomerColumns, called: NDArray[np.int64]) -> BatchSegments | None:
-    model = scorer.model
-    if model.compiled is None or model.known_segments is None:
+    segmenter = call_segmenter(scorer)
+    if segmenter is None:
         return None
-    segmenter = Segmenter.of(CompiledModel.from_document(model.compiled), model.known_segments)
     some = CustomerColumns({name: customers.values[name][called] for name in segmenter.segments.columns})
-    return BatchSegments(segmenter.of_customers(some, model.contract), segmenter.names)
+    return BatchSegments(segmenter.of_customers(some, scorer.model.contract), segmenter.names)
 
 
 def _why_nobody(
@@ -192,6 +191,14 @@ def listed(plan: CampaignPlan, scorer: Scorer, on_rows: Callable[[int], None] = 
             )
         ]
         on_rows(len(some))
+
+
+def call_segmenter(scorer: Scorer) -> Segmenter | None:
+    """Return what finds the segments of a model; None if it knows none."""
+    model = scorer.model
+    if model.compiled is None or model.known_segments is None:
+        return None
+    return Segmenter.of(CompiledModel.from_document(model.compiled), model.known_segments)
 
 
 def call_reasons(scorer: Scorer) -> CallReasons:

@@ -8,6 +8,7 @@ from typing import Any
 
 from scipy.stats import norm
 
+from churn.campaigns.by_segment import SegmentEffect
 from churn.campaigns.effect import Effect, Interval, estimate_effect
 from churn.config.params import ProfitParams
 from churn.errors import InputError
@@ -41,6 +42,10 @@ class CampaignReport:
         The probability above which a contact pays, with the acceptance that was measured.
     unknown : str
         Why nothing can be said of the effect; empty if something can.
+    segments : tuple of SegmentEffect
+        What it brought to each segment of customers.
+    segments_of : str
+        The version of the model whose segments these are; or why there are none.
     """
 
     name: str
@@ -57,6 +62,8 @@ class CampaignReport:
     break_even: float | None
     currency: str
     unknown: str
+    segments: tuple[SegmentEffect, ...] = ()
+    segments_of: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """Return the report as a JSON document."""

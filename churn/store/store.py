@@ -78,20 +78,20 @@ class Store:
         self.last_outcome_at = outcomes.last_received_at
         self.outcome_delays = OutcomeDelays(engine).read
         corrections = Corrections(engine)
-        self.outcome_corrections = corrections.read
-        self.count_outcome_corrections = corrections.count
+        self.outcome_corrections, self.count_outcome_corrections = corrections.read, corrections.count
 
         contacts = Contacts(engine)
         self.write_contacts, self.write_contacts_whole = contacts.write, contacts.write_whole
         self.campaigns, self.campaign_members = contacts.campaigns, contacts.members
-        self.count_campaign = CampaignCounter(engine).count
+        campaigns = CampaignCounter(engine)
+        self.count_campaign, self.count_campaign_parts = campaigns.count, campaigns.count_parts
+        self.campaign_versions = campaigns.versions
         self.not_to_contact = NotToContact(engine).read
         opt_outs = OptOuts(engine)
         self.opted_out, self.count_opt_outs, self.opt_out_changes = opt_outs.read, opt_outs.count, opt_outs.changes
 
         runs = MonitorRuns(engine)
-        self.write_monitor_run = runs.write
-        self.monitor_runs = runs.read
+        self.write_monitor_run, self.monitor_runs = runs.write, runs.read
 
         decisions = Decisions(engine)
         self.write_decision = decisions.write

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -16,6 +18,9 @@ from churn.store.tables import contacts, outcomes, predictions
 # Rows come to the store in about the order of their time. In SQLite, which has no index of it, only so many before and after
 # those that the campaign chose are looked at for others of its time.
 OUT_OF_ORDER = 50_000
+# Customers whose features are Python's objects at the same time.
+READ_AT_ONCE = 2_000
+PartOf = Callable[[Sequence[Mapping[str, Any]]], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,52 @@ class CampaignCounter:
             members = _members(connection, campaign)
             if not members:
                 return None
-            first, last, last_contact = campaign_span(connection, campaign)
-            if first is None or last is None or last_contact is None:
-                return _summed([], members)
-            seqs = _seqs(connection, campaign, last) if connection.dialect.name == "sqlite" else None
-            groups = [_Group(*row) for row in connection.execute(_query(campaign, steps, (first, last, last_contact), seqs))]
-        return _summed(groups, members)
+            each = _of_campaign(connection, campaign, steps)
+            if each is None:
+                return _summed([], members, None)
+            same = each.subquery()
+            groups = [_Group(*row) for row in connection.execute(sa.select(*same.c, sa.func.count()).group_by(*same.c))]
+        return _summed(groups, members, _chosen(groups))
+
+    def count_parts(self, campaign: str, steps: int, part_of: PartOf) -> dict[str, CampaignCounts]:
+        """Count the customers of a campaign part by part, such as by segment.
+
+        Parameters
+        ----------
+        campaign : str
+        steps : int
+            As in `count`.
+        part_of : callable
+            Names the part that each of some customers belongs to, by the features that were logged.
+
+        Returns
+        -------
+        dict
+            Name to counts, `not_named` being 0: of those whom the model did not name, no part is known. Empty if nobody is known.
+        """
+        counted: dict[str, Counter[_Group]] = {}
+        with translated(), self._engine.connect() as connection:
+            each = _of_campaign(connection, campaign, steps)
+            if each is None:
+                return {}
+            query = each.add_columns(predictions.c.features)
+            for rows in connection.execution_options(yield_per=READ_AT_ONCE).execute(query).partitions():
+                for row, part in zip(rows, part_of([row.features for row in rows]), strict=True):
+                    counted.setdefault(part, Counter())[_Group(*row[:-1], size=1)] += 1
+        parts = {part: [one._replace(size=size) for one, size in of.items()] for part, of in counted.items()}
+        chosen = _chosen([one for groups in parts.values() for one in groups])
+        return {part: _summed(groups, sum(one.size for one in groups if one.contacted), chosen) for part, groups in parts.items()}
+
+    def versions(self, campaign: str) -> list[str]:
+        """Return the versions of the model that named a campaign's customers, that of most of them first."""
+        with translated(), self._engine.connect() as connection:
+            each = _of_campaign(connection, campaign, 1)
+            if each is None:
+                return []
+            named = each.add_columns(predictions.c.model_version).subquery()
+            version = named.c.model_version
+            query = sa.select(version).group_by(version).order_by(sa.func.count().desc(), version)
+            return [str(one) for one in connection.execute(query).scalars()]
 
 
 class _Group(NamedTuple):
@@ -146,9 +191,18 @@ def _seqs(connection: sa.Connection, campaign: str, last: datetime) -> tuple[int
     return low - OUT_OF_ORDER, high + OUT_OF_ORDER
 
 
+def _of_campaign(connection: sa.Connection, campaign: str, steps: int) -> sa.Select[Any] | None:
+    """Return the query for the customers of a campaign, each once; None if the store knows no prediction of theirs."""
+    first, last, last_contact = campaign_span(connection, campaign)
+    if first is None or last is None or last_contact is None:
+        return None
+    seqs = _seqs(connection, campaign, last) if connection.dialect.name == "sqlite" else None
+    return _query(campaign, steps, (first, last, last_contact), seqs)
+
+
 def _query(
     campaign: str, steps: int, times: tuple[datetime, datetime, datetime], seqs: tuple[int, int] | None
-) -> sa.Select[tuple[int, bool, bool, bool, bool | None, int]]:
+) -> sa.Select[tuple[int, bool, bool, bool, bool | None]]:
     p, c, o = predictions.c, contacts.c, outcomes.c
     first = sa.select(sa.func.min(p.seq)).where(p.requested_at.between(*times[:2]), p.churn, p.customer_id.is_not(None))
     if seqs is not None:
@@ -160,7 +214,7 @@ def _query(
         .correlate(predictions)
     )
     step = sa.cast(sa.func.round(p.churn_probability * steps), sa.Integer)
-    each = (
+    return (
         sa.select(
             step.label("step"),
             p.held_out.label("held_out"),
@@ -170,16 +224,19 @@ def _query(
         )
         .select_from(predictions.join(outcomes, o.prediction_id == p.prediction_id, isouter=True))
         .where(p.seq.in_(first.group_by(p.customer_id)))
-        .subquery()
     )
-    return sa.select(*each.c, sa.func.count()).group_by(*each.c)
 
 
-def _summed(groups: list[_Group], members: int) -> CampaignCounts:
-    known = [one for one in groups if one.churned is not None]
+def _chosen(groups: list[_Group]) -> tuple[int, int] | None:
+    """Return between which scores the contacted were chosen."""
     # Who of the control group has such a score would have been chosen too; whom chance held out below a budget's cut would not.
-    chosen = [one.step for one in groups if one.contacted and not one.held_out]
-    within = [one for one in groups if chosen and min(chosen) <= one.step <= max(chosen)]
+    steps = [one.step for one in groups if one.contacted and not one.held_out]
+    return (min(steps), max(steps)) if steps else None
+
+
+def _summed(groups: list[_Group], members: int, chosen: tuple[int, int] | None) -> CampaignCounts:
+    known = [one for one in groups if one.churned is not None]
+    within = [one for one in groups if chosen and chosen[0] <= one.step <= chosen[1]]
     compared = [one for one in within if one.churned is not None]
     place = {step: at for at, step in enumerate(sorted({one.step for one in compared}))}
     customers, left = (np.zeros((2, len(place)), dtype=np.int64) for _ in range(2))

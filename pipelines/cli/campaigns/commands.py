@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.campaigns.plan import plan
-from pipelines.cli.campaigns.report import log_report, report_lines
+from pipelines.cli.campaigns.report import add_segments, log_report, report_lines
 from pipelines.cli.store import opened_store
 from pipelines.console import console, print_json
 
@@ -64,13 +64,13 @@ def report(
     from churn.config.settings import load_settings
     from churn.errors import InputError
 
+    settings = load_settings()
     with opened_store() as store:
         counts = store.count_campaign(name, SCORE_STEPS)
-    if counts is None:
-        raise InputError(f"no contact of a campaign {name!r} is stored; `churn campaign list` names those there are")
-    settings = load_settings()
-    profit = load_params(settings.params).profit
-    found = make_report(name, counts, profit)
+        if counts is None:
+            raise InputError(f"no contact of a campaign {name!r} is stored; `churn campaign list` names those there are")
+        profit = load_params(settings.params).profit
+        found = add_segments(make_report(name, counts, profit), store, settings)
     # What cannot be written is refused before anything is.
     acceptance = found.measured_acceptance() if write_params else None
     logged = log_report(found, profit, settings) if log else {}

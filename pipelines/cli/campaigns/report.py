@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from churn.one_line import one_line
 
 if TYPE_CHECKING:
     from churn.campaigns.effect import Interval
     from churn.campaigns.report import CampaignReport
     from churn.config.params import ProfitParams
     from churn.config.settings import Settings
+    from churn.store.store import Store
 
 
 def report_lines(found: CampaignReport) -> Iterator[str]:
@@ -29,6 +33,7 @@ def report_lines(found: CampaignReport) -> Iterator[str]:
         yield f"  in another campaign  {found.other_campaigns:,}: {also}"
     if found.effect is None:
         yield f"what it brought is not known: {found.unknown}"
+        yield from _segment_lines(found)
         return
     effect = found.effect
     without = f"{effect.held_out_left:,} of {effect.held_out:,}"
@@ -40,6 +45,74 @@ def report_lines(found: CampaignReport) -> Iterator[str]:
         yield f"  acceptance           {_shown(effect.acceptance, '.2f')} (params.yaml: profit.acceptance)"
     if found.break_even is not None:
         yield f"  a contact then pays above a probability of {found.break_even:.2f}"
+    yield from _segment_lines(found)
+
+
+def _segment_lines(found: CampaignReport) -> Iterator[str]:
+    from churn.campaigns.effect import MIN_HELD_OUT
+
+    if not found.segments:
+        yield f"  by segment           not known: {found.segments_of}"
+        return
+    told = [one.effect for one in found.segments if one.effect is not None]
+    held = f"; these {len(told)} intervals hold together in 95 %, so each is wider" if len(told) > 1 else ""
+    held += f"; fewer than {MIN_HELD_OUT} outcomes of a side are too few" if len(told) < len(found.segments) else ""
+    yield f"  by segment           of version {found.segments_of}{held}"
+    for one in found.segments:
+        yield f"    {one.segment}: {one.contacted:,} of {one.named:,} contacted, {one.held_out:,} held out"
+        left = f"left {one.left:,} of {one.known:,}; held out: {one.held_out_left:,} of {one.held_out_known:,}"
+        if one.effect is None:
+            yield f"      {left}: too few to say what it brought"
+        else:
+            yield f"      {left}; saved {_shown(one.effect.saved, ',.0f')}"
+
+
+def add_segments(report: CampaignReport, store: Store, settings: Settings) -> CampaignReport:
+    """Say in a report what the campaign brought to each segment, as the model tells them apart that named most of its customers.
+
+    Parameters
+    ----------
+    report : CampaignReport
+    store : Store
+    settings : Settings
+
+    Returns
+    -------
+    CampaignReport
+        With segments, or with why there are none.
+
+    Raises
+    ------
+    StoreError
+        If the store is away. A registry that is away is said in the report.
+    """
+    from churn.campaigns.by_segment import effects_by_segment
+    from churn.campaigns.effect import SCORE_STEPS
+    from churn.contract import load_contract
+    from churn.errors import ChurnError, StoreError
+    from pipelines.environment import prepare_environment
+    from pipelines.planning import call_segmenter
+    from pipelines.scoring import find_scorer
+
+    versions = store.campaign_versions(report.name)
+    if not versions:
+        return replace(report, segments_of="no prediction of its customers is stored")
+    try:
+        prepare_environment(settings)
+        segmenter = call_segmenter(find_scorer(settings, load_contract(settings.contract), versions[0]))
+    except StoreError:
+        raise
+    except ChurnError as error:
+        return replace(report, segments_of=f"version {versions[0]} cannot be loaded ({one_line(error)})")
+    if segmenter is None:
+        return replace(report, segments_of=f"version {versions[0]} knows no segments")
+
+    def part_of(customers: Sequence[Mapping[str, Any]]) -> list[str]:
+        columns = segmenter.segments.columns
+        return [segmenter.name([features.get(name) for name in columns]) for features in customers]
+
+    parts = store.count_campaign_parts(report.name, SCORE_STEPS, part_of)
+    return replace(report, segments=tuple(effects_by_segment(parts)), segments_of=versions[0])
 
 
 def _shown(one: Interval, form: str) -> str:

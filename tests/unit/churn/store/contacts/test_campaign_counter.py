@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -109,3 +110,33 @@ def test_a_budget_is_judged_by_the_scores_that_it_reached_and_two_campaigns_by_t
     assert may.acceptance is not None
     assert june.acceptance is not None
     assert (may.saved.value, may.acceptance.value, june.saved.value, june.acceptance.value) == (27, 1, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_add_up_to_the_whole(store: Store, seed: int) -> None:
+    fill(store, seed)
+    whole = store.count_campaign("may", SCORE_STEPS)
+    assert whole is not None
+    (one,) = store.count_campaign_parts("may", SCORE_STEPS, lambda customers: ["all"] * len(customers)).values()
+    assert np.array_equal(one.customers, whole.customers)
+    assert np.array_equal(one.left, whole.left)
+    assert np.array_equal(one.contacted_left, whole.contacted_left)
+    same = ("named", "held_out", "contacted", "leaked", "waiting", "elsewhere", "beyond", "treated", "treated_stayed")
+    assert [getattr(one, name) for name in same] == [getattr(whole, name) for name in same]
+    assert one.not_named == 0
+    given: list[object] = []
+
+    def dealt(customers: Sequence[Mapping[str, object]]) -> list[str]:
+        given.extend(customers)
+        return [f"part {at % 3}" for at in range(len(customers))]
+
+    parts = store.count_campaign_parts("may", SCORE_STEPS, dealt)
+    assert set(parts) == {"part 0", "part 1", "part 2"}
+    assert len(given) == whole.named + whole.held_out
+    assert all(isinstance(features, dict) and features for features in given)
+    for name in same:
+        assert sum(getattr(part, name) for part in parts.values()) == getattr(whole, name), name
+    assert sum(part.customers.sum(axis=1) for part in parts.values()).tolist() == whole.customers.sum(axis=1).tolist()
+    assert store.campaign_versions("may") == ["1"]
+    assert store.campaign_versions("nobody's") == []
+    assert store.count_campaign_parts("nobody's", SCORE_STEPS, dealt) == {}

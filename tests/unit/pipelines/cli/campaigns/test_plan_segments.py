@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from churn.batch.model import Scorer
 from churn.batch.plan import Terms
 from churn.batch.run import on_threads, score_folder
 from churn.campaigns.control_group import ControlGroup
+from churn.clock import now
+from churn.store.records import Outcome
+from churn.store.store import Store
 from pipelines import scoring as scoring_module
 from pipelines.cli.campaigns import plan as campaign_plan
 from tests.integration.files_to_score import customers, make_scorer, read_answers
@@ -83,3 +87,32 @@ def test_a_model_that_knows_no_segments_writes_none(churn: Churn, tmp_path: Path
     pyarrow.csv.write_csv(customers(200), tmp_path / "in.csv")
     assert plan(churn, "in.csv", "out.csv", "--json").json["segments"] == []
     assert "segment" not in (tmp_path / "out.csv").read_text().splitlines()[0]
+
+
+def test_the_report_says_what_it_brought_to_each_segment(
+    churn: Churn, tmp_path: Path, model: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(customers(900), tmp_path / "in.parquet")
+    scorer = replace(model, model=replace(model.model, control=ControlGroup(0.3)))
+    monkeypatch.setattr(scoring_module, "find_scorer", lambda *_: scorer)
+    plan(churn, "in.parquet", "out.parquet")
+    listed = Counter(row["segment"] for row in pq.read_table(tmp_path / "out.parquet").to_pylist())
+    store = Store.open("sqlite:///home/store.db")
+    with store.engine.connect() as connection:
+        named = connection.exec_driver_sql("SELECT prediction_id FROM predictions ORDER BY seq").scalars().all()
+    store.write_outcomes([Outcome(at % 3 == 0, now(), str(one)) for at, one in enumerate(named)])
+    store.close()
+    told = churn("campaign", "report", "may", "--json").json
+    assert told["segments_of"] == "1"
+    by = {one["segment"]: one for one in told["segments"]}
+    # Some of the list are below the threshold: a report compares whom the model named.
+    assert 0 < by["high total_day_minutes"]["contacted"] <= listed["high total_day_minutes"]
+    for what in ("named", "held_out", "contacted"):
+        assert sum(one[what] for one in by.values()) == told[what]
+    assert sum(one["left"] for one in by.values()) == told["effect"]["contacted_left"]
+    lines = churn("campaign", "report", "may").out
+    assert "high total_day_minutes: " in lines
+    assert "saved" in lines
+
+    monkeypatch.setattr(scoring_module, "find_scorer", lambda *_: make_scorer())
+    assert "by segment           not known: version 1 knows no segments" in churn("campaign", "report", "may").out
