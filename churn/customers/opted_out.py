@@ -97,7 +97,17 @@ class OptedOut:
         return found
 
     def changed(self, wanting_none: Prefixes, willing: Prefixes) -> OptedOut:
-        """Return the set after some said that they want no contacts, and some that they may be contacted again."""
+        """Return the set after some said that they want no contacts, and some that they may be contacted again.
+
+        Parameters
+        ----------
+        wanting_none, willing : numpy.ndarray of uint64
+            See `prefixes`. Who is among both is willing.
+
+        Returns
+        -------
+        OptedOut
+        """
         left = np.setdiff1d(np.union1d(self._prefixes, wanting_none), willing, assume_unique=False)
         return OptedOut(left.astype("<u8").tobytes(), self.pseudonym)
 

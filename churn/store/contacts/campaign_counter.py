@@ -120,7 +120,8 @@ class CampaignCounter:
             query = each.add_columns(predictions.c.features)
             for rows in connection.execution_options(yield_per=READ_AT_ONCE).execute(query).partitions():
                 for row, part in zip(rows, part_of([row.features for row in rows]), strict=True):
-                    counted.setdefault(part, Counter())[_Group(*row[:-1], size=1)] += 1
+                    alike = _Group(row.step, row.held_out, row.contacted, row.elsewhere, row.churned, 1)
+                    counted.setdefault(part, Counter())[alike] += 1
         parts = {part: [one._replace(size=size) for one, size in of.items()] for part, of in counted.items()}
         chosen = _chosen([one for groups in parts.values() for one in groups])
         return {part: _summed(groups, sum(one.size for one in groups if one.contacted), chosen) for part, groups in parts.items()}
