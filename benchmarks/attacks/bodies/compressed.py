@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
 from benchmarks.attacks.attack import Attack
-from benchmarks.attacks.bodies import tables
+from benchmarks.attacks.bodies import reported, tables, tensors
 from benchmarks.attacks.bodies.routes import BATCH, CONTACTS, CSV, INFER, INVOCATIONS, JSON, OUTCOMES, PARQUET, PREDICT, post
 
 MEBIBYTE = 2**20
@@ -44,3 +45,7 @@ def attacks() -> Iterator[Attack]:
     yield post("gzip of Parquet", BATCH, gzip.compress(table), PARQUET, content_encoding="gzip")
     for encoding in ("br", "zstd", "gzip, gzip", "compress", "identity, gzip", "GZIP", "x-gzip"):
         yield post(f"the encoding {encoding}", BATCH, zeros, content_encoding=encoding)
+    for attack in (*reported.attacks(), *tensors.attacks()):
+        if len(attack.body) > MEBIBYTE // 2:  # what a kilobyte can be made of
+            headers = {**attack.headers, "content-encoding": "gzip"}
+            yield replace(attack, name=f"gzip of {attack.name}", headers=headers, body=gzip.compress(attack.body, 6))
