@@ -101,7 +101,7 @@ format: setup    ## let ruff format the tree
 	$(BIN)/ruff check --fix .
 
 lock: setup      ## resolve pyproject.toml anew into requirements.lock (no URLs in it)
-	@# All extras but `notes`: pyproject.toml says why.
+	@# All extras but `notes` and `deep`: pyproject.toml says why.
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes $(foreach extra,pipelines otel postgres s3 dvc dask dev,--extra $(extra)) --no-annotate \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 

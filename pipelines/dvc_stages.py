@@ -24,6 +24,7 @@ from churn.modeling.training import TrainingSet, assemble
 from churn.modeling.training import train as fit
 from churn.registry.artifact import TRUSTED_TYPES
 from churn.registry.serialization import dump_pipeline
+from churn.simulation.pretraining import pretraining_customers
 
 app = typer.Typer(pretty_exceptions_enable=False)
 BUILD = Path("build")
@@ -62,7 +63,8 @@ def train() -> None:
     known, held = _read("train"), _read("holdout")
     rule = json.loads((BUILD / "split" / "rule.json").read_text())["rule"]
     parts = TrainingSet(known, held, held, settings.data.name, False, rule=rule)
-    trained = fit(parts, contract, params, name=settings.model_name, trigger="dvc")
+    pretraining = pretraining_customers(contract, params)
+    trained = fit(parts, contract, params, name=settings.model_name, trigger="dvc", pretraining=pretraining)
     folder = _folder("model")
     (folder / "pipeline.skops").write_bytes(dump_pipeline(trained.model.pipeline))
     # What is the same whenever and wherever it is made: no time, no commit, and no score of the holdout yet.

@@ -18,9 +18,10 @@ from churn.customers.columns import CustomerColumns
 from churn.errors import InputError
 from churn.explain.segmenter import Segmenter
 from churn.inference.compiled import CompiledModel
+from churn.inference.kinds import read_document
 from pipelines.candidates import Candidates
 from service.scoring.call_reasons import CallReasons
-from service.scoring.explanations import Explainer
+from service.scoring.reason_givers import reason_giver
 from service.scoring.scorer import CompiledScorer
 from service.scoring.served_model import BatchSegments
 
@@ -198,7 +199,8 @@ def call_segmenter(scorer: Scorer) -> Segmenter | None:
     model = scorer.model
     if model.compiled is None or model.known_segments is None:
         return None
-    return Segmenter.of(CompiledModel.from_document(model.compiled), model.known_segments)
+    compiled = read_document(model.compiled)
+    return Segmenter.of(compiled, model.known_segments) if isinstance(compiled, CompiledModel) else None
 
 
 def call_reasons(scorer: Scorer) -> CallReasons:
@@ -206,6 +208,6 @@ def call_reasons(scorer: Scorer) -> CallReasons:
     model = scorer.model
     if model.compiled is None:
         return CallReasons(None, lambda values: values, model.contract, MAX_REASONS)
-    compiled = CompiledModel.from_document(model.compiled)
+    compiled = read_document(model.compiled)
     values = CompiledScorer(compiled, model.contract).values
-    return CallReasons(Explainer.of(compiled, model.contract), values, model.contract, MAX_REASONS)
+    return CallReasons(reason_giver(compiled, model.contract), values, model.contract, MAX_REASONS)

@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from numpydoc.validate import validate
@@ -21,8 +22,8 @@ ALWAYS = {"SS05", "PR02", "PR03"}
 WITH_ARGUMENTS = {"PR01", "RT01", "YD01"}
 # Typer and FastAPI show these docstrings to users, and describe the arguments themselves.
 SHOWN_TO_USERS = ("pipelines.cli.", "service.routes.")
-# Files that Alembic runs; they are no modules of ours.
-LEFT_OUT = ("churn.store.migrations",)
+# Files that Alembic runs, which are no modules of ours; and what only imports with an extra that the lock leaves out.
+LEFT_OUT = ("churn.store.migrations", *(() if find_spec("torch") else ("churn.modeling.deep.torch_fit",)))
 NOTHING = (None, "None", inspect.Signature.empty, "NoReturn")
 
 

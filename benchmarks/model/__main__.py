@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.model.baselines import OURS, baselines, choose
+from benchmarks.model.baselines import NETWORK, OURS, baselines, choose
 from benchmarks.model.cross_validation import METRICS, cross_validate, lead, summarise
 from benchmarks.model.kept import KeptScores, code_digest
 from benchmarks.model.picture import draw
@@ -29,8 +29,8 @@ from churn.errors import ChurnError, InputError
 
 OUT = Path("build/benchmarks/model.json")
 FOLDS, REPEATS, SEED = 5, 3, 17
-# Ours is held against each kind of boosting, fold by fold.
-BOOSTING = "boosting"
+# Ours is held against each of these, fold by fold.
+RIVALS = ("boosting", NETWORK)
 SHORT_ROWS, SHORT_FOLDS = 500, 2
 INTERVALS = "95 % intervals of Nadeau and Bengio (2003): paired by fold, corrected for what folds share"
 
@@ -97,9 +97,9 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     kept = options.out.with_suffix(".folds.jsonl")
     scores = _track(known, table, plan, title) if options.track else _cross_validate(known, table, plan, kept, console)
     summary = summarise(scores, plan.folds)
-    boosted = [name for name in dict.fromkeys(scores["baseline"]) if BOOSTING in name]
+    rivals = [name for name in dict.fromkeys(scores["baseline"]) if any(kind in name for kind in RIVALS)]
     entered = set(scores["baseline"])
-    led = [lead(scores, OURS, name, plan.folds) for name in boosted if OURS in entered]
+    led = [lead(scores, OURS, name, plan.folds) for name in rivals if OURS in entered]
     leads = pd.concat(led, ignore_index=True) if led else summary.iloc[:0]
     console.print(table_of(summary, title))
     for row in leads.to_dict("records"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -25,12 +26,15 @@ from churn.config.params import Form, Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.errors import InputError
+from churn.modeling.deep.network import check_installed
+from churn.modeling.deep.pretraining import pretrain
 from churn.modeling.model import build_pipeline
 from churn.modeling.tuning import tune
+from churn.simulation.pretraining import pretraining_customers
 
 # Learns from the first customers and gives the second ones' churn probabilities.
 Baseline = Callable[[Labelled, pd.DataFrame], np.ndarray]
-OURS = "terms + logreg (ours)"
+OURS, NETWORK = "terms + logreg (ours)", "neural network"
 # What histogram boosting is tuned over: from hardly any interaction to deep ones, and how many trees.
 BOOSTING_GRID = {"max_leaf_nodes": [4, 16], "max_iter": [50, 100, 200]}
 BOOSTING_FOLDS = 3
@@ -56,17 +60,23 @@ class Estimator:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The pipeline of this repository, tuned within the customers it learns from."""
+    """A pipeline of this repository, tuned within the customers it learns from; `others` are those a network starts from."""
 
     contract: Contract
     params: Params
     form: Form
     columns: list[str]
+    others: Labelled | None = None
+
+    @cached_property
+    def unfitted(self) -> Pipeline:
+        """The pipeline before it has seen any of the customers."""
+        pipeline = build_pipeline(self.params.seed, form=self.form, contract=self.contract)
+        return pipeline if self.others is None else pretrain(pipeline, self.others, self.columns)
 
     def __call__(self, known: Labelled, asked: pd.DataFrame) -> np.ndarray:
         """Tune, fit, and give probabilities of shape (n_asked,)."""
-        pipeline = build_pipeline(self.params.seed, form=self.form, contract=self.contract)
-        best = tune(pipeline, known, self.columns, self.params.tuning, self.params.seed, form=self.form).pipeline
+        best = tune(self.unfitted, known, self.columns, self.params.tuning, self.params.seed, form=self.form).pipeline
         return np.asarray(best.predict_proba(asked[self.columns])[:, 1], dtype=np.float64)
 
 
@@ -104,7 +114,20 @@ def baselines(contract: Contract, params: Params) -> dict[str, Baseline]:
         found["explainable boosting (EBM)"] = Estimator(
             make_pipeline(added, FunctionTransformer(_categories), explainable), every
         )
-    found[OURS] = Tuned(contract, params, "terms", every)
+    found |= _networks(contract, params.with_form("deep"), every)
+    found[OURS] = Tuned(contract, params.with_form("terms"), "terms", every)
+    return found
+
+
+def _networks(contract: Contract, params: Params, columns: list[str]) -> dict[str, Baseline]:
+    """Give the neural network of `churn train --form deep`, where PyTorch is installed."""
+    try:
+        check_installed()
+    except InputError:
+        return {}
+    found: dict[str, Baseline] = {NETWORK: Tuned(contract, params, "deep", columns)}
+    if (others := pretraining_customers(contract, params)) is not None:
+        found[f"{NETWORK}, pretrained"] = Tuned(contract, params, "deep", columns, others)
     return found
 
 

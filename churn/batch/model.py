@@ -21,8 +21,9 @@ from churn.customers.customer import request_model
 from churn.customers.opted_out import NOBODY_OPTED_OUT, OptedOut
 from churn.customers.validation import CustomerRules
 from churn.explain.segmenter import Segmenter
-from churn.inference import vectorized
 from churn.inference.compiled import CompiledModel
+from churn.inference.kinds import probabilities as compiled_probabilities
+from churn.inference.kinds import read_document
 from churn.segments.segments import Segments
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
@@ -41,7 +42,7 @@ class ScoringModel:
     threshold : float
         A probability at or above it is answered as churn.
     compiled : dict or None
-        `CompiledModel.to_document`; None: only a pipeline can answer, which is no data and stays in its own process.
+        `to_document` of the compiled model; None: only a pipeline can answer, which is no data and stays in its own process.
     contract : Contract
     control : ControlGroup
         Who would not be contacted: the answers say so.
@@ -126,10 +127,12 @@ class Scorer:
         if probabilities is None:
             if model.compiled is None:
                 raise ValueError(f"version {model.version} is not compiled")
-            compiled = CompiledModel.from_document(model.compiled)
+            compiled = read_document(model.compiled)
             if model.segments is not None:
+                if not isinstance(compiled, CompiledModel):
+                    raise ValueError(f"version {model.version} has no segments")
                 segmenter = Segmenter.of(compiled, Segments.model_validate(model.segments))
-            probabilities = lambda customers: vectorized.probabilities(compiled, customers.values)  # noqa: E731 -- one line says it
+            probabilities = lambda customers: compiled_probabilities(compiled, customers.values)  # noqa: E731 -- one line says it
         return cls(model, CustomerRules(model.contract, request_model(model.contract)), probabilities, segmenter)
 
 

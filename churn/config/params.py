@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 import yaml
@@ -14,7 +14,7 @@ from churn.config.safe_yaml import load_yaml
 from churn.errors import InputError
 from churn.one_line import one_line
 
-Form = Literal["terms", "plain"]
+Form = Literal["terms", "plain", "deep"]
 
 
 class _Part(BaseModel):
@@ -32,9 +32,15 @@ class SplitParams(_Part):
 
 
 class ModelParams(_Part):
-    """The model's form: `terms` makes linear terms (`churn.modeling.features`), `plain` reads numeric columns as they are."""
+    """The model's form: `terms` makes linear terms (`churn.modeling.features`), `plain` reads numeric columns as they are.
+
+    `deep` is a small neural network (`churn.modeling.deep`); it needs the extra of that name.
+    """
 
     form: Form = "terms"
+    pretraining_rows: int = Field(
+        20_000, ge=0, description="With `deep`: simulated customers to start from, where the contract has a population; 0: none."
+    )
 
 
 class TuningParams(_Part):
@@ -90,6 +96,8 @@ GRIDS: dict[Form, list[Grid]] = {
         {"features__trees": [120], "features__strictness": [0.0], "logreg__C": [0.03]},
         {"features__trees": [0], "features__knots": [0, 3], "features__strictness": [0.1], "logreg__C": [0.1, 1.0]},
     ],
+    # Levels of few customers are noise to a network, and cost it much. Each candidate takes a second or so a fold.
+    "deep": [{"features__min_rows": [20, 200], "network__weight_decay": [1e-3, 1e-2]}],
 }
 
 
@@ -229,6 +237,30 @@ class Params(_Part):
     evaluation: EvaluationParams = EvaluationParams()
     gate: GateParams = GateParams()
     fairness: FairnessParams = FairnessParams()
+
+    def with_form(self, form: str | None) -> Params:
+        """Return these parameters for another form of the model, with its own grid.
+
+        Parameters
+        ----------
+        form : {"terms", "plain", "deep"} or None
+            None: that of these parameters.
+
+        Returns
+        -------
+        Params
+
+        Raises
+        ------
+        InputError
+            If there is no such form.
+        """
+        if form in (None, self.model.form):
+            return self
+        if form not in get_args(Form):
+            raise InputError(f"form: {form!r} is none of {', '.join(get_args(Form))}")
+        other, tuning = self.model.model_copy(update={"form": form}), self.tuning.model_copy(update={"grid": None})
+        return self.model_copy(update={"model": other, "tuning": tuning})
 
 
 def load_params(path: Path) -> Params:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from math import exp, inf
+from operator import add
 from typing import Any, NamedTuple, Self
 
 from churn.inference.terms import Condition, Ramp, WeighedRule
@@ -153,6 +154,17 @@ class CompiledModel:
             logit += weights[rule]
             holding ^= rule
         return float(logit)
+
+    def clipped(self, values: Sequence[Any]) -> list[float]:
+        """Return the value of each ramp for one customer, before its weight; `values` as in `logit`."""
+        program, missing = self._program, set[int]()
+        if None in values:
+            values, missing = self._completed(values)
+        # (`sum` may round otherwise than one addition after another.)
+        totals = [reduce(add, [values[place] for place in places], 0.0) for places in program.sums]
+        levels = [values[place] == level for place, level in program.levels]
+        inputs = [*(values[place] for place in program.numbers), *totals, *levels]
+        return [instead if at in missing else min(max(inputs[at], low), high) for at, low, high, _, instead in program.ramps]
 
     def _completed(self, values: Sequence[Any]) -> tuple[list[Any], set[int]]:
         """Fill missing values from a related number, else with what is typical; return them and the inputs still missing."""

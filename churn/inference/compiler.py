@@ -54,7 +54,7 @@ def compile_pipeline(pipeline: Pipeline, columns: Sequence[str], contract: Contr
     if weighed is None:
         return None
     imputed, weights, intercept = weighed
-    levels = {column.name: column.levels for column in contract.features if column.kind == "category" and column.name in columns}
+    levels = levels_of(columns, contract)
     common: dict[str, Any] = {"columns": tuple(columns), "intercept": intercept, "category_levels": levels}
     if features is None:
         if len(weights) != len(columns) or levels:
@@ -97,6 +97,30 @@ def _weights(
     imputer: SimpleImputer, scaler: StandardScaler, logreg: LogisticRegression
 ) -> tuple[list[float], list[float], float] | None:
     """Return each term's imputed value and weight, and the intercept; None if the steps do more than that."""
+    read = read_numbers(imputer, scaler)
+    if read is None:
+        return None
+    statistics, mean, scale = read
+    coefficients, classes = np.asarray(logreg.coef_, dtype=np.float64), list(logreg.classes_)
+    if coefficients.shape != (1, len(statistics)) or classes != [0, 1]:
+        return None
+    weights = coefficients[0] / scale
+    intercept = float(np.asarray(logreg.intercept_).ravel()[0]) - float(weights @ mean)
+    return statistics.tolist(), weights.tolist(), intercept
+
+
+def read_numbers(imputer: SimpleImputer, scaler: StandardScaler) -> tuple[Floats, Floats, Floats] | None:
+    """Return what is imputed, subtracted and divided by; None if the steps do more than that.
+
+    Parameters
+    ----------
+    imputer : sklearn.impute.SimpleImputer
+    scaler : sklearn.preprocessing.StandardScaler
+
+    Returns
+    -------
+    tuple of array, each of shape (n_terms,), or None
+    """
     try:
         statistics = np.asarray(imputer.statistics_, dtype=np.float64)
     except (ValueError, TypeError):  # it imputes text
@@ -104,11 +128,21 @@ def _weights(
     fills_gaps = isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)
     if imputer.add_indicator or not fills_gaps or not np.isfinite(statistics).all():
         return None
-    coefficients, classes = np.asarray(logreg.coef_, dtype=np.float64), list(logreg.classes_)
-    if coefficients.shape != (1, len(statistics)) or classes != [0, 1]:
-        return None
     scale = np.ones(len(statistics)) if scaler.scale_ is None else np.asarray(scaler.scale_, dtype=np.float64)
     mean = np.zeros(len(statistics)) if not scaler.with_mean else np.asarray(scaler.mean_, dtype=np.float64)
-    weights = coefficients[0] / scale
-    intercept = float(np.asarray(logreg.intercept_).ravel()[0]) - float(weights @ mean)
-    return statistics.tolist(), weights.tolist(), intercept
+    return statistics, mean, scale
+
+
+def levels_of(columns: Sequence[str], contract: Contract) -> dict[str, tuple[str, ...]]:
+    """Return all levels of the categories among some columns.
+
+    Parameters
+    ----------
+    columns : sequence of str
+    contract : Contract
+
+    Returns
+    -------
+    dict of str to tuple of str
+    """
+    return {column.name: column.levels for column in contract.features if column.kind == "category" and column.name in columns}

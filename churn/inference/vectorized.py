@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.inference.compiled import CompiledModel
-from churn.inference.terms import Condition
+from churn.inference.terms import Condition, Ramp
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -55,12 +55,36 @@ def probabilities(model: CompiledModel, columns: Mapping[str, NDArray[Any]]) -> 
     numpy.ndarray of float64, shape (n,)
         In [0, 1].
     """
-    found = logits(model, columns)
-    spare = np.empty(min(len(found), BLOCK))
-    for start in range(0, len(found), BLOCK):
-        block = found[start : start + BLOCK]
+    return to_probabilities(logits(model, columns))
+
+
+def to_probabilities(logits: Floats) -> Floats:
+    """Turn log-odds into probabilities, in place, and return them."""
+    spare = np.empty(min(len(logits), BLOCK))
+    for start in range(0, len(logits), BLOCK):
+        block = logits[start : start + BLOCK]
         _expit(block, spare[: len(block)])
-    return found
+    return logits
+
+
+def clipped_inputs(model: CompiledModel, block: dict[str, NDArray[Any]]) -> Floats:
+    """Return the value of each ramp for a block of customers, before its weight.
+
+    Parameters
+    ----------
+    model : CompiledModel
+    block : dict of str to array, each of shape (n,)
+        As in `logits`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n_ramps, n)
+    """
+    inputs = _Inputs(model, block)
+    values = np.empty((len(model.ramps), len(block[model.columns[0]])))
+    for ramp, row in zip(model.ramps, values, strict=True):
+        _clip(inputs, ramp, row)
+    return values
 
 
 def _expit(logits: Floats, spare: Floats) -> None:
@@ -77,9 +101,7 @@ def _add_terms(model: CompiledModel, block: dict[str, NDArray[Any]], logits: Flo
     inputs = _Inputs(model, block)
     logits[:] = model.intercept
     for ramp in model.ramps:
-        np.clip(inputs[ramp.input], ramp.low, ramp.high, out=spare)
-        if (missing := inputs.missing(ramp.input)) is not None:
-            spare[missing] = ramp.missing
+        _clip(inputs, ramp, spare)
         logits += np.multiply(spare, ramp.weight, out=spare)
     held: dict[Condition, Flags] = {}
     for rule in model.rules:
@@ -92,6 +114,12 @@ def _add_terms(model: CompiledModel, block: dict[str, NDArray[Any]], logits: Flo
             logits += rule.weight
         else:
             logits += np.multiply(holds, rule.weight, out=spare)
+
+
+def _clip(inputs: _Inputs, ramp: Ramp, out: Floats) -> None:
+    np.clip(inputs[ramp.input], ramp.low, ramp.high, out=out)
+    if (missing := inputs.missing(ramp.input)) is not None:
+        out[missing] = ramp.missing
 
 
 class _Inputs:

@@ -132,10 +132,11 @@ def summary(info: ModelInfo, contract: Contract | None = None) -> str:
     str
     """
     kind = "**simulated** customers" if info.simulated else "customers"
+    kind_of_model = "a small neural network" if info.form == "deep" else "a logistic regression"
     labels = {"roc_auc": "ROC AUC", "log_loss": "log loss", "ece": "calibration error"}
     scores = ", ".join(f"{label} {info.metrics[name]:.3f}" for name, label in labels.items() if name in info.metrics)
     return (
-        f"{SUMMARY}{_who(contract)} {_event(contract)}, by a logistic regression on {len(info.features)} columns. Trained "
+        f"{SUMMARY}{_who(contract)} {_event(contract)}, by {kind_of_model} on {len(info.features)} columns. Trained "
         f"{info.trained_at:%Y-%m-%d} ({line(info.trigger)}) on {info.rows:,} {kind} of {line(info.data_source)}. "
         + (f"On customers held out: {scores}." if scores else "No scores are recorded.")
     )
@@ -156,8 +157,11 @@ def _event(contract: Contract | None) -> str:
 
 
 def _model(info: ModelInfo) -> str:
+    last = "neural network (plain numbers, trained by PyTorch)" if info.form == "deep" else "logistic regression"
     known = {
-        "form": "features → imputer → scaler → logistic regression, one scikit-learn pipeline stored by skops",
+        "form": f"features → imputer → scaler → {last}, one scikit-learn pipeline stored by skops",
+        "pretrained on": f"{info.pretrained_on:,} simulated customers" if info.pretrained_on else "",
+        "reasons": "approximate: Shapley values by sampled orders of the columns" if info.form == "deep" else "",
         "trained at": f"{info.trained_at:%Y-%m-%d %H:%M} UTC",
         "trigger": info.trigger,
         "version": info.version,
@@ -234,6 +238,12 @@ def _limits(info: ModelInfo, evaluation: Report | None) -> str:
         "The intervals tell chance, not drift: they hold for customers like those held out.",
         "Using it changes the outcome it predicts: who is contacted and stays was not wrong to flag.",
     ]
+    if info.pretrained_on:
+        limits.insert(
+            0,
+            "**It started from simulated customers.** Where their population was made from the data that also judges the model, "
+            "as that of the telecom contract was, its scores are too good; with `pretraining_rows: 0` they are honest.",
+        )
     if info.simulated:
         limits.insert(0, "**Simulated data: none of its scores says anything about real customers.**")
     if evaluation is None:

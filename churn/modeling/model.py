@@ -14,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.config.params import Form
 from churn.contract import Contract
+from churn.modeling.deep.bounded_inputs import BoundedInputs
+from churn.modeling.deep.network import DenseNetwork
 from churn.modeling.features import LinearTerms
 from churn.modeling.model_info import ModelInfo
 
@@ -45,16 +47,17 @@ class Model:
 
 
 def build_pipeline(seed: int, *, form: Form = "plain", contract: Contract | None = None) -> Pipeline:
-    """Build an unfitted pipeline: (features →) imputer → scaler → logistic regression.
+    """Build an unfitted pipeline: (features →) imputer → scaler → logistic regression, or a network in its place.
 
     Parameters
     ----------
     seed : int
-    form : {"terms", "plain"}
+    form : {"terms", "plain", "deep"}
         `plain` imputes the median, scales to unit variance and weighs the numeric columns as they are; `terms` first turns all
-        columns into terms in which churn is linear (`churn.modeling.features`).
+        columns into terms in which churn is linear (`churn.modeling.features`); `deep` gives bounded inputs of all columns to a
+        neural network (`churn.modeling.deep`).
     contract : Contract, optional
-        For `terms`: its sums are terms too, and its checks give a missing number from a related one.
+        For `terms` and `deep`: its sums are inputs too, and its checks give a missing number from a related one.
 
     Returns
     -------
@@ -65,9 +68,13 @@ def build_pipeline(seed: int, *, form: Form = "plain", contract: Contract | None
         ("scaler", StandardScaler()),
         ("logreg", LogisticRegression(max_iter=1_000, random_state=seed)),
     ]
+    sums = {name: list(total.of) for name, total in contract.sums.items()} if contract else {}
     if form == "terms":
-        sums = {name: list(total.of) for name, total in contract.sums.items()} if contract else {}
         steps.insert(0, ("features", LinearTerms(sums=sums, relations=_relations(contract), seed=seed)))
+    elif form == "deep":
+        levels = {column.name: list(column.levels) for column in contract.features if column.levels} if contract else {}
+        steps.insert(0, ("features", BoundedInputs(sums=sums, relations=_relations(contract), levels=levels)))
+        steps[-1] = ("network", DenseNetwork(seed=seed))
     return Pipeline(steps)
 
 
@@ -85,7 +92,7 @@ def columns_read(form: Form, contract: Contract) -> list[str]:
 
     Parameters
     ----------
-    form : {"terms", "plain"}
+    form : {"terms", "plain", "deep"}
     contract : Contract
 
     Returns
@@ -93,4 +100,4 @@ def columns_read(form: Form, contract: Contract) -> list[str]:
     list of str
         All features, or for `plain` the numeric ones.
     """
-    return contract.feature_names if form == "terms" else contract.numeric_features
+    return contract.numeric_features if form == "plain" else contract.feature_names

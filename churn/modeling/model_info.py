@@ -24,6 +24,8 @@ class ModelInfo(BaseModel):
     data_digest: str
     data_source: str
     simulated: bool = Field(False, description="Whether it was trained on invented customers.")
+    form: str = Field("", description="Of the pipeline: terms, plain or deep (reasons are approximate then); empty: not known.")
+    pretrained_on: int = Field(0, ge=0, description="Simulated customers that its network started from.")
     rows: int = Field(ge=0, description="Customers it was trained on.")
     contract: str
     contract_digest: str

@@ -20,6 +20,7 @@ from churn.evaluation.scorecard import Scorecard
 from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.modeling.assignment import NO_PSEUDONYM, Assignment, Source, assign, mostly_named
 from churn.modeling.customer_keys import rule_digest
+from churn.modeling.deep.pretraining import pretrain
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.modeling.newest import newest_rows
 from churn.modeling.split import split
@@ -202,6 +203,7 @@ def train(
     trigger: str,
     git_commit: str = "",
     on_score: OnScore | None = None,
+    pretraining: Labelled | None = None,
 ) -> Trained:
     """Tune, fit, choose the threshold, and evaluate on the holdout. The same input gives the same model, bit for bit.
 
@@ -221,6 +223,8 @@ def train(
         Of the code; empty if unknown.
     on_score : callable, optional
         Receives the tuning's progress, see `churn.modeling.tuning.tune`.
+    pretraining : Labelled, optional
+        Customers on whom a network is pretrained; other forms ignore them.
 
     Returns
     -------
@@ -229,6 +233,10 @@ def train(
     form = params.model.form
     features = columns_read(form, contract)
     pipeline = build_pipeline(params.seed, form=form, contract=contract)
+    if form != "deep":
+        pretraining = None
+    elif pretraining is not None:
+        pipeline = pretrain(pipeline, pretraining, features)
 
     def search(customers: Labelled) -> Tuned:
         return tune(pipeline, customers, features, params.tuning, params.seed, form=form, on_score=on_score)
@@ -257,6 +265,8 @@ def train(
         data_digest=_digest(known, sensitive=bool(reweighing and reweighing.taken)),
         data_source=training_set.source,
         simulated=training_set.simulated,
+        form=form,
+        pretrained_on=0 if pretraining is None else len(pretraining),
         rows=len(known),
         contract=contract.name,
         contract_digest=contract.digest,

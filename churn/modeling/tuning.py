@@ -89,7 +89,7 @@ def tune(
     params : TuningParams
     seed : int
         Of what a random search draws; and of the folds, where the customers have no place of their own among them.
-    form : {"terms", "plain"}
+    form : {"terms", "plain", "deep"}
         Its default grid is searched where `params` has none.
     on_score : callable, optional
         Called after each candidate and fold with how many there were so far; see `expected_scores`.
@@ -214,7 +214,7 @@ def expected_scores(params: TuningParams, form: Form) -> int | None:
     Parameters
     ----------
     params : TuningParams
-    form : {"terms", "plain"}
+    form : {"terms", "plain", "deep"}
 
     Returns
     -------

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from churn.modeling.model import Model
 
 # What a pipeline may hold; everything else is refused, whatever the artifact says of itself.
-TRUSTED_TYPES = ["churn.modeling.features.LinearTerms", "numpy.dtype"]
+TRUSTED_TYPES = [
+    "churn.modeling.deep.bounded_inputs.BoundedInputs",
+    "churn.modeling.deep.network.DenseNetwork",
+    "churn.modeling.features.LinearTerms",
+    "numpy.dtype",
+]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"

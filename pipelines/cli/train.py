@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,10 @@ def train(
         bool,
         typer.Option("--curves", help="Also measure if more customers, or a less simple model, would help."),
     ] = False,
+    form: Annotated[
+        Literal["terms", "plain", "deep"] | None,
+        typer.Option(help="Of the challenger: deep is a neural network, see docs/deep.md; default that of params.yaml."),
+    ] = None,
     if_none: Annotated[bool, typer.Option("--if-none", help="Only if there is no champion yet.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -46,6 +50,7 @@ def train(
             console.print(f"version {version} is champion; nothing to do")
         return
     contract = load_contract(settings.contract)
+    _check_form(form, settings.params)
     # Bad data is reported before anything starts.
     warn_doubts(read_dataset(find_data(settings).path, contract))
     if not wait:
@@ -55,7 +60,7 @@ def train(
     with console.status("training a challenger and asking the gate"):
         from pipelines.flows.train import train_once
 
-        result = train_once(trigger, data=data, wait=wait, curves=curves, warn=warn)
+        result = train_once(trigger, data=data, wait=wait, curves=curves, form=form, warn=warn)
     for found in result["cleared"]:
         warn(found)
     if as_json:
@@ -63,6 +68,16 @@ def train(
     else:
         word = "[green]promoted[/green]" if result["promoted"] else "[yellow]not promoted[/yellow]"
         console.print(f"version {result['version']} {word}: {result['reason']}")
+
+
+def _check_form(form: str | None, params: Path) -> None:
+    """Raise InputError if the form needs what is not installed: before anything starts."""
+    from churn.config.params import load_params
+
+    if (form or load_params(params).model.form) == "deep":
+        from churn.modeling.deep.network import check_installed
+
+        check_installed()
 
 
 def _check_no_training(store_url: str) -> None:

@@ -37,6 +37,7 @@ from churn.modeling.model import Model
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.modeling.tuning import expected_scores
 from churn.registry.registry import Registry
+from churn.simulation.pretraining import pretraining_customers
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from pipelines.data_sources.source import find_data
@@ -92,7 +93,8 @@ def tune_and_fit(
     with spread(scheduler):
         # Scores made by workers are not reported here.
         on_score = None if scheduler else log_progress
-        trained = train(training_set, contract, params, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
+        fit = partial(train, name=name, trigger=trigger, git_commit=git_commit(), on_score=on_score)
+        trained = fit(training_set, contract, params, pretraining=pretraining_customers(contract, params))
     return add_segments(trained, training_set.holdout, contract, params)
 
 
@@ -205,7 +207,12 @@ def _evidence(model: Model, decision: GateDecision) -> dict[str, Any]:
     log_prints=True,
 )
 def train_flow(
-    trigger: str = "manual", data: str | None = None, asked_by: str | None = None, wait: bool = False, curves: bool = False
+    trigger: str = "manual",
+    data: str | None = None,
+    asked_by: str | None = None,
+    wait: bool = False,
+    curves: bool = False,
+    form: str | None = None,
 ) -> dict[str, Any] | State[Any]:
     """Train a challenger on the data and the labelled traffic; it becomes champion if it passes the gate.
 
@@ -223,9 +230,11 @@ def train_flow(
         Wait for a training that is under way.
     curves : bool
         Also measure whether more customers would help, which takes about as long as the training.
+    form : str, optional
+        Of the challenger; None is the one of params.yaml.
     """
     settings = load_settings() if data is None else load_settings(data=data)
-    contract, params = load_contract(settings.contract), load_params(settings.params)
+    contract, params = load_contract(settings.contract), load_params(settings.params).with_form(form)
     store, registry, logger = Store.open(settings.store_url), Registry(settings), get_run_logger()
     training = str(flow_run.id or new_id())
     with ExitStack() as stack:
@@ -260,12 +269,7 @@ def train_flow(
 
 
 def train_once(
-    trigger: str,
-    *,
-    data: Path | None = None,
-    wait: bool = False,
-    curves: bool = False,
-    warn: Callable[[str], None] = logger.warning,
+    trigger: str, *, data: Path | None = None, warn: Callable[[str], None] = logger.warning, **options: Any
 ) -> dict[str, Any]:
     """Run the flow once, and return its result; see `train_flow`.
 
@@ -275,12 +279,10 @@ def train_once(
         Why, for the record.
     data : Path, optional
         File of labelled customers; None is the one of CHURN_DATA.
-    wait : bool
-        Wait for a training that is under way.
-    curves : bool
-        As of `train_flow`.
     warn : callable
         Called with a sentence if the training ended, and Prefect's server was away and does not know of it.
+    **options : object
+        `wait`, `curves` and `form`, as of `train_flow`.
 
     Returns
     -------
@@ -294,7 +296,6 @@ def train_once(
         what became true.
     """
     try:
-        result = run_here(train_flow, warn, trigger=trigger, data=str(data) if data else None, wait=wait, curves=curves)
+        return cast(dict[str, Any], run_here(train_flow, warn, trigger=trigger, data=str(data) if data else None, **options))
     except CancelledRun as cancelled:
         raise ChurnError(str(cancelled)) from cancelled
-    return cast(dict[str, Any], result)

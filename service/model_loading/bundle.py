@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from pydantic import ValidationError
@@ -28,12 +28,17 @@ from churn.errors import ModelRefused
 from churn.explain.attribution import Attributor
 from churn.explain.segmenter import Segmenter
 from churn.inference.compiled import CompiledModel
+from churn.inference.kinds import read_document
 from churn.modeling.model_info import ModelInfo
 from churn.one_line import one_line
 from churn.registry.artifact import as_file_name, models_folder
 from service.scoring.explanations import Explainer
+from service.scoring.reason_givers import ReasonGiver, reason_giver
 from service.scoring.scorer import CompiledScorer, PipelineScorer, one_customer
 from service.scoring.served_model import ServedModel
+
+if TYPE_CHECKING:
+    from churn.inference.kinds import Compiled
 
 TOLERANCE = 1e-9
 # A bundle takes some hundred kilobytes; every worker reads it whole.
@@ -55,7 +60,7 @@ class ModelBundle:
     card : str
         Markdown.
     compiled : dict or None
-        `CompiledModel.to_document`; None: the pipeline itself has to predict.
+        `to_document` of the compiled model; None: the pipeline itself has to predict.
     folder : str
         The artifact, from which the pipeline is loaded if the model is not compiled.
     artifact_digest : str
@@ -174,17 +179,10 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
     name, info = f"version {bundle.info.version}", bundle.info
     try:
         if bundle.compiled is not None:
-            compiled = CompiledModel.from_document(bundle.compiled)
-            attributor = Attributor(compiled)
-            served = ServedModel(
-                info,
-                bundle.card,
-                contract,
-                CompiledScorer(compiled, contract),
-                Explainer(attributor, contract),
-                loaded_from,
-                segmenter=None if info.segments is None else Segmenter(attributor, info.segments),
-            )
+            compiled = read_document(bundle.compiled)
+            explainer, segmenter = _reasons_of(compiled, info, contract)
+            scorer = CompiledScorer(compiled, contract)
+            served = ServedModel(info, bundle.card, contract, scorer, explainer, loaded_from, segmenter=segmenter)
         else:
             pipeline = _load_pipeline(bundle) if pipeline is None else pipeline
             served = ServedModel(
@@ -206,6 +204,14 @@ def serve(bundle: ModelBundle, contract: Contract, loaded_from: Literal["registr
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         raise ModelRefused(f"{name} cannot answer: {one_line(error)}") from error
     return served
+
+
+def _reasons_of(compiled: Compiled, info: ModelInfo, contract: Contract) -> tuple[ReasonGiver, Segmenter | None]:
+    if not isinstance(compiled, CompiledModel):
+        # Segments are groups of exact reasons.
+        return reason_giver(compiled, contract), None
+    attributor = Attributor(compiled)
+    return Explainer(attributor, contract), None if info.segments is None else Segmenter(attributor, info.segments)
 
 
 def _both_ways(served: ServedModel, values: Sequence[Any]) -> tuple[float, float]:

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from churn.contract import Contract
 from churn.customers.customer import request_model
 from churn.errors import ModelRefused
-from churn.inference.compiler import compile_pipeline
+from churn.inference.compiled import CompiledModel
+from churn.inference.kinds import compile_model
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
 from churn.one_line import one_line
@@ -80,10 +81,11 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
     if len(set(info.features)) < len(info.features):
         raise ModelRefused(f"{version} reads a feature twice")
     try:
-        compiled = compile_pipeline(model.pipeline, info.features, contract)
+        compiled = compile_model(model.pipeline, info.features, contract)
+        terms = compiled if compiled is None or isinstance(compiled, CompiledModel) else compiled.inputs
         customers = _validated(plain_customers(contract), contract)
-        customers += edge_customers(compiled, contract)
-        customers += drawn_customers(contract, DRAWN, SEED, knots_of(compiled))
+        customers += edge_customers(terms, contract)
+        customers += drawn_customers(contract, DRAWN, SEED, knots_of(terms))
         # Built here a second time, so that an error in the serving path's own frame is found.
         own_frame = pd.DataFrame({name: _own_column(name, customers, contract) for name in info.features})
         own = np.asarray(model.pipeline.predict_proba(own_frame), dtype=np.float64)

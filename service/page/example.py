@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.contract import Column, Contract
-from churn.inference.compiled import CompiledModel
+
+if TYPE_CHECKING:
+    from churn.inference.kinds import Compiled
 
 MAX_CHANGES = 3
 FACTORS, STEPS = (0.5, 1.5), (-3, 3)
 
 
-def example_customer(model: CompiledModel, contract: Contract) -> dict[str, Any]:
+def example_customer(model: Compiled, contract: Contract) -> dict[str, Any]:
     """Change the typical customer, one column after another, until the prediction crosses even odds, or nearly does.
 
     Parameters
     ----------
-    model : CompiledModel
+    model : CompiledModel or CompiledNetwork
     contract : Contract
 
     Returns
@@ -71,7 +73,7 @@ def _allowed(column: Column, value: Any) -> Any:
     return above if column.maximum is None else min(above, column.maximum)
 
 
-def _followers(model: CompiledModel, contract: Contract, name: str, value: Any) -> dict[str, Any]:
+def _followers(model: Compiled, contract: Contract, name: str, value: Any) -> dict[str, Any]:
     """Return the numbers that follow from this one: a charge from its minutes."""
     return {
         other: _allowed(contract[other], value * factor) for other, (origin, factor) in model.relations.items() if origin == name

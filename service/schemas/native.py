@@ -44,6 +44,9 @@ class PredictionAnswer(Part):
         description="With `reasons` only: the log-odds of an average customer. With all contributions it adds up to the logit.",
     )
     reasons: list[Reason] | None = Field(None, description="With `?reasons=k` only: the k strongest, strongest first.")
+    approximate: bool | None = Field(
+        None, description="With `reasons` only, and true: contributions are estimates, as those of a neural network are."
+    )
 
 
 class BatchAnswer(Part):

@@ -8,7 +8,7 @@ from typing import Any
 
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
-from service.scoring.explanations import Explainer
+from service.scoring.reason_givers import ReasonGiver
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class CallReasons:
 
     Attributes
     ----------
-    explainer : Explainer or None
+    explainer : ReasonGiver or None
         None: the model cannot say, and there are none.
     pick : callable
         `Scorer.values` of the model.
@@ -26,7 +26,7 @@ class CallReasons:
         How many reasons at most.
     """
 
-    explainer: Explainer | None
+    explainer: ReasonGiver | None
     pick: Callable[[Sequence[Any]], Sequence[Any]]
     contract: Contract
     strongest: int

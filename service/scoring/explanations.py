@@ -26,7 +26,9 @@ Said = tuple[int, str, float, Callable[[Any, str], str], str]
 
 
 class Explainer:
-    """Explains the predictions of one model."""
+    """Explains the predictions of one model that is a sum of terms."""
+
+    approximate = False
 
     def __init__(self, attributor: Attributor, contract: Contract) -> None:
         plan = attributor.plan
@@ -105,7 +107,7 @@ class Explainer:
         _, contributions, gains, has_gaps = self._attributor.attribute(values)
         columns, describe = self._columns, self._describe
         said: list[Said] = []
-        for at in _strongest_first(contributions):
+        for at in strongest_first(contributions):
             contribution = contributions[at]
             raises = contribution > 0
             speaks_for: Collection[int] = (at,)
@@ -139,7 +141,7 @@ class Explainer:
         return (f" (with {others})", f" (not among those with {others})") if others else ("", "")
 
 
-def _strongest_first(contributions: Sequence[float]) -> list[int]:
+def strongest_first(contributions: Sequence[float]) -> list[int]:
     """Return the columns that count, strongest first; equally strong ones in their order."""
     counting = [at for at, contribution in enumerate(contributions) if contribution]
     if len(counting) > 1:

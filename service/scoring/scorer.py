@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
-from churn.inference.compiled import CompiledModel
-from churn.inference.vectorized import probabilities
+from churn.inference.kinds import probabilities
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+    from churn.inference.kinds import Compiled
 
 Floats = NDArray[np.float64]
 Path = Literal["compiled", "pipeline"]
@@ -37,16 +38,16 @@ class Scorer(Protocol):
 
 
 class CompiledScorer:
-    """Scores by the compiled model: a sum over plain numbers."""
+    """Scores by the compiled model: plain numbers, a sum of terms or a network."""
 
     path: Path = "compiled"
 
-    def __init__(self, compiled: CompiledModel, contract: Contract) -> None:
+    def __init__(self, compiled: Compiled, contract: Contract) -> None:
         self.compiled = compiled
         self.values = _picker(compiled.columns, contract)
 
     def one(self, values: Sequence[Any], /) -> float:
-        """See `Scorer`. A few microseconds."""
+        """See `Scorer`. A few microseconds for a sum of terms."""
         return self.compiled.probability(self.values(values))
 
     def many(self, customers: CustomerColumns, /) -> Floats:

@@ -27,7 +27,7 @@ from service.scoring.scorer import Path, Scorer
 
 if TYPE_CHECKING:
     from churn.explain.segmenter import Segmenter
-    from service.scoring.explanations import Explainer
+    from service.scoring.reason_givers import ReasonGiver
 
 
 _ACTIONS = np.array(ACTIONS, dtype=object)
@@ -118,7 +118,7 @@ class ServedModel:
     card: str
     contract: Contract
     scorer: Scorer
-    explainer: Explainer | None
+    explainer: ReasonGiver | None
     loaded_from: Literal["registry", "disk"]
     loaded_at: datetime = field(default_factory=now)
     segmenter: Segmenter | None = None
@@ -214,7 +214,8 @@ class ServedModel:
         Returns
         -------
         dict
-            `base_value` (log-odds) and `reasons`, strongest first; see `Explainer.reasons_for`.
+            `base_value` (log-odds) and `reasons`, strongest first; see `Explainer.reasons_for`. And `approximate`, true, where
+            contributions are estimates.
 
         Raises
         ------
@@ -224,7 +225,8 @@ class ServedModel:
         if self.explainer is None:
             raise NoReasons("the model in service cannot give reasons")
         base, reasons = self.explainer.reasons_for(self.scorer.values(values), strongest)
-        return {"base_value": base, "reasons": reasons}
+        said = {"base_value": base, "reasons": reasons}
+        return said | {"approximate": True} if self.explainer.approximate else said
 
     def segment_of(self, values: Sequence[Any]) -> str:
         """Name the segment of one customer; `values` as in `score_one`. Raise NoSegments if the model knows none."""

@@ -44,6 +44,17 @@ def test_a_grid_in_the_file_wins(tmp_path: Path) -> None:
     assert params.tuning.grid_for("plain") == params.tuning.grid_for("terms") == [{"logreg__C": [1]}, {"logreg__C": [2]}]
 
 
+def test_another_form_has_its_own_grid_and_the_same_one_keeps_what_was_said(tmp_path: Path) -> None:
+    params = load_params(written(tmp_path, "model: {pretraining_rows: 7}\ntuning: {folds: 3, grid: [{logreg__C: [1]}]}"))
+    deep = params.with_form("deep")
+    assert (deep.model.form, deep.model.pretraining_rows, deep.tuning.folds) == ("deep", 7, 3)
+    grids = deep.tuning.grid_for("deep")
+    assert {name for grid in grids for name in grid} <= set(build_pipeline(1, form="deep").get_params())
+    assert params.with_form(None) is params.with_form("terms") is params
+    with pytest.raises(InputError, match="form: 'wide' is none of terms, plain, deep"):
+        params.with_form("wide")
+
+
 def test_distributions_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, "tuning: {search: random, grid: {logreg__C: {loguniform: [0.1, 10]}, a: {uniform: [0, 1]}}}")
     assert load_params(path).tuning.grid == [
@@ -87,7 +98,8 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
         ("tuning: {search: random, grid: {logreg__C: {loguniform: [0, 1]}}}", "0 < low < high"),
         ("tuning: {search: random, grid: {logreg__C: {uniform: [2, 1]}}}", "low < high"),
         ("tuning: {search: luck}", "tuning.search"),
-        ("model: {form: deep}", "model.form"),
+        ("model: {form: wide}", "model.form"),
+        ("model: {form: deep, pretraining_rows: -1}", "model.pretraining_rows"),
         ("tuning: {grid: {logreg__C: {linspace: [0, 1, -3]}}}", "tuning.grid"),
         ("threshold: {method: fixed, value: 1}", "threshold.value"),
         ("threshold: {method: accuracy}", "threshold.method"),

@@ -131,6 +131,21 @@ def test_the_data_is_named_by_source_digest_rows_and_rate() -> None:
         assert word in told
 
 
+def test_a_network_is_said_to_be_one_with_approximate_reasons_and_what_it_started_from() -> None:
+    deep = whole(known(form="deep", pretrained_on=20_000))
+    assert "by a small neural network on 2 columns" in summary(known(form="deep"))
+    assert "scaler → neural network" in section(deep, "Model")
+    assert "approximate" in section(deep, "Model")
+    assert "20,000 simulated customers" in section(deep, "Model")
+    assert "its scores are too good" in section(deep, "Limits")
+    scratch = whole(known(form="deep"))
+    assert "its scores are too good" not in section(scratch, "Limits")
+    assert "simulated" not in section(scratch, "Model")
+    linear = whole(known(form="terms"))
+    assert "logistic regression" in section(linear, "Model")
+    assert "approximate" not in linear
+
+
 def test_simulated_data_is_said_loudly_and_first() -> None:
     loud = whole(known(simulated=True))
     assert "TRAINED ON SIMULATED CUSTOMERS" in loud.split("\n## ", 1)[0]

@@ -48,7 +48,7 @@ class Flow:
 
         monkeypatch.setattr(train, "load_settings", load)
         monkeypatch.setattr(train, "load_contract", lambda name: f"contract {name}")
-        monkeypatch.setattr(train, "load_params", lambda path: f"params {path}")
+        monkeypatch.setattr(train, "load_params", lambda path: SimpleNamespace(with_form=lambda form: f"params {path}, {form}"))
         monkeypatch.setattr(train, "Registry", lambda _settings: "registry")
         monkeypatch.setattr(train.Store, "open", lambda _url: self)
         monkeypatch.setattr(train, "get_run_logger", lambda: logging.getLogger("flow"))
@@ -116,7 +116,7 @@ def test_a_training_goes_step_by_step_and_confirms_its_lock_before_it_changes_an
     assert flow.given["publish_gate"] == (flow.settings, "8", "decision", True)
     assert flow.overrides == [{}]
     assert flow.locked == [("training", train.trainer("drift"), 0.0)]
-    contract, params = "contract telecom", "params params.yaml"
+    contract, params = "contract telecom", "params params.yaml, None"
     assert flow.given["begin"] == (flow, "registry", "run-1", "drift", "d1")
     assert flow.given["read_labelled_traffic"] == (flow, contract, flow.settings)
     assert flow.given["assemble"] == ("customers", "rows", contract, params, Pseudonymiser(""))
@@ -181,7 +181,7 @@ def test_the_flow_notes_how_it_ended() -> None:
     assert flow.on_completion_hooks == [train.note_end]
     assert flow.on_failure_hooks == flow.on_crashed_hooks == [train.record_failure, train.note_end]
     defaults = {name: one.default for name, one in inspect.signature(flow.fn).parameters.items()}
-    assert defaults == {"trigger": "manual", "data": None, "asked_by": None, "wait": False, "curves": False}
+    assert defaults == {"trigger": "manual", "data": None, "asked_by": None, "wait": False, "curves": False, "form": None}
 
 
 class Champions:
@@ -231,6 +231,7 @@ def test_progress_is_told_once_a_candidate_and_not_from_a_cluster(
     monkeypatch.setattr(train, "git_commit", lambda: "abc")
     monkeypatch.setattr(train, "get_run_logger", lambda: logging.getLogger("flow"))
     monkeypatch.setattr(train, "expected_scores", lambda *_: 30)
+    monkeypatch.setattr(train, "pretraining_customers", lambda *_: "others")
     params = Params(tuning=TuningParams(folds=3))
     tune: Any = train.tune_and_fit.fn
     training_set = SimpleNamespace(holdout="held out")
@@ -239,7 +240,7 @@ def test_progress_is_told_once_a_candidate_and_not_from_a_cluster(
     )
     assert [record.getMessage() for record in caplog.records] == ["tuning: 3 of 30 fits scored", "tuning: 6 of 30 fits scored"]
     tune(training_set, "contract", params, "named", "drift", "tcp://x")
-    named = {"name": "named", "trigger": "drift", "git_commit": "abc"}
+    named = {"name": "named", "trigger": "drift", "git_commit": "abc", "pretraining": "others"}
     assert asked == [
         "",
         ((training_set, "contract", params), named, False),
@@ -277,10 +278,10 @@ def test_one_training_by_hand_is_the_flow_or_one_line(monkeypatch: pytest.Monkey
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(train, "run_here", lambda _flow, _warn, **named: asked.append(named) or {"version": "1"})
     assert train.train_once("manual") == {"version": "1"}
-    train.train_once("manual", data=Path("x.csv"), wait=True)
+    train.train_once("manual", data=Path("x.csv"), wait=True, form="deep")
     assert asked == [
-        {"trigger": "manual", "data": None, "wait": False, "curves": False},
-        {"trigger": "manual", "data": "x.csv", "wait": True, "curves": False},
+        {"trigger": "manual", "data": None},
+        {"trigger": "manual", "data": "x.csv", "wait": True, "form": "deep"},
     ]
 
     def cancelled(*_: Any, **__: Any) -> None:

@@ -134,7 +134,7 @@ def test_a_difference_at_one_edge_alone_is_found(
     wrong = replace(compiled, rules=tuple(others))
     assert verify(trained, contract).compiled == compiled.to_document()
     monkeypatch.setattr("service.model_loading.parity_check.DRAWN", 50)  # chance alone would not find it
-    monkeypatch.setattr("service.model_loading.parity_check.compile_pipeline", lambda *_: wrong)
+    monkeypatch.setattr("service.model_loading.parity_check.compile_model", lambda *_: wrong)
     with pytest.raises(ModelRefused, match="off its own pipeline"):
         verify(trained, contract)
 
