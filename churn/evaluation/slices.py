@@ -188,18 +188,22 @@ def _with_missing(levels: pd.Series) -> pd.Series:
 
 def _pooled(column: str, levels: pd.Series, sizes: _Sizes) -> tuple[list[Slice], int]:
     """Turn levels into slices, small ones pooled; return them and the number of rows in none."""
+    names, codes = [str(level) for level in levels.cat.categories], levels.cat.codes.to_numpy()
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
     large: list[Slice] = []
-    small: list[Slice] = []
-    for level in levels.cat.categories:
-        rows = (levels == level).to_numpy()
-        if rows.any():
-            (large if sizes.enough(rows) else small).append(Slice(column, str(level), rows, (str(level),)))
+    small: list[int] = []
+    for code in np.flatnonzero(counts).tolist():
+        # Customers are no more than rows: of ten thousand levels, few need a closer look.
+        if counts[code] >= sizes.params.min_rows and sizes.enough(rows := codes == code):
+            large.append(Slice(column, names[code], rows, (names[code],)))
+        else:
+            small.append(code)
     if not small:
         return large, 0
-    together = np.logical_or.reduce([part.rows for part in small])
+    together = np.isin(codes, small)
     if not sizes.enough(together):
         return large, int(together.sum())
-    members = tuple(part.level for part in small)
+    members = tuple(names[code] for code in small)
     return [*large, Slice(column, f"other ({len(small)} levels)", together, members)], 0
 
 

@@ -9,6 +9,7 @@ import pytest
 from churn.config.params import EvaluationParams, SliceParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
+from churn.evaluation import slices
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.slices import Slice, find_slices, gaps_of, score_slices, slices_of
 
@@ -156,3 +157,23 @@ def test_no_slices_make_empty_tables_with_their_columns() -> None:
     assert table.empty
     assert {"column", "log_loss_high"} <= set(table)
     assert gaps_of(table).empty
+
+
+def test_of_ten_thousand_levels_only_those_with_rows_enough_are_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    real = slices._Sizes.enough
+
+    def counted(sizes: Any, rows: np.ndarray) -> bool:
+        looked_at.append(int(rows.sum()))
+        return real(sizes, rows)
+
+    monkeypatch.setattr(slices._Sizes, "enough", counted)
+    gender = ["f"] * 4 + ["m"] * 4 + [f"alone {number}" for number in range(10_000)]
+    known = customers(10_008, pd.DataFrame({"gender": gender}))
+    gender_slices = {name: rows for name, rows in found(known).items() if name.startswith("gender")}
+    assert {name: len(rows) for name, rows in gender_slices.items()} == {
+        "gender: f": 4,
+        "gender: m": 4,
+        "gender: other (10000 levels)": 10_000,
+    }
+    assert sorted(looked_at)[:3] == [4, 4, 10_000]
