@@ -7,22 +7,21 @@ some of the first group's churners whom it would have named: so many that the gr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from rich.table import Table
 
-from benchmarks.gate.baselines import CHALLENGER, CHAMPION, Population, draw_fresh, read_with_auc
+from benchmarks.gate.baselines import Population, Reader, read_with_auc
 from benchmarks.gate.simulations import CHAMPION_AUC, rate_of
 from churn.config.params import Params
-from churn.contract import Column, Contract
-from churn.data.labelled import Labelled
+from churn.contract import Contract
 from churn.evaluation.paired import Answers
 from churn.evaluation.profit import break_even
-from churn.fairness.gaps import groups_of
+from churn.evaluation.slices import Slice
+from churn.fairness.gaps import Groups
 from churn.lifecycle.gap_check import NAME, no_gap_widens
 
 POPULATION_ROWS = 40_000
@@ -68,18 +67,15 @@ def run_gap_cells(
     cells: list[GapCell], contract: Contract, params: Params, *, trials: int, seed: int, done: Callable[[], None]
 ) -> list[GapResult]:
     """Judge `trials` fresh draws for each cell; the same seed gives the same counts."""
-    population = Population.of(contract, POPULATION_ROWS, seed)
+    population, threshold = Population.of(contract, POPULATION_ROWS, seed), break_even(params.profit)
+    reader = read_with_auc(population, CHAMPION_AUC)
     results = []
     for cell in cells:
-        names = [f"group_{number}" for number in range(cell.columns)]
-        sensitive = [Column(name=name, source=name, kind="category", role="sensitive") for name in names]
-        grouped = contract.model_copy(update={"columns": (*contract.columns, *sensitive)})
-        threshold, counts = break_even(params.profit), Counter[str]()
-        for trial, fresh in enumerate(_draws(cell, names, population, threshold, trials, seed)):
-            answers = [Answers(fresh.features[model].to_numpy(), threshold) for model in (CHAMPION, CHALLENGER)]
-            groups, notes = groups_of(fresh, grouped, params.evaluation.slices)
-            y = fresh.outcome.to_numpy()
-            check = no_gap_widens(y, *(answers[0], answers[1], groups, notes), params.fairness, params.gate, trial)
+        counts = Counter[str]()
+        rng = np.random.default_rng([seed, *(round(100 * float(part)) for part in astuple(cell))])
+        for trial in range(trials):
+            outcome, champion, challenger, groups = _draw(cell, population, reader, threshold, rng)
+            check = no_gap_widens(outcome, champion, challenger, groups, [], params.fairness, params.gate, trial)
             counts["refused"] += not check.passed
             counts["strictly"] += any(gap["low"] > check.limit for gap in check.detail["gaps"])
         results.append(GapResult(cell, trials, counts["refused"], counts["strictly"]))
@@ -87,20 +83,24 @@ def run_gap_cells(
     return results
 
 
-def _draws(
-    cell: GapCell, names: list[str], population: Population, threshold: float, trials: int, seed: int
-) -> Iterator[Labelled]:
-    reader = read_with_auc(population, CHAMPION_AUC)
-    rng = np.random.default_rng([seed, cell.rows, cell.columns, cell.groups, round(100 * cell.gap), round(100 * cell.widened_by)])
-    for _ in range(trials):
-        fresh = draw_fresh(population, reader, reader, rows=cell.rows, shared=cell.shared, rng=rng)
-        sensitive = pd.DataFrame({name: rng.integers(0, cell.groups, cell.rows).astype(str) for name in names})
-        first = (sensitive[names[0]] == "0").to_numpy()
-        said = {
-            model: _overlooking(fresh.features[model].to_numpy(), fresh.outcome.to_numpy(), first, threshold, gap, rng)
-            for model, gap in ((CHAMPION, cell.gap), (CHALLENGER, cell.gap + cell.widened_by))
-        }
-        yield replace(fresh, features=fresh.features.assign(**said), sensitive=sensitive)
+def _draw(
+    cell: GapCell, population: Population, reader: Reader, threshold: float, rng: np.random.Generator
+) -> tuple[np.ndarray, Answers, Answers, Groups]:
+    """Draw customers, their groups, what comes true of them, and what champion and challenger say."""
+    truth = population.probability[rng.choice(len(population.probability), cell.rows, replace=False)]
+    outcome = (rng.random(cell.rows) < truth).astype(np.int64)
+    numbers = rng.integers(0, cell.groups, (cell.columns, cell.rows))
+    groups = {
+        str(column): [Slice(str(column), str(level), number == level) for level in range(cell.groups)]
+        for column, number in enumerate(numbers)
+    }
+    alike, first = rng.normal(size=cell.rows), numbers[0] == 0
+    said = []
+    for gap in (cell.gap, cell.gap + cell.widened_by):
+        error = np.sqrt(cell.shared) * alike + np.sqrt(1 - cell.shared) * rng.normal(size=cell.rows)
+        found = _overlooking(reader.predict(truth, error), outcome, first, threshold, gap, rng)
+        said.append(Answers(found, threshold))
+    return outcome, said[0], said[1], groups
 
 
 def _overlooking(
