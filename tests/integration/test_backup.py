@@ -213,7 +213,7 @@ def answers_and_takes_what_waited(system: System, taken: int) -> None:
                     await anyio.sleep(0.05)
             answer = await client.post("/predict", json=CUSTOMER)
             assert (answer.status_code, answer.json()["model_version"]) == (200, "1"), answer.text
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 while store.count_predictions() < taken + 2:  # the answer, and what waited on disk
                     await anyio.sleep(0.05)
 

@@ -21,7 +21,7 @@ SHARED = {"to_thread", "run_in_executor", "run_in_threadpool", "iterate_in_threa
 
 
 async def until(condition: object) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.001)
 

@@ -64,7 +64,7 @@ class Wire:
         """Return the next response, head and body as they were written."""
         while (length := self._complete()) is None:
             self.transport.more.clear()
-            await asyncio.wait_for(self.transport.more.wait(), 10)
+            await asyncio.wait_for(self.transport.more.wait(), 60)
         answer, self.transport.written = self.transport.written[:length], self.transport.written[length:]
         return answer
 

@@ -38,7 +38,7 @@ async def status(app: ServiceApp, raw: bytes) -> bytes:
 
 
 async def until_waiting(app: ServiceApp, held: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while app.limits.bytes < held:
             await asyncio.sleep(0.001)
 

@@ -30,7 +30,7 @@ async def first_group_in_writing(log: PredictionLog, store: FakeStore) -> asynci
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 

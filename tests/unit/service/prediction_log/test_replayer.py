@@ -101,7 +101,7 @@ async def test_a_log_does_not_wait_for_ever_for_a_store_that_is_away(
     log.start()
     store.away = True
     await log.write([record()])
-    await asyncio.wait_for(log.close(), 10)
+    await asyncio.wait_for(log.close(), 60)
     assert Spool(spool._folder, 2**20).adopt() == 1
 
 

@@ -52,7 +52,7 @@ async def app(app: ServiceApp) -> AsyncIterator[ServiceApp]:
 
 
 async def until_closed(wire: Wire) -> bytes:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not wire.transport.closed:
             await asyncio.sleep(0)
     return wire.transport.written
@@ -146,7 +146,7 @@ async def test_an_answer_without_a_body_goes_out_without_waiting_for_one(echo: E
     wire = Wire(echo)
     wire.connection.timeout_keep_alive = 3600  # the end of the connection would bring it, too
     wire.send(method + b" " + path + b" HTTP/1.1\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not wire.transport.written.endswith(b"\r\n\r\n"):
             await asyncio.sleep(0.001)
     assert not wire.transport.closed
@@ -163,7 +163,7 @@ async def test_head_is_answered_as_get_is_on_every_route(app: ServiceApp) -> Non
             wire = Wire(app)
             wire.connection.timeout_keep_alive = 3600
             wire.send(method + b" " + path.encode() + b" HTTP/1.1\r\n" + HOST + b"\r\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while b"\r\n\r\n" not in wire.transport.written:
                     await asyncio.sleep(0.001)
             status.append(wire.transport.written.partition(b"\r\n")[0])
