@@ -24,7 +24,7 @@ class Slow(FakeRegistry):
         self.gate.set()
 
     def load(self, version: str, /) -> ServedModel:
-        assert self.gate.wait(10)
+        assert self.gate.wait(120)
         return super().load(version)
 
 
