@@ -24,6 +24,7 @@ from churn.config.settings import load_settings
 from churn.contract import Contract, load_contract
 from churn.data.dataset import Dataset, read_dataset
 from churn.registry.registry import Registry
+from churn.store.records import DecisionKind
 from churn.store.store import Store
 from monitoring.run_result import RunResult
 from pipelines.cli import main
@@ -141,6 +142,23 @@ def test_what_the_contract_does_not_allow_is_422(post: Service, company: Company
     answer = post("/predict", someone(company) | changed)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_what_was_found_between_groups_is_on_the_card_in_the_run_and_in_the_gates_record(company: Company) -> None:
+    import mlflow
+
+    champion = company.registry.load("champion")
+    assert "### Reweighing" in champion.card
+    run = mlflow.get_run(champion.info.run_id)
+    told = {name for name in run.data.metrics if name.startswith("fairness_")}
+    assert told >= {"fairness_cost_log_loss", "fairness_cost_roc_auc_low", "fairness_cost_profit_high"}
+    assert told >= {f"fairness_gap_recall_{column}" for column in SENSITIVE}
+    files = {file.path for file in mlflow.artifacts.list_artifacts(run_id=champion.info.run_id)}
+    assert "fairness.json" in files
+    [decision] = company.store.decisions(kind=(DecisionKind.GATE,), limit=10)
+    check = decision.evidence["checks"]["no_gap_widens"]
+    assert (check["passed"], check["value"]) == (True, None)
+    assert {gap["column"] for gap in check["detail"]["gaps"]} == SENSITIVE
 
 
 def test_the_companys_own_export_is_taken_and_what_is_sensitive_is_not_kept(post: Service, company: Company) -> None:
