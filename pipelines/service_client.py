@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 import numpy as np
@@ -12,6 +12,18 @@ import pandas as pd
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.errors import ChurnError, InputError
+
+if TYPE_CHECKING:
+    from churn.simulation.simulate import Scenario
+
+
+def find_scenario(name: str) -> Scenario:
+    """Return a named scenario; InputError, which lists those there are, if there is none of that name."""
+    from churn.simulation.simulate import SCENARIOS
+
+    if name not in SCENARIOS:
+        raise InputError(f"--scenario {name!r}: there are {', '.join(SCENARIOS)}")
+    return SCENARIOS[name]
 
 
 def simulate_scenario(contract: Contract, scenario: str, customers: int, seed: int) -> Dataset:
@@ -34,11 +46,9 @@ def simulate_scenario(contract: Contract, scenario: str, customers: int, seed: i
     InputError
         If there is no such scenario; the message lists those there are.
     """
-    from churn.simulation.simulate import SCENARIOS, simulate
+    from churn.simulation.simulate import simulate
 
-    if scenario not in SCENARIOS:
-        raise InputError(f"--scenario {scenario!r}: there are {', '.join(SCENARIOS)}")
-    chosen = SCENARIOS[scenario]
+    chosen = find_scenario(scenario)
     return simulate(contract, customers, seed, shift=chosen.shift, drift=chosen.drift)
 
 

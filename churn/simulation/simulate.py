@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from churn.atomic_write import atomic_write
 from churn.contract import Contract
@@ -60,6 +61,30 @@ def simulate(contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIF
     >>> round(float(customers.labelled.mean()), 2)
     0.14
     """
+    return simulate_with_risk(contract, rows, seed, shift=shift, drift=drift)[0]
+
+
+def simulate_with_risk(
+    contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIFT, drift: Drift = NO_DRIFT
+) -> tuple[Dataset, NDArray[np.float64]]:
+    """Simulate customers as `simulate` does, and say how probable it was that each would leave.
+
+    Parameters
+    ----------
+    contract, rows, seed, shift, drift
+        See `simulate`.
+
+    Returns
+    -------
+    Dataset
+    numpy.ndarray of float, shape (rows,)
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        If the population or a knob does not fit the contract.
+    """
     if rows < 1 or seed < 0:
         raise InputError(f"simulation: needs at least 1 row and a seed of at least 0 (found {rows} and {seed})")
     population = read_population(contract)
@@ -68,15 +93,17 @@ def simulate(contract: Contract, rows: int, seed: int, *, shift: Shift = NO_SHIF
         raise InputError(f"drift: {': '.join(broken)} of contract {contract.name!r}")
     source = Seeded(seed)
     true, recorded = draw_customers(contract, population, rows, source, shift)
-    churned = source.of("<churn>").random(rows) < mechanism.probability(true)
+    risk = mechanism.probability(true)
+    churned = source.of("<churn>").random(rows) < risk
     id_column = contract.id_column
-    return Dataset(
+    simulated = Dataset(
         pd.DataFrame(recorded, columns=contract.feature_names),
         pd.Series(churned.astype(np.int64)),
         customer_id=pd.Series([f"S{seed}-{number:08d}" for number in range(1, rows + 1)], dtype=object) if id_column else None,
         source=f"simulated {contract.name}: {rows} rows, seed {seed}",
         simulated=True,
     )
+    return simulated, risk
 
 
 def write_csv(dataset: Dataset, contract: Contract, path: Path) -> None:

@@ -55,7 +55,17 @@ class Reaction(Knobs):
         Returns
         -------
         acceptance, harm : numpy.ndarray of float64, shape (n,)
+
+        Raises
+        ------
+        InputError
+            If some would stay with a probability above 1.
         """
+        if self.acceptance * (1 + self.spread) > 1:
+            raise InputError(
+                "simulation: acceptance * (1 + spread) must be at most 1, as nobody stays more surely than surely "
+                f"(found {self.acceptance * (1 + self.spread):g})"
+            )
         acceptance = self.acceptance * (1 + self.spread * (2 * nature - 1))
         return acceptance, np.where(dog < self.sleeping_dogs, self.harm, 0.0)
 
@@ -100,11 +110,10 @@ class TreatedBase:
     """
 
     def __init__(self, seed: int, reaction: Reaction) -> None:
-        if seed < 0 or reaction.acceptance * (1 + reaction.spread) > 1:
-            raise InputError(
-                "simulation: needs a seed of at least 0, and acceptance * (1 + spread) of at most 1 "
-                f"(found {seed}, {reaction.acceptance * (1 + reaction.spread):g})"
-            )
+        if seed < 0:
+            raise InputError(f"simulation: needs a seed of at least 0 (found {seed})")
+        # Nobody is there yet: what cannot be is said before anybody is.
+        reaction.of(np.zeros(0), np.zeros(0))
         self._seed, self._reaction = seed, reaction
         # Of each place: which of its customers is there, and two numbers in [0, 1) that say what kind of person that is.
         self._occupant = np.zeros(0, dtype=np.int64)
@@ -163,6 +172,35 @@ class TreatedBase:
         self._dog = np.where(where, rng.random(len(where)), self._dog)
 
 
+@dataclass(frozen=True)
+class TreatedCustomers:
+    """Customers after one campaign. All arrays have one entry a customer.
+
+    Attributes
+    ----------
+    contacted, would_leave, left : numpy.ndarray of bool
+        Whom the campaign contacted, who would have left untouched, and who left.
+    acceptance, harm : numpy.ndarray of float64
+        Each one's probability of staying instead of leaving, and of leaving instead of staying, if contacted.
+    """
+
+    contacted: Bools
+    would_leave: Bools
+    left: Bools
+    acceptance: Floats
+    harm: Floats
+
+    @property
+    def saved(self) -> Bools:
+        """Who stayed because of the campaign."""
+        return self.would_leave & ~self.left
+
+    @property
+    def driven_away(self) -> Bools:
+        """Who left because of it."""
+        return ~self.would_leave & self.left
+
+
 def react(would_leave: Bools, contacted: Bools, seed: int, reaction: Reaction = USUAL_REACTION) -> Bools:
     """Return who leaves after one campaign, of customers who do not live on.
 
@@ -184,7 +222,23 @@ def react(would_leave: Bools, contacted: Bools, seed: int, reaction: Reaction = 
     >>> int(react(everybody, everybody, seed=1).sum()), int(react(everybody, ~everybody, seed=1).sum())
     (706, 1000)
     """
+    return treat(would_leave, contacted, seed, reaction).left
+
+
+def treat(would_leave: Bools, contacted: Bools, seed: int, reaction: Reaction = USUAL_REACTION) -> TreatedCustomers:
+    """Let one campaign contact customers who do not live on.
+
+    Parameters
+    ----------
+    would_leave, contacted, seed, reaction
+        See `react`.
+
+    Returns
+    -------
+    TreatedCustomers
+    """
     rng = generator(seed, 0, purpose="<one campaign>")
     nature, dog, draws = rng.random((3, len(contacted)))
     acceptance, harm = reaction.of(nature, dog)
-    return np.where(contacted, np.where(would_leave, draws >= acceptance, draws < harm), would_leave)
+    left = np.where(contacted, np.where(would_leave, draws >= acceptance, draws < harm), would_leave)
+    return TreatedCustomers(contacted, would_leave, left, acceptance, harm)

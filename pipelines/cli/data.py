@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -60,19 +60,63 @@ def simulate(
     customers: Annotated[int, typer.Option(min=1, help="How many.")] = 5_000,
     scenario: Annotated[str, typer.Option(help="A scenario of `churn traffic --list`.")] = "calm",
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same customers.")] = 1,
+    contacted: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="A campaign contacts this share of them: outcomes are those after it.")
+    ] = None,
+    whom: Annotated[
+        Literal["riskiest", "anybody"], typer.Option(help="With --contacted: those most likely to leave, or a random sample.")
+    ] = "riskiest",
+    acceptance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --contacted: share of those who would leave, and stay if contacted.")
+    ] = 0.3,
+    spread: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --contacted: how much customers differ in it; 0: not at all.")
+    ] = 0.5,
+    sleeping_dogs: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --contacted: share of customers who are better left alone.")
+    ] = 0.0,
+    harm: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --sleeping-dogs: how probably one who would stay leaves if contacted.")
+    ] = 0.5,
+    truth: Annotated[
+        Path | None, typer.Option(help="With --contacted: CSV file that says of each who would have left, and who was saved.")
+    ] = None,
 ) -> None:
     """Invent labelled customers.
 
     Example: churn data simulate /tmp/customers.csv --customers 10000 --scenario plan-launch
+
+    Example: churn data simulate /tmp/customers.csv --contacted 0.15 --sleeping-dogs 0.05 --truth /tmp/truth.csv
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
+    from churn.simulation.campaign import simulate_campaign, write_truth
+    from churn.simulation.treatment import Reaction
     from pipelines.data_sources.simulated import write_simulated
-    from pipelines.service_client import simulate_scenario
+    from pipelines.service_client import find_scenario, simulate_scenario
 
     contract = load_contract(load_settings().contract)
-    write_simulated(simulate_scenario(contract, scenario, customers, seed), contract, path)
-    console.print(f"{customers:,} invented customers in {path}")
+    if contacted is None:
+        if truth is not None:
+            raise InputError("--truth is for --contacted: without a campaign, the file itself says who left")
+        write_simulated(simulate_scenario(contract, scenario, customers, seed), contract, path)
+        console.print(f"{customers:,} invented customers in {path}")
+        return
+    if truth is not None and truth.resolve() == path.resolve():
+        raise InputError(f"{truth}: is the file of customers; name another one with --truth")
+    chosen = find_scenario(scenario)
+    reaction = Reaction(acceptance=acceptance, spread=spread, sleeping_dogs=sleeping_dogs, harm=harm)
+    dataset, treated = simulate_campaign(
+        contract, customers, seed, share=contacted, whom=whom, reaction=reaction, shift=chosen.shift, drift=chosen.drift
+    )
+    write_simulated(dataset, contract, path)
+    if truth is not None:
+        write_truth(treated, truth)
+    saved, driven_away = (int(of.sum()) for of in (treated.saved, treated.driven_away))
+    console.print(
+        f"{customers:,} invented customers in {path}: {int(treated.contacted.sum()):,} contacted, of whom "
+        f"{saved:,} stayed who would have left, and {driven_away:,} left who would have stayed"
+    )
 
 
 @app.command()

@@ -21,6 +21,12 @@ def traffic(
     acceptance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="With --campaign: share of those who would leave, and stay if contacted.")
     ] = 0.3,
+    spread: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --campaign: how much customers differ in the acceptance.")
+    ] = 0.0,
+    sleeping_dogs: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --campaign: share of customers whom --harm is about.")
+    ] = 1.0,
     harm: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="With --campaign: share of those who would stay, and leave if contacted.")
     ] = 0.0,
@@ -54,6 +60,8 @@ def traffic(
     settings = load_settings()
     contract = load_contract(settings.contract)
     population = simulate_scenario(contract, scenario, customers, seed)
+    reaction = Reaction(acceptance=acceptance, spread=spread, sleeping_dogs=sleeping_dogs, harm=harm)
+    reaction.of(np.zeros(0), np.zeros(0))  # what cannot be is said before anybody is asked about
     address = url or settings.service_url or f"http://127.0.0.1:{settings.port}"
     with Client(address, contract, key=os.environ.get("CHURN_API_KEY")) as client:
         answers = client.predict(population, prefix=f"{scenario}-{seed}")
@@ -61,8 +69,6 @@ def traffic(
         if campaign is not None:
             contacted = client.report_contacts(answers, campaign)
             called = np.array([answer["action"] == "contact" for answer in answers])
-            # Everybody alike, so that any share may be asked for.
-            reaction = Reaction(acceptance=acceptance, spread=0.0, sleeping_dogs=1.0, harm=harm)
             left = react(population.labelled.to_numpy() == 1, called, seed, reaction)
             population = replace(population, outcome=pd.Series(left.astype(np.int64)))
         accepted = client.report_outcomes(answers, population) if outcomes else 0

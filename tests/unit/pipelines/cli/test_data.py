@@ -14,6 +14,8 @@ from churn.simulation.simulate import simulate, write_csv
 from pipelines.data_sources import sample, simulated
 from tests.unit.pipelines.cli.command import Churn, assert_one_line, lines_of, rewritten
 
+KNOBS = ("contacted", "acceptance", "spread", "sleeping-dogs", "harm")
+
 
 def test_a_valid_file_is_valid(churn: Churn, customers: Path, contract: Contract) -> None:
     said = churn("data", "validate", customers)
@@ -210,6 +212,37 @@ def test_invented_customers_are_written_marked_and_valid(churn: Churn, tmp_path:
 def test_what_cannot_be_invented_is_one_line(churn: Churn, tmp_path: Path) -> None:
     assert_one_line(churn("data", "simulate", tmp_path / "x.csv", "--scenario", "doom"), 2, "doom", "plan-launch")
     assert_one_line(churn("data", "simulate", "/dev/null/x.csv", "--customers", 5), 2, "cannot be written")
+
+
+def test_a_campaign_is_simulated_with_its_truth(churn: Churn, tmp_path: Path) -> None:
+    asked = ("data", "simulate", tmp_path / "a.csv", "--customers", 300)
+    assert churn(*asked).code == 0
+    untouched = (tmp_path / "a.csv").read_text().splitlines()
+    said = churn(*asked, "--contacted", 0.5, "--acceptance", 1, "--spread", 0, "--truth", tmp_path / "t.csv")
+    assert said.code == 0, said.err
+    assert "150 contacted" in said.out
+    saved = [row[4] == "True" for row in lines_of(tmp_path / "t.csv")[1:]]
+    assert any(saved)
+    rows = zip(untouched[1:], (tmp_path / "a.csv").read_text().splitlines()[1:], saved, strict=True)
+    assert all((before == after) != kept and (not kept or after.endswith("False")) for before, after, kept in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--truth", "t.csv"), "--truth is for --contacted"),
+        (("--contacted", 0.1, "--truth", "a.csv"), "is the file of customers"),
+        (("--contacted", 0.1, "--acceptance", 0.9), "acceptance * (1 + spread) must be at most 1"),
+        (("--contacted", 0.1, "--scenario", "doom"), "--scenario 'doom'"),
+        *(((f"--{name}", value), f"'--{name}'") for name in KNOBS for value in ("nan", "-0.1", "1.1", "inf", "much")),
+    ],
+)
+def test_knobs_that_make_no_sense_are_refused(churn: Churn, tmp_path: Path, options: tuple[object, ...], words: str) -> None:
+    said = churn("data", "simulate", "a.csv", "--customers", 20, *options)
+    assert said.code == 2
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "a.csv").exists()
 
 
 def test_pull_without_any_source_invents_customers_and_says_so(churn: Churn, monkeypatch: pytest.MonkeyPatch) -> None:
