@@ -27,6 +27,9 @@ class Labelled:
         Which rows are about the same customer: equal numbers. None if each row is about another one.
     asked_at : pandas.Series of datetime, shape (n,), or None
         When the service was asked about each row: the time that it speaks of. None where that is not known, as of a file.
+    original : numpy.ndarray of int64, shape (n,), or None
+        Which outcome each row repeats, where some stand for customers who were acted on: equal numbers, one outcome. None where
+        each row is an outcome of its own.
     fold : numpy.ndarray of float64 in [0, 1), shape (n,), or None
         Each customer's place among folds, see `churn.modeling.folds`. None where customers have no keys: a seed decides.
     """
@@ -37,6 +40,7 @@ class Labelled:
     customer: NDArray[np.int64] | None = None
     fold: NDArray[np.float64] | None = None
     asked_at: pd.Series | None = None
+    original: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -60,6 +64,7 @@ class Labelled:
             None if self.customer is None else self.customer[rows],
             None if self.fold is None else self.fold[rows],
             None if self.asked_at is None else self.asked_at.iloc[rows].reset_index(drop=True),
+            None if self.original is None else self.original[rows],
         )
 
 

@@ -22,6 +22,26 @@ def effective_size(weight: Floats) -> float:
     return float(known.sum() ** 2 / (known**2).sum()) if len(known) else 0.0
 
 
+def repeated_size(original: NDArray[np.int64]) -> float:
+    """Return Kish's effective sample size of rows of which some repeat others: each outcome weighs as much as it has rows.
+
+    Parameters
+    ----------
+    original : numpy.ndarray of int64, shape (n,)
+        Which outcome a row is of.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> repeated_size(np.array([0, 1, 2, 2, 2, 2])), repeated_size(np.array([4, 7]))
+    (2.0, 2.0)
+    """
+    return effective_size(np.unique(original, return_counts=True)[1].astype(np.float64))
+
+
 def copies(weight: Floats) -> NDArray[np.int64]:
     """Return how often each outcome is repeated so that all together stand for as many as their weights say.
 

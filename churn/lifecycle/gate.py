@@ -19,6 +19,7 @@ from churn.evaluation.profit import profits
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.slices import slices_of
 from churn.evaluation.statistics import log_losses
+from churn.evaluation.weights import repeated_size
 from churn.fairness.gaps import groups_of
 from churn.lifecycle.calibration_check import calibrated
 from churn.lifecycle.gap_check import no_gap_widens
@@ -127,7 +128,11 @@ def decide(
         *first,
         better := better_log_loss(gain, params.gate, params.seed, baseline, customer),
         profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency, customer),
-        no_slice_falls(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate, customer),
+        no_slice_falls(
+            *(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate, customer),
+            original=fresh.original,
+            enough=params.evaluation.slices.min_rows,
+        ),
         calibrated(y, new, params.gate, params.seed, customer),
         unbiased(y, new, params.gate, customer),
     ]
@@ -136,11 +141,14 @@ def decide(
         evidence["params"] |= params.model_dump(mode="json", include={"fairness"})
     if serving:
         checks += [served_alike(serving), fast_enough(serving, params.gate)]
+    size: dict[str, float | int | None] = (
+        {} if fresh.original is None else {"effective_rows": round(repeated_size(fresh.original), 1)}
+    )
     evidence |= {
         "log_loss_gain": better.value,
         "interval": better.detail["interval"],
-        "challenger": card.report(),
-        "champion": evaluate(y, old, able.info.threshold, profit=params.profit).report() if able else None,
+        "challenger": card.report() | size,
+        "champion": evaluate(y, old, able.info.threshold, profit=params.profit).report() | size if able else None,
         "months": _months(fresh, new, old),
     }
     return _decision(checks, evidence, passed=better.sentence)

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churn.config.params import GateParams
 from churn.evaluation.slices import Slice
 from churn.evaluation.statistics import Customers, bootstrap_mean_interval, mean_bounds
+from churn.evaluation.weights import repeated_size
 
 # How far a served probability may be from the pipeline's own.
 SERVING_TOLERANCE = 1e-9
@@ -163,7 +165,14 @@ def profit_not_worse(gain: np.ndarray, params: GateParams, seed: int, currency: 
     return Check("profit_not_worse", passed, mean, -params.max_profit_loss, said, {"interval": [low, high], "currency": currency})
 
 
-def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams, customer: Customers | None = None) -> Check:
+def no_slice_falls(
+    gain: np.ndarray,
+    slices: Sequence[Slice],
+    params: GateParams,
+    customer: Customers | None = None,
+    original: NDArray[np.int64] | None = None,
+    enough: int = 0,
+) -> Check:
     """Check that log loss does not rise in any slice by more than `max_slice_loss`, beyond chance.
 
     Each slice's rise has a one-sided lower bound by Student's t. All bounds hold at once with probability `confidence`
@@ -178,6 +187,10 @@ def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams
     params : GateParams
     customer : array of int, shape (n,), optional
         As in `enough_evidence`.
+    original : array of int, shape (n,), optional
+        As in `churn.data.labelled.Labelled`: where outcomes stand for customers who were acted on.
+    enough : int
+        Slices of which the effective sample size is smaller are named, as they hide much.
 
     Returns
     -------
@@ -187,29 +200,36 @@ def no_slice_falls(gain: np.ndarray, slices: Sequence[Slice], params: GateParams
     parts = [(part, None if customer is None else customer[part.rows]) for part in slices]
     # Of rows of a single customer there is no telling how far chance reaches.
     parts = [(part, who) for part, who in parts if who is None or len(np.unique(who)) > 1]
-    rises = [_rise(part, -gain[part.rows], tail, who) for part, who in parts]
+    sizes = [None if original is None else round(repeated_size(original[part.rows]), 1) for part, _ in parts]
+    rises = [_rise(part, -gain[part.rows], tail, who, size) for (part, who), size in zip(parts, sizes, strict=True)]
     if not rises:
         return Check("no_slice_falls", True, None, params.max_slice_loss, "no slice has enough customers to be judged")
     failed = [rise for rise in rises if rise.at_least > params.max_slice_loss]
     where = ", ".join(f"{rise.column}={rise.level} (+{rise.mean:.3f}, at least +{rise.at_least:.3f})" for rise in failed)
     said = f"log loss rises credibly by more than {params.max_slice_loss:g} in {where or f'none of {len(rises)} slices'}"
+    small = [rise for rise in rises if rise.effective_rows is not None and rise.effective_rows < enough]
+    if small:
+        few = ", ".join(f"{rise.column}={rise.level} ({rise.effective_rows:,.0f} of {rise.rows:,} rows)" for rise in small)
+        said += f"; little is known, as few of the control group stand for many, of {few}"
     worst = max(rise.at_least for rise in rises)
-    return Check("no_slice_falls", not failed, worst, params.max_slice_loss, said, {"slices": [asdict(rise) for rise in rises]})
+    told = [{name: value for name, value in asdict(rise).items() if value is not None} for rise in rises]
+    return Check("no_slice_falls", not failed, worst, params.max_slice_loss, said, {"slices": told})
 
 
 @dataclass(frozen=True)
 class _Rise:
-    """Rise of log loss in one slice, in nats: its mean, and a lower bound of it."""
+    """Rise of log loss in a slice, in nats: its mean, a lower bound, and Kish's sample size where some stand for others."""
 
     column: str
     level: str
     rows: int
     mean: float
     at_least: float
+    effective_rows: float | None
 
 
-def _rise(part: Slice, rise: np.ndarray, tail: float, customer: Customers | None) -> _Rise:
-    return _Rise(part.column, part.level, len(rise), float(rise.mean()), mean_bounds(rise, tail, customer)[0])
+def _rise(part: Slice, rise: np.ndarray, tail: float, customer: Customers | None, size: float | None) -> _Rise:
+    return _Rise(part.column, part.level, len(rise), float(rise.mean()), mean_bounds(rise, tail, customer)[0], size)
 
 
 def unbiased(outcome: np.ndarray, probability: np.ndarray, params: GateParams, customer: Customers | None = None) -> Check:

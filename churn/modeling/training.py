@@ -152,6 +152,8 @@ def assemble(
     judges = np.flatnonzero(who.judges & usable)
     newest = judges[newest_rows(traffic["requested_at"].iloc[judges], traffic["churned"].to_numpy()[judges], params.gate)]
     fresh = _labelled(traffic, contract, who, repeated(newest, weight))
+    if weight is not None:
+        fresh = replace(fresh, original=repeated(newest, weight).astype(np.int64))
     enough = len(newest) >= params.gate.min_fresh_rows and 0 < fresh.outcome.sum() < len(fresh)
     rows = np.flatnonzero(who.learns & usable)
     learned_rows = repeated(rows, weight)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from churn.contract import Column, Contract
 from churn.customers.frame import frame_digest
 from churn.data.labelled import Labelled
 from churn.evaluation.profit import break_even
+from churn.evaluation.slices import Slice
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses
 from churn.lifecycle.gate import GateDecision, ServingCheck
 from churn.lifecycle.gate import decide as gate
+from churn.lifecycle.gate_checks import no_slice_falls
 from churn.modeling.model import Model, ModelInfo
 
 GATE = GateParams(resamples=200)
@@ -253,6 +256,27 @@ def test_a_slice_that_falls_far_rejects_what_is_better_in_the_mean() -> None:
     assert check["value"] == known["Yes"]["at_least"] > check["limit"]
     assert known["No"]["mean"] < 0
     assert decide(CHALLENGER, CHAMPION, fresh, lenient.model_copy(update={"max_slice_loss": 1.0}), 1, WITH_PLAN).promote
+
+
+def test_where_few_stand_for_many_the_effective_sample_size_is_said_of_all_and_of_slices() -> None:
+    fresh = judged(3000, 1, new=0.05, old=1.2)
+    plan = np.arange(3000) % 5 == 0
+    plain = Labelled(fresh.features.assign(plan=plan.astype(float)), fresh.outcome)
+    # Those with a plan stand for ten each, so there are 60 of them.
+    original = np.where(plan, np.arange(3000) // 50 * 50, np.arange(3000))
+    standing = replace(plain, customer=original, original=original)
+    lenient = GATE.model_copy(update={"max_calibration_error": 1.0, "max_calibration_bias": 1.0})
+    evidence = decide(CHALLENGER, CHAMPION, standing, lenient, 1, WITH_PLAN).evidence
+    expected = 3000**2 / (2400 * 1 + 60 * 10**2)
+    assert evidence["challenger"]["effective_rows"] == evidence["champion"]["effective_rows"] == round(expected, 1)
+    check = evidence["checks"]["no_slice_falls"]
+    assert {part["level"]: part["effective_rows"] for part in check["detail"]["slices"]} == {"Yes": 60.0, "No": 2400.0}
+    told = no_slice_falls(np.zeros(3000), [Slice("plan", "Yes", plan)], GATE, original, original, enough=61)
+    assert told.sentence.endswith("stand for many, of plan=Yes (60 of 600 rows)")
+    assert "little is known" not in no_slice_falls(np.zeros(3000), [Slice("p", "Y", plan)], GATE, original, original, 60).sentence
+    without = decide(CHALLENGER, CHAMPION, plain, lenient, 1, WITH_PLAN).evidence
+    assert "effective_rows" not in without["challenger"]
+    assert all("effective_rows" not in part for part in without["checks"]["no_slice_falls"]["detail"]["slices"])
 
 
 def test_probabilities_that_are_too_high_in_the_mean_do_not_pass() -> None:

@@ -342,3 +342,21 @@ def kept_rows(traffic: pd.DataFrame, contract: Contract) -> np.ndarray:
     """Which rows are of customers who are reserved, by the rule alone."""
     (who,) = assign([Source(traffic[contract.feature_names], traffic["customer_id"])], PARAMS.split)
     return who.judges
+
+
+def test_which_outcome_a_row_of_the_gate_repeats_is_known_where_some_stand_for_others(
+    customers: Dataset, contract: Contract
+) -> None:
+    traffic = traffic_of(simulate(contract, 3_000, seed=8))
+    assert assemble(customers, traffic, contract, PARAMS).fresh.original is None
+    weight = np.where(np.arange(3_000) % 7 == 0, 3.0, 1.0)
+    fresh = assemble(customers, traffic.assign(weight=weight), contract, PARAMS).fresh
+    assert fresh.original is not None
+    assert fresh.customer is not None
+    _, rows = np.unique(fresh.original, return_counts=True)
+    assert set(rows.tolist()) == {1, 3}
+    # Rows of one outcome are rows of one customer.
+    assert len(np.unique(np.stack([fresh.original, fresh.customer]), axis=1).T) == len(rows)
+    some = fresh.take(np.arange(0, len(fresh), 2))
+    assert some.original is not None
+    assert some.original.tolist() == fresh.original[::2].tolist()
