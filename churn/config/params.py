@@ -55,6 +55,7 @@ class TuningParams(_Part):
     folds: int = Field(5, ge=2, le=50)
     scoring: Literal["neg_log_loss", "roc_auc", "average_precision", "neg_brier_score"] = "neg_log_loss"
     grid: list[Grid] | None = None
+    boosted: bool = Field(True, description="With the form's own grid: try the sum of a small boosting as one more term, too.")
 
     @field_validator("grid", mode="before")
     @classmethod
@@ -75,6 +76,10 @@ class TuningParams(_Part):
     def grid_for(self, form: Form) -> list[Grid]:
         """Return the grid to search with a pipeline of this form."""
         return GRIDS[form] if self.grid is None else self.grid
+
+    def boosted_grid_for(self, form: Form) -> list[Grid]:
+        """Return what is tried of the boosting's sum with a pipeline of this form, beside the grid; nothing is an empty list."""
+        return BOOSTED_GRID if self.boosted and self.grid is None and form == "terms" else []
 
 
 class Distribution(_Part):
@@ -99,6 +104,19 @@ GRIDS: dict[Form, list[Grid]] = {
     # Levels of few customers are noise to a network, and cost it much. Each candidate takes a second or so a fold.
     "deep": [{"features__min_rows": [20, 200], "network__weight_decay": [1e-3, 1e-2]}],
 }
+
+# Beside the trees' sum the model has lines and hinges only: rules are found with the outcomes that they are weighed by, and would
+# take the weight from the sum, which is predicted out of fold.
+BOOSTED_GRID: list[Grid] = [
+    {
+        "features__trees": [0],
+        "features__knots": [3],
+        "features__strictness": [0.1],
+        "features__boosted": [100],
+        "features__leaves": [8, 16],
+        "logreg__C": [1.0],
+    }
+]
 
 
 def _expand(value: Any) -> Any:

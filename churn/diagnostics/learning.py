@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from churn.data.labelled import Labelled
 from churn.diagnostics.fold_differences import NAMES, Gain, gain_over_folds
-from churn.modeling.tuning import make_folds
+from churn.modeling.folds import make_folds
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 # A training of fewer would say more about who happened to be drawn.

@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline
 from churn.data.labelled import Labelled
 from churn.diagnostics.fold_differences import NAMES, gain_over_folds
 from churn.diagnostics.learning import bounded
-from churn.modeling.tuning import Tuned, make_folds
+from churn.modeling.folds import make_folds
+from churn.modeling.tuning import Tuned
 
 # Parameters of which one direction is the more flexible: whether that is up, and the factors tried around the chosen value.
 FLEXIBLE_UPWARDS = {"logreg__C": True, "features__strictness": False, "features__knots": True, "imputer__n_neighbors": False}
@@ -24,6 +25,8 @@ FACTORS: dict[str, tuple[float, ...]] = {
     "features__strictness": (0.5, 1, 1.5, 2.5),
     "imputer__n_neighbors": (0.2, 1, 3),
 }
+# Whether a candidate has a sum of boosted trees.
+BOOSTED = "param_features__boosted"
 # Around 0 a parameter is tried as around this.
 MILD = 0.3
 
@@ -89,7 +92,8 @@ class ValidationCurve:
 def searched_curves(tuned: Tuned, scoring: str) -> list[ValidationCurve]:
     """Return the curves that the search has drawn already, of each number that it tried at least two values of.
 
-    At each value stands the best candidate that has it.
+    At each value stands the best candidate that has it, of those with a sum of boosted trees if the chosen one has it, else of
+    those without.
 
     Parameters
     ----------
@@ -103,10 +107,12 @@ def searched_curves(tuned: Tuned, scoring: str) -> list[ValidationCurve]:
     """
     if tuned.fold_scores.size == 0 or tuned.candidates.empty or not np.isfinite(tuned.fold_scores).all():
         return []
+    boosted = pd.to_numeric(tuned.candidates.get(BOOSTED, pd.Series(0.0, tuned.candidates.index)), errors="coerce") > 0
+    alike = boosted == (BOOSTED.removeprefix("param_") in tuned.best)
     curves = []
     for column in tuned.candidates.columns[tuned.candidates.columns.str.startswith("param_")]:
         name = str(column).removeprefix("param_")
-        numbers = pd.to_numeric(tuned.candidates[column], errors="coerce")
+        numbers = pd.to_numeric(tuned.candidates[column], errors="coerce").where(alike)
         chosen = tuned.best.get(name)
         if not isinstance(chosen, int | float) or isinstance(chosen, bool) or numbers.nunique() < 2:
             continue

@@ -143,7 +143,12 @@ def consider(
     def fitted(rows: NDArray[np.int64]) -> Pipeline:
         part = known.take(rows)
         weight = reweighed(part.outcome.to_numpy(), cells_of(part, contract, sizes))
-        return clone(plain.pipeline).fit(x.iloc[rows], y.iloc[rows], **{f"{last[0]}__sample_weight": weight})
+        told: dict[str, Any] = {f"{last[0]}__sample_weight": weight}
+        step = plain.pipeline.named_steps.get("features")
+        if step is not None and has_fit_parameter(step, "sample_weight"):
+            # Trees that know of no weights would bring back what the weights take away.
+            told |= {"features__sample_weight": weight, "features__customer": part.customer}
+        return clone(plain.pipeline).fit(x.iloc[rows], y.iloc[rows], **told)
 
     out_of_fold, scores = np.empty(len(known)), []
     for learned, predicted in folds:

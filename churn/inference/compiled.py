@@ -15,7 +15,9 @@ from math import exp, inf
 from operator import add
 from typing import Any, NamedTuple, Self
 
-from churn.inference.terms import Condition, Ramp, WeighedRule
+from churn.inference.terms import Condition, Ramp, WeighedRule, sums_by_byte
+
+MANY_RULES = 128
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,7 @@ class CompiledModel:
             holding &= by_stretch[bisect_left(cuts, totals[number])]
         for place, by_level, otherwise in program.level_steps:
             holding &= by_level.get(values[place], otherwise)
-        weights = program.weights
-        while holding:
-            rule = holding & -holding
-            logit += weights[rule]
-            holding ^= rule
-        return float(logit)
+        return float(program.add_weights(logit, holding))
 
     def clipped(self, values: Sequence[Any]) -> list[float]:
         """Return the value of each ramp for one customer, before its weight; `values` as in `logit`."""
@@ -215,6 +212,7 @@ class CompiledModel:
             ramps=tuple(ramp._replace(input=moved[ramp.input]) for ramp in self.ramps),
             every_rule=(1 << len(self.rules)) - 1,
             weights={1 << number: rule.weight for number, rule in enumerate(self.rules)},
+            by_byte=sums_by_byte([rule.weight for rule in self.rules]) if len(self.rules) > MANY_RULES else (),
             number_steps=tuple((at, *found) for at, found in zip(numbers, steps, strict=False) if found[0]),
             sum_steps=tuple((at, *found) for at, found in enumerate(steps[len(numbers) :]) if found[0]),
             level_steps=tuple(level_steps),
@@ -256,7 +254,8 @@ class _Program(NamedTuple):
 
     A gap is (position, position of the related number, factor, typical value, input if it is a number). Sets of rules are
     integers, a bit each. Steps are (position of a number, or index of a sum; cuts; the rules that each stretch between the cuts
-    lets hold), or (position of a category, the rules that a level lets hold, those that all other levels let hold).
+    lets hold), or (position of a category, the rules that a level lets hold, those that all other levels let hold). `by_byte`
+    is empty where there are few rules.
     """
 
     numbers: tuple[int, ...]
@@ -266,9 +265,23 @@ class _Program(NamedTuple):
     ramps: tuple[Ramp, ...]
     every_rule: int
     weights: dict[int, float]
+    by_byte: tuple[list[float], ...]
     number_steps: tuple[tuple[int, list[float], list[int]], ...]
     sum_steps: tuple[tuple[int, list[float], list[int]], ...]
     level_steps: tuple[tuple[int, dict[Any, int], int], ...]
+
+    def add_weights(self, logit: float, holding: int) -> float:
+        """Add the weights of the rules that hold: of many rules eight at a time."""
+        if self.by_byte:
+            for sums, byte in zip(self.by_byte, holding.to_bytes(len(self.by_byte), "little"), strict=True):
+                logit += sums[byte]
+            return logit
+        weights = self.weights
+        while holding:
+            rule = holding & -holding
+            logit += weights[rule]
+            holding ^= rule
+        return logit
 
 
 def expit(logit: float) -> float:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from churn.contract import Contract
 from churn.inference.compiled import CompiledModel
 from churn.inference.terms import Condition, Ramp, WeighedRule
+from churn.modeling.boosted.trees import leaf_rules
 from churn.modeling.features import LinearTerms
 
 Floats = NDArray[np.float64]
@@ -71,7 +72,11 @@ def _compile_terms(
 ) -> CompiledModel | None:
     inputs, terms = features.inputs, features.terms
     categories = set(common["category_levels"])
-    if len(weights) != len(terms) or inputs.columns != columns or categories != set(columns) - set(inputs.numbers):
+    if (
+        len(weights) != len(terms) + bool(len(features.nodes_))
+        or inputs.columns != columns
+        or categories != set(columns) - set(inputs.numbers)
+    ):
         return None
     ramps = [
         Ramp(ramp.input, float(ramp.low), float(ramp.high), weight, instead)
@@ -79,7 +84,12 @@ def _compile_terms(
     ]
     rules = [
         WeighedRule(tuple(Condition(column, float(low), float(high)) for column, (low, high) in rule), weight)
-        for rule, weight in zip(terms.rules, weights[len(ramps) :], strict=True)
+        for rule, weight in zip(terms.rules, weights[len(ramps) : len(terms)], strict=True)
+    ]
+    # A tree's leaf is a rule, and one weight is given to the sum of all of them.
+    rules += [
+        WeighedRule(tuple(Condition(column, low, high) for column, (low, high) in rule), weights[-1] * value)
+        for rule, value in leaf_rules(features.nodes_)
     ]
     return CompiledModel(
         **common,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -28,3 +29,20 @@ class WeighedRule(NamedTuple):
 
     conditions: tuple[Condition, ...]
     weight: float
+
+
+def sums_by_byte(weights: Sequence[float]) -> tuple[list[float], ...]:
+    """Return, of each eight weights, the sum of every choice of them, by the byte whose bits say which are chosen.
+
+    Examples
+    --------
+    >>> [sums[0b101] for sums in sums_by_byte([1.0, 10.0, 100.0])]
+    [101.0]
+    """
+    found = []
+    for first in range(0, len(weights), 8):
+        sums = [0.0]
+        for weight in weights[first : first + 8]:
+            sums += [known + weight for known in sums]
+        found.append(sums)
+    return tuple(found)

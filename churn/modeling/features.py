@@ -4,13 +4,13 @@ Candidates are made from training customers only: each number clipped to its usu
 each level of a category, sums that the contract declares (the total bill), and rules from shallow boosted trees over all of these
 (`churn.modeling.rules`). A lasso selects a few of them. The pipeline's own logistic regression then fits their weights anew, with
 as much shrinkage as its C says (the relaxed lasso; Meinshausen, Computational Statistics & Data Analysis 52(1), 2007,
-doi:10.1016/j.csda.2006.12.019). Every prediction stays a sum that people can read.
+doi:10.1016/j.csda.2006.12.019). The sum of a small boosting can be one more column (`churn.modeling.boosted`). Every prediction
+stays a sum that people can read.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -21,63 +21,23 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
+from churn.modeling.boosted.trees import add_up, cross_fit
 from churn.modeling.inputs import Floats, Inputs
 from churn.modeling.memory import Memory
-from churn.modeling.rules import Rule, grow_rules
+from churn.modeling.rules import Ramp, Rule, Terms, describe_bounds, grow_rules
 
 # Numbers are clipped to these quantiles of the training customers: the model does not extrapolate.
 USUAL_RANGE = (0.005, 0.995)
 MAX_LISTED_VALUES = 20
 # Most cells (customers times terms) of what the lasso reads, and of what the weights are fitted on where it is left out.
 MAX_READ, MAX_FITTED = 12_000_000, 20_000_000
+BOOSTED_NAME = "sum of boosted trees"
 # Where leaving it out would be too much, the lasso is this strict.
 MILD = 0.3
 # Of the parts of the customers that a search fits again and again, and of selections among their candidates.
 GROWN: Memory[list[Rule]] = Memory(16)
 SELECTED: Memory[Terms] = Memory(64)
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """An input that is clipped to `low` and `high`."""
-
-    input: int
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The terms of a model: ramps first, then rules (1 where all conditions hold, else 0)."""
-
-    ramps: list[Ramp]
-    rules: list[Rule]
-
-    def __len__(self) -> int:
-        return len(self.ramps) + len(self.rules)
-
-    def take(self, kept: NDArray[np.bool_]) -> Terms:
-        """Return the terms for which `kept`, a mask of shape (n_terms,), is true."""
-        ramps = [ramp for ramp, keep in zip(self.ramps, kept[: len(self.ramps)], strict=True) if keep]
-        return Terms(ramps, [rule for rule, keep in zip(self.rules, kept[len(self.ramps) :], strict=True) if keep])
-
-    def inputs(self) -> list[tuple[int, ...]]:
-        """Return the inputs that each term reads."""
-        return [*((ramp.input,) for ramp in self.ramps), *(tuple(column for column, _ in rule) for rule in self.rules)]
-
-    def evaluate(self, inputs: Floats) -> Floats:
-        """Return the terms' values, shape (n, n_terms), for inputs of shape (n, n_inputs)."""
-        values = np.empty((len(inputs), len(self)))
-        if self.ramps:
-            low, high = (np.array([getattr(ramp, side) for ramp in self.ramps]) for side in ("low", "high"))
-            np.clip(inputs[:, [ramp.input for ramp in self.ramps]], low, high, out=values[:, : len(self.ramps)])
-        if self.rules:
-            conditions = [(column, low, high) for rule in self.rules for column, (low, high) in rule]
-            column, low, high = (np.array(part) for part in zip(*conditions, strict=True))
-            met = inputs[:, column]
-            starts = np.cumsum([0, *map(len, self.rules[:-1])])
-            values[:, len(self.ramps) :] = np.logical_and.reduceat((met > low) & (met <= high), starts, axis=1)
-        return values
+BOOSTED: Memory[tuple[Floats, Floats]] = Memory(16)
 
 
 class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -101,6 +61,9 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Fewest training customers that a rule, or a level of a category, must cover.
     max_rows : int
         Most customers that terms are selected on, a random sample; the weights are fitted on all customers.
+    boosted, leaves : int
+        Number of boosted trees whose sum is the last term, and most leaves of each; 0 trees: no such term. Nor is there one with
+        so few customers that they cannot be predicted out of fold.
     seed : int
 
     Attributes
@@ -111,6 +74,8 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Input, low and high.
     conditions_ : array of float64, shape (n_conditions, 4)
         Rule, input, low and high: the rule holds where low < input <= high in each of its conditions.
+    nodes_ : array of float64, shape (n_nodes, 6)
+        The boosted trees, see `churn.modeling.boosted.trees.grow_trees`.
     """
 
     def __init__(
@@ -123,6 +88,8 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         knots: int = 5,
         min_rows: int = 20,
         max_rows: int = 20_000,
+        boosted: int = 0,
+        leaves: int = 16,
         seed: int = 0,
     ) -> None:
         self.sums = sums
@@ -133,9 +100,13 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.knots = knots
         self.min_rows = min_rows
         self.max_rows = max_rows
+        self.boosted = boosted
+        self.leaves = leaves
         self.seed = seed
 
-    def fit(self, x: pd.DataFrame, y: Any) -> Self:
+    def fit(
+        self, x: pd.DataFrame, y: Any, customer: NDArray[np.int64] | None = None, sample_weight: Floats | None = None
+    ) -> Self:
         """Find the terms.
 
         Parameters
@@ -143,12 +114,46 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x : pandas.DataFrame, shape (n, n_columns)
             Numeric columns (missing as NaN) and text columns (missing as None).
         y : array of 0 and 1, shape (n,)
+        customer : array of int64, shape (n,), optional
+            Which rows are about the same customer; each is about another one without it.
+        sample_weight : array of float, shape (n,), optional
+            For how many customers each row stands, for the boosted trees. What else is found goes by rows.
 
         Returns
         -------
         LinearTerms
             Itself, fitted.
         """
+        self._learn(x, y, customer, sample_weight)
+        return self
+
+    def fit_transform(
+        self, x: pd.DataFrame, y: Any = None, customer: NDArray[np.int64] | None = None, sample_weight: Floats | None = None
+    ) -> Floats:
+        """Find the terms, and return their values for the training customers.
+
+        What boosted trees say of a customer whom they were grown on is too good: a weight that is fitted on it would trust them
+        too much. So here, and only here, it is said by trees that were grown on others.
+
+        Parameters
+        ----------
+        x, y, customer, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n, n_terms)
+        """
+        sampled, out_of_fold = self._learn(x, y, customer, sample_weight)
+        values = self.transform(x)
+        if len(self.nodes_):
+            values[sampled, -1] = out_of_fold
+        return values
+
+    def _learn(
+        self, x: pd.DataFrame, y: Any, customer: NDArray[np.int64] | None, weight: Floats | None
+    ) -> tuple[NDArray[np.intp], Floats]:
+        """Find the terms; return the sample that they were found in, and what trees grown on others say of it."""
         outcome = np.asarray(y, dtype=np.int64)
         inputs = Inputs.learn(x, self.sums or {}, self.min_rows, self.relations)
         sampled = np.arange(len(x))
@@ -168,7 +173,15 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ).reshape(-1, 4)
         self.feature_names_in_ = np.array(inputs.columns, dtype=object)
         self.n_features_in_ = len(inputs.columns)
-        return self
+        self.nodes_, out_of_fold = np.empty((0, 6)), np.empty(0)
+        if self.boosted:
+            settings = {"trees": self.boosted, "leaves": self.leaves, "min_rows": self.min_rows, "seed": self.seed}
+            who = None if customer is None else np.asarray(customer)[sampled]
+            weighed = None if weight is None else np.asarray(weight, dtype=np.float64)[sampled]
+            self.nodes_, out_of_fold = BOOSTED.recall(
+                (matrix, outcome, who, weighed, settings), lambda: cross_fit(matrix, outcome, who, weighed, **settings)
+            )
+        return sampled, out_of_fold
 
     def _candidates(self, matrix: Floats, outcome: NDArray[np.int64]) -> Terms:
         ramps: list[Ramp] = []
@@ -228,7 +241,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def terms(self) -> Terms:
-        """Return the selected terms, in the order of `transform`'s columns."""
+        """Return the selected terms, in the order of `transform`'s columns; the boosted trees' sum comes after them."""
         check_is_fitted(self, "inputs_")
         rules: dict[int, list[tuple[int, tuple[float, float]]]] = {}
         for rule, column, low, high in self.conditions_.tolist():
@@ -245,12 +258,15 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         numpy.ndarray of float64, shape (n, n_terms)
-            NaN where a term is a missing number that no related number gives, for the imputer. Rules and sums take the typical
-            value in place of a missing one.
+            NaN where a term is a missing number that no related number gives, for the imputer. Rules, sums and trees take the
+            typical value in place of a missing one.
         """
         inputs, terms = self.inputs, self.terms
         known = inputs.complete(x)
-        values = terms.evaluate(inputs.matrix(known))
+        matrix = inputs.matrix(known)
+        values = terms.evaluate(matrix)
+        if len(self.nodes_):
+            values = np.column_stack([values, add_up(self.nodes_, matrix)])
         missing = inputs.missing(known)
         for place, ramp in enumerate(terms.ramps):
             if ramp.input < missing.shape[1]:
@@ -261,11 +277,5 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return a short description of each term, shape (n_terms,)."""
         names, terms = self.inputs.names, self.terms
         ramps = [f"{names[ramp.input]} within {ramp.low:.4g} and {ramp.high:.4g}" for ramp in terms.ramps]
-        rules = [" and ".join(_describe(names[column], *bounds) for column, bounds in rule) for rule in terms.rules]
-        return np.array([*ramps, *rules], dtype=object)
-
-
-def _describe(name: str, low: float, high: float) -> str:
-    if low == -np.inf:
-        return f"{name} <= {high:.4g}"
-    return f"{name} > {low:.4g}" if high == np.inf else f"{low:.4g} < {name} <= {high:.4g}"
+        rules = [" and ".join(describe_bounds(names[column], *bounds) for column, bounds in rule) for rule in terms.rules]
+        return np.array([*ramps, *rules, *[BOOSTED_NAME] * bool(len(self.nodes_))], dtype=object)

@@ -5,8 +5,48 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.model_selection import BaseCrossValidator, PredefinedSplit, StratifiedGroupKFold, StratifiedKFold
 
+from churn.data.labelled import Labelled
 from churn.errors import InputError
+
+
+def make_folds(train: Labelled, folds: int, seed: int) -> BaseCrossValidator:
+    """Return the folds that a search is scored on. All rows of a customer are in one fold.
+
+    Parameters
+    ----------
+    train : Labelled
+    folds : int
+    seed : int
+        Used where the customers have no place of their own among the folds.
+
+    Returns
+    -------
+    sklearn.model_selection.BaseCrossValidator
+        To be given `train.customer` as groups, where there are no places.
+    """
+    if train.fold is not None:
+        return PredefinedSplit(fold_numbers(train.outcome.to_numpy(), train.fold, folds, train.customer))
+    kind = StratifiedKFold if train.customer is None else StratifiedGroupKFold
+    return kind(folds, shuffle=True, random_state=seed)
+
+
+def folds_of(train: Labelled, folds: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Return the rows to fit on, and those to predict, of each fold of a search.
+
+    Parameters
+    ----------
+    train : Labelled
+    folds, seed : int
+        As in `make_folds`.
+
+    Returns
+    -------
+    list of (array of int, array of int)
+    """
+    groups = train.customer if train.fold is None else None
+    return list(make_folds(train, folds, seed).split(np.empty((len(train), 0)), train.outcome, groups))
 
 
 def fold_numbers(

@@ -1,4 +1,4 @@
-"""Rules learned from data: the paths of shallow boosted trees, as in RuleFit.
+"""Terms: ramps, and rules learned from data, which are the paths of shallow boosted trees, as in RuleFit.
 
 Friedman and Popescu, Predictive Learning via Rule Ensembles, Annals of Applied Statistics 2(3), 2008, doi:10.1214/07-AOAS148.
 What a tree finds with a few splits (a large bill *and* no voice mail) becomes one indicator, to which a linear model can give a
@@ -8,6 +8,7 @@ whose trees see a part of the inputs at each split.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,49 @@ LEARNING_RATE, SUBSAMPLE = 0.1, 0.5
 SEEN_SHARE, MIN_SEEN = 0.4, 8
 # Trees work in single precision; larger values would be infinite there.
 LARGEST = 1e30
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """An input that is clipped to `low` and `high`."""
+
+    input: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a model: ramps first, then rules (1 where all conditions hold, else 0)."""
+
+    ramps: list[Ramp]
+    rules: list[Rule]
+
+    def __len__(self) -> int:
+        return len(self.ramps) + len(self.rules)
+
+    def take(self, kept: NDArray[np.bool_]) -> Terms:
+        """Return the terms for which `kept`, a mask of shape (n_terms,), is true."""
+        ramps = [ramp for ramp, keep in zip(self.ramps, kept[: len(self.ramps)], strict=True) if keep]
+        return Terms(ramps, [rule for rule, keep in zip(self.rules, kept[len(self.ramps) :], strict=True) if keep])
+
+    def inputs(self) -> list[tuple[int, ...]]:
+        """Return the inputs that each term reads."""
+        return [*((ramp.input,) for ramp in self.ramps), *(tuple(column for column, _ in rule) for rule in self.rules)]
+
+    def evaluate(self, inputs: Floats) -> Floats:
+        """Return the terms' values, shape (n, n_terms), for inputs of shape (n, n_inputs)."""
+        values = np.empty((len(inputs), len(self)))
+        if self.ramps:
+            low, high = (np.array([getattr(ramp, side) for ramp in self.ramps]) for side in ("low", "high"))
+            np.clip(inputs[:, [ramp.input for ramp in self.ramps]], low, high, out=values[:, : len(self.ramps)])
+        if self.rules:
+            conditions = [(column, low, high) for rule in self.rules for column, (low, high) in rule]
+            column, low, high = (np.array(part) for part in zip(*conditions, strict=True))
+            met = inputs[:, column]
+            starts = np.cumsum([0, *map(len, self.rules[:-1])])
+            values[:, len(self.ramps) :] = np.logical_and.reduceat((met > low) & (met <= high), starts, axis=1)
+        return values
 
 
 def grow_rules(inputs: Floats, outcome: NDArray[Any], *, trees: int, depth: int, min_rows: int, seed: int) -> list[Rule]:
@@ -111,3 +155,27 @@ def rule_holds(rule: Rule, inputs: Floats) -> NDArray[np.bool_]:
     for column, (low, high) in rule:
         holds &= (inputs[:, column] > low) & (inputs[:, column] <= high)
     return holds
+
+
+def describe_bounds(name: str, low: float, high: float) -> str:
+    """Say in words where a value lies.
+
+    Parameters
+    ----------
+    name : str
+        Of what has the value.
+    low, high : float
+        The value is above `low` and at most `high`; one of them may be infinite.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> describe_bounds("calls", 3.5, np.inf), describe_bounds("bill", 20.0, 56.71)
+    ('calls > 3.5', '20 < bill <= 56.71')
+    """
+    if low == -np.inf:
+        return f"{name} <= {high:.4g}"
+    return f"{name} > {low:.4g}" if high == np.inf else f"{low:.4g} < {name} <= {high:.4g}"

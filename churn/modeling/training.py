@@ -21,13 +21,14 @@ from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.modeling.assignment import NO_PSEUDONYM, Assignment, Source, assign, mostly_named
 from churn.modeling.customer_keys import rule_digest
 from churn.modeling.deep.pretraining import pretrain
+from churn.modeling.folds import folds_of
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.modeling.newest import newest_rows
 from churn.modeling.split import split
 from churn.modeling.standing import Standing, repeated
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training_window import train_on_what_holds
-from churn.modeling.tuning import OnScore, Tuned, folds_of, tune
+from churn.modeling.tuning import OnScore, Tuned, tune
 
 
 @dataclass(frozen=True)

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the halving searches importable)
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
-    BaseCrossValidator,
     GridSearchCV,
     HalvingRandomSearchCV,
     ParameterGrid,
-    PredefinedSplit,
     RandomizedSearchCV,
-    StratifiedGroupKFold,
-    StratifiedKFold,
     cross_val_predict,
+    cross_validate,
 )
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import has_fit_parameter
 
 from churn.config.params import Distribution, Form, Grid, TuningParams
 from churn.data.labelled import Labelled
 from churn.errors import InputError
-from churn.modeling.folds import fold_numbers
+from churn.modeling.boosted.choice import measure_gain
+from churn.modeling.folds import make_folds
 
 # Receives the number of scores so far, one per candidate and fold.
 OnScore = Callable[[int], None]
 HALVING_FACTOR = 3
+# Rows on which models with boosted trees are held against the simpler one.
+MAX_COMPARED = 20_000
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,10 @@ def tune(
 ) -> Tuned:
     """Search with folds of customers and refit the best candidate. All rows of a customer are in one fold.
 
+    Where the form's own grid is searched, its best candidate is then held against ones with the sum of a small boosting, on a
+    sample if there are many customers. The best of these is taken only if its log loss is lower by more than one standard error,
+    paired by customer (`churn.modeling.boosted.choice`).
+
     Parameters
     ----------
     pipeline : Pipeline
@@ -104,16 +108,18 @@ def tune(
         If the grid names a parameter, or a value, that the pipeline does not know; or if a class has fewer customers than folds.
     """
     grids = params.grid_for(form)
+    boosted = list(ParameterGrid(params.boosted_grid_for(form)))
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
     folds = make_folds(train, params.folds, seed)
     # Where customers have places among the folds, a customer's rows are together already, and scikit-learn warns of groups.
     groups = train.customer if train.fold is None else None
     x = train.features[features]
+    known = _known_customers(pipeline, train)
     scoring = _CountingScorer(params.scoring, on_score)
     search = _search(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
     try:
-        search.fit(x, train.outcome, groups=groups)
+        search.fit(x, train.outcome, groups=groups, **known)
     except InvalidParameterError as error:
         raise InputError(f"tuning.grid: {error}") from error
     # A drawn value is a NumPy scalar, which the artifact would have to trust as one more type.
@@ -123,8 +129,8 @@ def tune(
     ranked = results.sort_values("rank_test_score", kind="stable")
     folds_of = [f"split{number}_test_score" for number in range(search.n_splits_)]
     best = clone(pipeline).set_params(**chosen)
-    out_of_fold = cross_val_predict(best, x, train.outcome, groups=groups, cv=folds, method="predict_proba")[:, 1]
-    return Tuned(
+    out_of_fold = cross_val_predict(best, x, train.outcome, groups=groups, cv=folds, method="predict_proba", params=known)[:, 1]
+    found = Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
         best=chosen,
         score=float(search.best_score_),
@@ -132,44 +138,84 @@ def tune(
         out_of_fold=np.asarray(out_of_fold, dtype=np.float64),
         fold_scores=ranked[folds_of].to_numpy(dtype=np.float64),
     )
+    return _consider_boosted(found, pipeline, boosted, train, features, params.folds, seed, scoring) if boosted else found
 
 
-def make_folds(train: Labelled, folds: int, seed: int) -> BaseCrossValidator:
-    """Return the folds that a search is scored on. All rows of a customer are in one fold.
-
-    Parameters
-    ----------
-    train : Labelled
-    folds : int
-    seed : int
-        Used where the customers have no place of their own among the folds.
-
-    Returns
-    -------
-    sklearn.model_selection.BaseCrossValidator
-        To be given `train.customer` as groups, where there are no places.
-    """
-    if train.fold is not None:
-        return PredefinedSplit(fold_numbers(train.outcome.to_numpy(), train.fold, folds, train.customer))
-    kind = StratifiedKFold if train.customer is None else StratifiedGroupKFold
-    return kind(folds, shuffle=True, random_state=seed)
+def _known_customers(pipeline: Pipeline, train: Labelled) -> dict[str, Any]:
+    """Return what the feature step is told of customers, if it is there and there is something to tell."""
+    step = pipeline.named_steps.get("features")
+    asks = step is not None and has_fit_parameter(step, "customer")
+    return {"features__customer": train.customer} if asks and train.customer is not None else {}
 
 
-def folds_of(train: Labelled, folds: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return the rows to fit on, and those to predict, of each fold of a search.
+def _consider_boosted(
+    simple: Tuned,
+    pipeline: Pipeline,
+    candidates: list[dict[str, Any]],
+    train: Labelled,
+    features: list[str],
+    folds: int,
+    seed: int,
+    scoring: _CountingScorer,
+) -> Tuned:
+    """Return the best of further candidates if it pays, else the simple one; with the scores of all."""
+    compared, so_far = train, simple.out_of_fold
+    if len(train) > MAX_COMPARED:
+        drawn = np.random.default_rng(seed).choice(len(train), MAX_COMPARED, replace=False)
+        compared = train.take(np.sort(drawn))
+        so_far, _ = _score(clone(pipeline).set_params(**simple.best), compared, features, folds, seed, None)
+    outcome, scored, gains = compared.outcome.to_numpy(), [], []
+    for chosen in candidates:
+        scored.append(_score(clone(pipeline).set_params(**chosen), compared, features, folds, seed, scoring))
+        gains.append(measure_gain(outcome, so_far, scored[-1][0], compared.customer))
+        if gains[-1].mean < -gains[-1].error:
+            break  # larger ones would not make good for that
+    candidates = candidates[: len(scored)]
+    best = int(np.argmax([gain.mean for gain in gains]))
+    tried = pd.DataFrame([{f"param_{name}": value for name, value in chosen.items()} for chosen in candidates])
+    tried["mean_test_score"] = [scores.mean() for _, scores in scored]
+    tried["std_test_score"] = [scores.std() for _, scores in scored]
+    every = pd.concat([simple.candidates, tried], ignore_index=True)
+    every["rank_test_score"] = (
+        every["mean_test_score"].rank(ascending=False, method="min").astype(simple.candidates["rank_test_score"].dtype)
+    )
+    order = every["rank_test_score"].sort_values(kind="stable").index
+    both = replace(
+        simple,
+        candidates=every.loc[order].reset_index(drop=True),
+        fold_scores=np.vstack([simple.fold_scores, *(scores for _, scores in scored)])[order],
+    )
+    if not gains[best].pays:
+        return both
+    fitted = clone(pipeline).set_params(**candidates[best])
+    fitted.fit(train.features[features], train.outcome, **_known_customers(pipeline, train))
+    out_of_fold, scores = scored[best]
+    if compared is not train:
+        out_of_fold, _ = _score(clone(fitted), train, features, folds, seed, None)
+    return replace(both, pipeline=fitted, best=candidates[best], score=float(scores.mean()), out_of_fold=out_of_fold)
 
-    Parameters
-    ----------
-    train : Labelled
-    folds, seed : int
-        As in `make_folds`.
 
-    Returns
-    -------
-    list of (array of int, array of int)
-    """
-    groups = train.customer if train.fold is None else None
-    return list(make_folds(train, folds, seed).split(np.empty((len(train), 0)), train.outcome, groups))
+def _score(
+    pipeline: Pipeline, train: Labelled, features: list[str], folds: int, seed: int, scoring: _CountingScorer | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each customer's probability by a pipeline that was not fitted on it, and the score in each fold."""
+    x = train.features[features]
+    done = cross_validate(
+        pipeline,
+        x,
+        train.outcome,
+        groups=train.customer if train.fold is None else None,
+        scoring=scoring,
+        cv=make_folds(train, folds, seed),
+        params=_known_customers(pipeline, train),
+        return_estimator=True,
+        return_indices=True,
+        error_score="raise",
+    )
+    out_of_fold = np.empty(len(train))
+    for fitted, asked in zip(done["estimator"], done["indices"]["test"], strict=True):
+        out_of_fold[asked] = fitted.predict_proba(x.iloc[asked])[:, 1]
+    return out_of_fold, done["test_score"]
 
 
 def _search(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: int) -> Callable[..., Any]:
@@ -219,14 +265,16 @@ def expected_scores(params: TuningParams, form: Form) -> int | None:
     Returns
     -------
     int or None
-        None for a halving search, which decides as it goes.
+        At most: of further candidates the search leaves larger ones out where a smaller one is worse. None for a halving search,
+        which decides as it goes.
     """
     grids = params.grid_for(form)
+    boosted = len(ParameterGrid(params.boosted_grid_for(form)))
     match params.search:
         case "grid":
-            return len(ParameterGrid(grids)) * params.folds
+            return (len(ParameterGrid(grids)) + boosted) * params.folds
         case "random":
-            return _draws(params, grids) * params.folds
+            return (_draws(params, grids) + boosted) * params.folds
         case "halving":
             return None
 

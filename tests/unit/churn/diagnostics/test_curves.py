@@ -130,6 +130,19 @@ def test_at_each_value_stands_its_best_candidate_and_words_have_no_curve() -> No
     np.testing.assert_allclose(curve.others.mean(axis=1), best.to_numpy())
 
 
+@pytest.mark.parametrize(("taken", "scores"), [(True, [-0.1, -0.2]), (False, [-0.5, -0.6, -0.4])])
+def test_a_curve_is_of_candidates_of_the_chosen_kind(taken: bool, scores: list[float]) -> None:
+    """With boosted trees or without: one that was not taken is no point of the other's curve."""
+    rows = [(0.1, np.nan, -0.5), (1.0, np.nan, -0.6), (10.0, np.nan, -0.4), (1.0, 100.0, -0.1), (10.0, 100.0, -0.2)]
+    candidates = pd.DataFrame(rows, columns=["param_logreg__C", "param_features__boosted", "mean_test_score"])
+    best = {"logreg__C": 10.0} | ({"features__boosted": 100} if taken else {})
+    fold_scores = np.repeat(candidates[["mean_test_score"]].to_numpy(), 2, axis=1)
+    found = Tuned(build_pipeline(1), best, 0.0, candidates, np.empty(0), fold_scores)
+    [curve] = searched_curves(found, "neg_log_loss")
+    assert curve.parameter == "logreg__C"
+    assert curve.others[:, 0].tolist() == scores
+
+
 def test_a_halving_search_has_no_curve() -> None:
     params = TuningParams(search="halving", folds=3, candidates=6, grid={"logreg__C": [0.001, 0.01, 0.1, 1.0, 2.0, 3.0]})
     known = customers(300)

@@ -42,6 +42,15 @@ def terms(contract: Contract) -> Pipeline:
 
 
 @pytest.fixture(scope="module")
+def boosted(contract: Contract) -> Pipeline:
+    """A leaf of a boosted tree is a rule of several columns."""
+    known = simulate(contract, 1_200, seed=4)
+    chosen = {"trees": 0, "knots": 3, "strictness": 0.1, "boosted": 10, "leaves": 6}
+    pipeline = build_pipeline(1, form="terms", contract=contract).set_params(**{f"features__{k}": v for k, v in chosen.items()})
+    return pipeline.fit(known.features, known.labelled)
+
+
+@pytest.fixture(scope="module")
 def plain(contract: Contract) -> Pipeline:
     known = simulate(contract, 500, seed=4)
     return build_pipeline(1).fit(known.features[contract.numeric_features], known.labelled)
@@ -96,7 +105,7 @@ def told(model: CompiledModel, values: Values) -> Attribution:
     return Attributor(model).attribute(values)
 
 
-@pytest.mark.parametrize("form", ["terms", "plain"])
+@pytest.mark.parametrize("form", ["terms", "boosted", "plain"])
 def test_contributions_are_what_the_definition_gives(
     form: str, request: pytest.FixtureRequest, contract: Contract, customers: pd.DataFrame
 ) -> None:
@@ -109,7 +118,7 @@ def test_contributions_are_what_the_definition_gives(
         assert found.contributions == pytest.approx(shares, abs=1e-11)
 
 
-@pytest.mark.parametrize("form", ["terms", "plain"])
+@pytest.mark.parametrize("form", ["terms", "boosted", "plain"])
 def test_base_and_contributions_are_the_logit(
     form: str, request: pytest.FixtureRequest, contract: Contract, customers: pd.DataFrame
 ) -> None:
@@ -123,7 +132,7 @@ def test_base_and_contributions_are_the_logit(
         assert sum(found.term_gains.values()) == pytest.approx(sum(found.contributions), abs=1e-11)
 
 
-@pytest.mark.parametrize("form", ["terms", "plain"])
+@pytest.mark.parametrize("form", ["terms", "boosted", "plain"])
 def test_the_typical_customer_has_nothing_to_explain(form: str, request: pytest.FixtureRequest, contract: Contract) -> None:
     model = compiled(request.getfixturevalue(form), contract)
     found = told(model, [model.typical[name] for name in model.columns])

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+import churn.modeling.features as features_module
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
@@ -20,6 +21,8 @@ from churn.evaluation.statistics import log_losses
 from churn.fairness.pictures import draw_reweighing
 from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.fairness.weights import cells_of, reweighed
+from churn.modeling.folds import folds_of
+from churn.modeling.model import build_pipeline
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from tests.credit_like import CREDIT, credit_like
 
@@ -212,3 +215,28 @@ def test_the_picture_shows_every_group_without_and_with_weights(fair: Trained) -
     assert list(without) == [rate[0] for gap in (by_gender, by_married) for rate in gap.rates.values()]
     assert list(with_weights) == [rate[1] for gap in (by_gender, by_married) for rate in gap.rates.values()]
     assert list(gaps.get_lines()[0].get_xdata()) == [by_gender.change, by_married.change]
+
+
+def test_boosted_trees_are_reweighed_too(parts: dict[float, TrainingSet], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees that know of no weights would bring the gap back."""
+    known, told = parts[2.0].train, []
+    cross_fit = features_module.cross_fit
+
+    def watched(*given: Any, **settings: Any) -> Any:
+        told.append(given)
+        return cross_fit(*given, **settings)
+
+    monkeypatch.setattr(features_module, "cross_fit", watched)
+    pipeline = build_pipeline(1, form="terms", contract=CREDIT)
+    pipeline.set_params(features__trees=0, features__knots=0, features__boosted=5, features__leaves=4)
+    features, folds = CREDIT.feature_names, folds_of(known, 2, 1)
+    plain = Fit(pipeline.fit(known.features[features], known.outcome), np.full(len(known), 0.3), 0.5, -0.6)
+    told.clear()
+    chosen = params(reweigh="always")
+    consider(plain, known, parts[2.0].holdout, features, folds, lambda _: 0.5, CREDIT, chosen)
+    assert len(told) == 3
+    for (learned, _), (_, outcome, _, weight) in zip([*folds, (np.arange(len(known)), None)], told, strict=True):
+        part = known.take(learned)
+        assert np.array_equal(outcome, part.outcome)
+        assert np.array_equal(weight, reweighed(part.outcome.to_numpy(), cells_of(part, CREDIT, chosen.evaluation.slices)))
+        assert weight.std() > 0

@@ -18,6 +18,7 @@ from churn.inference.compiled import CompiledModel, expit
 from churn.inference.compiler import compile_pipeline
 from churn.inference.terms import Condition, Ramp, WeighedRule
 from churn.inference.vectorized import logits, probabilities
+from churn.modeling.boosted.trees import leaf_rules
 from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
@@ -29,8 +30,10 @@ NOTHING: Any = None
 
 def fitted(form: Any = "terms", rows: int = 1_500) -> Pipeline:
     data = simulate(CONTRACT, rows, seed=3)
-    columns = CONTRACT.feature_names if form == "terms" else CONTRACT.numeric_features
-    pipeline = build_pipeline(3, form=form, contract=CONTRACT)
+    columns = CONTRACT.numeric_features if form == "plain" else CONTRACT.feature_names
+    pipeline = build_pipeline(3, form="plain" if form == "plain" else "terms", contract=CONTRACT)
+    if form == "boosted":
+        pipeline.set_params(features__trees=30, features__strictness=0.4, features__boosted=20, features__leaves=8)
     if form == "terms":
         pipeline.set_params(features__strictness=0.2)  # so that there are terms of every kind
     return pipeline.fit(data.features[columns], data.outcome)
@@ -78,16 +81,42 @@ def compiled(pipeline: Pipeline, columns: list[str]) -> CompiledModel:
     return model
 
 
-@pytest.mark.parametrize("form", ["terms", "plain"])
+@pytest.mark.parametrize("form", ["terms", "boosted", "plain"])
 def test_it_answers_what_the_pipeline_answers(form: str) -> None:
     pipeline = fitted(form)
-    columns = CONTRACT.feature_names if form == "terms" else CONTRACT.numeric_features
+    columns = CONTRACT.numeric_features if form == "plain" else CONTRACT.feature_names
     model, frame = compiled(pipeline, columns), asked()
     own = pipeline.predict_proba(frame[columns])[:, 1]
     many = probabilities(model, columns_of(frame))
     one = np.array([model.probability(row) for row in rows_of(frame, model.columns)])
     assert np.abs(many - own).max() < 1e-12
     assert np.abs(one - own).max() < 1e-12
+
+
+def test_each_leaf_of_a_boosted_tree_is_a_rule_of_its_own() -> None:
+    pipeline = fitted("boosted")
+    features, model = pipeline["features"], compiled(pipeline, CONTRACT.feature_names)
+    leaves = leaf_rules(features.nodes_)
+    assert len(model.rules) == len(features.terms.rules) + len(leaves)
+    weight = pipeline["logreg"].coef_[0, -1] / pipeline["scaler"].scale_[-1]
+    assert [rule.weight for rule in model.rules[-len(leaves) :]] == pytest.approx([weight * value for _, value in leaves])
+    assert CompiledModel.from_document(json.loads(json.dumps(model.to_document()))) == model
+
+
+@pytest.mark.parametrize("many", [0, 128, 10_000])
+def test_rules_are_added_up_alike_one_by_one_and_by_the_byte(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("churn.inference.compiled.MANY_RULES", many)
+    rng = np.random.default_rng(many)
+    rules = tuple(
+        WeighedRule((Condition(0, float(low), float(low) + 3),), float(weight))
+        for low, weight in zip(rng.uniform(-4, 4, 203), rng.normal(size=203), strict=True)
+    )
+    bare: dict[str, Any] = {"sums": {}, "levels": {}, "relations": {}, "category_levels": {}, "ramps": ()}
+    model = CompiledModel(columns=("x",), numbers=("x",), typical={"x": 0.0}, rules=rules, intercept=0.25, **bare)
+    asked = np.linspace(-6, 8, 60)
+    expected = [0.25 + sum(r.weight for r in rules if r.conditions[0].low < x <= r.conditions[0].high) for x in asked]
+    assert [model.logit([x]) for x in asked] == pytest.approx(expected, abs=1e-12)
+    assert logits(model, {"x": asked}) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_terms_that_are_compared_are_of_every_kind(terms: Pipeline) -> None:

@@ -17,6 +17,7 @@ from churn.errors import InputError
 from churn.inference.compiled import CompiledModel
 from churn.inference.sql import model_sql
 from churn.inference.terms import Condition, Ramp, WeighedRule
+from churn.modeling.boosted.trees import grow_trees, leaf_rules
 
 # Names, levels and numbers that a careless writer of SQL trips over.
 SHOP = Contract.model_validate(
@@ -133,6 +134,26 @@ def test_any_model_answers_in_sql_what_the_service_answers(
         else:
             assert probability == pytest.approx(one.probability(values), abs=1e-9), values
             assert churn is (probability >= 0.5)
+
+
+def test_boosted_trees_are_answered_in_sql_as_by_the_service(warehouse: Any, read: dict[str, list[Any] | None]) -> None:
+    rng = np.random.default_rng(6)
+    inputs = rng.normal(2, 3, size=(400, 8)).round(2)
+    nodes = grow_trees(inputs, (inputs[:, 0] > inputs[:, 1]).astype(np.int64), trees=20, leaves=8, min_rows=10, seed=1)
+    rules = [
+        WeighedRule(tuple(Condition(column, low, high) for column, (low, high) in rule), value)
+        for rule, value in leaf_rules(nodes)
+    ]
+    assert len(rules) > 80
+    one = model([], rules, -1.0, "07")
+    statement = model_sql(one, SHOP, threshold=0.5, version="7", dialect="duckdb")
+    answered = 0
+    for name, probability, *_ in warehouse.execute(statement).fetchall():
+        values = read[name]
+        if values is not None:
+            answered += 1
+            assert probability == pytest.approx(one.probability(values), abs=1e-9)
+    assert answered > 50
 
 
 def test_enough_is_answered_and_refused(read: dict[str, list[Any] | None]) -> None:

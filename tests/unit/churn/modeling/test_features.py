@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +10,14 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import Pipeline
 
 import churn.modeling.features as features_module
 from churn.contract import Contract, load_contract
-from churn.modeling.features import LinearTerms, Ramp, Terms
+from churn.modeling.boosted.trees import add_up
+from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
+from churn.modeling.rules import Ramp, Terms
 from churn.registry.artifact import TRUSTED_TYPES
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
@@ -220,10 +225,95 @@ def test_of_very_many_customers_a_drawn_part_is_looked_at() -> None:
     assert np.array_equal(drawn.fit(frame, outcome).ramps_, clone(drawn).fit(frame, outcome).ramps_)
 
 
-def test_it_comes_back_from_its_artifact_as_it_was(world: tuple[pd.DataFrame, pd.Series]) -> None:
-    pipeline = build_pipeline(1, form="terms", contract=load_contract()).fit(*world)
+BOOSTED: dict[str, Any] = {"trees": 0, "knots": 3, "strictness": 0.1, "boosted": 12, "leaves": 6}
+
+
+def boosted_pipeline() -> Pipeline:
+    pipeline = build_pipeline(1, form="terms")
+    return pipeline.set_params(**{f"features__{name}": value for name, value in BOOSTED.items()})
+
+
+def test_the_sum_of_boosted_trees_is_the_last_term(world: tuple[pd.DataFrame, pd.Series]) -> None:
+    boosted = LinearTerms(sums=SUMS, **BOOSTED).fit(*world)
+    without = LinearTerms(sums=SUMS, **BOOSTED | {"boosted": 0}).fit(*world)
+    assert without.nodes_.shape == (0, 6)
+    assert boosted.terms == without.terms
+    assert list(boosted.get_feature_names_out()) == [*without.get_feature_names_out(), "sum of boosted trees"]
+    values = boosted.transform(world[0])
+    assert np.array_equal(values[:, :-1], without.transform(world[0]))
+    inputs = boosted.inputs
+    assert np.array_equal(values[:, -1], add_up(boosted.nodes_, inputs.matrix(inputs.complete(world[0]))))
+    assert roc_auc_score(world[1], values[:, -1]) > 0.8
+
+
+def test_its_weight_is_fitted_on_what_trees_say_that_were_grown_on_others() -> None:
+    """On noise trees that saw the customers look good, and others do not: their sum must get hardly any weight."""
+    frame, _ = coin(600)
+    noise = np.random.default_rng(9).integers(0, 2, 600)
+    terms = LinearTerms(**BOOSTED | {"boosted": 60})
+    trained = terms.fit_transform(frame, noise)
+    assert np.array_equal(trained[:, :-1], terms.transform(frame)[:, :-1])
+    assert roc_auc_score(noise, trained[:, -1]) < 0.6
+    assert roc_auc_score(noise, terms.transform(frame)[:, -1]) > 0.75
+    honest, fooled = (
+        LogisticRegression().fit(values[:, [-1]], noise).coef_[0, 0] for values in (trained, terms.transform(frame))
+    )
+    assert abs(honest) < 0.3
+    assert fooled > 1
+    fitted = boosted_pipeline().fit(frame, noise)
+    assert fitted["logreg"].coef_[0, -1] < 0.3, "the pipeline asks for these"
+
+
+def test_rows_of_a_customer_are_told_by_name_through_the_pipeline(world: tuple[pd.DataFrame, pd.Series]) -> None:
+    x, y = world[0].head(400), world[1].head(400)
+    pipeline = boosted_pipeline()
+    alone = clone(pipeline).fit(x, y)
+    same = clone(pipeline).fit(x, y, features__customer=np.arange(400))
+    pairs = clone(pipeline).fit(x, y, features__customer=np.arange(400) // 2)
+    assert np.array_equal(alone["features"].nodes_, pairs["features"].nodes_)
+    assert np.array_equal(alone["logreg"].coef_, clone(pipeline).fit(x, y)["logreg"].coef_)
+    assert same["logreg"].coef_.shape == pairs["logreg"].coef_.shape
+    assert not np.array_equal(same["logreg"].coef_, pairs["logreg"].coef_), "other parts of the customers"
+
+
+def test_trees_take_what_is_missing_or_unknown_for_typical() -> None:
+    frame, outcome = coin(500)
+    fitted = LinearTerms(**BOOSTED).fit(frame, outcome)
+    odd = frame.head(4).assign(x=[np.nan, 0.3, np.nan, 0.3], plan=["a", None, None, "never seen"])
+    values = fitted.transform(odd)
+    assert np.isnan(values[[0, 2], 0]).all()
+    assert np.isfinite(values[:, -1]).all()
+    typical = frame.head(4).assign(x=[fitted.inputs.typical["x"], 0.3] * 2, plan=["a", *[fitted.inputs.typical["plan"]] * 2, "b"])
+    assert np.array_equal(values[:3, -1], fitted.transform(typical)[:3, -1])
+
+
+def test_of_very_many_customers_trees_are_grown_on_a_drawn_part() -> None:
+    frame, outcome = coin(2_000)
+    drawn = LinearTerms(**BOOSTED, max_rows=300, seed=1)
+    trained = drawn.fit_transform(frame, outcome)
+    later = drawn.transform(frame)
+    own = trained[:, -1] != later[:, -1]
+    assert 250 <= own.sum() <= 300, "only of the part that they were grown on, others have to tell"
+    again = clone(drawn)
+    assert np.array_equal(again.fit_transform(frame, outcome), trained, equal_nan=True)
+
+
+@pytest.mark.parametrize("outcome", [[1] + [0] * 39, [1, 1, 1] + [0] * 37])
+def test_with_a_handful_of_leavers_there_is_no_sum_of_trees(outcome: list[int]) -> None:
+    frame, _ = coin(40)
+    pipeline = build_pipeline(1, form="terms").set_params(features__boosted=12)
+    pipeline.fit(frame, np.array(outcome))
+    assert len(pipeline["features"].nodes_) == 0
+    assert np.isfinite(pipeline.predict_proba(frame)).all()
+
+
+@pytest.mark.parametrize("boosted", [0, 12])
+def test_it_comes_back_from_its_artifact_as_it_was(world: tuple[pd.DataFrame, pd.Series], boosted: int) -> None:
+    pipeline = build_pipeline(1, form="terms", contract=load_contract()).set_params(features__boosted=boosted).fit(*world)
+    assert bool(len(pipeline["features"].nodes_)) is bool(boosted)
     back = skops.io.loads(dump_pipeline(pipeline), trusted=TRUSTED_TYPES)
     assert back["features"].terms == pipeline["features"].terms
+    assert np.array_equal(back["features"].nodes_, pipeline["features"].nodes_)
     assert np.array_equal(back.predict_proba(world[0]), pipeline.predict_proba(world[0]))
     assert dump_pipeline(back) == dump_pipeline(pipeline)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,11 +12,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 
+import churn.config.params as params_module
+import churn.modeling.features as features_module
+import churn.modeling.tuning as tuning_module
 from churn.config.params import TuningParams
 from churn.data.labelled import Labelled
 from churn.errors import InputError
+from churn.modeling.boosted.choice import Gain
 from churn.modeling.model import build_pipeline
-from churn.modeling.tuning import expected_scores, tune
+from churn.modeling.tuning import Tuned, expected_scores, tune
+from churn.registry.serialization import dump_pipeline
 
 FEATURES = ["a", "b"]
 
@@ -165,3 +172,116 @@ def test_all_rows_of_a_customer_are_in_one_fold() -> None:
         scores[name] = tune(pipeline, known, ["x"], params, seed=1).score
     assert scores["rows"] > 0.9
     assert scores["customers"] < 0.6
+
+
+# The sum of a small boosting
+
+
+GRID = [{"features__trees": [0], "features__knots": [0], "features__boosted": [15], "features__leaves": [4, 8]}]
+SIMPLE = [{"features__trees": [0], "features__knots": [0], "logreg__C": [0.1, 1.0]}]
+
+
+def tune_terms(known: Labelled, monkeypatch: pytest.MonkeyPatch, *, boosted: bool = True, **further: Any) -> Tuned:
+    monkeypatch.setitem(params_module.GRIDS, "terms", SIMPLE)
+    monkeypatch.setattr(params_module, "BOOSTED_GRID", GRID)
+    params = TuningParams(folds=3, boosted=boosted)
+    return tune(build_pipeline(1, form="terms"), known, FEATURES, params, seed=1, form="terms", **further)
+
+
+def bent(rows: int = 600, seed: int = 0) -> Labelled:
+    """Churn follows a combination that no line says."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.normal(size=rows)})
+    p = 1 / (1 + np.exp(-4 * np.sign(frame["a"] * frame["b"])))
+    return Labelled(frame, pd.Series((rng.random(rows) < p).astype(np.int64)))
+
+
+def test_the_boosted_sum_is_taken_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = bent()
+    found = tune_terms(known, monkeypatch)
+    without = tune_terms(known, monkeypatch, boosted=False)
+    assert found.best["features__boosted"] == 15
+    assert len(found.pipeline["features"].nodes_) > 0
+    assert log_loss(known.outcome, found.out_of_fold) < log_loss(known.outcome, without.out_of_fold) - 0.1
+    assert found.score == pytest.approx(found.candidates["mean_test_score"].iloc[0])
+    assert len(found.candidates) == len(found.fold_scores) == 4
+    assert found.fold_scores.mean(axis=1) == pytest.approx(found.candidates["mean_test_score"])
+    assert found.candidates["rank_test_score"].tolist() == [1, 2, 3, 4]
+    again = tune_terms(known, monkeypatch)
+    assert np.array_equal(again.out_of_fold, found.out_of_fold)
+    assert np.array_equal(again.pipeline["logreg"].coef_, found.pipeline["logreg"].coef_)
+
+
+def test_where_it_does_not_pay_the_model_is_what_it_is_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = customers(600, seed=2)
+    found, without = tune_terms(known, monkeypatch), tune_terms(known, monkeypatch, boosted=False)
+    assert (found.best, found.score) == (without.best, without.score)
+    assert "features__boosted" not in found.best
+    assert np.array_equal(found.out_of_fold, without.out_of_fold)
+    assert dump_pipeline(found.pipeline) == dump_pipeline(without.pipeline)
+    assert len(found.candidates) > 2, "what was tried is told"
+
+
+@pytest.mark.parametrize(("times", "taken"), [(0.9, False), (1.1, True)])
+def test_a_gain_must_be_more_than_its_own_error(times: float, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: Gain(0.01 * times, 0.01))
+    assert ("features__boosted" in tune_terms(customers(), monkeypatch).best) is taken
+
+
+def test_it_is_tried_beside_the_forms_own_grid_only() -> None:
+    assert TuningParams().boosted_grid_for("terms")
+    for params, form in (
+        (TuningParams(), "plain"),
+        (TuningParams(boosted=False), "terms"),
+        (TuningParams(grid={"logreg__C": [1.0]}), "terms"),
+    ):
+        assert params.boosted_grid_for(form) == []
+
+
+def test_its_scores_are_expected_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    tune_terms(bent(), monkeypatch, on_score=told.append)
+    assert expected_scores(TuningParams(folds=3), "terms") == 12
+    assert told == list(range(1, 13))
+
+
+@pytest.mark.parametrize(("gain", "tried"), [(-0.011, 1), (-0.009, 2), (0.02, 2)])
+def test_larger_ones_are_not_tried_where_a_small_one_is_worse(gain: float, tried: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: Gain(gain, 0.01))
+    found = tune_terms(customers(), monkeypatch)
+    assert len(found.candidates) == len(found.fold_scores) == 2 + tried
+    assert ("features__boosted" in found.best) is (gain > 0.01)
+
+
+def test_rows_of_a_customer_stay_together_when_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = bent(200)
+    often = np.repeat(np.arange(200), 3)
+    many = Labelled(
+        known.features.iloc[often].reset_index(drop=True), known.outcome.iloc[often].reset_index(drop=True), customer=often
+    )
+    told = []
+    gain = tuning_module.measure_gain
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *given: told.append(given[3]) or gain(*given))
+    asked = []
+    cross_fit = features_module.cross_fit
+    monkeypatch.setattr(
+        features_module, "cross_fit", lambda *given, **settings: asked.append(given[2]) or cross_fit(*given, **settings)
+    )
+    tune_terms(many, monkeypatch)
+    assert all(np.array_equal(who, often) for who in told)
+    assert all(who is not None and (np.bincount(who)[np.unique(who)] == 3).all() for who in asked)
+
+
+def test_of_many_customers_a_sample_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "MAX_COMPARED", 250)
+    known = bent()
+    compared = []
+    gain = tuning_module.measure_gain
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *given: compared.append(len(given[0])) or gain(*given))
+    found = tune_terms(known, monkeypatch)
+    assert set(compared) == {250}
+    assert found.best["features__boosted"] == 15
+    assert len(found.out_of_fold) == 600
+    assert roc_auc_score(known.outcome, found.out_of_fold) > 0.9
+    keyed = Labelled(known.features, known.outcome, fold=np.random.default_rng(3).random(600))
+    assert roc_auc_score(known.outcome, tune_terms(keyed, monkeypatch).out_of_fold) > 0.9

@@ -59,6 +59,16 @@ def test_good_model_is_made_ready_to_serve() -> None:
     assert served.card.startswith("# Model card")
 
 
+def test_a_model_with_boosted_trees_is_served_compiled_and_explained() -> None:
+    known = simulate(CONTRACT, 600, seed=4)
+    chosen = {"trees": 0, "knots": 3, "strictness": 0.1, "boosted": 20, "leaves": 8}
+    pipeline = build_pipeline(1, form="terms", contract=CONTRACT).set_params(**{f"features__{k}": v for k, v in chosen.items()})
+    pipeline.fit(known.features, known.labelled)
+    served = verified(Model(pipeline, make_info("7", CONTRACT.feature_names)), CONTRACT, "registry")
+    assert (served.path, len(pipeline["features"].nodes_) > 100) == ("compiled", True)
+    assert served.explainer is not None
+
+
 def test_pipeline_that_cannot_be_compiled_answers_by_itself() -> None:
     served = verified(odd_model(value=0.25), CONTRACT, "disk")
     assert (served.path, served.explainer) == ("pipeline", None)
