@@ -28,6 +28,7 @@ from monitoring.reference import Reference
 from monitoring.returning import judge_window
 from monitoring.run_result import Findings, RetrainDecision, RunResult
 from monitoring.said import Said
+from monitoring.slicing import segment_shares
 from monitoring.windows import Window, take_window
 
 # How alpha is shared: the customers and answers of a window, its outcomes, and the stream of all outcomes so far.
@@ -135,6 +136,7 @@ def run_monitor(
         concept=detect_concept_drift(known.outcomes, window.labelled, outcome_share * alpha) if labelled else None,
         sequential=_follow_stream(store, settings, window, known.outcomes, before, STREAM_SHARE * alpha) if labelled else None,
         slices=slices,
+        segments=segment_shares(window.current, segmenter) if window.rows else {},
     )
     result = findings.decided(_decide(store, settings, window, findings, now))
     return MonitoringRun(window, result, result.to_decision())

@@ -56,6 +56,8 @@ class Findings:
         Drift in the stream of all outcomes so far. None as for `concept`, and without a reference.
     slices : SliceReport or None
         Drift in the outcomes of groups of customers. None as for `concept`, and where the reference has no slices.
+    segments : dict of str to float
+        How large each of the model's segments is in the window. Empty where it has too few, or the model knows none.
     """
 
     run_id: str
@@ -69,6 +71,7 @@ class Findings:
     concept: ConceptResult | None = None
     sequential: SequentialResult | None = None
     slices: SliceReport | None = None
+    segments: dict[str, float] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:

@@ -67,6 +67,17 @@ CAMPAIGNS: tuple[Row, ...] = (
         ),
     ),
     (
+        "Whom the answers are about",
+        (
+            Question(
+                "Answers by segment",
+                "Share of the newest window's answers that are about customers of each segment, whether or not they are named.",
+                "percentunit",
+                (("churn_window_segment_share", "{{segment}}"),),
+            ),
+        ),
+    ),
+    (
         "What can still be learned",
         (
             Question(

@@ -41,6 +41,12 @@ EXPORTED = {
         Exported("churn_monitor_interval_seconds", "gauge", "How often a monitoring run is due, in seconds."),
         Exported("churn_window_rows", "gauge", "Predictions in the newest window."),
         Exported(
+            "churn_window_segment_share",
+            "gauge",
+            "Share of the newest window's answers that are about this segment, of the model that answered: six segments at most.",
+            ("segment",),
+        ),
+        Exported(
             "churn_window_returning_customers",
             "gauge",
             "Customers of the newest window who were seen before, and are compared with themselves; 0 if they are too few.",

@@ -50,6 +50,8 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
     alarms: dict[tuple[str, ...], float] = {}
     if with_rows is not None and (drift := with_rows.drift) is not None:
         yield exported("churn_window_rows", with_rows.rows)
+        if with_rows.segments:
+            yield exported("churn_window_segment_share", {(name,): share for name, share in with_rows.segments.items()})
         yield from _drift(drift.results)
         found = {"covariate": drift.covariate_alarm, "prediction": drift.prediction_alarm, "joint": drift.joint_alarm}
         alarms |= {(kind,): float(alarm) for kind, alarm in found.items()}

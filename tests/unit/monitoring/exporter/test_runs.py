@@ -126,3 +126,10 @@ def test_every_family_has_its_labels_and_a_counter_ends_in_total(name: str) -> N
 def test_a_family_without_labels_takes_its_one_value(value: float) -> None:
     (sample,) = exported("churn_window_rows", value).samples
     assert (sample.labels, sample.value) == ({}, value)
+
+
+def test_how_large_each_segment_is_is_told_where_it_is_known() -> None:
+    result = replace(make_result(), segments={"calls service often": 0.2, "typical": 0.8, "nobody": 0.0})
+    found = {key[1]: value for key, value in told(Store(result)).items() if key[0] == "churn_window_segment_share"}
+    assert found == {"calls service often": 0.2, "typical": 0.8, "nobody": 0.0}
+    assert not any(key[0] == "churn_window_segment_share" for key in told(Store(make_result())))
