@@ -22,8 +22,8 @@ from churn.inference.kinds import read_document
 from pipelines.candidates import Candidates
 from service.scoring.call_reasons import CallReasons
 from service.scoring.reason_givers import reason_giver
+from service.scoring.scored_batch import BatchSegments
 from service.scoring.scorer import CompiledScorer
-from service.scoring.served_model import BatchSegments
 
 # Customers of the list whose reasons are found at once.
 LISTED_AT_ONCE = 2_000

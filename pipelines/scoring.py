@@ -16,10 +16,10 @@ from churn.batch.model import Scorer, ScoringModel
 from churn.campaigns.control_group import ControlGroup
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.customers.opted_out import OptedOut
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import NoModel, RegistryError
 from churn.lifecycle.actor import current_user
+from churn.store.contacts.opted_out import OptedOut
 from churn.store.store import Store
 from pipelines.console import warn
 from service.model_loading.registry_source import RegistrySource

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from churn.customers.opted_out import OptedOut
 from churn.errors import StoreError
 from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
+from churn.store.contacts.opted_out import OptedOut
 from service.observability.metrics import ServiceMetrics
 from service.threads import run_in_thread
 

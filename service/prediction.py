@@ -20,7 +20,8 @@ from service.prediction_log.log import PredictionLog
 from service.request_context import CURRENT, RequestContext
 from service.rollout.active_model import ActiveModel
 from service.rollout.shadow import Shadow
-from service.scoring.served_model import ScoredBatch, ServedModel, to_response
+from service.scoring.scored_batch import ScoredBatch
+from service.scoring.served_model import ServedModel, to_response
 from service.threads import CLIENT_WORK
 
 # Smaller batches are scored on the event loop: a thread would take as long to start.

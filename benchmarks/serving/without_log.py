@@ -11,7 +11,7 @@ from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp, create_app
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 
 
 class NoStore:

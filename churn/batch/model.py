@@ -18,13 +18,13 @@ from churn.config.params import ProfitParams
 from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
-from churn.customers.opted_out import NOBODY_OPTED_OUT, OptedOut
 from churn.customers.validation import CustomerRules
 from churn.explain.segmenter import Segmenter
 from churn.inference.compiled import CompiledModel
 from churn.inference.kinds import probabilities as compiled_probabilities
 from churn.inference.kinds import read_document
 from churn.segments.segments import Segments
+from churn.store.contacts.opted_out import NOBODY_OPTED_OUT, OptedOut
 
 Probabilities = Callable[[CustomerColumns], NDArray[np.float64]]
 # What has a say in the numbers: parts that other code made are made anew, and a worker with other code makes none.

@@ -116,7 +116,7 @@ campaigns = sa.Table(
     sa.Column("last_contact_at", UtcTime, nullable=False),
 )
 
-# What customers said last about contacts; `customer` is a digest, see `churn.customers.opted_out`.
+# What customers said last about contacts; `customer` is a digest, see `churn.store.contacts.opted_out`.
 opt_outs = sa.Table(
     "opt_outs",
     metadata,

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from churn.customers.spreadsheet import safe_text
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 
 SEGMENT = "segment"
 COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "action", "threshold", "model_version")

@@ -20,7 +20,7 @@ from churn.customers.from_arrow import is_plain, read_cells, read_values
 from churn.customers.validation import Table
 from service.formats.validation import ColumnRules, raise_problems
 from service.http.errors import FieldProblem, TooLarge
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 
 # Rows in one piece of a streamed answer.
 PIECE_ROWS = 65_536

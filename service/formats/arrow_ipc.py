@@ -14,7 +14,7 @@ from service.formats.records import check_rows
 from service.formats.size_checks.arrow import Malformed, Weights
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 
 _MAGIC, _PADDED = b"ARROW1", 8
 

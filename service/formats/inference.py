@@ -19,7 +19,7 @@ from service.formats.tensors import Tensor, encode_binary, read_tensors
 from service.formats.validation import ColumnRules
 from service.http.errors import unprocessable
 from service.schemas.protocols import InferOutput, InferRequest
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 
 OUTPUTS = {"churn_probability": "FP64", "churn": "BOOL", "prediction_id": "BYTES"}
 # Answered only where it is asked for by name: to find segments takes longer than to predict.

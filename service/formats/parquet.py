@@ -15,7 +15,7 @@ from service.formats.records import check_rows
 from service.formats.size_checks.parquet import ParquetSizes, read_sizes
 from service.formats.size_checks.thrift import Malformed
 from service.formats.validation import ColumnRules
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 
 # Rows of a column whose texts share prefixes.
 ROWS_AT_ONCE = 8_192

@@ -23,7 +23,7 @@ from service.observability.process_metrics import ProcessCollector
 
 if TYPE_CHECKING:
     from churn.modeling.model_info import ModelInfo
-    from service.scoring.served_model import ScoredBatch
+    from service.scoring.scored_batch import ScoredBatch
 
 # prometheus_client reads it when it is imported. If it is set, all values are kept in files that the workers share.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"

@@ -18,7 +18,8 @@ from churn.errors import StoreError
 from churn.store.records import PredictionRow
 from service.observability.model_metrics import ModelMetrics
 from service.rollout.comparison_store import ComparisonStore
-from service.scoring.served_model import ScoredBatch, ServedModel
+from service.scoring.scored_batch import ScoredBatch
+from service.scoring.served_model import ServedModel
 from service.threads import run_in_thread
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from service.formats.validation import ColumnRules
 from service.http.openapi import json_body, problems
 from service.http.strict_query import StrictRoute
 from service.schemas.native import BatchAnswer
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 from service.state import ServiceState, State
 from service.threads import CLIENT_WORK
 

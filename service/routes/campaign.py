@@ -27,7 +27,8 @@ from service.http.openapi import problems
 from service.http.strict_query import StrictRoute
 from service.schemas.campaign import CandidatesAnswer
 from service.scoring.call_reasons import CallReasons
-from service.scoring.served_model import ScoredBatch, ServedModel
+from service.scoring.scored_batch import ScoredBatch
+from service.scoring.served_model import ServedModel
 from service.state import State
 from service.threads import CLIENT_WORK
 

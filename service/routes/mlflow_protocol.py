@@ -24,7 +24,8 @@ from service.formats.records import from_columns, from_records, from_rows
 from service.http.openapi import problems
 from service.routes.batch import read_customers
 from service.schemas.protocols import InvocationsAnswer, InvocationsRequest
-from service.scoring.served_model import ScoredBatch, ServedModel
+from service.scoring.scored_batch import ScoredBatch
+from service.scoring.served_model import ServedModel
 from service.state import ServiceState, State
 
 router = APIRouter(tags=["mlflow"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,10 +21,7 @@ from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 
 from churn.errors import InputError
-from churn.modeling.deep.network import forward
-
-if TYPE_CHECKING:
-    from churn.modeling.deep.network import DenseNetwork
+from churn.modeling.deep.forward import forward
 
 Floats = NDArray[np.float64]
 # Share of the customers by whom the epoch is chosen at which training ends.
@@ -35,7 +32,21 @@ MAX_GRADIENT = 5.0
 TOLERANCE = 1e-6
 
 
-def fit_layers(x: Floats, y: NDArray[np.int64], sizes: Sequence[int], network: DenseNetwork) -> list[Floats]:
+class Parameters(Protocol):
+    """How a network is trained: what `churn.modeling.deep.network.DenseNetwork` is given."""
+
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    batch_size: int
+    max_epochs: int
+    patience: int
+    frozen_epochs: int
+    pretrained: list[Floats] | None
+    seed: int
+
+
+def fit_layers(x: Floats, y: NDArray[np.int64], sizes: Sequence[int], network: Parameters) -> list[Floats]:
     """Train a network. The same arguments give the same layers on one machine.
 
     Parameters
@@ -44,8 +55,7 @@ def fit_layers(x: Floats, y: NDArray[np.int64], sizes: Sequence[int], network: D
     y : array of 0 and 1, shape (n,)
     sizes : sequence of int
         Number of inputs, of the units of each hidden layer, and 1.
-    network : DenseNetwork
-        Whose parameters count.
+    network : Parameters
 
     Returns
     -------

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from churn.clock import CLOCK_SKEW, now
-from churn.customers.opted_out import Prefixes, opt_out_digest, prefixes
+from churn.store.contacts.opted_out import Prefixes, opt_out_digest, prefixes
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
 from churn.store.tables import opt_outs

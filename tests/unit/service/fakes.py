@@ -22,13 +22,13 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.config.settings import Settings
 from churn.contract import load_contract
-from churn.customers.opted_out import opt_out_digest, prefixes
 from churn.errors import RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model, ModelInfo
 from churn.segments.segments import Segments
 from churn.store.contacts.not_to_contact import Why
 from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
+from churn.store.contacts.opted_out import opt_out_digest, prefixes
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import Outcome, OutcomeReceipt, PredictionRow
 from service.app import ServiceApp

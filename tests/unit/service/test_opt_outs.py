@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from churn.customers.opted_out import opt_out_digest, prefixes
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import StoreError
 from churn.store.contacts.opt_outs import OptOutChanges, OptOutState
+from churn.store.contacts.opted_out import opt_out_digest, prefixes
 from service.app import create_app
 from service.opt_outs import OptOutFollower
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, running

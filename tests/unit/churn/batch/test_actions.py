@@ -18,7 +18,7 @@ from churn.batch.plan import Terms
 from churn.batch.run import on_threads
 from churn.batch.single_file import score_file
 from churn.campaigns.control_group import ACTIONS, ControlGroup
-from churn.customers.opted_out import OptedOut, opt_out_digest, prefixes
+from churn.store.contacts.opted_out import OptedOut, opt_out_digest, prefixes
 from service.formats.answers import csv_answer
 from service.formats.csv_text import read_csv
 from tests.integration.files_to_score import customers, make_scorer, read_answers

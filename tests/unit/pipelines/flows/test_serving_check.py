@@ -21,7 +21,8 @@ from churn.modeling.model import Model, ModelInfo
 from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
 from pipelines.flows.serving_check import MAX_ROWS, check_serving
-from service.scoring.served_model import ScoredBatch, ServedModel
+from service.scoring.scored_batch import ScoredBatch
+from service.scoring.served_model import ServedModel
 
 TIMED = 9
 

@@ -10,7 +10,7 @@ from service.formats import answers
 from service.formats.records import from_records
 from service.formats.validation import ColumnRules
 from service.schemas.native import RequestModels
-from service.scoring.served_model import ScoredBatch
+from service.scoring.scored_batch import ScoredBatch
 from tests.unit.service.fakes import make_model, served_model
 
 

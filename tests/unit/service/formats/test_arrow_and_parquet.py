@@ -253,7 +253,7 @@ def test_bodies_and_answers_import_no_pandas(tmp_path: Path) -> None:
         "from churn.customers.customer import request_model\n"
         "from service.formats.arrow_ipc import arrow_answer, read_arrow\n"
         "from service.formats.parquet import parquet_answer, read_parquet\n"
-        "from service.formats.validation import ColumnRules; from service.scoring.served_model import ScoredBatch\n"
+        "from service.formats.validation import ColumnRules; from service.scoring.scored_batch import ScoredBatch\n"
         "contract = load_contract(); rules = ColumnRules(contract, request_model(contract)); folder = Path(sys.argv[1])\n"
         "for customers in (read_parquet((folder / 'parquet').read_bytes(), rules, 9, 2**20),\n"
         "                  read_arrow((folder / 'stream').read_bytes(), rules, 9, 2**20, file=False)):\n"

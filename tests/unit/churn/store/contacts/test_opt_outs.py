@@ -6,10 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from churn.customers.opted_out import OptedOut, opt_out_digest
 from churn.errors import StoreError
 from churn.store.contacts import opt_outs as module
 from churn.store.contacts.opt_outs import read_opt_outs, write_opt_outs
+from churn.store.contacts.opted_out import OptedOut, opt_out_digest
 from churn.store.database.chunks import CHUNK
 from churn.store.store import Store
 from tests.unit.churn.store.rows import NOON

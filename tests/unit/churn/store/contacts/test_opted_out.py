@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn.customers.opted_out import NOBODY_OPTED_OUT, OptedOut, opt_out_digest, prefixes
 from churn.customers.pseudonym import Pseudonymiser
+from churn.store.contacts.opted_out import NOBODY_OPTED_OUT, OptedOut, opt_out_digest, prefixes
 
 NAMES = [*(f"c{n}" for n in range(300)), "", " c1", "ü", "\ud800"]
 
