@@ -28,7 +28,7 @@ from churn.explain.segmenting import add_segments
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
 from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
-from churn.lifecycle.promotion import ANY_CHAMPION, identity, promote
+from churn.lifecycle.promotion import ANY_CHAMPION, promote
 from churn.lifecycle.same_registry import check_registry
 from churn.lifecycle.training_result import telling_what_became_true
 from churn.lifecycle.training_runs import LOCK, clean_up_orphans, record_end, record_skipped, record_start, trainer
@@ -47,7 +47,7 @@ from pipelines.flows.foreground import run_here
 from pipelines.flows.run_results import note_end
 from pipelines.flows.serving_check import check_serving
 from pipelines.flows.train_failure import record_failure
-from pipelines.flows.training_record import git_commit, run_files, run_tags
+from pipelines.flows.training_record import gate_evidence, git_commit, run_files, run_tags
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def record_decision(store: Store, model: Model, decision: GateDecision) -> None:
     """Record the gate's decision before anything follows from it."""
     action = DecisionAction.PASSED if decision.promote else DecisionAction.REJECTED
     store.write_decision(
-        Decision(DecisionKind.GATE, action, "gate", decision.reason, model.info.version, _evidence(model, decision))
+        Decision(DecisionKind.GATE, action, "gate", decision.reason, model.info.version, gate_evidence(model.info, decision))
     )
 
 
@@ -186,17 +186,21 @@ def conclude(
     promoted = decision.promote
     if promoted:
         try:
-            promote(registry, store, info, actor="gate", reason=reason, evidence=_evidence(model, decision), replacing=baseline)
+            promote(
+                registry,
+                store,
+                info,
+                actor="gate",
+                reason=reason,
+                evidence=gate_evidence(model.info, decision),
+                replacing=baseline,
+            )
         except ChampionChanged as error:
             promoted, reason = False, f"{error}, as it was compared with another"
     record_end(
         store, training, info.trigger, DecisionAction.PROMOTED if promoted else DecisionAction.REJECTED, reason, info.version
     )
     return {"version": info.version, "promoted": promoted, "reason": reason, "metrics": info.metrics}
-
-
-def _evidence(model: Model, decision: GateDecision) -> dict[str, Any]:
-    return {**identity(model.info), "version": model.info.version, **decision.evidence}
 
 
 @flow(

@@ -1,4 +1,4 @@
-"""What a training leaves in its MLflow run: pictures, tables, tags, and the checkout's commit."""
+"""What a training leaves in its MLflow run: pictures, tables, tags, the checkout's commit; and the gate's evidence."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from churn.evaluation.plots import draw_business, draw_quality, draw_slices
 from churn.explain.segmenting import explain_sample
 from churn.fairness.pictures import draw_reweighing
 from churn.lifecycle.gate import GateDecision
+from churn.lifecycle.promotion import identity
 from churn.modeling.model_info import ModelInfo
 from churn.modeling.training import Trained, TrainingSet
 from churn.registry.aliases import TRAINING_TAG
@@ -96,3 +97,18 @@ def run_tags(info: ModelInfo, training: str) -> dict[str, str]:
         "mlflow.source.git.commit": info.git_commit,
         TRAINING_TAG: training,
     }
+
+
+def gate_evidence(info: ModelInfo, decision: GateDecision) -> dict[str, Any]:
+    """Return what the gate knew when it decided, and of which version.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    decision : GateDecision
+
+    Returns
+    -------
+    dict
+    """
+    return {**identity(info), "version": info.version, **decision.evidence}
