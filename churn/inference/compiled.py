@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import exp, inf
 from operator import add
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
+from churn.inference.program import Program
 from churn.inference.terms import Condition, Ramp, WeighedRule, sums_by_byte
 
 MANY_RULES = 128
@@ -179,7 +180,7 @@ class CompiledModel:
         return known, missing
 
     @cached_property
-    def _program(self) -> _Program:
+    def _program(self) -> Program:
         place = {name: number for number, name in enumerate(self.columns)}
         gaps: list[tuple[int, int | None, float, Any, int | None]] = []
         for name in self.columns:
@@ -204,7 +205,7 @@ class CompiledModel:
                 level_steps.append((place[column], by_level, otherwise))
         steps = [self._steps(at) for at in range(first)]
         numbers = tuple(place[name] for name in self.numbers)
-        return _Program(
+        return Program(
             numbers=numbers,
             sums=tuple(tuple(place[part] for part in parts) for parts in self.sums.values()),
             levels=tuple(levels[at - first] for at in kept[first:]),
@@ -247,41 +248,6 @@ class CompiledModel:
     def _holding(self, failing: list[int]) -> int:
         """Return all rules but the failing ones, a bit each."""
         return (1 << len(self.rules)) - 1 - sum(set(failing))
-
-
-class _Program(NamedTuple):
-    """The positions of inputs in a customer's values, and the terms over these inputs.
-
-    A gap is (position, position of the related number, factor, typical value, input if it is a number). Sets of rules are
-    integers, a bit each. Steps are (position of a number, or index of a sum; cuts; the rules that each stretch between the cuts
-    lets hold), or (position of a category, the rules that a level lets hold, those that all other levels let hold). `by_byte`
-    is empty where there are few rules.
-    """
-
-    numbers: tuple[int, ...]
-    sums: tuple[tuple[int, ...], ...]
-    levels: tuple[tuple[int, str], ...]
-    gaps: tuple[tuple[int, int | None, float, Any, int | None], ...]
-    ramps: tuple[Ramp, ...]
-    every_rule: int
-    weights: dict[int, float]
-    by_byte: tuple[list[float], ...]
-    number_steps: tuple[tuple[int, list[float], list[int]], ...]
-    sum_steps: tuple[tuple[int, list[float], list[int]], ...]
-    level_steps: tuple[tuple[int, dict[Any, int], int], ...]
-
-    def add_weights(self, logit: float, holding: int) -> float:
-        """Add the weights of the rules that hold: of many rules eight at a time."""
-        if self.by_byte:
-            for sums, byte in zip(self.by_byte, holding.to_bytes(len(self.by_byte), "little"), strict=True):
-                logit += sums[byte]
-            return logit
-        weights = self.weights
-        while holding:
-            rule = holding & -holding
-            logit += weights[rule]
-            holding ^= rule
-        return logit
 
 
 def expit(logit: float) -> float:

@@ -182,19 +182,11 @@ def conclude(
     and a version that nobody serves; the next training cleans up and makes another. If another version became champion since the
     gate compared with `baseline`, that version stays.
     """
-    info, reason = model.info, decision.reason
-    promoted = decision.promote
+    info, reason, promoted = model.info, decision.reason, decision.promote
     if promoted:
+        evidence = gate_evidence(info, decision)
         try:
-            promote(
-                registry,
-                store,
-                info,
-                actor="gate",
-                reason=reason,
-                evidence=gate_evidence(model.info, decision),
-                replacing=baseline,
-            )
+            promote(registry, store, info, actor="gate", reason=reason, evidence=evidence, replacing=baseline)
         except ChampionChanged as error:
             promoted, reason = False, f"{error}, as it was compared with another"
     record_end(
