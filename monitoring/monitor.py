@@ -116,7 +116,7 @@ def run_monitor(
     window = take_window(store, contract, model_version, settings, now)
     labelled = not window.labelled.empty
     said = _said(store, model_version)
-    judged = judge_window(store, contract, known.profile, window, said, WINDOW_SHARE * alpha) if window.rows else None
+    judged = judge_window(store, contract, known.profile, window, said, WINDOW_SHARE * alpha, segmenter) if window.rows else None
     before = next(iter(_judged_outcomes(store, model_version, 1)), None) if labelled else None
     slices = (
         judge_outcomes_by_slice(store, contract, settings, window, known, before, SLICE_SHARE * alpha, segmenter)

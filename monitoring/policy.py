@@ -99,7 +99,7 @@ def _named(results: Sequence[DriftResult], *, note: bool | None) -> str:
     """Name the features of results, in brackets, most important first; empty if there are none. `note` None: all of them."""
     results = [result for result in results if note is None or result.note is note]
     drifted = sorted(results, key=lambda r: (-abs(r.impact or 0.0), r.p_value, -r.statistic))
-    names = list(dict.fromkeys(r.feature for r in drifted))
+    names = list(dict.fromkeys(r.measure if r.aspect == "slice" else r.feature for r in drifted))
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return f" ({', '.join(names[:MAX_NAMED])}{more})" if names else ""
 

@@ -73,5 +73,5 @@ class Reference:
         sliced = add_segments(rows, segmenter)
         slicing = Slicing.of(sliced, contract, params or SliceParams())
         baselines = take_baselines(sliced[rows[OUTCOME].notna()], slicing)
-        profile = ReferenceProfile.of(as_served(rows), contract)
+        profile = ReferenceProfile.of(as_served(sliced), contract, slicing)
         return cls(profile, outcomes, sample.reset_index(drop=True), slicing, baselines)

@@ -20,6 +20,7 @@ from churn.contract import Contract
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import RankScores
+from monitoring.drift.slice_scores import SliceScores, SliceSums
 from monitoring.drift.staying import Staying
 from monitoring.drift.sums import Sums
 from monitoring.drift.weights import Weights
@@ -57,6 +58,9 @@ def encode(reference: Reference) -> bytes:
         document[kind] = list(scores)
         for place, one in enumerate(scores.values()):
             arrays[f"{kind} {place} values"], arrays[f"{kind} {place} table"] = one.values, one.table
+    if profile.slices is not None:
+        arrays |= {f"slices {name}": values for name, values in profile.slices.sums._asdict().items()}
+        arrays["slices spreads"] = profile.slices.spreads
     arrays["pairs"] = np.array(profile.pairs, dtype=np.int64).reshape(-1, 2)
     arrays["pair spreads"] = profile.pair_spreads
     for name, frame in (("profile sample", profile.sample), ("outcomes", reference.outcomes), ("sample", reference.sample)):
@@ -96,6 +100,9 @@ def decode(content: bytes, contract: Contract) -> Reference:
             arrays: Arrays = {name: file[name] for name in file.files}
         document = json.loads(arrays["document"].tobytes())
         scores = {kind: _decode_scores(kind, document[kind], arrays) for kind in SCORES}
+        params = SliceParams.model_validate(document["slices"]["params"])
+        baselines = tuple(_decode_baseline(one) for one in document["slices"]["baselines"])
+        slicing = Slicing(contract, params, tuple(one.rule for one in baselines))
         profile = ReferenceProfile(
             contract=contract,
             rows=document["rows"],
@@ -106,12 +113,10 @@ def decode(content: bytes, contract: Contract) -> Reference:
             sample=_decode_frame(arrays["profile sample"]),
             weights=_decode_weights(document["weights"], arrays),
             staying=_decode_staying(document["staying"], arrays),
+            slices=_decode_slices(slicing, scores["numbers"], arrays),
             cache=_decode_cache(document["null_distributions"], arrays),
             **scores,
         )
-        params = SliceParams.model_validate(document["slices"]["params"])
-        baselines = tuple(_decode_baseline(one) for one in document["slices"]["baselines"])
-        slicing = Slicing(contract, params, tuple(one.rule for one in baselines))
         return Reference(profile, _decode_frame(arrays["outcomes"]), _decode_frame(arrays["sample"]), slicing, baselines)
     except (KeyError, TypeError, ValueError, AttributeError, OSError, zipfile.BadZipFile, pa.ArrowException) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
@@ -129,7 +134,7 @@ def _encode_sums(sums: Sums, arrays: Arrays) -> dict[str, Any]:
 
 
 def _decode_sums(document: dict[str, Any], arrays: Arrays) -> Sums:
-    return Sums(
+    sums = Sums(
         rows=document["rows"],
         value_sums=document["value_sums"],
         levels={column: Counter(counted) for column, counted in document["levels"].items()},
@@ -137,8 +142,10 @@ def _decode_sums(document: dict[str, Any], arrays: Arrays) -> Sums:
         scores=arrays["sums scores"],
         products=arrays["sums products"],
         together=arrays["sums together"],
-        **{name: Counter(document[name]) for name in COUNTERS},
     )
+    for name in COUNTERS:
+        setattr(sums, name, Counter(document[name]))
+    return sums
 
 
 def _encode_weights(weights: Weights | None, arrays: Arrays) -> dict[str, Any] | None:
@@ -185,6 +192,16 @@ def _decode_cache(kept: list[dict[str, Any]], arrays: Arrays) -> dict[tuple[int,
 def _decode_baseline(one: dict[str, Any]) -> SliceBaseline:
     rule = SliceRule(one["rule"]["column"], one["rule"]["level"], tuple(one["rule"]["members"]))
     return SliceBaseline(rule, Moments(**one["large"]), Moments(**one["loss"]), one["brier"])
+
+
+def _decode_slices(slicing: Slicing, numbers: dict[str, RankScores], arrays: Arrays) -> SliceScores | None:
+    if "slices spreads" not in arrays:
+        return None
+    return SliceScores(slicing, numbers, _decode_slice_sums(arrays), arrays["slices spreads"])
+
+
+def _decode_slice_sums(arrays: Arrays) -> SliceSums:
+    return SliceSums(*(arrays[f"slices {name}"] for name in SliceSums._fields))
 
 
 def _encode_frame(frame: pd.DataFrame) -> Array:

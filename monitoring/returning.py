@@ -9,6 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from churn.contract import Contract
+from churn.explain.segmenter import Segmenter
 from churn.store.store import Store
 from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.detect import detect_drift
@@ -16,7 +17,8 @@ from monitoring.drift.paired import compare_pairs
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.results import DriftReport
 from monitoring.said import Moment, Said, tell_differences, tell_moves
-from monitoring.windows import Window
+from monitoring.slicing import add_segments
+from monitoring.windows import MAX_HELD, Window
 
 # Fewer customers who come again are no base: they are judged as if each were new.
 MIN_PAIRS = 50
@@ -45,7 +47,13 @@ class WindowDrift:
 
 
 def judge_window(
-    store: Store, contract: Contract, profile: ReferenceProfile, window: Window, said: tuple[Said, ...], alpha: float
+    store: Store,
+    contract: Contract,
+    profile: ReferenceProfile,
+    window: Window,
+    said: tuple[Said, ...],
+    alpha: float,
+    segmenter: Segmenter | None = None,
 ) -> WindowDrift:
     """Judge the customers and predictions of a window.
 
@@ -65,6 +73,9 @@ def judge_window(
         What the run before said, as `WindowDrift` gave it.
     alpha : float
         In (0, 1): the chance of any alarm without drift.
+    segmenter : Segmenter, optional
+        Of the model. To find a segment takes fifty times as long as everything else, so of more than 20,000 predictions segments
+        are not compared.
 
     Returns
     -------
@@ -96,7 +107,8 @@ def judge_window(
             known[then] = compare_pairs(profile, before, after, GROWN * alpha) if same_people else None
         return known[then]
 
-    drift, said = tell_differences(detect_drift(profile, window.parts(), contract, shared), said, here, moved_since)
+    parts = window.parts() if window.rows > MAX_HELD else (add_segments(part, segmenter) for part in window.parts())
+    drift, said = tell_differences(detect_drift(profile, parts, contract, shared), said, here, moved_since)
     return WindowDrift(drift, moved, said)
 
 

@@ -148,8 +148,8 @@ def _grew(now: Said, before: Said, report: DriftReport, moved_since: Callable[[S
     since = moved_since(before)
     if since is None:
         return True
-    if now.aspect == "dependence":
-        # What hangs together is not compared pair by pair.
+    if now.aspect in ("dependence", "slice"):
+        # What hangs together, and groups, are not compared pair by pair.
         return _beyond_chance(now, before, report)
     moved = any(move.drifted and move.key == (now.feature, now.aspect, now.detail) for move in since.results)
     return moved and (now.rises != before.rises or now.statistic > before.statistic)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.drift import concept, same_base, scale
+from benchmarks.drift import by_slice, concept, same_base, scale
 from benchmarks.drift.baselines import NAMES
 from benchmarks.drift.picture import draw
 from benchmarks.drift.populations import LABELS, SHIFTS
@@ -28,7 +28,7 @@ from churn.contract import load_contract
 OUT = Path("build/benchmarks/drift.json")
 SEED = 17
 SIZES = (50, 200, 500, 1_000, 5_000)
-SCENARIOS = ("false-alarms", "shifts", "same-base", "concept", "scale")
+SCENARIOS = ("false-alarms", "shifts", "same-base", "by-slice", "concept", "scale")
 
 
 def main() -> None:
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(SCENARIOS), help=f"scenarios, comma-separated: {', '.join(SCENARIOS)}")
     parser.add_argument("--trials", type=int, default=1_000, help="of each cell without drift; a fifth of each shift")
     parser.add_argument("--lives", type=int, default=20, help="of each case of same-base")
+    parser.add_argument("--references", type=int, default=16, help="of by-slice without drift; a quarter of each change")
     parser.add_argument("--populations", default="real,simulated", help="comma-separated: real, simulated")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=2)
@@ -53,13 +54,19 @@ def main() -> None:
     )
     kept = Memory(options.out.with_suffix(".cells") if options.resume else None, verbose=0)
     results = judge(cells, load_settings().data, 1 if options.short else options.jobs, console, kept)
-    streams, runs, bases = [], [], []
+    streams, runs, bases, groups = [], [], [], []
     if "same-base" in wanted:
         if options.short:
             told = same_base.run(1, options.seed, nights=3, customers=200, cases=same_base.CASES[:1])
         else:
             told = same_base.run(options.lives, options.seed)
         bases = [row for lives in told for row in lives.figures()]
+    if "by-slice" in wanted:
+        data, calm = load_settings().data, options.references
+        if options.short:
+            groups = by_slice.run(data, 1, 1, options.seed, sizes=(500,), windows=2)
+        else:
+            groups = by_slice.run(data, calm, calm // 4, options.seed, jobs=options.jobs)
     if "concept" in wanted:
         streams = concept.run(
             20 if options.short else 1_000, options.seed, peers=not options.short, work=options.out.parent / "river"
@@ -70,9 +77,9 @@ def main() -> None:
             scale.beside_evidently(contract, rows[0], options.seed),
             scale.from_store(contract, rows[1], options.seed, options.out.parent / "scale"),
         ]
-    for table in [*tables(results, streams, runs), *base_tables(bases)]:
+    for table in [*tables(results, streams, runs), *base_tables(bases), *slice_tables(groups)]:
         console.print(table)
-    targets = compare(results, streams, runs)
+    targets = compare(results, streams, runs, groups)
     console.print(target_table(targets))
 
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +90,7 @@ def main() -> None:
         "concept": streams,
         "scale": runs,
         "same_base": bases,
+        "by_slice": groups,
         "targets": targets,
     }
     options.out.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
@@ -140,6 +148,11 @@ def base_tables(bases: list[dict[str, Any]]) -> list[Table]:
     calm, changed = ([row for row in bases if row["case"].startswith("none") is which] for which in (True, False))
     titles = ("The same base every night, without a change", "The same base every night, with a change on one of them")
     return [_plain(title, rows) for title, rows in zip(titles, (calm, changed), strict=True) if rows]
+
+
+def slice_tables(groups: list[dict[str, Any]]) -> list[Table]:
+    """Show how often each alarmed on a change of a tenth of the customers, and without one."""
+    return [_plain("A tenth of the customers: share of windows with an alarm, at alpha 1 %", groups)] if groups else []
 
 
 def target_table(targets: list[dict[str, Any]]) -> Table:

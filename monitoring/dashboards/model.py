@@ -95,6 +95,22 @@ MODEL: tuple[Row, ...] = (
                 "Of contacting who is at or above the threshold, in the currency of params.yaml.",
             ),
             Question(
+                "Groups of customers: left, against what was expected",
+                "Above 0 more of the group left than was expected. Of the newest run with outcomes, groups with enough of them.",
+                "percentunit",
+                (("churn_slice_rate - churn_slice_expected_rate", "{{slice}}"),),
+            ),
+            Question(
+                "Groups that the model fails",
+                "How many have outcomes that contradict the model, beyond the chance of all groups. The run's reason names them.",
+                "none",
+                (("sum(churn_slice_alarm)", "groups"),),
+                "stat",
+                1,
+            ),
+            Question("Brier score by group", "Lower is better.", "none", (("churn_slice_brier_score", "{{slice}}"),)),
+            Question("Outcomes by group", "That were judged.", "short", (("churn_slice_rows", "{{slice}}"),)),
+            Question(
                 "Changes of the champion",
                 "Promotions and rollbacks of the last hour.",
                 "short",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from churn.segments.segments import SLICE
 from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.families.counts import judge_count, list_counts
 from monitoring.drift.families.dependence import compare_dependence
 from monitoring.drift.families.impact import add_impact
 from monitoring.drift.families.number_tests import compare_numbers
 from monitoring.drift.families.sides import Sides
+from monitoring.drift.families.slice_tests import compare_slices
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.results import DriftReport, DriftResult
@@ -20,7 +22,7 @@ from monitoring.drift.sums import Sums
 KEPT_BACK = 0.2
 # Flags and categories are few; values that are missing, out of range or at odds are many counts, but mostly of nothing, so that
 # a handful of rows is far beyond chance.
-SHARES = {"location": 0.36, "shape": 0.12, "levels": 0.25, "faults": 0.1, "dependence": 0.17}
+SHARES = {"location": 0.36, "shape": 0.12, "levels": 0.25, "faults": 0.1, "dependence": 0.17, "slices": 0.1}
 # Fewer rows in the reference don't show what hangs together.
 MIN_ROWS_FOR_PAIRS = 200
 
@@ -51,17 +53,22 @@ def compare_all(profile: ReferenceProfile, window: Sums, alpha: float) -> DriftR
     results = [judge_count(count, sides, tests=tests[count.family], share=shares[count.family]) for count in counts]
     numbers = list(compare_numbers(sides, nulls, shares))
     results += numbers
-    pairs = 0
+    others = 0
     if (null := nulls.get("dependence")) is not None:
         # Where both columns moved by themselves, what hangs together among their ranks moved with them, and is no news.
         moved = {result.feature for result in results if result.drifted and result.aspect == "values"}
         found = compare_dependence(sides, null, shares["dependence"])
         results += [pair for pair in found if not {pair.feature, pair.other} <= moved]
-        pairs = int(profile.usable_pairs(sides.absent).sum())
+        others = int(profile.usable_pairs(sides.absent).sum())
+    if (null := nulls.get("slices")) is not None and sides.profile.slices is not None:
+        # Where a column moved as a whole, it moved in each group as well.
+        moved = {result.feature for result in results if result.drifted and result.aspect in ("values", "prediction")}
+        results += compare_slices(sides, null, shares["slices"], moved)
+        others += len(sides.profile.slices.tests)
     return DriftReport(
         alpha=alpha,
         p_value=min((result.p_value for result in results), default=1.0),
-        tests=tests.total() + sum(result.method != "none" for result in numbers) + pairs,
+        tests=tests.total() + sum(result.method != "none" for result in numbers) + others,
         rows=sides.window.rows,
         reference_rows=sides.reference.rows,
         results=_ordered([add_impact(result, sides) for result in results], sides),
@@ -82,5 +89,5 @@ def _shares(asked: set[str]) -> dict[str, float]:
 
 
 def _ordered(results: list[DriftResult], sides: Sides) -> tuple[DriftResult, ...]:
-    names = [*sides.columns, PROBABILITY]
+    names = [*sides.columns, PROBABILITY, SLICE]
     return tuple(sorted(results, key=lambda result: (names.index(result.feature), result.aspect)))

@@ -1,15 +1,16 @@
 """Covariate drift: does a window look like what the model was trained on?
 
-One window is asked many questions, in five families:
+One window is asked many questions, in six families:
 
 - *location* of numbers (and of the predicted probability), as means of ranks and of values;
 - *shape* of numbers: spread, skewness and tails, as means of rank scores;
 - *levels*: shares of flags and categories, unseen levels included; exact tests on counts;
 - *faults*: shares of missing values, of values outside the reference's range, and of rows that break a relation of the contract;
   exact tests on counts, too;
-- *dependence*: what hangs together, as correlations of the rank scores of two columns.
+- *dependence*: what hangs together, as correlations of the rank scores of two columns;
+- *slices*, where the profile has any: numbers and predictions within groups of customers, and the shares of segments.
 
-Each family has its share of alpha. Within location, shape and dependence the threshold is calibrated by bootstrap of the
+Each family has its share of alpha. Within location, shape, dependence and slices the threshold is calibrated by bootstrap of the
 reference at the window's size (`monitoring.drift.null_distribution`); levels and faults, whose tests are exact, share theirs
 evenly (Bonferroni), without the tests that cannot come out either way (Tarone 1990, Biometrics 46:515). P-values are adjusted for
 all of that: a window without drift has one at or below alpha with probability alpha, at any size; the run's own p-value is the

@@ -17,9 +17,11 @@ from churn.contract import Contract
 from monitoring.drift.columns import PROBABILITY, numbers_of
 from monitoring.drift.null_distribution import MAX_REFERENCE_ROWS, MaxDistribution, draw_maxima
 from monitoring.drift.rank_scores import Floats, RankScores, Scores
+from monitoring.drift.slice_scores import SliceScores
 from monitoring.drift.staying import Staying
 from monitoring.drift.sums import Sums
 from monitoring.drift.weights import Weights, fit_weights
+from monitoring.slicing import Slicing
 
 SEED = 20_260_101
 # Rows summed at a time: small enough to stay in the processor's cache, and out of the memory's way.
@@ -45,6 +47,8 @@ class ReferenceProfile:
         Pair scores whose products are tested for dependence.
     staying : Staying
         How those who stayed differ from all: only customers who come again need it.
+    slices : SliceScores or None
+        Of its groups of customers, where there are any and the model has answered.
     """
 
     contract: Contract
@@ -58,10 +62,11 @@ class ReferenceProfile:
     sample: pd.DataFrame
     weights: Weights | None
     staying: Staying = field(default_factory=Staying)
+    slices: SliceScores | None = None
     cache: dict[tuple[int, tuple[str, ...]], dict[str, MaxDistribution]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reference: pd.DataFrame, contract: Contract) -> ReferenceProfile:
+    def of(cls, reference: pd.DataFrame, contract: Contract, slicing: Slicing | None = None) -> ReferenceProfile:
         """Summarise a reference.
 
         Parameters
@@ -71,6 +76,8 @@ class ReferenceProfile:
             model has answered. With `churned`, it is known who stays; without probabilities, impacts are estimated from it.
         contract : Contract
             The description of a customer.
+        slicing : Slicing, optional
+            Of this reference.
 
         Returns
         -------
@@ -87,6 +94,9 @@ class ReferenceProfile:
         sample = reference.reset_index(drop=True)
         if len(sample) > MAX_REFERENCE_ROWS:
             sample = sample.sample(MAX_REFERENCE_ROWS, random_state=SEED)
+        slices = None
+        if slicing is not None and slicing.rules and PROBABILITY in numbers:
+            slices = SliceScores.of(reference, slicing, numbers)
         empty = np.zeros(0)
         half = cls(contract, len(reference), numbers, flags, ranges, (), empty, Sums(), sample, None)
         pairs = _pairs(half)
@@ -99,7 +109,7 @@ class ReferenceProfile:
             spreads = (products[:, first] * products[:, second]).std(axis=0).astype(np.float64)
         weights = fit_weights(reference, numbers | flags, _levelled(contract))
         staying = Staying.of(reference, numbers, [*flagged, *_levelled(contract)])
-        return cls(contract, len(reference), numbers, flags, ranges, pairs, spreads, sums, sample, weights, staying)
+        return cls(contract, len(reference), numbers, flags, ranges, pairs, spreads, sums, sample, weights, staying, slices)
 
     @cached_property
     def score_columns(self) -> tuple[str, ...]:
@@ -154,6 +164,8 @@ class ReferenceProfile:
             sums.products += paired.T @ paired
             there = np.stack([~np.isnan(values[name]) for name in self.pair_columns], axis=1).astype(np.float32)
             sums.together += len(part) if there.all() else there.T @ there
+        if self.slices is not None:
+            sums.slices = self.slices.sum_up(part)
         for column in self.contract.features:
             name = column.name
             if name not in part:
@@ -196,7 +208,7 @@ class ReferenceProfile:
         Returns
         -------
         dict of MaxDistribution
-            By family: location, shape, dependence; only those that have tests.
+            By family: location, shape, dependence, slices; only those that have tests.
         """
         size = int(SIZE_STEP ** int(np.log(max(rows, 1)) / np.log(SIZE_STEP)))
         absent = tuple(sorted(name for name in self.numbers | self.flags if name not in columns))
@@ -217,6 +229,8 @@ class ReferenceProfile:
             paired = self.pair_scores(self.sample)
             first, second = np.array(self.pairs)[usable].T
             families["dependence"] = _standard(paired[:, first] * paired[:, second])
+        if self.slices is not None:
+            families["slices"] = _standard(self.slices.of_rows(self.sample))
         drawn = draw_maxima(list(families.values()), rows, self.rows, SEED) if families else []
         return dict(zip(families, drawn, strict=True))
 

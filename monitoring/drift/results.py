@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Aspect = Literal["values", "range", "missing", "relation", "dependence", "prediction"]
+Aspect = Literal["values", "range", "missing", "relation", "dependence", "prediction", "slice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,10 @@ class DriftResult:
 
     Attributes
     ----------
-    aspect : {"values", "range", "missing", "relation", "dependence", "prediction"}
+    aspect : {"values", "range", "missing", "relation", "dependence", "prediction", "slice"}
         What of the feature was compared: the values that are there, those outside the reference's range, those that are missing,
-        a relation of the contract, how it hangs together with `other`, or the model's answer.
+        a relation of the contract, how it hangs together with `other`, the model's answer, or of a group of customers, `other`,
+        the model's answer or (of segments) the share.
     method : str
         The test, or "none" where there is nothing to compare: a constant column, or one side without values.
     statistic : float
@@ -32,7 +33,7 @@ class DriftResult:
     reference, current, shift : float or None
         The measure on both sides and their difference; None where a side has no values.
     other : str or None
-        The second column of a dependence.
+        The second column of a dependence; a group of customers.
     impact : float or None
         What the shift does to the mean log-odds of leaving: shift times weight. None where no model and no outcome is known.
     note : bool

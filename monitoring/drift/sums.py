@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from monitoring.drift.rank_scores import Floats
+from monitoring.drift.slice_scores import SliceSums
 
 
 @dataclass
@@ -30,6 +31,8 @@ class Sums:
         Sums of the rank scores.
     products, together : ndarray, shape (n_pair_scores, n_pair_scores)
         Sums of products of scores, and rows where both are there.
+    slices : SliceSums or None
+        Of the customers in each slice, where the profile has slices.
     """
 
     rows: int = 0
@@ -44,6 +47,7 @@ class Sums:
     products: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     together: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     columns: set[str] = field(default_factory=set)
+    slices: SliceSums | None = None
 
     def add(self, other: Sums) -> None:
         """Add the sums of another part, of the same profile. A column that is absent from either is absent."""
@@ -58,3 +62,5 @@ class Sums:
         self.scores += other.scores
         self.products += other.products
         self.together += other.together
+        if other.slices is not None:
+            self.slices = other.slices if self.slices is None else self.slices.plus(other.slices)

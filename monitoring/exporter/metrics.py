@@ -28,6 +28,7 @@ class Exported(NamedTuple):
 
 
 SOURCES = "realized: on the newest judged outcomes; estimated: from the answers, without outcomes; reference: at training"
+SLICES = "Of the newest run that judged outcomes: its groups with enough of them, at most forty, the most surprising"
 CAMPAIGNS = "Of the twenty campaigns with the newest contacts, while these are at most 120 days old"
 EXPORTED = {
     metric.name: metric
@@ -104,6 +105,21 @@ EXPORTED = {
             "the reference; moved: customers moved since they were last seen; concept: outcomes contradict the model.",
             ("kind",),
         ),
+        Exported(
+            "churn_slice_alarm",
+            "gauge",
+            f"1 if the outcomes of this group of customers contradict the model. {SLICES}.",
+            ("slice",),
+        ),
+        Exported("churn_slice_rate", "gauge", f"Share of this group that left. {SLICES}.", ("slice",)),
+        Exported(
+            "churn_slice_expected_rate",
+            "gauge",
+            f"Share of this group that was expected to leave, by the model and what its reference says of the group. {SLICES}.",
+            ("slice",),
+        ),
+        Exported("churn_slice_brier_score", "gauge", f"Brier score of this group. {SLICES}.", ("slice",)),
+        Exported("churn_slice_rows", "gauge", f"Outcomes of this group that were judged. {SLICES}.", ("slice",)),
         Exported("churn_roc_auc", "gauge", f"ROC AUC. {SOURCES}.", ("source",)),
         Exported("churn_pr_auc", "gauge", f"Average precision. {SOURCES}.", ("source",)),
         Exported("churn_brier_score", "gauge", f"Brier score. {SOURCES}.", ("source",)),

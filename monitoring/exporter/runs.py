@@ -13,6 +13,7 @@ from monitoring.exporter.metrics import exported
 from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RunResult
+from monitoring.slice_quality import SliceReport
 
 MEASURES = {
     "churn_roc_auc": "roc_auc",
@@ -23,6 +24,9 @@ MEASURES = {
     "churn_calibration_in_the_large": "calibration_in_the_large",
     "churn_profit_per_customer": "profit",
 }
+
+# Five series each. Slices are some dozens, unless a contract has many columns with many levels.
+MAX_SLICES = 40
 
 
 def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
@@ -68,6 +72,8 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
         yield exported("churn_window_aside_rows", labelled.window.aside_rows)
         yield exported("churn_window_blind", int(labelled.window.blind))
         alarms["concept",] = float(labelled.concept_alarm)
+        if labelled.slices is not None:
+            yield from _slices(labelled.slices)
     yield exported("churn_drift_alarm", alarms)
     known: dict[str, Performance | Estimate | None] = {
         "realized": labelled.performance.realized if labelled is not None else None,
@@ -107,6 +113,16 @@ def _moves(results: Sequence[DriftResult]) -> Iterator[Metric]:
     if surprises:
         yield exported("churn_moved_statistic", surprises)
         yield exported("churn_moved_threshold", surprise(results[0].threshold))
+
+
+def _slices(report: SliceReport) -> Iterator[Metric]:
+    judged = sorted(report.judged, key=lambda one: one.p_value)[:MAX_SLICES]
+    named = {(f"{one.column}: {one.level}",): one for one in judged}
+    yield exported("churn_slice_alarm", {name: float(one.alarm) for name, one in named.items()})
+    yield exported("churn_slice_rate", {name: one.churn_rate for name, one in named.items()})
+    yield exported("churn_slice_expected_rate", {name: one.expected for name, one in named.items()})
+    yield exported("churn_slice_brier_score", {name: one.brier for name, one in named.items()})
+    yield exported("churn_slice_rows", {name: float(one.rows) for name, one in named.items()})
 
 
 def _performance(known: Mapping[str, Performance | Estimate]) -> Iterator[Metric]:

@@ -150,7 +150,7 @@ def _p_values(drift: DriftReport) -> dict[str, float]:
     """Return the p-value that decided about each column: the smallest of its own, and of the pairs that it is in."""
     p_values: dict[str, float] = {}
     for result in drift.results:
-        if result.aspect != "missing":
+        if result.aspect not in ("missing", "slice"):
             for name in (result.feature, result.other):
                 if name is not None:
                     p_values[name] = min(p_values.get(name, 1.0), result.p_value)

@@ -48,7 +48,7 @@ def remember(url: str) -> None:
     base = [f"c{number}" for number in range(200)]
     frame = launch(200, seed=2).assign(customer_id=base)
     come_true(store, serve(store, frame), frame)
-    reference = customers(1500, seed=1)
+    reference = customers(1500, seed=1, plan_share=0.3)
     campaign = load_params(CHECKOUT / "params.yaml").profit
     assert record_run(store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment, campaign=campaign))
     drifted = customers(200, seed=4).assign(customer_id=base)

@@ -31,7 +31,9 @@ def add_impact(result: DriftResult, sides: Sides) -> DriftResult:
     if weights is None or result.aspect == "prediction":
         return result
     impact = _impact(result.feature, sides) if result.aspect in ("values", "range") else None
-    ignored = weights.ignores(result.feature) and (result.other is None or weights.ignores(result.other))
+    # (A group is no column: what counts is what moved in it.)
+    alone = result.other is None or result.aspect == "slice" or weights.ignores(result.other)
+    ignored = weights.ignores(result.feature) and alone
     return replace(result, impact=impact, note=result.drifted and ignored and abs(impact or 0.0) < MIN_IMPACT)
 
 

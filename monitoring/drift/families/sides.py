@@ -66,11 +66,25 @@ class Sides:
         """The column of each score of a number, in order."""
         return np.array(self.profile.score_columns)
 
-    def as_normal(self, z: Floats) -> Floats:
-        """Return z values as they count where few rows gave the spread: values of Student's t as normal ones of the same tail."""
-        if self.reference.rows >= MANY_ROWS:
-            return z
-        return np.asarray(stats.norm.isf(stats.t.sf(z, max(self.reference.rows / 2, 1))))
+    def as_normal(self, z: Floats, rows: Floats | None = None) -> Floats:
+        """Return z values as they count where few rows gave the spread: values of Student's t as normal ones of the same tail.
+
+        Parameters
+        ----------
+        z : ndarray, shape (n_tests,)
+            Each at least 0.
+        rows : ndarray, shape (n_tests,), optional
+            How many rows of the reference gave the spread of each; all of them by default.
+
+        Returns
+        -------
+        ndarray, shape (n_tests,)
+        """
+        if rows is None:
+            if self.reference.rows >= MANY_ROWS:
+                return z
+            rows = np.full(z.shape, float(self.reference.rows))
+        return np.asarray(np.where(rows >= MANY_ROWS, z, stats.norm.isf(stats.t.sf(z, np.maximum(rows / 2, 1)))))
 
     def result(
         self,

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import numpy as np
 import pytest
 
 from benchmarks.drift.baselines import BASELINES, EVIDENTLY_ANY, EVIDENTLY_DATASET, NAMES, evidently_columns, evidently_defaults
+from benchmarks.drift.by_slice import CALM, CASES, DRIFT_SLICES, OUTCOME_SLICES, RUN, WITHOUT, Tally
 from benchmarks.drift.concept import streams
 from benchmarks.drift.populations import SHIFTS, Population
 from benchmarks.drift.simulations import OURS, Cell, Result
@@ -85,8 +89,30 @@ def test_a_rate_is_kept_only_if_its_bound_is():
 def test_a_peer_counts_only_if_it_keeps_its_rate_and_then_must_not_be_better():
     null = result(None, 5, 1_000, fair=5, wild=500)
     shifted = result("day minutes", 199, 200, fair=200, wild=200)
-    row = compare([null, shifted], [], [])[1]
+    row = compare([null, shifted], [], [], [])[1]
     assert not row["reached"]
     assert "100.0%" in row["measured"]
     null.alarms["fair"] = 100
-    assert compare([null, shifted], [], [])[1]["reached"]
+    assert compare([null, shifted], [], [], [])[1]["reached"]
+
+
+def tenth(case: str, rows: int, run: int, without: int) -> dict[str, Any]:
+    alarms = Counter({RUN: run, WITHOUT: without})
+    return Tally(case, rows, alarms, Counter(dict.fromkeys((RUN, WITHOUT, OUTCOME_SLICES, DRIFT_SLICES), 100))).figures()
+
+
+def test_a_tenth_s_change_must_be_found_in_large_windows_and_the_run_keep_its_rate():
+    change = next(case for case in CASES if case != CALM)
+    cases = [tenth(CALM, 1_000, 1, 0), tenth(CALM, 5_000, 2, 0), tenth(change, 1_000, 20, 0), tenth(change, 5_000, 90, 20)]
+    rows = compare([], [], [], cases)
+    assert [row["reached"] for row in rows] == [True, False, True]
+    assert "90.0%, without slices 20.0%" in rows[2]["measured"]
+    assert not compare([], [], [], [tenth(change, 5_000, 92, 95)])[0]["reached"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != CALM])
+def test_a_case_changes_about_a_tenth_and_nobody_else(case):
+    drawn, p = POOL.draw(2_000, rng(1)), np.full(2_000, 0.2)
+    changed, leaving = CASES[case](drawn, p, rng(2))
+    touched = (leaving != p) | (changed != drawn).any(axis=1).to_numpy()
+    assert 0.03 < touched.mean() < 0.2

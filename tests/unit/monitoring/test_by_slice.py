@@ -94,3 +94,22 @@ def test_a_reference_without_slices_judges_none_and_leaves_the_share() -> None:
     assert result.slices is None
     assert result.concept is not None
     assert result.concept.alpha == pytest.approx(0.003)
+
+
+def test_drift_within_a_group_is_watched_named_and_said_once() -> None:
+    frame = draw(2000, 2)
+    frame["minutes"] += 18 * (frame["area"] == "north") - 18.0 * (frame["area"] == "south")
+    night = log(frame).assign(customer_id=[f"c{n}" for n in range(2000)], outcome_seq=np.nan, churned=np.nan)
+    store = FakeStore(night)
+    settings = make_settings(max_window_rows=10_000)
+    first = run_monitor(store, CONTRACT, settings, "1", REFERENCE, now=NOW)
+    assert first.result.policy.action == DecisionAction.WATCH
+    assert "mean minutes of customers with area north" in first.decision.reason
+    assert record_run(store, first)
+    assert RunResult.from_record(store.runs[0]).drift == first.result.drift
+    again = night.assign(seq=night["seq"] + 2000, requested_at=night["requested_at"] + timedelta(seconds=5000))
+    store.log = pd.concat([night, again], ignore_index=True)
+    second = run_monitor(store, CONTRACT, settings, "1", REFERENCE, now=NOW).result
+    assert second.policy.action == DecisionAction.NONE
+    assert second.drift is not None
+    assert {one.aspect for one in second.drift.known} >= {"slice"}

@@ -15,7 +15,7 @@ from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RunResult
 from monitoring.windows import WindowSummary
-from tests.unit.monitoring.results import make_drift, make_drift_result, make_result
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_slice, make_slices
 
 
 class Store:
@@ -133,3 +133,16 @@ def test_how_large_each_segment_is_is_told_where_it_is_known() -> None:
     found = {key[1]: value for key, value in told(Store(result)).items() if key[0] == "churn_window_segment_share"}
     assert found == {"calls service often": 0.2, "typical": 0.8, "nobody": 0.0}
     assert not any(key[0] == "churn_window_segment_share" for key in told(Store(make_result())))
+
+
+def test_slices_tell_who_left_and_what_was_expected_the_most_surprising_forty() -> None:
+    worse, calm = make_slice(), make_slice("area", "north", p_value=0.5, alarm=False, churn_rate=0.1)
+    known = told(Store(labelled=make_result(slices=make_slices(calm, worse))))
+    names = ("alarm", "rate", "expected_rate", "brier_score", "rows")
+    assert [known[f"churn_slice_{name}", "plan: Yes"] for name in names] == [1, 0.31, 0.12, 0.21, 120]
+    assert [known[f"churn_slice_{name}", "area: north"] for name in names] == [0, 0.1, 0.12, 0.21, 120]
+    assert known["churn_drift_alarm", "concept"] == 1
+    many = make_slices(*(make_slice("state", f"S{n}", p_value=1 / (n + 1)) for n in range(50)))
+    shown = {key[1] for key in told(Store(labelled=make_result(slices=many))) if key[0] == "churn_slice_alarm"}
+    assert shown == {f"state: S{n}" for n in range(10, 50)}
+    assert not [key for key in told(Store(labelled=make_result())) if key[0].startswith("churn_slice")]
