@@ -23,13 +23,22 @@ from tests.unit.churn.store import (
     test_shadow,
     test_treatment,
 )
-from tests.unit.churn.store.contacts import test_campaign_counter, test_campaign_reader, test_contacts
+from tests.unit.churn.store.contacts import test_campaign_counter, test_campaign_reader, test_contacts, test_opt_outs
 from tests.unit.churn.store.outcomes import test_corrections, test_delays, test_outcomes, test_pieces
 from tests.unit.churn.store.predictions import test_last_seen, test_log_reader, test_prediction_writer, test_window_reader
 
 AGAIN = (
     *(test_decisions, test_erasure, test_export, test_monitor_runs, test_retention, test_shadow, test_treatment),
-    *(test_campaign_counter, test_campaign_reader, test_contacts, test_corrections, test_delays, test_outcomes, test_pieces),
+    *(
+        test_campaign_counter,
+        test_campaign_reader,
+        test_contacts,
+        test_corrections,
+        test_delays,
+        test_opt_outs,
+        test_outcomes,
+        test_pieces,
+    ),
     *(test_last_seen, test_log_reader, test_prediction_writer, test_window_reader),
 )
 for module in AGAIN:
