@@ -66,7 +66,7 @@ def test_a_store_that_is_away_is_an_error_of_the_store(store: Store) -> None:
     with store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE opt_outs")
     for ask in (store.count_opt_outs, lambda: store.opted_out(["anna"])):
-        with pytest.raises(StoreError, match="no such table|does not exist"):
+        with pytest.raises(StoreError, match=r"no such table|does not exist"):
             ask()
 
 
