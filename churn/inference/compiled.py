@@ -60,7 +60,10 @@ class CompiledModel:
         """Return the model as a JSON document; infinite bounds are null."""
         bounds = [[c.input, _finite(c.low), _finite(c.high)] for rule in self.rules for c in rule.conditions]
         return {
-            **{name: getattr(self, name) for name in ("columns", "numbers", "sums", "levels", "relations", "typical")},
+            **{name: getattr(self, name) for name in ("columns", "numbers", "relations", "typical")},
+            # Pairs: the order counts, and whoever spells a mapping may sort it.
+            "sums": list(self.sums.items()),
+            "levels": list(self.levels.items()),
             "category_levels": self.category_levels,
             "ramps": [[r.input, _finite(r.low), _finite(r.high), r.weight, r.missing] for r in self.ramps],
             "conditions": bounds,
@@ -81,8 +84,8 @@ class CompiledModel:
         model = cls(
             columns=tuple(document["columns"]),
             numbers=tuple(document["numbers"]),
-            sums={name: tuple(parts) for name, parts in document["sums"].items()},
-            levels={name: tuple(known) for name, known in document["levels"].items()},
+            sums={name: tuple(parts) for name, parts in document["sums"]},
+            levels={name: tuple(known) for name, known in document["levels"]},
             relations={name: (str(other), float(factor)) for name, (other, factor) in document["relations"].items()},
             typical=dict(document["typical"]),
             category_levels={name: tuple(known) for name, known in document["category_levels"].items()},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,19 @@ def test_real_thresholds_are_met_from_both_sides(terms: Pipeline) -> None:
     own = terms.predict_proba(frame[CONTRACT.feature_names])[:, 1]
     assert len(frame) > 5
     assert np.abs(probabilities(model, columns_of(frame)) - own).max() < 1e-12
+
+
+def test_a_document_whose_keys_were_sorted_is_the_same_model(terms: Pipeline) -> None:
+    """As that of a part of a file is: inputs are counted in the order of sums and levels."""
+    model = compiled(terms, CONTRACT.feature_names)
+    names = model.input_names
+    wanted = ("state = OH", "area_code = 415")
+    ramps = tuple(Ramp(names.index(name), 0.0, 1.0, float(weight), 0.0) for weight, name in enumerate(wanted, start=1))
+    model = replace(model, ramps=(*model.ramps, *ramps))
+    assert list(model.levels) != sorted(model.levels)
+    read = CompiledModel.from_document(json.loads(json.dumps(model.to_document(), sort_keys=True)))
+    columns = columns_of(asked(200))
+    assert logits(read, columns).tolist() == logits(model, columns).tolist()
 
 
 def test_blocks_of_rows_are_put_together_in_order(terms: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

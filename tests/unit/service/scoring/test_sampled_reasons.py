@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -10,13 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.batch.model import Scorer, ScoringModel
 from churn.contract import load_contract
 from churn.errors import NoSegments
 from churn.modeling.model import Model
+from pipelines.planning import MAX_REASONS, call_reasons, call_segmenter
 from service.app import create_app
 from service.model_loading.bundle import serve
 from service.model_loading.parity_check import verified, verify
 from service.schemas.native import PredictionAnswer
+from service.scoring.scorer import one_customer
 from service.scoring.served_model import ServedModel
 from tests.unit.churn.networks import hand_made
 from tests.unit.service.fakes import (
@@ -74,6 +78,21 @@ def test_segments_are_not_known(network: Model) -> None:
     claimed = verified(with_segments(network), CONTRACT, "registry")
     with pytest.raises(NoSegments):
         claimed.require_segments()
+
+
+def test_files_are_scored_by_it_in_any_process_and_campaign_lists_have_its_reasons(network: Model, served: ServedModel) -> None:
+    compiled = verify(network, CONTRACT).compiled
+    known = ScoringModel("churn", "5", "run-5", 0.5, compiled, CONTRACT)
+    scorer = Scorer.of(ScoringModel.from_json(known.to_json()))
+    values = [CUSTOMER.get(name) for name in CONTRACT.feature_names]
+    values[CONTRACT.feature_names.index("international_plan")] = True
+    customers = one_customer(values, CONTRACT)
+    assert scorer.probabilities(customers).tolist() == [served.scorer.one(values)]
+    raising = [one["text"] for one in served.explain(values, 99)["reasons"] if one["contribution"] > 0]
+    assert list(call_reasons(scorer).of(customers)) == [raising[:MAX_REASONS]]
+    assert call_segmenter(scorer) is None
+    with pytest.raises(ValueError, match="version 5 has no segments"):
+        Scorer.of(replace(known, segments={"columns": []}))
 
 
 @pytest.fixture
