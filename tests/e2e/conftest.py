@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -24,6 +25,14 @@ FOREIGN_SETTINGS = re.compile(r"(CHURN_(?!DVC_REMOTE$)|PREFECT_|MLFLOW_)")
 TIMEOUT_SECONDS = 240
 # A monitoring run takes some seconds of a processor: not always one is to be at work.
 MONITOR_SECONDS = 12
+
+
+class Own(NamedTuple):
+    """A process of a system, as it was when it was found."""
+
+    process: psutil.Process
+    words: list[str]
+    is_flow_run: bool
 
 
 class System:
@@ -70,25 +79,23 @@ class System:
         return self.process.wait(timeout=TIMEOUT_SECONDS)
 
     def flow_runs_at_work(self) -> list[psutil.Process]:
-        return [process for process, environment in self._own() if "PREFECT__FLOW_RUN_ID" in environment]
+        return [one.process for one in self._own() if one.is_flow_run]
 
     def served_by(self, module: str) -> list[str]:
         """Command lines of its processes that run `python -m MODULE`."""
-        return [" ".join(p.cmdline()) for p, _ in self._own() if p.cmdline()[1:3] == ["-m", module]]
+        return [" ".join(one.words) for one in self._own() if one.words[1:3] == ["-m", module]]
 
     def runner(self) -> psutil.Process:
-        by_name = (
-            p for p, environment in self._own() if "PREFECT__FLOW_RUN_ID" not in environment and p.cmdline()[-1:] == ["flows"]
-        )
-        return next(by_name)
+        return next(one.process for one in self._own() if not one.is_flow_run and one.words[-1:] == ["flows"])
 
-    def _own(self) -> list[tuple[psutil.Process, dict[str, str]]]:
+    def _own(self) -> list[Own]:
         found = []
         for process in psutil.process_iter():
+            # It may end between two questions.
             with suppress(psutil.Error):
-                environment = process.environ()
+                environment, words = process.environ(), process.cmdline()
                 if environment.get("CHURN_HOME") == str(self.home) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append((process, environment))
+                    found.append(Own(process, words, "PREFECT__FLOW_RUN_ID" in environment))
         return found
 
     def processes(self) -> list[str]:
