@@ -29,7 +29,18 @@ class Program(NamedTuple):
     level_steps: tuple[tuple[int, dict[Any, int], int], ...]
 
     def add_weights(self, logit: float, holding: int) -> float:
-        """Add the weights of the rules that hold: of many rules eight at a time."""
+        """Add the weights of the rules that hold: of many rules eight at a time.
+
+        Parameters
+        ----------
+        logit : float
+        holding : int
+            A bit for each rule that holds.
+
+        Returns
+        -------
+        float
+        """
         if self.by_byte:
             for sums, byte in zip(self.by_byte, holding.to_bytes(len(self.by_byte), "little"), strict=True):
                 logit += sums[byte]
