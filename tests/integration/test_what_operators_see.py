@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from churn.config.params import load_params
@@ -50,12 +52,19 @@ def remember(url: str) -> None:
     come_true(store, serve(store, frame), frame)
     reference = customers(1500, seed=1, plan_share=0.3)
     campaign = load_params(CHECKOUT / "params.yaml").profit
-    assert record_run(store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment, campaign=campaign))
+    segmenter: Any = SimpleNamespace(
+        names=["calls often", "typical"],
+        segments=SimpleNamespace(columns=["calls"]),
+        numbers=lambda columns: np.array([int(calls < 110) for calls in columns[0]], dtype=np.int8),
+    )
+    more: dict[str, Any] = {"campaign": campaign, "segmenter": segmenter}
+    assert record_run(store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment, **more))
     drifted = customers(200, seed=4).assign(customer_id=base)
     drifted["minutes"] = float("nan")
     serve(store, drifted)
     assert record_run(
-        store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), campaign=campaign)
+        store,
+        run_monitor(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), **more),
     )
     run_campaign(store, "november", moment - timedelta(days=40), left=20, left_held_out=15)
     for flow in ("monitor", "train"):
