@@ -89,7 +89,7 @@ def reproduced(
 def quick(params: str) -> str:
     fewer = {
         "folds: 5": "folds: 2",
-        "form: terms ": "form: plain ",
+        "form: terms\n": "form: plain\n",
         "grid: null ": "grid: {logreg__C: [1.0]} ",
         "resamples: 500\n": "resamples: 100\n",
     }

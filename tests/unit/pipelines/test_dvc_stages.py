@@ -34,7 +34,7 @@ from pipelines.dvc_stages import CUSTOMER, FOLD, OUTCOME
 from tests.checkout import CHECKOUT
 from tests.credit_like import CREDIT, credit_like
 
-QUICK = (("folds: 5", "folds: 2"), ("form: terms ", "form: plain "), ("resamples: 500\n", "resamples: 100\n"))
+QUICK = (("folds: 5", "folds: 2"), ("form: terms\n", "form: plain\n"), ("resamples: 500\n", "resamples: 100\n"))
 
 
 @pytest.fixture(scope="module")
