@@ -120,8 +120,7 @@ class CustomerRules:
                 try:
                     customer = self._customer.model_validate(record, context=context)
                 except ValidationError as broken:
-                    # Its frames hold this one, which holds it: a circle around all rows, until somebody looks for circles.
-                    error = without_frames(broken)
+                    error = _without_frames(broken)
                 else:
                     for name, value in customer.features().items():
                         values[name][row] = self.features[name].coded(value)
@@ -130,3 +129,16 @@ class CustomerRules:
             if not refuse(row, error):
                 break
         return CustomerColumns(values, customers.customer_ids)
+
+
+def _without_frames(broken: ValidationError) -> ValidationError:
+    """Return pydantic's error without the frames that it and the validators' own errors went through.
+
+    Their frames hold all rows, and the error: a circle. Python's collector does not look into pydantic's error, which holds the
+    validators', so what such a circle holds would never be free again.
+    """
+    for problem in broken.errors(include_url=False, include_input=False):
+        held = problem.get("ctx", {}).get("error")
+        if isinstance(held, BaseException):
+            without_frames(held)
+    return without_frames(broken)

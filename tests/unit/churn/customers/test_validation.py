@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,16 @@ def test_a_row_that_is_no_object_or_doubtful_to_its_format_is_asked_about() -> N
     found, refused = examine([{"paid": 1}, {"Paid": 2}], doubtful=doubtful)
     assert refused == {}
     assert found.values["paid"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("row", [{}, {"paid": 11}, {"state": "XX"}, {"paid": "much"}, {"customer_id": "a\n\nb", "paid": 1}])
+def test_no_refused_row_keeps_the_table(row: dict[str, Any]) -> None:
+    """Not even until the garbage collector comes, which does not look into pydantic's errors."""
+    found, refused = examine([{"paid": 1}, row], ["a", row.get("customer_id", "b")])
+    assert list(refused) == [1]
+    column = weakref.ref(found.values["paid"])
+    del found
+    assert column() is None
 
 
 def test_who_refuses_may_stop() -> None:
