@@ -20,6 +20,7 @@ from churn.errors import ChurnError
 from deploy.make_secrets import make_secrets
 from tools.containers.engine import Engine
 from tools.containers.volumes import fill_volume
+from tools.stack.callers import count_predictions
 from tools.stack.compose_file import COMPOSE, PORTS, read_compose, read_services
 
 OVERRIDE = Path(__file__).with_name("debian") / "compose.yaml"
@@ -198,11 +199,11 @@ class ContainerStack:
         told = [word for name, value in more.items() for word in ("--env", f"{name}={value}")]
         return json.loads(self.engine.podman("exec", *told, self.container(service), *words))
 
-    def is_ready(self, replica: str) -> bool:
-        """Return whether a replica says that it is ready."""
-        url = f"http://127.0.0.1:{PORTS[replica]}/readyz"
-        words = ["python", "-m", "service.server.healthcheck", url]
-        return self.engine.run("podman", "exec", self.container(replica), *words, check=False).returncode == 0
+    def count_predictions(self, replica: str) -> int:
+        """Return how many predictions a replica has made since its start; 0 while it doesn't listen."""
+        url = f"http://127.0.0.1:{PORTS[replica]}/metrics"
+        program = f"import urllib.request; print(urllib.request.urlopen('{url}', timeout=5).read().decode())"
+        return count_predictions(self.run(replica, "python", "-c", program, check=False))
 
     def query(self, statement: str, database: str = "churn") -> list[str]:
         """Ask PostgreSQL as its administrator, over its socket.

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import psutil
 
 from churn.config.settings import load_settings
 from churn.errors import ChurnError
-from tools.stack.callers import Callers
+from tools.stack.callers import Callers, count_predictions
 from tools.stack.compose_file import PORTS
 from tools.stack.stack import NOT_HERE, Stack
 
@@ -75,11 +76,13 @@ def _kills(stack: Stack) -> None:
             stack.kill(name, number)
             callers.wait_for(200)
             stack.bring_up(name)
-            ready = stack.url(name, "/readyz")
-            _wait_until(lambda ready=ready: httpx2.get(ready, trust_env=False).status_code == 200, f"{name} is back")  # type: ignore[misc]
-            callers.wait_for(200)
+            _wait_until(partial(_answers, stack.url(name, "/metrics")), f"{name} answers again")
     _check(not callers.failed, "\n".join(callers.failed))
     _print(f"one replica killed, one stopped, under load: {len(callers.answered)} requests answered, 0 failed")
+
+
+def _answers(metrics: str) -> bool:
+    return count_predictions(httpx2.get(metrics, trust_env=False).text) > 0
 
 
 def _watching(stack: Stack) -> None:

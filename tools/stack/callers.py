@@ -73,3 +73,21 @@ class Callers:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+
+def count_predictions(metrics: str) -> int:
+    """Return how many predictions a replica has made since its start.
+
+    A replica that says that it is ready gets requests only once the proxy has seen that twice. Whoever takes the other one away
+    before leaves the callers without any.
+
+    Parameters
+    ----------
+    metrics : str
+        What the replica answers at /metrics.
+
+    Returns
+    -------
+    int
+    """
+    return sum(int(float(line.split()[-1])) for line in metrics.splitlines() if line.startswith("churn_predictions_total{"))
