@@ -117,7 +117,7 @@ def make_backup(places: Places, target: Path) -> Manifest:
     Raises
     ------
     InputError
-        If the target exists, or its folder does not.
+        If the target exists, its folder does not, or there is nothing to back up.
     ChurnError
         If a part cannot be read. Then there is no backup, rather than half of one.
     """
@@ -145,6 +145,8 @@ def _write_backup(places: Places, target: Path) -> Manifest:
         if places.registry is not None and places.artifact_folder is not None:
             archive.add_tree("artifacts", places.artifact_folder)
         archive.add_tree("models", places.home / "models", _stays)
+        if not archive.parts:
+            raise InputError(f"there is nothing to back up in {places.home}: is CHURN_HOME right?")
         manifest = Manifest(
             made_at=now(),
             versions={

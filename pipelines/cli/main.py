@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -57,14 +58,23 @@ def options(
             warn(sentence)
 
 
+# What a machine may refuse to any program: no fault of the code, and a traceback tells an operator nothing.
+REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
 def main() -> None:
-    """Run the command; a ChurnError is one line on stderr and its own exit code."""
+    """Run the command; a ChurnError is one line on stderr and its own exit code, and so is a file that the machine refuses."""
     collect_seldom()
     try:
         app()
     except ChurnError as error:
         fail(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
+        sys.exit(ChurnError.exit_code)
 
 
 if __name__ == "__main__":

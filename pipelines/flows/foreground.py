@@ -24,7 +24,7 @@ from prefect.states import Completed, Failed
 
 from churn.errors import ChurnError
 from churn.one_line import one_line
-from pipelines.flows.prefect_api import is_unreachable
+from pipelines.flows.prefect_api import EPHEMERAL, is_unreachable
 
 logger = logging.getLogger(__name__)
 AWAY = "Prefect's server does not answer"
@@ -77,6 +77,12 @@ def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning,
             return watched(**parameters)
     except Exception as error:
         if not ended:
+            if EPHEMERAL in str(error):
+                home = os.environ.get("PREFECT_HOME", "PREFECT_HOME")
+                raise ChurnError(
+                    f"Prefect's server did not start, and {flow.name} did not begin: is there room in {home}, and may it be "
+                    "written? (prefect server start says more)"
+                ) from error
             if is_unreachable(error):
                 raise ChurnError(f"{AWAY}, and {flow.name} did not begin: is churn up running? (churn status)") from error
             raise

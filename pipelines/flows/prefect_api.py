@@ -17,6 +17,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 PREFECT_API_ERRORS = (HTTPError, PrefectException, OSError, RuntimeError)
 # What is asked here is asked again later: a server that stands still is left after half a minute, not after Prefect's seven.
 REQUEST_SECONDS, MAX_RETRIES = 10.0, 1
+EPHEMERAL = "ephemeral Prefect API server"
 
 
 @contextmanager
@@ -31,8 +32,8 @@ def is_unreachable(error: BaseException) -> bool:
     """Return whether all that went wrong is that Prefect's server did not answer."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_unreachable(part) for part in error.exceptions)
-    # These are the words of Prefect's runner, and of its client when the server has just gone.
+    # These are the words of Prefect's runner, of its client when the server has just gone, and when one of its own did not start.
     return isinstance(error, TransportError | OSError) or (
         isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("exceeded error threshold", "Failed to reach API"))
+        and any(words in str(error) for words in ("exceeded error threshold", "Failed to reach API", EPHEMERAL))
     )

@@ -26,6 +26,8 @@ TIMEOUT_SECONDS = 3.0
 MAX_COUNTED = 100_000
 HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
+# One process comes for the runs of all flows, and Prefect notes of each deployment when that was.
+RUNNER_SERVES = "train/retrain"
 SHOWN = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
 KINDS = (DecisionKind.POLICY, DecisionKind.GATE, DecisionKind.PROMOTION, DecisionKind.ROLLBACK, DecisionKind.RETRAIN)
 
@@ -91,12 +93,13 @@ def find_status(settings: Settings) -> Status:
         "prefect": prefect_deployments(shown(prefect.removesuffix("/api"))),
         "evidently": evidently_project(shown(evidently), settings.home / "evidently"),
     }
-    with ThreadPoolExecutor(len(asked) + 3) as pool:
+    with ThreadPoolExecutor(len(asked) + 4) as pool:
         parts = [pool.submit(_ask, *one) for one in asked]
-        model, upcoming = pool.submit(_model, service), pool.submit(_upcoming, prefect)
+        model, upcoming, runner = pool.submit(_model, service), pool.submit(_upcoming, prefect), pool.submit(_runner, prefect)
         remembered = pool.submit(_remembered, settings)
         store, known = remembered.result()
-        found = [replace(part.result(), page=pages.get(part.result().name, "")) for part in parts] + [store]
+        found = [replace(part.result(), page=pages.get(part.result().name, "")) for part in parts]
+        found += [runner.result(), store]
         status = Status(now(), found, model=model.result(), upcoming=upcoming.result(), **known)
     status.problems.extend(_problems(status, settings))
     return status
@@ -129,24 +132,48 @@ def _ask(name: str, address: str, path: str) -> Part:
         return Part(name, shown(address), up=False, problem=f"does not answer at {shown(address)} ({type(error).__name__})")
     address = shown(address)
     if answer.status_code == httpx2.codes.OK:
-        waits = name == "service" and answer.json().get("log") == "spool"
+        told = _told(answer) if name == "service" else {}
+        if told is None:
+            return Part(name, address, up=False, problem="another program answers there")
+        waits = told.get("log") == "spool"
         return Part(name, address, up=True, problem="the store is away: predictions wait on disk" if waits else "")
     detail = f"answers {answer.status_code}"
-    if "json" in answer.headers.get("content-type", ""):
-        problems = answer.json().get("errors") or []
-        detail = "; ".join(str(problem.get("problem")) for problem in problems) or detail
-    return Part(name, address, up=False, problem=detail)
+    problems = (_told(answer) or {}).get("errors") or []
+    return Part(name, address, up=False, problem="; ".join(str(problem.get("problem")) for problem in problems) or detail)
+
+
+def _told(answer: httpx2.Response) -> dict[str, Any] | None:
+    """Return the JSON object in an answer; None if it is none: any program may listen at a part's address."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _model(service: str) -> dict[str, Any] | None:
     try:
         answer = _get(f"{service}/model", with_key=True)
-    except httpx2.HTTPError:
+    except (httpx2.HTTPError, httpx2.InvalidURL):
         return None
-    if answer.status_code != httpx2.codes.OK:
-        return None
-    described = answer.json()
-    return {name: described.get(name) for name in SHOWN}
+    described = _told(answer) if answer.status_code == httpx2.codes.OK else None
+    return {name: described.get(name) for name in SHOWN} if described is not None and "version" in described else None
+
+
+def _runner(prefect: str) -> Part:
+    """Tell whether a runner asks Prefect for the flows' runs: it listens nowhere, and without it nothing trains or monitors."""
+    problem = ""
+    try:
+        answer = _get(f"{prefect}/deployments/name/{RUNNER_SERVES}", with_key=False)
+    except (httpx2.HTTPError, httpx2.InvalidURL):
+        problem = "not known while prefect does not answer"
+    else:
+        told = _told(answer) or {}
+        if answer.status_code == httpx2.codes.NOT_FOUND:
+            problem = "no process has come for its runs yet: churn up starts one"
+        elif told.get("status") != "READY":
+            problem = f"no process has come for its runs since {told.get('last_polled') or 'prefect started'}"
+    return Part("flows", shown(prefect), up=not problem, problem=problem)
 
 
 def _upcoming(prefect: str) -> list[dict[str, Any]]:
@@ -159,7 +186,7 @@ def _upcoming(prefect: str) -> list[dict[str, Any]]:
             flow["id"]: flow["name"]
             for flow in httpx2.post(f"{prefect}/flows/filter", json={}, timeout=TIMEOUT_SECONDS, trust_env=False).json()
         }
-    except httpx2.HTTPError:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return []
     # Of each flow the next one. The runs are sorted: the earliest stand first.
     following: dict[str, datetime] = {}

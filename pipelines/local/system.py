@@ -17,6 +17,7 @@ from churn.config.ui_links import evidently_project, mlflow_models, prefect_depl
 from churn.config.urls import shown
 from churn.contract import load_contract
 from churn.errors import InputError
+from churn.file_lock import try_lock
 from pipelines.console import console, warn
 from pipelines.environment import prefect_api, prepare_environment, quiet_prefect
 from pipelines.local.ports import is_free
@@ -127,6 +128,19 @@ def check_ports(settings: Settings) -> None:
 
 
 @contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Refuse a second system in one home: two of each program would share its databases and logs, and run each flow twice."""
+    with (home / "up.lock").open("ab+") as file:
+        if not try_lock(file):
+            file.seek(0)
+            raise InputError(f"{home}: a churn runs here already (process {file.read(20).decode()}); stop it, or set CHURN_HOME")
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
+        file.flush()
+        yield
+
+
+@contextmanager
 def running(settings: Settings, *, looked_at: bool = True) -> Iterator[Supervisor]:
     """Bring the whole system up for the time of a `with` block: data, servers, a first model, service, flows.
 
@@ -141,8 +155,13 @@ def running(settings: Settings, *, looked_at: bool = True) -> Iterator[Superviso
     Supervisor
     """
     check_ports(settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
     prepare_environment(settings)
+    with _alone(settings.home), _started(settings, looked_at) as supervisor:
+        yield supervisor
+
+
+@contextmanager
+def _started(settings: Settings, looked_at: bool) -> Iterator[Supervisor]:
     os.environ.setdefault("PREFECT_API_URL", prefect_api(settings))
     os.environ["PREFECT_SERVER_API_HOST"] = "127.0.0.1"
     started = now()

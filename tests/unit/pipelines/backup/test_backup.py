@@ -147,3 +147,9 @@ def test_a_disk_that_gives_up_is_one_line_and_leaves_nothing(tmp_path: Path, mon
 
 def test_the_ending_of_a_part_tells_the_kind_of_database() -> None:
     assert (suffix("sqlite"), suffix("postgresql")) == ("sqlite", "pgdump")
+
+
+def test_a_home_with_nothing_in_it_makes_no_backup(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing to back up in .*/misspelled: is CHURN_HOME right"):
+        make_backup(places_in(tmp_path / "misspelled"), tmp_path / "b.tar.gz")
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -101,3 +102,32 @@ def test_a_registry_that_is_away_is_one_line_and_exit_1(churn: Churn, customers:
         *(("model", "rollback", "--reason", "x"), ("model", "promote", "2", "--reason", "x")),
     ):
         assert_one_line(churn(*command), 1, "127.0.0.1:1", "did not answer")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/srv/a.db"), "/srv/a.db: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/b"), "/srv/b: Permission denied"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, said: str
+) -> None:
+    def refused() -> None:
+        raise error
+
+    monkeypatch.setattr(main, "app", refused)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert (ended.value.code, capsys.readouterr().err) == (1, f"churn: {said}\n")
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "x")
+
+    monkeypatch.setattr(main, "app", wrong)
+    with pytest.raises(FileNotFoundError):
+        main.main()

@@ -49,5 +49,17 @@ def test_a_fault_before_the_flow_began_is_raised_as_it_is() -> None:
 
     with pytest.raises(ValueError, match="parameters"):
         run_here(cast("Flow[..., Any]", Broken(ValueError("parameters"))))
-    with pytest.raises(ChurnError, match="works did not begin"):
+    with pytest.raises(ChurnError, match="does not answer, and works did not begin"):
         run_here(cast("Flow[..., Any]", Broken(httpx.ConnectError("refused"))))
+
+
+def test_a_server_of_its_own_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unstarted(FailingFlow):
+        def __call__(self) -> None:
+            raise self._error
+
+    monkeypatch.setenv("PREFECT_HOME", "/full/prefect")
+    # As Prefect 3.8 says it.
+    said = RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server. Ephemeral server process exited")
+    with pytest.raises(ChurnError, match=r"did not start, and works did not begin: is there room in /full/prefect, "):
+        run_here(cast("Flow[..., Any]", Unstarted(said)))

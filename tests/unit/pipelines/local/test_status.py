@@ -36,10 +36,10 @@ def test_where_nothing_runs_every_part_says_so_and_nothing_is_made(settings):
     assert found.exit_code == 1
     told = json.loads(found.stdout)
     assert told["healthy"] is False
-    assert {part["name"] for part in told["parts"]} == {"service", "mlflow", "prefect", "exporter", "evidently", "store"}
+    assert {part["name"] for part in told["parts"]} == {*PARTS, "flows", "store"}
     assert not any(part["up"] for part in told["parts"])
     # Nothing waits for Evidently's pages.
-    assert [text.split(":")[0] for text in told["problems"]] == ["service", "mlflow", "prefect", "exporter", "store"]
+    assert [text.split(":")[0] for text in told["problems"]] == ["service", "mlflow", "prefect", "exporter", "flows", "store"]
     assert not settings.home.exists()
 
 
@@ -210,3 +210,33 @@ def test_a_healthy_system_is_told_on_one_screen(monkeypatch):
     assert "simulated" not in said.stdout
     assert "in service for" not in said.stdout
     assert "has not run yet" not in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("deployment", "problem"),
+    [
+        (Answer(b'{"status": "READY", "last_polled": "2026-03-01T01:00:00Z"}'), ""),
+        (Answer(b'{"status": "NOT_READY", "last_polled": "2026-03-01T01:00:00Z"}'), "since 2026-03-01T01:00:00Z"),
+        (Answer(b'{"status": "NOT_READY", "last_polled": null}'), "since prefect started"),
+        (Answer(b"{}", 404), "yet: churn up starts one"),
+    ],
+)
+def test_flows_that_nobody_runs_are_a_problem(monkeypatch, settings, deployment, problem):
+    with answered(**{"deployments/name/train/retrain": deployment, "health": Answer(b"true")}) as url:
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        found = find_status(load_settings())
+    (runner,) = (part for part in found.parts if part.name == "flows")
+    assert runner.up == (not problem)
+    assert runner.problem.endswith(problem)
+    assert (f"flows: {runner.problem}" in found.problems) == bool(problem)
+
+
+def test_another_program_at_a_parts_address_is_told_and_breaks_nothing(monkeypatch, settings):
+    with web_server(lambda _asked: Answer(b"<html>hello</html>")) as url:
+        for name in ("CHURN_SERVICE_URL", "PREFECT_API_URL"):
+            monkeypatch.setenv(name, url)
+        found = find_status(load_settings())
+    problems = {part.name: part.problem for part in found.parts}
+    assert problems["service"] == "another program answers there"
+    assert problems["flows"]
+    assert (found.model, found.upcoming) == (None, [])

@@ -144,3 +144,26 @@ def test_flows_without_a_prefect_server_are_not_ready() -> None:
     assert not system._deployed(Settings(prefect_port=1), datetime.now(UTC))
     with web_server(lambda _asked: Answer(b"<html>", status=502)) as url:
         assert not system._deployed(Settings(prefect_port=int(url.rsplit(":", 1)[1])), datetime.now(UTC))
+
+
+def test_a_second_system_in_one_home_is_refused_before_anything_starts_and_may_follow_the_first(
+    noted: Noted, settings: Settings
+) -> None:
+    other = settings.model_copy(update={name: free_port() for name in PORTS})
+    with system.running(settings):
+        began = len(noted)
+        with (
+            pytest.raises(InputError, match=rf"home: a churn runs here already \(process {os.getpid()}\)"),
+            system.running(other),
+        ):
+            pytest.fail("it started")
+        assert len(noted) == began
+    with system.running(other):
+        assert len(noted) > began
+
+
+def test_a_home_that_cannot_be_made_is_named(noted: Noted, settings: Settings) -> None:
+    settings.home.write_text("a file")
+    with pytest.raises(InputError, match=r"home cannot be made \(File exists\): set CHURN_HOME"), system.running(settings):
+        pytest.fail("it started")
+    assert noted == []
