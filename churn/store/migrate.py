@@ -6,9 +6,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from churn.config.urls import shown
 from churn.errors import StoreAway, StoreError
 from churn.store.database.engine import describe_error, make_engine
 
@@ -43,21 +45,31 @@ def migrate(url: str) -> str:
         try:
             connection = engine.connect()
         except OperationalError as error:
-            raise StoreAway(f"the store cannot be reached: {describe_error(error)}") from error
+            raise StoreAway(f"the store cannot be reached: {describe_error(error)} ({shown(url)})") from error
         with connection:
             if connection.dialect.name == "sqlite":
                 # To alter a table that others refer to, it is rebuilt. This setting has no effect within a transaction.
                 connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
             _lock_migrations(connection)
+            _refuse_other_versions(connection, config, shown(url))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             revision = str(MigrationContext.configure(connection).get_current_revision())
             connection.commit()
         return revision
     except (SQLAlchemyError, CommandError) as error:
-        raise StoreError(f"the store cannot be set up: {describe_error(error)}") from error
+        raise StoreError(f"the store cannot be set up: {describe_error(error)} ({shown(url)})") from error
     finally:
         engine.dispose()
+
+
+def _refuse_other_versions(connection: sa.Connection, config: Config, address: str) -> None:
+    """Raise StoreError if the schema is one that this version does not know."""
+    here = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory.from_config(config)
+    if here is not None and here not in {script.revision for script in scripts.walk_revisions()}:
+        known = scripts.get_current_head()
+        raise StoreError(f"the store is of another version of churn: its schema is {here}, this one's is {known} ({address})")
 
 
 def _lock_migrations(connection: sa.Connection) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from churn.clock import CLOCK_SKEW, now
 from churn.customers.customer_id import CustomerId
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt_ ][0-9]{2}:")
 
 
 class Part(BaseModel):
@@ -26,6 +28,13 @@ def _without_nul(value: str) -> str:
     return value
 
 
+def _as_written(value: object) -> object:
+    # Pydantic takes a text of digits for seconds or milliseconds since 1970: 20261129 would be a day of that year.
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_AND_TIME.match(value)):
+        return value
+    raise ValueError("must be a date and time with a time zone, as 2026-03-31T22:00:00Z")
+
+
 def _is_possible(value: datetime) -> datetime:
     if value > now() + CLOCK_SKEW:
         raise ValueError("must not be in the future")
@@ -38,7 +47,7 @@ _NO_NUL = {"pattern": "^[^\\u0000]*$"}
 PredictionId = Annotated[
     str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
 ]
-PastTime = Annotated[AwareDatetime, Field(strict=True), AfterValidator(_is_possible)]
+PastTime = Annotated[AwareDatetime, BeforeValidator(_as_written), AfterValidator(_is_possible)]
 # In JSON Schema: one of the two, and only one. A text of blanks names nobody.
 _NOBODY = {"anyOf": [{"type": "null"}, {"type": "string", "pattern": "^\\s*$"}]}
 EITHER: dict[str, Any] = {

@@ -68,6 +68,7 @@ async def test_contacts_reach_the_store_as_said(client: httpx2.AsyncClient, stor
         ({"customer_id": "c" * 129}, "contacts.0.customer_id"),
         ({"customer_id": "c", "contacted_at": "2026-03-01T12:00:00"}, "contacts.0.contacted_at"),
         ({"customer_id": "c", "contacted_at": later(minutes=600)}, "contacts.0.contacted_at"),
+        ({"customer_id": "c", "contacted_at": "20260301"}, "contacts.0.contacted_at"),
         ({"customer_id": "c", "contacted_at": "0001-01-01T00:00:00+14:00"}, "contacts.0.contacted_at"),
         ({"customer_id": "c", "why": "price"}, "contacts.0.why"),
     ],
@@ -118,6 +119,8 @@ async def test_outcomes_as_csv(client: httpx2.AsyncClient, store: FakeStore) -> 
         ("/contacts", b"customer_id,campaign\na,b\nc,d,e\n", "contacts.1", "2 fields"),
         ("/contacts", b"customer_id,opt_out\na,maybe\n", "contacts.0.opt_out", "true or false"),
         ("/contacts", b"customer_id,contacted_at\na,yesterday\n", "contacts.0.contacted_at", "date"),
+        # A day without dashes is no count of seconds.
+        ("/contacts", b"customer_id,contacted_at\na,20260301\n", "contacts.0.contacted_at", "as 2026-03-31T22:00:00Z"),
         ("/contacts", b"customer_id\n\xff\n", "body", "UTF-8"),
         ("/contacts", b'customer_id\n"a\n', "line 2", "CSV"),
         ("/outcomes", b"customer_id,churned\na,\n", "outcomes.0.churned", "required"),
