@@ -145,11 +145,11 @@ class PredictionService:
         """
         answered: asyncio.Future[bytes | Exception] = asyncio.get_running_loop().create_future()
 
-        def settle(answer: bytes | Exception) -> None:
+        def answer_with(answer: bytes | Exception) -> None:
             if not answered.done():  # unless the request was cancelled meanwhile
                 answered.set_result(answer)
 
-        self.begin_one(values, customer_id, more, CURRENT.get(), settle)
+        self.begin_one(values, customer_id, more, CURRENT.get(), answer_with)
         answer = await answered
         if isinstance(answer, Exception):
             raise answer

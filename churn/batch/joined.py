@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from churn.atomic_write import sync_folder
 from churn.batch.answer_file import COMPRESSION, REPEATED, SEGMENT, whole_file
-from churn.batch.lanes import in_order
+from churn.batch.ordered import in_order
 from churn.customers.arrow_buffers import from_texts, repeated_text
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.spreadsheet import safe_text
@@ -27,7 +27,7 @@ ZIP_LEVEL, THRESHOLD = 6, "threshold"
 _MAY_RUN = np.frombuffer(b"=+-@\t\r\n\xef", np.uint8)
 
 
-def join(parts: Sequence[Path], target: Path, lanes: int) -> None:
+def join(parts: Sequence[Path], target: Path, threads: int) -> None:
     """Make one file of the parts that were written for it; without any, none.
 
     Parameters
@@ -36,7 +36,7 @@ def join(parts: Sequence[Path], target: Path, lanes: int) -> None:
         Parquet files, each whole, beside the target. A single one may be moved.
     target : Path
         `.parquet`, `.csv` or `.csv.gz`.
-    lanes : int
+    threads : int
         Threads that read, spell and zip.
 
     Raises
@@ -47,30 +47,30 @@ def join(parts: Sequence[Path], target: Path, lanes: int) -> None:
     if not parts:
         target.unlink(missing_ok=True)
     elif not target.name.endswith(".parquet"):
-        _join_csv(parts, target, lanes)
+        _join_csv(parts, target, threads)
     elif len(parts) == 1:
         parts[0].replace(target)
         sync_folder(target.parent)
     else:
-        _join_parquet(parts, target, lanes)
+        _join_parquet(parts, target, threads)
 
 
-def _join_parquet(parts: Sequence[Path], target: Path, lanes: int) -> None:
+def _join_parquet(parts: Sequence[Path], target: Path, threads: int) -> None:
     repeated = _repeated(parts[0])
     with whole_file(target) as staging, pq.ParquetFile(parts[0], read_dictionary=repeated) as first:
         schema = first.schema_arrow.remove_metadata()
         with pq.ParquetWriter(staging, schema, compression=COMPRESSION, use_dictionary=repeated, store_schema=False) as writer:
-            for table in in_order(_read, _groups(parts), lanes):
+            for table in in_order(_read, _groups(parts), threads):
                 writer.write_table(table.replace_schema_metadata(None))
 
 
-def _join_csv(parts: Sequence[Path], target: Path, lanes: int) -> None:
+def _join_csv(parts: Sequence[Path], target: Path, threads: int) -> None:
     zipped = target.suffix == ".gz"
     head = ",".join(pq.read_schema(parts[0]).names).encode() + b"\n"
     with whole_file(target) as staging, staging.open("wb") as file:
         file.write(_zip(head) if zipped else head)
         # (A zipped file may be several, one after the other.)
-        for text in in_order(partial(_spell, zipped=zipped), _groups(parts), lanes):
+        for text in in_order(partial(_spell, zipped=zipped), _groups(parts), threads):
             file.write(text)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import orjson
 
-from churn.batch.lanes import in_order
 from churn.batch.log_rows import MAX_ROWS, RowMaker, chunks
 from churn.batch.model import Scorer
+from churn.batch.ordered import in_order
 from churn.batch.plan import Plan, Terms
 from churn.clock import CLOCK_SKEW, now
 from churn.errors import InputError
@@ -77,7 +77,7 @@ class FileLog:
     on_wait: Callable[[str], None] = lambda _holder: None
     on_rows: Callable[[int], None] = lambda _rows: None
 
-    def write(self, scorer: Scorer, plan: Plan, terms: Terms, rows: int, lanes: int) -> Logged:
+    def write(self, scorer: Scorer, plan: Plan, terms: Terms, rows: int, threads: int) -> Logged:
         """Write the answers of an input, or what an earlier run that was stopped has left of them.
 
         Parameters
@@ -88,7 +88,7 @@ class FileLog:
         terms : Terms
         rows : int
             Customers that were answered.
-        lanes : int
+        threads : int
             Threads that read.
 
         Returns
@@ -110,7 +110,7 @@ class FileLog:
             if run.finished_at is not None:
                 return Logged(run.rows, 0, run.requested_at)
             maker = RowMaker(scorer, digest, run.requested_at, self.pseudonym)
-            written = self._write(maker, plan, terms, lanes, run.run_key)
+            written = self._write(maker, plan, terms, threads, run.run_key)
             held.confirm()
             self.store.finish_scoring_run(run.run_key, rows)
         return Logged(rows, written, run.requested_at)
@@ -129,10 +129,10 @@ class FileLog:
             )
         return run
 
-    def _write(self, maker: RowMaker, plan: Plan, terms: Terms, lanes: int, run_key: str) -> int:
+    def _write(self, maker: RowMaker, plan: Plan, terms: Terms, threads: int, run_key: str) -> int:
         # Commits come in the order of the rows: what is there says where an earlier run was stopped.
         last = self.store.last_id_within(*maker.ids([0, MAX_ROWS - 1]))
-        some = chunks(maker.scorer, plan, terms, lanes, 0 if last is None else maker.number(last) + 1)
+        some = chunks(maker.scorer, plan, terms, threads, 0 if last is None else maker.number(last) + 1)
         written, alive = 0, time.monotonic()
         with closing(some), closing(in_order(maker.rows, some, SPELLING_LANES)) as spelled:
             for rows in spelled:

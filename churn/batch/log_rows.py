@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.batch.answers import Judged
-from churn.batch.lanes import in_order
 from churn.batch.model import Scorer
+from churn.batch.ordered import in_order
 from churn.batch.part import open_pieces
 from churn.batch.plan import Plan, Terms
 from churn.customers.columns import CustomerColumns
@@ -88,7 +88,7 @@ class Chunk:
     probabilities: NDArray[np.float64]
 
 
-def chunks(scorer: Scorer, plan: Plan, terms: Terms, lanes: int, skip: int) -> Generator[Chunk]:
+def chunks(scorer: Scorer, plan: Plan, terms: Terms, threads: int, skip: int) -> Generator[Chunk]:
     """Read the input again, and answer it again, in the order of its rows.
 
     Parameters
@@ -96,7 +96,7 @@ def chunks(scorer: Scorer, plan: Plan, terms: Terms, lanes: int, skip: int) -> G
     scorer : Scorer
     plan : Plan
     terms : Terms
-    lanes : int
+    threads : int
         Threads that read.
     skip : int
         So many rows of the input are left out.
@@ -116,7 +116,10 @@ def chunks(scorer: Scorer, plan: Plan, terms: Terms, lanes: int, skip: int) -> G
         if part.groups is not None and before + part.rows <= skip:
             before += part.rows
             continue
-        with open_pieces(scorer, part, terms) as (answering, pieces), closing(in_order(answering.judge, pieces, lanes)) as judged:
+        with (
+            open_pieces(scorer, part, terms) as (answering, pieces),
+            closing(in_order(answering.judge, pieces, threads)) as judged,
+        ):
             for one in judged:
                 yield from _cut(scorer, one, before, skip)
                 before += one.rows

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from churn.batch.answer_file import Done, write_answers
 from churn.batch.answers import Answering, answer_schema
-from churn.batch.lanes import in_order
 from churn.batch.model import Scorer, code_digest, scorer_of
+from churn.batch.ordered import in_order
 from churn.batch.pieces import Piece, ReadPiece
 from churn.batch.plan import Part, Terms
 from churn.batch.readers.reader import open_part
@@ -52,12 +52,14 @@ def score_part(model: bytes, part: bytes, terms: dict[str, Any], folder: str, co
     return attempt(scorer_of(model), Part.from_json(part), Terms(**terms), Path(folder))
 
 
-def attempt(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None, lanes: int = 1) -> dict[str, Any]:
+def attempt(
+    scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None, threads: int = 1
+) -> dict[str, Any]:
     """Score a part, and turn an error of ours into plain data.
 
     Parameters
     ----------
-    scorer, part, terms, folder, stop, lanes
+    scorer, part, terms, folder, stop, threads
         As for `write_part`.
 
     Returns
@@ -66,12 +68,12 @@ def attempt(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event 
         The fields of `Done`; or `error` and `exit_code`.
     """
     try:
-        return asdict(write_part(scorer, part, terms, folder, stop, lanes))
+        return asdict(write_part(scorer, part, terms, folder, stop, threads))
     except ChurnError as error:
         return {"error": str(error), "exit_code": error.exit_code}
 
 
-def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None, lanes: int = 1) -> Done:
+def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Event | None = None, threads: int = 1) -> Done:
     """Score a part into the output folder: its file is there whole, or not at all.
 
     Parameters
@@ -83,7 +85,7 @@ def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Eve
         The output folder.
     stop : threading.Event, optional
         Once it is set, the part is given up.
-    lanes : int
+    threads : int
         Threads that read and score pieces of it, beside the one that fetches and writes them; 1: that one does all.
 
     Returns
@@ -100,7 +102,7 @@ def write_part(scorer: Scorer, part: Part, terms: Terms, folder: Path, stop: Eve
         If the answers cannot be written.
     Stopped
     """
-    with open_pieces(scorer, part, terms) as (answering, pieces), closing(in_order(answering.answer, pieces, lanes)) as answers:
+    with open_pieces(scorer, part, terms) as (answering, pieces), closing(in_order(answering.answer, pieces, threads)) as answers:
         return write_answers(part, answering.schema, folder, answers, stop)
 
 

@@ -73,9 +73,9 @@ def on_threads(threads: int | None = None) -> Runner:
         stop, count = Event(), threads or usable_cores()
         pool = ThreadPoolExecutor(count)
         # Of fewer parts than threads each is scored by several.
-        lanes = max(1, count // max(1, len(parts)))
+        per_part = max(1, count // max(1, len(parts)))
         try:
-            for future in as_completed([pool.submit(attempt, scorer, part, terms, folder, stop, lanes) for part in parts]):
+            for future in as_completed([pool.submit(attempt, scorer, part, terms, folder, stop, per_part) for part in parts]):
                 yield future.result()
         finally:
             stop.set()

@@ -71,8 +71,8 @@ def promote(
         If another promotion hangs.
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        settled = _settle(aliases, store)
-        return _move(aliases, store, info, DecisionAction.PROMOTION, actor, reason, evidence or {}, replacing, settled)
+        reconciled = _reconcile(aliases, store)
+        return _move(aliases, store, info, DecisionAction.PROMOTION, actor, reason, evidence or {}, replacing, reconciled)
 
 
 def rollback(
@@ -115,8 +115,8 @@ def rollback(
     """
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
         # Before the aliases are looked at: a promotion that died may have moved some of them, and they are put back here.
-        settled = _settle(aliases, store)
-        if settled.champion == leaving != info.version:
+        reconciled = _reconcile(aliases, store)
+        if reconciled.champion == leaving != info.version:
             if _previous(aliases) != info.version:
                 raise ChampionChanged(f"version {info.version} is not the champion before version {leaving}; nothing was changed")
             if automatic and aliases.rolled_back_version() == info.version:
@@ -125,7 +125,7 @@ def rollback(
                     "(churn model rollback or promote)"
                 )
         facts = {**(evidence or {}), "leaving": leaving, "automatic": automatic}
-        return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, facts, leaving, settled)
+        return _move(aliases, store, info, DecisionAction.ROLLBACK, actor, reason, facts, leaving, reconciled)
 
 
 def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decision]:
@@ -151,7 +151,7 @@ def reconcile(aliases: Aliases, store: DecisionLog, *, actor: str) -> list[Decis
     if not open_intents(store):
         return []
     with store.lock(LOCK, actor, timeout_seconds=TIMEOUT_SECONDS):
-        return _settle(aliases, store).recorded
+        return _reconcile(aliases, store).recorded
 
 
 def rollback_version(aliases: Aliases, store: DecisionLog) -> str:
@@ -192,11 +192,11 @@ def _move(
     reason: str,
     evidence: Mapping[str, Any],
     replacing: str | None,
-    settled: _Settled,
+    reconciled: _Reconciled,
 ) -> str | None:
-    champion = settled.champion
+    champion = reconciled.champion
     if champion == info.version:
-        done = next((one for one in settled.recorded if one.kind in MOVES), None)
+        done = next((one for one in reconciled.recorded if one.kind in MOVES), None)
         return champion if done is None else done.evidence["replaced"]
     if replacing not in (ANY_CHAMPION, champion):
         raise ChampionChanged(
@@ -223,14 +223,14 @@ def _move(
     return champion
 
 
-class _Settled(NamedTuple):
+class _Reconciled(NamedTuple):
     """The champion when no intent is open any more, and what was recorded to close them, oldest first."""
 
     champion: str | None
     recorded: list[Decision]
 
 
-def _settle(aliases: Aliases, store: DecisionLog) -> _Settled:
+def _reconcile(aliases: Aliases, store: DecisionLog) -> _Reconciled:
     """Close all open intents. Whoever calls this holds the lock, so their processes have died."""
     champion = _champion(aliases)
     unrecorded = _unrecorded(aliases, store, champion)
@@ -240,7 +240,7 @@ def _settle(aliases: Aliases, store: DecisionLog) -> _Settled:
         else _record_failure(aliases, store, intent, champion, "its process ended before the champion changed")
         for intent in reversed(open_intents(store))
     ]
-    return _Settled(champion, recorded)
+    return _Reconciled(champion, recorded)
 
 
 def _unrecorded(aliases: Aliases, store: DecisionLog, champion: str | None) -> Decision | None:

@@ -26,7 +26,7 @@ from monitoring.exporter.exporter import exporter
 from tests.integration.postgres import Server, postgres_server
 
 # None of these is a measurement: without a timeout nothing would come at all.
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def frozen(server: Server, url: str) -> Iterator[str]:
 
 
 def scrape(port: int, method: str = "GET") -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     connection.request(method, "/metrics")
     answer = connection.getresponse()
     assert answer.status == http.client.OK
@@ -63,7 +63,7 @@ def scrape(port: int, method: str = "GET") -> str:
 
 def wait_until_up(port: int) -> None:
     """Scrape until the store answers: on a busy machine one may take longer than the exporter waits."""
-    deadline = time.monotonic() + 2 * PATIENCE
+    deadline = time.monotonic() + 2 * TIMEOUT_SECONDS
     while "churn_monitor_up 1.0" not in scrape(port):
         assert time.monotonic() < deadline, "the exporter does not recover"
 
@@ -141,6 +141,6 @@ def hooks_of(name: str) -> list[Any]:
 def test_a_command_on_the_store_ends_with_one_line(frozen: str, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("churn")), "store", "prune", "--older-than", "30"]
     environment = {**os.environ, "CHURN_STORE_URL": frozen, "CHURN_HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT_SECONDS, check=False)
     assert done.returncode in (1, 2), done.stdout + done.stderr
     assert "Traceback" not in done.stderr

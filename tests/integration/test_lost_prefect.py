@@ -23,7 +23,7 @@ from pipelines.local.ports import free_port
 from tests.prefect_template import copy_to_home
 
 # No measurement: without an end of its own nothing would come at all.
-PATIENCE = 600
+TIMEOUT_SECONDS = 600
 pytestmark = pytest.mark.timeout(900)
 QUICK = {"PREFECT_API_REQUEST_TIMEOUT": "100", "PREFECT_CLIENT_MAX_RETRIES": "0", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
@@ -103,7 +103,7 @@ def server(company: Fixture, prefect_template: Path, tmp_path: Path) -> Iterator
 
 def run(code: str, *arguments: object, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
 
 
 def test_what_a_flow_did_counts_though_prefect_cannot_note_it(server: tuple[int, dict[str, str]]) -> None:

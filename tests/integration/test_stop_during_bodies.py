@@ -23,7 +23,7 @@ run.FINISH_SECONDS = 1
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-PATIENCE = 240.0
+TIMEOUT_SECONDS = 240.0
 
 
 def test_the_service_ends_while_bodies_are_read(tmp_path: Path) -> None:
@@ -38,12 +38,12 @@ def test_the_service_ends_while_bodies_are_read(tmp_path: Path) -> None:
             f"http://{service.address}/predict/batch",
             content=body,
             headers={"content-type": "application/json"},
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
         )
         assert answer.status_code == httpx2.codes.OK
         one = cpu_seconds(process) - idle
         for _ in range(BODIES):
-            client = open_sockets.enter_context(socket.create_connection(("127.0.0.1", service.port), PATIENCE))
+            client = open_sockets.enter_context(socket.create_connection(("127.0.0.1", service.port), TIMEOUT_SECONDS))
             client.sendall(attack)
         begun = spent = cpu_seconds(process)
         process.terminate()

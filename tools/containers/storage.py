@@ -19,7 +19,7 @@ NETWORKS = FOLDER / "networks"
 # What does not outlive the machine's next start: mounts, sockets, and who has the lock.
 RUN_FOLDER = Path("/run/churn-containers")
 # Longer than any of the commands takes.
-PATIENCE_SECONDS = 1_800
+TIMEOUT_SECONDS = 1_800
 
 # What lists things of a kind, and what removes them; those that use others come first.
 LEFTOVERS = (
@@ -55,14 +55,14 @@ def render_storage(folder: Path = FOLDER, run_folder: Path = RUN_FOLDER) -> str:
 
 
 @contextmanager
-def one_at_a_time(file: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+def one_at_a_time(file: Path, timeout: float = TIMEOUT_SECONDS) -> Iterator[None]:
     """Wait until no other process is within this block.
 
     Parameters
     ----------
     file : Path
         The lock. The kernel frees it when its holder ends, however that was.
-    patience : float
+    timeout : float
         Seconds.
 
     Yields
@@ -74,7 +74,7 @@ def one_at_a_time(file: Path, patience: float = PATIENCE_SECONDS) -> Iterator[No
     ChurnError
         If it has not become free by then.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with file.open("w") as lock:
         while True:
@@ -84,7 +84,7 @@ def one_at_a_time(file: Path, patience: float = PATIENCE_SECONDS) -> Iterator[No
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise ChurnError(
-                        f"another command uses {file.parent} for more than {patience:.0f} s: wait for it, or end it"
+                        f"another command uses {file.parent} for more than {timeout:.0f} s: wait for it, or end it"
                     ) from None
                 time.sleep(0.5)
         yield

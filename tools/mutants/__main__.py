@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/mutants"
 # How long the tests may take that are chosen for one mutant, when nothing else runs; a busy machine gets four times as long.
 UNIT_SECONDS, OTHER_SECONDS = 40.0, 100.0
-PATIENCE = 4
+TIMEOUT_FACTOR = 4
 UNIT_FILES = 12
 
 
@@ -162,7 +162,7 @@ def judge(mutant: Mutant, tree: Path, known: CoverageMap, unit_only: bool) -> st
             if nodes:
                 limit = ("-x", f"--timeout={TEST_SECONDS}") if name != "other" else ("-x",)
                 outcome = run_tests(
-                    tree, nodes, max_seconds=30 + PATIENCE * seconds, output=tree.parent / "output", options=limit
+                    tree, nodes, max_seconds=30 + TIMEOUT_FACTOR * seconds, output=tree.parent / "output", options=limit
                 )
                 if outcome == "failed":
                     return name

@@ -44,7 +44,7 @@ ORDER = (
 CUSTOMERS = "/var/lib/customers/customers.csv"
 TIMEOUT_SECONDS = 600
 # The manifests say how long a node may take that runs the pods alone.
-PATIENCE = 10
+TIMEOUT_FACTOR = 10
 
 
 def main() -> int:
@@ -134,7 +134,7 @@ def _await(engine: Engine, prefix: str, pod: Pod, began: float, say: Callable[[s
             continue
         address = _address(engine, prefix, pod)
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
-            await_probe(engine, container, kind, name, address, PATIENCE)
+            await_probe(engine, container, kind, name, address, TIMEOUT_FACTOR)
         said = f"startup, readiness and liveness passed within {time.monotonic() - began:.1f} s"
         say(f"{pod.kind} {pod.name.removeprefix(prefix)}: {said}")
 

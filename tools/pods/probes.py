@@ -64,7 +64,7 @@ def run_probe(engine: Engine, container: Container, probe: dict[str, Any], name:
     return done.returncode == 0 and time.monotonic() - began <= probe["timeoutSeconds"]
 
 
-def await_probe(engine: Engine, container: Container, kind: str, name: str, address: str, patience: float = 1.0) -> float:
+def await_probe(engine: Engine, container: Container, kind: str, name: str, address: str, factor: float = 1.0) -> float:
     """Run a probe until it passes, for as long as the manifest gives it.
 
     Parameters
@@ -78,7 +78,7 @@ def await_probe(engine: Engine, container: Container, kind: str, name: str, addr
         The running container's.
     address : str
         The pod's.
-    patience : float
+    factor : float
         So many times as long.
 
     Returns
@@ -94,7 +94,7 @@ def await_probe(engine: Engine, container: Container, kind: str, name: str, addr
     probe = container[kind]
     began = time.monotonic()
     while not run_probe(engine, container, probe, name, address):
-        if time.monotonic() - began > patience * probe["periodSeconds"] * probe["failureThreshold"]:
+        if time.monotonic() - began > factor * probe["periodSeconds"] * probe["failureThreshold"]:
             log = engine.run("podman", "logs", name, check=False)
             raise ChurnError(f"{name}: its {kind} does not pass:\n{(log.stdout + log.stderr)[-3000:]}")
         time.sleep(min(1.0, float(probe["periodSeconds"])))

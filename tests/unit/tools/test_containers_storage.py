@@ -20,9 +20,9 @@ def test_storage_and_networks_are_apart_from_everybody_elses(tmp_path: Path) -> 
 
 def test_one_command_at_a_time(tmp_path: Path) -> None:
     lock = tmp_path / "new" / "lock"
-    with one_at_a_time(lock), pytest.raises(ChurnError, match="another command uses"), one_at_a_time(lock, patience=0):
+    with one_at_a_time(lock), pytest.raises(ChurnError, match="another command uses"), one_at_a_time(lock, timeout=0):
         pytest.fail("both are in")
-    with one_at_a_time(lock, patience=0):
+    with one_at_a_time(lock, timeout=0):
         pass
 
 

@@ -15,7 +15,7 @@ IS_DONE = "the task is done, which is checked first: this is asyncio's `result`,
 NO_CONNECTION = "connects to nothing: it finds out whether a port is free"
 UNTIL_STOPPED = "runs until the process is stopped: that is its work"
 REASONS = {
-    "churn/batch/lanes.py::in_order: ….result": COMPUTES,
+    "churn/batch/ordered.py::in_order: ….result": COMPUTES,
     "churn/batch/run.py::on_threads.run: concurrent.futures.as_completed": COMPUTES,
     "churn/batch/run.py::on_threads.run: ….result": COMPUTES,
     "churn/registry/client.py::Client.mlflow: mlflow.MlflowClient": "MLflow reads its limits from the environment: `HTTP_LIMITS`",

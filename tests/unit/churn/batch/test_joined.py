@@ -46,9 +46,9 @@ def cells(text: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text.decode(), newline="")))
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-def test_parts_follow_each_other_in_parquet(parts: list[Path], tmp_path: Path, lanes: int) -> None:
-    join(parts, tmp_path / "out.parquet", lanes)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_parts_follow_each_other_in_parquet(parts: list[Path], tmp_path: Path, threads: int) -> None:
+    join(parts, tmp_path / "out.parquet", threads)
     file = pq.ParquetFile(tmp_path / "out.parquet")
     assert file.read().column("customer_id").to_pylist() == FIRST + SECOND
     assert file.read().schema.names == answers(FIRST).schema.names
@@ -59,10 +59,10 @@ def test_parts_follow_each_other_in_parquet(parts: list[Path], tmp_path: Path, l
     assert {column.compression for column in columns.values()} == {"SNAPPY"}
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-def test_parts_follow_each_other_in_csv_without_formulas(parts: list[Path], tmp_path: Path, lanes: int) -> None:
-    join(parts, tmp_path / "out.csv", lanes)
-    join(parts, tmp_path / "out.csv.gz", lanes)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_parts_follow_each_other_in_csv_without_formulas(parts: list[Path], tmp_path: Path, threads: int) -> None:
+    join(parts, tmp_path / "out.csv", threads)
+    join(parts, tmp_path / "out.csv.gz", threads)
     text = (tmp_path / "out.csv").read_bytes()
     head, *rows = cells(text)
     assert head == ["customer_id", "churn_probability", "churn", "action", "threshold", "model_version"]

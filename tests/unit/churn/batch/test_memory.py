@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.batch import joined, part, pieces
-from churn.batch.lanes import in_order
 from churn.batch.model import Scorer
+from churn.batch.ordered import in_order
 from churn.batch.plan import Terms
 from churn.batch.readers import csv_chunks, csv_reader
 from churn.batch.run import on_threads, score_folder

@@ -5,7 +5,7 @@ from threading import Barrier, Event, get_ident
 
 import pytest
 
-from churn.batch.lanes import in_order
+from churn.batch.ordered import in_order
 
 
 def test_results_come_in_order_whoever_is_done_first() -> None:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(work: Callable[[T], R], things: Iterable[T], lanes: int) -> Generator[R]:
+def in_order(work: Callable[[T], R], things: Iterable[T], threads: int) -> Generator[R]:
     """Work on things in threads.
 
     Parameters
@@ -19,7 +19,7 @@ def in_order(work: Callable[[T], R], things: Iterable[T], lanes: int) -> Generat
     work : callable
     things : iterable
         Asked for more by the caller's thread: never more than one beyond those in work.
-    lanes : int
+    threads : int
         Threads; 1: the caller's own.
 
     Yields
@@ -27,15 +27,15 @@ def in_order(work: Callable[[T], R], things: Iterable[T], lanes: int) -> Generat
     object
         What `work` returned of each, in their order. Whoever stops asking (`close`) ends the work.
     """
-    if lanes == 1:
+    if threads == 1:
         yield from map(work, things)
         return
-    pool = ThreadPoolExecutor(lanes)
+    pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[R]] = deque()
     try:
         for thing in things:
             waiting.append(pool.submit(work, thing))
-            if len(waiting) > lanes:
+            if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
