@@ -19,6 +19,7 @@ from churn.contract import Contract
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import NoModel, RegistryError
 from churn.lifecycle.actor import current_user
+from churn.registry.aliases import NO_CHAMPION
 from churn.store.contacts.opted_out import OptedOut
 from churn.store.store import Store
 from pipelines.console import warn
@@ -143,6 +144,6 @@ def open_log(
 def _registered(found: Any, version: str) -> ServedModel:
     aliases = found.aliases()
     if version == "champion" and version not in aliases:
-        raise NoModel("there is no champion yet; train one with: churn train")
+        raise NoModel(NO_CHAMPION)
     served: ServedModel = found.load(aliases.get(version, version))
     return served

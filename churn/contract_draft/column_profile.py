@@ -121,6 +121,11 @@ class ColumnProfile:
         return sum(count for text, count in self.counts.items() if is_number(text)) / cells if cells else 0.0
 
     @property
+    def is_zero_padded(self) -> bool:
+        """Whether whole numbers are written with zeros before them, as numbers that name something are."""
+        return self.kind == "integer" and any(re.fullmatch(r"0\d+", text) for text in self.counts)
+
+    @property
     def is_constant(self) -> bool:
         """Whether every row has the same value."""
         return self.different == 1 and self.missing == 0

@@ -10,16 +10,29 @@ from churn.contract_draft.target import names_outcome
 from churn.data.doubts import tells_outcome
 
 ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi", "iccid"})
-PEOPLE = frozenset({"customer", "client", "subscriber", "user", "account", "member", "cust", "phone"})
-NUMBERED = frozenset({"id", "number", "no", "nr", "num", "key", "code"})
+# As the columns of German, French, Spanish, Italian and Portuguese exports are named, too; without accents.
+PEOPLE = frozenset(
+    {
+        *("customer", "client", "subscriber", "user", "account", "member", "cust", "phone"),
+        *("kunde", "kunden", "konto", "mitglied", "vertrag", "compte", "abonne", "cliente", "cuenta", "conta", "socio", "conto"),
+    }
+)
+NUMBERED = frozenset({"id", "number", "no", "nr", "num", "key", "code", "nummer", "numero", "nro"})
 CODES = frozenset({"code", "zip", "zipcode", "postcode", "postal", "plz"})
-# Special categories of the GDPR (article 9), and what laws on equal treatment protect.
+# Special categories of the GDPR (article 9), and what laws on equal treatment protect. (Not words that mean something else in
+# English: genre, età.)
 SENSITIVE_WORDS = frozenset(
     {
         *("gender", "sex", "female", "male", "woman", "man", "senior", "elderly", "birth", "birthday", "birthdate", "dob"),
         *("race", "ethnicity", "ethnic"),
         *("religion", "nationality", "citizenship", "marital", "married", "partner", "spouse", "dependents", "dependants"),
         *("children", "family", "disability", "disabled", "orientation", "pregnant"),
+        *("geschlecht", "alter", "geburtsdatum", "geburtstag", "geburtsjahr", "familienstand", "kinder", "konfession"),
+        *("staatsangehorigkeit", "nationalitat", "behinderung", "schwerbehindert", "ethnie", "ehepartner", "verheiratet"),
+        *("sexe", "naissance", "nationalite", "conjoint", "enfants", "handicap", "matrimoniale", "matrimonial"),
+        *("sexo", "genero", "edad", "nacimiento", "nacionalidad", "hijos", "conyuge", "discapacidad", "etnia", "raza"),
+        *("sesso", "nascita", "nazionalita", "cittadinanza", "coniuge", "figli", "disabilita", "religione"),
+        *("idade", "nascimento", "nacionalidade", "filhos", "deficiencia", "religiao", "raca"),
     }
 )
 # An age of these is no person's.
@@ -35,7 +48,7 @@ def find_id(profiles: Iterable[ColumnProfile]) -> str | None:
     candidates = [profile for profile in profiles if profile.different and not profile.is_date]
     named = sorted((p for p in candidates if _names_customer(p)), key=lambda p: not p.unique)
     unique = [profile for profile in candidates if profile.unique and not profile.numbers_rows and not is_sensitive(profile)]
-    others = [profile for profile in unique if profile.kind is None or says_id(profile)]
+    others = [profile for profile in unique if profile.kind is None or says_id(profile) or profile.is_zero_padded]
     return next((profile.source for profile in (*named, *others)), None)
 
 
@@ -77,8 +90,8 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
         "a date": profile.is_date,
         "it numbers the rows": profile.numbers_rows,
         "another id": whole and says_id(profile),
-        "every row has a whole number of its own, as an id has. If it is a quantity, say kind: integer, without a role": whole
-        and profile.rows >= MANY_ROWS,
+        "every row has a whole number of its own, as an id has. If it is a quantity, say kind: integer, without a role; "
+        "if it names the customer, role: id": whole and profile.rows >= MANY_ROWS,
         f"a code of {profile.different} levels, more than a category can have": is_code(profile) and not profile.levels,
         f"free text, or a category of too many levels ({profile.different})": profile.kind is None and not is_sensitive(profile),
         "it tells the outcome in every row: is it known only afterwards?": _tells(profile, outcome),

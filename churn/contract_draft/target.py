@@ -10,9 +10,30 @@ from churn.contract_draft.cell_texts import is_number
 from churn.contract_draft.column_profile import ColumnProfile
 from churn.errors import InputError
 
-OUTCOME_WORDS = frozenset({"churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"})
+# (In German, French, Spanish, Italian and Portuguese without accents, as `words` of a profile are.)
+OUTCOME_WORDS = frozenset(
+    {
+        *("churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"),
+        *("gekundigt", "kundigung", "abgewandert", "abwanderung", "storniert", "resilie", "resiliation", "desabonne"),
+        *("baja", "abandono", "cancelado", "cancelada", "cancelamento", "disdetta", "abbandono", "disdettato"),
+    }
+)
 # By these, a level of the outcome that is neither yes nor no means that the customer left: "Attrited Customer".
-LEAVING = ("churn", "attrit", "exit", "left", "leav", "cancel", "lost", "gone", "inactive", "terminat", "closed")
+LEAVING = (
+    "churn",
+    "attrit",
+    "exit",
+    "left",
+    "leav",
+    "cancel",
+    "lost",
+    "gone",
+    "inactive",
+    "terminat",
+    "closed",
+    "kündig",
+    "résili",
+)
 # By these words in its name, yes in a column means that the customer stayed, and in a level that this one did.
 STAYING = frozenset(
     {

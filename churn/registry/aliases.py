@@ -8,6 +8,10 @@ from typing import NamedTuple, Protocol
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 # The version that the last change of champion left, if that was a rollback: it is served again only if a person says so.
 ROLLED_BACK = "rolled-back"
+NO_CHAMPION = (
+    "there is no champion: train one with churn train, or promote a version that the gate refused, with churn model promote "
+    "(churn model history says why it did)"
+)
 # Tag of a version since its registration; see `churn.registry.artifact.digest_folder`.
 DIGEST_TAG = "artifact_digest"
 # Tag of a run and of a version: the training that made it.

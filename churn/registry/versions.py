@@ -10,6 +10,7 @@ from churn.registry.aliases import (
     CHALLENGER,
     CHAMPION,
     DIGEST_TAG,
+    NO_CHAMPION,
     PREVIOUS,
     ROLLED_BACK,
     TRAINING_TAG,
@@ -36,7 +37,11 @@ class Versions:
     def find(self, version_or_alias: str) -> ModelVersion:
         """Return MLflow's record of a version. Raise NoModel if there is none."""
         mlflow = self._client.mlflow
-        missing = f"there is no version {version_or_alias!r} of model {self._name!r}; train one with: churn train"
+        missing = (
+            NO_CHAMPION
+            if version_or_alias == CHAMPION
+            else f"there is no version {version_or_alias!r} of model {self._name!r}; train one with: churn train"
+        )
         with self._client.translated(missing):
             if version_or_alias.isdigit():
                 return mlflow.get_model_version(self._name, version_or_alias)

@@ -16,7 +16,7 @@ from churn.config.settings import Settings
 from churn.config.ui_links import evidently_project, mlflow_models, prefect_deployments
 from churn.config.urls import shown
 from churn.contract import load_contract
-from churn.errors import InputError
+from churn.errors import ChurnError, InputError
 from churn.file_lock import try_lock
 from pipelines.console import console, warn
 from pipelines.environment import prefect_api, prepare_environment, quiet_prefect
@@ -209,6 +209,12 @@ def _train_first_model(supervisor: Supervisor, names: list[str]) -> None:
     with console.status("training the first model"):
         started = now()
         result = train_once("first model", wait=True, warn=warn)
+    if not result["promoted"]:
+        version, why = result["version"], result["reason"]
+        raise ChurnError(
+            f"the first model, version {version}, was not promoted: {why}; start again with more customers, or "
+            f"after: churn model promote {version} --reason TEXT"
+        )
     console.print(f"version {result['version']} trained in {_seconds(started)} s: {result['reason']}")
     supervisor.launch("flows")
 

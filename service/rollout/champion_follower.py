@@ -14,7 +14,7 @@ from typing import Any
 
 from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, NoPreviousModel, RegistryError
 from churn.lifecycle.rollback_request import RollbackRequest
-from churn.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK
+from churn.registry.aliases import CHALLENGER, CHAMPION, NO_CHAMPION, PREVIOUS, ROLLED_BACK
 from service.observability.metrics import ServiceMetrics
 from service.rollout.activation import Activation
 from service.rollout.active_model import is_same
@@ -237,7 +237,7 @@ class ChampionFollower:
         champion = aliases.get(CHAMPION)
         if champion is None:
             self.aliases = aliases
-            raise NoModel("there is no champion; train one with: churn train")
+            raise NoModel(NO_CHAMPION)
         return aliases, await run_in_thread(self._source.run_id, champion)
 
     def _forget_previous(self, aliases: Mapping[str, str]) -> None:

@@ -66,7 +66,7 @@ def test_the_command_scores_with_the_champion_and_with_the_last_known_good_one_i
     invoke = CliRunner().invoke
     missing = invoke(main.app, ["score", str(tmp_path / "in"), str(tmp_path / "out")])
     assert isinstance(missing.exception, ChurnError)
-    assert "no champion yet" in str(missing.exception)
+    assert "no champion" in str(missing.exception)
 
     params = load_params(Path("params.yaml"))
     tuning = params.tuning.model_copy(update={"search": "grid", "grid": [{"logreg__C": [1.0]}], "folds": 2})

@@ -17,7 +17,19 @@ def named(name: str, values: list[object] | None = None) -> ColumnProfile:
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "customerID", "Customer Id", "client_no", "CLIENTNUM", "custno", "phone number", "MSISDN", "users key"]
+    "name",
+    [
+        "id",
+        "customerID",
+        "Customer Id",
+        "client_no",
+        "CLIENTNUM",
+        "custno",
+        "phone number",
+        "MSISDN",
+        "users key",
+        *("Kontonummer", "Kunden-Nr.", "Kundennr", "Vertragsnummer"),
+    ],
 )
 def test_a_name_says_that_a_column_names_the_customer_even_if_some_are_there_twice(name: str) -> None:
     twice = [*OWN[:-1], OWN[0]]
@@ -39,6 +51,8 @@ def test_without_a_name_the_first_text_of_which_every_row_has_its_own() -> None:
     assert find_id(profiles_of({"minutes": NUMBERS, "email": OWN, "other": OWN}).values()) == "email"
     assert find_id(profiles_of({"row": [str(n) for n in range(ROWS)], "order id": NUMBERS}).values()) == "order id"
     assert find_id(profiles_of({"minutes": NUMBERS, "gender": OWN}).values()) is None
+    # No quantity is written so.
+    assert find_id(profiles_of({"minutes": NUMBERS, "card": [n.zfill(9) for n in NUMBERS]}).values()) == "card"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +123,11 @@ def test_a_column_that_tells_the_outcome_in_every_row_is_one_known_afterwards() 
         ("Dependents", True),
         ("plan", False),
         ("average", False),
+        *(
+            (name, True)
+            for name in ("Geschlecht", "Alter", "Staatsangehörigkeit", "Género", "État matrimonial", "Situação de deficiência")
+        ),
+        ("favourite genre", False),
     ],
 )
 def test_protected_groups_are_told_by_name(name: str, expected: bool) -> None:

@@ -16,7 +16,9 @@ def find(columns: dict[str, list[object]], named: str | None = None) -> str:
     return find_target(profiles_of(columns), named, FILE)
 
 
-@pytest.mark.parametrize("name", ["Churn", "Customer churned?", "Exited", "ATTRITION_flag", "left", "Cancelled"])
+@pytest.mark.parametrize(
+    "name", ["Churn", "Customer churned?", "Exited", "ATTRITION_flag", "left", "Cancelled", "gekündigt", "Résilié"]
+)
 def test_a_column_of_two_levels_that_is_named_like_an_outcome_is_it(name: str) -> None:
     assert find({"plan": TWO, name: TWO, "state": THREE}) == name
     assert names_outcome(profile(TWO, name))
@@ -67,6 +69,7 @@ def test_more_than_ten_levels_are_no_outcome_in_too_many_words() -> None:
         (TWO, ("yes", "no")),
         (["Existing Customer", "Attrited Customer"], ("Attrited Customer", "Existing Customer")),
         (["stayed", "Left"], ("Left", "stayed")),
+        (["Bestand", "Gekündigt"], ("Gekündigt", "Bestand")),
         (["Churned", "Churned later"], None),
         (["a", "b"], None),
         (["left", "stayed", "new"], None),

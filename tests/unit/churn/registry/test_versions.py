@@ -23,7 +23,7 @@ def test_before_anything_is_registered_there_is_nothing_and_the_way_out_is_named
     versions = Versions(client)
     assert (versions.versions(), versions.aliases(), versions.of_training("t1")) == ([], {}, None)
     assert (versions.end_challenge(), versions.rolled_back_version()) == (None, None)
-    with pytest.raises(NoModel, match="no version 'champion' of model 'churn'; train one with: churn train"):
+    with pytest.raises(NoModel, match="there is no champion: train one with churn train, or promote"):
         versions.champion_version()
     with pytest.raises(NoModel, match="no version '1'"):
         versions.find("1")

@@ -83,7 +83,7 @@ def test_another_version_or_alias_is_loaded_and_not_kept(
 
 def test_without_a_champion_that_is_said_whatever_is_on_disk(registry: Registry, tmp_path: Path, contract: Contract) -> None:
     registry.named, registry.last = {}, served_model(make_model("1"), "disk")
-    with pytest.raises(NoModel, match="there is no champion yet; train one with: churn train"):
+    with pytest.raises(NoModel, match="there is no champion: train one with churn train, or promote"):
         find(tmp_path, contract)
 
 

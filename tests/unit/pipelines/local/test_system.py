@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 
 from churn.config.settings import Settings
-from churn.errors import InputError
+from churn.errors import ChurnError, InputError
 from pipelines.local import system
 from pipelines.local.ports import free_port
 from tests.unit.pipelines.loopback import Answer, web_server
@@ -26,6 +26,8 @@ ALL = ["service", "prefect", "flows", "mlflow", "exporter", "evidently"]
 
 class Noted(list[str]):
     """What happened, in order; stands in for a Supervisor."""
+
+    promoted = True
 
     def __call__(self, programs: list[Any], _home: Path) -> Noted:
         self.programs = [program.name for program in programs]
@@ -52,10 +54,10 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Noted]:
     monkeypatch.setattr(system, "Supervisor", made)
     monkeypatch.setattr(system, "_bring_data", lambda _settings: made.append("data"))
 
-    def train(_trigger: str, *, wait: bool, warn: object) -> dict[str, str]:
+    def train(_trigger: str, *, wait: bool, warn: object) -> dict[str, Any]:
         assert wait
         made.append("train")
-        return {"version": "1", "reason": "the first"}
+        return {"version": "1", "reason": "the first", "promoted": made.promoted}
 
     # The real one imports Prefect and scikit-learn, which takes seconds.
     monkeypatch.setitem(sys.modules, "pipelines.flows.train", SimpleNamespace(train_once=train))
@@ -100,6 +102,15 @@ def test_without_one_the_first_is_trained_and_the_flows_come_last(noted: Noted, 
     launched = [word for word in noted if word.startswith("launch")]
     assert sorted(launched) == sorted(f"launch {name}" for name in ALL)
     assert {f"wait {name}" for name in ALL} <= set(noted[trained:])
+
+
+def test_a_first_model_that_the_gate_refuses_stops_all_at_once_and_says_what_to_do(noted: Noted, settings: Settings) -> None:
+    noted.promoted = False
+    refused = pytest.raises(ChurnError, match=r"version 1, was not promoted: the first; .* churn model promote 1 --reason")
+    with refused, system.running(settings):
+        pytest.fail("no model answers")
+    assert noted[-1] == "stop"
+    assert not any(step.startswith("wait service") for step in noted)
 
 
 def test_wrong_data_stop_what_has_started(noted: Noted, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
