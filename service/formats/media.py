@@ -21,6 +21,8 @@ class Media(Enum):
 
 
 ALL = tuple(Media)
+# In these, a row takes at least a byte.
+TEXTS = (Media.JSON, Media.CSV)
 
 
 def parse_content_type(content_type: str, allowed: tuple[Media, ...] = ALL) -> Media:

@@ -13,7 +13,7 @@ from service.formats.answers import csv_answer, json_answer
 from service.formats.csv_text import read_csv
 from service.formats.json_text import load_json, only_list
 from service.formats.media import Media, negotiate_media, parse_content_type
-from service.formats.payload import read_payload, run_off_event_loop
+from service.formats.payload import read_off_event_loop, read_payload, run_off_event_loop
 from service.formats.records import from_records
 from service.formats.validation import ColumnRules
 from service.http.openapi import json_body, problems
@@ -53,7 +53,7 @@ async def predict_batch(
     wanted = negotiate_media(request.headers.get("accept", ""), given)
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
-    customers = await run_off_event_loop(len(body), lambda: read_customers(given, body, state, state.rules))
+    customers = await read_off_event_loop(given, len(body), lambda: read_customers(given, body, state, state.rules))
     batch = await state.predictions.predict_batch(served, customers, segment=segment)
     return await _answer(batch, wanted)
 

@@ -21,7 +21,7 @@ from service.authorization import require
 from service.formats.csv_text import read_csv
 from service.formats.json_text import refuse
 from service.formats.media import Media, parse_content_type
-from service.formats.payload import read_payload, run_off_event_loop
+from service.formats.payload import read_off_event_loop, read_payload
 from service.http.errors import WrongMediaType
 from service.http.openapi import problems
 from service.http.strict_query import StrictRoute
@@ -55,7 +55,7 @@ async def find_candidates(request: Request, state: State) -> Response:
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
     rules = state.rules_with_value
-    customers = await run_off_event_loop(len(body), lambda: read_csv(body, rules, MAX_ROWS))
+    customers = await read_off_event_loop(Media.CSV, len(body), lambda: read_csv(body, rules, MAX_ROWS))
     features, value, _ = split_value(customers, state.contract, served.info.profit)
     named = _check(features)
     batch = await state.predictions.predict_batch(served, features)

@@ -19,7 +19,7 @@ from churn.customers.columns import CustomerColumns
 from service.authorization import require
 from service.formats.json_text import load_json, refuse
 from service.formats.media import Media, parse_content_type
-from service.formats.payload import read_payload, run_off_event_loop
+from service.formats.payload import read_off_event_loop, read_payload, run_off_event_loop
 from service.formats.records import from_columns, from_records, from_rows
 from service.http.openapi import problems
 from service.routes.batch import read_customers
@@ -55,7 +55,7 @@ async def invocations(request: Request, state: State) -> Response:
     given = parse_content_type(request.headers.get("content-type", ""), _MEDIA)
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
-    customers = await run_off_event_loop(len(body), lambda: _read(given, body, state, served))
+    customers = await read_off_event_loop(given, len(body), lambda: _read(given, body, state, served))
     batch = await state.predictions.predict_batch(served, customers)
     content = await run_off_event_loop(len(customers), lambda: _encode(batch), max_inline=200)
     return Response(content, media_type=Media.JSON.value)

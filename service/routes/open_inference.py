@@ -17,7 +17,7 @@ from service.authorization import require
 from service.formats.inference import DATATYPES, OUTPUTS, SEGMENT, encode_inference, read_inference
 from service.formats.json_text import refuse
 from service.formats.media import Media, parse_content_type
-from service.formats.payload import read_payload, run_off_event_loop
+from service.formats.payload import read_off_event_loop, read_payload, run_off_event_loop
 from service.http.media_type import parse_media_type
 from service.http.openapi import json_body, problems
 from service.routes.operations import readyz
@@ -126,8 +126,8 @@ async def infer(
         parse_content_type(content_type, (Media.JSON,))
     body = await read_payload(request, state.body_limits)
     json_bytes = _json_bytes(inference_header_content_length, len(body))
-    inference = await run_off_event_loop(
-        len(body), lambda: read_inference(body, json_bytes, state.rules, state.settings.max_batch_rows)
+    inference = await read_off_event_loop(
+        Media.JSON, len(body), lambda: read_inference(body, json_bytes, state.rules, state.settings.max_batch_rows)
     )
     batch = await state.predictions.predict_batch(served, inference.customers, segment=inference.asks_segment)
     content, json_length = await run_off_event_loop(

@@ -14,7 +14,7 @@ from churn.store.records import Outcome, OutcomeReceipt
 from service.formats.csv_reported import csv_items
 from service.formats.json_text import load_json, only_list
 from service.formats.media import Media, parse_content_type
-from service.formats.payload import read_payload, run_off_event_loop
+from service.formats.payload import read_off_event_loop, read_payload, run_off_event_loop
 from service.formats.reported_items import Item, read_items
 from service.http.errors import TooLarge
 from service.state import State
@@ -68,7 +68,7 @@ async def read_reported(request: Request, state: State, kind: ReportedList[Item,
     read = _csv if given is Media.CSV else _json
     body = await read_payload(request, state.body_limits)
     max_rows = state.settings.max_batch_rows
-    return await run_off_event_loop(len(body), lambda: _records(read(body, kind, max_rows), kind))
+    return await read_off_event_loop(given, len(body), lambda: _records(read(body, kind, max_rows), kind))
 
 
 def _records(given: Iterator[Any], kind: ReportedList[Item, Record]) -> list[Record]:
