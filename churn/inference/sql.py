@@ -138,20 +138,24 @@ def _cell(column: Column) -> str:
     missing = [_text(text) for text in sorted(MISSING_TEXTS | {text.strip().lower() for text in column.missing})]
     if column.kind == "category":
         levels = [_text(level) for level in column.levels]
-        # A column of floats spells the level 415 as 415.0.
-        spelled = "".join(
-            f" WHEN {plain} = {_text(f'{level}.0')} THEN {_text(level)}" for level in column.levels if level.isdigit()
-        )
+        codes = [_text(level) for level in column.levels if level.isdigit()]
+        spelled = f" WHEN {_whole(plain)} IN ({', '.join(codes)}) THEN {_whole(plain)}" if codes else ""
         gap = f"WHEN {plain} IS NULL OR LOWER({plain}) IN ({', '.join(missing)}) THEN NULL"
         return f"CASE WHEN {plain} IN ({', '.join(levels)}) THEN {plain}{spelled} {gap} ELSE {_text(_unknown(column))} END"
     if column.kind == "flag":
-        meant = {"true": "1", "1": "1", "1.0": "1", "false": "0", "0": "0", "0.0": "0"}
+        meant = {"true": "1", "1": "1", "false": "0", "0": "0"}
         meant |= {column.true_level.casefold(): "1", column.false_level.casefold(): "0"}
         yes, no = (", ".join(_text(text) for text, value in meant.items() if value == wanted) for wanted in "10")
         low = f"LOWER({plain})"
         gap = f"WHEN {low} IS NULL OR {low} IN ({', '.join(missing)}) THEN NULL"
-        return f"CASE WHEN {low} IN ({yes}) THEN 1e0 WHEN {low} IN ({no}) THEN 0e0 {gap} ELSE -1e0 END"
+        number = f"WHEN {_whole(low)} IN ({yes}) THEN 1e0 WHEN {_whole(low)} IN ({no}) THEN 0e0"
+        return f"CASE WHEN {low} IN ({yes}) THEN 1e0 WHEN {low} IN ({no}) THEN 0e0 {number} {gap} ELSE -1e0 END"
     return f"CASE WHEN LOWER(CAST({name} AS TEXT)) = 'nan' THEN NULL ELSE CAST({name} AS DOUBLE) END"
+
+
+def _whole(text: str) -> str:
+    """Return a text without the zeros behind its decimal point: floats and decimals spell 415 as 415.0 and 415.00."""
+    return f"CASE WHEN RTRIM({text}, '0') LIKE '%.' THEN RTRIM(RTRIM({text}, '0'), '.') END"
 
 
 def _bounded(column: Column) -> str:

@@ -37,9 +37,24 @@ CELLS: dict[str, list[Any]] = {
     "order": [0.0, 7.5, 50.0, np.nextafter(50.0, 99.0), -1e-300, None, np.nan, np.inf, 1e-5],
     "bill": [-1e100, 1e101, 3.25, 0.1, -2.5e-7, None, np.nan, -np.inf, 1e300],
     "visits": [-3, 0, 4, -4, 2**40, None],
-    "insured": ["Oui", "non", "TRUE", "0", "1", " NON ", "maybe", "", None, "2"],
+    "insured": ["Oui", "non", "TRUE", "0", "1", " NON ", "maybe", "", None, "2", "1.00", "0.000", "100"],
     "loyal": [True, False, None],
-    "plan": ["it's", "?", "07", "415", "415.0", "7", " 07 ", "NA", "", None, "??", "'; drop table customers; --"],
+    "plan": [
+        "it's",
+        "?",
+        "07",
+        "415",
+        "415.0",
+        "415.00",
+        "410",
+        "7",
+        " 07 ",
+        "NA",
+        "",
+        None,
+        "??",
+        "'; drop table customers; --",
+    ],
 }
 ORDER, BILL, VISITS, INSURED, LOYAL, SUM, ITS, SEVEN = range(8)
 INPUTS = st.integers(0, 7)
