@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import warnings
@@ -66,6 +67,19 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.cpu_times import CpuTimes
 
         config.pluginmanager.register(CpuTimes(shown))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let one worker of xdist collect before the others do: the modules that it compiles, they read."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    with Path(__file__).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(file, fcntl.LOCK_SH)
+        return (yield)
 
 
 def pytest_collection_finish() -> None:
