@@ -136,7 +136,10 @@ def test_its_run_is_marked_and_named_first(log: Log) -> None:
         ([("gate", "rejected", "2")], "; version 2 stays without an alias (the gate decided: rejected)"),
         ([("gate", "rejected", "1")], "; version 2 stays without an alias (the gate's decision was not recorded)"),
         # The newest of two.
-        ([("gate", "rejected", "2"), ("gate", "promoted", "2")], "; version 2 stays without an alias (the gate decided: promoted)"),
+        (
+            [("gate", "rejected", "2"), ("gate", "promoted", "2")],
+            "; version 2 stays without an alias (the gate decided: promoted)",
+        ),
         ([("promotion", "promoted", "2"), ("gate", "promoted", "2")], "; its version 2 had become champion"),
         ([("promotion", "promoted", "1")], "; version 2 stays without an alias (the gate's decision was not recorded)"),
     ],

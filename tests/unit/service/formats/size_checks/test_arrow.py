@@ -59,9 +59,7 @@ def deltas(codec: str | None) -> list[tuple[bytes, bytes]]:
     """Two batches whose second adds as many levels to the dictionary of the first."""
     whole = pa.array([f"level {n:06}" for n in range(2 * ROWS)])
     index = pa.array(range(ROWS), pa.int32())
-    batches = [
-        pa.record_batch([pa.DictionaryArray.from_arrays(index, levels)], names=["a"]) for levels in (whole[:ROWS], whole)
-    ]
+    batches = [pa.record_batch([pa.DictionaryArray.from_arrays(index, levels)], names=["a"]) for levels in (whole[:ROWS], whole)]
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=codec, emit_dictionary_deltas=True)
     with pa.ipc.new_stream(sink, batches[0].schema, options=options) as writer:
