@@ -1,4 +1,6 @@
-"""Erase one customer from the store: predictions, outcomes, challengers' answers and contacts. The erasure itself is recorded.
+"""Erase one customer from the store: predictions, outcomes, challengers' answers, contacts, sensitive levels.
+
+The erasure itself is recorded.
 
 An opt-out stays: it is kept under a digest, so that nobody calls a customer who asked to be forgotten.
 """
@@ -19,7 +21,7 @@ from churn.store.decisions import insert_decision
 from churn.store.outcomes.count import count_removed
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.shadow import list_shadow_versions
-from churn.store.tables import contacts, outcomes, predictions, shadow_predictions
+from churn.store.tables import contacts, outcomes, predictions, sensitive_levels, shadow_predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Erased:
     outcomes: int = 0
     shadow_predictions: int = 0
     contacts: int = 0
+    sensitive_levels: int = 0
 
 
 def count_customer(engine: sa.Engine, names: Sequence[str]) -> int:
@@ -107,6 +110,7 @@ def _erase(connection: sa.Connection, names: Sequence[str]) -> Erased:
     found = connection.execute(rows.with_for_update()).all()
     named = sa.delete(contacts).where(contacts.c.customer_id.in_(names))
     labelled, shadow, contacted = 0, 0, connection.execute(named).rowcount
+    levels = connection.execute(sa.delete(sensitive_levels).where(sensitive_levels.c.customer_id.in_(names))).rowcount
     for chunk in chunks(found):
         ids, numbers = [row.prediction_id for row in chunk], [row.seq for row in chunk]
         removed = list(connection.execute(sa.select(outcomes.c.seq).where(outcomes.c.prediction_id.in_(ids))).scalars())
@@ -118,7 +122,7 @@ def _erase(connection: sa.Connection, names: Sequence[str]) -> Erased:
             shadow += connection.execute(sa.delete(shadow_predictions).where(*of_customer)).rowcount
         contacted += connection.execute(sa.delete(contacts).where(contacts.c.prediction_id.in_(ids))).rowcount
         connection.execute(sa.delete(predictions).where(predictions.c.seq.in_(numbers)))
-    return Erased(len(found), labelled, shadow, contacted)
+    return Erased(len(found), labelled, shadow, contacted, levels)
 
 
 def _clean_file(engine: sa.Engine) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from churn.store.contacts.opt_outs import read_opt_outs
 from churn.store.database.chunks import chunks
 from churn.store.database.engine import translated
-from churn.store.tables import contacts, outcomes, predictions, shadow_predictions
+from churn.store.tables import contacts, outcomes, predictions, sensitive_levels, shadow_predictions
 
 # Numbers of rows: the store's own, and nothing that was said of the customer.
 _INTERNAL = {"seq", "prediction_seq"}
@@ -31,7 +31,7 @@ def export_customer(engine: sa.Engine, names: Sequence[str]) -> dict[str, Any]:
     -------
     dict
         JSON-ready: predictions with all values that were sent, outcomes, shadow_predictions, contacts (each a list, oldest
-        first), and opt_out (opted_out and said_at, or None).
+        first), sensitive_levels (a list, by column), and opt_out (opted_out and said_at, or None).
 
     Raises
     ------
@@ -42,12 +42,14 @@ def export_customer(engine: sa.Engine, names: Sequence[str]) -> dict[str, Any]:
         asked = _rows(connection, sa.select(predictions).where(predictions.c.customer_id.in_(names)).order_by(predictions.c.seq))
         ids = [row["prediction_id"] for row in asked]
         of_customer = sa.select(contacts).where(contacts.c.customer_id.in_(names)).order_by(contacts.c.contacted_at)
+        levels = sa.select(sensitive_levels).where(sensitive_levels.c.customer_id.in_(names))
         said = read_opt_outs(connection, names).values()
         return {
             "predictions": asked,
             "outcomes": _of_predictions(connection, outcomes, ids),
             "shadow_predictions": _of_predictions(connection, shadow_predictions, ids),
             "contacts": _rows(connection, of_customer) + _of_predictions(connection, contacts, ids),
+            "sensitive_levels": _rows(connection, levels.order_by(*sensitive_levels.primary_key.columns)),
             "opt_out": _newest(said),
         }
 

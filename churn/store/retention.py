@@ -1,4 +1,4 @@
-"""Remove old predictions with their outcomes, old answers of challengers and old contacts, one batch at a time."""
+"""Remove old predictions with their outcomes, answers of challengers, contacts and sensitive levels, one batch at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from churn.store.decisions import Decisions
 from churn.store.monitor_runs import Position, read_positions
 from churn.store.outcomes.count import count_removed
 from churn.store.records import EPOCH, Decision, DecisionAction, DecisionKind
-from churn.store.tables import contacts, outcomes, predictions, shadow_predictions
+from churn.store.tables import contacts, outcomes, predictions, sensitive_levels, shadow_predictions
 
 # Numbers in a transaction: some hundredths of a second, for which SQLite's other writers wait.
 BATCH = 2_000
@@ -37,6 +37,7 @@ class Pruned:
     shadow_predictions: int = 0
     kept_unjudged: int = 0
     contacts: int = 0
+    sensitive_levels: int = 0
 
 
 class _Row(NamedTuple):
@@ -58,7 +59,8 @@ def prune(
     """Remove predictions that were requested before a moment. Monitoring runs and decisions stay: they hold no customers.
 
     What no monitoring run has judged yet is kept as long as its model version still answers: predictions, and predictions with an
-    outcome. A version that has not answered since `before` is not waited for.
+    outcome. A version that has not answered since `before` is not waited for. Sensitive levels go with the last prediction of
+    their customer, unless they came since `before`.
 
     Parameters
     ----------
@@ -104,7 +106,8 @@ def prune(
         done = replace(done, shadow_predictions=shadow)
         forgotten = contacts.c.contacted_at < before - contact_effect
         done = replace(done, contacts=_prune_table(engine, contacts, forgotten, dry_run))
-        if not dry_run and (done.predictions or done.shadow_predictions or done.contacts):
+        done = replace(done, sensitive_levels=_prune_table(engine, sensitive_levels, _of_nobody(before, dry_run), dry_run))
+        if not dry_run and (done.predictions or done.shadow_predictions or done.contacts or done.sensitive_levels):
             evidence = asdict(done) | {"before": before.isoformat(), "even_unjudged": even_unjudged}
             Decisions(engine).write(
                 Decision(
@@ -172,6 +175,13 @@ def _prune_batch(engine: sa.Engine, start: int, before: datetime, judged: _Judge
             for numbers in chunks([row.seq for row in removable]):
                 connection.execute(sa.delete(predictions).where(p.seq.in_(numbers)))
     return Pruned(predictions=len(removable), outcomes=len(labelled), kept_unjudged=len(rows) - len(removable))
+
+
+def _of_nobody(before: datetime, dry_run: bool) -> sa.ColumnElement[bool]:
+    """Choose old levels of customers without predictions; where these are only counted, of customers without new ones."""
+    s, p = sensitive_levels.c, predictions.c
+    left = sa.exists().where(p.customer_id == s.customer_id, *([p.requested_at >= before] if dry_run else []))
+    return sa.and_(s.received_at < before, ~left)
 
 
 def _prune_table(engine: sa.Engine, table: sa.Table, old: sa.ColumnElement[bool], dry_run: bool) -> int:

@@ -28,6 +28,7 @@ from churn.store.predictions.log_reader import LogReader
 from churn.store.predictions.prediction_writer import PredictionWriter
 from churn.store.predictions.window_reader import WindowReader
 from churn.store.scoring_runs import ScoringRuns
+from churn.store.sensitive_levels import SensitiveLevels
 from churn.store.shadow import ShadowPredictions
 
 # How long a writer waits for another one's commit in SQLite.
@@ -90,6 +91,9 @@ class Store:
         opt_outs = OptOuts(engine)
         self.opted_out, self.count_opt_outs, self.opt_out_changes = opt_outs.read, opt_outs.count, opt_outs.changes
 
+        levels = SensitiveLevels(engine)
+        self.write_sensitive_levels, self.read_sensitive_levels = levels.write, levels.read
+
         runs = MonitorRuns(engine)
         self.write_monitor_run, self.monitor_runs = runs.write, runs.read
 
@@ -102,9 +106,7 @@ class Store:
         self.write_flow_run, self.flow_runs = flows.write, flows.read
 
         shadow = ShadowPredictions(engine)
-        self.write_shadow = shadow.write
-        self.compare_shadow = shadow.compare
-        self.realized = shadow.realized
+        self.write_shadow, self.compare_shadow, self.realized = shadow.write, shadow.compare, shadow.realized
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float | None = None) -> Self:

@@ -127,6 +127,16 @@ opt_outs = sa.Table(
     sa.Index("ix_opt_outs_received_at", "received_at"),
 )
 
+# Which group a customer is in, by columns that no model, request or log holds: for comparing groups, and for nothing else.
+sensitive_levels = sa.Table(
+    "sensitive_levels",
+    metadata,
+    sa.Column("customer_id", sa.String(128), primary_key=True),
+    sa.Column("column_name", sa.Text, primary_key=True),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+)
+
 # How many rows a table ever had, removed ones included, up to a number: only rows above it need counting.
 row_counts = sa.Table(
     "row_counts",

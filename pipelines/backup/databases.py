@@ -23,7 +23,10 @@ BUSY_SECONDS, PROGRAM_SECONDS = 60.0, 6 * 3600.0
 SERVER_LIMITS = {"connect_timeout": "10", "keepalives_idle": "60", "tcp_user_timeout": "900000"}
 # A database with a row in one of these is in use. The rest is what every new one has.
 IN_USE = {
-    "store": ("predictions", "outcomes", "contacts", "opt_outs", "shadow_predictions", "monitor_runs", "decisions", "flow_runs"),
+    "store": (
+        *("predictions", "outcomes", "contacts", "opt_outs", "sensitive_levels"),
+        *("shadow_predictions", "monitor_runs", "decisions", "flow_runs"),
+    ),
     "registry": ("registered_models", "runs", "model_versions"),
     "prefect": ("flow_run",),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,9 +57,10 @@ def prune(
     even_unjudged: Annotated[bool, typer.Option("--even-unjudged", help="Also what the monitor has not judged yet.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old predictions with their outcomes, and old contacts, a few thousand at a time, while the service goes on.
+    """Remove old predictions with their outcomes, old contacts and sensitive levels, a few thousand at a time.
 
-    Monitoring runs and decisions stay. So do predictions that the monitor has not judged yet, of models that still answer.
+    The service goes on meanwhile. Monitoring runs and decisions stay. So do predictions that the monitor has not judged yet, of
+    models that still answer.
 
     Example: churn store prune --keep-days 400 --dry-run
     """
@@ -85,10 +87,47 @@ def prune(
     console.print(
         f"{'would remove' if dry_run else 'removed'} {done.predictions:,} predictions, {done.outcomes:,} outcomes and "
         f"{done.shadow_predictions:,} shadow predictions from before {before:%Y-%m-%d %H:%M} UTC, and {done.contacts:,} contacts "
-        "whose effect was over by then"
+        f"whose effect was over by then, and {done.sensitive_levels:,} sensitive levels of customers of whom nothing else is left"
     )
     if done.kept_unjudged:
         console.print(f"{done.kept_unjudged:,} stay, as the monitor has not judged them yet (remove them with --even-unjudged)")
+
+
+@app.command()
+def sensitive(
+    file: Annotated[Path, typer.Argument(help="Customers' ids and sensitive columns: CSV (also .csv.gz) or Parquet.")],
+    as_json: Json = False,
+) -> None:
+    """Store which groups customers are in, by the contract's sensitive columns: the monitor compares how they fare.
+
+    No model, request or answer ever holds them. A blank cell removes what was known; who is not in the file, and a column that it
+    does not have, stay as they are. The same file again changes nothing. Set CHURN_PSEUDONYM_KEY as the service has it.
+
+    Example: churn store sensitive groups.csv
+    """
+    from dataclasses import asdict
+    from itertools import repeat
+
+    from churn.config.settings import load_settings
+    from churn.contract import load_contract
+    from churn.customers.pseudonym import Pseudonymiser
+    from churn.data.sensitive_levels import read_sensitive_levels
+    from churn.store.sensitive_levels import SensitiveLevel
+
+    settings = load_settings()
+    read = read_sensitive_levels(file, load_contract(settings.contract))
+    pseudonym = Pseudonymiser(settings.pseudonym_key.get_secret_value())
+    stored_as = [pseudonym(customer_id) for customer_id in read.index]
+    said = [SensitiveLevel(*one) for column in read for one in zip(stored_as, repeat(column), read[column])]
+    with opened_store() as store, console.status("storing"):
+        done = store.write_sensitive_levels(said)
+    if as_json:
+        print_json({"customers": len(read), "columns": list(read.columns), **asdict(done)})
+        return
+    console.print(
+        f"{len(read):,} customers by {', '.join(read.columns)}: {done.new:,} levels are new, {done.changed:,} changed, "
+        f"{done.removed:,} were removed, {done.same:,} are as before"
+    )
 
 
 @app.command()
@@ -98,7 +137,7 @@ def erase(
     reason: Annotated[str, typer.Option(help="For the record. Do not name the customer in it.")] = "asked for",
     as_json: Json = False,
 ) -> None:
-    """Erase one customer: predictions, outcomes, challengers' answers, contacts, and what waits on this machine's disk.
+    """Erase one customer: predictions, outcomes, challengers' answers, contacts, sensitive levels, and what waits on disk here.
 
     An opt-out stays, under a digest of the id: who asks to be forgotten is not called again.
 
@@ -129,7 +168,8 @@ def erase(
     else:
         console.print(
             f"erased {erased.predictions:,} predictions, {erased.outcomes:,} outcomes, {erased.shadow_predictions:,} shadow "
-            f"predictions, {erased.contacts:,} contacts and {wiped.rows:,} predictions that waited on disk"
+            f"predictions, {erased.contacts:,} contacts, {erased.sensitive_levels:,} sensitive levels and {wiped.rows:,} "
+            "predictions that waited on disk"
         )
     if wiped.held:
         raise StoreError(
@@ -142,7 +182,7 @@ def erase(
 def export(
     customer_id: Annotated[str, typer.Argument(help="As it was sent to the service.")],
 ) -> None:
-    """Print all that is known of one customer as JSON: predictions with their values, outcomes, contacts, an opt-out.
+    """Print all that is known of one customer as JSON: predictions, outcomes, contacts, sensitive levels, an opt-out.
 
     Rows that wait on this machine's disk for the store are among them. Set CHURN_PSEUDONYM_KEY as the service has it.
     Other copies (backups, training data) are listed in docs/erasure.md.

@@ -20,6 +20,7 @@ from tests.unit.churn.store import (
     test_export,
     test_monitor_runs,
     test_retention,
+    test_sensitive_levels,
     test_shadow,
     test_treatment,
 )
@@ -28,7 +29,16 @@ from tests.unit.churn.store.outcomes import test_corrections, test_delays, test_
 from tests.unit.churn.store.predictions import test_last_seen, test_log_reader, test_prediction_writer, test_window_reader
 
 AGAIN = (
-    *(test_decisions, test_erasure, test_export, test_monitor_runs, test_retention, test_shadow, test_treatment),
+    *(
+        test_decisions,
+        test_erasure,
+        test_export,
+        test_monitor_runs,
+        test_retention,
+        test_sensitive_levels,
+        test_shadow,
+        test_treatment,
+    ),
     *(
         test_campaign_counter,
         test_campaign_reader,

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _create_outcomes()
     _create_outcome_corrections()
     _create_contacts()
+    _create_sensitive_levels()
     _create_shadow_predictions()
     _create_scoring_runs()
     _create_monitor_runs()
@@ -139,6 +140,16 @@ def _create_contacts() -> None:
     op.create_index("ix_opt_outs_received_at", "opt_outs", ["received_at"])
 
 
+def _create_sensitive_levels() -> None:
+    op.create_table(
+        "sensitive_levels",
+        sa.Column("customer_id", sa.String(128), primary_key=True),
+        sa.Column("column_name", sa.Text, primary_key=True),
+        sa.Column("level", sa.Text, nullable=False),
+        sa.Column("received_at", TIME, nullable=False),
+    )
+
+
 def _create_shadow_predictions() -> None:
     op.create_table(
         "shadow_predictions",
@@ -240,6 +251,6 @@ def _tune_postgresql() -> None:
 
 
 def downgrade() -> None:
-    small = ("flow_runs", "decisions", "monitor_runs", "scoring_runs", "row_counts", "opt_outs", "campaigns")
+    small = ("flow_runs", "decisions", "monitor_runs", "scoring_runs", "row_counts", "sensitive_levels", "opt_outs", "campaigns")
     for table in (*small, "contacts", "outcome_corrections", "shadow_predictions", "outcomes", "predictions"):
         op.drop_table(table)

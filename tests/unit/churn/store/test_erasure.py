@@ -14,6 +14,7 @@ from churn.errors import StoreError
 from churn.store.contacts.records import Contact
 from churn.store.erasure import Erased, erase_customer
 from churn.store.records import DecisionKind, Outcome, Prediction
+from churn.store.sensitive_levels import SensitiveLevel
 from churn.store.shadow import ShadowRow
 from churn.store.store import Store
 from churn.store.tables import metadata
@@ -34,6 +35,7 @@ def fill(store: Store) -> None:
     store.write_outcomes([Outcome(True, NOON, f"p{n}") for n in range(0, 300, 2)])
     store.write_contacts([Contact(NOON, customer_id=who, campaign="may") for who in (ANNA, BEN, HIDDEN)])
     store.write_contacts([Contact(NOON, customer_id=ANNA, opt_out=True)])
+    store.write_sensitive_levels([SensitiveLevel(who, "gender", "f") for who in (ANNA, BEN, HIDDEN)])
     store.write_shadow([ShadowRow(f"p{n}", "12"[n % 2], 0.1, False, NOON) for n in range(0, 300, 3)])
 
 
@@ -72,18 +74,20 @@ def test_one_customer_is_gone_and_the_others_are_as_they_were(store: Store) -> N
     fill(store)
     before = everything(store)
     assert is_anywhere(store, ANNA)
-    assert erase_customer(store.engine, [ANNA], reason="request 17") == Erased(100, 50, 100, 1)
+    assert erase_customer(store.engine, [ANNA], reason="request 17") == Erased(100, 50, 100, 1, 1)
     after = everything(store)
     assert not is_anywhere(store, ANNA)
     for table in ("predictions", "outcomes"):
         assert after[table] == of(before[table], 1, 2), table
     assert after["shadow_predictions"] == []
     assert [row["customer_id"] for row in after["contacts"]] == [BEN, HIDDEN]
+    assert [row["customer_id"] for row in after["sensitive_levels"]] == [BEN, HIDDEN]
     assert store.opted_out([ANNA]) == {ANNA}, "an opt-out outlives the erasure"
     assert store.count_outcomes() == 150, "how many were ever stored"
     (noted,) = store.decisions(kind=DecisionKind.ERASURE)
     assert noted.reason == "request 17"
-    assert noted.evidence == {"predictions": 100, "outcomes": 50, "shadow_predictions": 100, "contacts": 1, "spooled": 0}
+    counted = {"predictions": 100, "outcomes": 50, "shadow_predictions": 100, "contacts": 1, "sensitive_levels": 1}
+    assert noted.evidence == counted | {"spooled": 0}
 
 
 def test_a_pseudonym_is_erased_with_the_plain_id(store: Store) -> None:

@@ -42,5 +42,7 @@ def test_all_that_is_known_is_given_out(store: Store) -> None:
 
 def test_of_a_stranger_nothing_is_known(store: Store) -> None:
     fill(store)
-    nothing: dict[str, object] = {name: [] for name in ("predictions", "outcomes", "shadow_predictions", "contacts")}
+    nothing: dict[str, object] = {
+        name: [] for name in ("predictions", "outcomes", "shadow_predictions", "contacts", "sensitive_levels")
+    }
     assert export_customer(store.engine, ["nobody", "%"]) == nothing | {"opt_out": None}
