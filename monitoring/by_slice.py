@@ -1,16 +1,21 @@
-"""The outcomes of a run, slice by slice: what is new of each since it was last judged."""
+"""The outcomes of a run, slice by slice: what is new of each since it was last judged; and gaps between sensitive groups."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 
+from churn.config.params import Gap, SliceParams
 from churn.config.settings import Settings
 from churn.contract import Contract
+from churn.data.sensitive_levels import sensitive_frame
+from churn.evaluation.weights import WEIGHT
 from churn.explain.segmenter import Segmenter
 from churn.store.records import EPOCH
 from churn.store.store import Store
+from monitoring.performance.group_gaps import GroupReport, compare_groups
 from monitoring.reference import Reference
 from monitoring.run_result import RunResult
 from monitoring.slice_quality import SliceReport, SliceSince, judge_slices
@@ -79,6 +84,58 @@ def judge_outcomes_by_slice(
     here = window.last_outcome_seq, window.mature_until
     next_since = tuple(SliceSince(one.column, one.level, *here) if (one.column, one.level) in done else one for one in since)
     return SliceReport(alpha, judged, next_since)
+
+
+def compare_sensitive_groups(
+    store: Store, contract: Contract, settings: Settings, window: Window, params: SliceParams, measures: Sequence[Gap]
+) -> GroupReport | None:
+    """Compare how the model fares for groups of customers, on the newest outcome of each of the last customers with one.
+
+    It is told, and no alarm: what a gap is due to takes a person to say.
+
+    Parameters
+    ----------
+    store : Store
+        Where outcomes are, and what was sent of sensitive columns.
+    contract : Contract
+        Says which columns are sensitive.
+    settings : Settings
+        Of them how long a contact has an effect.
+    window : Window
+        With outcomes to judge.
+    params : SliceParams
+        How large a group must be.
+    measures : sequence of {"recall", "selection_rate", "false_positive_rate"}
+        Which gaps.
+
+    Returns
+    -------
+    GroupReport or None
+        None where the contract has no sensitive columns, nothing was sent of them, or it is not known for whom outcomes stand.
+
+    Raises
+    ------
+    StoreError
+        If the store is away.
+    """
+    if not contract.sensitive:
+        return None
+    found = store.read_outcomes(
+        window.model_version,
+        after_outcome_seq=max(window.last_outcome_seq - LOOK_BACK, 0),
+        newest=LOOK_BACK,
+        mature=(window.mature_until, window.mature_until),
+        contact_effect=settings.contact_effect,
+    )
+    judged = found["churned"].notna() & (found["outcome_seq"] <= window.last_outcome_seq) & found["customer_id"].notna()
+    outcomes = found[judged].sort_values("seq", kind="stable").drop_duplicates("customer_id", keep="last")
+    if WEIGHT in outcomes and outcomes[WEIGHT].isna().any():
+        return None
+    known = store.read_sensitive_levels(outcomes["customer_id"].tolist())
+    if not known:
+        return None
+    sensitive = sensitive_frame(outcomes["customer_id"], known, contract)
+    return compare_groups(outcomes.reset_index(drop=True), sensitive, contract, params, measures)
 
 
 def _outcomes(

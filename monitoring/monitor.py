@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +11,14 @@ import pandas as pd
 
 from churn.clock import CLOCK_SKEW
 from churn.clock import now as present
-from churn.config.params import ProfitParams
+from churn.config.params import Gap, ProfitParams
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.explain.segmenter import Segmenter
 from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from monitoring.by_slice import judge_outcomes_by_slice
+from monitoring.by_slice import compare_sensitive_groups, judge_outcomes_by_slice
 from monitoring.performance.comparison import compare_performance
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
@@ -73,6 +74,7 @@ def run_monitor(
     now: datetime | None = None,
     campaign: ProfitParams | None = None,
     segmenter: Segmenter | None = None,
+    gaps: Sequence[Gap] = ("recall",),
 ) -> MonitoringRun:
     """Judge what is new of one model version. Write nothing: a run that is killed is simply repeated.
 
@@ -99,6 +101,8 @@ def run_monitor(
         What contacting a customer costs and brings; without it there is no profit.
     segmenter : Segmenter, optional
         Of this version, where its segments are slices of the reference.
+    gaps : sequence of {"recall", "selection_rate", "false_positive_rate"}
+        Which gaps between groups by sensitive columns are told.
 
     Returns
     -------
@@ -136,6 +140,7 @@ def run_monitor(
         concept=detect_concept_drift(known.outcomes, window.labelled, outcome_share * alpha) if labelled else None,
         sequential=_follow_stream(store, settings, window, known.outcomes, before, STREAM_SHARE * alpha) if labelled else None,
         slices=slices,
+        groups=compare_sensitive_groups(store, contract, settings, window, known.slicing.params, gaps) if labelled else None,
         segments=segment_shares(window.current, segmenter) if window.rows else {},
     )
     result = findings.decided(_decide(store, settings, window, findings, now))

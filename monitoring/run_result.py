@@ -15,6 +15,7 @@ from monitoring.drift.results import DriftReport, DriftResult
 from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.concept_drift import ConceptResult
 from monitoring.performance.cusum import SequentialResult
+from monitoring.performance.group_gaps import GroupReport
 from monitoring.said import Said
 from monitoring.slice_quality import SliceReport, spell_quality
 from monitoring.slicing import spell_slice
@@ -56,6 +57,8 @@ class Findings:
         Drift in the stream of all outcomes so far. None as for `concept`, and without a reference.
     slices : SliceReport or None
         Drift in the outcomes of groups of customers. None as for `concept`, and where the reference has no slices.
+    groups : GroupReport or None
+        Gaps between groups by sensitive columns, where the company sends them. Told, and no alarm.
     segments : dict of str to float
         How large each of the model's segments is in the window. Empty where it has too few, or the model knows none.
     """
@@ -71,6 +74,7 @@ class Findings:
     concept: ConceptResult | None = None
     sequential: SequentialResult | None = None
     slices: SliceReport | None = None
+    groups: GroupReport | None = None
     segments: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -130,5 +130,6 @@ def _values(texts: pd.Series, column: Column) -> pd.Series:
     if column.kind == "flag":
         return texts.map({column.true_level: 1.0, column.false_level: 0.0}).astype("float64")
     if column.kind == "category":
-        return texts.where(texts.isin(column.levels), None) if column.levels else texts
+        known = frozenset(column.levels)
+        return pd.Series([text if not known or text in known else None for text in texts], dtype=object)
     return pd.to_numeric(texts, errors="coerce").astype("float64")

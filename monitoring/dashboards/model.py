@@ -111,6 +111,12 @@ MODEL: tuple[Row, ...] = (
             Question("Brier score by group", "Lower is better.", "none", (("churn_slice_brier_score", "{{slice}}"),)),
             Question("Outcomes by group", "That were judged.", "short", (("churn_slice_rows", "{{slice}}"),)),
             Question(
+                "Gaps between sensitive groups",
+                "Largest rate of a column's groups minus the smallest, where the company sends such columns.",
+                "percentunit",
+                (("churn_group_gap", "{{measure}} by {{column}}"),),
+            ),
+            Question(
                 "Changes of the champion",
                 "Promotions and rollbacks of the last hour.",
                 "short",

@@ -29,6 +29,7 @@ class Exported(NamedTuple):
 
 SOURCES = "realized: on the newest judged outcomes; estimated: from the answers, without outcomes; reference: at training"
 SLICES = "Of the newest run that judged outcomes: its groups with enough of them, at most forty, the most surprising"
+GROUPS = "Of the newest run that judged outcomes, where the company sends sensitive columns: groups that are large enough"
 CAMPAIGNS = "Of the twenty campaigns with the newest contacts, while these are at most 120 days old"
 EXPORTED = {
     metric.name: metric
@@ -120,6 +121,19 @@ EXPORTED = {
         ),
         Exported("churn_slice_brier_score", "gauge", f"Brier score of this group. {SLICES}.", ("slice",)),
         Exported("churn_slice_rows", "gauge", f"Outcomes of this group that were judged. {SLICES}.", ("slice",)),
+        Exported(
+            "churn_group_gap",
+            "gauge",
+            f"Largest rate of this sensitive column's groups minus the smallest: recall, or what params.yaml says. {GROUPS}.",
+            ("column", "measure"),
+        ),
+        Exported(
+            "churn_group_gap_p_value",
+            "gauge",
+            f"How often groups drawn at random are so far apart, or more: small, and it is no chance. {GROUPS}.",
+            ("column", "measure"),
+        ),
+        Exported("churn_group_rate", "gauge", f"This group's rate. {GROUPS}.", ("group", "measure")),
         Exported("churn_roc_auc", "gauge", f"ROC AUC. {SOURCES}.", ("source",)),
         Exported("churn_pr_auc", "gauge", f"Average precision. {SOURCES}.", ("source",)),
         Exported("churn_brier_score", "gauge", f"Brier score. {SOURCES}.", ("source",)),

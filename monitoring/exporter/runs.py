@@ -11,6 +11,7 @@ from churn.store.store import Store
 from monitoring.drift.results import DriftResult, surprise
 from monitoring.exporter.metrics import exported
 from monitoring.performance.estimation import Estimate
+from monitoring.performance.group_gaps import GroupGap
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RunResult
 from monitoring.slice_quality import SliceReport
@@ -74,6 +75,8 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
         alarms["concept",] = float(labelled.concept_alarm)
         if labelled.slices is not None:
             yield from _slices(labelled.slices)
+        if labelled.groups is not None and labelled.groups.gaps:
+            yield from _groups(labelled.groups.gaps)
     yield exported("churn_drift_alarm", alarms)
     known: dict[str, Performance | Estimate | None] = {
         "realized": labelled.performance.realized if labelled is not None else None,
@@ -123,6 +126,15 @@ def _slices(report: SliceReport) -> Iterator[Metric]:
     yield exported("churn_slice_expected_rate", {name: one.expected for name, one in named.items()})
     yield exported("churn_slice_brier_score", {name: one.brier for name, one in named.items()})
     yield exported("churn_slice_rows", {name: float(one.rows) for name, one in named.items()})
+
+
+def _groups(gaps: Sequence[GroupGap]) -> Iterator[Metric]:
+    yield exported("churn_group_gap", {(one.column, one.measure): one.gap for one in gaps})
+    yield exported("churn_group_gap_p_value", {(one.column, one.measure): one.p_value for one in gaps})
+    rates: dict[tuple[str, ...], float] = {}
+    for one in gaps:
+        rates |= {(f"{one.column}: {part.group}", one.measure): part.rate for part in one.rates[:MAX_SLICES]}
+    yield exported("churn_group_rate", rates)
 
 
 def _performance(known: Mapping[str, Performance | Estimate]) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ from churn.store.records import DecisionAction
 from monitoring.drift.results import DriftResult
 from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.estimation import Estimate
+from monitoring.performance.group_gaps import GroupGap
 from monitoring.performance.metrics import Performance
 from monitoring.reports.page import moment, render_page
 from monitoring.run_result import RunResult
@@ -17,7 +18,7 @@ from monitoring.slice_quality import SliceQuality
 from monitoring.slicing import spell_slice
 
 STRIP = 30
-MAX_MOVED, MAX_SLICES = 25, 10
+MAX_MOVED, MAX_SLICES, MAX_GROUPS = 25, 10, 12
 LETTERS: dict[str, str] = {
     DecisionAction.NONE: "·",
     DecisionAction.WATCH: "W",
@@ -67,6 +68,16 @@ class _SliceRow:
 
 
 @dataclass(frozen=True)
+class _GapRow:
+    """A line of the table of gaps between groups."""
+
+    name: str
+    gap: float
+    p: str
+    rates: list[str]
+
+
+@dataclass(frozen=True)
 class _Square:
     """A run in the strip of the last ones."""
 
@@ -103,6 +114,7 @@ def render_summary(run: RunResult, earlier: Sequence[RunResult], *, false_alarm_
         sides=list(sides),
         quality=_quality(run.performance, sides) if run.performance.realized else [],
         slices=_slices(run),
+        gaps=[_gap(one) for one in run.groups.gaps] if run.groups is not None else [],
         strip=_strip(run, earlier),
         rate=false_alarm_rate,
         number=_number,
@@ -167,6 +179,12 @@ def _slices(run: RunResult) -> list[_SliceRow]:
     """Return the slices that say most against the model, the most surprising first."""
     judged = sorted(run.slices.judged if run.slices is not None else (), key=lambda one: one.p_value)
     return [_SliceRow(spell_slice(one.column, one.level), one, _probability(one.p_value)) for one in judged[:MAX_SLICES]]
+
+
+def _gap(one: GroupGap) -> _GapRow:
+    shown = one.rates if len(one.rates) <= MAX_GROUPS else (*one.rates[: MAX_GROUPS // 2], *one.rates[-MAX_GROUPS // 2 :])
+    rates = [f"{part.group} {part.rate:.0%} of {part.among:,}" for part in shown]
+    return _GapRow(f"{one.measure.replace('_', ' ')} by {one.column}", one.gap, _probability(one.p_value), rates)
 
 
 def _strip(run: RunResult, earlier: Sequence[RunResult]) -> list[_Square]:

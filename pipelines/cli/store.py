@@ -106,7 +106,6 @@ def sensitive(
     Example: churn store sensitive groups.csv
     """
     from dataclasses import asdict
-    from itertools import repeat
 
     from churn.config.settings import load_settings
     from churn.contract import load_contract
@@ -118,7 +117,9 @@ def sensitive(
     read = read_sensitive_levels(file, load_contract(settings.contract))
     pseudonym = Pseudonymiser(settings.pseudonym_key.get_secret_value())
     stored_as = [pseudonym(customer_id) for customer_id in read.index]
-    said = [SensitiveLevel(*one) for column in read for one in zip(stored_as, repeat(column), read[column])]
+    said = [
+        SensitiveLevel(who, str(column), level) for column in read for who, level in zip(stored_as, read[column], strict=True)
+    ]
     with opened_store() as store, console.status("storing"):
         done = store.write_sensitive_levels(said)
     if as_json:

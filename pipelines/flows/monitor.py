@@ -109,8 +109,13 @@ def run_on_window(store: Store, contract: Contract, settings: Settings, champion
     reference = champion.reference
     calibrated = len(reference.profile.cache)
     with spread(settings.dask_scheduler):
-        profit = load_params(settings.params).profit
-        run = run_monitor(store, contract, settings, champion.version, reference, campaign=profit, segmenter=champion.segmenter)
+        params = load_params(settings.params)
+        run = run_monitor(
+            *(store, contract, settings, champion.version, reference),
+            campaign=params.profit,
+            segmenter=champion.segmenter,
+            gaps=params.fairness.gaps,
+        )
     if len(reference.profile.cache) > calibrated:
         save_reference(_summaries(settings), champion.identity, contract, reference)
     return run

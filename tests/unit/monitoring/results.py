@@ -9,6 +9,7 @@ from monitoring.drift.results import DriftReport, DriftResult
 from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.concept_drift import ConceptResult, ConceptTest
 from monitoring.performance.cusum import CusumState, SequentialResult
+from monitoring.performance.group_gaps import GroupGap, GroupRate, GroupReport
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RetrainDecision, RunResult
 from monitoring.slice_quality import SliceQuality, SliceReport, SliceSince
@@ -61,6 +62,11 @@ def make_slice(column: str = "plan", level: str = "Yes", **overrides: Any) -> Sl
 
 def make_slices(*judged: SliceQuality) -> SliceReport:
     return SliceReport(0.001, judged, tuple(SliceSince(one.column, one.level, 100, NOW) for one in judged))
+
+
+def make_groups() -> GroupReport:
+    rates = GroupRate("male", 1180, 310, 0.71), GroupRate("female", 720, 190, 0.42)
+    return GroupReport(2000, 1900, (GroupGap("gender", "recall", 0.29, 0.001, rates),), ("age: not known of these customers",))
 
 
 def make_stream(*, seen: int = 100, alarm: bool = False, change_point: int = 0) -> SequentialResult:

@@ -15,7 +15,7 @@ from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RunResult
 from monitoring.windows import WindowSummary
-from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_slice, make_slices
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_groups, make_result, make_slice, make_slices
 
 
 class Store:
@@ -146,3 +146,15 @@ def test_slices_tell_who_left_and_what_was_expected_the_most_surprising_forty() 
     shown = {key[1] for key in told(Store(labelled=make_result(slices=many))) if key[0] == "churn_slice_alarm"}
     assert shown == {f"state: S{n}" for n in range(10, 50)}
     assert not [key for key in told(Store(labelled=make_result())) if key[0].startswith("churn_slice")]
+
+
+def test_gaps_between_sensitive_groups_are_told_where_there_are_any() -> None:
+    found = told(Store(labelled=make_result(groups=make_groups())))
+    assert {key: value for key, value in found.items() if key[0].startswith("churn_group")} == {
+        ("churn_group_gap", "gender", "recall"): 0.29,
+        ("churn_group_gap_p_value", "gender", "recall"): 0.001,
+        ("churn_group_rate", "gender: male", "recall"): 0.71,
+        ("churn_group_rate", "gender: female", "recall"): 0.42,
+    }
+    for none in (make_result(), make_result(groups=replace(make_groups(), gaps=()))):
+        assert not any(key[0].startswith("churn_group") for key in told(Store(labelled=none)))

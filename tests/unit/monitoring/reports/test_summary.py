@@ -10,7 +10,7 @@ from monitoring.reports.page import write_page
 from monitoring.reports.summary import render_summary
 from monitoring.run_result import RetrainDecision
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, launch, logged
-from tests.unit.monitoring.results import make_drift, make_drift_result, make_result, make_slice, make_slices
+from tests.unit.monitoring.results import make_drift, make_drift_result, make_groups, make_result, make_slice, make_slices
 from tests.unit.monitoring.test_monitor import run_once
 
 
@@ -105,3 +105,13 @@ def test_slices_that_are_worse_are_named_with_what_was_expected():
     assert 0 < worse.index("120") < worse.index("31.0%") < worse.index("12.0%")
     assert "2 groups were judged" in page
     assert "By group of customers" not in render(make_result())
+
+
+def test_gaps_between_sensitive_groups_have_their_groups_and_how_much_is_chance():
+    measured = PerformanceComparison(Performance(100, brier=0.1))
+    page = render(make_result(groups=make_groups(), performance=measured))
+    row = page[page.index("recall by gender") :]
+    assert 0 < row.index("29.0%") < row.index("= 0.0010") < row.index("male 71% of 310, female 42% of 190")
+    assert "1,900 of 2,000 customers with an" in page
+    assert "age: not known of these customers." in page
+    assert "Between sensitive groups" not in render(make_result(performance=measured))
