@@ -112,9 +112,16 @@ MODEL: tuple[Row, ...] = (
             Question("Outcomes by group", "That were judged.", "short", (("churn_slice_rows", "{{slice}}"),)),
             Question(
                 "Gaps between sensitive groups",
-                "Largest rate of a column's groups minus the smallest, where the company sends such columns.",
+                "Largest rate of a column's groups minus the smallest, where the company sends such columns; and how often groups "
+                "drawn at random are so far apart.",
                 "percentunit",
-                (("churn_group_gap", "{{measure}} by {{column}}"),),
+                (("churn_group_gap", "{{measure}} by {{column}}"), ("churn_group_gap_p_value", "p, {{measure}} by {{column}}")),
+            ),
+            Question(
+                "Rates of sensitive groups",
+                "Recall: the share of those who left whom the model had named.",
+                "percentunit",
+                (("churn_group_rate", "{{measure}} of {{group}}"),),
             ),
             Question(
                 "Changes of the champion",

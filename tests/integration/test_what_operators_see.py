@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from churn.config.params import load_params
+from churn.contract import Column
 from churn.store.records import Decision, DecisionAction, DecisionKind
+from churn.store.sensitive_levels import SensitiveLevel
 from churn.store.store import Store
 from monitoring.dashboards.build import build
 from monitoring.dashboards.panels import BOARDS
@@ -58,13 +60,16 @@ def remember(url: str) -> None:
         numbers=lambda columns: np.array([int(calls < 110) for calls in columns[0]], dtype=np.int8),
     )
     more: dict[str, Any] = {"campaign": campaign, "segmenter": segmenter}
-    assert record_run(store, run_monitor(store, CONTRACT, settings, "1", reference, now=moment, **more))
+    gender = Column(name="gender", source="Gender", kind="category", role="sensitive")
+    contract = CONTRACT.model_copy(update={"columns": (*CONTRACT.columns, gender)})
+    store.write_sensitive_levels([SensitiveLevel(who, "gender", "fm"[place % 2]) for place, who in enumerate(base)])
+    assert record_run(store, run_monitor(store, contract, settings, "1", reference, now=moment, **more))
     drifted = customers(200, seed=4).assign(customer_id=base)
     drifted["minutes"] = float("nan")
     serve(store, drifted)
     assert record_run(
         store,
-        run_monitor(store, CONTRACT, settings, "1", reference, now=moment + timedelta(minutes=5), **more),
+        run_monitor(store, contract, settings, "1", reference, now=moment + timedelta(minutes=5), **more),
     )
     run_campaign(store, "november", moment - timedelta(days=40), left=20, left_held_out=15)
     for flow in ("monitor", "train"):

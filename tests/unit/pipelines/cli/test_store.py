@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 
 from churn.clock import now
 from churn.store.records import Prediction
@@ -84,3 +86,24 @@ def test_what_is_not_there_is_one_line_and_exit_2(churn: Churn, tmp_path: Path) 
     for said in (churn("restore", "none.tar.gz"), churn("backup", "no/such/folder.tar.gz"), churn("backup", "/dev/null/x")):
         assert said.code == 2
         assert said.err.count("\n") == 1
+
+
+def test_groups_of_customers_are_stored_and_what_is_no_group_is_refused(
+    churn: Churn, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = tmp_path / "groups.csv"
+    groups.write_text("customer_id,Gender\nc,f\nd,m\n")
+    plain = churn("store", "sensitive", groups)
+    assert (plain.code, "'telecom' has no column of the role `sensitive`" in plain.err) == (2, True)
+    described = yaml.safe_load(resources.files("churn").joinpath("contracts/telecom.yaml").read_text())
+    described["columns"].append({"name": "gender", "source": "Gender", "kind": "category", "role": "sensitive"})
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(described))
+    monkeypatch.setenv("CHURN_CONTRACT", str(tmp_path / "own.yaml"))
+    assert "2 customers by gender: 2 levels are new" in churn("store", "sensitive", groups).out
+    groups.write_text("customer_id,Gender\nc,m\nd,\n")
+    assert "0 levels are new, 1 changed, 1 were removed, 0 are as before" in churn("store", "sensitive", groups).out
+    assert churn("store", "export", "c").json["sensitive_levels"][0]["level"] == "m"
+    groups.write_text("customer_id,Gender,State\nc,m,OH\n")
+    refused = churn("store", "sensitive", groups)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "column 'State': is no sensitive column of the contract: leave it out" in refused.err
