@@ -112,8 +112,8 @@ MODEL: tuple[Row, ...] = (
             Question("Outcomes by group", "That were judged.", "short", (("churn_slice_rows", "{{slice}}"),)),
             Question(
                 "Gaps between sensitive groups",
-                "Largest rate of a column's groups minus the smallest, where the company sends such columns; and how often groups "
-                "drawn at random are so far apart.",
+                "Largest rate of a column's groups minus the smallest, where the company sends such columns; and p: how often "
+                "groups drawn at random are so far apart.",
                 "percentunit",
                 (("churn_group_gap", "{{measure}} by {{column}}"), ("churn_group_gap_p_value", "p, {{measure}} by {{column}}")),
             ),
