@@ -18,7 +18,7 @@ from churn.explain.segmenter import Segmenter
 from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from monitoring.by_slice import compare_sensitive_groups, judge_outcomes_by_slice
+from monitoring.by_slice import judge_outcomes_by_slice
 from monitoring.performance.comparison import compare_performance
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
@@ -29,6 +29,7 @@ from monitoring.reference import Reference
 from monitoring.returning import judge_window
 from monitoring.run_result import Findings, RetrainDecision, RunResult
 from monitoring.said import Said
+from monitoring.sensitive_slices import compare_sensitive_groups
 from monitoring.slicing import segment_shares
 from monitoring.windows import Window, take_window
 

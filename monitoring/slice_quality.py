@@ -58,6 +58,11 @@ class SliceSince:
     outcome_seq: int
     mature_until: datetime
 
+    def is_new(self, outcomes: pd.DataFrame) -> Members:
+        """Return which outcomes the slice was not judged on."""
+        new = (outcomes["outcome_seq"] > self.outcome_seq) | (outcomes["requested_at"] > self.mature_until)
+        return np.asarray(new.to_numpy(), dtype=np.bool_)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceQuality:
@@ -141,13 +146,25 @@ def take_baselines(reference: pd.DataFrame, slicing: Slicing) -> tuple[SliceBase
         One a rule, in their order.
     """
     members = slicing.members_of(reference)
-    baselines = []
-    for place, rule in enumerate(slicing.rules):
-        own = reference[members[:, place]]
-        y, p = outcomes_and_answers(own)
-        large, loss = moments_of(own, np.ones_like), moments_of(own, minus_logit)
-        baselines.append(SliceBaseline(rule, large, loss, float(((y - p) ** 2).mean())))
-    return tuple(baselines)
+    return tuple(take_baseline(rule, reference[members[:, place]]) for place, rule in enumerate(slicing.rules))
+
+
+def take_baseline(rule: SliceRule, own: pd.DataFrame) -> SliceBaseline:
+    """Sum up what outcomes say of a slice.
+
+    Parameters
+    ----------
+    rule : SliceRule
+        Of the slice.
+    own : pandas.DataFrame
+        Its rows, one at least: columns churn_probability and churned, none missing; and customer_id if it is known who is who.
+
+    Returns
+    -------
+    SliceBaseline
+    """
+    y, p = outcomes_and_answers(own)
+    return SliceBaseline(rule, moments_of(own, np.ones_like), moments_of(own, minus_logit), float(((y - p) ** 2).mean()))
 
 
 def judge_slices(

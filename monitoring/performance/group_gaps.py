@@ -94,17 +94,14 @@ class GroupReport:
     notes: tuple[str, ...] = ()
 
 
-def compare_groups(
-    outcomes: pd.DataFrame, sensitive: pd.DataFrame, contract: Contract, params: SliceParams, measures: Sequence[Gap]
-) -> GroupReport:
+def compare_groups(outcomes: pd.DataFrame, contract: Contract, params: SliceParams, measures: Sequence[Gap]) -> GroupReport:
     """Compare the groups of each sensitive column.
 
     Parameters
     ----------
     outcomes : pandas.DataFrame, shape (n, m)
-        Columns churn_probability, threshold and churned, none missing, a row a customer; and weight where some stand for others.
-    sensitive : pandas.DataFrame, shape (n, n_columns)
-        What is known of the same customers, as `churn.data.sensitive_levels.sensitive_frame` gives it.
+        Columns churn_probability, threshold and churned, none missing, a row a customer; weight where some stand for others; and
+        the sensitive columns of which anything is known, as `churn.data.sensitive_levels.sensitive_frame` gives them.
     contract : Contract
         Says which columns are sensitive.
     params : SliceParams
@@ -117,6 +114,7 @@ def compare_groups(
     GroupReport
         The same for the same input: what is random inside is seeded.
     """
+    sensitive = outcomes[[column.name for column in contract.sensitive if column.name in outcomes]]
     known = sensitive.notna().any(axis=1).to_numpy()
     rows = outcomes[known].reset_index(drop=True)
     if not len(rows):

@@ -137,6 +137,10 @@ class FakeStore:
         self.log = log if log is not None else logged(customers(0, 0))
         self.runs: list[MonitorRun] = []
         self.written: list[Decision] = []
+        self.levels: dict[str, dict[str, str]] = {}
+
+    def read_sensitive_levels(self, customer_ids: list[str]) -> dict[str, dict[str, str]]:
+        return {who: self.levels[who] for who in customer_ids if who in self.levels}
 
     def find_span(self, model_version: str, *, after_seq: int, newest: int) -> Span:
         seqs = self.log.loc[(self.log["seq"] > after_seq) & (self.log["model_version"] == model_version), "seq"].tail(newest)

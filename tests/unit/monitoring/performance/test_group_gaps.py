@@ -32,7 +32,7 @@ def draw(rows: int, seed: int, *, found: tuple[float, float] = (0.5, 0.5)) -> tu
 
 
 def compare(outcomes: pd.DataFrame, sensitive: pd.DataFrame, *measures: str, **sizes: int) -> GroupReport:
-    return compare_groups(outcomes, sensitive, CONTRACT, SliceParams(**sizes), measures or ("recall",))  # type: ignore[arg-type]
+    return compare_groups(outcomes.join(sensitive), CONTRACT, SliceParams(**sizes), measures or ("recall",))  # type: ignore[arg-type]
 
 
 def test_a_gap_is_the_largest_rate_minus_the_smallest() -> None:

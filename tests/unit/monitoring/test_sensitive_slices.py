@@ -1,0 +1,116 @@
+"""Groups by sensitive columns that the company sends: judged with the other slices, each against its own earlier outcomes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn.contract import Column, Contract
+from churn.store.records import DecisionAction
+from monitoring.monitor import record_run, run_monitor
+from monitoring.reference import Reference
+from monitoring.run_result import RunResult
+from tests.unit.monitoring import grouped
+from tests.unit.monitoring.fakes import NOW, FakeStore, make_settings
+from tests.unit.monitoring.test_by_slice import log
+
+SENSITIVE = (
+    Column(name="gender", source="Gender", kind="category", role="sensitive"),
+    Column(name="age", source="Age", kind="integer", role="sensitive"),
+)
+CONTRACT = Contract.model_validate(
+    grouped.CONTRACT.model_dump() | {"columns": [one.model_dump() for one in (*grouped.CONTRACT.columns, *SENSITIVE)]}
+)
+# All alike but in what is sensitive: the reference has no slices of its own.
+PLAIN = {"plan": 0.0, "area": "north", "tenure": 5.0}
+REFERENCE = Reference.of(grouped.draw(3000, 1).assign(**PLAIN), CONTRACT)
+
+
+class Life:
+    """Customers who come in windows, each once, and what is known of them."""
+
+    def __init__(self, **settings: int) -> None:
+        self.store, self.settings, self.seen = (
+            FakeStore(log(grouped.draw(0, 0))),
+            make_settings(max_window_rows=10_000, **settings),
+            0,
+        )
+
+    def window(
+        self, rows: int, seed: int, *, worse: float = 0.0, fewer: float = 0.0, women: float = 0.4, sent: float = 1.0
+    ) -> RunResult:
+        """Of the women a share `worse` leaves whatever the model says; `fewer` of the men who would have left stay."""
+        rng = np.random.default_rng(seed)
+        frame = grouped.draw(rows, seed).assign(**PLAIN)
+        woman, left = rng.random(rows) < women, frame["churned"].to_numpy() == 1
+        left = np.where(woman, left | (rng.random(rows) < worse), left & (rng.random(rows) >= fewer))
+        new = log(frame.assign(churned=left.astype(float)), self.seen + 1)
+        new["customer_id"] = [f"c{n}" for n in new["seq"]]
+        for name, is_woman, known, age in zip(
+            new["customer_id"], woman, rng.random(rows) < sent, rng.integers(18, 90, rows), strict=True
+        ):
+            if known:
+                self.store.levels[name] = {"gender": "female" if is_woman else "male", "age": str(age)}
+        self.store.log = pd.concat([self.store.log, new], ignore_index=True) if self.seen else new
+        self.seen += rows
+        run = run_monitor(self.store, CONTRACT, self.settings, "1", REFERENCE, now=NOW)  # type: ignore[arg-type]
+        assert record_run(self.store, run)  # type: ignore[arg-type]
+        return RunResult.from_record(self.store.runs[0])
+
+
+def judged(result: RunResult) -> dict[str, int]:
+    return {} if result.slices is None else {f"{one.column}: {one.level}": one.rows for one in result.slices.judged}
+
+
+def test_a_group_that_leaves_more_than_before_is_named_and_acted_upon() -> None:
+    life = Life()
+    first, calm = life.window(2000, 1), life.window(2000, 2)
+    assert (first.slices, first.worse_slices, calm.worse_slices) == (None, (), ())
+    assert set(judged(calm)) >= {"gender: female", "gender: male"}
+    assert len([name for name in judged(calm) if name.startswith("age: ")]) == 4
+    assert calm.slices is not None
+    assert calm.slices.alpha == pytest.approx(0.001)
+    worse = life.window(2000, 3, worse=0.15, fewer=0.6)
+    assert worse.worse_slices[0].startswith("customers with gender female: churned ")
+    assert worse.policy.action == DecisionAction.RETRAIN
+    assert worse.worse_slices[0] in worse.policy.reason
+
+
+def test_a_group_on_which_the_model_was_always_off_is_no_news() -> None:
+    life = Life()
+    for seed in range(3):
+        assert life.window(2000, seed, worse=0.15, fewer=0.6).worse_slices == ()
+
+
+def test_who_was_not_sent_is_in_no_group() -> None:
+    life = Life()
+    life.window(2000, 1, sent=0.5)
+    result = judged(life.window(2000, 2, sent=0.5))
+    known = sum(f"c{n}" in life.store.levels for n in range(2001, 4001))
+    assert result["gender: female"] + result["gender: male"] == known
+    assert sum(rows for name, rows in result.items() if name.startswith("age")) == known
+    life.store.levels.clear()
+    assert life.window(2000, 3).slices is None, "new groups have no outcomes of before"
+
+
+def test_outcomes_of_a_small_group_wait_and_count_once() -> None:
+    life, waited, seen = Life(), 0, []
+    life.window(3000, 1, women=0.06)
+    for seed in range(2, 8):
+        own = judged(life.window(400, seed, women=0.06)).get("gender: female")
+        waited += sum(life.store.levels[f"c{n}"]["gender"] == "female" for n in range(life.seen - 399, life.seen + 1))
+        assert own == (waited if waited >= 50 else None)
+        seen.append(own)
+        waited = 0 if own else waited
+    assert None in seen
+    assert any(seen)
+
+
+def test_where_nothing_is_sent_or_sensitive_nothing_changes() -> None:
+    life = Life()
+    life.window(500, 1, sent=0.0)
+    result = life.window(500, 2, sent=0.0)
+    assert (result.slices, result.groups) == (None, None)
+    assert result.concept is not None
+    assert result.concept.alpha == pytest.approx(0.003)
