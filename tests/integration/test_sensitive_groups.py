@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from monitoring.monitor import record_run, run_monitor
 from monitoring.reference import Reference
 from monitoring.reports.summary import render_summary
 from monitoring.run_result import RunResult
-from tests.unit.monitoring.fakes import come_true, make_settings, serve
+from tests.unit.monitoring.fakes import NOW, come_true, make_settings, serve
 from tests.unit.monitoring.grouped import CONTRACT, draw
 
 KEY = "a key of sixteen or more"
@@ -92,6 +93,27 @@ def test_what_is_sent_is_compared_on_the_page_in_metrics_and_erased_with_the_cus
         # No prediction holds it, and no page names anybody.
         assert "gender" not in store.read_predictions(contract).columns
         assert not any(who in page for who in frame["customer_id"])
+
+        # A month later more of the women leave than before, and fewer of the men: among all it evens out.
+        left, lot = frame["churned"].to_numpy() == 1, rng.random(2000)
+        month = frame.assign(churned=np.where(woman, left | (lot < 0.2), left & (lot < 0.2)).astype(float))
+        later = [NOW + timedelta(days=1, seconds=n) for n in range(2000)]
+        come_true(store, serve(store, month, contract=contract, asked=later), month)
+        worse = run_monitor(store, contract, make_settings(max_window_rows=10_000), "1", reference)
+        assert record_run(store, worse)
+        found = RunResult.from_record(store.monitor_runs(limit=1)[0])
+        assert found.slices is not None
+        rows = {one.level: one.rows for one in found.slices.judged if one.column == "gender"}
+        assert rows == {"female": woman[:1900].sum(), "male": (~woman)[:1900].sum()}
+        assert any(one.startswith("customers with gender female: churned ") for one in found.worse_slices)
+        assert "customers with gender female" in render_summary(found, [], false_alarm_rate=0.01)
+        alarms = {
+            sample.labels["slice"]: sample.value
+            for family in collect_runs(store, None)
+            for sample in family.samples
+            if sample.name == "churn_slice_alarm"
+        }
+        assert (alarms["gender: female"], alarms["gender: male"]) == (1, 1)
 
         name = Pseudonymiser(KEY)("c17")
         (known,) = export_customer(store.engine, [name])["sensitive_levels"]

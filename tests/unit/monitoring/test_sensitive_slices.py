@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.config.params import SliceParams
 from churn.contract import Column, Contract
 from churn.store.records import DecisionAction
 from monitoring.monitor import record_run, run_monitor
 from monitoring.reference import Reference
 from monitoring.run_result import RunResult
+from monitoring.sensitive_slices import SensitiveSlices
+from monitoring.slice_quality import judge_slices
 from tests.unit.monitoring import grouped
 from tests.unit.monitoring.fakes import NOW, FakeStore, make_settings
 from tests.unit.monitoring.test_by_slice import log
@@ -114,3 +117,17 @@ def test_where_nothing_is_sent_or_sensitive_nothing_changes() -> None:
     assert (result.slices, result.groups) == (None, None)
     assert result.concept is not None
     assert result.concept.alpha == pytest.approx(0.003)
+
+
+def test_without_drift_any_group_alarms_as_often_as_asked_for() -> None:
+    rng, alarms, trials = np.random.default_rng(7), 0, 60
+    for _ in range(trials):
+        drawn = log(grouped.draw(1500, rng))
+        drawn["customer_id"] = [f"c{n}" for n in range(1500)]
+        drawn["gender"] = np.where(rng.random(1500) < 0.3, "female", "male").astype(object)
+        drawn["age"] = rng.integers(18, 90, 1500).astype(float)
+        slices = SensitiveSlices.of(drawn[:1000], CONTRACT, SliceParams(), {}, (1000, NOW))
+        assert len(slices.baselines) == 6
+        window = drawn[1000:]
+        alarms += any(one.alarm for one in judge_slices(slices.baselines, window, slices.members_of(window), 50, 0.1))
+    assert 0.01 <= alarms / trials <= 0.22
