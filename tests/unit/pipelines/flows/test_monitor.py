@@ -231,10 +231,11 @@ def test_what_was_calibrated_on_the_way_is_kept(settings: Settings, monkeypatch:
 
     reference: Any = SimpleNamespace(profile=SimpleNamespace(cache={"known": 1}))
 
-    def run_monitor(*arguments: Any, campaign: Any, segmenter: Any) -> str:
+    def run_monitor(*arguments: Any, campaign: Any, segmenter: Any, gaps: Any) -> str:
         assert arguments == ("store", CONTRACT, settings, "3", reference)
         assert segmenter == "finds segments"
         assert campaign.customer_value == 200
+        assert gaps == ["recall"]
         if calibrates:
             reference.profile.cache["new"] = 2
         return "the run"
