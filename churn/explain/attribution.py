@@ -12,14 +12,12 @@ form (`churn.explain.shapley`); rules over sums need all interpolated customers 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from churn.explain.mixed import Mixed
 from churn.explain.plan import Plan, clip, complete
 from churn.inference.compiled import CompiledModel
-
-Pattern = tuple[Hashable, ...]
 
 
 class Attribution(NamedTuple):
@@ -72,42 +70,6 @@ class Attributor:
         _add_rules(plan, values, contributions, gains, mixed)
         return Attribution(plan.base, contributions, gains, False)
 
-    def pattern(self, values: Sequence[Any]) -> Pattern | None:
-        """Return what decides about one customer's attribution: customers of one pattern have the same.
-
-        Parameters
-        ----------
-        values : sequence
-            As in `attribute`.
-
-        Returns
-        -------
-        Pattern or None
-            The rules that matter, the bits of these, and for each rule over sums the interpolated customers for whom it holds.
-            None if that would not be all (a value is missing, or the model has ramps), or too much to compare.
-        """
-        if self._has_ramps or None in values:
-            return None
-        plan = self.plan
-        own, left, undecided = _changed_rules(plan, values)
-        own &= plan.bits.fields_of(left)
-        undecided &= left
-        if not undecided:
-            return left, own
-        mixed: dict[int, Mixed] = {}
-        found: list[Hashable] = [left, own]
-        while undecided:
-            guard = undecided & -undecided
-            undecided ^= guard
-            rule = plan.bits.by_guard[guard]
-            if rule.blend not in mixed:
-                mixed[rule.blend] = plan.blends[rule.blend].mix(values)
-            decides = mixed[rule.blend].pattern(rule)
-            if decides is None:
-                return None
-            found.append(decides)
-        return tuple(found)
-
 
 def _add_ramps(
     plan: Plan,
@@ -140,7 +102,8 @@ def _add_rules(
     plan: Plan, known: Sequence[Any], contributions: list[float], gains: dict[int, float], mixed: dict[int, Mixed]
 ) -> None:
     """Attribute each rule that holds for some interpolated customers and not for others."""
-    own, left, undecided = _changed_rules(plan, known)
+    own, left, undecided = changed_rules(plan, known)
+    undecided |= plan.tangled
     by_guard = plan.bits.by_guard
     while left:
         guard = left & -left
@@ -160,9 +123,23 @@ def _add_rules(
             gains[rule.term] = gain
 
 
-def _changed_rules(plan: Plan, known: Sequence[Any]) -> tuple[int, int, int]:
-    """Return a customer's bits, the guards of the rules that do not hold for all interpolated customers alike, and of the rules
-    whose sums are yet to be mixed.
+def changed_rules(plan: Plan, known: Sequence[Any]) -> tuple[int, int, int]:
+    """Return which rules matter for a customer.
+
+    Parameters
+    ----------
+    plan : Plan
+    known : sequence
+        The customer's values, without None.
+
+    Returns
+    -------
+    own : int
+        The customer's bits, see `RuleBits`.
+    left : int
+        The guards of rules that do not hold for all interpolated customers alike.
+    undecided : int
+        The guards of rules whose bounds on sums some interpolated customers may meet, and others not.
     """
     bits, own = plan.bits, plan.bits.usual
     for at, cut, is_above, changes in plan.cut_steps:
@@ -175,12 +152,12 @@ def _changed_rules(plan: Plan, known: Sequence[Any]) -> tuple[int, int, int]:
     # A rule with a condition that neither customer meets holds for nobody between them.
     alive = (own | bits.usual) + bits.ones & bits.guards
     undecided, dead = _bound_sums(plan, known, alive)
-    return own, ((own ^ bits.usual) + bits.fields | undecided) & alive & ~dead, undecided
+    return own, ((own ^ bits.usual) + bits.fields | undecided | plan.tangled) & alive & ~dead, undecided
 
 
 def _bound_sums(plan: Plan, known: Sequence[Any], alive: int) -> tuple[int, int]:
     """Return the rules whose bounds on sums may hold for some interpolated customers only; and those that hold for none."""
-    undecided, dead = plan.tangled, 0
+    undecided = dead = 0
     for parts, reads, cuts, above, below in plan.sum_steps:
         if not reads & alive:
             continue

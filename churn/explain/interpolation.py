@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import inf
 from typing import Any
@@ -25,16 +25,53 @@ class Blend(Sums):
 
     def mix(self, known: Sequence[Any]) -> Mixed:
         """Return the interpolated customers; only columns in which the two differ vary."""
-        typical = self.typical
-        players = tuple([at for at in self.members if known[at] != typical[at]])
+        players = self.players(known)
         return (AllMixed if len(players) <= MAX_MIXED else DrawnMixed)(self, known, players)
+
+    def players(self, known: Sequence[Any]) -> tuple[int, ...]:
+        """Return the columns in which a customer and the typical one differ."""
+        typical = self.typical
+        return tuple([at for at in self.members if known[at] != typical[at]])
+
+    def totals(self, number: int, known: Sequence[Any], players: Sequence[int]) -> list[float]:
+        """Return one sum of all interpolated customers.
+
+        Parameters
+        ----------
+        number : int
+            Of the sum.
+        known : sequence
+            The customer's values.
+        players : sequence of int
+            The columns that vary.
+
+        Returns
+        -------
+        list of float, length 2 ** n_players
+            In the order of `AllMixed`.
+        """
+        typical, parts = self.typical, self.sums[number]
+        totals = [0.0]
+        for at in self.members:
+            own, usual = (known[at], typical[at]) if at in parts else (0.0, 0.0)
+            if at not in players:
+                totals = [total + own for total in totals]
+            elif len(totals) == 1:
+                totals = [totals[0] + usual, totals[0] + own]
+            else:
+                totals = [total + usual for total in totals] + [total + own for total in totals]
+        if len(self.sums) > 1:
+            # The members may then have another order than in the sum itself.
+            totals[0], totals[-1] = total_of(parts, typical), total_of(parts, known)
+        return totals
 
 
 class AllMixed(Mixed):
     """All interpolated customers: number s has player k's own value where bit k of s is 1. A set of them is an int, as bits."""
 
-    def __init__(self, blend: Sums, known: Sequence[Any], players: tuple[int, ...]) -> None:
+    def __init__(self, blend: Blend, known: Sequence[Any], players: tuple[int, ...]) -> None:
         super().__init__(blend, known, players)
+        self.blend: Blend = blend
         self._everybody = (1 << (1 << len(players))) - 1
         self._totals: dict[int, list[float]] = {}
         self._at_most: dict[tuple[int, float], int] = {}
@@ -44,25 +81,8 @@ class AllMixed(Mixed):
         """See `Mixed`."""
         found = self._totals.get(number)
         if found is None:
-            found = self._totals[number] = self._add_up(number)
+            found = self._totals[number] = self.blend.totals(number, self.known, self.players)
         return found
-
-    def _add_up(self, number: int) -> list[float]:
-        blend, known, typical, players = self.blend, self.known, self.blend.typical, self.players
-        parts = blend.sums[number]
-        totals = [0.0]
-        for at in blend.members:
-            own, usual = (known[at], typical[at]) if at in parts else (0.0, 0.0)
-            if at not in players:
-                totals = [total + own for total in totals]
-            elif len(totals) == 1:
-                totals = [totals[0] + usual, totals[0] + own]
-            else:
-                totals = [total + usual for total in totals] + [total + own for total in totals]
-        if len(blend.sums) > 1:
-            # The members may then have another order than in the sum itself.
-            totals[0], totals[-1] = total_of(parts, typical), total_of(parts, known)
-        return totals
 
     def outcome(self, rule: PlannedRule, field: int) -> Outcome:
         """See `Mixed`. Few sets of customers occur, so that what was worked out once is kept.
@@ -81,10 +101,6 @@ class AllMixed(Mixed):
             return UNCHANGED
         key = field, holds, self.players
         return rule.mixed_outcomes.get(key) or rule.keep(key, self._share_out(rule, field, holds))
-
-    def pattern(self, rule: PlannedRule) -> Hashable:
-        """See `Mixed`: whose values vary, and in which mixtures of them the sums meet their bounds."""
-        return self.players, self.holds(rule.sums, rule.members)
 
     def holds(self, sums: Bounds, members: Bounds) -> int | None:
         """See `Mixed`.

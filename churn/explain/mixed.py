@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -73,10 +73,6 @@ class Mixed(ABC):
         """
         holds = self.holds(rule.sums, rule.members)
         return UNCHANGED if holds is None else self._share_out(rule, field, holds)
-
-    def pattern(self, rule: PlannedRule) -> Hashable | None:
-        """Return what, with a rule's bits, decides about its outcome; None if that is too much to compare."""
-        return None
 
     def _share_out(self, rule: PlannedRule, field: int, holds: Any) -> Outcome:
         on, off = rule.changes(field)

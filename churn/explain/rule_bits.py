@@ -134,14 +134,3 @@ class RuleBits:
                 self.usual |= holds << shift + place
             shift += len(rule.columns) + 1
         self.by_guard = {rule.guard: rule for rule in rules}
-        self._fields_of = {0: 0}
-
-    def fields_of(self, guards: int) -> int:
-        """Return all bits of the fields below these guards, and keep them."""
-        found = self._fields_of.get(guards)
-        if found is None:
-            if len(self._fields_of) >= MAX_OUTCOMES:
-                self._fields_of = {0: 0}
-            found = sum(rule.mask << rule.shift for guard, rule in self.by_guard.items() if guards & guard)
-            self._fields_of[guards] = found
-        return found

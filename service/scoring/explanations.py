@@ -5,14 +5,16 @@ What does not depend on the customer (names, units, typical values, the rules' c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from math import floor, inf, isfinite
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from churn.contract import Column, Contract
-from churn.explain.attribution import Attributor, Pattern
+from churn.contract import Contract
+from churn.explain.attribution import Attributor
+from churn.explain.patterns import Pattern, Patterns
 from churn.inference.compiled import CompiledModel
 from churn.inference.terms import Condition
+from service.scoring.value_sentences import ValueSentence, Writer, spaced
 
 RAISES, LOWERS, NO_EFFECT = "raises the risk", "lowers the risk", "makes no difference"
 # Contributions beyond this are cut off: JSON has no infinity.
@@ -21,8 +23,29 @@ MAX_CONTRIBUTION = 1.7976931348623157e308
 ALIKE = 1e9
 # What is said of so many patterns of a model is kept: some kilobytes each.
 MAX_PATTERNS = 1024
-# A column's position, name, contribution, the function that puts its value into words, and what it does.
-Said = tuple[int, str, float, Callable[[Any, str], str], str]
+
+
+class Said(NamedTuple):
+    """What is said of a column, whatever its value: its position, its contribution, and what it does in words."""
+
+    at: int
+    contribution: float
+    effect: str
+
+
+class PatternReasons:
+    """What is said of all customers of one pattern: of each column, strongest first, and how the first of them are written."""
+
+    def __init__(self, said: Sequence[Said], sentences: Sequence[ValueSentence]) -> None:
+        self.said = said
+        self._sentences = sentences
+        self._writers: list[tuple[int, Writer]] = []
+
+    def writers(self, strongest: int) -> list[tuple[int, Writer]]:
+        """Return the positions of the strongest columns, and what writes the reason of each."""
+        for at, contribution, effect in self.said[len(self._writers) : strongest]:
+            self._writers.append((at, self._sentences[at].writer(contribution, effect)))
+        return self._writers[:strongest]
 
 
 class Explainer:
@@ -35,12 +58,13 @@ class Explainer:
         model = plan.model
         self._attributor = attributor
         self._base = plan.base
+        self._patterns = Patterns(plan)
         # Rules make few patterns of all customers: what they have in common is put into words once.
-        self._said_of: dict[Pattern, list[Said]] = {}
+        self._kept: dict[Pattern, PatternReasons] = {}
         self._weights = [*(ramp.weight for ramp in model.ramps), *(rule.weight for rule in model.rules)]
         self._term_columns = plan.term_columns
         self._columns = model.columns
-        self._describe = [value_sentence(contract[name], model.typical[name]) for name in model.columns]
+        self._sentences = [ValueSentence(contract[name], model.typical[name]) for name in model.columns]
         # A missing charge follows from its minutes: for each column, the columns that may follow from it.
         self._followers = [tuple(at for at, origin, _ in plan.follows if origin == place) for place in range(len(model.columns))]
         inputs = list(zip(model.input_names, model.input_columns, strict=True))
@@ -89,23 +113,46 @@ class Explainer:
         list of dict
             feature, value (as given), contribution (log-odds) and text: ready to be encoded as JSON.
         """
-        pattern = self._attributor.pattern(values)
-        said = self._said_of.get(pattern) if pattern else None
-        if said is None:
-            said = self._say(values)
-            if pattern:
-                if len(self._said_of) >= MAX_PATTERNS:
-                    self._said_of.clear()
-                self._said_of[pattern] = said
+        columns, sentences = self._columns, self._sentences
         return self._base, [
-            {"feature": name, "value": (value := values[at]), "contribution": contribution, "text": describe(value, effect)}
-            for at, name, contribution, describe, effect in said[:strongest]
+            {
+                "feature": columns[at],
+                "value": values[at],
+                "contribution": contribution,
+                "text": sentences[at].text(values[at], effect),
+            }
+            for at, contribution, effect in self._reasons_of(values).said[:strongest]
         ]
+
+    def write_reasons(self, values: Sequence[Any], strongest: int) -> tuple[float, bytes]:
+        """Return what `reasons_for` does, the reasons as JSON: only the values are put in, where others had the same pattern.
+
+        Parameters
+        ----------
+        values : sequence
+        strongest : int
+
+        Returns
+        -------
+        tuple of (float, bytes)
+        """
+        writers = self._reasons_of(values).writers(strongest)
+        return self._base, b"[%b]" % b",".join([write(values[at]) for at, write in writers])
+
+    def _reasons_of(self, values: Sequence[Any]) -> PatternReasons:
+        pattern = self._patterns.of(values)
+        found = self._kept.get(pattern) if pattern else None
+        if found is None:
+            found = PatternReasons(self._say(values), self._sentences)
+            if pattern:
+                if len(self._kept) >= MAX_PATTERNS:
+                    self._kept.clear()
+                self._kept[pattern] = found
+        return found
 
     def _say(self, values: Sequence[Any]) -> list[Said]:
         """Return what is said of each column: those that count, strongest first, then the others in their order."""
         _, contributions, gains, has_gaps = self._attributor.attribute(values)
-        columns, describe = self._columns, self._describe
         said: list[Said] = []
         for at in strongest_first(contributions):
             contribution = contributions[at]
@@ -116,9 +163,9 @@ class Explainer:
             effect = (RAISES if raises else LOWERS) + self._together_with(at, speaks_for, raises, gains)
             if not isfinite(contribution):
                 contribution = MAX_CONTRIBUTION if raises else -MAX_CONTRIBUTION
-            said.append((at, columns[at], contribution, describe[at], effect))
+            said.append(Said(at, contribution, effect))
         unmoved = [at for at, contribution in enumerate(contributions) if not contribution]
-        return said + [(at, columns[at], contributions[at], describe[at], NO_EFFECT) for at in unmoved]
+        return said + [Said(at, contributions[at], NO_EFFECT) for at in unmoved]
 
     def _together_with(self, at: int, speaks_for: Collection[int], raises: bool, gains: dict[int, float]) -> str:
         """Return the other conditions of the rule through which the column counted most; empty if there are none."""
@@ -171,19 +218,19 @@ def describe_condition(name: str, condition: Condition, contract: Contract) -> s
     _, low, high = condition
     category, is_level, level = name.partition(" = ")
     if is_level:
-        return f"{_words(category)} {'other than ' if low == -inf else ''}{level}"
+        return f"{spaced(category)} {'other than ' if low == -inf else ''}{level}"
     if name in contract.sums:
-        return f"{_words(name)} {_bounds(low, high, contract.sums[name].unit)}"
+        return f"{spaced(name)} {_bounds(low, high, contract.sums[name].unit)}"
     column = contract[name]
     if column.kind == "flag":
-        return f"{_words(name)} {column.false_level if low == -inf else column.true_level}"
+        return f"{spaced(name)} {column.false_level if low == -inf else column.true_level}"
     whole = column.kind == "integer"
     if whole:  # bounds lie between two whole numbers
         low, high = (low if low == -inf else floor(low) + 1), (high if high == inf else floor(high))
         if low == high:
-            return f"{_words(name)} of {low:g}"
+            return f"{spaced(name)} of {low:g}"
     unit = None if name.endswith(column.unit or "") else column.unit
-    return f"{_words(name)} {_bounds(low, high, unit, whole=whole)}"
+    return f"{spaced(name)} {_bounds(low, high, unit, whole=whole)}"
 
 
 def _bounds(low: float, high: float, unit: str | None, *, whole: bool = False) -> str:
@@ -193,43 +240,3 @@ def _bounds(low: float, high: float, unit: str | None, *, whole: bool = False) -
     if high == inf:
         return f"{'of at least' if whole else 'above'} {low:.4g}{of_unit}"
     return f"between {low:.4g} and {high:.4g}{of_unit}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def value_sentence(column: Column, typical: Any) -> Callable[[Any, str], str]:
-    """Return a function that puts a value of a column, how it compares with the typical one, and its effect in a sentence.
-
-    Parameters
-    ----------
-    column : Column
-    typical : object
-        The value that stands for a missing one.
-
-    Returns
-    -------
-    callable
-        Of a value (None: missing) and of what it does.
-    """
-    name = _words(column.name)
-    if column.kind == "flag":
-        flags = {True: f"{name} is {column.true_level}: ", False: f"{name} is {column.false_level}: "}
-        unknown = f"{name} is not known, counted as {column.true_level if typical else column.false_level}: "
-        return lambda value, effect: (unknown if value is None else flags[bool(value)]) + effect
-    if column.kind == "category":
-        unknown = f"{name} is not known, counted as {typical}: "
-        return lambda value, effect: unknown + effect if value is None else f"{name} is {value}: {effect}"
-    # Not "4 customer service calls calls".
-    unit = f" {column.unit}" if column.unit and not name.endswith(column.unit) else ""
-    unknown = f"{name} is not known, counted as {typical:.4g}{unit}: "
-    above, below, at = (f"{unit} is {side} the typical {typical:.4g}: " for side in ("above", "below", "at"))
-    start = f"{name} of "
-
-    def describe(value: float | None, effect: str) -> str:
-        if value is None:
-            return unknown + effect
-        return f"{start}{value:g}{above if value > typical else below if value < typical else at}{effect}"
-
-    return describe

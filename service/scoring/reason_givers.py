@@ -35,6 +35,19 @@ class ReasonGiver(Protocol):
             See `Explainer.reasons_for`.
         """
 
+    def write_reasons(self, values: Sequence[Any], strongest: int, /) -> tuple[float, bytes]:
+        """Return what `reasons_for` does, the reasons as JSON.
+
+        Parameters
+        ----------
+        values : sequence
+        strongest : int
+
+        Returns
+        -------
+        tuple of (float, bytes)
+        """
+
 
 def reason_giver(compiled: Compiled, contract: Contract) -> ReasonGiver:
     """Return what gives reasons for a compiled model.

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from churn.contract import Contract
 from churn.explain.sampled import SampledAttributor
 from churn.inference.network import CompiledNetwork
-from service.scoring.explanations import LOWERS, NO_EFFECT, RAISES, strongest_first, value_sentence
+from service.scoring.explanations import LOWERS, NO_EFFECT, RAISES, strongest_first
+from service.scoring.value_sentences import ValueSentence
 
 
 class SampledReasons:
@@ -19,7 +22,7 @@ class SampledReasons:
     def __init__(self, network: CompiledNetwork, contract: Contract) -> None:
         self._attributor = SampledAttributor(network)
         self._columns = network.columns
-        self._describe = [value_sentence(contract[name], network.typical[name]) for name in network.columns]
+        self._sentences = [ValueSentence(contract[name], network.typical[name]) for name in network.columns]
 
     def reasons_for(self, values: Sequence[Any], strongest: int, /) -> tuple[float, list[dict[str, Any]]]:
         """Return the base value and the strongest contributions, in words.
@@ -43,10 +46,25 @@ class SampledReasons:
                 "feature": self._columns[at],
                 "value": values[at],
                 "contribution": contributions[at],
-                "text": self._describe[at](values[at], _effect(contributions[at])),
+                "text": self._sentences[at].text(values[at], _effect(contributions[at])),
             }
             for at in order[:strongest]
         ]
+
+    def write_reasons(self, values: Sequence[Any], strongest: int, /) -> tuple[float, bytes]:
+        """Return what `reasons_for` does, the reasons as JSON.
+
+        Parameters
+        ----------
+        values : sequence
+        strongest : int
+
+        Returns
+        -------
+        tuple of (float, bytes)
+        """
+        base, reasons = self.reasons_for(values, strongest)
+        return base, orjson.dumps(reasons)
 
 
 def _effect(contribution: float) -> str:

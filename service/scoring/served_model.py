@@ -133,8 +133,8 @@ class ServedModel:
         Returns
         -------
         dict
-            `base_value` (log-odds) and `reasons`, strongest first; see `Explainer.reasons_for`. And `approximate`, true, where
-            contributions are estimates.
+            `base_value` (log-odds) and `reasons`, strongest first, which orjson writes as they are; see `Explainer.reasons_for`.
+            And `approximate`, true, where contributions are estimates.
 
         Raises
         ------
@@ -143,8 +143,8 @@ class ServedModel:
         """
         if self.explainer is None:
             raise NoReasons("the model in service cannot give reasons")
-        base, reasons = self.explainer.reasons_for(self.scorer.values(values), strongest)
-        said = {"base_value": base, "reasons": reasons}
+        base, reasons = self.explainer.write_reasons(self.scorer.values(values), strongest)
+        said = {"base_value": base, "reasons": orjson.Fragment(reasons)}
         return said | {"approximate": True} if self.explainer.approximate else said
 
     def segment_of(self, values: Sequence[Any]) -> str:

@@ -254,12 +254,36 @@ def test_customers_of_one_pattern_are_told_the_same_as_alone(
     monkeypatch.setattr("service.scoring.explanations.MAX_PATTERNS", kept)
     rules_only = replace(terms, ramps=())
     explainer = Explainer.of(rules_only, CONTRACT)
-    frame = simulate(CONTRACT, 400, seed=9).features[list(terms.columns)]
-    frame.loc[::7, "total_day_minutes"] = np.nan
-    customers = [[None if pd.isna(value) else value for value in row] for row in frame.astype(object).to_numpy()]
+    customers = customers_of(rules_only, 400)
     alone = [Explainer.of(rules_only, CONTRACT).reasons_for(values, 99) for values in customers]
     for _ in range(2):
         assert [explainer.reasons_for(values, 99) for values in customers] == alone
-    assert 0 < len(explainer._said_of) <= kept
+    assert 0 < len(explainer._kept) <= kept
     told = [reasons for _, reasons in alone]
     assert len({tuple(reason["contribution"] for reason in reasons) for reasons in told}) > 20
+
+
+def customers_of(model: CompiledModel, count: int) -> list[list[Any]]:
+    """Every other one has gaps."""
+    rng = np.random.default_rng(2)
+    frame = simulate(CONTRACT, count, seed=9).features[list(model.columns)].astype(object)
+    gaps = (rng.random(frame.shape) < 0.1) & (np.arange(count) % 2 == 0)[:, None]
+    flags = {column.name for column in CONTRACT.features if column.kind == "flag"}
+    return [
+        [
+            None if gap or pd.isna(value) else bool(value) if name in flags else value
+            for name, value, gap in zip(model.columns, row, missing, strict=True)
+        ]
+        for row, missing in zip(frame.to_numpy(), gaps, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("form", ["rules", "ramps too"])
+def test_reasons_are_written_in_the_bytes_of_their_objects(terms: CompiledModel, form: str) -> None:
+    ramp = Ramp(terms.input_names.index("total_eve_minutes"), 100.0, 300.0, 0.01, 0.0)
+    explainer = Explainer.of(replace(terms, ramps=() if form == "rules" else (ramp,)), CONTRACT)
+    for strongest in (3, 1, 99):
+        for values in customers_of(terms, 400):
+            base, reasons = explainer.reasons_for(values, strongest)
+            assert explainer.write_reasons(values, strongest) == (base, orjson.dumps(reasons))
+    assert bool(explainer._kept) == (form == "rules")

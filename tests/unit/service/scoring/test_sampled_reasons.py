@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 
@@ -61,7 +63,7 @@ def test_it_is_checked_against_its_pipeline_and_served_compiled(network: Model, 
 def test_reasons_add_up_and_say_that_they_are_approximate(served: ServedModel) -> None:
     values = [CUSTOMER.get(name) for name in CONTRACT.feature_names]
     values[CONTRACT.feature_names.index("international_plan")] = True
-    said = served.explain(values, 99)
+    said = json.loads(orjson.dumps(served.explain(values, 99)))
     assert said["approximate"] is True
     contributions = [reason["contribution"] for reason in said["reasons"]]
     logit = said["base_value"] + sum(contributions)
@@ -88,7 +90,9 @@ def test_files_are_scored_by_it_in_any_process_and_campaign_lists_have_its_reaso
     values[CONTRACT.feature_names.index("international_plan")] = True
     customers = one_customer(values, CONTRACT)
     assert scorer.probabilities(customers).tolist() == [served.scorer.one(values)]
-    raising = [one["text"] for one in served.explain(values, 99)["reasons"] if one["contribution"] > 0]
+    raising = [
+        one["text"] for one in orjson.loads(orjson.dumps(served.explain(values, 99)))["reasons"] if one["contribution"] > 0
+    ]
     assert list(call_reasons(scorer).of(customers)) == [raising[:MAX_REASONS]]
     assert call_segmenter(scorer) is None
     with pytest.raises(ValueError, match="version 5 has no segments"):

@@ -133,7 +133,7 @@ def test_what_is_sent_is_what_is_stored() -> None:
 
 def test_reasons_are_given_with_the_base_value_and_not_where_the_model_has_none(served: ServedModel, contract: Contract) -> None:
     given = values(contract, total_day_minutes=350.0)
-    explained = served.explain(given, 2)
+    explained = orjson.loads(orjson.dumps(served.explain(given, 2)))
     assert set(explained) == {"base_value", "reasons"}
     assert len(explained["reasons"]) == 2
     assert explained["reasons"][0]["feature"] == "total_day_minutes"
