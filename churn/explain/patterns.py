@@ -68,7 +68,7 @@ class Patterns:
         """
         if not self._has_any:
             return None
-        plan, gaps = self._plan, ()
+        plan, gaps = self._plan, tuple[int, ...]()
         if None in values:
             gaps = tuple([at for at, value in enumerate(values) if value is None])
             values, _, _ = complete(plan, values)

@@ -209,12 +209,15 @@ class Plan:
     def _sum_step(self, number: int) -> SumStep:
         asked = {rule: [c for c in weighed.conditions if c.input == number] for rule, weighed in enumerate(self.model.rules)}
         by_rule = {self.rules[rule].guard: conditions for rule, conditions in asked.items() if conditions}
-        cuts = sorted({bound for conditions in by_rule.values() for c in conditions for bound in (c.low, c.high)} - {-inf, inf})
+        # (A sum of -inf exceeds no bound, and is a stretch of its own.)
+        cuts = sorted(
+            {-inf, *(bound for conditions in by_rule.values() for c in conditions for bound in (c.low, c.high))} - {inf}
+        )
         return SumStep(
             tuple((at, self.typical[at]) for at in self._reads[number]),
             sum(by_rule),
             cuts,
-            [sum(bit for bit, found in by_rule.items() if all(c.low <= start for c in found)) for start in [-inf, *cuts]],
+            [0, *(sum(bit for bit, found in by_rule.items() if all(c.low <= start for c in found)) for start in cuts)],
             [sum(bit for bit, found in by_rule.items() if all(end <= c.high for c in found)) for end in [*cuts, inf]],
         )
 

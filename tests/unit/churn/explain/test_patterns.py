@@ -68,9 +68,13 @@ def test_there_is_none_where_ramps_or_many_parts_of_a_sum_differ(monkeypatch: py
     assert set(found) != {None}
 
 
-def test_a_sum_below_all_floats_meets_no_bound() -> None:
+@pytest.mark.parametrize("high", [4.0, 2.0])  # above and below the typical sum
+def test_a_sum_below_all_floats_meets_no_bound(high: float) -> None:
     model, _ = made_up(0)
-    model = replace(model, ramps=(), rules=(WeighedRule((Condition(len(model.numbers), -math.inf, 4.0),), 2.0),))
+    model = replace(model, ramps=(), rules=(WeighedRule((Condition(len(model.numbers), -math.inf, high),), 2.0),))
     asked: list[Values] = [["x", low, low, False, 1.5, "x", 0.0] for low in (-0.4e308, -1.7e308)]
     assert [model.logit(values) - model.intercept for values in asked] == [2.0, 0.0]
     assert len(attributions(model, asked)) == 2
+    for values in asked:
+        found = Attributor(model).attribute(values)
+        assert found.base + sum(found.contributions) == pytest.approx(model.logit(values))
