@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from mlflow.utils import requirements_utils
 
 import churn
 from churn.errors import RegistryError
@@ -82,7 +83,7 @@ def trained() -> Trained:
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch, mlflow_environment: None) -> dict[str, Any]:
     """What MLflow is asked to log of a model: to do it takes seconds. Files are read, as they do not last."""
-    found: dict[str, Any] = {"signature": "there is one"}
+    found: dict[str, Any] = {}
 
     def log_model(pipeline: object, **named: Any) -> SimpleNamespace:
         contents = {Path(file).name: Path(file).read_bytes() for file in named.pop("extra_files")}
@@ -157,6 +158,7 @@ def test_the_model_is_logged_with_all_that_it_is_read_by_later(
     needed = [line.partition("==") for line in logged["pip_requirements"]]
     assert [name for name, _, version in needed if version] == ["scikit-learn", "pandas", "numpy", "skops"]
     pd.testing.assert_frame_equal(logged["input_example"], REFERENCE[["minutes", "plan"]].head(3))
+    assert logged["signature"] == model_signature(REFERENCE[["minutes", "plan"]])
     contents = logged["contents"]
     assert set(contents) == {INFO_FILE, REFERENCE_FILE, CARD_FILE}
     # Its version is not known yet.
@@ -204,6 +206,15 @@ def test_a_training_that_is_registered_already_is_not_registered_again(
     register(runs, trained)
     assert register(runs, trained) == "version 1 as it was registered"
     assert len(downloads.asked) == len(Versions(client).versions()) == 1
+
+
+@pytest.mark.parametrize(("known", "after"), [(None, {}), ({"a": ["b"]}, {"a": ["b"]})])
+def test_mlflow_need_not_read_which_package_has_which_module(
+    runs: Runs, trained: Trained, monkeypatch: pytest.MonkeyPatch, known: Any, after: Any
+) -> None:
+    monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", known)
+    register(runs, trained)
+    assert after == requirements_utils._MODULES_TO_PACKAGES
 
 
 def test_a_model_without_its_signature_is_an_error(runs: Runs, trained: Trained, logged: dict[str, Any]) -> None:
