@@ -62,6 +62,14 @@ def test_the_p_value_pays_for_all_slices_but_less_than_bonferroni() -> None:
     assert alone < all_of_them < alone * len(BASELINES)
 
 
+def test_an_answer_of_one_half_weighs_nothing_in_the_loss_and_is_no_error() -> None:
+    window = draw(800, 3)
+    window.loc[window.index[:400], "churn_probability"] = 0.5
+    found = judge(window)
+    assert len(found) > 8
+    assert all(0 <= one.p_value <= 1 for one in found.values())
+
+
 def test_a_slice_that_was_off_on_the_reference_as_well_is_no_news() -> None:
     reference, window = draw(3000, 1, worse=0.25), draw(1500, 3, worse=0.25)
     slicing = Slicing.of(reference, CONTRACT, SliceParams())
