@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+# Of whatever is counted on a command line: no machine here holds more, and no database takes any number.
+MAX_COUNT = 10**9
 # Into a file or a pipe, tables need a width that holds them.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 MAX_TAG_LENGTH = 5_000
 
 
+# As MLflow gives them: 01 is no other name of version 1, and no database takes a number of thirty digits.
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
+
+
 class Versions:
     """The versions of one model. Every method raises RegistryError when the registry is away."""
 
@@ -43,7 +48,7 @@ class Versions:
             else f"there is no version {version_or_alias!r} of model {self._name!r}; train one with: churn train"
         )
         with self._client.translated(missing):
-            if version_or_alias.isdigit():
+            if _NUMBER.fullmatch(version_or_alias):
                 return mlflow.get_model_version(self._name, version_or_alias)
             return mlflow.get_model_version_by_alias(self._name, version_or_alias)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from churn.errors import InputError
-from pipelines.console import console, print_json, warn
+from pipelines.console import MAX_COUNT, console, print_json, warn
 
 if TYPE_CHECKING:
     from churn.data.dataset import Dataset
@@ -57,7 +57,7 @@ def pull(
 @app.command()
 def simulate(
     path: Annotated[Path, typer.Argument(help="CSV file to write.")],
-    customers: Annotated[int, typer.Option(min=1, help="How many.")] = 5_000,
+    customers: Annotated[int, typer.Option(min=1, max=MAX_COUNT, help="How many.")] = 5_000,
     scenario: Annotated[str, typer.Option(help="A scenario of `churn traffic --list`.")] = "calm",
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same customers.")] = 1,
     contacted: Annotated[

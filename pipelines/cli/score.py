@@ -44,7 +44,9 @@ def score(
         bool, typer.Option("--segment", help="Name each customer's segment: a column more; some 30 µs of a core a customer.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace finished answers of another run.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads that score here; default: one a processor.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1_000, help="Threads that score here; default: one a processor.")
+    ] = None,
     log: Annotated[
         bool,
         typer.Option("--log", help="Write what was scored to the store, once: outcomes find it, and the monitor sees it."),

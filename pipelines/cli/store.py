@@ -22,7 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 @app.command()
 def migrate(
-    wait: Annotated[float, typer.Option(min=0, help="Wait so many seconds for a database that is not there yet.")] = 0.0,
+    wait: Annotated[float, typer.Option(min=0, max=1e9, help="Wait so many seconds for a database that is not there yet.")] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Bring the store at CHURN_STORE_URL to the newest schema, and print its revision. Doing it again changes nothing.
@@ -52,7 +52,7 @@ def migrate(
 
 @app.command()
 def prune(
-    keep_days: Annotated[float, typer.Option(min=0, help="Remove what was asked for longer ago than so many days.")],
+    keep_days: Annotated[float, typer.Option(min=0, max=100_000, help="Remove what was asked for longer ago than so many days.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     even_unjudged: Annotated[bool, typer.Option("--even-unjudged", help="Also what the monitor has not judged yet.")] = False,
     as_json: Json = False,

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import console, print_json
+from pipelines.console import MAX_COUNT, console, print_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def traffic(
     scenario: Annotated[str, typer.Option(help="Name of a scenario; --list shows them.")] = "calm",
-    customers: Annotated[int, typer.Option(min=1, help="How many to send.")] = 500,
+    customers: Annotated[int, typer.Option(min=1, max=MAX_COUNT, help="How many to send.")] = 500,
     outcomes: Annotated[bool, typer.Option(help="Send what came true as well.")] = True,
     campaign: Annotated[
         str | None, typer.Option(help="Contact everybody whose action is `contact`, report it under this name, and save some.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.console import console, errors, print_json, warn
+from pipelines.console import MAX_COUNT, console, errors, print_json, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def plan(
     budget: Annotated[
         float | None, typer.Option(min=0.0, help="What all calls may be expected to cost, offers included.")
     ] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="How many customers are called at most.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, help="How many customers are called at most.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Where the gains curve goes; default: a .png beside the list.")] = None,
     model: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
     allow_absent: Annotated[

@@ -15,7 +15,7 @@ from pipelines.cli.models.registry import open_registry
 from pipelines.cli.models.segments import segments
 from pipelines.cli.store import opened_store
 from pipelines.cli.tables import as_document, history_table, print_scorecard, shadow_table
-from pipelines.console import console, print_json, warn
+from pipelines.console import MAX_COUNT, console, print_json, warn
 
 app = typer.Typer(no_args_is_help=True, help="List, show, promote and roll back models.")
 LAST_DECISIONS = 10
@@ -142,7 +142,7 @@ def as_sql(
 
 @app.command()
 def history(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_COUNT, help="How many, the newest.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List what was decided about models, newest first: by the gate, and every promotion and rollback. Who, when, which and why.

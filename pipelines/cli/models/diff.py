@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.models.registry import open_registry
-from pipelines.console import console, print_json
+from pipelines.console import MAX_COUNT, console, print_json
 
 if TYPE_CHECKING:
     from churn.model_diff.compare import ModelDiff
@@ -26,7 +26,9 @@ def diff(
     first: Annotated[str, typer.Argument(help="Version number or alias.")],
     second: Annotated[str, typer.Argument(help="Another one.")],
     data: Annotated[Path | None, typer.Option(help="File of labelled customers; default CHURN_DATA.")] = None,
-    top: Annotated[int, typer.Option(min=0, help="How many customers to name whose probability changes most.")] = 10,
+    top: Annotated[
+        int, typer.Option(min=0, max=MAX_COUNT, help="How many customers to name whose probability changes most.")
+    ] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Compare two versions: scores and slices, what they are made of, and for which customers the answer changes, and why.

@@ -35,7 +35,7 @@ def test_a_version_is_found_by_its_number_and_by_what_it_is_called(versions: Ver
     assert versions.registered("champion") == Registered("2", "r2", "d2")
     assert versions.identity("champion") == "r2"
     assert versions.tags_of("3") == {"training": "t3", "artifact_digest": "d3"}
-    for missing in ("4", "challenger", "0"):
+    for missing in ("4", "challenger", "0", "02", "²", "9" * 30):
         with pytest.raises(NoModel, match=f"'{missing}'"):
             versions.registered(missing)
 

@@ -131,3 +131,25 @@ def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(main, "app", wrong)
     with pytest.raises(FileNotFoundError):
         main.main()
+
+
+HUGE = "9" * 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("store", "prune", "--keep-days", HUGE), "--keep-days"),
+        (("store", "migrate", "--wait", HUGE), "--wait"),
+        (("model", "history", "--limit", HUGE), "--limit"),
+        (("model", "diff", "1", "2", "--top", HUGE), "--top"),
+        (("campaign", "plan", "a.csv", "b.csv", "--name", "x", "--top", HUGE), "--top"),
+        (("data", "simulate", "x.csv", "--customers", HUGE), "--customers"),
+        (("traffic", "--customers", HUGE), "--customers"),
+        (("score", "a.csv", "b.csv", "--threads", HUGE), "--threads"),
+    ],
+)
+def test_a_number_beyond_all_bounds_is_an_error_of_its_option(churn: Churn, arguments: tuple[str, ...], option: str) -> None:
+    said = churn(*arguments)
+    assert said.code == 2
+    assert f"Invalid value for '{option}'" in said.err
