@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.drift import by_slice, concept, same_base, scale
+from benchmarks.drift import by_slice, concept, newcomers, same_base, scale
 from benchmarks.drift.baselines import NAMES
 from benchmarks.drift.picture import draw
 from benchmarks.drift.populations import LABELS, SHIFTS
@@ -28,7 +28,7 @@ from churn.contract import load_contract
 OUT = Path("build/benchmarks/drift.json")
 SEED = 17
 SIZES = (50, 200, 500, 1_000, 5_000)
-SCENARIOS = ("false-alarms", "shifts", "same-base", "by-slice", "concept", "scale")
+SCENARIOS = ("false-alarms", "shifts", "same-base", "newcomers", "by-slice", "concept", "scale")
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few small cells, to see that it works")
     parser.add_argument("--only", default=",".join(SCENARIOS), help=f"scenarios, comma-separated: {', '.join(SCENARIOS)}")
     parser.add_argument("--trials", type=int, default=1_000, help="of each cell without drift; a fifth of each shift")
-    parser.add_argument("--lives", type=int, default=20, help="of each case of same-base")
+    parser.add_argument("--lives", type=int, default=20, help="of each case of same-base and newcomers")
     parser.add_argument("--references", type=int, default=16, help="of by-slice without drift; a quarter of each change")
     parser.add_argument("--populations", default="real,simulated", help="comma-separated: real, simulated")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -54,13 +54,16 @@ def main() -> None:
     )
     kept = Memory(options.out.with_suffix(".cells") if options.resume else None, verbose=0)
     results = judge(cells, load_settings().data, 1 if options.short else options.jobs, console, kept)
-    streams, runs, bases, groups = [], [], [], []
+    streams, runs, bases, groups, others = [], [], [], [], []
     if "same-base" in wanted:
         if options.short:
             told = same_base.run(1, options.seed, nights=3, customers=200, cases=same_base.CASES[:1])
         else:
             told = same_base.run(options.lives, options.seed)
         bases = [row for lives in told for row in lives.figures()]
+    if "newcomers" in wanted:
+        sizes = (400,) if options.short else newcomers.SIZES
+        others = newcomers.run(1 if options.short else options.lives, options.seed, sizes=sizes, jobs=options.jobs)
     if "by-slice" in wanted:
         data, calm = load_settings().data, options.references
         if options.short:
@@ -77,7 +80,7 @@ def main() -> None:
             scale.beside_evidently(contract, rows[0], options.seed),
             scale.from_store(contract, rows[1], options.seed, options.out.parent / "scale"),
         ]
-    for table in [*tables(results, streams, runs), *base_tables(bases), *slice_tables(groups)]:
+    for table in [*tables(results, streams, runs), *base_tables(bases), *newcomer_tables(others), *slice_tables(groups)]:
         console.print(table)
     targets = compare(results, streams, runs, groups)
     console.print(target_table(targets))
@@ -90,6 +93,7 @@ def main() -> None:
         "concept": streams,
         "scale": runs,
         "same_base": bases,
+        "newcomers": others,
         "by_slice": groups,
         "targets": targets,
     }
@@ -148,6 +152,11 @@ def base_tables(bases: list[dict[str, Any]]) -> list[Table]:
     calm, changed = ([row for row in bases if row["case"].startswith("none") is which] for which in (True, False))
     titles = ("The same base every night, without a change", "The same base every night, with a change on one of them")
     return [_plain(title, rows) for title, rows in zip(titles, (calm, changed), strict=True) if rows]
+
+
+def newcomer_tables(others: list[dict[str, Any]]) -> list[Table]:
+    """Show how soon it is found that only the newcomers of a base differ."""
+    return [_plain("Only newcomers differ, 5 % of the base a month, at alpha 1 %", others)] if others else []
 
 
 def slice_tables(groups: list[dict[str, Any]]) -> list[Table]:
