@@ -13,7 +13,7 @@ from monitoring.monitor import record_run, run_monitor
 from monitoring.reference import Reference
 from monitoring.run_result import RunResult
 from monitoring.sensitive_slices import SensitiveSlices
-from monitoring.slice_quality import judge_slices
+from monitoring.slice_quality import SliceSince, judge_slices
 from tests.unit.monitoring import grouped
 from tests.unit.monitoring.fakes import NOW, FakeStore, make_settings
 from tests.unit.monitoring.test_by_slice import log
@@ -54,7 +54,8 @@ class Life:
             new["customer_id"], woman, rng.random(rows) < sent, rng.integers(18, 90, rows), strict=True
         ):
             if known:
-                self.store.levels[name] = {"gender": "female" if is_woman else "male", "age": str(age)}
+                self.store.levels[name] = {"gender": "female" if is_woman else "male"}
+                self.store.levels[name] |= {"age": str(age)} if age < 80 else {}
         self.store.log = pd.concat([self.store.log, new], ignore_index=True) if self.seen else new
         self.seen += rows
         run = run_monitor(self.store, CONTRACT, self.settings, "1", REFERENCE, now=NOW)  # type: ignore[arg-type]
@@ -71,7 +72,7 @@ def test_a_group_that_leaves_more_than_before_is_named_and_acted_upon() -> None:
     first, calm = life.window(2000, 1), life.window(2000, 2)
     assert (first.slices, first.worse_slices, calm.worse_slices) == (None, (), ())
     assert set(judged(calm)) >= {"gender: female", "gender: male"}
-    assert len([name for name in judged(calm) if name.startswith("age: ")]) == 4
+    assert len([name for name in judged(calm) if name.startswith("age: ")]) == 5
     assert calm.slices is not None
     assert calm.slices.alpha == pytest.approx(0.001)
     worse = life.window(2000, 3, worse=0.15, fewer=0.6)
@@ -93,6 +94,9 @@ def test_who_was_not_sent_is_in_no_group() -> None:
     known = sum(f"c{n}" in life.store.levels for n in range(2001, 4001))
     assert result["gender: female"] + result["gender: male"] == known
     assert sum(rows for name, rows in result.items() if name.startswith("age")) == known
+    # Of whom only the age is not known is a group, as on the scorecard.
+    without_age = sum("age" not in life.store.levels.get(f"c{n}", {"age": ""}) for n in range(2001, 4001))
+    assert result["age: missing"] == without_age
     life.store.levels.clear()
     assert life.window(2000, 3).slices is None, "new groups have no outcomes of before"
 
@@ -131,3 +135,18 @@ def test_without_drift_any_group_alarms_as_often_as_asked_for() -> None:
         window = drawn[1000:]
         alarms += any(one.alarm for one in judge_slices(slices.baselines, window, slices.members_of(window), 50, 0.1))
     assert 0.01 <= alarms / trials <= 0.22
+
+
+def test_outcomes_that_wait_for_a_group_are_not_what_it_is_compared_with() -> None:
+    rng = np.random.default_rng(1)
+    earlier = log(grouped.draw(1000, rng))
+    earlier["customer_id"] = [f"c{n}" for n in range(1000)]
+    earlier["gender"] = np.where(rng.random(1000) < 0.3, "female", "male").astype(object)
+    waiting = SliceSince("gender", "female", 600, NOW)
+    slices = SensitiveSlices.of(earlier, CONTRACT, SliceParams(), {("gender", "female"): waiting}, (1000, NOW))
+    rows = {one.rule.level: one.large.rows for one in slices.baselines}
+    assert rows == {"female": (earlier["gender"][:600] == "female").sum(), "male": (earlier["gender"] == "male").sum()}
+    assert slices.since == (waiting, SliceSince("gender", "male", 1000, NOW))
+    soon = SliceSince("gender", "female", 30, NOW)
+    few = SensitiveSlices.of(earlier, CONTRACT, SliceParams(), {("gender", "female"): soon}, (1000, NOW))
+    assert [one.rule.level for one in few.baselines] == ["male"], "too few to compare it with"
