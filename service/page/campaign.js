@@ -13,19 +13,29 @@
   };
   let list = "";
 
-  // Rows of a CSV file, with the header apart; a line break within quotes ends no row.
+  // What a file says next; whatever is wrong here is the file's fault, and not the network's.
+  async function readOn(reader) {
+    try {
+      return await reader.read();
+    } catch (problem) {
+      throw problem instanceof TypeError ? new Error("The file is not UTF-8 text: save it as “CSV UTF-8”.") : problem;
+    }
+  }
+
+  // Rows of a CSV file, with the header apart; a line break within quotes ends no row. A row ends as \n, \r\n, or \r alone.
   async function* piecesOf(file) {
     const reader = file.stream().pipeThrough(new TextDecoderStream("utf-8", {fatal: true})).getReader();
     let text = "", scanned = 0, quoted = false, header = null, rows = [], first = 1, read = 0;
     for (let ended = false; !ended;) {
-      const {done, value} = await reader.read();
+      const {done, value} = await readOn(reader);
       ended = done;
       text += done ? "\n" : value;
       let begin = 0;
       for (let at = scanned; at < text.length; at += 1) {
         const code = text.charCodeAt(at);
         if (code === 34) quoted = !quoted;
-        else if (code === 10 && (!quoted || (ended && at === text.length - 1))) {
+        else if ((code === 10 || (code === 13 && at + 1 < text.length && text.charCodeAt(at + 1) !== 10))
+          && (!quoted || (ended && at === text.length - 1))) {
           const row = text.slice(begin, at + 1);
           read += row.length;
           begin = at + 1;
@@ -40,7 +50,8 @@
         }
       }
       text = text.slice(begin);
-      scanned = text.length;
+      // Of a \r at the end it is not known yet whether a \n follows.
+      scanned = text.length - text.endsWith("\r");
       if (text.length > MAX_LINE) throw new Error("The file has a line of more than a megabyte: is it CSV?");
     }
     if (rows.length) yield {body: header + rows.join(""), first, share: 1};
@@ -171,7 +182,7 @@
       show(await rank(file), limit);
     } catch (problem) {
       error.textContent = problem instanceof TypeError
-        ? "The file is not UTF-8, or the service cannot be reached."
+        ? "The service cannot be reached."
         : problem.message;
       error.hidden = false;
       byId("campaign-status").textContent = "";

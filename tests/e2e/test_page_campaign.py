@@ -131,14 +131,17 @@ def test_a_budget_is_kept_as_by_the_command_and_the_curve_shows_what_more_would_
     assert page.complaints == []
 
 
-def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(page: Browser, store: FakeStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\r\n", "\r"])  # of Windows, and of Excel's “CSV (Macintosh)”
+def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(
+    page: Browser, store: FakeStore, tmp_path: Path, end: str
+) -> None:
     rows = [
         "customer_id,note,total_day_minutes",
         *(f'"c""{n}\u00fc","a\r\nb, ""c""",{200 + n % 9}' for n in range(1_100)),
         "",
         "",
     ]
-    (tmp_path / "in.csv").write_bytes("\ufeff".encode() + "\r\n".join(rows).encode())
+    (tmp_path / "in.csv").write_bytes("\ufeff".encode() + end.join(rows).encode())
     put_in(page, tmp_path / "in.csv")
     press(page, "campaign-plan")
     page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
@@ -152,7 +155,7 @@ def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(page: Brow
         (b"", "The file has no customers"),
         (b"customer_id,state\na,OH\nb,XX\n", "customer 2 of the file:"),
         (b"state\nOH\n", "customer 1 of the file:"),
-        (b"customer_id,state\n\xff\xfe,OH\n", "not UTF-8"),
+        (b"customer_id,state\n\xff\xfe,OH\n", "The file is not UTF-8 text"),
         (TWICE, "Two customers have the id c0"),
     ],
 )
