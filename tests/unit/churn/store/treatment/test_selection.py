@@ -85,11 +85,11 @@ def test_months_are_of_thirty_days_since_1970() -> None:
 def test_months_with_few_of_the_control_group_are_taken_together_with_the_next() -> None:
     few = MIN_HELD_OUT - 2
     one = chosen(
-        (10, NAMED, True), (few, HELD, False), (20, NAMED, True), (2, HELD, False), (30, NAMED, True),
+        (10, NAMED, True), (few, HELD, False), (20, NAMED, True), (2, HELD, False), (40, NAMED, True),
         (MIN_HELD_OUT, HELD, False), months=[0, 0, 1, 1, 2, 2],
     )  # fmt: skip
     together = (10 + few + 20 + 2) / (few + 2)
-    assert weights(one, 10, few, 20, 2, 30, MIN_HELD_OUT) == [0, together, 0, together, 0, (30 + MIN_HELD_OUT) / MIN_HELD_OUT]
+    assert weights(one, 10, few, 20, 2, 40, MIN_HELD_OUT) == [0, together, 0, together, 0, (40 + MIN_HELD_OUT) / MIN_HELD_OUT]
 
 
 def test_the_last_months_join_the_group_before_if_they_have_too_few() -> None:
