@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
+from churn.config.params import ProfitParams
 from monitoring.performance.metrics import measure_performance
 
 
@@ -63,3 +64,17 @@ def test_outcomes_count_as_often_as_they_stand_for_others_and_their_customers_on
     (low, high), (lowest, highest) = found.intervals["brier"], anybody.intervals["brier"]
     assert high - low > 1.3 * (highest - lowest)
     assert float(np.average((rows["churned"] - p) ** 2, weights=weight)) == pytest.approx(found.brier)
+
+
+def test_customers_who_are_there_twice_tell_no_more_of_the_profit_than_once() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.uniform(0.05, 0.95, 200)
+    once = pd.DataFrame({"churn_probability": p, "churned": (rng.random(200) < p) * 1.0, "customer_id": range(200)})
+    twice = pd.concat([once, once], ignore_index=True)
+    single, double = (measure_performance(rows, threshold=0.3, campaign=ProfitParams()) for rows in (once, twice))
+    assert double.profit == pytest.approx(single.profit)
+    assert double.intervals["profit"] == pytest.approx(single.intervals["profit"])
+    # Taken for as many customers, they would.
+    unknown = measure_performance(twice.drop(columns="customer_id"), threshold=0.3, campaign=ProfitParams())
+    low, high = unknown.intervals["profit"]
+    assert high - low == pytest.approx((single.intervals["profit"][1] - single.intervals["profit"][0]) / math.sqrt(2))

@@ -79,7 +79,15 @@ def test_one_tensor_may_hold_all_numbers_in_the_contracts_order() -> None:
     assert problem(MINUTES, {**matrix, "shape": [2, 2], "data": [[1.0, 2.0]] * 2})[0] == "inputs.1.shape"
 
 
+def test_nan_is_a_missing_number_in_json() -> None:
+    body = orjson.dumps({"inputs": [tensor("account_length", [1.0]), MINUTES | {"shape": [1], "data": [7.25]}]})
+    customers = read_inference(body.replace(b"7.25", b"NaN"), len(body) - 1, RULES, 10).customers
+    assert np.isnan(customers.values["total_day_minutes"][0])
+
+
 def test_a_row_that_breaks_a_rule_is_named() -> None:
+    state = tensor("state", ["OH"], "BYTES")
+    assert problem(state, tensor("total_day_minutes", [-1.0]))[0] == "inputs.0.total_day_minutes"
     assert problem(tensor("total_day_minutes", [1.0, -1.0]))[0] == "inputs.1.total_day_minutes"
     assert problem(tensor("no_such_column", [1.0]))[0].startswith("inputs.no_such_column")
 

@@ -238,6 +238,17 @@ def test_rows_stored_at_once_follow_a_file_that_was_replaced(tmp_path: Path, see
     again.close()
 
 
+def test_the_next_write_goes_through_the_same_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    connect = sqlite_writer.connect
+    monkeypatch.setattr(sqlite_writer, "connect", lambda path, seconds: made.append(seconds) or connect(path, seconds))
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    for _ in range(3):
+        store.write_rows(rows(1))
+    assert len(made) == 1
+    store.close()
+
+
 def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

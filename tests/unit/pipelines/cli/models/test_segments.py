@@ -74,7 +74,7 @@ def test_a_table_names_each_segment_with_its_three_strongest_contributions(churn
 
 def test_a_script_gets_all_of_it(churn: Churn, registry: Registry) -> None:
     said = churn("model", "segments", "3", "--json")
-    assert (said.code, said.json) == (0, SEGMENTS.model_dump(mode="json"))
+    assert (said.code, said.json) == (0, SEGMENTS.model_dump())
     assert registry.asked == ["3"]
 
 
