@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def once_each(rows: pd.DataFrame) -> pd.DataFrame:
@@ -23,6 +26,7 @@ def once_each(rows: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> once_each(pd.DataFrame({"seq": [3, 1, 2, 4], "customer_id": ["a", "a", None, None]}))["seq"].tolist()
     [2, 3, 4]
     """
@@ -48,6 +52,8 @@ def iter_once_each(parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     pandas.DataFrame
         Of each part the rows of customers that no part before had.
     """
+    import pandas as pd
+
     seen = np.zeros(0, dtype=np.uint64)
     for part in parts:
         rows = once_each(part)

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from scipy import stats
-
 from monitoring.drift.results import DriftReport, DriftResult
 
 # A deviation is forgotten once nothing is left to see of it, not once it is just below the threshold: there it would come and go.
@@ -157,6 +155,8 @@ def _grew(now: Said, before: Said, report: DriftReport, moved_since: Callable[[S
 
 def _beyond_chance(now: Said, before: Said, report: DriftReport) -> bool:
     """Return whether a difference goes beyond an earlier one by more than chance, for any of a report's tests."""
+    from scipy import stats
+
     bound = float(stats.norm.isf(report.alpha / (2 * max(report.tests, 1))))
     gone = now.statistic - before.statistic if now.rises == before.rises else now.statistic + before.statistic
     return gone > bound * math.hypot(now.standard_error, before.standard_error)

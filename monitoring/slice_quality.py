@@ -13,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
 from monitoring.drift.null_distribution import MAX_WINDOW_ROWS, MaxDistribution, draw_maxima
 from monitoring.performance.concept_drift import Question
 from monitoring.performance.metrics import customers_of, outcomes_and_answers
 from monitoring.performance.residuals import Moments, contrast, minus_logit, moments_of
 from monitoring.slicing import Members, SliceRule, Slicing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEED = 20_260_101
 # With a smaller variance of the number that leave, by the model's own answers, the p-values of so few are not to be believed.
@@ -190,6 +192,8 @@ def judge_slices(
     tuple of SliceQuality
         The same for the same input: what is random inside is seeded.
     """
+    from scipy import stats
+
     y, p = outcomes_and_answers(outcomes)
     customer = customers_of(outcomes)
     variance = p * (1 - p)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from churn.config.params import SliceParams
@@ -15,6 +15,9 @@ from churn.evaluation.slices import MISSING, find_slices, slice_by, sliced_level
 from churn.explain.frames import spell
 from churn.explain.segmenter import Segmenter
 from churn.segments.segments import SLICE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OUTCOME = "churned"
 # Each takes some 50 µs.
@@ -97,6 +100,8 @@ class Slicing:
         ndarray of bool, shape (n, n_slices)
             In the order of the rules.
         """
+        import pandas as pd
+
         levels = dict(sliced_levels(frame, None, self.contract, self.params)) if self.rules else {}
         if SLICE in frame:
             levels[SLICE] = frame[SLICE].astype("category")
@@ -170,6 +175,8 @@ def add_segments(frame: pd.DataFrame, segmenter: Segmenter | None) -> pd.DataFra
     -------
     pandas.DataFrame, shape (n, m) or (n, m + 1)
     """
+    import pandas as pd
+
     if segmenter is None:
         return frame
     numbers = segmenter.numbers(spell(frame[segmenter.segments.columns]))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from churn.clock import now as present
 from churn.config.settings import Settings
@@ -19,6 +18,9 @@ from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
 from churn.store.treatment.selection import Selection
 from monitoring.once_each import iter_once_each, once_each
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Of more new predictions an even sample is held, for pictures and estimates; what is compared goes by in parts, all of it.
 MAX_HELD = 20_000
@@ -223,6 +225,8 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     StoreError
         If the store is away.
     """
+    import pandas as pd
+
     runs = store.monitor_runs(model_version=model_version, limit=1)
     last_seq, last_outcome_seq = (runs[0].last_seq, runs[0].last_outcome_seq) if runs else (0, 0)
     mature_until = runs[0].mature_until if runs else EPOCH

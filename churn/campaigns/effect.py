@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -107,7 +107,7 @@ def estimate_effect(
         return None
     group = _strata(customers)
     strata = int(group.max()) + 1
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     counts, gone = (np.array([np.bincount(group, side, minlength=strata) for side in of]) for of in (customers, left))
     weights = counts[0] / counts[0].sum()
     with_it, without = (_stratified_wilson(*side, weights, z) for side in zip(gone, counts, strict=True))

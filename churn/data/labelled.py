@@ -7,10 +7,13 @@ interval, test and fold goes by customer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def customer_numbers(keys: pd.Series) -> NDArray[np.int64] | None:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> customer_numbers(pd.Series(["b", "a", "b"])).tolist()
     [0, 1, 0]
     >>> customer_numbers(pd.Series(["b", None, "b", None])).tolist()
@@ -90,6 +94,8 @@ def customer_numbers(keys: pd.Series) -> NDArray[np.int64] | None:
     >>> customer_numbers(pd.Series(["b", "a"])) is None
     True
     """
+    import pandas as pd
+
     numbers, known = pd.factorize(keys)
     unnamed = numbers < 0
     if len(known) + int(unnamed.sum()) == len(numbers):

@@ -6,7 +6,6 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from churn.config.params import ProfitParams
 from churn.evaluation.profit import empc, profits
@@ -98,6 +97,8 @@ def evaluate(outcome: np.ndarray, probability: np.ndarray, threshold: float, *, 
     >>> card.roc_auc, card.recall, card.false_positives
     (1.0, 1.0, 1)
     """
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
     y = np.asarray(outcome, dtype=np.int64)
     p = np.asarray(probability, dtype=np.float64)
     answer = p >= threshold

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from churn.config.params import EvaluationParams, SliceParams
 from churn.contract import Column, Contract
@@ -18,6 +18,9 @@ from churn.data.labelled import Labelled
 from churn.evaluation.intervals import metric_intervals
 from churn.evaluation.scorecard import evaluate
 from churn.evaluation.statistics import Customers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING = "missing"
 # A number with at most so many values has levels rather than a scale: a senior citizen is 0 or 1.
@@ -147,6 +150,8 @@ def sliced_levels(
     list of (str, pandas.Series)
         Each column, in the contract's order, with a level a customer: categories, bands in their order.
     """
+    import pandas as pd
+
     levels = []
     for column in contract.features:
         if column.name not in features:
@@ -172,6 +177,8 @@ def _named(values: pd.Series, column: Column) -> pd.Series:
 
 
 def _banded(values: pd.Series, edges: list[float]) -> pd.Series:
+    import pandas as pd
+
     middle = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     labels = [f"under {edges[0]:g}", *middle, f"{edges[-1]:g} and more"]
     return _with_missing(pd.cut(values, [-np.inf, *edges, np.inf], right=False, labels=labels))
@@ -251,6 +258,8 @@ def score_slices(
     pandas.DataFrame, shape (n_slices, …)
         column, level, rows, churned (counts), then the names of `Scorecard`; intervals are `<name>_low` and `<name>_high`.
     """
+    import pandas as pd
+
     rows = []
     for part in slices:
         y, p = outcome[part.rows], probability[part.rows]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 # Values that a bootstrap draws at once: more do not fit into a processor's cache, which is slower.
 AT_ONCE = 100_000
@@ -43,6 +42,8 @@ def bootstrap_mean_interval(
     >>> float(low), float(high)
     (1.0, 1.0)
     """
+    from scipy import stats
+
     values = np.asarray(sample, dtype=np.float64)
     data: tuple[Floats, ...] = (values,) if customer is None else _by_customer(values, customer)
     interval = stats.bootstrap(
@@ -80,6 +81,8 @@ def mean_bounds(sample: np.ndarray, tail: float, customer: Customers | None = No
     >>> [round(bound, 3) for bound in mean_bounds(np.array([1.0, 2.0, 3.0]), 0.05)]
     [0.314, 3.686]
     """
+    from scipy import stats
+
     mean = float(np.mean(sample))
     if customer is None:
         reach = float(stats.t.isf(tail, len(sample) - 1)) * float(np.std(sample, ddof=1)) / float(np.sqrt(len(sample)))

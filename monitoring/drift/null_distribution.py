@@ -15,7 +15,6 @@ from functools import lru_cache
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy import stats
 from threadpoolctl import threadpool_limits
 
 DRAWS, BLOCK = 4_000, 250
@@ -46,6 +45,8 @@ class MaxDistribution:
     @classmethod
     def of(cls, maxima: NDArray[np.float64]) -> MaxDistribution:
         """Order the draws and fit the tail."""
+        from scipy import stats
+
         ordered = np.sort(maxima)
         edge = float(ordered[-COUNTED]) if ordered.size >= COUNTED else float(ordered[-1])
         share = min(COUNTED, ordered.size) / ordered.size
@@ -53,6 +54,8 @@ class MaxDistribution:
 
     def p_value(self, z: float) -> float:
         """Return the probability that the largest |z| of the family is `z` or more although nothing changed."""
+        from scipy import stats
+
         beyond = self.maxima.size - int(np.searchsorted(self.maxima, z))
         if beyond >= COUNTED:
             return (beyond + 1) / (self.maxima.size + 1)
@@ -60,6 +63,8 @@ class MaxDistribution:
 
     def quantile(self, alpha: float) -> float:
         """Return the |z| that is reached with probability `alpha`: the threshold of every test in the family."""
+        from scipy import stats
+
         inside = self.maxima.size - int(alpha * (self.maxima.size + 1))
         if self.maxima.size - inside >= COUNTED:
             return float(self.maxima[inside])
@@ -124,5 +129,7 @@ def _contrasts(rng: np.random.Generator, count: int, rows: int, reference_rows: 
 
 @lru_cache(maxsize=4)
 def _poisson(mean: float) -> NDArray[np.float32]:
+    from scipy import stats
+
     # Quantiles at equal steps, picked at random: ten times as fast as drawing from the distribution itself.
     return np.asarray(stats.poisson.ppf((np.arange(STEPS) + 0.5) / STEPS, mean), dtype=np.float32)

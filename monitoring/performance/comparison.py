@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from churn.config.params import ProfitParams
 from churn.evaluation.weights import WEIGHT
 from monitoring.performance.estimation import Estimate, estimate_performance
 from monitoring.performance.metrics import Performance, customers_of, measure_performance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)

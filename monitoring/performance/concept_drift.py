@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
 from monitoring.performance.residuals import Contrast, contrast, minus_logit, moments_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Question = Literal["calibration in the large", "excess log loss"]
 
@@ -78,6 +80,7 @@ def detect_concept_drift(reference: pd.DataFrame, labelled: pd.DataFrame, alpha:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> calm = pd.DataFrame({"churn_probability": [0.25] * 400, "churned": [1.0, 0.0, 0.0, 0.0] * 100})
     >>> worse = pd.DataFrame({"churn_probability": [0.25] * 200, "churned": [1.0, 0.0] * 100})
     >>> detect_concept_drift(calm, calm, 0.01).alarm, detect_concept_drift(calm, worse, 0.01).alarm

@@ -9,12 +9,15 @@ decides. Its threshold is calibrated on outcomes drawn from the recalibrated mod
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from monitoring.performance.alternatives import ERROR_RISES, KINDS, error_ratios, outcome_ratios
 from monitoring.performance.recalibration import Floats, Recalibration, logit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Outcomes within which the false-alarm rate of a detector holds, and monitoring runs that share them.
 HORIZON, RUNS_PER_HORIZON = 5_000, 5

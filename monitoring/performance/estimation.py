@@ -8,14 +8,17 @@ where outcomes come and disagree with it, the concept has changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from churn.config.params import ProfitParams
 from churn.evaluation.profit import profits
 from churn.evaluation.statistics import Customers
 from monitoring.performance.recalibration import Floats, Recalibration, logit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DRAWS, SEED = 200, 20_260_101
 # More rows do not make the interval narrower than the recalibration is.
@@ -80,6 +83,7 @@ def estimate_performance(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> p = rng.beta(1, 5, 3000)
     >>> reference = pd.DataFrame({"churn_probability": p, "churned": (rng.random(3000) < p) * 1.0})

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from churn.config.params import Gap, SliceParams
@@ -20,6 +20,9 @@ from churn.data.labelled import Labelled
 from churn.evaluation.slices import Slice
 from churn.evaluation.weights import WEIGHT
 from churn.fairness.gaps import groups_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Whatever params.yaml says of slices: of fewer nothing is told, since a rate of few says something of each.
 MIN_CUSTOMERS = 20
@@ -114,6 +117,8 @@ def compare_groups(outcomes: pd.DataFrame, contract: Contract, params: SlicePara
     GroupReport
         The same for the same input: what is random inside is seeded.
     """
+    import pandas as pd
+
     sensitive = outcomes[[column.name for column in contract.sensitive if column.name in outcomes]]
     known = sensitive.notna().any(axis=1).to_numpy()
     rows = outcomes[known].reset_index(drop=True)

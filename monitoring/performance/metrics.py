@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from churn.config.params import ProfitParams
 from churn.data.labelled import customer_numbers
@@ -28,6 +27,9 @@ from churn.evaluation.intervals import metric_intervals, resampled_metrics
 from churn.evaluation.profit import profits
 from churn.evaluation.statistics import Customers
 from churn.evaluation.weights import WEIGHT, copies
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A probability of exactly 0 or 1 has no finite log loss; a logistic regression gives neither.
 SMALLEST = 1e-6
@@ -99,11 +101,14 @@ def measure_performance(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rows = pd.DataFrame({"churn_probability": [0.1, 0.4, 0.8], "churned": [0.0, 0.0, 1.0]})
     >>> performance = measure_performance(rows)
     >>> performance.roc_auc, round(performance.brier, 3)
     (1.0, 0.07)
     """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     stated = len(labelled)
     labelled = as_many_as_they_stand_for(labelled)
     y, p = outcomes_and_answers(labelled)
@@ -133,6 +138,8 @@ def measure_performance(
 
 def as_many_as_they_stand_for(labelled: pd.DataFrame) -> pd.DataFrame:
     """Repeat rows as often as their weights say, as rows of the same customer; without weights, return them as they are."""
+    import pandas as pd
+
     if WEIGHT not in labelled:
         return labelled
     often = copies(labelled[WEIGHT].to_numpy(dtype=np.float64))

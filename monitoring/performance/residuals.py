@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
 from monitoring.performance.correlation import intraclass_correlation
 from monitoring.performance.metrics import customers_of, outcomes_and_answers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Contrast:
 
     @property
     def _null(self) -> Any:
+        from scipy import stats
+
         return stats.pearson3(self.third_moment / self.variance**1.5 if self.variance > 0 else 0.0)
 
     @property
