@@ -18,9 +18,10 @@ from prefect import Flow, State
 from prefect.context import FlowRunContext
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker, emit_events_to_cloud, should_emit_events_to_running_server
-from prefect.exceptions import CancelledRun
+from prefect.exceptions import CancelledRun, PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Completed, Failed
+from sqlalchemy.exc import SQLAlchemyError
 
 from churn.errors import ChurnError
 from churn.one_line import one_line
@@ -85,6 +86,11 @@ def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning,
                 ) from error
             if is_unreachable(error):
                 raise ChurnError(f"{AWAY}, and {flow.name} did not begin: is churn up running? (churn status)") from error
+            if isinstance(
+                error, PrefectHTTPStatusError | SQLAlchemyError
+            ):  # of the server, or of one that Prefect starts in here
+                why = one_line(error)
+                raise ChurnError(f"Prefect's server fails, and {flow.name} did not begin: {why} (is its disk full?)") from error
             raise
         end = ended[-1]
         if error is end.error or isinstance(error, CancelledRun):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from itertools import count
 from types import FrameType
 
 from rich.table import Table
@@ -13,6 +14,9 @@ from churn.errors import ChurnError
 from pipelines.console import console, warn
 from pipelines.local.supervisor import Supervisor
 from pipelines.local.system import addresses, log_folder, running
+
+# How often is looked what became of the programs, and how often those are started again that supervisord gave up.
+LOOK_SECONDS, RETRY_SECONDS = 2, 60
 
 
 def run(settings: Settings) -> None:
@@ -50,9 +54,14 @@ def _announce(settings: Settings) -> None:
 
 
 def _stay(supervisor: Supervisor, stop: threading.Event) -> None:
-    """Wait for the signal; print a warning when a program had to be restarted."""
+    """Wait for the signal; print a warning when a program had to be restarted, and start again what supervisord gave up.
+
+    It gives a program up that does not start for half a minute. What kept it down may pass: a full disk, a server that is away.
+    """
     seen: dict[str, str] = {}
-    while not stop.wait(2):
+    for second in count(LOOK_SECONDS, LOOK_SECONDS):
+        if stop.wait(LOOK_SECONDS):
+            return
         if not supervisor.alive():
             raise ChurnError("supervisord ended; nothing runs any more")
         for name, state in supervisor.states().items():
@@ -62,3 +71,5 @@ def _stay(supervisor: Supervisor, stop: threading.Event) -> None:
                 elif state == "RUNNING":
                     warn(f"{name} had ended and runs again; see {supervisor.log(name)}")
                 seen[name] = state
+            if state == "FATAL" and second % RETRY_SECONDS == 0:
+                supervisor.launch(name)

@@ -8,6 +8,8 @@ from typing import Any, cast
 import httpx
 import pytest
 from prefect import Flow
+from prefect.exceptions import PrefectHTTPStatusError
+from sqlalchemy.exc import OperationalError
 
 from churn.errors import ChurnError
 from pipelines.flows.foreground import run_here
@@ -63,3 +65,27 @@ def test_a_server_of_its_own_that_does_not_start_is_one_line(monkeypatch: pytest
     said = RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server. Ephemeral server process exited")
     with pytest.raises(ChurnError, match=r"did not start, and works did not begin: is there room in /full/prefect, "):
         run_here(cast("Flow[..., Any]", Unstarted(said)))
+
+
+def failed_request() -> Exception:
+    request = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs/")
+    answer = httpx.Response(500, request=request, json={"exception_message": "Internal Server Error"})
+    return PrefectHTTPStatusError.from_httpx_error(httpx.HTTPStatusError("500", request=request, response=answer))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (failed_request(), "Internal Server Error"),
+        (OperationalError("INSERT", {}, Exception("database or disk is full")), "disk is full"),
+    ],
+)
+def test_a_server_that_fails_before_the_flow_began_is_one_line(error: Exception, words: str) -> None:
+    class Unstarted(FailingFlow):
+        def __call__(self) -> None:
+            raise self._error
+
+    with pytest.raises(ChurnError, match="Prefect's server fails, and works did not begin: ") as caught:
+        run_here(cast("Flow[..., Any]", Unstarted(error)))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

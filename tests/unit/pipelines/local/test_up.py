@@ -17,6 +17,10 @@ class FakeSupervisor:
     def __init__(self, *states: dict[str, str], alive: bool = True) -> None:
         self._states, self._alive = list(states), alive
         self.stop = threading.Event()
+        self.launched: list[str] = []
+
+    def launch(self, name: str) -> None:
+        self.launched.append(name)
 
     def alive(self) -> bool:
         return self._alive
@@ -54,3 +58,10 @@ def test_each_way_to_end_is_told(state: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_without_supervisord_nothing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ChurnError, match="nothing runs any more"):
         told(FakeSupervisor({}, alive=False), monkeypatch)
+
+
+def test_what_was_given_up_is_started_again_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = up.RETRY_SECONDS // up.LOOK_SECONDS
+    supervisor = FakeSupervisor(*[{"a": "FATAL", "b": "RUNNING"}] * (2 * looks + 1))
+    assert told(supervisor, monkeypatch) == []
+    assert supervisor.launched == ["a", "a"]
