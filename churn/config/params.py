@@ -94,10 +94,11 @@ Grid = dict[str, Annotated[list[Any], Field(min_length=1)] | Distribution]
 GRIDS: dict[Form, list[Grid]] = {
     # The recipe's own.
     "plain": [{"logreg__solver": ["newton-cg", "saga", "lbfgs"], "logreg__C": np.linspace(0.001, 1.0, 10).tolist()}],
-    # Few rules, with weights of their own or shrunken ones; all candidates, shrunken, for a world of many deep interactions; and
-    # no rules, for a world that is linear as it is, or bent but without interactions.
+    # Few rules, with weights of their own or shrunken ones; fewer still; all candidates, shrunken, for many deep interactions; no
+    # rules, for what is linear as it is, or bent but without interactions.
     "terms": [
         {"features__trees": [120], "features__strictness": [0.7], "logreg__C": [0.01, 0.1, 1.0]},
+        {"features__trees": [120], "features__strictness": [1.3], "logreg__C": [0.1, 1.0]},
         {"features__trees": [120], "features__strictness": [0.0], "logreg__C": [0.03]},
         {"features__trees": [0], "features__knots": [0, 3], "features__strictness": [0.1], "logreg__C": [0.1, 1.0]},
     ],
