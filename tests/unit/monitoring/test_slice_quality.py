@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
 
 from churn.config.params import SliceParams
 from monitoring.performance.concept_drift import detect_concept_drift
@@ -35,6 +36,11 @@ def test_harm_to_a_tenth_is_found_and_named_where_the_whole_is_calm() -> None:
     assert one.expected == pytest.approx(own["churn_probability"].mean() + gap)
     assert one.brier == pytest.approx(((own["churned"] - own["churn_probability"]) ** 2).mean())
     assert one.reference_brier == pytest.approx(((known["churned"] - known["churn_probability"]) ** 2).mean())
+    assert one.log_loss == pytest.approx(log_loss(own["churned"], own["churn_probability"]))
+    p, known_p = own["churn_probability"], known["churn_probability"]
+    entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean()
+    surprise = ((known["churned"] - known_p) * (np.log1p(-known_p) - np.log(known_p))).mean()
+    assert one.expected_log_loss == pytest.approx(entropy + surprise)
     assert spell_quality(one) == f"churned {100 * one.churn_rate:.2g} % where {100 * one.expected:.2g} % was expected"
 
 

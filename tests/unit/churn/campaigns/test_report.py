@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,3 +76,11 @@ def test_what_cannot_be_known_is_not_told(given: CampaignCounts, words: str) -> 
     found = make_report("may", given, PROFIT)
     assert (found.effect, found.money, found.break_even) == (None, None, None)
     assert words in found.unknown
+
+
+def test_outcomes_with_other_scores_than_those_of_the_contacted_are_as_good_as_none() -> None:
+    none = np.zeros((2, 0), np.int64)
+    counts = replace(customers((2, 1, True, False), (2, 1, False, True)), customers=none, left=none, contacted_left=none[0])
+    assert make_report("may", counts, PROFIT).unknown == (
+        "no outcome is known yet of customers with the scores of those who were contacted"
+    )

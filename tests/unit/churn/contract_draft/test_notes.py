@@ -14,6 +14,9 @@ def said(values: list[object], role: str = "feature", name: str = "x") -> tuple[
 def test_a_plain_column_needs_no_words_and_a_sensitive_one_gets_none() -> None:
     assert said(HALVES) == ()
     assert said([*HALVES, "?"], "sensitive") == ()
+    nearly = with_share(80, 20)
+    assert notes(nearly, "ignored")
+    assert [notes(nearly, role) for role in ("sensitive", "id", "target")] == [()] * 3
 
 
 def test_cells_that_count_as_missing_are_counted_and_named() -> None:

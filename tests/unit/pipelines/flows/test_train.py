@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +12,24 @@ from churn.errors import NoModel, RegistryError
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model import Model, ModelInfo
 from churn.store.records import Decision, DecisionAction, DecisionKind
+from pipelines.flows import train
 from pipelines.flows.train import conclude, record_decision
 
 EVIDENCE = {"rows": 300, "checks": {"better_log_loss": {"passed": True}}}
 PASSED, FAILED = GateDecision(True, "lower by far", EVIDENCE), GateDecision(False, "not better beyond chance", EVIDENCE)
+
+
+@pytest.mark.parametrize("measure", [True, False])
+def test_curves_are_those_of_the_customers_learned_from_and_measured_only_if_asked(
+    monkeypatch: pytest.MonkeyPatch, measure: bool
+) -> None:
+    asked: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    monkeypatch.setattr(train, "find_curves", lambda *given, **named: asked.append((given, named)) or "curves")
+    info = SimpleNamespace(features=["a"])
+    trained: Any = SimpleNamespace(tuned="tuned", learned="learned", model=SimpleNamespace(info=info))
+    params: Any = SimpleNamespace(tuning="tuning", seed=7)
+    assert train.measure_curves.fn(trained, params, measure) == "curves"
+    assert asked == [(("tuned", "learned", ["a"], "tuning", 7), {"measure": measure})]
 
 
 class ProcessDied(BaseException):

@@ -77,6 +77,10 @@ def test_with_a_champion_nothing_waits_for_another_and_the_service_comes_first(
     with system.running(settings):
         launched = [f"launch {name}" for name in ALL]
         assert noted == [*launched[:2], "data", *launched[2:], *(f"wait {name}" for name in ALL)]
+        # What its programs and commands beside it are told.
+        assert os.environ["PREFECT_API_URL"] == f"http://127.0.0.1:{settings.prefect_port}/api"
+        assert os.environ["PREFECT_SERVER_API_HOST"] == "127.0.0.1"
+        assert os.environ["CHURN_TRACKING_URI"] == f"http://127.0.0.1:{settings.mlflow_port}"
     assert set(noted.programs) == set(ALL)
 
 

@@ -267,7 +267,9 @@ def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(
         other.execute("ROLLBACK")
     assert store.write_rows_at_once(third)
     assert not store.write_rows_at_once(rows(STATEMENT_ROWS + 1))
-    assert ids(store) == [row.prediction_id for row in (*first, *second, *third)]
+    many = rows(STATEMENT_ROWS)
+    assert store.write_rows_at_once(many)
+    assert ids(store) == [row.prediction_id for row in (*first, *second, *third, *many)]
     (tmp_path / "store.db").rename(tmp_path / "moved.db")
     assert not store.write_rows_at_once(rows(1))
     store.close()
