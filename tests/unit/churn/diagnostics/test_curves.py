@@ -68,10 +68,17 @@ def test_where_there_are_plenty_more_would_hardly_help() -> None:
             "Whether more customers would help cannot be told: from 50 customers to 100, ROC AUC",
         ),
         ([0.50, 0.51, 0.521], "More customers would hardly help"),
+        # By just as much as counts as much.
+        ([4.0, 2.0, 0.0], "More customers would probably help"),
     ],
 )
-def test_a_doubling_is_read_against_what_chance_does_over_the_folds(last: list[float], said: str) -> None:
+def test_a_doubling_is_read_against_what_chance_does_over_the_folds(
+    last: list[float], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = np.array([0.50, 0.51, 0.52])
+    if last[0] == 4:
+        before = np.array([0.0, 1.0, 2.0])
+        monkeypatch.setattr(learning, "SMALL", 0.5)
     curve = LearningCurve("roc_auc", np.array([50, 100]), np.ones((2, 3)), np.array([before, last]))
     assert said in curve.sentence()
 

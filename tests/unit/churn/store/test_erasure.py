@@ -112,6 +112,17 @@ def test_nobody_is_erased_by_a_name_that_nobody_has(store: Store) -> None:
     assert everything(store) | {"decisions": []} == before
 
 
+def test_in_sqlite_rows_are_written_over_as_they_are_removed(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    fill(store)
+    asked: list[str] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda _c, _u, statement, *_: asked.append(statement))
+    erase_customer(store.engine, [ANNA], reason="x")
+    first = next(place for place, statement in enumerate(asked) if statement.startswith("DELETE"))
+    assert "PRAGMA secure_delete=ON" in asked[:first]
+    store.close()
+
+
 def test_a_file_that_could_not_be_cleaned_is_an_error(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     fill(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,17 @@ def test_an_interrupted_move_leaves_everything_as_it_was_and_is_no_error_of_ours
     with pytest.raises(KeyboardInterrupt):
         restore_backup(target, archive, overwrite=True)
     assert files(target.home) == before
+
+
+def test_it_is_unpacked_beside_its_place_and_not_in_the_temporary_folder_of_the_system(
+    archive: Path, target: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+    made = tempfile.TemporaryDirectory
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **given: asked.append(given) or made(**given))
+    restore_backup(target, archive)
+    assert {"dir": target.home, "prefix": ".restore-"} in asked
+    assert not list(target.home.glob(".restore-*"))
 
 
 def test_a_backup_that_is_not_there_makes_no_folder(target: Places, tmp_path: Path) -> None:

@@ -230,6 +230,19 @@ async def test_a_restart_between_a_rollback_and_its_save_does_not_serve_what_was
     assert following.versions == ("1", None)
 
 
+async def test_to_a_version_that_is_not_on_disk_any_more_nobody_goes_back_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = two_models()
+    requests = MemoryRollbackRequests()
+    requests.write(RollbackRequest("2", "run-2", "9", "run-9", "ada", "complaints"))
+    registry.away = True
+    following = Following(registry, FakeLastKnownGood(make_model("2", slope=2)).last_known_good(), requests=requests)
+    await following.follower.restore()
+    assert following.versions == ("2", None)
+    assert "cannot roll back from version 2 to 9: it is not on disk any more" in caplog.text
+
+
 async def test_another_registry_s_model_of_the_same_number_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     following = await second_in_service(registry := two_models())
     other = make_model("2", slope=3)

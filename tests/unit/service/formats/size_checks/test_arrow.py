@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from service.formats.size_checks.arrow import Malformed, Weights, unpacked_bytes
+from service.formats.size_checks.arrow import Malformed, Weights, _field, unpacked_bytes
 
 ROWS = 1_000
 ZEROS = pa.table({"a": [0.0] * ROWS, "b": [0.0] * ROWS})
@@ -147,6 +147,19 @@ def test_a_table_that_begins_before_the_message_is_refused() -> None:
     before = metadata[:root] + struct.pack("<i", root + 8) + metadata[root + 4 :]
     with pytest.raises(Malformed, match="a table lies outside"):
         unpacked_bytes(before, body)
+
+
+@pytest.mark.parametrize("field", [0, 2])
+def test_a_dictionary_whose_number_lies_outside_of_the_message_is_refused(field: int) -> None:
+    metadata, body = deltas("zstd")[3]
+    message = U32.unpack_from(metadata)[0]
+    header = _field(metadata, message, 2)
+    table = header + U32.unpack_from(metadata, header)[0]
+    entry = table - struct.unpack_from("<i", metadata, table)[0] + 4 + 2 * field
+    far = metadata[:entry] + struct.pack("<H", 0x7FFF) + metadata[entry + 2 :]
+    assert unpacked_bytes(far, body) == unpacked_bytes(metadata, body), "its buffers are as they were"
+    with pytest.raises(Malformed, match="leads out"):
+        Weights(1 << 40).add(far, body)
 
 
 def test_no_byte_of_the_metadata_can_make_it_raise_anything_else() -> None:
