@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import sqlalchemy as sa
 
-from churn.clock import now
+from churn.clock import CLOCK_SKEW, now
 from churn.config.settings import Settings
 from churn.config.ui_links import evidently_project, mlflow_models, prefect_deployments
 from churn.config.urls import shown
@@ -114,6 +114,9 @@ def _problems(status: Status, settings: Settings) -> list[str]:
     longest = timedelta(seconds=3 * settings.monitor_interval_seconds + 300)
     if last_run is not None and status.at - last_run > longest:
         wrong.append(f"the monitor last ran {format_age(status.at - last_run)} ago")
+    newest = status.traffic["last_prediction_at"] if status.traffic is not None else None
+    if newest is not None and newest - status.at > CLOCK_SKEW:
+        wrong.append(f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, which is still to come: is this clock right?")
     if status.monitor is not None and status.monitor["action"] == "page":
         wrong.append(f"the monitor pages someone: {status.monitor['reason']}")
     return wrong

@@ -53,6 +53,11 @@ class Supervisor:
         self._run = Path(tempfile.mkdtemp(prefix="churn-"))
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def home(self) -> Path:
+        """The folder below which the logs are."""
+        return self._home
+
     def log(self, name: str) -> Path:
         """Return the file of a program's output."""
         return self._logs / f"{name}.log"
@@ -69,6 +74,8 @@ class Supervisor:
             # A group of its own: Ctrl-C reaches us alone, and we stop the programs in order.
             start_new_session=True,
             stdin=subprocess.DEVNULL,
+            # What it has to say is in its log. Where that cannot be written, it would say so in a traceback a second.
+            stderr=subprocess.DEVNULL,
         )
         try:
             self._call("getState")

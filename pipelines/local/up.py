@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 from itertools import count
@@ -17,6 +18,8 @@ from pipelines.local.system import addresses, log_folder, running
 
 # How often is looked what became of the programs, and how often those are started again that supervisord gave up.
 LOOK_SECONDS, RETRY_SECONDS = 2, 60
+# With less room than this no database and no log goes on.
+MIN_FREE_BYTES = 2**20
 
 
 def run(settings: Settings) -> None:
@@ -59,11 +62,15 @@ def _stay(supervisor: Supervisor, stop: threading.Event) -> None:
     It gives a program up that does not start for half a minute. What kept it down may pass: a full disk, a server that is away.
     """
     seen: dict[str, str] = {}
+    was_full = False
     for second in count(LOOK_SECONDS, LOOK_SECONDS):
         if stop.wait(LOOK_SECONDS):
             return
         if not supervisor.alive():
             raise ChurnError("supervisord ended; nothing runs any more")
+        if (is_full := shutil.disk_usage(supervisor.home).free < MIN_FREE_BYTES) and not was_full:
+            warn(f"the disk of {supervisor.home} is full: make room, and what stopped goes on")
+        was_full = is_full
         for name, state in supervisor.states().items():
             if state != seen.setdefault(name, state):
                 if state in ("BACKOFF", "FATAL", "EXITED"):

@@ -73,6 +73,16 @@ def test_a_monitor_that_does_not_look_is_a_problem(settings):
     assert "the monitor last ran 3 h ago" in find_status(settings).problems
 
 
+def test_a_clock_that_was_set_back_is_a_problem(settings):
+    settings.home.mkdir()
+    store = Store.open(settings.store_url)
+    later = datetime.now(UTC) + timedelta(hours=3)
+    store.write_predictions([Prediction("p1", None, later, "1", 0.2, 0.5, False, {})])
+    store.close()
+    (said,) = (text for text in find_status(settings).problems if "is this clock right?" in text)
+    assert f"{later:%Y-%m-%d %H:%M} UTC" in said
+
+
 def test_parts_on_other_machines_are_asked_there(monkeypatch, settings):
     elsewhere = {name: f"http://127.0.0.1:{free_port()}" for name in ("service", "exporter", "evidently")}
     for name, address in elsewhere.items():

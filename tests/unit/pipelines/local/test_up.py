@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ class FakeSupervisor:
         self._states, self._alive = list(states), alive
         self.stop = threading.Event()
         self.launched: list[str] = []
+        self.home = Path.cwd()
 
     def launch(self, name: str) -> None:
         self.launched.append(name)
@@ -65,3 +67,10 @@ def test_what_was_given_up_is_started_again_once_a_minute(monkeypatch: pytest.Mo
     supervisor = FakeSupervisor(*[{"a": "FATAL", "b": "RUNNING"}] * (2 * looks + 1))
     assert told(supervisor, monkeypatch) == []
     assert supervisor.launched == ["a", "a"]
+
+
+def test_a_full_disk_is_told_each_time_that_it_gets_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = iter([2**30, 0, 100, 2**30, 4096])
+    monkeypatch.setattr("pipelines.local.up.shutil.disk_usage", lambda _home: SimpleNamespace(free=next(free)))
+    said = told(FakeSupervisor(*[{"a": "RUNNING"}] * 5), monkeypatch)
+    assert [line.split(": ")[1] for line in said] == ["make room, and what stopped goes on"] * 2
