@@ -33,7 +33,7 @@ class Cuts:
     def __init__(self, body: bytes) -> None:
         self._at: list[list[int]] = [[] for _ in range(MAX_DEPTH + 1)]
         # What the last block ended in: open brackets, whether in a text, and how many backslashes.
-        self._depth, self._in_text, self._backslashes = 0, np.uint8(0), 0
+        self._depth, self._in_text, self._backslashes = 0, 0, 0
         for start in range(0, len(body), BLOCK_BYTES):
             self._scan(np.frombuffer(body, np.uint8, min(BLOCK_BYTES, len(body) - start), start), start)
 
@@ -58,14 +58,19 @@ class Cuts:
     def _scan(self, block: NDArray[np.uint8], start: int) -> None:
         quotes = block == _QUOTE
         self._take_escaped(quotes, block)
-        in_text = np.bitwise_xor(np.cumsum(quotes, dtype=np.uint8) & 1, self._in_text)
-        self._in_text = in_text[-1]
         folded = block | _BIT
-        places = np.flatnonzero(((folded == _OPEN) | (folded == _CLOSE) | (block == _COMMA)) & (in_text == 0))
-        kinds = folded[places]
-        depths = self._depth + np.cumsum((kinds == _OPEN).astype(np.int64) - (kinds == _CLOSE))
+        places = np.flatnonzero(quotes | (folded == _OPEN) | (folded == _CLOSE) | (block == _COMMA))
         if not places.size:
             return
+        # Only of these is counted how many quotes come before: they are a fifth of the bytes.
+        kinds = folded[places]
+        inside = (self._in_text + np.cumsum(kinds == _QUOTE)) & 1
+        self._in_text = int(inside[-1])
+        outside = (inside == 0) & (kinds != _QUOTE)
+        places, kinds = places[outside], kinds[outside]
+        if not places.size:
+            return
+        depths = self._depth + np.cumsum((kinds == _OPEN).astype(np.int64) - (kinds == _CLOSE))
         self._depth = int(depths[-1])
         commas = kinds == _COMMA
         places, depths = places[commas], depths[commas]
