@@ -27,7 +27,7 @@ from service.threads import CLIENT_WORK
 # Smaller batches are scored on the event loop: a thread would take as long to start.
 SMALL_BATCH_ROWS = 200
 # A record takes some 700 bytes until it is written, and a customer in an odd body may have come in one.
-LOGGED_AT_ONCE = 20_000
+LOGGED_AT_ONCE = 5_000
 
 
 class Extras(NamedTuple):

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import ctypes
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 from churn.errors import ChurnError, without_frames
 from service.http.errors import Overloaded
+from service.memory import give_back_memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,28 +28,6 @@ CLIENT_THREADS, CLIENT_WAITING = 2, 64
 # How often the memory that bodies took is given back to the system.
 GIVE_BACK_SECONDS = 1.0
 _END = object()
-
-
-def give_back_memory() -> None:
-    """Return to the system what the allocator keeps for later, where it is glibc's.
-
-    It keeps what lies below anything that is still in use, in an arena a thread, and lets a block of 16 MB that was freed raise
-    the size from which blocks are given back at once: a service that has read large bodies stayed five times as large.
-    """
-    trim = _trim()
-    if trim is not None:
-        trim(0)
-    if (pyarrow := sys.modules.get("pyarrow")) is not None:  # which has an allocator of its own
-        pyarrow.default_memory_pool().release_unused()
-
-
-@cache
-def _trim() -> Callable[[int], int] | None:
-    try:
-        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError):
-        return None
-    return found
 
 
 class _Job:

@@ -87,7 +87,7 @@ def columnar_batches(fixture: Fixture, work: Path, *, rows: int) -> list[Figures
         "Arrow": lambda: sum(
             map(len, arrow_answer(served.score_columns(read_arrow(arrow, rules, rows, most, file=False)), file=False))
         ),
-        "Parquet": lambda: len(parquet_answer(served.score_columns(read_parquet(parquet, rules, rows, most)))),
+        "Parquet": lambda: sum(map(len, parquet_answer(served.score_columns(read_parquet(parquet, rules, rows, most))))),
     }
     found = []
     for name, way in ways.items():

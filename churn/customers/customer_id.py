@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from churn.customers.cell_rule import MISSING_TEXTS
 
 MAX_ID_LENGTH = 128
+LOOKED_AT_ONCE = 8_192
 # Control characters: PostgreSQL stores no NUL, a line break breaks logs and CSV files. Half a surrogate pair is no text.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 # Longer than any text that means a missing value, and without what else would have to be looked at.
@@ -100,7 +101,8 @@ def read_ids(cells: Sequence[Any]) -> tuple[Sequence[str | None], NDArray[np.boo
     doubtful : array of bool, shape (n,), or None
         Where `read_id` refuses the id; None: nowhere.
     """
-    if _all_plain(cells):
+    # In parts: to look at a hundred thousand ids of 128 characters at once took 26 MB.
+    if all(_all_plain(cells[start : start + LOOKED_AT_ONCE]) for start in range(0, len(cells), LOOKED_AT_ONCE)):
         return cells, None
     ids: list[str | None] = []
     wrong: list[int] = []

@@ -18,12 +18,17 @@ COLUMNS = ("prediction_id", "customer_id", "churn_probability", "churn", "action
 PIECE_ROWS = 10_000
 
 
-def json_answer(batch: ScoredBatch) -> bytes:
-    """Encode a batch as `service.schemas.native.BatchAnswer`."""
-    # Piece by piece: the objects of all predictions would take twice the memory of their text.
-    starts = range(0, len(batch.prediction_ids), PIECE_ROWS)
-    pieces = b",".join(_json_predictions(batch, slice(start, start + PIECE_ROWS)) for start in starts)
-    return b'{"model_version":%b,"predictions":[%b]}' % (orjson.dumps(batch.model_version), pieces)
+def json_answer(batch: ScoredBatch) -> Iterator[bytes]:
+    """Encode a batch as `service.schemas.native.BatchAnswer`, piece by piece.
+
+    The objects of all predictions would take twice the memory of their text, and that as much as what was read.
+    """
+    before = b'{"model_version":%b,"predictions":[' % orjson.dumps(batch.model_version)
+    rows = len(batch.prediction_ids)
+    for start in range(0, max(rows, 1), PIECE_ROWS):
+        end = start + PIECE_ROWS
+        yield b"%b%b%b" % (before, _json_predictions(batch, slice(start, end)), b"]}" if end >= rows else b"")
+        before = b","
 
 
 def _json_predictions(batch: ScoredBatch, some: slice) -> bytes:

@@ -23,7 +23,7 @@ from service.http.errors import FieldProblem, TooLarge
 from service.scoring.scored_batch import ScoredBatch
 
 # Rows in one piece of a streamed answer.
-PIECE_ROWS = 65_536
+PIECE_ROWS = 8_192
 _ANSWER = pa.schema(
     [
         pa.field("prediction_id", pa.string(), nullable=False),
@@ -175,3 +175,37 @@ def answer_batches(batch: ScoredBatch) -> Iterator[Any]:
             ],
             schema=schema,
         )
+
+
+class WrittenPieces:
+    """A file that is read while it is being written."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._written: list[bytes] = []
+        self._place = 0
+
+    def write(self, data: Any) -> int:
+        """Keep `data` until it is taken."""
+        piece = bytes(data)
+        self._written.append(piece)
+        self._place += len(piece)
+        return len(piece)
+
+    def take(self) -> bytes:
+        """Return what was written since the last time."""
+        taken = b"".join(self._written)
+        self._written.clear()
+        return taken
+
+    def tell(self) -> int:
+        """Return how many bytes were written in all."""
+        return self._place
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def close(self) -> None:
+        """Mark the file as closed."""
+        self.closed = True

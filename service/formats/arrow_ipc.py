@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from churn.customers.columns import CustomerColumns
-from service.formats.arrow_columns import answer_batches, answer_schema, check_schema, from_table, too_large
+from service.formats.arrow_columns import WrittenPieces, answer_batches, answer_schema, check_schema, from_table, too_large
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
 from service.formats.size_checks.arrow import Malformed, Weights
@@ -102,44 +102,10 @@ def arrow_answer(batch: ScoredBatch, *, file: bool) -> Iterator[bytes]:
     ------
     bytes
     """
-    sink = _Pieces()
+    sink = WrittenPieces()
     writer = (pa.ipc.new_file if file else pa.ipc.new_stream)(pa.PythonFile(sink, mode="w"), answer_schema(batch))
     for piece in answer_batches(batch):
         writer.write_batch(piece)
         yield sink.take()
     writer.close()
     yield sink.take()
-
-
-class _Pieces:
-    """A file that is read while it is being written."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._written: list[bytes] = []
-        self._place = 0
-
-    def write(self, data: Any) -> int:
-        """Keep `data` until it is taken."""
-        piece = bytes(data)
-        self._written.append(piece)
-        self._place += len(piece)
-        return len(piece)
-
-    def take(self) -> bytes:
-        """Return what was written since the last time."""
-        taken = b"".join(self._written)
-        self._written.clear()
-        return taken
-
-    def tell(self) -> int:
-        """Return how many bytes were written in all."""
-        return self._place
-
-    def flush(self) -> None:
-        """Do nothing: nothing is held back."""
-
-    def close(self) -> None:
-        """Mark the file as closed."""
-        self.closed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,15 @@ import pyarrow.parquet as pq
 
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from service.formats.arrow_columns import answer_batches, answer_schema, bounded, check_schema, from_columns, too_large
+from service.formats.arrow_columns import (
+    WrittenPieces,
+    answer_batches,
+    answer_schema,
+    bounded,
+    check_schema,
+    from_columns,
+    too_large,
+)
 from service.formats.json_text import refuse
 from service.formats.records import check_rows
 from service.formats.size_checks.parquet import ParquetSizes, read_sizes
@@ -19,6 +28,8 @@ from service.scoring.scored_batch import ScoredBatch
 
 # Rows of a column whose texts share prefixes.
 ROWS_AT_ONCE = 8_192
+# The writer makes room for a page of each column; by default for 1 MB.
+PAGE_BYTES = 65_536
 # Columns of an answer that repeat a few values.
 FEW_VALUES = ["action", "threshold", "model_version", "segment"]
 
@@ -89,13 +100,19 @@ def _without_decimals(name: str, column: Any) -> Any:
     return column.cast(pa.float64()) if name != CUSTOMER_ID and pa.types.is_decimal(column.type) else column
 
 
-def parquet_answer(batch: ScoredBatch) -> bytes:
-    """Encode a batch as a Parquet file."""
-    sink = pa.BufferOutputStream()
+def parquet_answer(batch: ScoredBatch) -> Iterator[bytes]:
+    """Encode a batch as a Parquet file, a row group at a time."""
+    sink = WrittenPieces()
     # A dictionary of what is different in each row costs time and saves no byte; nobody skips pages of an answer by statistics.
     with pq.ParquetWriter(
-        sink, answer_schema(batch), compression="snappy", use_dictionary=FEW_VALUES, write_statistics=False
+        pa.PythonFile(sink, mode="w"),
+        answer_schema(batch),
+        compression="snappy",
+        use_dictionary=FEW_VALUES,
+        write_statistics=False,
+        data_page_size=PAGE_BYTES,
     ) as writer:
         for piece in answer_batches(batch):
             writer.write_batch(piece)
-    return bytes(sink.getvalue())
+            yield sink.take()
+    yield sink.take()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from churn.customers.columns import CustomerColumns
 from service.authorization import require
-from service.formats.answers import csv_answer, json_answer
+from service.formats.answers import PIECE_ROWS, csv_answer, json_answer
 from service.formats.csv_text import read_csv
 from service.formats.json_text import load_json, only_list
 from service.formats.media import Media, negotiate_media, parse_content_type
@@ -53,7 +54,8 @@ async def predict_batch(
     wanted = negotiate_media(request.headers.get("accept", ""), given)
     body = await read_payload(request, state.body_limits)
     served = state.active_model.current()
-    customers = await read_off_event_loop(given, len(body), lambda: read_customers(given, body, state, state.rules))
+    customers = await read_off_event_loop(given, len(body), partial(read_customers, given, body, state, state.rules))
+    del body  # what it was unpacked to is not needed while the predictions are written
     batch = await state.predictions.predict_batch(served, customers, segment=segment)
     return await _answer(batch, wanted)
 
@@ -94,16 +96,20 @@ def read_customers(media: Media, body: bytes, state: ServiceState, rules: Column
 async def _answer(batch: ScoredBatch, media: Media) -> Response:
     match media:
         case Media.JSON:
-            content = await run_off_event_loop(len(batch.prediction_ids), lambda: json_answer(batch), max_inline=200)
+            parts = json_answer(batch)
+            rows = len(batch.prediction_ids)
+            if rows > PIECE_ROWS:
+                return StreamingResponse(CLIENT_WORK.stream(parts), media_type=media.value)
+            content = await run_off_event_loop(rows, lambda: b"".join(parts), max_inline=200)
             return Response(content, media_type=media.value)
         case Media.CSV:
             return StreamingResponse(CLIENT_WORK.stream(csv_answer(batch)), media_type=media.value)
         case Media.PARQUET:
             from service.formats.parquet import parquet_answer
 
-            return Response(await CLIENT_WORK.run(lambda: parquet_answer(batch)), media_type=media.value)
+            return StreamingResponse(CLIENT_WORK.stream(parquet_answer(batch)), media_type=media.value)
         case _:
             from service.formats.arrow_ipc import arrow_answer
 
-            parts = arrow_answer(batch, file=media is Media.ARROW_FILE)
-            return StreamingResponse(CLIENT_WORK.stream(parts), media_type=media.value)
+            batches = arrow_answer(batch, file=media is Media.ARROW_FILE)
+            return StreamingResponse(CLIENT_WORK.stream(batches), media_type=media.value)

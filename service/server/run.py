@@ -23,6 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError, StoreError
 from service.http.loopback import is_loopback
+from service.memory import keep_little_memory
 from service.observability.logs import log_config
 from service.server.gc_tuning import freeze_startup_objects
 from service.server.slow_clients import Connection
@@ -120,6 +121,7 @@ def check_settings(settings: Settings, workers: int = 1) -> None:
 
 def served_app(settings: Settings) -> ASGIApp:
     """Return the ASGI application of one worker. On SIGTERM it stops being ready before it stops."""
+    keep_little_memory()
     from service.app import create_app
 
     def on_start(state: ServiceState) -> None:

@@ -122,7 +122,3 @@ async def test_memory_is_given_back_after_work_and_not_after_every_piece(monkeyp
         await pool.run(int)
     assert await threads.run_in_thread(given_back.wait, 30)
     assert len(times) < 50
-
-
-def test_giving_memory_back_is_harmless() -> None:
-    threads.give_back_memory()

@@ -23,9 +23,10 @@ def batch(contract: Contract) -> ScoredBatch:
 
 @pytest.mark.parametrize("piece", [1, 7, 24, 25, 26])
 def test_pieces_of_json_make_the_whole(batch: ScoredBatch, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
-    whole = answers.json_answer(batch)
+    (whole,) = answers.json_answer(batch)
     monkeypatch.setattr(answers, "PIECE_ROWS", piece)
-    assert answers.json_answer(batch) == whole
+    pieces = list(answers.json_answer(batch))
+    assert (len(pieces), b"".join(pieces)) == (-(-25 // piece), whole)
     document = orjson.loads(whole)
     assert document["model_version"] == "3"
     assert [one["prediction_id"] for one in document["predictions"]] == list(batch.prediction_ids)

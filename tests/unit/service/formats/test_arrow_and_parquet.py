@@ -259,7 +259,7 @@ def test_bodies_and_answers_import_no_pandas(tmp_path: Path) -> None:
         "                  read_arrow((folder / 'stream').read_bytes(), rules, 9, 2**20, file=False)):\n"
         "    batch = ScoredBatch(customers, ['1', '2'], np.array([0.1, 0.9]), np.array([False, True]), '1', 0.5, '',\n"
         "                        np.zeros(2, bool))\n"
-        "    assert parquet_answer(batch) and list(arrow_answer(batch, file=True))\n"
+        "    assert list(parquet_answer(batch)) and list(arrow_answer(batch, file=True))\n"
         "print('pandas' in sys.modules)\n"
     )
     found = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)

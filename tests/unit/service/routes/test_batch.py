@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from service import prediction
+from service import prediction, routes
 from service.app import create_app
 from service.formats import answers, arrow_columns
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
@@ -94,9 +94,9 @@ async def test_every_format_in_and_out_gives_the_same_answers_and_the_same_log(
 
 
 async def test_long_answers_come_in_pieces_that_fit_together(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "PIECE_ROWS", 2)
-    monkeypatch.setattr(arrow_columns, "PIECE_ROWS", 2)
-    for media in (CSV, STREAM, FILE, PARQUET):
+    for module in (answers, arrow_columns, routes.batch):
+        monkeypatch.setattr(module, "PIECE_ROWS", 2)
+    for media in (JSON, CSV, STREAM, FILE, PARQUET):
         response = await client.post("/predict/batch", content=spelled(media), headers={"content-type": media})
         assert [row["customer_id"] for row in read(media, response.content)] == ['a,"b', None, "c"]
 
