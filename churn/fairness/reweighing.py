@@ -22,6 +22,7 @@ from sklearn.utils.validation import has_fit_parameter
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
+from churn.data.many_rows import MAX_FITTED, draw_rows, predict_in_blocks
 from churn.evaluation.paired import Answers, paired_differences
 from churn.evaluation.statistics import log_losses
 from churn.fairness.gaps import Widening, groups_of, widenings
@@ -141,19 +142,19 @@ def consider(
     x, y, scorer = known.features[features], known.outcome, get_scorer(params.tuning.scoring)
 
     def fitted(rows: NDArray[np.int64]) -> Pipeline:
-        part = known.take(rows)
+        part = known.take(draw_rows(rows, MAX_FITTED, params.seed))
         weight = reweighed(part.outcome.to_numpy(), cells_of(part, contract, sizes))
         told: dict[str, Any] = {f"{last[0]}__sample_weight": weight}
         step = plain.pipeline.named_steps.get("features")
         if step is not None and has_fit_parameter(step, "sample_weight"):
             # Trees that know of no weights would bring back what the weights take away.
             told |= {"features__sample_weight": weight, "features__customer": part.customer}
-        return clone(plain.pipeline).fit(x.iloc[rows], y.iloc[rows], **told)
+        return clone(plain.pipeline).fit(part.features[features], part.outcome, **told)
 
     out_of_fold, scores = np.empty(len(known)), []
     for learned, predicted in folds:
         of_fold = fitted(learned)
-        out_of_fold[predicted] = of_fold.predict_proba(x.iloc[predicted])[:, 1]
+        out_of_fold[predicted] = predict_in_blocks(of_fold, x.iloc[predicted])
         scores.append(float(scorer(of_fold, x.iloc[predicted], y.iloc[predicted])))
     threshold = choose_threshold(out_of_fold)
     other = Fit(fitted(np.arange(len(known))), out_of_fold, threshold, float(np.mean(scores)))
@@ -178,7 +179,7 @@ def _choose(
     cost = float(log_losses(y, other.out_of_fold).mean() / log_losses(y, plain.out_of_fold).mean() - 1)
     taken, sentence = _verdict(gaps, cost, params)
     x = held.features[features]
-    sides = [Answers(fit.pipeline.predict_proba(x)[:, 1], fit.threshold) for fit in (plain, other)]
+    sides = [Answers(predict_in_blocks(fit.pipeline, x), fit.threshold) for fit in (plain, other)]
     costs = paired_differences(
         held.outcome.to_numpy(),
         *(sides[0], sides[1], params.evaluation, params.seed),

@@ -52,7 +52,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     strictness : float
         Strength of the lasso: its penalty per customer is strictness * sd(outcome) * sqrt(ln(candidates) / customers), the rate
         at which noise alone selects a candidate (Bickel, Ritov and Tsybakov, Annals of Statistics 37(4), 2009,
-        doi:10.1214/08-AOS620). 0 keeps all candidates, if these are not too many to fit weights on all customers.
+        doi:10.1214/08-AOS620). 0 keeps all candidates, if these are not too many to fit their weights.
     trees, depth : int
         Number and depth of the trees whose paths become rules; 0 trees: no rules.
     knots : int
@@ -60,7 +60,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     min_rows : int
         Fewest training customers that a rule, or a level of a category, must cover.
     max_rows : int
-        Most customers that terms are selected on, a random sample; the weights are fitted on all customers.
+        Most customers that terms are selected on, a random sample; the weights are fitted on all that are given.
     boosted, leaves : int
         Number of boosted trees whose sum is the last term, and most leaves of each; 0 trees: no such term. Nor is there one with
         so few customers that they cannot be predicted out of fold.

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from churn.config.params import Form
 from churn.contract import Contract
+from churn.data.many_rows import predict_in_blocks
 from churn.modeling.deep.bounded_inputs import BoundedInputs
 from churn.modeling.deep.network import DenseNetwork
 from churn.modeling.features import LinearTerms
@@ -43,7 +44,7 @@ class Model:
         numpy.ndarray of float64, shape (n,)
             In [0, 1].
         """
-        return np.asarray(self.pipeline.predict_proba(features[self.info.features])[:, 1], dtype=np.float64)
+        return predict_in_blocks(self.pipeline, features[self.info.features])
 
 
 def build_pipeline(seed: int, *, form: Form = "plain", contract: Contract | None = None) -> Pipeline:

@@ -24,11 +24,12 @@ from churn.modeling.deep.pretraining import pretrain
 from churn.modeling.folds import folds_of
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.modeling.newest import newest_rows
+from churn.modeling.search.candidates import OnScore
 from churn.modeling.split import split
 from churn.modeling.standing import Standing, repeated
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training_window import train_on_what_holds
-from churn.modeling.tuning import OnScore, Tuned, tune
+from churn.modeling.tuning import Tuned, tune
 
 
 @dataclass(frozen=True)

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the halving searches importable)
-from sklearn.metrics import get_scorer
-from sklearn.model_selection import (
-    GridSearchCV,
-    HalvingRandomSearchCV,
-    ParameterGrid,
-    RandomizedSearchCV,
-    cross_val_predict,
-    cross_validate,
-)
+from sklearn.model_selection import ParameterGrid, cross_val_predict, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import has_fit_parameter
 
-from churn.config.params import Distribution, Form, Grid, TuningParams
+from churn.config.params import Form, TuningParams
 from churn.data.labelled import Labelled
+from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, draw_rows, predict_in_blocks
 from churn.errors import InputError
-from churn.modeling.boosted.choice import measure_gain
-from churn.modeling.folds import make_folds
+from churn.modeling.folds import folds_of, make_folds
+from churn.modeling.search.candidates import CountingScorer, OnScore, searcher
+from churn.modeling.search.choice import measure_gain
 
-# Receives the number of scores so far, one per candidate and fold.
-OnScore = Callable[[int], None]
-HALVING_FACTOR = 3
 # Rows on which models with boosted trees are held against the simpler one.
 MAX_COMPARED = 20_000
 
@@ -45,7 +33,7 @@ class Tuned:
     Attributes
     ----------
     pipeline : Pipeline
-        With the best parameters, fitted on all training customers.
+        With the best parameters, fitted on the training customers.
     best : dict
         The best parameters.
     score : float
@@ -80,7 +68,9 @@ def tune(
 
     Where the form's own grid is searched, its best candidate is then held against ones with the sum of a small boosting, on a
     sample if there are many customers. The best of these is taken only if its log loss is lower by more than one standard error,
-    paired by customer (`churn.modeling.boosted.choice`).
+    paired by customer (`churn.modeling.search.choice`).
+
+    Of very many customers a sample is searched, and a larger one fitted (`churn.data.many_rows`).
 
     Parameters
     ----------
@@ -111,15 +101,16 @@ def tune(
     boosted = list(ParameterGrid(params.boosted_grid_for(form)))
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
-    folds = make_folds(train, params.folds, seed)
+    searched = train if len(train) <= MAX_SEARCHED else train.take(draw_rows(np.arange(len(train)), MAX_SEARCHED, seed))
+    folds = make_folds(searched, params.folds, seed)
     # Where customers have places among the folds, a customer's rows are together already, and scikit-learn warns of groups.
-    groups = train.customer if train.fold is None else None
-    x = train.features[features]
-    known = _known_customers(pipeline, train)
-    scoring = _CountingScorer(params.scoring, on_score)
-    search = _search(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
+    groups = searched.customer if searched.fold is None else None
+    x = searched.features[features]
+    known = _known_customers(pipeline, searched)
+    scoring = CountingScorer(params.scoring, on_score)
+    search = searcher(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
     try:
-        search.fit(x, train.outcome, groups=groups, **known)
+        search.fit(x, searched.outcome, groups=groups, **known)
     except InvalidParameterError as error:
         raise InputError(f"tuning.grid: {error}") from error
     # A drawn value is a NumPy scalar, which the artifact would have to trust as one more type.
@@ -127,18 +118,35 @@ def tune(
     results = pd.DataFrame(search.cv_results_)
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
     ranked = results.sort_values("rank_test_score", kind="stable")
-    folds_of = [f"split{number}_test_score" for number in range(search.n_splits_)]
+    splits = [f"split{number}_test_score" for number in range(search.n_splits_)]
     best = clone(pipeline).set_params(**chosen)
-    out_of_fold = cross_val_predict(best, x, train.outcome, groups=groups, cv=folds, method="predict_proba", params=known)[:, 1]
+    out_of_fold = cross_val_predict(best, x, searched.outcome, groups=groups, cv=folds, method="predict_proba", params=known)[
+        :, 1
+    ]
     found = Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
         best=chosen,
         score=float(search.best_score_),
         candidates=ranked[columns].reset_index(drop=True),
         out_of_fold=np.asarray(out_of_fold, dtype=np.float64),
-        fold_scores=ranked[folds_of].to_numpy(dtype=np.float64),
+        fold_scores=ranked[splits].to_numpy(dtype=np.float64),
     )
-    return _consider_boosted(found, pipeline, boosted, train, features, params.folds, seed, scoring) if boosted else found
+    if boosted:
+        found = _consider_boosted(found, pipeline, boosted, searched, features, params.folds, seed, scoring)
+    return found if searched is train else _fit_many(found, train, features, params.folds, seed)
+
+
+def _fit_many(found: Tuned, train: Labelled, features: list[str], folds: int, seed: int) -> Tuned:
+    """Fit what a sample was searched for on more customers, and predict all of them out of fold."""
+
+    def fitted(rows: NDArray[np.int64]) -> Pipeline:
+        part = train.take(draw_rows(rows, MAX_FITTED, seed))
+        return clone(found.pipeline).fit(part.features[features], part.outcome, **_known_customers(found.pipeline, part))
+
+    x, out_of_fold = train.features[features], np.empty(len(train))
+    for learned, asked in folds_of(train, folds, seed):
+        out_of_fold[asked] = predict_in_blocks(fitted(learned), x.iloc[asked])
+    return replace(found, pipeline=fitted(np.arange(len(train))), out_of_fold=out_of_fold)
 
 
 def _known_customers(pipeline: Pipeline, train: Labelled) -> dict[str, Any]:
@@ -156,13 +164,12 @@ def _consider_boosted(
     features: list[str],
     folds: int,
     seed: int,
-    scoring: _CountingScorer,
+    scoring: CountingScorer,
 ) -> Tuned:
     """Return the best of further candidates if it pays, else the simple one; with the scores of all."""
     compared, so_far = train, simple.out_of_fold
     if len(train) > MAX_COMPARED:
-        drawn = np.random.default_rng(seed).choice(len(train), MAX_COMPARED, replace=False)
-        compared = train.take(np.sort(drawn))
+        compared = train.take(draw_rows(np.arange(len(train)), MAX_COMPARED, seed))
         so_far, _ = _score(clone(pipeline).set_params(**simple.best), compared, features, folds, seed, None)
     outcome, scored, gains = compared.outcome.to_numpy(), [], []
     for chosen in candidates:
@@ -196,7 +203,7 @@ def _consider_boosted(
 
 
 def _score(
-    pipeline: Pipeline, train: Labelled, features: list[str], folds: int, seed: int, scoring: _CountingScorer | None
+    pipeline: Pipeline, train: Labelled, features: list[str], folds: int, seed: int, scoring: CountingScorer | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each customer's probability by a pipeline that was not fitted on it, and the score in each fold."""
     x = train.features[features]
@@ -216,80 +223,3 @@ def _score(
     for fitted, asked in zip(done["estimator"], done["indices"]["test"], strict=True):
         out_of_fold[asked] = fitted.predict_proba(x.iloc[asked])[:, 1]
     return out_of_fold, done["test_score"]
-
-
-def _search(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: int) -> Callable[..., Any]:
-    spaces = [{name: _distribution(value) for name, value in grid.items()} for grid in grids]
-    match params.search:
-        case "grid":
-            return partial(GridSearchCV, pipeline, spaces)
-        case "random":
-            draws = _draws(params, grids)
-            return partial(RandomizedSearchCV, pipeline, spaces, n_iter=draws, random_state=seed)
-        case "halving":
-            # Each round keeps the best third of the candidates, and gives them three times the customers; the last has all.
-            return partial(
-                HalvingRandomSearchCV,
-                pipeline,
-                spaces,
-                n_candidates=_draws(params, grids),
-                factor=HALVING_FACTOR,
-                min_resources="exhaust",
-                random_state=seed,
-            )
-
-
-def _distribution(value: Any) -> Any:
-    if not isinstance(value, Distribution):
-        return value
-    return (
-        stats.loguniform(value.low, value.high) if value.law == "loguniform" else stats.uniform(value.low, value.high - value.low)
-    )
-
-
-def _draws(params: TuningParams, grids: list[Grid]) -> int:
-    """Return how many candidates a random search draws: at most as many as there are, where all values are listed."""
-    if any(isinstance(value, Distribution) for grid in grids for value in grid.values()):
-        return params.candidates
-    return min(params.candidates, len(ParameterGrid(grids)))
-
-
-def expected_scores(params: TuningParams, form: Form) -> int | None:
-    """Return how often `on_score` will be called.
-
-    Parameters
-    ----------
-    params : TuningParams
-    form : {"terms", "plain", "deep"}
-
-    Returns
-    -------
-    int or None
-        At most: of further candidates the search leaves larger ones out where a smaller one is worse. None for a halving search,
-        which decides as it goes.
-    """
-    grids = params.grid_for(form)
-    boosted = len(ParameterGrid(params.boosted_grid_for(form)))
-    match params.search:
-        case "grid":
-            return (len(ParameterGrid(grids)) + boosted) * params.folds
-        case "random":
-            return (_draws(params, grids) + boosted) * params.folds
-        case "halving":
-            return None
-
-
-class _CountingScorer:
-    """A scorer that reports how often it was called."""
-
-    def __init__(self, scoring: str, on_score: OnScore | None) -> None:
-        self._scorer = get_scorer(scoring)
-        self._on_score = on_score
-        self._calls = 0
-
-    def __call__(self, estimator: Any, x: pd.DataFrame, y: pd.Series) -> float:
-        score = float(self._scorer(estimator, x, y))
-        self._calls += 1
-        if self._on_score is not None:
-            self._on_score(self._calls)
-        return score

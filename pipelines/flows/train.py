@@ -34,8 +34,8 @@ from churn.lifecycle.training_result import telling_what_became_true
 from churn.lifecycle.training_runs import LOCK, clean_up_orphans, record_end, record_skipped, record_start, trainer
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
+from churn.modeling.search.candidates import expected_scores
 from churn.modeling.training import Trained, TrainingSet, assemble, train
-from churn.modeling.tuning import expected_scores
 from churn.registry.registry import Registry
 from churn.simulation.pretraining import pretraining_customers
 from churn.store.records import Decision, DecisionAction, DecisionKind

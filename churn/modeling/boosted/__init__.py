@@ -1,1 +1,1 @@
-"""A small gradient boosting whose sum is one more column of the linear model: its trees, and whether it pays."""
+"""A small gradient boosting whose sum is one more column of the linear model."""

@@ -17,10 +17,13 @@ import churn.modeling.features as features_module
 import churn.modeling.tuning as tuning_module
 from churn.config.params import TuningParams
 from churn.data.labelled import Labelled
+from churn.data.many_rows import draw_rows
 from churn.errors import InputError
-from churn.modeling.boosted.choice import Gain
+from churn.modeling.folds import folds_of
 from churn.modeling.model import build_pipeline
-from churn.modeling.tuning import Tuned, expected_scores, tune
+from churn.modeling.search.candidates import expected_scores
+from churn.modeling.search.choice import Gain
+from churn.modeling.tuning import Tuned, tune
 from churn.registry.serialization import dump_pipeline
 
 FEATURES = ["a", "b"]
@@ -285,3 +288,36 @@ def test_of_many_customers_a_sample_decides(monkeypatch: pytest.MonkeyPatch) -> 
     assert roc_auc_score(known.outcome, found.out_of_fold) > 0.9
     keyed = Labelled(known.features, known.outcome, fold=np.random.default_rng(3).random(600))
     assert roc_auc_score(known.outcome, tune_terms(keyed, monkeypatch).out_of_fold) > 0.9
+
+
+def test_of_very_many_customers_a_sample_is_searched_and_a_larger_one_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "MAX_SEARCHED", 200)
+    monkeypatch.setattr(tuning_module, "MAX_FITTED", 300)
+    plain = customers(900)
+    known = Labelled(plain.features, plain.outcome, fold=np.random.default_rng(3).random(900))
+    tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
+    drawn = draw_rows(np.arange(900), 200, 1)
+    searched = tune(build_pipeline(1), known.take(drawn), FEATURES, SMALL, seed=1)
+    assert (tuned.best, tuned.score) == (searched.best, searched.score)
+    assert tuned.candidates.equals(searched.candidates)
+    rows = draw_rows(np.arange(900), 300, 1)
+    x, y = known.features[FEATURES], known.outcome
+    fitted = clone(build_pipeline(1)).set_params(**tuned.best).fit(x.iloc[rows], y.iloc[rows])
+    assert np.array_equal(tuned.pipeline["logreg"].coef_, fitted["logreg"].coef_)
+    for learned, asked in folds_of(known, SMALL.folds, 1):
+        rows = draw_rows(learned, 300, 1)
+        others = clone(fitted).fit(x.iloc[rows], y.iloc[rows])
+        assert np.allclose(tuned.out_of_fold[asked], others.predict_proba(x.iloc[asked])[:, 1], rtol=0, atol=1e-12)
+
+
+def test_rows_of_a_customer_stay_together_where_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learned by heart, rows of a customer whom the model saw would be told for certain."""
+    monkeypatch.setattr(tuning_module, "MAX_SEARCHED", 200)
+    noise = customers(300, signal=0.0)
+    often = np.repeat(np.arange(300), 3)
+    many = Labelled(
+        noise.features.iloc[often].reset_index(drop=True), noise.outcome.iloc[often].reset_index(drop=True), customer=often
+    )
+    memory = Pipeline([("tree", DecisionTreeClassifier(random_state=0))])
+    tuned = tune(memory, many, FEATURES, TuningParams(folds=3, grid={"tree__max_depth": [None]}), seed=1)
+    assert roc_auc_score(many.outcome, tuned.out_of_fold) == pytest.approx(0.5, abs=0.08)

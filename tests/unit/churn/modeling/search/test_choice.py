@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn.modeling.boosted.choice import measure_gain
+from churn.modeling.search.choice import measure_gain
 
 
 def answers(rows: int = 400, better: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

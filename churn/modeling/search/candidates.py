@@ -1,0 +1,123 @@
+"""Which candidates a search tries, how often it scores, and the score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the halving searches importable)
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, ParameterGrid, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+
+from churn.config.params import Distribution, Form, Grid, TuningParams
+
+# Receives the number of scores so far, one per candidate and fold.
+OnScore = Callable[[int], None]
+HALVING_FACTOR = 3
+
+
+def searcher(pipeline: Pipeline, grids: list[Grid], params: TuningParams, seed: int) -> Callable[..., Any]:
+    """Return what makes the search that `params` asks for, given a scoring and folds.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Unfitted.
+    grids : list of dict
+        Parameter to its values, or to the distribution that they are drawn from.
+    params : TuningParams
+    seed : int
+        Of what a random search draws.
+
+    Returns
+    -------
+    callable
+        Takes what the searches of scikit-learn have in common.
+    """
+    spaces = [{name: _distribution(value) for name, value in grid.items()} for grid in grids]
+    match params.search:
+        case "grid":
+            return partial(GridSearchCV, pipeline, spaces)
+        case "random":
+            draws = _draws(params, grids)
+            return partial(RandomizedSearchCV, pipeline, spaces, n_iter=draws, random_state=seed)
+        case "halving":
+            # Each round keeps the best third of the candidates, and gives them three times the customers; the last has all.
+            return partial(
+                HalvingRandomSearchCV,
+                pipeline,
+                spaces,
+                n_candidates=_draws(params, grids),
+                factor=HALVING_FACTOR,
+                min_resources="exhaust",
+                random_state=seed,
+            )
+
+
+def _distribution(value: Any) -> Any:
+    if not isinstance(value, Distribution):
+        return value
+    return (
+        stats.loguniform(value.low, value.high) if value.law == "loguniform" else stats.uniform(value.low, value.high - value.low)
+    )
+
+
+def _draws(params: TuningParams, grids: list[Grid]) -> int:
+    """Return how many candidates a random search draws: at most as many as there are, where all values are listed."""
+    if any(isinstance(value, Distribution) for grid in grids for value in grid.values()):
+        return params.candidates
+    return min(params.candidates, len(ParameterGrid(grids)))
+
+
+def expected_scores(params: TuningParams, form: Form) -> int | None:
+    """Return how often `on_score` will be called.
+
+    Parameters
+    ----------
+    params : TuningParams
+    form : {"terms", "plain", "deep"}
+
+    Returns
+    -------
+    int or None
+        At most: of further candidates the search leaves larger ones out where a smaller one is worse. None for a halving search,
+        which decides as it goes.
+    """
+    grids = params.grid_for(form)
+    boosted = len(ParameterGrid(params.boosted_grid_for(form)))
+    match params.search:
+        case "grid":
+            return (len(ParameterGrid(grids)) + boosted) * params.folds
+        case "random":
+            return (_draws(params, grids) + boosted) * params.folds
+        case "halving":
+            return None
+
+
+class CountingScorer:
+    """A scorer that reports how often it was called.
+
+    Parameters
+    ----------
+    scoring : str
+        A name of scikit-learn's.
+    on_score : callable, optional
+        Receives how many scores there were so far.
+    """
+
+    def __init__(self, scoring: str, on_score: OnScore | None) -> None:
+        self._scorer = get_scorer(scoring)
+        self._on_score = on_score
+        self._calls = 0
+
+    def __call__(self, estimator: Any, x: pd.DataFrame, y: pd.Series) -> float:
+        """Return the score of a fitted pipeline."""
+        score = float(self._scorer(estimator, x, y))
+        self._calls += 1
+        if self._on_score is not None:
+            self._on_score(self._calls)
+        return score
