@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churn.contract import Column
-from churn.customers.cell_rule import MISSING_TEXTS, CellRule
+from churn.customers.cell_rule import MAX_NUMBER, MISSING_TEXTS, CellRule
 from churn.customers.cells import json_value
 from churn.customers.from_arrow import python_values
 from churn.number_format import NUMBER_PATTERN
@@ -63,5 +63,10 @@ def missing_texts(cells: Any) -> Counter[str]:
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is a number."""
-    return _NUMBER.fullmatch(text) is not None
+    """Return whether a text is a number that a customer may have."""
+    return _NUMBER.fullmatch(text) is not None and abs(float(text)) <= MAX_NUMBER
+
+
+def is_too_large(text: str) -> bool:
+    """Return whether a text is a number, and so large that no customer may have it (the largest float, for a missing value)."""
+    return _NUMBER.fullmatch(text) is not None and abs(float(text)) > MAX_NUMBER

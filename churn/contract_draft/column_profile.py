@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churn.contract import Column, Kind
-from churn.contract_draft.cell_texts import cell_texts, is_number, missing_texts
+from churn.contract_draft.cell_texts import cell_texts, is_number, is_too_large, missing_texts
 from churn.contract_draft.naming import snake_case
 from churn.contract_draft.number_texts import PLACEHOLDERS, NumberTexts, read_number_texts
 from churn.customers.column_names import is_pandas_index
@@ -116,7 +116,7 @@ class ColumnProfile:
 
     @property
     def number_share(self) -> float:
-        """Share of the cells with a value that are numbers as they stand."""
+        """Share of the cells with a value that are numbers as they stand, and none too large."""
         cells = sum(self.counts.values())
         return sum(count for text, count in self.counts.items() if is_number(text)) / cells if cells else 0.0
 
@@ -124,6 +124,12 @@ class ColumnProfile:
     def is_zero_padded(self) -> bool:
         """Whether whole numbers are written with zeros before them, as numbers that name something are."""
         return self.kind == "integer" and any(re.fullmatch(r"0\d+", text) for text in self.counts)
+
+    @property
+    def mostly_too_large(self) -> bool:
+        """Whether most of its cells are numbers that no customer may have."""
+        cells = sum(self.counts.values())
+        return 2 * sum(count for text, count in self.counts.items() if is_too_large(text)) > cells
 
     @property
     def is_constant(self) -> bool:

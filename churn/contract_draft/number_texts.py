@@ -7,9 +7,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 
 from churn.contract_draft.cell_texts import is_number
+from churn.customers.cell_rule import MAX_NUMBER
 from churn.number_format import NumberFormat, plain_marks
 
 # A column is one of numbers if at least so many of its cells are, and at most so many different texts are none.
@@ -127,14 +127,14 @@ def read_number_texts(counts: Mapping[str, int]) -> NumberTexts | None:
     >>> found.form, found.meant, found.odd
     (NumberFormat(decimal='.', thousands=',', units=(), parentheses=False), {'1,234.50': 1234.5}, {'?': 2})
     """
-    plain = {text: count for text, count in counts.items() if is_number(text) and isfinite(float(text))}
+    plain = {text: count for text, count in counts.items() if is_number(text)}
     others = {text: count for text, count in counts.items() if text not in plain}
     if not others:
         return NumberTexts(None)
     bodies, units, enclosed = _taken_apart(others)
     decimal, thousands, doubt = _marks(plain | bodies)
     form = NumberFormat(decimal=decimal, thousands=thousands, units=units, parentheses=enclosed)
-    values = {text: _finite(form.read(text)) for text in counts}
+    values = {text: _bounded(form.read(text)) for text in counts}
     meant = {text: value for text in others if (value := values[text]) is not None}
     odd = {text: count for text, count in counts.items() if values[text] is None}
     if not _is_column_of_numbers(counts, values, odd, plain, units):
@@ -142,8 +142,8 @@ def read_number_texts(counts: Mapping[str, int]) -> NumberTexts | None:
     return NumberTexts(form if meant else None, meant, odd, doubt if meant else "")
 
 
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and isfinite(number) else None
+def _bounded(number: float | None) -> float | None:
+    return number if number is not None and abs(number) <= MAX_NUMBER else None
 
 
 def _is_column_of_numbers(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from churn.contract_draft.column_profile import ColumnProfile
 from churn.contract_draft.target import names_outcome
+from churn.customers.cell_rule import MAX_NUMBER
 from churn.data.doubts import tells_outcome
 
 ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi", "iccid"})
@@ -45,7 +46,7 @@ _NUMBERED_NAME = re.compile(rf"(?:{'|'.join(sorted(PEOPLE))})s?(?:_?)(?:{'|'.joi
 
 def find_id(profiles: Iterable[ColumnProfile]) -> str | None:
     """Choose the column that names the customer: by its name, else the first of which every row has its own."""
-    candidates = [profile for profile in profiles if profile.different and not profile.is_date]
+    candidates = [profile for profile in profiles if profile.different and not (profile.is_date or profile.mostly_too_large)]
     named = sorted((p for p in candidates if _names_customer(p)), key=lambda p: not p.unique)
     unique = [profile for profile in candidates if profile.unique and not profile.numbers_rows and not is_sensitive(profile)]
     others = [profile for profile in unique if profile.kind is None or says_id(profile) or profile.is_zero_padded]
@@ -93,6 +94,7 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
         "every row has a whole number of its own, as an id has. If it is a quantity, say kind: integer, without a role; "
         "if it names the customer, role: id": whole and profile.rows >= MANY_ROWS,
         f"a code of {profile.different} levels, more than a category can have": is_code(profile) and not profile.levels,
+        f"numbers beyond {MAX_NUMBER:g}, which cannot be weighed and added up": profile.kind is None and profile.mostly_too_large,
         f"free text, or a category of too many levels ({profile.different})": profile.kind is None and not is_sensitive(profile),
         "it tells the outcome in every row: is it known only afterwards?": _tells(profile, outcome),
     }

@@ -24,6 +24,8 @@ MAX_TEXT_LENGTH = 10_000
 LISTED_LEVELS = 12
 # Larger numbers are nobody's: a model that weighs and adds them up would overflow, and infinity less infinity is no answer.
 MAX_NUMBER = 1e100
+# A column whose numbers differ by less than this share of their size: weighed and added up, their differences are rounded away.
+MIN_SPREAD = 1e-7
 _WIDEST_INTEGER = 2**64
 MUST_NOT_BE_MISSING = "must not be missing"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 
+from churn.customers.cell_rule import MIN_SPREAD
 from churn.data.dataset import Dataset
 
 # Fewer customers prove no leak, and levels of fewer say nothing of whoever else has them.
@@ -24,7 +27,8 @@ def doubts(dataset: Dataset) -> list[str]:
     Returns
     -------
     list of str
-        Sentences: columns from which nothing is learned; columns that tell the outcome; categories of too many levels.
+        Sentences: columns from which nothing is learned; columns that tell the outcome, or the same as another one; categories of
+        too many levels.
     """
     found = []
     if names := dataset.uninformative:
@@ -40,6 +44,13 @@ def doubts(dataset: Dataset) -> list[str]:
                 f"{name}: {few:,} of {len(values):,} customers are in levels of fewer than {LEVEL_ROWS}, from which nothing is "
                 "learned; group its levels, or give it role: ignored in the contract"
             )
+        elif _rounded_away(values):
+            found.append(
+                f"{name}: its values differ by less than a ten-millionth of their size, from which nothing is learned; subtract "
+                "what they have in common or, if it is an id, give it role: ignored in the contract"
+            )
+    for first, name in _repeated(dataset.features.drop(columns=dataset.uninformative)):
+        found.append(f"{name}: the same as {first} in every row; reasons are shared out between both: give one role: ignored")
     return found
 
 
@@ -83,3 +94,24 @@ def _in_small_levels(values: pd.Series) -> int:
     counts = values.value_counts()
     few = int(counts[counts < LEVEL_ROWS].sum())
     return few if len(values) >= MIN_ROWS and 2 * few > len(values) else 0
+
+
+def _rounded_away(values: pd.Series) -> bool:
+    if not pd.api.types.is_numeric_dtype(values):
+        return False
+    low, high = values.min(), values.max()
+    return bool(low < high and high - low <= MIN_SPREAD * max(abs(low), abs(high)))
+
+
+def _repeated(features: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return each column that says the same in every row as an earlier one, after that."""
+    if len(features) < MIN_ROWS:
+        return []
+    earlier: dict[bytes, str] = {}
+    found = []
+    for name, values in features.items():
+        said = hashlib.blake2b(pd.util.hash_pandas_object(values, index=False).to_numpy()).digest()
+        first = earlier.setdefault(said, str(name))
+        if first != name:
+            found.append((first, str(name)))
+    return found

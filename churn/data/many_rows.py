@@ -1,7 +1,7 @@
 """Bounds for very many customers: on how many a search is scored, weights are fitted, and how many are predicted at once.
 
 A training of a million customers is to fit into the memory and the minutes of a small machine. What more customers add to so few
-weights is less than can be measured: docs/adr/0036-a-million-customers.md.
+weights is less than can be measured: docs/adr/0030-the-sum-of-a-boosting-is-one-more-term.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def draw_rows(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64
     Examples
     --------
     >>> draw_rows(np.arange(10, 20), 3, seed=1).tolist(), draw_rows(np.arange(2), 3, seed=1).tolist()
-    ([10, 14, 17], [0, 1])
+    ([13, 14, 17], [0, 1])
     """
     if len(rows) <= most:
         return rows

@@ -21,6 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
+from churn.customers.cell_rule import MIN_SPREAD
 from churn.modeling.boosted.trees import add_up, cross_fit
 from churn.modeling.inputs import Floats, Inputs
 from churn.modeling.memory import Memory
@@ -190,8 +191,8 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             values = matrix[:, column]
             few = len(np.unique(values)) <= MAX_LISTED_VALUES
             low, high = (values.min(), values.max()) if few else np.quantile(values, USUAL_RANGE)
-            if not low < high:
-                continue  # a constant separates nobody
+            if not high - low > MIN_SPREAD * max(abs(low), abs(high)):
+                continue  # a constant separates nobody, nor does what rounding makes of numbers like ids
             ramps.append(Ramp(column, float(low), float(high)))
             knots = [] if few else sorted({float(knot) for knot in np.quantile(values, quantiles)})
             ramps += [Ramp(column, knot, float(high)) for knot in knots if low < knot < high]

@@ -116,7 +116,7 @@ class Inputs:
         # Nothing is missing any more, so comparing is enough.
         levels = [filled[column] == level for column, known in self.levels.items() for level in known]
         parts = [*(filled[name] for name in self.numbers), *sums, *levels]
-        return np.column_stack(parts).astype(np.float64) if parts else np.zeros((len(frame), 0))
+        return np.column_stack(parts).astype(np.float64, copy=False) if parts else np.zeros((len(frame), 0))
 
     def _filled(self, frame: pd.DataFrame) -> dict[str, Any]:
         filled: dict[str, Any] = {}

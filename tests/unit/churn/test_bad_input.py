@@ -17,6 +17,7 @@ from churn.data.doubts import doubts
 from churn.data.labelled import Labelled
 from churn.errors import ContractError, InputError
 from churn.evaluation.report import Evaluation, assess
+from churn.inference.compiler import compile_pipeline
 from churn.lifecycle.gate import decide
 from churn.modeling.model import build_pipeline
 from churn.modeling.training import assemble, train
@@ -151,3 +152,34 @@ def test_one_class_only(tmp_path: Path) -> None:
     found = judged(dataset, by_hand())
     assert found.report()["metrics"]["roc_auc"]["value"] is None, "it is evaluated, and what is not defined is not known"
     assert found.report()["metrics"]["brier"]["value"] > 0
+
+
+def test_the_largest_float_in_place_of_a_value_is_a_missing_one(tmp_path: Path) -> None:
+    frame = customers()
+    used = [repr(number) for number in np.random.default_rng(1).gamma(2, 20, len(frame)).round(2).tolist()]
+    frame["Used"] = ["1.7976931348623157e+308" if row % 50 == 0 else text for row, text in enumerate(used)]
+    draft = drafted(tmp_path, frame)
+    assert "8 cells hold a text and no number, and count as missing: '1.7976931348623157e+308' (8)" in why(draft, "Used")
+    read = read_dataset(tmp_path / "export.csv", draft.contract).features["used"]
+    assert np.flatnonzero(read.isna()).tolist() == list(range(0, len(frame), 50))
+
+
+def test_a_column_of_numbers_that_are_too_large_is_ignored(tmp_path: Path) -> None:
+    frame = customers()
+    frame["Huge"] = 1e300 * np.random.default_rng(1).random(len(frame))
+    assert why(drafted(tmp_path, frame), "Huge") == "ignored: numbers beyond 1e+100, which cannot be weighed and added up"
+
+
+def test_ids_of_many_digits_do_not_keep_a_model_from_service(tmp_path: Path) -> None:
+    """A weight times such a number, plus an intercept, is rounded: served, the model would not say what its pipeline says."""
+    frame = customers(600)
+    frame["Account"] = 2**60 + 128 * np.random.default_rng(1).permutation(len(frame))
+    contract = by_hand("  - {name: account, source: Account, kind: number}\n")
+    dataset = read_dataset(written(tmp_path, frame), contract)
+    pipeline = build_pipeline(1, form="terms", contract=contract).set_params(features__trees=5, features__strictness=0.0)
+    x = dataset.features[contract.feature_names]
+    own = pipeline.fit(x, dataset.labelled).predict_proba(x)[:, 1]
+    compiled = compile_pipeline(pipeline, contract.feature_names, contract)
+    assert compiled is not None
+    served = [compiled.probability(row) for row in x.to_numpy(dtype=object).tolist()]
+    assert np.allclose(served, own, rtol=0, atol=1e-9)

@@ -74,3 +74,22 @@ def test_what_is_empty_or_constant_is_named_in_one_sentence() -> None:
 
 def test_a_tidy_file_raises_no_doubt() -> None:
     assert said(RNG.normal(size=400)) == []
+
+
+def test_numbers_whose_differences_are_rounded_away_are_named() -> None:
+    accounts = 8.9e17 + np.arange(400) * 100.0
+    [sentence] = said(accounts)
+    assert sentence.startswith("x: its values differ by less than a ten-millionth of their size")
+    assert "subtract what they have in common" in sentence
+    assert said(accounts - 8.9e17) == []
+    assert said(1.7e9 + np.arange(400) * 86_400.0) == [], "moments in seconds differ enough"
+
+
+@pytest.mark.parametrize("values", [NOISE, np.where(NOISE > 0, "much", None)], ids=["number", "text"])
+def test_a_column_that_says_the_same_as_another_is_named(values: Any) -> None:
+    features = pd.DataFrame({"first": values, "between": np.arange(400.0) % 7, "again": values})
+    [sentence] = doubts(Dataset(features, pd.Series(LEFT)))
+    assert sentence.startswith("again: the same as first in every row")
+    assert doubts(Dataset(features.head(60), pd.Series(LEFT[:60]))) == []
+    features.loc[3, "again"] = features.loc[4, "between"] if features["again"].dtype == float else "other"
+    assert doubts(Dataset(features, pd.Series(LEFT))) == []

@@ -212,6 +212,18 @@ def test_constant_and_empty_columns_make_no_term() -> None:
     assert np.isfinite(fitted.transform(frame)).all()
 
 
+def test_numbers_that_differ_less_than_rounding_leaves_of_them_make_no_ramp() -> None:
+    """Account numbers of 18 digits: served, weight times value plus intercept would be off by more than a parity check allows."""
+    x, y = coin(400)
+    accounts = 8.9e17 + 1_000.0 * np.arange(400)
+    frame = pd.DataFrame({"account": accounts, "x": x.iloc[:, 0]})
+    terms = LinearTerms(strictness=0.0, trees=0).fit(frame, y).terms
+    assert terms.inputs()
+    assert {column for (column,) in terms.inputs()} == {1}
+    shifted = LinearTerms(strictness=0.0, trees=0).fit(frame.assign(account=accounts - 8.9e17), y).terms
+    assert {column for (column,) in shifted.inputs()} == {0, 1}
+
+
 def test_very_few_customers_still_give_a_model() -> None:
     frame, outcome = coin(12)
     pipeline = build_pipeline(1, form="terms").fit(frame, outcome)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from churn.modeling.rules import grow_rules, rule_holds
+import churn.modeling.rules as rules_module
+from churn.modeling.rules import Ramp, Terms, grow_rules, rule_holds
 
 SEED = 0
 INF = np.inf
@@ -85,3 +86,12 @@ def test_numbers_near_the_largest_there_is_do_not_stop_the_trees() -> None:
 @pytest.mark.parametrize(("low", "high", "held"), [(2.0, INF, [False, False, True]), (-INF, 2.0, [True, True, False])])
 def test_a_condition_includes_its_upper_bound_only(low: float, high: float, held: list[bool]) -> None:
     assert rule_holds(((0, (low, high)),), np.array([[1.0], [2.0], [3.0]])).tolist() == held
+
+
+def test_terms_are_evaluated_in_blocks_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, outcome = world()
+    terms = Terms([Ramp(1, 2.0, 6.0)], grown(inputs, outcome))
+    expected = np.column_stack([np.clip(inputs[:, 1], 2.0, 6.0), *(rule_holds(rule, inputs) for rule in terms.rules)])
+    for block in (1_000, 600, 599, 128, 1):
+        monkeypatch.setattr(rules_module, "BLOCK", block)
+        assert np.array_equal(terms.evaluate(inputs), expected)
