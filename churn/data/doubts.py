@@ -110,7 +110,7 @@ def _repeated(features: pd.DataFrame) -> list[tuple[str, str]]:
     earlier: dict[bytes, str] = {}
     found = []
     for name, values in features.items():
-        said = hashlib.blake2b(pd.util.hash_pandas_object(values, index=False).to_numpy()).digest()
+        said = hashlib.blake2b(pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes()).digest()
         first = earlier.setdefault(said, str(name))
         if first != name:
             found.append((first, str(name)))
