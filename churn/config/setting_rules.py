@@ -18,6 +18,7 @@ REGISTRIES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 REGISTRY_DATABASES = ("sqlite", "postgresql")
 STORES = ("sqlite", "postgresql")
 NOT_EMPTY = ("home", "contract", "data", "params", "host", "exporter_host", "retrain_cron", "score_cron")
+DEFAULT_PARAMS = Path("params.yaml")
 # Pairs of which the first must not be above the second: k of n, a window, outcomes in one, a body that is let in.
 ORDERED = (
     ("policy_k", "policy_n"),
@@ -43,6 +44,14 @@ class SettingRules(BaseSettings):
         if isinstance(value, str) and not value.strip():
             raise ValueError("must not be empty; leave it unset for the default")
         return value
+
+    @field_validator("params", mode="after", check_fields=False)
+    @classmethod
+    def _is_there(cls, params: Path) -> Path:
+        # The defaults hold where there is no file; instead of one that somebody named, they would be another company's costs.
+        if params != DEFAULT_PARAMS and not params.exists():
+            raise ValueError("there is no such file; leave it unset for the defaults")
+        return params
 
     @field_validator("label_maturity_seconds", mode="before", check_fields=False)
     @classmethod

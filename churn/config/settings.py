@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError
 
 from churn.config.secret_files import file_of
-from churn.config.setting_rules import SettingRules
+from churn.config.setting_rules import DEFAULT_PARAMS, SettingRules
 from churn.errors import InputError
 
 # Beyond these, dates and sizes overflow somewhere; nobody means such a number.
@@ -59,7 +59,7 @@ class Settings(SettingRules):
         "", repr=False, description="MLflow's own database, for `churn backup` where CHURN_TRACKING_URI is a server. Empty: none."
     )
     model_name: str = Field("churn", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}$", description="Registered model.")
-    params: Path = Field(Path("params.yaml"), description="How to train: split, grid, threshold, gate.")
+    params: Path = Field(DEFAULT_PARAMS, description="How to train: split, grid, threshold, gate.")
 
     host: str = Field("127.0.0.1", description="Address the service binds. Anything but loopback needs API keys.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the service.")

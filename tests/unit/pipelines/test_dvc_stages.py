@@ -212,7 +212,7 @@ def test_the_information_is_enough_to_make_the_model_again(run: Any) -> None:
 def test_what_is_sensitive_stays_with_its_customers_and_is_no_feature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     credit_like(400, 1).to_csv(tmp_path / "credit.csv", index=False)
     monkeypatch.setattr(dvc_stages, "load_contract", lambda _: CREDIT)
-    for name, value in {"CHURN_DATA": "credit.csv", "CHURN_PARAMS": "none.yaml"}.items():
+    for name, value in {"CHURN_DATA": "credit.csv", "CHURN_PARAMS": "params.yaml"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     dvc_stages.split()

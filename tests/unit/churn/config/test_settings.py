@@ -114,3 +114,14 @@ def test_maturity_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_LABEL_MATURITY_SECONDS", "soon")
     with pytest.raises(InputError, match=r"^CHURN_LABEL_MATURITY_SECONDS: .*number"):
         load_settings()
+
+
+def test_parameters_that_somebody_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHURN_PARAMS", raising=False)
+    assert load_settings().params == Path("params.yaml")
+    monkeypatch.setenv("CHURN_PARAMS", "mine.yaml")
+    with pytest.raises(InputError, match=r"CHURN_PARAMS: there is no such file; .* \(found 'mine.yaml'\)"):
+        load_settings()
+    (tmp_path / "mine.yaml").touch()
+    assert load_settings().params == Path("mine.yaml")
