@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pytest
 
+from monitoring.drift import paired
 from monitoring.drift.detect import detect_drift
 from monitoring.drift.paired import compare_pairs
 from monitoring.drift.profile import ReferenceProfile
@@ -79,3 +84,17 @@ def test_nothing_to_compare_is_calm() -> None:
     rows = customers(100, 7)
     assert compare_pairs(PROFILE, rows, rows, ALPHA).results == ()
     assert not compare_pairs(PROFILE, rows.iloc[:0], rows.iloc[:0], ALPHA).alarm
+
+
+@pytest.mark.parametrize(
+    ("column", "level", "impact"),
+    [("state", "OH", 0.5), ("state", "which the model does not weigh", 0.0), ("plan", "Yes", -0.75), ("other", "a", None)],
+)
+def test_the_impact_of_a_level_is_its_weight_times_what_its_share_moved_by(column: str, level: str, impact: float | None) -> None:
+    flags = {"plan": SimpleNamespace(of_column=lambda values: values[:, None])}
+    weights = SimpleNamespace(levels={"state": {"OH": 2.0}}, scores={"plan": [-3.0]})
+    profile: Any = SimpleNamespace(weights=weights, flags=flags)
+    named: Any = SimpleNamespace(name=column)
+    assert paired._impact_of_level(profile, named, level, 0.25) == impact
+    profile.weights = None
+    assert paired._impact_of_level(profile, named, level, 0.25) is None
