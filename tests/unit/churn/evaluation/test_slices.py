@@ -109,6 +109,14 @@ def test_a_sensitive_number_of_few_values_is_sliced_by_value() -> None:
     assert list(found(customers(sensitive=pd.DataFrame({"age": [0.0, 0, 0, 0, 1, 1, 1, 1]})))) == ["age: 0", "age: 1"]
 
 
+@pytest.mark.parametrize(("values", "by_value"), [(4, True), (5, False)])
+def test_a_number_of_up_to_four_values_has_levels_and_one_of_more_has_bands(values: int, by_value: bool) -> None:
+    sensitive = pd.DataFrame({"age": np.repeat(np.arange(float(values)), 20 // values)})
+    names = list(found(customers(20, sensitive)))
+    assert len(names) > 2
+    assert (names == [f"age: {n}" for n in range(values)]) is by_value
+
+
 def test_a_sensitive_column_that_is_empty_has_no_slice() -> None:
     sensitive = pd.DataFrame({"age": [np.nan] * 8, "gender": [None] * 8})
     assert found(customers(sensitive=sensitive)) == {}
