@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from churn.explain.attribution import changed_rules
 from churn.explain.plan import Plan, complete
-from churn.explain.rule_bits import PlannedRule
 from churn.explain.shapley import MAX_MIXED
 
 Pattern = tuple[Hashable, ...]
@@ -23,16 +22,19 @@ MAX_SETS = 1024
 
 
 class _Compared(NamedTuple):
-    """What some rules over sums compare.
+    """What is compared where some rules matter.
 
     Attributes
     ----------
+    fields : int
+        All bits of these rules.
     blends : list of (int, list of (int, list of float))
         The number of a blend, and the sums of it with the bounds that they are compared with.
     members : list of (int, list of float)
         Columns that are compared alone too.
     """
 
+    fields: int
     blends: list[tuple[int, list[tuple[int, list[float]]]]]
     members: list[tuple[int, list[float]]]
 
@@ -48,8 +50,7 @@ class Patterns:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         # What ramps add differs from customer to customer.
-        self._has_any = not (plan.slopes or plan.level_gains or plan.sum_slopes)
-        self._fields: dict[int, int] = {}
+        self._has_ramps = bool(plan.slopes or plan.level_gains or plan.sum_slopes)
         self._compared: dict[tuple[int, int], _Compared] = {}
 
     def of(self, values: Sequence[Any]) -> Pattern | None:
@@ -63,24 +64,20 @@ class Patterns:
         Returns
         -------
         Pattern or None
-            The rules that matter, the customer's bits of these, the places of missing values, and what is compared with bounds on
-            sums. None if the model has ramps, or if more than `MAX_MIXED` parts of a sum differ from the typical customer's.
+            The rules that matter, those of them whose sums are undecided, the customer's bits, the places of missing values, and
+            what is compared with bounds on sums. None if the model has ramps, or if more than `MAX_MIXED` parts of a sum differ
+            from the typical customer's.
         """
-        if not self._has_any:
+        if self._has_ramps:
             return None
         plan, gaps = self._plan, tuple[int, ...]()
         if None in values:
             gaps = tuple([at for at, value in enumerate(values) if value is None])
             values, _, _ = complete(plan, values)
         own, left, undecided = changed_rules(plan, values)
-        fields = self._fields.get(left)
-        own &= self._fields_of(left) if fields is None else fields
-        undecided &= left
-        tangled = plan.tangled & left
-        if not undecided | tangled:
-            return left, own, gaps
-        compared = self._compared.get((undecided, tangled)) or self._compare(undecided, tangled)
-        found: list[Hashable] = [left, own, gaps]
+        compared = self._compared.get((left, undecided)) or self._compare(left, undecided)
+        # These say what each of the others means.
+        found: list[Hashable] = [left, undecided & left, own & compared.fields, gaps]
         for number, sums in compared.blends:
             blend = plan.blends[number]
             players = blend.players(values)
@@ -93,36 +90,32 @@ class Patterns:
             found.append(bisect_left(cuts, values[at]))
         return tuple(found)
 
-    def _fields_of(self, guards: int) -> int:
-        """Return all bits of the fields below these guards."""
-        found = sum(rule.mask << rule.shift for rule in self._rules(guards))
-        if len(self._fields) >= MAX_SETS:
-            self._fields.clear()
-        self._fields[guards] = found
-        return found
-
-    def _compare(self, undecided: int, tangled: int) -> _Compared:
-        """Put together what rules whose sums are undecided compare, and rules that read a sum and a part of it."""
+    def _compare(self, left: int, undecided: int) -> _Compared:
+        """Put together what is compared where these rules matter, and the sums of the others are undecided."""
+        fields = 0
         blends: dict[int, dict[int, set[float]]] = {}
         members: dict[int, set[float]] = {}
-        for rule in self._rules(undecided | tangled):
+        for guard, rule in self._plan.bits.by_guard.items():
+            if not guard & left:
+                continue
+            fields |= rule.mask << rule.shift
+            if not guard & (undecided | self._plan.tangled):
+                continue
             sums = blends.setdefault(rule.blend, {})
             # (Sums that are decided lie within all bounds, or the rule would not be left.)
-            for number, *bounds in rule.sums if rule.guard & undecided else ():
+            for number, *bounds in rule.sums if guard & undecided else ():
                 sums.setdefault(number, set()).update(bounds)
             for at, *bounds in rule.members:
                 members.setdefault(at, set()).update(bounds)
         found = _Compared(
+            fields,
             [(blend, [(number, _cuts(bounds)) for number, bounds in sums.items()]) for blend, sums in blends.items()],
             [(at, _cuts(bounds)) for at, bounds in members.items()],
         )
         if len(self._compared) >= MAX_SETS:
             self._compared.clear()
-        self._compared[undecided, tangled] = found
+        self._compared[left, undecided] = found
         return found
-
-    def _rules(self, guards: int) -> list[PlannedRule]:
-        return [rule for guard, rule in self._plan.bits.by_guard.items() if guards & guard]
 
 
 def _cuts(bounds: set[float]) -> list[float]:
