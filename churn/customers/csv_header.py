@@ -46,7 +46,8 @@ def header_problem(first_line: Sequence[str], second_line: Sequence[str] = ()) -
         return f"the first line ({shown!r}) is a note for Excel and no header; delete it"
     if len(first_line) == 1 and (other := next((mark for mark in SEPARATORS if mark in named[0]), None)):
         return _separated(other)
-    if len(list(filter(None, second_line))) >= _MIN_FIELDS:
+    # (A spreadsheet fills up a title's line with empty fields.)
+    if len(first_line) >= _MIN_FIELDS or len(list(filter(None, second_line))) >= _MIN_FIELDS:
         return f"the first line ({shown!r}) is a title and no header; delete it"
     return None
 

@@ -36,7 +36,7 @@ BYTES_A_CELL = 8
 SHOWN_BYTES = 100
 INSPECTED_ROWS = 64 * 2**10
 # Where the header and the line after it are looked for, among empty ones.
-INSPECTED_LINES = 1_000
+INSPECTED_LINES, TITLE_LINES = 1_000, 20
 _TOO_MUCH = f"it unpacks to more than {MAX_UNPACKED_TIMES} times its size, as no table does"
 
 
@@ -129,7 +129,8 @@ def _read_csv(path: Path) -> pa.Table:
         lines = filter(None, islice(csv.reader(bounded_lines(text)), INSPECTED_LINES))
         names, following = next(lines, []), []
         with suppress(csv.Error):  # of a huge field, which pyarrow may read
-            following = next(lines, [])
+            # Below a title there may be more lines of one field: a date, who made it.
+            following = next((line for line in islice(lines, TITLE_LINES) if len(line) > 1), [])
     _check_columns(len(names))
     check_header(path, names, following)
     packed = file_kind(path) == "gzip"

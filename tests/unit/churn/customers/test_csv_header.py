@@ -11,6 +11,7 @@ from churn.customers.csv_header import header_problem
         (["sep=", ""], ["State", "Churn"], "note for Excel"),
         (["sep=;"], ["State;Churn"], "note for Excel"),
         (["Customer export of June"], ["State", "Calls", "Churn"], "a title"),
+        (["Customer export of June", "", ""], ["", "", ""], "a title"),
         (["State;Churn"], ["KS;True"], "semicolons"),
     ],
 )
@@ -18,6 +19,8 @@ def test_a_first_line_that_is_no_header_is_named(first: list[str], second: list[
     assert said in (header_problem(first, second) or "")
 
 
-@pytest.mark.parametrize(("first", "second"), [(["State", "Churn"], ["KS", "True"]), (["State"], ["KS"]), ([], [])])
+@pytest.mark.parametrize(
+    ("first", "second"), [(["State", "Churn"], ["KS", "True"]), (["State"], ["KS"]), (["", "State"], ["0", "KS"]), ([], [])]
+)
 def test_a_header_is_none_of_these(first: list[str], second: list[str]) -> None:
     assert header_problem(first, second) is None

@@ -127,6 +127,8 @@ def test_a_table_is_read_whatever_it_is_called(tmp_path: Path, name: str, conten
         ("a.tsv", TEXT.replace(b",", b"\t"), "separated by tabs"),
         ("a.csv", b"sep=,\n" + TEXT, "a note for Excel and no header; delete it"),
         ("a.csv", b"Export of June\n" + TEXT, "is a title and no header; delete it"),
+        ("a.csv", b"Export of June\n\nMade on 2026-07-01\n" + TEXT, "is a title and no header; delete it"),
+        ("a.csv", b"Export of June,,,\n,,,\n" + TEXT, "is a title and no header; delete it"),
         ("a.csv", TEXT.partition(b"\n")[2], "holds values where names should be; put a line with the columns' names above it"),
         ("a.csv", b"Spent,Plan,Spent\n1,a,2\n", "two columns of this name"),
     ],
