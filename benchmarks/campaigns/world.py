@@ -16,6 +16,7 @@ from churn.data.dataset import Dataset
 from churn.evaluation.statistics import log_losses
 from churn.ids import new_id
 from churn.lifecycle.gate import decide
+from churn.lifecycle.judges import judges_of
 from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.modeling.model import Model
 from churn.modeling.training import assemble, train
@@ -129,8 +130,9 @@ class Company:
         """
         traffic = read_mature_traffic(store, self.contract, 0.0, newest=200_000, now=START + 31 * DAY)
         known = assemble(self.file, traffic.rows, self.contract, self.params)
-        model = train(known, self.contract, self.params, name="churn", trigger="drift").model
-        promoted = decide(model, self.champion, known.fresh, self.params, self.contract, serving=None).promote
+        trained = train(known, self.contract, self.params, name="churn", trigger="drift")
+        model, judges = trained.model, judges_of(known.fresh, trained.learned, self.params.gate)
+        promoted = decide(model, self.champion, judges, self.params, self.contract, serving=None).promote
         clean = simulate(self.contract, 20_000, seed=99_999)
         y = clean.labelled.to_numpy()
         losses = [float(log_losses(y, one.predict_probability(clean.features)).mean()) for one in (self.champion, model)]

@@ -18,6 +18,7 @@ from benchmarks.year.training import Trainer
 from churn.campaigns.control_group import ControlGroup
 from churn.config.settings import Settings, load_settings
 from churn.lifecycle.gate import decide
+from churn.lifecycle.judges import judges_of
 from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.modeling.model import Model
 from churn.modeling.training import Trained, assemble
@@ -159,7 +160,8 @@ class Ours(AbstractContextManager["Ours"]):
         trained = self.trainer.train(training_set, trigger)
         today = DAYS_OF_MONTH * month + day
         self.account.trainings.append(today)
-        verdict = decide(trained.model, self.champion, training_set.fresh, params, contract, serving=None)
+        judges = judges_of(training_set.fresh, trained.learned, params.gate)
+        verdict = decide(trained.model, self.champion, judges, params, contract, serving=None)
         self.account.notes.append(f"{today}: gate: {'passed' if verdict.promote else 'rejected'}: {verdict.reason}")
         before = self.champion
         model, reference = self._register(trained)

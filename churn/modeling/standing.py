@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn.evaluation.weights import copies, effective_size
+from churn.evaluation.weights import copies
 from churn.modeling.model import Model
 
 
@@ -29,17 +29,14 @@ class Standing:
         Customers who may be trained on, but not their outcomes: they were acted on. In the order of request.
     after : numpy.ndarray of int64, shape (n_others,)
         How many of the rows that are trained on were asked about before each of them.
-    effective : float
-        Kish's effective sample size of the gate's rows.
     """
 
     often: NDArray[np.int64]
     others: pd.DataFrame
     after: NDArray[np.int64]
-    effective: float
 
     @classmethod
-    def of(cls, features: pd.DataFrame, weight: NDArray[np.float64], learns: NDArray[np.bool_], gate: NDArray[np.intp]) -> Self:
+    def of(cls, features: pd.DataFrame, weight: NDArray[np.float64], learns: NDArray[np.bool_]) -> Self:
         """Find for whom rows stand.
 
         Parameters
@@ -50,8 +47,6 @@ class Standing:
             As of `churn.store.treatment.selection.Selection`.
         learns : numpy.ndarray of bool, shape (n,)
             Whose rows may be trained on.
-        gate : numpy.ndarray of int
-            The gate's rows.
 
         Returns
         -------
@@ -59,7 +54,7 @@ class Standing:
         """
         rows, others = np.flatnonzero(learns & (weight > 0)), np.flatnonzero(learns & ~(weight > 0))
         before = np.searchsorted(rows, others)
-        return cls(copies(weight[rows]), features.iloc[others].reset_index(drop=True), before, effective_size(weight[gate]))
+        return cls(copies(weight[rows]), features.iloc[others].reset_index(drop=True), before)
 
     def complete(self, reference: pd.DataFrame, dated: int, model: Model) -> pd.DataFrame:
         """Return a reference with each customer once: weights instead of repetitions, and those who were acted on.

@@ -69,13 +69,6 @@ class TrainingSet:
     standing: Standing | None = None
 
     @property
-    def fresh_effective(self) -> float:
-        """Return the effective sample size of the gate's customers: less than their number where some stand for others."""
-        if self.standing is None or not self.fresh_is_traffic:
-            return float(len(self.fresh))
-        return self.standing.effective
-
-    @property
     def digest(self) -> str:
         """Return 16 hexadecimal digits that identify the customers trained on."""
         return _digest(self.train)
@@ -160,6 +153,7 @@ def assemble(
     rows = np.flatnonzero(who.learns & usable)
     learned_rows = repeated(rows, weight)
     learned = _labelled(traffic, contract, who, learned_rows)
+    requested_at = traffic["requested_at"].iloc[learned_rows].set_axis(np.arange(len(learned)) + len(train))
     return TrainingSet(
         train=Labelled(
             pd.concat([train.features, learned.features], ignore_index=True),
@@ -168,6 +162,8 @@ def assemble(
             None if train.sensitive is None else train.sensitive.reindex(range(len(train) + len(learned))),
             customer_numbers(pd.Series(np.concatenate([here.customer[here.learns], who.customer[learned_rows]]))),
             np.concatenate([here.fold[here.learns], who.fold[learned_rows]]),
+            # Of the data it is not known.
+            asked_at=requested_at.reindex(range(len(train) + len(learned))),
         ),
         holdout=holdout,
         fresh=fresh if enough else holdout,
@@ -177,7 +173,7 @@ def assemble(
         rule=rule,
         left_out=len(here.left_out | who.left_out),
         dated=len(learned),
-        standing=None if weight is None else Standing.of(traffic[contract.feature_names], weight, who.learns, newest),
+        standing=None if weight is None else Standing.of(traffic[contract.feature_names], weight, who.learns),
     )
 
 
@@ -245,7 +241,10 @@ def train(
     def search(customers: Labelled) -> Tuned:
         return tune(pipeline, customers, features, params.tuning, params.seed, form=form, on_score=on_score)
 
-    known, tuned = train_on_what_holds(training_set.train, training_set.dated, search)
+    def ask(tuned: Tuned, customers: Labelled) -> NDArray[np.float64]:
+        return np.asarray(tuned.pipeline.predict_proba(customers.features[features])[:, 1])
+
+    known, tuned = train_on_what_holds(training_set.train, training_set.dated, search, ask)
     if len(known) < len(training_set.train):
         source = f"the newest {len(known)} of {training_set.source}"
         training_set = replace(training_set, train=known, dated=len(known), source=source)

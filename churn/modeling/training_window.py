@@ -2,7 +2,8 @@
 
 After a change, old customers teach what is no longer true, and outweigh the few that came since. So the model of all customers
 is held against the newest part of the labelled traffic, out of fold. If these contradict it, models of the newer traffic alone
-are tried, each of half as many rows, and the largest is taken that is not worse on the newest rows than the best.
+are tried: of what came since the change, and of windows that halve. Of those that are not worse on the newest rows than the best,
+that of all customers is taken, else that since the change, else the largest.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import logit
 
 from churn.data.labelled import Labelled
@@ -24,7 +26,9 @@ MIN_ROWS, MIN_CLASS = 500, 50
 CONTRADICTS = 3.3
 
 
-def train_on_what_holds(known: Labelled, dated: int, fit: Callable[[Labelled], Tuned]) -> tuple[Labelled, Tuned]:
+def train_on_what_holds(
+    known: Labelled, dated: int, fit: Callable[[Labelled], Tuned], ask: Callable[[Tuned, Labelled], NDArray[np.float64]]
+) -> tuple[Labelled, Tuned]:
     """Fit on all customers or, where the newest contradict that, on those since when they do not.
 
     Parameters
@@ -35,6 +39,8 @@ def train_on_what_holds(known: Labelled, dated: int, fit: Callable[[Labelled], T
         How many of its last rows are traffic.
     fit : callable
         Fits, with out-of-fold probabilities.
+    ask : callable
+        Gives what a fitted model says of customers.
 
     Returns
     -------
@@ -52,15 +58,57 @@ def train_on_what_holds(known: Labelled, dated: int, fit: Callable[[Labelled], T
     few = min(len(np.unique(who[outcome == level])) for level in (0, 1)) < MIN_CLASS
     if few or not contradicts(outcome, tuned.out_of_fold[-newest:], customer):
         return known, tuned
+    sizes = [dated]
+    while sizes[-1] // 2 >= newest:
+        sizes.append(sizes[-1] // 2)
+    windows = {rows: (window := last_rows(known, rows), fit(window)) for rows in sizes}
     tried = [(known, tuned)]
-    rows = dated
-    while rows >= newest:
-        window = last_rows(known, rows)
-        tried.append((window, fit(window)))
-        rows //= 2
+    traffic = last_rows(known, dated)
+    since = rows_since_change(traffic, newest, tuned.out_of_fold[-dated:], ask(windows[sizes[-1]][1], traffic))
+    if since is not None:
+        window = last_rows(known, since)
+        tried.append(windows.pop(since, None) or (window, fit(window)))
+    tried += windows.values()
     losses = [log_losses(outcome, found.out_of_fold[-newest:]) for _, found in tried]
     best = losses[int(np.argmin([loss.mean() for loss in losses]))]
     return next(one for one, loss in zip(tried, losses, strict=True) if not _above(loss - best, 1.0, customer))
+
+
+def rows_since_change(traffic: Labelled, newest: int, by_all: NDArray[np.float64], by_newest: NDArray[np.float64]) -> int | None:
+    """Estimate since when the newest customers' model holds: from where on the likelihood prefers it (the maximum likelihood
+    estimate of a change point; Hinkley, Biometrika 57(1), 1970, doi:10.1093/biomet/57.1.1).
+
+    Parameters
+    ----------
+    traffic : Labelled
+        In the order in which it was asked about. Rows of one time are on one side.
+    newest : int
+        How many of its last rows the newest customers' model was trained on.
+    by_all, by_newest : array of float in [0, 1], shape (n,)
+        What the model of all customers says of each row, out of fold, and that of the newest.
+
+    Returns
+    -------
+    int or None
+        How many rows came since, more than `newest`; None if it holds of none before these.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> leaves = Labelled(pd.DataFrame(index=range(6)), pd.Series([0, 0, 1, 1, 1, 1]))
+    >>> rows_since_change(leaves, 2, np.full(6, 0.5), np.full(6, 0.9))
+    4
+    """
+    older = len(traffic) - newest
+    outcome = traffic.outcome.to_numpy()
+    gain = (log_losses(outcome, by_all) - log_losses(outcome, by_newest))[:older]
+    begins = np.ones(older, dtype=np.bool_)
+    if traffic.asked_at is not None:
+        times = traffic.asked_at.to_numpy()[:older]
+        begins[1:] = times[1:] != times[:-1]
+    preferred = np.where(begins, np.cumsum(gain[::-1])[::-1], 0.0)
+    first = int(np.argmax(preferred)) if older else 0
+    return len(traffic) - first if older and preferred[first] > 0 else None
 
 
 def contradicts(outcome: np.ndarray, probability: np.ndarray, customer: np.ndarray | None = None) -> bool:

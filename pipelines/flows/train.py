@@ -24,9 +24,11 @@ from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset, read_dataset
 from churn.diagnostics.curves import Curves, find_curves
 from churn.errors import Busy, ChampionChanged, ChurnError, ModelRefused, NoModel
+from churn.evaluation.weights import repeated_size
 from churn.explain.segmenting import add_segments
 from churn.ids import new_id
 from churn.lifecycle.gate import GateDecision, decide
+from churn.lifecycle.judges import judges_of
 from churn.lifecycle.mature_traffic import MatureTraffic, read_mature_traffic
 from churn.lifecycle.promotion import ANY_CHAMPION, promote
 from churn.lifecycle.same_registry import check_registry
@@ -129,11 +131,11 @@ def judge(
     traffic: MatureTraffic | None = None,
 ) -> GateDecision:
     """Let the gate compare challenger and champion on customers that neither was trained on."""
-    fresh = training_set.fresh
+    fresh = judges_of(training_set.fresh, trained.learned, params.gate)
     serving = check_serving(trained.model, fresh.features, contract)
     decision = decide(trained.model, champion, fresh, params, contract, serving=serving, holdout=training_set.holdout)
     known: dict[str, Any] = {"reserved_but_trained_on": training_set.left_out, "labels": traffic.report() if traffic else None}
-    known["effective_rows"] = training_set.fresh_effective
+    known["effective_rows"] = len(fresh) if fresh.original is None else repeated_size(fresh.original)
     said = f" ({traffic.selection})" if traffic and traffic.selection else ""
     return replace(decision, reason=decision.reason + said, evidence=decision.evidence | known)
 

@@ -10,6 +10,7 @@ from benchmarks.campaigns.world import PARAMS, START, Company, opened
 from churn.config.params import ModelParams
 from churn.config.settings import load_settings
 from churn.contract import load_contract
+from churn.evaluation.weights import repeated_size
 from churn.lifecycle.gate import decide
 from churn.lifecycle.mature_traffic import read_mature_traffic
 from churn.modeling.training import assemble, train
@@ -44,7 +45,8 @@ def test_what_is_learned_is_as_if_nobody_had_been_called(company: Company, tmp_p
         known = assemble(company.file, traffic.rows, company.contract, company.params)
         rate[calls, recorded] = float(known.train.outcome.iloc[-known.dated :].mean())
         if recorded:
-            assert known.fresh_effective < len(known.fresh)
+            assert known.fresh.original is not None
+            assert repeated_size(known.fresh.original) < len(known.fresh)
             assert traffic.selection is not None
             assert "effective sample size" in str(traffic)
         store.close()

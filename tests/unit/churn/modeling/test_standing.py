@@ -32,7 +32,7 @@ def standing() -> Standing:
     """Traffic of six: the second and the fifth were acted on; the others stand for 1, 3, 2 and 1."""
     weight = np.array([1.0, 0.0, 3.0, 2.0, 0.0, 1.0])
     features = pd.DataFrame({"x": [0.1 * n for n in range(6)]})
-    return Standing.of(features, weight, np.ones(6, dtype=bool), np.array([2, 3]))
+    return Standing.of(features, weight, np.ones(6, dtype=bool))
 
 
 def test_who_stands_for_whom() -> None:
@@ -40,13 +40,12 @@ def test_who_stands_for_whom() -> None:
     assert found.often.tolist() == [1, 3, 2, 1]
     assert found.others["x"].tolist() == pytest.approx([0.1, 0.4])
     assert found.after.tolist() == [1, 3]
-    assert found.effective == pytest.approx(25 / 13)
 
 
-def test_of_whom_nothing_may_be_learned_nor_judged_is_no_other() -> None:
+def test_of_whom_nothing_may_be_learned_is_no_other() -> None:
     learns = np.array([True, True, True, True, False, False])
-    found = Standing.of(pd.DataFrame({"x": np.arange(6.0)}), np.array([1.0, 0, 3, 2, 0, 1]), learns, np.array([5]))
-    assert (found.often.tolist(), found.others["x"].tolist(), found.effective) == ([1, 3, 2], [1.0], 1.0)
+    found = Standing.of(pd.DataFrame({"x": np.arange(6.0)}), np.array([1.0, 0, 3, 2, 0, 1]), learns)
+    assert (found.often.tolist(), found.others["x"].tolist()) == ([1, 3, 2], [1.0])
 
 
 def test_each_customer_is_there_once_with_a_weight() -> None:
@@ -70,9 +69,7 @@ def test_a_model_of_the_newest_rows_alone_has_only_those_of_their_time() -> None
 
 
 def test_a_file_alone_keeps_its_rows() -> None:
-    whole = Standing.of(pd.DataFrame({"x": []}), np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0, dtype=np.intp)).complete(
-        reference([], 2), 0, MODEL
-    )
+    whole = Standing.of(pd.DataFrame({"x": []}), np.zeros(0), np.zeros(0, dtype=bool)).complete(reference([], 2), 0, MODEL)
     assert whole["weight"].tolist() == [1, 1]
 
 
