@@ -19,7 +19,7 @@ from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.modeling.training import Trained, TrainingSet, train
 from churn.simulation.life import Month
 
-# One candidate of the default search, with fewer trees, whose terms are looked for among so many customers; weights are fitted on all.
+# One candidate of the default search, with fewer trees; terms are looked for among so many customers, weights fitted on all.
 CANDIDATE: dict[str, Any] = {
     "features__trees": 30,
     "features__strictness": 0.7,
