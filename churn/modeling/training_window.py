@@ -61,13 +61,17 @@ def train_on_what_holds(
     sizes = [dated]
     while sizes[-1] // 2 >= newest:
         sizes.append(sizes[-1] // 2)
-    windows = {rows: (window := last_rows(known, rows), fit(window)) for rows in sizes}
+
+    def learn_from(rows: int) -> tuple[Labelled, Tuned]:
+        window = last_rows(known, rows)
+        return window, fit(window)
+
+    windows = {rows: learn_from(rows) for rows in sizes}
     tried = [(known, tuned)]
-    traffic = last_rows(known, dated)
+    traffic = windows[dated][0]
     since = rows_since_change(traffic, newest, tuned.out_of_fold[-dated:], ask(windows[sizes[-1]][1], traffic))
     if since is not None:
-        window = last_rows(known, since)
-        tried.append(windows.pop(since, None) or (window, fit(window)))
+        tried.append(windows.pop(since) if since in windows else learn_from(since))
     tried += windows.values()
     losses = [log_losses(outcome, found.out_of_fold[-newest:]) for _, found in tried]
     best = losses[int(np.argmin([loss.mean() for loss in losses]))]
@@ -75,8 +79,9 @@ def train_on_what_holds(
 
 
 def rows_since_change(traffic: Labelled, newest: int, by_all: NDArray[np.float64], by_newest: NDArray[np.float64]) -> int | None:
-    """Estimate since when the newest customers' model holds: from where on the likelihood prefers it (the maximum likelihood
-    estimate of a change point; Hinkley, Biometrika 57(1), 1970, doi:10.1093/biomet/57.1.1).
+    """Estimate since when the newest customers' model holds: from where on the likelihood prefers it.
+
+    That is the maximum likelihood estimate of a change point (Hinkley, Biometrika 57(1), 1970, doi:10.1093/biomet/57.1.1).
 
     Parameters
     ----------
