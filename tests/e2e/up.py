@@ -17,12 +17,13 @@ import pytest
 from churn.config.settings import load_settings
 from churn.contract import Contract
 from pipelines.demo.customers import Cast
+from pipelines.local.ports import free_port
 from pipelines.service_client import Client
 from tests.e2e.conftest import CHECKOUT, MONITOR_SECONDS, System, eventually
 from tests.loopback_http import http
 from tests.readme_example import example
 
-PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "store"}
+PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "flows", "store"}
 CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
 
 
@@ -91,9 +92,12 @@ def assert_status_says_that_all_is_well(system: System, *, version: str) -> None
 
 def assert_a_second_up_is_refused(system: System) -> None:
     command = [sys.executable, "-m", "pipelines.cli.main", "up"]
-    second = subprocess.run(command, cwd=CHECKOUT, env=system.environment, capture_output=True, text=True, check=False)
-    assert second.returncode == 2
-    assert str(system.ports["port"]) in second.stderr
+    other_ports = {f"CHURN_{name.upper()}": str(free_port()) for name in system.ports}
+    for changed, words in (({}, str(system.ports["port"])), (other_ports, "a churn runs here already")):
+        environment = {**system.environment, **changed}
+        second = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+        assert second.returncode == 2
+        assert words in second.stderr
 
 
 def assert_a_killed_monitoring_run_is_not_waited_for(system: System) -> None:
