@@ -83,7 +83,7 @@ def read_customers(media: Media, body: bytes, state: ServiceState, rules: Column
         case Media.CSV:
             return read_csv(body, rules, max_rows)
         case Media.PARQUET:
-            # These two import pyarrow, which a service that gets no such bodies never needs.
+            # These two import pyarrow, which takes long: `churn serve` does it at its start.
             from service.formats.parquet import read_parquet
 
             return read_parquet(body, rules, max_rows, max_bytes)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import service.app
 from churn.errors import InputError
-from service.server.run import check_settings, run, shared_metrics
+from service.server import run as module
+from service.server.run import check_settings, run, served_app, shared_metrics
 from tests.unit.service.fakes import KEYS, make_settings
 
 
@@ -42,3 +46,20 @@ def test_workers_share_a_fresh_folder_that_goes_away(tmp_path: Path) -> None:
         assert list(folder.iterdir()) == []
     assert not folder.exists()
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+
+
+def test_a_worker_loads_arrow_and_parquet_before_its_first_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    for name in ("keep_little_memory", "load_columnar_formats", "freeze_startup_objects"):
+        monkeypatch.setattr(module, name, lambda name=name: called.append(name))
+    monkeypatch.setattr(module, "_drain_on_sigterm", lambda _state: called.append("drain"))
+    monkeypatch.setattr(service.app, "create_app", lambda _settings, on_start: on_start(None))
+    served_app(make_settings(tmp_path))
+    assert called == ["keep_little_memory", "load_columnar_formats", "freeze_startup_objects", "drain"]
+
+
+def test_what_reads_arrow_and_parquet_needs_no_pandas() -> None:
+    script = "import sys; from service.server.run import load_columnar_formats; load_columnar_formats()\n"
+    script += "print(sorted({'pandas', 'pyarrow.parquet'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout == "['pyarrow.parquet']\n"
