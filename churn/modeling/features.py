@@ -229,7 +229,9 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         with warnings.catch_warnings():
             # Which terms are kept is decided long before the last digits of their weights, which nobody uses.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            lasso.fit((values - values.mean(axis=0)) / spread, outcome)
+            values -= values.mean(axis=0)  # in place: with what liblinear makes of it, this is the largest there is
+            values /= spread
+            lasso.fit(values, outcome)
         kept = lasso.coef_[0] != 0
         # Nothing stands out of the noise: keep the columns themselves.
         return candidates.take(kept) if kept.any() else Terms(candidates.ramps, [])
