@@ -106,8 +106,8 @@ GRIDS: dict[Form, list[Grid]] = {
     "deep": [{"features__min_rows": [20, 200], "network__weight_decay": [1e-3, 1e-2]}],
 }
 
-# Beside the trees' sum the model has lines and hinges only: rules are found with the outcomes that they are weighed by, and would
-# take the weight from the sum, which is predicted out of fold.
+# Beside a sum of many trees the model has lines and hinges only: rules are found with the outcomes that they are weighed by, and
+# would take the weight from the sum, which is predicted out of fold.
 BOOSTED_GRID: list[Grid] = [
     {
         "features__trees": [0],
@@ -118,6 +118,8 @@ BOOSTED_GRID: list[Grid] = [
         "logreg__C": [1.0],
     }
 ]
+# Where rules win, a smaller sum tells those apart for whom the same few rules hold.
+BESIDE_RULES: dict[str, Any] = {"features__boosted": 50, "features__leaves": 8}
 
 
 def _expand(value: Any) -> Any:

@@ -14,13 +14,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import has_fit_parameter
 
-from churn.config.params import Form, TuningParams
+from churn.config.params import BESIDE_RULES, Form, TuningParams
 from churn.data.labelled import Labelled
 from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, draw_rows, predict_in_blocks
 from churn.errors import InputError
 from churn.modeling.folds import folds_of, make_folds
 from churn.modeling.search.candidates import CountingScorer, OnScore, searcher
-from churn.modeling.search.choice import measure_gain
+from churn.modeling.search.choice import measure_gain, measure_ranking
 
 # Rows on which models with boosted trees are held against the simpler one.
 MAX_COMPARED = 20_000
@@ -68,7 +68,8 @@ def tune(
 
     Where the form's own grid is searched, its best candidate is then held against ones with the sum of a small boosting, on a
     sample if there are many customers. The best of these is taken only if its log loss is lower by more than one standard error,
-    paired by customer (`churn.modeling.search.choice`).
+    paired by customer. If none is and the candidate has rules, a sum beside them is taken if it ranks better by more than one
+    standard error, and its log loss is not higher by more (`churn.modeling.search.choice`).
 
     Of very many customers a sample is searched, and a larger one fitted (`churn.data.many_rows`).
 
@@ -175,24 +176,29 @@ def _consider_boosted(
     for chosen in candidates:
         scored.append(_score(clone(pipeline).set_params(**chosen), compared, features, folds, seed, scoring))
         gains.append(measure_gain(outcome, so_far, scored[-1][0], compared.customer))
-        if gains[-1].mean < -gains[-1].error:
+        if gains[-1].costs:
             break  # larger ones would not make good for that
     candidates = candidates[: len(scored)]
     best = int(np.argmax([gain.mean for gain in gains]))
+    pays = gains[best].pays
+    if not pays and simple.best.get("features__trees"):
+        candidates.append(simple.best | BESIDE_RULES)
+        scored.append(_score(clone(pipeline).set_params(**candidates[-1]), compared, features, folds, seed, scoring))
+        compare = outcome, so_far, scored[-1][0], compared.customer
+        pays, best = not measure_gain(*compare).costs and measure_ranking(*compare).pays, len(scored) - 1
     tried = pd.DataFrame([{f"param_{name}": value for name, value in chosen.items()} for chosen in candidates])
     tried["mean_test_score"] = [scores.mean() for _, scores in scored]
     tried["std_test_score"] = [scores.std() for _, scores in scored]
     every = pd.concat([simple.candidates, tried], ignore_index=True)
-    every["rank_test_score"] = (
-        every["mean_test_score"].rank(ascending=False, method="min").astype(simple.candidates["rank_test_score"].dtype)
-    )
+    places = every["mean_test_score"].rank(ascending=False, method="min")
+    every["rank_test_score"] = places.astype(simple.candidates["rank_test_score"].dtype)
     order = every["rank_test_score"].sort_values(kind="stable").index
     both = replace(
         simple,
         candidates=every.loc[order].reset_index(drop=True),
         fold_scores=np.vstack([simple.fold_scores, *(scores for _, scores in scored)])[order],
     )
-    if not gains[best].pays:
+    if not pays:
         return both
     fitted = clone(pipeline).set_params(**candidates[best])
     fitted.fit(train.features[features], train.outcome, **_known_customers(pipeline, train))

@@ -88,7 +88,8 @@ def expected_scores(params: TuningParams, form: Form) -> int | None:
         which decides as it goes.
     """
     grids = params.grid_for(form)
-    boosted = len(ParameterGrid(params.boosted_grid_for(form)))
+    further = list(ParameterGrid(params.boosted_grid_for(form)))
+    boosted = len(further) + bool(further)  # and one beside rules
     match params.search:
         case "grid":
             return (len(ParameterGrid(grids)) + boosted) * params.folds

@@ -1,4 +1,4 @@
-"""Whether a model that says more is better beyond chance than a simpler one, for the same customers."""
+"""Whether a model that says more fits, or ranks, better beyond chance than a simpler one, for the same customers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from churn.evaluation.intervals import draw_counts
 
 Floats = NDArray[np.float64]
 # A probability of 0 or 1 that is wrong would cost infinitely much.
 SUREST = 1e-12
+# Of the customers, for the standard error of a difference that is no mean.
+RESAMPLES = 100
 
 
 class Gain(NamedTuple):
-    """By how much log loss is lower, in nats per row, and the standard error of that."""
+    """By how much a model is better, in a score's own units (log loss: nats per row), and the standard error of that."""
 
     mean: float
     error: float
@@ -22,6 +27,11 @@ class Gain(NamedTuple):
     def pays(self) -> bool:
         """Return whether it is more than one standard error."""
         return self.mean > self.error
+
+    @property
+    def costs(self) -> bool:
+        """Return whether the model is worse by more than one standard error."""
+        return self.mean < -self.error
 
 
 def measure_gain(outcome: NDArray[np.int64], simple: Floats, other: Floats, customer: NDArray[np.int64] | None) -> Gain:
@@ -56,3 +66,40 @@ def measure_gain(outcome: NDArray[np.int64], simple: Floats, other: Floats, cust
     rows, people = len(outcome), len(gains)
     error = float(np.sqrt(people) * gains.std(ddof=1) / rows) if people > 1 else np.inf
     return Gain(float(gains.sum() / rows), error)
+
+
+def measure_ranking(outcome: NDArray[np.int64], simple: Floats, other: Floats, customer: NDArray[np.int64] | None) -> Gain:
+    """Measure by how much other probabilities rank better than simpler ones: by average precision.
+
+    Its standard error is that of the bootstrap, paired by customer (Efron, Annals of Statistics 7(1), 1979,
+    doi:10.1214/aos/1176344552).
+
+    Parameters
+    ----------
+    outcome, simple, other, customer
+        As in `measure_gain`. Both outcomes must occur.
+
+    Returns
+    -------
+    Gain
+
+    Examples
+    --------
+    >>> outcome = np.array([1, 0] * 50)
+    >>> gain = measure_ranking(outcome, np.full(100, 0.5), np.where(outcome == 1, 0.6, 0.4), None)
+    >>> round(gain.mean, 3), gain.pays, gain.costs
+    (0.5, True, False)
+    """
+    who = None if customer is None else np.unique(customer, return_inverse=True)[1]
+
+    def gained(counts: NDArray[np.int64] | None) -> float:
+        better, worse = (average_precision_score(outcome, said, sample_weight=counts) for said in (other, simple))
+        return float(better - worse)
+
+    draws = [
+        gained(counts)
+        for some in draw_counts(len(outcome), RESAMPLES, 0, who)
+        for counts in some
+        if 0 < counts @ outcome < counts.sum()
+    ]
+    return Gain(gained(None), float(np.std(draws, ddof=1)) if len(draws) > 1 else np.inf)

@@ -184,8 +184,10 @@ GRID = [{"features__trees": [0], "features__knots": [0], "features__boosted": [1
 SIMPLE = [{"features__trees": [0], "features__knots": [0], "logreg__C": [0.1, 1.0]}]
 
 
-def tune_terms(known: Labelled, monkeypatch: pytest.MonkeyPatch, *, boosted: bool = True, **further: Any) -> Tuned:
-    monkeypatch.setitem(params_module.GRIDS, "terms", SIMPLE)
+def tune_terms(
+    known: Labelled, monkeypatch: pytest.MonkeyPatch, *, boosted: bool = True, grid: list[Any] = SIMPLE, **further: Any
+) -> Tuned:
+    monkeypatch.setitem(params_module.GRIDS, "terms", grid)
     monkeypatch.setattr(params_module, "BOOSTED_GRID", GRID)
     params = TuningParams(folds=3, boosted=boosted)
     return tune(build_pipeline(1, form="terms"), known, FEATURES, params, seed=1, form="terms", **further)
@@ -244,7 +246,8 @@ def test_it_is_tried_beside_the_forms_own_grid_only() -> None:
 def test_its_scores_are_expected_too(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     tune_terms(bent(), monkeypatch, on_score=told.append)
-    assert expected_scores(TuningParams(folds=3), "terms") == 12
+    # One more beside rules, if these are the best.
+    assert expected_scores(TuningParams(folds=3), "terms") == 12 + 3
     assert told == list(range(1, 13))
 
 
@@ -254,6 +257,39 @@ def test_larger_ones_are_not_tried_where_a_small_one_is_worse(gain: float, tried
     found = tune_terms(customers(), monkeypatch)
     assert len(found.candidates) == len(found.fold_scores) == 2 + tried
     assert ("features__boosted" in found.best) is (gain > 0.01)
+
+
+@pytest.mark.parametrize(
+    ("loss", "ranking", "taken"),
+    [
+        (Gain(-0.009, 0.01), Gain(0.02, 0.01), True),
+        (Gain(0.005, 0.01), Gain(0.02, 0.01), True),
+        (Gain(-0.011, 0.01), Gain(0.02, 0.01), False),
+        (Gain(0.005, 0.01), Gain(0.009, 0.01), False),
+    ],
+)
+def test_beside_rules_it_is_taken_where_it_ranks_better_and_fits_no_worse(
+    loss: Gain, ranking: Gain, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: loss)
+    monkeypatch.setattr(tuning_module, "measure_ranking", lambda *_: ranking)
+    monkeypatch.setattr(tuning_module, "BESIDE_RULES", {"features__boosted": 5, "features__leaves": 3})
+    rules = [{"features__trees": [20], "features__knots": [0], "features__strictness": [0.3], "logreg__C": [0.1, 1.0]}]
+    known = bent()
+    found = tune_terms(known, monkeypatch, grid=rules)
+    assert found.best["features__trees"] == 20
+    assert found.best.get("features__boosted") == (5 if taken else None)
+    assert len(found.candidates) == len(found.fold_scores) == 2 + (1 if loss.costs else 2) + 1
+    step = found.pipeline["features"]
+    assert len(step.terms.rules) > 0
+    assert (len(step.nodes_) > 0) is taken
+    assert found.score == pytest.approx(-log_loss(known.outcome, found.out_of_fold), abs=1e-9)
+
+
+def test_beside_lines_alone_no_further_sum_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: Gain(0.0, 0.01))
+    monkeypatch.setattr(tuning_module, "measure_ranking", lambda *_: pytest.fail("there are no rules"))
+    assert "features__boosted" not in tune_terms(customers(), monkeypatch).best
 
 
 def test_rows_of_a_customer_stay_together_when_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
-from churn.modeling.search.choice import measure_gain
+from churn.modeling.search.choice import measure_gain, measure_ranking
 
 
 def answers(rows: int = 400, better: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,3 +56,32 @@ def test_a_probability_of_one_that_is_wrong_is_a_large_loss_and_no_infinity() ->
     gain = measure_gain(np.array([1, 0]), np.array([0.5, 0.5]), np.array([0.0, 0.0]), None)
     assert np.isfinite(gain.mean)
     assert gain.mean < -10
+
+
+def test_ranking_is_average_precision_and_its_error_that_of_other_samples() -> None:
+    rng = np.random.default_rng(4)
+    errors, gains = [], []
+    for _ in range(60):
+        outcome = rng.integers(0, 2, 400)
+        simple, other = (outcome * shift + rng.normal(size=400) for shift in (0.8, 1.0))
+        gain = measure_ranking(outcome, simple, other, None)
+        assert gain.mean == pytest.approx(average_precision_score(outcome, other) - average_precision_score(outcome, simple))
+        gains.append(gain.mean)
+        errors.append(gain.error)
+    assert np.mean(errors) == pytest.approx(np.std(gains, ddof=1), rel=0.25)
+
+
+def test_the_error_of_a_ranking_counts_customers_not_rows() -> None:
+    rng = np.random.default_rng(5)
+    outcome = rng.integers(0, 2, 200)
+    simple, other = outcome * 0.8 + rng.normal(size=200), outcome + rng.normal(size=200)
+    once = measure_ranking(outcome, simple, other, None)
+    again = [np.repeat(one, 9) for one in (outcome, simple, other, np.arange(200) + 7)]
+    assert measure_ranking(*again) == pytest.approx(once, rel=0.01)
+    assert measure_ranking(*again[:3], None).error < once.error / 2
+
+
+def test_one_and_the_same_ranking_neither_pays_nor_costs() -> None:
+    outcome, said = np.array([0, 1, 0, 1, 1, 0] * 9), np.linspace(0, 1, 54)
+    gain = measure_ranking(outcome, said, said, None)
+    assert (gain.mean, gain.pays, gain.costs) == (0.0, False, False)
