@@ -261,6 +261,17 @@ def test_customers_kept_for_the_gate_are_never_trained_on(customers: Dataset, co
     assert f"{400 - len(kept)} labelled predictions" in training_set.source
 
 
+def test_what_is_trained_on_knows_when_it_was_asked_about(customers: Dataset, contract: Contract) -> None:
+    traffic = traffic_of(simulate(contract, 400, seed=6))
+    train = assemble(customers, traffic, contract, PARAMS).train
+    asked_at = train.asked_at
+    assert asked_at is not None
+    seen = train.features["account_length"] >= 5000
+    numbers = (train.features.loc[seen, "account_length"] - 5000).astype(int)
+    assert asked_at.isna().tolist() == (~seen).tolist(), "the data's times are not known"
+    assert asked_at[seen].tolist() == traffic["requested_at"].iloc[numbers].tolist()
+
+
 def test_a_customer_who_came_twice_is_on_one_side(customers: Dataset, contract: Contract) -> None:
     names = [f"visitor-{n % 100}" for n in range(400)]
     training_set = assemble(customers, traffic_of(simulate(contract, 400, seed=6), customer_id=names), contract, PARAMS)

@@ -5,9 +5,14 @@ from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from churn.clock import now
+from churn.config.params import Params
+from churn.contract import load_contract
+from churn.data.labelled import Labelled
 from churn.errors import NoModel, RegistryError
 from churn.lifecycle.gate import GateDecision
 from churn.modeling.model import Model, ModelInfo
@@ -143,3 +148,25 @@ def test_a_challenger_replaces_only_the_champion_it_was_compared_with() -> None:
     assert (result["promoted"], journal.champion) == (False, "1")
     assert "version 1 is champion by now, and no longer 0" in result["reason"]
     assert journal.said() == [("gate", "passed"), ("retrain", "rejected")]
+
+
+def test_a_model_of_those_since_a_change_is_judged_by_customers_of_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(first: int, last: int) -> Labelled:
+        days = np.arange(first, last)
+        times = pd.Series(pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(days, "D"))
+        return Labelled(pd.DataFrame({"day": days}), pd.Series(days % 2), asked_at=times)
+
+    judged: list[Labelled] = []
+
+    def decide(challenger: object, champion: object, fresh: Labelled, *rest: object, **known: object) -> GateDecision:
+        judged.append(fresh)
+        return GateDecision(False, "", {})
+
+    monkeypatch.setattr(train, "decide", decide)
+    monkeypatch.setattr(train, "check_serving", lambda *given: None)
+    everybody = asked(0, 600)
+    training_set: Any = SimpleNamespace(fresh=everybody, holdout=everybody, left_out=0)
+    trained: Any = SimpleNamespace(model=None, learned=asked(300, 600))
+    evidence = train.judge.fn(trained, None, training_set, load_contract(), Params()).evidence
+    assert judged[0].features["day"].tolist() == [*range(300, 600)]
+    assert evidence["effective_rows"] == 300
