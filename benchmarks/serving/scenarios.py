@@ -23,8 +23,9 @@ from pipelines.local.ports import free_port
 from service.scoring.scorer import CompiledScorer
 from service.scoring.served_model import ServedModel
 
-# Reasons depend on the customer, and what was worked out once is kept: many are asked about.
-CUSTOMERS = 500
+# Reasons depend on the customer, and what is said of a pattern is kept: more are asked about than patterns are kept
+# (`service.scoring.explanations.MAX_PATTERNS`), or a model in which each customer is a pattern of its own would seem fast.
+CUSTOMERS = 5_000
 Announce = Callable[[str], None]
 Figures = dict[str, Any]
 
