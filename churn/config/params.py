@@ -108,10 +108,8 @@ GRIDS: dict[Form, list[Grid]] = {
 
 # Beside a sum of many trees the model has lines and hinges only: rules are found with the outcomes that they are weighed by, and
 # would take the weight from the sum, which is predicted out of fold.
-BOOSTED_GRID: list[Grid] = [
-    {"features__trees": [0], "features__knots": [3], "features__strictness": [0.1], "logreg__C": [1.0]}
-    | {"features__boosted": [100], "features__leaves": [8, 16]}
-]
+LINES: Grid = {"features__trees": [0], "features__knots": [3], "features__strictness": [0.1], "logreg__C": [1.0]}
+BOOSTED_GRID: list[Grid] = [LINES | {"features__boosted": [100], "features__leaves": [8, 16]}]
 # Where rules win, stumps tell those apart for whom the same few rules hold. Each reads one column: reasons stay cheap.
 BESIDE_RULES: dict[str, Any] = {"features__boosted": 100, "features__leaves": 2}
 
