@@ -15,7 +15,7 @@ _USERINFO = re.compile(r"(?<=//)([^/\s:@]*):[^/\s]*@")
 
 
 def shown(address: str) -> str:
-    """Return a URL with its passwords hidden, before the host and among the parameters.
+    """Return a URL in one line with its passwords hidden, before the host and among the parameters.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def shown(address: str) -> str:
     >>> shown("sqlite:////var/lib/churn/store.db")
     'sqlite:////var/lib/churn/store.db'
     """
-    return _SECRET.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1:{HIDDEN}@", address))
+    return " ".join(_SECRET.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1:{HIDDEN}@", address)).split())
 
 
 def scheme(address: str) -> str:

@@ -124,7 +124,9 @@ def test_settings_can_be_loaded(service: Service, monkeypatch: pytest.MonkeyPatc
     assert service.stage
     for name, value in {**service.stage.environment, **service.environment}.items():
         if name.startswith("CHURN_"):
-            monkeypatch.setenv(name, value.replace("/run/secrets", str(tmp_path / "secrets")))
+            # The image has the parameters of this checkout.
+            here = value.replace("/run/secrets", str(tmp_path / "secrets")).replace("/etc/churn", str(CHECKOUT))
+            monkeypatch.setenv(name, here)
     settings = load_settings()
     if "serve" in service.program:
         check_settings(settings)

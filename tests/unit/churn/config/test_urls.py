@@ -92,3 +92,7 @@ def test_links_are_names_and_addresses_of_the_web() -> None:
     for text, entry in (("A=https://a, B=javascript:alert(1)", 2), ("=https://a", 1), ("https://a", 1), ("A=https://a,,,B", 2)):
         with pytest.raises(ValueError, match=f"entry {entry} must be NAME=URL, and the URL begin with http:// or https://"):
             parse_links(text)
+
+
+def test_what_is_shown_is_one_line() -> None:
+    assert shown("sqlite:////var/a\nb\tc.db") == "sqlite:////var/a b c.db"
