@@ -44,7 +44,8 @@ def kept(told: str) -> int:
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not glibc, whose allocator this is about")
 def test_what_threads_have_read_does_not_stay_with_the_process() -> None:
     assert kept("yes") < KEPT_BYTES
-    assert kept("no") > 2 * KEPT_BYTES  # else this test tests nothing
+    # Else this test tests nothing. Which arenas the threads get is chance: about once in thirty times nothing stays.
+    assert any(kept("no") > 2 * KEPT_BYTES for _ in range(6))
 
 
 def test_giving_memory_back_is_harmless() -> None:

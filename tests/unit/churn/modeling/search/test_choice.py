@@ -61,14 +61,14 @@ def test_a_probability_of_one_that_is_wrong_is_a_large_loss_and_no_infinity() ->
 def test_ranking_is_average_precision_and_its_error_that_of_other_samples() -> None:
     rng = np.random.default_rng(4)
     errors, gains = [], []
-    for _ in range(60):
+    for _ in range(15):
         outcome = rng.integers(0, 2, 400)
         simple, other = (outcome * shift + rng.normal(size=400) for shift in (0.8, 1.0))
         gain = measure_ranking(outcome, simple, other, None)
         assert gain.mean == pytest.approx(average_precision_score(outcome, other) - average_precision_score(outcome, simple))
         gains.append(gain.mean)
         errors.append(gain.error)
-    assert np.mean(errors) == pytest.approx(np.std(gains, ddof=1), rel=0.25)
+    assert np.mean(errors) == pytest.approx(np.std(gains, ddof=1), rel=0.5)
 
 
 def test_the_error_of_a_ranking_counts_customers_not_rows() -> None:
