@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 
@@ -16,7 +17,9 @@ if sys.argv[1] == "yes":
     keep_little_memory()
 """
 # What glibc takes from the system for a block of its own, after a much larger one was freed.
-BLOCK = STARTS + """
+BLOCK = (
+    STARTS
+    + """
 class Figures(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
 
@@ -27,8 +30,11 @@ before = mallinfo().hblkhd
 block = bytearray(2 * OWN_BLOCK_BYTES)
 print(mallinfo().hblkhd - before)
 """
+)
 # What stays of two threads that read large bodies: a large block, then many that an arena holds.
-THREADS = STARTS + """
+THREADS = (
+    STARTS
+    + """
 from pathlib import Path
 
 def resident():
@@ -50,10 +56,13 @@ done.wait()
 give_back_memory()
 print(resident() - before)
 """
+)
 
 
 def printed(program: str, told: str) -> int:
-    return int(subprocess.run([sys.executable, "-c", program, told], check=True, capture_output=True, text=True).stdout)
+    # Nobody's own settings of the allocator, nor another allocator.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD"))}
+    return int(subprocess.run([sys.executable, "-c", program, told], check=True, capture_output=True, text=True, env=ours).stdout)
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="not glibc from 2.33 on, whose allocator this is about")
