@@ -20,8 +20,10 @@ if sys.argv[1] == "yes":
 BLOCK = (
     STARTS
     + """
+NAMES = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+
 class Figures(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+    _fields_ = [(name, ctypes.c_size_t) for name in NAMES.split()]
 
 mallinfo = ctypes.CDLL(None).mallinfo2
 mallinfo.restype = Figures
