@@ -14,12 +14,14 @@ ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi
 # As the columns of German, French, Spanish, Italian and Portuguese exports are named, too; without accents.
 PEOPLE = frozenset(
     {
-        *("customer", "client", "subscriber", "user", "account", "member", "cust", "phone"),
-        *("kunde", "kunden", "konto", "mitglied", "vertrag", "compte", "abonne", "cliente", "cuenta", "conta", "socio", "conto"),
+        *("customer", "client", "subscriber", "user", "account", "member", "cust", "phone", "policyholder"),
+        *("kunde", "kunden", "konto", "mitglied", "compte", "abonne", "cliente", "cuenta", "conta", "socio", "conto"),
     }
 )
+# What a customer may have two of: it names one only where no column names the customer.
+AGREEMENTS = frozenset({"policy", "contract", "vertrag"})
 NUMBERED = frozenset({"id", "number", "no", "nr", "num", "key", "code", "nummer", "numero", "nro"})
-CODES = frozenset({"code", "zip", "zipcode", "postcode", "postal", "plz"})
+CODES = frozenset({"code", "cd", "zip", "zipcode", "postcode", "postal", "plz"})
 # Special categories of the GDPR (article 9), and what laws on equal treatment protect. (Not words that mean something else in
 # English: genre, età.)
 SENSITIVE_WORDS = frozenset(
@@ -41,13 +43,13 @@ AGING = frozenset({"account", "device", "handset", "contract", "network", "line"
 # Whole numbers of which every row has its own are ids, and no quantity, if there are so many rows. Fewer prove no leak either.
 MANY_ROWS = 100
 # How the name of a number that names something ends, in one word: CLIENTNUM, custno.
-_NUMBERED_NAME = re.compile(rf"(?:{'|'.join(sorted(PEOPLE))})s?(?:_?)(?:{'|'.join(sorted(NUMBERED))})")
+_NUMBERED_NAME = re.compile(rf"(?:{'|'.join(sorted(PEOPLE | AGREEMENTS))})s?(?:_?)(?:{'|'.join(sorted(NUMBERED))})")
 
 
 def find_id(profiles: Iterable[ColumnProfile]) -> str | None:
     """Choose the column that names the customer: by its name, else the first of which every row has its own."""
     candidates = [profile for profile in profiles if profile.different and not (profile.is_date or profile.mostly_too_large)]
-    named = sorted((p for p in candidates if _names_customer(p)), key=lambda p: not p.unique)
+    named = sorted((p for p in candidates if _names_customer(p)), key=lambda p: (_names_agreement(p), not p.unique))
     unique = [profile for profile in candidates if profile.unique and not profile.numbers_rows and not is_sensitive(profile)]
     others = [profile for profile in unique if profile.kind is None or says_id(profile) or profile.is_zero_padded]
     return next((profile.source for profile in (*named, *others)), None)
@@ -60,9 +62,17 @@ def _names_customer(profile: ColumnProfile) -> bool:
     words = profile.words
     return (
         words in (("id",), ("msisdn",))
-        or (len(words) <= 2 and words[0].rstrip("s") in PEOPLE and (words[-1] in NUMBERED or not ID_WORDS.isdisjoint(words)))
+        or (len(words) <= 2 and _is_person(words[0]) and (words[-1] in NUMBERED or not ID_WORDS.isdisjoint(words)))
         or (len(words) == 1 and _NUMBERED_NAME.fullmatch(words[0]) is not None)
     )
+
+
+def _is_person(word: str) -> bool:
+    return word.removesuffix("s") in PEOPLE | AGREEMENTS
+
+
+def _names_agreement(profile: ColumnProfile) -> bool:
+    return any(profile.words[0].startswith(word) for word in AGREEMENTS)
 
 
 def says_id(profile: ColumnProfile) -> bool:
@@ -93,7 +103,10 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
         "another id": whole and says_id(profile),
         "every row has a whole number of its own, as an id has. If it is a quantity, say kind: integer, without a role; "
         "if it names the customer, role: id": whole and profile.rows >= MANY_ROWS,
-        f"a code of {profile.different} levels, more than a category can have": is_code(profile) and not profile.levels,
+        f"a code of {profile.different} levels, more than a category can have"
+        f"{'. If it is a quantity, say kind: integer, without a role' if profile.is_zero_padded else ''}": (
+            is_code(profile) and not profile.levels
+        ),
         f"numbers beyond {MAX_NUMBER:g}, which cannot be weighed and added up": profile.kind is None and profile.mostly_too_large,
         f"free text, or a category of too many levels ({profile.different})": profile.kind is None and not is_sensitive(profile),
         "it tells the outcome in every row: is it known only afterwards?": _tells(profile, outcome),
@@ -113,5 +126,5 @@ def is_sensitive(profile: ColumnProfile) -> bool:
 
 
 def is_code(profile: ColumnProfile) -> bool:
-    """Return whether whole numbers are a code, by their name."""
-    return profile.kind == "integer" and not CODES.isdisjoint(profile.words)
+    """Return whether whole numbers are a code, by their name, or by zeros before them."""
+    return profile.kind == "integer" and (profile.is_zero_padded or not CODES.isdisjoint(profile.words))

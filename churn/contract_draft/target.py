@@ -13,26 +13,16 @@ from churn.errors import InputError
 # (In German, French, Spanish, Italian and Portuguese without accents, as `words` of a profile are.)
 OUTCOME_WORDS = frozenset(
     {
-        *("churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled"),
+        *("churn", "churned", "churner", "attrition", "attrited", "exited", "left", "cancelled", "canceled", "cancellation"),
+        *("lapse", "lapsed", "surrendered", "deactivated", "unsubscribed", "defected"),
         *("gekundigt", "kundigung", "abgewandert", "abwanderung", "storniert", "resilie", "resiliation", "desabonne"),
         *("baja", "abandono", "cancelado", "cancelada", "cancelamento", "disdetta", "abbandono", "disdettato"),
     }
 )
 # By these, a level of the outcome that is neither yes nor no means that the customer left: "Attrited Customer".
 LEAVING = (
-    "churn",
-    "attrit",
-    "exit",
-    "left",
-    "leav",
-    "cancel",
-    "lost",
-    "gone",
-    "inactive",
-    "terminat",
-    "closed",
-    "kündig",
-    "résili",
+    *("churn", "attrit", "exit", "left", "leav", "cancel", "lost", "gone", "inactive", "terminat", "closed"),
+    *("lapse", "surrender", "disconnect", "deactivat", "unsubscrib", "defect", "kündig", "résili"),
 )
 # By these words in its name, yes in a column means that the customer stayed, and in a level that this one did.
 STAYING = frozenset(
@@ -54,6 +44,8 @@ STAYING = frozenset(
 NEGATIONS = frozenset({"not", "no", "non", "un"})
 # A column of more levels is no outcome that somebody spelled in too many words.
 MAX_OUTCOME_LEVELS = 10
+# Columns of two levels that are listed where none is named like an outcome: it may be the last of them.
+MAX_CANDIDATES = 60
 
 
 def find_target(profiles: Mapping[str, ColumnProfile], named: str | None, path: Path) -> str:
@@ -80,10 +72,13 @@ def find_target(profiles: Mapping[str, ColumnProfile], named: str | None, path: 
         if named not in profiles:
             raise InputError(f"{path}: --target: there is no column {named!r}; there are {listed(profiles)}")
         if not profiles[named].has_two_levels:
-            raise InputError(f"{path}: --target: {_too_many(profiles[named])}")
+            other = _one_level if profiles[named].different < 2 else _too_many
+            raise InputError(f"{path}: --target: {other(profiles[named])}")
         return named
     two_levels = [source for source, profile in profiles.items() if profile.has_two_levels]
     candidates = [source for source in two_levels if names_outcome(profiles[source])]
+    # (Status: active or cancelled.)
+    candidates = candidates or [source for source in two_levels if _may_be_outcome(profiles[source])]
     # A reason for leaving may have two levels as well, but none that means yes.
     candidates = [source for source in candidates if outcome_levels(profiles[source])] or candidates
     if len(candidates) == 1:
@@ -93,12 +88,11 @@ def find_target(profiles: Mapping[str, ColumnProfile], named: str | None, path: 
     many = [profile for profile in profiles.values() if 2 < profile.different <= MAX_OUTCOME_LEVELS and _may_be_outcome(profile)]
     if many:
         raise InputError(f"{path}: {_too_many(many[0])}; or name another column with --target")
-    one = next((source for source, profile in profiles.items() if names_outcome(profile) and profile.different == 1), None)
-    if one is not None:
-        raise InputError(f"{path}: {one!r} has one level only; both are needed to learn")
+    if one := next((profile for profile in profiles.values() if names_outcome(profile) and profile.different == 1), None):
+        raise InputError(f"{path}: {_one_level(one)}")
     raise InputError(
         f"{path}: no column of two levels is named like an outcome (churn, exited, …); name it with --target. "
-        f"Two levels have: {listed(two_levels) or 'none'}"
+        f"Two levels have: {listed(two_levels, MAX_CANDIDATES) or 'none'}"
     )
 
 
@@ -159,6 +153,13 @@ def _means_leaving(level: str) -> bool:
 
 def _means_staying(words: tuple[str, ...]) -> bool:
     return not STAYING.isdisjoint(words) and NEGATIONS.isdisjoint(words) and not any(map(_means_leaving, words))
+
+
+def _one_level(profile: ColumnProfile) -> str:
+    level = "no value at all" if not profile.counts else f"one level only ({next(iter(profile.counts))!r})"
+    # Some systems write nothing for who stayed, others for what they do not know.
+    blank = f"; if its {profile.missing} blank cells say the other outcome, write so in them" if profile.missing else ""
+    return f"{profile.source!r} has {level}, and both outcomes are needed to learn{blank}"
 
 
 def _too_many(profile: ColumnProfile) -> str:

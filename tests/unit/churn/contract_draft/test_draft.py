@@ -283,7 +283,7 @@ def test_a_file_without_a_target_lists_what_has_two_levels(tmp_path: Path) -> No
         ("Plan", {"Plan": ["gold", "red"] * 12}, "'gold', 'red' means that the customer left? Name it with --true-level"),
         ("Cost", {"Cost": [1.5, 2.5] * 12}, "which of '1.5', '2.5' means that the customer left"),
         ("Cost", {"Cost": [1, 2] * 12}, "which of '1', '2' means that the customer left"),
-        (None, {"churn": ["No"] * ROWS}, "'Churn' has one level only; both are needed"),
+        (None, {"churn": ["No"] * ROWS}, "'Churn' has one level only ('No'), and both outcomes are needed"),
         (None, {"churn": ["Yes", "No", ""] * 8}, "row 4, column 'churn': must be Yes or No, not blank"),
     ],
 )

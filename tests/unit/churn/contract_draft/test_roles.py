@@ -28,6 +28,7 @@ def named(name: str, values: list[object] | None = None) -> ColumnProfile:
         "phone number",
         "MSISDN",
         "users key",
+        *("POLICY_NO", "contract id", "policynumber", "policyholder id"),
         *("Kontonummer", "Kunden-Nr.", "Kundennr", "Vertragsnummer"),
     ],
 )
@@ -44,6 +45,11 @@ def test_other_names_do_not(name: str) -> None:
 
 def test_of_two_that_are_named_so_the_one_of_which_every_row_has_its_own() -> None:
     columns = {"account number": [*NUMBERS[:-1], NUMBERS[0]], "customer id": OWN}
+    assert find_id(profiles_of(columns).values()) == "customer id"
+
+
+def test_what_names_a_contract_names_the_customer_only_where_no_column_does() -> None:
+    columns = {"contract no": OWN, "customer id": [*OWN[:-1], OWN[0]]}
     assert find_id(profiles_of(columns).values()) == "customer id"
 
 
@@ -136,5 +142,17 @@ def test_protected_groups_are_told_by_name(name: str, expected: bool) -> None:
 
 def test_a_code_is_a_whole_number_by_kind_and_a_code_by_name() -> None:
     assert is_code(named("area code", ["415", "408"] * 5))
+    assert is_code(named("BRANCH_CD", ["11", "10"] * 5))
     assert not is_code(named("area code", ["a", "b"] * 5))
     assert not is_code(named("area", ["415", "408"] * 5))
+
+
+def test_whole_numbers_with_zeros_before_them_are_a_code_whatever_its_name() -> None:
+    # No quantity is written so: agent 00012 is not twelve times agent 00001.
+    assert is_code(named("area", ["00001", "00040"] * 5))
+    assert not is_code(named("share", ["0.5", "0.25"] * 5))
+    assert not is_code(named("calls", ["0", "12"] * 5))
+    many = named("agent", [str(n % 150).zfill(5) for n in range(ROWS)])
+    assert why_ignored(many, OUTCOME) == (
+        "a code of 150 levels, more than a category can have. If it is a quantity, say kind: integer, without a role"
+    )

@@ -17,17 +17,31 @@ def find(columns: dict[str, list[object]], named: str | None = None) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["Churn", "Customer churned?", "Exited", "ATTRITION_flag", "left", "Cancelled", "gekündigt", "Résilié"]
+    "name",
+    [
+        *("Churn", "Customer churned?", "Exited", "ATTRITION_flag", "left", "Cancelled", "gekündigt", "Résilié"),
+        *("LAPSED_IND", "Surrendered", "policyLapse", "unsubscribed", "Cancellation"),
+    ],
 )
 def test_a_column_of_two_levels_that_is_named_like_an_outcome_is_it(name: str) -> None:
     assert find({"plan": TWO, name: TWO, "state": THREE}) == name
     assert names_outcome(profile(TWO, name))
 
 
+def test_without_such_a_name_one_of_whose_levels_say_it() -> None:
+    columns: dict[str, list[object]] = {"Region": ["EMEA", "APAC", "EMEA"], "Status": ["active", "cancelled", "active"]}
+    assert find(columns) == "Status"
+    assert find(columns | {"Churned": TWO}) == "Churned"
+    with pytest.raises(InputError, match="'Status', 'Account' may all be the outcome"):
+        find(columns | {"Account": ["open", "closed", "open"]})
+
+
 def test_one_that_a_person_named_is_taken_whatever_its_name() -> None:
     assert find({"churn": TWO, "gone": ["x", "y", "x"]}, "gone") == "gone"
     with pytest.raises(InputError, match=r"file.csv: --target: there is no column 'x'; there are 'churn'"):
         find({"churn": TWO}, "x")
+    with pytest.raises(InputError, match="--target: 'empty' has no value at all, and both outcomes are needed"):
+        find({"churn": TWO, "empty": [None, None]}, "empty")
     with pytest.raises(InputError, match=r"--target: 'state' has 3 levels \('a', 'b', 'c'\), and an outcome has two"):
         find({"churn": TWO, "state": THREE}, "state")
 
@@ -43,7 +57,9 @@ def test_a_reason_for_leaving_is_not_the_outcome() -> None:
     [
         ({"churn": THREE, "x": TWO}, r"'churn' has 3 levels \('a', 'b', 'c'\).* or name another column with --target"),
         ({"status": ["Stayed", "Churned", "Joined"], "x": TWO}, "'status' has 3 levels"),
-        ({"churn": ["yes"] * 3, "x": TWO}, "'churn' has one level only; both are needed to learn"),
+        ({"churn": ["yes"] * 3, "x": TWO}, r"'churn' has one level only \('yes'\), and both outcomes are needed to learn$"),
+        ({"churn": ["yes", None, ""], "x": TWO}, "; if its 2 blank cells say the other outcome, write so in them"),
+        ({f"flag {n}": TWO for n in range(30)}, "'flag 29'"),
         ({"x": TWO, "y": TWO}, r"no column of two levels is named like an outcome .* Two levels have: 'x', 'y'"),
         ({"x": THREE}, "Two levels have: none"),
     ],
