@@ -1,4 +1,4 @@
-"""One baseline, in a process of its own: `python -m benchmarks.batch.baselines NAME INPUT OUTPUT WORLD`. Prints its seconds.
+"""One baseline, in a process of its own: `python -m benchmarks.batch.baselines NAME INPUT OUTPUT WHERE`. Prints its seconds.
 
 All read the same files of customers (20 columns) and write an id and a probability at least, on two cores, file by file. What is
 timed begins when everything is imported and the model is loaded.

@@ -12,12 +12,12 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks.campaigns.world import Company, opened
+from benchmarks.campaigns.company import Company, opened
 from churn.config.settings import load_settings
 from churn.contract import load_contract
 
 OUT = Path("build/benchmarks/campaigns.json")
-WORLDS: dict[str, dict[str, bool]] = {
+SCENARIOS: dict[str, dict[str, bool]] = {
     "no campaign": {"calls": False},
     "campaign, nothing recorded": {"calls": True, "recorded": False},
     "campaign, recorded": {"calls": True},
@@ -40,23 +40,23 @@ def main() -> None:
     print(" | ".join([f"{'':28}", f"alarms of {asked.runs} runs", *(f"after {rows:,} rows" for rows in asked.rows)]))
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, world in WORLDS.items():
+        for name, scenario in SCENARIOS.items():
             # Each run on its own, so that one alarm does not count twice.
             alarms = 0
             for n in range(asked.runs):
                 store = opened(Path(folder), f"{name}-{n}")
-                company.ask(store, 500, 1_000 + asked.seed * 100 + n, **world)
+                company.ask(store, 500, 1_000 + asked.seed * 100 + n, **scenario)
                 alarms += company.judged(store, settings)
                 store.close()
             said, retrained = [], []
             for rows in asked.rows:
                 store = opened(Path(folder), f"{name}-{rows}")
-                company.ask(store, rows, 77 + asked.seed, **world)
+                company.ask(store, rows, 77 + asked.seed, **scenario)
                 promoted, before, after = company.retrain(store)
                 retrained.append({"rows": rows, "promoted": promoted, "log_loss": [before, after]})
                 said.append(f"{'promoted' if promoted else 'rejected'}, {before:.4f} -> {after:.4f}")
                 store.close()
-            results.append({"world": name, "runs": asked.runs, "alarms": alarms, "retrained": retrained})
+            results.append({"scenario": name, "runs": asked.runs, "alarms": alarms, "retrained": retrained})
             print(" | ".join([f"{name:28}", f"{alarms:17}", *said]), flush=True)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.write_text(json.dumps({"results": results}, indent=1) + "\n")

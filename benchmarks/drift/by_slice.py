@@ -117,7 +117,7 @@ CASES: dict[str, Case] = {
 
 
 @dataclass(frozen=True)
-class World:
+class Fixture:
     """Customers, and how probable it is that each leaves."""
 
     contract: Contract
@@ -125,7 +125,7 @@ class World:
     leaving: np.ndarray
 
     @classmethod
-    def of(cls, data: Path) -> World:
+    def of(cls, data: Path) -> Fixture:
         """Learn of the real customers who leaves."""
         contract = load_contract()
         dataset = read_dataset(data, contract)
@@ -152,7 +152,7 @@ def run(
     jobs: int = 1,
 ) -> list[dict[str, Any]]:
     """Judge windows of each case and size; the same seed gives the same figures."""
-    world = World.of(data)
+    fixture = Fixture.of(data)
     tasks = [
         (case, rows, seed + number)
         for case in CASES
@@ -160,17 +160,17 @@ def run(
         for number in range(calm_references if case == CALM else references)
     ]
     found: dict[tuple[str, int], Tally] = {}
-    for tally in Parallel(n_jobs=jobs)(delayed(_judge)(world, *task, windows=windows) for task in tasks):
+    for tally in Parallel(n_jobs=jobs)(delayed(_judge)(fixture, *task, windows=windows) for task in tasks):
         found.setdefault((tally.case, tally.rows), Tally(tally.case, tally.rows)).add(tally)
     return [tally.figures() for tally in found.values()]
 
 
-def _judge(world: World, case: str, rows: int, seed: int, *, windows: int = WINDOWS) -> Tally:
+def _judge(fixture: Fixture, case: str, rows: int, seed: int, *, windows: int = WINDOWS) -> Tally:
     """Judge the windows that come to one reference."""
     warnings.simplefilter("ignore")  # SciPy's and Evidently's about small counts
-    rng, contract, tally = np.random.default_rng([seed, rows, list(CASES).index(case)]), world.contract, Tally(case, rows)
+    rng, contract, tally = np.random.default_rng([seed, rows, list(CASES).index(case)]), fixture.contract, Tally(case, rows)
     numbers = contract.numeric_features
-    features, leaving = world.draw(REFERENCE_ROWS, rng)
+    features, leaving = fixture.draw(REFERENCE_ROWS, rng)
     outcome = (rng.random(REFERENCE_ROWS) < leaving).astype(np.float64)
     model = build_pipeline(seed)
     answers = cross_val_predict(model, features[numbers], outcome, cv=5, method="predict_proba")[:, 1]
@@ -186,7 +186,7 @@ def _judge(world: World, case: str, rows: int, seed: int, *, windows: int = WIND
     plain = ReferenceProfile.of(features.assign(churn_probability=served), contract)
     stream: SequentialResult | None = None
     for number in range(windows):
-        drawn, p = CASES[case](*world.draw(rows, rng), rng)
+        drawn, p = CASES[case](*fixture.draw(rows, rng), rng)
         window = drawn.assign(
             churn_probability=model.predict_proba(drawn[numbers])[:, 1], churned=(rng.random(rows) < p).astype(np.float64)
         )

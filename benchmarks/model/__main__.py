@@ -30,7 +30,7 @@ from churn.errors import ChurnError, InputError
 OUT = Path("build/benchmarks/model.json")
 FOLDS, REPEATS, SEED = 5, 3, 17
 # Ours is held against each of these, fold by fold.
-RIVALS = ("boosting", NETWORK)
+STRONGEST = ("boosting", NETWORK)
 SHORT_ROWS, SHORT_FOLDS = 500, 2
 INTERVALS = "95 % intervals of Nadeau and Bengio (2003): paired by fold, corrected for what folds share"
 
@@ -97,9 +97,9 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     kept = options.out.with_suffix(".folds.jsonl")
     scores = _track(known, table, plan, title) if options.track else _cross_validate(known, table, plan, kept, console)
     summary = summarise(scores, plan.folds)
-    rivals = [name for name in dict.fromkeys(scores["baseline"]) if any(kind in name for kind in RIVALS)]
+    strongest = [name for name in dict.fromkeys(scores["baseline"]) if any(kind in name for kind in STRONGEST)]
     entered = set(scores["baseline"])
-    led = [lead(scores, OURS, name, plan.folds) for name in rivals if OURS in entered]
+    led = [lead(scores, OURS, name, plan.folds) for name in strongest if OURS in entered]
     leads = pd.concat(led, ignore_index=True) if led else summary.iloc[:0]
     console.print(table_of(summary, title))
     for row in leads.to_dict("records"):

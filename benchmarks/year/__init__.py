@@ -1,1 +1,1 @@
-"""A year of the loop as telecoms live it: one base scored every month, outcomes every night, and a world that changes."""
+"""A year of the loop as telecoms live it: one base scored every month, outcomes every night, and things that change."""

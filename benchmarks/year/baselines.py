@@ -20,7 +20,7 @@ EVALUATION_WINDOWS, VIOLATION_WINDOWS = 5, 2
 ACCURACY_LOST = 0.02
 
 
-class Scenario(Protocol):
+class Strategy(Protocol):
     """One way to keep a model in order.
 
     Attributes
@@ -56,7 +56,7 @@ class Baseline:
         self.champion = self._fit(0)
 
     def serve(self, month: int) -> Model:
-        """See `Scenario`."""
+        """See `Strategy`."""
         if month > 0 and self._wants_training(month):
             before, self.champion = self.champion.model, self._fit(month)
             self.account.trainings.append(DAYS_OF_MONTH * month)

@@ -1,6 +1,6 @@
-"""The year with a campaign each month: whom a scenario's model names is called, and outcomes are those that follow.
+"""The year with a campaign each month: whom a strategy's model names is called, and outcomes are those that follow.
 
-Each scenario lives in a base of its own, since whom it calls changes who is there. Ours is there three times: told of contacts
+Each strategy lives in a base of its own, since whom it calls changes who is there. Ours is there three times: told of contacts
 and with a control group; as it was before, with neither; and in the same year without any campaign. The oracle is there twice:
 it calls whom it likes, or leaves our control group alone.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.year.baselines import Scenario
+from benchmarks.year.baselines import Strategy
 from benchmarks.year.fixture import YEAR, Fixture
 from benchmarks.year.log import customer_ids
 from benchmarks.year.ours import Ours
@@ -31,64 +31,70 @@ from churn.simulation.treatment import Reaction, TreatedBase, TreatedMonth
 UNTOLD, NO_CAMPAIGN = "ours, contacts unknown", "ours, no campaigns"
 # What knowing costs at least: nobody who holds a tenth out can earn more.
 FAIR_ORACLE = "oracle, a tenth held out"
-CAMPAIGN_SCENARIOS = (*BASELINES, UNTOLD, OURS, NO_CAMPAIGN, ORACLE, FAIR_ORACLE)
-CAMPAIGN_WORLDS = ("calm", "price-rise")
+CAMPAIGN_STRATEGIES = (*BASELINES, UNTOLD, OURS, NO_CAMPAIGN, ORACLE, FAIR_ORACLE)
+CAMPAIGN_SCENARIOS = ("calm", "price-rise")
 # Three of ten who would leave stay if called; of a few who would not, a fifth leaves for it.
 REACTION = Reaction(acceptance=0.3, spread=0.5, sleeping_dogs=0.05, harm=0.2)
 CONTROL_SHARE = 0.1
 
 
-def run_campaign_world(
-    world: str, seed: int, customers: int, trainer: Trainer, *, names: tuple[str, ...] = CAMPAIGN_SCENARIOS, months: int = YEAR
+def run_campaign_scenario(
+    scenario: str,
+    seed: int,
+    customers: int,
+    trainer: Trainer,
+    *,
+    names: tuple[str, ...] = CAMPAIGN_STRATEGIES,
+    months: int = YEAR,
 ) -> YearResult:
-    """Live through one world, with a campaign each month.
+    """Live through one scenario, with a campaign each month.
 
     Parameters
     ----------
-    world : str
-        Of `telecom_worlds`.
+    scenario : str
+        Of `telecom_scenarios`.
     seed : int
     customers : int
         Size of the base.
     trainer : Trainer
     names : tuple of str
-        Of `CAMPAIGN_SCENARIOS`; all, but for a short form.
+        Of `CAMPAIGN_STRATEGIES`; all, but for a short form.
     months : int
         Of the year, from its beginning.
     """
     began = time.process_time()
-    fixture = Fixture.of(world, seed, customers, trainer.contract)
+    fixture = Fixture.of(scenario, seed, customers, trainer.contract)
     trainer.forget_answers()
     accounts: dict[str, Account] = {}
     for name in names:
         with ExitStack() as stack:
             accounts[name] = _live(name, fixture.fork(), trainer, stack, months)
-    return YearResult(world, seed, customers, fixture.event, accounts, round(time.process_time() - began, 1))
+    return YearResult(scenario, seed, customers, fixture.event, accounts, round(time.process_time() - began, 1))
 
 
 def _live(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack, months: int) -> Account:
-    """Let one scenario live through its year."""
+    """Let one strategy live through its year."""
     base = TreatedBase(fixture.seed, REACTION)
-    scenario = None if name in (ORACLE, FAIR_ORACLE) else _scenario(name, fixture, trainer, stack)
-    account = Account() if scenario is None else scenario.account
+    strategy = None if name in (ORACLE, FAIR_ORACLE) else _strategy(name, fixture, trainer, stack)
+    account = Account() if strategy is None else strategy.account
     treated: list[TreatedMonth] = []
     model: Model | None = None
     for number in range(months):
         fixture.months[number] = month = base.named(fixture.months[number])
-        if scenario is None:
+        if strategy is None:
             said, threshold = month.probability, break_even(trainer.params.profit)
         else:
-            model = scenario.serve(number)
+            model = strategy.serve(number)
             said, threshold = trainer.ask(model, month), model.info.threshold
         contacted = np.asarray(said >= threshold)
-        if isinstance(scenario, Ours):
-            contacted = contacted & ~scenario.held_out
+        if isinstance(strategy, Ours):
+            contacted = contacted & ~strategy.held_out
         if name == FAIR_ORACLE:
             contacted = contacted & ~ControlGroup(CONTROL_SHARE).among(customer_ids(month), contacted)
         if name == NO_CAMPAIGN:
             contacted = np.zeros_like(contacted)
-        if isinstance(scenario, Ours) and name == OURS:
-            scenario.report_contacts(number, contacted)
+        if isinstance(strategy, Ours) and name == OURS:
+            strategy.report_contacts(number, contacted)
         treated.append(base.contact(month, contacted))
         fixture.months[number] = treated[-1].month
         account.log_loss.append(expected_log_loss(month.probability, said))
@@ -96,13 +102,13 @@ def _live(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack, month
     if model is not None:
         clean = fixture.clean(months - 1)
         account.clean_log_loss = expected_log_loss(clean.probability, trainer.ask(model, clean))
-    if isinstance(scenario, Ours) and name == OURS:
+    if isinstance(strategy, Ours) and name == OURS:
         # Of the last month no outcome is known yet.
-        account.saved = [_saved(scenario, number, treated[number]) for number in range(months - 1)]
+        account.saved = [_saved(strategy, number, treated[number]) for number in range(months - 1)]
     return account
 
 
-def _scenario(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack) -> Scenario:
+def _strategy(name: str, fixture: Fixture, trainer: Trainer, stack: ExitStack) -> Strategy:
     if name in BASELINES:
         return BASELINES[name](fixture, trainer)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="churn-year-")))

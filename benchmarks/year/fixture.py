@@ -12,7 +12,7 @@ import pandas as pd
 from churn.contract import Contract
 from churn.data.dataset import Dataset
 from churn.simulation.life import Month, live
-from churn.simulation.world import World, telecom_worlds
+from churn.simulation.scenario import MonthlyScenario, telecom_scenarios
 
 HISTORY, YEAR = 12, 12
 # Thirty days until everybody's outcome is known, and one to act on it before the base is scored again.
@@ -20,7 +20,7 @@ DAYS_OF_MONTH = 31
 # The first scoring; nightly outcomes come at the same hour, the monitor runs an hour later.
 FIRST = datetime(2026, 1, 1, 4, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-# Clean customers live in the same world under another seed.
+# Clean customers live in the same scenario under another seed.
 OTHERS = 1_000_003
 
 
@@ -39,12 +39,12 @@ def moment(month: int, day: int = 0) -> datetime:
 
 @dataclass
 class Fixture:
-    """One world under one seed.
+    """One scenario under one seed.
 
     Attributes
     ----------
     name : str
-        Of the world, as in `telecom_worlds`.
+        Of the scenario, as in `telecom_scenarios`.
     file : Dataset
         The labelled customers that everybody starts with: each place of the base once, its months spread over the year before,
         so that every season is in it and leavers are neither more nor fewer than there were.
@@ -56,19 +56,19 @@ class Fixture:
     seed: int
     contract: Contract
     customers: int
-    world: World
+    scenario: MonthlyScenario
     file: Dataset
     months: list[Month]
     _clean: list[Month] = field(default_factory=list)
 
     @classmethod
     def of(cls, name: str, seed: int, customers: int, contract: Contract) -> Fixture:
-        """Simulate a world.
+        """Simulate a scenario.
 
         Parameters
         ----------
         name : str
-            One of `telecom_worlds`.
+            One of `telecom_scenarios`.
         seed : int
             Not negative.
         customers : int
@@ -76,10 +76,10 @@ class Fixture:
         contract : Contract
             With a population.
         """
-        world = telecom_worlds(HISTORY)[name]
+        scenario = telecom_scenarios(HISTORY)[name]
         parts: list[tuple[pd.DataFrame, pd.Series, pd.Series]] = []
         year: list[Month] = []
-        for month in live(contract, customers, HISTORY + YEAR, seed, world=world):
+        for month in live(contract, customers, HISTORY + YEAR, seed, scenario=scenario):
             if month.number < HISTORY:
                 parts.append(_some(month, np.arange(month.number, customers, HISTORY)))
             else:
@@ -88,21 +88,23 @@ class Fixture:
         outcome: pd.Series = pd.concat([part[1] for part in parts], ignore_index=True)
         ids: pd.Series = pd.concat([part[2] for part in parts], ignore_index=True)
         file = Dataset(features, outcome, ids, source=f"history of {name}, seed {seed}", simulated=True)
-        return cls(name, seed, contract, customers, world, file, year)
+        return cls(name, seed, contract, customers, scenario, file, year)
 
     @property
     def event(self) -> int | None:
         """The month of the year, from 0 up, in which something happens; None where nothing does."""
-        return min((event.start - HISTORY for event in self.world.events), default=None)
+        return min((event.start - HISTORY for event in self.scenario.events), default=None)
 
     def fork(self) -> Fixture:
-        """Return the same world for another scenario, whose campaigns may change its months; clean customers are shared."""
+        """Return the same scenario for another strategy, whose campaigns may change its months; clean customers are shared."""
         return replace(self, months=list(self.months))
 
     def clean(self, month: int) -> Month:
         """Return as many other customers of a month of the year: nobody was ever trained on them."""
         if not self._clean:
-            lives: Iterator[Month] = live(self.contract, self.customers, HISTORY + YEAR, self.seed + OTHERS, world=self.world)
+            lives: Iterator[Month] = live(
+                self.contract, self.customers, HISTORY + YEAR, self.seed + OTHERS, scenario=self.scenario
+            )
             self._clean.extend(one for one in lives if one.number >= HISTORY)
         return self._clean[month]
 

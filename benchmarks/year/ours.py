@@ -59,7 +59,7 @@ def settings_of(folder: Path, customers: int, control_share: float) -> Settings:
 
 
 class Ours(AbstractContextManager["Ours"]):
-    """The loop under one world.
+    """The loop under one scenario.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Ours(AbstractContextManager["Ours"]):
         return self
 
     def serve(self, month: int) -> Model:
-        """See `benchmarks.year.baselines.Scenario`."""
+        """See `benchmarks.year.baselines.Strategy`."""
         if month > 0:
             for day in range(1, DAYS_OF_MONTH):
                 self._night(month - 1, day)

@@ -1,4 +1,4 @@
-"""A year as a plot: log loss and profit by month, one row of axes a world."""
+"""A year as a plot: log loss and profit by month, one row of axes a scenario."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.year.fixture import YEAR
 from benchmarks.year.results import YearResult
-from benchmarks.year.year import ORACLE, OURS, SCENARIOS
+from benchmarks.year.year import ORACLE, OURS, STRATEGIES
 
 COLOURS = {
     "never retrain": "#999999",
@@ -28,17 +28,17 @@ def draw(results: Sequence[YearResult], path: Path) -> None:
     Parameters
     ----------
     results : sequence of YearResult
-        Of any worlds and seeds.
+        Of any scenarios and seeds.
     path : Path
         A PNG.
     """
-    worlds = list(dict.fromkeys(result.world for result in results))
-    figure = Figure(figsize=(13, 3.2 * len(worlds)), layout="constrained")
-    axes = figure.subplots(len(worlds), 2, squeeze=False)
+    scenarios = list(dict.fromkeys(result.scenario for result in results))
+    figure = Figure(figsize=(13, 3.2 * len(scenarios)), layout="constrained")
+    axes = figure.subplots(len(scenarios), 2, squeeze=False)
     months = np.arange(1, YEAR + 1)
-    for (left, right), world in zip(axes, worlds, strict=True):
-        mine = [result for result in results if result.world == world]
-        for name in SCENARIOS:
+    for (left, right), scenario in zip(axes, scenarios, strict=True):
+        mine = [result for result in results if result.scenario == scenario]
+        for name in STRATEGIES:
             loss = np.mean([result.accounts[name].log_loss for result in mine], axis=0)
             profit = np.mean([np.divide(result.accounts[name].profit, result.accounts[ORACLE].profit) for result in mine], axis=0)
             style = {
@@ -48,8 +48,8 @@ def draw(results: Sequence[YearResult], path: Path) -> None:
             }
             left.plot(months, loss, label=name, marker="o", markersize=3, **style)
             right.plot(months, 100 * profit, label=name, marker="o", markersize=3, **style)
-        left.set_title(f"{world}: log loss, {len(mine)} seeds", loc="left")
-        right.set_title(f"{world}: profit, % of the oracle's", loc="left")
+        left.set_title(f"{scenario}: log loss, {len(mine)} seeds", loc="left")
+        right.set_title(f"{scenario}: profit, % of the oracle's", loc="left")
         for one in (left, right):
             one.set_xticks(months)
             one.grid(alpha=0.3)

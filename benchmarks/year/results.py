@@ -1,4 +1,4 @@
-"""What a year came to, a line of JSON for each world and seed: runs can be broken off, gone on with, and added to."""
+"""What a year came to, a line of JSON for each scenario and seed: runs can be broken off, gone on with, and added to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Promotion:
 
 @dataclass
 class Account:
-    """What became of one scenario.
+    """What became of one strategy.
 
     Attributes
     ----------
@@ -62,18 +62,18 @@ class Account:
 
 @dataclass
 class YearResult:
-    """All scenarios of one world and seed.
+    """All strategies of one scenario and seed.
 
     Attributes
     ----------
     event : int or None
         Month of the year, from 0 up, in which something happens.
     accounts : dict of Account
-        By scenario.
+        By strategy.
     cpu_seconds : float
     """
 
-    world: str
+    scenario: str
     seed: int
     customers: int
     event: int | None
@@ -83,7 +83,7 @@ class YearResult:
     @property
     def key(self) -> tuple[str, int, int]:
         """What tells one result from another."""
-        return self.world, self.seed, self.customers
+        return self.scenario, self.seed, self.customers
 
     def line(self) -> str:
         """Return it as one line of JSON."""

@@ -1,4 +1,4 @@
-"""The tables of the benchmark: one a world, over all seeds."""
+"""The tables of the benchmark: one a scenario, over all seeds."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from scipy.stats import binomtest, t
 
 from benchmarks.year.fixture import DAYS_OF_MONTH
 from benchmarks.year.results import Account, YearResult
-from benchmarks.year.year import NEVER, ORACLE, OURS, SCENARIOS
+from benchmarks.year.year import NEVER, ORACLE, OURS, STRATEGIES
 
 # A model is mended once its excess of log loss over the oracle's is at most this share of that of a model that is never
 # retrained, or so many nats.
 MENDED_SHARE, MENDED_NATS = 0.1, 0.01
 
 
-def world_table(results: Sequence[YearResult]) -> Table:
-    """Return the table of one world.
+def scenario_table(results: Sequence[YearResult]) -> Table:
+    """Return the table of one scenario.
 
     Parameters
     ----------
     results : sequence of YearResult
-        Of that world, one a seed.
+        Of that scenario, one a seed.
     """
     first = results[0]
-    table = Table(title=f"{first.world}: {len(results)} seeds, {first.customers:,} customers")
+    table = Table(title=f"{first.scenario}: {len(results)} seeds, {first.customers:,} customers")
     for heading in (
         "",
         "log loss",
@@ -39,7 +39,7 @@ def world_table(results: Sequence[YearResult]) -> Table:
         "mended after, days",
     ):
         table.add_column(heading, justify="left" if not heading else "right")
-    for name in SCENARIOS:
+    for name in STRATEGIES:
         accounts = [result.accounts[name] for result in results]
         alarms, runs = false_alarms(results, name)
         table.add_row(
@@ -57,13 +57,13 @@ def world_table(results: Sequence[YearResult]) -> Table:
 
 
 def shares_of_oracle(results: Sequence[YearResult], name: str, oracle: str = ORACLE) -> list[float]:
-    """Return a scenario's profit over the year as a share of an oracle's, for each seed.
+    """Return a strategy's profit over the year as a share of an oracle's, for each seed.
 
     Parameters
     ----------
     results : sequence of YearResult
     name, oracle : str
-        Of the scenarios.
+        Of the strategies.
     """
     return [sum(result.accounts[name].profit) / sum(result.accounts[oracle].profit) for result in results]
 
@@ -75,7 +75,7 @@ def false_alarms(results: Sequence[YearResult], name: str = OURS) -> tuple[int, 
     ----------
     results : sequence of YearResult
     name : str
-        Of the scenario.
+        Of the strategy.
     """
     alarms = runs = 0
     for result in results:
@@ -98,7 +98,7 @@ def found_after(result: YearResult, name: str = OURS) -> float:
     ----------
     result : YearResult
     name : str
-        Of a scenario with our monitor.
+        Of a strategy with our monitor.
 
     Returns
     -------
@@ -110,14 +110,14 @@ def found_after(result: YearResult, name: str = OURS) -> float:
 
 
 def mended_after(result: YearResult, name: str) -> float:
-    """Return how many days after the event a scenario first scored with a model about as good as the oracle's; infinite: never.
+    """Return how many days after the event a strategy first scored with a model about as good as the oracle's; infinite: never.
 
     Parameters
     ----------
     result : YearResult
-        Of a world in which something happens.
+        Of a scenario in which something happens.
     name : str
-        Of the scenario.
+        Of the strategy.
     """
     if result.event is None:
         return 0.0
@@ -137,13 +137,13 @@ def _days(results: Sequence[YearResult], name: str) -> str:
     return ("never" if np.isinf(middle) else f"{middle:.0f}") + (f" ({never} never)" if 0 < never < len(days) else "")
 
 
-def lead(results: Sequence[YearResult], rival: str) -> tuple[float, float, float, float]:
-    """Compare our profit with another scenario's, paired by seed.
+def lead(results: Sequence[YearResult], baseline: str) -> tuple[float, float, float, float]:
+    """Compare our profit with another strategy's, paired by seed.
 
     Parameters
     ----------
     results : sequence of YearResult
-    rival : str
+    baseline : str
 
     Returns
     -------
@@ -151,7 +151,7 @@ def lead(results: Sequence[YearResult], rival: str) -> tuple[float, float, float
         Share of seeds in which ours is at least as high; mean difference over the year per customer, and its 95 % interval
         (Student).
     """
-    gains = np.array([_year(result.accounts[OURS]) - _year(result.accounts[rival]) for result in results])
+    gains = np.array([_year(result.accounts[OURS]) - _year(result.accounts[baseline]) for result in results])
     mean, reach = float(gains.mean()), np.inf
     if len(gains) > 1:
         reach = float(t.isf(0.025, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains)))

@@ -1,4 +1,4 @@
-"""Training for all scenarios alike: the project's own, with a smaller search, and each training set only once."""
+"""Training for all strategies alike: the project's own, with a smaller search, and each training set only once."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Trainer:
         return self._said[key]
 
     def forget_answers(self) -> None:
-        """Forget what models said: the months of another world follow."""
+        """Forget what models said: the months of another scenario follow."""
         self._said.clear()
 
 

@@ -1,4 +1,4 @@
-"""One world, one seed: all scenarios live through the same year."""
+"""One scenario, one seed: all strategies live through the same year."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.year.baselines import Baseline, EveryMonth, OnAccuracy, OnEvidentlyDrift, Scenario
+from benchmarks.year.baselines import Baseline, EveryMonth, OnAccuracy, OnEvidentlyDrift, Strategy
 from benchmarks.year.fixture import Fixture
 from benchmarks.year.ours import Ours
 from benchmarks.year.results import Account, YearResult, append_result
@@ -23,37 +23,37 @@ BASELINES: dict[str, type[Baseline]] = {
     "Evidently's drift": OnEvidentlyDrift,
     "accuracy, 2 of 5": OnAccuracy,
 }
-SCENARIOS = (*BASELINES, OURS, ORACLE)
+STRATEGIES = (*BASELINES, OURS, ORACLE)
 Live = Callable[[str, int, int, Trainer], YearResult]
 
 
-def run_seed(live: Live, worlds: tuple[str, ...], seed: int, customers: int, lines: Path) -> None:
-    """Live through several worlds of one seed, which share what is the same in them.
+def run_seed(live: Live, scenarios: tuple[str, ...], seed: int, customers: int, lines: Path) -> None:
+    """Live through several scenarios of one seed, which share what is the same in them.
 
     Parameters
     ----------
     live : callable
-        `run_world`, or `benchmarks.year.campaign.run_campaign_world`.
-    worlds : tuple of str
-        Of `telecom_worlds`.
+        `run_scenario`, or `benchmarks.year.campaign.run_campaign_scenario`.
+    scenarios : tuple of str
+        Of `telecom_scenarios`.
     seed : int
     customers : int
         Size of the base.
     lines : Path
-        Each world's result is added to this file as soon as it is there.
+        Each scenario's result is added to this file as soon as it is there.
     """
     trainer = Trainer(load_contract())
-    for world in worlds:
-        append_result(lines, live(world, seed, customers, trainer))
+    for scenario in scenarios:
+        append_result(lines, live(scenario, seed, customers, trainer))
 
 
-def run_world(world: str, seed: int, customers: int, trainer: Trainer) -> YearResult:
-    """Live through one world.
+def run_scenario(scenario: str, seed: int, customers: int, trainer: Trainer) -> YearResult:
+    """Live through one scenario.
 
     Parameters
     ----------
-    world : str
-        Of `telecom_worlds`.
+    scenario : str
+        Of `telecom_scenarios`.
     seed : int
     customers : int
         Size of the base.
@@ -61,21 +61,21 @@ def run_world(world: str, seed: int, customers: int, trainer: Trainer) -> YearRe
         What it trained before, under the same seed, is not trained again.
     """
     began = time.process_time()
-    fixture = Fixture.of(world, seed, customers, trainer.contract)
+    fixture = Fixture.of(scenario, seed, customers, trainer.contract)
     trainer.forget_answers()
     with tempfile.TemporaryDirectory(prefix="churn-year-") as folder, Ours(fixture, trainer, Path(folder)) as ours:
-        scenarios: dict[str, Scenario] = {name: kind(fixture, trainer) for name, kind in BASELINES.items()}
-        scenarios[OURS] = ours
+        strategies: dict[str, Strategy] = {name: kind(fixture, trainer) for name, kind in BASELINES.items()}
+        strategies[OURS] = ours
         oracle = Account()
         for number, month in enumerate(fixture.months):
             _score_oracle(oracle, month, trainer)
-            for scenario in scenarios.values():
-                model = scenario.serve(number)
+            for strategy in strategies.values():
+                model = strategy.serve(number)
                 said = trainer.ask(model, month)
-                scenario.account.log_loss.append(expected_log_loss(month.probability, said))
-                scenario.account.profit.append(expected_profit(month.probability, said, model.info.threshold, trainer.params))
-        accounts = {name: scenario.account for name, scenario in scenarios.items()} | {ORACLE: oracle}
-    return YearResult(world, seed, customers, fixture.event, accounts, round(time.process_time() - began, 1))
+                strategy.account.log_loss.append(expected_log_loss(month.probability, said))
+                strategy.account.profit.append(expected_profit(month.probability, said, model.info.threshold, trainer.params))
+        accounts = {name: strategy.account for name, strategy in strategies.items()} | {ORACLE: oracle}
+    return YearResult(scenario, seed, customers, fixture.event, accounts, round(time.process_time() - began, 1))
 
 
 def _score_oracle(account: Account, month: Month, trainer: Trainer) -> None:

@@ -25,10 +25,10 @@ from churn.simulation.draws import generator
 from churn.simulation.living_source import LivingSource
 from churn.simulation.marginals import Levels, Probability, Share
 from churn.simulation.population import Population, mechanism_misfit, read_population
+from churn.simulation.scenario import Event, MonthlyScenario, combined
 from churn.simulation.shift import Knobs
-from churn.simulation.world import Event, World, combined
 
-NOTHING_CHANGES = World()
+NOTHING_CHANGES = MonthlyScenario()
 
 
 class Pace(Knobs):
@@ -79,11 +79,17 @@ class Month:
 
 
 def live(
-    contract: Contract, customers: int, months: int, seed: int, *, world: World = NOTHING_CHANGES, pace: Pace = USUAL_PACE
+    contract: Contract,
+    customers: int,
+    months: int,
+    seed: int,
+    *,
+    scenario: MonthlyScenario = NOTHING_CHANGES,
+    pace: Pace = USUAL_PACE,
 ) -> Iterator[Month]:
     """Simulate a base of customers month by month.
 
-    The same arguments give the same months, bit for bit. Two worlds of one seed differ exactly in what they change, and the
+    The same arguments give the same months, bit for bit. Two scenarios of one seed differ exactly in what they change, and the
     first months do not depend on how many follow.
 
     Parameters
@@ -96,7 +102,7 @@ def live(
         At least 1.
     seed : int
         Not negative.
-    world : World
+    scenario : MonthlyScenario
         Seasons and events.
     pace : Pace
         How fast values move and outcomes become known.
@@ -108,7 +114,7 @@ def live(
     Raises
     ------
     InputError
-        If an argument is out of range, or the world does not fit the contract.
+        If an argument is out of range, or the scenario does not fit the contract.
 
     Examples
     --------
@@ -124,22 +130,22 @@ def live(
     if not 0 <= first <= last:
         raise InputError(f"simulation: leaver_days must be two days in order, from 0 up (found {first} and {last})")
     population = read_population(contract)
-    for event in world.events:
+    for event in scenario.events:
         event.shift.hold_against(contract)
         if broken := mechanism_misfit(event.drift.applied(population.churn), contract):
             raise InputError(f"event {event.name!r}: {': '.join(broken)} of contract {contract.name!r}")
-    return _months(contract, population, customers, months, seed, world, pace)
+    return _months(contract, population, customers, months, seed, scenario, pace)
 
 
 def _months(
-    contract: Contract, population: Population, customers: int, months: int, seed: int, world: World, pace: Pace
+    contract: Contract, population: Population, customers: int, months: int, seed: int, scenario: MonthlyScenario, pace: Pace
 ) -> Iterator[Month]:
     switches = frozenset(name for name, marginal in population.columns.items() if isinstance(marginal, Levels | Share))
     source = LivingSource(seed, persistence=pace.persistence, switching=pace.switching, switches=switches)
     occupant = np.ones(customers, dtype=np.int64)
     for number in range(months):
         source.month = number
-        recorded, probability = _circumstances(contract, population, customers, source, world)
+        recorded, probability = _circumstances(contract, population, customers, source, scenario)
         left = generator(seed, number, purpose="<churn>").random(customers) < probability
         first, last = pace.leaver_days
         days = generator(seed, number, purpose="<known after>").integers(first, last + 1, customers)
@@ -160,18 +166,18 @@ def _months(
 
 
 def _circumstances(
-    contract: Contract, population: Population, rows: int, source: LivingSource, world: World
+    contract: Contract, population: Population, rows: int, source: LivingSource, scenario: MonthlyScenario
 ) -> tuple[Customers, NDArray[np.float64]]:
     """Return the customers of the source's month as they are written down, and each one's probability of leaving."""
     month = source.month
-    acting = [event for event in world.events if event.reach(month) > 0]
+    acting = [event for event in scenario.events if event.reach(month) > 0]
 
     def under(events: frozenset[str]) -> tuple[Customers, NDArray[np.float64]]:
         here = [event for event in acting if event.name in events]
         mechanism = population.churn
         for event in here:
             mechanism = event.drift.applied(mechanism)
-        shift = combined([world.season.shift(month), *(event.shift for event in here)])
+        shift = combined([scenario.season.shift(month), *(event.shift for event in here)])
         true, recorded = draw_customers(contract, population, rows, source, shift)
         return recorded, mechanism.probability(true)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.year.campaign import NO_CAMPAIGN, run_campaign_world
+from benchmarks.year.campaign import NO_CAMPAIGN, run_campaign_scenario
 from benchmarks.year.training import Trainer
 from benchmarks.year.year import ORACLE, OURS
 from churn.contract import load_contract
@@ -100,7 +100,7 @@ def test_columns_scores_and_youth_are_worth_what_the_model_card_builds_on(tmp_pa
 @pytest.mark.long
 def test_a_year_with_campaigns_is_lived_through_by_ours_with_and_without_them() -> None:
     names = (OURS, NO_CAMPAIGN, ORACLE)
-    found = run_campaign_world("calm", 1, 600, Trainer(load_contract()), names=names, months=3).accounts
+    found = run_campaign_scenario("calm", 1, 600, Trainer(load_contract()), names=names, months=3).accounts
     # Of the last month no outcome is known yet.
     assert len(found[OURS].saved) == 2
     assert found[OURS].clean_log_loss is not None

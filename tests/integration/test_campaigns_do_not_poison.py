@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.campaigns.world import PARAMS, START, Company, opened
+from benchmarks.campaigns.company import PARAMS, START, Company, opened
 from churn.config.params import ModelParams
 from churn.config.settings import load_settings
 from churn.contract import load_contract

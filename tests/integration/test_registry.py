@@ -532,7 +532,7 @@ def test_what_a_campaign_brought_is_one_run_however_often_it_is_logged(settings:
     assert {file.path for file in client.list_artifacts(first)} == {"campaign.html", "report.json"}
 
 
-def test_a_comparison_is_one_run_with_a_run_below_it_for_each_contender(settings: Settings, registry: Registry) -> None:
+def test_a_comparison_is_one_run_with_a_run_below_it_for_each_baseline(settings: Settings, registry: Registry) -> None:
     from mlflow import MlflowClient
 
     scores = {"dummy": {"roc_auc_mean": 0.5}, "ours": {"roc_auc_mean": 0.9}}

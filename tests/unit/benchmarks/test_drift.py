@@ -44,7 +44,7 @@ def test_evidently_column_by_column_says_what_its_report_says(rows):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_each_rival_names_its_rules_once():
+def test_each_baseline_names_its_rules_once():
     reference, window = POOL.draw(300, rng(1)), POOL.draw(100, rng(2))
     named = [name for baseline in BASELINES for name in baseline(reference, window, CONTRACT)]
     assert sorted(named) == sorted(NAMES)

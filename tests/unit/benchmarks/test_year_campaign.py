@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.year.campaign import CAMPAIGN_SCENARIOS, FAIR_ORACLE, NO_CAMPAIGN, UNTOLD, campaign_profit, run_campaign_world
+from benchmarks.year.campaign import CAMPAIGN_STRATEGIES, FAIR_ORACLE, NO_CAMPAIGN, UNTOLD, campaign_profit, run_campaign_scenario
 from benchmarks.year.campaign_tables import campaign_table, campaign_targets, covered
 from benchmarks.year.fixture import Fixture
 from benchmarks.year.results import Account, YearResult
@@ -24,9 +24,10 @@ def test_profit_is_that_of_the_year_without_campaigns_if_all_react_alike() -> No
     assert campaign_profit(treated, trainer.params.profit) == pytest.approx(expected)
 
 
-def test_the_same_world_is_lived_through_again() -> None:
+def test_the_same_scenario_is_lived_through_again() -> None:
     first, again = (
-        run_campaign_world("calm", 1, 600, Trainer(load_contract()), names=(ORACLE,), months=3).accounts[ORACLE] for _ in range(2)
+        run_campaign_scenario("calm", 1, 600, Trainer(load_contract()), names=(ORACLE,), months=3).accounts[ORACLE]
+        for _ in range(2)
     )
     assert first == again
     assert len(first.profit) == 3
@@ -35,7 +36,7 @@ def test_the_same_world_is_lived_through_again() -> None:
 
 def test_a_tenth_held_out_costs_the_oracle_about_a_tenth() -> None:
     names = (ORACLE, FAIR_ORACLE)
-    found = run_campaign_world("calm", 1, 2_000, Trainer(load_contract()), names=names, months=6).accounts
+    found = run_campaign_scenario("calm", 1, 2_000, Trainer(load_contract()), names=names, months=6).accounts
     assert 0.84 < sum(found[FAIR_ORACLE].profit) / sum(found[ORACLE].profit) < 0.96
 
 
@@ -46,7 +47,7 @@ def account(profit: float, clean: float, concept_alarms: list[int], saved: list[
 
 
 def test_what_is_asked_is_held_against_what_was_found() -> None:
-    accounts = {name: account(5.0, 0.13, [30], []) for name in CAMPAIGN_SCENARIOS}
+    accounts = {name: account(5.0, 0.13, [30], []) for name in CAMPAIGN_STRATEGIES}
     accounts[OURS] = account(9.6, 0.1205, [], [(5.0, 1.0, 9.0, 4), (5.0, 1.0, 9.0, 10), (0.0, -1e9, 1e9, 3)])
     accounts |= {NO_CAMPAIGN: account(0.0, 0.12, [], [])} | {name: account(10.0, 0.1, [], []) for name in (ORACLE, FAIR_ORACLE)}
     calm = [YearResult("calm", 1, 1_000, None, accounts)]
@@ -59,4 +60,4 @@ def test_what_is_asked_is_held_against_what_was_found() -> None:
     rise = [YearResult("price-rise", 1, 1_000, 4, found)]
     assert next(t for t in compare(rise, campaign_targets) if "found" in t.asked).reached
     for results in (calm, rise):
-        assert campaign_table(results).row_count == len(CAMPAIGN_SCENARIOS)
+        assert campaign_table(results).row_count == len(CAMPAIGN_STRATEGIES)

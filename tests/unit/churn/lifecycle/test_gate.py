@@ -316,7 +316,7 @@ def test_a_model_that_cannot_be_served_as_it_is_does_not_pass(serving: ServingCh
     assert serving.refused in decision.reason
 
 
-def test_a_champion_that_reads_columns_of_another_contract_is_no_rival() -> None:
+def test_a_champion_that_reads_columns_of_another_contract_is_no_baseline() -> None:
     fresh = judged(1500, 1, new=0.1)
     decision = decide(CHALLENGER, model("gone", version="3"), fresh, GATE, 1)
     assert decision.promote

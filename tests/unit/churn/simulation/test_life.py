@@ -10,9 +10,9 @@ from scipy import stats
 from churn.contract import Contract, load_contract
 from churn.errors import InputError
 from churn.simulation.life import Month, Pace, live
+from churn.simulation.scenario import Event, MonthlyScenario, Season, combined, telecom_scenarios
 from churn.simulation.shift import Drift, Extra, Shift
 from churn.simulation.simulate import simulate
-from churn.simulation.world import Event, Season, World, combined, telecom_worlds
 
 NUMBERS = ["total_day_minutes", "total_day_charge", "total_intl_calls", "customer_service_calls", "number_vmail_messages"]
 
@@ -101,21 +101,21 @@ def test_the_same_seed_gives_the_same_months_however_many(contract: Contract) ->
     assert not same(three[0], three[1])
 
 
-@pytest.mark.parametrize("name", list(telecom_worlds()))
-def test_a_world_differs_from_a_calm_one_only_while_something_acts(contract: Contract, name: str) -> None:
-    world = telecom_worlds(0)[name]
-    acts = {month for event in world.events for month in range(13) if event.reach(month) > 0}
-    if world.season.scale:
+@pytest.mark.parametrize("name", list(telecom_scenarios()))
+def test_a_scenario_differs_from_a_calm_one_only_while_something_acts(contract: Contract, name: str) -> None:
+    scenario = telecom_scenarios(0)[name]
+    acts = {month for event in scenario.events for month in range(13) if event.reach(month) > 0}
+    if scenario.season.scale:
         acts = set(range(13)) - {2, 8}  # A quarter of a year beside the peak of month 11: the cosine is 0 but for rounding.
-    months = zip(live(contract, 1_000, 13, seed=3), live(contract, 1_000, 13, seed=3, world=world), strict=True)
+    months = zip(live(contract, 1_000, 13, seed=3), live(contract, 1_000, 13, seed=3, scenario=scenario), strict=True)
     differing = {calm.number for calm, other in months if not same(calm, other)}
     assert differing == acts
 
 
 def test_an_event_spreads_and_whom_it_reached_it_keeps(contract: Contract) -> None:
     raised = Shift(extra={"customer_service_calls": Extra(share=1, by=5)})
-    world = World(events=(Event(name="crisis", start=1, end=5, months_to_reach_all=3, shift=raised),))
-    months = zip(live(contract, 4_000, 6, seed=3), live(contract, 4_000, 6, seed=3, world=world), strict=True)
+    scenario = MonthlyScenario(events=(Event(name="crisis", start=1, end=5, months_to_reach_all=3, shift=raised),))
+    months = zip(live(contract, 4_000, 6, seed=3), live(contract, 4_000, 6, seed=3, scenario=scenario), strict=True)
     reached = [
         (column(there, "customer_service_calls") > column(calm, "customer_service_calls")).to_numpy() for calm, there in months
     ]
@@ -127,14 +127,17 @@ def test_two_events_of_one_month_both_act(contract: Contract) -> None:
     fewer = Event(name="fewer minutes", start=0, shift=Shift(scale={"total_day_minutes": 0.5}))
     plan = Event(name="no plan", start=0, months_to_reach_all=1, shift=Shift(share={"voice_mail_plan": 0.0}))
     (calm,) = live(contract, 2_000, 1, seed=3)
-    (both,) = live(contract, 2_000, 1, seed=3, world=World(events=(fewer, plan)))
+    (both,) = live(contract, 2_000, 1, seed=3, scenario=MonthlyScenario(events=(fewer, plan)))
     assert column(both, "total_day_minutes").mean() == pytest.approx(column(calm, "total_day_minutes").mean() / 2, rel=0.01)
     assert column(both, "voice_mail_plan").mean() == pytest.approx(column(calm, "voice_mail_plan").mean() / 2, rel=0.15)
 
 
 def test_an_upstream_fault_changes_the_record_not_the_customers(contract: Contract) -> None:
     fault = Event(name="fault", start=0, shift=Shift(missing={"total_day_minutes": 0.3}))
-    calm, there = (next(live(contract, 2_000, 1, seed=3, world=world)) for world in (World(), World(events=(fault,))))
+    calm, there = (
+        next(live(contract, 2_000, 1, seed=3, scenario=scenario))
+        for scenario in (MonthlyScenario(), MonthlyScenario(events=(fault,)))
+    )
     assert column(there, "total_day_minutes").isna().mean() == pytest.approx(0.3, abs=0.04)
     np.testing.assert_array_equal(there.probability, calm.probability)
 
@@ -153,12 +156,15 @@ def test_combined_shifts_do_what_each_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("world", "words"),
+    ("scenario", "words"),
     [
-        (World(events=(Event(name="x", start=0, shift=Shift(share={"nobody": 0.5})),)), "nobody"),
-        (World(events=(Event(name="lost rule", start=0, drift=Drift(probability={"nobody": 0.5})),)), "no rule 'nobody'"),
+        (MonthlyScenario(events=(Event(name="x", start=0, shift=Shift(share={"nobody": 0.5})),)), "nobody"),
         (
-            World(
+            MonthlyScenario(events=(Event(name="lost rule", start=0, drift=Drift(probability={"nobody": 0.5})),)),
+            "no rule 'nobody'",
+        ),
+        (
+            MonthlyScenario(
                 events=tuple(
                     Event(name=name, start=0, shift=Shift(extra={"customer_service_calls": Extra(share=0.5, by=1)}))
                     for name in "ab"
@@ -168,9 +174,9 @@ def test_combined_shifts_do_what_each_does() -> None:
         ),
     ],
 )
-def test_a_world_that_does_not_fit_is_refused(contract: Contract, world: World, words: str) -> None:
+def test_a_scenario_that_does_not_fit_is_refused(contract: Contract, scenario: MonthlyScenario, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        list(live(contract, 10, 1, seed=1, world=world))
+        list(live(contract, 10, 1, seed=1, scenario=scenario))
 
 
 @pytest.mark.parametrize(("customers", "months", "seed"), [(0, 1, 1), (1, 0, 1), (1, 1, -1)])

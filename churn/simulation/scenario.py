@@ -74,8 +74,8 @@ class Event(Knobs):
         return min(1.0, (month - self.start + 1) / (self.months_to_reach_all + 1))
 
 
-class World(Knobs):
-    """Months under a season and any number of events. By default nothing ever changes."""
+class MonthlyScenario(Knobs):
+    """Months under a season and any number of events; by default nothing ever changes."""
 
     description: str = ""
     season: Season = Season()
@@ -141,8 +141,8 @@ PRICE_RISE = Drift(
 USAGE_SEASON = Season(scale={"total_day_minutes": 0.03, "total_eve_minutes": 0.03, "total_intl_minutes": 0.06}, peak=11)
 
 
-def telecom_worlds(first: int = 0) -> dict[str, World]:
-    """Return the worlds of the telecom contract's benchmark.
+def telecom_scenarios(first: int = 0) -> dict[str, MonthlyScenario]:
+    """Return the scenarios of the telecom contract's benchmark.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def telecom_worlds(first: int = 0) -> dict[str, World]:
 
     Returns
     -------
-    dict of World
+    dict of MonthlyScenario
     """
 
     def month(number: int) -> int:
@@ -160,21 +160,21 @@ def telecom_worlds(first: int = 0) -> dict[str, World]:
     launch = Shift(share={ABROAD: 0.25})
     fault = Shift(missing={"total_day_minutes": 0.3, "total_day_charge": 0.3, "customer_service_calls": 0.3})
     return {
-        "calm": World(description="Nothing changes."),
-        "season": World(description="Usage rises and falls with the year.", season=USAGE_SEASON),
-        "price-rise": World(
+        "calm": MonthlyScenario(description="Nothing changes."),
+        "season": MonthlyScenario(description="Usage rises and falls with the year.", season=USAGE_SEASON),
+        "price-rise": MonthlyScenario(
             description="Month 5: a competitor is cheaper, customers leave at smaller bills, more of the contented leave.",
             events=(Event(name="price rise", start=month(5), drift=PRICE_RISE),),
         ),
-        "plan-launch": World(
+        "plan-launch": MonthlyScenario(
             description="Month 8: the international plan is pushed; a quarter of the customers has it.",
             events=(Event(name="plan launch", start=month(8), shift=launch),),
         ),
-        "upstream-fault": World(
+        "upstream-fault": MonthlyScenario(
             description="Month 10: a job upstream loses values; it is mended in month 11.",
             events=(Event(name="upstream fault", start=month(10), end=month(11), shift=fault),),
         ),
-        "slow-drift": World(
+        "slow-drift": MonthlyScenario(
             description="From month 2 on, a twelfth more of the customers each month leaves at smaller bills.",
             events=(Event(name="slow drift", start=month(2), months_to_reach_all=11, drift=PRICE_RISE),),
         ),
