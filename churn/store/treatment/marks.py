@@ -108,5 +108,5 @@ def _held_out(since: Any) -> Any:
 def _before(moment: Any, dialect: str, span: timedelta) -> Any:
     if dialect == "postgresql":
         return moment - sa.literal(span, sa.Interval)
-    # SQLite keeps moments as texts that are ordered as they are; milliseconds are all that it counts in.
-    return sa.func.strftime("%Y-%m-%d %H:%M:%f", moment, f"-{span.total_seconds():.3f} seconds", type_=sa.types.NULLTYPE)
+    # SQLite keeps moments as texts that are ordered as they are, microseconds included; milliseconds are all that it counts in.
+    return sa.func.strftime("%Y-%m-%d %H:%M:%f000", moment, f"-{span.total_seconds():.3f} seconds", type_=sa.types.NULLTYPE)
