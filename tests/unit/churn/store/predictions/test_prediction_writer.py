@@ -202,6 +202,43 @@ def test_writers_are_held_up_only_if_the_write_ahead_log_is_large(tmp_path: Path
     store.close()
 
 
+def test_the_write_ahead_log_is_cut_off_while_nobody_writes_and_in_nobodys_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wal_checkpoints, "MAX_WAL_BYTES", 2**16)
+    monkeypatch.setattr(wal_checkpoints.Checkpoints, "start", lambda _self: None)
+    path = tmp_path / "store.db"
+    store = Store.open(f"sqlite:///{path}")
+    store.write_rows(rows(2_000))
+    wal = path.with_name("store.db-wal")
+    grown = wal.stat().st_size
+    assert grown > wal_checkpoints.MAX_WAL_BYTES
+    rounds = wal_checkpoints.Checkpoints(path)
+
+    def sizes(count: int) -> list[int]:
+        found: list[int] = []
+
+        def waited(_seconds: float) -> bool:
+            found.append(wal.stat().st_size)
+            return len(found) > count
+
+        monkeypatch.setattr(rounds._stopped, "wait", waited)
+        rounds._run()
+        return found
+
+    # Two rounds move all of it; the third finds that nobody has written since.
+    assert sizes(3) == [grown, grown, grown, 0]
+    store.write_rows(rows(1))
+    assert 0 < wal.stat().st_size < grown
+    store.write_rows(rows(2_000))
+    with closing(wal_checkpoints.connect(path, 0.01)) as connection:
+        checkpoint(connection, wal_checkpoints.MAX_WAL_BYTES)
+    again = wal.stat().st_size
+    store.write_rows(rows(1))
+    assert wal.stat().st_size == again, "the log began anew, and its file stayed as it was"
+    store.close()
+
+
 def test_a_few_rows_are_stored_at_once_unless_somebody_else_is_writing(tmp_path: Path) -> None:
     store, given = Store.open(f"sqlite:///{tmp_path / 'store.db'}"), rows(4)
     assert not store.write_rows_at_once(given[:1]), "whether the file is there is for the other way to find out"
