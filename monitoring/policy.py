@@ -55,13 +55,11 @@ def decide(
     if current.concept_alarm:
         return _on_violation(current, history, decisions, settings, now)
     if current.window.blind:
-        return RetrainDecision(
-            DecisionAction.WATCH, f"whether the model holds can no longer be known: {current.window.labels}", wants_labels=True
-        )
+        return RetrainDecision(DecisionAction.WATCH, f"whether the model holds can no longer be known: {current.window.labels}")
     found, noted = _found(current), _named(current.news, note=True)
     if current.labelled_rows == 0:
         if current.covariate_alarm:
-            return RetrainDecision(DecisionAction.WATCH, f"{found}; outcomes are needed to judge the model", wants_labels=True)
+            return RetrainDecision(DecisionAction.WATCH, f"{found}; outcomes are needed to judge the model")
         return RetrainDecision(DecisionAction.NONE, _calm(current, noted))
     if current.covariate_alarm:
         return RetrainDecision(DecisionAction.WATCH, f"{found}, but the model holds on {current.labelled_rows} outcomes")

@@ -30,13 +30,10 @@ class RetrainDecision:
     ----------
     action : DecisionAction
         NONE, WATCH, RETRAIN or PAGE.
-    wants_labels : bool
-        Whether outcomes are what is missing: customers changed, and nobody knows yet whether the model suffers.
     """
 
     action: DecisionAction
     reason: str
-    wants_labels: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 What calling everybody does to monitor and gate, with contacts recorded and without.
 
-Without records the loop learns from everything, as it did before docs/adr/0025.
+Without records the loop learns from everything (docs/adr/0025).
 """
 
 from __future__ import annotations

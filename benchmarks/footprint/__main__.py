@@ -76,7 +76,7 @@ def play(settings: Settings, seconds: float, console: Console) -> Played:
         "a monitoring run": (("flows",), lambda: _run(prefect, "monitor/run")),
         "scraped while runs are read": (("exporter",), lambda: _scrape(settings, seconds)),
         "a training": (("flows",), lambda: _run(prefect, "train/retrain")),
-        "a model takes over, under load": (("service",), lambda: _swap(settings, contract, one, seconds)),
+        "a model takes over, under load": (("service",), lambda: _promote_other(settings, contract, one, seconds)),
         "at rest afterwards": (("service", "flows", "exporter"), lambda: time.sleep(seconds)),
     }
     played: Played = {}
@@ -129,8 +129,8 @@ def _run(prefect: str, deployment: str) -> None:
     raise ChurnError(f"{deployment} took longer than {WAIT_SECONDS:.0f} s")
 
 
-def _swap(settings: Settings, contract: Contract, body: bytes, seconds: float) -> None:
-    """Let another version lead, and ask all the while."""
+def _promote_other(settings: Settings, contract: Contract, body: bytes, seconds: float) -> None:
+    """Promote another version, and ask all the while."""
     registry = Registry(settings)
     other = next(version for version, aliases, _ in registry.versions() if "champion" not in aliases)
     address = f"http://127.0.0.1:{settings.port}"

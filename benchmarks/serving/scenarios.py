@@ -164,7 +164,7 @@ def memory(fixture: Fixture, work: Path, announce: Announce, *, requests: int) -
         "samples": samples,
         "start_mb": samples[0]["rss_mb"],
         "end_mb": samples[-1]["rss_mb"],
-        "most_mb": max(s["rss_mb"] for s in samples),
+        "max_mb": max(s["rss_mb"] for s in samples),
     }
 
 

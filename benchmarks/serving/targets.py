@@ -37,10 +37,10 @@ def _single(found: dict[str, Any]) -> list[Target]:
         met.append(_least(f"single answers, against {best['name']}", 35, us["rate"] / best["rate"]))
     if BARE in found:
         met.append(_least("single answers, against bare ASGI", 0.40, us["rate"] / found[BARE]["rate"]))
-    met.append(_most("p99 against p50", 3, us["p99_ms"] / us["p50_ms"]))
+    met.append(_at_most("p99 against p50", 3, us["p99_ms"] / us["p50_ms"]))
     if NO_MODEL in found:
         slower = us["one_connection_p50_ms"] / found[NO_MODEL]["one_connection_p50_ms"]
-        met.append(_most("one connection, p50 against FastAPI without a model", 1.3, slower))
+        met.append(_at_most("one connection, p50 against FastAPI without a model", 1.3, slower))
     return met
 
 
@@ -63,9 +63,9 @@ def _others(results: dict[str, Any]) -> list[Target]:
     if "cost" in (found := results.get("reasons", {})):
         met.append(Target("reasons, share of throughput", "≤ 25 %", f"{found['cost']:.0%}", found["cost"] <= 0.25))
     if "warm_seconds" in (found := results.get("start", {})):
-        met.append(_most("seconds to ready from a warm disk", 3, found["warm_seconds"]))
-    if "most_mb" in (found := results.get("memory", {})):
-        met.append(_most("resident MB of a worker", 200, found["most_mb"]))
+        met.append(_at_most("seconds to ready from a warm disk", 3, found["warm_seconds"]))
+    if "max_mb" in (found := results.get("memory", {})):
+        met.append(_at_most("resident MB of a worker", 200, found["max_mb"]))
     return met
 
 
@@ -77,5 +77,5 @@ def _least(name: str, aim: float, measured: float) -> Target:
     return Target(name, f"≥ {aim:g}", f"{measured:.2f}", measured >= aim)
 
 
-def _most(name: str, aim: float, measured: float) -> Target:
+def _at_most(name: str, aim: float, measured: float) -> Target:
     return Target(name, f"≤ {aim:g}", f"{measured:.2f}", measured <= aim)

@@ -8,7 +8,7 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 # Name, lowest and highest number, and names that stand for numbers from the lowest on.
 FIELDS = (("minute", 0, 59, ()), ("hour", 0, 23, ()), ("day", 1, 31, ()), ("month", 1, 12, MONTHS), ("weekday", 0, 7, DAYS))
-LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+DAYS_IN_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _PART = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
 
 
@@ -37,7 +37,7 @@ def require_cron(expression: str) -> str:
     for place in (0, 1, 4):
         _numbers(fields[place], *FIELDS[place])
     # With a weekday given too, either may match.
-    if fields[4] == "*" and not any(day <= LONGEST_MONTHS[month - 1] for day in days for month in months):
+    if fields[4] == "*" and not any(day <= DAYS_IN_MONTHS[month - 1] for day in days for month in months):
         raise ValueError(f"day {fields[2]!r} is in none of its months: it would never be due")
     return expression
 

@@ -13,8 +13,8 @@ from churn.config.setting_rules import DEFAULT_PARAMS, SettingRules
 from churn.errors import InputError
 
 # Beyond these, dates and sizes overflow somewhere; nobody means such a number.
-LONGEST_SECONDS = 10 * 366 * 86_400
-Seconds = Annotated[float, Field(le=LONGEST_SECONDS)]
+MAX_SECONDS = 10 * 366 * 86_400
+Seconds = Annotated[float, Field(le=MAX_SECONDS)]
 Count = Annotated[int, Field(le=10**9)]
 Bytes = Annotated[int, Field(le=2**50)]
 
@@ -168,7 +168,7 @@ class Settings(SettingRules):
     label_maturity_seconds: float | None = Field(
         None,
         ge=0,
-        le=LONGEST_SECONDS,
+        le=MAX_SECONDS,
         description="Age of a prediction at which its outcome counts, in seconds, as who leaves is known sooner than who stays. "
         "`auto`: found from the outcomes known so far. 0: at once.",
     )

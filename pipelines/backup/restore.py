@@ -16,7 +16,6 @@ from pipelines.backup.databases import SQLITE, check_rows, is_in_use, kind_of, m
 
 # What SQLite keeps beside a database. Left there, it would be taken for a part of the new one.
 BESIDE = ("", "-wal", "-shm", "-journal")
-FOLDERS = ("spool", "artifacts", "models")
 
 
 class _Staging:

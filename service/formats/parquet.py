@@ -31,7 +31,7 @@ ROWS_AT_ONCE = 8_192
 # The writer makes room for a page of each column; by default for 1 MB.
 PAGE_BYTES = 65_536
 # Columns of an answer that repeat a few values.
-FEW_VALUES = ["action", "threshold", "model_version", "segment"]
+REPEATED_COLUMNS = ["action", "threshold", "model_version", "segment"]
 
 
 def read_parquet(body: bytes, rules: ColumnRules, max_rows: int, max_bytes: int) -> CustomerColumns:
@@ -108,7 +108,7 @@ def parquet_answer(batch: ScoredBatch) -> Iterator[bytes]:
         pa.PythonFile(sink, mode="w"),
         answer_schema(batch),
         compression="snappy",
-        use_dictionary=FEW_VALUES,
+        use_dictionary=REPEATED_COLUMNS,
         write_statistics=False,
         data_page_size=PAGE_BYTES,
     ) as writer:

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const MOST_REASONS = 8;
+  const MAX_REASONS = 8;
   const byId = (id) => document.getElementById(id);
   const form = byId("form");
   const fields = [...form.querySelectorAll("[data-kind]")];
@@ -137,8 +137,8 @@
       return;
     }
     const told = body.reasons.filter(({contribution}) => Math.abs(contribution) >= 0.005);
-    const shown = told.slice(0, MOST_REASONS);
-    const rest = told.slice(MOST_REASONS).reduce((sum, {contribution}) => sum + contribution, 0);
+    const shown = told.slice(0, MAX_REASONS);
+    const rest = told.slice(MAX_REASONS).reduce((sum, {contribution}) => sum + contribution, 0);
     byId("why").textContent = told.length
       ? `A typical customer leaves with ${percent(probabilityOf(body.base_value))}. What moves this one, in log-odds: left lowers the risk, right raises it.`
       : `Nothing sets this customer apart from the typical one, who leaves with ${percent(probabilityOf(body.base_value))}.`;

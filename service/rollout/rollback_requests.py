@@ -30,25 +30,6 @@ class RollbackRequests(Protocol):
         """Drop the request."""
 
 
-class MemoryRollbackRequests:
-    """The pending request of one process, in memory."""
-
-    def __init__(self) -> None:
-        self._request: RollbackRequest | None = None
-
-    def read(self) -> RollbackRequest | None:
-        """See `RollbackRequests`."""
-        return self._request
-
-    def write(self, request: RollbackRequest, /) -> None:
-        """See `RollbackRequests`."""
-        self._request = request
-
-    def clear(self) -> None:
-        """See `RollbackRequests`."""
-        self._request = None
-
-
 class FileRollbackRequests:
     """The pending request of all workers of one home, in a file."""
 

@@ -26,10 +26,9 @@ from service.rollout.activation import Activation
 from service.rollout.active_model import ActiveModel
 from service.rollout.champion_follower import ChampionFollower
 from service.rollout.model_source import LastKnownGood
-from service.rollout.rollback_requests import MemoryRollbackRequests
 from service.scoring.served_model import ServedModel
 from tests.integration.faulty_registry import DiedError, MemoryRegistry
-from tests.unit.service.fakes import make_info, make_model, served_model
+from tests.unit.service.fakes import FakeRollbackRequests, make_info, make_model, served_model
 
 CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 
@@ -102,7 +101,7 @@ class Home:
     """What a replica finds again after a restart: the last known good model and a pending rollback."""
 
     def __init__(self) -> None:
-        self.requests = MemoryRollbackRequests()
+        self.requests = FakeRollbackRequests()
         self.kept: ServedModel | None = None
         self.on_disk: set[str] = set()
 

@@ -86,7 +86,7 @@ def test_opening_the_store_gives_up_though_nobody_named_a_timeout(frozen: str, m
 
 
 def test_an_open_store_does_not_wait_for_ever(server: Server, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "LONGEST_SECONDS", 2.0)
+    monkeypatch.setattr(engine, "MAX_SECONDS", 2.0)
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 2.0)
     store = Store.open(url)
     server.signal(signal.SIGSTOP)

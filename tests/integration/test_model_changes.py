@@ -1,4 +1,4 @@
-"""Models that change while they are asked: fifty swaps under load, and the real loader on a real registry."""
+"""Models that change while they are asked: fifty changes under load, and the real loader on a real registry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_info,
 pytestmark = pytest.mark.anyio
 VERSIONS = [str(number) for number in range(1, 6)]
 CUSTOMER = {"total_day_minutes": 265.1, "customer_service_calls": 4, "international_plan": "Yes"}
-SWAPS, TASKS, BATCH = 50, 16, 250
+CHANGES, TASKS, BATCH = 50, 16, 250
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
 
 
@@ -51,7 +51,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def swapping(tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, FakeRegistry]]:
+async def changing(tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, FakeRegistry]]:
     registry = FakeRegistry(*(make_model(version, slope=float(version)) for version in VERSIONS))
     settings = make_settings(tmp_path, probation_seconds=0.0)
     app = create_app(settings, registry=registry, last_known_good=FakeLastKnownGood().last_known_good())
@@ -61,10 +61,10 @@ async def swapping(tmp_path: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, Fa
             yield client, registry
 
 
-async def test_fifty_swaps_under_load_fail_no_request_and_mix_no_versions(
-    swapping: tuple[httpx2.AsyncClient, FakeRegistry], contract: Contract, tmp_path: Path
+async def test_fifty_changes_under_load_fail_no_request_and_mix_no_versions(
+    changing: tuple[httpx2.AsyncClient, FakeRegistry], contract: Contract, tmp_path: Path
 ) -> None:
-    client, registry = swapping
+    client, registry = changing
     values = [CUSTOMER.get(name) for name in contract.feature_names]
     values[contract.feature_names.index("international_plan")] = True
     right = {v: served_model(make_model(v, slope=float(v)), "registry").scorer.one(values) for v in VERSIONS}
@@ -95,10 +95,10 @@ async def test_fifty_swaps_under_load_fail_no_request_and_mix_no_versions(
             await asyncio.sleep(0)
 
     tasks = [asyncio.create_task(ask(number)) for number in range(TASKS)]
-    for activate in range(SWAPS):
+    for activate in range(CHANGES):
         before = asked
         if activate % 5 == 4:
-            response = await client.post("/admin/rollback", json={"reason": f"swap {activate}"})
+            response = await client.post("/admin/rollback", json={"reason": f"change {activate}"})
         else:
             # As a promotion does: the one that is replaced becomes the previous one.
             registry.others["previous"] = str(registry.champion)

@@ -73,7 +73,7 @@ async def test_outcomes_come_back_to_their_predictions_once(tmp_path: Path) -> N
     store.close()
 
 
-async def test_swap_under_load_fails_no_request_and_mixes_no_versions(tmp_path: Path) -> None:
+async def test_activation_under_load_fails_no_request_and_mixes_no_versions(tmp_path: Path) -> None:
     models = {str(n): make_model(str(n), slope=n - 2.5) for n in range(1, 5)}
     registry = FakeRegistry(models["1"])
     registry.models.update(models)

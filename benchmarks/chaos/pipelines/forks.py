@@ -196,7 +196,7 @@ def _always_promote(module: Any) -> None:
 
     def passed(*given: Any, **named: Any) -> Any:
         found = decide(*given, **named)
-        return type(found)(True, "it passes, as a bad day is about to begin", found.evidence)
+        return type(found)(True, "it passes: what is asked is not how good it is", found.evidence)
 
     module.decide = passed
 

@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 120.0
 
 @scenario("registry killed")
 def registry_killed(size: Size) -> Row:
-    """Kill the MLflow server at each step of a registration and of a takeover, and start it again."""
+    """Kill the MLflow server at each step of a registration and of a promotion, and start it again."""
     row, port, home = Row("registry killed"), free_port(), size.work / "home"
     fixture = make_fixture(home, tracking_uri=f"http://127.0.0.1:{port}")
     environment = fixture.environment | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -50,7 +50,7 @@ def check_champion(fixture: Fixture, row: Row, step: str) -> None:
         return
     version = model.info.version
     passed = [d for d in fixture.decisions(DecisionKind.GATE) if d.model_version == version and d.action == DecisionAction.PASSED]
-    row.expect(f"the champion after a kill at {step!r} has one verdict, and passed", len(passed) == 1)
+    row.expect(f"the champion after a kill at {step!r} has one gate decision, and passed", len(passed) == 1)
 
 
 def check_story(fixture: Fixture, row: Row) -> None:

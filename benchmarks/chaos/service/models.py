@@ -33,7 +33,7 @@ def models_across_replicas(size: Size) -> Row:
         for _ in range(int(size.pick(1, 3))):
             second = _agree(one, other, after=first)
             load.wait_for(ANSWERS)
-            told = one.post("/admin/rollback", {"reason": "a bad day"}).raise_for_status().json()
+            told = one.post("/admin/rollback", {"reason": "chaos benchmark"}).raise_for_status().json()
             row.expect("a rollback leads back", told["model_version"] == first)
             row.expect("the other replica follows", _agree(one, other, after=second) == first)
             load.wait_for(ANSWERS)

@@ -23,7 +23,7 @@ WARM_UP_SHARE = 0.2
 PEAK_SECONDS, PEAK_CONNECTIONS = 10.0, 32
 # A leak of a hundred bytes a request would show as more than this at any rate worth the name.
 RSS_MB_AN_HOUR = 20.0
-FEWEST_SAMPLES = 12
+MIN_SAMPLES = 12
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ def soak(size: Size) -> Row:
 
 def judge(row: Row, samples: Sequence[Sample]) -> None:
     """Fit lines that outliers do not move (Theil-Sen), and see whether they may be flat."""
-    settled = samples[round(WARM_UP_SHARE * len(samples)) :]
-    if len(settled) < FEWEST_SAMPLES:
+    warm = samples[round(WARM_UP_SHARE * len(samples)) :]
+    if len(warm) < MIN_SAMPLES:
         return
-    hours = [one.at / 3600 for one in settled]
+    hours = [one.at / 3600 for one in warm]
     for name in ("rss_mb", "handles", "threads", "p50_ms", "p99_ms"):
-        values = [float(getattr(one, name)) for one in settled]
+        values = [float(getattr(one, name)) for one in warm]
         slope, _, low, high = theilslopes(values, hours)
         middle = sorted(values)[len(values) // 2]
         row.figures[name] = f"{middle:.3g} ({slope:+.2g} an hour [{low:+.2g}, {high:+.2g}])"

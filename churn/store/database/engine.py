@@ -17,7 +17,7 @@ from churn.errors import InputError, StoreAway, StoreError
 
 # No connection waits for ever: a server that accepts and then stands still would hold up a flow until somebody looks.
 CONNECT_SECONDS = 10.0
-LONGEST_SECONDS = 900.0
+MAX_SECONDS = 900.0
 
 
 def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
@@ -61,7 +61,7 @@ def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
     if backend == "postgresql":
         from churn.store.database.postgres_timeouts import limit_waiting
 
-        limit_waiting(engine, timeout_seconds or LONGEST_SECONDS)
+        limit_waiting(engine, timeout_seconds or MAX_SECONDS)
     if backend == "sqlite":
         if parsed.database not in (None, "", ":memory:"):
             folder = Path(str(parsed.database)).parent
@@ -99,7 +99,7 @@ def ping(url: str, timeout_seconds: float) -> None:
 def _postgres_limits(seconds: float | None) -> dict[str, Any]:
     """Limit how long connecting, a statement, and a peer that is gone without a word may take."""
     connect = CONNECT_SECONDS if seconds is None else min(seconds, CONNECT_SECONDS)
-    seconds = LONGEST_SECONDS if seconds is None else seconds
+    seconds = MAX_SECONDS if seconds is None else seconds
     milliseconds = max(1, round(1000 * seconds))
     return {
         "connect_timeout": max(2, round(connect)),  # libpq takes whole seconds, and no fewer than two

@@ -11,7 +11,7 @@ from tests.unit.docs.pages import markdown_pages, prose, read
 
 # Words that this project once used for a thing that the field, or the glossary, has a name for.
 PRIVATE = re.compile(
-    r"\b(takeovers?|servables?|fast lane|quick check|bad days?|another company's data"
+    r"\b(takeovers?|servables?|fast lane|quick check|bad days?|another company's data|at the door|swaps?"
     r"|contestants?|contenders?|monitor's looks?|the looks?|a look|looks at"
     r"|next look|newest look|earlier looks?|verdict of the look|trail of|foretold)\b",
     re.IGNORECASE,

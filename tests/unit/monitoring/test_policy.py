@@ -234,10 +234,12 @@ def drift_of(**result) -> RunResult:
     return make_result(labelled_rows=0, drift=make_drift(make_drift_result(**result)))
 
 
-def test_drift_without_outcomes_wants_labels_and_drift_that_the_model_ignores_wants_nothing():
-    assert judge(drift_of()).wants_labels
+def test_drift_without_outcomes_asks_for_them_and_drift_that_the_model_ignores_asks_for_nothing():
+    found = judge(drift_of())
+    assert found.action == DecisionAction.WATCH
+    assert "outcomes are needed to judge the model" in found.reason
     ignored = judge(drift_of(note=True))
-    assert (ignored.action, ignored.wants_labels) == (DecisionAction.NONE, False)
+    assert ignored.action == DecisionAction.NONE
     assert "columns that the model ignores (minutes)" in ignored.reason
 
 

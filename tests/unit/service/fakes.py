@@ -205,6 +205,22 @@ class FakeStore:
             raise self.error
 
 
+class FakeRollbackRequests:
+    """The pending request of one process, in memory."""
+
+    def __init__(self) -> None:
+        self._request: RollbackRequest | None = None
+
+    def read(self) -> RollbackRequest | None:
+        return self._request
+
+    def write(self, request: RollbackRequest, /) -> None:
+        self._request = request
+
+    def clear(self) -> None:
+        self._request = None
+
+
 class FakeLastKnownGood:
     """A last known good model in memory."""
 

@@ -150,7 +150,7 @@ def noted(loop: Any, run: RunResult) -> None:
 
 
 @pytest.mark.parametrize(("action", "taken"), [(DecisionAction.PROMOTED, True), (DecisionAction.REJECTED, False)])
-def test_a_retraining_ends_with_a_takeover_or_without(
+def test_a_retraining_ends_with_a_promotion_or_without(
     loop: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: DecisionAction, taken: bool
 ) -> None:
     monkeypatch.setattr(demo, "Stream", Stream)

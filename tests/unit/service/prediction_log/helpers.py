@@ -16,7 +16,7 @@ def record(customer_id: str | None = None) -> PredictionRow:
     return Prediction(new_id(), customer_id, now(), "1", 0.25, 0.5, False, {"total_day_minutes": 1.0}).row()
 
 
-async def settle() -> None:
+async def let_tasks_run() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 

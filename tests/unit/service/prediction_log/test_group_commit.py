@@ -7,7 +7,7 @@ import pytest
 from service.prediction_log import group_commit
 from service.prediction_log.log import PredictionLog
 from tests.unit.service.fakes import FakeStore
-from tests.unit.service.prediction_log.helpers import first_group_in_writing, record, settle
+from tests.unit.service.prediction_log.helpers import first_group_in_writing, let_tasks_run, record
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,7 @@ async def test_rows_that_arrive_during_a_commit_share_the_next_one_in_order(log:
     first = await first_group_in_writing(log, store)
     records = [record() for _ in range(7)]
     waiting = [asyncio.create_task(log.write([r])) for r in records]
-    await settle()
+    await let_tasks_run()
     assert not first.done()
     assert not any(task.done() for task in waiting)
     store.gate.set()
@@ -29,7 +29,7 @@ async def test_a_group_is_bounded(log: PredictionLog, store: FakeStore, monkeypa
     monkeypatch.setattr(group_commit, "GROUP_ROWS", 5)
     first = await first_group_in_writing(log, store)
     waiting = [asyncio.create_task(log.write([record() for _ in range(size)])) for size in (2, 3, 1, 4)]
-    await settle()
+    await let_tasks_run()
     store.gate.set()
     await asyncio.gather(first, *waiting)
     assert store.groups == [1, 5, 5]
@@ -42,9 +42,9 @@ async def test_a_batch_lets_single_requests_pass_and_is_answered_when_all_of_it_
     first = await first_group_in_writing(log, store)
     batch = [record() for _ in range(25)]
     waiting = asyncio.create_task(log.write(batch))
-    await settle()
+    await let_tasks_run()
     single = asyncio.create_task(log.write([record("single")]))
-    await settle()
+    await let_tasks_run()
     store.gate.set()
     await asyncio.gather(first, single)
     await waiting

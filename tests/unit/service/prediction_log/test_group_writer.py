@@ -12,7 +12,7 @@ from service.prediction_log import replayer
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
 from tests.unit.service.fakes import FakeStore
-from tests.unit.service.prediction_log.helpers import PickyStore, first_group_in_writing, record, sample, settle, until
+from tests.unit.service.prediction_log.helpers import PickyStore, first_group_in_writing, let_tasks_run, record, sample, until
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +77,7 @@ async def test_rows_that_the_store_refuses_fail_their_own_request_only(metrics: 
     first = await first_group_in_writing(log, store)
     good = [record() for _ in range(3)]
     waiting = [asyncio.create_task(log.write([one])) for one in (good[0], record("refused"), *good[1:])]
-    await settle()
+    await let_tasks_run()
     store.gate.set()
     ended = await asyncio.gather(first, *waiting, return_exceptions=True)
     assert [type(one) for one in ended] == [type(None), type(None), RowsRefused, type(None), type(None)]

@@ -14,7 +14,7 @@ from service.prediction_log import sink
 from service.prediction_log.log import PredictionLog
 from service.prediction_log.spool import Spool
 from tests.unit.service.fakes import FakeStore, make_settings
-from tests.unit.service.prediction_log.helpers import at_once, first_group_in_writing, record, sample, settle, until
+from tests.unit.service.prediction_log.helpers import at_once, first_group_in_writing, let_tasks_run, record, sample, until
 
 pytestmark = pytest.mark.anyio
 
@@ -58,10 +58,10 @@ async def test_pseudonyms_are_all_that_is_written(store: FakeStore, metrics: Ser
 async def test_request_that_went_away_does_not_disturb_the_others(log: PredictionLog, store: FakeStore) -> None:
     first = await first_group_in_writing(log, store)
     gone, stays = asyncio.create_task(log.write([record()])), asyncio.create_task(log.write([record()]))
-    await settle()
+    await let_tasks_run()
     gone.cancel()
     first.cancel()
-    await settle()
+    await let_tasks_run()
     store.gate.set()
     await stays
     await log.write([record()])
@@ -81,9 +81,9 @@ async def test_after_a_bug_in_a_write_on_the_event_loop_the_writer_writes_it_and
 async def test_close_writes_what_is_waiting_then_refuses(log: PredictionLog, store: FakeStore) -> None:
     first = await first_group_in_writing(log, store)
     waiting = asyncio.create_task(log.write([record()]))
-    await settle()
+    await let_tasks_run()
     closing = asyncio.create_task(log.close())
-    await settle()
+    await let_tasks_run()
     with pytest.raises(StoreError, match="closed"):
         await log.write([record()])
     assert not closing.done()
@@ -113,7 +113,7 @@ async def test_lag_is_the_age_of_the_oldest_record_that_waits(
     begun = log_module.time.monotonic()
     first = await first_group_in_writing(log, store)
     second = asyncio.create_task(log.write([record()]))
-    await settle()
+    await let_tasks_run()
     start = log_module.time.monotonic()
     monkeypatch.setattr(log_module.time, "monotonic", lambda: start + 30)
     assert 30 <= log.lag_seconds() <= start + 30 - begun

@@ -10,8 +10,8 @@ from service.rollout.active_model import ActiveModel
 from service.rollout.champion_follower import ChampionFollower
 from service.rollout.model_source import LastKnownGood
 from service.rollout.rollback import RollbackResult
-from service.rollout.rollback_requests import MemoryRollbackRequests, RollbackRequests
-from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_model
+from service.rollout.rollback_requests import RollbackRequests
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeRollbackRequests, make_model
 
 
 class Following:
@@ -33,7 +33,7 @@ class Following:
         self.follower = ChampionFollower(
             registry,
             activation,
-            requests if requests is not None else MemoryRollbackRequests(),
+            requests if requests is not None else FakeRollbackRequests(),
             metrics=self.metrics,
             poll_seconds=poll_seconds,
             clock=lambda: self.time,

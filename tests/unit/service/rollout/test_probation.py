@@ -83,7 +83,7 @@ async def test_an_idle_probation_passes_when_its_time_is_over(watching: Watching
     assert watching.reasons == [], "it is over"
 
 
-async def test_errors_since_the_swap_roll_back_with_figures(watching: Watching) -> None:
+async def test_errors_since_the_activation_roll_back_with_figures(watching: Watching) -> None:
     watching.requests(1_000)
     watching.activate()
     watching.requests(180)
@@ -118,7 +118,7 @@ async def test_every_route_that_predicts_counts(watching: Watching, route: str) 
     assert len(watching.reasons) == 1
 
 
-async def test_what_failed_before_the_swap_is_no_fault_of_the_new_model(watching: Watching) -> None:
+async def test_what_failed_before_the_activation_is_no_fault_of_the_new_model(watching: Watching) -> None:
     watching.requests(500, "500")
     watching.activate()
     watching.requests(200)

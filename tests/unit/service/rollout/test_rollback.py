@@ -9,9 +9,9 @@ import pytest
 
 from churn.errors import ChampionChanged, NoModel, NoPreviousModel, RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
-from service.rollout.rollback_requests import FileRollbackRequests, MemoryRollbackRequests
+from service.rollout.rollback_requests import FileRollbackRequests
 from service.scoring.served_model import ServedModel
-from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_model
+from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeRollbackRequests, make_model
 from tests.unit.service.rollout.following import Following, reset, second_in_service, two_models, until
 
 pytestmark = pytest.mark.anyio
@@ -140,7 +140,7 @@ async def test_a_rollback_outlives_a_restart_while_the_registry_is_away(tmp_path
 
 
 async def test_a_full_disk_does_not_stop_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
-    requests = MemoryRollbackRequests()
+    requests = FakeRollbackRequests()
 
     def full(_: RollbackRequest) -> None:
         raise OSError(28, "No space left on device")
@@ -221,7 +221,7 @@ async def test_who_missed_a_champion_rolls_back_to_what_the_registry_calls_previ
 
 async def test_a_restart_between_a_rollback_and_its_save_does_not_serve_what_was_left() -> None:
     registry = two_models()
-    requests = MemoryRollbackRequests()
+    requests = FakeRollbackRequests()
     requests.write(RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints"))
     registry.away = True
     kept = FakeLastKnownGood(make_model("2", slope=2))
@@ -234,7 +234,7 @@ async def test_to_a_version_that_is_not_on_disk_any_more_nobody_goes_back_and_th
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry = two_models()
-    requests = MemoryRollbackRequests()
+    requests = FakeRollbackRequests()
     requests.write(RollbackRequest("2", "run-2", "9", "run-9", "ada", "complaints"))
     registry.away = True
     following = Following(registry, FakeLastKnownGood(make_model("2", slope=2)).last_known_good(), requests=requests)

@@ -289,9 +289,9 @@ def test_the_next_write_goes_through_the_same_connection(tmp_path: Path, monkeyp
 def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patience: list[float] = []
+    timeouts: list[float] = []
     connect = sqlite_writer.connect
-    monkeypatch.setattr(sqlite_writer, "connect", lambda path, seconds: patience.append(seconds) or connect(path, seconds))
+    monkeypatch.setattr(sqlite_writer, "connect", lambda path, seconds: timeouts.append(seconds) or connect(path, seconds))
     store = Store.open(f"sqlite:///{tmp_path / 'store.db'}")
     first, second, third = rows(1), rows(3), rows(1)
     assert not store.write_rows_at_once(first), "nobody has found out yet whether there is a store"
@@ -300,7 +300,7 @@ def test_rows_that_wait_for_nobody_are_written_at_once_and_others_are_not(
     with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not store.write_rows_at_once(third)
-        assert patience[-1] == 0.0, "its connection waits for no other writer"
+        assert timeouts[-1] == 0.0, "its connection waits for no other writer"
         other.execute("ROLLBACK")
     assert store.write_rows_at_once(third)
     assert not store.write_rows_at_once(rows(STATEMENT_ROWS + 1))
