@@ -1,4 +1,4 @@
-"""Which tests run a line: read from what `recorder.py` wrote, the cheap ones first."""
+"""Which tests run a line: read from what `recorder.py` wrote, the cheap ones first; of files without a map, the nearest ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.mutants.relation import Relation
+
 # A test file that takes no longer is run whole: what its shared fixtures run is noted with the first test only.
 WHOLE_FILE_SECONDS = 3.0
 UNIT = ("tests/unit/pipelines", "tests/unit/monitoring", "tests/unit/test_doctests.py", "tests/unit/churn", "tests/unit/service")
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 OTHERS = ("tests/integration", "tests/security", "tests/chaos")
+# What a test file without a map is thought to take.
+UNIT_SECONDS, OTHER_SECONDS = 4.0, 25.0
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
@@ -85,19 +89,24 @@ class CoverageMap:
         The checkout.
     folder : Path
         Folder of the maps.
+    relation : Relation
+        Chooses among the files that have none.
     """
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, folder: Path, relation: Relation) -> None:
+        self._root, self._relation = root, relation
         self._files: dict[str, dict[str, Any]] = {}
+        self._unmapped: list[str] = []
         for place in (*UNIT, *OTHERS):
             for path in test_files(root / place):
                 name = path.relative_to(root)
                 if (known := map_file(folder, name)).exists():
                     self._files[name.as_posix()] = json.loads(known.read_text(encoding="utf-8"))
+                else:
+                    self._unmapped.append(name.as_posix())
 
     def find_tests(self, path: str, lines: range, under: tuple[str, ...], max_seconds: float) -> list[Selected]:
-        """Return the tests that run one of these lines, the cheapest first.
+        """Return the tests that run one of these lines, the cheapest first; then test files without a map, the nearest first.
 
         Lines that run when a module is imported belong to every test that uses the module, and so do those of a file that has
         changed since the map was made.
@@ -126,7 +135,13 @@ class CoverageMap:
             running = {node: test for node, test in using.items() if once or not fresh or set(lines) & set(test["lines"][path])}
             exact += list(_selected(name, known["nodes"], running))
             loose += list(_selected(name, known["nodes"], using))
-        return list(_within(sorted(exact or loose, key=lambda test: test.seconds), max_seconds))
+        unmapped = (name for name in self._unmapped if name.startswith(under))
+        near = [
+            Selected(name, UNIT_SECONDS if name.startswith("tests/unit/") else OTHER_SECONDS)
+            for name in self._relation.nearest(unmapped, path)
+        ]
+        mapped = sorted(exact if exact or near else loose, key=lambda test: test.seconds)
+        return list(_within([*mapped, *near], max_seconds))
 
 
 def _runs_at_import(path: Path, lines: range) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -90,6 +91,18 @@ def run_tests(tree: Path, nodes: list[str], *, max_seconds: float, output: Path,
         return "timed out"
     code = os.waitstatus_to_exitcode(status)
     return "passed" if code in (0, NO_TESTS) else "failed"
+
+
+def failed_tests(output: str) -> list[str]:
+    """Return the tests that pytest's summary names as failed.
+
+    Examples
+    --------
+    >>> summary = ["1 failed", "FAILED tests/a.py::test[x y] - assert 0", "ERROR tests/b.py::test"]
+    >>> failed_tests(chr(10).join(summary))
+    ['tests/a.py::test[x y]', 'tests/b.py::test']
+    """
+    return re.findall(r"^(?:FAILED|ERROR) (\S+?::.*?)(?: - .*)?$", output, re.MULTILINE)
 
 
 def _run_in_child(tree: Path, arguments: list[str], output: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.checkout import CHECKOUT
 from tools.mutants.coverage_map import CoverageMap, digest, map_file
 from tools.mutants.operators import find_mutations
+from tools.mutants.relation import Relation
 from tools.mutants.report import judged, table
 from tools.mutants.sample import draw, statements_of
 
@@ -72,11 +73,18 @@ def test_the_tests_that_run_a_line_are_chosen_the_cheap_ones_first(tmp_path: Pat
         known = {f"{test.name}::test": {"seconds": seconds, "lines": {"churn/a.py": lines}}}
         text = {"digest": digest(test), "sources": {"churn/a.py": digest(source)}, "nodes": known}
         map_file(folder, test.relative_to(tmp_path)).write_text(json.dumps(text))
-    found = CoverageMap(tmp_path, folder)
+    near = tmp_path / "tests/unit/churn/test_new.py"
+    near.write_text("from churn.a import f")
+    (tmp_path / "tests/unit/churn/test_new_of_others.py").write_text("import churn.b")
+    found = CoverageMap(tmp_path, folder, Relation(tmp_path))
 
     def chosen(line: int, seconds: float = 100) -> list[str]:
         return [test.node for test in found.find_tests("churn/a.py", range(line, line + 1), ("tests/unit",), seconds)]
 
+    # Of files without a map, those that lead to the module, after all others.
+    assert chosen(2) == ["test_quick.py::test", "test_slow.py::test", "tests/unit/churn/test_new.py"]
+    near.unlink()
+    found = CoverageMap(tmp_path, folder, Relation(tmp_path))
     assert chosen(2) == ["test_quick.py::test", "test_slow.py::test"]
     # A file that takes a moment is run whole.
     assert chosen(3) == ["tests/unit/churn/test_other.py", "test_quick.py::test"]
@@ -85,6 +93,46 @@ def test_the_tests_that_run_a_line_are_chosen_the_cheap_ones_first(tmp_path: Pat
     assert len(chosen(1)) == len(chosen(4)) == 3
     source.write_text("def f():\n\n    x = 1\n    y = 2\nz = 3\n")
     assert len(chosen(2)) == 3
+
+
+def test_without_a_map_the_test_files_nearest_to_a_module_are_chosen(tmp_path: Path) -> None:
+    files = {
+        "churn/a.py": "",
+        "churn/b.py": "from churn.a import f",
+        "churn/c.py": "import churn.b",
+        "churn/d.py": "import churn.c",
+        "service/routes/things.py": "from churn import a\n@router.post('/things')\ndef route(): ...",
+        "pipelines/cli/score.py": "import churn.a",
+        "pipelines/cli/models/commands.py": "import churn.a",
+        "tests/helper.py": "from churn.a import f",
+        "tests/unit/churn/test_a.py": "import churn.a",
+        "tests/unit/churn/deep/test_a_and_more.py": "import churn.a, churn.b, churn.c",
+        "tests/unit/churn/deep/test_helped.py": "import tests.helper",
+        "tests/unit/churn/test_b.py": "from churn.b import f",
+        "tests/unit/churn/test_far.py": "import churn.d",
+        "tests/unit/churn/test_words.py": "run('score')",
+        "tests/integration/test_route.py": "ask('/things?k=3')",
+        "tests/integration/test_command.py": "run('score', 'in.csv')",
+        "tests/integration/test_noun.py": "run('churn', 'model', 'list')",
+        "tests/integration/test_program.py": "start('service.routes.things:route')",
+        "tests/integration/test_nothing.py": "run('store'); ask('/others')",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    relation = Relation(tmp_path)
+    unit = [name for name in files if name.startswith("tests/unit")]
+    assert relation.nearest(unit, "churn/a.py") == [
+        "tests/unit/churn/test_a.py",
+        "tests/unit/churn/deep/test_helped.py",
+        "tests/unit/churn/deep/test_a_and_more.py",
+        "tests/unit/churn/test_b.py",
+    ]
+    assert relation.distance("tests/unit/churn/test_far.py", "churn/b.py") == 3
+    assert relation.distance("tests/unit/churn/test_far.py", "churn/a.py") is None
+    other = [name for name in files if name.startswith("tests/integration")]
+    assert {relation.distance(name, "churn/a.py") for name in other} == {2, None}
+    assert [name for name in other if relation.distance(name, "churn/a.py") is None] == ["tests/integration/test_nothing.py"]
 
 
 def test_an_equivalent_mutant_counts_neither_way() -> None:
