@@ -1,7 +1,7 @@
 """A Dask cluster as a place to work: the only file that imports Dask. Nothing here is needed where no scheduler is named.
 
 Workers need this package and the same file system. What is sent to them is plain data and the names of functions of this package;
-but whoever reaches a scheduler can have any code run by its workers: docs/scaling.md says how to guard it.
+but whoever reaches a scheduler can have any code run by its workers: docs/scoring-files.md says how to guard it.
 """
 
 from __future__ import annotations
