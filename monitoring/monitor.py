@@ -19,6 +19,7 @@ from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
 from monitoring.by_slice import judge_outcomes_by_slice
+from monitoring.drift.cohorts import Cohorts
 from monitoring.performance.comparison import compare_performance
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
@@ -26,9 +27,8 @@ from monitoring.performance.cusum_calibration import resume
 from monitoring.performance.stream_weights import LOOK_BACK, stream_weights
 from monitoring.policy import decide, memory
 from monitoring.reference import Reference
-from monitoring.returning import judge_window
+from monitoring.returning import WindowDrift, judge_window
 from monitoring.run_result import Findings, RetrainDecision, RunResult
-from monitoring.said import Said
 from monitoring.sensitive_slices import compare_sensitive_groups
 from monitoring.slicing import segment_shares
 from monitoring.windows import Window, take_window
@@ -80,8 +80,8 @@ def run_monitor(
     """Judge what is new of one model version. Write nothing: a run that is killed is simply repeated.
 
     The false-alarm rate of the whole run is `settings.false_alarm_rate`: half of it goes to the comparison of customers and
-    predictions with the reference, and of those seen before with themselves; 30 % to the outcomes of the window (where any of its
-    slices is judged, 10 % of these to them), and 20 % to the stream of all outcomes so far.
+    predictions with the reference, of those seen before with themselves, and of newcomers with earlier ones; 30 % to the outcomes
+    of the window (where any of its slices is judged, 10 % of these to them), and 20 % to the stream of all outcomes so far.
 
     Parameters
     ----------
@@ -120,8 +120,7 @@ def run_monitor(
     known = reference if isinstance(reference, Reference) else Reference.of(reference, contract, segmenter=segmenter)
     window = take_window(store, contract, model_version, settings, now)
     labelled = not window.labelled.empty
-    said = _said(store, model_version)
-    judged = judge_window(store, contract, known.profile, window, said, WINDOW_SHARE * alpha, segmenter) if window.rows else None
+    judged = _judge_customers(store, contract, known, window, WINDOW_SHARE * alpha, segmenter) if window.rows else None
     before = next(iter(_judged_outcomes(store, model_version, 1)), None) if labelled else None
     slices = (
         judge_outcomes_by_slice(store, contract, settings, window, known, before, SLICE_SHARE * alpha, segmenter)
@@ -136,7 +135,9 @@ def run_monitor(
         window=window.summary(),
         drift=judged.drift if judged else None,
         moved=judged.moved if judged else None,
+        newcomers=judged.newcomers if judged else None,
         said=judged.said if judged else (),
+        cohorts=judged.cohorts if judged else Cohorts(),
         performance=compare_performance(known.outcomes, window.labelled, window.answers, window.threshold, campaign),
         concept=detect_concept_drift(known.outcomes, window.labelled, outcome_share * alpha) if labelled else None,
         sequential=_follow_stream(store, settings, window, known.outcomes, before, STREAM_SHARE * alpha) if labelled else None,
@@ -194,10 +195,14 @@ def report_path(settings: Settings, run_id: str) -> Path:
     return settings.home / "reports" / f"{run_id}.html"
 
 
-def _said(store: Store, model_version: str) -> tuple[Said, ...]:
-    """Return what runs on this model said of its customers, up to the newest that judged any."""
-    newest = store.monitor_runs(model_version=model_version, judged="predictions", limit=1)
-    return RunResult.from_record(newest[0]).said if newest else ()
+def _judge_customers(
+    store: Store, contract: Contract, known: Reference, window: Window, alpha: float, segmenter: Segmenter | None
+) -> WindowDrift:
+    """Judge customers and predictions, with what runs on this model knew of them, up to the newest that judged any."""
+    newest = store.monitor_runs(model_version=window.model_version, judged="predictions", limit=1)
+    before = RunResult.from_record(newest[0]) if newest else None
+    said, cohorts = (before.said, before.cohorts) if before is not None else ((), Cohorts())
+    return judge_window(store, contract, known.profile, window, said, cohorts, alpha, segmenter)
 
 
 def _decide(store: Store, settings: Settings, window: Window, findings: Findings, now: datetime) -> RetrainDecision:

@@ -73,10 +73,12 @@ def memory(settings: Settings) -> timedelta:
 
 
 def _found(run: Findings) -> str:
-    """Say what moved since it was last seen, and what differs from the reference, as far as it is news."""
+    """Say what moved since it was last seen, how newcomers differ, and what differs from the reference, as far as it is news."""
     found = []
     if run.moved is not None and (moved := _named(run.moved.news, note=False)):
         found.append(f"{run.moved.rows} customers moved since they were last seen{moved}")
+    if run.newcomers is not None and (unlike := _named(run.newcomers.news, note=False)):
+        found.append(f"{run.newcomers.rows} newcomers are unlike the {run.newcomers.reference_rows} before them{unlike}")
     if run.drift is not None and (differs := _named(run.drift.news, note=False)):
         found.append(f"{run.rows} predictions drifted from the reference{differs}")
     return ", and ".join(found)

@@ -1,4 +1,4 @@
-"""Drift of a window: customers who come again are compared with themselves, and what was said of them is not said again."""
+"""Drift of a window: customers who come again are compared with themselves, those who never came with newcomers before them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pandas as pd
 from churn.contract import Contract
 from churn.explain.segmenter import Segmenter
 from churn.store.store import Store
+from monitoring.drift.cohorts import Cohorts
 from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.detect import detect_drift
+from monitoring.drift.families.cohort_tests import compare_cohorts, sum_up
 from monitoring.drift.paired import compare_pairs
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.results import DriftReport
@@ -25,6 +27,8 @@ MIN_PAIRS = 50
 # How alpha is shared where customers come again: what moved since they were last seen; what differs from the reference; and
 # whether what was said of that has grown. Where nobody comes again the second has it all.
 MOVED, DIFFERS, GROWN = 0.4, 0.5, 0.1
+# Of the second share, what newcomers have where they are judged.
+NEWCOMERS = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,19 @@ class WindowDrift:
         All customers of the window against the reference.
     moved : DriftReport or None
         Those seen before against themselves; None if they are fewer than 50.
+    newcomers : DriftReport or None
+        Those not seen before against earlier newcomers; None if either are too few.
     said : tuple of Said
         What the next run must know.
+    cohorts : Cohorts
+        What it must know of newcomers.
     """
 
     drift: DriftReport
     moved: DriftReport | None
+    newcomers: DriftReport | None
     said: tuple[Said, ...]
+    cohorts: Cohorts
 
 
 def judge_window(
@@ -52,6 +62,7 @@ def judge_window(
     profile: ReferenceProfile,
     window: Window,
     said: tuple[Said, ...],
+    cohorts: Cohorts,
     alpha: float,
     segmenter: Segmenter | None = None,
 ) -> WindowDrift:
@@ -71,6 +82,8 @@ def judge_window(
         With predictions to judge.
     said : tuple of Said
         What the run before said, as `WindowDrift` gave it.
+    cohorts : Cohorts
+        What it knew of newcomers, likewise.
     alpha : float
         In (0, 1): the chance of any alarm without drift.
     segmenter : Segmenter, optional
@@ -97,6 +110,15 @@ def judge_window(
     else:
         moved, said = tell_moves(compare_pairs(profile, before, after, MOVED * alpha), said, here)
         shared = DIFFERS * alpha
+    # Most of a base must be known for those who are not to be new: of its first sight all would be.
+    if moved is not None and 2 * len(after) >= len(sights.by_seq):
+        new = sights.by_seq[~sights.by_seq["seq"].isin(after["seq"])]
+        cohorts = cohorts.joined_by(sum_up(new, profile))
+    newcomers = None
+    if cohorts.can_judge:
+        newcomers = compare_cohorts(profile, cohorts.earlier, cohorts.waiting, NEWCOMERS * alpha)
+        cohorts = cohorts.judged(drifted=bool(newcomers.drifted))
+        shared -= NEWCOMERS * alpha
     known: dict[Moment, DriftReport | None] = {}
 
     def moved_since(one: Said) -> DriftReport | None:
@@ -109,7 +131,7 @@ def judge_window(
 
     parts = window.parts() if window.rows > MAX_HELD else (add_segments(part, segmenter) for part in window.parts())
     drift, said = tell_differences(detect_drift(profile, parts, contract, shared), said, here, moved_since)
-    return WindowDrift(drift, moved, said)
+    return WindowDrift(drift, moved, newcomers, said, cohorts)
 
 
 @dataclass(frozen=True)

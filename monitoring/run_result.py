@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from churn.errors import StoreError
 from churn.store.records import Decision, DecisionAction, DecisionKind, MonitorRun
+from monitoring.drift.cohorts import Cohorts
 from monitoring.drift.results import DriftReport, DriftResult
 from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.concept_drift import ConceptResult
@@ -46,8 +47,12 @@ class Findings:
         The customers and predictions of the window against the reference. None where it has too few.
     moved : DriftReport or None
         Its customers who were seen before against themselves. None where these are too few.
+    newcomers : DriftReport or None
+        Customers who came for the first time against those who did before them. None where either are too few.
     said : tuple of Said
         What this run and those before said of these customers, and is not to be said again.
+    cohorts : Cohorts
+        The newcomers up to this run, in sums.
     concept : ConceptResult or None
         Drift in the outcomes of the window. None where it has too few.
     sequential : SequentialResult or None
@@ -66,7 +71,9 @@ class Findings:
     window: WindowSummary
     drift: DriftReport | None = None
     moved: DriftReport | None = None
+    newcomers: DriftReport | None = None
     said: tuple[Said, ...] = ()
+    cohorts: Cohorts = field(default_factory=Cohorts)
     performance: PerformanceComparison = field(default_factory=PerformanceComparison)
     concept: ConceptResult | None = None
     sequential: SequentialResult | None = None
@@ -86,14 +93,17 @@ class Findings:
 
     @property
     def covariate_alarm(self) -> bool:
-        """Whether customers or answers moved or differ from the reference, in a column that the model makes use of, as news."""
-        reports = [report for report in (self.drift, self.moved) if report is not None]
-        return any(report.covariate_alarm or report.prediction_alarm for report in reports)
+        """Whether customers or answers moved or differ, in a column that the model makes use of, as news."""
+        return any(report.covariate_alarm or report.prediction_alarm for report in self._reports)
 
     @property
     def news(self) -> tuple[DriftResult, ...]:
-        """What moved or differs, and was not said before; of a column that did both, both."""
-        return tuple(result for report in (self.moved, self.drift) if report is not None for result in report.news)
+        """What moved or differs, and was not said before; of a column that did several of these, each."""
+        return tuple(result for report in self._reports for result in report.news)
+
+    @property
+    def _reports(self) -> tuple[DriftReport, ...]:
+        return tuple(report for report in (self.moved, self.newcomers, self.drift) if report is not None)
 
     @property
     def concept_alarm(self) -> bool:
@@ -197,6 +207,7 @@ class RunResult(Findings):
                 "concept_alarm": self.concept_alarm,
                 "drifted": [f"{result.feature} ({result.aspect})" for result in self.drift.news] if self.drift else [],
                 "moved": [f"{result.feature} ({result.aspect})" for result in self.moved.news] if self.moved else [],
+                "newcomers": [f"{result.feature} ({result.aspect})" for result in self.newcomers.news] if self.newcomers else [],
                 "said_before": [f"{result.feature} ({result.aspect})" for result in self.drift.known] if self.drift else [],
                 "roc_auc": realized.roc_auc if realized else None,
                 "brier": realized.brier if realized else None,

@@ -54,7 +54,7 @@ def main() -> None:
     )
     kept = Memory(options.out.with_suffix(".cells") if options.resume else None, verbose=0)
     results = judge(cells, load_settings().data, 1 if options.short else options.jobs, console, kept)
-    streams, runs, bases, groups, others = [], [], [], [], []
+    streams, runs, bases, groups, others, alike = [], [], [], [], [], []
     if "same-base" in wanted:
         if options.short:
             told = same_base.run(1, options.seed, nights=3, customers=200, cases=same_base.CASES[:1])
@@ -64,6 +64,7 @@ def main() -> None:
     if "newcomers" in wanted:
         sizes = (400,) if options.short else newcomers.SIZES
         others = newcomers.run(1 if options.short else options.lives, options.seed, sizes=sizes, jobs=options.jobs)
+        alike = newcomers.calibrate(10 if options.short else 20 * options.trials, options.seed, jobs=options.jobs)
     if "by-slice" in wanted:
         data, calm = load_settings().data, options.references
         if options.short:
@@ -80,7 +81,7 @@ def main() -> None:
             scale.beside_evidently(contract, rows[0], options.seed),
             scale.from_store(contract, rows[1], options.seed, options.out.parent / "scale"),
         ]
-    for table in [*tables(results, streams, runs), *base_tables(bases), *newcomer_tables(others), *slice_tables(groups)]:
+    for table in [*tables(results, streams, runs), *base_tables(bases), *newcomer_tables(others, alike), *slice_tables(groups)]:
         console.print(table)
     targets = compare(results, streams, runs, groups)
     console.print(target_table(targets))
@@ -94,6 +95,7 @@ def main() -> None:
         "scale": runs,
         "same_base": bases,
         "newcomers": others,
+        "newcomers_alike": alike,
         "by_slice": groups,
         "targets": targets,
     }
@@ -154,9 +156,17 @@ def base_tables(bases: list[dict[str, Any]]) -> list[Table]:
     return [_plain(title, rows) for title, rows in zip(titles, (calm, changed), strict=True) if rows]
 
 
-def newcomer_tables(others: list[dict[str, Any]]) -> list[Table]:
-    """Show how soon it is found that only the newcomers of a base differ."""
-    return [_plain("Only newcomers differ, 5 % of the base a month, at alpha 1 %", others)] if others else []
+def newcomer_tables(others: list[dict[str, Any]], alike: list[dict[str, Any]]) -> list[Table]:
+    """Show how soon it is found that only the newcomers of a base differ, and how often some differ that are of one kind."""
+    # Without a change the figures are others.
+    calm = [row for row in others if row["newcomers"].startswith("none")]
+    found = [row for row in others if row not in calm]
+    titles = {
+        "Newcomers of one kind, 5 % of the base a month, at alpha 1 %": calm,
+        "Only newcomers differ, 5 % of the base a month, at alpha 1 %": found,
+        "Newcomers of one kind: share of comparisons with such a p-value": alike,
+    }
+    return [_plain(title, rows) for title, rows in titles.items() if rows]
 
 
 def slice_tables(groups: list[dict[str, Any]]) -> list[Table]:

@@ -1,8 +1,8 @@
 """Only the newcomers differ: a base of which 5 % are replaced each month, until a partner brings customers of another kind.
 
-Today all customers of a window are compared with the reference, and those seen before with themselves; newcomers are among
-the first. Beside that, what a test of their own would find: each month's newcomers against those of the months before, from the
-second month on, by Welch's test of each number's mean rank score and a chi-square test of each level's share (Bonferroni).
+Side by side: all customers of a window against the reference alone; newcomers alone, against the reference; and what a monitoring
+run does, newcomers against earlier ones beside all against the reference, with their shares of alpha. Once without a change, and
+once with newcomers who are all young accounts, as newcomers are, from the first month on: for who looks for a change, calm.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy import stats
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -23,17 +22,22 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.drift.populations import REFERENCE_ROWS
 from churn.contract import Contract, load_contract
 from churn.simulation.simulate import simulate
+from monitoring.drift.cohorts import Cohorts
 from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.detect import detect_drift
+from monitoring.drift.families.cohort_tests import compare_cohorts, sum_up
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.monitor import WINDOW_SHARE
-from monitoring.returning import DIFFERS
+from monitoring.returning import DIFFERS, NEWCOMERS
 
 ALPHA, MONTHS, CHANGE, REPLACED = 0.01, 12, 6, 0.05
-# Of the share of customers: what a test of newcomers would have, as much as whether what was said has grown.
-NEWCOMERS = 0.1
 SIZES = (2_000, 20_000)
-CALM, TODAY, OWN = "none", "all customers (today)", "newcomers of their own"
+CALM, YOUNG = "none", "none, but all are young accounts"
+ALL, OF_REFERENCE, OURS = "all customers alone", "newcomers against the reference", "churn"
+WHO = (ALL, OF_REFERENCE, OURS)
+# How many newcomers are compared with how many before them, without a change; and at which rates.
+GROUPS = ((50, 50), (50, 500), (100, 500), (500, 2_000))
+RATES = (0.01, NEWCOMERS * WINDOW_SHARE * ALPHA)
 Frame = pd.DataFrame
 
 
@@ -50,8 +54,13 @@ def _calls(rows: Frame, rng: np.random.Generator) -> Frame:
     return rows.assign(customer_service_calls=rows["customer_service_calls"] + (rng.random(len(rows)) < 0.5))
 
 
+def _young(rows: Frame, rng: np.random.Generator) -> Frame:
+    return rows.assign(account_length=rng.integers(1, 31, len(rows)).astype(float))
+
+
 KINDS: dict[str, Callable[[Frame, np.random.Generator], Frame]] = {
     CALM: lambda rows, _rng: rows,
+    YOUNG: _young,
     "day minutes +20 %": _minutes,
     "30 % more have the international plan": _plan,
     "half call service once more": _calls,
@@ -64,48 +73,85 @@ def run(lives: int, seed: int, *, sizes: tuple[int, ...] = SIZES, jobs: int = 1)
     for kind in KINDS:
         for size in sizes:
             alarms = np.array(Parallel(n_jobs=jobs)(delayed(live_once)(kind, size, seed + n) for n in range(lives)), dtype=bool)
-            found += [_figures(kind, size, who, alarms[:, place]) for place, who in enumerate((TODAY, OWN))]
+            found += [_figures(kind, size, who, alarms[:, place]) for place, who in enumerate(WHO)]
     return found
 
 
 def _figures(kind: str, size: int, who: str, alarms: np.ndarray) -> dict[str, Any]:
     """Give the share of months with an alarm; with a change, how many lives found it within one, three and six months."""
     row: dict[str, Any] = {"newcomers": kind, "customers": size, "who": who, "lives": len(alarms)}
-    if kind == CALM:
-        return row | {"alarms per month": float(alarms[:, 2:].mean())}
+    if kind in (CALM, YOUNG):
+        return row | {"alarms per month": float(alarms[:, 1:].mean())}
     after = alarms[:, CHANGE:]
     return row | {f"found by month {months}": float(after[:, :months].any(axis=1).mean()) for months in (1, 3, 6)}
 
 
-def live_once(kind: str, customers: int, seed: int) -> tuple[list[bool], list[bool]]:
-    """Live one year; say for each month who alarmed, of the columns that were not said before the change."""
+def live_once(kind: str, customers: int, seed: int) -> list[list[bool]]:
+    """Live one year; say for each of `WHO` and each month whether it alarmed, of what was not said before."""
     warnings.simplefilter("ignore")  # SciPy's about small counts
     contract = load_contract()
+    training, answered = _model(contract, seed)
+    profile = ReferenceProfile.of(training, contract)
+    alpha = WINDOW_SHARE * ALPHA
+    told: dict[str, list[bool]] = {who: [] for who in WHO}
+    said: dict[str, set[tuple[str, str, str | None]]] = {who: set() for who in WHO}
+    cohorts, known = Cohorts(), sum_up(training, profile)
+    for month, (base, newcomers) in enumerate(_months(contract, kind, customers, seed)):
+        sums = sum_up(answered(newcomers), profile)
+        own = False
+        # Who is new is known from the second sight of the base on.
+        if month:
+            cohorts = cohorts.joined_by(sums)
+        if judged := cohorts.can_judge:
+            own = bool(compare_cohorts(profile, cohorts.earlier, cohorts.waiting, NEWCOMERS * alpha).drifted)
+            cohorts = cohorts.judged(drifted=own)
+        shares = {ALL: DIFFERS, OURS: DIFFERS - NEWCOMERS * judged}
+        found = {who: detect_drift(profile, answered(base), contract, share * alpha).drifted for who, share in shares.items()}
+        found[OF_REFERENCE] = compare_cohorts(profile, known, sums, NEWCOMERS * alpha).drifted
+        for who, results in found.items():
+            news = {result.key for result in results} - said[who]
+            told[who].append(bool(news) or (who == OURS and own))
+            said[who] |= news
+    return [told[who] for who in WHO]
+
+
+def calibrate(draws: int, seed: int, *, jobs: int = 1) -> list[dict[str, Any]]:
+    """Compare newcomers of one kind with each other, so many times; the same seed gives the same figures."""
+    parts = max(1, draws // 250)
+    found = []
+    for now, earlier in GROUPS:
+        p_values = np.concatenate(
+            Parallel(n_jobs=jobs)(delayed(_calm_p_values)(now, earlier, draws // parts, seed + n) for n in range(parts))
+        )
+        shares = {f"at or below {rate:.2g}": float((p_values <= rate).mean()) for rate in RATES}
+        found.append({"newcomers": now, "before them": earlier, "comparisons": len(p_values)} | shares)
+    return found
+
+
+def _calm_p_values(now: int, earlier: int, draws: int, seed: int) -> np.ndarray:
+    warnings.simplefilter("ignore")
+    contract = load_contract()
+    training, answered = _model(contract, seed)
+    profile = ReferenceProfile.of(training, contract)
+    people = answered(simulate(contract, draws * (now + earlier), seed + 1_000_003).features)
+    starts = range(0, len(people), now + earlier)
+    groups = [(people.iloc[at : at + now], people.iloc[at + now : at + now + earlier]) for at in starts]
+    # The smaller rate is the one that decides how often rare tables are drawn.
+    reports = [compare_cohorts(profile, sum_up(past, profile), sum_up(new, profile), min(RATES)) for new, past in groups]
+    return np.array([report.p_value for report in reports])
+
+
+def _model(contract: Contract, seed: int) -> tuple[Frame, Callable[[Frame], Frame]]:
+    """Return a reference with its answers, and what answers others."""
     training = simulate(contract, REFERENCE_ROWS, seed)
     numbers = contract.numeric_features
-    model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()).fit(
-        training.features[numbers], training.outcome
-    )
+    model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+    model.fit(training.features[numbers], training.outcome)
 
     def answered(rows: Frame) -> Frame:
         return rows.assign(**{PROBABILITY: model.predict_proba(rows[numbers])[:, 1]})
 
-    profile = ReferenceProfile.of(answered(training.features), contract)
-    today: list[bool] = []
-    own: list[bool] = []
-    said: set[tuple[str, str, str | None]] = set()
-    earlier = answered(training.features).iloc[:0]
-    for base, newcomers in _months(contract, kind, customers, seed):
-        found = detect_drift(profile, answered(base), contract, DIFFERS * WINDOW_SHARE * ALPHA).drifted
-        news = {result.key for result in found} - said
-        today.append(bool(news))
-        said |= news
-        new = answered(newcomers)
-        p = smallest_p(profile, contract, earlier, new) if len(earlier) else 1.0
-        own.append(p <= NEWCOMERS * WINDOW_SHARE * ALPHA)
-        # What was said is usual from then on.
-        earlier = new if own[-1] else pd.concat([earlier, new])
-    return today, own
+    return answered(training.features), answered
 
 
 def _months(contract: Contract, kind: str, customers: int, seed: int) -> Iterator[tuple[Frame, Frame]]:
@@ -116,26 +162,7 @@ def _months(contract: Contract, kind: str, customers: int, seed: int) -> Iterato
     base = drawn.iloc[:customers].reset_index(drop=True)
     for month in range(MONTHS):
         new = drawn.iloc[customers + month * count : customers + (month + 1) * count].reset_index(drop=True)
-        new = KINDS[kind](new, rng) if month >= CHANGE else new
+        new = KINDS[kind](new, rng) if month >= CHANGE or kind == YOUNG else new
         left = rng.choice(customers, count, replace=False)
         base = pd.concat([base.drop(left), new], ignore_index=True)
         yield base, new
-
-
-def smallest_p(profile: ReferenceProfile, contract: Contract, before: Frame, now: Frame) -> float:
-    """Return the smallest p-value of all tests of two groups of newcomers, times their number."""
-    p_values = []
-    for name, scores in profile.numbers.items():
-        one, other = (scores.of_column(rows[name].to_numpy(dtype="float64"))[:, 0] for rows in (before, now))
-        p_values.append(float(stats.ttest_ind(one, other, equal_var=False, nan_policy="omit").pvalue))
-    for column in contract.features:
-        if column.kind in {"flag", "category"}:
-            counts = [rows[column.name].value_counts() for rows in (before, now)]
-            table = pd.concat(counts, axis=1).fillna(0).to_numpy()
-            # Levels of few together, so that chi-square holds.
-            few = table.sum(axis=1) * min(table.sum(axis=0)) / table.sum() < 5
-            table = np.vstack([table[~few], table[few].sum(axis=0)])
-            table = table[table.sum(axis=1) > 0]
-            if len(table) > 1:
-                p_values.append(float(stats.chi2_contingency(table, correction=False).pvalue))
-    return min(1.0, len(p_values) * float(np.nanmin(p_values)))

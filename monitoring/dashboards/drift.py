@@ -17,8 +17,9 @@ DRIFT: tuple[Row, ...] = (
             ),
             Question(
                 "Alarms",
-                "1: news in the newest monitoring run. moved: customers moved since they were last seen; covariate, prediction, "
-                "joint: they differ from the reference; concept: outcomes contradict the model.",
+                "1: news in the newest monitoring run. moved: customers moved since they were last seen; newcomers: they differ "
+                "from newcomers before them; covariate, prediction, joint: customers differ from the reference; "
+                "concept: outcomes contradict the model.",
                 "none",
                 (("churn_drift_alarm", "{{kind}}"),),
                 "stat",

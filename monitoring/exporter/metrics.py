@@ -103,7 +103,8 @@ EXPORTED = {
             "churn_drift_alarm",
             "gauge",
             "1 if the newest run alarms. covariate, prediction, joint: customers, answers, or what hangs together differ from "
-            "the reference; moved: customers moved since they were last seen; concept: outcomes contradict the model.",
+            "the reference; moved: customers moved since they were last seen; newcomers: they differ from newcomers before them; "
+            "concept: outcomes contradict the model.",
             ("kind",),
         ),
         Exported(

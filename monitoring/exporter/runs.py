@@ -66,6 +66,9 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
         if moved is not None:
             alarms["moved",] = float(moved.covariate_alarm or moved.prediction_alarm)
             yield from _moves(moved.results)
+        newcomers = with_rows.newcomers
+        if newcomers is not None:
+            alarms["newcomers",] = float(newcomers.covariate_alarm or newcomers.prediction_alarm)
     if labelled is not None:
         effective = labelled.window.effective_rows
         yield exported("churn_window_labelled_rows", labelled.labelled_rows)

@@ -103,14 +103,16 @@ def render_summary(run: RunResult, earlier: Sequence[RunResult], *, false_alarm_
     str
         Some 10 kB.
     """
-    differs, moved = ([] if report is None else sorted(report.drifted, key=_weight) for report in (run.drift, run.moved))
+    reports = (run.drift, run.moved, run.newcomers)
+    differs, moved, newcomers = ([] if report is None else sorted(report.drifted, key=_weight) for report in reports)
     sides = _sides(run.performance)
     return render_page(
         "summary.html.j2",
         run=run,
         moved=[_row(result, "usual" if result.known else "this run") for result in moved if not result.note][:MAX_MOVED],
+        newcomers=[_row(result, "this run") for result in newcomers if not result.note][:MAX_MOVED],
         differs=[_differs_row(result, run, earlier) for result in differs if not result.note][:MAX_MOVED],
-        notes=[result for result in [*moved, *differs] if result.note][:MAX_MOVED],
+        notes=[result for result in [*moved, *newcomers, *differs] if result.note][:MAX_MOVED],
         sides=list(sides),
         quality=_quality(run.performance, sides) if run.performance.realized else [],
         slices=_slices(run),

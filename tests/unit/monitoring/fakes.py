@@ -192,7 +192,7 @@ class FakeStore:
 
     def monitor_runs(self, *, limit: int = 50, model_version: str | None = None, judged: str | None = None) -> list[MonitorRun]:
         rows = {None: lambda run: 1, "predictions": lambda run: run.rows, "outcomes": lambda run: run.labelled_rows}[judged]
-        return [run for run in self.runs if run.model_version == model_version and rows(run)][:limit]
+        return [run for run in self.runs if model_version in (None, run.model_version) and rows(run)][:limit]
 
     def write_monitor_run(self, run: MonitorRun, decision: Decision | None = None, *, follows: str | None = None) -> bool:
         windows = {(r.model_version, r.last_seq, r.last_outcome_seq, r.mature_until) for r in self.runs}

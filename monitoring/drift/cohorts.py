@@ -1,0 +1,105 @@
+"""Newcomers in sums: what one monitoring run hands to the next of the customers who came for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Fewer newcomers wait for those of the next runs; fewer earlier ones are nothing to compare with.
+MIN_NEWCOMERS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSums:
+    """A number of some customers.
+
+    Attributes
+    ----------
+    present : int
+        How many have a value.
+    total : float
+        Sum of the finite values.
+    powers : tuple of tuple of float, shape (3, n_scores)
+        Sums of the rank scores, of their squares and of their cubes.
+    """
+
+    present: int
+    total: float
+    powers: tuple[tuple[float, ...], ...]
+
+    def plus(self, other: NumberSums) -> NumberSums:
+        """Return the sums of both."""
+        pairs = zip(self.powers, other.powers, strict=True)
+        powers = tuple(tuple(a + b for a, b in zip(mine, theirs, strict=True)) for mine, theirs in pairs)
+        return NumberSums(self.present + other.present, self.total + other.total, powers)
+
+
+@dataclass(frozen=True, slots=True)
+class CohortSums:
+    """Customers in sums; those of several runs add up.
+
+    Attributes
+    ----------
+    rows : int
+        How many customers.
+    numbers : dict of NumberSums
+        By numeric column, and of the predicted probability.
+    levels : dict of dict of int
+        Customers by level, of flags and categories.
+    missing : dict of int
+        Customers without a value, by column.
+
+    Examples
+    --------
+    >>> CohortSums(2, missing={"age": 1}).plus(CohortSums(3, missing={"age": 2, "plan": 1}))
+    CohortSums(rows=5, numbers={}, levels={}, missing={'age': 3, 'plan': 1})
+    """
+
+    rows: int = 0
+    numbers: dict[str, NumberSums] = field(default_factory=dict)
+    levels: dict[str, dict[str, int]] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+
+    def plus(self, other: CohortSums) -> CohortSums:
+        """Return the sums of both."""
+        numbers = {**self.numbers, **other.numbers}
+        numbers |= {name: one.plus(other.numbers[name]) for name, one in self.numbers.items() if name in other.numbers}
+        names = {**self.levels, **other.levels}
+        levels = {name: _added(self.levels.get(name, {}), other.levels.get(name, {})) for name in names}
+        return CohortSums(self.rows + other.rows, numbers, levels, _added(self.missing, other.missing))
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """What a run must know of the newcomers of those before it, under the same model version.
+
+    Attributes
+    ----------
+    earlier : CohortSums
+        Those judged before: what the next are compared with.
+    waiting : CohortSums
+        Those too few to be judged so far.
+    """
+
+    earlier: CohortSums = field(default_factory=CohortSums)
+    waiting: CohortSums = field(default_factory=CohortSums)
+
+    def joined_by(self, customers: CohortSums) -> Cohorts:
+        """Return the same with customers who just came. The first 50 are not judged: the next are, by them."""
+        waiting = self.waiting.plus(customers)
+        if self.earlier.rows < MIN_NEWCOMERS <= waiting.rows:
+            return Cohorts(waiting)
+        return Cohorts(self.earlier, waiting)
+
+    @property
+    def can_judge(self) -> bool:
+        """Whether enough wait, and enough came before them. How many does not depend on what they are like."""
+        return min(self.earlier.rows, self.waiting.rows) >= MIN_NEWCOMERS
+
+    def judged(self, *, drifted: bool) -> Cohorts:
+        """Return the same once those who waited are judged. What was said is usual from then on: after drift only they count."""
+        return Cohorts(self.waiting if drifted else self.earlier.plus(self.waiting))
+
+
+def _added(mine: Mapping[str, int], theirs: Mapping[str, int]) -> dict[str, int]:
+    return {name: mine.get(name, 0) + theirs.get(name, 0) for name in {**mine, **theirs}}
