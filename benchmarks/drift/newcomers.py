@@ -1,7 +1,7 @@
 """Only the newcomers differ: a base of which 5 % are replaced each month, until a partner brings customers of another kind.
 
-Side by side: all customers of a window against the reference alone; newcomers alone, against the reference; and what a monitoring
-run does, newcomers against earlier ones beside all against the reference, with their shares of alpha. Once without a change, and
+Side by side: all customers of a window against the reference; newcomers alone, against the reference and against earlier ones;
+and what a monitoring run does, the first and the last of these together, with their shares of alpha. Once without a change, and
 once with newcomers who are all young accounts, as newcomers are, from the first month on: for who looks for a change, calm.
 """
 
@@ -33,8 +33,9 @@ from monitoring.returning import DIFFERS, NEWCOMERS
 ALPHA, MONTHS, CHANGE, REPLACED = 0.01, 12, 6, 0.05
 SIZES = (2_000, 20_000)
 CALM, YOUNG = "none", "none, but all are young accounts"
-ALL, OF_REFERENCE, OURS = "all customers alone", "newcomers against the reference", "churn"
-WHO = (ALL, OF_REFERENCE, OURS)
+ALL, OF_REFERENCE, OF_EARLIER = "all customers alone", "newcomers against the reference", "newcomers against earlier ones"
+OURS = "churn"
+WHO = (ALL, OF_REFERENCE, OF_EARLIER, OURS)
 # How many newcomers are compared with how many before them, without a change; and at which rates.
 GROUPS = ((50, 50), (50, 500), (100, 500), (500, 2_000))
 RATES = (0.01, NEWCOMERS * WINDOW_SHARE * ALPHA)
@@ -78,10 +79,10 @@ def run(lives: int, seed: int, *, sizes: tuple[int, ...] = SIZES, jobs: int = 1)
 
 
 def _figures(kind: str, size: int, who: str, alarms: np.ndarray) -> dict[str, Any]:
-    """Give the share of months with an alarm; with a change, how many lives found it within one, three and six months."""
+    """Give the share of months and lives with an alarm; with a change, of lives that found it in one, three and six months."""
     row: dict[str, Any] = {"newcomers": kind, "customers": size, "who": who, "lives": len(alarms)}
     if kind in (CALM, YOUNG):
-        return row | {"alarms per month": float(alarms[:, 1:].mean())}
+        return row | {"alarms per month": float(alarms.mean()), "lives with an alarm": float(alarms.any(axis=1).mean())}
     after = alarms[:, CHANGE:]
     return row | {f"found by month {months}": float(after[:, :months].any(axis=1).mean()) for months in (1, 3, 6)}
 
@@ -112,6 +113,7 @@ def live_once(kind: str, customers: int, seed: int) -> list[list[bool]]:
             news = {result.key for result in results} - said[who]
             told[who].append(bool(news) or (who == OURS and own))
             said[who] |= news
+        told[OF_EARLIER].append(own)
     return [told[who] for who in WHO]
 
 
