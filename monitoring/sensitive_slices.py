@@ -86,7 +86,7 @@ class SensitiveSlices:
             own = earlier[members[:, place] & ~begin.is_new(earlier)]
             if own["customer_id"].nunique() >= sizes.min_rows:
                 rules.append(rule)
-                baselines.append(take_baseline(rule, own))
+                baselines.append(take_baseline(rule, own, learned=False))
                 since.append(begin)
         found = Slicing(slicing.contract, slicing.params, tuple(rules))
         return cls(found, tuple(baselines), tuple(since))

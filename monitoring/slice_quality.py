@@ -43,12 +43,16 @@ class SliceBaseline:
         Of the residuals of the out-of-fold answers: unweighted, and weighted to the excess log loss.
     brier : float
         Brier score of the out-of-fold answers.
+    learned : bool
+        Whether the model learned from these very columns, so that it is about right for the slice. Else its residuals may scatter
+        in ways that few rows do not show (`contrast`).
     """
 
     rule: SliceRule
     large: Moments
     loss: Moments
     brier: float
+    learned: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def take_baselines(reference: pd.DataFrame, slicing: Slicing) -> tuple[SliceBase
     return tuple(take_baseline(rule, reference[members[:, place]]) for place, rule in enumerate(slicing.rules))
 
 
-def take_baseline(rule: SliceRule, own: pd.DataFrame) -> SliceBaseline:
+def take_baseline(rule: SliceRule, own: pd.DataFrame, *, learned: bool = True) -> SliceBaseline:
     """Sum up what outcomes say of a slice.
 
     Parameters
@@ -160,13 +164,15 @@ def take_baseline(rule: SliceRule, own: pd.DataFrame) -> SliceBaseline:
         Of the slice.
     own : pandas.DataFrame
         Its rows, one at least: columns churn_probability and churned, none missing; and customer_id if it is known who is who.
+    learned : bool
+        Whether the model learned from the slice's column.
 
     Returns
     -------
     SliceBaseline
     """
     y, p = outcomes_and_answers(own)
-    return SliceBaseline(rule, moments_of(own, np.ones_like), moments_of(own, minus_logit), float(((y - p) ** 2).mean()))
+    return SliceBaseline(rule, moments_of(own, np.ones_like), moments_of(own, minus_logit), float(((y - p) ** 2).mean()), learned)
 
 
 def judge_slices(
@@ -211,7 +217,10 @@ def judge_slices(
         own, baseline = members[:, place], baselines[place]
         rows = outcomes[own]
         large, loss = moments_of(rows, np.ones_like), moments_of(rows, minus_logit)
-        p_values = {LARGE: contrast(baseline.large, large).two_sided, LOSS: contrast(baseline.loss, loss).upper}
+        p_values = {
+            LARGE: contrast(baseline.large, large, pooled=not baseline.learned).two_sided,
+            LOSS: contrast(baseline.loss, loss, pooled=not baseline.learned).upper,
+        }
         adjusted = {one: null.p_value(float(stats.norm.isf(p / 2))) for one, p in p_values.items()}
         p_value = min(adjusted.values())
         entropy = float(-(p[own] * np.log(p[own]) + (1 - p[own]) * np.log1p(-p[own])).mean())

@@ -120,20 +120,28 @@ def _clustering(residual: np.ndarray, deviation: np.ndarray, skew: np.ndarray, c
     )
 
 
-def contrast(reference: Moments, window: Moments) -> Contrast:
+def contrast(reference: Moments, window: Moments, *, pooled: bool = False) -> Contrast:
     """Return by how much a window's mean residual is above the reference's, and how much of that is chance.
+
+    Where residuals scatter more than the model expects, so do those of the window. A large reference shows how much. One of few
+    rows hardly does where the model is off: what is rare and weighs much, as a customer who leaves and was sure to stay, may be
+    missing from it by chance, and then looks like a change when it comes. If nothing changed, both sides scatter alike, so
+    `pooled` asks both, at the price that a change hides itself a little.
 
     Parameters
     ----------
     reference, window : Moments
         By the same weights.
+    pooled : bool
+        Whether the scatter is that of both, as it must be for a small reference.
 
     Returns
     -------
     Contrast
-        Where the reference's residuals scatter more than the model expects, so do the window's.
     """
-    scatter = max(1.0, reference.mean_square / reference.expected_square) if reference.expected_square > 0 else 1.0
+    sides = (reference, window) if pooled else (reference,)
+    expected = sum(side.rows * side.expected_square for side in sides)
+    scatter = max(1.0, sum(side.rows * side.mean_square for side in sides) / expected) if expected > 0 else 1.0
     return Contrast(
         effect=window.mean - reference.mean,
         variance=scatter * (_variance(window) + _variance(reference)),
