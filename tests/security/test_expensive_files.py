@@ -31,13 +31,16 @@ ROOM = 64 * MEBIBYTE
 CASE = Path(__file__).parents[2].parent / "shared" / "cases" / "id_dictionary_bomb.parquet"
 
 
-def parquet(**columns: Any) -> Callable[[Path], None]:
-    table = pa.table({"Total day minutes": np.ones(len(next(iter(columns.values())))), **columns})
-    return lambda path: pq.write_table(table, path, compression="zstd")
+def parquet(name: str, column: Callable[[], Any]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        values = column()
+        pq.write_table(pa.table({"Total day minutes": np.ones(len(values)), name: values}), path, compression="zstd")
+
+    return write
 
 
-def text(content: str) -> Callable[[Path], None]:
-    return lambda path: path.write_text(content) and None
+def text(content: Callable[[], str]) -> Callable[[Path], None]:
+    return lambda path: path.write_text(content()) and None
 
 
 def zipped(piece: bytes, times: int) -> Callable[[Path], None]:
@@ -50,20 +53,21 @@ def zipped(piece: bytes, times: int) -> Callable[[Path], None]:
     return write
 
 
+# Each is made, megabytes of it, only where it is written.
 FILES: dict[str, Callable[[Path], None]] = {
-    "an id": parquet(**{"Customer ID": repeated(LONG)}),
-    "a state": parquet(State=repeated(LONG)),
-    "minutes": parquet(**{"Total eve minutes": repeated("1" + "0" * 100_000)}),
-    "a column that nobody knows": parquet(Remark=repeated(LONG)),
-    "bytes": parquet(State=repeated(pa.array([LONG.encode()]))),
-    "texts in lists": parquet(State=pa.array([[LONG]]).take(pa.array(np.zeros(1_000, np.int8)))),
-    "views": parquet(State=views(LONG, 1_000)),
-    "bytes of one length": parquet(State=pa.array([LONG.encode()] * 500, pa.binary(len(LONG)))),
-    "rows of nothing": parquet(State=pa.nulls(2_000_000, pa.string())),
-    "a header of eight million names": text("a," * 8_000_000 + "\n1"),
-    "a header of a million names": text(",".join(f"n{n}" for n in range(500_000)) + "\n1"),
-    "a header without end": text("a" * 40_000_000),
-    "a quote without end": text('State,Churn\n"' + "x\n" * 10_000_000),
+    "an id": parquet("Customer ID", lambda: repeated(LONG)),
+    "a state": parquet("State", lambda: repeated(LONG)),
+    "minutes": parquet("Total eve minutes", lambda: repeated("1" + "0" * 100_000)),
+    "a column that nobody knows": parquet("Remark", lambda: repeated(LONG)),
+    "bytes": parquet("State", lambda: repeated(pa.array([LONG.encode()]))),
+    "texts in lists": parquet("State", lambda: pa.array([[LONG]]).take(pa.array(np.zeros(1_000, np.int8)))),
+    "views": parquet("State", lambda: views(LONG, 1_000)),
+    "bytes of one length": parquet("State", lambda: pa.array([LONG.encode()] * 500, pa.binary(len(LONG)))),
+    "rows of nothing": parquet("State", lambda: pa.nulls(2_000_000, pa.string())),
+    "a header of eight million names": text(lambda: "a," * 8_000_000 + "\n1"),
+    "a header of a million names": text(lambda: ",".join(f"n{n}" for n in range(500_000)) + "\n1"),
+    "a header without end": text(lambda: "a" * 40_000_000),
+    "a quote without end": text(lambda: 'State,Churn\n"' + "x\n" * 10_000_000),
     "lines in gzip": zipped(b"\n" * MEBIBYTE, 40),
     "rows in gzip": zipped(b"1,OH\n" * 200_000, 40),
     "commas in gzip": zipped(b"," * MEBIBYTE, 40),

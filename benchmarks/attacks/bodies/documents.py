@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies.routes import BATCH, INFER, INVOCATIONS, PREDICT, post
 
-DIGITS = "1" + "0" * 1_000_000
-MANTISSA = "1." + "0" * 1_000_000 + "1"
 DEEP = 200_000
-# What one value of a customer may be.
-VALUES = {
-    "an integer of a million digits": DIGITS,
-    "a negative integer of a million digits": f"-{DIGITS}",
-    "a mantissa of a million digits": MANTISSA,
-    "an exponent of a million digits": f"1e{DIGITS}",
-    "a text of a million digits": f'"{DIGITS}"',
-    "a text of a million decimals": f'"{MANTISSA}"',
-    "a text of a million blanks": f'"{" " * 1_000_000}"',
-    "a text of a million escapes": '"' + "\\n" * 500_000 + '"',
-    "a text of escaped letters": '"' + "\\u0061" * 200_000 + '"',
-    "a text of surrogate pairs": '"' + "\\ud83d\\ude00" * 100_000 + '"',
-    "a text of half pairs": '"' + "\\ud800" * 200_000 + '"',
-    "lists 200,000 deep": "[" * DEEP + "]" * DEEP,
-    "objects 100,000 deep": '{"a":' * (DEEP // 2) + "1" + "}" * (DEEP // 2),
-    "a list of a million": "[" + "1," * 1_000_000 + "1]",
-    "an object of 100,000": "{" + ",".join(f'"k{n}":1' for n in range(100_000)) + "}",
-}
+
+
+@cache
+def values() -> dict[str, str]:
+    """Return what one value of a customer may be, by name: megabytes, made only where they are sent."""
+    digits = "1" + "0" * 1_000_000
+    mantissa = "1." + "0" * 1_000_000 + "1"
+    return {
+        "an integer of a million digits": digits,
+        "a negative integer of a million digits": f"-{digits}",
+        "a mantissa of a million digits": mantissa,
+        "an exponent of a million digits": f"1e{digits}",
+        "a text of a million digits": f'"{digits}"',
+        "a text of a million decimals": f'"{mantissa}"',
+        "a text of a million blanks": f'"{" " * 1_000_000}"',
+        "a text of a million escapes": '"' + "\\n" * 500_000 + '"',
+        "a text of escaped letters": '"' + "\\u0061" * 200_000 + '"',
+        "a text of surrogate pairs": '"' + "\\ud83d\\ude00" * 100_000 + '"',
+        "a text of half pairs": '"' + "\\ud800" * 200_000 + '"',
+        "lists 200,000 deep": "[" * DEEP + "]" * DEEP,
+        "objects 100,000 deep": '{"a":' * (DEEP // 2) + "1" + "}" * (DEEP // 2),
+        "a list of a million": "[" + "1," * 1_000_000 + "1]",
+        "an object of 100,000": "{" + ",".join(f'"k{n}":1' for n in range(100_000)) + "}",
+    }
 
 
 def attacks() -> Iterator[Attack]:
     """Yield the attacks."""
-    for name, value in VALUES.items():
+    for name, value in values().items():
         for field in ("total_day_minutes", "customer_id", "area_code", "international_plan"):
             customer = f'{{"total_eve_minutes":1,"{field}":{value}}}'
             yield post(f"{name} as {field}", BATCH, f'{{"customers":[{customer}]}}'.encode())

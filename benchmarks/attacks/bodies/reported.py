@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.attacks.attack import Attack
-from benchmarks.attacks.bodies.documents import VALUES, wide_objects
+from benchmarks.attacks.bodies.documents import values, wide_objects
 from benchmarks.attacks.bodies.routes import CONTACTS, CSV, OUTCOMES, post
 
 MOMENT = "2026-01-02T03:04:05Z"
@@ -17,7 +17,7 @@ LISTS = ((OUTCOMES, "outcomes", '"churned":true', "observed_at"), (CONTACTS, "co
 def attacks() -> Iterator[Attack]:
     """Yield the attacks."""
     for path, name, rest, moment in LISTS:
-        for value_name, value in VALUES.items():
+        for value_name, value in values().items():
             for field in ("prediction_id", "customer_id", moment, "campaign", "offer"):
                 named = "" if field.endswith("_id") else '"prediction_id":"p",'
                 # A name that stands there twice would be looked at once.
