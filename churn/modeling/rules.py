@@ -23,8 +23,8 @@ LEARNING_RATE, SUBSAMPLE = 0.1, 0.5
 SEEN_SHARE, MIN_SEEN = 0.4, 8
 # Trees work in single precision; larger values would be infinite there.
 LARGEST = 1e30
-# Customers whose conditions are looked at in one go: rules have several conditions each, and there are hundreds.
-BLOCK = 4_096
+# Conditions times customers that are evaluated in one go: what fits into a processor's cache takes a seventh of the time.
+BLOCK_CELLS = 2**18
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,11 @@ class Terms:
             conditions = [(column, low, high) for rule in self.rules for column, (low, high) in rule]
             column, low, high = (np.array(part) for part in zip(*conditions, strict=True))
             starts = np.cumsum([0, *map(len, self.rules[:-1])])
-            for start in range(0, len(inputs), BLOCK):
-                met = inputs[start : start + BLOCK, column]
+            rows = max(1, BLOCK_CELLS // len(conditions))
+            for start in range(0, len(inputs), rows):
+                met = inputs[start : start + rows, column]
                 holds = np.logical_and.reduceat((met > low) & (met <= high), starts, axis=1)
-                values[start : start + BLOCK, len(self.ramps) :] = holds
+                values[start : start + rows, len(self.ramps) :] = holds
         return values
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -112,3 +116,25 @@ class EnumText(sa.types.TypeDecorator[StrEnum]):
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
 Sequence = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+
+
+def moments(values: Iterable[Any]) -> pd.Series:
+    """Return moments as the driver returns them (texts on SQLite) in UTC: SQLAlchemy's conversion, row by row, takes far longer.
+
+    Parameters
+    ----------
+    values : iterable of str or datetime, length n
+        A text has no time zone and is in UTC.
+
+    Returns
+    -------
+    pandas.Series of datetime64 with time zone UTC, shape (n,)
+
+    Examples
+    --------
+    >>> moments(["2026-01-01 04:00:00.000000"])[0]
+    Timestamp('2026-01-01 04:00:00+0000', tz='UTC')
+    """
+    import pandas as pd
+
+    return pd.to_datetime(pd.Series(list(values), dtype=object), utc=True, format="ISO8601")

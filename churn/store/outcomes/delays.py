@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from churn.store.database.chunks import chunks
+from churn.store.database.column_types import moments
 from churn.store.database.engine import translated
 from churn.store.tables import outcomes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Numbers that are looked up, spread over all there are; where few of them exist, the newest rows are read instead.
 PROBES, MIN_FOUND, SEED = 20_000, 1_000, 17
@@ -65,16 +69,23 @@ class OutcomeDelays:
             rows = _sample(connection)
         if not rows:
             return Delays(np.empty(0), np.empty(0))
-        churned = np.array([row[0] for row in rows], dtype=bool)
-        requested, observed, received = np.array([[moment.timestamp() for moment in row[1:]] for row in rows]).T
+        left, *times = zip(*rows, strict=True)
+        churned = np.array(left, dtype=bool)
+        requested, observed, received = (_timestamps(moments(column)) for column in times)
         known = np.where(received > now.timestamp(), observed, np.maximum(observed, received))
         seconds = np.maximum(known - requested, 0.0)
         return Delays(np.sort(seconds[churned]), np.sort(seconds[~churned]), now.timestamp() - float(requested.min()))
 
 
+def _timestamps(times: pd.Series) -> NDArray[np.float64]:
+    moments_utc: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return moments_utc.astype(np.int64) / 1e6
+
+
 def _sample(connection: sa.Connection) -> list[Any]:
     o = outcomes.c
-    query = sa.select(o.churned, o.requested_at, o.observed_at, o.received_at)
+    raw = (sa.type_coerce(moment, sa.types.NULLTYPE) for moment in (o.requested_at, o.observed_at, o.received_at))
+    query = sa.select(sa.type_coerce(o.churned, sa.Integer), *raw)
     ends = (sa.select(end(o.seq)).scalar_subquery() for end in (sa.func.min, sa.func.max))
     first, last = connection.execute(sa.select(*ends)).one()
     newest = query.order_by(o.seq.desc()).limit(PROBES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from churn.contract import Contract
+from churn.store.database.column_types import moments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ def frame_of_columns(columns: Sequence[Sequence[Any]], names: list[str]) -> pd.D
     frame: dict[str, Any] = {}
     for name, values in zip(names, columns, strict=True):
         if name == "requested_at":
-            frame[name] = pd.to_datetime(pd.Series(list(values), dtype=object), utc=True, format="ISO8601")
+            frame[name] = moments(values)
         else:
             frame[name] = pd.Series(list(values), dtype=DTYPES.get(name, "float64"))
     return pd.DataFrame(frame)

@@ -92,6 +92,6 @@ def test_terms_are_evaluated_in_blocks_as_at_once(monkeypatch: pytest.MonkeyPatc
     inputs, outcome = world()
     terms = Terms([Ramp(1, 2.0, 6.0)], grown(inputs, outcome))
     expected = np.column_stack([np.clip(inputs[:, 1], 2.0, 6.0), *(rule_holds(rule, inputs) for rule in terms.rules)])
-    for block in (1_000, 600, 599, 128, 1):
-        monkeypatch.setattr(rules_module, "BLOCK", block)
+    for cells in (2**18, 60_000, 5_000, 1):
+        monkeypatch.setattr(rules_module, "BLOCK_CELLS", cells)
         assert np.array_equal(terms.evaluate(inputs), expected)
