@@ -9,22 +9,33 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 from sklearn.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
 # Rows that a search is scored on, and rows that one pipeline is fitted on: a random sample of more.
 MAX_SEARCHED, MAX_FITTED = 100_000, 200_000
+# Fewest rows of each class in a sample, where there are so many: rare leavers are what a model learns most from.
+MIN_CLASS = 1_000
 # Rows that are predicted at a time: a pipeline holds several matrices of their terms.
 BLOCK = 65_536
 
 
-def draw_rows(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """Draw a sample of rows; all, if there are no more than wanted.
+def draw_rows(rows: NDArray[np.int64], most: int, outcome: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Draw a random sample of rows; all, if there are no more than wanted.
+
+    Where chance would leave fewer than `MIN_CLASS` of a class, so many of it are drawn (all, if there are no more), and the rest
+    from the other one: a sample of very many customers of whom hardly anybody leaves has both classes, too. Its churn rate is
+    then not theirs: `restore_churn_rate`.
 
     Parameters
     ----------
     rows : array of int, shape (n,)
+        Places in `outcome`.
     most : int
+        At least 2.
+    outcome : array of 0 and 1
+        Of these rows and of others.
     seed : int
 
     Returns
@@ -34,12 +45,56 @@ def draw_rows(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64
 
     Examples
     --------
-    >>> draw_rows(np.arange(10, 20), 3, seed=1).tolist(), draw_rows(np.arange(2), 3, seed=1).tolist()
-    ([13, 14, 17], [0, 1])
+    >>> outcome = (np.arange(1_000) == 7).astype(int)
+    >>> 7 in draw_rows(np.arange(1_000), 4, outcome, seed=1), draw_rows(np.arange(2), 4, outcome, seed=1).tolist()
+    (True, [0, 1])
     """
     if len(rows) <= most:
         return rows
-    return rows[np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))]
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(rows), most, replace=False)
+    rarer = outcome[rows] == 1
+    if 2 * rarer.sum() > len(rows):
+        rarer = ~rarer
+    wanted = min(MIN_CLASS, int(rarer.sum()), most // 2)
+    if rarer[chosen].sum() < wanted:
+        chosen = np.concatenate(
+            [rng.choice(np.flatnonzero(of), size, replace=False) for of, size in ((rarer, wanted), (~rarer, most - wanted))]
+        )
+    return rows[np.sort(chosen)]
+
+
+def restore_churn_rate(pipeline: Pipeline, drawn: NDArray[np.int64], every: NDArray[np.int64]) -> Pipeline:
+    """Shift the log-odds of a pipeline that was fitted on a sample to the churn rate of all.
+
+    Drawing by class moves the intercept of a logistic regression and nothing else (prior correction; King and Zeng, Logistic
+    Regression in Rare Events Data, Political Analysis 9(2), 2001, doi:10.1093/oxfordjournals.pan.a004868).
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted on the sample; its last step has an `intercept_`, which is changed.
+    drawn, every : array of 0 and 1
+        The outcomes of the sample, and of all that it was drawn from; both classes must occur. If it is all of them, nothing is
+        changed.
+
+    Returns
+    -------
+    Pipeline
+        The same object.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> alike, drawn = np.zeros((4, 1)), np.array([1, 1, 0, 0])
+    >>> half = Pipeline([("logreg", LogisticRegression())]).fit(alike, drawn)
+    >>> every = np.repeat([1, 0], [1, 9])
+    >>> restore_churn_rate(half, drawn, every).predict_proba(alike)[0, 1].round(6)
+    np.float64(0.1)
+    """
+    if len(drawn) < len(every):
+        pipeline[-1].intercept_ = pipeline[-1].intercept_ + logit(every.mean()) - logit(drawn.mean())
+    return pipeline
 
 
 def predict_in_blocks(pipeline: Pipeline, x: pd.DataFrame) -> Floats:

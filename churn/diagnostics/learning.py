@@ -11,6 +11,7 @@ from sklearn.model_selection import learning_curve
 from sklearn.pipeline import Pipeline
 
 from churn.data.labelled import Labelled
+from churn.data.many_rows import draw_rows
 from churn.diagnostics.fold_differences import NAMES, Gain, gain_over_folds
 from churn.modeling.folds import make_folds
 
@@ -134,13 +135,7 @@ def bounded(train: Labelled, seed: int) -> tuple[Labelled, int]:
     -------
     (Labelled, int)
     """
-    left_out = len(train) - MAX_ROWS
-    if left_out <= 0:
+    if len(train) <= MAX_ROWS:
         return train, 0
-    rows = np.sort(np.random.default_rng(seed).choice(len(train), MAX_ROWS, replace=False))
-    return Labelled(
-        train.features.iloc[rows].reset_index(drop=True),
-        train.outcome.iloc[rows].reset_index(drop=True),
-        customer=None if train.customer is None else np.unique(train.customer[rows], return_inverse=True)[1].astype(np.int64),
-        fold=None if train.fold is None else train.fold[rows],
-    ), left_out
+    rows = draw_rows(np.arange(len(train)), MAX_ROWS, train.outcome.to_numpy(), seed)
+    return train.take(rows), len(train) - MAX_ROWS

@@ -22,7 +22,7 @@ from sklearn.utils.validation import has_fit_parameter
 from churn.config.params import Params
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.data.many_rows import MAX_FITTED, draw_rows, predict_in_blocks
+from churn.data.many_rows import MAX_FITTED, draw_rows, predict_in_blocks, restore_churn_rate
 from churn.evaluation.paired import Answers, paired_differences
 from churn.evaluation.statistics import log_losses
 from churn.fairness.gaps import Widening, groups_of, widenings
@@ -142,14 +142,15 @@ def consider(
     x, y, scorer = known.features[features], known.outcome, get_scorer(params.tuning.scoring)
 
     def fitted(rows: NDArray[np.int64]) -> Pipeline:
-        part = known.take(draw_rows(rows, MAX_FITTED, params.seed))
+        part = known.take(draw_rows(rows, MAX_FITTED, y.to_numpy(), params.seed))
         weight = reweighed(part.outcome.to_numpy(), cells_of(part, contract, sizes))
         told: dict[str, Any] = {f"{last[0]}__sample_weight": weight}
         step = plain.pipeline.named_steps.get("features")
         if step is not None and has_fit_parameter(step, "sample_weight"):
             # Trees that know of no weights would bring back what the weights take away.
             told |= {"features__sample_weight": weight, "features__customer": part.customer}
-        return clone(plain.pipeline).fit(part.features[features], part.outcome, **told)
+        made = clone(plain.pipeline).fit(part.features[features], part.outcome, **told)
+        return restore_churn_rate(made, part.outcome.to_numpy(), y.to_numpy()[rows])
 
     out_of_fold, scores = np.empty(len(known)), []
     for learned, predicted in folds:

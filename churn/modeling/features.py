@@ -22,6 +22,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from churn.customers.cell_rule import MIN_SPREAD
+from churn.data.many_rows import draw_rows
+from churn.errors import InputError
 from churn.modeling.boosted.trees import add_up, cross_fit
 from churn.modeling.inputs import Floats, Inputs
 from churn.modeling.memory import Memory
@@ -33,6 +35,7 @@ MAX_LISTED_VALUES = 20
 # Most cells (customers times terms) of what the lasso reads, and of what the weights are fitted on where it is left out.
 MAX_READ, MAX_FITTED = 12_000_000, 20_000_000
 BOOSTED_NAME = "sum of boosted trees"
+NOTHING = "no column tells the customers to learn from apart: each is the same for everybody, or has levels of hardly anybody"
 # Where leaving it out would be too much, the lasso is this strict.
 MILD = 0.3
 # Of the parts of the customers that a search fits again and again, and of selections among their candidates.
@@ -124,6 +127,11 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         LinearTerms
             Itself, fitted.
+
+        Raises
+        ------
+        InputError
+            If there are no terms: each column is the same for everybody, or a category of small levels.
         """
         self._learn(x, y, customer, sample_weight)
         return self
@@ -157,15 +165,15 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Find the terms; return the sample that they were found in, and what trees grown on others say of it."""
         outcome = np.asarray(y, dtype=np.int64)
         inputs = Inputs.learn(x, self.sums or {}, self.min_rows, self.relations)
-        sampled = np.arange(len(x))
-        if len(x) > self.max_rows:
-            sampled = np.sort(np.random.default_rng(self.seed).choice(len(x), self.max_rows, replace=False))
+        sampled = draw_rows(np.arange(len(x)), self.max_rows, outcome, self.seed)
         matrix, outcome = inputs.matrix(inputs.complete(x.iloc[sampled])), outcome[sampled]
         looked_for = (self.trees, self.depth, self.knots, self.min_rows, self.seed)
         terms = SELECTED.recall(
             (matrix, outcome, looked_for, self.strictness, len(x)),
             lambda: self._select(self._candidates(matrix, outcome), matrix, outcome, len(x)),
         )
+        if not len(terms):
+            raise InputError(NOTHING)
         self.inputs_ = dict(vars(inputs))
         self.ramps_ = np.array([(ramp.input, ramp.low, ramp.high) for ramp in terms.ramps], dtype=np.float64).reshape(-1, 3)
         self.conditions_ = np.array(
@@ -205,7 +213,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _select(self, candidates: Terms, matrix: Floats, outcome: NDArray[np.int64], customers: int) -> Terms:
         read = min(len(matrix), MAX_READ // max(len(candidates), 1))
         if read < len(matrix):
-            rows = np.sort(np.random.default_rng(self.seed).choice(len(matrix), read, replace=False))
+            rows = draw_rows(np.arange(len(matrix)), read, outcome, self.seed)
             matrix, outcome = matrix[rows], outcome[rows]
         values = candidates.evaluate(matrix)
         spread = values.std(axis=0)

@@ -55,8 +55,8 @@ def fold_numbers(
     """Number the fold of each row. All rows of a customer are in one fold, whatever their order.
 
     A customer's draw decides, whoever else is there. Where chance leaves a fold without one of the two classes, as it does with
-    few churners, customers are dealt out instead: each class in the order of its draws, to one fold after the other. Then a
-    customer who comes later may move others.
+    few churners, customers are dealt out instead: each class in the order of its draws, to one fold after the other (first of
+    all those whose rows say both). Then a customer who comes later may move others.
 
     Parameters
     ----------
@@ -88,11 +88,13 @@ def fold_numbers(
     if _has_both(outcome, drawn, folds):
         return drawn
     who = np.arange(len(outcome)) if customer is None else customer
-    people = pd.DataFrame({"churned": outcome, "fold": fold}).groupby(who, sort=True).max()
-    for level, word in ((1, "churned"), (0, "stayed")):
-        if (count := int((people["churned"] == level).sum())) < folds:
+    people = pd.DataFrame({"churned": outcome == 1, "stayed": outcome == 0, "fold": fold}).groupby(who, sort=True).max()
+    for word in ("churned", "stayed"):
+        if (count := int(people[word].sum())) < folds:
             raise InputError(f"{count} of the customers to learn from {word}; {folds} folds need at least {folds} of each")
-    rank = people.groupby("churned")["fold"].rank(method="first").astype(np.int64) - 1
+    # Who did both is dealt out first, and counts for both classes.
+    both = people["churned"] & people["stayed"]
+    rank = people.groupby([both, "churned"])["fold"].rank(method="first").astype(np.int64) - 1 + both.sum() * ~both
     return np.asarray((rank % folds).reindex(who), dtype=np.int64)
 
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from churn.config.params import Form
 from churn.contract import Contract
 from churn.data.many_rows import predict_in_blocks
+from churn.errors import InputError
 from churn.modeling.deep.bounded_inputs import BoundedInputs
 from churn.modeling.deep.network import DenseNetwork
 from churn.modeling.features import LinearTerms
@@ -100,5 +101,12 @@ def columns_read(form: Form, contract: Contract) -> list[str]:
     -------
     list of str
         All features, or for `plain` the numeric ones.
+
+    Raises
+    ------
+    InputError
+        If `plain` would read nothing.
     """
+    if form == "plain" and not contract.numeric_features:
+        raise InputError(f"model.form: plain reads numbers and flags, and contract {contract.name} has none; use terms")
     return contract.numeric_features if form == "plain" else contract.feature_names

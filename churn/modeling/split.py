@@ -42,6 +42,9 @@ def split(dataset: Dataset, who: Assignment, params: SplitParams, *, folds: int)
     if min(stayed, churned) == 0:
         raise InputError(f"{dataset.source}: every customer {'stayed' if churned == 0 else 'churned'}; both are needed to learn")
     found = f"{dataset.source}: {churned} churned and {stayed} stayed"
+    if 2 * (customers := len(np.unique(who.customer))) <= len(who):
+        # Of few columns, many are alike: more rows would change nothing.
+        found += f" ({len(who)} rows are of {customers} customers: where no id tells them apart, rows that are alike are of one)"
     remedy = f"more customers are needed, or another split.key (now {params.key!r}) before the first model"
     if min(learned) < folds:
         raise InputError(

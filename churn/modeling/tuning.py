@@ -16,7 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from churn.config.params import BESIDE_RULES, Form, TuningParams
 from churn.data.labelled import Labelled
-from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, draw_rows, predict_in_blocks
+from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, draw_rows, predict_in_blocks, restore_churn_rate
 from churn.errors import InputError
 from churn.modeling.folds import folds_of, make_folds
 from churn.modeling.search.candidates import CountingScorer, OnScore, searcher
@@ -71,7 +71,8 @@ def tune(
     paired by customer. If none is and the candidate has rules, a sum beside them is taken if it ranks better by more than one
     standard error, and its log loss is not higher by more (`churn.modeling.search.choice`).
 
-    Of very many customers a sample is searched, and a larger one fitted (`churn.data.many_rows`).
+    Of very many customers a sample is searched, and a larger one fitted (`churn.data.many_rows`). Scores are those of the sample:
+    where hardly anybody leaves, it has more leavers than all have.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def tune(
     boosted = list(ParameterGrid(params.boosted_grid_for(form)))
     if unknown := sorted({name for grid in grids for name in grid} - set(pipeline.get_params())):
         raise InputError(f"tuning.grid: the pipeline has no parameter {unknown[0]!r}")
-    searched = train if len(train) <= MAX_SEARCHED else train.take(draw_rows(np.arange(len(train)), MAX_SEARCHED, seed))
+    searched = _sample(train, MAX_SEARCHED, seed)
     folds = make_folds(searched, params.folds, seed)
     # Where customers have places among the folds, a customer's rows are together already, and scikit-learn warns of groups.
     groups = searched.customer if searched.fold is None else None
@@ -139,15 +140,23 @@ def tune(
 
 def _fit_many(found: Tuned, train: Labelled, features: list[str], folds: int, seed: int) -> Tuned:
     """Fit what a sample was searched for on more customers, and predict all of them out of fold."""
+    outcome = train.outcome.to_numpy()
 
     def fitted(rows: NDArray[np.int64]) -> Pipeline:
-        part = train.take(draw_rows(rows, MAX_FITTED, seed))
-        return clone(found.pipeline).fit(part.features[features], part.outcome, **_known_customers(found.pipeline, part))
+        part = train.take(draw_rows(rows, MAX_FITTED, outcome, seed))
+        made = clone(found.pipeline).fit(part.features[features], part.outcome, **_known_customers(found.pipeline, part))
+        return restore_churn_rate(made, part.outcome.to_numpy(), outcome[rows])
 
     x, out_of_fold = train.features[features], np.empty(len(train))
     for learned, asked in folds_of(train, folds, seed):
         out_of_fold[asked] = predict_in_blocks(fitted(learned), x.iloc[asked])
     return replace(found, pipeline=fitted(np.arange(len(train))), out_of_fold=out_of_fold)
+
+
+def _sample(train: Labelled, most: int, seed: int) -> Labelled:
+    if len(train) <= most:
+        return train
+    return train.take(draw_rows(np.arange(len(train)), most, train.outcome.to_numpy(), seed))
 
 
 def _known_customers(pipeline: Pipeline, train: Labelled) -> dict[str, Any]:
@@ -170,7 +179,7 @@ def _consider_boosted(
     """Return the best of further candidates if it pays, else the simple one; with the scores of all."""
     compared, so_far = train, simple.out_of_fold
     if len(train) > MAX_COMPARED:
-        compared = train.take(draw_rows(np.arange(len(train)), MAX_COMPARED, seed))
+        compared = _sample(train, MAX_COMPARED, seed)
         so_far, _ = _score(clone(pipeline).set_params(**simple.best), compared, features, folds, seed, None)
     outcome, scored, gains = compared.outcome.to_numpy(), [], []
     for chosen in candidates:

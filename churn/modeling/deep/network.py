@@ -108,6 +108,16 @@ class DenseNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = values.shape[1]
         return self
 
+    @property
+    def intercept_(self) -> Floats:
+        """Return what the log-odds are shifted by: the last layer's bias, shape (1,)."""
+        check_is_fitted(self, "layers_")
+        return self.layers_[-1]
+
+    @intercept_.setter
+    def intercept_(self, shifted: Floats) -> None:
+        self.layers_[-1] = shifted
+
     def decision_function(self, x: Floats) -> Floats:
         """Return the log-odds of the second class, shape (n,)."""
         check_is_fitted(self, "layers_")

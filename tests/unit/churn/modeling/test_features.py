@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 import churn.modeling.features as features_module
 from churn.contract import Contract, load_contract
+from churn.errors import InputError
 from churn.modeling.boosted.trees import add_up
 from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
@@ -333,3 +334,9 @@ def test_it_comes_back_from_its_artifact_as_it_was(world: tuple[pd.DataFrame, pd
 def test_unfitted_it_says_so() -> None:
     with pytest.raises(NotFittedError):
         LinearTerms().transform(coin(3)[0])
+
+
+def test_columns_that_tell_nobody_apart_are_said_and_no_crash() -> None:
+    alike = pd.DataFrame({"spent": np.full(30, 2.0), "street": [f"s{number}" for number in range(30)]})
+    with pytest.raises(InputError, match="no column tells the customers to learn from apart"):
+        LinearTerms().fit(alike, np.arange(30) % 2)

@@ -81,3 +81,20 @@ def test_the_search_uses_the_customers_own_folds_whatever_the_seed() -> None:
         {"search": "halving", "candidates": 4, "folds": 3, "grid": {"logreg__C": [0.1, 1, 2, 3]}}
     )
     assert tune(build_pipeline(1), known, ["a"], halving, seed=1).out_of_fold.shape == (300,)
+
+
+@pytest.mark.parametrize(("churned", "stayed", "did_both"), [(0, 0, 4), (2, 1, 3), (4, 3, 1), (3, 5, 0)])
+def test_who_did_both_counts_for_both_where_customers_are_dealt_out(churned: int, stayed: int, did_both: int) -> None:
+    """Without ids, customers who are alike are one, and some of them left."""
+    outcome = np.array([1] * churned + [0] * stayed + [0, 1] * did_both)
+    customer = np.concatenate([np.arange(churned + stayed), churned + stayed + np.repeat(np.arange(did_both), 2)])
+    fold = np.full(len(outcome), 0.5)
+    found = fold_numbers(outcome, fold, 3, customer)
+    for number in range(3):
+        assert set(outcome[found == number]) == {0, 1}
+    assert len(set(zip(customer.tolist(), found.tolist(), strict=True))) == churned + stayed + did_both, "each in one fold"
+
+
+def test_customers_are_counted_by_what_they_did() -> None:
+    with pytest.raises(InputError, match="2 of the customers to learn from stayed; 3 folds need at least 3 of each"):
+        fold_numbers(np.array([1, 0, 1, 0, 1, 1]), np.full(6, 0.5), 3, np.array([0, 0, 1, 1, 2, 3]))

@@ -8,7 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from churn.clock import now
-from churn.modeling.model import Model, ModelInfo, build_pipeline
+from churn.contract import Column, Contract, Target
+from churn.errors import InputError
+from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 
 
 def fitted(columns: list[str]) -> tuple[Model, pd.DataFrame]:
@@ -65,3 +67,13 @@ def test_what_is_known_of_a_model_survives_json() -> None:
 def test_fields_of_a_later_release_are_left_aside() -> None:
     info = fitted(["a"])[0].info
     assert ModelInfo.model_validate({**info.model_dump(), "invented_later": 1}) == info
+
+
+def test_the_plain_form_says_that_it_reads_numbers() -> None:
+    target = Target(column="left", source="left", true_level="yes", false_level="no")
+    contract = Contract(
+        name="words", target=target, columns=(Column(name="plan", source="plan", kind="category", levels=("a", "b")),)
+    )
+    assert columns_read("terms", contract) == ["plan"]
+    with pytest.raises(InputError, match="plain reads numbers and flags, and contract words has none; use terms"):
+        columns_read("plain", contract)

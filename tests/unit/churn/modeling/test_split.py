@@ -122,3 +122,10 @@ def test_what_is_not_refused_suffices_for_the_folds_and_the_holdout(
         assert (train.outcome == level).sum() >= folds
         assert (held.outcome == level).sum() >= 1
     assert len(train) + len(held) == sum(counts)
+
+
+def test_rows_that_are_alike_are_said_to_be_of_one_customer() -> None:
+    dataset = Dataset(pd.DataFrame({"plan": ["a", "b"] * 20}), pd.Series([0, 1] * 20))
+    [who] = assign([Source(dataset.features, None)], SplitParams())
+    with pytest.raises(InputError, match=r"1 churned and 1 stayed \(40 rows are of 2 customers: where no id tells them apart"):
+        split(dataset, who, SplitParams(), folds=5)

@@ -15,9 +15,10 @@ from sklearn.tree import DecisionTreeClassifier
 import churn.config.params as params_module
 import churn.modeling.features as features_module
 import churn.modeling.tuning as tuning_module
-from churn.config.params import TuningParams
+from churn.config.params import Form, TuningParams
+from churn.data import many_rows
 from churn.data.labelled import Labelled
-from churn.data.many_rows import draw_rows
+from churn.data.many_rows import draw_rows, restore_churn_rate
 from churn.errors import InputError
 from churn.modeling.folds import folds_of
 from churn.modeling.model import build_pipeline
@@ -332,18 +333,40 @@ def test_of_very_many_customers_a_sample_is_searched_and_a_larger_one_fitted(mon
     plain = customers(900)
     known = Labelled(plain.features, plain.outcome, fold=np.random.default_rng(3).random(900))
     tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
-    drawn = draw_rows(np.arange(900), 200, 1)
+    outcome = known.outcome.to_numpy()
+    drawn = draw_rows(np.arange(900), 200, outcome, 1)
     searched = tune(build_pipeline(1), known.take(drawn), FEATURES, SMALL, seed=1)
     assert (tuned.best, tuned.score) == (searched.best, searched.score)
     assert tuned.candidates.equals(searched.candidates)
-    rows = draw_rows(np.arange(900), 300, 1)
+    rows = draw_rows(np.arange(900), 300, outcome, 1)
     x, y = known.features[FEATURES], known.outcome
     fitted = clone(build_pipeline(1)).set_params(**tuned.best).fit(x.iloc[rows], y.iloc[rows])
     assert np.array_equal(tuned.pipeline["logreg"].coef_, fitted["logreg"].coef_)
     for learned, asked in folds_of(known, SMALL.folds, 1):
-        rows = draw_rows(learned, 300, 1)
-        others = clone(fitted).fit(x.iloc[rows], y.iloc[rows])
+        rows = draw_rows(learned, 300, outcome, 1)
+        others = restore_churn_rate(clone(fitted).fit(x.iloc[rows], y.iloc[rows]), outcome[rows], outcome[learned])
         assert np.allclose(tuned.out_of_fold[asked], others.predict_proba(x.iloc[asked])[:, 1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["plain", "terms"])
+def test_of_very_many_customers_hardly_anybody_leaves(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample by chance would hold none of them."""
+    for name, most in (("MAX_SEARCHED", 300), ("MAX_FITTED", 400), ("MAX_COMPARED", 200)):
+        monkeypatch.setattr(tuning_module, name, most)
+    monkeypatch.setattr(many_rows, "MIN_CLASS", 30)
+    rng = np.random.default_rng(5)
+    x = pd.DataFrame(rng.normal(size=(20_000, 2)), columns=FEATURES)
+    left = np.zeros(20_000, dtype=np.int64)
+    left[np.argsort(x["a"] + rng.normal(size=20_000))[-12:]] = 1
+    known = Labelled(x, pd.Series(left), fold=rng.random(20_000))
+    params = TuningParams(folds=2, grid={"logreg__C": [1.0]})
+    pipeline = build_pipeline(1, form=form)
+    if form == "terms":
+        pipeline.set_params(features__max_rows=150, features__trees=3, features__strictness=0.1, features__min_rows=5)
+    tuned = tune(pipeline, known, FEATURES, params, seed=1, form=form)
+    assert roc_auc_score(left, tuned.out_of_fold) > 0.7
+    assert tuned.out_of_fold.mean() == pytest.approx(left.mean(), rel=0.7), "and not the churn rate of the sample: 50 times that"
+    assert tuned.pipeline.predict_proba(x)[:, 1].mean() == pytest.approx(left.mean(), rel=0.7)
 
 
 def test_rows_of_a_customer_stay_together_where_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from churn.contract import Contract
+from churn.data.many_rows import restore_churn_rate
 from churn.errors import InputError
 from churn.modeling.deep import network as module
 from churn.modeling.deep.network import DenseNetwork
@@ -66,3 +68,12 @@ def test_it_is_cloned_with_what_it_starts_from() -> None:
     copy = clone(DenseNetwork(width=2, depth=1, pretrained=start))
     assert [part.tolist() for part in copy.pretrained] == [part.tolist() for part in start]
     assert copy.pretrained[0] is not start[0]
+
+
+def test_its_log_odds_are_shifted_as_those_of_a_logistic_regression_are() -> None:
+    """So a network of a sample by class gets the churn rate of all."""
+    network = DenseNetwork()
+    network.layers_ = [np.array([[1.0, -1.0]]), np.array([0.5]), np.array([[2.0]]), np.array([1.0])]
+    x = np.array([[3.0, 1.0], [0.0, 9.0]])
+    restore_churn_rate(Pipeline([("network", network)]), np.array([0, 1]), np.array([0, 0, 0, 1]))
+    np.testing.assert_allclose(network.decision_function(x), np.array([6.0, 1.0]) - np.log(3))
