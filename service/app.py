@@ -56,6 +56,7 @@ from service.routes import (
     predict,
 )
 from service.schemas.contacts import ContactItem, ContactsRequest
+from service.schemas.examples import TAGS, request_examples
 from service.schemas.native import OutcomeItem, OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
@@ -155,8 +156,10 @@ def create_app(
     bodies: list[type[BaseModel]] = [OutcomesRequest, ContactsRequest, RollbackBody, InferRequest, InvocationsRequest]
     api = DocumentedAPI(
         bodies=[state.requests.customer, state.requests.batch, *bodies],
+        examples=request_examples(state.contract),
         title="churn",
-        description=f"Who is about to leave: churn probabilities, and what came true. {state.contract.description}".strip(),
+        openapi_tags=TAGS,
+        description=f"Predicts which customers are about to leave, and why. {state.contract.description}".strip(),
         version="1",
         lifespan=lifespan,
         docs_url=None,

@@ -24,7 +24,9 @@ class ModelInfo(BaseModel):
     data_digest: str
     data_source: str
     simulated: bool = Field(False, description="Whether it was trained on invented customers.")
-    form: str = Field("", description="Of the pipeline: terms, plain or deep (reasons are approximate then); empty: not known.")
+    form: str = Field(
+        "", description="What the pipeline is: terms, plain, or deep (its reasons are approximate); empty: not known."
+    )
     pretrained_on: int = Field(0, ge=0, description="Simulated customers that its network started from.")
     rows: int = Field(ge=0, description="Customers it was trained on.")
     contract: str
@@ -34,10 +36,10 @@ class ModelInfo(BaseModel):
     profit: ProfitParams = Field(
         default_factory=ProfitParams, description="What a contact was taken to cost and to bring when its threshold was chosen."
     )
-    metrics: dict[str, float] = Field(default_factory=dict, description="On the holdout.")
+    metrics: dict[str, float] = Field(default_factory=dict, description="Scores on the holdout.")
     params: dict[str, Any] = Field(default_factory=dict)
     git_commit: str = ""
-    reference_digest: str = Field("", description="Of the frame that drift is measured against.")
+    reference_digest: str = Field("", description="Digest of the customers that drift is measured against.")
     split_rule: str = Field("", description="Digest of the rule by which customers were kept from it; empty: not known.")
     segments: Segments | None = Field(None, description="Groups of customers by the reasons of their answers; null: not known.")
     reserved: float = Field(0, ge=0, le=1, description="Share of the customers that were kept from it.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import groupby
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -15,8 +17,8 @@ from service.http.problem_details import MEDIA_TYPE, ProblemDetails
 
 _REFERENCE = "#/components/schemas/{model}"
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-h2{border-top:1px solid #ccc;padding-top:1rem}code{background:#f2f2f2;padding:.1em .3em}td,th{text-align:left;vertical-align:top;
-padding:.2em 1em .2em 0}"""
+h2,h3{border-top:1px solid #ccc;padding-top:1rem}code{background:#f2f2f2;padding:.1em .3em}
+pre{background:#f2f2f2;padding:.5em;overflow-x:auto}td,th{text-align:left;vertical-align:top;padding:.2em 1em .2em 0}"""
 
 
 def json_body(model: str) -> dict[str, Any]:
@@ -66,13 +68,15 @@ class DocumentedAPI(FastAPI):
     ----------
     bodies : sequence of type
         The models of the request bodies.
+    examples : mapping of str to object
+        An example of some of them, by name.
     **options
         See `fastapi.FastAPI`.
     """
 
-    def __init__(self, *, bodies: Sequence[type[BaseModel]], **options: Any) -> None:
+    def __init__(self, *, bodies: Sequence[type[BaseModel]], examples: Mapping[str, Any], **options: Any) -> None:
         super().__init__(**options)
-        self._bodies = bodies
+        self._bodies, self._examples = bodies, examples
 
     def openapi(self) -> dict[str, Any]:
         """Return the document; it is made once."""
@@ -81,7 +85,10 @@ class DocumentedAPI(FastAPI):
             modes = [*((model, "validation") for model in self._bodies)]
             modes += [(ProblemDetails, "serialization"), (FieldProblem, "serialization")]
             _, found = models_json_schema(modes, ref_template=_REFERENCE)  # type: ignore[arg-type]
-            document.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(found["$defs"])
+            for name, example in self._examples.items():
+                schemas[name]["examples"] = [example]
             self.openapi_schema = document
         return self.openapi_schema
 
@@ -94,25 +101,42 @@ def docs_page(document: dict[str, Any]) -> str:
         f"<style>{STYLE}</style><h1>{escape(document['info']['title'])}</h1>",
         f"<p>{escape(document['info'].get('description', ''))} <a href=openapi.json>The OpenAPI document</a>, for programs.</p>",
     ]
-    for path, operations in document["paths"].items():
-        parts += [_operation(path, method, operation) for method, operation in operations.items()]
+    tags = {tag["name"]: tag.get("description", "") for tag in document.get("tags", [])}
+    order = {name: place for place, name in enumerate(tags)}
+    routes = [(path, *one, _tag(one[1])) for path, operations in document["paths"].items() for one in operations.items()]
+    for tag, members in groupby(sorted(routes, key=lambda route: order.get(route[3], len(order))), key=lambda route: route[3]):
+        parts.append(f"<h2>{escape(tag.capitalize())}</h2><p>{escape(tags.get(tag, ''))}</p>")
+        parts += [_operation(path, method, operation, schemas) for path, method, operation, _ in members]
+    parts.append("<h2>Bodies and answers</h2>")
     for name in sorted(schemas):
         parts.append(_schema(name, schemas[name]))
     return "\n".join(parts)
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+def _tag(operation: dict[str, Any]) -> str:
+    return str(operation.get("tags", ["routes"])[0])
+
+
+def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
     answers = "".join(
         f"<tr><th>{status}<td>{escape(answer['description'])}<td>{_contents(answer)}"
         for status, answer in operation["responses"].items()
     )
     parameters = "".join(
-        f"<li>?<code>{escape(p['name'])}</code> {escape(p.get('description', ''))}" for p in operation.get("parameters", [])
+        f"<li><code>{escape(p['name'])}</code> ({escape(p['in'])}) {escape(p.get('description', ''))}"
+        for p in operation.get("parameters", [])
     )
+    body = operation.get("requestBody", {})
     return (
-        f"<h2>{method.upper()} <code>{escape(path)}</code></h2><p>{escape(operation.get('description', ''))}</p><ul>{parameters}"
-        f"</ul><p>Body: {_contents(operation.get('requestBody', {})) or 'none'}</p><table>{answers}</table>"
+        f"<h3>{method.upper()} <code>{escape(path)}</code></h3><p>{escape(operation.get('description', ''))}</p><ul>{parameters}"
+        f"</ul><p>Body: {_contents(body) or 'none'}</p>{_example(body, schemas)}<table>{answers}</table>"
     )
+
+
+def _example(body: dict[str, Any], schemas: dict[str, Any]) -> str:
+    reference = body.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    examples = schemas.get(reference.rpartition("/")[2], {}).get("examples", [])
+    return "".join(f"<pre>{escape(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode())}</pre>" for one in examples)
 
 
 def _contents(part: dict[str, Any]) -> str:
@@ -137,4 +161,4 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
         f"<tr><td><code>{escape(field)}</code><td>{_kind(about)}<td>{escape(about.get('description', ''))}"
         for field, about in schema.get("properties", {}).items()
     )
-    return f"<h2 id='{escape(name)}'>{escape(name)}</h2><p>{escape(schema.get('description', ''))}</p><table>{rows}</table>"
+    return f"<h3 id='{escape(name)}'>{escape(name)}</h3><p>{escape(schema.get('description', ''))}</p><table>{rows}</table>"

@@ -16,13 +16,13 @@ from service.state import State
 router = APIRouter(route_class=StrictRoute, tags=["operations"])
 
 
-@router.get("/healthz", responses=problems())
+@router.get("/healthz", summary="Liveness", responses=problems())
 async def healthz() -> HealthAnswer:
     """Answer 200: the process is alive."""
     return HealthAnswer()
 
 
-@router.get("/readyz", responses=problems(503))
+@router.get("/readyz", summary="Readiness", responses=problems(503))
 async def readyz(state: State) -> ReadyAnswer:
     """Return whether predictions can be answered: a model is loaded, the log can be written, and the service is not stopping."""
     missing: list[FieldProblem] = []

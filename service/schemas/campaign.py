@@ -11,12 +11,12 @@ class Candidate(Part):
     """A customer who is worth a call."""
 
     index: int = Field(description="Place among the rows that were sent, from 0.")
-    customer_id: str
-    churn_probability: float = Field(ge=0, le=1)
-    value: float = Field(description="Of the customer who stays.")
+    customer_id: str = Field(description="As it was sent.")
+    churn_probability: float = Field(ge=0, le=1, description="How likely the customer is to leave.")
+    value: float = Field(description="What the customer is worth if they stay.")
     expected_gain: float = Field(description="Above 0: what a call should bring beyond its cost. The list is ranked by it.")
-    expected_saved: float = Field(ge=0, le=1)
-    expected_cost: float = Field(description="Of the call and of the offer.")
+    expected_saved: float = Field(ge=0, le=1, description="How likely the call is to keep a customer who would have left.")
+    expected_cost: float = Field(description="What the call and the offer should cost.")
     reasons: list[str] = Field(description="What raises the risk, strongest first.")
     segment: str | None = Field(
         None, description="The group that the customer belongs to, by the reasons of the answer; absent if the model knows none."
@@ -27,18 +27,18 @@ class Candidate(Part):
 class LeftOut(Part):
     """Customers who would be worth a call and are left alone."""
 
-    control_group: int
-    opted_out: int
-    contacted_lately: int
+    control_group: int = Field(description="They belong to the standing control group.")
+    opted_out: int = Field(description="They want no contacts.")
+    contacted_lately: int = Field(description="They were contacted within CHURN_CONTACT_EFFECT_DAYS.")
 
 
 class CandidatesAnswer(Part):
     """Whom of the customers to call. In the order that they were sent; rank them by `expected_gain`."""
 
-    model_version: str
-    currency: str
+    model_version: str = Field(description="Which version of the model answered.")
+    currency: str = Field(description="Of all amounts of money.")
     customers: int = Field(description="Rows that were sent.")
-    candidates: list[Candidate]
+    candidates: list[Candidate] = Field(description="Those who are worth a call.")
     others_gain: list[float] = Field(description="What a call should bring to each of the others, none of them above 0.")
     left_out: LeftOut
     header: str = Field(description="The first line of a list in CSV.")

@@ -18,24 +18,24 @@ from service.schemas.reported import EITHER, Part, PastTime, Reference, Reported
 class Reason(Part):
     """How one feature moved the answer."""
 
-    feature: str
+    feature: str = Field(description="Its name in the contract.")
     value: float | bool | str | None = Field(description="As it was sent; null where it was missing.")
     contribution: float = Field(description="In log-odds: above 0 it raises the risk.")
-    text: str
+    text: str = Field(description="The reason as a sentence.")
 
 
 class PredictionAnswer(Part):
     """One customer's churn probability, as it stands in the log."""
 
     prediction_id: str = Field(description="UUIDv7. Report the outcome with it.")
-    customer_id: str | None
-    churn_probability: float = Field(ge=0, le=1)
+    customer_id: str | None = Field(description="As it was sent; null where nobody was named.")
+    churn_probability: float = Field(ge=0, le=1, description="How likely the customer is to leave.")
     churn: bool = Field(description="Whether the probability is at or above the threshold.")
     action: Literal["contact", "hold_out", "none"] = Field(
         description="What is to be done. `hold_out`: would be contacted, but belongs to the control group (CHURN_CONTROL_SHARE)."
     )
-    threshold: float = Field(ge=0, le=1)
-    model_version: str
+    threshold: float = Field(ge=0, le=1, description="From this probability on, `churn` is true.")
+    model_version: str = Field(description="Which version of the model answered.")
     segment: str | None = Field(
         None, description="With `?segment=true` only: the group that the customer belongs to, by the reasons of the answer."
     )
@@ -52,8 +52,8 @@ class PredictionAnswer(Part):
 class BatchAnswer(Part):
     """All customers of a batch, in its order, by one model."""
 
-    model_version: str
-    predictions: list[PredictionAnswer]
+    model_version: str = Field(description="Which version of the model answered.")
+    predictions: list[PredictionAnswer] = Field(description="One a customer, in the order of the request.")
 
 
 class BatchRequest(Part):
@@ -163,7 +163,7 @@ class ModelAnswer(ModelInfo):
     """The model in service."""
 
     aliases: list[str] = Field(description="The names the registry gives this version, as far as is known.")
-    loaded_at: datetime
+    loaded_at: datetime = Field(description="When this worker began to answer with it.")
     loaded_from: Literal["registry", "disk"] = Field(description="`disk`: the last known good model; the registry was away.")
     path: Literal["compiled", "pipeline"] = Field(
         description="Whether answers come from the compiled model or from its pipeline."
@@ -173,8 +173,8 @@ class ModelAnswer(ModelInfo):
 class ReloadAnswer(Part):
     """What /admin/reload did."""
 
-    result: Literal["loaded", "unchanged"]
-    model_version: str
+    result: Literal["loaded", "unchanged"] = Field(description="`unchanged`: the champion was in service already.")
+    model_version: str = Field(description="Serves from now on.")
 
 
 class RollbackBody(Part):
@@ -212,5 +212,5 @@ class ReadyAnswer(Part):
     """A model is loaded and the log can be written."""
 
     status: Literal["ready"] = "ready"
-    model_version: str
+    model_version: str = Field(description="Which version of the model answers.")
     log: Literal["store", "spool"] = Field(description="Where predictions are logged; `spool`: on disk, until the store is back.")

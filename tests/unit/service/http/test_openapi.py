@@ -26,7 +26,13 @@ class Sent(BaseModel):
 
 @pytest.fixture
 def api() -> DocumentedAPI:
-    app = DocumentedAPI(bodies=[Sent], title="a <title>", description="what it's for", openapi_url=None)
+    app = DocumentedAPI(
+        bodies=[Sent],
+        examples={"Sent": {"share": 0.5, "name": "<b>"}},
+        title="a <title>",
+        description="what it's for",
+        openapi_url=None,
+    )
 
     @app.post("/things", openapi_extra=json_body("Sent"), responses=problems(401, 413, 422))
     def post(limit: Annotated[int, Query(description="How <many>.")] = 1) -> dict[str, int]:
@@ -116,6 +122,8 @@ def test_the_page_shows_routes_bodies_bounds_and_choices_and_nothing_of_it_is_ma
     assert "one of 'low' , 'high'" in text or "one of 'low', 'high'" in text
     assert "string or null" in text
     assert "POST /things" in text
+    assert '"name": "<b>"' in text
+    assert "limit (query) How <many>." in text
     assert {"401", "413", "422", "500"} <= set(text.split())
     assert "script" not in page.tags
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
