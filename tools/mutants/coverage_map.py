@@ -16,6 +16,8 @@ from tools.mutants.relation import Relation
 WHOLE_FILE_SECONDS = 3.0
 UNIT = ("tests/unit/pipelines", "tests/unit/monitoring", "tests/unit/test_doctests.py", "tests/unit/churn", "tests/unit/service")
 OTHERS = ("tests/integration", "tests/security", "tests/chaos")
+# Runs the examples of each module as a test that is named after it.
+DOCTESTS = "tests/unit/test_doctests.py"
 # What a test file without a map is thought to take.
 UNIT_SECONDS, OTHER_SECONDS = 4.0, 25.0
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -135,13 +137,21 @@ class CoverageMap:
             running = {node: test for node, test in using.items() if once or not fresh or set(lines) & set(test["lines"][path])}
             exact += list(_selected(name, known["nodes"], running))
             loose += list(_selected(name, known["nodes"], using))
-        unmapped = (name for name in self._unmapped if name.startswith(under))
-        near = [
+        unmapped = [name for name in self._unmapped if name.startswith(under)]
+        near = [] if DOCTESTS not in unmapped else self._examples(path)
+        near += [
             Selected(name, UNIT_SECONDS if name.startswith("tests/unit/") else OTHER_SECONDS)
             for name in self._relation.nearest(unmapped, path)
         ]
         mapped = sorted(exact if exact or near else loose, key=lambda test: test.seconds)
         return list(_within([*mapped, *near], max_seconds))
+
+    def _examples(self, path: str) -> list[Selected]:
+        """Return the test of a module's examples, if it has any."""
+        if ">>> " not in (self._root / path).read_text(encoding="utf-8"):
+            return []
+        name = path.removesuffix(".py").replace("/", ".")
+        return [Selected(f"{DOCTESTS}::test_doctests[{name}]", UNIT_SECONDS)]
 
 
 def _runs_at_import(path: Path, lines: range) -> bool:
@@ -152,7 +162,7 @@ def _runs_at_import(path: Path, lines: range) -> bool:
 
 def _selected(name: str, all_tests: dict[str, Any], running: dict[str, Any]) -> Iterator[Selected]:
     whole = sum(test["seconds"] for test in all_tests.values())
-    if running and whole <= WHOLE_FILE_SECONDS and not name.endswith("test_doctests.py"):
+    if running and whole <= WHOLE_FILE_SECONDS and name != DOCTESTS:
         yield Selected(name, whole)
         return
     for node, test in running.items():

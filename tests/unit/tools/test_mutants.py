@@ -135,6 +135,23 @@ def test_without_a_map_the_test_files_nearest_to_a_module_are_chosen(tmp_path: P
     assert [name for name in other if relation.distance(name, "churn/a.py") is None] == ["tests/integration/test_nothing.py"]
 
 
+def test_the_examples_of_a_module_are_tests_of_it(tmp_path: Path) -> None:
+    for name, text in {
+        "churn/a.py": '"""Docs.\n\n>>> 1\n1\n"""',
+        "churn/b.py": "x = 1",
+        "tests/unit/test_doctests.py": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = CoverageMap(tmp_path, tmp_path, Relation(tmp_path))
+    unit = ("tests/unit",)
+    assert [test.node for test in found.find_tests("churn/a.py", range(1, 2), unit, 100)] == [
+        "tests/unit/test_doctests.py::test_doctests[churn.a]"
+    ]
+    assert found.find_tests("churn/b.py", range(1, 2), unit, 100) == []
+    assert found.find_tests("churn/a.py", range(1, 2), ("tests/integration",), 100) == []
+
+
 def test_an_equivalent_mutant_counts_neither_way() -> None:
     def result(kind: str, package: str = "churn") -> dict[str, str]:
         return {"path": f"{package}/a.py", "before": "1", "after": "2", "result": kind}

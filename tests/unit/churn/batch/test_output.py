@@ -56,3 +56,20 @@ def test_the_manifest_ends_a_run(tmp_path: Path) -> None:
     with own_folder(tmp_path / "out", plan("a.parquet"), overwrite=False) as output:
         output.finish({"key": "k"})
     assert [file.name for file in (tmp_path / "out").iterdir()] == [SUCCESS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "5", '"key model input"', "{}", '{"key": 1, "model": {}}', '["key", "model", "input"]', "\xff"],
+)
+def test_a_note_of_success_that_says_nothing_of_a_run_finishes_none(tmp_path: Path, text: str) -> None:
+    """Torn, of another program, or edited: the folder is taken as one that is not finished, or as somebody else's."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / SUCCESS).write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match="not of churn score"), own_folder(out, plan("a.parquet"), overwrite=True):
+        pass
+    (out / MARK).write_text("{}")
+    with own_folder(out, plan("a.parquet"), overwrite=False) as taken:
+        assert taken.finished is None
+        assert not (out / SUCCESS).exists(), "whoever reads from here on is not told that all is there"

@@ -95,3 +95,9 @@ def test_a_customer_stays_who_they_are_until_they_leave(months: list[Month]) -> 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match="acceptance"):
         TreatedBase(1, Reaction(acceptance=0.9, spread=0.5))
+
+
+def test_what_cannot_be_is_said_before_anybody_is_there() -> None:
+    with pytest.raises(InputError, match=r"needs a seed of at least 0 \(found -1\)"):
+        TreatedBase(-1, Reaction())
+    assert TreatedBase(0, Reaction())

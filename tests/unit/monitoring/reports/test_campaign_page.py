@@ -13,6 +13,7 @@ from churn.campaigns.effect import Effect, Interval
 from churn.campaigns.report import CampaignReport
 from churn.config.params import ProfitParams
 from churn.config.settings import Settings
+from monitoring.reports import campaign_page
 from monitoring.reports.campaign_page import campaign_page_path, render_campaign
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,3 +65,13 @@ def test_campaigns_have_files_of_their_own() -> None:
     paths = {campaign_page_path(settings, name) for name in names}
     assert len(paths) == len(names)
     assert {path.parent for path in paths} == {settings.home / "reports"}
+
+
+@pytest.mark.parametrize(
+    "saved", [Interval(0, 0, 0), Interval(0, -inf, inf), Interval(0, 0, inf), Interval(5, 5, 5), Interval(-3, -3, -3)]
+)
+def test_an_interval_without_width_or_end_is_drawn_within_the_picture(saved: Interval) -> None:
+    page = render_campaign(report(saved), PROFIT, AT)
+    places = [float(x) for x in re.findall(r'<(?:line|circle|rect)[^>]*? (?:x1|x2|cx|x)="([^"]+)"', page)]
+    assert places
+    assert all(0 <= place <= campaign_page.WIDTH for place in places)

@@ -28,6 +28,19 @@ def commands() -> list[tuple[str, ...]]:
     return list(below(typer.main.get_command(main.app), ()))
 
 
+def groups() -> list[tuple[str, ...]]:
+    return sorted({path[:length] for path in commands() for length in range(len(path))})
+
+
+@pytest.mark.parametrize("group", groups(), ids=lambda path: " ".join(("churn", *path)))
+def test_a_noun_alone_lists_what_can_be_done_with_it(churn: Churn, group: tuple[str, ...]) -> None:
+    said = churn(*group)
+    assert said.code == 2
+    for path in commands():
+        if path[: len(group)] == group and len(path) == len(group) + 1:
+            assert f" {path[-1]} " in said.out + said.err, path
+
+
 def test_the_commands_are_those_of_the_design() -> None:
     assert {" ".join(path) for path in commands()} >= {
         *("data pull", "data simulate", "data validate", "data describe", "train", "serve", "monitor"),

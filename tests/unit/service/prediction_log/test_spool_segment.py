@@ -8,6 +8,7 @@ import pytest
 
 from churn.errors import StoreError
 from churn.store.records import PredictionRow
+from service.prediction_log import spool_segment
 from service.prediction_log.spool_record import encode_record
 from service.prediction_log.spool_segment import Segment, append_to
 
@@ -133,3 +134,12 @@ def test_appending_makes_a_file_that_only_its_owner_reads(tmp_path: Path) -> Non
         append_to(tmp_path / "file", data)
     assert (tmp_path / "file").read_bytes() == b"abcdef"
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+def test_a_new_segment_is_in_its_folder_after_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is synced when the file has its name, and before anybody may write to it."""
+    synced: list[list[str]] = []
+    monkeypatch.setattr(spool_segment, "sync_folder", lambda folder: synced.append([path.name for path in folder.iterdir()]))
+    segment = Segment.create(tmp_path)
+    assert synced == [[segment.path.name]]
+    segment.close()
