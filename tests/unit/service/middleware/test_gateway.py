@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from service.app import ServiceApp, create_app
+from service.http.errors import TooLarge
 from service.observability.logs import JsonLines
 from tests.unit.service.fakes import CUSTOMER, KEY_TEXT, KEYS, FakeLastKnownGood, FakeRegistry, FakeStore, make_settings, running
 
@@ -176,6 +177,37 @@ async def test_every_line_of_a_request_names_the_model_that_answers_it(
         await client.get("/version")
     records = [record for record in caplog.records if record.name == "service.access"]
     assert [record.__dict__["model_version"] for record in records] == ["1", "1", None]
+
+
+@pytest.mark.parametrize("error", [TooLarge("a body that grew"), RuntimeError("a bug")])
+@pytest.mark.parametrize("begun", [True, False])
+async def test_no_answer_is_begun_twice_and_what_took_room_leaves_it(
+    tmp_path: Path, store: FakeStore, registry: FakeRegistry, begun: bool, error: Exception
+) -> None:
+    """What fails behind the gateway and is not handled there fails: a bug is answered once, unless an answer is on its way."""
+    service = app_with(tmp_path, store, registry, max_concurrent=1)
+
+    async def failing(_scope: Any, _receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise error
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    service.gateway.app = failing
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b"", "client": ("127.0.0.1", 1)}
+    async with service.lifespan():
+        for _ in range(3):  # with room for one: each has left it
+            sent: list[Any] = []
+
+            async def send(message: Any, sent: list[Any] = sent) -> None:
+                sent.append(message)
+
+            with pytest.raises(type(error)):
+                await service.gateway(dict(scope), receive, send)
+            starts = [message["status"] for message in sent if message["type"] == "http.response.start"]
+            assert starts == ([200] if begun else [500] if isinstance(error, RuntimeError) else [])
 
 
 async def test_slow_requests_are_exemplars_and_of_the_others_one_a_second(
