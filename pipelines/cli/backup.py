@@ -31,9 +31,10 @@ def backup(
     without_registry: WithoutRegistry = False,
     as_json: Json = False,
 ) -> None:
-    """Back up the store, the registry with its models, Prefect's database and what waits on disk, while all of it is in use.
+    """Back up everything into one file, while it is in use.
 
-    The file holds customers: only its owner may read it. It is there whole, or not at all.
+    In it are the store, the registry with its models, Prefect's database, and the predictions that wait on disk. The file holds
+    customers: only its owner may read it. It is there whole, or not at all.
 
     Example: churn backup /srv/backups
     """
@@ -69,9 +70,10 @@ def restore(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Restore a backup into this system: under CHURN_HOME, and into the databases that are set up. Stop everything first.
+    """Restore a backup into this system. Stop everything first.
 
-    All of the backup is checked before anything is changed. Paths may differ from those of the system that was backed up.
+    It goes under CHURN_HOME, and into the databases that are set up. All of the backup is checked before anything is changed.
+    Paths may differ from those of the system that was backed up.
 
     Example: CHURN_HOME=/srv/churn churn restore /srv/backups/churn-20261126T031500Z.tar.gz
     """

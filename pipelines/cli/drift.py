@@ -26,10 +26,11 @@ def drift(
     ] = None,
     fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit 1 if any file alarms.")] = False,
 ) -> None:
-    """Compare files and print one result each: no server, no store, no model. CHURN_FALSE_ALARM_RATE is its false-alarm rate.
+    """Compare files with a reference file; no server, store or model is needed.
 
-    Values that break the contract are compared as they are, not refused. A file that cannot be read at all is said, the others
-    are judged, and the exit is 2. Impact is told where the reference has outcomes.
+    CHURN_FALSE_ALARM_RATE is the false-alarm rate of each file. Values that break the contract are compared as they are. Of a
+    file that cannot be read this is said, the others are judged, and the exit code is 2. The impact on churn is shown where the
+    reference has outcomes.
 
     Example: churn drift january.csv february.csv march.csv
     """

@@ -23,15 +23,27 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="MLOps service for customer churn.",
+    help="Predict which customers leave, act on it, and keep the model right.",
 )
-for name, group in (("data", data.app), ("model", model.app), ("campaign", campaign.app), ("store", store.app)):
-    app.add_typer(group, name=name)
-for command in (
-    *(train.train, model.evaluate, score.score, note.note, drift.drift, traffic.traffic),
-    *(system.up, status.status, system.demo, system.serve, system.monitor, backup.backup, backup.restore),
-):
-    app.command()(command)
+# The help text shows commands in this order, under these headings.
+COMMANDS = {
+    "The whole system": (system.up, status.status, system.demo),
+    "Data and models": (train.train, model.evaluate),
+    "Predictions and campaigns": (system.serve, score.score, note.note),
+    "Monitoring": (system.monitor, drift.drift, traffic.traffic),
+    "The store": (backup.backup, backup.restore),
+}
+GROUPS = {
+    "Data and models": (("data", data.app), ("model", model.app)),
+    "Predictions and campaigns": (("campaign", campaign.app),),
+    "The store": (("store", store.app),),
+}
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+for panel, groups in GROUPS.items():
+    for name, group in groups:
+        app.add_typer(group, name=name, rich_help_panel=panel)
 # Parts of `churn up`, and of a container each.
 app.command(hidden=True)(system.exporter)
 app.command(hidden=True)(system.flows)
@@ -51,7 +63,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Run an MLOps service for customer churn."""
+    """Predict which customers leave, act on it, and keep the model right."""
     del version
     if "--help" not in sys.argv:  # it shall come at once, and to know the settings takes longer than all the rest
         for sentence in unknown_settings(os.environ):

@@ -17,10 +17,11 @@ def note(
     template: Annotated[bool, typer.Option("--template", help="Do not ask the language model of CHURN_LLM_MODEL.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Write five lines about a customer for whoever calls: the newest answer in the store, its reasons, and what they mean.
+    """Write five lines about a customer, for whoever calls.
 
-    With CHURN_LLM_MODEL, a local language model puts them into its own words; where it says what the reasons do not, the
-    template's words stand. It is not told who the customer is.
+    They say the newest answer in the store, its reasons, and what these mean. With CHURN_LLM_MODEL, a local language model puts
+    them into its own words; where it says what the reasons do not, the template's words stand. It is not told who the customer
+    is.
 
     Example: churn note c-4711
     """

@@ -57,9 +57,10 @@ def score(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Score files of any size: the same rules and the same numbers as the service. Run again after a stop, it goes on.
+    """Score files of any size. Run again after a stop, it goes on.
 
-    With --log, the same input scored by the same version is logged once, however often this is run.
+    Rules and numbers are those of the service. With --log, the same input scored by the same version is logged once, however
+    often this is run.
 
     Example: churn score customers/ scored/2026-11-26 --scheduler tcp://10.0.0.5:8786
     """

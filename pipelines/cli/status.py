@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False) -> None:
-    """Show what is up, which model answers, traffic, the last monitoring run, decisions and next runs; exit 1 if not healthy.
+    """Show how the system is; exit 1 if it is not healthy.
+
+    Which parts are up, which model answers, traffic, the newest monitoring run, decisions, and the next runs of flows.
 
     Example: churn status --json
     """

@@ -25,7 +25,9 @@ def migrate(
     wait: Annotated[float, typer.Option(min=0, max=1e9, help="Wait so many seconds for a database that is not there yet.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Bring the store at CHURN_STORE_URL to the newest schema, and print its revision. Doing it again changes nothing.
+    """Bring the store to the newest schema, and print its revision.
+
+    The store is that of CHURN_STORE_URL. Doing it again changes nothing.
 
     Example: churn store migrate --wait 60
     """
@@ -57,10 +59,10 @@ def prune(
     even_unjudged: Annotated[bool, typer.Option("--even-unjudged", help="Also what the monitor has not judged yet.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old predictions with their outcomes, old contacts and sensitive levels, a few thousand at a time.
+    """Remove old predictions with their outcomes, contacts and sensitive levels.
 
-    The service goes on meanwhile. Monitoring runs and decisions stay. So do predictions that the monitor has not judged yet, of
-    models that still answer.
+    It goes in small steps, and the service goes on meanwhile. Monitoring runs and decisions stay. So do predictions that the
+    monitor has not judged yet, of models that still answer.
 
     Example: churn store prune --keep-days 400 --dry-run
     """
@@ -98,10 +100,11 @@ def sensitive(
     file: Annotated[Path, typer.Argument(help="Customers' ids and sensitive columns: CSV (also .csv.gz) or Parquet.")],
     as_json: Json = False,
 ) -> None:
-    """Store which groups customers are in, by the contract's sensitive columns: the monitor compares how they fare.
+    """Store customers' sensitive columns, for comparing groups alone.
 
-    No model, request or answer ever holds them. A blank cell removes what was known; who is not in the file, and a column that it
-    does not have, stay as they are. The same file again changes nothing. Set CHURN_PSEUDONYM_KEY as the service has it.
+    The monitor compares how good the model is in each group. No model, request or answer ever holds them. A blank cell removes
+    what was known; who is not in the file, and a column that it does not have, stay as they are. The same file again changes
+    nothing. Set CHURN_PSEUDONYM_KEY as the service has it.
 
     Example: churn store sensitive groups.csv
     """
@@ -138,9 +141,10 @@ def erase(
     reason: Annotated[str, typer.Option(help="For the record. Do not name the customer in it.")] = "asked for",
     as_json: Json = False,
 ) -> None:
-    """Erase one customer: predictions, outcomes, challengers' answers, contacts, sensitive levels, and what waits on disk here.
+    """Erase one customer.
 
-    An opt-out stays, under a digest of the id: who asks to be forgotten is not called again.
+    Predictions, outcomes, challengers' answers, contacts, sensitive levels, and what waits on this machine's disk go. An
+    opt-out stays, under a digest of the id: who asks to be forgotten is not called again.
 
     Set CHURN_PSEUDONYM_KEY as the service has it. Other copies (backups, training data) are listed in docs/erasure.md.
 
@@ -183,10 +187,11 @@ def erase(
 def export(
     customer_id: Annotated[str, typer.Argument(help="As it was sent to the service.")],
 ) -> None:
-    """Print all that is known of one customer as JSON: predictions, outcomes, contacts, sensitive levels, an opt-out.
+    """Print all that is known of one customer as JSON.
 
-    Rows that wait on this machine's disk for the store are among them. Set CHURN_PSEUDONYM_KEY as the service has it.
-    Other copies (backups, training data) are listed in docs/erasure.md.
+    Predictions, outcomes, contacts, sensitive levels, and an opt-out. Rows that wait on this machine's disk for the store are
+    among them. Set CHURN_PSEUDONYM_KEY as the service has it. Other copies (backups, training data) are listed in
+    docs/erasure.md.
 
     Example: churn store export c-4711 > c-4711.json
     """

@@ -14,7 +14,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def up() -> None:
-    """Start everything on this machine, train the first model if there is none, and stay until Ctrl-C.
+    """Start everything on this machine, and stay until Ctrl-C.
+
+    If there is no model yet, the first one is trained.
 
     Example: CHURN_HOME=/srv/churn churn up
     """
@@ -29,7 +31,9 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's state in place afterwards.")] = False,
     short: Annotated[bool, typer.Option("--short", help="Fewer windows; every step still happens.")] = False,
 ) -> None:
-    """Close the loop once: train, serve, drift, retrain, promote. Exits 0 only if each step really happened.
+    """Close the loop once: train, serve, drift, retrain, promote.
+
+    Exits 0 only if each step happened.
 
     Example: churn demo --out /tmp/churn-demo
     """
@@ -57,7 +61,9 @@ def monitor(
     once: Annotated[bool, typer.Option("--once", help="Run once and stop; else every CHURN_MONITOR_INTERVAL_SECONDS.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Judge what is new: drift, performance, and what to do about it. Without --once it also serves the monitor's metrics.
+    """Judge what is new: drift, performance, and what to do about it.
+
+    Without --once it goes on, and serves the monitor's metrics.
 
     Example: churn monitor --once --json
     """

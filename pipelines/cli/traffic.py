@@ -35,9 +35,9 @@ def traffic(
     show: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send invented customers to a running service, and later what came true.
+    """Send simulated customers to a running service, and their outcomes.
 
-    With --campaign, outcomes are those that follow: what it brought is in `churn campaign report NAME`.
+    With --campaign, outcomes are those after it; `churn campaign report NAME` shows what it brought.
 
     Example: churn traffic --scenario plan-launch --customers 1000 --campaign november
     """

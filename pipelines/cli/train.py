@@ -17,7 +17,7 @@ def train(
     data: Annotated[Path | None, typer.Option(help="File of labelled customers; default CHURN_DATA.")] = None,
     trigger: Annotated[str, typer.Option(help="Why, for the record.")] = "manual",
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for a training that is under way; else print whose it is, and stop.")
+        bool, typer.Option("--wait", help="Wait for a training that is running; without it, say whose it is and stop.")
     ] = False,
     curves: Annotated[
         bool,
@@ -25,12 +25,14 @@ def train(
     ] = False,
     form: Annotated[
         Literal["terms", "plain", "deep"] | None,
-        typer.Option(help="Of the challenger: deep is a neural network, see docs/deep.md; default that of params.yaml."),
+        typer.Option(help="Form of the challenger; deep is a neural network (docs/deep.md). Default: that of params.yaml."),
     ] = None,
-    if_none: Annotated[bool, typer.Option("--if-none", help="Only if there is no champion yet.")] = False,
+    if_none: Annotated[bool, typer.Option("--if-none", help="Train only if there is no champion yet.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a challenger and let the gate decide. One at a time trains, on all hosts of one store.
+    """Train a challenger; the gate decides whether it is promoted.
+
+    One training runs at a time, on all hosts that share a store.
 
     Example: churn train --data customers.csv --trigger "new price list"
     """

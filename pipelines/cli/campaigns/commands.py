@@ -21,7 +21,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 @app.command("list")
 def list_campaigns(as_json: Json = False) -> None:
-    """List the campaigns with their contacts, newest first. Contacts without a campaign are one without a name.
+    """List the campaigns with their contacts, newest first.
+
+    Contacts without a campaign are shown as one without a name.
 
     Example: churn campaign list
     """
@@ -50,7 +52,7 @@ def report(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a campaign brought: customers saved and money made, with intervals, from the control group.
+    """Say what a campaign brought: customers saved and money made, with intervals.
 
     Everybody whom the model named in the campaign's time is compared with those of them who were held out. Money is what
     params.yaml says that a customer, a contact and an offer are worth.
@@ -97,9 +99,9 @@ def opt_out(
     undo: Annotated[bool, typer.Option("--undo", help="They may be contacted again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Note that customers want no contacts. No campaign lists them from then on; it outlives the erasure of their data.
+    """Record that customers want no contacts: no campaign lists them from then on.
 
-    Set CHURN_PSEUDONYM_KEY as the service has it.
+    It outlives the erasure of their data. Set CHURN_PSEUDONYM_KEY as the service has it.
 
     Example: churn campaign opt-out c-4711 c-4712
     """

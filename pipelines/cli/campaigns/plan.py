@@ -50,11 +50,11 @@ def plan(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Choose whom to call: who is worth it, best first, without the control group and those who are to be left in peace.
+    """Choose whom to call: those who are worth it, best first.
 
-    Costs, and what a customer is worth of whom no column with the role `value` tells, are those by which the model's threshold
-    was chosen. What was scored is logged, and who is on the list counts as contacted now: `churn campaign report` finds both. The
-    same plan again does nothing.
+    The control group, those who want no contacts and those who were contacted lately are left out. Costs, and the value of
+    customers where no column has the role `value`, are those by which the model's threshold was chosen. What was scored is
+    logged, and who is on the list counts as contacted now. The same plan again does nothing.
 
     Example: churn campaign plan customers.csv november.csv --name november --budget 500
     """

@@ -46,7 +46,7 @@ def list_versions(as_json: Json = False) -> None:
 
 @app.command()
 def show(version: Annotated[str, typer.Argument(help="Version number or alias.")] = "champion", as_json: Json = False) -> None:
-    """Show what is known of one version, how it did as a challenger, and what was last decided about it.
+    """Show one version: what it is, how it did as a challenger, what was last decided about it.
 
     Example: churn model show 3
     """
@@ -96,7 +96,7 @@ def card(
     version: Annotated[str, typer.Argument(help="Version number or alias.")] = "champion",
     raw: Annotated[bool, typer.Option("--raw", help="Print the Markdown itself, as a pipe always gets it.")] = False,
 ) -> None:
-    """Show the model card: what a version is for, what it was made from, how good it is and for whom, its limits.
+    """Show the model card: what a version is for, how good it is and for whom, its limits.
 
     Example: churn model card 3 --raw
     """
@@ -121,7 +121,9 @@ def as_sql(
     table: Annotated[str, typer.Option(help="Of customers; its columns bear the contract's names.")] = "customers",
     key: Annotated[list[str] | None, typer.Option(help="A column that the result has too; default: customer_id.")] = None,
 ) -> None:
-    """Print a SELECT that answers in a warehouse what the service would answer; NULL for a customer whom it would refuse.
+    """Print a SELECT that answers in a warehouse what the service would answer.
+
+    A customer whom the service would refuse gets NULL.
 
     Example: churn model sql --dialect duckdb --table base.customers
     """
@@ -145,7 +147,7 @@ def history(
     limit: Annotated[int, typer.Option(min=1, max=MAX_COUNT, help="How many, the newest.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List what was decided about models, newest first: by the gate, and every promotion and rollback. Who, when, which and why.
+    """List the gate's decisions, promotions and rollbacks, newest first: who, when, which version and why.
 
     Example: churn model history --limit 5
     """
@@ -165,7 +167,7 @@ def promote(
     version: Annotated[str, typer.Argument(help="Version number.")],
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
 ) -> None:
-    """Make a version the champion by hand, past the gate. It is written down who did it and why.
+    """Make a version the champion by hand, past the gate. Who did it and why is recorded.
 
     Example: churn model promote 3 --reason "the gate's rows were mislabelled"
     """
@@ -187,7 +189,9 @@ def rollback(
         str | None, typer.Option(help="The version to leave; nothing is done if another is champion. Default: the champion.")
     ] = None,
 ) -> None:
-    """Make the previous champion the champion again. It is written down who did it and why. A second rollback undoes the first.
+    """Make the previous champion the champion again. Who did it and why is recorded.
+
+    A second rollback undoes the first.
 
     Example: churn model rollback --reason "complaints from the call centre" --leaving 3
     """
@@ -212,7 +216,9 @@ def challenge(
     version: Annotated[str | None, typer.Argument(help="Version number.")] = None,
     stop: Annotated[bool, typer.Option("--stop", help="Let nobody challenge the champion any more.")] = False,
 ) -> None:
-    """Make a version the challenger: services ask it in the shadow of the champion, and `churn model show` compares the two.
+    """Make a version the challenger, which is scored in the shadow of the champion.
+
+    `churn model show` compares the two.
 
     Example: churn model challenge 3
     """
@@ -241,9 +247,10 @@ def evaluate(
     model: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
     as_json: Json = False,
 ) -> None:
-    """Score a labelled file with a registered model: the scorecard with its intervals, and the same for slices of the customers.
+    """Say how good a registered model is on a labelled file.
 
-    A customer may have several rows (the same customer_id): the intervals are then as wide as so many customers make them.
+    Scores come with intervals, also for slices of the customers. A customer may have several rows (the same customer_id): the
+    intervals are then as wide as so many customers make them.
 
     Example: churn evaluate data/telecom_churn.csv --model champion
     """
