@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from churn.contract import Contract, load_contract
-from tests.checkout import CHECKOUT, cache_folder
+from tests.checkout import CHECKOUT, FOREIGN_SETTINGS, cache_folder
 
 TELECOM_FILE = "telecom_churn.csv"
 REAL_DATA = CHECKOUT / "data" / TELECOM_FILE
@@ -61,7 +61,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect no garbage while modules are imported and tests are collected: all of it stays."""
+    """Forget the settings of whoever runs the tests, and collect no garbage while modules are imported: all of it stays."""
+    for name in filter(FOREIGN_SETTINGS.match, list(os.environ)):
+        del os.environ[name]
     gc.disable()
     if shown := config.getoption("--cpu-times"):
         from tests.cpu_times import CpuTimes

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 PREFIX = "CHURN_"
-# Read by clients of the service, by compose.yaml, and by tests and tools of this project; set by Kubernetes for its services.
-OTHERS = re.compile(
-    r"CHURN_(API_KEY|BIND|DASHBOARDS)|CHURN_(TEST|MUTANTS)_\w+|\w+_SERVICE_(HOST|PORT)(_\w+)?|\w+_PORT(_\d+_(TCP|UDP)(_\w+)?)?"
-)
+# Read by clients of the service, by compose.yaml, and by tests and tools of this project.
+OTHERS = re.compile(r"CHURN_(API_KEY|BIND|DASHBOARDS)|CHURN_(TEST|MUTANTS)_\w+")
+# Kubernetes sets both of each service, and then a dozen more: https://kubernetes.io/docs/concepts/services-networking/service/
+HOST, PORT = "_SERVICE_HOST", "_SERVICE_PORT"
 ALIKE = 0.65
 
 
@@ -37,9 +37,13 @@ def unknown_settings(names: Iterable[str]) -> list[str]:
         return []
     from churn.config.settings import Settings
 
+    services = [
+        name.removesuffix(HOST) for name in candidates if name.endswith(HOST) and name.removesuffix(HOST) + PORT in candidates
+    ]
+    of_services = tuple(f"{service}{start}" for service in services for start in (HOST, "_PORT", PORT))
     known = {f"{field.upper()}{end}" for field in Settings.model_fields for end in ("", "_FILE")}
     unknown = [name for name in candidates if name.upper().removeprefix(PREFIX) not in known]
-    return [_sentence(name, known) for name in unknown if not OTHERS.fullmatch(name.upper())]
+    return [_sentence(name, known) for name in unknown if not (OTHERS.fullmatch(name.upper()) or name.startswith(of_services))]
 
 
 def _sentence(name: str, known: set[str]) -> str:

@@ -60,7 +60,7 @@ def csv_items(
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")
     if not rows:
-        refuse(name, "List should have at least 1 item after validation, not 0")
+        refuse(name, "must have at least 1 item, not 0")
 
 
 def _check(header: list[str], fields: Collection[str]) -> None:

@@ -144,15 +144,15 @@ def only_list(document: Any, name: str) -> list[Any]:
         If there is no such list, an empty one, or something else beside it.
     """
     if type(document) is not dict:
-        raise not_json("Input should be an object")
+        raise not_json("must be an object")
     given = document.pop(name, _ABSENT)
-    problems = [FieldProblem(field=other[:NAME_LENGTH], problem="Extra inputs are not permitted") for other in document]
+    problems = [FieldProblem(field=other[:NAME_LENGTH], problem="unknown field") for other in document]
     if given is _ABSENT:
-        problems.insert(0, FieldProblem(field=name, problem="Field required"))
+        problems.insert(0, FieldProblem(field=name, problem="is required"))
     elif type(given) is not list:
-        problems.insert(0, FieldProblem(field=name, problem="Input should be a valid list"))
+        problems.insert(0, FieldProblem(field=name, problem="must be a list"))
     elif not given:
-        problems.insert(0, FieldProblem(field=name, problem="List should have at least 1 item after validation, not 0"))
+        problems.insert(0, FieldProblem(field=name, problem="must have at least 1 item, not 0"))
     if problems:
         found = len(problems)
         raise Unprocessable(f"{found} problem{'s' if found > 1 else ''} found.", problems[:LISTED_ERRORS])

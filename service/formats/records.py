@@ -71,7 +71,7 @@ def from_records(records: Any, rules: ColumnRules, where: str, max_rows: int) ->
     TooLarge, Unprocessable
     """
     if type(records) is not list:
-        refuse(where, "Input should be a valid list")
+        refuse(where, "must be a list")
     check_rows(len(records), max_rows)
     foreign: set[str] = set()
     customers = rules.validate_tables(_from_part(part, rules, where, foreign) for part in batched(records))
@@ -139,7 +139,7 @@ def from_rows(rows: Any, names: Sequence[Any], rules: ColumnRules, where: str, m
     TooLarge, Unprocessable
     """
     if type(rows) is not list:
-        refuse(where, "Input should be a valid list")
+        refuse(where, "must be a list")
     check_rows(len(rows), max_rows)
     found = rules.columns_of(names, where)
     width = len(names)
@@ -181,7 +181,7 @@ def from_columns(columns: Mapping[str, Any], rules: ColumnRules, where: str, max
     found = rules.columns_of(list(columns), where)
     for name, values in columns.items():
         if type(values) is not list:
-            refuse(f"{where}.{name}", "Input should be a valid list")
+            refuse(f"{where}.{name}", "must be a list")
     lengths = set(map(len, columns.values()))
     if len(lengths) > 1:
         refuse(where, "all columns need the same number of values")

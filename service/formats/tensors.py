@@ -94,7 +94,7 @@ def read_tensors(inputs: Sequence[InferInput], binary: memoryview, ids: Collecti
 def _from_json(one: InferInput, where: str, *, exact: bool) -> NDArray[np.float64] | list[Any]:
     data = one.data
     if type(data) is not list:
-        refuse(f"{where}.data", "Input should be a valid list")
+        refuse(f"{where}.data", "must be a list")
     if len(one.shape) > 1 and data and set(map(type, data)) == {list}:
         # Nested as the shape is, or flat: both are allowed.
         data = [value for row in data for value in row]

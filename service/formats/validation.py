@@ -18,7 +18,7 @@ from churn.customers.column_names import CUSTOMER_ID, NOT_READ, given_twice
 from churn.customers.columns import CustomerColumns
 from churn.customers.customer import SUGGESTIONS, CustomerBase
 from churn.customers.validation import CustomerRules, Table
-from service.http.errors import LISTED_ERRORS, MAX_DESCRIBED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable
+from service.http.errors import LISTED_ERRORS, MAX_DESCRIBED_ERRORS, NAME_LENGTH, FieldProblem, Unprocessable, rule_in
 
 # Beyond so many there is no point in counting on: each costs microseconds.
 MAX_COUNTED_PROBLEMS = 10_000
@@ -183,7 +183,7 @@ class ColumnRules(CustomerRules):
             found += 1 if error is None else error.error_count()
             if len(problems) < LISTED_ERRORS:
                 name = f"{table.where}.{start + row}"
-                no_object = FieldProblem(field=name, problem="Input should be an object")
+                no_object = FieldProblem(field=name, problem="must be an object")
                 problems.extend([no_object] if error is None else _problems(error, name))
             return error is None or found <= MAX_COUNTED_PROBLEMS
 
@@ -257,4 +257,4 @@ def _problems(error: ValidationError, where: str) -> Iterable[FieldProblem]:
 
 def _problem(message: str, path: Iterable[Any]) -> FieldProblem:
     name = ".".join(str(part)[:NAME_LENGTH] for part in path)
-    return FieldProblem(field=name, problem=message.removeprefix("Value error, "))
+    return FieldProblem(field=name, problem=rule_in(message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,15 @@ LISTED_ERRORS = 100
 MAX_DESCRIBED_ERRORS = 100_000
 # Field names in a response are cut off here.
 NAME_LENGTH = 200
+# How pydantic's messages begin, and those that say a rule in other words than ours.
+_SHOULD = re.compile(r"^(Input|List|String) should ")
+_RULES = {
+    "Extra inputs are not permitted": "unknown field",
+    "Field required": "is required",
+    "must be a valid boolean": "must be true or false",
+    "must be a valid list": "must be a list",
+    "must be a valid string": "must be a text",
+}
 
 
 class FieldProblem(BaseModel):
@@ -114,7 +124,29 @@ def unprocessable(error: ValidationError | RequestValidationError) -> RequestPro
     return Unprocessable(f"{len(found)} problem{'s' if len(found) > 1 else ''} found{more}.", problems)
 
 
+def rule_in(message: str) -> str:
+    """Return the rule that a message of pydantic's names, in the words of all other rules.
+
+    Parameters
+    ----------
+    message : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> rule_in("Input should be a valid boolean"), rule_in("List should have at least 1 item after validation, not 0")
+    ('must be true or false', 'must have at least 1 item, not 0')
+    >>> rule_in("Value error, must not be in the future"), rule_in("Extra inputs are not permitted")
+    ('must not be in the future', 'unknown field')
+    """
+    rule = _SHOULD.sub("must ", message.removeprefix("Value error, ")).replace(" after validation", "")
+    return _RULES.get(rule, rule)
+
+
 def _field_problem(location: tuple[Any, ...], message: str) -> FieldProblem:
     parts = location[1:] if location and location[0] in ("query", "path", "header") else location
     name = ".".join(str(part)[:NAME_LENGTH] for part in parts)
-    return FieldProblem(field=name or "body", problem=message.removeprefix("Value error, "))
+    return FieldProblem(field=name or "body", problem=rule_in(message))

@@ -184,5 +184,11 @@ def _kind(error: Exception) -> Kind:
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
         slug = status.phrase.lower().replace(" ", "-")
-        return Kind(status, slug, status.phrase, f"{status.description or status.phrase}.", error.headers or {})
+        return Kind(status, slug, status.phrase, f"{status.description or status.phrase}.", _with_head(error.headers or {}))
     return next((PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS), _UNEXPECTED)
+
+
+def _with_head(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Let Allow name HEAD wherever it names GET: the gateway answers both (RFC 9110, 9.1)."""
+    methods = set(headers.get("Allow", "").split(", "))
+    return {**headers, "Allow": ", ".join(sorted(methods | {"HEAD"}))} if "GET" in methods else headers

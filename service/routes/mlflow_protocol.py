@@ -104,12 +104,12 @@ def _input(document: Any) -> tuple[str, Any]:
     if type(document) is list and document:
         refuse("body", 'a bare list is the protocol of MLflow 1: send {"dataframe_records": [...]}')
     if type(document) is not dict:
-        refuse("body", "Input should be an object")
+        refuse("body", "must be an object")
     # (`params` are for models that have some: as in MLflow, they change nothing for this one.)
     if foreign := sorted(set(document) - {*_INPUTS, "params"}):
         if {"columns", "data"} <= document.keys():
             refuse("body", 'bare columns and data are the protocol of MLflow 1: send {"dataframe_split": {...}}')
-        refuse(foreign[0], "Extra inputs are not permitted")
+        refuse(foreign[0], "unknown field")
     # Clients that are generated from a schema send every optional field, null where it is not set.
     found = [name for name in _INPUTS if document.get(name) is not None]
     if len(found) != 1:
@@ -119,16 +119,16 @@ def _input(document: Any) -> tuple[str, Any]:
 
 def _split(data: Any, served: ServedModel) -> tuple[Any, list[Any]]:
     if type(data) is not dict:
-        refuse("dataframe_split", "Input should be an object")
+        refuse("dataframe_split", "must be an object")
     if foreign := sorted(set(data) - {"columns", "data", "index"}):
-        refuse(f"dataframe_split.{foreign[0]}", "Extra inputs are not permitted")
+        refuse(f"dataframe_split.{foreign[0]}", "unknown field")
     if "data" not in data:
-        refuse("dataframe_split.data", "Field required")
+        refuse("dataframe_split.data", "is required")
     # Without names, the columns are those of the model's signature, in its order.
     names = data.get("columns")
     names = served.info.features if names is None else names
     if type(names) is not list:
-        refuse("dataframe_split.columns", "Input should be a valid list")
+        refuse("dataframe_split.columns", "must be a list")
     return data["data"], names
 
 

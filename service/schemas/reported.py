@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from churn.clock import CLOCK_SKEW, now
 from churn.customers.customer_id import CustomerId
@@ -28,10 +39,12 @@ def _without_nul(value: str) -> str:
     return value
 
 
-def _as_written(value: object) -> object:
+def _as_written(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
     # Pydantic takes a text of digits for seconds or milliseconds since 1970: 20261129 would be a day of that year.
     if isinstance(value, datetime) or (isinstance(value, str) and _DATE_AND_TIME.match(value)):
-        return value
+        with suppress(ValidationError):
+            time: datetime = read(value)
+            return time
     raise ValueError("must be a date and time with a time zone, as 2026-03-31T22:00:00Z")
 
 
@@ -47,7 +60,7 @@ _NO_NUL = {"pattern": "^[^\\u0000]*$"}
 PredictionId = Annotated[
     str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
 ]
-PastTime = Annotated[AwareDatetime, BeforeValidator(_as_written), AfterValidator(_is_possible)]
+PastTime = Annotated[AwareDatetime, WrapValidator(_as_written), AfterValidator(_is_possible)]
 # In JSON Schema: one of the two, and only one. A text of blanks names nobody.
 _NOBODY = {"anyOf": [{"type": "null"}, {"type": "string", "pattern": "^\\s*$"}]}
 EITHER: dict[str, Any] = {

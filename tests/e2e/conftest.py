@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,12 +14,10 @@ import psutil
 import pytest
 
 from pipelines.local.ports import free_port
-from tests.checkout import CHECKOUT
+from tests.checkout import CHECKOUT, FOREIGN_SETTINGS
 from tests.e2e.browser import Browser, chromium
 
 PORTS = ("port", "mlflow_port", "prefect_port", "evidently_port", "exporter_port")
-# What whoever runs the tests has set, except for where the data is.
-FOREIGN_SETTINGS = re.compile(r"(CHURN_(?!DVC_REMOTE$)|PREFECT_|MLFLOW_)")
 # Long enough for a slow machine: nothing here is about speed.
 TIMEOUT_SECONDS = 240
 # A monitoring run takes some seconds of a processor: not always one is to be at work.

@@ -13,8 +13,9 @@ import pytest
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
 from pipelines.demo.customers import deal_out, shorten
+from tests.checkout import CHECKOUT, FOREIGN_SETTINGS
 from tests.e2e import up
-from tests.e2e.conftest import CHECKOUT, FOREIGN_SETTINGS, System
+from tests.e2e.conftest import System
 from tests.loopback_http import http
 from tests.prefect_template import copy_to_home
 

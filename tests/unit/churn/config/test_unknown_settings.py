@@ -17,6 +17,8 @@ from churn.config.unknown_settings import unknown_settings
         ("CHURN_APIKEYS", "CHURN_API_KEYS"),
         ("CHURN_COOLDOWN", "CHURN_COOLDOWN_SECONDS"),
         ("churn_portt", "CHURN_PORT"),
+        ("CHURN_MLFOW_PORT", "CHURN_MLFLOW_PORT"),
+        ("CHURN_SERVICE_PORT", "CHURN_SERVICE_URL"),
     ],
 )
 def test_a_mistyped_setting_is_named_with_the_one_that_was_meant(name: str, meant: str) -> None:
@@ -32,7 +34,7 @@ def test_settings_by_value_and_by_file_and_what_others_set_are_no_mistakes() -> 
     others = [
         "CHURN_API_KEY",
         "CHURN_TEST_DATA",
-        "CHURN_SERVICE_SERVICE_HOST",
+        *("CHURN_SERVICE_SERVICE_HOST", "CHURN_SERVICE_SERVICE_PORT", "CHURN_SERVICE_SERVICE_PORT_HTTP", "CHURN_SERVICE_PORT"),
         "CHURN_SERVICE_PORT_8000_TCP_ADDR",
         "CHURNED",
         "PATH",

@@ -36,7 +36,7 @@ def test_a_flag_is_spelled_in_three_ways(cell: str, flag: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "field", "problem"),
     [
-        ("customer_id,churned\n", "outcomes", "List should have at least 1 item"),
+        ("customer_id,churned\n", "outcomes", "must have at least 1 item"),
         (b"customer_id\n\xff\n", "body", "must be UTF-8"),
         ("customer_id;churned\nc;1\n", "header", "separated by semicolons"),
         ("churned,churned\n1,1\n", "header", "names a column twice"),

@@ -115,7 +115,7 @@ def test_all_tensors_have_as_many_rows_and_no_more_than_may_be() -> None:
             "outputs.0.parameters.shared_memory_region",
             "is not supported",
         ),
-        ([{"name": 1}], "outputs.0.name", "Input should be a valid string"),
+        ([{"name": 1}], "outputs.0.name", "must be a text"),
     ],
 )
 def test_an_output_that_cannot_be_answered_is_refused(outputs: list[dict[str, Any]], field: str, words: str) -> None:

@@ -111,7 +111,7 @@ def test_a_size_is_that_of_the_bytes_that_are_there(size: Any) -> None:
     [
         (tensor("FP64", [1.0], shared_memory_region="r"), "inputs.0.parameters", "shared memory is not supported"),
         (tensor("COMPLEX", [1.0]), "inputs.0.datatype", "must be BOOL, BYTES, or a number's (FP64, INT64 …)"),
-        (tensor("FP64", None, [1]), "inputs.0.data", "Input should be a valid list"),
+        (tensor("FP64", None, [1]), "inputs.0.data", "must be a list"),
         (tensor("FP64", ["1"]), "inputs.0.data", "must be FP64, as its datatype says"),
         (tensor("FP64", [True]), "inputs.0.data", "must be FP64, as its datatype says"),
         (tensor("INT8", [1.5]), "inputs.0.data", "must be INT8, as its datatype says"),

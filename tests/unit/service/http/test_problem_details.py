@@ -101,7 +101,8 @@ def test_a_limit_says_when_to_come_again_and_is_not_noted(error: Exception, stat
 
 def test_headers_that_belong_to_an_error() -> None:
     assert respond(errors.NotAuthenticated("x"))[0].headers["www-authenticate"] == 'Bearer realm="churn"'
-    assert respond(HTTPException(405, headers={"Allow": "GET"}))[0].headers["allow"] == "GET"
+    for given, said in (("GET", "GET, HEAD"), ("HEAD, GET", "GET, HEAD"), ("POST", "POST")):
+        assert respond(HTTPException(405, headers={"Allow": given}))[0].headers["allow"] == said
     for error in (errors.TooLarge("x"), errors.TooSlow("x")):
         assert respond(error)[0].headers["connection"] == "close"
     for later in (NoModel("x"), RegistryError("x"), StoreError("x"), errors.NotReady("x")):

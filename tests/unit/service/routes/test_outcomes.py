@@ -126,3 +126,20 @@ async def test_store_away_is_503(client: httpx2.AsyncClient, store: FakeStore) -
     store.away = True
     response = await client.post("/outcomes", json={"outcomes": [{"prediction_id": "p", "churned": True}]})
     assert (response.status_code, response.json()["type"]) == (503, "urn:churn:problem:store-away")
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("2026-03-01", "2026-03-01T12:00:00", "now", "20260301T120000Z", 1_700_000_000),
+        *("2016-12-31T23:59:60Z", "2026-03-01T24:00:00Z", "2026-02-30T12:00:00Z", "2026-03-01T12:00:00+24:00"),
+        "2026-03-01T12:00:00Z[Europe/Berlin]",
+    ],
+)
+async def test_a_time_that_is_none_is_refused_with_the_rule_and_an_example(client: httpx2.AsyncClient, time: Any) -> None:
+    said = {"prediction_id": "p", "churned": True, "observed_at": time}
+    (problem,) = (await client.post("/outcomes", json={"outcomes": [said]})).json()["errors"]
+    assert problem == {
+        "field": "outcomes.0.observed_at",
+        "problem": "must be a date and time with a time zone, as 2026-03-31T22:00:00Z",
+    }
