@@ -1,18 +1,51 @@
-"""Recognize a first line of a CSV file that is no header, and say what to do about it."""
+"""Tell a CSV file's separator by its first lines, and recognize a first line that is no header: say what to do about it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SHOWN_CHARACTERS = 60
+# So many lines, and of each so much, are looked at for a separator.
+_INSPECTED_LINES, _INSPECTED_CHARACTERS = 1_000, 64 * 2**10
+_QUOTED = re.compile(r'"[^"]*"')
 # A line of one field above lines of so many is a title.
 _MIN_FIELDS = 3
 # What no column is called: numbers, answers, dates.
 _NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?%?")
 _DATE = "[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"
 _VALUE = re.compile(rf"{_NUMBER.pattern}|yes|no|true|false|n/?a|null|nan|{_DATE}", re.IGNORECASE)
+
+
+def separator_of(lines: Iterable[str]) -> str:
+    """Return what separates fields in a CSV file: a comma, or what its first two lines hold if there is no comma in the header.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        From the first one on; no more are asked for than are needed.
+
+    Returns
+    -------
+    str
+        A comma where it is not clear: `header_problem` says then what was found.
+
+    Examples
+    --------
+    >>> separator_of(["State;Calls, by day;Churn", "KS;1;No"]), separator_of(['"Calls, by day";Churn', "1,5;No"])
+    (',', ';')
+    >>> separator_of(["Export; June", "State,Calls"]), separator_of(["State;Churn"]), separator_of(["sep=;", "State;Churn"])
+    (',', ';', ',')
+    """
+    written = (line[:_INSPECTED_CHARACTERS] for line in islice(lines, _INSPECTED_LINES) if line.strip())
+    header, row = _QUOTED.sub("", next(written, "")), next(written, "")
+    if "," in header or header.lower().lstrip("\ufeff").startswith("sep="):
+        return ","
+    found = [mark for mark in SEPARATORS if mark in header]
+    # (The row may be the beginning of one, up to a line break within quotes.)
+    return found[0] if len(found) == 1 and (found[0] in row or "," not in row) else ","
 
 
 def header_problem(first_line: Sequence[str], second_line: Sequence[str] = ()) -> str | None:

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.column_names import first_repeated
-from churn.customers.csv_header import header_problem
+from churn.customers.csv_header import header_problem, separator_of
 from churn.data.file_kind import file_kind, is_parquet, parquet_files
 from churn.errors import ContractError, InputError, Problem
 from churn.one_line import one_line
@@ -58,7 +58,7 @@ class TabularFile:
             return {row: row + 1 for row in rows}
         wanted, found, row = set(rows), dict[int, int](), -1  # the header is row -1
         with open_text(self.path) as text, suppress(csv.Error, ValueError):
-            reader, start = csv.reader(bounded_lines(text)), 1
+            reader, start = csv.reader(bounded_lines(text), delimiter=csv_separator(self.path)), 1
             for cells in reader:
                 if cells and row in wanted:
                     found[row] = start
@@ -75,22 +75,23 @@ def read_tabular_file(path: Path) -> TabularFile:
     Parameters
     ----------
     path : Path
-        Parquet, or CSV in UTF-8, zipped by gzip or not, whatever its name is: commas, double quotes, any line ending, a byte
-        order mark or none. Blank lines are skipped. Or a folder of Parquet files with the same columns.
+        Parquet, or CSV in UTF-8, zipped by gzip or not, whatever its name is: commas (or what `separator_of` finds), double
+        quotes, any line ending, a byte order mark or none. Blank lines are skipped. Or a folder of Parquet files with the same
+        columns.
 
     Raises
     ------
     ContractError
         If a row has more or fewer fields than the header, or two columns have the same name.
     InputError
-        If the file cannot be read at all, is something else (an Excel workbook), or has no commas but another separator.
+        If the file cannot be read at all, is something else (an Excel workbook), or does not show what separates its fields.
     """
     if path.is_dir():
         table = _read_folder(path)
     elif path.is_file():
         table = _read_file(path)
     else:
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: {'is no file but a device or a pipe; save it as a file' if path.exists() else 'no such file'}")
     names = [name.strip() for name in table.column_names]
     if repeated := first_repeated(names):
         raise ContractError(str(path), [Problem("the file has two columns of this name", column=repeated)])
@@ -126,7 +127,8 @@ def _read_csv(path: Path) -> pa.Table:
         if b"\0" in raw.read(INSPECTED_ROWS):
             raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
     with open_text(path) as text:
-        lines = filter(None, islice(csv.reader(bounded_lines(text)), INSPECTED_LINES))
+        separator = csv_separator(path)
+        lines = filter(None, islice(csv.reader(bounded_lines(text), delimiter=separator), INSPECTED_LINES))
         names, following = next(lines, []), []
         with suppress(csv.Error):  # of a huge field, which pyarrow may read
             # Below a title there may be more lines of one field: a date, who made it.
@@ -138,7 +140,7 @@ def _read_csv(path: Path) -> pa.Table:
         pa.PythonFile(_Unpacked(path), mode="r") if packed else pa.input_stream(str(path), compression=None),
         # One thread: with more, pyarrow cannot tell which row is ragged.
         pa.csv.ReadOptions(use_threads=False, block_size=MAX_LINE_LENGTH),
-        pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+        pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=note),
         pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
     if ragged:
@@ -224,6 +226,12 @@ def bounded_lines(text: Any) -> Iterator[str]:
         yield line
 
 
+def csv_separator(path: Path) -> str:
+    """Return what separates the fields of a CSV file, zipped or not."""
+    with open_text(path) as text:
+        return separator_of(bounded_lines(text))
+
+
 def check_header(source: Path | str, first_line: list[str], second_line: list[str]) -> None:
     """Raise InputError if a file's first line cannot be its header.
 
@@ -253,5 +261,8 @@ def _why(error: Exception) -> str:
     if "Empty CSV" in str(error):
         return "it is empty, or a header only"
     if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
-        return "some of its letters are not in UTF-8, as Windows programs write them; save it as “CSV UTF-8”"
+        return (
+            "some of its letters are not in UTF-8, as Windows programs write them; save it as “CSV UTF-8”, or, if it is in "
+            "windows-1252: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+        )
     return one_line(error, 200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterator
 
-from churn.customers.csv_header import header_problem
+from churn.customers.csv_header import header_problem, separator_of
 from service.formats.csv_rows import bounded_lines
 from service.formats.json_text import refuse
 from service.http.errors import TooLarge
@@ -45,7 +45,8 @@ def csv_items(
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         refuse("body", "must be UTF-8")
-    lines = csv.reader(bounded_lines(text), strict=True)
+    separator = separator_of(bounded_lines(text))
+    lines = csv.reader(bounded_lines(text, separator), delimiter=separator, strict=True)
     rows = 0
     try:
         header = [one.strip() for one in next(lines, [])]

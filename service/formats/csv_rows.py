@@ -13,12 +13,14 @@ MAX_COLUMNS = 10_000
 PIECE_CHARACTERS = 64 * 1024
 
 
-def bounded_lines(text: str) -> Iterator[str]:
+def bounded_lines(text: str, separator: str = ",") -> Iterator[str]:
     """Yield the lines of a text with their ends, as `csv.reader` wants them.
 
     Parameters
     ----------
     text : str
+    separator : str
+        Of its fields.
 
     Yields
     ------
@@ -29,16 +31,16 @@ def bounded_lines(text: str) -> Iterator[str]:
     Unprocessable
         If a long line has more fields than any contract has columns.
     """
-    return chain.from_iterable(_pieces(text))
+    return chain.from_iterable(_pieces(text, separator))
 
 
-def _pieces(text: str) -> Iterator[Iterator[str]]:
+def _pieces(text: str, separator: str) -> Iterator[Iterator[str]]:
     start = 0
     while start < len(text):
         end = _after_line(text, start + PIECE_CHARACTERS)
         if end - start <= 2 * PIECE_CHARACTERS:
             yield StringIO(text[start:end], newline="")
-        elif text.count(",", start, end) > MAX_COLUMNS + PIECE_CHARACTERS:
+        elif text.count(separator, start, end) > MAX_COLUMNS + PIECE_CHARACTERS:
             refuse("body", f"has a line of more than {MAX_COLUMNS} fields")
         else:
             # StringIO would take four bytes for each character of a long line.

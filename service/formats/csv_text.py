@@ -9,7 +9,7 @@ from typing import Any
 
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from churn.customers.csv_header import header_problem
+from churn.customers.csv_header import header_problem, separator_of
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import Table
 from service.formats.csv_rows import MAX_COLUMNS, bounded_lines
@@ -24,7 +24,7 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
     Parameters
     ----------
     body : bytes or memoryview
-        UTF-8, with or without a byte order mark; commas and double quotes.
+        UTF-8, with or without a byte order mark; commas (or what `separator_of` finds) and double quotes.
     rules : ColumnRules
     max_rows : int
         At most so many customers, at least 1.
@@ -44,9 +44,10 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
         refuse("body", "must be UTF-8")
     if "\0" in text:
         refuse("body", "must not contain NUL characters")
-    if (fields := _fields_of_first_line(text)) > MAX_COLUMNS:
+    separator = separator_of(bounded_lines(text))
+    if (fields := _fields_of_first_line(text, separator)) > MAX_COLUMNS:
         refuse("header", f"has {fields} columns; {MAX_COLUMNS} are the most")
-    lines = csv.reader(bounded_lines(text), strict=True)
+    lines = csv.reader(bounded_lines(text, separator), delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(lines, [])]
         first = next(filter(None, lines), [])
@@ -69,10 +70,10 @@ def _table(rows: Sequence[Sequence[str]], names: Sequence[str], rules: ColumnRul
     return rules.table_of(columns, len(rows), "rows")
 
 
-def _fields_of_first_line(text: str) -> int:
-    """Count the fields of the first line, before a text is made of each; a comma within quotes is counted too."""
+def _fields_of_first_line(text: str, separator: str) -> int:
+    """Count the fields of the first line, before a text is made of each; a separator within quotes is counted too."""
     ends = [end for end in (text.find("\n"), text.find("\r")) if end >= 0]
-    return 1 + text.count(",", 0, min(ends, default=len(text)))
+    return 1 + text.count(separator, 0, min(ends, default=len(text)))
 
 
 def _rows(lines: Iterable[list[str]], max_rows: int, fields: int, read: Sequence[int]) -> Iterator[Sequence[str]]:

@@ -137,9 +137,9 @@ def as_csv_writes(name: str, value: Any) -> Any:
     return repr(value).replace(".", ",") if comma and isinstance(value, float) else value
 
 
-def csv_body(customer: Customer) -> bytes:
+def csv_body(customer: Customer, separator: str = ",") -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
+    writer = csv.writer(text, delimiter=separator)
     writer.writerow(customer)
     writer.writerow(as_csv_writes(name, value) for name, value in customer.items())
     return text.getvalue().encode()
@@ -162,8 +162,8 @@ def parquet_file(customer: Customer, folder: Path) -> Path:
     return folder / "customers.parquet"
 
 
-def csv_file(customer: Customer, folder: Path) -> Path:
-    (folder / "customers.csv").write_bytes(csv_body(customer))
+def csv_file(customer: Customer, folder: Path, separator: str = ",") -> Path:
+    (folder / "customers.csv").write_bytes(csv_body(customer, separator))
     return folder / "customers.csv"
 
 
@@ -294,6 +294,13 @@ def csv_limit(customer: Customer) -> str | None:
     return None
 
 
+def semicolon_limit(customer: Customer) -> str | None:
+    cells = [*customer, *(str(value) for value in customer.values())]
+    if len(customer) < 2 or any(mark in cell for cell in cells for mark in ',\t|"\r\n'):
+        return "what separates can be told where only semicolons do"
+    return csv_limit(customer)
+
+
 def typed_limit(customer: Customer) -> str | None:
     wide = any(type(value) is int and not -(2**63) <= value < 2**64 for value in customer.values())
     return "a column of numbers has at most 64 bits" if wide else None
@@ -319,6 +326,9 @@ WAYS = {
     "POST /predict (request model)": Way(request_model, json_limit),
     "POST /predict/batch, JSON": Way(batch_json, json_limit),
     "POST /predict/batch, CSV": Way(lambda c, f: accepted(csv_text.read_csv(csv_body(c), RULES, MANY)), csv_limit),
+    "POST /predict/batch, semicolons": Way(
+        lambda c, f: accepted(csv_text.read_csv(csv_body(c, ";"), RULES, MANY)), semicolon_limit
+    ),
     "POST /predict/batch, Parquet": Way(batch_parquet, typed_limit),
     "POST /predict/batch, Arrow stream": Way(
         lambda c, f: accepted(read_arrow(arrow_body(c, file=False), RULES, MANY, MUCH, file=False)), typed_limit
@@ -334,6 +344,8 @@ WAYS = {
     "POST /invocations, CSV": Way(invocations("csv"), csv_limit, ignores_unknown=True),
     "churn score, Parquet": Way(lambda c, f: scored(parquet_file(c, f)), typed_limit, ignores_unknown=True),
     "churn score, CSV": Way(lambda c, f: scored(csv_file(c, f)), csv_limit, ignores_unknown=True),
+    "churn score, semicolons": Way(lambda c, f: scored(csv_file(c, f, ";")), semicolon_limit, ignores_unknown=True),
+    "training, semicolons": Way(lambda c, f: trained(csv_file(complete(c), f, ";")), semicolon_limit, ignores_unknown=True),
     "training, Parquet": Way(lambda c, f: trained(parquet_file(complete(c), f)), typed_limit, ignores_unknown=True),
     "training, CSV": Way(lambda c, f: trained(csv_file(complete(c), f)), csv_limit, ignores_unknown=True),
     "churn drift, Parquet": Way(

@@ -14,7 +14,7 @@ import numpy as np
 CHUNK_BYTES = 2 * 2**20
 # No row of a customer is that long: perhaps a quote is not closed.
 MAX_ROW_BYTES = 4 * 2**20
-_QUOTE, _LINE_FEED, _RETURN, _COMMA = b'"\n\r,'
+_QUOTE, _LINE_FEED, _RETURN = b'"\n\r'
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Irregular:
     line: int
 
 
-def chunks(file: Any, line: int) -> Iterator[Chunk | Irregular]:
+def chunks(file: Any, line: int, separator: str = ",") -> Iterator[Chunk | Irregular]:
     """Cut what is left of a file.
 
     Parameters
@@ -65,6 +65,8 @@ def chunks(file: Any, line: int) -> Iterator[Chunk | Irregular]:
         At the start of a row.
     line : int
         The number of its line.
+    separator : str
+        Of its fields.
 
     Yields
     ------
@@ -80,7 +82,7 @@ def chunks(file: Any, line: int) -> Iterator[Chunk | Irregular]:
             return
         end = len(text) if not read else text.rfind(b"\n") + 1
         rest, text = text[end:], text[:end]
-        if len(rest) > MAX_ROW_BYTES or not _is_regular(text):
+        if len(rest) > MAX_ROW_BYTES or not _is_regular(text, ord(separator)):
             yield Irregular(start, line)
             return
         if text:
@@ -90,7 +92,7 @@ def chunks(file: Any, line: int) -> Iterator[Chunk | Irregular]:
             return
 
 
-def _is_regular(text: bytes) -> bool:
+def _is_regular(text: bytes, separator: int) -> bool:
     """Tell whether each line is a row, and each quote begins or ends a field, or stands for one in it."""
     if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
         return False
@@ -104,7 +106,10 @@ def _is_regular(text: bytes) -> bool:
     before = read[opening[opening > 0] - 1]
     after = read[closing[closing < len(read) - 1] + 1]
     # Of two quotes within quotes the first seems to close, and the second to open.
-    if not np.isin(before, (_COMMA, _LINE_FEED, _QUOTE)).all() or not np.isin(after, (_COMMA, _LINE_FEED, _RETURN, _QUOTE)).all():
+    if (
+        not np.isin(before, (separator, _LINE_FEED, _QUOTE)).all()
+        or not np.isin(after, (separator, _LINE_FEED, _RETURN, _QUOTE)).all()
+    ):
         return False
     ends = np.flatnonzero(read == _LINE_FEED)
     return not bool((np.searchsorted(quotes, ends) % 2).any())

@@ -34,7 +34,7 @@ from churn.customers.from_arrow import read_cells
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import CustomerRules, Table
 from churn.data.file_kind import file_kind
-from churn.data.files import check_header
+from churn.data.files import check_header, csv_separator
 from churn.errors import ContractError, Problem
 
 Row = tuple[int, list[str]]
@@ -67,14 +67,16 @@ def open_csv(part: Part, rules: CustomerRules, terms: Terms) -> Iterator[Reading
     """
     path = Path(part.path)
     with gzip.open(path) if file_kind(path) == "gzip" else path.open("rb") as file:
-        header, line = _read_header(part, file)
+        separator = csv_separator(path)
+        header, line = _read_header(part, file, separator)
         found = find(part, header, rules, terms)
-        reader = _Reader(part, rules, len(header), {name: header.index(given) for name, given in found.items()})
+        places = {name: header.index(given) for name, given in found.items()}
+        reader = _Reader(part, rules, len(header), places, separator)
         with closing(reader.pieces(file, line)) as fetched:
             yield Reading(pa.string() if CUSTOMER_ID in found else None, fetched)
 
 
-def _read_header(part: Part, file: Any) -> tuple[list[str], int]:
+def _read_header(part: Part, file: Any, separator: str) -> tuple[list[str], int]:
     """Return the names of the columns and the number of the line after them, where the file stands then."""
     used = 0
 
@@ -85,7 +87,7 @@ def _read_header(part: Part, file: Any) -> tuple[list[str], int]:
             yield line.removeprefix(_BYTE_ORDER_MARK) if used == len(line.encode()) else line
 
     with _text(file) as text:
-        reader = csv.reader(lines(text), strict=True)
+        reader = csv.reader(lines(text), delimiter=separator, strict=True)
         rows = filter(None, reader)
         header = [name.strip() for name in next(rows, [])]
         end, line = used, reader.line_num + 1
@@ -114,15 +116,18 @@ class _Reader:
         Columns of the file.
     places : dict
         The place of each column that is read, by its name in the contract.
+    separator : str
+        Of the fields.
     """
 
     part: Part
     rules: CustomerRules
     width: int
     places: dict[str, int]
+    separator: str
 
     def pieces(self, file: Any, line: int) -> Generator[ReadPiece]:
-        for chunk in chunks(file, line):
+        for chunk in chunks(file, line, self.separator):
             if isinstance(chunk, Irregular):
                 file.seek(chunk.start)
                 with _text(file) as text:
@@ -152,7 +157,7 @@ class _Reader:
                 pa.csv.ReadOptions(
                     use_threads=False, block_size=len(chunk.text) + 1, column_names=[str(place) for place in range(self.width)]
                 ),
-                pa.csv.ParseOptions(quote_char='"' if chunk.quoted else False),
+                pa.csv.ParseOptions(delimiter=self.separator, quote_char='"' if chunk.quoted else False),
                 pa.csv.ConvertOptions(
                     include_columns=[str(place) for place in self.places.values()],
                     column_types={str(self.places[name]): kind for name, kind in kinds.items()},
@@ -204,7 +209,7 @@ class _Reader:
 
     def _rows(self, lines: Iterable[str], line: int) -> Iterator[Row]:
         """Return the rows that are not empty, each with the number of the line on which it begins."""
-        reader = csv.reader(lines, strict=True)
+        reader = csv.reader(lines, delimiter=self.separator, strict=True)
         before = line - 1
         for row in reader:
             if row and len(row) != self.width:
@@ -238,5 +243,5 @@ class _Lines:
         return self._rows[row][0]
 
     def record(self, row: int) -> dict[str, Any]:
-        (cells,) = csv.reader([self._rows[row][1].decode()], strict=True)
+        (cells,) = csv.reader([self._rows[row][1].decode()], delimiter=self.reader.separator, strict=True)
         return self.reader.record(cells)

@@ -96,7 +96,7 @@ def test_csv_errors_name_the_line(tmp_path: Path) -> None:
     source.write_text("customer_id,total_day_minutes\na,1\nb\n")
     with pytest.raises(InputError, match=r"row 3: must have 2 fields"):
         score(source, tmp_path / "out", allowed)
-    source.write_text("customer_id;total_day_minutes\na;1\n")
+    source.write_text("customer_id;total_day_minutes|state\na;1|KS\n")
     with pytest.raises(InputError, match="separated by semicolons"):
         score(source, tmp_path / "out", allowed)
     source.write_bytes(b"customer_id,total_day_minutes\n\xff\xfe,1\n")

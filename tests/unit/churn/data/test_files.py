@@ -92,7 +92,7 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"", "it is empty, or a header only"),
-        ("a;b\n1;2\n", "separated by semicolons"),
+        ("a;b|c\n1;2|3\n", "separated by semicolons"),
         ("a,b\n1,\u00fc\n".encode("latin-1"), "not in UTF-8"),
         ("a,b\n1,2\n".encode("utf-16-le"), "it holds NUL bytes"),
         (gzip.compress(b"a,b\n1,2\n")[:-9], "not readable as CSV text in UTF-8"),

@@ -23,6 +23,7 @@ def test_a_line_is_an_object_and_an_empty_cell_an_absent_field() -> None:
     text = 'observed_at, customer_id ,churned\r\n2026-03-01, c1 ,true\r\n\r\n,"c,""2",\r\n'
     assert read(text) == [{"observed_at": "2026-03-01", "customer_id": "c1", "churned": True}, {"customer_id": 'c,"2'}]
     assert read("\ufeffcustomer_id\nc1\n".encode()) == [{"customer_id": "c1"}]
+    assert read("\ufeffchurned;customer_id\nyes;c,1\n".encode()) == [{"churned": True, "customer_id": "c,1"}]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_a_flag_is_spelled_in_three_ways(cell: str, flag: bool) -> None:
     [
         ("customer_id,churned\n", "outcomes", "must have at least 1 item"),
         (b"customer_id\n\xff\n", "body", "must be UTF-8"),
-        ("customer_id;churned\nc;1\n", "header", "separated by semicolons"),
+        ("customer_id;churned|observed_at\nc;1|\n", "header", "separated by semicolons"),
         ("churned,churned\n1,1\n", "header", "names a column twice"),
         ("churned,other\n1,1\n", "header", "has 'other'; known are customer_id, churned, observed_at"),
         ("churned\nmaybe\n", "outcomes.0.churned", "must be true or false"),

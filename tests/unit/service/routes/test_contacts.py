@@ -110,7 +110,7 @@ async def test_outcomes_as_csv(client: httpx2.AsyncClient, store: FakeStore) -> 
     [
         ("/contacts", b"", "contacts", "at least 1"),
         ("/contacts", b"customer_id\n", "contacts", "at least 1"),
-        ("/contacts", b"customer_id;campaign\na;b\n", "header", "separated by semicolons"),
+        ("/contacts", b"customer_id;campaign|offer\na;b|c\n", "header", "separated by semicolons"),
         ("/contacts", b"customer_id,customer_id\na,b\n", "header", "twice"),
         ("/contacts", b"customer_id,colour\na,b\n", "header", "known are prediction_id, customer_id, contacted_at"),
         ("/contacts", b"customer_id,\na,\n", "header", "a column without a name"),

@@ -56,7 +56,7 @@ def read(path: Path) -> Any:
 
 def cell_by_cell(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     with monkeypatch.context() as patched:
-        patched.setattr(csv_reader, "chunks", lambda file, line: iter([Irregular(file.tell(), line)]))
+        patched.setattr(csv_reader, "chunks", lambda file, line, separator: iter([Irregular(file.tell(), line)]))
         return read(path)
 
 
@@ -71,15 +71,15 @@ fields = st.one_of(
 lines = st.lists(st.lists(fields, min_size=6, max_size=6).map(",".join), max_size=8)
 
 
-@given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(20, 90))
-@example(["c-1,KS,,1,yes,1", "", 'c-2,KS,"a,b",-nan,yes,1', "c-3,KS,,inf,yes,1.5"], "\n", True, 40)
-@example(['c-1,KS,"a', 'b",1,yes,1', "c-2,XX,,1,yes,1"], "\n", True, 40)
+@given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(20, 90), st.sampled_from(",;\t|"))
+@example(["c-1,KS,,1,yes,1", "", 'c-2,KS,"a,b",-nan,yes,1', "c-3,KS,,inf,yes,1.5"], "\n", True, 40, ";")
+@example(['c-1,KS,"a', 'b",1,yes,1', "c-2,XX,,1,yes,1"], "\n", True, 40, ",")
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lines_read_at_once_say_what_they_say_cell_by_cell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, some: list[str], end: str, ended: bool, size: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, some: list[str], end: str, ended: bool, size: int, mark: str
 ) -> None:
     path = tmp_path / "customers.csv"
-    path.write_bytes(end.join([HEADER, *some, *([""] if ended else [])]).encode())
+    path.write_bytes(end.join([HEADER, *some, *([""] if ended else [])]).replace(",", mark).encode())
     with monkeypatch.context() as patched:
         patched.setattr(csv_chunks, "CHUNK_BYTES", size)
         found = read(path)
@@ -95,6 +95,8 @@ def test_regular_lines_are_not_read_cell_by_cell(tmp_path: Path, monkeypatch: py
     assert [row[0] for row in expected] == [2, 4, 5]
     monkeypatch.setattr(csv_reader._Reader, "_from_rows", None)
     assert read(path) == expected
+    path.write_text(path.read_text("utf-8").replace(",", ";"), "utf-8")
+    assert [row[0] for row in read(path)] == [2, 4, 5]
 
 
 @pytest.mark.parametrize("text", ['a"b,1\n', ' "a",1\n', '"a"b,1\n', '"a\nb",1\n', '"a,1\n', "a\rb,1\n", "a,1\r"])
