@@ -60,32 +60,19 @@ def plan(
     """
     from churn.batch.plan import Terms, make_plan
     from churn.batch.run import usable_cores
-    from churn.campaigns.call_list import ENDINGS
     from churn.campaigns.ranking import Limit
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.errors import InputError
     from churn.lifecycle.actor import current_user
-    from churn.store.contacts.records import MAX_CAMPAIGN_LENGTH, NAME_PATTERN
     from pipelines.candidates import find_candidates
     from pipelines.environment import prepare_environment
     from pipelines.planning import make_campaign_plan
     from pipelines.scoring import find_scorer, open_log
 
-    # As `POST /contacts` takes it.
-    if len(name) > MAX_CAMPAIGN_LENGTH or not re.fullmatch(NAME_PATTERN, name):
-        raise InputError(
-            f"--name must have 1 to {MAX_CAMPAIGN_LENGTH} characters, no line break among them, and begin with none that is blank"
-        )
+    drawn = _check_name_and_files(name, customers, output, picture)
     if budget is not None and top is not None:
         raise InputError("--budget and --top: give one of them")
-    if output.suffix not in ENDINGS:
-        raise InputError(f"{output}: the list is a {' or '.join(ENDINGS)} file")
-    if _same_file(output, customers):
-        raise InputError(f"{output}: is the file of customers; name another one for the list")
-    drawn = picture or output.with_suffix(".png")
-    if any(_same_file(drawn, other) for other in (customers, output)):
-        raise InputError(f"{drawn}: the picture needs a file of its own; name another one with --picture")
     settings = load_settings()
     prepare_environment(settings)
     contract = load_contract(settings.contract)
@@ -100,7 +87,7 @@ def plan(
         with _bar("scoring", source.rows, quiet=as_json) as advance:
             found = find_candidates(scorer, source, terms, profit, advance)
         planned = make_campaign_plan(found, scorer, profit, _left_out(log, settings, name), Limit(top, budget))
-        known = _check_name(log, name, planned)
+        known = _is_planned(log, name, planned)
         with _bar("listing", len(planned.called), quiet=as_json) as advance:
             _write(planned, scorer, output, advance, overwrite=overwrite)
         _draw(planned, profit, drawn, name)
@@ -111,9 +98,8 @@ def plan(
             lock.confirm()
             written = _write_contacts(log, planned, name)
     document = {
-        **_document(planned, profit),
+        **_document(planned, scorer),
         "name": name,
-        "model_version": scorer.model.version,
         "list": str(output),
         "picture": str(drawn),
         "dry_run": dry_run,
@@ -125,6 +111,26 @@ def plan(
     else:
         for line in _lines(document):
             console.print(line, markup=False)
+
+
+def _check_name_and_files(name: str, customers: Path, output: Path, picture: Path | None) -> Path:
+    """Return where the picture goes. Refused are names that `POST /contacts` refuses, and a file that is another one too."""
+    from churn.campaigns.call_list import ENDINGS
+    from churn.errors import InputError
+    from churn.store.contacts.records import MAX_CAMPAIGN_LENGTH, NAME_PATTERN
+
+    if len(name) > MAX_CAMPAIGN_LENGTH or not re.fullmatch(NAME_PATTERN, name):
+        raise InputError(
+            f"--name must have 1 to {MAX_CAMPAIGN_LENGTH} characters, no line break among them, and begin with none that is blank"
+        )
+    if output.suffix not in ENDINGS:
+        raise InputError(f"{output}: the list is a {' or '.join(ENDINGS)} file")
+    if _same_file(output, customers):
+        raise InputError(f"{output}: is the file of customers; name another one for the list")
+    drawn = picture or output.with_suffix(".png")
+    if any(_same_file(drawn, other) for other in (customers, output)):
+        raise InputError(f"{drawn}: the picture needs a file of its own; name another one with --picture")
+    return drawn
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -150,7 +156,7 @@ def _stored(log: FileLog, customer_id: str) -> str:
     return customer_id if log.pseudonym is None else log.pseudonym(customer_id)
 
 
-def _check_name(log: FileLog, name: str, planned: CampaignPlan) -> bool:
+def _is_planned(log: FileLog, name: str, planned: CampaignPlan) -> bool:
     """Return whether this very plan is in the store; InputError if another campaign has the name."""
     from churn.errors import InputError
 
@@ -205,15 +211,16 @@ def _write_contacts(log: FileLog, planned: CampaignPlan, name: str) -> int:
     return receipt.accepted
 
 
-def _document(planned: CampaignPlan, profit: ProfitParams) -> dict[str, Any]:
+def _document(planned: CampaignPlan, scorer: Scorer) -> dict[str, Any]:
     expected, found = planned.expected, planned.candidates
     return {
+        "model_version": scorer.model.version,
         "customers": found.rows,
         "calls": len(planned.called),
         "saved": planned.total(expected.saved),
         "cost": planned.total(expected.cost),
         "gain": planned.total(expected.gain),
-        "currency": profit.currency,
+        "currency": scorer.model.profit.currency,
         "worth_a_call": len(found.ids),
         "left_out": planned.left_out,
         "below_threshold": planned.below_threshold,
