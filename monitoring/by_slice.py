@@ -1,7 +1,9 @@
-"""The outcomes of a run, slice by slice: what is new of each since it was last judged."""
+"""The outcomes of a run, slice by slice: what is new of each since it was last judged, and sensitive groups at first sight."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -15,8 +17,8 @@ from churn.store.store import Store
 from monitoring.performance.group_gaps import MIN_CUSTOMERS
 from monitoring.reference import Reference
 from monitoring.run_result import RunResult
-from monitoring.sensitive_slices import LOOK_BACK, find_sensitive_slices, with_levels
-from monitoring.slice_quality import SliceReport, SliceSince, judge_slices
+from monitoring.sensitive_slices import LOOK_BACK, SensitiveSlices, find_sensitive_slices, read_judged, with_levels
+from monitoring.slice_quality import SliceQuality, SliceReport, SliceSince, judge_slices, take_baseline
 from monitoring.slicing import add_segments
 from monitoring.windows import Window
 
@@ -64,31 +66,72 @@ def judge_outcomes_by_slice(
     """
     params = reference.slicing.params
     start = (0, EPOCH) if before is None else (before.window.last_outcome_seq, before.window.mature_until)
-    known = {} if before is None or before.slices is None else {(one.column, one.level): one for one in before.slices.since}
+    here = window.last_outcome_seq, window.mature_until
+    earlier = SliceReport(alpha, (), ()) if before is None or before.slices is None else before.slices
+    known = {(one.column, one.level): one for one in earlier.since}
+    first = _judge_at_first_sight(store, contract, settings, window, reference, earlier.introduced, alpha)
+    familiar = _with_sensitive(contract, earlier.introduced)
     sensitive = (
-        None if before is None else find_sensitive_slices(store, contract, settings, window.model_version, params, known, start)
+        None if before is None else find_sensitive_slices(store, familiar, settings, window.model_version, params, known, start)
     )
     baselines = (*reference.baselines, *(sensitive.baselines if sensitive is not None else ()))
-    if not baselines:
+    if not baselines and not first and not earlier.introduced:
         return None
     since = [
         known.get((rule.column, rule.level), SliceSince(rule.column, rule.level, *start)) for rule in reference.slicing.rules
     ]
     since += sensitive.since if sensitive is not None else ()
-    # Their features are read, which the other tests do without.
-    outcomes = add_segments(_with_features(store, contract, _outcomes(store, settings, window, since, start)), segmenter)
-    members = reference.slicing.members_of(outcomes)
-    fewest = params.min_rows
-    if sensitive is not None:
-        groups = sensitive.members_of(with_levels(store, contract, outcomes))
-        members, fewest = np.concatenate([members, groups], axis=1), max(fewest, MIN_CUSTOMERS)
-    for place, one in enumerate(since):
-        members[:, place] &= one.is_new(outcomes)
-    judged = judge_slices(baselines, outcomes, members, fewest, alpha)
+    judged: tuple[SliceQuality, ...] = ()
+    if baselines:
+        # Their features are read, which the other tests do without.
+        outcomes = add_segments(_with_features(store, contract, _outcomes(store, settings, window, since, start)), segmenter)
+        members = reference.slicing.members_of(outcomes)
+        fewest = params.min_rows
+        if sensitive is not None:
+            groups = sensitive.members_of(with_levels(store, familiar, outcomes))
+            members, fewest = np.concatenate([members, groups], axis=1), max(fewest, MIN_CUSTOMERS)
+        for place, one in enumerate(since):
+            members[:, place] &= one.is_new(outcomes)
+        judged = judge_slices(baselines, outcomes, members, fewest, alpha / 2 if first else alpha)
+    if first:
+        # Two families share alpha.
+        judged = tuple(replace(one, p_value=min(1.0, 2 * one.p_value)) for one in (*judged, *first))
     done = {(one.column, one.level) for one in judged}
-    here = window.last_outcome_seq, window.mature_until
+    since += [SliceSince(one.column, one.level, *start) for one in first]
     next_since = tuple(SliceSince(one.column, one.level, *here) if (one.column, one.level) in done else one for one in since)
-    return SliceReport(alpha, judged, next_since)
+    return SliceReport(alpha, judged, next_since, tuple(dict.fromkeys((*earlier.introduced, *(one.column for one in first)))))
+
+
+def _judge_at_first_sight(
+    store: Store,
+    contract: Contract,
+    settings: Settings,
+    window: Window,
+    reference: Reference,
+    introduced: tuple[str, ...],
+    alpha: float,
+) -> tuple[SliceQuality, ...]:
+    """Judge groups by sensitive columns that no run of this version has judged, on all its outcomes, with half of alpha.
+
+    What a version does to a group from its first day on is there in all its outcomes, so these tell nothing of it by themselves.
+    Its reference does not know the group, but what was to be expected of all customers: by that, no group is to fare worse.
+    """
+    new = _with_sensitive(contract, [column.name for column in contract.sensitive if column.name not in introduced])
+    if not new.sensitive or reference.outcomes.empty:
+        return ()
+    here = window.last_outcome_seq, window.mature_until
+    outcomes = with_levels(store, new, read_judged(store, settings, window.model_version, here))
+    slices = SensitiveSlices.of(outcomes, new, reference.slicing.params, {}, here)
+    baselines = [take_baseline(one.rule, reference.outcomes, learned=False) for one in slices.baselines]
+    fewest = max(reference.slicing.params.min_rows, MIN_CUSTOMERS)
+    judged = judge_slices(baselines, outcomes, slices.members_of(outcomes), fewest, alpha / 2)
+    return tuple(replace(one, first=True) for one in judged)
+
+
+def _with_sensitive(contract: Contract, names: Collection[str]) -> Contract:
+    """Return a contract with these of its sensitive columns alone."""
+    kept = tuple(column for column in contract.columns if column.role != "sensitive" or column.name in names)
+    return contract.model_copy(update={"columns": kept})
 
 
 def _outcomes(

@@ -54,8 +54,8 @@ def decide(
     """
     if current.concept_alarm:
         return _on_violation(current, history, decisions, settings, now)
-    if current.window.blind:
-        return RetrainDecision(DecisionAction.WATCH, f"whether the model holds can no longer be known: {current.window.labels}")
+    if current.window.blind or current.missed_groups:
+        return RetrainDecision(DecisionAction.WATCH, _for_a_person(current))
     found, noted = _found(current), _named(current.news, note=True)
     if current.labelled_rows == 0:
         if current.covariate_alarm:
@@ -70,6 +70,14 @@ def decide(
 def memory(settings: Settings) -> timedelta:
     """Return how far back `decide` reads decisions: beyond the longest wait, and a day."""
     return max(DAY, 2 * timedelta(seconds=max(settings.cooldown_seconds, settings.retrain_timeout_seconds)))
+
+
+def _for_a_person(current: Findings) -> str:
+    """Say what no retraining is known to mend: that nothing more can be known, or groups that a version never served well."""
+    if current.window.blind:
+        return f"whether the model holds can no longer be known: {current.window.labels}"
+    missed = f"the model misses groups since the first outcomes of its version: {_listed(current.missed_groups)}"
+    return f"{missed}; it takes a person to say what helps them"
 
 
 def _found(run: Findings) -> str:

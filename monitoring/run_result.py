@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -18,7 +19,7 @@ from monitoring.performance.concept_drift import ConceptResult
 from monitoring.performance.cusum import SequentialResult
 from monitoring.performance.group_gaps import GroupReport
 from monitoring.said import Said
-from monitoring.slice_quality import SliceReport, spell_quality
+from monitoring.slice_quality import SliceQuality, SliceReport, spell_quality
 from monitoring.slicing import spell_slice
 from monitoring.windows import WindowSummary
 
@@ -113,8 +114,12 @@ class Findings:
     @property
     def worse_slices(self) -> tuple[str, ...]:
         """The slices whose outcomes contradict the model, in words, the most surprising first."""
-        found = self.slices.alarms if self.slices is not None else ()
-        return tuple(f"{spell_slice(one.column, one.level)}: {spell_quality(one)}" for one in found)
+        return _spelled(self.slices.alarms if self.slices is not None else ())
+
+    @property
+    def missed_groups(self) -> tuple[str, ...]:
+        """The groups by sensitive columns that the version misses from its first outcomes on, likewise."""
+        return _spelled(self.slices.misses if self.slices is not None else ())
 
     @property
     def violated(self) -> tuple[str, ...]:
@@ -214,10 +219,15 @@ class RunResult(Findings):
                 "calibration_in_the_large": realized.calibration_in_the_large if realized else None,
                 "violated": list(self.violated),
                 "worse_slices": list(self.worse_slices),
+                "missed_groups": list(self.missed_groups),
                 "labels": self.window.labels,
             },
             decided_at=self.started_at,
         )
+
+
+def _spelled(slices: Sequence[SliceQuality]) -> tuple[str, ...]:
+    return tuple(f"{spell_slice(one.column, one.level)}: {spell_quality(one)}" for one in slices)
 
 
 @cache

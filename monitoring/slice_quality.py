@@ -90,6 +90,9 @@ class SliceQuality:
         How probable so surprising a slice (or more) is among all if nothing changed: adjusted for all slices and both questions.
     alarm : bool
         Whether the p-value is at or below the report's alpha.
+    first : bool
+        Whether these are the version's first outcomes of a group by a sensitive column. They are compared with what its reference
+        says of all customers: the group's own is not known.
     """
 
     column: str
@@ -105,6 +108,7 @@ class SliceQuality:
     question: Question
     p_value: float
     alarm: bool
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +123,34 @@ class SliceReport:
         In the order of the contract; slices with too few outcomes are not in it.
     since : tuple of SliceSince
         Where the next run goes on, slice by slice.
+    introduced : tuple of str
+        The sensitive columns whose groups were judged for the first time, by this run or those before: from then on each group is
+        compared with its own outcomes of before.
     """
 
     alpha: float
     judged: tuple[SliceQuality, ...]
     since: tuple[SliceSince, ...]
+    introduced: tuple[str, ...] = ()
 
     @property
     def alarms(self) -> tuple[SliceQuality, ...]:
         """The slices in which the model is worse than it was, the most surprising first."""
-        return tuple(sorted((one for one in self.judged if one.alarm), key=lambda one: one.p_value))
+        return self._alarms(first=False)
+
+    @property
+    def misses(self) -> tuple[SliceQuality, ...]:
+        """The groups that the model misses from the version's first outcomes on, the most surprising first."""
+        return self._alarms(first=True)
 
     @property
     def alarm(self) -> bool:
-        """Whether any slice alarms."""
-        return any(one.alarm for one in self.judged)
+        """Whether the model is worse in any slice than it was."""
+        return bool(self.alarms)
+
+    def _alarms(self, *, first: bool) -> tuple[SliceQuality, ...]:
+        found = (one for one in self.judged if one.alarm and one.first is first)
+        return tuple(sorted(found, key=lambda one: one.p_value))
 
 
 def take_baselines(reference: pd.DataFrame, slicing: Slicing) -> tuple[SliceBaseline, ...]:

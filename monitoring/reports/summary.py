@@ -180,7 +180,12 @@ def _quality(performance: PerformanceComparison, sides: dict[str, Performance | 
 def _slices(run: RunResult) -> list[_SliceRow]:
     """Return the slices that say most against the model, the most surprising first."""
     judged = sorted(run.slices.judged if run.slices is not None else (), key=lambda one: one.p_value)
-    return [_SliceRow(spell_slice(one.column, one.level), one, _probability(one.p_value)) for one in judged[:MAX_SLICES]]
+    return [_slice_row(one) for one in judged[:MAX_SLICES]]
+
+
+def _slice_row(one: SliceQuality) -> _SliceRow:
+    name = spell_slice(one.column, one.level)
+    return _SliceRow(f"{name}, at first sight" if one.first else name, one, _probability(one.p_value))
 
 
 def _gap(one: GroupGap) -> _GapRow:

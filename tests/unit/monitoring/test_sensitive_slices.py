@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,12 @@ from churn.config.params import SliceParams
 from churn.contract import Column, Contract
 from churn.store.records import DecisionAction
 from monitoring.monitor import record_run, run_monitor
+from monitoring.policy import decide
 from monitoring.reference import Reference
+from monitoring.reports.summary import render_summary
 from monitoring.run_result import RunResult
 from monitoring.sensitive_slices import SensitiveSlices
-from monitoring.slice_quality import SliceSince, judge_slices
+from monitoring.slice_quality import SliceSince, judge_slices, take_baseline
 from tests.unit.monitoring import grouped
 from tests.unit.monitoring.fakes import NOW, FakeStore, make_settings
 from tests.unit.monitoring.test_by_slice import log
@@ -70,7 +74,7 @@ def judged(result: RunResult) -> dict[str, int]:
 def test_a_group_that_leaves_more_than_before_is_named_and_acted_upon() -> None:
     life = Life()
     first, calm = life.window(2000, 1), life.window(2000, 2)
-    assert (first.slices, first.worse_slices, calm.worse_slices) == (None, (), ())
+    assert [run.worse_slices + run.missed_groups for run in (first, calm)] == [(), ()]
     assert set(judged(calm)) >= {"gender: female", "gender: male"}
     assert len([name for name in judged(calm) if name.startswith("age: ")]) == 5
     assert calm.slices is not None
@@ -83,8 +87,47 @@ def test_a_group_that_leaves_more_than_before_is_named_and_acted_upon() -> None:
 
 def test_a_group_on_which_the_model_was_always_off_is_no_news() -> None:
     life = Life()
-    for seed in range(3):
-        assert life.window(2000, seed, worse=0.15, fewer=0.6).worse_slices == ()
+    first, *others = [life.window(2000, seed, worse=0.15, fewer=0.6) for seed in range(3)]
+    assert first.missed_groups[0].startswith("customers with gender female: churned ")
+    for run in (first, *others):
+        assert run.worse_slices == ()
+    assert not any(run.missed_groups for run in others)
+
+
+def test_a_group_missed_from_the_first_day_on_is_said_once_and_left_to_a_person() -> None:
+    life = Life()
+    first = life.window(2000, 1, worse=0.1)
+    assert first.slices is not None
+    assert {one.first for one in first.slices.judged} == {True}
+    assert [one.level for one in first.slices.misses if one.column == "gender"] == ["female"], "men are served as expected"
+    assert first.to_decision().evidence["missed_groups"] == list(first.missed_groups)
+    page = render_summary(first, [], false_alarm_rate=0.01)
+    assert "customers with gender female, at first sight" in page
+    assert "compared with what was expected of all" in page
+    # No violation of its own: what only it says is for a person.
+    assert decide(replace(first, concept=None, sequential=None), [], [], life.settings, NOW).action == DecisionAction.WATCH
+    second = life.window(2000, 2, worse=0.1)
+    assert second.slices is not None
+    assert not any(one.first for one in second.slices.judged)
+    assert second.missed_groups == ()
+
+
+def test_what_is_sent_late_is_judged_on_all_outcomes_of_the_version() -> None:
+    life = Life()
+    assert life.window(1000, 1, worse=0.15, sent=0.0).slices is None
+    women = np.random.default_rng(1).random(1000) < 0.4
+    life.store.levels.update({f"c{n}": {"gender": "female" if woman else "male"} for n, woman in enumerate(women, 1)})
+    found = judged(life.window(60, 2, worse=0.15))
+    assert found["gender: female"] + found["gender: male"] == 1060
+
+
+def test_first_sight_and_slices_of_the_reference_share_the_rate() -> None:
+    life = Life()
+    first, second = life.window(2000, 1), life.window(2000, 2)
+    assert first.slices is not None
+    assert second.slices is not None
+    assert first.slices.alpha == second.slices.alpha == pytest.approx(0.001)
+    assert first.slices.introduced == second.slices.introduced == ("gender", "age")
 
 
 def test_who_was_not_sent_is_in_no_group() -> None:
@@ -98,7 +141,10 @@ def test_who_was_not_sent_is_in_no_group() -> None:
     without_age = sum("age" not in life.store.levels.get(f"c{n}", {"age": ""}) for n in range(2001, 4001))
     assert result["age: missing"] == without_age
     life.store.levels.clear()
-    assert life.window(2000, 3).slices is None, "new groups have no outcomes of before"
+    erased = life.window(2000, 3).slices
+    assert erased is not None
+    assert erased.judged == (), "new groups have no outcomes of before"
+    assert erased.introduced == ("gender", "age"), "and are not taken for the first ones"
 
 
 def test_outcomes_of_a_small_group_wait_and_count_once() -> None:
@@ -134,6 +180,20 @@ def test_without_drift_any_group_alarms_as_often_as_asked_for() -> None:
         assert len(slices.baselines) == 6
         window = drawn[1000:]
         alarms += any(one.alarm for one in judge_slices(slices.baselines, window, slices.members_of(window), 50, 0.1))
+    assert 0.01 <= alarms / trials <= 0.22
+
+
+def test_at_first_sight_a_calm_version_alarms_as_rarely_as_asked_for() -> None:
+    rng, alarms, trials = np.random.default_rng(8), 0, 60
+    reference = grouped.draw(3000, 9)
+    for _ in range(trials):
+        drawn = log(grouped.draw(600, rng))
+        drawn["customer_id"] = [f"c{n}" for n in range(600)]
+        drawn["gender"] = np.where(rng.random(600) < 0.3, "female", "male").astype(object)
+        drawn["age"] = rng.integers(18, 90, 600).astype(float)
+        slices = SensitiveSlices.of(drawn, CONTRACT, SliceParams(), {}, (600, NOW))
+        baselines = [take_baseline(one.rule, reference, learned=False) for one in slices.baselines]
+        alarms += any(one.alarm for one in judge_slices(baselines, drawn, slices.members_of(drawn), 50, 0.1))
     assert 0.01 <= alarms / trials <= 0.22
 
 
