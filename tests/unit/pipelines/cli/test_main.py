@@ -137,6 +137,14 @@ def test_what_the_machine_refuses_is_one_line(
     assert (ended.value.code, capsys.readouterr().err) == (1, f"churn: {said}\n")
 
 
+@pytest.mark.parametrize("command", [("data", "validate"), ("data", "describe"), ("drift",)])
+def test_a_name_that_no_file_can_have_is_one_line(churn: Churn, command: tuple[str, ...], customers: Path) -> None:
+    given = (customers,) if command == ("drift",) else ()
+    said = churn(*command, *given, "a" * 300)
+    assert said.code == 2
+    assert "File name too long" in said.err + said.out
+
+
 def test_an_error_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong() -> None:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "x")
