@@ -5,7 +5,8 @@ to leave, some have a larger one a month later, and of those with a large one fe
 changed. If a score has the mean E over all and S over those who stayed, and lasts with the slope r (of its value now on its value
 before), then those who are seen again had S, and have now E - r (E - S): without any drift their mean moves by (1 - r) (E - S),
 or by less if not all that time has passed. By more than E - S it does not move, however little lasts. Likewise for levels, by the
-odds with which customers come to have one or lose it.
+odds with which customers come to have one or lose it. The predicted probability says itself who was to leave
+(`monitoring.drift.paired`).
 """
 
 from __future__ import annotations
