@@ -67,8 +67,8 @@ class Relation:
     def nearest(self, test_files: Iterable[str], path: str) -> list[str]:
         """Return the test files that lead to a module, the nearest first.
 
-        Of equally near ones, those of the module's own folder come first, and then those that name few modules: they are about
-        these.
+        Of equally near ones, those of the module's own folder come first, then those of its package, and of these the ones that
+        name few modules: they are about these.
 
         Parameters
         ----------
@@ -80,9 +80,9 @@ class Relation:
         -------
         list of str
         """
-        folder = f"tests/unit/{path.rpartition('/')[0]}"
+        folder, package = f"tests/unit/{path.rpartition('/')[0]}", f"tests/unit/{path.partition('/')[0]}/"
         ranked = [
-            (distance, name.rpartition("/")[0] != folder, len(self._edges[name]), name)
+            (distance, name.rpartition("/")[0] != folder, not name.startswith(package), len(self._edges[name]), name)
             for name in test_files
             if (distance := self.distance(name, path)) is not None
         ]

@@ -109,6 +109,7 @@ def test_without_a_map_the_test_files_nearest_to_a_module_are_chosen(tmp_path: P
         "tests/unit/churn/deep/test_a_and_more.py": "import churn.a, churn.b, churn.c",
         "tests/unit/churn/deep/test_helped.py": "import tests.helper",
         "tests/unit/churn/test_b.py": "from churn.b import f",
+        "tests/unit/service/test_b.py": "from churn.b import f",
         "tests/unit/churn/test_far.py": "import churn.d",
         "tests/unit/churn/test_words.py": "run('score')",
         "tests/integration/test_route.py": "ask('/things?k=3')",
@@ -127,6 +128,7 @@ def test_without_a_map_the_test_files_nearest_to_a_module_are_chosen(tmp_path: P
         "tests/unit/churn/deep/test_helped.py",
         "tests/unit/churn/deep/test_a_and_more.py",
         "tests/unit/churn/test_b.py",
+        "tests/unit/service/test_b.py",
     ]
     assert relation.distance("tests/unit/churn/test_far.py", "churn/b.py") == 3
     assert relation.distance("tests/unit/churn/test_far.py", "churn/a.py") is None

@@ -51,3 +51,22 @@ def test_they_are_spelled_for_the_log_as_they_were_sent(customers: CustomerColum
 def test_they_are_the_frame_that_pipelines_read(customers: CustomerColumns) -> None:
     found, expected = customers.frame(CONTRACT), frame_from_records(RECORDS, CONTRACT)
     pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize("cuts", [[3], [1, 3], [0, 2, 3], [1, 2, 3]])
+def test_parts_are_joined_in_their_order(customers: CustomerColumns, cuts: list[int]) -> None:
+    edges = list(zip([0, *cuts], cuts, strict=False))
+    assert customers.customer_ids is not None
+    parts = [
+        CustomerColumns({name: values[a:b] for name, values in customers.values.items()}, customers.customer_ids[a:b])
+        for a, b in edges
+    ]
+    joined = CustomerColumns.joined(parts)
+    assert joined.customer_ids == customers.customer_ids
+    for name, values in customers.values.items():
+        np.testing.assert_array_equal(joined.values[name], values)
+    nameless = [CustomerColumns(part.values) for part in parts]
+    assert CustomerColumns.joined(nameless).customer_ids is None
+    mixed = CustomerColumns.joined([parts[0], *nameless[1:]]).customer_ids
+    assert mixed is not None
+    assert list(mixed) == ["a", None, "c"][: cuts[0]] + [None] * (3 - cuts[0])
