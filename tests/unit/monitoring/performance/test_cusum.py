@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from churn.store.records import DecisionAction
-from monitoring.performance.cusum import HORIZON, Detector
+from monitoring.performance.cusum import HORIZON, CusumState, Detector
 from monitoring.performance.cusum_calibration import SAFETY, calibrate, calibrate_errors, resume
 from monitoring.policy import decide
 from tests.unit.monitoring.fakes import NOW, FakeStore, customers, logged, make_settings
@@ -159,3 +159,8 @@ def test_a_change_that_only_the_stream_sees_counts_for_the_runs_it_lasted():
     assert decide(just_now, history, [], settings, NOW).action == DecisionAction.WATCH
     silent = run_at(600, change_point=150)
     assert decide(silent, history, [], settings, NOW).action == DecisionAction.NONE
+
+
+def test_before_the_first_outcome_nothing_is_summed_up_and_nothing_seen() -> None:
+    state = CusumState.start(3)
+    assert (state.sums, state.last_zero, state.seen) == ((0.0, 0.0, 0.0), (0, 0, 0), 0)

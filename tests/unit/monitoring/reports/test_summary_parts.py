@@ -60,3 +60,14 @@ def test_what_moved_has_moved_since_the_first_of_an_unbroken_row_of_the_same() -
     # A run that judged no customers is passed over; one that found something else ends the row.
     assert since(None, moved, other, moved) == "1"
     assert since(other, moved) == "now"
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "shown"),
+    [
+        *((None, "", "-"), (None, "+", "-"), (0.0, "", "0"), (0.12345, "", "0.123"), (-0.12345, "+", "-0.123"), (5.0, "+", "+5")),
+        *((999.4, "", "999"), (1_000.0, "", "1,000"), (-1_234_567.8, "", "-1,234,568"), (12_345.0, "+", "+12,345")),
+    ],
+)
+def test_figures_are_for_people(value: float | None, sign: str, shown: str) -> None:
+    assert summary._number(value, sign) == shown
