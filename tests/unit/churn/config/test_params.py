@@ -136,5 +136,5 @@ def test_a_file_that_holds_no_parameters_is_an_input_error(tmp_path: Path, conte
 
 @pytest.mark.parametrize("gaps", ["[recall, recall]", "[recall, false_positive_rate, recall]"])
 def test_a_gap_is_named_once(tmp_path: Path, gaps: str) -> None:
-    with pytest.raises(InputError, match="fairness.gaps: .*name each gap once"):
+    with pytest.raises(InputError, match=r"fairness\.gaps: .*name each gap once"):
         load_params(written(tmp_path, f"fairness: {{gaps: {gaps}}}"))
