@@ -74,7 +74,7 @@ unit: setup      ## the tests without I/O, in seconds
 SAMPLE ?= 100
 SEED ?= 7
 mutants: setup   ## mutation testing on a random sample: make mutants SAMPLE=100 SEED=7 (docs/mutation-testing.md)
-	$(ONE_THREAD) $(BIN)/python -m tools.mutants --map
+	$(ONE_THREAD) $(BIN)/python -m tools.mutants --map --unit
 	$(ONE_THREAD) $(BIN)/python -m tools.mutants --sample $(SAMPLE) --seed $(SEED)
 
 integration: setup
