@@ -34,6 +34,18 @@ def test_outcomes_are_judged_from_their_own_minimum_on(rows, judged):
     assert len(window.current) == 0
 
 
+def test_where_too_few_predictions_are_new_the_answers_are_those_with_outcomes():
+    """With predictions that were judged before, and outcomes that came since."""
+    store = FakeStore(logged(customers(60, 1)))
+    both = take(store)
+    assert both.answers is both.current
+    store.runs = [make_record(last_seq=60, last_outcome_seq=0)]
+    late = take(store)
+    assert (len(late.current), len(late.labelled)) == (0, 60)
+    assert late.answers is late.labelled
+    assert late.threshold == both.threshold is not None
+
+
 def test_too_few_rows_wait_and_are_judged_with_those_that_come():
     store = FakeStore(logged(customers(130, 1), labelled=False))
     store.runs = [make_record(last_seq=100, last_outcome_seq=7)]
