@@ -18,6 +18,8 @@ UNIT = ("tests/unit/pipelines", "tests/unit/monitoring", "tests/unit/test_doctes
 OTHERS = ("tests/integration", "tests/security", "tests/chaos")
 # Runs the examples of each module as a test that is named after it.
 DOCTESTS = "tests/unit/test_doctests.py"
+# What an example begins with; spelled so that this file seems to have none.
+PROMPT = ">" * 3 + " "
 # What a test file without a map is thought to take.
 UNIT_SECONDS, OTHER_SECONDS = 4.0, 25.0
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -148,7 +150,7 @@ class CoverageMap:
 
     def _examples(self, path: str) -> list[Selected]:
         """Return the test of a module's examples, if it has any."""
-        if ">>> " not in (self._root / path).read_text(encoding="utf-8"):
+        if PROMPT not in (self._root / path).read_text(encoding="utf-8"):
             return []
         name = path.removesuffix(".py").replace("/", ".")
         return [Selected(f"{DOCTESTS}::test_doctests[{name}]", UNIT_SECONDS)]
