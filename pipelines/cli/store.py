@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import console, print_json, warn
+from pipelines.console import console, errors, fail, print_json, warn
 
 if TYPE_CHECKING:
     from churn.store.store import Store
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Set up and look after the prediction store.")
 # How often a database that is not there yet is looked for.
 POLL_SECONDS = 1.0
+# Why a customer is erased, if nobody says more.
+ASKED_FOR = "asked for"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -134,11 +137,20 @@ def sensitive(
     )
 
 
+def _agreed(question: str) -> bool:
+    """Ask on stderr, since stdout is for the result (`typer.confirm` writes a blank there); nobody there is a no."""
+    errors.print(f"{question} [y/N]: ", end="", markup=False)
+    answer = sys.stdin.readline()
+    if not answer:
+        errors.print()  # the line of the question ends
+    return answer.strip().lower() in {"y", "yes"}
+
+
 @app.command()
 def erase(
     customer_id: Annotated[str, typer.Argument(help="As it was sent to the service.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    reason: Annotated[str, typer.Option(help="For the record. Do not name the customer in it.")] = "asked for",
+    reason: Annotated[str, typer.Option(help="For the record. Do not name the customer in it.")] = ASKED_FOR,
     as_json: Json = False,
 ) -> None:
     """Erase one customer.
@@ -158,11 +170,12 @@ def erase(
     from service.prediction_log.spool_erasure import erase_spooled
 
     settings, names = load_settings(), names_of(customer_id)
-    if customer_id in reason:
+    if reason != ASKED_FOR and customer_id in reason:
         raise InputError("the reason is kept: it must not name the customer")
     with opened_store() as store:
         known = count_customer(store.engine, names)
-        if not yes and not typer.confirm(f"Erase this customer, with {known:,} predictions, for good?"):
+        if not yes and not _agreed(f"Erase this customer, with {known:,} predictions, for good?"):
+            fail("nothing was erased, as nobody said yes; --yes says it")
             raise typer.Exit(1)
         with console.status("erasing"):
             # The spool first: what a service puts from there into the store meanwhile is erased there.

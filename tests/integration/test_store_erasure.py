@@ -14,10 +14,10 @@ from service.prediction_log.spool import Spool
 from tests.unit.churn.store.test_erasure import ANNA, BEN, HIDDEN, KEY, everything, fill, is_anywhere, prediction
 
 
-def run(url: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(url: str, home: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
     env = os.environ | {"CHURN_HOME": str(home), "CHURN_STORE_URL": url, "CHURN_PSEUDONYM_KEY": KEY}
     command = [sys.executable, "-m", "pipelines.cli.main", "store", "erase", *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False, input="")
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False, input=answer)
 
 
 def test_the_command_erases_the_store_and_the_spool(url: str, store: Store, tmp_path: Path) -> None:
@@ -29,7 +29,9 @@ def test_the_command_erases_the_store_and_the_spool(url: str, store: Store, tmp_
     running = Spool(home / "spool", 2**20)
     running.append([prediction(2000, BEN).row()])
 
-    assert run(url, home, ANNA).returncode == 1, "nobody said yes"
+    asked = run(url, home, ANNA, "--json")
+    assert (asked.returncode, asked.stdout) == (1, ""), "nobody said yes"
+    assert asked.stderr.splitlines()[-1] == "churn: nothing was erased, as nobody said yes; --yes says it"
     assert is_anywhere(store, ANNA)
     held = run(url, home, ANNA, "--yes", "--json")
     assert held.returncode == 1, held.stderr
@@ -38,7 +40,8 @@ def test_the_command_erases_the_store_and_the_spool(url: str, store: Store, tmp_
     said = orjson.loads(held.stdout)
     assert (said["predictions"], said["spooled"], len(said["held_spool_files"])) == (200, 4, 1)
     running.close()
-    assert run(url, home, ANNA, "--yes").returncode == 0
+    assert run(url, home, ANNA, answer="n\n").returncode == 1
+    assert run(url, home, ANNA, answer="y\n").returncode == 0
     assert not is_anywhere(store, ANNA)
     assert not any(word.encode() in file.read_bytes() for file in (home / "spool").iterdir() for word in (ANNA, HIDDEN))
 
@@ -46,6 +49,11 @@ def test_the_command_erases_the_store_and_the_spool(url: str, store: Store, tmp_
     assert waiting.adopt() == 3, "the others' rows still wait"
     waiting.replay(store.write_rows)
     assert [row["customer_id"] for row in everything(store)["predictions"][100:]] == [BEN] * 3
+
+
+def test_an_id_that_the_usual_reason_holds_can_be_erased(tmp_path: Path) -> None:
+    said = run(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, "for", "--yes", "--json")
+    assert (said.returncode, orjson.loads(said.stdout)["predictions"]) == (0, 0), said.stderr
 
 
 def test_an_id_in_the_reason_is_refused(tmp_path: Path) -> None:
