@@ -219,13 +219,15 @@ def warn_doubts(dataset: Dataset) -> None:
 
 
 def _draft(path: Path, out: Path, target: str | None, true_level: str | None, force: bool, as_json: bool) -> None:
+    from churn.atomic_write import atomic_write
     from churn.contract_draft.draft import draft_contract
 
     if out.exists() and not force:
         raise InputError(f"{out}: is there already; --force overwrites it")
     draft = draft_contract(path, target, true_level)
     try:
-        out.write_text(draft.text, "utf-8")
+        with atomic_write(out) as staging:
+            staging.write_text(draft.text, "utf-8")
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
     contract = draft.contract

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -188,6 +189,23 @@ def test_a_draft_is_not_written_over_a_file_unless_told_to(churn: Churn, custome
     assert out.read_text() == "mended by hand\n"
     assert churn("data", "describe", customers, "--draft", out, "--force").code == 0
     assert "columns:" in out.read_text()
+
+
+def test_a_draft_that_the_disk_has_no_room_for_leaves_the_one_before(
+    churn: Churn, customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "drafted.yaml"
+    out.write_text("mended by hand\n")
+
+    def half(path: Path, text: str, encoding: str) -> int:
+        path.write_bytes(text.encode(encoding)[: len(text) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    said = churn("data", "describe", customers, "--draft", out, "--force")
+    assert "drafted.yaml: cannot be written (No space left on device)" in said.err
+    assert [path.name for path in tmp_path.glob("*drafted*")] == ["drafted.yaml"]
+    assert out.read_text() == "mended by hand\n"
 
 
 def test_what_cannot_be_drafted_is_one_line_and_nothing_is_written(churn: Churn, customers: Path, tmp_path: Path) -> None:
