@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,9 +39,12 @@ def atomic_write(target: Path, *, mode: int = USUAL, staging_folder: Path | None
     Raises
     ------
     OSError
-        If there is no such folder, or it cannot be written. As after any other exception in the block, `target` is what it was
-        before, and the staging file is removed.
+        If there is no such folder, the target is a device or a pipe, or it cannot be written. As after any other exception in
+        the block, `target` is what it was before, and the staging file is removed.
     """
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        # A file would take the place of /dev/null, for every program on the machine.
+        raise OSError(errno.EINVAL, "it is a device or a pipe, and no file", str(target))
     # A name of its own: several threads and processes may write one file at the same time.
     staging = (staging_folder or target.parent) / f"{STAGING_PREFIX}{new_id()}"
     os.close(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))

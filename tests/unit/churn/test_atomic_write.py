@@ -61,3 +61,11 @@ def test_the_staging_file_may_lie_in_another_folder(tmp_path: Path) -> None:
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "none" / "a"):
         pass
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is a device or a pipe, and no file"), atomic_write(pipe):
+        pytest.fail("there is nothing to write to")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
