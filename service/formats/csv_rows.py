@@ -14,7 +14,7 @@ PIECE_CHARACTERS = 64 * 1024
 
 
 def bounded_lines(text: str, separator: str = ",") -> Iterator[str]:
-    """Yield the lines of a text with their ends, as `csv.reader` wants them.
+    """Return the lines of a text with their ends, as `csv.reader` wants them.
 
     Parameters
     ----------
@@ -22,14 +22,14 @@ def bounded_lines(text: str, separator: str = ",") -> Iterator[str]:
     separator : str
         Of its fields.
 
-    Yields
-    ------
-    str
+    Returns
+    -------
+    iterator of str
 
     Raises
     ------
     Unprocessable
-        If a long line has more fields than any contract has columns.
+        As they are read, if a long line has more fields than any contract has columns.
     """
     return chain.from_iterable(_pieces(text, separator))
 
