@@ -16,6 +16,9 @@ from churn.errors import ChurnError, InputError
 if TYPE_CHECKING:
     from churn.simulation.simulate import Scenario
 
+# Outcomes or contacts in a request.
+REPORTED_AT_ONCE = 500
+
 
 def find_scenario(name: str) -> Scenario:
     """Return a named scenario; InputError, which lists those there are, if there is none of that name."""
@@ -90,7 +93,7 @@ class Client:
         """
         return [self.predict_one(customer) for customer in as_customers(dataset, self.contract, prefix)]
 
-    def report_outcomes(self, answers: list[dict[str, Any]], dataset: Dataset, chunk: int = 500) -> int:
+    def report_outcomes(self, answers: list[dict[str, Any]], dataset: Dataset, chunk: int = REPORTED_AT_ONCE) -> int:
         """Send the outcome of each answer.
 
         Parameters
@@ -113,7 +116,7 @@ class Client:
         parts = [outcomes[start : start + chunk] for start in range(0, len(outcomes), chunk)]
         return sum(int(self._ask("POST", "/outcomes", {"outcomes": part})["accepted"]) for part in parts)
 
-    def report_contacts(self, answers: list[dict[str, Any]], campaign: str, chunk: int = 500) -> int:
+    def report_contacts(self, answers: list[dict[str, Any]], campaign: str) -> int:
         """Send a contact for each answer whose action is `contact`.
 
         Parameters
@@ -121,8 +124,6 @@ class Client:
         answers : list of dict
         campaign : str
             Its name.
-        chunk : int
-            Contacts a request.
 
         Returns
         -------
@@ -132,7 +133,7 @@ class Client:
         contacts = [
             {"prediction_id": one["prediction_id"], "campaign": campaign} for one in answers if one["action"] == "contact"
         ]
-        parts = [contacts[start : start + chunk] for start in range(0, len(contacts), chunk)]
+        parts = [contacts[start : start + REPORTED_AT_ONCE] for start in range(0, len(contacts), REPORTED_AT_ONCE)]
         return sum(int(self._ask("POST", "/contacts", {"contacts": part})["accepted"]) for part in parts)
 
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:

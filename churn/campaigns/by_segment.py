@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from churn.campaigns.effect import MIN_HELD_OUT, Effect, estimate_effect
+from churn.campaigns.effect import CONFIDENCE, MIN_HELD_OUT, Effect, estimate_effect
 from churn.store.contacts.campaign_counter import CampaignCounts
 
 
@@ -39,15 +39,13 @@ class SegmentEffect:
     effect: Effect | None
 
 
-def effects_by_segment(parts: Mapping[str, CampaignCounts], *, confidence: float = 0.95) -> list[SegmentEffect]:
+def effects_by_segment(parts: Mapping[str, CampaignCounts]) -> list[SegmentEffect]:
     """Estimate what a campaign brought to each segment.
 
     Parameters
     ----------
     parts : mapping of str to CampaignCounts
         By the name of the segment.
-    confidence : float, default 0.95
-        With which all intervals hold at the same time, in (0, 1).
 
     Returns
     -------
@@ -57,11 +55,11 @@ def effects_by_segment(parts: Mapping[str, CampaignCounts], *, confidence: float
 
     Notes
     -----
-    Bonferroni's correction: each of k intervals is one of confidence 1 - (1 - confidence) / k. Among many segments one that was
-    neither harmed nor helped is so seldom taken for one that was.
+    Bonferroni's correction: each of k intervals is one of confidence 1 - .05 / k, so that all hold at the same time with 95 %. Among
+    many segments one that was neither harmed nor helped is so seldom taken for one that was.
     """
     enough = {name for name, one in parts.items() if one.customers.size and one.customers.sum(axis=1).min() >= MIN_HELD_OUT}
-    each = 1 - (1 - confidence) / max(1, len(enough))
+    each = 1 - (1 - CONFIDENCE) / max(1, len(enough))
     found = []
     for name, one in parts.items():
         known, left = (of.sum(axis=1).tolist() if of.size else [0, 0] for of in (one.customers, one.left))

@@ -23,6 +23,8 @@ SCORE_STEPS = 1_000
 # A stratum of scores has at least so many of the control group; with fewer there is one stratum only.
 MIN_HELD_OUT = 20
 MAX_STRATA = 5
+# Of the intervals that are reported.
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Effect:
 
 
 def estimate_effect(
-    customers: Counts, left: Counts, contacted_left: Counts | None = None, *, confidence: float = 0.95
+    customers: Counts, left: Counts, contacted_left: Counts | None = None, *, confidence: float = CONFIDENCE
 ) -> Effect | None:
     """Estimate what a campaign brought.
 

@@ -119,7 +119,7 @@ class CampaignReport:
         return None if size <= 0 else (round(one.value * size, 3), round((1 - one.value) * size, 3))
 
 
-def make_report(name: str, counts: CampaignCounts, profit: ProfitParams, *, confidence: float = 0.95) -> CampaignReport:
+def make_report(name: str, counts: CampaignCounts, profit: ProfitParams) -> CampaignReport:
     """Report what a campaign brought.
 
     Parameters
@@ -129,14 +129,12 @@ def make_report(name: str, counts: CampaignCounts, profit: ProfitParams, *, conf
         By steps of `churn.campaigns.effect.SCORE_STEPS`.
     profit : ProfitParams
         What a contact costs and a customer who stays is worth.
-    confidence : float, default 0.95
-        Of the intervals, in (0, 1).
 
     Returns
     -------
     CampaignReport
     """
-    effect = estimate_effect(counts.customers, counts.left, counts.contacted_left, confidence=confidence)
+    effect = estimate_effect(counts.customers, counts.left, counts.contacted_left)
     return CampaignReport(
         name=name,
         named=counts.named,

@@ -19,16 +19,13 @@ from churn.errors import ChurnError
 
 # Above the ports of known servers, below those that Linux (32,768) and macOS (49,152) give to whoever asks for any.
 PORTS = range(20_000, 32_000)
+LOOPBACK = "127.0.0.1"
 # A process can lock again what it has locked itself.
 _found: set[int] = set()
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """Find a port that is free, and that no other process finds before this one ends.
-
-    Parameters
-    ----------
-    host : str
+def free_port() -> int:
+    """Find a port of this machine that is free, and that no other process finds before this one ends.
 
     Returns
     -------
@@ -41,12 +38,12 @@ def free_port(host: str = "127.0.0.1") -> int:
     """
     start = secrets.randbelow(len(PORTS))
     for port in chain(PORTS[start:], PORTS[:start]):
-        if _hold(port, host):
+        if _hold(port, LOOPBACK):
             return port
     raise ChurnError(f"no port from {PORTS[0]} to {PORTS[-1]} is free")
 
 
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
+def is_free(port: int, host: str = LOOPBACK) -> bool:
     """Return whether a port can be listened on.
 
     Parameters
