@@ -55,8 +55,8 @@ def effects_by_segment(parts: Mapping[str, CampaignCounts]) -> list[SegmentEffec
 
     Notes
     -----
-    Bonferroni's correction: each of k intervals is one of confidence 1 - .05 / k, so that all hold at the same time with 95 %. Among
-    many segments one that was neither harmed nor helped is so seldom taken for one that was.
+    Bonferroni's correction: each of k intervals is one of confidence 1 - .05 / k, so that all hold at the same time with 95 %.
+    Among many segments one that was neither harmed nor helped is so seldom taken for one that was.
     """
     enough = {name for name, one in parts.items() if one.customers.size and one.customers.sum(axis=1).min() >= MIN_HELD_OUT}
     each = 1 - (1 - CONFIDENCE) / max(1, len(enough))
