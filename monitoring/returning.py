@@ -113,7 +113,7 @@ def judge_window(
     # Most of a base must be known for those who are not to be new: of its first sight all would be.
     if moved is not None and 2 * len(after) >= len(sights.by_seq):
         new = sights.by_seq[~sights.by_seq["seq"].isin(after["seq"])]
-        cohorts = cohorts.joined_by(sum_up(new, profile))
+        cohorts = cohorts.joined_by(sum_up(new, after, profile))
     newcomers = None
     if cohorts.can_judge:
         newcomers = compare_cohorts(profile, cohorts.earlier, cohorts.waiting, NEWCOMERS * alpha)

@@ -96,9 +96,9 @@ def live_once(kind: str, customers: int, seed: int) -> list[list[bool]]:
     alpha = WINDOW_SHARE * ALPHA
     told: dict[str, list[bool]] = {who: [] for who in WHO}
     said: dict[str, set[tuple[str, str, str | None]]] = {who: set() for who in WHO}
-    cohorts, known = Cohorts(), sum_up(training, profile)
+    cohorts, known = Cohorts(), sum_up(training, training, profile)
     for month, (base, newcomers) in enumerate(_months(contract, kind, customers, seed)):
-        sums = sum_up(answered(newcomers), profile)
+        sums = sum_up(answered(newcomers), answered(base), profile)
         own = False
         # Who is new is known from the second sight of the base on.
         if month:
@@ -139,7 +139,8 @@ def _calm_p_values(now: int, earlier: int, draws: int, seed: int) -> np.ndarray:
     starts = range(0, len(people), now + earlier)
     groups = [(people.iloc[at : at + now], people.iloc[at + now : at + now + earlier]) for at in starts]
     # The smaller rate is the one that decides how often rare tables are drawn.
-    reports = [compare_cohorts(profile, sum_up(past, profile), sum_up(new, profile), min(RATES)) for new, past in groups]
+    sums = [[sum_up(one, training, profile) for one in (past, new)] for new, past in groups]
+    reports = [compare_cohorts(profile, past, new, min(RATES)) for past, new in sums]
     return np.array([report.p_value for report in reports])
 
 

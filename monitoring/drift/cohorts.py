@@ -21,17 +21,25 @@ class NumberSums:
         Sum of the finite values.
     powers : tuple of tuple of float, shape (3, n_scores)
         Sums of the rank scores, of their squares and of their cubes.
+    base : tuple of float, shape (n_scores,)
+        For each of them, the mean rank scores of those who were seen again at the same time, summed up.
+    per_base : float
+        For each of them, one over the number of these, summed up.
     """
 
     present: int
     total: float
     powers: tuple[tuple[float, ...], ...]
+    base: tuple[float, ...]
+    per_base: float
 
     def plus(self, other: NumberSums) -> NumberSums:
         """Return the sums of both."""
         pairs = zip(self.powers, other.powers, strict=True)
         powers = tuple(tuple(a + b for a, b in zip(mine, theirs, strict=True)) for mine, theirs in pairs)
-        return NumberSums(self.present + other.present, self.total + other.total, powers)
+        base = tuple(a + b for a, b in zip(self.base, other.base, strict=True))
+        sums = self.present + other.present, self.total + other.total
+        return NumberSums(*sums, powers, base, self.per_base + other.per_base)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ In a base that is scored again and again they are few, so that a change of only 
 from the reference by nature (nobody new has been a customer for years), so it is no measure for them: earlier newcomers are. Of
 these only sums are kept, from run to run (`monitoring.drift.cohorts`).
 
+A move of the whole base, as in a season, is none of newcomers: what is told of numbers is what goes beyond it.
+
 Each number is compared by the means of its rank scores, under a random division of both groups' customers: its variance and
 skewness follow from the sums of powers (Cochran 1977, Sampling Techniques, ch. 2; a Pearson III distribution has them, so that
 numbers which are mostly zero do no harm). Levels and missing values are compared by exact tests on counts.
@@ -36,13 +38,15 @@ MIN_VALUES = 10
 NO_SPREAD = 1e-9
 
 
-def sum_up(customers: pd.DataFrame, profile: ReferenceProfile) -> CohortSums:
-    """Sum up customers.
+def sum_up(customers: pd.DataFrame, base: pd.DataFrame, profile: ReferenceProfile) -> CohortSums:
+    """Sum up newcomers.
 
     Parameters
     ----------
     customers : pandas.DataFrame, shape (n, m)
         The contract's features, and churn_probability; columns may be absent.
+    base : pandas.DataFrame, shape (n_base, m)
+        The same of those who were seen again at the same time.
     profile : ReferenceProfile
         Gives the rank scores.
 
@@ -54,11 +58,13 @@ def sum_up(customers: pd.DataFrame, profile: ReferenceProfile) -> CohortSums:
     for name, scores in profile.numbers.items():
         if name not in customers:
             continue
-        values = numbers_of(customers, name)
-        there = values[~np.isnan(values)]
+        there, usual = (values[~np.isnan(values)] for values in (numbers_of(customers, name), numbers_of(base, name)))
         scored = scores.of_column(there).astype(np.float64)
         powers = tuple(tuple((scored**power).sum(axis=0).tolist()) for power in range(1, POWERS + 1))
-        numbers[name] = NumberSums(there.size, float(there[np.isfinite(there)].sum()), powers)
+        mean = scores.of_column(usual).astype(np.float64).sum(axis=0) / max(usual.size, 1)
+        total = float(there[np.isfinite(there)].sum())
+        beside = tuple((there.size * mean).tolist()), there.size / max(usual.size, 1)
+        numbers[name] = NumberSums(there.size, total, powers, *beside)
     for column in profile.contract.features:
         if column.name not in customers:
             continue
@@ -124,6 +130,7 @@ def _numbers(profile: ReferenceProfile, earlier: CohortSums, now: CohortSums, al
         if kinds.shape != np.shape(before.powers)[1:] or kinds.shape != np.shape(after.powers)[1:]:
             continue
         shifts, z, skew = _means(before, after)
+        z = _beyond_base(z, shifts, before, after)
         impact = None
         if profile.weights is not None and name in profile.weights.scores:
             impact = float(shifts @ profile.weights.scores[name])
@@ -153,6 +160,18 @@ def _means(before: NumberSums, after: NumberSums) -> tuple[Floats, Floats, Float
     cubes = (third - 3 * first * second + 2 * first**3) * (rows - new) * (rows - 2 * new) / (new**2 * (rows - 1) * (rows - 2))
     mean = np.array(after.powers)[0] / new
     return mean - np.array(before.powers)[0] / before.present, (mean - first) / np.sqrt(variance), cubes / variance**1.5
+
+
+def _beyond_base(z: Floats, shifts: Floats, before: NumberSums, after: NumberSums) -> Floats:
+    """Return z values as far as newcomers moved by themselves: what the whole base did meanwhile, as in a season, does not count.
+
+    A base also grows older, and newcomers do not: they must differ from those before them, and from how the base moved.
+    """
+    moved = np.array(after.base) / after.present - np.array(before.base) / before.present
+    noise = 1 / before.present + 1 / after.present
+    alone = z * (shifts - moved) / np.where(shifts == 0, np.inf, shifts)
+    alone /= np.sqrt(1 + (before.per_base / before.present + after.per_base / after.present) / noise)
+    return np.asarray(np.sign(z) * np.clip(np.minimum(np.abs(z), np.sign(z) * alone), 0.0, None))
 
 
 def _counts(profile: ReferenceProfile, earlier: CohortSums, now: CohortSums, alpha: float) -> Iterator[_Test]:

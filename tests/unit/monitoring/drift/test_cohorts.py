@@ -8,14 +8,14 @@ from monitoring.drift.cohorts import MIN_NEWCOMERS, Cohorts, CohortSums, NumberS
 
 
 def of(rows: int, level: str = "KS") -> CohortSums:
-    number = NumberSums(rows, 2.0 * rows, ((1.0 * rows,), (3.0 * rows,), (5.0 * rows,)))
+    number = NumberSums(rows, 2.0 * rows, ((1.0 * rows,), (3.0 * rows,), (5.0 * rows,)), (2.0 * rows,), 0.1 * rows)
     return CohortSums(rows, {"minutes": number}, {"state": {level: rows}}, {"minutes": 1})
 
 
 def test_sums_add_up() -> None:
     both = of(2, "KS").plus(of(3, "OH"))
     assert both.rows == 5
-    assert both.numbers == {"minutes": NumberSums(5, 10.0, ((5.0,), (15.0,), (25.0,)))}
+    assert both.numbers == {"minutes": NumberSums(5, 10.0, ((5.0,), (15.0,), (25.0,)), (10.0,), 0.5)}
     assert both.levels == {"state": {"KS": 2, "OH": 3}}
     assert both.missing == {"minutes": 2}
 
