@@ -187,8 +187,10 @@ def _profile(source: str, cells: Any) -> ColumnProfile:
     levels = _levels(cells)
     if levels is None:
         return ColumnProfile(kind=None, levels=(), **common)
-    # "None" was counted as missing above; as a level it is not.
-    common["missing"] = int(cell_texts(cells, levels).isna().sum())
+    # "None" was counted as missing above; as a level it is not, and a column of "airbag" and "none" differs.
+    values = cell_texts(cells, levels)
+    counts = Counter(values.dropna())
+    common |= {"missing": int(values.isna().sum()), "different": len(counts), "counts": counts, "values": values}
     common["missing_texts"] = {text: count for text, count in common["missing_texts"].items() if text not in levels}
     return ColumnProfile(kind="category", levels=levels, **common)
 

@@ -52,6 +52,15 @@ def test_two_levels_are_those_of_a_flag_or_two_values_and_one_alone_is_constant(
     assert not profile(["a", None]).is_constant
 
 
+def test_none_is_a_level_like_another_where_texts_are_levels() -> None:
+    found = profile(["airbag", "none", "none", ""], "airbags")
+    assert (found.kind, found.levels) == ("category", ("airbag", "none"))
+    assert (found.missing, found.different, found.counts) == (1, 2, {"airbag": 1, "none": 2})
+    assert found.values.tolist() == ["airbag", "none", "none", None]
+    assert not found.is_constant
+    assert found.has_two_levels
+
+
 @pytest.mark.parametrize("rows", [19, 20])
 def test_twenty_rows_prove_that_it_numbers_them_or_that_each_has_its_own(rows: int) -> None:
     enough = rows == 20
