@@ -17,7 +17,7 @@ from churn.one_line import one_line
 
 NAME = r"^[a-z][a-z0-9_]*$"
 Kind = Literal["number", "integer", "flag", "category"]
-Role = Literal["feature", "id", "ignored", "sensitive", "value"]
+Role = Literal["feature", "id", "ignored", "sensitive", "value", "time"]
 
 # Names that the log, and the request model, give to columns of their own.
 RESERVED = frozenset(
@@ -31,6 +31,7 @@ RESERVED = frozenset(
         "churned",
         "observed_at",
         "outcome_seq",
+        "requested_month",
         "features",
         *(name for name in dir(BaseModel) if not name.startswith("_")),
     }
@@ -51,7 +52,8 @@ class Column(_Part):
     Only a `feature` is asked for in a request, read by a model and kept in the log. The `id` names the customer. What is
     `sensitive` is read from labelled files where it is there, for comparing groups, and never reaches a model; a sensitive
     category needs no levels. The `value` is what a customer who stays is worth, in the currency of params.yaml: campaigns are
-    planned with it, and no model, request or log holds it. What is `ignored` is not read at all.
+    planned with it, and no model, request or log holds it. The `time` is the month, day or moment that a row of a labelled file
+    speaks of: by it the monitor knows what months usually are. What is `ignored` is not read at all.
     """
 
     name: str = Field(pattern=NAME)
@@ -81,6 +83,8 @@ class Column(_Part):
             raise ValueError(f"column {self.name!r}: only a number or an integer has a number_format")
         if self.role == "value" and self.kind not in ("number", "integer"):
             raise ValueError(f"column {self.name!r}: the value of a customer is a number or an integer")
+        if self.role == "time" and (self.kind != "category" or self.levels):
+            raise ValueError(f"column {self.name!r}: the time of a row is a category without levels")
         if len(set(self.levels)) != len(self.levels):
             raise ValueError(f"column {self.name!r}: a level is listed twice")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
@@ -189,7 +193,7 @@ class Contract(_Part):
         return self
 
     def _check_roles(self) -> None:
-        for role, what in (("id", "names the customer"), ("value", "says what a customer is worth")):
+        for role, what in (("id", "names the customer"), ("value", "says what a customer is worth"), ("time", "says when")):
             if len(alike := [column.name for column in self.columns if column.role == role]) > 1:
                 raise ValueError(f"columns {alike[0]!r} and {alike[1]!r} both have the role {role!r}; one {what}")
 
@@ -232,6 +236,11 @@ class Contract(_Part):
             for column in self.columns
         ]
         return self.model_copy(update={"columns": tuple(columns)})
+
+    @property
+    def time_column(self) -> Column | None:
+        """The column that says which time a row of a labelled file speaks of, if the export has one."""
+        return next((column for column in self.columns if column.role == "time"), None)
 
     @property
     def id_column(self) -> Column | None:

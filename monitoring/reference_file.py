@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from churn.config.params import SliceParams
 from churn.contract import Contract
+from monitoring.drift.months import Months
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import RankScores
@@ -47,7 +48,8 @@ def encode(reference: Reference) -> bytes:
     document: dict[str, Any] = {
         "rows": profile.rows,
         "ranges": profile.ranges,
-        "sums": _encode_sums(profile.sums, arrays),
+        "sums": _encode_sums(profile.sums, arrays, "sums"),
+        "months": [_encode_sums(month, arrays, f"month {place}") for place, month in enumerate(profile.months.sums)],
         "weights": _encode_weights(profile.weights, arrays),
         "staying": _encode_staying(profile.staying, arrays),
         "null_distributions": _encode_cache(profile, arrays),
@@ -59,7 +61,7 @@ def encode(reference: Reference) -> bytes:
         for place, one in enumerate(scores.values()):
             arrays[f"{kind} {place} values"], arrays[f"{kind} {place} table"] = one.values, one.table
     if profile.slices is not None:
-        arrays |= {f"slices {name}": values for name, values in profile.slices.sums._asdict().items()}
+        arrays |= _encode_slices(profile.slices.sums, "slices")
         arrays["slices spreads"] = profile.slices.spreads
     arrays["pairs"] = np.array(profile.pairs, dtype=np.int64).reshape(-1, 2)
     arrays["pair spreads"] = profile.pair_spreads
@@ -109,11 +111,12 @@ def decode(content: bytes, contract: Contract) -> Reference:
             ranges={name: (low, high) for name, (low, high) in document["ranges"].items()},
             pairs=tuple((first, second) for first, second in arrays["pairs"].tolist()),
             pair_spreads=arrays["pair spreads"],
-            sums=_decode_sums(document["sums"], arrays),
+            sums=_decode_sums(document["sums"], arrays, "sums"),
             sample=_decode_frame(arrays["profile sample"]),
             weights=_decode_weights(document["weights"], arrays),
             staying=_decode_staying(document["staying"], arrays),
             slices=_decode_slices(slicing, scores["numbers"], arrays),
+            months=Months(tuple(_decode_sums(one, arrays, f"month {n}") for n, one in enumerate(document["months"]))),
             cache=_decode_cache(document["null_distributions"], arrays),
             **scores,
         )
@@ -126,22 +129,25 @@ def _decode_scores(kind: str, names: list[str], arrays: Arrays) -> dict[str, Ran
     return {name: RankScores(arrays[f"{kind} {n} values"], arrays[f"{kind} {n} table"]) for n, name in enumerate(names)}
 
 
-def _encode_sums(sums: Sums, arrays: Arrays) -> dict[str, Any]:
-    arrays["sums scores"], arrays["sums products"], arrays["sums together"] = sums.scores, sums.products, sums.together
+def _encode_sums(sums: Sums, arrays: Arrays, called: str) -> dict[str, Any]:
+    arrays |= {f"{called} scores": sums.scores, f"{called} products": sums.products, f"{called} together": sums.together}
+    if sums.slices is not None:
+        arrays |= _encode_slices(sums.slices, f"{called} slices")
     counters = {name: getattr(sums, name) for name in COUNTERS}
     rest = {"rows": sums.rows, "value_sums": sums.value_sums, "levels": sums.levels, "columns": sorted(sums.columns)}
     return counters | rest
 
 
-def _decode_sums(document: dict[str, Any], arrays: Arrays) -> Sums:
+def _decode_sums(document: dict[str, Any], arrays: Arrays, called: str) -> Sums:
     sums = Sums(
         rows=document["rows"],
         value_sums=document["value_sums"],
         levels={column: Counter(counted) for column, counted in document["levels"].items()},
         columns=set(document["columns"]),
-        scores=arrays["sums scores"],
-        products=arrays["sums products"],
-        together=arrays["sums together"],
+        scores=arrays[f"{called} scores"],
+        products=arrays[f"{called} products"],
+        together=arrays[f"{called} together"],
+        slices=_decode_slice_sums(arrays, f"{called} slices") if f"{called} slices rows" in arrays else None,
     )
     for name in COUNTERS:
         setattr(sums, name, Counter(document[name]))
@@ -197,11 +203,15 @@ def _decode_baseline(one: dict[str, Any]) -> SliceBaseline:
 def _decode_slices(slicing: Slicing, numbers: dict[str, RankScores], arrays: Arrays) -> SliceScores | None:
     if "slices spreads" not in arrays:
         return None
-    return SliceScores(slicing, numbers, _decode_slice_sums(arrays), arrays["slices spreads"])
+    return SliceScores(slicing, numbers, _decode_slice_sums(arrays, "slices"), arrays["slices spreads"])
 
 
-def _decode_slice_sums(arrays: Arrays) -> SliceSums:
-    return SliceSums(*(arrays[f"slices {name}"] for name in SliceSums._fields))
+def _encode_slices(sums: SliceSums, called: str) -> Arrays:
+    return {f"{called} {name}": values for name, values in sums._asdict().items()}
+
+
+def _decode_slice_sums(arrays: Arrays, called: str) -> SliceSums:
+    return SliceSums(*(arrays[f"{called} {name}"] for name in SliceSums._fields))
 
 
 def _encode_frame(frame: pd.DataFrame) -> Array:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from churn.contract import Contract
 from churn.data.dataset import Dataset
+from churn.data.row_time import as_times
 from churn.simulation.life import Month, live
 from churn.simulation.scenario import MonthlyScenario, telecom_scenarios
 
@@ -47,7 +48,7 @@ class Fixture:
         Of the scenario, as in `telecom_scenarios`.
     file : Dataset
         The labelled customers that everybody starts with: each place of the base once, its months spread over the year before,
-        so that every season is in it and leavers are neither more nor fewer than there were.
+        so that every season is in it and leavers are neither more nor fewer than there were. It tells the month of each row.
     months : list of Month
         The twelve months of the year.
     """
@@ -79,15 +80,24 @@ class Fixture:
         scenario = telecom_scenarios(HISTORY)[name]
         parts: list[tuple[pd.DataFrame, pd.Series, pd.Series]] = []
         year: list[Month] = []
+        times: list[datetime] = []
         for month in live(contract, customers, HISTORY + YEAR, seed, scenario=scenario):
             if month.number < HISTORY:
                 parts.append(_some(month, np.arange(month.number, customers, HISTORY)))
+                times += [moment(month.number - HISTORY)] * len(parts[-1][0])
             else:
                 year.append(month)
         features = pd.concat([part[0] for part in parts], ignore_index=True)
         outcome: pd.Series = pd.concat([part[1] for part in parts], ignore_index=True)
         ids: pd.Series = pd.concat([part[2] for part in parts], ignore_index=True)
-        file = Dataset(features, outcome, ids, source=f"history of {name}, seed {seed}", simulated=True)
+        file = Dataset(
+            features,
+            outcome,
+            ids,
+            source=f"history of {name}, seed {seed}",
+            simulated=True,
+            asked_at=as_times(pd.Series(times)),
+        )
         return cls(name, seed, contract, customers, scenario, file, year)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from churn.customers.cell_rule import CellRule
 from churn.customers.cells import FeatureCells, json_value
 from churn.customers.customer_id import read_id
 from churn.customers.from_arrow import is_plain, python_values, read_cells
+from churn.data.row_time import as_times, read_time
 
 # Called with each cell that breaks a rule: its row from 0, the rule, and the cell.
 OnProblem = Callable[[int, str, Any], None]
@@ -133,6 +135,25 @@ def read_id_column(cells: Any, on_problem: OnProblem) -> pd.Series:
         None where nobody is named.
     """
     return _read_each(cells, read_id, on_problem)
+
+
+def read_time_column(cells: Any, column: Column, on_problem: OnProblem) -> pd.Series:
+    """Read the times that rows speak of.
+
+    Parameters
+    ----------
+    cells : pyarrow.ChunkedArray, length n
+    column : Column
+        Of the role `time`.
+    on_problem : callable
+        As of `read_column`.
+
+    Returns
+    -------
+    pandas.Series of datetime64 in UTC, length n
+        NaT where none is named.
+    """
+    return as_times(_read_each(cells, partial(read_time, missing=column.missing), on_problem))
 
 
 def _read_each(cells: Any, read: Callable[[Any], Any], on_problem: OnProblem) -> pd.Series:

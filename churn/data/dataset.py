@@ -13,7 +13,7 @@ from churn.contract import Contract, Target
 from churn.customers.column_names import is_pandas_index
 from churn.customers.customer import EMPTY_CUSTOMER
 from churn.customers.frame import frame_digest
-from churn.data.columns import OnProblem, read_column, read_id_column, read_target
+from churn.data.columns import OnProblem, read_column, read_id_column, read_target, read_time_column
 from churn.data.files import read_tabular_file
 from churn.data.headers import find_columns, id_name_of
 from churn.data.problems import Problems
@@ -37,6 +37,8 @@ class Dataset:
         Whether these are invented customers.
     sensitive : pandas.DataFrame, shape (n_customers, at least 1), or None
         The sensitive columns that the file has, spelled as features are; for comparing groups, never for a model.
+    asked_at : pandas.Series of datetime64 in UTC (NaT where missing), or None
+        The time that each row speaks of, if the contract has a column with the role `time` and the file tells it.
     """
 
     features: pd.DataFrame
@@ -46,6 +48,7 @@ class Dataset:
     simulated: bool = False
     ignored_columns: list[str] = field(default_factory=list)
     sensitive: pd.DataFrame | None = None
+    asked_at: pd.Series | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -139,6 +142,9 @@ def read_dataset(
     target, id_name = contract.target, id_name_of(contract)
     outcome = _outcome(cells[target.column], target, labelled, problems) if target.column in cells else None
     customer_id = read_id_column(cells[id_name], _noting(problems, id_name)) if id_name in cells else None
+    when, asked_at = contract.time_column, None
+    if when is not None and when.name in cells:
+        asked_at = read_time_column(cells[when.name], when, _noting(problems, when.name))
     if labelled and once and customer_id is not None:
         for row in np.flatnonzero((customer_id.duplicated() & customer_id.notna()).to_numpy()).tolist():
             problems.add(row, id_name, "the customer is there twice; keep one row each", customer_id.iloc[row])
@@ -158,6 +164,7 @@ def read_dataset(
         simulated=simulated,
         ignored_columns=[name for name in file.columns if name not in read],
         sensitive=None if sensitive.empty else sensitive,
+        asked_at=asked_at,
     )
 
 

@@ -29,7 +29,8 @@ class Labelled:
     customer : numpy.ndarray of int64, shape (n,), or None
         Which rows are about the same customer: equal numbers. None if each row is about another one.
     asked_at : pandas.Series of datetime, shape (n,), or None
-        When the service was asked about each row: the time that it speaks of. None where that is not known, as of a file.
+        The time that each row speaks of: when the service was asked about it, or what a file says (NaT where it does not). None
+        where it is known of no row.
     original : numpy.ndarray of int64, shape (n,), or None
         Which outcome each row repeats, where some stand for customers who were acted on: equal numbers, one outcome. None where
         each row is an outcome of its own.

@@ -216,6 +216,7 @@ def _kept_out(info: ModelInfo, contract: Contract | None) -> str:
         "id": "names a customer",
         "ignored": "the contract ignores it",
         "value": "what a customer is worth: only campaigns are planned with it",
+        "time": "the time that a row speaks of: it tells the monitor what months usually are",
         "sensitive": "sensitive: never given to a model, only used to compare groups",
         "feature": "a feature of the contract that this model does not read",
     }

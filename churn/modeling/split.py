@@ -84,4 +84,5 @@ def take(dataset: Dataset, who: Assignment, rows: NDArray[np.bool_]) -> Labelled
         None if dataset.sensitive is None else dataset.sensitive[rows].reset_index(drop=True),
         customer=customer_numbers(pd.Series(who.customer[rows])),
         fold=who.fold[rows],
+        asked_at=None if dataset.asked_at is None else dataset.asked_at[rows].reset_index(drop=True),
     )

@@ -12,13 +12,16 @@ down, but for what those who stay come back to the mean (`monitoring.drift.stayi
 
 How far those who stay come back is known from the reference with an error, and from those of one period: a move of numbers
 counts only as far as it is a twentieth of a standard deviation beyond it.
+
+Where the reference knows its months, a move must also be larger than two months usually differ by (`monitoring.drift.months`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,9 +32,12 @@ from scipy import stats
 from churn.contract import Check, Column
 from monitoring.drift.columns import PROBABILITY, numbers_of
 from monitoring.drift.families.impact import MIN_IMPACT
+from monitoring.drift.families.month_figures import broken_share, level_share, mean_scores, missing_share
+from monitoring.drift.months import Figures
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import Aspect, DriftReport, DriftResult
+from monitoring.drift.sums import Sums
 
 TOLERATED = 0.05
 # The smallest probability of staying that counts: where all answers are 1, that is what moved.
@@ -143,6 +149,8 @@ def _numbers(pairs: _Pairs) -> Iterator[_Test]:
             z = _answers_beyond_chance(now, moved)
         else:
             z = _beyond_chance(moved, pairs.profile.staying.comeback.get(name, np.zeros(total.shape)) * (1 - _slopes(*sides)))
+        of_month = partial(mean_scores, pairs.profile, name)
+        z = np.minimum(np.abs(z), pairs.profile.months.beyond_moves(total / rows, of_month, (norm / rows) ** 2))
         aspect: Aspect = "prediction" if name == PROBABILITY else "values"
         unit = None if name == PROBABILITY else pairs.profile.contract[name].unit
         impact = float(moved.mean(axis=0) @ weights.scores[name]) if weights is not None and name in weights.scores else None
@@ -153,7 +161,7 @@ def _numbers(pairs: _Pairs) -> Iterator[_Test]:
             method = f"same customers, {scores.kinds[place]}"
             result = replace(pairs.result(name, aspect, measure, method, means, size, error), impact=impact)
             least = float(2 * stats.norm.sf(math.sqrt(movers)))
-            yield _Test("numbers", result, float(2 * stats.norm.sf(abs(z[place]))), least)
+            yield _Test("numbers", result, float(2 * stats.norm.sf(z[place])), least)
 
 
 def _beyond_chance(moved: Floats, comeback: Floats | float = 0.0) -> Floats:
@@ -203,7 +211,8 @@ def _levels(pairs: _Pairs) -> Iterator[_Test]:
             odds = pairs.profile.staying.odds_of(name, str(level))
             spelled = str(column.true_level if column.kind == "flag" else level)
             measure = f"share of {spelled}"
-            test = _switches(pairs, column, "values", measure, "levels", before == level, now == level, odds)
+            of_month = partial(level_share, name, level=str(level))
+            test = _switches(pairs, column, "values", measure, "levels", before == level, now == level, of_month, odds)
             if test is not None:
                 impact = _impact_of_level(pairs.profile, column, spelled, test.result.shift or 0.0)
                 yield test._replace(result=replace(test.result, impact=impact))
@@ -215,15 +224,15 @@ def _faults(pairs: _Pairs) -> Iterator[_Test]:
         if name not in pairs.before or name not in pairs.after:
             continue
         sides = [pairs.before[name].isna().to_numpy(), pairs.after[name].isna().to_numpy()]
-        found = [_switches(pairs, column, "missing", "share missing", "faults", sides[0], sides[1])]
+        found = [_switches(pairs, column, "missing", "share missing", "faults", sides[0], sides[1], partial(missing_share, name))]
         if name in pairs.profile.ranges:
             values = [numbers_of(side, name) for side in (pairs.before, pairs.after)]
             both = ~(np.isnan(values[0]) | np.isnan(values[1]))
             low, high = pairs.profile.ranges[name]
             unit = f" {column.unit}" if column.unit else ""
             below, above = ([v[both] < low for v in values], [v[both] > high for v in values])
-            found.append(_switches(pairs, column, "range", f"share below {low:g}{unit}", "faults", below[0], below[1]))
-            found.append(_switches(pairs, column, "range", f"share above {high:g}{unit}", "faults", above[0], above[1]))
+            found.append(_switches(pairs, column, "range", f"share below {low:g}{unit}", "faults", below[0], below[1], None))
+            found.append(_switches(pairs, column, "range", f"share above {high:g}{unit}", "faults", above[0], above[1], None))
         yield from (test for test in found if test is not None)
     for check in pairs.profile.contract.checks:
         if not {check.column, check.equals} <= set(pairs.before) & set(pairs.after):
@@ -232,15 +241,27 @@ def _faults(pairs: _Pairs) -> Iterator[_Test]:
         both = ~(np.isnan(gaps[0]) | np.isnan(gaps[1]))
         broken = [gap[both] > check.tolerance + 1e-9 for gap in gaps]
         measure = f"share not {check.times:g} times {check.equals}"
-        test = _switches(pairs, pairs.profile.contract[check.column], "relation", measure, "faults", broken[0], broken[1])
+        sides, of_month = (broken[0], broken[1]), partial(broken_share, check.column)
+        test = _switches(pairs, pairs.profile.contract[check.column], "relation", measure, "faults", *sides, of_month)
         if test is not None:
             yield test
 
 
 def _switches(
-    pairs: _Pairs, column: Column, aspect: Aspect, measure: str, family: str, before: Sign, now: Sign, odds: float = 1.0
+    pairs: _Pairs,
+    column: Column,
+    aspect: Aspect,
+    measure: str,
+    family: str,
+    before: Sign,
+    now: Sign,
+    of_month: Callable[[Sums], Figures] | None,
+    odds: float = 1.0,
 ) -> _Test | None:
-    """Test whether as many customers came to have a property as lost it, or up to `odds` times; None if nobody did either."""
+    """Test whether as many customers came to have a property as lost it, or up to `odds` times; None if nobody did either.
+
+    Where the share of a month is given, it must also be more than two months usually differ by.
+    """
     gained, lost = int((now & ~before).sum()), int((before & ~now).sum())
     movers, rows = gained + lost, len(now)
     if not movers:
@@ -252,6 +273,9 @@ def _switches(
     share = odds / (1 + odds)
     low, high = min(0.5, share), max(0.5, share)
     p_value = min(1.0, 2 * min(float(stats.binom.sf(gained - 1, movers, high)), float(stats.binom.cdf(gained, movers, low))))
+    if of_month is not None:
+        move, chance = np.array([(gained - lost) / rows]), np.array([movers / rows**2])
+        p_value = max(p_value, float(2 * stats.norm.sf(pairs.profile.months.beyond_moves(move, of_month, chance)[0])))
     return _Test(family, result, p_value, 2 * min(high**movers, (1 - low) ** movers))
 
 

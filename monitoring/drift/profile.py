@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from churn.contract import Contract
 from monitoring.drift.columns import PROBABILITY, numbers_of
+from monitoring.drift.months import Months
 from monitoring.drift.null_distribution import MAX_REFERENCE_ROWS, MaxDistribution, draw_maxima
 from monitoring.drift.rank_scores import Floats, RankScores, Scores
 from monitoring.drift.slice_scores import SliceScores
@@ -49,6 +50,8 @@ class ReferenceProfile:
         How those who stayed differ from all: only customers who come again need it.
     slices : SliceScores or None
         Of its groups of customers, where there are any and the model has answered.
+    months : Months
+        What they usually are, where it is known which month a row speaks of.
     """
 
     contract: Contract
@@ -63,6 +66,7 @@ class ReferenceProfile:
     weights: Weights | None
     staying: Staying = field(default_factory=Staying)
     slices: SliceScores | None = None
+    months: Months = field(default_factory=Months)
     cache: dict[tuple[int, tuple[str, ...]], dict[str, MaxDistribution]] = field(default_factory=dict)
 
     @classmethod
@@ -109,7 +113,8 @@ class ReferenceProfile:
             spreads = (products[:, first] * products[:, second]).std(axis=0).astype(np.float64)
         weights = fit_weights(reference, numbers | flags, _levelled(contract))
         staying = Staying.of(reference, numbers, [*flagged, *_levelled(contract)])
-        return cls(contract, len(reference), numbers, flags, ranges, pairs, spreads, sums, sample, weights, staying, slices)
+        made = cls(contract, len(reference), numbers, flags, ranges, pairs, spreads, sums, sample, weights, staying, slices)
+        return replace(made, months=Months.of(reference, made.summarise))
 
     @cached_property
     def score_columns(self) -> tuple[str, ...]:

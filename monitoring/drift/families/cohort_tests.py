@@ -9,13 +9,15 @@ A move of the whole base, as in a season, is none of newcomers: what is told of 
 Each number is compared by the means of its rank scores, under a random division of both groups' customers: its variance and
 skewness follow from the sums of powers (Cochran 1977, Sampling Techniques, ch. 2; a Pearson III distribution has them, so that
 numbers which are mostly zero do no harm). Levels and missing values are compared by exact tests on counts.
-All share alpha evenly (Bonferroni), without those that cannot come out either way.
+All share alpha evenly (Bonferroni), without those that cannot come out either way. Where the reference knows its months, a
+difference must also be larger than two months usually differ by (`monitoring.drift.months`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +29,7 @@ from monitoring.drift.cohorts import CohortSums, NumberSums
 from monitoring.drift.columns import PROBABILITY, numbers_of
 from monitoring.drift.families.impact import MIN_IMPACT
 from monitoring.drift.families.level_tests import compare_levels
+from monitoring.drift.families.month_figures import level_share, mean_scores, missing_share
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import Aspect, DriftReport, DriftResult
@@ -106,6 +109,7 @@ def compare_cohorts(profile: ReferenceProfile, earlier: CohortSums, now: CohortS
         method, statistic, p_value = test.result.method, test.result.statistic, test.p_value
         if test.counts is not None:
             method, statistic, p_value = compare_levels(*test.counts, alpha / len(tests))
+            p_value = max(p_value, _as_months(profile, test.result, *test.counts))
         p_value, key = min(1.0, p_value * len(tests)), test.result.key
         # Where one column has several tests, the most surprising stands for it.
         if key not in results or p_value < results[key].p_value:
@@ -138,13 +142,16 @@ def _numbers(profile: ReferenceProfile, earlier: CohortSums, now: CohortSums, al
         sides = before.total / before.present, after.total / after.present
         aspect: Aspect = "prediction" if name == PROBABILITY else "values"
         result = _result(name, aspect, f"mean, {unit}" if unit else "mean", sides, alpha, impact)
+        chance = np.full(shifts.shape, 1 / before.present + 1 / after.present)
+        usual = profile.months.beyond_moves(shifts, partial(mean_scores, profile, name), chance)
         for place in np.flatnonzero((kinds == "location") & ~np.isnan(z)):
             results.append(replace(result, statistic=float(abs(shifts[place]))))
-            differences.append((z[place], skew[place]))
+            differences.append((z[place], skew[place], usual[place]))
     if not results:
         return []
-    z, skew = np.array(differences).T
-    p_values = np.minimum(1.0, 2 * np.minimum(stats.pearson3.sf(z, skew), stats.pearson3.cdf(z, skew)))
+    z, skew, usual = np.array(differences).T
+    by_chance = 2 * np.minimum(stats.pearson3.sf(z, skew), stats.pearson3.cdf(z, skew))
+    p_values = np.minimum(1.0, np.maximum(by_chance, 2 * stats.norm.sf(usual)))
     return [_Test(result, float(p_value)) for result, p_value in zip(results, p_values, strict=True)]
 
 
@@ -203,6 +210,23 @@ def _levels(
     impact = sum(_weight(profile, column, level) * shift for level, shift in shifts.items()) if profile.weights else None
     sides = before.get(shown, 0) / rows, after.get(shown, 0) / new
     return _Test(_result(column.name, "values", f"share of {spelled}", sides, alpha, impact), 1.0, (before, after))
+
+
+def _as_months(profile: ReferenceProfile, result: DriftResult, before: Mapping[str, int], after: Mapping[str, int]) -> float:
+    """Return how probable a difference of counts is as that of two months; 0 where months have nothing to say."""
+    sizes = sum(before.values()), sum(after.values())
+    levels = sorted({**before, **after})
+    if len(levels) == 2:
+        # What one has, the other has not.
+        levels = levels[1:]
+    z = []
+    for level in levels:
+        earlier, now = before.get(level, 0) / sizes[0], after.get(level, 0) / sizes[1]
+        share = (before.get(level, 0) + after.get(level, 0)) / sum(sizes)
+        chance = np.array([share * (1 - share) * (1 / sizes[0] + 1 / sizes[1])])
+        of_month = missing_share if result.aspect == "missing" else partial(level_share, level=level)
+        z.append(profile.months.beyond_moves(np.array([now - earlier]), partial(of_month, result.feature), chance)[0])
+    return min(1.0, float(2 * stats.norm.sf(max(z))) * len(levels))
 
 
 def _weight(profile: ReferenceProfile, column: Column, level: str) -> float:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from scipy import stats
 
 from churn.contract import Column
 from monitoring.drift.families.level_tests import compare_levels
 from monitoring.drift.families.sides import Sides
+from monitoring.drift.months import Figures
 from monitoring.drift.results import Aspect, DriftResult
 from monitoring.drift.sums import Sums
 
@@ -28,6 +31,8 @@ class Count:
         Rows by level.
     level : str or None
         The level whose share is shown; None: the one that moved most.
+    read : callable or None
+        Reads rows by level from sums; None where a reference's own months have nothing to say.
     """
 
     column: str
@@ -36,6 +41,20 @@ class Count:
     reference: Mapping[str, int]
     window: Mapping[str, int]
     level: str | None = None
+    read: Callable[[Sums], Mapping[str, int]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        sides: Sides,
+        column: str,
+        aspect: Aspect,
+        measure: str,
+        read: Callable[[Sums], Mapping[str, int]],
+        level: str | None = None,
+    ) -> Count:
+        """Read both sides."""
+        return cls(column, aspect, measure, read(sides.reference), read(sides.window), level, read)
 
     @property
     def family(self) -> str:
@@ -92,27 +111,46 @@ def judge_count(count: Count, sides: Sides, *, tests: int, share: float) -> Drif
         before, now = count.reference.get(level, 0) / rows, count.window.get(level, 0) / window_rows
     if count.can_differ:
         method, statistic, raw = compare_levels(count.reference, count.window, sides.alpha * share / tests)
+        raw = max(raw, _beyond_months(count, sides))
         p_value = min(1.0, raw * tests / share)
     return sides.result(
         count.column, count.aspect, method, statistic=statistic, p_value=p_value, measure=measure, values=(before, now)
     )
 
 
+def _beyond_months(count: Count, sides: Sides) -> float:
+    """Return how probable the shares are as those of one more month; 0 where months have nothing to say."""
+    read = count.read
+    if read is None or not sides.profile.months.sums:
+        return 0.0
+    levels = sorted({*count.reference, *count.window})
+    if len(levels) == 2:
+        # What one has, the other has not.
+        levels = levels[:1]
+
+    def figures(side: Mapping[str, int]) -> Figures:
+        rows = sum(side.values())
+        return np.array([side.get(level, 0) for level in levels]) / max(rows, 1), np.full(len(levels), float(rows))
+
+    (before, _), (now, rows) = figures(count.reference), figures(count.window)
+    z = sides.profile.months.beyond_usual(now, rows, lambda month: figures(read(month)), before * (1 - before))
+    return min(1.0, float(2 * stats.norm.sf(z.max()) * len(levels)))
+
+
 def _counts(sides: Sides) -> Iterator[Count]:
-    reference, window = sides.reference, sides.window
     for name, column in sides.columns.items():
         if name not in sides.known:
             continue
         if column.kind in ("category", "flag"):
-            before, now = reference.levels.get(name, NONE_COUNTED), window.levels.get(name, NONE_COUNTED)
-            yield Count(name, "values", "share of", before, now, None if column.kind == "category" else "1.0")
+            level = None if column.kind == "category" else "1.0"
+            yield Count.of(sides, name, "values", "share of", partial(_levels, name), level)
         else:
             yield from _out_of_range(sides, name, column)
-        yield Count(name, "missing", "share missing", _missing(name, reference), _missing(name, window), "yes")
+        yield Count.of(sides, name, "missing", "share missing", partial(_missing, name), "yes")
     for check in sides.profile.contract.checks:
         if {check.column, check.equals} <= sides.known:
             measure = f"share not {check.times:g} times {check.equals}"
-            yield Count(check.column, "relation", measure, _broken(check.column, reference), _broken(check.column, window), "yes")
+            yield Count.of(sides, check.column, "relation", measure, partial(_broken, check.column), "yes")
 
 
 def _out_of_range(sides: Sides, name: str, column: Column) -> Iterator[Count]:
@@ -125,6 +163,10 @@ def _out_of_range(sides: Sides, name: str, column: Column) -> Iterator[Count]:
         # Nothing of the reference is out of its own range.
         before, now = _yes_no(0, sides.reference.present[name]), _yes_no(counted, present)
         yield Count(name, "range", f"share {side} {edge:g}{unit}", before, now, "yes")
+
+
+def _levels(name: str, side: Sums) -> Mapping[str, int]:
+    return side.levels.get(name, NONE_COUNTED)
 
 
 def _missing(name: str, side: Sums) -> dict[str, int]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.families.sides import Sides
+from monitoring.drift.months import Figures
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import DriftResult
@@ -41,6 +42,11 @@ def compare_dependence(sides: Sides, null: MaxDistribution, share: float) -> lis
     # Correlations, not products: what only moved, or spread, as a whole hangs together as before.
     before, now = (_correlations(sides, side)[first, second] for side in (sides.reference, sides.window))
     z = sides.as_normal(np.abs(now - before) / spreads / np.sqrt(1 / rows + 1 / known_rows))
+
+    def of_month(month: Sums) -> Figures:
+        return _correlations(sides, month)[first, second], month.together[first, second]
+
+    z = np.minimum(z, sides.profile.months.beyond_usual(now, rows, of_month, spreads**2))
     found: dict[tuple[str, str], DriftResult] = {}
     for place in np.argsort(-z):
         pair = (owners[first[place]], owners[second[place]])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from monitoring.drift.columns import PROBABILITY
+from monitoring.drift.families.month_figures import mean_scores
 from monitoring.drift.families.sides import Sides
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.results import DriftResult
@@ -40,8 +42,12 @@ def _compare(sides: Sides, name: str, nulls: Mapping[str, MaxDistribution], shar
     reference, window, numbers = sides.reference, sides.window, sides.profile.numbers
     method, statistic, p_value = "none", 0.0, 1.0
     if name in numbers and "location" in nulls and window.present[name]:
-        means = window.scores[sides.score_owners == name] / window.present[name]
+        mine = sides.score_owners == name
+        means = window.scores[mine] / window.present[name]
         z = sides.as_normal(np.abs(means) / math.sqrt(1 / window.present[name] + 1 / reference.present[name]))
+        of_month = partial(mean_scores, sides.profile, name)
+        rows = np.full(means.shape, float(window.present[name]))
+        z = np.minimum(z, sides.profile.months.beyond_usual(means, rows, of_month, np.ones(means.shape)))
         kinds = numbers[name].kinds
         families = [family for family in ("location", "shape") if family in kinds]
         strongest = {family: max(np.flatnonzero(np.array(kinds) == family), key=z.__getitem__) for family in families}

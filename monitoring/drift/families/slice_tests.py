@@ -9,8 +9,10 @@ import numpy as np
 from churn.segments.segments import SLICE
 from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.families.sides import Sides
+from monitoring.drift.months import Figures
 from monitoring.drift.null_distribution import MaxDistribution
 from monitoring.drift.results import DriftResult
+from monitoring.drift.sums import Sums
 from monitoring.slicing import spell_slice
 
 # Slices that are listed: the most surprising ones.
@@ -45,6 +47,13 @@ def compare_slices(sides: Sides, null: MaxDistribution, share: float, moved: set
     behind = [reference.rows if column is None else slices.sums.present[place, column] for place, column in slices.tests]
     size = math.sqrt(1 / window.rows + 1 / reference.rows)
     z = sides.as_normal(np.abs(effects) / size, np.array(behind, dtype=np.float64))
+    every = np.ones(effects.shape)
+
+    def of_month(month: Sums) -> Figures:
+        found = every * np.nan if month.slices is None else slices.differences(month.slices, month.rows, reference.rows)
+        return found, month.rows * every
+
+    z = np.minimum(z, sides.profile.months.beyond_usual(effects, window.rows * every, of_month, every))
     names = [*slices.numbers]
     found: list[DriftResult] = []
     for test in np.argsort(-z):

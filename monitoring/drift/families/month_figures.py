@@ -1,0 +1,36 @@
+"""What is compared of months: the same figures as of a window, and how many customers are behind each."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from monitoring.drift.months import Figures
+from monitoring.drift.profile import ReferenceProfile
+from monitoring.drift.sums import Sums
+
+
+def mean_scores(profile: ReferenceProfile, name: str, month: Sums) -> Figures:
+    """Return the mean of each rank score of a number, and how many values are behind it."""
+    scores = month.scores[[owner == name for owner in profile.score_columns]]
+    return scores / max(month.present[name], 1), np.full(scores.shape, float(month.present[name]))
+
+
+def level_share(name: str, month: Sums, level: str) -> Figures:
+    """Return the share of a level, and how many values are behind it."""
+    return _share(month.levels.get(name, Counter())[level], month.present[name])
+
+
+def missing_share(name: str, month: Sums) -> Figures:
+    """Return the share of missing values, and of how many customers."""
+    return _share(month.rows - month.present[name], month.rows)
+
+
+def broken_share(name: str, month: Sums) -> Figures:
+    """Return the share of customers who break the relation of a column, and of how many."""
+    return _share(month.broken[name], month.related[name])
+
+
+def _share(counted: int, rows: int) -> Figures:
+    return np.array([counted / max(rows, 1)]), np.array([float(rows)])
