@@ -35,8 +35,9 @@ def odd(rows: int) -> pd.DataFrame:
         (odd(300), customers(200, 2), CONTRACT),
         (customers(0, 1), customers(200, 2), CONTRACT),
         (telecom(6_000, 1), telecom(500, 2), TELECOM),
+        (telecom(700, 1).assign(requested_month=[f"2025-{n % 7 + 1:02}" for n in range(700)]), telecom(500, 2), TELECOM),
     ],
-    ids=["small", "odd columns", "no rows", "telecom"],
+    ids=["small", "odd columns", "no rows", "telecom", "months"],
 )
 def test_what_is_read_back_gives_the_same_numbers_to_the_last_digit(rows, window, contract):
     reference = Reference.of(rows, contract)
@@ -48,6 +49,7 @@ def test_what_is_read_back_gives_the_same_numbers_to_the_last_digit(rows, window
     assert detect_drift(read.profile, window, contract, 0.01) == before
     pd.testing.assert_frame_equal(read.outcomes, reference.outcomes)
     assert len(read.sample) == len(reference.sample)
+    assert len(read.profile.months.sums) == len(reference.profile.months.sums) == (7 if "requested_month" in rows else 0)
     assert (read.slicing, read.baselines) == (reference.slicing, reference.baselines)
     assert bool(reference.baselines) == (contract is TELECOM)
     assert encode(decode(encode(read), contract)) == encode(read)

@@ -1,4 +1,4 @@
-"""The time that a row of a labelled file speaks of: what is read, what is refused, and that it reaches the monitor's reference."""
+"""The time that a row of a labelled file speaks of: what is read, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Months that differ by themselves: no alarm for what they usually do, one for what they never did, and nothing without months."""
+"""Months that differ by themselves: no alarm for what they usually do, one for what they never did; as before without months."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from churn.data.row_time import MONTH
 from monitoring.drift.detect import detect_drift
+from monitoring.drift.families.cohort_tests import compare_cohorts, sum_up
 from monitoring.drift.months import MIN_MONTHS, Months, as_z, spread_of
 from monitoring.drift.paired import compare_pairs
 from monitoring.drift.profile import ReferenceProfile
@@ -86,6 +87,16 @@ def test_a_level_that_months_share_out_anew_is_no_move() -> None:
     window = before.assign(plan=(rng.random(1_000) < 0.4).astype(float))
     for profile, expected in ((unknown, ["plan"]), (known, [])):
         assert [r.feature for r in detect_drift(profile, window, SMALL, ALPHA).drifted] == expected
+
+
+def test_newcomers_of_another_month_are_no_others() -> None:
+    earlier, now = of_month(400, SEASON[6], 1), of_month(400, SEASON[0], 2)
+    launched = now.assign(plan=(np.random.default_rng(4).random(400) < 0.7).astype(float))
+    nothing: set[str] = set()
+    for profile, usage in ((UNKNOWN, {"minutes", "charge"}), (KNOWN, nothing)):
+        sums = [sum_up(customers, profile) for customers in (earlier, now, launched)]
+        assert {r.feature for r in compare_cohorts(profile, sums[0], sums[1], ALPHA).drifted} == usage
+        assert {r.feature for r in compare_cohorts(profile, sums[0], sums[2], ALPHA).drifted} == usage | {"plan"}
 
 
 def test_few_months_and_small_ones_say_nothing_and_all_is_as_without() -> None:
