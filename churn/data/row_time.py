@@ -82,7 +82,20 @@ def months_of(times: pd.Series) -> pd.Series:
 
 
 def with_months(traffic: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return columns of logged predictions with the month of each."""
+    """Return columns of logged predictions with the month of each.
+
+    Parameters
+    ----------
+    traffic : pandas.DataFrame, shape (n, m)
+        With `requested_at`.
+    columns : list of str
+        Those to return.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n, n_columns + 1)
+        The last is `requested_month`.
+    """
     return traffic[columns].assign(**{MONTH: months_of(traffic["requested_at"])})
 
 

@@ -53,7 +53,21 @@ class Count:
         read: Callable[[Sums], Mapping[str, int]],
         level: str | None = None,
     ) -> Count:
-        """Read both sides."""
+        """Read both sides.
+
+        Parameters
+        ----------
+        sides : Sides
+            The window and its reference.
+        column, aspect, measure, level
+            As in `Count`.
+        read : callable
+            Gives rows by level of either side, and of a month.
+
+        Returns
+        -------
+        Count
+        """
         return cls(column, aspect, measure, read(sides.reference), read(sides.window), level, read)
 
     @property
