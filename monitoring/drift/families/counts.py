@@ -59,10 +59,12 @@ class Count:
         ----------
         sides : Sides
             The window and its reference.
-        column, aspect, measure, level
+        column, aspect, measure
             As in `Count`.
         read : callable
             Gives rows by level of either side, and of a month.
+        level : str, optional
+            As in `Count`.
 
         Returns
         -------
