@@ -9,7 +9,7 @@ Spiegelhalter 2009, JRSS A 172:137, whose variance within months is not taken of
 chance). Two months differ by s times the root of 2.
 
 Each test asks this *beside* what it asks anyway, and the smaller surprise counts: then it alarms by chance no more often than
-either. With few months t is wide, so a season costs power; docs/adr/0033 says how much.
+either. With few months t is wide, so a season costs power; docs/adr/0034 says how much.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ from monitoring.drift.months import Figures
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import Aspect, DriftReport, DriftResult
+from monitoring.drift.staying import slopes
 from monitoring.drift.sums import Sums
 
 TOLERATED = 0.05
@@ -148,7 +149,7 @@ def _numbers(pairs: _Pairs) -> Iterator[_Test]:
         if name == PROBABILITY:
             z = _answers_beyond_chance(now, moved)
         else:
-            z = _beyond_chance(moved, pairs.profile.staying.comeback.get(name, np.zeros(total.shape)) * (1 - _slopes(*sides)))
+            z = _beyond_chance(moved, pairs.profile.staying.comeback.get(name, np.zeros(total.shape)) * (1 - slopes(*sides)))
         of_month = partial(mean_scores, pairs.profile, name)
         z = np.minimum(np.abs(z), pairs.profile.months.beyond_moves(total / rows, of_month, (norm / rows) ** 2))
         aspect: Aspect = "prediction" if name == PROBABILITY else "values"
@@ -187,14 +188,6 @@ def _answers_beyond_chance(now: Floats, moved: Floats) -> Floats:
     everybody, stayed = _beyond_chance(moved), _beyond_chance(weighted * scale)
     least: Floats = np.where(np.abs(everybody) < np.abs(stayed), everybody, stayed)
     return np.where(everybody * stayed > 0, least, 0.0)
-
-
-def _slopes(before: Floats, now: Floats) -> Floats:
-    """Return how much of each score lasts, in [0, 1]: a slope, which does not bend if staying depends on the value before."""
-    centred = before - before.mean(axis=0)
-    spread = (centred**2).sum(axis=0)
-    slopes = np.divide((centred * now).sum(axis=0), spread, out=np.ones_like(spread), where=spread > 0)
-    return np.asarray(slopes.clip(0.0, 1.0))
 
 
 def _levels(pairs: _Pairs) -> Iterator[_Test]:

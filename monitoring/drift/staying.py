@@ -87,6 +87,25 @@ class Staying:
         return self.odds.get(name, {}).get(level, 1.0)
 
 
+def slopes(before: Floats, now: Floats) -> Floats:
+    """Return how much of each score lasts: a slope, which does not bend if staying depends on the value before.
+
+    Parameters
+    ----------
+    before, now : ndarray, shape (n, n_scores)
+        Of the same customers.
+
+    Returns
+    -------
+    ndarray, shape (n_scores,)
+        In [0, 1].
+    """
+    centred = before - before.mean(axis=0)
+    spread = (centred**2).sum(axis=0)
+    slopes = np.divide((centred * now).sum(axis=0), spread, out=np.ones_like(spread), where=spread > 0)
+    return np.asarray(slopes.clip(0.0, 1.0))
+
+
 def _odds(column: pd.Series, stayed: np.ndarray) -> dict[str, float]:
     there = column.notna().to_numpy()
     of_all, of_stayed = column[there].value_counts(), column[there & stayed].value_counts()
