@@ -78,7 +78,8 @@ def as_times(times: pd.Series) -> pd.Series:
 
 def months_of(times: pd.Series) -> pd.Series:
     """Return the months of times, as 2026-03, in UTC; None where there is none."""
-    return times.dt.strftime("%Y-%m").astype(object).where(times.notna(), None)
+    months: pd.Series = times.dt.strftime("%Y-%m").astype(object).where(times.notna(), None)
+    return months
 
 
 def with_months(traffic: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

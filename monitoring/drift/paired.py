@@ -234,8 +234,8 @@ def _faults(pairs: _Pairs) -> Iterator[_Test]:
         both = ~(np.isnan(gaps[0]) | np.isnan(gaps[1]))
         broken = [gap[both] > check.tolerance + 1e-9 for gap in gaps]
         measure = f"share not {check.times:g} times {check.equals}"
-        sides, of_month = (broken[0], broken[1]), partial(broken_share, check.column)
-        test = _switches(pairs, pairs.profile.contract[check.column], "relation", measure, "faults", *sides, of_month)
+        column, of_month = pairs.profile.contract[check.column], partial(broken_share, check.column)
+        test = _switches(pairs, column, "relation", measure, "faults", broken[0], broken[1], of_month)
         if test is not None:
             yield test
 
@@ -251,10 +251,7 @@ def _switches(
     of_month: Callable[[Sums], Figures] | None,
     odds: float = 1.0,
 ) -> _Test | None:
-    """Test whether as many customers came to have a property as lost it, or up to `odds` times; None if nobody did either.
-
-    Where the share of a month is given, it must also be more than two months usually differ by.
-    """
+    """Test whether as many customers came to have a property as lost it, or up to `odds` times; None if nobody did either."""
     gained, lost = int((now & ~before).sum()), int((before & ~now).sum())
     movers, rows = gained + lost, len(now)
     if not movers:
