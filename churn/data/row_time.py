@@ -82,24 +82,6 @@ def months_of(times: pd.Series) -> pd.Series:
     return months
 
 
-def with_months(traffic: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return columns of logged predictions with the month of each.
-
-    Parameters
-    ----------
-    traffic : pandas.DataFrame, shape (n, m)
-        With `requested_at`.
-    columns : list of str
-        Those to return.
-
-    Returns
-    -------
-    pandas.DataFrame, shape (n, n_columns + 1)
-        The last is `requested_month`.
-    """
-    return traffic[columns].assign(**{MONTH: months_of(traffic["requested_at"])})
-
-
 def join_times(rows: int, known: pd.Series | None, later: pd.Series) -> pd.Series:
     """Return the times of rows of which little may be known, followed by those of later ones.
 

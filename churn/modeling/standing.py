@@ -25,7 +25,7 @@ class Standing:
     ----------
     often : numpy.ndarray of int64, shape (n_learned,)
         How many rows each row that is trained on stands for, itself included, in the order of request.
-    others : pandas.DataFrame, shape (n_others, n_features or more)
+    others : pandas.DataFrame, shape (n_others, n_features)
         Customers who may be trained on, but not their outcomes: they were acted on. In the order of request.
     after : numpy.ndarray of int64, shape (n_others,)
         How many of the rows that are trained on were asked about before each of them.
@@ -41,8 +41,8 @@ class Standing:
 
         Parameters
         ----------
-        features : pandas.DataFrame, shape (n, n_features or more)
-            Of the traffic, in the order of request; other columns are kept for the reference.
+        features : pandas.DataFrame, shape (n, n_features)
+            Of the traffic, in the order of request.
         weight : numpy.ndarray of float64, shape (n,)
             As of `churn.store.treatment.selection.Selection`.
         learns : numpy.ndarray of bool, shape (n,)

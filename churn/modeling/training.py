@@ -15,7 +15,7 @@ from churn.customers.frame import frame_digest
 from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled, customer_numbers
-from churn.data.row_time import MONTH, join_times, months_of, with_months
+from churn.data.row_time import MONTH, join_times, months_of
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import Scorecard
 from churn.fairness.reweighing import Fit, Reweighing, consider
@@ -88,7 +88,7 @@ class Trained:
     reference : pandas.DataFrame, shape (n_train, 3 + n_features)
         The monitor's reference: churn_probability (out-of-fold), churned (0 or 1), served_probability (this model's own), then
         the features. Where customers were acted on, each row once, with its weight before the features, and theirs too: with a
-        weight of 0 and churned NaN. Where any row's time is known, its requested_month comes last (2026-03, else None).
+        weight of 0 and churned NaN. Where the data tell times, requested_month comes last (2026-03, else None).
     learned : Labelled
         The customers that it learned from: those of the training set, or the newest of them.
     held_out_digest : str
@@ -172,7 +172,7 @@ def assemble(
         rule=rule,
         left_out=len(here.left_out | who.left_out),
         dated=len(learned),
-        standing=None if weight is None else Standing.of(with_months(traffic, contract.feature_names), weight, who.learns),
+        standing=None if weight is None else Standing.of(traffic[contract.feature_names], weight, who.learns),
     )
 
 
@@ -288,8 +288,10 @@ def train(
     # The monitor compares a window's predictions with those of this very model. Out-of-fold predictions come from other models,
     # whose thresholds lie elsewhere.
     reference.insert(2, "served_probability", model.predict_probability(known.features))
-    if known.asked_at is not None:
-        reference[MONTH] = months_of(known.asked_at).to_numpy()
+    file_rows = len(known) - training_set.dated
+    if known.asked_at is not None and known.asked_at.iloc[:file_rows].notna().any():
+        # Of the traffic's months some may hold what the monitor is to find.
+        reference[MONTH] = months_of(known.asked_at).where(np.arange(len(known)) < file_rows, None).to_numpy()
     if training_set.standing is not None:
         reference = training_set.standing.complete(reference, training_set.dated, model)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
