@@ -291,7 +291,7 @@ def train(
     file_rows = len(known) - training_set.dated
     if known.asked_at is not None and known.asked_at.iloc[:file_rows].notna().any():
         # Of the traffic's months some may hold what the monitor is to find.
-        reference[MONTH] = months_of(known.asked_at).where(np.arange(len(known)) < file_rows, None).to_numpy()
+        reference[MONTH] = months_of(known.asked_at.where(known.asked_at.index < file_rows)).to_numpy()
     if training_set.standing is not None:
         reference = training_set.standing.complete(reference, training_set.dated, model)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
