@@ -11,6 +11,7 @@ from churn.clock import now
 from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
 from churn.data.dataset import Dataset
+from churn.data.row_time import as_times
 from churn.evaluation.report import assess
 from churn.modeling.assignment import NO_PSEUDONYM, Source, assign
 from churn.modeling.customer_keys import rule_digest
@@ -194,6 +195,18 @@ def test_the_reference_is_who_was_trained_on_and_what_they_would_have_been_answe
     assert np.array_equal(trained.reference["churn_probability"], trained.tuned.out_of_fold)
     assert trained.reference["churned"].tolist() == known.outcome.tolist()
     pd.testing.assert_frame_equal(trained.reference[contract.feature_names], known.features)
+
+
+def test_the_reference_names_the_months_of_the_data_and_none_of_the_traffic(customers: Dataset, contract: Contract) -> None:
+    timed = replace(customers, asked_at=as_times(pd.Series([f"2025-{n % 12 + 1:02}" for n in range(len(customers))])))
+    visits = traffic_of(simulate(contract, 300, seed=8), customer_id=[f"t{n}" for n in range(300)])
+    training_set = assemble(timed, visits, contract, PARAMS)
+    months = fit(timed, contract, traffic=visits).reference["requested_month"]
+    file_rows = len(months) - training_set.dated
+    assert training_set.dated > 100
+    assert set(months.iloc[:file_rows]) == {f"2025-{month:02}" for month in range(1, 13)}
+    assert months.iloc[file_rows:].isna().all()
+    assert "requested_month" not in fit(customers, contract, traffic=visits).reference
 
 
 def test_the_digest_changes_with_one_value_and_with_one_outcome(customers: Dataset, contract: Contract) -> None:
