@@ -18,8 +18,8 @@ from churn.explain.segmenter import Segmenter
 from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
-from monitoring.by_slice import judge_outcomes_by_slice
 from monitoring.drift.cohorts import Cohorts
+from monitoring.outcomes_by_slice import judge_outcomes_by_slice
 from monitoring.performance.comparison import compare_performance
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.performance.cusum import SequentialResult
@@ -27,7 +27,7 @@ from monitoring.performance.cusum_calibration import resume
 from monitoring.performance.stream_weights import LOOK_BACK, stream_weights
 from monitoring.policy import decide, memory
 from monitoring.reference import Reference
-from monitoring.returning import WindowDrift, judge_window
+from monitoring.returning_customers import WindowDrift, judge_window
 from monitoring.run_result import Findings, RetrainDecision, RunResult
 from monitoring.sensitive_slices import compare_sensitive_groups
 from monitoring.slicing import segment_shares

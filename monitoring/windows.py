@@ -17,7 +17,7 @@ from churn.store.records import EPOCH
 from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
 from churn.store.treatment.selection import Selection
-from monitoring.once_each import iter_once_each, once_each
+from monitoring.newest_per_customer import iter_newest_per_customer, newest_per_customer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,7 @@ class Window:
     @property
     def customers(self) -> pd.DataFrame:
         """Of the held predictions, the newest of each customer, and those that name nobody."""
-        return once_each(self.current)
+        return newest_per_customer(self.current)
 
     @property
     def labels(self) -> str:
@@ -251,8 +251,8 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
 
     def parts() -> Iterable[pd.DataFrame]:
         if whole or not enough:
-            return [once_each(current)]
-        return iter_once_each(store.iter_predictions(contract, model_version, span, newest_first=True))
+            return [newest_per_customer(current)]
+        return iter_newest_per_customer(store.iter_predictions(contract, model_version, span, newest_first=True))
 
     return Window(
         model_version=model_version,

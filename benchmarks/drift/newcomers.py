@@ -28,7 +28,7 @@ from monitoring.drift.detect import detect_drift
 from monitoring.drift.families.cohort_tests import compare_cohorts, sum_up
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.monitor import WINDOW_SHARE
-from monitoring.returning import DIFFERS, NEWCOMERS
+from monitoring.returning_customers import DIFFERS, NEWCOMERS
 
 ALPHA, MONTHS, CHANGE, REPLACED = 0.01, 12, 6, 0.05
 SIZES = (2_000, 20_000)

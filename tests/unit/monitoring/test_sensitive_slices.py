@@ -20,7 +20,7 @@ from monitoring.sensitive_slices import SensitiveSlices
 from monitoring.slice_quality import SliceSince, judge_slices, take_baseline
 from tests.unit.monitoring import grouped
 from tests.unit.monitoring.fakes import NOW, FakeStore, make_settings
-from tests.unit.monitoring.test_by_slice import log
+from tests.unit.monitoring.test_outcomes_by_slice import log
 
 SENSITIVE = (
     Column(name="gender", source="Gender", kind="category", role="sensitive"),

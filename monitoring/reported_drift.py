@@ -23,7 +23,7 @@ Of = Literal["differs", "moved"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ReportedDrift:
     """A drifted result as it was when it was said.
 
     Attributes
@@ -68,7 +68,9 @@ class Moment:
     until: datetime
 
 
-def tell_moves(report: DriftReport, said: tuple[Said, ...], here: Moment) -> tuple[DriftReport, tuple[Said, ...]]:
+def tell_moves(
+    report: DriftReport, said: tuple[ReportedDrift, ...], here: Moment
+) -> tuple[DriftReport, tuple[ReportedDrift, ...]]:
     """Tell news from what is usual among the moves since customers were last seen.
 
     A move is usual if one in the same direction was found within two months, and it is not larger than that beyond chance: usage
@@ -78,7 +80,7 @@ def tell_moves(report: DriftReport, said: tuple[Said, ...], here: Moment) -> tup
     ----------
     report : DriftReport
         Of `monitoring.drift.paired`.
-    said : tuple of Said
+    said : tuple of ReportedDrift
         What earlier runs said; what is not about moves is passed through.
     here : Moment
         Of this run.
@@ -87,7 +89,7 @@ def tell_moves(report: DriftReport, said: tuple[Said, ...], here: Moment) -> tup
     -------
     DriftReport
         With `known` where it is usual.
-    tuple of Said
+    tuple of ReportedDrift
         What the next run must know.
     """
     remembered = tuple(one for one in said if one.of != "moved" or here.until - one.seen_at <= USUAL_WITHIN)
@@ -95,8 +97,8 @@ def tell_moves(report: DriftReport, said: tuple[Said, ...], here: Moment) -> tup
 
 
 def tell_differences(
-    report: DriftReport, said: tuple[Said, ...], here: Moment, moved_since: Callable[[Said], DriftReport | None]
-) -> tuple[DriftReport, tuple[Said, ...]]:
+    report: DriftReport, said: tuple[ReportedDrift, ...], here: Moment, moved_since: Callable[[ReportedDrift], DriftReport | None]
+) -> tuple[DriftReport, tuple[ReportedDrift, ...]]:
     """Tell news from what was said before among the differences of a base from the reference.
 
     A difference is news if nobody said it, if it was said of other people, or if it grew: it is larger, or in the other
@@ -107,7 +109,7 @@ def tell_differences(
     ----------
     report : DriftReport
         Of `monitoring.drift.detect`.
-    said : tuple of Said
+    said : tuple of ReportedDrift
         What earlier runs said; what is not about differences is passed through.
     here : Moment
         Of this run.
@@ -118,7 +120,7 @@ def tell_differences(
     -------
     DriftReport
         With `known` where it was said before.
-    tuple of Said
+    tuple of ReportedDrift
         What the next run must know.
     """
     forgotten = {_as_said("differs", result, report, here).key for result in report.results if result.p_value > FORGOTTEN_P}
@@ -127,8 +129,12 @@ def tell_differences(
 
 
 def _tell(
-    of: Of, report: DriftReport, said: tuple[Said, ...], here: Moment, is_more: Callable[[Said, Said], bool]
-) -> tuple[DriftReport, tuple[Said, ...]]:
+    of: Of,
+    report: DriftReport,
+    said: tuple[ReportedDrift, ...],
+    here: Moment,
+    is_more: Callable[[ReportedDrift, ReportedDrift], bool],
+) -> tuple[DriftReport, tuple[ReportedDrift, ...]]:
     """Mark as known what was said before and is not more now; return also what the next run must know."""
     kept = {one.key: one for one in said}
     results = []
@@ -142,7 +148,9 @@ def _tell(
     return replace(report, results=tuple(results)), tuple(kept.values())
 
 
-def _grew(now: Said, before: Said, report: DriftReport, moved_since: Callable[[Said], DriftReport | None]) -> bool:
+def _grew(
+    now: ReportedDrift, before: ReportedDrift, report: DriftReport, moved_since: Callable[[ReportedDrift], DriftReport | None]
+) -> bool:
     since = moved_since(before)
     if since is None:
         return True
@@ -153,7 +161,7 @@ def _grew(now: Said, before: Said, report: DriftReport, moved_since: Callable[[S
     return moved and (now.rises != before.rises or now.statistic > before.statistic)
 
 
-def _beyond_chance(now: Said, before: Said, report: DriftReport) -> bool:
+def _beyond_chance(now: ReportedDrift, before: ReportedDrift, report: DriftReport) -> bool:
     """Return whether a difference goes beyond an earlier one by more than chance, for any of a report's tests."""
     from scipy import stats
 
@@ -162,9 +170,9 @@ def _beyond_chance(now: Said, before: Said, report: DriftReport) -> bool:
     return gone > bound * math.hypot(now.standard_error, before.standard_error)
 
 
-def _as_said(of: Of, result: DriftResult, report: DriftReport, here: Moment) -> Said:
+def _as_said(of: Of, result: DriftResult, report: DriftReport, here: Moment) -> ReportedDrift:
     feature, aspect, detail = result.key
-    return Said(
+    return ReportedDrift(
         of=of,
         feature=feature,
         aspect=aspect,

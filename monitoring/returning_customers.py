@@ -18,7 +18,7 @@ from monitoring.drift.families.cohort_tests import compare_cohorts, sum_up
 from monitoring.drift.paired import compare_pairs
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.results import DriftReport
-from monitoring.said import Moment, Said, tell_differences, tell_moves
+from monitoring.reported_drift import Moment, ReportedDrift, tell_differences, tell_moves
 from monitoring.slicing import add_segments
 from monitoring.windows import MAX_HELD, Window
 
@@ -43,7 +43,7 @@ class WindowDrift:
         Those seen before against themselves; None if they are fewer than 50.
     newcomers : DriftReport or None
         Those not seen before against earlier newcomers; None if either are too few.
-    said : tuple of Said
+    said : tuple of ReportedDrift
         What the next run must know.
     cohorts : Cohorts
         What it must know of newcomers.
@@ -52,7 +52,7 @@ class WindowDrift:
     drift: DriftReport
     moved: DriftReport | None
     newcomers: DriftReport | None
-    said: tuple[Said, ...]
+    said: tuple[ReportedDrift, ...]
     cohorts: Cohorts
 
 
@@ -61,7 +61,7 @@ def judge_window(
     contract: Contract,
     profile: ReferenceProfile,
     window: Window,
-    said: tuple[Said, ...],
+    said: tuple[ReportedDrift, ...],
     cohorts: Cohorts,
     alpha: float,
     segmenter: Segmenter | None = None,
@@ -80,7 +80,7 @@ def judge_window(
         Of the model's reference.
     window : Window
         With predictions to judge.
-    said : tuple of Said
+    said : tuple of ReportedDrift
         What the run before said, as `WindowDrift` gave it.
     cohorts : Cohorts
         What it knew of newcomers, likewise.
@@ -103,16 +103,16 @@ def judge_window(
     customers = window.customers
     newest = customers["requested_at"].max().to_pydatetime()
     here = Moment(window.last_seq, newest)
-    sights = _Sights(store, contract, customers, window.model_version)
-    before, after = sights.pairs(before_seq=window.before_seq)
+    same = _SameCustomers(store, contract, customers, window.model_version)
+    before, after = same.pairs(before_seq=window.before_seq)
     if len(after) < MIN_PAIRS:
         moved, shared = None, alpha
     else:
         moved, said = tell_moves(compare_pairs(profile, before, after, MOVED * alpha), said, here)
         shared = DIFFERS * alpha
     # Most of a base must be known for those who are not to be new: of its first sight all would be.
-    if moved is not None and 2 * len(after) >= len(sights.by_seq):
-        new = sights.by_seq[~sights.by_seq["seq"].isin(after["seq"])]
+    if moved is not None and 2 * len(after) >= len(same.by_seq):
+        new = same.by_seq[~same.by_seq["seq"].isin(after["seq"])]
         cohorts = cohorts.joined_by(sum_up(new, after, profile))
     newcomers = None
     if cohorts.can_judge:
@@ -121,10 +121,10 @@ def judge_window(
         shared -= NEWCOMERS * alpha
     known: dict[Moment, DriftReport | None] = {}
 
-    def moved_since(one: Said) -> DriftReport | None:
+    def moved_since(one: ReportedDrift) -> DriftReport | None:
         then = Moment(one.last_seq, one.until)
         if then not in known:
-            before, after = sights.pairs(before_seq=one.last_seq + 1, until=one.until)
+            before, after = same.pairs(before_seq=one.last_seq + 1, until=one.until)
             same_people = len(after) >= max(MIN_PAIRS, len(customers) / 2)
             known[then] = compare_pairs(profile, before, after, GROWN * alpha) if same_people else None
         return known[then]
@@ -135,7 +135,7 @@ def judge_window(
 
 
 @dataclass(frozen=True)
-class _Sights:
+class _SameCustomers:
     """What a window's customers look like now, and what they looked like before."""
 
     store: Store

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def once_each(rows: pd.DataFrame) -> pd.DataFrame:
+def newest_per_customer(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the newest prediction of each customer, in the order of `seq`, whatever the order was.
 
     Parameters
@@ -27,7 +27,7 @@ def once_each(rows: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> import pandas as pd
-    >>> once_each(pd.DataFrame({"seq": [3, 1, 2, 4], "customer_id": ["a", "a", None, None]}))["seq"].tolist()
+    >>> newest_per_customer(pd.DataFrame({"seq": [3, 1, 2, 4], "customer_id": ["a", "a", None, None]}))["seq"].tolist()
     [2, 3, 4]
     """
     if not rows["seq"].is_monotonic_increasing:
@@ -37,7 +37,7 @@ def once_each(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[~again].reset_index(drop=True) if again.any() else rows
 
 
-def iter_once_each(parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def iter_newest_per_customer(parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Yield the newest prediction of each customer of a window that does not fit into memory.
 
     Of customers who went by only a hash of 8 bytes is kept: among a million, two share one in 1 of 37 million windows.
@@ -45,7 +45,7 @@ def iter_once_each(parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     Parameters
     ----------
     parts : iterable of DataFrame
-        As for `once_each`, the newest predictions first.
+        As for `newest_per_customer`, the newest predictions first.
 
     Yields
     ------
@@ -56,7 +56,7 @@ def iter_once_each(parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 
     seen = np.zeros(0, dtype=np.uint64)
     for part in parts:
-        rows = once_each(part)
+        rows = newest_per_customer(part)
         named = rows["customer_id"].notna().to_numpy()
         if not named.any():
             yield rows

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.once_each import iter_once_each, once_each
+from monitoring.newest_per_customer import iter_newest_per_customer, newest_per_customer
 
 
 def window(seed: int) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def expected(rows: pd.DataFrame) -> list[int]:
 @pytest.mark.parametrize("seed", range(5))
 def test_order_does_not_matter(seed: int) -> None:
     rows = window(seed)
-    assert once_each(rows.sample(frac=1, random_state=seed))["seq"].tolist() == expected(rows)
+    assert newest_per_customer(rows.sample(frac=1, random_state=seed))["seq"].tolist() == expected(rows)
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 500])
@@ -31,9 +31,9 @@ def test_parts_do_not_matter(size: int) -> None:
     rows = window(9)
     backwards = rows[::-1]
     parts = [backwards.iloc[start : start + size] for start in range(0, len(rows), size)]
-    assert sorted(pd.concat(list(iter_once_each(parts)))["seq"]) == expected(rows)
+    assert sorted(pd.concat(list(iter_newest_per_customer(parts)))["seq"]) == expected(rows)
 
 
 def test_without_ids_or_repetition_nothing_is_copied() -> None:
     rows = window(1).assign(customer_id=None)
-    assert once_each(rows) is rows
+    assert newest_per_customer(rows) is rows
