@@ -98,7 +98,8 @@ def live_once(kind: str, customers: int, seed: int) -> list[list[bool]]:
     said: dict[str, set[tuple[str, str, str | None]]] = {who: set() for who in WHO}
     cohorts, known = Cohorts(), sum_up(training, training, profile)
     for month, (base, newcomers) in enumerate(_months(contract, kind, customers, seed)):
-        sums = sum_up(answered(newcomers), answered(base), profile)
+        # They come last.
+        sums = sum_up(answered(newcomers), answered(base.iloc[: -len(newcomers)]), profile)
         own = False
         # Who is new is known from the second sight of the base on.
         if month:
