@@ -94,7 +94,7 @@ def test_newcomers_of_another_month_are_no_others() -> None:
     launched = now.assign(plan=(np.random.default_rng(4).random(400) < 0.7).astype(float))
     nothing: set[str] = set()
     for profile, usage in ((UNKNOWN, {"minutes", "charge"}), (KNOWN, nothing)):
-        sums = [sum_up(customers, profile) for customers in (earlier, now, launched)]
+        sums = [sum_up(customers, earlier, profile) for customers in (earlier, now, launched)]
         assert {r.feature for r in compare_cohorts(profile, sums[0], sums[1], ALPHA).drifted} == usage
         assert {r.feature for r in compare_cohorts(profile, sums[0], sums[2], ALPHA).drifted} == usage | {"plan"}
 
