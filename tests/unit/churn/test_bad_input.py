@@ -144,7 +144,7 @@ def test_a_sensitive_column_with_one_level_has_no_groups(tmp_path: Path) -> None
 def test_one_class_only(tmp_path: Path) -> None:
     frame = customers()
     frame["Churn"] = "No"
-    with pytest.raises(InputError, match="'Churn' has one level only; both are needed to learn"):
+    with pytest.raises(InputError, match=r"'Churn' has one level only \('No'\), and both outcomes are needed to learn"):
         drafted(tmp_path, frame)
     dataset = read_dataset(tmp_path / "export.csv", by_hand())
     with pytest.raises(InputError, match="every customer stayed; both are needed to learn"):
