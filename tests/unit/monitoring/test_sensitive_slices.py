@@ -169,6 +169,7 @@ def test_where_nothing_is_sent_or_sensitive_nothing_changes() -> None:
     assert result.concept.alpha == pytest.approx(0.003)
 
 
+@pytest.mark.long
 def test_without_drift_any_group_alarms_as_often_as_asked_for() -> None:
     rng, alarms, trials = np.random.default_rng(7), 0, 60
     for _ in range(trials):
@@ -183,6 +184,7 @@ def test_without_drift_any_group_alarms_as_often_as_asked_for() -> None:
     assert 0.01 <= alarms / trials <= 0.22
 
 
+@pytest.mark.long
 def test_at_first_sight_a_calm_version_alarms_as_rarely_as_asked_for() -> None:
     rng, alarms, trials = np.random.default_rng(8), 0, 60
     reference = grouped.draw(3000, 9)
