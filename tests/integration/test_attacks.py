@@ -14,9 +14,9 @@ from benchmarks.attacks.siege import MEMORY_BYTES, Plan, Row, Siege, besiege
 from benchmarks.attacks.wire import Wire, wire_attacks
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read as Linux tells it")
-GENERATED = 60
+GENERATED = 40
 # One in so many of those made by hand; all of them are sent by the long form, and in parts by tests/security.
-EVERY, EVERY_ODD = 20, 100
+EVERY, EVERY_ODD = 40, 100
 # Lists over which the store was busy for more than forty seconds.
 STORED = {f"99,999 {what}, /outcomes" for what in ("unknown predictions", "unknown customers", "times one customer, and when")}
 # Those that wait for a timeout of the service are sent by the long form.

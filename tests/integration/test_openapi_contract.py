@@ -20,7 +20,7 @@ from service.app import create_app
 from tests.integration.live import live
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeStore, make_model, make_settings, with_segments
 
-CASES = os.environ.get("CHURN_TEST_API_CASES", "3")
+CASES = os.environ.get("CHURN_TEST_API_CASES", "2")
 MANY_CASES = "25"
 KEY = "a-key-that-may-do-everything"
 KEYS = f"all:predict+outcomes+admin:{hashlib.sha256(KEY.encode()).hexdigest()}"

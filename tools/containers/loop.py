@@ -17,6 +17,8 @@ from tools.containers.stack import ContainerStack
 # The monitor judges windows as small as the demo's, and may act at once.
 QUICK = {"CHURN_MIN_WINDOW_ROWS": "100", "CHURN_COOLDOWN_SECONDS": "0"}
 TIMEOUT_SECONDS = 600
+# How often the history is asked whether the gate has rejected it.
+HISTORY_SECONDS = 10.0
 
 
 def first_customers(people: Cast, contract: Contract, folder: Path) -> bytes:
@@ -63,13 +65,13 @@ def close_the_loop(stack: ContainerStack, people: Cast, contract: Contract, say:
         say(f"{len(people.calm[0])} ordinary customers and their outcomes: {calm['action']}, {calm['reason']}")
         if calm["action"] == "retrain":
             raise ChurnError("the monitor wants to retrain on ordinary customers")
+        rejected: set[str] = set()
         for number, customers in enumerate(people.mixed, start=1):
             found = _window(stack, client, f"launch-{number}", customers)
             say(f"{len(customers)} customers after the launch of a plan: {found['action']}, {found['reason']}")
-            if found["action"] == "retrain":
-                _await_promotion(client, customers, contract, first, say)
+            if found["action"] == "retrain" and _is_replaced(stack, client, customers, contract, first, rejected, say):
                 return
-    raise ChurnError("the customers of the new plan led to no retraining")
+    raise ChurnError("the customers of the new plan led to no promotion")
 
 
 def _window(stack: ContainerStack, client: Client, name: str, customers: Dataset) -> dict[str, str]:
@@ -83,18 +85,41 @@ def _window(stack: ContainerStack, client: Client, name: str, customers: Dataset
     return {str(key): str(value) for key, value in found.items()}
 
 
-def _await_promotion(client: Client, customers: Dataset, contract: Contract, first: str, say: Callable[[str], None]) -> None:
-    """Wait, under load, until the replicas answer with the model that the event's retraining has made, and with no other."""
-    began = time.monotonic()
+def _is_replaced(
+    stack: ContainerStack,
+    client: Client,
+    customers: Dataset,
+    contract: Contract,
+    first: str,
+    rejected: set[str],
+    say: Callable[[str], None],
+) -> bool:
+    """Wait, under load, until the replicas answer with the model that a retraining has made, and no other, or it is rejected.
+
+    How many of the customers judge it is chance, and so is whether they are enough: the next window brings more. Versions that
+    are rejected join `rejected`.
+    """
+    began = asked = time.monotonic()
+    refused: dict[str, str] = {}
     with Stream(client, customers, contract) as stream:
-        while not stream.versions - {first}:
+        while not (refused or stream.versions - {first}):
             if time.monotonic() - began > TIMEOUT_SECONDS:
                 raise ChurnError(f"no other model than {first} was in service {TIMEOUT_SECONDS} s after drift was seen")
+            if time.monotonic() - asked > HISTORY_SECONDS:
+                history = stack.run_json("flows", "churn", "model", "history", "--json")
+                verdicts = {str(one["model_version"]): str(one["reason"]) for one in history if one["action"] == "rejected"}
+                refused = {version: reason for version, reason in verdicts.items() if version not in rejected}
+                asked = time.monotonic()
             time.sleep(0.2)
     if stream.failed:
         raise ChurnError(f"{len(stream.failed)} of {stream.sent} requests failed while the model changed: {stream.failed[0]}")
+    if refused:
+        rejected.update(refused)
+        say("; ".join(f"version {version} was rejected: {reason}" for version, reason in refused.items()))
+        return False
     (second,) = stream.versions - {first}
     say(
         f"retrained and promoted: version {second} answers {time.monotonic() - began:.0f} s later; "
         f"{stream.sent} requests meanwhile, 0 failed"
     )
+    return True
