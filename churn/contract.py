@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from churn.composed import composed
 from churn.config.safe_yaml import load_yaml
 from churn.errors import InputError
 from churn.number_format import NumberFormat
 from churn.one_line import one_line
 
 NAME = r"^[a-z][a-z0-9_]*$"
+# A text that a file may spell with its accents as characters of their own.
+Text = Annotated[str, AfterValidator(composed)]
 Kind = Literal["number", "integer", "flag", "category"]
 Role = Literal["feature", "id", "ignored", "sensitive", "value", "time"]
 
@@ -57,17 +60,17 @@ class Column(_Part):
     """
 
     name: str = Field(pattern=NAME)
-    source: str
+    source: Text
     kind: Kind
     role: Role = "feature"
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
-    levels: tuple[str, ...] = ()
-    true_level: str = "Yes"
-    false_level: str = "No"
+    levels: tuple[Text, ...] = ()
+    true_level: Text = "Yes"
+    false_level: Text = "No"
     nullable: bool = False
-    missing: tuple[str, ...] = ()
+    missing: tuple[Text, ...] = ()
     number_format: NumberFormat | None = None
     description: str = ""
 
@@ -114,9 +117,9 @@ class Target(_Part):
 
     event: str = Field("leaves", min_length=1, max_length=100)
     column: str = "churn"
-    source: str = "Churn"
-    true_level: str = "True"
-    false_level: str = "False"
+    source: Text = "Churn"
+    true_level: Text = "True"
+    false_level: Text = "False"
 
 
 class Check(_Part):

@@ -11,6 +11,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+from churn.composed import composed
 from churn.contract import Column
 from churn.number_format import NUMBER_PATTERN
 
@@ -95,7 +96,7 @@ class CellRule:
         if cell is None:
             return None
         if isinstance(cell, str):
-            return self._parse_text(cell[:MAX_TEXT_LENGTH])
+            return self._parse_text(composed(cell[:MAX_TEXT_LENGTH]))
         if isinstance(cell, Decimal):
             cell = float(cell)
         if not isinstance(cell, int | float):

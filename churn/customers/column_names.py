@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
+from churn.composed import composed
 from churn.contract import Contract
 
 CUSTOMER_ID = "customer_id"
@@ -48,7 +49,7 @@ class ColumnNames:
         """Return the contract's name of a feature, `customer_id`, `NOT_READ`, or None for a name that nobody knows."""
         found = self._found.get(name)
         if found is None:
-            found = self._found.get(name.strip())
+            found = self._found.get(composed(name.strip()))
         if found is None and is_pandas_index(name):
             return NOT_READ
         return found

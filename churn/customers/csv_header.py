@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -13,6 +13,8 @@ _INSPECTED_LINES, _INSPECTED_CHARACTERS = 1_000, 64 * 2**10
 _QUOTED = re.compile(r'"[^"]*"')
 # A line of one field above lines of so many is a title.
 _MIN_FIELDS = 3
+# A note for Excel, as read by what it says: "sep=;" is these two fields.
+_NOTE = re.compile(r"\ufeff?sep=([,;\t|])[ \r\n]*", re.IGNORECASE)
 # What no column is called: numbers, answers, dates.
 _NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?%?")
 _DATE = "[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"
@@ -36,16 +38,46 @@ def separator_of(lines: Iterable[str]) -> str:
     --------
     >>> separator_of(["State;Calls, by day;Churn", "KS;1;No"]), separator_of(['"Calls, by day";Churn', "1,5;No"])
     (',', ';')
-    >>> separator_of(["Export; June", "State,Calls"]), separator_of(["State;Churn"]), separator_of(["sep=;", "State;Churn"])
-    (',', ';', ',')
+    >>> separator_of(["Export; June", "State,Calls"]), separator_of(["State;Churn"]), separator_of(["sep=;", "State"])
+    (',', ';', ';')
     """
     written = (line[:_INSPECTED_CHARACTERS] for line in islice(lines, _INSPECTED_LINES) if line.strip())
-    header, row = _QUOTED.sub("", next(written, "")), next(written, "")
-    if "," in header or header.lower().lstrip("\ufeff").startswith("sep="):
+    first, row = next(written, ""), next(written, "")
+    if note := _NOTE.fullmatch(first):
+        return note[1]
+    header = _QUOTED.sub("", first)
+    if "," in header:
         return ","
     found = [mark for mark in SEPARATORS if mark in header]
     # (The row may be the beginning of one, up to a line break within quotes.)
     return found[0] if len(found) == 1 and (found[0] in row or "," not in row) else ","
+
+
+def first_named(rows: Iterator[list[str]]) -> list[str]:
+    """Return the first row that may be a header: none without a field, and no note for Excel of what separates.
+
+    Parameters
+    ----------
+    rows : iterator of list of str
+        Read by what `separator_of` found.
+
+    Returns
+    -------
+    list of str
+        Empty if there is none.
+
+    Examples
+    --------
+    >>> first_named(iter([["sep=", ""], ["State", "Churn"], ["KS", "No"]]))
+    ['State', 'Churn']
+    """
+    row = next(filter(None, rows), [])
+    return next(filter(None, rows), []) if is_note(row) else row
+
+
+def is_note(row: Sequence[str]) -> bool:
+    """Return whether a row is Excel's note of what separates, as `separator_of` obeys it."""
+    return len(row) == len(("sep=", "")) and not row[1].strip() and row[0].lstrip("\ufeff").lower() == "sep="
 
 
 def header_problem(first_line: Sequence[str], second_line: Sequence[str] = ()) -> str | None:
@@ -62,8 +94,8 @@ def header_problem(first_line: Sequence[str], second_line: Sequence[str] = ()) -
 
     Examples
     --------
-    >>> header_problem(["sep=;"])
-    "the first line ('sep=;') is a note for Excel and no header; delete it"
+    >>> header_problem(["sep=#"])
+    "the first line ('sep=#') is a note for Excel and no header; delete it"
     >>> header_problem(["Export of June"], ["State", "Calls", "Churn"])
     "the first line ('Export of June') is a title and no header; delete it"
     >>> header_problem(["State;Churn"])

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.column_names import first_repeated
-from churn.customers.csv_header import header_problem, separator_of
+from churn.customers.csv_header import header_problem, is_note, separator_of
 from churn.data.file_kind import file_kind, is_parquet, parquet_files
 from churn.errors import ContractError, InputError, Problem
 from churn.one_line import one_line
@@ -60,6 +60,8 @@ class TabularFile:
         with open_text(self.path) as text, suppress(csv.Error, ValueError):
             reader, start = csv.reader(bounded_lines(text), delimiter=csv_separator(self.path)), 1
             for cells in reader:
+                if row < 0 and is_note(cells):
+                    continue
                 if cells and row in wanted:
                     found[row] = start
                 row += bool(cells)
@@ -128,8 +130,11 @@ def _read_csv(path: Path) -> pa.Table:
             raise ValueError("it holds NUL bytes, so it is binary, or UTF-16")
     with open_text(path) as text:
         separator = csv_separator(path)
-        lines = filter(None, islice(csv.reader(bounded_lines(text), delimiter=separator), INSPECTED_LINES))
-        names, following = next(lines, []), []
+        reader = csv.reader(bounded_lines(text), delimiter=separator)
+        lines = filter(None, islice(reader, INSPECTED_LINES))
+        names, following, skipped = next(lines, []), [], 0
+        if is_note(names):
+            skipped, names = reader.line_num, next(lines, [])
         with suppress(csv.Error):  # of a huge field, which pyarrow may read
             # Below a title there may be more lines of one field: a date, who made it.
             following = next((line for line in islice(lines, TITLE_LINES) if len(line) > 1), [])
@@ -139,12 +144,12 @@ def _read_csv(path: Path) -> pa.Table:
     table = pa.csv.read_csv(
         pa.PythonFile(_Unpacked(path), mode="r") if packed else pa.input_stream(str(path), compression=None),
         # One thread: with more, pyarrow cannot tell which row is ragged.
-        pa.csv.ReadOptions(use_threads=False, block_size=MAX_LINE_LENGTH),
+        pa.csv.ReadOptions(use_threads=False, block_size=MAX_LINE_LENGTH, skip_rows=skipped),
         pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=note),
         pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
     if ragged:
-        first = ragged[0].number - 2  # pyarrow counts from 1, the header included
+        first = ragged[0].number - 2 - skipped  # pyarrow counts from 1, the header and what is skipped included
         rule = f"must have {ragged[0].expected_columns} fields, as the header has, not {ragged[0].actual_columns}"
         line = TabularFile(path, {}, 0).lines([first]).get(first)
         raise ContractError(str(path), [Problem(rule, row=line)], total=len(ragged))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import islice
 
+from churn.composed import composed
 from churn.contract import Contract
 from churn.customers.column_names import CUSTOMER_ID, ColumnNames, first_repeated, given_twice
 from churn.errors import ContractError, Problem
@@ -52,7 +53,7 @@ def find_columns(source: str, names: Collection[str], contract: Contract, needed
     # One walk over the file's names: both they and the contract's may be ten thousand.
     given_as: dict[str, list[str]] = {}
     for given in names:
-        given_as.setdefault(given.strip(), []).append(given)
+        given_as.setdefault(composed(given.strip()), []).append(given)
     for name, either in spellings.items():
         stripped = dict.fromkeys(spelling.strip() for spelling in either)
         present = [given for spelling in stripped for given in given_as.get(spelling, ())]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from math import inf, isfinite
 
+from churn.composed import decomposed
 from churn.contract import Column, Contract
 from churn.customers.cell_rule import MAX_NUMBER, MISSING_TEXTS
 from churn.errors import InputError
@@ -140,11 +141,17 @@ def _cell(column: Column) -> str:
         levels = [_text(level) for level in column.levels]
         codes = [_text(level) for level in column.levels if level.isdigit()]
         spelled = f" WHEN {_whole(plain)} IN ({', '.join(codes)}) THEN {_whole(plain)}" if codes else ""
+        # (Few databases know that an accent may be a character of its own.)
+        accents = {level: decomposed(level) for level in column.levels}
+        spelled += "".join(
+            f" WHEN {plain} = {_text(apart)} THEN {_text(level)}" for level, apart in accents.items() if apart != level
+        )
         gap = f"WHEN {plain} IS NULL OR LOWER({plain}) IN ({', '.join(missing)}) THEN NULL"
         return f"CASE WHEN {plain} IN ({', '.join(levels)}) THEN {plain}{spelled} {gap} ELSE {_text(_unknown(column))} END"
     if column.kind == "flag":
         meant = {"true": "1", "1": "1", "false": "0", "0": "0"}
         meant |= {column.true_level.casefold(): "1", column.false_level.casefold(): "0"}
+        meant |= {decomposed(text): value for text, value in meant.items()}
         yes, no = (", ".join(_text(text) for text, value in meant.items() if value == wanted) for wanted in "10")
         low = f"LOWER({plain})"
         gap = f"WHEN {low} IS NULL OR {low} IN ({', '.join(missing)}) THEN NULL"

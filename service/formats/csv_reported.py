@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterator
 
-from churn.customers.csv_header import header_problem, separator_of
-from service.formats.csv_rows import bounded_lines
+from churn.customers.csv_header import first_named, header_problem, separator_of
+from service.formats.csv_rows import bounded_lines, decoded
 from service.formats.json_text import refuse
 from service.http.errors import TooLarge
 
@@ -41,15 +41,12 @@ def csv_items(
     TooLarge
         If it has more rows.
     """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        refuse("body", "must be UTF-8")
+    text = decoded(body)
     separator = separator_of(bounded_lines(text))
     lines = csv.reader(bounded_lines(text, separator), delimiter=separator, strict=True)
     rows = 0
     try:
-        header = [one.strip() for one in next(lines, [])]
+        header = [one.strip() for one in first_named(lines)]
         _check(header, fields)
         for row in filter(None, lines):
             if rows >= max_rows:

@@ -6,11 +6,44 @@ from collections.abc import Iterator
 from io import StringIO
 from itertools import chain
 
+from churn.data.foreign_files import AS_CSV, START_BYTES, foreign_file
 from service.formats.json_text import refuse
 
 # No contract has so many.
 MAX_COLUMNS = 10_000
 PIECE_CHARACTERS = 64 * 1024
+NOT_UTF_8 = f"must be UTF-8, and some of its letters are not, as Windows programs write them; {AS_CSV}"
+
+
+def decoded(body: bytes | memoryview) -> str:
+    """Return a body of CSV as text.
+
+    Parameters
+    ----------
+    body : bytes or memoryview
+        UTF-8, with or without a byte order mark.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    Unprocessable
+        If it is something else: what is known by its first bytes is named, with what to do.
+    """
+    start = bytes(body[:START_BYTES])
+    if start.startswith(b"PK\x03\x04"):
+        refuse("body", f"is an Excel workbook or another ZIP archive; {AS_CSV}")
+    if (what := foreign_file(start)) is not None:
+        refuse("body", f"is {what}")
+    try:
+        text = bytes(body).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        refuse("body", NOT_UTF_8)
+    if "\0" in text:
+        refuse("body", "must not contain NUL characters")
+    return text
 
 
 def bounded_lines(text: str, separator: str = ",") -> Iterator[str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 from churn.customers.column_names import CUSTOMER_ID
 from churn.customers.columns import CustomerColumns
-from churn.customers.csv_header import header_problem, separator_of
+from churn.customers.csv_header import first_named, header_problem, separator_of
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import Table
-from service.formats.csv_rows import MAX_COLUMNS, bounded_lines
+from service.formats.csv_rows import MAX_COLUMNS, bounded_lines, decoded
 from service.formats.json_text import refuse
 from service.formats.records import batched, check_rows
 from service.formats.validation import ColumnRules
@@ -38,18 +38,13 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
     ------
     TooLarge, Unprocessable
     """
-    try:
-        text = bytes(body).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        refuse("body", "must be UTF-8")
-    if "\0" in text:
-        refuse("body", "must not contain NUL characters")
+    text = decoded(body)
     separator = separator_of(bounded_lines(text))
-    if (fields := _fields_of_first_line(text, separator)) > MAX_COLUMNS:
-        refuse("header", f"has {fields} columns; {MAX_COLUMNS} are the most")
+    _check_columns(_fields_of_first_line(text, separator))
     lines = csv.reader(bounded_lines(text, separator), delimiter=separator, strict=True)
     try:
-        header = [name.strip() for name in next(lines, [])]
+        header = [name.strip() for name in first_named(lines)]
+        _check_columns(len(header))  # (the first line may be a note for Excel)
         first = next(filter(None, lines), [])
         if problem := header_problem(header, first):
             refuse("header", problem)
@@ -68,6 +63,11 @@ def _table(rows: Sequence[Sequence[str]], names: Sequence[str], rules: ColumnRul
         for name, texts in zip(names, zip(*rows, strict=True), strict=True)
     }
     return rules.table_of(columns, len(rows), "rows")
+
+
+def _check_columns(fields: int) -> None:
+    if fields > MAX_COLUMNS:
+        refuse("header", f"has {fields} columns; {MAX_COLUMNS} are the most")
 
 
 def _fields_of_first_line(text: str, separator: str) -> int:

@@ -13,6 +13,7 @@ import pytest
 from churn.batch.plan import Terms
 from churn.batch.run import on_threads, score_folder
 from churn.contract_draft.draft import draft_contract
+from churn.customers.columns import CustomerColumns
 from churn.customers.customer import request_model
 from churn.data.dataset import read_dataset
 from churn.data.unvalidated import read_unvalidated
@@ -70,7 +71,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
-    ("line", "words"), [("sep=,", "note for Excel"), ("Customer export of June", "is a title and no header; delete it")]
+    ("line", "words"), [("sep=#", "note for Excel"), ("Customer export of June", "is a title and no header; delete it")]
 )
 def test_a_line_above_the_header_is_named_with_what_to_do(tmp_path: Path, rows: Rows, reader: str, line: str, words: str) -> None:
     rows = rows if reader in ("training", "draft") else unlabelled(rows)
@@ -82,6 +83,32 @@ def test_a_line_above_the_header_is_named_with_what_to_do(tmp_path: Path, rows: 
     assert line.strip(",") in message
     assert "delete it" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(("note", "separator"), [("sep=;", ";"), ("\ufeffSep=,", ","), ("\nsep=|", "|")])
+def test_excel_s_note_of_what_separates_is_obeyed(tmp_path: Path, rows: Rows, reader: str, note: str, separator: str) -> None:
+    rows = rows if reader in ("training", "draft") else unlabelled(rows)
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
+    noted = written(tmp_path / "a/case.csv", f"{note}\n{text.getvalue()}")
+    plain = written(tmp_path / "b/case.csv", as_csv(rows))
+    assert shown(READERS[reader](noted)) == shown(READERS[reader](plain))
+
+
+def shown(read: object) -> str:
+    return str(read.feature_texts(CONTRACT)) if isinstance(read, CustomerColumns) else str(read).replace("/a/", "/b/")
+
+
+@pytest.mark.parametrize("above", ["sep=,\n\n", "\nsep=,\n"])
+@pytest.mark.parametrize("wrong", ["state", "fields"])
+def test_below_a_note_for_excel_lines_are_counted_as_people_do(tmp_path: Path, rows: Rows, wrong: str, above: str) -> None:
+    rows[3] = rows[3][:-1] if wrong == "fields" else ["no state", *rows[3][1:]]
+    path = written(tmp_path / "case.csv", above + as_csv(rows))
+    with pytest.raises(ChurnError, match=r"\b6\b"):
+        read_dataset(path, CONTRACT)
+    with pytest.raises(ChurnError, match=r"\b6\b"):
+        scored(path)
 
 
 def test_an_area_code_written_as_a_float_is_the_same_level_in_every_reader(tmp_path: Path, rows: Rows) -> None:

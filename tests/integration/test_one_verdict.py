@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from churn.batch.plan import Terms, make_plan
 from churn.batch.readers import csv_reader, id_column, parquet_reader
 from churn.batch.readers.reader import open_part
+from churn.composed import decomposed
 from churn.contract import load_contract
 from churn.customers import from_arrow
 from churn.customers.cells import Cells, FeatureCells
@@ -60,7 +61,8 @@ WRITTEN = {
     "total_eve_minutes": {"number_format": EUROS, "missing": ("-", "k.A.")},
     "total_night_charge": {"number_format": DOLLARS, "minimum": -50},
     "total_intl_minutes": {"missing": ("?", "#DIV/0!", r"\N")},
-    "voice_mail_plan": {"missing": ("?",)},
+    "voice_mail_plan": {"missing": ("?",), "true_level": "Sí"},
+    "state": {"levels": (*load_contract()["state"].levels, "Genève")},
 }
 TELECOM = load_contract()
 CONTRACT = TELECOM.model_copy(
@@ -448,6 +450,8 @@ customers = st.builds(lambda one, other, third: {**one, **other, **third}, plain
 @example({"total_night_charge": "$1,234.50"})
 @example({"total_intl_minutes": "#DIV/0!", "state": "KS"})
 @example({"voice_mail_plan": "?", "state": "KS"})
+@example({"state": decomposed("Genève"), "voice_mail_plan": decomposed("Sí")})
+@example({decomposed("Genève"): "KS", "state": "KS"})
 @settings(max_examples=40, deadline=None)
 def test_a_customer_has_one_verdict_whichever_way_it_comes_in(folder: Path, customer: Customer) -> None:
     assert differences(customer, folder) == []

@@ -29,6 +29,7 @@ from churn.customers.arrow_buffers import floats, from_texts
 from churn.customers.cell_rule import MISSING_TEXTS
 from churn.customers.cells import Cells
 from churn.customers.column_names import CUSTOMER_ID
+from churn.customers.csv_header import first_named
 from churn.customers.customer_id import read_ids
 from churn.customers.from_arrow import read_cells
 from churn.customers.from_csv import read_texts
@@ -88,10 +89,9 @@ def _read_header(part: Part, file: Any, separator: str) -> tuple[list[str], int]
 
     with _text(file) as text:
         reader = csv.reader(lines(text), delimiter=separator, strict=True)
-        rows = filter(None, reader)
-        header = [name.strip() for name in next(rows, [])]
+        header = [name.strip() for name in first_named(reader)]
         end, line = used, reader.line_num + 1
-        check_header(part.name, header, next(rows, []))
+        check_header(part.name, header, next(filter(None, reader), []))
     file.seek(end)
     return header, line
 

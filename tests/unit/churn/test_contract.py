@@ -68,6 +68,7 @@ def test_roles_decide_what_a_model_may_use(tmp_path: Path) -> None:
         ([{**BILL, "minimum": float("nan")}], {}, "finite"),
         ([{**BILL, "kind": "category"}], {}, "needs its levels"),
         ([{**BILL, "kind": "category", "levels": ["a", "a"]}], {}, "listed twice"),
+        ([{**BILL, "kind": "category", "levels": ["\u00fc", "u\u0308"]}], {}, "listed twice"),
         ([{**BILL, "levels": ["a"]}], {}, "only a category has levels"),
         ([{**FLAG, "true_level": "yes", "false_level": "YES"}], {}, "both levels"),
         ([{**BILL, "role": "ignored"}], {}, "no column has the role 'feature'"),

@@ -8,8 +8,7 @@ from churn.customers.csv_header import header_problem
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
-        (["sep=", ""], ["State", "Churn"], "note for Excel"),
-        (["sep=;"], ["State;Churn"], "note for Excel"),
+        (["sep=#"], ["State#Churn"], "note for Excel"),
         (["Customer export of June"], ["State", "Calls", "Churn"], "a title"),
         (["Customer export of June", "", ""], ["", "", ""], "a title"),
         (["State;Churn"], ["KS;True"], "semicolons"),

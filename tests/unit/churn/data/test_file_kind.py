@@ -123,7 +123,7 @@ def test_a_table_is_read_whatever_it_is_called(tmp_path: Path, name: str, conten
         ("a.csv", TEXT.replace(b"Plan", "Größe".encode("latin-1")), "not in UTF-8, as Windows programs write them"),
         ("a.csv", TEXT.replace(b"b", "ö".encode("latin-1")), "not in UTF-8, as Windows programs write them"),
         ("a.csv", TEXT.replace(b",", b";").replace(b"Plan", b"Plan, old"), "separated by semicolons"),
-        ("a.csv", b"sep=,\n" + TEXT, "a note for Excel and no header; delete it"),
+        ("a.csv", b"sep=#\n" + TEXT, "a note for Excel and no header; delete it"),
         ("a.csv", b"Export of June\n" + TEXT, "is a title and no header; delete it"),
         ("a.csv", b"Export of June\n\nMade on 2026-07-01\n" + TEXT, "is a title and no header; delete it"),
         ("a.csv", b"Export of June,,,\n,,,\n" + TEXT, "is a title and no header; delete it"),

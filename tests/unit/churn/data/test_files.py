@@ -147,5 +147,5 @@ def test_a_file_that_unpacks_to_more_than_any_table_is_refused(tmp_path: Path, m
 
 def test_a_first_line_that_is_no_header_is_refused_with_the_source_s_name() -> None:
     check_header("x", ["a", "b"], ["1", "2"])
-    with pytest.raises(InputError, match=r"^x: the first line \('sep=;'\) is a note for Excel"):
-        check_header("x", ["sep=;"], [])
+    with pytest.raises(InputError, match=r"^x: the first line \('sep=#'\) is a note for Excel"):
+        check_header("x", ["sep=#"], [])

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn.composed import decomposed
 from churn.contract import Contract
 from churn.customers.cell_rule import CellRule
 from churn.errors import InputError
@@ -27,9 +28,15 @@ SHOP = Contract.model_validate(
             {"name": "order", "source": "Order", "kind": "number", "minimum": 0, "maximum": 50},
             {"name": "bill", "source": "Bill", "kind": "number"},
             {"name": "visits", "source": "Visits", "kind": "integer", "minimum": -3},
-            {"name": "insured", "source": "Insured", "kind": "flag", "true_level": "Oui", "false_level": "Non", "nullable": True},
+            {"name": "insured", "source": "Insured", "kind": "flag", "true_level": "Sí", "false_level": "Non", "nullable": True},
             {"name": "loyal", "source": "Loyal", "kind": "flag"},
-            {"name": "plan", "source": "Plan", "kind": "category", "levels": ["it's", "?", "07", "415"], "nullable": True},
+            {
+                "name": "plan",
+                "source": "Plan",
+                "kind": "category",
+                "levels": ["it's", "?", "07", "415", "Zürich"],
+                "nullable": True,
+            },
         ],
     }
 )
@@ -37,7 +44,7 @@ CELLS: dict[str, list[Any]] = {
     "order": [0.0, 7.5, 50.0, np.nextafter(50.0, 99.0), -1e-300, None, np.nan, np.inf, 1e-5],
     "bill": [-1e100, 1e101, 3.25, 0.1, -2.5e-7, None, np.nan, -np.inf, 1e300],
     "visits": [-3, 0, 4, -4, 2**40, None],
-    "insured": ["Oui", "non", "TRUE", "0", "1", " NON ", "maybe", "", None, "2", "1.00", "0.000", "100"],
+    "insured": ["Sí", decomposed("SÍ"), "non", "TRUE", "0", "1", " NON ", "maybe", "", None, "2", "1.00", "0.000", "100"],
     "loyal": [True, False, None],
     "plan": [
         "it's",
@@ -47,6 +54,8 @@ CELLS: dict[str, list[Any]] = {
         "415.0",
         "415.00",
         "410",
+        "Zürich",
+        decomposed("Zürich"),
         "7",
         " 07 ",
         "NA",
@@ -84,10 +93,10 @@ def model(ramps: list[Ramp], rules: list[WeighedRule], intercept: float, plan: s
         columns=(*numbers, "plan"),
         numbers=numbers,
         sums={"order and bill": ("order", "bill")},
-        levels={"plan": ("it's", "07")},
+        levels={"plan": ("it's", "07", "Zürich")},
         relations={"order": ("bill", 0.1)},
         typical={"order": 3.25, "bill": -1.0, "visits": 2.0, "insured": 1.0, "loyal": 0.0, "plan": plan},
-        category_levels={"plan": ("it's", "?", "07", "415")},
+        category_levels={"plan": ("it's", "?", "07", "415", "Zürich")},
         ramps=tuple(ramps),
         rules=tuple(rules),
         intercept=intercept,

@@ -24,6 +24,7 @@ def test_a_line_is_an_object_and_an_empty_cell_an_absent_field() -> None:
     assert read(text) == [{"observed_at": "2026-03-01", "customer_id": "c1", "churned": True}, {"customer_id": 'c,"2'}]
     assert read("\ufeffcustomer_id\nc1\n".encode()) == [{"customer_id": "c1"}]
     assert read("\ufeffchurned;customer_id\nyes;c,1\n".encode()) == [{"churned": True, "customer_id": "c,1"}]
+    assert read("\ufeffsep=;\r\nchurned;customer_id\r\nyes;c,1\r\n".encode()) == [{"churned": True, "customer_id": "c,1"}]
 
 
 @pytest.mark.parametrize(

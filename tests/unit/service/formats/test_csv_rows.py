@@ -10,7 +10,7 @@ from io import StringIO
 import pytest
 
 from service.formats import csv_rows
-from service.formats.csv_rows import MAX_COLUMNS, bounded_lines
+from service.formats.csv_rows import MAX_COLUMNS, bounded_lines, decoded
 from service.http.errors import Unprocessable
 
 PARTS = ("a", "", ",", '"', '""', "\n", "\r\n", "\r", "é", "\x0b", "\u2028", '"x\ny"', '"x\r\ny",')
@@ -48,3 +48,22 @@ def test_a_long_line_takes_no_more_than_itself_and_short_ones_before_it_are_foun
     finally:
         tracemalloc.stop()
     assert most < 2 * len(line)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("state\nKS\n".encode("utf-16"), "is text in UTF-16, as Excel's “Unicode Text” is; save it as CSV in UTF-8, with commas"),
+        (
+            "state\nZürich\n".encode("cp1252"),
+            "must be UTF-8, and some of its letters are not, as Windows programs write them; save it as",
+        ),
+        (b"PK\x03\x04xl/workbook", "is an Excel workbook or another ZIP archive; save it as CSV in UTF-8"),
+        (b"state\nK\0S\n", "must not contain NUL characters"),
+    ],
+)
+def test_a_body_that_is_no_text_we_read_is_named_with_what_to_do(body: bytes, words: str) -> None:
+    with pytest.raises(Unprocessable) as refused:
+        decoded(body)
+    assert refused.value.errors[0].field == "body"
+    assert refused.value.errors[0].problem.startswith(words)
