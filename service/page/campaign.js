@@ -5,6 +5,8 @@
   const MAX_LINE = 2 ** 20;
   const SHOWN = 100;
   const TRIES = 20;
+  // What programs tell Excel above the header, for which the service needs it as well.
+  const NOTE = /^sep=[,;\t|]\s*$/i;
   const byId = (id) => document.getElementById(id);
   const number = (value, digits = 0) => value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});
   const wait = (seconds) => new Promise((done) => { setTimeout(done, 1000 * seconds); });
@@ -41,6 +43,7 @@
           begin = at + 1;
           if (!row.trim()) continue;
           if (header === null) header = row;
+          else if (NOTE.test(header)) header += row;
           else rows.push(row);
           if (rows.length === ROWS) {
             yield {body: header + rows.join(""), first, share: read / file.size};
