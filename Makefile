@@ -41,11 +41,11 @@ test: setup      ## lint, types, import rules and every test except the long for
 	@$(MAKE) --no-print-directory --jobs 2 types lint-then-tests
 
 lint-then-tests: lint
-	$(ONE_THREAD) $(BIN)/pytest --processes $(PROCESSES) -m "not long"
+	$(ONE_THREAD) $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: setup ## the long forms and repetitions of what `make test` tests (pytest -m long)
 	@# Exit code 5, no test at all, fails as well: the long forms may not vanish unseen.
-	$(ONE_THREAD) $(BIN)/pytest --processes $(PROCESSES) -m long
+	$(ONE_THREAD) $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m long
 
 check: lint types unit ## for every few minutes of work: lint, types and the tests without I/O
 

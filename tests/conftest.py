@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import warnings
@@ -11,7 +12,6 @@ import pytest
 
 from churn.contract import Contract, load_contract
 from tests.checkout import CHECKOUT, FOREIGN_SETTINGS, cache_folder
-from tests.processes import Processes, shared_folder
 
 TELECOM_FILE = "telecom_churn.csv"
 REAL_DATA = CHECKOUT / "data" / TELECOM_FILE
@@ -52,14 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--processes", type=int, default=1, metavar="N", help="run the tests in N forks of this process, file by file"
-    )
     parser.addoption("--cpu-times", type=int, nargs="?", const=40, metavar="FILES", help="show the files that cost the most CPU")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name binary parameters by their argument: archives hold the time they were made at, and names may not change."""
+    """Name binary parameters by their argument: archives hold the time they were made at, and all workers must find one list."""
     return argname if isinstance(val, bytes) and not val.isascii() else None
 
 
@@ -68,13 +65,23 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in filter(FOREIGN_SETTINGS.match, list(os.environ)):
         del os.environ[name]
     gc.disable()
-    # Other systems cannot watch a fork, or cannot fork safely: there, one process runs them all.
-    if (count := config.getoption("--processes")) > 1 and hasattr(os, "pidfd_open"):
-        config.pluginmanager.register(Processes(count))
     if shown := config.getoption("--cpu-times"):
         from tests.cpu_times import CpuTimes
 
         config.pluginmanager.register(CpuTimes(shown))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let one worker of xdist collect before the others do: the modules that it compiles, they read."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    with Path(__file__).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(file, fcntl.LOCK_SH)
+        return (yield)
 
 
 def pytest_collection_finish() -> None:
@@ -114,7 +121,7 @@ def migrated_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     # Imported only here: with it comes MLflow.
     from tests.registry_template import migrations_run_once
 
-    with migrations_run_once(shared_folder(tmp_path_factory)):
+    with migrations_run_once(_shared_folder(tmp_path_factory)):
         yield
 
 
@@ -124,7 +131,13 @@ def prefect_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Imported only here: with it comes Prefect.
     from tests.prefect_template import migrated_database
 
-    return migrated_database(shared_folder(tmp_path_factory))
+    return migrated_database(_shared_folder(tmp_path_factory))
+
+
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the workers of xdist share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="module")

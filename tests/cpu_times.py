@@ -15,13 +15,11 @@ PROPERTY = "cpu_times"
 
 
 class CpuTimes:
-    """Measures in the process that runs the tests (a fork, or the only one), and adds up in the one that reports."""
+    """Measures in the process that runs the tests (a worker of xdist, or the only one), and adds up in the one that reports."""
 
     def __init__(self, shown: int) -> None:
         self.shown = shown
         self.begun = self._now()
-        # The times of a fork begin with it.
-        os.register_at_fork(after_in_child=self.pytest_collection_finish)
         self.told: dict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
 
     @staticmethod
@@ -56,6 +54,4 @@ class CpuTimes:
             for test, (part, took) in dear[:6]:
                 if part >= 1:
                     terminalreporter.write_line(f"{'':8}{part:7.1f} {took:7.1f} {test}")
-        tests = sum(cpu for cpu, _ in sums.values())
-        terminalreporter.write_line(f"{tests:7.1f} in all, of {len(sums)} files")
-        terminalreporter.write_line(f"{self._now()[0]:7.1f} with what it took to collect them")
+        terminalreporter.write_line(f"{sum(cpu for cpu, _ in sums.values()):7.1f} in all, of {len(sums)} files")
