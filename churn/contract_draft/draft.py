@@ -14,6 +14,7 @@ from churn.contract_draft.column_profile import ColumnProfile, profile_columns
 from churn.contract_draft.naming import free_name, snake_case
 from churn.contract_draft.notes import notes
 from churn.contract_draft.roles import find_id, is_code, is_sensitive, why_ignored
+from churn.contract_draft.row_times import RowTimes, find_row_times, names_row_time
 from churn.contract_draft.target import find_target, listed, outcome_levels
 from churn.data.dataset import read_dataset
 from churn.data.files import read_tabular_file
@@ -78,11 +79,12 @@ def draft_contract(path: Path, target: str | None = None, true_level: str | None
         shown = listed(profiles[outcome].levels or sorted(profiles[outcome].counts))
         raise InputError(f"{path}: {outcome!r}: which of {shown} means that the customer left? Name it with --true-level")
     identity = find_id(profile for source, profile in profiles.items() if source != outcome)
+    times = find_row_times(profile for source, profile in profiles.items() if source not in (outcome, identity))
 
     names = _Names(profiles)
     column = names.give("churn", outcome)
     guesses = tuple(
-        _guess(profile, names, profiles[outcome], is_id=source == identity)
+        _guess(profile, names, profiles[outcome], times, is_id=source == identity)
         for source, profile in profiles.items()
         if source != outcome
     )
@@ -108,14 +110,21 @@ class _Names:
         return name
 
 
-def _guess(profile: ColumnProfile, names: _Names, outcome: ColumnProfile, *, is_id: bool) -> DraftedColumn:
+def _guess(
+    profile: ColumnProfile, names: _Names, outcome: ColumnProfile, times: RowTimes | None, *, is_id: bool
+) -> DraftedColumn:
     # `customer_id` is the log's own name for it.
     name = names.give("customer" if is_id else snake_case(profile.source), profile.source)
     column: dict[str, Any] = {"name": name, "source": profile.source, "kind": profile.kind or "category"}
     if is_id:
         return DraftedColumn(column | {"kind": "category", "role": "id"}, "names the customer")
+    if times is not None and profile.source == times.source:
+        missing = {"missing": list(times.missing)} if times.missing else {}
+        return DraftedColumn(column | {"kind": "category", "role": "time"} | missing, times.why, (times.why,))
     if why := why_ignored(profile, outcome):
         said = notes(profile, "ignored")
+        if times is None and profile.is_date and names_row_time(profile):
+            said = (*said, UNREAD_TIME)
         said = (f"ignored: {why}", *said) if why.startswith(("every row", "it tells")) else said
         return DraftedColumn(column | {"kind": "category", "role": "ignored"}, f"ignored: {why}", said)
     written = _written(profile)
@@ -157,6 +166,10 @@ def _flag_levels(profile: ColumnProfile) -> dict[str, str]:
     return {"true_level": profile.levels[0], "false_level": profile.levels[1]}
 
 
+UNREAD_TIME = (
+    "by its name the time a row speaks of. With three months or more, each written as 2026-03 or 2026-03-31, give it role: time, "
+    "and the monitor learns what months usually do"
+)
 HEADER = """\
 # Drafted from {file!r} by `churn data describe --draft`. Every line is a guess that a person must check:
 # - target: is this the outcome, and is true_level the one of customers who left? In cards and pages, a `customer` (say who: bank

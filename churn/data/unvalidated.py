@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churn.contract import Contract
-from churn.data.columns import read_leniently, read_target
+from churn.data.columns import read_leniently, read_target, read_time_column
 from churn.data.files import read_tabular_file
 from churn.data.headers import find_columns
 from churn.errors import InputError
@@ -28,12 +28,15 @@ class UnvalidatedRows:
         Cells that are not what the contract says (text in a column of numbers, say), by column; those without any left out.
     absent : tuple of str
         Features that the file has no column for: all of their values are missing in `frame`.
+    asked_at : pandas.Series of datetime64 in UTC, shape (n,), or None
+        The times that the rows speak of, NaT where a cell names none; None where the contract or the file has no column of them.
     """
 
     path: Path
     frame: pd.DataFrame
     unreadable: dict[str, int]
     absent: tuple[str, ...]
+    asked_at: pd.Series | None = None
 
 
 def read_unvalidated(path: Path, contract: Contract) -> UnvalidatedRows:
@@ -75,4 +78,10 @@ def read_unvalidated(path: Path, contract: Contract) -> UnvalidatedRows:
         outcome = read_target(file.columns[found[target.column]], target, lambda row, rule, cell: None)
         if outcome.notna().all():
             frame["churned"] = outcome
-    return UnvalidatedRows(path, frame, unreadable, tuple(absent))
+    asked_at = None
+    if (when := contract.time_column) is not None and when.name in found:
+        problems: list[str] = []
+        asked_at = read_time_column(file.columns[found[when.name]], when, lambda row, rule, cell: problems.append(rule))
+        if problems:
+            unreadable[when.name] = len(problems)
+    return UnvalidatedRows(path, frame, unreadable, tuple(absent), asked_at)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from churn.data.dataset import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, check, describe and simulate customers.")
+# In which order a draft is told.
+ROLES = ("feature", "id", "time", "sensitive", "ignored")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -231,7 +233,7 @@ def _draft(path: Path, out: Path, target: str | None, true_level: str | None, fo
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
     contract = draft.contract
-    by_role = {role: [c.name for c in contract.columns if c.role == role] for role in ("feature", "id", "sensitive", "ignored")}
+    by_role = {role: [c.name for c in contract.columns if c.role == role] for role in ROLES}
     if as_json:
         columns = [
             {**guess.column, "role": guess.column.get("role", "feature"), "why": guess.why, "notes": guess.notes}

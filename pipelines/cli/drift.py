@@ -28,7 +28,8 @@ def drift(
 ) -> None:
     """Compare files with a reference file; no server, store or model is needed.
 
-    CHURN_FALSE_ALARM_RATE is the false-alarm rate of each file. Values that break the contract are compared as they are. Of a
+    CHURN_FALSE_ALARM_RATE is the false-alarm rate of each file. Where the contract has a column with role: time, what the
+    reference's months usually do is no drift, as for the monitor. Values that break the contract are compared as they are. Of a
     file that cannot be read this is said, the others are judged, and the exit code is 2. The impact on churn is shown where the
     reference has outcomes.
 
@@ -36,6 +37,7 @@ def drift(
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
+    from churn.data.row_time import MONTH, months_of
     from churn.data.unvalidated import read_unvalidated
     from monitoring.drift.detect import detect_drift
     from monitoring.drift.profile import ReferenceProfile
@@ -46,7 +48,10 @@ def drift(
     if before.frame.empty:
         raise InputError(f"{reference}: has no rows to compare with")
     known = before.frame.drop(columns=list(before.absent))
-    profile = ReferenceProfile.of(known, contract)
+    dated = known if before.asked_at is None else known.assign(**{MONTH: months_of(before.asked_at)})
+    profile = ReferenceProfile.of(dated, contract)
+    if (when := contract.time_column) is not None and before.asked_at is not None and not as_json:
+        _print_months(before, when.name, len(profile.months.sums))
     results, unread = [], []
     for path in current:
         try:
@@ -58,7 +63,7 @@ def drift(
                 fail(str(error))
             continue
         found = detect_drift(profile, now.frame.drop(columns="churned", errors="ignore"), contract, settings.false_alarm_rate)
-        results.append(_document(now, found))
+        results.append(_document(now, found, len(profile.months.sums)))
         if not as_json:
             _print(now, found)
         if report is not None:
@@ -71,8 +76,25 @@ def drift(
         raise typer.Exit(1)
 
 
-def _document(now: UnvalidatedRows, found: DriftReport) -> dict[str, Any]:
-    return {"file": str(now.path), **found.as_dict(), "unreadable": now.unreadable, "absent": list(now.absent)}
+def _document(now: UnvalidatedRows, found: DriftReport, months: int) -> dict[str, Any]:
+    extra = {"unreadable": now.unreadable, "absent": list(now.absent), "reference_months": months}
+    return {"file": str(now.path), **found.as_dict(), **extra}
+
+
+def _print_months(reference: UnvalidatedRows, time_column: str, months: int) -> None:
+    from monitoring.drift.months import MIN_MONTH_ROWS, MIN_MONTHS
+
+    name = str(reference.path).replace("[", r"\[")
+    rows = reference.frame.shape[0]
+    if unread := reference.unreadable.get(time_column, 0):
+        console.print(f"{name}: {unread} of {rows} times cannot be read, and name no month", soft_wrap=True)
+    if months:
+        console.print(f"{name}: what its {months} months usually do is no drift", soft_wrap=True)
+        return
+    console.print(
+        f"{name}: months are not compared, since {MIN_MONTHS} of {MIN_MONTH_ROWS} rows each are needed: a season counts as drift",
+        soft_wrap=True,
+    )
 
 
 def _print(now: UnvalidatedRows, found: DriftReport) -> None:

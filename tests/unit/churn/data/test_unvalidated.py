@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from churn.contract import Column, Contract
+from churn.data.row_time import months_of
 from churn.data.unvalidated import read_unvalidated
 from churn.errors import InputError
 
@@ -52,3 +53,14 @@ def test_a_file_without_any_of_the_columns_is_another_file(tmp_path: Path) -> No
         read_unvalidated(write(tmp_path, "a,b\n1,2\n"), CONTRACT)
     with pytest.raises(InputError, match="no such file"):
         read_unvalidated(tmp_path / "gone.csv", CONTRACT)
+
+
+def test_times_are_read_where_the_contract_has_a_column_of_them(tmp_path: Path) -> None:
+    when = Column(name="when", source="Month", kind="category", role="time")
+    timed = CONTRACT.model_copy(update={"columns": (*CONTRACT.columns, when)})
+    found = read_unvalidated(write(tmp_path, "Minutes,Month\n1,2026-03\n2,spring\n3,\n"), timed)
+    assert found.asked_at is not None
+    assert months_of(found.asked_at).tolist() == ["2026-03", None, None]
+    assert (found.unreadable, list(found.frame)) == ({"when": 1}, ["minutes", "plan", "state"])
+    assert read_unvalidated(write(tmp_path, "Minutes\n1\n"), timed).asked_at is None
+    assert read_unvalidated(write(tmp_path, "Minutes,Month\n1,2026-03\n"), CONTRACT).asked_at is None
