@@ -171,7 +171,7 @@ def _profile(source: str, cells: Any) -> ColumnProfile:
         common["missing"] += sum(placeholders.values())
         return ColumnProfile(kind="flag", levels=pair, odd_texts=placeholders, **common)
     if (found := read_number_texts(counts)) is not None:
-        column = Column(name="n", source=source, kind="number", nullable=True, missing=tuple(found.odd), number_format=found.form)
+        column = Column(name="n", source=source, kind="number", missing=tuple(found.odd), number_format=found.form)
         numbers = read_leniently(cells, column)[0].dropna()
         if len(numbers):
             common["missing"] = len(values) - len(numbers)

@@ -22,11 +22,11 @@ from tests.unit.churn.store import (
     test_retention,
     test_sensitive_levels,
     test_shadow,
-    test_treatment,
 )
 from tests.unit.churn.store.contacts import test_campaign_counter, test_campaign_reader, test_contacts, test_opt_outs
-from tests.unit.churn.store.outcomes import test_corrections, test_delays, test_outcomes, test_pieces
+from tests.unit.churn.store.outcomes import test_corrections, test_delays, test_outcomes, test_rows
 from tests.unit.churn.store.predictions import test_last_seen, test_log_reader, test_prediction_writer, test_window_reader
+from tests.unit.churn.store.treatment import test_labels
 
 AGAIN = (
     *(
@@ -37,7 +37,6 @@ AGAIN = (
         test_retention,
         test_sensitive_levels,
         test_shadow,
-        test_treatment,
     ),
     *(
         test_campaign_counter,
@@ -47,9 +46,9 @@ AGAIN = (
         test_delays,
         test_opt_outs,
         test_outcomes,
-        test_pieces,
+        test_rows,
     ),
-    *(test_last_seen, test_log_reader, test_prediction_writer, test_window_reader),
+    *(test_labels, test_last_seen, test_log_reader, test_prediction_writer, test_window_reader),
 )
 for module in AGAIN:
     for name, found in list(vars(module).items()):

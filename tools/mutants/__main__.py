@@ -200,7 +200,8 @@ def find_mirrors(path: str) -> list[str]:
     """
     module = Path(path)
     folder = ROOT / "tests/unit" / module.parent
-    found = [*folder.glob(f"test_{module.stem}.py"), *folder.glob(f"test_{module.stem}_*.py")]
+    name = module.stem.strip("_")  # of a program: test_main.py
+    found = [*folder.glob(f"test_{name}.py"), *folder.glob(f"test_{name}_*.py")]
     return sorted(file.relative_to(ROOT).as_posix() for file in found)
 
 

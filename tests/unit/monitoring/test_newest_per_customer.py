@@ -23,7 +23,15 @@ def expected(rows: pd.DataFrame) -> list[int]:
 @pytest.mark.parametrize("seed", range(5))
 def test_order_does_not_matter(seed: int) -> None:
     rows = window(seed)
-    assert newest_per_customer(rows.sample(frac=1, random_state=seed))["seq"].tolist() == expected(rows)
+    found = newest_per_customer(rows.sample(frac=1, random_state=seed))
+    assert found["seq"].tolist() == expected(rows)
+    assert (list(found.columns), found.index.tolist()) == (list(rows.columns), list(range(len(found))))
+
+
+def test_rows_of_different_customers_are_put_in_order_and_get_no_column_of_their_own() -> None:
+    found = newest_per_customer(pd.DataFrame({"seq": [3, 1, 2], "customer_id": ["a", "b", "c"]}))
+    assert found.to_dict("list") == {"seq": [1, 2, 3], "customer_id": ["b", "c", "a"]}
+    assert found.index.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 500])

@@ -11,12 +11,6 @@ from churn.data.dataset import read_dataset
 from service.formats.csv_text import MAX_COLUMNS, read_csv
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge, Unprocessable
-from service.schemas.native import RequestModels
-
-
-@pytest.fixture(scope="module")
-def rules(contract: Contract) -> ColumnRules:
-    return ColumnRules(contract, RequestModels.from_contract(contract, 100).customer)
 
 
 def test_texts_mean_what_they_say(rules: ColumnRules) -> None:

@@ -206,6 +206,16 @@ def test_the_first_hundred_problems_are_listed_and_all_are_counted(monkeypatch: 
         from_records([{"state": "?"}] * 150, TELECOM_RULES, "customers", 1000)
 
 
+def test_the_first_unknown_columns_are_likened_to_known_ones_and_all_are_named() -> None:
+    names = [f"total_day_minute{letter}" for letter in "abcd"]
+    with pytest.raises(Unprocessable) as error:
+        from_columns({"plan": [1], "total_day_minutes": [1.0], **{name: [1.0] for name in names}}, TELECOM_RULES, "x", 100)
+    like, unlike = "unknown field; did you mean `total_day_minutes`?", "unknown field"
+    said = problems(error.value)
+    assert said[1:] == [*((f"x.{name}", like) for name in names[:2]), *((f"x.{name}", unlike) for name in names[2:])]
+    assert said[0][0] == "x.plan"
+
+
 def test_a_required_column_that_is_absent_is_named_for_each_customer() -> None:
     with pytest.raises(Unprocessable) as error:
         from_columns({"plan": [True, False]}, RULES, "x", 100)

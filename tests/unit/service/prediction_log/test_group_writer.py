@@ -85,6 +85,8 @@ async def test_rows_that_the_store_refuses_fail_their_own_request_only(metrics: 
     assert spool.empty
     assert await log.check() == "store"
     assert sample(metrics, "churn_log_written_total") == 4
+    await asyncio.wait_for(log.write([record()]), 20)
+    assert sample(metrics, "churn_log_written_total") == 5
     await log.close()
 
 

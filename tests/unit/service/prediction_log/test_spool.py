@@ -248,6 +248,8 @@ def test_the_age_of_what_waits_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     now = spool_module.time.time()
     monkeypatch.setattr(spool_module.time, "time", lambda: now + 60)
     assert 60 <= spool.lag_seconds() < 70
+    monkeypatch.setattr(spool_module.time, "time", lambda: now - 60)
+    assert spool.lag_seconds() == 0, "a clock that was set back"
 
 
 def test_a_disk_that_refuses_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

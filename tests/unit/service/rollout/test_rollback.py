@@ -9,6 +9,7 @@ import pytest
 
 from churn.errors import ChampionChanged, NoModel, NoPreviousModel, RegistryError, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
+from service.rollout.rollback import RollbackSync
 from service.rollout.rollback_requests import FileRollbackRequests
 from service.scoring.served_model import ServedModel
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, FakeRollbackRequests, make_model
@@ -85,6 +86,23 @@ async def test_a_record_that_fails_is_tried_again_with_backoff(monkeypatch: pyte
         await asyncio.wait({task})  # the try that this began, if it began one, has failed by its clock
     assert 3 <= len(tries) <= 12
     assert following.versions == ("1", "2")
+
+
+async def test_a_failure_is_followed_by_a_pause_unless_a_person_waits() -> None:
+    registry, time = two_models(), [0.0]
+    registry.away = True
+    sync, told = RollbackSync(registry, 10.0, lambda: time[0]), list[RollbackRequest]()
+    request = RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints")
+    first = sync.record(request, told.append)
+    assert first is not None
+    assert sync.record(request, told.append) is first, "one try at a time"
+    assert await first is False
+    assert sync.record(request, told.append) is None, "its pause has not passed"
+    registry.away = False
+    asked = sync.record(request, told.append, at_once=True)
+    assert asked is not None
+    assert await asked is True
+    assert told == [request]
 
 
 async def test_another_champion_ends_a_pending_rollback() -> None:

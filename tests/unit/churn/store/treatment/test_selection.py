@@ -1,4 +1,4 @@
-"""Which outcomes may be learned from, worked out by hand. (Through the store: test_treatment.py.)"""
+"""Which outcomes may be learned from, worked out by hand. (Through the store: test_labels.py.)"""
 
 from __future__ import annotations
 

@@ -9,22 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx2
-import orjson
 import pytest
 
-from churn.config.settings import load_settings
-from churn.config.ui_links import EVIDENTLY_PROJECT
 from churn.contract import Column, Contract, load_contract
-from churn.customers.customer import request_model
-from churn.errors import InputError
-from churn.inference.compiled import CompiledModel
-from churn.inference.compiler import compile_pipeline
-from churn.modeling.model import build_pipeline
-from churn.simulation.simulate import simulate
 from service.app import create_app
-from service.page.example import example_customer
-from service.page.fields import Group, group_columns, render_groups
-from service.page.links import other_links, render_links
+from service.page.links import render_links
 from service.page.model_panel import render_model
 from service.page.render import Page
 from tests.unit.service.fakes import (
@@ -192,111 +181,3 @@ def test_nothing_of_a_contract_or_model_becomes_markup(tmp_path: Path) -> None:
     assert render_model(served, link=True).count(escape(HOSTILE)) == 4
     assert f">{escape(HOSTILE)}</pre>" in render_model(served, link=False)
     assert escape(f"https://x.example/{HOSTILE}") in render_links(page.settings)
-
-
-@pytest.mark.parametrize("simulated", [True, False])
-def test_a_model_of_invented_customers_is_marked(simulated: bool) -> None:
-    model = make_model()
-    info = model.info.model_copy(update={"simulated": simulated})
-    shown = render_model(replace(served_model(model, "disk"), info=info, card=""), link=True)
-    assert ("Trained on simulated customers" in shown) is simulated
-    assert "Model card" not in shown
-
-
-def test_neighbours_of_one_family_stand_together() -> None:
-    groups = group_columns(CONTRACT.features)
-    assert [group.title for group in groups] == ["Customer", "Total day", "Total eve", "Total night", "Total intl"]
-    assert [column.name for group in groups for column in group.columns if group.words == "total_day"] == [
-        "total_day_minutes",
-        "total_day_calls",
-        "total_day_charge",
-    ]
-    assert sorted(column.name for group in groups for column in group.columns) == sorted(CONTRACT.feature_names)
-
-
-def test_many_columns_without_a_family_are_told_apart_by_kind() -> None:
-    numbers = [Column(name=f"n{n}", source=f"N{n}", kind="number") for n in range(6)]
-    flags = [Column(name=f"f{n}", source=f"F{n}", kind="flag") for n in range(6)]
-    mixed = [column for pair in zip(flags, numbers, strict=True) for column in pair]
-    assert group_columns(mixed) == [Group("Yes or no", flags), Group("Numbers", numbers)]
-    assert group_columns(mixed[:4]) == [Group("Customer", mixed[:4])]
-
-
-def test_what_must_be_said_cannot_be_left_unknown() -> None:
-    form = render_groups(group_columns(hostile_contract().features), {})
-    assert "Not known" not in form
-    assert "Choose" in form
-    assert "checked" not in form
-
-
-def test_the_typical_value_stands_in_an_empty_number() -> None:
-    form = render_groups(
-        [Group("x", [CONTRACT["total_day_minutes"], CONTRACT["state"]])], {"total_day_minutes": 179.4, "state": "WV"}
-    )
-    assert Document(form).ids["field-total_day_minutes"]["placeholder"] == "179.4"
-
-
-@pytest.fixture(scope="module")
-def terms() -> CompiledModel:
-    known = simulate(CONTRACT, 1_500, seed=4)
-    pipeline = build_pipeline(1, form="terms", contract=CONTRACT).fit(known.features, known.labelled)
-    model = compile_pipeline(pipeline, CONTRACT.feature_names, CONTRACT)
-    assert model is not None
-    return model
-
-
-def test_the_example_is_a_customer_of_the_contract_with_something_to_explain(terms: CompiledModel) -> None:
-    for model in (terms, replace(terms, intercept=terms.intercept + 5)):
-        customer = example_customer(model, CONTRACT)
-        request_model(CONTRACT).model_validate(orjson.loads(orjson.dumps(customer)))
-        typical = model.logit([model.typical[name] for name in model.columns])
-        example = model.logit([customer[name] for name in model.columns])
-        assert (typical > 0) != (example > 0)
-
-
-def test_in_the_example_charges_go_with_their_minutes(terms: CompiledModel) -> None:
-    customer = example_customer(terms, CONTRACT)
-    for check in CONTRACT.checks:
-        assert customer[check.column] == pytest.approx(customer[check.equals] * check.times, abs=0.011)
-
-
-def test_a_model_that_nothing_moves_has_the_typical_customer_as_its_example(terms: CompiledModel) -> None:
-    still = replace(terms, ramps=(), rules=())
-    customer = example_customer(still, CONTRACT)
-    for column in CONTRACT.features:
-        typical = terms.typical[column.name]
-        # As it would be typed in: money to the cent.
-        assert customer[column.name] == (pytest.approx(typical, abs=0.005) if column.is_numeric else typical)
-
-
-def test_links_are_those_of_churn_up_or_of_the_settings(tmp_path: Path) -> None:
-    local = other_links(make_settings(tmp_path, mlflow_port=5050))
-    assert local == {
-        "MLflow": "http://127.0.0.1:5050/#/models/churn?workflowType=machine_learning",
-        "Prefect": "http://127.0.0.1:4200/deployments",
-        "Evidently": "http://127.0.0.1:8085/",
-    }
-    # The first monitoring run makes the project: from then on the link leads there.
-    settings = make_settings(tmp_path)
-    (settings.home / "evidently" / str(EVIDENTLY_PROJECT)).mkdir(parents=True)
-    assert other_links(settings)["Evidently"] == f"http://127.0.0.1:8085/projects/{EVIDENTLY_PROJECT}"
-    assert other_links(make_settings(tmp_path, host="0.0.0.0", api_keys=KEYS)) == {}  # noqa: S104
-    chosen = make_settings(tmp_path, page_links="Grafana=https://grafana.example/d/1?a=b")
-    assert other_links(chosen) == {"Grafana": "https://grafana.example/d/1?a=b"}
-
-
-@pytest.mark.parametrize("links", ["Grafana", "=https://x.example", "Grafana=javascript:alert(1)", "a=http://x, b"])
-def test_a_wrong_link_stops_the_start(links: str) -> None:
-    with pytest.raises(InputError, match="CHURN_PAGE_LINKS"):
-        load_settings(page_links=links)
-
-
-def test_the_interval_of_a_score_is_shown_where_it_is_known() -> None:
-    model = make_model()
-    metrics = {"roc_auc": 0.9312, "roc_auc_low": 0.9, "roc_auc_high": 0.96, "brier": 0.05, "rows": 200.0}
-    served = served_model(replace(model, info=model.info.model_copy(update={"metrics": metrics})), "registry")
-    panel = render_model(served, link=True)
-    assert "<th scope=row>ROC AUC</th><td>0.931</td><td>0.9 to 0.96</td>" in panel
-    assert "<th scope=row>Brier score</th><td>0.05</td><td></td>" in panel
-    assert "the registry" in panel
-    assert "compiled" in panel

@@ -1,3 +1,5 @@
+"""Columns of Arrow and Parquet: each way to spell a value, each rule, and broken bodies."""
+
 from __future__ import annotations
 
 import io
@@ -7,7 +9,6 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from struct import pack_into
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn.contract import Contract
 from churn.customers.columns import CustomerColumns
 from service.formats.arrow_ipc import read_arrow
 from service.formats.parquet import read_parquet
 from service.formats.validation import ColumnRules
 from service.http.errors import RequestProblem, TooLarge, Unprocessable
-from service.schemas.native import RequestModels
 
 MAX_ROWS, MAX_BYTES = 1_000, 1_000_000
 CUSTOMERS = [
@@ -44,11 +43,6 @@ CUSTOMERS = [
 ]
 TABLE = pa.Table.from_pylist(CUSTOMERS)
 Read = Callable[[bytes], CustomerColumns]
-
-
-@pytest.fixture(scope="module")
-def rules(contract: Contract) -> ColumnRules:
-    return ColumnRules(contract, RequestModels.from_contract(contract, 100).customer)
 
 
 def stream(table: Any, **options: Any) -> bytes:
@@ -167,46 +161,6 @@ def test_rows_over_the_limit_are_413_and_none_are_422(kind: str, rules: ColumnRu
         reader(kind, rules)(WRITE[kind](of(MAX_ROWS + 1)))
     with pytest.raises(Unprocessable):
         reader(kind, rules)(WRITE[kind](of(0)))
-
-
-def test_rows_without_any_bytes_are_counted_too(rules: ColumnRules) -> None:
-    with pytest.raises(TooLarge):
-        reader("stream", rules)(stream(pa.table({"state": pa.nulls(10**9)})))
-
-
-@pytest.mark.parametrize("compression", ["zstd", "lz4"])
-def test_compressed_arrow_is_read_and_a_bomb_is_told_before_it_goes_off(rules: ColumnRules, compression: str) -> None:
-    assert len(reader("stream", rules)(stream(TABLE, compression=compression))) == 2
-    assert len(reader("file", rules)(file(TABLE, compression=compression))) == 2
-    bomb = stream(pa.table({"state": ["x" * 10_000_000]}), compression=compression)
-    assert len(bomb) < 100_000
-    with pytest.raises(TooLarge):
-        reader("stream", rules)(bomb)
-
-
-@pytest.mark.parametrize("compression", ["zstd", "gzip", "snappy", "brotli"])
-def test_a_parquet_bomb_is_told_before_it_goes_off(rules: ColumnRules, compression: str) -> None:
-    assert len(reader("parquet", rules)(parquet(TABLE, compression=compression))) == 2
-    bomb = parquet(pa.table({"state": ["x" * 20_000_000]}), compression=compression, use_dictionary=False)
-    with pytest.raises(TooLarge):
-        reader("parquet", rules)(bomb)
-
-
-def test_a_long_text_that_repeats_is_kept_once(rules: ColumnRules) -> None:
-    text = "x" * 400_000
-    body = parquet(pa.table({"state": [text] * 900}), dictionary_pagesize_limit=2**24, write_statistics=False)
-    with pytest.raises(Unprocessable) as error:
-        reader("parquet", rules)(body)
-    assert str(error.value).startswith("900 problems")
-
-
-def test_a_claim_of_more_bytes_than_there_are_is_told(rules: ColumnRules) -> None:
-    body = bytearray(stream(pa.table({"total_day_minutes": pa.array(np.zeros(900))}), compression="zstd"))
-    place = bytes(body).rindex((7200).to_bytes(8, "little"))
-    for claim in (2**50, -5):
-        pack_into("<q", body, place, claim)
-        with pytest.raises(RequestProblem):
-            reader("stream", rules)(bytes(body))
 
 
 @pytest.mark.parametrize("kind", WRITE)
