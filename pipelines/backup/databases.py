@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from churn.errors import ChurnError, InputError
+from churn.errors import ChurnError, InputError, StoreError
 from churn.store.database.engine import make_engine, translated
 from pipelines.backup.archive import Database
 from pipelines.backup.postgres_tools import find_program
@@ -152,8 +152,17 @@ def is_in_use(url: str, name: str) -> bool:
             some = (connection.execute(sa.select(sa.literal(1)).select_from(sa.table(table)).limit(1)) for table in tables)
             # What is not ours is not to be written over either.
             return any(found.first() for found in some) or bool(there and not tables)
+    except StoreError as error:
+        if _is_no_database(error.__cause__):
+            return True
+        raise
     finally:
         engine.dispose()
+
+
+def _is_no_database(error: BaseException | None) -> bool:
+    """Return whether a file is damaged, or no database at all; not one that is locked, or may not be opened."""
+    return isinstance(error, sa.exc.DatabaseError) and type(error.orig) is sqlite3.DatabaseError
 
 
 def restore_postgres(url: str, dumped: Path) -> None:

@@ -13,6 +13,7 @@ from churn.ids import new_id
 from pipelines.backup.archive import Manifest, unpack
 from pipelines.backup.backup import Places, suffix
 from pipelines.backup.databases import SQLITE, check_rows, is_in_use, kind_of, move_artifacts, restore_postgres, sqlite_file
+from pipelines.backup.running import stopped
 
 # What SQLite keeps beside a database. Left there, it would be taken for a part of the new one.
 BESIDE = ("", "-wal", "-shm", "-journal")
@@ -100,17 +101,21 @@ def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> 
     Raises
     ------
     InputError
-        If the file is no sound backup, does not fit this system, or something is there already; nothing is changed then.
+        If the file is no sound backup, does not fit this system, or something is there already or runs there; nothing is
+        changed then.
     ChurnError
         If a part could not be put in its place.
     """
     if not source.is_file():
-        raise InputError(f"{source}: no such file")
+        raise InputError(f"{source}: {'is no file; name the backup itself' if source.exists() else 'no such file'}")
     made = _missing_folders(places)
     places.home.mkdir(parents=True, exist_ok=True)
     try:
         # Not in the system's temporary folder, which may be small or in memory.
-        with tempfile.TemporaryDirectory(dir=places.home, prefix=".restore-") as work:
+        with (
+            stopped(places.home, sqlite_files(places)),
+            tempfile.TemporaryDirectory(dir=places.home, prefix=".restore-") as work,
+        ):
             return _restore(_Staging(places, Path(work)), places, source, overwrite)
     except BaseException:
         for folder in made:
@@ -131,10 +136,15 @@ def _restore(staging: _Staging, places: Places, source: Path, overwrite: bool) -
     return manifest
 
 
+def sqlite_files(places: Places) -> list[Path]:
+    """List the databases that are files."""
+    urls = [url for url in (places.store, places.registry, places.prefect) if url and kind_of(url) == SQLITE]
+    return [sqlite_file(url) for url in urls]
+
+
 def _missing_folders(places: Places) -> list[Path]:
     """List the folders that a restore may make to put something in, and would leave empty if it failed; the inner ones first."""
-    urls = [url for url in (places.store, places.registry, places.prefect) if url and kind_of(url) == SQLITE]
-    folders = {places.home, *(sqlite_file(url).parent for url in urls)}
+    folders = {places.home, *(path.parent for path in sqlite_files(places))}
     missing = {above for folder in folders for above in (folder, *folder.parents) if not above.exists()}
     return sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
 

@@ -15,6 +15,7 @@ from churn.errors import ChurnError, InputError
 from churn.gc_tuning import collect_seldom
 from pipelines.cli import backup, data, drift, note, score, status, store, system, traffic, train
 from pipelines.cli.campaigns import commands as campaign
+from pipelines.cli.entry import STOPPED
 from pipelines.cli.models import commands as model
 from pipelines.console import fail, warn
 
@@ -84,6 +85,11 @@ def main() -> None:
     except ChurnError as error:
         fail(str(error))
         sys.exit(error.exit_code)
+    except SystemExit as left:
+        # Typer ends without a word what Ctrl-C stopped; a command that says more about it says it itself.
+        if left.__context__ is not None and isinstance(left.__context__.__cause__, KeyboardInterrupt):
+            fail(STOPPED)
+        raise
     except OSError as error:
         if error.errno not in REFUSED | WRONG_NAMES:
             raise

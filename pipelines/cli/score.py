@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pipelines.cli.entry import INTERRUPTED
 from pipelines.console import console, errors, fail, print_json, warn
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from churn.batch.run import Runner, Summary
 
 # As shells spell it.
-INTERRUPTED = 130
 
 
 def score(

@@ -18,6 +18,7 @@ from churn.config.urls import shown
 from churn.contract import load_contract
 from churn.errors import ChurnError, InputError
 from churn.file_lock import try_lock
+from pipelines.backup.running import UP_LOCK
 from pipelines.console import console, warn
 from pipelines.environment import prefect_api, prepare_environment, quiet_prefect
 from pipelines.local.ports import is_free
@@ -130,7 +131,7 @@ def check_ports(settings: Settings) -> None:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Refuse a second system in one home: two of each program would share its databases and logs, and run each flow twice."""
-    with (home / "up.lock").open("ab+") as file:
+    with (home / UP_LOCK).open("ab+") as file:
         if not try_lock(file):
             file.seek(0)
             raise InputError(f"{home}: a churn runs here already (process {file.read(20).decode()}); stop it, or set CHURN_HOME")

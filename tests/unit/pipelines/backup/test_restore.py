@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import ChurnError, InputError
+from churn.file_lock import try_lock
 from pipelines.backup import restore
 from pipelines.backup.archive import Database
 from pipelines.backup.backup import Places, make_backup
@@ -79,6 +82,51 @@ def test_empty_folders_are_no_reason_to_refuse(archive: Path, target: Places) ->
         (target.home / name).mkdir(parents=True)
     restore_backup(target, archive)
     assert files(target.home) == WHOLE
+
+
+def test_a_file_that_is_no_database_is_there_too(archive: Path, target: Places) -> None:
+    write(target.home / "store.db", "half of something" * 100)
+    with pytest.raises(InputError, match="not empty: store; replace what is there with --overwrite"):
+        restore_backup(target, archive)
+    restore_backup(target, archive, overwrite=True)
+    assert rows(target.store, "predictions") == ["one"]
+
+
+IN_WAL_MODE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA journal_mode=WAL")
+connection.execute("SELECT * FROM predictions").fetchall()
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_store_that_another_program_has_open_is_not_replaced_under_it(archive: Path, target: Places) -> None:
+    filled(target.home, "two")
+    command = [sys.executable, "-c", IN_WAL_MODE, str(target.home / "store.db")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"open\n"
+        with pytest.raises(InputError, match=r"store.db: another program has it open; stop what uses it first"):
+            restore_backup(target, archive, overwrite=True)
+        assert not list(target.home.glob(".restore*"))
+        other.communicate()
+    assert rows(target.store, "predictions") == ["two"]
+    restore_backup(target, archive, overwrite=True)
+    assert rows(target.store, "predictions") == ["one"]
+
+
+def test_a_home_in_which_the_system_runs_is_refused(archive: Path, target: Places) -> None:
+    filled(target.home, "two")
+    with (target.home / "up.lock").open("wb") as lock:
+        lock.write(b"4711")
+        lock.flush()
+        assert try_lock(lock)
+        with pytest.raises(InputError, match=r"target: a churn runs here \(process 4711\); stop it first"):
+            restore_backup(target, archive, overwrite=True)
+    assert rows(target.store, "predictions") == ["two"]
+    restore_backup(target, archive, overwrite=True)
 
 
 def test_what_the_backup_has_none_of_is_not_there_afterwards(tmp_path: Path, target: Places) -> None:
@@ -150,8 +198,8 @@ def test_it_is_unpacked_beside_its_place_and_not_in_the_temporary_folder_of_the_
 
 
 def test_a_backup_that_is_not_there_makes_no_folder(target: Places, tmp_path: Path) -> None:
-    for source in (tmp_path / "none", tmp_path):
-        with pytest.raises(InputError, match="no such file"):
+    for source, said in ((tmp_path / "none", "no such file"), (tmp_path, "is no file; name the backup itself")):
+        with pytest.raises(InputError, match=said):
             restore_backup(target, source)
     assert not target.home.parent.exists()
 

@@ -13,7 +13,7 @@ import click
 import pytest
 import typer
 
-from pipelines.cli import main
+from pipelines.cli import entry, main
 from tests.unit.pipelines.cli.command import Churn, assert_one_line
 
 
@@ -135,6 +135,32 @@ def test_what_the_machine_refuses_is_one_line(
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert (ended.value.code, capsys.readouterr().err) == (1, f"churn: {said}\n")
+
+
+def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.command()
+    def command() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "app", lambda: app(args=[]))
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "churn: stopped before it was finished\n")
+
+
+def test_ctrl_c_while_the_commands_are_read_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "pipelines.cli.main", Interrupted())
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "churn: stopped before it was finished\n")
 
 
 @pytest.mark.parametrize("command", [("data", "validate"), ("data", "describe"), ("drift",)])
