@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 from churn.evaluation.intervals import draw_counts
 
@@ -92,14 +91,39 @@ def measure_ranking(outcome: NDArray[np.int64], simple: Floats, other: Floats, c
     """
     who = None if customer is None else np.unique(customer, return_inverse=True)[1]
 
-    def gained(counts: NDArray[np.int64] | None) -> float:
-        better, worse = (average_precision_score(outcome, said, sample_weight=counts) for said in (other, simple))
-        return float(better - worse)
-
+    better, worse = (_Ranking(outcome, said) for said in (other, simple))
     draws = [
-        gained(counts)
+        better.precision(counts) - worse.precision(counts)
         for some in draw_counts(len(outcome), RESAMPLES, 0, who)
         for counts in some
         if 0 < counts @ outcome < counts.sum()
     ]
-    return Gain(gained(None), float(np.std(draws, ddof=1)) if len(draws) > 1 else np.inf)
+    everybody = np.ones(len(outcome), np.int64)
+    mean = better.precision(everybody) - worse.precision(everybody)
+    return Gain(mean, float(np.std(draws, ddof=1)) if len(draws) > 1 else np.inf)
+
+
+class _Ranking:
+    """Customers in the order of their probabilities, sorted once for all resamples.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    said : array of float, shape (n,)
+    """
+
+    def __init__(self, outcome: NDArray[np.int64], said: Floats) -> None:
+        self._order = np.argsort(said, kind="stable")[::-1]
+        self._outcome = np.asarray(outcome)[self._order]
+        ordered = np.asarray(said)[self._order]
+        # Those of one probability are ranked together: only behind the last of them is a cut.
+        self._cuts = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+
+    def precision(self, counts: NDArray[np.int64]) -> float:
+        """Return the average precision, as scikit-learn's, of customers who are there so often."""
+        counted = counts[self._order]
+        found = np.cumsum(counted * self._outcome)[self._cuts]
+        contacted = np.cumsum(counted)[self._cuts]
+        gained = np.diff(found, prepend=0)
+        some = gained > 0
+        return float(np.sum(gained[some] * found[some] / contacted[some]) / found[-1])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from churn.modeling.search import choice
 from churn.modeling.search.choice import measure_gain, measure_ranking
 
 
@@ -85,3 +86,20 @@ def test_one_and_the_same_ranking_neither_pays_nor_costs() -> None:
     outcome, said = np.array([0, 1, 0, 1, 1, 0] * 9), np.linspace(0, 1, 54)
     gain = measure_ranking(outcome, said, said, None)
     assert (gain.mean, gain.pays, gain.costs) == (0.0, False, False)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_average_precision_is_that_of_scikit_learn_for_ties_and_resamples_too(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    outcome = rng.integers(0, 2, 200)
+    simple, other = (np.round(outcome * shift + rng.normal(size=200), seed % 3) for shift in (0.5, 1.0))
+    counts = rng.multinomial(200, np.full(200, 1 / 200), size=30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "draw_counts", lambda *_: [counts])
+        gain = measure_ranking(outcome, simple, other, None)
+    theirs = [
+        np.subtract(*(average_precision_score(outcome, said, sample_weight=weights) for said in (other, simple)))
+        for weights in (None, *counts)
+    ]
+    assert gain.mean == pytest.approx(theirs[0], abs=1e-12)
+    assert gain.error == pytest.approx(np.std(theirs[1:], ddof=1), abs=1e-12)
