@@ -46,15 +46,14 @@ def _counted(profile: ColumnProfile) -> str:
 
 def _meant(profile: ColumnProfile) -> str:
     found = profile.numbers
-    if found is None or not found.meant:
+    if found is None or found.form is None:  # then no text is meant as a number
         return ""
     cells = {text: profile.counts[text] for text in found.meant}
     shown = [f"{text!r} ({count}) is {found.meant[text]:.15g}" for text, count in Counter(cells).most_common(LISTED_TEXTS)]
     more = f" and {len(cells) - LISTED_TEXTS} other texts" if len(cells) > LISTED_TEXTS else ""
     number = sum(cells.values())
     write = "s write a number" if number > 1 else " writes a number"
-    units = found.form.units if found.form else ()
-    mixed = any(map(is_number, profile.counts))
+    units, mixed = found.form.units, any(map(is_number, profile.counts))
     unit = f". Are those without {units[0]!r} in the same unit?" if units and mixed else ""
     doubt = f". {found.doubt[0].upper()}{found.doubt[1:]}" if found.doubt else ""
     return f"{number} cell{write} in another way, as number_format says: {', '.join(shown)}{more}{unit}{doubt}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,3 +65,21 @@ def test_a_prefect_server_that_runs_is_used_and_one_the_user_named_first() -> No
 def test_without_a_prefect_server_none_is_named() -> None:
     use_local_prefect(Settings(prefect_port=1))
     assert "PREFECT_API_URL" not in os.environ
+
+
+def test_every_command_prepares_the_environment_before_it_asks_the_registry() -> None:
+    """MLflow reads the environment when it is imported: afterwards it has phoned home already."""
+    asking = 0
+    for path in sorted((Path(__file__).parents[3] / "pipelines/cli").rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+            called = [(call.lineno, call.func.id) for call in calls if isinstance(call.func, ast.Name)]
+            asked = [line for line, name in called if name in ("Registry", "find_scorer")]
+            prepared = [line for line, name in called if name == "prepare_environment"]
+            if asked:
+                asking += 1
+                assert prepared, f"{path.name}: {function.name}"
+                assert min(prepared) < min(asked), f"{path.name}: {function.name}"
+    assert asking >= 5

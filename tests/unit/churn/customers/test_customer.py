@@ -133,3 +133,14 @@ def test_a_request_becomes_the_frame_a_model_reads(customer: type[CustomerBase],
     record = customer(total_day_minutes=180, international_plan="Yes", area_code=415).features()
     row = frame_from_records([record], contract).iloc[0]
     assert (row["total_day_minutes"], row["international_plan"], row["area_code"]) == (180.0, 1.0, "415")
+
+
+def test_the_first_three_unknown_names_are_likened_to_known_ones(customer: type[CustomerBase]) -> None:
+    unknown: dict[str, Any] = {f"total_day_minute{letter}": 1 for letter in "abcd"}
+    with pytest.raises(ValidationError) as error:
+        customer.model_validate({**unknown, "state": "OH"})
+    liked = ["total_day_minutes" in one["msg"] for one in error.value.errors(include_input=False)]
+    assert liked == [True, True, True, False]
+    with pytest.raises(ValidationError) as error:
+        customer.model_validate(unknown, context={"suggest": False})
+    assert not any("total_day_minutes" in one["msg"] for one in error.value.errors(include_input=False))
