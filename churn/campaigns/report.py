@@ -111,10 +111,11 @@ class CampaignReport:
         >>> report.acceptance_distribution()
         (5.75, 13.417)
         """
-        one = None if self.effect is None else self.effect.acceptance
-        if self.effect is None or one is None or not 0 < one.value < 1 or not isfinite(one.high - one.low):
+        if (effect := self.effect) is None or (one := effect.acceptance) is None:
             return None
-        spread = (one.high - one.low) / (2 * float(norm.ppf((1 + self.effect.confidence) / 2)))
+        if not 0 < one.value < 1 or not isfinite(one.high - one.low):
+            return None
+        spread = (one.high - one.low) / (2 * float(norm.ppf((1 + effect.confidence) / 2)))
         size = one.value * (1 - one.value) / spread**2 - 1 if spread > 0 else 0.0
         return None if size <= 0 else (round(one.value * size, 3), round((1 - one.value) * size, 3))
 

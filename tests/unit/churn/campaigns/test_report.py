@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
 
-from churn.campaigns.report import make_report
+from churn.campaigns.effect import Effect, Interval
+from churn.campaigns.report import CampaignReport, make_report
 from churn.config.params import ProfitParams
+from churn.errors import InputError
 from churn.store.contacts.campaign_counter import CampaignCounts
 
 PROFIT = ProfitParams()
@@ -84,3 +87,36 @@ def test_outcomes_with_other_scores_than_those_of_the_contacted_are_as_good_as_n
     assert make_report("may", counts, PROFIT).unknown == (
         "no outcome is known yet of customers with the scores of those who were contacted"
     )
+
+
+def report(acceptance: Interval | None, money: Interval | None = None, break_even: float | None = None) -> CampaignReport:
+    effect = Effect(900, 100, 0, 0, Interval(80.0, -inf, 90.0), acceptance, 1, 0.95, 100.0)
+    return CampaignReport("may", 900, 800, 100, 1, 2, 3, 4, 5, effect, money, break_even, "USD", "")
+
+
+def test_figures_are_those_that_are_known_and_have_an_end() -> None:
+    counts = {"named": 900, "contacted": 800, "held_out": 100, "leaked": 1, "waiting": 2, "not_named": 3, "other_campaigns": 4}
+    known = counts | {"beyond": 5, "saved": 80.0, "saved_high": 90.0}
+    assert report(None).metrics() == known
+    acceptance = {"acceptance": 0.3, "acceptance_low": 0.1, "acceptance_high": 0.5}
+    money = {"profit": 5.0, "profit_low": 4.0, "profit_high": 6.0, "break_even": 0.0}
+    assert report(Interval(0.3, 0.1, 0.5), Interval(5.0, 4.0, 6.0), 0.0).metrics() == known | acceptance | money
+    assert replace(report(None), effect=None).metrics() == counts | {"beyond": 5}
+
+
+def test_the_acceptance_is_a_share_or_it_is_said_why_it_is_not_known() -> None:
+    for value, said in ((0.12345, 0.123), (-0.2, 0.0), (1.2, 1.0)):
+        assert report(Interval(value, 0.0, 1.0)).measured_acceptance() == said
+    with pytest.raises(InputError, match="acceptance of campaign 'may' is not known: nobody of the control group left"):
+        report(None).measured_acceptance()
+    with pytest.raises(InputError, match="acceptance of campaign 'may' is not known: too early"):
+        replace(report(None), effect=None, unknown="too early").measured_acceptance()
+
+
+def test_the_acceptance_has_a_distribution_where_it_is_known_better_than_not_at_all() -> None:
+    assert report(Interval(0.3, 0.1, 0.5)).acceptance_distribution() == (5.75, 13.417)
+    wide = Interval(0.5, -0.48, 1.48)
+    ends = Interval(0.0, 0.0, 0.1), Interval(1.0, 0.9, 1.0), Interval(0.5, -inf, 1.0), Interval(0.5, 0.5, 0.5)
+    for nothing in (None, *ends, wide):
+        assert report(nothing).acceptance_distribution() is None
+    assert replace(report(None), effect=None).acceptance_distribution() is None
