@@ -34,15 +34,13 @@ from monitoring.drift.columns import PROBABILITY, numbers_of
 from monitoring.drift.families.impact import MIN_IMPACT
 from monitoring.drift.families.month_figures import broken_share, level_share, mean_scores, missing_share
 from monitoring.drift.months import Figures
+from monitoring.drift.moves import answers_beyond_chance, beyond_chance
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import Aspect, DriftReport, DriftResult
 from monitoring.drift.staying import slopes
 from monitoring.drift.sums import Sums
 
-TOLERATED = 0.05
-# The smallest probability of staying that counts: where all answers are 1, that is what moved.
-NOBODY_IS_SURE = 0.001
 # How alpha is shared. Families without a test leave theirs to the others.
 SHARES = {"numbers": 0.5, "levels": 0.25, "faults": 0.25}
 Sign = NDArray[np.bool_]
@@ -146,10 +144,11 @@ def _numbers(pairs: _Pairs) -> Iterator[_Test]:
         sides = [scores.of_column(side).astype(np.float64) for side in (before, now)]
         moved: Floats = sides[1] - sides[0]
         total, norm = moved.sum(axis=0), np.sqrt((moved**2).sum(axis=0))
+        comeback = pairs.profile.staying.comeback.get(name)
         if name == PROBABILITY:
-            z = _answers_beyond_chance(now, moved)
+            z = answers_beyond_chance(before, now, moved, comeback)
         else:
-            z = _beyond_chance(moved, pairs.profile.staying.comeback.get(name, np.zeros(total.shape)) * (1 - slopes(*sides)))
+            z = beyond_chance(moved, 0.0 if comeback is None else comeback * (1 - slopes(*sides)))
         of_month = partial(mean_scores, pairs.profile, name)
         z = np.minimum(np.abs(z), pairs.profile.months.beyond_moves(total / rows, of_month, (norm / rows) ** 2))
         aspect: Aspect = "prediction" if name == PROBABILITY else "values"
@@ -163,31 +162,6 @@ def _numbers(pairs: _Pairs) -> Iterator[_Test]:
             result = replace(pairs.result(name, aspect, measure, method, means, size, error), impact=impact)
             least = float(2 * stats.norm.sf(math.sqrt(movers)))
             yield _Test("numbers", result, float(2 * stats.norm.sf(z[place])), least)
-
-
-def _beyond_chance(moved: Floats, comeback: Floats | float = 0.0) -> Floats:
-    """Return how far scores moved beyond what is tolerated and `comeback`, up or down, in standard errors."""
-    total, norm = moved.sum(axis=0), np.sqrt((moved**2).sum(axis=0))
-    high = (np.maximum(comeback, 0.0) + TOLERATED) * len(moved)
-    low = (np.minimum(comeback, 0.0) - TOLERATED) * len(moved)
-    z: Floats = np.divide(total - np.clip(total, low, high), norm, out=np.zeros_like(norm), where=norm > 0)
-    return z
-
-
-def _answers_beyond_chance(now: Floats, moved: Floats) -> Floats:
-    """Return the same for the predicted probability, whichever share of those who were to leave is gone.
-
-    Without drift as many customers go from one probability to another as come back the same way. If nobody is gone, their moves
-    add up to nothing. If all are gone who were to leave, of the former are seen who stayed with the first probability, of the
-    latter who stayed with the second: moves that count by 1 - p, the probability of staying with that of now, add up to nothing.
-    So what moved has moved the same way by both.
-    """
-    weighted = np.maximum(1 - now, NOBODY_IS_SURE)[:, None] * moved
-    whole, part = ((side**2).sum(axis=0) for side in (moved, weighted))
-    scale = np.sqrt(np.divide(whole, part, out=np.ones_like(whole), where=part > 0))
-    everybody, stayed = _beyond_chance(moved), _beyond_chance(weighted * scale)
-    least: Floats = np.where(np.abs(everybody) < np.abs(stayed), everybody, stayed)
-    return np.where(everybody * stayed > 0, least, 0.0)
 
 
 def _levels(pairs: _Pairs) -> Iterator[_Test]:
