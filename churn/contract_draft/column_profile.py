@@ -44,8 +44,10 @@ MIN_ROWS = 20
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.?"
 _NUMERIC_DATE = rf"\d{{1,4}}([-/.])(?:\d{{1,2}}|{_MONTH})\1\d{{1,4}}"
 _WRITTEN_DATE = rf"(?:\d{{1,2}}\.? )?{_MONTH},? (?:\d{{1,2}}, )?\d{{4}}"
-_YEAR_AND_MONTH = r"(?:19|20)\d\d[-/.](?:0[1-9]|1[0-2])"
-DATE = re.compile(rf"(?:{_NUMERIC_DATE}|{_WRITTEN_DATE}|{_YEAR_AND_MONTH})(?:[ T]\d{{1,2}}:\d{{2}}.*)?", re.IGNORECASE)
+_YEAR, _NUMBERED_MONTH = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])"
+# 2026-03, 03/2026, 202603 and 20260331.
+_MONTH_OF_YEAR = rf"{_YEAR}[-/.]{_NUMBERED_MONTH}|{_NUMBERED_MONTH}[-/.]{_YEAR}|{_YEAR}{_NUMBERED_MONTH}(?:0[1-9]|[12]\d|3[01])?"
+DATE = re.compile(rf"(?:{_NUMERIC_DATE}|{_WRITTEN_DATE}|{_MONTH_OF_YEAR})(?:[ T]\d{{1,2}}:\d{{2}}.*)?", re.IGNORECASE)
 # A column is one of dates if at least so many of its cells are.
 MIN_DATE_SHARE = 0.9
 # A word that may be a level ("Offer: None") as well as a missing value.

@@ -13,7 +13,7 @@ from churn.contract import RESERVED, Contract, parse_contract
 from churn.contract_draft.column_profile import ColumnProfile, profile_columns
 from churn.contract_draft.naming import free_name, snake_case
 from churn.contract_draft.notes import notes
-from churn.contract_draft.roles import find_id, is_code, is_sensitive, why_ignored
+from churn.contract_draft.roles import find_id, is_code, is_sensitive, suspect, why_ignored
 from churn.contract_draft.row_times import RowTimes, find_row_times, names_row_time
 from churn.contract_draft.target import find_target, listed, outcome_levels
 from churn.data.dataset import read_dataset
@@ -131,7 +131,7 @@ def _guess(
     if is_sensitive(profile):
         return DraftedColumn(column | {"role": "sensitive"} | _flag_levels(profile) | written, "sensitive, by its name")
     details, why = _details(profile)
-    said = notes(profile, "feature")
+    said = (*suspect(profile, outcome), *notes(profile, "feature"))
     nullable = {"nullable": True} if profile.missing else {}
     return DraftedColumn(column | details | written | nullable, "; ".join(filter(None, (why, *said))), said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -11,6 +12,9 @@ from churn.contract_draft.number_texts import MIN_NUMBER_SHARE, PLACEHOLDERS
 from churn.contract_draft.roles import MANY_ROWS, says_id
 from churn.contract_draft.target import listed
 
+# A number that stands for a missing value is there in so many cells, and so large a share of them, beside so many other numbers.
+MIN_ALIKE, MIN_ALIKE_SHARE, MIN_OTHERS = 5, 0.01, 5
+_NINES = re.compile(r"-?9{2,}(?:\.0*)?")
 # Texts that are listed.
 LISTED_TEXTS = 10
 _YES_OR_NO = frozenset(word for pair in PAIRS for word in pair)
@@ -30,7 +34,9 @@ def notes(profile: ColumnProfile, role: str) -> tuple[str, ...]:
     tuple of str
     """
     if role == "feature":
-        return tuple(filter(None, (_counted(profile), _meant(profile), *_levels(profile), _unique(profile))))
+        return tuple(
+            filter(None, (_counted(profile), _meant(profile), _stands_for_none(profile), *_levels(profile), _unique(profile)))
+        )
     return tuple(filter(None, (_nearly_numbers(profile),))) if role == "ignored" else ()
 
 
@@ -57,6 +63,23 @@ def _meant(profile: ColumnProfile) -> str:
     unit = f". Are those without {units[0]!r} in the same unit?" if units and mixed else ""
     doubt = f". {found.doubt[0].upper()}{found.doubt[1:]}" if found.doubt else ""
     return f"{number} cell{write} in another way, as number_format says: {', '.join(shown)}{more}{unit}{doubt}"
+
+
+def _stands_for_none(profile: ColumnProfile) -> str:
+    """Say that a number may stand for a missing value: -1, or nines, as all there is below 0; nines far beyond all others."""
+    if profile.kind not in ("number", "integer") or (profile.numbers is not None and profile.numbers.form is not None):
+        return ""
+    cells = {text: count for text, count in profile.counts.items() if is_number(text)}
+    ordered = sorted(cells, key=float)
+    if len(ordered) < MIN_OTHERS:
+        return ""
+    for text, beside, others in ((ordered[0], ordered[1], ordered[1:]), (ordered[-1], ordered[-2], ordered[:-1])):
+        far = abs(float(text) - float(beside)) > float(others[-1]) - float(others[0])
+        nines, alone = _NINES.fullmatch(text) is not None, float(text) < 0 <= float(beside)
+        absent = (float(text) == -1 and alone) or (nines and (far or alone))
+        if absent and cells[text] >= max(MIN_ALIKE, MIN_ALIKE_SHARE * profile.rows):
+            return f"{cells[text]} cells are {text}: if that means a missing value, say nullable: true and missing: ['{text}']"
+    return ""
 
 
 def _levels(profile: ColumnProfile) -> Iterator[str]:

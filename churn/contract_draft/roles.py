@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from churn.contract_draft.column_profile import ColumnProfile
 from churn.contract_draft.target import names_outcome
 from churn.customers.cell_rule import MAX_NUMBER
-from churn.data.doubts import tells_outcome
+from churn.data.telling import nearly_tells_outcome, rows_told_wrong
 
 ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi", "iccid"})
 # As the columns of German, French, Spanish, Italian and Portuguese exports are named, too; without accents.
@@ -109,14 +113,42 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
         ),
         f"numbers beyond {MAX_NUMBER:g}, which cannot be weighed and added up": profile.kind is None and profile.mostly_too_large,
         f"free text, or a category of too many levels ({profile.different})": profile.kind is None and not is_sensitive(profile),
-        "it tells the outcome in every row: is it known only afterwards?": _tells(profile, outcome),
+        "it tells the outcome in every row: is it known only afterwards?": _told_wrong(profile, outcome)[0] == 0,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
-def _tells(profile: ColumnProfile, outcome: ColumnProfile) -> bool:
+def suspect(profile: ColumnProfile, outcome: ColumnProfile) -> tuple[str, ...]:
+    """Return what is to be said of a feature that tells the outcome in nearly every row.
+
+    Parameters
+    ----------
+    profile : ColumnProfile
+    outcome : ColumnProfile
+        That of the outcome.
+
+    Returns
+    -------
+    tuple of str
+        A sentence, or nothing.
+    """
+    wrong, left = _told_wrong(profile, outcome)
+    if not nearly_tells_outcome(wrong, left):
+        return ()
+    rows = f"{wrong:,} of {len(left):,} rows"
+    return (f"it tells the outcome in all but {rows}: is it known only afterwards? Then give it role: ignored",)
+
+
+def _told_wrong(profile: ColumnProfile, outcome: ColumnProfile) -> tuple[int | None, NDArray[np.bool_]]:
     known = outcome.values.dropna()
-    return not known.empty and tells_outcome(profile.values[known.index], (known == known.iloc[0]).to_numpy())
+    if known.empty:
+        return None, np.empty(0, dtype=np.bool_)
+    values = profile.values[known.index]
+    if profile.kind in ("number", "integer") and profile.numbers is not None and profile.numbers.form is None:
+        # A larger one may tell, too. (Those in another way are compared as texts.)
+        values = pd.to_numeric(values, errors="coerce")
+    left = (known == known.iloc[0]).to_numpy(dtype=np.bool_)
+    return rows_told_wrong(values, left), left
 
 
 def is_sensitive(profile: ColumnProfile) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
 import pandas as pd
 
 from churn.customers.cell_rule import MIN_SPREAD
 from churn.data.dataset import Dataset
+from churn.data.telling import MIN_ROWS, nearly_tells_outcome, rows_told_wrong
 
-# Fewer customers prove no leak, and levels of fewer say nothing of whoever else has them.
-MIN_ROWS, LEVEL_ROWS = 100, 20
-# So many customers a value, at least: else a column tells who is who, and the outcome only through that.
-ROWS_A_VALUE = 5
+# Levels of fewer customers say nothing of whoever else has them.
+LEVEL_ROWS = 20
 
 
 def doubts(dataset: Dataset) -> list[str]:
@@ -27,17 +25,19 @@ def doubts(dataset: Dataset) -> list[str]:
     Returns
     -------
     list of str
-        Sentences: columns from which nothing is learned; columns that tell the outcome, or the same as another one; categories of
-        too many levels.
+        Sentences: columns from which nothing is learned; columns that (nearly) tell the outcome, or say the same as another one;
+        categories of too many levels.
     """
     found = []
     if names := dataset.uninformative:
         found.append(f"columns that are empty or the same for everybody, from which nothing is learned: {', '.join(names)}")
     left = None if dataset.outcome is None else dataset.outcome.to_numpy() == 1
     for name, values in dataset.features.items():
-        if left is not None and tells_outcome(values, left):
+        wrong = None if left is None else rows_told_wrong(values, left)
+        if left is not None and (wrong == 0 or nearly_tells_outcome(wrong, left)):
+            rows = "every row" if wrong == 0 else f"all but {wrong:,} of {len(values):,} rows"
             found.append(
-                f"{name}: tells the outcome in every row; if it is known only afterwards, give it role: ignored in the contract"
+                f"{name}: tells the outcome in {rows}; if it is known only afterwards, give it role: ignored in the contract"
             )
         elif few := _in_small_levels(values):
             found.append(
@@ -52,39 +52,6 @@ def doubts(dataset: Dataset) -> list[str]:
     for first, name in _repeated(dataset.features.drop(columns=dataset.uninformative)):
         found.append(f"{name}: the same as {first} in every row; reasons are shared out between both: give one role: ignored")
     return found
-
-
-def tells_outcome(values: pd.Series, left: np.ndarray) -> bool:
-    """Tell whether a column says exactly who left: by its values, by one cut between them, or by having a value at all.
-
-    Parameters
-    ----------
-    values : pandas.Series, shape (n,)
-    left : array of bool, shape (n,)
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> tells_outcome(pd.Series([0.0, 1.0] * 60), np.array([False, True] * 60))
-    True
-    """
-    if len(values) < MIN_ROWS or min(left.sum(), (~left).sum()) < MIN_ROWS / 10:
-        return False
-    known = values.notna().to_numpy()
-    if (known == left).all() or (known == ~left).all():
-        return True
-    if known.all() and pd.api.types.is_numeric_dtype(values):
-        gone, stayed = values[left], values[~left]
-        if gone.min() > stayed.max() or gone.max() < stayed.min():
-            return True
-    # A missing value is a level among the others: what a few known values say is not said of every row.
-    if not 2 <= values.nunique() <= known.sum() / ROWS_A_VALUE:
-        return False
-    level, _ = pd.factorize(values.to_numpy(dtype=object))
-    return bool((pd.Series(left).groupby(level).nunique() == 1).all())
 
 
 def _in_small_levels(values: pd.Series) -> int:

@@ -73,12 +73,21 @@ def test_twenty_rows_prove_that_it_numbers_them_or_that_each_has_its_own(rows: i
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-03-01", "1.3.2026", "01/03/26", "3-Mar-2026", "March 2026", "1. März 2026", "2026-03-01 12:00:05"]
+    "text",
+    [
+        *("2026-03-01", "1.3.2026", "01/03/26", "3-Mar-2026", "March 2026", "1. März 2026", "2026-03-01 12:00:05"),
+        *("2026-03", "2026/03", "03/2026", "03.2026", "202603", "20260331"),
+    ],
 )
 def test_dates_are_no_levels(text: str) -> None:
     found = profile([text] * 9 + ["unknown"])
     assert (found.kind, found.is_date) == (None, True)
     assert not profile([text] * 8 + ["unknown"] * 2).is_date
+
+
+@pytest.mark.parametrize("text", ["2026.13", "202613", "20260332", "20261301", "2026", "180003", "2026-13", "2026030"])
+def test_numbers_that_look_a_little_like_dates_are_none(text: str) -> None:
+    assert not profile([text] * 10).is_date
 
 
 def test_a_typed_date_is_one_too() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from churn.contract_draft.column_profile import ColumnProfile
 from churn.contract_draft.notes import notes
 from tests.unit.churn.contract_draft.profiles import profile
@@ -54,6 +56,38 @@ def test_a_whole_number_of_its_own_for_every_row_may_be_an_id() -> None:
     assert said([*own, "999"]) == ()
     assert said(own, name="order id") == ()
     assert said([*own[:-1], own[0]]) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("-1", [str(n) for n in range(200)]),
+        ("-999", [str(n * 10) for n in range(200)]),
+        ("-99", HALVES),
+        ("-999.0", HALVES),
+        ("999", HALVES),
+        ("9999", [str(-n) for n in range(1, 200)]),
+    ],
+)
+def test_a_number_that_may_stand_for_a_missing_value_is_asked_about(text: str, others: list[object]) -> None:
+    asked = f"5 cells are {text}: if that means a missing value, say nullable: true and missing: ['{text}']"
+    assert asked in said([*others, *[text] * 5])
+    assert asked.replace("5", "4", 1) not in said([*others, *[text] * 4])
+    assert all("if that means a missing value, say nullable" not in note for note in said([*others * 5, *[text] * 5]))
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("-1", [str(n - 100) for n in range(200)]),
+        ("99", [str(n % 98) for n in range(200)]),
+        ("250", HALVES),
+        ("-250", HALVES),
+        ("9999", ["1", "2", "3"]),
+    ],
+)
+def test_a_number_among_others_is_a_number(text: str, others: list[object]) -> None:
+    assert all("missing value, say nullable" not in note for note in said([*others, *[text] * 9]))
 
 
 def with_share(numbers: int, others: int) -> ColumnProfile:
