@@ -27,6 +27,10 @@ def stopped(home: Path, databases: Iterable[Path]) -> Iterator[None]:
     databases : iterable of Path
         Its files of SQLite. This process must have none of them open.
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     InputError
