@@ -67,6 +67,8 @@ class ColumnNames:
         -------
         str
         """
+        if not name.strip():
+            return "a column without a name (an index? pandas leaves it out with index=False)"
         near = self.nearest(name) if suggest else None
         return f"unknown field; did you mean `{near}`?" if near else "unknown field"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-INTERRUPTED = 130
-STOPPED = "stopped before it was finished"
+from pipelines.cli.interrupted import INTERRUPTED, STOPPED
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from churn.errors import ChurnError, InputError
 from churn.gc_tuning import collect_seldom
 from pipelines.cli import backup, data, drift, note, score, status, store, system, traffic, train
 from pipelines.cli.campaigns import commands as campaign
-from pipelines.cli.entry import STOPPED
+from pipelines.cli.interrupted import STOPPED
 from pipelines.cli.models import commands as model
 from pipelines.console import fail, warn
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pipelines.cli.entry import INTERRUPTED
+from pipelines.cli.interrupted import INTERRUPTED
 from pipelines.console import console, errors, fail, print_json, warn
 
 if TYPE_CHECKING:

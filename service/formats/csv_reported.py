@@ -6,7 +6,7 @@ import csv
 from collections.abc import Collection, Iterator
 
 from churn.customers.csv_header import first_named, header_problem, separator_of
-from service.formats.csv_rows import bounded_lines, decoded
+from service.formats.csv_rows import bounded_lines, decoded, named_fields, without_nameless
 from service.formats.json_text import refuse
 from service.http.errors import TooLarge
 
@@ -47,13 +47,15 @@ def csv_items(
     rows = 0
     try:
         header = [one.strip() for one in first_named(lines)]
-        _check(header, fields)
+        named = named_fields(header)
+        _check(header[:named], fields)
         for row in filter(None, lines):
             if rows >= max_rows:
                 raise TooLarge(f"At most {max_rows} {name} in one request.")
             if len(row) != len(header):
                 refuse(f"{name}.{rows}", f"{len(header)} fields are expected, as the header has")
-            yield dict(_pairs(header, row, flags, f"{name}.{rows}"))
+            kept = without_nameless(row, named, f"{name}.{rows}")
+            yield dict(_pairs(header[:named], kept, flags, f"{name}.{rows}"))
             rows += 1
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import chain
 
@@ -44,6 +44,42 @@ def decoded(body: bytes | memoryview) -> str:
     if "\0" in text:
         refuse("body", "must not contain NUL characters")
     return text
+
+
+def named_fields(header: Sequence[str]) -> int:
+    """Return how many fields of each row count: a spreadsheet may end each with empty ones, which have no name.
+
+    Examples
+    --------
+    >>> named_fields(["customer_id", "state", "", ""]), named_fields(["", "state"]), named_fields(["", ""])
+    (2, 2, 2)
+    """
+    return next((place for place in range(len(header), 0, -1) if header[place - 1]), len(header))
+
+
+def without_nameless(row: list[str], named: int, where: str) -> list[str]:
+    """Return the fields of a row that have names.
+
+    Parameters
+    ----------
+    row : list of str
+    named : int
+        How many have, as `named_fields` says.
+    where : str
+        What an error calls the row.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    Unprocessable
+        If one behind them is not empty: it may be anything's value.
+    """
+    if any(cell.strip() for cell in row[named:]):
+        refuse(where, "has a value in a column without a name")
+    return row[:named]
 
 
 def bounded_lines(text: str, separator: str = ",") -> Iterator[str]:

@@ -12,7 +12,7 @@ from churn.customers.columns import CustomerColumns
 from churn.customers.csv_header import first_named, header_problem, separator_of
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import Table
-from service.formats.csv_rows import MAX_COLUMNS, bounded_lines, decoded
+from service.formats.csv_rows import MAX_COLUMNS, bounded_lines, decoded, named_fields, without_nameless
 from service.formats.json_text import refuse
 from service.formats.records import batched, check_rows
 from service.formats.validation import ColumnRules
@@ -48,10 +48,11 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
         first = next(filter(None, lines), [])
         if problem := header_problem(header, first):
             refuse("header", problem)
-        read = {name: header.index(given) for name, given in rules.columns_of(header, "header").items()}
+        named = len(header) if rules.ignore_unknown else named_fields(header)
+        read = {name: header.index(given) for name, given in rules.columns_of(header[:named], "header").items()}
         if not first:
             check_rows(0, max_rows)
-        rows = _rows(chain([first], lines), max_rows, len(header), tuple(read.values()))
+        rows = _rows(chain([first], lines), max_rows, len(header), named, tuple(read.values()))
         return rules.validate_tables(_table(part, tuple(read), rules) for part in batched(rows))
     except csv.Error as error:
         refuse(f"line {lines.line_num}", f"must be CSV: {error}")
@@ -76,7 +77,7 @@ def _fields_of_first_line(text: str, separator: str) -> int:
     return 1 + text.count(separator, 0, min(ends, default=len(text)))
 
 
-def _rows(lines: Iterable[list[str]], max_rows: int, fields: int, read: Sequence[int]) -> Iterator[Sequence[str]]:
+def _rows(lines: Iterable[list[str]], max_rows: int, fields: int, named: int, read: Sequence[int]) -> Iterator[Sequence[str]]:
     """Yield the fields that are read of each row."""
     rows = 0
     for row in lines:
@@ -85,6 +86,8 @@ def _rows(lines: Iterable[list[str]], max_rows: int, fields: int, read: Sequence
             continue
         if len(row) != fields:
             refuse(f"rows.{rows}", f"{fields} fields are expected, as the header has")
+        if named < fields:
+            without_nameless(row, named, f"rows.{rows}")
         rows += 1
         check_rows(rows, max_rows)
         yield [row[place] for place in read]

@@ -24,6 +24,7 @@ def test_a_line_is_an_object_and_an_empty_cell_an_absent_field() -> None:
     assert read(text) == [{"observed_at": "2026-03-01", "customer_id": "c1", "churned": True}, {"customer_id": 'c,"2'}]
     assert read("\ufeffcustomer_id\nc1\n".encode()) == [{"customer_id": "c1"}]
     assert read("\ufeffchurned;customer_id\nyes;c,1\n".encode()) == [{"churned": True, "customer_id": "c,1"}]
+    assert read("customer_id,churned,,\nc1,yes,, \n") == [{"customer_id": "c1", "churned": True}]
     assert read("\ufeffsep=;\r\nchurned;customer_id\r\nyes;c,1\r\n".encode()) == [{"churned": True, "customer_id": "c,1"}]
 
 
@@ -41,6 +42,8 @@ def test_a_flag_is_spelled_in_three_ways(cell: str, flag: bool) -> None:
         ("customer_id,churned\n", "outcomes", "must have at least 1 item"),
         (b"customer_id\n\xff\n", "body", "must be UTF-8"),
         ("customer_id;churned|observed_at\nc;1|\n", "header", "separated by semicolons"),
+        ("churned,,customer_id\n1,,c\n", "header", "has a column without a name"),
+        ("churned,\n1,x\n", "outcomes.0", "has a value in a column without a name"),
         ("churned,churned\n1,1\n", "header", "names a column twice"),
         ("churned,other\n1,1\n", "header", "has 'other'; known are customer_id, churned, observed_at"),
         ("churned\nmaybe\n", "outcomes.0.churned", "must be true or false"),

@@ -31,6 +31,16 @@ def test_texts_mean_what_they_say(rules: ColumnRules) -> None:
     assert list(got.customer_ids or []) == ['a, "b"', None, "c", None]
 
 
+def test_empty_columns_behind_the_others_are_none_and_an_index_is_named(rules: ColumnRules) -> None:
+    got = read_csv(b"total_day_minutes,state,,\n1,OH,,\n2,KS, ,\n", rules, 100)
+    np.testing.assert_array_equal(got.values["total_day_minutes"], [1.0, 2.0])
+    with pytest.raises(Unprocessable) as error:
+        read_csv(b",total_day_minutes\n0,1\n", rules, 100)
+    assert error.value.errors[0].problem == "a column without a name (an index? pandas leaves it out with index=False)"
+    # As MLflow's clients may: there every unknown column is left out.
+    assert len(read_csv(b"total_day_minutes,state,\n1,OH,x\n", rules.ignoring_unknown(), 100)) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -54,6 +64,8 @@ def test_texts_mean_what_they_say(rules: ColumnRules) -> None:
         (b"total_day_minutes,international_plan\n1,maybe\n", "rows.0.international_plan"),
         (b"total_day_minutes,state\n1,oh\n", "rows.0.state"),
         (b"total_day_minutes,state\n1,OH\n,\n", "rows.1"),
+        (b"total_day_minutes,state,,\n1,OH,,\n2,OH,,x\n", "rows.1"),
+        (b",total_day_minutes\n0,1\n", "header."),
     ],
 )
 def test_what_is_wrong_is_named(rules: ColumnRules, body: bytes, field: str) -> None:
