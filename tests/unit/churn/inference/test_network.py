@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler
 
 from churn.contract import load_contract
 from churn.inference.compiled import CompiledModel
 from churn.inference.compiler import compile_pipeline
 from churn.inference.kinds import compile_model, probabilities, read_document
 from churn.inference.network import CompiledNetwork
-from churn.modeling.deep.network import DenseNetwork
 from churn.modeling.model import build_pipeline
 from churn.simulation.simulate import simulate
 from tests.checkout import CHECKOUT
@@ -81,29 +79,6 @@ def test_beyond_the_usual_range_a_number_counts_as_its_end(network: CompiledNetw
     place = network.columns.index("total_day_calls")
     far = [network.logit([*typical[:place], value, *typical[place + 1 :]]) for value in (1e4, 1e300)]
     assert far[0] == far[1] != network.logit(typical)
-
-
-@pytest.mark.parametrize("harm", ["scaler", "network", "order", "columns", "classes", "text"])
-def test_what_it_does_not_know_is_not_compiled(harm: str) -> None:
-    class Other(DenseNetwork):
-        pass
-
-    pipeline, columns = hand_made(CONTRACT, rows=100), COLUMNS
-    if harm == "scaler":
-        pipeline.steps[2] = ("scaler", MinMaxScaler())
-    elif harm == "network":
-        other = Other()
-        vars(other).update(vars(pipeline[-1]))
-        pipeline.steps[-1] = ("network", other)
-    elif harm == "order":
-        columns = COLUMNS[::-1]
-    elif harm == "columns":
-        columns = ["unheard_of", *COLUMNS[1:]]
-    elif harm == "classes":
-        pipeline[-1].classes_ = np.array([1, 2])
-    else:
-        pipeline[1].add_indicator = True
-    assert compile_model(pipeline, columns, CONTRACT) is None
 
 
 def test_a_sum_of_terms_stays_one_and_a_network_is_none(pipeline: Pipeline) -> None:

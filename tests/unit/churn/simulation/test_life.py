@@ -10,7 +10,7 @@ from scipy import stats
 from churn.contract import Contract, load_contract
 from churn.errors import InputError
 from churn.simulation.life import Month, Pace, live
-from churn.simulation.scenario import Event, MonthlyScenario, Season, combined, telecom_scenarios
+from churn.simulation.scenario import Event, MonthlyScenario, telecom_scenarios
 from churn.simulation.shift import Drift, Extra, Shift
 from churn.simulation.simulate import simulate
 
@@ -142,19 +142,6 @@ def test_an_upstream_fault_changes_the_record_not_the_customers(contract: Contra
     np.testing.assert_array_equal(there.probability, calm.probability)
 
 
-def test_a_season_comes_back() -> None:
-    season = Season(scale={"total_day_minutes": 0.1}, peak=3)
-    heights = [season.shift(month).scale["total_day_minutes"] for month in (3, 9, 15)]
-    assert heights == pytest.approx([1.1, 0.9, 1.1])
-
-
-def test_combined_shifts_do_what_each_does() -> None:
-    both = combined(
-        [Shift(missing={"state": 0.5}, share={"a": 0.1}), Shift(missing={"state": 0.5}, share={"a": 0.3}, permute=("b",))]
-    )
-    assert both == Shift(missing={"state": 0.75}, share={"a": 0.3}, permute=("b",))
-
-
 @pytest.mark.parametrize(
     ("scenario", "words"),
     [
@@ -188,12 +175,3 @@ def test_sizes_out_of_range_are_refused(contract: Contract, customers: int, mont
 def test_days_out_of_order_are_refused(contract: Contract) -> None:
     with pytest.raises(InputError, match="leaver_days"):
         live(contract, 1, 1, 1, pace=Pace(leaver_days=(9, 2)))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"start": 3, "end": 3}, {"start": 1, "months_to_reach_all": -1}, {"start": 1, "drift": {"effect_scale": float("nan")}}],
-)
-def test_an_event_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"end after|greater than|finite"):
-        Event.model_validate({"name": "x", **wrong})
