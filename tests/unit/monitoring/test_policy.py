@@ -266,3 +266,12 @@ def test_whatever_happens_it_keeps_its_limits(steps, cooldown, most):
         ended_at = now + timedelta(seconds=900 if end == "dead" else 300)
         if end != "dead":
             past.append(Decision(DecisionKind.RETRAIN, end, "train", "", decided_at=ended_at))
+
+
+def test_what_was_said_before_of_the_same_customers_is_no_news_and_is_named():
+    calm = judge(drift_of(known=True))
+    assert calm.action == DecisionAction.NONE
+    assert "differ from the reference only as was said before (minutes)" in calm.reason
+    still = judge(make_result(labelled_rows=0, drift=make_drift()))
+    assert "new predictions look like the reference" in still.reason
+    assert "said before" not in still.reason

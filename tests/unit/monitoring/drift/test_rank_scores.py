@@ -87,3 +87,10 @@ def test_spread_is_seen_by_the_second_score_and_not_by_the_first() -> None:
     assert abs(means[0]) < 1e-5
     assert means[1] > 1.5
     assert found.of_column(np.full(3, 50.0)).mean(axis=0)[1] < -1
+
+
+def test_a_column_has_scores_of_location_spread_skewness_and_tails() -> None:
+    found = RankScores.of(np.arange(100.0))
+    assert found is not None
+    assert found.table.shape == (201, 4 + 1), "and of the value itself"
+    assert RankScores.of(np.array([1.0, 1.0, np.nan])) is None
