@@ -33,6 +33,7 @@ from pipelines.backup.databases import ARTIFACT_COLUMNS
 from pipelines.backup.restore import restore_backup
 from service.app import create_app
 from service.prediction_log.spool import Spool
+from tests.integration.loading import loading_here
 from tests.integration.postgres import Server
 from tests.integration.test_registry import trained_with
 
@@ -208,7 +209,7 @@ def answers_and_takes_what_waited(system: System, taken: int) -> None:
             app.lifespan(),
             httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
-            with anyio.fail_after(120):  # the loader imports what takes long to import
+            with anyio.fail_after(120):
                 while (await client.get("/readyz")).status_code != 200:
                     await anyio.sleep(0.05)
             answer = await client.post("/predict", json=CUSTOMER)
@@ -217,7 +218,8 @@ def answers_and_takes_what_waited(system: System, taken: int) -> None:
                 while store.count_predictions() < taken + 2:  # the answer, and what waited on disk
                     await anyio.sleep(0.05)
 
-    anyio.run(ask)
+    with loading_here():
+        anyio.run(ask)
     assert store.count_predictions() == taken + 2
     store.close()
 

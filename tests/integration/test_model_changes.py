@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from service.model_loading.loader_process import check_signature, respond
 from service.model_loading.registry_source import LOADER_SETTINGS, RegistrySource
 from service.state import ServiceState
 from tests.checkout import CHECKOUT
+from tests.integration.loading import loading_here
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_info, make_model, make_settings, served_model
 
 pytestmark = pytest.mark.anyio
@@ -137,6 +139,13 @@ def elsewhere(settings: Settings, home: Path) -> Settings:
     return settings.model_copy(update={"home": home, "store_url": f"sqlite:///{home / 'store.db'}"})
 
 
+@pytest.fixture(params=["here", pytest.param("in a process of its own", marks=pytest.mark.long)])
+def loader(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where time is short, the process that the first test with the registry starts is enough."""
+    with loading_here() if request.param == "here" else nullcontext():
+        yield
+
+
 def test_the_loader_makes_a_version_ready_that_answers_as_the_registered_pipeline(
     registered: Settings, contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +198,7 @@ def test_a_contract_that_the_model_does_not_keep_is_a_refusal(registered: Settin
 
 
 def test_the_last_known_good_model_is_made_ready_from_its_folder_without_the_registry(
-    registered: Settings, contract: Contract, tmp_path: Path
+    registered: Settings, contract: Contract, tmp_path: Path, loader: None
 ) -> None:
     settings = elsewhere(registered, tmp_path)
     assert asked(settings, {"do": "prepare", "version": "2"}) == {"result": "done"}
@@ -208,7 +217,7 @@ def test_the_last_known_good_model_is_made_ready_from_its_folder_without_the_reg
 
 
 def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
-    registered: Settings, contract: Contract, tmp_path: Path
+    registered: Settings, contract: Contract, tmp_path: Path, loader: None
 ) -> None:
     settings = elsewhere(registered, tmp_path)
     source = RegistrySource(settings, contract)
@@ -236,7 +245,7 @@ def test_a_rollback_moves_the_aliases_once_and_leaves_one_record(
 
 
 def asked(settings: Settings, request: dict[str, Any]) -> dict[str, str]:
-    """What the loader answers, in this process: one of its own takes six seconds, and does each kind of request once above."""
+    """What the loader answers, in this process: one of its own does each kind of request in the long form above."""
     return respond({**request, "settings": settings.model_dump(mode="json", include=LOADER_SETTINGS)})
 
 

@@ -30,6 +30,7 @@ from monitoring.run_result import RunResult
 from pipelines.cli import main
 from pipelines.service_client import as_customers
 from tests.ibm_like import ibm_like
+from tests.integration.loading import loading_here
 from tests.unit.service.fakes import running
 
 # Prefect's own client warns of its own ways.
@@ -86,7 +87,8 @@ def post(company: Company) -> Iterator[Service]:
     """The service in this process, on an event loop of its own."""
     from service.app import create_app
 
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running(create_app(load_settings()))) as client:
+    service = running(create_app(load_settings()))
+    with loading_here(), start_blocking_portal() as portal, portal.wrap_async_context_manager(service) as client:
         yield lambda path, body: portal.call(partial(client.post, path, json=body))
 
 

@@ -20,6 +20,7 @@ from churn.config.settings import load_settings
 from churn.contract import load_contract
 from pipelines.data_sources.published import SAMPLES
 from tests.checkout import CHECKOUT
+from tests.integration.loading import loading_here
 from tests.published_data import published
 from tests.unit.docs.pages import read
 from tests.unit.service.fakes import running
@@ -106,7 +107,8 @@ def test_the_service_answers_the_request_of_the_page(walk: Walk) -> None:
     body = re.search(r"-d '(\{.*?\})'", SYSTEM, flags=re.DOTALL)
     assert body
     assert "/predict" in SYSTEM
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running(create_app(load_settings()))) as client:
+    service = running(create_app(load_settings()))
+    with loading_here(), start_blocking_portal() as portal, portal.wrap_async_context_manager(service) as client:
 
         async def post() -> tuple[int, dict[str, object]]:
             answer = await client.post("/predict", json=json.loads(body[1]))
