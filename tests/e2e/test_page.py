@@ -214,6 +214,8 @@ def test_it_fits_a_phone_and_reads_in_the_dark(page: Browser) -> None:
         page.send("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
         page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
         assert page.ask("document.documentElement.scrollWidth") == 360
+        # The buttons stand before the fields all the time: in one row, they leave room for these.
+        assert page.ask("document.querySelector('.actions').offsetHeight") < 80
         shown = page.ask("""['.lead', '.hint', '.unit', 'h2', 'a', '#score', '#clear', '.choice span'].map((what) => {
             const found = document.querySelector(what);
             let behind = found;
