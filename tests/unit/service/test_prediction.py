@@ -199,7 +199,7 @@ async def predict(begun: PredictionService, count: int, **asked: bool) -> Any:
     return await begun.predict_batch(begun.active_model.current(), customers(count), **asked)
 
 
-@pytest.mark.parametrize(("rows", "threads"), [(200, 0), (201, 2)])
+@pytest.mark.parametrize(("rows", "threads"), [(4, 0), (5, 2)])
 def test_a_batch_is_logged_whole_before_it_is_counted(rows: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[bool] = []
 
@@ -207,6 +207,8 @@ def test_a_batch_is_logged_whole_before_it_is_counted(rows: int, threads: int, m
         begun.append(is_begun)
         return work()
 
+    assert prediction.SMALL_BATCH_ROWS == 200
+    monkeypatch.setattr(prediction, "SMALL_BATCH_ROWS", 4)
     monkeypatch.setattr(prediction, "CLIENT_WORK", SimpleNamespace(run=run))
     journal = Journal()
     batch = asyncio.run(predict(service(journal), rows))
