@@ -134,8 +134,13 @@ def _changes(node: ast.expr) -> Iterator[str]:
         case ast.Constant(value=float(value)):
             yield f"({value} * 1.5 + 0.1)"
         case ast.Call(keywords=keywords) if any(keyword.arg for keyword in keywords):
-            for keyword in (keyword for keyword in keywords if keyword.arg and keyword.arg not in ("help", "description")):
+            for keyword in (keyword for keyword in keywords if keyword.arg and not _says_nothing(keyword)):
                 yield _changed(node, keywords=[other for other in keywords if other is not keyword])
+
+
+def _says_nothing(keyword: ast.keyword) -> bool:
+    """Return whether an argument is for people, or the default, as that of `zip` is."""
+    return keyword.arg in ("help", "description") or ast.unparse(keyword) == "strict=False"
 
 
 def _is_text(node: ast.BinOp) -> bool:

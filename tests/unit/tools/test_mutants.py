@@ -32,6 +32,7 @@ def mutants_of(source: str) -> set[str]:
         ("x = f'{a}' + 'b'", set()),
         ("x = True", {"x = False"}),
         ("f(a, key=b)", {"pass", "(f(a))"}),
+        ("x = zip(a, b, strict=False)", {"x = zip(a, b, strict=True)"}),
         (
             "def f(a: int = 1) -> None:\n    raise E('words')",
             {"def f(a: int = 2) -> None:\n    raise E('words')", "def f(a: int = 1) -> None:\n    pass"},

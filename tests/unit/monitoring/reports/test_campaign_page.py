@@ -75,3 +75,11 @@ def test_an_interval_without_width_or_end_is_drawn_within_the_picture(saved: Int
     places = [float(x) for x in re.findall(r'<(?:line|circle|rect)[^>]*? (?:x1|x2|cx|x)="([^"]+)"', page)]
     assert places
     assert all(0 <= place <= campaign_page.WIDTH for place in places)
+
+
+def test_a_bar_shows_where_nothing_would_be() -> None:
+    page = render_campaign(report(Interval(0, -100, 100)), PROFIT, AT)
+    places = {float(x) for x in re.findall(r'(?:x1|x2|cx)="([^"]+)"', page)}
+    middle = campaign_page.WIDTH / 2
+    assert {campaign_page.MARGIN, middle, campaign_page.WIDTH - campaign_page.MARGIN} <= places
+    assert not {x for x in places if 0 < abs(x - middle) < 1}

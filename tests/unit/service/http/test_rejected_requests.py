@@ -120,3 +120,25 @@ def test_a_folder_that_cannot_be_made_and_a_torn_line_disturb_nobody(tmp_path: P
     failures.flush()
     (tmp_path / "failed" / "1.jsonl").write_bytes(b'{"at": "2026')
     assert len(failures.newest(5)) == 2
+
+
+def test_the_end_waits_for_the_writer_and_writes_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+
+    class Thread:
+        def __init__(self, **given: object) -> None:
+            told.append(given["daemon"])
+
+        def start(self) -> None:
+            told.append("start")
+
+        def join(self, seconds: float) -> None:
+            told.append((seconds, list(tmp_path.rglob("*.jsonl"))))
+
+    monkeypatch.setattr(rejected_requests.threading, "Thread", Thread)
+    failures = RejectedRequests(tmp_path / "failed", 10, KNOWN)
+    failures.start()
+    note(failures, "state")
+    failures.close()
+    assert told == [True, "start", (rejected_requests.FLUSH_SECONDS, [])]
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 1
