@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from churn.config.settings import Settings
@@ -47,7 +48,14 @@ def write_simulated(dataset: Dataset, contract: Contract, path: Path) -> None:
     """
     from churn.simulation.simulate import write_csv
 
-    with write_errors_named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        note_of(path).write_text("The customers in the file of this name are invented (churn.simulation.simulate).\n")
-    write_csv(dataset, contract, path)
+    try:
+        with write_errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            note_of(path).write_text("The customers in the file of this name are invented (churn.simulation.simulate).\n")
+        write_csv(dataset, contract, path)
+    except BaseException:
+        # Left there, it would mark whatever gets this name next.
+        if not path.exists():
+            with suppress(OSError):
+                note_of(path).unlink(missing_ok=True)
+        raise

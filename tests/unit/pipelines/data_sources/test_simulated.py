@@ -8,7 +8,7 @@ import pytest
 
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
-from churn.errors import ChurnError
+from churn.errors import ChurnError, InputError
 from churn.simulation.simulate import simulate
 from pipelines.data_sources import simulated
 from pipelines.data_sources.source import note_of
@@ -35,3 +35,22 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, contract: Contrac
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ChurnError, match="file"):
         simulated.write_simulated(simulate(contract, 50, 1), contract, tmp_path / "file" / "simulated.csv")
+
+
+def test_a_file_that_could_not_be_written_leaves_no_note_for_the_next_of_its_name(
+    tmp_path: Path, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise InputError("no space left on device")
+
+    path, invented = tmp_path / "customers.csv", simulate(contract, 50, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr("churn.simulation.simulate.write_csv", full)
+        with pytest.raises(InputError):
+            simulated.write_simulated(invented, contract, path)
+        assert list(tmp_path.iterdir()) == []
+    simulated.write_simulated(invented, contract, path)
+    monkeypatch.setattr("churn.simulation.simulate.write_csv", full)
+    with pytest.raises(InputError):
+        simulated.write_simulated(invented, contract, path)
+    assert note_of(path).exists()
