@@ -110,3 +110,12 @@ def test_too_few_of_a_class_is_said_and_is_no_failure() -> None:
     assert curves.learning is None
     assert curves.report()["more_customers"] == TOO_FEW
     assert "plots/learning_curve.png" not in curves.files()
+
+
+def test_only_those_above_the_bound_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert learning.MAX_ROWS == 20_000
+    monkeypatch.setattr(learning, "MAX_ROWS", 50)
+    known = customers(50)
+    assert learning.bounded(known, 1) == (known, 0)
+    kept, left_out = learning.bounded(customers(53), 1)
+    assert (len(kept), left_out) == (50, 3)
