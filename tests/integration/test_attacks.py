@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from benchmarks.attacks import bodies
 from benchmarks.attacks.attack import Attack
-from benchmarks.attacks.bodies import handmade
 from benchmarks.attacks.siege import MEMORY_BYTES, Plan, Row, Siege, besiege
 from benchmarks.attacks.wire import Wire, wire_attacks
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read as Linux tells it")
-GENERATED = 40
+# Of those that tests/security/test_expensive_bodies.py sends, too.
+GENERATED, MORE_GENERATED = 15, 40
 # One in so many of those made by hand; all of them are sent by the long form, and in parts by tests/security.
-EVERY, EVERY_ODD = 40, 100
+EVERY, EVERY_ODD, EVERY_COMPRESSED = 40, 100, 10
+# To make the other compressed ones takes longer than to send all that are chosen.
+COMPRESSED = 30
 # Lists over which the store was busy for more than forty seconds.
 STORED = {f"99,999 {what}, /outcomes" for what in ("unknown predictions", "unknown customers", "times one customer, and when")}
 # Those that wait for a timeout of the service are sent by the long form.
 LONG = {"a body for a route without one", "empty lines", "a chunk size of zeros", "a chunk of sixteen exabytes"}
 
 
-def some_bodies() -> Iterator[Attack]:
-    yield from (
-        attack
-        for n, attack in enumerate(handmade())
-        if attack.name in STORED or n % (EVERY_ODD if attack.name.startswith("odd ") else EVERY) == 0
-    )
+def some_bodies(most_compressed: int | None) -> Iterator[Attack]:
+    compressed = islice(bodies.compressed.attacks(), 0, most_compressed, EVERY_COMPRESSED)
+    plain = (attack for kind in bodies.KINDS if kind is not bodies.compressed for attack in kind.attacks())
+    for n, attack in enumerate(plain):
+        if attack.name in STORED or n % (EVERY_ODD if attack.name.startswith("odd ") else EVERY) == 0:
+            yield attack
+    yield from compressed
 
 
 def quick_wires() -> Iterator[Wire]:
@@ -37,10 +42,16 @@ def quick_wires() -> Iterator[Wire]:
             yield wire
 
 
-def test_no_attack_costs_more_than_is_promised_or_a_server_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("most_compressed", "numbers"),
+    [(COMPRESSED, range(GENERATED)), pytest.param(None, range(GENERATED, MORE_GENERATED), marks=pytest.mark.long)],
+)
+def test_no_attack_costs_more_than_is_promised_or_a_server_error(
+    most_compressed: int | None, numbers: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Whether others wait is not judged here; that they are answered is.
     monkeypatch.setattr("benchmarks.attacks.siege.OTHERS_RATE", 20.0)
-    plan = Plan(quick_wires, some_bodies, numbers=range(GENERATED))
+    plan = Plan(quick_wires, partial(some_bodies, most_compressed), numbers=numbers)
     siege = besiege(tmp_path, plan, lambda _kind: None)
     assert siege.broken() == []
     assert siege.handmade >= 30

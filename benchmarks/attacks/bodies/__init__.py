@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from benchmarks.attacks.attack import Attack
 from benchmarks.attacks.bodies import compressed, documents, drawn, odd, reported, streams, tables, tensors, texts
 
+KINDS = (tables, streams, texts, documents, reported, tensors, compressed, odd)
+
 
 def handmade() -> Iterator[Attack]:
     """Yield the attacks made by hand, each on every route that reads its format."""
-    for kind in (tables, streams, texts, documents, reported, tensors, compressed, odd):
+    for kind in KINDS:
         yield from kind.attacks()
 
 
