@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from typing import Any
 
 import typer
@@ -13,10 +14,16 @@ from tests.checkout import CHECKOUT
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 
 
+@cache
+def churn() -> Any:
+    """Typer builds every command anew each time that it is asked."""
+    return typer.main.get_command(app)
+
+
 def assert_is_churn_command(words: list[str]) -> None:
     """`churn` and its subcommands exist, and what follows parses as their options."""
     assert words[0] in PROJECT["scripts"]
-    command: Any = typer.main.get_command(app)
+    command = churn()
     context = typer.Context(command, info_name="churn")
     rest = words[1:]
     while hasattr(command, "commands"):
