@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from churn.batch.plan import Plan
     from churn.batch.run import Runner, Summary
 
-# As shells spell it.
-
 
 def score(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Parquet file, folder of Parquet files, or CSV file.")],
