@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
 from churn.config.params import SliceParams
+from monitoring import slice_quality
 from monitoring.performance.concept_drift import detect_concept_drift
 from monitoring.slice_quality import SliceQuality, judge_slices, spell_quality, take_baselines
 from monitoring.slicing import Slicing
@@ -110,3 +114,21 @@ def test_a_worse_order_of_the_same_customers_is_told_as_log_loss() -> None:
     assert one.log_loss > one.expected_log_loss
     shown = SliceQuality(**{name: getattr(one, name) for name in one.__slots__} | {"question": "excess log loss"})
     assert spell_quality(shown) == f"log loss {one.log_loss:.3g} where {one.expected_log_loss:.3g} was expected"
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_the_spread_is_pooled_only_where_the_model_did_not_learn_from_the_columns(
+    learned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    contrast = slice_quality.contrast
+
+    def noted(one: Any, other: Any, *, pooled: bool) -> Any:
+        asked.append(pooled)
+        return contrast(one, other, pooled=pooled)
+
+    monkeypatch.setattr(slice_quality, "contrast", noted)
+    window = draw(1500, 3)
+    judged = judge_slices([replace(one, learned=learned) for one in BASELINES], window, SLICING.members_of(window), 50, 0.01)
+    assert asked == [not learned] * 2 * len(judged)
+    assert judged

@@ -71,3 +71,14 @@ def test_a_known_variance_counts_where_it_is_larger() -> None:
     assert beyond_chance(moved, variance=16.0)[0] == pytest.approx(4 * 0.95 / 4)
     assert beyond_chance(moved, variance=1.0)[0] == pytest.approx(4 * 0.95 / 2)
     assert beyond_chance(moved, comeback=np.array([0.95]))[0] == 0
+
+
+def test_answers_of_one_count_as_nearly_one_and_others_as_they_are() -> None:
+    moved = np.array([[1.0], [0.5], [-0.25], [1.0]])
+
+    def found(sure: float) -> float:
+        now = np.array([sure, 0.2, 0.3, sure])
+        return float(answers_beyond_chance(np.full(4, 0.5), now, moved, None)[0])
+
+    assert found(1.0) == found(0.999)
+    assert len({found(sure) for sure in (0.999, 0.99, 0.95, 0.9)}) == 4
