@@ -3,15 +3,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import typer.main
 
 from churn.contract import Contract
 from churn.simulation.simulate import simulate, write_csv
 from pipelines.cli import main
 from tests.unit.pipelines.cli.command import Churn, Result
+
+# Typer builds every command anew each time that one is run: as long as many of them take.
+built_once = cache(typer.main.get_command)
 
 
 @pytest.fixture
@@ -28,6 +33,7 @@ def churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         said = capsys.readouterr()
         return Result(code, said.out, said.err)
 
+    monkeypatch.setattr(typer.main, "get_command", built_once)
     monkeypatch.chdir(tmp_path)
     with mock.patch.dict(os.environ):
         for name in list(os.environ):
