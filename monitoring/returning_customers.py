@@ -113,8 +113,8 @@ def judge_window(
     # Most of a base must be known for those who are not to be new: of its first sight all would be.
     if moved is not None and 2 * len(after) >= len(same.by_seq):
         new = same.by_seq[~same.by_seq["seq"].isin(after["seq"])]
-        cohorts = cohorts.joined_by(sum_up(new, after, profile))
-    newcomers = None
+        cohorts = cohorts.joined_by(sum_up(new, after, profile), newest)
+    newcomers, cohorts = None, cohorts.first_seen(newest)
     if cohorts.can_judge:
         newcomers = compare_cohorts(profile, cohorts.earlier, cohorts.waiting, NEWCOMERS * alpha)
         cohorts = cohorts.judged(drifted=bool(newcomers.drifted))

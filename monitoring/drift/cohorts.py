@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 # Fewer newcomers wait for those of the next runs; fewer earlier ones are nothing to compare with.
 MIN_NEWCOMERS = 50
+# Of those who came in a longer time more have left before they were seen: by so much, and by half of the usual, they are others.
+OTHER_GAP = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +90,44 @@ class Cohorts:
         Those judged before: what the next are compared with.
     waiting : CohortSums
         Those too few to be judged so far.
+    seen_at : datetime or None
+        When the base was last seen.
+    gap : float or None
+        Seconds between its last two sights: newcomers came in that time.
     """
 
     earlier: CohortSums = field(default_factory=CohortSums)
     waiting: CohortSums = field(default_factory=CohortSums)
+    seen_at: datetime | None = None
+    gap: float | None = None
 
-    def joined_by(self, customers: CohortSums) -> Cohorts:
-        """Return the same with customers who just came. The first 50 are not judged: the next are, by them."""
+    def joined_by(self, customers: CohortSums, at: datetime) -> Cohorts:
+        """Return the same with customers who just came. The first 50 are not judged: the next are, by them.
+
+        If the base was not seen for longer than usual (a month was left out), or is seen more often from now on, they are others
+        than those before them: of who came long ago, only who stayed is seen. Then all begins anew after them.
+
+        Parameters
+        ----------
+        customers : CohortSums
+        at : datetime
+            When the base was seen with them; with time zone.
+
+        Returns
+        -------
+        Cohorts
+        """
+        gap = None if self.seen_at is None else (at - self.seen_at).total_seconds()
+        if gap is not None and self.gap is not None and abs(gap - self.gap) > max(self.gap / 2, OTHER_GAP.total_seconds()):
+            return Cohorts(seen_at=at, gap=gap)
         waiting = self.waiting.plus(customers)
         if self.earlier.rows < MIN_NEWCOMERS <= waiting.rows:
-            return Cohorts(waiting)
-        return Cohorts(self.earlier, waiting)
+            return Cohorts(waiting, seen_at=at, gap=gap)
+        return Cohorts(self.earlier, waiting, at, gap)
+
+    def first_seen(self, at: datetime) -> Cohorts:
+        """Return the same once the base was seen; only the first time matters."""
+        return self if self.seen_at is not None else replace(self, seen_at=at)
 
     @property
     def can_judge(self) -> bool:
@@ -106,7 +136,8 @@ class Cohorts:
 
     def judged(self, *, drifted: bool) -> Cohorts:
         """Return the same once those who waited are judged. What was said is usual from then on: after drift only they count."""
-        return Cohorts(self.waiting if drifted else self.earlier.plus(self.waiting))
+        earlier = self.waiting if drifted else self.earlier.plus(self.waiting)
+        return Cohorts(earlier, seen_at=self.seen_at, gap=self.gap)
 
 
 def _added(mine: Mapping[str, int], theirs: Mapping[str, int]) -> dict[str, int]:

@@ -18,13 +18,13 @@ REFERENCE = Reference.of(customers(1500, seed=1), CONTRACT)
 BASE, NEW = 400, 60
 
 
-def months(*new: pd.DataFrame, named: bool = True) -> tuple[FakeStore, list[RunResult]]:
-    """Score a base once a month; in each month but the first so many come for the first time, and stay."""
+def months(*new: pd.DataFrame, named: bool = True, left_out: int = 0) -> tuple[FakeStore, list[RunResult]]:
+    """Score a base once a month; in each but the first so many come for the first time. Before the last some may be left out."""
     store, results = FakeStore(), []
     base, start = customers(BASE, 2), 1
     for month, others in enumerate((base.iloc[:0], *new)):
         base = pd.concat([base, others], ignore_index=True)
-        at = NOW + timedelta(days=30 * month)
+        at = NOW + timedelta(days=30 * (month + (left_out if month == len(new) else 0)))
         rows = logged(base, start=start, labelled=False).assign(requested_at=at)
         if named:
             rows["customer_id"] = [f"c{n}" for n in range(len(rows))]
@@ -70,6 +70,13 @@ def test_few_newcomers_wait_for_more() -> None:
     assert results[3].newcomers is not None
     assert results[3].newcomers.rows == 50
     assert results[4].cohorts.waiting.rows == 30
+
+
+def test_newcomers_of_two_months_are_not_compared_with_those_of_one() -> None:
+    """Of who came in the month that was left out only who stayed is seen: they are others, and nothing has changed."""
+    others = young(7).assign(plan=1.0)
+    assert found(months(young(5), young(6), others)[1])[-1] == ["plan"]
+    assert found(months(young(5), young(6), others, left_out=1)[1]) == [None, None, [], None]
 
 
 def test_people_without_ids_are_no_newcomers() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from monitoring.drift.cohorts import MIN_NEWCOMERS, Cohorts, CohortSums, NumberSums
+
+DAY = timedelta(days=1)
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def of(rows: int, level: str = "KS") -> CohortSums:
@@ -25,16 +30,47 @@ def test_nothing_adds_nothing() -> None:
 
 
 def test_the_first_are_a_measure_and_the_next_wait_until_they_are_enough() -> None:
-    few = Cohorts().joined_by(of(MIN_NEWCOMERS - 1))
+    few = Cohorts().joined_by(of(MIN_NEWCOMERS - 1), MARCH)
     assert (few.earlier.rows, few.waiting.rows, few.can_judge) == (0, MIN_NEWCOMERS - 1, False)
-    first = few.joined_by(of(1))
+    first = few.joined_by(of(1), MARCH)
     assert (first.earlier.rows, first.waiting.rows, first.can_judge) == (MIN_NEWCOMERS, 0, False)
-    waiting = first.joined_by(of(MIN_NEWCOMERS - 1))
+    waiting = first.joined_by(of(MIN_NEWCOMERS - 1), MARCH)
     assert (waiting.earlier.rows, waiting.waiting.rows, waiting.can_judge) == (MIN_NEWCOMERS, MIN_NEWCOMERS - 1, False)
-    assert waiting.joined_by(of(1)).can_judge
+    assert waiting.joined_by(of(1), MARCH).can_judge
 
 
 @pytest.mark.parametrize(("drifted", "kept"), [(False, 160), (True, 60)])
 def test_what_was_said_is_usual_from_then_on(drifted: bool, kept: int) -> None:
     after = Cohorts(of(100), of(60)).judged(drifted=drifted)
     assert (after.earlier.rows, after.waiting) == (kept, CohortSums())
+
+
+def base_seen_after(*days: int) -> list[tuple[int, bool]]:
+    """How many newcomers are kept, and whether those of this sight are judged, at each sight of a base."""
+    cohorts, at, found = Cohorts().first_seen(MARCH), MARCH, []
+    for gap in days:
+        at += gap * DAY
+        cohorts = cohorts.joined_by(of(60), at)
+        judged = cohorts.can_judge
+        cohorts = cohorts.judged(drifted=False) if judged else cohorts
+        found.append((cohorts.earlier.rows, judged))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [
+        ((30, 31, 28), [(60, False), (120, True), (180, True)]),
+        ((30, 30, 60, 30, 30), [(60, False), (120, True), (0, False), (60, False), (120, True)]),
+        ((30, 90, 90, 90), [(60, False), (0, False), (60, False), (120, True)]),
+        ((30, 7, 7, 7), [(60, False), (0, False), (60, False), (120, True)]),
+        ((1, 1, 3, 1), [(60, False), (120, True), (180, True), (240, True)]),
+    ],
+)
+def test_who_came_in_a_longer_or_shorter_time_than_usual_is_not_compared(days: tuple[int, ...], found: list[object]) -> None:
+    assert base_seen_after(*days) == found
+
+
+def test_only_the_first_sight_of_a_base_has_to_be_told() -> None:
+    first = Cohorts().first_seen(MARCH)
+    assert first.first_seen(MARCH + DAY) == first == Cohorts(seen_at=MARCH)
