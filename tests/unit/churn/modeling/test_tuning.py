@@ -40,6 +40,12 @@ def customers(rows: int = 300, *, signal: float = 1.5, seed: int = 0) -> Labelle
 SMALL = TuningParams(folds=3, grid={"logreg__C": [0.001, 0.1, 1.0]})
 
 
+@pytest.fixture(scope="module")
+def small() -> Tuned:
+    """The small search on the customers, seed 1: what it gives is looked at from several sides."""
+    return tune(build_pipeline(1), customers(), FEATURES, SMALL, seed=1)
+
+
 def test_every_candidate_is_tried_and_ranked() -> None:
     params = TuningParams(folds=3)
     tuned = tune(build_pipeline(1), customers(150), FEATURES, params, seed=1)
@@ -50,19 +56,17 @@ def test_every_candidate_is_tried_and_ranked() -> None:
     assert tuned.candidates["mean_test_score"].iloc[0] == tuned.score == tuned.candidates["mean_test_score"].max()
 
 
-def test_the_best_is_refitted_on_everybody_and_reads_its_features_only() -> None:
+def test_the_best_is_refitted_on_everybody_and_reads_its_features_only(small: Tuned) -> None:
     known = customers()
-    tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
-    again = clone(build_pipeline(1)).set_params(**tuned.best).fit(known.features[FEATURES], known.outcome)
-    assert tuned.pipeline.get_params()["logreg__C"] == tuned.best["logreg__C"]
-    assert tuned.pipeline["scaler"].n_samples_seen_ == len(known)
-    assert tuned.pipeline.feature_names_in_.tolist() == FEATURES
-    assert np.array_equal(tuned.pipeline["logreg"].coef_, again["logreg"].coef_)
+    again = clone(build_pipeline(1)).set_params(**small.best).fit(known.features[FEATURES], known.outcome)
+    assert small.pipeline.get_params()["logreg__C"] == small.best["logreg__C"]
+    assert small.pipeline["scaler"].n_samples_seen_ == len(known)
+    assert small.pipeline.feature_names_in_.tolist() == FEATURES
+    assert np.array_equal(small.pipeline["logreg"].coef_, again["logreg"].coef_)
 
 
-def test_the_best_is_the_one_with_the_best_mean_over_the_folds() -> None:
+def test_the_best_is_the_one_with_the_best_mean_over_the_folds(small: Tuned) -> None:
     known = customers()
-    tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
     means = {}
     for c in SMALL.grid[0]["logreg__C"]:
         scores = []
@@ -71,19 +75,18 @@ def test_the_best_is_the_one_with_the_best_mean_over_the_folds() -> None:
             fitted = clone(build_pipeline(1)).set_params(logreg__C=c).fit(x.iloc[rows], y.iloc[rows])
             scores.append(-log_loss(y.iloc[others], fitted.predict_proba(x.iloc[others])[:, 1]))
         means[c] = np.mean(scores)
-    assert tuned.best["logreg__C"] == max(means, key=lambda c: means[c])
-    assert tuned.score == pytest.approx(max(means.values()), abs=1e-9)
+    assert small.best["logreg__C"] == max(means, key=lambda c: means[c])
+    assert small.score == pytest.approx(max(means.values()), abs=1e-9)
 
 
-def test_out_of_fold_is_by_a_model_that_had_not_seen_the_customer() -> None:
+def test_out_of_fold_is_by_a_model_that_had_not_seen_the_customer(small: Tuned) -> None:
     known = customers()
-    tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
     expected = np.full(len(known), np.nan)
     for rows, others in StratifiedKFold(3, shuffle=True, random_state=1).split(known.features, known.outcome):
         x, y = known.features[FEATURES], known.outcome
-        fitted = clone(build_pipeline(1)).set_params(**tuned.best).fit(x.iloc[rows], y.iloc[rows])
+        fitted = clone(build_pipeline(1)).set_params(**small.best).fit(x.iloc[rows], y.iloc[rows])
         expected[others] = fitted.predict_proba(x.iloc[others])[:, 1]
-    assert np.allclose(tuned.out_of_fold, expected, rtol=0, atol=1e-12)
+    assert np.allclose(small.out_of_fold, expected, rtol=0, atol=1e-12)
 
 
 def test_a_model_that_learns_by_heart_gains_nothing_out_of_fold() -> None:
@@ -95,17 +98,16 @@ def test_a_model_that_learns_by_heart_gains_nothing_out_of_fold() -> None:
     assert roc_auc_score(noise.outcome, tuned.out_of_fold) == pytest.approx(0.5, abs=0.08)
 
 
-def test_the_folds_follow_the_seed() -> None:
-    known = customers()
-    first, same, other = (tune(build_pipeline(1), known, FEATURES, SMALL, seed=seed).out_of_fold for seed in (1, 1, 2))
-    assert np.array_equal(first, same)
-    assert not np.array_equal(first, other)
+def test_the_folds_follow_the_seed(small: Tuned) -> None:
+    same, other = (tune(build_pipeline(1), customers(), FEATURES, SMALL, seed=seed).out_of_fold for seed in (1, 2))
+    assert np.array_equal(small.out_of_fold, same)
+    assert not np.array_equal(same, other)
 
 
-def test_the_scoring_is_the_one_that_was_asked_for() -> None:
+def test_the_scoring_is_the_one_that_was_asked_for(small: Tuned) -> None:
     params = SMALL.model_copy(update={"scoring": "roc_auc"})
     assert 0.5 < tune(build_pipeline(1), customers(), FEATURES, params, seed=1).score <= 1
-    assert tune(build_pipeline(1), customers(), FEATURES, SMALL, seed=1).score < 0
+    assert small.score < 0
 
 
 def test_the_pipeline_that_was_given_stays_unfitted() -> None:
