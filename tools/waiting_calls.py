@@ -40,7 +40,7 @@ UNLIMITED = frozenset(
         *("prefect.client.orchestration.get_client", "prefect.get_client", "prefect.serve", "mlflow.MlflowClient"),
         *("mlflow.tracking.MlflowClient", "boto3.client", "boto3.resource", "boto3.Session", "fsspec.open", "s3fs.S3FileSystem"),
         *("xmlrpc.client.ServerProxy", "socket.socket", "os.waitpid", "os.wait", "signal.pause", "signal.sigwait"),
-        *("fcntl.lockf", "multiprocessing.Pool", "pyarrow.fs.S3FileSystem", "pyarrow.fs.FileSystem.from_uri"),
+        *("multiprocessing.Pool", "pyarrow.fs.S3FileSystem", "pyarrow.fs.FileSystem.from_uri"),
         *("asyncio.open_connection", "asyncio.open_unix_connection", "asyncio.create_subprocess_exec"),
         *("asyncio.create_subprocess_shell", "select.epoll", "grpc.insecure_channel", "grpc.secure_channel"),
     }
@@ -124,7 +124,7 @@ class _Finder(ast.NodeVisitor):
         """Return what is called, if it has no limit."""
         if name in UNLIMITED:
             limited = False
-        elif name == "fcntl.flock":
+        elif name in ("fcntl.flock", "fcntl.lockf"):
             limited = any(mode in ast.dump(node) for mode in ("LOCK_NB", "LOCK_UN"))
         elif name in LIMITED_BY:
             limited = _is_limited(node, LIMITED_BY[name], positional=POSITIONS.get(name))

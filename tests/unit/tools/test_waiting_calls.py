@@ -24,7 +24,6 @@ REASONS = {
     "pipelines/data_sources/package_index.py::_run: ….wait": "the process was killed one line before",
     "pipelines/flows/deployments.py::serve_once: prefect.serve": UNTIL_STOPPED,
     "pipelines/flows/prefect_api.py::prefect_client: prefect.client.orchestration.get_client": "its settings hold the timeout",
-    "pipelines/local/ports.py::_hold: fcntl.lockf": "LOCK_NB: it never waits",
     "pipelines/local/ports.py::is_free: socket.socket": NO_CONNECTION,
     "pipelines/local/status.py::find_status: ….result": ASKS_WITH_LIMITS,
     "pipelines/local/supervisor.py::Supervisor._answer: xmlrpc.client.ServerProxy": "its transport has the timeout",

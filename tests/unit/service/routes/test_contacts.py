@@ -113,7 +113,7 @@ async def test_outcomes_as_csv(client: httpx2.AsyncClient, store: FakeStore) -> 
         ("/contacts", b"customer_id;campaign|offer\na;b|c\n", "header", "separated by semicolons"),
         ("/contacts", b"customer_id,customer_id\na,b\n", "header", "twice"),
         ("/contacts", b"customer_id,colour\na,b\n", "header", "known are prediction_id, customer_id, contacted_at"),
-        ("/contacts", b"customer_id,\na,\n", "header", "a column without a name"),
+        ("/contacts", b"customer_id,\na,b\n", "contacts.0", "a column without a name"),
         ("/contacts", b"customer_id,campaign\na\n", "contacts.0", "2 fields"),
         ("/contacts", b"customer_id,campaign\na,\x07\n", "contacts.0.campaign", "one line without control characters"),
         ("/contacts", b"customer_id,campaign\na,b\nc,d,e\n", "contacts.1", "2 fields"),
