@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import pandas as pd
@@ -113,8 +113,9 @@ def judge_window(
     # Most of a base must be known for those who are not to be new: of its first sight all would be.
     if moved is not None and 2 * len(after) >= len(same.by_seq):
         new = same.by_seq[~same.by_seq["seq"].isin(after["seq"])]
-        cohorts = cohorts.joined_by(sum_up(new, after, profile), newest)
-    newcomers, cohorts = None, cohorts.first_seen(newest)
+        gap_days = ((after["requested_at"] - before["requested_at"]) / timedelta(days=1)).median()
+        cohorts = cohorts.joined_by(sum_up(new, after, profile), gap_days)
+    newcomers = None
     if cohorts.can_judge:
         newcomers = compare_cohorts(profile, cohorts.earlier, cohorts.waiting, NEWCOMERS * alpha)
         cohorts = cohorts.judged(drifted=bool(newcomers.drifted))

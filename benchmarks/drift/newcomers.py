@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.drift.populations import REFERENCE_ROWS
 from churn.contract import Contract, load_contract
 from churn.simulation.simulate import simulate
-from churn.store.records import EPOCH
 from monitoring.drift.cohorts import Cohorts
 from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.detect import detect_drift
@@ -105,7 +103,7 @@ def live_once(kind: str, customers: int, seed: int) -> list[list[bool]]:
         own = False
         # Who is new is known from the second sight of the base on.
         if month:
-            cohorts = cohorts.joined_by(sums, EPOCH + month * timedelta(days=30))
+            cohorts = cohorts.joined_by(sums, gap_days=30)
         if judged := cohorts.can_judge:
             own = bool(compare_cohorts(profile, cohorts.earlier, cohorts.waiting, NEWCOMERS * alpha).drifted)
             cohorts = cohorts.judged(drifted=own)

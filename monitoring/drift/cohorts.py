@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 
 # Fewer newcomers wait for those of the next runs; fewer earlier ones are nothing to compare with.
 MIN_NEWCOMERS = 50
-# Of those who came in a longer time more have left before they were seen: by so much, and by half of the usual, they are others.
-OTHER_GAP = timedelta(days=7)
+# Of who came in a longer time more have left unseen: a time that is longer by so many days, and by half of the usual, is another.
+OTHER_GAP_DAYS = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +89,15 @@ class Cohorts:
         Those judged before: what the next are compared with.
     waiting : CohortSums
         Those too few to be judged so far.
-    seen_at : datetime or None
-        When the base was last seen.
-    gap : float or None
-        Seconds between its last two sights: newcomers came in that time.
+    gap_days : float or None
+        How long those who were seen again had not been seen, the last time: newcomers came in that time.
     """
 
     earlier: CohortSums = field(default_factory=CohortSums)
     waiting: CohortSums = field(default_factory=CohortSums)
-    seen_at: datetime | None = None
-    gap: float | None = None
+    gap_days: float | None = None
 
-    def joined_by(self, customers: CohortSums, at: datetime) -> Cohorts:
+    def joined_by(self, customers: CohortSums, gap_days: float) -> Cohorts:
         """Return the same with customers who just came. The first 50 are not judged: the next are, by them.
 
         If the base was not seen for longer than usual (a month was left out), or is seen more often from now on, they are others
@@ -110,24 +106,20 @@ class Cohorts:
         Parameters
         ----------
         customers : CohortSums
-        at : datetime
-            When the base was seen with them; with time zone.
+        gap_days : float
+            How long those who are seen again with them had not been seen, in the median. (Not how long the run before is ago: a
+            base may be scored in one night, and judged in many windows.)
 
         Returns
         -------
         Cohorts
         """
-        gap = None if self.seen_at is None else (at - self.seen_at).total_seconds()
-        if gap is not None and self.gap is not None and abs(gap - self.gap) > max(self.gap / 2, OTHER_GAP.total_seconds()):
-            return Cohorts(seen_at=at, gap=gap)
+        if self.gap_days is not None and abs(gap_days - self.gap_days) > max(self.gap_days / 2, OTHER_GAP_DAYS):
+            return Cohorts(gap_days=gap_days)
         waiting = self.waiting.plus(customers)
         if self.earlier.rows < MIN_NEWCOMERS <= waiting.rows:
-            return Cohorts(waiting, seen_at=at, gap=gap)
-        return Cohorts(self.earlier, waiting, at, gap)
-
-    def first_seen(self, at: datetime) -> Cohorts:
-        """Return the same once the base was seen; only the first time matters."""
-        return self if self.seen_at is not None else replace(self, seen_at=at)
+            return Cohorts(waiting, gap_days=gap_days)
+        return Cohorts(self.earlier, waiting, gap_days)
 
     @property
     def can_judge(self) -> bool:
@@ -137,7 +129,7 @@ class Cohorts:
     def judged(self, *, drifted: bool) -> Cohorts:
         """Return the same once those who waited are judged. What was said is usual from then on: after drift only they count."""
         earlier = self.waiting if drifted else self.earlier.plus(self.waiting)
-        return Cohorts(earlier, seen_at=self.seen_at, gap=self.gap)
+        return Cohorts(earlier, gap_days=self.gap_days)
 
 
 def _added(mine: Mapping[str, int], theirs: Mapping[str, int]) -> dict[str, int]:

@@ -17,8 +17,6 @@ from churn.store.tables import predictions
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("now", "seq", "model_version", "churn_probability")
-
 
 class LastSeenReader:
     """The predictions of one database, by customer. Each method raises StoreError if it fails."""
@@ -45,9 +43,9 @@ class LastSeenReader:
 
         Returns
         -------
-        pandas.DataFrame, shape (n_found, 4 + n_features)
-            Columns now (one of `seqs`, ascending), seq, model_version and churn_probability of the earlier prediction, then the
-            contract's features as in `churn.customers.frame`.
+        pandas.DataFrame, shape (n_found, 5 + n_features)
+            Columns now (one of `seqs`, ascending), seq, requested_at (in UTC), model_version and churn_probability of the earlier
+            prediction, then the contract's features as in `churn.customers.frame`.
         """
         import pandas as pd
 
@@ -69,12 +67,13 @@ class LastSeenReader:
                     p.seq.in_(chunk), p.customer_id.is_not(None)
                 )
                 found |= {earlier_seq: now for now, earlier_seq in connection.execute(which) if earlier_seq is not None}
-            text = sa.cast(p.features, sa.Text)
+            text, moment = sa.cast(p.features, sa.Text), sa.type_coerce(p.requested_at, sa.types.NULLTYPE)
             for chunk in chunks(sorted(found)):
-                columns = sa.select(p.seq, p.model_version, p.churn_probability, text)
+                columns = sa.select(p.seq, moment, p.model_version, p.churn_probability, text)
                 rows += connection.execute(columns.where(p.seq.in_(chunk))).all()
         ordered = sorted((found[row[0]], *row) for row in rows)
-        now, seq, version, probability, texts = (list(part) for part in zip(*ordered, strict=True)) if ordered else ([],) * 5
-        head = frame_of_columns([now, seq, probability], ["now", "seq", "churn_probability"]).astype({"now": "int64"})
-        head.insert(2, "model_version", pd.Series(version, dtype=object))
+        now, seq, at, version, probability, texts = (list(part) for part in zip(*ordered, strict=True)) if ordered else ([],) * 6
+        head = frame_of_columns([now, seq, at, probability], ["now", "seq", "requested_at", "churn_probability"])
+        head = head.astype({"now": "int64"})
+        head.insert(3, "model_version", pd.Series(version, dtype=object))
         return pd.concat([head, parse_features(texts, contract)], axis=1)

@@ -161,7 +161,7 @@ class FakeStore:
             earlier = earlier[earlier["requested_at"] <= until]
         last = earlier.sort_values(["requested_at", "seq"]).drop_duplicates("customer_id", keep="last")
         found = now.rename(columns={"seq": "now"}).merge(last, on="customer_id").sort_values("now").reset_index(drop=True)
-        return found[["now", "seq", "model_version", "churn_probability", *contract.feature_names]]
+        return found[["now", "seq", "requested_at", "model_version", "churn_probability", *contract.feature_names]]
 
     def read_outcomes(
         self,

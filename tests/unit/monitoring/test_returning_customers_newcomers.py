@@ -18,8 +18,11 @@ REFERENCE = Reference.of(customers(1500, seed=1), CONTRACT)
 BASE, NEW = 400, 60
 
 
-def months(*new: pd.DataFrame, named: bool = True, left_out: int = 0) -> tuple[FakeStore, list[RunResult]]:
-    """Score a base once a month; in each but the first so many come for the first time. Before the last some may be left out."""
+def months(*new: pd.DataFrame, named: bool = True, left_out: int = 0, windows: int = 1) -> tuple[FakeStore, list[RunResult]]:
+    """Score a base once a month; in each but the first so many come for the first time. Before the last some may be left out.
+
+    One night may be judged in several windows, an hour apart.
+    """
     store, results = FakeStore(), []
     base, start = customers(BASE, 2), 1
     for month, others in enumerate((base.iloc[:0], *new)):
@@ -29,10 +32,14 @@ def months(*new: pd.DataFrame, named: bool = True, left_out: int = 0) -> tuple[F
         if named:
             rows["customer_id"] = [f"c{n}" for n in range(len(rows))]
         start += len(rows)
-        store.log = pd.concat([store.log, rows], ignore_index=True) if len(store.log) else rows
-        run = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=at + timedelta(hours=1))
-        assert record_run(store, run)
-        results.append(RunResult.from_record(store.runs[0]))
+        for part in range(windows):
+            hour = at + timedelta(hours=part)
+            asked = rows.iloc[part::windows].assign(requested_at=hour)
+            asked["seq"] = np.sort(rows["seq"])[len(rows) * part // windows :][: len(asked)]
+            store.log = pd.concat([store.log, asked], ignore_index=True) if len(store.log) else asked
+            run = run_monitor(store, CONTRACT, make_settings(), "1", REFERENCE, now=hour + timedelta(minutes=30))
+            assert record_run(store, run)
+            results.append(RunResult.from_record(store.runs[0]))
     return store, results
 
 
@@ -77,6 +84,13 @@ def test_newcomers_of_two_months_are_not_compared_with_those_of_one() -> None:
     others = young(7).assign(plan=1.0)
     assert found(months(young(5), young(6), others)[1])[-1] == ["plan"]
     assert found(months(young(5), young(6), others, left_out=1)[1]) == [None, None, [], None]
+
+
+def test_newcomers_of_a_night_that_is_judged_in_two_windows_are_compared_with_those_of_the_month_before() -> None:
+    launched = young(7, 2 * NEW).assign(plan=1.0)
+    _, results = months(young(5, 2 * NEW), young(6, 2 * NEW), launched, windows=2)
+    assert found(results)[:2] == [None, None]
+    assert found(results)[2:] == [None, [], [], [], ["plan"], []]
 
 
 def test_people_without_ids_are_no_newcomers() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from monitoring.drift.cohorts import MIN_NEWCOMERS, Cohorts, CohortSums, NumberSums
 
-DAY = timedelta(days=1)
-MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+A_MONTH = 30.0
 
 
 def of(rows: int, level: str = "KS") -> CohortSums:
@@ -30,13 +27,13 @@ def test_nothing_adds_nothing() -> None:
 
 
 def test_the_first_are_a_measure_and_the_next_wait_until_they_are_enough() -> None:
-    few = Cohorts().joined_by(of(MIN_NEWCOMERS - 1), MARCH)
+    few = Cohorts().joined_by(of(MIN_NEWCOMERS - 1), A_MONTH)
     assert (few.earlier.rows, few.waiting.rows, few.can_judge) == (0, MIN_NEWCOMERS - 1, False)
-    first = few.joined_by(of(1), MARCH)
+    first = few.joined_by(of(1), A_MONTH)
     assert (first.earlier.rows, first.waiting.rows, first.can_judge) == (MIN_NEWCOMERS, 0, False)
-    waiting = first.joined_by(of(MIN_NEWCOMERS - 1), MARCH)
+    waiting = first.joined_by(of(MIN_NEWCOMERS - 1), A_MONTH)
     assert (waiting.earlier.rows, waiting.waiting.rows, waiting.can_judge) == (MIN_NEWCOMERS, MIN_NEWCOMERS - 1, False)
-    assert waiting.joined_by(of(1), MARCH).can_judge
+    assert waiting.joined_by(of(1), A_MONTH).can_judge
 
 
 @pytest.mark.parametrize(("drifted", "kept"), [(False, 160), (True, 60)])
@@ -45,12 +42,11 @@ def test_what_was_said_is_usual_from_then_on(drifted: bool, kept: int) -> None:
     assert (after.earlier.rows, after.waiting) == (kept, CohortSums())
 
 
-def base_seen_after(*days: int) -> list[tuple[int, bool]]:
+def base_seen_after(*gaps: float) -> list[tuple[int, bool]]:
     """How many newcomers are kept, and whether those of this sight are judged, at each sight of a base."""
-    cohorts, at, found = Cohorts().first_seen(MARCH), MARCH, []
-    for gap in days:
-        at += gap * DAY
-        cohorts = cohorts.joined_by(of(60), at)
+    cohorts, found = Cohorts(), []
+    for gap_days in gaps:
+        cohorts = cohorts.joined_by(of(60), gap_days)
         judged = cohorts.can_judge
         cohorts = cohorts.judged(drifted=False) if judged else cohorts
         found.append((cohorts.earlier.rows, judged))
@@ -69,8 +65,3 @@ def base_seen_after(*days: int) -> list[tuple[int, bool]]:
 )
 def test_who_came_in_a_longer_or_shorter_time_than_usual_is_not_compared(days: tuple[int, ...], found: list[object]) -> None:
     assert base_seen_after(*days) == found
-
-
-def test_only_the_first_sight_of_a_base_has_to_be_told() -> None:
-    first = Cohorts().first_seen(MARCH)
-    assert first.first_seen(MARCH + DAY) == first == Cohorts(seen_at=MARCH)

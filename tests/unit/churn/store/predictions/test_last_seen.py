@@ -46,18 +46,19 @@ def test_it_is_the_last_earlier_prediction_of_the_same_customer(store: Store, se
         before = [n for n in before if until is None or made[n].requested_at <= until]
         if before:
             last = max(before, key=lambda n: (made[n].requested_at, n))
-            expected[seqs[now]] = (seqs[last], made[last].model_version, made[last].churn_probability)
+            expected[seqs[now]] = (seqs[last], made[last].requested_at, made[last].model_version, made[last].churn_probability)
     nameless = [seqs[n] for n in range(first, len(made)) if made[n].customer_id is None]
     asked = [*(seqs[now] for now in newest.values()), *nameless]
     found = store.read_last_seen(CONTRACT, asked[::-1], before_seq=seqs[first], until=until)
-    answers = zip(found["seq"], found["model_version"], found["churn_probability"], strict=True)
+    columns = ("seq", "requested_at", "model_version", "churn_probability")
+    answers = zip(*(found[name] for name in columns), strict=True)
     assert dict(zip(found["now"], answers, strict=True)) == expected
     assert found["now"].is_monotonic_increasing
-    assert list(found.columns[4:]) == CONTRACT.feature_names
+    assert list(found.columns[5:]) == CONTRACT.feature_names
 
 
 def test_nobody_who_came_before_is_an_empty_frame(store: Store) -> None:
     logged(store, seed=1, rows=3)
     for asked in ([], [1, 2, 3]):
         found = store.read_last_seen(CONTRACT, asked, before_seq=1)
-        assert (len(found), list(found.columns[4:])) == (0, CONTRACT.feature_names)
+        assert (len(found), list(found.columns[5:])) == (0, CONTRACT.feature_names)
