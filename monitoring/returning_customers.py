@@ -113,8 +113,8 @@ def judge_window(
     # Most of a base must be known for those who are not to be new: of its first sight all would be.
     if moved is not None and 2 * len(after) >= len(same.by_seq):
         new = same.by_seq[~same.by_seq["seq"].isin(after["seq"])]
-        gap_days = ((after["requested_at"] - before["requested_at"]) / timedelta(days=1)).median()
-        cohorts = cohorts.joined_by(sum_up(new, after, profile), gap_days)
+        gap = (after["requested_at"] - before["requested_at"]).dt.total_seconds().median()
+        cohorts = cohorts.joined_by(sum_up(new, after, profile), timedelta(seconds=gap) / timedelta(days=1))
     newcomers = None
     if cohorts.can_judge:
         newcomers = compare_cohorts(profile, cohorts.earlier, cohorts.waiting, NEWCOMERS * alpha)
