@@ -187,11 +187,12 @@ def test_the_json_is_what_the_sdk_makes_and_reads(name: str) -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize(("board", "panel"), panels(), ids=[f"{name}: {panel['title']}" for name, panel in panels()])
-def test_a_panel_has_unit_legend_and_description(board: str, panel: dict[str, Any]) -> None:
-    assert panel["fieldConfig"]["defaults"]["unit"]
-    assert panel["description"]
-    assert all(target["legendFormat"] for target in panel["targets"])
+def test_a_panel_has_unit_legend_and_description() -> None:
+    for board, panel in panels():
+        name = f"{board}: {panel['title']}"
+        assert panel["fieldConfig"]["defaults"]["unit"], name
+        assert panel["description"], name
+        assert all(target["legendFormat"] for target in panel["targets"]), name
 
 
 def test_no_panel_uses_a_metric_that_the_code_does_not_export() -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-from pathlib import Path
-
-import pytest
 
 from churn.config.settings import Settings
 from tests.checkout import CHECKOUT
@@ -22,41 +19,37 @@ MADE = ("build/", "data/", "secrets/", ".churn/", ".peers/", "compose.override.y
 # Variables that are not settings of the programs: of Compose, of who asks a service, and of the tests.
 OTHER_VARIABLES = {"bind", "api_key", "test_drawn"}
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=str)
 
-
-@every_page
-def test_every_file_named_in_backticks_exists(page: Path) -> None:
-    for words in in_backticks(page):
-        for word in words.split():
+def test_every_file_named_in_backticks_exists() -> None:
+    for page in PAGES:
+        for word in " ".join(in_backticks(page)).split():
             if (named := PATH.match(word)) and not named[0].startswith(MADE):
                 found = [*CHECKOUT.glob(named[0]), *(CHECKOUT / page).parent.glob(named[0])]
-                assert found, f"`{words}`: there is no {named[0]}; name it by its path from the checkout"
+                assert found, f"{page}: there is no {named[0]}; name it by its path from the checkout"
 
 
-@every_page
-def test_every_module_that_is_run_exists(page: Path) -> None:
-    for name in re.findall(r"python3? -m ([\w.]+)", read(page)):
-        assert importlib.util.find_spec(name), name
+def test_every_module_that_is_run_exists() -> None:
+    for page in PAGES:
+        for name in re.findall(r"python3? -m ([\w.]+)", read(page)):
+            assert importlib.util.find_spec(name), f"{page}: there is no module {name}"
 
 
-@every_page
-def test_every_churn_command_is_one(page: Path) -> None:
-    for line in code_lines(page):
+def test_every_churn_command_is_one() -> None:
+    for line in (line for page in PAGES for line in code_lines(page)):
         if command := re.match(r"(?:\w+=\S+ )*(?:\.venv/bin/)?churn ((?!--help).+)", line):
             assert_is_churn_command(["churn", *shlex.split(command[1], comments=True)])
 
 
-@every_page
-def test_every_setting_is_one(page: Path) -> None:
+def test_every_setting_is_one() -> None:
     settings = set(Settings.model_fields) | OTHER_VARIABLES
-    for name in re.findall(r"\bCHURN_([A-Z_]+[A-Z])\b", read(page)):
-        assert name.removesuffix("_FILE").lower() in settings, name
+    for page in PAGES:
+        for name in re.findall(r"\bCHURN_([A-Z_]+[A-Z])\b", read(page)):
+            assert name.removesuffix("_FILE").lower() in settings, f"{page}: there is no setting {name}"
 
 
-@every_page
-def test_every_make_target_is_one(page: Path) -> None:
+def test_every_make_target_is_one() -> None:
     targets = set(re.findall(r"^([a-z0-9]+):", read("Makefile"), flags=re.MULTILINE))
-    for words in [*in_backticks(page), *code_lines(page)]:
-        if command := re.match(r"make ((?:[a-z0-9]+ ?)+)(?=$| +#)", words):
-            assert set(command[1].split()) <= targets, words
+    for page in PAGES:
+        for words in [*in_backticks(page), *code_lines(page)]:
+            if command := re.match(r"make ((?:[a-z0-9]+ ?)+)(?=$| +#)", words):
+                assert set(command[1].split()) <= targets, f"{page}: {words}"

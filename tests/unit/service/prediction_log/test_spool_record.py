@@ -42,10 +42,10 @@ def test_damage_loses_the_record_that_it_touched_and_no_other(place: int) -> Non
     assert len(found) >= 3
 
 
-@pytest.mark.parametrize("kept", range(1, len(FIRST)))
-def test_an_append_that_was_cut_short_is_damage_to_the_end(kept: int) -> None:
-    data = SECOND + FIRST[:kept]
-    assert split(data) == [(0, len(SECOND), rows(2)), (len(SECOND), len(data), None)]
+def test_an_append_that_was_cut_short_is_damage_to_the_end() -> None:
+    for kept in range(1, len(FIRST)):
+        data = SECOND + FIRST[:kept]
+        assert split(data) == [(0, len(SECOND), rows(2)), (len(SECOND), len(data), None)], f"{kept} bytes"
 
 
 @pytest.mark.parametrize("junk", [b"x", b"\0" * 100, BEGIN, BEGIN * 50, b"x" * 37 + BEGIN])
