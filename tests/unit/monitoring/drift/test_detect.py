@@ -78,7 +78,7 @@ def test_a_level_that_the_reference_never_had_alarms_and_is_named():
 
 
 def test_51_states_in_200_rows_raise_no_false_alarm():
-    windows = [customers(200, seed=seed)[["state"]] for seed in range(100, 160)]
+    windows = [customers(200, seed=seed)[["state"]] for seed in range(100, 130)]
     assert not any(drift(window).alarm for window in windows)
 
 
@@ -232,7 +232,8 @@ def test_numbers_that_became_text_are_missing_and_not_the_end() -> None:
 
 
 @pytest.mark.parametrize("rows", [50, 200, 1000])
-def test_calm_windows_alarm_as_rarely_as_was_asked(rows: int) -> None:
-    alarms = sum(drift(customers(rows, seed=1000 + seed)).alarm for seed in range(60))
-    # At .005: more than two of 60 have a chance of .004; the seeds are fixed.
-    assert alarms <= 2
+@pytest.mark.parametrize(("windows", "most"), [(20, 1), pytest.param(60, 2, marks=pytest.mark.long)])
+def test_calm_windows_alarm_as_rarely_as_was_asked(rows: int, windows: int, most: int) -> None:
+    alarms = sum(drift(customers(rows, seed=1000 + seed)).alarm for seed in range(windows))
+    # At .005: more than one of 20, or two of 60, have a chance of .004; the seeds are fixed.
+    assert alarms <= most
