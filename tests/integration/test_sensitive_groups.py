@@ -1,4 +1,7 @@
-"""Sensitive columns from a company's file to the run's page and metrics, on SQLite and PostgreSQL; and nowhere else."""
+"""Sensitive columns from a company's file to the run's page and metrics, on SQLite and PostgreSQL; and nowhere else.
+
+The long form is that on PostgreSQL: what the store does there, tests/integration/test_store_on_postgres.py holds each time.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ KEY = "a key of sixteen or more"
 GENDER = {"name": "gender", "source": "Gender", "kind": "category", "role": "sensitive", "levels": ["female", "male"]}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with ExitStack() as stack:
         if request.param == "sqlite":
