@@ -93,9 +93,13 @@ def find_status(settings: Settings) -> Status:
         "prefect": prefect_deployments(shown(prefect.removesuffix("/api"))),
         "evidently": evidently_project(shown(evidently), settings.home / "evidently"),
     }
-    with ThreadPoolExecutor(len(asked) + 4) as pool:
-        parts = [pool.submit(_ask, *one) for one in asked]
-        model, upcoming, runner = pool.submit(_model, service), pool.submit(_upcoming, prefect), pool.submit(_runner, prefect)
+    # One client for all: each would read the certificates of all authorities anew. No connection is kept for a second request.
+    client = httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
+    with client, ThreadPoolExecutor(len(asked) + 4) as pool:
+        parts = [pool.submit(_ask, client, *one) for one in asked]
+        model, upcoming, runner = (
+            pool.submit(ask, client, address) for ask, address in ((_model, service), (_upcoming, prefect), (_runner, prefect))
+        )
         remembered = pool.submit(_remembered, settings)
         store, known = remembered.result()
         found = [replace(part.result(), page=pages.get(part.result().name, "")) for part in parts]
@@ -122,15 +126,15 @@ def _problems(status: Status, settings: Settings) -> list[str]:
     return wrong
 
 
-def _get(url: str, *, with_key: bool) -> httpx2.Response:
+def _get(client: httpx2.Client, url: str, *, with_key: bool) -> httpx2.Response:
     # The key is the service's: no other part gets it.
     key = os.environ.get("CHURN_API_KEY") if with_key else None
-    return httpx2.get(url, timeout=TIMEOUT_SECONDS, trust_env=False, headers={"x-api-key": key} if key else {})
+    return client.get(url, headers={"x-api-key": key} if key else {})
 
 
-def _ask(name: str, address: str, path: str) -> Part:
+def _ask(client: httpx2.Client, name: str, address: str, path: str) -> Part:
     try:
-        answer = _get(address + path, with_key=name == "service")
+        answer = _get(client, address + path, with_key=name == "service")
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return Part(name, shown(address), up=False, problem=f"does not answer at {shown(address)} ({type(error).__name__})")
     address = shown(address)
@@ -154,20 +158,20 @@ def _told(answer: httpx2.Response) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _model(service: str) -> dict[str, Any] | None:
+def _model(client: httpx2.Client, service: str) -> dict[str, Any] | None:
     try:
-        answer = _get(f"{service}/model", with_key=True)
+        answer = _get(client, f"{service}/model", with_key=True)
     except (httpx2.HTTPError, httpx2.InvalidURL):
         return None
     described = _told(answer) if answer.status_code == httpx2.codes.OK else None
     return {name: described.get(name) for name in SHOWN} if described is not None and "version" in described else None
 
 
-def _runner(prefect: str) -> Part:
+def _runner(client: httpx2.Client, prefect: str) -> Part:
     """Tell whether a runner asks Prefect for the flows' runs: it listens nowhere, and without it nothing trains or monitors."""
     problem = ""
     try:
-        answer = _get(f"{prefect}/deployments/name/{RUNNER_SERVES}", with_key=False)
+        answer = _get(client, f"{prefect}/deployments/name/{RUNNER_SERVES}", with_key=False)
     except (httpx2.HTTPError, httpx2.InvalidURL):
         problem = "not known while prefect does not answer"
     else:
@@ -179,16 +183,13 @@ def _runner(prefect: str) -> Part:
     return Part("flows", shown(prefect), up=not problem, problem=problem)
 
 
-def _upcoming(prefect: str) -> list[dict[str, Any]]:
+def _upcoming(client: httpx2.Client, prefect: str) -> list[dict[str, Any]]:
     wanted = {"sort": "EXPECTED_START_TIME_ASC", "limit": NEXT_RUNS, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     try:
-        answer = httpx2.post(f"{prefect}/flow_runs/filter", json=wanted, timeout=TIMEOUT_SECONDS, trust_env=False)
+        answer = client.post(f"{prefect}/flow_runs/filter", json=wanted)
         if answer.status_code != httpx2.codes.OK:
             return []
-        flows = {
-            flow["id"]: flow["name"]
-            for flow in httpx2.post(f"{prefect}/flows/filter", json={}, timeout=TIMEOUT_SECONDS, trust_env=False).json()
-        }
+        flows = {flow["id"]: flow["name"] for flow in client.post(f"{prefect}/flows/filter", json={}).json()}
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return []
     # Of each flow the next one. The runs are sorted: the earliest stand first.
