@@ -13,7 +13,7 @@ from tools.mutants.coverage_map import CoverageMap, digest, map_file
 from tools.mutants.operators import find_mutations
 from tools.mutants.relation import Relation
 from tools.mutants.report import judged, table
-from tools.mutants.sample import draw, statements_of
+from tools.mutants.sample import PACKAGES, draw, statements_of
 
 
 def mutants_of(source: str) -> set[str]:
@@ -51,10 +51,11 @@ def test_what_a_statement_can_become(source: str, mutants: set[str]) -> None:
 
 
 def test_the_same_seed_draws_the_same_and_every_mutant_is_python() -> None:
-    drawn = draw(CHECKOUT, 50, 3)
-    few = ("monitoring",)
-    assert draw(CHECKOUT, 50, 3, few) == draw(CHECKOUT, 50, 3, few) != draw(CHECKOUT, 50, 4, few)
-    assert {mutant.package for mutant in drawn} == {"churn", "service", "monitoring", "pipelines"}
+    assert PACKAGES == ("churn", "service", "monitoring", "pipelines")
+    few = ("monitoring/drift", "pipelines/cli")
+    drawn = draw(CHECKOUT, 50, 3, few)
+    assert draw(CHECKOUT, 50, 3, few) == drawn != draw(CHECKOUT, 50, 4, few)
+    assert {mutant.package for mutant in drawn} == {"monitoring", "pipelines"}
     for mutant in drawn:
         source = (CHECKOUT / mutant.path).read_text(encoding="utf-8")
         changed = ast.dump(ast.parse(mutant.mutation.apply(source)))

@@ -8,6 +8,7 @@ import pytest
 
 from churn.store.contacts.records import Contact, ContactReceipt
 from churn.store.records import OutcomeReceipt
+from service.app import ServiceApp
 from service.routes import reported
 from tests.unit.service.fakes import FakeStore
 
@@ -140,11 +141,13 @@ async def test_bad_csv_is_422_and_says_where(
 
 
 @pytest.mark.parametrize("path", ["/contacts", "/outcomes"])
-async def test_more_rows_than_may_be_are_413(client: httpx2.AsyncClient, path: str) -> None:
-    rows = b"".join(b"c%d,true\n" % n for n in range(100_001))
+async def test_more_rows_than_may_be_are_413(app: ServiceApp, client: httpx2.AsyncClient, path: str) -> None:
+    app.state.settings = app.state.settings.model_copy(update={"max_batch_rows": 3})
     field = b"opt_out" if path == "/contacts" else b"churned"
-    response = await client.post(path, content=b"customer_id," + field + b"\n" + rows, headers=CSV)
-    assert response.status_code == 413
+    for count, status in ((3, 200), (4, 413)):
+        rows = b"".join(b"c%d,true\n" % n for n in range(count))
+        response = await client.post(path, content=b"customer_id," + field + b"\n" + rows, headers=CSV)
+        assert response.status_code == status, response.text
 
 
 async def test_store_away_is_503(client: httpx2.AsyncClient, store: FakeStore) -> None:
