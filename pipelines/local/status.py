@@ -97,10 +97,8 @@ def find_status(settings: Settings) -> Status:
     client = httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
     with client, ThreadPoolExecutor(len(asked) + 4) as pool:
         parts = [pool.submit(_ask, client, *one) for one in asked]
-        model, upcoming, runner = (
-            pool.submit(ask, client, address) for ask, address in ((_model, service), (_upcoming, prefect), (_runner, prefect))
-        )
-        remembered = pool.submit(_remembered, settings)
+        model, upcoming = pool.submit(_model, client, service), pool.submit(_upcoming, client, prefect)
+        runner, remembered = pool.submit(_runner, client, prefect), pool.submit(_remembered, settings)
         store, known = remembered.result()
         found = [replace(part.result(), page=pages.get(part.result().name, "")) for part in parts]
         found += [runner.result(), store]
