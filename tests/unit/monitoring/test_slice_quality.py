@@ -48,10 +48,11 @@ def test_harm_to_a_tenth_is_found_and_named_where_the_whole_is_calm() -> None:
     assert spell_quality(one) == f"churned {100 * one.churn_rate:.2g} % where {100 * one.expected:.2g} % was expected"
 
 
-def test_calm_slices_alarm_as_rarely_as_was_asked() -> None:
+@pytest.mark.parametrize(("references", "most"), [(2, 7), pytest.param(6, 14, marks=pytest.mark.long)])
+def test_calm_slices_alarm_as_rarely_as_was_asked(references: int, most: int) -> None:
     # A new reference for each few windows: how it came out is part of the chance.
     rng, alpha, alarms = np.random.default_rng(5), 0.1, 0
-    for _ in range(6):
+    for _ in range(references):
         reference = draw(2000, rng)
         slicing = Slicing.of(reference, CONTRACT, SliceParams())
         baselines = take_baselines(reference, slicing)
@@ -60,8 +61,8 @@ def test_calm_slices_alarm_as_rarely_as_was_asked() -> None:
             judged = judge_slices(baselines, window, slicing.members_of(window), 50, alpha)
             assert len(judged) > 8
             alarms += any(one.alarm for one in judged)
-    # 60 windows at 10 %: 6 expected; 99.9 % of the time at most 14.
-    assert 1 <= alarms <= 14
+    # At 10 %: of 20 windows 2 expected, of 60 6; 99.9 % of the time at most these.
+    assert 1 <= alarms <= most
 
 
 def test_the_p_value_pays_for_all_slices_but_less_than_bonferroni() -> None:

@@ -102,13 +102,14 @@ def test_parts_of_a_window_give_what_the_whole_gives() -> None:
     assert [one.statistic for one in slices] == pytest.approx([one.statistic for one in of_parts])
 
 
-def test_calm_windows_alarm_as_rarely_as_was_asked() -> None:
+@pytest.mark.parametrize(("references", "most"), [(1, 4), pytest.param(4, 10, marks=pytest.mark.long)])
+def test_calm_windows_alarm_as_rarely_as_was_asked(references: int, most: int) -> None:
     rng, alpha, alarms = np.random.default_rng(9), 0.2, 0
-    for _ in range(4):
+    for _ in range(references):
         reference = segmented(1500, rng)
         profile = ReferenceProfile.of(reference, CONTRACT, Slicing.of(reference, CONTRACT, SliceParams()))
         for _ in range(50):
             report = detect_drift(profile, segmented(500, rng), CONTRACT, alpha)
             alarms += any(one.aspect == "slice" and one.drifted for one in report.results)
-    # The family's share of 20 % is 1.5 %: 3 of 200 windows expected; 99.9 % of the time at most 10.
-    assert alarms <= 10
+    # The family's share of 20 % is 1.5 %: of 50 windows 0.75 expected, of 200 3; 99.9 % of the time at most these.
+    assert alarms <= most
