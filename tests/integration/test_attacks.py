@@ -21,8 +21,9 @@ GENERATED, MORE_GENERATED = 15, 40
 EVERY, EVERY_ODD, EVERY_COMPRESSED = 40, 100, 10
 # To make the other compressed ones takes longer than to send all that are chosen.
 COMPRESSED = 30
-# Lists over which the store was busy for more than forty seconds.
-STORED = {f"99,999 {what}, /outcomes" for what in ("unknown predictions", "unknown customers", "times one customer, and when")}
+# Lists over which the store was busy for more than forty seconds; the other ones are sent by the long form.
+STORED = "99,999 unknown predictions, /outcomes"
+STORED_LONG = {f"99,999 {what}, /outcomes" for what in ("unknown customers", "times one customer, and when")}
 # Those that wait for a timeout of the service are sent by the long form.
 LONG = {"a body for a route without one", "empty lines", "a chunk size of zeros", "a chunk of sixteen exabytes"}
 
@@ -31,7 +32,8 @@ def some_bodies(most_compressed: int | None) -> Iterator[Attack]:
     compressed = islice(bodies.compressed.attacks(), 0, most_compressed, EVERY_COMPRESSED)
     plain = (attack for kind in bodies.KINDS if kind is not bodies.compressed for attack in kind.attacks())
     for n, attack in enumerate(plain):
-        if attack.name in STORED or n % (EVERY_ODD if attack.name.startswith("odd ") else EVERY) == 0:
+        every = EVERY_ODD if attack.name.startswith("odd ") else EVERY
+        if attack.name == STORED or n % every == 0 or (most_compressed is None and attack.name in STORED_LONG):
             yield attack
     yield from compressed
 
