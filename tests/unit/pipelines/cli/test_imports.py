@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import create_engine, text
 
 from tests.unit.pipelines.cli.test_main import commands
@@ -52,17 +51,14 @@ def run(commands: Sequence[Sequence[str]], folder: Path, **environment: str) -> 
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_help_imports_nothing_heavy_whatever_the_command(tmp_path: Path) -> None:
+def test_version_and_help_import_nothing_heavy_whatever_the_command(tmp_path: Path) -> None:
     asked = [(*command, "--help") for command in [(), ("data",), ("model",), ("store",), *commands()]]
-    for command, said in zip(asked, run(asked, tmp_path), strict=True):
+    version, *told = run([("--version",), *asked], tmp_path)
+    assert version["out"].startswith("churn-loop ")
+    assert not HEAVY & set(version["packages"])
+    for command, said in zip(asked, told, strict=True):
         assert (said["code"], HEAVY & set(said["packages"])) == (0, set()), command
         assert "Usage: churn" in said["out"]
-
-
-def test_the_version_is_told_without_anything_heavy(tmp_path: Path) -> None:
-    (said,) = run([["--version"]], tmp_path)
-    assert said["out"].startswith("churn-loop ")
-    assert not HEAVY & set(said["packages"])
 
 
 # What reads settings and asks a database or a server needs these.
@@ -101,9 +97,9 @@ def test_models_of_a_server_are_listed_without_mlflow(tmp_path: Path) -> None:
     assert_listed(said)
 
 
-@pytest.mark.parametrize("command", [["train", "--if-none"], ["status"]])
-def test_what_only_looks_does_not_import_what_trains(command: list[str], tmp_path: Path) -> None:
+def test_what_only_looks_does_not_import_what_trains(tmp_path: Path) -> None:
     ports = {f"CHURN_{name}PORT": "1" for name in ("", "MLFLOW_", "PREFECT_", "EVIDENTLY_", "EXPORTER_")}
-    (said,) = run([command], tmp_path, **ports)
-    assert said["code"] != 0
-    assert not {"mlflow", "prefect", "evidently", "sklearn", "scipy", "dask", "matplotlib"} & set(said["packages"])
+    commands = [["status"], ["train", "--if-none"]]
+    for command, said in zip(commands, run(commands, tmp_path, **ports), strict=True):
+        assert said["code"] != 0, command
+        assert not {"mlflow", "prefect", "evidently", "sklearn", "scipy", "dask", "matplotlib"} & set(said["packages"]), command
