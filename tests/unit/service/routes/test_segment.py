@@ -156,7 +156,7 @@ async def test_nothing_is_said_that_was_not_asked_for(asking: httpx2.AsyncClient
 
 async def test_segments_of_a_large_batch_take_little_memory() -> None:
     served = served_model(known(), "registry")
-    rows = 20_000
+    rows = 8_000
     drawn = np.random.default_rng(4).integers(0, 2, rows)
     codes: dict[str, Any] = {"category": drawn, "flag": drawn.astype(float), "number": 100.5 * drawn, "integer": 200.0 * drawn}
     values = {feature.name: codes[feature.kind] for feature in CONTRACT.features}
