@@ -85,11 +85,11 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
-def test_killed_at_any_moment_while_the_store_comes_and_goes(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "kills"), [(0, 2), *(pytest.param(seed, 4, marks=pytest.mark.long) for seed in (0, 1, 2))])
+def test_killed_at_any_moment_while_the_store_comes_and_goes(tmp_path: Path, seed: int, kills: int) -> None:
     url, answered = f"sqlite:///{tmp_path / 'store.db'}", list[str]()
     chance = random.Random(seed)  # noqa: S311 -- when to kill is no secret
-    for kill in range(4):
+    for kill in range(kills):
         writer = Writer(tmp_path, url, f"w{kill}", "toggle")
         answered += writer.kill_after(chance.randrange(50, 3_000))
     drain(tmp_path, url)
