@@ -93,9 +93,7 @@ def find_status(settings: Settings) -> Status:
         "prefect": prefect_deployments(shown(prefect.removesuffix("/api"))),
         "evidently": evidently_project(shown(evidently), settings.home / "evidently"),
     }
-    # One client for all: each would read the certificates of all authorities anew. No connection is kept for a second request.
-    client = httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
-    with client, ThreadPoolExecutor(len(asked) + 4) as pool:
+    with _client() as client, ThreadPoolExecutor(len(asked) + 4) as pool:
         parts = [pool.submit(_ask, client, *one) for one in asked]
         model, upcoming = pool.submit(_model, client, service), pool.submit(_upcoming, client, prefect)
         runner, remembered = pool.submit(_runner, client, prefect), pool.submit(_remembered, settings)
@@ -122,6 +120,11 @@ def _problems(status: Status, settings: Settings) -> list[str]:
     if status.monitor is not None and status.monitor["action"] == "page":
         wrong.append(f"the monitor pages someone: {status.monitor['reason']}")
     return wrong
+
+
+def _client() -> httpx2.Client:
+    """One for all parts: each would read the certificates of all authorities anew. No connection is kept for a second request."""
+    return httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
 
 
 def _get(client: httpx2.Client, url: str, *, with_key: bool) -> httpx2.Response:

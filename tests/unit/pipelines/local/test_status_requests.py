@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Callable
 
 import httpx2
 import pytest
@@ -10,43 +11,56 @@ import pytest
 from pipelines.local import status
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    """What the parts are asked, each of which answers with an empty list."""
-    calls: list[tuple[str, dict[str, Any]]] = []
+def client_of(answer: Callable[[httpx2.Request], httpx2.Response]) -> httpx2.Client:
+    return httpx2.Client(transport=httpx2.MockTransport(answer))
 
-    def answer(url: str, **named: Any) -> httpx2.Response:
-        calls.append((url, named))
+
+@pytest.fixture
+def asked() -> list[httpx2.Request]:
+    return []
+
+
+@pytest.fixture
+def client(asked: list[httpx2.Request], monkeypatch: pytest.MonkeyPatch) -> httpx2.Client:
+    """Each part answers with an empty list."""
+    monkeypatch.setenv("CHURN_API_KEY", "secret")
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
         return httpx2.Response(200, json=[])
 
-    monkeypatch.setattr(httpx2, "get", answer)
-    monkeypatch.setattr(httpx2, "post", answer)
-    monkeypatch.setenv("CHURN_API_KEY", "secret")
-    return calls
+    return client_of(answer)
 
 
-def test_prefect_is_asked_for_the_next_scheduled_runs(asked: list[tuple[str, dict[str, Any]]]) -> None:
-    assert status._upcoming("http://p/api") == []
-    (runs, first), (flows, second) = asked
-    assert (runs, flows) == ("http://p/api/flow_runs/filter", "http://p/api/flows/filter")
-    assert first["json"] == {
+def test_prefect_is_asked_for_the_next_scheduled_runs(client: httpx2.Client, asked: list[httpx2.Request]) -> None:
+    assert status._upcoming(client, "http://p/api") == []
+    runs, flows = asked
+    assert [str(one.url) for one in asked] == ["http://p/api/flow_runs/filter", "http://p/api/flows/filter"]
+    assert json.loads(runs.content) == {
         "sort": "EXPECTED_START_TIME_ASC",
         "limit": 200,
         "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
     }
-    for named in (first, second):
-        assert (named["timeout"], named["trust_env"]) == (3.0, False)
+    assert json.loads(flows.content) == {}
+    assert all("x-api-key" not in one.headers for one in asked)
 
 
-@pytest.mark.parametrize(("with_key", "headers"), [(True, {"x-api-key": "secret"}), (False, {})])
-def test_every_part_is_asked_for_three_seconds_and_only_the_service_with_the_key(
-    asked: list[tuple[str, dict[str, Any]]], with_key: bool, headers: dict[str, str]
+@pytest.mark.parametrize(("with_key", "key"), [(True, "secret"), (False, None)])
+def test_only_the_service_gets_the_key(
+    client: httpx2.Client, asked: list[httpx2.Request], with_key: bool, key: str | None
 ) -> None:
-    status._get("http://x/y", with_key=with_key)
-    assert asked == [("http://x/y", {"timeout": 3.0, "trust_env": False, "headers": headers})]
+    status._get(client, "http://x/y", with_key=with_key)
+    assert [(str(one.url), one.headers.get("x-api-key")) for one in asked] == [("http://x/y", key)]
+
+
+def test_every_part_is_asked_for_three_seconds_and_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    named: dict[str, object] = {}
+    monkeypatch.setattr(httpx2, "Client", lambda **given: named.update(given))
+    status._client()
+    assert (named["timeout"], named["trust_env"]) == (3.0, False)
 
 
 @pytest.mark.parametrize("code", [404, 500])
-def test_a_prefect_server_that_answers_otherwise_tells_of_no_runs(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    monkeypatch.setattr(httpx2, "post", lambda _url, **_: httpx2.Response(code, json=[{"flow_id": "f"}]))
-    assert status._upcoming("http://p/api") == []
+def test_a_prefect_server_that_answers_otherwise_tells_of_no_runs(code: int) -> None:
+    client = client_of(lambda _request: httpx2.Response(code, json=[{"flow_id": "f"}]))
+    assert status._upcoming(client, "http://p/api") == []
