@@ -21,7 +21,7 @@ from monitoring.performance.group_gaps import GroupReport
 from monitoring.reported_drift import ReportedDrift
 from monitoring.slice_quality import SliceQuality, SliceReport, spell_quality
 from monitoring.slicing import spell_slice
-from monitoring.windows import WindowSummary
+from monitoring.window_summary import WindowSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.store.maturity import Maturity, label_maturity
 from churn.store.predictions.cohort import Cohort
-from churn.store.predictions.window_reader import empty_part
-from churn.store.records import EPOCH
+from churn.store.predictions.window_reader import Span, empty_part
+from churn.store.records import EPOCH, MonitorRun
 from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
 from churn.store.treatment.selection import Selection
 from monitoring.newest_per_customer import iter_newest_per_customer, newest_per_customer
+from monitoring.window_summary import WindowSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,51 +28,15 @@ MAX_HELD = 20_000
 NO_COHORT = Cohort()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowSummary:
-    """A window without its rows.
+class Cursors(NamedTuple):
+    """How far the runs on a model version have come: what is numbered above, or matured later, is new."""
 
-    Attributes
-    ----------
-    rows, labelled_rows : int
-        Predictions and outcomes that are judged; 0 while there are too few.
-    waiting_rows, waiting_labelled_rows : int
-        Predictions and outcomes that are there but too few to be judged.
-    first_requested_at, last_requested_at : datetime or None
-        When the first and the last of the judged predictions were asked for; None if there are none.
-    last_seq, last_outcome_seq : int
-        How far the run comes in the store's numbering; the next run starts after them.
-    mature_until : datetime
-        When the youngest prediction was asked for whose outcome was judged, by this run or those before.
-    maturity_seconds : float or None
-        How old a prediction had to be for its outcome to count; None if that could not be known yet, and none counted.
-    labels : str
-        Why, how many predictions as old as those judged have no outcome, and how many outcomes that were judged before are wrong.
-    corrected_rows : int
-        Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one. Those runs stand.
-    aside_rows : int
-        Outcomes that came and were not judged, since their customers were acted on, or might have been.
-    effective_rows : float or None
-        Effective sample size of those that were judged, some of which stand for others; None if each stands for itself.
-    blind : bool
-        Whether nobody stands for some whom a model named, so that it can no longer be known how good it is.
-    """
+    last_seq: int
+    last_outcome_seq: int
+    mature_until: datetime
 
-    rows: int
-    labelled_rows: int
-    waiting_rows: int = 0
-    waiting_labelled_rows: int = 0
-    first_requested_at: datetime | None = None
-    last_requested_at: datetime | None = None
-    last_seq: int = 0
-    last_outcome_seq: int = 0
-    mature_until: datetime = EPOCH
-    maturity_seconds: float | None = 0.0
-    labels: str = ""
-    corrected_rows: int = 0
-    aside_rows: int = 0
-    effective_rows: float | None = None
-    blind: bool = False
+
+START = Cursors(0, 0, EPOCH)
 
 
 @dataclass(frozen=True)
@@ -225,32 +190,27 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     StoreError
         If the store is away.
     """
-    import pandas as pd
-
-    runs = store.monitor_runs(model_version=model_version, limit=1)
-    last_seq, last_outcome_seq = (runs[0].last_seq, runs[0].last_outcome_seq) if runs else (0, 0)
-    mature_until = runs[0].mature_until if runs else EPOCH
+    before = next(iter(store.monitor_runs(model_version=model_version, limit=1)), None)
+    start = START if before is None else Cursors(before.last_seq, before.last_outcome_seq, before.mature_until)
     now = now or present()
     maturity = label_maturity(store, settings.label_maturity_seconds, now)
-    mature = (mature_until, max(mature_until, maturity.until(now)))
     newest = settings.max_window_rows
-    span = store.find_span(model_version, after_seq=last_seq, newest=newest)
+    span = store.find_span(model_version, after_seq=start.last_seq, newest=newest)
     came = store.read_outcomes(
-        model_version, after_outcome_seq=last_outcome_seq, newest=newest, mature=mature, contact_effect=settings.contact_effect
+        model_version,
+        after_outcome_seq=start.last_outcome_seq,
+        newest=newest,
+        mature=(start.mature_until, max(start.mature_until, maturity.until(now))),
+        contact_effect=settings.contact_effect,
     )
     selection = selection_of(came)
     labelled = came if selection is None else came[came["churned"].notna()].reset_index(drop=True)
     enough, enough_labelled = span.rows >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
-
-    current = empty_part(contract)
-    if enough:
-        share = min(1.0, MAX_HELD / span.rows)
-        held = [current, *store.iter_predictions(contract, model_version, span, share=share)]
-        current = pd.concat([part for part in held if len(part)], ignore_index=True)
-    whole = span.rows <= MAX_HELD
+    current = _hold(store, contract, model_version, span) if enough else empty_part(contract)
+    end = _move(start, span if enough else None, came if enough_labelled else None)
 
     def parts() -> Iterable[pd.DataFrame]:
-        if whole or not enough:
+        if span.rows <= MAX_HELD or not enough:
             return [newest_per_customer(current)]
         return iter_newest_per_customer(store.iter_predictions(contract, model_version, span, newest_first=True))
 
@@ -260,20 +220,45 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         current=current,
         parts=parts,
         labelled=labelled if enough_labelled else labelled.iloc[:0],
-        last_seq=span.last_seq if enough else last_seq,
-        last_outcome_seq=max(int(came["outcome_seq"].max()), last_outcome_seq) if enough_labelled else last_outcome_seq,
-        mature_until=max(came["requested_at"].max().to_pydatetime(), mature_until) if enough_labelled else mature_until,
-        follows=runs[0].run_id if runs else None,
+        last_seq=end.last_seq,
+        last_outcome_seq=end.last_outcome_seq,
+        mature_until=end.mature_until,
+        follows=None if before is None else before.run_id,
         waiting_rows=0 if enough else span.rows,
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
         maturity=maturity,
         cohort=_cohort(store, model_version, came) if maturity.seconds and enough_labelled else NO_COHORT,
-        corrected_rows=store.count_outcome_corrections(model_version, judged_seq=last_outcome_seq, since=runs[0].started_at)
-        if runs
-        else 0,
+        corrected_rows=0 if before is None else _corrected_since(store, before),
         selection=selection,
-        before_seq=last_seq + 1 if last_seq else span.first_seq,
+        before_seq=start.last_seq + 1 if start.last_seq else span.first_seq,
     )
+
+
+def _hold(store: Store, contract: Contract, model_version: str, span: Span) -> pd.DataFrame:
+    """Read the predictions of a span; of more than `MAX_HELD` about so many, evenly spread."""
+    import pandas as pd
+
+    share = min(1.0, MAX_HELD / span.rows)
+    parts = store.iter_predictions(contract, model_version, span, share=share)
+    return pd.concat([part for part in parts if len(part)] or [empty_part(contract)], ignore_index=True)
+
+
+def _move(start: Cursors, span: Span | None, came: pd.DataFrame | None) -> Cursors:
+    """Return how far a run comes that judges these predictions and outcomes; what is None is left to a later run."""
+    end = start
+    if span is not None:
+        end = end._replace(last_seq=span.last_seq)
+    if came is not None:
+        end = end._replace(
+            last_outcome_seq=max(int(came["outcome_seq"].max()), start.last_outcome_seq),
+            mature_until=max(came["requested_at"].max().to_pydatetime(), start.mature_until),
+        )
+    return end
+
+
+def _corrected_since(store: Store, before: MonitorRun) -> int:
+    """Count the outcomes that a run (or one before it) judged, and that were corrected or withdrawn since it began."""
+    return store.count_outcome_corrections(before.model_version, judged_seq=before.last_outcome_seq, since=before.started_at)
 
 
 def _cohort(store: Store, model_version: str, labelled: pd.DataFrame) -> Cohort:

@@ -97,61 +97,88 @@ def decide(
     -------
     GateDecision
     """
-    y, customer = fresh.outcome.to_numpy(), fresh.customer
+    # A champion that cannot be asked about these customers is none.
     able = champion if champion and set(champion.info.features) <= set(fresh.features.columns) else None
-    baseline = f"version {able.info.version}" if able else "no model at all"
-    evidence: dict[str, Any] = {
-        "rows": len(y),
-        "customers": len(y) if customer is None else len(np.unique(customer)),
-        "churned": int(y.sum()),
-        "fresh_digest": frame_digest(fresh.features.assign(**{"<outcome>": fresh.outcome})),
-        "contract": {"name": contract.name, "digest": contract.digest},
-        "baseline": baseline,
-        "confidence": params.gate.confidence,
-        "models": {"challenger": _identity(challenger), "champion": _identity(champion) if champion else None},
-        "params": params.model_dump(mode="json", include={"seed", "split", "gate", "profit", "evaluation"}),
-        "serving": asdict(serving) if serving else None,
-    }
-    first = [enough_evidence(y, params.gate, customer)]
+    evidence = _known_beforehand(challenger, champion, fresh, params, contract, serving) | {"baseline": _named(able)}
+    first = [enough_evidence(fresh.outcome.to_numpy(), params.gate, fresh.customer)]
     if able and first[0].passed:
         first.append(never_trained_on(challenger, able))
     if not first[-1].passed:
         return _decision(first, evidence)
 
     new = challenger.predict_probability(fresh.features)
-    old = able.predict_probability(fresh.features) if able else np.full(len(y), y.mean())
-    earned = profits(y, new, challenger.info.threshold, params.profit)
-    forgone = profits(y, old, able.info.threshold, params.profit) if able else _profits_without_model(y, params.profit)
-    gain = log_losses(y, old) - log_losses(y, new)
-    card = evaluate(y, new, challenger.info.threshold, profit=params.profit)
-    checks = [
-        *first,
-        better := better_log_loss(gain, params.gate, params.seed, baseline, customer),
-        profit_not_worse(earned - forgone, params.gate, params.seed, params.profit.currency, customer),
-        no_slice_falls(
-            *(gain, slices_of(fresh, contract, params.evaluation.slices), params.gate, customer),
-            original=fresh.original,
-            enough=params.evaluation.slices.min_rows,
-        ),
-        calibrated(y, new, params.gate, params.seed, customer),
-        unbiased(y, new, params.gate, customer),
-    ]
+    old = able.predict_probability(fresh.features) if able else np.full(len(new), fresh.outcome.to_numpy().mean())
+    better, *others = _quality_checks(challenger, able, fresh, new, old, params, contract)
+    checks = [*first, better, *others]
     if contract.sensitive:
         checks.append(_fair(challenger, able, fresh, holdout, params, contract))
         evidence["params"] |= params.model_dump(mode="json", include={"fairness"})
     if serving:
         checks += [served_alike(serving), fast_enough(serving, params.gate)]
+    evidence |= {"log_loss_gain": better.value, "interval": better.detail["interval"]}
+    evidence |= _scores(challenger, able, fresh, new, old, params.profit)
+    return _decision(checks, evidence, passed=better.sentence)
+
+
+def _known_beforehand(
+    challenger: Model,
+    champion: Model | None,
+    fresh: Labelled,
+    params: Params,
+    contract: Contract,
+    serving: ServingCheck | None,
+) -> dict[str, Any]:
+    """Return the evidence that needs no prediction: customers, contract, models and params."""
+    customer = fresh.customer
+    return {
+        "rows": len(fresh),
+        "customers": len(fresh) if customer is None else len(np.unique(customer)),
+        "churned": int(fresh.outcome.sum()),
+        "fresh_digest": frame_digest(fresh.features.assign(**{"<outcome>": fresh.outcome})),
+        "contract": {"name": contract.name, "digest": contract.digest},
+        "confidence": params.gate.confidence,
+        "models": {"challenger": _identity(challenger), "champion": _identity(champion) if champion else None},
+        "params": params.model_dump(mode="json", include={"seed", "split", "gate", "profit", "evaluation"}),
+        "serving": asdict(serving) if serving else None,
+    }
+
+
+def _quality_checks(
+    challenger: Model,
+    champion: Model | None,
+    fresh: Labelled,
+    new: np.ndarray,
+    old: np.ndarray,
+    params: Params,
+    contract: Contract,
+) -> list[Check]:
+    """Check log loss (first), profit, slices and calibration, given both models' probabilities, each of shape (n,)."""
+    y, customer = fresh.outcome.to_numpy(), fresh.customer
+    gate, seed, slices = params.gate, params.seed, params.evaluation.slices
+    earned = profits(y, new, challenger.info.threshold, params.profit)
+    forgone = profits(y, old, champion.info.threshold, params.profit) if champion else _profits_without_model(y, params.profit)
+    gain = log_losses(y, old) - log_losses(y, new)
+    groups = slices_of(fresh, contract, slices)
+    return [
+        better_log_loss(gain, gate, seed, _named(champion), customer),
+        profit_not_worse(earned - forgone, gate, seed, params.profit.currency, customer),
+        no_slice_falls(gain, groups, gate, customer, original=fresh.original, enough=slices.min_rows),
+        calibrated(y, new, gate, seed, customer),
+        unbiased(y, new, gate, customer),
+    ]
+
+
+def _scores(
+    challenger: Model, champion: Model | None, fresh: Labelled, new: np.ndarray, old: np.ndarray, profit: ProfitParams
+) -> dict[str, Any]:
+    """Return the scorecards of both models for the audit, and the challenger's scores by month."""
+    y = fresh.outcome.to_numpy()
     size: dict[str, float | int | None] = (
         {} if fresh.original is None else {"effective_rows": round(repeated_size(fresh.original), 1)}
     )
-    evidence |= {
-        "log_loss_gain": better.value,
-        "interval": better.detail["interval"],
-        "challenger": card.report() | size,
-        "champion": evaluate(y, old, able.info.threshold, profit=params.profit).report() | size if able else None,
-        "months": _months(fresh, new, old),
-    }
-    return _decision(checks, evidence, passed=better.sentence)
+    card = evaluate(y, new, challenger.info.threshold, profit=profit).report() | size
+    champion_card = evaluate(y, old, champion.info.threshold, profit=profit).report() | size if champion else None
+    return {"challenger": card, "champion": champion_card, "months": _months(fresh, new, old)}
 
 
 def _fair(
@@ -194,6 +221,10 @@ def never_trained_on(challenger: Model, champion: Model) -> Check:
             "hand: churn model promote"
         )
     return Check("never_trained_on", passed, then.reserved, today.reserved, said)
+
+
+def _named(baseline: Model | None) -> str:
+    return f"version {baseline.info.version}" if baseline else "no model at all"
 
 
 def _months(fresh: Labelled, new: np.ndarray, old: np.ndarray) -> list[dict[str, Any]]:

@@ -11,11 +11,16 @@ from churn.errors import InputError
 from pipelines.console import MAX_COUNT, console, print_json, warn
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn.contract import Column
     from churn.data.dataset import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Fetch, check, describe and simulate customers.")
 # In which order a draft is told.
 ROLES = ("feature", "id", "time", "sensitive", "ignored")
+# Methods of pandas.Series by which `churn data describe` sums up a numeric column.
+NUMBER_SUMMARIES = ("min", "median", "mean", "max")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -176,39 +181,44 @@ def describe(
         return
     if target is not None or true_level is not None or force:
         raise InputError("--target, --true-level and --force go with --draft")
-    from rich.box import SIMPLE
-    from rich.table import Table
-
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.dataset import read_dataset
 
     contract = load_contract(load_settings().contract)
     dataset = read_dataset(path, contract, labelled=False, check_relations=False)
-    rows = []
-    for column in contract.features:
-        values = dataset.features[column.name]
-        row: dict[str, object] = {
-            "column": column.name,
-            "kind": column.kind,
-            "unit": column.unit,
-            "missing": int(values.isna().sum()),
-        }
-        if column.is_numeric:
-            known = values.dropna()
-            row |= {name: float(getattr(known, name)()) if len(known) else None for name in ("min", "median", "mean", "max")}
-        else:
-            row |= {"levels": int(values.nunique()), "most": str(values.mode().iloc[0]) if values.notna().any() else None}
-        rows.append(row)
+    rows = [_summary(column, dataset.features[column.name]) for column in contract.features]
     warn_doubts(dataset)
     if as_json:
         print_json({"rows": len(dataset), "columns": rows, "uninformative": dataset.uninformative})
-        return
-    table = Table(title=f"{path}: {len(dataset):,} customers", box=SIMPLE, padding=(0, 1, 0, 0))
-    for heading in ("column", "kind", "unit", "missing", "min", "median", "mean", "max", "levels", "most"):
+    else:
+        _print_summaries(rows, f"{path}: {len(dataset):,} customers")
+
+
+def _summary(column: Column, values: pd.Series) -> dict[str, object]:
+    """Summarise a column: of numbers, where they lie; of others, how many levels there are, and the most frequent one."""
+    row: dict[str, object] = {
+        "column": column.name,
+        "kind": column.kind,
+        "unit": column.unit,
+        "missing": int(values.isna().sum()),
+    }
+    known = values.dropna()
+    if column.is_numeric:
+        return row | {name: float(getattr(known, name)()) if len(known) else None for name in NUMBER_SUMMARIES}
+    return row | {"levels": int(known.nunique()), "most": str(known.mode().iloc[0]) if len(known) else None}
+
+
+def _print_summaries(rows: list[dict[str, object]], title: str) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
+    headings = ("column", "kind", "unit", "missing", *NUMBER_SUMMARIES, "levels", "most")
+    for heading in headings:
         table.add_column(heading, no_wrap=heading == "column")
     for row in rows:
-        table.add_row(*[_cell(row.get(str(column.header))) for column in table.columns])
+        table.add_row(*[_cell(row.get(heading)) for heading in headings])
     console.print(table)
 
 

@@ -11,7 +11,11 @@ from churn.errors import ChurnError, InputError
 from pipelines.console import console, fail, print_json
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from churn.contract import Contract
     from churn.data.unvalidated import UnvalidatedRows
+    from monitoring.drift.profile import ReferenceProfile
     from monitoring.drift.results import DriftReport, DriftResult
 
 SHOWN = 8
@@ -37,19 +41,12 @@ def drift(
     """
     from churn.config.settings import load_settings
     from churn.contract import load_contract
-    from churn.data.row_time import MONTH, months_of
     from churn.data.unvalidated import read_unvalidated
     from monitoring.drift.detect import detect_drift
-    from monitoring.drift.profile import ReferenceProfile
 
     settings = load_settings()
     contract = load_contract(settings.contract)
-    before = read_unvalidated(reference, contract)
-    if before.frame.empty:
-        raise InputError(f"{reference}: has no rows to compare with")
-    known = before.frame.drop(columns=list(before.absent))
-    dated = known if before.asked_at is None else known.assign(**{MONTH: months_of(before.asked_at)})
-    profile = ReferenceProfile.of(dated, contract)
+    before, known, profile = _read_reference(reference, contract)
     if (when := contract.time_column) is not None and before.asked_at is not None and not as_json:
         _print_months(before, when.name, len(profile.months.sums))
     results, unread = [], []
@@ -74,6 +71,20 @@ def drift(
         raise typer.Exit(2)
     if fail_on_drift and any(result["alarm"] for result in results):
         raise typer.Exit(1)
+
+
+def _read_reference(path: Path, contract: Contract) -> tuple[UnvalidatedRows, pd.DataFrame, ReferenceProfile]:
+    """Return a reference file as it was read, those of its columns that it has, and their profile; InputError without rows."""
+    from churn.data.row_time import MONTH, months_of
+    from churn.data.unvalidated import read_unvalidated
+    from monitoring.drift.profile import ReferenceProfile
+
+    before = read_unvalidated(path, contract)
+    if before.frame.empty:
+        raise InputError(f"{path}: has no rows to compare with")
+    known = before.frame.drop(columns=list(before.absent))
+    dated = known if before.asked_at is None else known.assign(**{MONTH: months_of(before.asked_at)})
+    return before, known, ReferenceProfile.of(dated, contract)
 
 
 def _document(now: UnvalidatedRows, found: DriftReport, months: int) -> dict[str, Any]:
@@ -124,7 +135,7 @@ def _line(result: DriftResult) -> str:
     return f"{result.feature} ({result.aspect}): {result.measure}{moved}; {tested}{impact}{note}"
 
 
-def _draw(path: Path, known: Any, now: UnvalidatedRows, found: DriftReport) -> None:
+def _draw(path: Path, known: pd.DataFrame, now: UnvalidatedRows, found: DriftReport) -> None:
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from monitoring.reports.evidently_report import write_comparison

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines.console import MAX_COUNT, console, print_json
+
+if TYPE_CHECKING:
+    from churn.data.dataset import Dataset
+    from churn.simulation.treatment import Reaction
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -42,15 +46,13 @@ def traffic(
     Example: churn traffic --scenario plan-launch --customers 1000 --campaign november
     """
     import os
-    from dataclasses import replace
 
     import numpy as np
-    import pandas as pd
 
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.simulation.simulate import SCENARIOS
-    from churn.simulation.treatment import Reaction, react
+    from churn.simulation.treatment import Reaction
     from pipelines.service_client import Client, simulate_scenario
 
     if show:
@@ -68,9 +70,7 @@ def traffic(
         contacted = 0
         if campaign is not None:
             contacted = client.report_contacts(answers, campaign)
-            called = np.array([answer["action"] == "contact" for answer in answers])
-            left = react(population.labelled.to_numpy() == 1, called, seed, reaction)
-            population = replace(population, outcome=pd.Series(left.astype(np.int64)))
+            population = _after_contacts(population, answers, seed, reaction)
         accepted = client.report_outcomes(answers, population) if outcomes else 0
     flagged = sum(answer["churn"] for answer in answers)
     if as_json:
@@ -78,3 +78,17 @@ def traffic(
     else:
         also = "" if campaign is None else f", {contacted} contacts"
         console.print(f"{len(answers)} customers asked about, {flagged} predicted to churn{also}, {accepted} outcomes accepted")
+
+
+def _after_contacts(population: Dataset, answers: list[dict[str, Any]], seed: int, reaction: Reaction) -> Dataset:
+    """Return the customers with the outcomes they have once all whose action is `contact` were contacted."""
+    from dataclasses import replace
+
+    import numpy as np
+    import pandas as pd
+
+    from churn.simulation.treatment import react
+
+    called = np.array([answer["action"] == "contact" for answer in answers])
+    left = react(population.labelled.to_numpy() == 1, called, seed, reaction)
+    return replace(population, outcome=pd.Series(left.astype(np.int64)))

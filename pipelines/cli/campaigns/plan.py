@@ -70,9 +70,9 @@ def plan(
     from pipelines.planning import make_campaign_plan
     from pipelines.scoring import find_scorer, open_log
 
-    drawn = _check_name_and_files(name, customers, output, picture)
     if budget is not None and top is not None:
         raise InputError("--budget and --top: give one of them")
+    drawn = _check_name_and_files(name, customers, output, picture)
     settings = load_settings()
     prepare_environment(settings)
     contract = load_contract(settings.contract)
@@ -97,20 +97,8 @@ def plan(
             log.write(scorer, source, terms, found.rows, usable_cores())
             lock.confirm()
             written = _write_contacts(log, planned, name)
-    document = {
-        **_document(planned, scorer),
-        "name": name,
-        "list": str(output),
-        "picture": str(drawn),
-        "dry_run": dry_run,
-        "contacts_written": written,
-        "planned_before": known,
-    }
-    if as_json:
-        print_json(document)
-    else:
-        for line in _lines(document):
-            console.print(line, markup=False)
+    done = {"dry_run": dry_run, "contacts_written": written, "planned_before": known}
+    _show({**_document(planned, scorer), "name": name, "list": str(output), "picture": str(drawn), **done}, as_json)
 
 
 def _check_name_and_files(name: str, customers: Path, output: Path, picture: Path | None) -> Path:
@@ -227,6 +215,14 @@ def _document(planned: CampaignPlan, scorer: Scorer) -> dict[str, Any]:
         "usual_value": found.usual_value,
         "segments": [asdict(one) for one in planned.by_segment()],
     }
+
+
+def _show(document: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+        return
+    for line in _lines(document):
+        console.print(line, markup=False)
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:

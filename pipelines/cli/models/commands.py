@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -16,6 +16,11 @@ from pipelines.cli.models.segments import segments
 from pipelines.cli.store import opened_store
 from pipelines.cli.tables import as_document, history_table, print_scorecard, shadow_table
 from pipelines.console import MAX_COUNT, console, print_json, warn
+
+if TYPE_CHECKING:
+    from churn.store.maturity import Maturity
+    from churn.store.shadow import ShadowComparison
+    from churn.store.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="List, show, promote and roll back models.")
 LAST_DECISIONS = 10
@@ -52,11 +57,8 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
     """
     from dataclasses import asdict
 
-    from churn.clock import now
-    from churn.config.settings import load_settings
     from churn.errors import ModelRefused
     from churn.lifecycle.decision_log import HISTORY, drop_closed_intents
-    from churn.store.maturity import label_maturity
 
     registry, refused = open_registry(), ""
     try:
@@ -67,13 +69,7 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
         known = {"version": number, **registry.tags_of(number)}
     with opened_store() as store:
         decided = drop_closed_intents(store.decisions(kind=HISTORY, model_version=known["version"], limit=LAST_DECISIONS))
-        settings = load_settings()
-        maturity = label_maturity(store, settings.label_maturity_seconds, now())
-        shadow = store.compare_shadow(
-            known["version"],
-            mature_until=maturity.until(now()),
-            contact_effect=settings.contact_effect,
-        )
+        shadow, maturity = _compare_shadow(store, known["version"])
     if as_json:
         known |= {"shadow": None if shadow is None else asdict(shadow), "refused": refused or None}
         print_json({**known, "decisions": [as_document(one) for one in decided]})
@@ -89,6 +85,18 @@ def show(version: Annotated[str, typer.Argument(help="Version number or alias.")
             console.print(f"labels: {maturity.reason}", highlight=False, soft_wrap=True)
     if decided:
         console.print(history_table(decided))
+
+
+def _compare_shadow(store: Store, version: str) -> tuple[ShadowComparison | None, Maturity]:
+    """Return how a version did as a challenger, None if it never was one, and from which age on outcomes count in that."""
+    from churn.clock import now
+    from churn.config.settings import load_settings
+    from churn.store.maturity import label_maturity
+
+    settings = load_settings()
+    maturity = label_maturity(store, settings.label_maturity_seconds, now())
+    until = maturity.until(now())
+    return store.compare_shadow(version, mature_until=until, contact_effect=settings.contact_effect), maturity
 
 
 @app.command()

@@ -13,7 +13,7 @@ from monitoring.performance.group_gaps import GroupGap, GroupRate, GroupReport
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RetrainDecision, RunResult
 from monitoring.slice_quality import SliceQuality, SliceReport, SliceSince
-from monitoring.windows import WindowSummary
+from monitoring.window_summary import WindowSummary
 from tests.unit.monitoring.fakes import NOW
 
 

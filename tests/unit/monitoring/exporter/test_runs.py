@@ -14,7 +14,7 @@ from monitoring.performance.comparison import PerformanceComparison
 from monitoring.performance.estimation import Estimate
 from monitoring.performance.metrics import Performance
 from monitoring.run_result import RunResult
-from monitoring.windows import WindowSummary
+from monitoring.window_summary import WindowSummary
 from tests.unit.monitoring.results import make_drift, make_drift_result, make_groups, make_result, make_slice, make_slices
 
 
