@@ -20,22 +20,29 @@ MAX_FRAMING_BYTES = 64 * 1024
 FRAMING_PER_BYTE = 2
 MAX_WAITING_REQUESTS = 100
 MAX_HEADERS = 256
+# What the parser of addresses takes at most.
+MAX_TARGET_BYTES = 2**16 - 1
 SLICE_BYTES = 16 * 1024
 
 
-def _last_answer(status: HTTPStatus, detail: str) -> bytes:
+def _last_answer(status: HTTPStatus, title: str, detail: str) -> bytes:
     """Return a problem document (RFC 9457) as bytes; what is no request has no path and no id."""
-    kind = status.phrase.lower().replace(" ", "-")
-    body = f'{{"type":"urn:churn:problem:{kind}","title":"{status.phrase}","status":{status},"detail":"{detail}"}}'
+    kind = title.lower().replace(" ", "-")
+    body = f'{{"type":"urn:churn:problem:{kind}","title":"{title}","status":{status},"detail":"{detail}"}}'
     return (
-        f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+        f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
         f"connection: close\r\n\r\n{body}"
     ).encode("ascii")
 
 
-NOT_HTTP = _last_answer(HTTPStatus.BAD_REQUEST, "What came is no HTTP request, or can be read in two ways.")
+NOT_HTTP = _last_answer(HTTPStatus.BAD_REQUEST, "Bad Request", "What came is no HTTP request, or can be read in two ways.")
+TARGET_TOO_LONG = _last_answer(
+    HTTPStatus.REQUEST_URI_TOO_LONG, "URI Too Long", "The address is too long: what is to be scored or reported is the body."
+)
 TOO_LONG = _last_answer(
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too long, or has too many fields."
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "Request Header Fields Too Large",
+    "The head of the request is too long, or has too many fields.",
 )
 
 
@@ -81,6 +88,12 @@ class BoundedMessages(CoalescedWritesProtocol):
         super().on_message_begin()
         if len(self.pipeline) >= MAX_WAITING_REQUESTS:
             raise RefusedError
+
+    def on_url(self, url: bytes) -> None:
+        """See `httptools`. Called with each part of the address as it arrives."""
+        if len(self.url) + len(url) > MAX_TARGET_BYTES:
+            self._refuse_head(TARGET_TOO_LONG)
+        super().on_url(url)
 
     def on_headers_complete(self) -> None:
         """See `httptools`."""
@@ -138,14 +151,14 @@ class BoundedMessages(CoalescedWritesProtocol):
         if self._framing_bytes > MAX_FRAMING_BYTES and not self.transport.is_closing():
             self._refuse_length()
 
-    def _refuse_headers(self) -> NoReturn:
-        """Refuse a head with too many fields: each costs thirty times what it takes to send."""
+    def _refuse_head(self, answer: bytes = TOO_LONG) -> NoReturn:
+        """Refuse a head with a too long address or too many fields: each of these costs thirty times what it takes to send."""
         if self.cycle is None or self.cycle.response_complete:
-            self._refuse_length()
+            self._refuse_length(answer)
         raise RefusedError
 
-    def _refuse_length(self) -> None:
-        """Answer 431 and close the connection; only close it if an answer has begun."""
+    def _refuse_length(self, answer: bytes = TOO_LONG) -> None:
+        """Answer (431, unless told otherwise) and close the connection; only close it if an answer has begun."""
         if self.cycle is None or self.cycle.response_complete or not getattr(self.cycle, "response_started", True):
-            self.transport.write(TOO_LONG)
+            self.transport.write(answer)
         self.transport.close()

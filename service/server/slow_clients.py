@@ -57,7 +57,7 @@ class Connection(FastConnection):
     def on_headers_complete(self) -> None:
         """See `httptools`."""
         if len(self.headers) > MAX_HEADERS:
-            self._refuse_headers()
+            self._refuse_head()
         super().on_headers_complete()
         self._in_head = False
         if self._deadline is not None:

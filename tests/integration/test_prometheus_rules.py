@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,13 +29,21 @@ SUFFIXES = ("_bucket", "_count", "_sum")
 alerts = pytest.mark.parametrize("alert", ALERTS, ids=[alert["alert"] for alert in ALERTS])
 
 
-def run(*command: str) -> None:
+# What is known at once, and must be told at once.
+AT_ONCE = {
+    *("ChurnPredictionsSetAside", "ChurnDriftWatch", "ChurnRetrainWanted", "ChurnMonitorPages", "ChurnRolledBack"),
+    "ChurnWatchdog",
+}
+
+
+def run(*command: str, folder: Path = FOLDER, is_good: bool = True) -> str:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not here: apt-get install prometheus prometheus-alertmanager")
     # Go collects garbage less often: a fifth of promtool's time.
     env = os.environ | {"GOGC": "400"}
-    done = subprocess.run(command, cwd=FOLDER, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == is_good, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def series(expression: str) -> set[str]:
@@ -56,6 +66,27 @@ def known_series() -> set[str]:
 @pytest.mark.parametrize("tests", TESTS)
 def test_each_alert_fires_when_it_should_and_is_silent_when_it_should_not(tests):
     run("promtool", "test", "rules", tests)
+
+
+def test_no_alert_fires_before_its_time(tmp_path):
+    waiting = {alert["alert"] for alert in ALERTS if "for" in alert}
+    assert waiting == {alert["alert"] for alert in ALERTS} - AT_ONCE
+    # That the tests hold this: without any `for:`, each of these alerts fires where a test says that it is silent.
+    (tmp_path / "alerts.yml").write_text(re.sub("(?m)^ *for: .*$", "", (FOLDER / "alerts.yml").read_text()))
+    shutil.copy(FOLDER / "recording.yml", tmp_path)
+    for name in TESTS:
+        # As texts: to YAML, `0x40`, forty times 0, is a number.
+        document = yaml.load((FOLDER / name).read_text(), Loader=yaml.BaseLoader)  # noqa: S506 -- texts, lists, mappings
+        document["tests"] = [test | {"alert_rule_test": early} for test in document["tests"] if (early := too_early(test))]
+        (tmp_path / name).write_text(json.dumps(document))
+    said = run("promtool", "test", "rules", *TESTS, folder=tmp_path, is_good=False)
+    assert set(re.findall(r"alertname: (\w+)", said)) == waiting
+
+
+def too_early(test: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the checks of a test that its alert, which fires later in it, is silent."""
+    fires = {case["alertname"] for case in test["alert_rule_test"] if case["exp_alerts"]}
+    return [case for case in test["alert_rule_test"] if case["alertname"] in fires and not case["exp_alerts"]]
 
 
 def test_the_configuration_of_prometheus_is_valid():

@@ -110,6 +110,26 @@ async def test_a_head_of_too_many_fields_is_refused_before_anybody_reads_it(echo
     assert len(echo.seen) == 1
 
 
+@pytest.mark.parametrize("is_split", [False, True], ids=["at once", "in pieces"])
+async def test_an_address_that_is_too_long_is_told_as_that(echo: Echo, is_split: bool) -> None:
+    end = b" HTTP/1.1\r\n" + HOST + b"\r\n"
+    for length, status in ((bounded_messages.MAX_TARGET_BYTES - 100, b"200"), (bounded_messages.MAX_TARGET_BYTES + 1, b"414")):
+        wire = Wire(echo)
+        head = b"POST " + b"/?".ljust(length, b"a") + end
+        wire.send(*((head[:40_000], head[40_000:]) if is_split else (head,)))
+        answer = await (wire.answer() if status == b"200" else until_closed(wire))
+        assert answer.startswith(b"HTTP/1.1 " + status), (length, answer[:100])
+    assert b"urn:churn:problem:uri-too-long" in answer
+    assert len(echo.seen) == 1
+
+
+async def test_an_earlier_answer_is_not_replaced_by_the_refusal_of_a_long_address(echo: Echo) -> None:
+    wire = Wire(echo)
+    wire.send(b"GET / HTTP/1.1\r\n\r\n" * 2 + b"GET /" + b"a" * 2**17)
+    written = await until_closed(wire)
+    assert written.count(b"HTTP/1.1 200 ") == written.count(b"HTTP/1.1 ") == 2
+
+
 async def test_of_a_flood_of_requests_so_many_are_answered_and_no_more_are_kept(echo: Echo) -> None:
     wire = Wire(echo)
     wire.send(b"GET / HTTP/1.1\r\n\r\n" * 10_000)
