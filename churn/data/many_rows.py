@@ -1,4 +1,4 @@
-"""Bounds for very many customers: on how many a search is scored, weights are fitted, and how many are predicted at once.
+"""Bounds for very many customers: how many a search is scored on, how many are fitted and how often, how many predicted at once.
 
 A training of a million customers is to fit into the memory and the minutes of a small machine. What more customers add to so few
 weights is less than can be measured: docs/adr/0030-the-sum-of-a-boosting-is-one-more-term.md.
@@ -62,6 +62,37 @@ def draw_rows(rows: NDArray[np.int64], most: int, outcome: NDArray[np.int64], se
             [rng.choice(np.flatnonzero(of), size, replace=False) for of, size in ((rarer, wanted), (~rarer, most - wanted))]
         )
     return rows[np.sort(chosen)]
+
+
+def count_folds(outcome: NDArray[np.int64], folds: int) -> int:
+    """Return in how many folds customers are predicted out of fold.
+
+    A model learns from at most `MAX_FITTED` rows. So with more customers fewer folds do, as long as each fold's model has as many
+    rows to draw from, and as many of the rarer class, as the one that learns from all.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    folds : int
+        With few customers; at least 2.
+
+    Returns
+    -------
+    int
+        From 2 to `folds`.
+
+    Examples
+    --------
+    >>> [count_folds(np.arange(rows) % 2, 5) for rows in (200_000, 250_000, 300_000, 400_000)]
+    [5, 5, 3, 2]
+    """
+    churned = int(outcome.sum())
+    rarer = min(churned, len(outcome) - churned)
+    for fewer in range(2, folds):
+        learned = 1 - 1 / fewer
+        if learned * len(outcome) >= MAX_FITTED and learned * rarer >= MIN_CLASS:
+            return fewer
+    return folds
 
 
 def restore_churn_rate(pipeline: Pipeline, drawn: NDArray[np.int64], every: NDArray[np.int64]) -> Pipeline:

@@ -15,6 +15,7 @@ from churn.customers.frame import frame_digest
 from churn.customers.pseudonym import Pseudonymiser
 from churn.data.dataset import Dataset
 from churn.data.labelled import Labelled, customer_numbers
+from churn.data.many_rows import count_folds
 from churn.data.row_time import MONTH, join_times, months_of
 from churn.evaluation.report import Evaluation, assess
 from churn.evaluation.scorecard import Scorecard
@@ -253,7 +254,7 @@ def train(
 
     held, threshold, reweighing = training_set.holdout, threshold_for(tuned.out_of_fold), None
     if contract.sensitive and params.fairness.reweigh != "never":
-        folds = folds_of(known, params.tuning.folds, params.seed)
+        folds = folds_of(known, count_folds(known.outcome.to_numpy(), params.tuning.folds), params.seed)
         fit, reweighing = consider(
             *(Fit(tuned.pipeline, tuned.out_of_fold, threshold, tuned.score), known, held, features, folds, threshold_for),
             *(contract, params),

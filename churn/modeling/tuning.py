@@ -16,7 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from churn.config.params import BESIDE_RULES, Form, TuningParams
 from churn.data.labelled import Labelled
-from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, draw_rows, predict_in_blocks, restore_churn_rate
+from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, count_folds, draw_rows, predict_in_blocks, restore_churn_rate
 from churn.errors import InputError
 from churn.modeling.folds import folds_of, make_folds
 from churn.modeling.search.candidates import CountingScorer, OnScore, searcher
@@ -148,7 +148,7 @@ def _fit_many(found: Tuned, train: Labelled, features: list[str], folds: int, se
         return restore_churn_rate(made, part.outcome.to_numpy(), outcome[rows])
 
     x, out_of_fold = train.features[features], np.empty(len(train))
-    for learned, asked in folds_of(train, folds, seed):
+    for learned, asked in folds_of(train, count_folds(outcome, folds), seed):
         out_of_fold[asked] = predict_in_blocks(fitted(learned), x.iloc[asked])
     return replace(found, pipeline=fitted(np.arange(len(train))), out_of_fold=out_of_fold)
 

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 import churn.data.many_rows as module
-from churn.data.many_rows import draw_rows, predict_in_blocks, restore_churn_rate
+from churn.data.many_rows import count_folds, draw_rows, predict_in_blocks, restore_churn_rate
 
 
 def test_a_sample_has_each_row_once_in_order_and_follows_the_seed() -> None:
@@ -56,6 +56,31 @@ def test_a_sample_by_chance_is_kept_where_it_has_enough_of_both() -> None:
 def test_a_sample_of_no_more_than_a_few_has_half_of_each() -> None:
     outcome = np.arange(10) % 2
     assert sorted(outcome[draw_rows(np.arange(10), 2, outcome, seed=0)]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "rare", "folds"),
+    [
+        (200, 100, 5),
+        (249, 100, 5),
+        (267, 100, 4),
+        (300, 100, 3),
+        (400, 100, 2),
+        (9_000, 20, 2),
+        (9_000, 19, 3),
+        (9_000, 10, 5),
+        (400, 0, 5),
+    ],
+)
+@pytest.mark.parametrize("swap", [False, True])
+def test_fewer_folds_where_each_model_has_as_much_to_learn_from(
+    rows: int, rare: int, folds: int, swap: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FITTED", 200)
+    monkeypatch.setattr(module, "MIN_CLASS", 10)
+    outcome = (np.arange(rows) < rare).astype(np.int64)
+    assert count_folds(1 - outcome if swap else outcome, 5) == folds
+    assert count_folds(outcome, 2) == 2
 
 
 @pytest.mark.parametrize("weighed", [1, 3])

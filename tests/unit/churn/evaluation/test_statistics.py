@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from churn.evaluation import statistics
 from churn.evaluation.statistics import bootstrap_mean_interval, log_losses, mean_bounds
 
 RNG = np.random.default_rng(5)
@@ -23,6 +26,19 @@ def test_saying_the_same_of_a_customer_again_and_again_adds_no_evidence(times: i
     assert bootstrap_mean_interval(repeated, **known, customer=customer) == pytest.approx(bootstrap_mean_interval(ONCE, **known))  # type: ignore[arg-type]
     naive = bootstrap_mean_interval(repeated, **known)  # type: ignore[arg-type]
     assert naive[1] - naive[0] < 0.8 * (high_low(mean_bounds(ONCE, 0.04)))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_of_very_many_customers_the_interval_is_students(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    values, customer = np.repeat(ONCE, times), np.repeat(np.arange(len(ONCE)), times) if times > 1 else None
+    known: dict[str, Any] = {"confidence": 0.92, "resamples": 300, "seed": 3, "customer": customer}
+    monkeypatch.setattr(statistics, "MAX_RESAMPLED", len(ONCE))
+    drawn = bootstrap_mean_interval(values, **known)
+    monkeypatch.setattr(statistics, "MAX_RESAMPLED", len(ONCE) - 1)
+    students = bootstrap_mean_interval(values, **known)
+    assert students == pytest.approx(mean_bounds(ONCE, 0.04))
+    assert students != drawn
+    assert students == pytest.approx(drawn, abs=0.2 * high_low(drawn))
 
 
 def high_low(bounds: tuple[float, float]) -> float:

@@ -333,9 +333,13 @@ def test_of_many_customers_a_sample_decides(monkeypatch: pytest.MonkeyPatch) -> 
     assert roc_auc_score(known.outcome, tune_terms(keyed, monkeypatch).out_of_fold) > 0.9
 
 
-def test_of_very_many_customers_a_sample_is_searched_and_a_larger_one_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folds", [2, 3])
+def test_of_very_many_customers_a_sample_is_searched_and_a_larger_one_fitted(folds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning_module, "MAX_SEARCHED", 200)
     monkeypatch.setattr(tuning_module, "MAX_FITTED", 300)
+    monkeypatch.setattr(
+        tuning_module, "count_folds", lambda outcome, most: folds if (len(outcome), most) == (900, SMALL.folds) else 0
+    )
     plain = customers(900)
     known = Labelled(plain.features, plain.outcome, fold=np.random.default_rng(3).random(900))
     tuned = tune(build_pipeline(1), known, FEATURES, SMALL, seed=1)
@@ -348,7 +352,7 @@ def test_of_very_many_customers_a_sample_is_searched_and_a_larger_one_fitted(mon
     x, y = known.features[FEATURES], known.outcome
     fitted = clone(build_pipeline(1)).set_params(**tuned.best).fit(x.iloc[rows], y.iloc[rows])
     assert np.array_equal(tuned.pipeline["logreg"].coef_, fitted["logreg"].coef_)
-    for learned, asked in folds_of(known, SMALL.folds, 1):
+    for learned, asked in folds_of(known, folds, 1):
         rows = draw_rows(learned, 300, outcome, 1)
         others = restore_churn_rate(clone(fitted).fit(x.iloc[rows], y.iloc[rows]), outcome[rows], outcome[learned])
         assert np.allclose(tuned.out_of_fold[asked], others.predict_proba(x.iloc[asked])[:, 1], rtol=0, atol=1e-12)
