@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 import typer
 
 from churn.config.params import load_params
@@ -22,8 +21,8 @@ from churn.evaluation.report import assess
 from churn.modeling.model import Model, ModelInfo
 from churn.modeling.training import TrainingSet, assemble
 from churn.modeling.training import train as fit
-from churn.registry.artifact import TRUSTED_TYPES
 from churn.registry.serialization import dump_pipeline
+from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
 from churn.simulation.pretraining import pretraining_customers
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -78,6 +77,9 @@ def train() -> None:
 @app.command()
 def evaluate() -> None:
     """build/{split/holdout.parquet,model} → build/{metrics,scorecard,slices}.json and build/plots."""
+    prepare_skops()
+    import skops.io
+
     settings = load_settings()
     contract, params = load_contract(settings.contract), load_params(settings.params)
     held = _read("holdout")

@@ -18,19 +18,13 @@ from churn.errors import ModelRefused
 from churn.model_card.card import number_card
 from churn.modeling.model_info import ModelInfo
 from churn.one_line import one_line
+from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from churn.modeling.model import Model
 
-# What a pipeline may hold; everything else is refused, whatever the artifact says of itself.
-TRUSTED_TYPES = [
-    "churn.modeling.deep.bounded_inputs.BoundedInputs",
-    "churn.modeling.deep.network.DenseNetwork",
-    "churn.modeling.features.LinearTerms",
-    "numpy.dtype",
-]
 INFO_FILE, REFERENCE_FILE, PIPELINE_FILE, CARD_FILE = "model.json", "reference.parquet", "model.skops", "card.md"
 # MLflow's own description, with the signature.
 MLMODEL_FILE = "MLmodel"
@@ -63,6 +57,7 @@ def load_folder(folder: Path, version: str) -> Model:
     ModelRefused
         If it cannot be read, holds types that are not trusted, or is too large.
     """
+    prepare_skops()
     import skops.io
     from sklearn.pipeline import Pipeline
 

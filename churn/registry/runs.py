@@ -17,9 +17,10 @@ from churn.errors import RegistryError
 from churn.model_card.card import number_card, summary_in
 from churn.modeling.model import Model
 from churn.registry.aliases import DIGEST_TAG, TRAINING_TAG
-from churn.registry.artifact import CARD_FILE, INFO_FILE, REFERENCE_FILE, TRUSTED_TYPES, artifact_folder, digest_folder
+from churn.registry.artifact import CARD_FILE, INFO_FILE, REFERENCE_FILE, artifact_folder, digest_folder
 from churn.registry.client import Client
 from churn.registry.downloads import Downloads, move_into_place
+from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
 from churn.registry.versions import Versions
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ class Runs:
             extra[-1].write_text(card, "utf-8")
         example = trained.reference[info.features].head(3)
         _name_no_modules()
+        prepare_skops()
         logged = mlflow.sklearn.log_model(
             trained.model.pipeline,
             name="model",

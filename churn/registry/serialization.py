@@ -7,6 +7,8 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from churn.registry.trusted_types import prepare_skops
+
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
@@ -25,7 +27,7 @@ def dump_pipeline(pipeline: Pipeline) -> bytes:
     >>> dump_pipeline(build_pipeline(1)) == dump_pipeline(build_pipeline(1))
     True
     """
-    # It imports every estimator there is: seconds, which only who writes a model has to spend.
+    prepare_skops()
     import skops.io
 
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as archive:

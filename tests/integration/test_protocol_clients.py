@@ -142,8 +142,8 @@ def test_triton_is_told_what_is_wrong(triton: Any) -> None:
 def pyfunc(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same model as MLflow serves it, with the signature of `churn.registry.registry`."""
     mlflow = pytest.importorskip("mlflow")
-    from churn.registry.artifact import TRUSTED_TYPES
     from churn.registry.runs import model_signature as _signature
+    from churn.registry.trusted_types import TRUSTED_TYPES
 
     folder = tmp_path_factory.mktemp("mlflow") / "model"
     mlflow.sklearn.save_model(

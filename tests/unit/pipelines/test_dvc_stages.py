@@ -27,7 +27,7 @@ from churn.evaluation.report import assess
 from churn.modeling.customer_keys import content_bytes
 from churn.modeling.model import Model, ModelInfo
 from churn.modeling.training import Trained, assemble
-from churn.registry.artifact import TRUSTED_TYPES
+from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.simulation.simulate import simulate, write_csv
 from pipelines import dvc_stages
 from pipelines.dvc_stages import CUSTOMER, FOLD, OUTCOME

@@ -19,8 +19,8 @@ from churn.modeling.boosted.trees import add_up
 from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
 from churn.modeling.rules import Ramp, Terms
-from churn.registry.artifact import TRUSTED_TYPES
 from churn.registry.serialization import dump_pipeline
+from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.simulation.simulate import simulate
 
 SUMS = {"total_charge": ["total_day_charge", "total_eve_charge", "total_night_charge", "total_intl_charge"]}

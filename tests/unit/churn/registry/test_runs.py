@@ -26,7 +26,6 @@ from churn.registry.artifact import (
     CARD_FILE,
     INFO_FILE,
     REFERENCE_FILE,
-    TRUSTED_TYPES,
     artifact_folder,
     digest_folder,
     models_folder,
@@ -34,6 +33,7 @@ from churn.registry.artifact import (
 from churn.registry.client import Client
 from churn.registry.downloads import Downloads
 from churn.registry.runs import MAX_NAME, Runs, model_signature
+from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.registry.versions import Versions
 
 INFO = ModelInfo(

@@ -12,8 +12,8 @@ import skops.io
 from sklearn.pipeline import Pipeline
 
 from churn.modeling.model import build_pipeline
-from churn.registry.artifact import TRUSTED_TYPES
 from churn.registry.serialization import dump_pipeline
+from churn.registry.trusted_types import TRUSTED_TYPES
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)
