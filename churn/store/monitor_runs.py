@@ -10,8 +10,7 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from churn.errors import StoreError
-from churn.store.database.engine import describe_error, translated
+from churn.store.database.engine import store_error, translated
 from churn.store.decisions import insert_decision
 from churn.store.locks.postgres_lock import NAMESPACE
 from churn.store.outcomes.count import move_count
@@ -72,7 +71,7 @@ class MonitorRuns:
                 same = sa.select(monitor_runs.c.run_id).where(monitor_runs.c.run_id == run.run_id)
                 return connection.execute(same).first() is not None
         except SQLAlchemyError as error:
-            raise StoreError(describe_error(error)) from error
+            raise store_error(error) from error
         return True
 
     def read(

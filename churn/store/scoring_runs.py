@@ -126,6 +126,10 @@ class ScoringRuns:
 
 
 def seen_until() -> sa.ScalarSelect[int | None]:
-    """Return the number up to which predictions belong to no run that is under way, as part of a query; null if none is."""
-    under_way = scoring_runs.c.finished_at.is_(None), scoring_runs.c.active_at > now() - ABANDONED_AFTER
+    """Return the number up to which predictions belong to no run that is under way, as part of a query; null if none is.
+
+    One whose clock was far ahead, and that was killed, is abandoned too: the monitor would wait for it until that day.
+    """
+    around = now() - ABANDONED_AFTER, now() + ABANDONED_AFTER
+    under_way = scoring_runs.c.finished_at.is_(None), scoring_runs.c.active_at > around[0], scoring_runs.c.active_at < around[1]
     return sa.select(sa.func.min(scoring_runs.c.after_seq)).where(*under_way).scalar_subquery()

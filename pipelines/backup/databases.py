@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from churn.config.urls import shown
 from churn.errors import ChurnError, InputError, StoreError
 from churn.store.database.engine import make_engine, translated
 from pipelines.backup.archive import Database
@@ -102,7 +103,7 @@ def _dump_sqlite(path: Path, into: Path) -> Database:
 def _dump_postgres(url: str, into: Path) -> Database:
     engine = make_engine(url)
     try:
-        with translated(), engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        with translated(shown(url)), engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             # Copy and description are of the same moment.
             snapshot = connection.execute(sa.text("SELECT pg_export_snapshot()")).scalar_one()
             version = str(connection.execute(sa.text("SHOW server_version")).scalar_one())
@@ -146,7 +147,7 @@ def is_in_use(url: str, name: str) -> bool:
         return False
     engine = _engine(url)
     try:
-        with translated(), engine.connect() as connection:
+        with translated(shown(url)), engine.connect() as connection:
             there = set(sa.inspect(connection).get_table_names())
             tables = there & set(IN_USE[name])
             some = (connection.execute(sa.select(sa.literal(1)).select_from(sa.table(table)).limit(1)) for table in tables)
@@ -191,7 +192,7 @@ def check_rows(url: str, expected: Database) -> None:
     """
     engine = _engine(url)
     try:
-        with translated(), engine.connect() as connection:
+        with translated(shown(url)), engine.connect() as connection:
             found = _describe(connection, expected.kind, expected.server)
     finally:
         engine.dispose()
@@ -215,7 +216,7 @@ def move_artifacts(url: str, old: str, new: str) -> None:
         return
     engine = _engine(url)
     try:
-        with translated(), engine.begin() as connection:
+        with translated(shown(url)), engine.begin() as connection:
             inspector = sa.inspect(connection)
             tables = set(inspector.get_table_names())
             for table, column in ARTIFACT_COLUMNS:

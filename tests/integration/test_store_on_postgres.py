@@ -11,6 +11,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from churn.errors import StoreAway
+from churn.store.predictions import window_reader
 from churn.store.store import Store
 from churn.store.tables import metadata
 from tests.integration.postgres import Server
@@ -77,13 +79,17 @@ class Emptied:
     def _connected(self, url: str) -> psycopg.Connection[tuple[Any, ...]]:
         return self._server.connect(str(sa.make_url(url).database))
 
-    def empty(self) -> None:
+    def cut(self) -> None:
+        """End all other connections to it."""
         with self._connected(self.url) as connection:
-            # One who was left in a transaction would be waited for.
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+
+    def empty(self) -> None:
+        self.cut()  # one who was left in a transaction would be waited for
+        with self._connected(self.url) as connection:
             try:
                 connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
                 for name in self._begin_with_rows:
@@ -113,3 +119,16 @@ def test_a_server_is_always_waited_for(store: Store) -> None:
     rows = test_prediction_writer.rows
     store.write_rows(rows(1))
     assert not store.write_rows_at_once(rows(1))
+
+
+def test_a_connection_that_breaks_while_a_window_is_read_is_one_error_and_no_traceback(
+    store: Store, emptied: Emptied, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(window_reader, "PART_ROWS", 10)
+    test_window_reader.fill(store, 100)
+    parts = store.iter_predictions(test_window_reader.CONTRACT, "1", store.find_span("1", after_seq=0, newest=100))
+    assert len(next(parts)) == 10
+    emptied.cut()
+    with pytest.raises(StoreAway, match=r"^the store cannot be reached: "):
+        list(parts)
+    assert not caplog.records

@@ -18,6 +18,8 @@ from churn.errors import InputError, StoreAway, StoreError
 # No connection waits for ever: a server that accepts and then stands still would hold up a flow until somebody looks.
 CONNECT_SECONDS = 10.0
 MAX_SECONDS = 900.0
+# PostgreSQL stops, has crashed, or starts (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_GONE = {"57P01", "57P02", "57P03"}
 
 
 def make_engine(url: str, timeout_seconds: float | None = None) -> sa.Engine:
@@ -134,12 +136,36 @@ def lock_for_writing(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the database's errors into StoreError."""
+def translated(whose: str = "the store") -> Iterator[None]:
+    """Turn the database's errors into StoreError; see `store_error`."""
     try:
         yield
     except SQLAlchemyError as error:
-        raise StoreError(describe_error(error)) from error
+        raise store_error(error, whose) from error
+
+
+def store_error(error: Exception, whose: str = "the store") -> StoreError:
+    """Return an error of SQLAlchemy or a driver as one that says whose it is: it may be all that somebody reads.
+
+    Parameters
+    ----------
+    error : Exception
+    whose : str
+        Which database.
+
+    Returns
+    -------
+    StoreError
+        StoreAway if there is no connection, or it broke.
+    """
+    original = getattr(error, "orig", None) or error
+    said = describe_error(error)
+    # SQLAlchemy finds out for its own connections; of a raw one, PostgreSQL's driver says it by an error without a code.
+    code = getattr(original, "sqlstate", "")
+    broke = any(known.__name__ == "OperationalError" for known in type(original).__mro__) if code is None else code in _GONE
+    if broke or getattr(error, "connection_invalidated", False):
+        return StoreAway(f"{whose} cannot be reached: {said}")
+    return StoreError(f"{whose} failed: {said}")
 
 
 def describe_error(error: Exception) -> str:

@@ -16,8 +16,8 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from churn.errors import RowsRefused, StoreError
-from churn.store.database.engine import describe_error
+from churn.errors import RowsRefused
+from churn.store.database.engine import store_error
 from churn.store.records import PredictionRow
 
 _CASTS = {
@@ -72,7 +72,7 @@ class PostgresRowWriter:
         except (psycopg.Error, SQLAlchemyError) as error:
             # Connect anew next time: a server that has become read-only may have a successor.
             self.close()
-            raise StoreError(describe_error(error)) from error
+            raise store_error(error) from error
 
     def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
         """See `churn.store.predictions.row_writer.RowWriter`: a server always has to be waited for."""

@@ -9,8 +9,8 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from churn.errors import RowsRefused, StoreError
-from churn.store.database.engine import describe_error
+from churn.errors import RowsRefused
+from churn.store.database.engine import store_error
 from churn.store.predictions.sqlite_writer import SqliteRowWriter, insert_statement
 from churn.store.records import PredictionRow
 
@@ -68,7 +68,7 @@ class EngineRowWriter:
         except (IntegrityError, DataError) as error:
             raise RowsRefused(type(error.orig).__name__) from None
         except SQLAlchemyError as error:
-            raise StoreError(describe_error(error)) from error
+            raise store_error(error) from error
 
     def write_at_once(self, _rows: Sequence[PredictionRow], /) -> bool:
         """See `RowWriter`."""

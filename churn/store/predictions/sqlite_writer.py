@@ -64,7 +64,7 @@ class SqliteRowWriter:
         except (sqlite3.Error, OSError) as error:
             # Never the values. The next write begins with a new connection: a file that was away may be another one.
             self._disconnect()
-            raise StoreError(str(error)) from error
+            raise StoreError(f"the store failed: {error}") from error
 
     def copy(self, rows: Sequence[PredictionRow], /) -> None:
         """See `churn.store.predictions.row_writer.RowWriter`: nothing is faster here than large statements in one transaction."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from churn.contract import Contract
-from churn.errors import StoreError
-from churn.store.database.engine import describe_error, translated
+from churn.errors import StoreAway
+from churn.store.database.engine import store_error, translated
 from churn.store.database.watermark import LARGEST, find_watermark
 from churn.store.predictions.frames import frame_of_columns, parse_features
 from churn.store.scoring_runs import seen_until
@@ -214,4 +214,8 @@ def _fetch(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequenc
             while rows := cursor.fetchmany(PART_ROWS):
                 yield rows
         except connection.dialect.loaded_dbapi.Error as error:
-            raise StoreError(describe_error(error)) from error
+            failure = store_error(error)
+            if isinstance(failure, StoreAway):
+                # SQLAlchemy did not see it break, and would print a traceback when the connection comes back to the pool.
+                connection.invalidate()
+            raise failure from error

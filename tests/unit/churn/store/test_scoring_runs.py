@@ -61,6 +61,16 @@ def test_a_run_that_was_killed_holds_the_monitor_up_for_a_while(store: Store, mo
     assert rows_seen(store) == 1
 
 
+def test_a_clock_that_was_set_back_does_not_hold_the_monitor_up_until_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = scoring_runs.now()
+    monkeypatch.setattr(scoring_runs, "now", lambda: begun + timedelta(days=1))
+    store.begin_scoring_run("k", source="", model_version="1", requested_at=NOON)
+    predict(store, "a")
+    assert rows_seen(store) == 0
+    monkeypatch.setattr(scoring_runs, "now", lambda: begun)
+    assert rows_seen(store) == 1
+
+
 def test_the_last_id_within_two(store: Store) -> None:
     predict(store, "k-1", "k-3", "k-2", "j", "l")
     assert store.last_id_within("k-0", "k-9") == "k-3"

@@ -8,13 +8,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from churn.errors import InputError, StoreAway, StoreError
 from churn.store.database import engine as module
-from churn.store.database.engine import _postgres_limits, describe_error, lock_for_writing, make_engine, ping, translated
+from churn.store.database.engine import (
+    _postgres_limits,
+    describe_error,
+    lock_for_writing,
+    make_engine,
+    ping,
+    store_error,
+    translated,
+)
 
 
 @pytest.fixture
@@ -140,9 +149,27 @@ def test_a_file_that_two_processes_open_at_once_is_tried_again_and_what_is_broke
 def test_errors_are_one_line_without_the_statement_s_parameters(made: sa.Engine) -> None:
     with pytest.raises(StoreError) as caught, translated(), made.connect() as connection:
         connection.execute(sa.text("SELECT :name FROM nowhere"), {"name": "c-secret"})
-    assert str(caught.value) == "no such table: nowhere"
+    assert str(caught.value) == "the store failed: no such table: nowhere"
     assert describe_error(OperationalError("SELECT", {}, Exception("first\nsecond"))) == "first"
     assert describe_error(ValueError(" \n")) == "ValueError"
     assert describe_error(ValueError("wrong\nwords")) == "wrong"
     with pytest.raises(KeyError), translated():
         raise KeyError("no error of a database")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (psycopg.OperationalError("server closed the connection"), "the store cannot be reached: server closed the connection"),
+        (psycopg.errors.AdminShutdown("terminating"), "the store cannot be reached: terminating"),
+        (OperationalError("", {}, psycopg.errors.CrashShutdown("crash")), "the store cannot be reached: crash"),
+        (OperationalError("", {}, Exception("gone"), connection_invalidated=True), "the store cannot be reached: gone"),
+        (psycopg.errors.QueryCanceled("statement timeout"), "the store failed: statement timeout"),
+        (psycopg.ProgrammingError("cannot adapt"), "the store failed: cannot adapt"),
+        (sqlite3.OperationalError("database or disk is full"), "the store failed: database or disk is full"),
+    ],
+)
+def test_an_error_says_whose_it_is_and_whether_it_may_be_back_in_a_moment(error: Exception, said: str) -> None:
+    assert str(store_error(error)) == said
+    assert isinstance(store_error(error), StoreAway) == ("reached" in said)
+    assert str(store_error(error, "the registry")) == said.replace("the store", "the registry")
