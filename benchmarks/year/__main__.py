@@ -3,7 +3,7 @@
 With --campaign everybody whom a model names is called, each month; results go to year-campaign.jsonl.
 
 Results are added to build/benchmarks/year.jsonl, a line a scenario and seed: a run that was broken off goes on where it was, and
-more seeds are added. Prints a table a scenario, and what issue 19 (with --campaign: 20) asks; without it, draws a plot beside it.
+more seeds are added. Prints a table a scenario, and the targets; without --campaign, draws a plot beside it.
 """
 
 from __future__ import annotations

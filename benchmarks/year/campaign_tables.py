@@ -1,4 +1,4 @@
-"""The tables of the year with campaigns: what became of each strategy, and what issue 20 asks."""
+"""The tables of the year with campaigns: what became of each strategy, and the targets."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def covered(results: Sequence[YearResult]) -> tuple[int, int]:
 
 
 def campaign_targets(results: list[YearResult]) -> list[Target]:
-    """Hold results of one scenario against what issue 20 asks."""
+    """Hold results of one scenario against the targets."""
     scenario = results[0].scenario
     alarms, runs = false_alarms(results)
     rate, high = rate_with_bound(alarms, runs)

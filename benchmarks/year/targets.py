@@ -1,4 +1,4 @@
-"""What issue 19 asks of the loop, beside what was measured."""
+"""The targets of the loop, beside what was measured."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def compare(results: Sequence[YearResult], judge: Callable[[list[YearResult]], l
 
 
 def year_targets(results: list[YearResult]) -> list[Target]:
-    """Hold results of one scenario against what issue 19 asks."""
+    """Hold results of one scenario against the targets."""
     scenario = results[0].scenario
     found: list[Target] = []
     if scenario in QUIET:
