@@ -136,7 +136,7 @@ def run_monitor(
         drift=judged.drift if judged else None,
         moved=judged.moved if judged else None,
         newcomers=judged.newcomers if judged else None,
-        said=judged.said if judged else (),
+        reported=judged.reported if judged else (),
         cohorts=judged.cohorts if judged else Cohorts(),
         performance=compare_performance(known.outcomes, window.labelled, window.answers, window.threshold, campaign),
         concept=detect_concept_drift(known.outcomes, window.labelled, outcome_share * alpha) if labelled else None,
@@ -201,8 +201,8 @@ def _judge_customers(
     """Judge customers and predictions, with what runs on this model knew of them, up to the newest that judged any."""
     newest = store.monitor_runs(model_version=window.model_version, judged="predictions", limit=1)
     before = RunResult.from_record(newest[0]) if newest else None
-    said, cohorts = (before.said, before.cohorts) if before is not None else ((), Cohorts())
-    return judge_window(store, contract, known.profile, window, said, cohorts, alpha, segmenter)
+    reported, cohorts = (before.reported, before.cohorts) if before is not None else ((), Cohorts())
+    return judge_window(store, contract, known.profile, window, reported, cohorts, alpha, segmenter)
 
 
 def _decide(store: Store, settings: Settings, window: Window, findings: Findings, now: datetime) -> RetrainDecision:

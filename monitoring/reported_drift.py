@@ -68,8 +68,8 @@ class Moment:
     until: datetime
 
 
-def tell_moves(
-    report: DriftReport, said: tuple[ReportedDrift, ...], here: Moment
+def mark_known_moves(
+    report: DriftReport, reported: tuple[ReportedDrift, ...], here: Moment
 ) -> tuple[DriftReport, tuple[ReportedDrift, ...]]:
     """Tell news from what is usual among the moves since customers were last seen.
 
@@ -80,7 +80,7 @@ def tell_moves(
     ----------
     report : DriftReport
         Of `monitoring.drift.paired`.
-    said : tuple of ReportedDrift
+    reported : tuple of ReportedDrift
         What earlier runs said; what is not about moves is passed through.
     here : Moment
         Of this run.
@@ -92,12 +92,15 @@ def tell_moves(
     tuple of ReportedDrift
         What the next run must know.
     """
-    remembered = tuple(one for one in said if one.of != "moved" or here.until - one.seen_at <= USUAL_WITHIN)
-    return _tell("moved", report, remembered, here, lambda now, before: _beyond_chance(now, before, report))
+    remembered = tuple(one for one in reported if one.of != "moved" or here.until - one.seen_at <= USUAL_WITHIN)
+    return _mark_known("moved", report, remembered, here, lambda now, before: _beyond_chance(now, before, report))
 
 
-def tell_differences(
-    report: DriftReport, said: tuple[ReportedDrift, ...], here: Moment, moved_since: Callable[[ReportedDrift], DriftReport | None]
+def mark_known_differences(
+    report: DriftReport,
+    reported: tuple[ReportedDrift, ...],
+    here: Moment,
+    moved_since: Callable[[ReportedDrift], DriftReport | None],
 ) -> tuple[DriftReport, tuple[ReportedDrift, ...]]:
     """Tell news from what was said before among the differences of a base from the reference.
 
@@ -109,7 +112,7 @@ def tell_differences(
     ----------
     report : DriftReport
         Of `monitoring.drift.detect`.
-    said : tuple of ReportedDrift
+    reported : tuple of ReportedDrift
         What earlier runs said; what is not about differences is passed through.
     here : Moment
         Of this run.
@@ -123,23 +126,23 @@ def tell_differences(
     tuple of ReportedDrift
         What the next run must know.
     """
-    forgotten = {_as_said("differs", result, report, here).key for result in report.results if result.p_value > FORGOTTEN_P}
-    remembered = tuple(one for one in said if one.key not in forgotten)
-    return _tell("differs", report, remembered, here, lambda now, before: _grew(now, before, report, moved_since))
+    forgotten = {_as_reported("differs", result, report, here).key for result in report.results if result.p_value > FORGOTTEN_P}
+    remembered = tuple(one for one in reported if one.key not in forgotten)
+    return _mark_known("differs", report, remembered, here, lambda now, before: _grew(now, before, report, moved_since))
 
 
-def _tell(
+def _mark_known(
     of: Of,
     report: DriftReport,
-    said: tuple[ReportedDrift, ...],
+    reported: tuple[ReportedDrift, ...],
     here: Moment,
     is_more: Callable[[ReportedDrift, ReportedDrift], bool],
 ) -> tuple[DriftReport, tuple[ReportedDrift, ...]]:
     """Mark as known what was said before and is not more now; return also what the next run must know."""
-    kept = {one.key: one for one in said}
+    kept = {one.key: one for one in reported}
     results = []
     for result in report.results:
-        now = _as_said(of, result, report, here)
+        now = _as_reported(of, result, report, here)
         before = kept.get(now.key)
         known = result.drifted and before is not None and not is_more(now, before)
         if result.drifted:
@@ -170,7 +173,7 @@ def _beyond_chance(now: ReportedDrift, before: ReportedDrift, report: DriftRepor
     return gone > bound * math.hypot(now.standard_error, before.standard_error)
 
 
-def _as_said(of: Of, result: DriftResult, report: DriftReport, here: Moment) -> ReportedDrift:
+def _as_reported(of: Of, result: DriftResult, report: DriftReport, here: Moment) -> ReportedDrift:
     feature, aspect, detail = result.key
     return ReportedDrift(
         of=of,

@@ -18,7 +18,7 @@ from monitoring.drift.families.cohort_tests import compare_cohorts, sum_up
 from monitoring.drift.paired import compare_pairs
 from monitoring.drift.profile import ReferenceProfile
 from monitoring.drift.results import DriftReport
-from monitoring.reported_drift import Moment, ReportedDrift, tell_differences, tell_moves
+from monitoring.reported_drift import Moment, ReportedDrift, mark_known_differences, mark_known_moves
 from monitoring.slicing import add_segments
 from monitoring.windows import MAX_HELD, Window
 
@@ -43,7 +43,7 @@ class WindowDrift:
         Those seen before against themselves; None if they are fewer than 50.
     newcomers : DriftReport or None
         Those not seen before against earlier newcomers; None if either are too few.
-    said : tuple of ReportedDrift
+    reported : tuple of ReportedDrift
         What the next run must know.
     cohorts : Cohorts
         What it must know of newcomers.
@@ -52,7 +52,7 @@ class WindowDrift:
     drift: DriftReport
     moved: DriftReport | None
     newcomers: DriftReport | None
-    said: tuple[ReportedDrift, ...]
+    reported: tuple[ReportedDrift, ...]
     cohorts: Cohorts
 
 
@@ -61,7 +61,7 @@ def judge_window(
     contract: Contract,
     profile: ReferenceProfile,
     window: Window,
-    said: tuple[ReportedDrift, ...],
+    reported: tuple[ReportedDrift, ...],
     cohorts: Cohorts,
     alpha: float,
     segmenter: Segmenter | None = None,
@@ -80,8 +80,8 @@ def judge_window(
         Of the model's reference.
     window : Window
         With predictions to judge.
-    said : tuple of ReportedDrift
-        What the run before said, as `WindowDrift` gave it.
+    reported : tuple of ReportedDrift
+        What the run before reported, as `WindowDrift` gave it.
     cohorts : Cohorts
         What it knew of newcomers, likewise.
     alpha : float
@@ -108,7 +108,7 @@ def judge_window(
     if len(after) < MIN_PAIRS:
         moved, shared = None, alpha
     else:
-        moved, said = tell_moves(compare_pairs(profile, before, after, MOVED * alpha), said, here)
+        moved, reported = mark_known_moves(compare_pairs(profile, before, after, MOVED * alpha), reported, here)
         shared = DIFFERS * alpha
     # Most of a base must be known for those who are not to be new: of its first sight all would be.
     if moved is not None and 2 * len(after) >= len(same.by_seq):
@@ -131,8 +131,8 @@ def judge_window(
         return known[then]
 
     parts = window.parts() if window.rows > MAX_HELD else (add_segments(part, segmenter) for part in window.parts())
-    drift, said = tell_differences(detect_drift(profile, parts, contract, shared), said, here, moved_since)
-    return WindowDrift(drift, moved, newcomers, said, cohorts)
+    drift, reported = mark_known_differences(detect_drift(profile, parts, contract, shared), reported, here, moved_since)
+    return WindowDrift(drift, moved, newcomers, reported, cohorts)
 
 
 @dataclass(frozen=True)

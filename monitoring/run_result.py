@@ -19,8 +19,8 @@ from monitoring.performance.concept_drift import ConceptResult
 from monitoring.performance.cusum import SequentialResult
 from monitoring.performance.group_gaps import GroupReport
 from monitoring.reported_drift import ReportedDrift
-from monitoring.slice_quality import SliceQuality, SliceReport, spell_quality
-from monitoring.slicing import spell_slice
+from monitoring.slice_quality import SliceQuality, SliceReport, describe_quality
+from monitoring.slicing import describe_slice
 from monitoring.window_summary import WindowSummary
 
 
@@ -50,7 +50,7 @@ class Findings:
         Its customers who were seen before against themselves. None where these are too few.
     newcomers : DriftReport or None
         Customers who came for the first time against those who did before them. None where either are too few.
-    said : tuple of ReportedDrift
+    reported : tuple of ReportedDrift
         What this run and those before said of these customers, and is not to be said again.
     cohorts : Cohorts
         The newcomers up to this run, in sums.
@@ -73,7 +73,7 @@ class Findings:
     drift: DriftReport | None = None
     moved: DriftReport | None = None
     newcomers: DriftReport | None = None
-    said: tuple[ReportedDrift, ...] = ()
+    reported: tuple[ReportedDrift, ...] = ()
     cohorts: Cohorts = field(default_factory=Cohorts)
     performance: PerformanceComparison = field(default_factory=PerformanceComparison)
     concept: ConceptResult | None = None
@@ -227,7 +227,7 @@ class RunResult(Findings):
 
 
 def _spelled(slices: Sequence[SliceQuality]) -> tuple[str, ...]:
-    return tuple(f"{spell_slice(one.column, one.level)}: {spell_quality(one)}" for one in slices)
+    return tuple(f"{describe_slice(one.column, one.level)}: {describe_quality(one)}" for one in slices)
 
 
 @cache

@@ -215,50 +215,57 @@ def judge_slices(
     tuple of SliceQuality
         The same for the same input: what is random inside is seeded.
     """
-    from scipy import stats
+    enough = _with_enough_outcomes(outcomes, members, min_customers)
+    if not enough:
+        return ()
+    _, p = outcomes_and_answers(outcomes)
+    null = _null_distribution(p, members[:, [*enough]])
+    return tuple(
+        _judge_slice(baselines[place], outcomes[members[:, place]], customers, null, alpha) for place, customers in enough.items()
+    )
 
-    y, p = outcomes_and_answers(outcomes)
-    customer = customers_of(outcomes)
-    variance = p * (1 - p)
-    asked = []
-    for place in range(len(baselines)):
+
+def _with_enough_outcomes(outcomes: pd.DataFrame, members: Members, min_customers: int) -> dict[int, int]:
+    """Return how many customers with outcomes a slice has, by its place; slices with too few are left out."""
+    _, p = outcomes_and_answers(outcomes)
+    customer, variance = customers_of(outcomes), p * (1 - p)
+    enough = {}
+    for place in range(members.shape[1]):
         own = members[:, place]
         counted = int(own.sum()) if customer is None else len(np.unique(customer[own]))
         if counted >= min_customers and float(variance[own].sum()) >= MIN_VARIANCE:
-            asked.append((place, counted))
-    if not asked:
-        return ()
-    null = _null_distribution(p, members[:, [place for place, _ in asked]])
-    found = []
-    for place, counted in asked:
-        own, baseline = members[:, place], baselines[place]
-        rows = outcomes[own]
-        large, loss = moments_of(rows, np.ones_like), moments_of(rows, minus_logit)
-        p_values = {
-            LARGE: contrast(baseline.large, large, pooled=not baseline.learned).two_sided,
-            LOSS: contrast(baseline.loss, loss, pooled=not baseline.learned).upper,
-        }
-        adjusted = {one: null.p_value(float(stats.norm.isf(p / 2))) for one, p in p_values.items()}
-        p_value = min(adjusted.values())
-        entropy = float(-(p[own] * np.log(p[own]) + (1 - p[own]) * np.log1p(-p[own])).mean())
-        found.append(
-            SliceQuality(
-                column=baseline.rule.column,
-                level=baseline.rule.level,
-                rows=int(own.sum()),
-                customers=counted,
-                churn_rate=float(y[own].mean()),
-                expected=float(np.clip(p[own].mean() + baseline.large.mean, 0.0, 1.0)),
-                log_loss=entropy + loss.mean,
-                expected_log_loss=entropy + baseline.loss.mean,
-                brier=float(((y[own] - p[own]) ** 2).mean()),
-                reference_brier=baseline.brier,
-                question=LARGE if adjusted[LARGE] <= max(alpha, p_value) else LOSS,
-                p_value=p_value,
-                alarm=p_value <= alpha,
-            )
-        )
-    return tuple(found)
+            enough[place] = counted
+    return enough
+
+
+def _judge_slice(baseline: SliceBaseline, own: pd.DataFrame, customers: int, null: MaxDistribution, alpha: float) -> SliceQuality:
+    """Judge one slice on its own outcomes; p-values are adjusted for all slices by `null`."""
+    from scipy import stats
+
+    y, p = outcomes_and_answers(own)
+    large, loss = moments_of(own, np.ones_like), moments_of(own, minus_logit)
+    p_values = {
+        LARGE: contrast(baseline.large, large, pooled=not baseline.learned).two_sided,
+        LOSS: contrast(baseline.loss, loss, pooled=not baseline.learned).upper,
+    }
+    adjusted = {question: null.p_value(float(stats.norm.isf(value / 2))) for question, value in p_values.items()}
+    p_value = min(adjusted.values())
+    entropy = float(-(p * np.log(p) + (1 - p) * np.log1p(-p)).mean())
+    return SliceQuality(
+        column=baseline.rule.column,
+        level=baseline.rule.level,
+        rows=len(own),
+        customers=customers,
+        churn_rate=float(y.mean()),
+        expected=float(np.clip(p.mean() + baseline.large.mean, 0.0, 1.0)),
+        log_loss=entropy + loss.mean,
+        expected_log_loss=entropy + baseline.loss.mean,
+        brier=float(((y - p) ** 2).mean()),
+        reference_brier=baseline.brier,
+        question=LARGE if adjusted[LARGE] <= max(alpha, p_value) else LOSS,
+        p_value=p_value,
+        alarm=p_value <= alpha,
+    )
 
 
 def _null_distribution(p: np.ndarray, members: Members) -> MaxDistribution:
@@ -271,7 +278,7 @@ def _null_distribution(p: np.ndarray, members: Members) -> MaxDistribution:
     return draw_maxima([standard], MAX_WINDOW_ROWS, MAX_WINDOW_ROWS, SEED)[0]
 
 
-def spell_quality(one: SliceQuality) -> str:
+def describe_quality(one: SliceQuality) -> str:
     """Say what was found of a slice, without its name.
 
     Parameters

@@ -12,7 +12,7 @@ from churn.config.params import SliceParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.slices import MISSING, find_slices, slice_by, sliced_levels
-from churn.explain.frames import spell
+from churn.explain.frames import column_values
 from churn.explain.segmenter import Segmenter
 from churn.segments.segments import SLICE
 
@@ -136,7 +136,7 @@ def segment_shares(frame: pd.DataFrame, segmenter: Segmenter | None) -> dict[str
     return {name: float(shares[name]) for name in segmenter.names}
 
 
-def spell_slice(column: str, level: str) -> str:
+def describe_slice(column: str, level: str) -> str:
     """Say who is in a slice.
 
     Parameters
@@ -151,9 +151,9 @@ def spell_slice(column: str, level: str) -> str:
 
     Examples
     --------
-    >>> spell_slice("international_plan", "Yes"), spell_slice("account_length", "missing")
+    >>> describe_slice("international_plan", "Yes"), describe_slice("account_length", "missing")
     ('customers with international plan Yes', 'customers with account length missing')
-    >>> spell_slice("customer segment", "high day charge")
+    >>> describe_slice("customer segment", "high day charge")
     'customers of the segment "high day charge"'
     """
     if column == SLICE:
@@ -179,5 +179,5 @@ def add_segments(frame: pd.DataFrame, segmenter: Segmenter | None) -> pd.DataFra
 
     if segmenter is None:
         return frame
-    numbers = segmenter.numbers(spell(frame[segmenter.segments.columns]))
+    numbers = segmenter.numbers(column_values(frame[segmenter.segments.columns]))
     return frame.assign(**{SLICE: pd.Categorical.from_codes(numbers.tolist(), categories=pd.Index(segmenter.names))})

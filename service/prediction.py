@@ -191,8 +191,8 @@ class PredictionService:
                 batch = find() if small else await CLIENT_WORK.run(find)
         with child_span("log", request_context):
             for start in range(0, len(customers), LOGGED_AT_ONCE):
-                spell = partial(batch.rows, served.contract, start, start + LOGGED_AT_ONCE)
-                await self.log.write(spell() if small else await CLIENT_WORK.run(spell, is_begun=True))
+                make_records = partial(batch.rows, served.contract, start, start + LOGGED_AT_ONCE)
+                await self.log.write(make_records() if small else await CLIENT_WORK.run(make_records, is_begun=True))
         self.metrics.count_many(batch)
         self.shadow.offer_many(batch)
         return batch

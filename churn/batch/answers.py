@@ -143,7 +143,7 @@ class Answering:
         segmenter = self.scorer.segmenter
         if segmenter is None:
             return []
-        columns = customers.spelled(segmenter.segments.columns, self.scorer.model.contract)
+        columns = customers.plain_values(segmenter.segments.columns, self.scorer.model.contract)
         return [from_codes(segmenter.numbers(columns), segmenter.names)]
 
 

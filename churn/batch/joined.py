@@ -1,4 +1,4 @@
-"""Parts of a file into one file, which appears whole: what is read, spelled and zipped in threads is written in order."""
+"""Parts of a file into one file, which appears whole: what is read, encoded and compressed in threads is written in order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def join(parts: Sequence[Path], target: Path, threads: int) -> None:
     target : Path
         `.parquet`, `.csv` or `.csv.gz`.
     threads : int
-        Threads that read, spell and zip.
+        Threads that read, encode and compress.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _join_csv(parts: Sequence[Path], target: Path, threads: int) -> None:
     with whole_file(target) as staging, staging.open("wb") as file:
         file.write(_zip(head) if zipped else head)
         # (A zipped file may be several, one after the other.)
-        for text in in_order(partial(_spell, zipped=zipped), _groups(parts), threads):
+        for text in in_order(partial(_encode, zipped=zipped), _groups(parts), threads):
             file.write(text)
 
 
@@ -94,7 +94,7 @@ def _repeated(part: Path) -> list[str]:
     return [name for name in REPEATED if name in there]
 
 
-def _spell(group: _Group, *, zipped: bool) -> Any:
+def _encode(group: _Group, *, zipped: bool) -> Any:
     path, number = group
     with pq.ParquetFile(path) as file:
         table = file.read_row_group(number, use_threads=False)
@@ -136,7 +136,7 @@ def _write_csv(table: Any) -> Any:
 
 
 def _with_threshold_as_text(table: Any) -> Any:
-    """Spell the threshold once for all rows: to spell a number in each takes a third of the time of all columns."""
+    """Encode the threshold once for all rows: to encode a number in each takes a third of the time of all columns."""
     place = table.schema.get_field_index(THRESHOLD)
     if place < 0 or not table.num_rows:
         return table

@@ -23,8 +23,8 @@ from churn.store.scoring_runs import ScoringRun
 from churn.store.store import Store
 
 LOCK = "scoring"
-# Rows are spelled here while a thread writes others: the interpreter's lock lets no more than that be done at once.
-SPELLING_LANES = 2
+# Records are made here while a thread writes others: the interpreter's lock lets no more than that be done at once.
+ENCODING_THREADS = 2
 # After each commit others may write for this share of the time that it took: whoever waits for SQLite's lock asks for it now and
 # then, and would find it taken each time.
 PAUSE_SHARE = 0.5
@@ -134,8 +134,8 @@ class FileLog:
         last = self.store.last_id_within(*maker.ids([0, MAX_ROWS - 1]))
         some = chunks(maker.scorer, plan, terms, threads, 0 if last is None else maker.number(last) + 1)
         written, alive = 0, time.monotonic()
-        with closing(some), closing(in_order(maker.rows, some, SPELLING_LANES)) as spelled:
-            for rows in spelled:
+        with closing(some), closing(in_order(maker.rows, some, ENCODING_THREADS)) as encoded:
+            for rows in encoded:
                 begun = time.monotonic()
                 self.store.copy_rows(rows)
                 ended = time.monotonic()

@@ -69,7 +69,7 @@ class ScoringModel:
     opted_out: OptedOut = NOBODY_OPTED_OUT
 
     def to_json(self) -> bytes:
-        """Spell it, always in the same way."""
+        """Return it as JSON, always the same text."""
         document = {name: getattr(self, name) for name in ("name", "version", "run_id", "threshold", "compiled", "segments")}
         document |= {"contract": self.contract.model_dump(mode="json"), "control": asdict(self.control)}
         document |= {"opted_out": self.opted_out.to_text()}
@@ -77,7 +77,7 @@ class ScoringModel:
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """Read what `to_json` spelled.
+        """Read what `to_json` returned.
 
         Raises
         ------

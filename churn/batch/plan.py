@@ -81,12 +81,12 @@ class Part:
     fingerprint: str = ""
 
     def to_json(self) -> bytes:
-        """Spell it for a worker."""
+        """Return it as JSON, for a worker."""
         return orjson.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: bytes) -> Part:
-        """Read what `to_json` spelled."""
+        """Read what `to_json` returned."""
         document = orjson.loads(text)
         groups = document["groups"]
         return cls(**document | {"groups": None if groups is None else tuple(groups)})

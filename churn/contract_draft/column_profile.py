@@ -39,6 +39,8 @@ PAIRS = (
 MAX_LEVELS, MAX_FLAG_LEVELS, ROWS_A_LEVEL = 60, 10, 5
 # A longer text is a remark.
 MAX_LEVEL_LENGTH = 100
+# Below it, a float64 holds each whole number exactly.
+MAX_EXACT_INTEGER = 2**53
 # Fewer rows prove nothing about numbering or being unique.
 MIN_ROWS = 20
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[yi]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.?"
@@ -172,25 +174,37 @@ def _profile(source: str, cells: Any) -> ColumnProfile:
     if pair := _flag_levels(Counter({text: count for text, count in counts.items() if text not in placeholders})):
         common["missing"] += sum(placeholders.values())
         return ColumnProfile(kind="flag", levels=pair, odd_texts=placeholders, **common)
-    if (found := read_number_texts(counts)) is not None:
-        column = Column(name="n", source=source, kind="number", missing=tuple(found.odd), number_format=found.form)
-        numbers = read_leniently(cells, column)[0].dropna()
-        if len(numbers):
-            common["missing"] = len(values) - len(numbers)
-            whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) < 2**53
-            return ColumnProfile(
-                kind="integer" if whole else "number",
-                levels=_levels(cells) or (),
-                numbers_rows=_numbers_rows(numbers, len(values)),
-                minimum=float(numbers.min()),
-                odd_texts=found.odd,
-                numbers=found,
-                **common,
-            )
+    if (numeric := _number_profile(cells, common)) is not None:
+        return numeric
     levels = _levels(cells)
     if levels is None:
         return ColumnProfile(kind=None, levels=(), **common)
-    # "None" was counted as missing above; as a level it is not, and a column of "airbag" and "none" differs.
+    return _category_profile(cells, levels, common)
+
+
+def _number_profile(cells: Any, common: dict[str, Any]) -> ColumnProfile | None:
+    """Return the profile of a column of numbers; None if it is no such column."""
+    found = read_number_texts(common["counts"])
+    if found is None:
+        return None
+    column = Column(name="n", source=common["source"], kind="number", missing=tuple(found.odd), number_format=found.form)
+    numbers = read_leniently(cells, column)[0].dropna()
+    if not len(numbers):
+        return None
+    whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) < MAX_EXACT_INTEGER
+    return ColumnProfile(
+        kind="integer" if whole else "number",
+        levels=_levels(cells) or (),
+        numbers_rows=_numbers_rows(numbers, len(cells)),
+        minimum=float(numbers.min()),
+        odd_texts=found.odd,
+        numbers=found,
+        **common | {"missing": len(cells) - len(numbers)},
+    )
+
+
+def _category_profile(cells: Any, levels: tuple[str, ...], common: dict[str, Any]) -> ColumnProfile:
+    # "None" was counted as missing before; as a level it is not, and a column of "airbag" and "none" differs.
     values = cell_texts(cells, levels)
     counts = Counter(values.dropna())
     common |= {"missing": int(values.isna().sum()), "different": len(counts), "counts": counts, "values": values}

@@ -170,13 +170,13 @@ def _too_many(profile: ColumnProfile) -> str:
     )
 
 
-def listed(names: Iterable[str], most: int = 10) -> str:
+def listed(names: Iterable[str], max_names: int = 10) -> str:
     """Return names, quoted, the first of them.
 
     Parameters
     ----------
     names : iterable of str
-    most : int
+    max_names : int
         At most so many; of the others only the number is told.
 
     Returns
@@ -184,4 +184,4 @@ def listed(names: Iterable[str], most: int = 10) -> str:
     str
     """
     names = list(names)
-    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(map(repr, names[:max_names])) + (f" and {len(names) - max_names} more" if len(names) > max_names else "")

@@ -55,7 +55,7 @@ class CustomerColumns:
         return len(next(iter(self.values.values())))
 
     def feature_texts(self, contract: Contract, start: int = 0, end: int | None = None) -> list[str]:
-        """Spell customers' features as the log keeps them: a JSON object, one a row.
+        """Return customers' features as the log keeps them: a JSON object, one a row.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class CustomerColumns:
         """
         return customer_texts({name: values[start:end] for name, values in self.values.items()}, contract)
 
-    def spelled(self, names: Sequence[str], contract: Contract) -> list[list[Any]]:
+    def plain_values(self, names: Sequence[str], contract: Contract) -> list[list[Any]]:
         """Give columns as a request has them: numbers, booleans, texts, and None where a value is missing.
 
         Parameters
@@ -82,7 +82,7 @@ class CustomerColumns:
         -------
         list of list
         """
-        return [_spelled(self.values[name], contract[name]) for name in names]
+        return [_plain_values(self.values[name], contract[name]) for name in names]
 
     def frame(self, contract: Contract) -> pd.DataFrame:
         """Give them as the frame that pipelines read (`churn.customers.frame`)."""
@@ -91,18 +91,18 @@ class CustomerColumns:
         frame: dict[str, Any] = {}
         for name, values in self.values.items():
             column = contract[name]
-            frame[name] = values if column.is_numeric else pd.Series(_spelled(values, column), dtype=object)
+            frame[name] = values if column.is_numeric else pd.Series(_plain_values(values, column), dtype=object)
         return pd.DataFrame(frame)
 
 
-def _spelled(values: NDArray[Any], column: Column) -> list[Any]:
+def _plain_values(values: NDArray[Any], column: Column) -> list[Any]:
     if column.kind == "category":
         # Code -1, the last of the list, is what is missing.
         levels: list[Any] = np.array([*column.levels, None], dtype=object)[values].tolist()
         return levels
-    spelled: list[Any] = values.tolist() if column.kind != "flag" else (values == 1).tolist()
+    plain: list[Any] = values.tolist() if column.kind != "flag" else (values == 1).tolist()
     missing = np.isnan(values)
     if missing.any():
         for row in np.flatnonzero(missing).tolist():
-            spelled[row] = None
-    return spelled
+            plain[row] = None
+    return plain

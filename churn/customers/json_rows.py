@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from churn.contract import Column, Contract
 
-# Whole numbers up to a share of the rows are spelled once and looked up.
+# Of whole numbers up to a share of the rows each text is made once, and looked up.
 ROWS_PER_TEXT = 4
 
 
 def customer_texts(values: Mapping[str, NDArray[Any]], contract: Contract) -> list[str]:
-    """Spell customers.
+    """Return customers as JSON objects, one text a row.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,28 +130,15 @@ def read_dataset(
         {column.name: read_column(cells[column.name], column, _noting(problems, column.name)) for column in contract.features},
         columns=contract.feature_names,
     )
-    # Lenient: whatever is not there, column or cell, is not known. Only what is there must be what it is said to be.
-    sensitive = pd.DataFrame(
-        {
-            column.name: read_column(
-                cells[column.name], column.model_copy(update={"nullable": True}), _noting(problems, column.name)
-            )
-            for column in contract.sensitive
-            if column.name in cells
-        }
-    )
+    sensitive = _sensitive(cells, contract, problems)
     target, id_name = contract.target, id_name_of(contract)
     outcome = _outcome(cells[target.column], target, labelled, problems) if target.column in cells else None
     customer_id = read_id_column(cells[id_name], _noting(problems, id_name)) if id_name in cells else None
-    when, asked_at = contract.time_column, None
-    if when is not None and when.name in cells:
-        asked_at = read_time_column(cells[when.name], when, _noting(problems, when.name))
+    asked_at = _asked_at(cells, contract, problems)
     if labelled and once and customer_id is not None:
-        for row in np.flatnonzero((customer_id.duplicated() & customer_id.notna()).to_numpy()).tolist():
-            problems.add(row, id_name, "the customer is there twice; keep one row each", customer_id.iloc[row])
+        _note_repeated_customers(customer_id, id_name, problems)
     if not problems.total:
-        for row in np.flatnonzero(features.isna().all(axis=1).to_numpy()).tolist():
-            problems.add(row, None, EMPTY_CUSTOMER)
+        _note_empty_customers(features, problems)
     if not problems.total and check_relations:
         _note_broken_relations(features, contract, problems)
     problems.raise_any()
@@ -172,6 +160,26 @@ def _noting(problems: Problems, column: str) -> OnProblem:
     return lambda row, rule, cell: problems.add(row, column, rule, cell)
 
 
+def _sensitive(cells: Mapping[str, Any], contract: Contract, problems: Problems) -> pd.DataFrame:
+    """Read the sensitive columns that are there. Any cell may be blank; one that is not must be what the contract says."""
+    return pd.DataFrame(
+        {
+            column.name: read_column(
+                cells[column.name], column.model_copy(update={"nullable": True}), _noting(problems, column.name)
+            )
+            for column in contract.sensitive
+            if column.name in cells
+        }
+    )
+
+
+def _asked_at(cells: Mapping[str, Any], contract: Contract, problems: Problems) -> pd.Series | None:
+    column = contract.time_column
+    if column is None or column.name not in cells:
+        return None
+    return read_time_column(cells[column.name], column, _noting(problems, column.name))
+
+
 def _outcome(cells: Any, target: Target, labelled: bool, problems: Problems) -> pd.Series | None:
     before = problems.total
     flags = read_target(cells, target, _noting(problems, target.column))
@@ -183,6 +191,16 @@ def _outcome(cells: Any, target: Target, labelled: bool, problems: Problems) -> 
         for row in np.flatnonzero(missing.to_numpy()).tolist():
             problems.add(row, target.column, rule, cells[row].as_py())
     return flags.fillna(0).astype(np.int64)
+
+
+def _note_repeated_customers(customer_id: pd.Series, id_name: str, problems: Problems) -> None:
+    for row in np.flatnonzero((customer_id.duplicated() & customer_id.notna()).to_numpy()).tolist():
+        problems.add(row, id_name, "the customer is there twice; keep one row each", customer_id.iloc[row])
+
+
+def _note_empty_customers(features: pd.DataFrame, problems: Problems) -> None:
+    for row in np.flatnonzero(features.isna().all(axis=1).to_numpy()).tolist():
+        problems.add(row, None, EMPTY_CUSTOMER)
 
 
 def _note_broken_relations(features: pd.DataFrame, contract: Contract, problems: Problems) -> None:

@@ -21,7 +21,7 @@ MIN_CLASS = 1_000
 BLOCK = 65_536
 
 
-def draw_rows(rows: NDArray[np.int64], most: int, outcome: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def draw_rows(rows: NDArray[np.int64], max_rows: int, outcome: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Draw a random sample of rows; all, if there are no more than wanted.
 
     Where chance would leave fewer than `MIN_CLASS` of a class, so many of it are drawn (all, if there are no more), and the rest
@@ -32,7 +32,7 @@ def draw_rows(rows: NDArray[np.int64], most: int, outcome: NDArray[np.int64], se
     ----------
     rows : array of int, shape (n,)
         Places in `outcome`.
-    most : int
+    max_rows : int
         At least 2.
     outcome : array of 0 and 1
         Of these rows and of others.
@@ -40,7 +40,7 @@ def draw_rows(rows: NDArray[np.int64], most: int, outcome: NDArray[np.int64], se
 
     Returns
     -------
-    numpy.ndarray of int64, shape (min(n, most),)
+    numpy.ndarray of int64, shape (min(n, max_rows),)
         In the order in which they were.
 
     Examples
@@ -49,17 +49,17 @@ def draw_rows(rows: NDArray[np.int64], most: int, outcome: NDArray[np.int64], se
     >>> 7 in draw_rows(np.arange(1_000), 4, outcome, seed=1), draw_rows(np.arange(2), 4, outcome, seed=1).tolist()
     (True, [0, 1])
     """
-    if len(rows) <= most:
+    if len(rows) <= max_rows:
         return rows
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(len(rows), most, replace=False)
+    chosen = rng.choice(len(rows), max_rows, replace=False)
     rarer = outcome[rows] == 1
     if 2 * rarer.sum() > len(rows):
         rarer = ~rarer
-    wanted = min(MIN_CLASS, int(rarer.sum()), most // 2)
+    wanted = min(MIN_CLASS, int(rarer.sum()), max_rows // 2)
     if rarer[chosen].sum() < wanted:
         chosen = np.concatenate(
-            [rng.choice(np.flatnonzero(of), size, replace=False) for of, size in ((rarer, wanted), (~rarer, most - wanted))]
+            [rng.choice(np.flatnonzero(of), size, replace=False) for of, size in ((rarer, wanted), (~rarer, max_rows - wanted))]
         )
     return rows[np.sort(chosen)]
 

@@ -1,4 +1,4 @@
-"""The customers of a frame, spelled as a compiled model reads them, and explained one by one."""
+"""The customers of a frame, as values that a compiled model reads, and explained one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def spell(features: pd.DataFrame) -> list[list[Any]]:
+def column_values(features: pd.DataFrame) -> list[list[Any]]:
     """Return the columns of a frame as `CompiledModel.logit` reads them: None where a value is missing."""
     columns = []
     for name in features.columns:
@@ -37,5 +37,5 @@ def attribute_rows(attributor: Attributor, features: pd.DataFrame) -> NDArray[np
     -------
     numpy.ndarray of float64, shape (n, n_columns)
     """
-    rows = [attributor.attribute(values).contributions for values in zip(*spell(features), strict=True)]
+    rows = [attributor.attribute(values).contributions for values in zip(*column_values(features), strict=True)]
     return np.array(rows, dtype=np.float64).reshape(-1, features.shape[1])

@@ -112,5 +112,5 @@ class Segmenter:
         for start in range(0, len(numbers), SPELLED_AT_ONCE):
             some = slice(start, start + SPELLED_AT_ONCE)
             piece = CustomerColumns({name: customers.values[name][some] for name in columns})
-            numbers[some] = self.numbers(piece.spelled(columns, contract))
+            numbers[some] = self.numbers(piece.plain_values(columns, contract))
         return numbers

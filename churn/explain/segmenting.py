@@ -13,7 +13,7 @@ from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.report import sliced_by
 from churn.explain.attribution import Attributor
-from churn.explain.frames import attribute_rows, spell
+from churn.explain.frames import attribute_rows, column_values
 from churn.explain.segmenter import Segmenter
 from churn.inference.compiler import compile_pipeline
 from churn.modeling.model import Model
@@ -114,7 +114,7 @@ def add_segments(trained: Trained, held: Labelled, contract: Contract, params: P
         who = None if held.customer is None else held.customer[rows]
         drawn = Labelled(held.features.iloc[rows], held.outcome.iloc[rows], customer=who)
         notes = [f"{SLICE}: of {MAX_HELD:,} of the {len(held):,} held out, drawn at random"]
-    numbers = Segmenter(sample.attributor, segments).numbers(spell(drawn.features[model.info.features]))
+    numbers = Segmenter(sample.attributor, segments).numbers(column_values(drawn.features[model.info.features]))
     levels = pd.Series(pd.Categorical.from_codes(numbers.tolist(), categories=pd.Index(segments.names), ordered=True))
     evaluation = sliced_by(trained.evaluation, drawn, model.predict_probability(drawn.features), SLICE, levels, params)
     evaluation = replace(evaluation, notes=[*evaluation.notes, *notes])

@@ -185,11 +185,6 @@ class CompiledModel:
     @cached_property
     def _program(self) -> Program:
         place = {name: number for number, name in enumerate(self.columns)}
-        gaps: list[tuple[int, int | None, float, Any, int | None]] = []
-        for name in self.columns:
-            other, factor = self.relations.get(name, (None, 1.0))
-            at = self.numbers.index(name) if name in self.numbers else None
-            gaps.append((place[name], None if other is None else place[other], factor, self.typical[name], at))
         inputs = len(self.input_names)
         by_ramps = {ramp.input for ramp in self.ramps}
         if not by_ramps | {c.input for rule in self.rules for c in rule.conditions} <= set(range(inputs)):
@@ -212,7 +207,7 @@ class CompiledModel:
             numbers=numbers,
             sums=tuple(tuple(place[part] for part in parts) for parts in self.sums.values()),
             levels=tuple(levels[at - first] for at in kept[first:]),
-            gaps=tuple(gaps),
+            gaps=tuple(self._gap(name, place) for name in self.columns),
             ramps=tuple(ramp._replace(input=moved[ramp.input]) for ramp in self.ramps),
             every_rule=(1 << len(self.rules)) - 1,
             weights={1 << number: rule.weight for number, rule in enumerate(self.rules)},
@@ -221,6 +216,12 @@ class CompiledModel:
             sum_steps=tuple((at, *found) for at, found in enumerate(steps[len(numbers) :]) if found[0]),
             level_steps=tuple(level_steps),
         )
+
+    def _gap(self, name: str, place: Mapping[str, int]) -> tuple[int, int | None, float, Any, int | None]:
+        """Return what fills a missing value: its place, the related place and factor; else what is typical, and the input."""
+        other, factor = self.relations.get(name, (None, 1.0))
+        at = self.numbers.index(name) if name in self.numbers else None
+        return place[name], None if other is None else place[other], factor, self.typical[name], at
 
     def _steps(self, at: int) -> tuple[list[float], list[int]]:
         """Return the cuts between the stretches of an input, each of which ends with its cut, and the rules that each lets hold.

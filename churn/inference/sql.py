@@ -281,7 +281,7 @@ def _input(model: CompiledModel, at: int) -> str:
 
 
 def _number(value: float) -> str:
-    """Spell a number as a float of 64 bits: one without an exponent is a decimal in some databases."""
+    """Write a number as a float of 64 bits: one without an exponent is a decimal in some databases."""
     if not isfinite(value):
         raise ValueError(f"{value} is no number of a model")
     text = repr(float(value))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from churn.evaluation.paired import Answers
-from churn.explain.frames import spell
+from churn.explain.frames import column_values
 from churn.model_diff.reasons import Reasons
 
 REASONS = 3
@@ -151,7 +151,7 @@ def _differences(customers: pd.DataFrame, reasons: tuple[Reasons, Reasons]) -> l
     frames = [pd.DataFrame(of.of(customers), columns=list(of.columns)) for of in reasons]
     columns = list(dict.fromkeys([*frames[0], *frames[1]]))
     first, second = (frame.reindex(columns=columns, fill_value=0.0).to_numpy() for frame in frames)
-    known = spell(customers[columns])
+    known = column_values(customers[columns])
     found = []
     for row, (old, new) in enumerate(zip(first, second, strict=True)):
         order = np.argsort(-np.abs(new - old), kind="stable")[:REASONS]

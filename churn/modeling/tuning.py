@@ -153,10 +153,10 @@ def _fit_many(found: Tuned, train: Labelled, features: list[str], folds: int, se
     return replace(found, pipeline=fitted(np.arange(len(train))), out_of_fold=out_of_fold)
 
 
-def _sample(train: Labelled, most: int, seed: int) -> Labelled:
-    if len(train) <= most:
+def _sample(train: Labelled, max_rows: int, seed: int) -> Labelled:
+    if len(train) <= max_rows:
         return train
-    return train.take(draw_rows(np.arange(len(train)), most, train.outcome.to_numpy(), seed))
+    return train.take(draw_rows(np.arange(len(train)), max_rows, train.outcome.to_numpy(), seed))
 
 
 def _known_customers(pipeline: Pipeline, train: Labelled) -> dict[str, Any]:

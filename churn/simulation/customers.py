@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from churn.contract import Contract
 from churn.errors import InputError
 from churn.simulation.draws import Source
-from churn.simulation.marginals import Levels, Normal, Share, Values
+from churn.simulation.marginals import Levels, Marginal, Normal, Share, Values
 from churn.simulation.population import Population, relations
 from churn.simulation.shift import Shift
 
@@ -45,48 +45,57 @@ def draw_customers(
         If a knob of the shift does not fit the contract.
     """
     shift.hold_against(contract)
-    bounds = _bounds(contract)
-    follows = relations(contract)
-    true: Customers = {}
-
-    def value(name: str) -> Values:
-        if name not in true:
-            true[name] = drawn(name)
-        return true[name]
-
-    def drawn(name: str) -> Values:
-        marginal = population.columns.get(name)
-        if marginal is None:
-            check = follows[name]
-            values = _round(value(check.equals) * check.times, _decimals_within(check.tolerance))
-        else:
-            if isinstance(marginal, Share) and name in shift.share:
-                marginal = Share(share=shift.share[name])
-            stream = source.of(name)
-            if isinstance(marginal, Normal) and marginal.plus:
-                lift = sum((value(flag) * amount for flag, amount in marginal.plus.items()), np.zeros(rows))
-                values = marginal.draw(stream, rows, lift)
-            else:
-                values = marginal.draw(stream, rows)
-        if isinstance(marginal, Levels | Share):
-            return values
-        values = _moved(values, name, shift, source)
-        decimals = marginal.decimals if isinstance(marginal, Normal) else 0
-        if marginal is not None:
-            values = np.round(values, decimals)
-            if marginal.only_with is not None:
-                values = np.where(value(marginal.only_with) > 0, values, 0.0)
-        # -0.0 would be a second form of zero.
-        return np.clip(values, *bounds[name]) + 0.0
-
+    columns = _Columns(contract, population, rows, source, shift)
     for name in contract.feature_names:
-        value(name)
+        columns.value(name)
+    true = columns.drawn
     recorded = {name: _lost(values, name, shift, source) for name, values in true.items()}
     if shift.mix is None:
         return true, recorded
     other_true, other_recorded = draw_customers(contract, population, rows, source, shift.mix.shift)
     others = source.of("<mix>").random(rows) < shift.mix.share
     return where(others, other_true, true), where(others, other_recorded, recorded)
+
+
+class _Columns:
+    """Columns that are drawn when they are first asked for, since some depend on others."""
+
+    def __init__(self, contract: Contract, population: Population, rows: int, source: Source, shift: Shift) -> None:
+        self.drawn: Customers = {}
+        self._marginals, self._relations, self._bounds = population.columns, relations(contract), _bounds(contract)
+        self._rows, self._source, self._shift = rows, source, shift
+
+    def value(self, name: str) -> Values:
+        """Return a column, shape (rows,)."""
+        if name not in self.drawn:
+            self.drawn[name] = self._draw(name)
+        return self.drawn[name]
+
+    def _draw(self, name: str) -> Values:
+        marginal = self._marginals.get(name)
+        if marginal is None:
+            check = self._relations[name]
+            values = _round(self.value(check.equals) * check.times, _decimals_within(check.tolerance))
+        else:
+            values = self._draw_marginal(name, marginal)
+        if isinstance(marginal, Levels | Share):
+            return values
+        values = _moved(values, name, self._shift, self._source)
+        if marginal is not None:
+            values = np.round(values, marginal.decimals if isinstance(marginal, Normal) else 0)
+            if marginal.only_with is not None:
+                values = np.where(self.value(marginal.only_with) > 0, values, 0.0)
+        # -0.0 would be a second form of zero.
+        return np.clip(values, *self._bounds[name]) + 0.0
+
+    def _draw_marginal(self, name: str, marginal: Marginal) -> Values:
+        if isinstance(marginal, Share) and name in self._shift.share:
+            marginal = Share(share=self._shift.share[name])
+        stream = self._source.of(name)
+        if isinstance(marginal, Normal) and marginal.plus:
+            lift = sum((self.value(flag) * amount for flag, amount in marginal.plus.items()), np.zeros(self._rows))
+            return marginal.draw(stream, self._rows, lift)
+        return marginal.draw(stream, self._rows)
 
 
 def where(others: NDArray[np.bool_], there: Customers, here: Customers) -> Customers:

@@ -17,11 +17,13 @@ Values = NDArray[Any]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Part(BaseModel):
+class StrictPart(BaseModel):
+    """A part of a population's file: unknown keys, NaN and infinities are refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Normal(_Part):
+class Normal(StrictPart):
     """A number: normal with this mean and standard deviation, rounded to `decimals`.
 
     Customers who have a flag named in `plus` have so much more. It is clipped to `least` and to the contract's bounds. A share
@@ -58,7 +60,7 @@ class Normal(_Part):
         return values
 
 
-class Counts(_Part):
+class Counts(StrictPart):
     """A whole number from 0 up, as often as in `counts`: its first item counts the zeros. `only_with` is as in `Normal`."""
 
     counts: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=1)
@@ -79,7 +81,7 @@ class Counts(_Part):
         return _pick(self.counts, rng, rows).astype(np.float64)
 
 
-class Share(_Part):
+class Share(StrictPart):
     """A flag that this share of customers has."""
 
     share: Probability
@@ -99,7 +101,7 @@ class Share(_Part):
         return (rng.random(rows) < self.share).astype(np.float64)
 
 
-class Levels(_Part):
+class Levels(StrictPart):
     """A category: its levels, with how often each is seen (any unit)."""
 
     levels: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)

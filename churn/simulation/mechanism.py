@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from churn.simulation.marginals import Probability, Values, _Part
+from churn.simulation.marginals import Probability, StrictPart, Values
+
+# exp of more overflows; the probability is 0 or 1 to the last bit long before.
+MAX_LOG_ODDS = 700
 
 
-class Condition(_Part):
+class Condition(StrictPart):
     """What one column's value must be. Of several requirements all must hold."""
 
     above: float | None = None
@@ -46,21 +49,21 @@ class Condition(_Part):
         return result
 
 
-class Rule(_Part):
+class Rule(StrictPart):
     """Customers for whom every condition of `when` holds leave with this probability, whatever else they do."""
 
     probability: Probability
     when: dict[str, Condition] = Field(min_length=1)
 
 
-class Effect(_Part):
+class Effect(StrictPart):
     """What a column adds to the log-odds of leaving: `per_unit` times its distance from `centre`."""
 
     per_unit: float
     centre: float = 0.0
 
 
-class Mechanism(_Part):
+class Mechanism(StrictPart):
     """Who leaves.
 
     Attributes
@@ -86,7 +89,7 @@ class Mechanism(_Part):
         log_odds = np.full(rows, np.log(self.base_rate / (1 - self.base_rate)))
         for name, effect in self.effects.items():
             log_odds += effect.per_unit * (columns[name] - effect.centre)
-        stay = 1 / (1 + np.exp(np.clip(log_odds, -700, 700)))
+        stay = 1 / (1 + np.exp(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)))
         known = dict(columns)
         for name, weights in self.indexes.items():
             known[name] = sum((columns[column] * weight for column, weight in weights.items()), np.zeros(rows))

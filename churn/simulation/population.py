@@ -9,11 +9,11 @@ from pydantic import ValidationError, model_validator
 
 from churn.contract import Check, Column, Contract
 from churn.errors import InputError
-from churn.simulation.marginals import Counts, Levels, Marginal, Normal, Share, _Part
+from churn.simulation.marginals import Counts, Levels, Marginal, Normal, Share, StrictPart
 from churn.simulation.mechanism import Effect, Mechanism
 
 
-class Population(_Part):
+class Population(StrictPart):
     """Where each column's values come from, and who leaves. Columns not listed follow from a check of the contract."""
 
     columns: dict[str, Marginal]

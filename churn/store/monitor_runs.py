@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import asdict
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -12,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from churn.store.database.engine import store_error, translated
 from churn.store.decisions import insert_decision
-from churn.store.locks.postgres_lock import NAMESPACE
+from churn.store.locks.postgres_lock import NAMESPACE, lock_number
 from churn.store.outcomes.count import move_count
 from churn.store.records import EPOCH, Decision, MonitorRun
 from churn.store.tables import monitor_runs
@@ -119,7 +118,7 @@ def read_positions(connection: sa.Connection) -> dict[str, Position]:
 def _write_one_at_a_time(connection: sa.Connection, model_version: str) -> None:
     """Wait in PostgreSQL for others that write a run of this version; in SQLite the insert itself waits."""
     if connection.dialect.name == "postgresql":
-        number = zlib.crc32(f"monitoring run {model_version}".encode()) & 0x7FFFFFFF
+        number = lock_number(f"monitoring run {model_version}")
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(NAMESPACE, number)))
 
 

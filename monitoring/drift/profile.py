@@ -17,7 +17,7 @@ from churn.contract import Contract
 from monitoring.drift.columns import PROBABILITY, numbers_of
 from monitoring.drift.months import Months
 from monitoring.drift.null_distribution import MAX_REFERENCE_ROWS, MaxDistribution, draw_maxima
-from monitoring.drift.rank_scores import Floats, RankScores, Scores
+from monitoring.drift.rank_scores import MIN_SPREAD, Floats, RankScores, Scores
 from monitoring.drift.slice_scores import SliceScores
 from monitoring.drift.staying import Staying
 from monitoring.drift.sums import Sums
@@ -262,7 +262,7 @@ class ReferenceProfile:
         """Return which pairs can be tested, shape (n_pairs,): both columns there, and not the same product everywhere."""
         owners = self.pair_columns
         there = [owners[a] not in absent and owners[b] not in absent for a, b in self.pairs]
-        return np.array(there, dtype=bool) & (self.pair_spreads > 1e-6)
+        return np.array(there, dtype=bool) & (self.pair_spreads > MIN_SPREAD)
 
 
 def _range(values: Floats) -> tuple[float, float] | None:
@@ -291,7 +291,7 @@ def _pairs(profile: ReferenceProfile) -> tuple[tuple[int, int], ...]:
 
 def _standard(scores: Scores) -> Scores:
     spread = scores.std(axis=0)
-    centred = (scores - scores.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0)
+    centred = (scores - scores.mean(axis=0)) / np.where(spread > MIN_SPREAD, spread, 1.0)
     return np.asarray(centred, dtype=np.float32)
 
 

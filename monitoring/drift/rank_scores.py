@@ -20,6 +20,8 @@ Scores = NDArray[np.float32]
 # Location, spread, skewness, tails.
 ORDERS = 4
 WINSORISED = 0.001
+# A score whose standard deviation on the reference is smaller is the same for everybody, but for rounding.
+MIN_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class RankScores:
         table -= weights @ table[1::2]
         spread = np.sqrt(weights @ table[1::2] ** 2)
         # Of few values some scores are the same everywhere: they tell nothing.
-        table = table[:, spread > 1e-6] / spread[spread > 1e-6]
+        table = table[:, spread > MIN_SPREAD] / spread[spread > MIN_SPREAD]
         return cls(values, np.ascontiguousarray(table, dtype=np.float32)) if table.shape[1] else None
 
     @property

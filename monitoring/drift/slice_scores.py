@@ -11,7 +11,7 @@ import pandas as pd
 
 from churn.segments.segments import SLICE
 from monitoring.drift.columns import PROBABILITY, numbers_of
-from monitoring.drift.rank_scores import Floats, RankScores, Scores
+from monitoring.drift.rank_scores import MIN_SPREAD, Floats, RankScores, Scores
 from monitoring.slicing import Slicing
 
 # Of more tests than these, slices have only their predictions and shares: the model makes of the numbers what matters.
@@ -169,4 +169,4 @@ class SliceScores:
         within = window.scores - window.present * self.means
         shares = window.rows - rows * self.sums.rows / max(reference_rows, 1)
         sums = np.array([shares[place] if column is None else within[place, column] for place, column in self.tests])
-        return np.asarray(sums / max(rows, 1) / np.where(self.spreads > 1e-6, self.spreads, np.inf))
+        return np.asarray(sums / max(rows, 1) / np.where(self.spreads > MIN_SPREAD, self.spreads, np.inf))

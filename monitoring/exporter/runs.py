@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 
 from churn.store.records import MonitorRun
 from churn.store.store import Store
-from monitoring.drift.results import DriftResult, surprise
+from monitoring.drift.results import DriftReport, DriftResult, surprise
 from monitoring.exporter.metrics import exported
 from monitoring.performance.estimation import Estimate
 from monitoring.performance.group_gaps import GroupGap
@@ -52,35 +52,11 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
     """
     with_rows = _newest(store.monitor_runs(judged="predictions", limit=1))
     labelled = _newest(store.monitor_runs(judged="outcomes", limit=1))
-    alarms: dict[tuple[str, ...], float] = {}
-    if with_rows is not None and (drift := with_rows.drift) is not None:
-        yield exported("churn_window_rows", with_rows.rows)
-        if with_rows.segments:
-            yield exported("churn_window_segment_share", {(name,): share for name, share in with_rows.segments.items()})
-        yield from _drift(drift.results)
-        found = {"covariate": drift.covariate_alarm, "prediction": drift.prediction_alarm, "joint": drift.joint_alarm}
-        alarms |= {(kind,): float(alarm) for kind, alarm in found.items()}
-        yield exported("churn_drift_said_before", len({result.feature for result in drift.known}))
-        moved = with_rows.moved
-        yield exported("churn_window_returning_customers", moved.rows if moved is not None else 0)
-        if moved is not None:
-            alarms["moved",] = float(moved.covariate_alarm or moved.prediction_alarm)
-            yield from _moves(moved.results)
-        newcomers = with_rows.newcomers
-        if newcomers is not None:
-            alarms["newcomers",] = float(newcomers.covariate_alarm or newcomers.prediction_alarm)
+    if with_rows is not None and with_rows.drift is not None:
+        yield from _predictions(with_rows, with_rows.drift)
     if labelled is not None:
-        effective = labelled.window.effective_rows
-        yield exported("churn_window_labelled_rows", labelled.labelled_rows)
-        yield exported("churn_window_effective_rows", labelled.labelled_rows if effective is None else effective)
-        yield exported("churn_window_aside_rows", labelled.window.aside_rows)
-        yield exported("churn_window_blind", int(labelled.window.blind))
-        alarms["concept",] = float(labelled.concept_alarm)
-        if labelled.slices is not None:
-            yield from _slices(labelled.slices)
-        if labelled.groups is not None and labelled.groups.gaps:
-            yield from _groups(labelled.groups.gaps)
-    yield exported("churn_drift_alarm", alarms)
+        yield from _outcomes(labelled)
+    yield exported("churn_drift_alarm", {(kind,): float(alarm) for kind, alarm in _alarms(with_rows, labelled).items()})
     known: dict[str, Performance | Estimate | None] = {
         "realized": labelled.performance.realized if labelled is not None else None,
         "reference": labelled.performance.reference if labelled is not None else None,
@@ -94,6 +70,42 @@ def collect_runs(store: Store, page_brier: float | None) -> Iterator[Metric]:
 
 def _newest(records: Sequence[MonitorRun]) -> RunResult | None:
     return RunResult.from_record(records[0]) if records else None
+
+
+def _alarms(with_rows: RunResult | None, labelled: RunResult | None) -> dict[str, bool]:
+    """Return whether each kind of alarm was raised; a kind that no run has judged is left out."""
+    alarms: dict[str, bool] = {}
+    if with_rows is not None and (drift := with_rows.drift) is not None:
+        alarms |= {"covariate": drift.covariate_alarm, "prediction": drift.prediction_alarm, "joint": drift.joint_alarm}
+        for kind, found in (("moved", with_rows.moved), ("newcomers", with_rows.newcomers)):
+            if found is not None:
+                alarms[kind] = found.covariate_alarm or found.prediction_alarm
+    if labelled is not None:
+        alarms["concept"] = labelled.concept_alarm
+    return alarms
+
+
+def _predictions(run: RunResult, drift: DriftReport) -> Iterator[Metric]:
+    yield exported("churn_window_rows", run.rows)
+    if run.segments:
+        yield exported("churn_window_segment_share", {(name,): share for name, share in run.segments.items()})
+    yield from _drift(drift.results)
+    yield exported("churn_drift_said_before", len({result.feature for result in drift.known}))
+    yield exported("churn_window_returning_customers", run.moved.rows if run.moved is not None else 0)
+    if run.moved is not None:
+        yield from _moves(run.moved.results)
+
+
+def _outcomes(run: RunResult) -> Iterator[Metric]:
+    effective = run.window.effective_rows
+    yield exported("churn_window_labelled_rows", run.labelled_rows)
+    yield exported("churn_window_effective_rows", run.labelled_rows if effective is None else effective)
+    yield exported("churn_window_aside_rows", run.window.aside_rows)
+    yield exported("churn_window_blind", int(run.window.blind))
+    if run.slices is not None:
+        yield from _slices(run.slices)
+    if run.groups is not None and run.groups.gaps:
+        yield from _groups(run.groups.gaps)
 
 
 def _drift(results: Sequence[DriftResult]) -> Iterator[Metric]:

@@ -48,5 +48,5 @@ def write_page(path: Path, page: str) -> None:
 
 
 def moment(at: datetime) -> str:
-    """Spell a moment of UTC, to the minute."""
+    """Return a moment of UTC as text, to the minute."""
     return at.strftime("%Y-%m-%d %H:%M UTC")

@@ -15,7 +15,7 @@ from monitoring.performance.metrics import Performance
 from monitoring.reports.page import moment, render_page
 from monitoring.run_result import RunResult
 from monitoring.slice_quality import SliceQuality
-from monitoring.slicing import spell_slice
+from monitoring.slicing import describe_slice
 
 STRIP = 30
 MAX_MOVED, MAX_SLICES, MAX_GROUPS = 25, 10, 12
@@ -184,7 +184,7 @@ def _slices(run: RunResult) -> list[_SliceRow]:
 
 
 def _slice_row(one: SliceQuality) -> _SliceRow:
-    name = spell_slice(one.column, one.level)
+    name = describe_slice(one.column, one.level)
     return _SliceRow(f"{name}, at first sight" if one.first else name, one, _probability(one.p_value))
 
 

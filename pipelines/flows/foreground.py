@@ -58,6 +58,31 @@ def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning,
     prefect.exceptions.CancelledRun
         If the flow returned the state `Cancelled`.
     """
+    watched, ended = _watch(flow)
+    _limit_events()
+    try:
+        with temporary_settings({} if CALL_RETRIES_SETTING in os.environ else {PREFECT_CLIENT_MAX_RETRIES: CALL_RETRIES}):
+            return watched(**parameters)
+    except Exception as error:
+        if not ended:
+            if (reason := _why_it_did_not_begin(flow.name, error)) is not None:
+                raise ChurnError(reason) from error
+            raise
+        end = ended[-1]
+        if error is end.error or isinstance(error, CancelledRun):
+            raise
+        end.call_hooks(flow)
+        if end.error is not None:
+            raise end.error from error
+        why = AWAY if is_unreachable(error) else f"Prefect could not note the end ({type(error).__name__}: {one_line(error)})"
+    warn(f"{why}: its record of this run of {flow.name} has no end, but the run came to its own")
+    if isinstance(end.result, State):
+        raise CancelledRun(str(end.result.message))
+    return end.result
+
+
+def _watch(flow: Flow[..., Any]) -> tuple[Flow[..., Any], list[_End]]:
+    """Return a copy of a flow, and the list to which it adds how its function ended: empty until then."""
     ended: list[_End] = []
 
     @functools.wraps(flow.fn)
@@ -72,37 +97,23 @@ def run_here(flow: Flow[..., Any], warn: Callable[[str], None] = logger.warning,
 
     watched = copy(flow)
     watched.fn = noted
-    _limit_events()
-    try:
-        with temporary_settings({} if CALL_RETRIES_SETTING in os.environ else {PREFECT_CLIENT_MAX_RETRIES: CALL_RETRIES}):
-            return watched(**parameters)
-    except Exception as error:
-        if not ended:
-            if EPHEMERAL in str(error):
-                home = os.environ.get("PREFECT_HOME", "PREFECT_HOME")
-                raise ChurnError(
-                    f"Prefect's server did not start, and {flow.name} did not begin: is there room in {home}, and may it be "
-                    "written? (prefect server start says more)"
-                ) from error
-            if is_unreachable(error):
-                raise ChurnError(f"{AWAY}, and {flow.name} did not begin: is churn up running? (churn status)") from error
-            if isinstance(
-                error, PrefectHTTPStatusError | SQLAlchemyError
-            ):  # of the server, or of one that Prefect starts in here
-                why = one_line(error)
-                raise ChurnError(f"Prefect's server fails, and {flow.name} did not begin: {why} (is its disk full?)") from error
-            raise
-        end = ended[-1]
-        if error is end.error or isinstance(error, CancelledRun):
-            raise
-        end.call_hooks(flow)
-        if end.error is not None:
-            raise end.error from error
-        why = AWAY if is_unreachable(error) else f"Prefect could not note the end ({type(error).__name__}: {one_line(error)})"
-    warn(f"{why}: its record of this run of {flow.name} has no end, but the run came to its own")
-    if isinstance(end.result, State):
-        raise CancelledRun(str(end.result.message))
-    return end.result
+    return watched, ended
+
+
+def _why_it_did_not_begin(name: str, error: Exception) -> str | None:
+    """Return the fault of Prefect's server for which a flow did not begin; None if the error is of another kind."""
+    if EPHEMERAL in str(error):
+        home = os.environ.get("PREFECT_HOME", "PREFECT_HOME")
+        return (
+            f"Prefect's server did not start, and {name} did not begin: is there room in {home}, and may it be "
+            "written? (prefect server start says more)"
+        )
+    if is_unreachable(error):
+        return f"{AWAY}, and {name} did not begin: is churn up running? (churn status)"
+    # Of the server, or of one that Prefect starts in this process.
+    if isinstance(error, PrefectHTTPStatusError | SQLAlchemyError):
+        return f"Prefect's server fails, and {name} did not begin: {one_line(error)} (is its disk full?)"
+    return None
 
 
 def _limit_events() -> None:

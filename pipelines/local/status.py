@@ -28,7 +28,8 @@ HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
 # One process comes for the runs of all flows, and Prefect notes of each deployment when that was.
 RUNNER_SERVES = "train/retrain"
-SHOWN = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
+SHOWN_OF_MODEL = ("version", "aliases", "trained_at", "loaded_at", "trigger", "threshold", "simulated")
+SHOWN_OF_DECISION = ("decided_at", "kind", "action", "actor", "model_version", "reason")
 KINDS = (DecisionKind.POLICY, DecisionKind.GATE, DecisionKind.PROMOTION, DecisionKind.ROLLBACK, DecisionKind.RETRAIN)
 
 
@@ -165,7 +166,7 @@ def _model(client: httpx2.Client, service: str) -> dict[str, Any] | None:
     except (httpx2.HTTPError, httpx2.InvalidURL):
         return None
     described = _told(answer) if answer.status_code == httpx2.codes.OK else None
-    return {name: described.get(name) for name in SHOWN} if described is not None and "version" in described else None
+    return {name: described.get(name) for name in SHOWN_OF_MODEL} if described is not None and "version" in described else None
 
 
 def _runner(client: httpx2.Client, prefect: str) -> Part:
@@ -211,32 +212,37 @@ def _remembered(settings: Settings) -> tuple[Part, dict[str, Any]]:
     except ChurnError as error:
         return Part("store", address, up=False, problem=str(error)), {}
     try:
-        runs = store.monitor_runs(limit=1)
-        policy = store.decisions(kind=DecisionKind.POLICY, limit=1)
         known = {
             "traffic": _traffic(store),
             "flows": [asdict(flow) for flow in store.flow_runs()],
             "decisions": [
-                {name: getattr(d, name) for name in ("decided_at", "kind", "action", "actor", "model_version", "reason")}
-                for d in store.decisions(kind=KINDS, limit=LAST_DECISIONS)
+                {name: getattr(decision, name) for name in SHOWN_OF_DECISION}
+                for decision in store.decisions(kind=KINDS, limit=LAST_DECISIONS)
             ],
-            "monitor": {
-                "at": policy[0].decided_at,
-                "action": policy[0].action,
-                "reason": policy[0].reason,
-                "model_version": policy[0].model_version,
-                "rows": runs[0].rows if runs else 0,
-                "labelled_rows": runs[0].labelled_rows if runs else 0,
-                "report": runs[0].report if runs else None,
-            }
-            if policy
-            else None,
+            "monitor": _monitor(store),
         }
     except ChurnError as error:
         return Part("store", address, up=False, problem=str(error)), {}
     finally:
         store.close()
     return Part("store", address, up=True), known
+
+
+def _monitor(store: Store) -> dict[str, Any] | None:
+    """Return the newest monitoring run and what the policy decided of it; None if there was none."""
+    policy = store.decisions(kind=DecisionKind.POLICY, limit=1)
+    if not policy:
+        return None
+    runs = store.monitor_runs(limit=1)
+    return {
+        "at": policy[0].decided_at,
+        "action": policy[0].action,
+        "reason": policy[0].reason,
+        "model_version": policy[0].model_version,
+        "rows": runs[0].rows if runs else 0,
+        "labelled_rows": runs[0].labelled_rows if runs else 0,
+        "report": runs[0].report if runs else None,
+    }
 
 
 def _traffic(store: Store) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Facts:
     Attributes
     ----------
     customer, event : str
-        What a customer is called in the contract, and what the model foretells: "telecom customer", "leaves".
+        What a customer is called in the contract, and what the model predicts: "telecom customer", "leaves".
     probability, threshold : float
         In [0, 1], as answered.
     churn : bool

@@ -21,6 +21,7 @@ from churn.inference.compiled import CompiledModel
 from churn.inference.kinds import compile_model
 from churn.model_card.card import render_card
 from churn.modeling.model import Model
+from churn.modeling.model_info import ModelInfo
 from churn.one_line import one_line
 from service.model_loading.bundle import TOLERANCE, ModelBundle, serve
 from service.model_loading.parity_customers import as_columns, drawn_customers, edge_customers, knots_of, plain_customers
@@ -75,25 +76,14 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
         and 1, or predicts otherwise on a serving path than its pipeline does (by more than 1e-9).
     """
     version, info = f"version {model.info.version}", model.info
-    unknown = sorted(set(info.features) - set(contract.feature_names))
-    if unknown or not info.features:
-        raise ModelRefused(f"{version} reads features that contract {contract.name!r} does not have: {unknown}")
-    if len(set(info.features)) < len(info.features):
-        raise ModelRefused(f"{version} reads a feature twice")
+    _refuse_other_features(info, contract)
     try:
         compiled = compile_model(model.pipeline, info.features, contract)
         terms = compiled if compiled is None or isinstance(compiled, CompiledModel) else compiled.inputs
         customers = _validated(plain_customers(contract), contract)
         customers += edge_customers(terms, contract)
         customers += drawn_customers(contract, DRAWN, SEED, knots_of(terms))
-        # Built here a second time, so that an error in the serving path's own frame is found.
-        own_frame = pd.DataFrame({name: _own_column(name, customers, contract) for name in info.features})
-        own = np.asarray(model.pipeline.predict_proba(own_frame), dtype=np.float64)
-        classes = [int(label) for label in model.pipeline.classes_]
-        if classes != [0, 1] or own.shape != (len(customers), 2):
-            raise ModelRefused(f"{version} does not answer the two classes 0 and 1 but {classes}")
-        if not np.isfinite(own).all() or own.min() < 0 or own.max() > 1:
-            raise ModelRefused(f"{version} answers what is no probability")
+        own = _own_probabilities(model, customers, contract)
         scorer: Scorer = (
             PipelineScorer(model.pipeline, info.features, contract) if compiled is None else CompiledScorer(compiled, contract)
         )
@@ -103,10 +93,10 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, ValidationError) as error:
         # An unfitted or damaged pipeline can fail in each of these ways.
         raise ModelRefused(f"{version} cannot answer: {one_line(error)}") from error
-    difference = max(_max_difference(one_by_one, own[:singles, 1]), _max_difference(together, own[:, 1]))
+    difference = max(_max_difference(one_by_one, own[:singles]), _max_difference(together, own))
     if not difference <= TOLERANCE:
         raise ModelRefused(f"{version} answers {difference:.2g} off its own pipeline")
-    probes = [(customers[at], float(own[at, 1])) for at in np.linspace(0, len(customers) - 1, PROBES).astype(int)]
+    probes = [(customers[at], float(own[at])) for at in np.linspace(0, len(customers) - 1, PROBES).astype(int)]
     return ModelBundle(
         info=info,
         # A model that was registered without a card gets one from its model info.
@@ -116,6 +106,31 @@ def verify(model: Model, contract: Contract, *, folder: str = "", artifact_diges
         artifact_digest=artifact_digest,
         probes=probes,
     )
+
+
+def _refuse_other_features(info: ModelInfo, contract: Contract) -> None:
+    version = f"version {info.version}"
+    unknown = sorted(set(info.features) - set(contract.feature_names))
+    if unknown or not info.features:
+        raise ModelRefused(f"{version} reads features that contract {contract.name!r} does not have: {unknown}")
+    if len(set(info.features)) < len(info.features):
+        raise ModelRefused(f"{version} reads a feature twice")
+
+
+def _own_probabilities(model: Model, customers: Sequence[Sequence[Any]], contract: Contract) -> NDArray[np.float64]:
+    """Return the pipeline's own churn probabilities, shape (n,); ModelRefused if they are none.
+
+    The frame is built here a second time, so that an error in the serving path's own frame is found.
+    """
+    version = f"version {model.info.version}"
+    frame = pd.DataFrame({name: _own_column(name, customers, contract) for name in model.info.features})
+    own = np.asarray(model.pipeline.predict_proba(frame), dtype=np.float64)
+    classes = [int(label) for label in model.pipeline.classes_]
+    if classes != [0, 1] or own.shape != (len(customers), 2):
+        raise ModelRefused(f"{version} does not answer the two classes 0 and 1 but {classes}")
+    if not np.isfinite(own).all() or own.min() < 0 or own.max() > 1:
+        raise ModelRefused(f"{version} answers what is no probability")
+    return np.asarray(own[:, 1])
 
 
 def _max_difference(probabilities: NDArray[np.float64], own: NDArray[np.float64]) -> float:

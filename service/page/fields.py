@@ -71,44 +71,61 @@ def render_groups(groups: Sequence[Group], typical: Mapping[str, Any]) -> str:
 def _field(column: Column, words: str, typical: Any) -> str:
     label = escape(_words(column.name.removeprefix(words).lstrip("_") or column.name).capitalize())
     name = escape(column.name)
-    required = not column.nullable and column.kind in ("flag", "category")
     hint = f'<p class=hint id="hint-{name}">{escape(column.description)}</p>' if column.description else ""
     described_by = f'"{f"hint-{name} " if hint else ""}error-{name}"'
     error = f'<p class=error id="error-{name}" hidden></p>'
     attributes = f' data-kind={column.kind} data-name="{name}"'
     if column.kind == "flag":
-        choices = [("true", column.true_level), ("false", column.false_level), *([] if required else [("", "Not known")])]
-        radios = "".join(
-            f'<label><input type=radio name="{name}" value="{value}" id="field-{name}{f"-{value}" if value else ""}"'
-            f"{'' if value or required else ' checked'}><span>{escape(text)}</span></label>"
-            for value, text in choices
-        )
         # `tabindex` lets the page focus it if nothing is chosen.
         return (
             f"<fieldset class=field{attributes} tabindex=-1 aria-describedby={described_by}><legend class=label>{label}</legend>"
-            f"<div class=choice>{radios}</div>{hint}{error}</fieldset>"
+            f"<div class=choice>{_radios(column)}</div>{hint}{error}</fieldset>"
         )
     if column.kind == "category":
-        options = "".join(f'<option value="{escape(level)}">{escape(level)}</option>' for level in column.levels)
-        first = "Choose" if required else "Not known"
-        control = f'<select id="field-{name}" aria-describedby={described_by}><option value="">{first}</option>{options}</select>'
-        unit = ""
+        control, unit = _select(column, described_by), ""
     else:
-        limits = "".join(
-            f' {side}="{bound:.15g}"' for side, bound in (("min", column.minimum), ("max", column.maximum)) if bound is not None
-        )
-        step, keyboard = ("1", "numeric") if column.kind == "integer" else ("any", "decimal")
-        usual = f' placeholder="{typical:.6g}"' if isinstance(typical, float | int) else ""
-        # Not "Minutes" in minutes.
-        repeats_unit = column.unit is None or label.lower().endswith(escape(column.unit))
-        unit = "" if repeats_unit else f"<span class=unit>{escape(column.unit or '')}</span>"
-        control = (
-            f'<input id="field-{name}" type=number inputmode={keyboard} step={step}{limits}{usual} autocomplete=off '
-            f"aria-describedby={described_by}>"
-        )
+        control, unit = _number_input(column, described_by, typical), _unit(column, label)
     return (
         f'<div class=field{attributes}><label class=label for="field-{name}">{label} {unit}</label>{control}{hint}{error}</div>'
     )
+
+
+def _radios(column: Column) -> str:
+    name = escape(column.name)
+    unknown = [("", "Not known")] if column.nullable else []
+    return "".join(
+        f'<label><input type=radio name="{name}" value="{value}" id="field-{name}{f"-{value}" if value else ""}"'
+        f"{'' if value else ' checked'}><span>{escape(text)}</span></label>"
+        for value, text in [("true", column.true_level), ("false", column.false_level), *unknown]
+    )
+
+
+def _select(column: Column, described_by: str) -> str:
+    options = "".join(f'<option value="{escape(level)}">{escape(level)}</option>' for level in column.levels)
+    first = "Not known" if column.nullable else "Choose"
+    return (
+        f'<select id="field-{escape(column.name)}" aria-describedby={described_by}>'
+        f'<option value="">{first}</option>{options}</select>'
+    )
+
+
+def _number_input(column: Column, described_by: str, typical: Any) -> str:
+    limits = "".join(
+        f' {side}="{bound:.15g}"' for side, bound in (("min", column.minimum), ("max", column.maximum)) if bound is not None
+    )
+    step, keyboard = ("1", "numeric") if column.kind == "integer" else ("any", "decimal")
+    usual = f' placeholder="{typical:.6g}"' if isinstance(typical, float | int) else ""
+    return (
+        f'<input id="field-{escape(column.name)}" type=number inputmode={keyboard} step={step}{limits}{usual} autocomplete=off '
+        f"aria-describedby={described_by}>"
+    )
+
+
+def _unit(column: Column, label: str) -> str:
+    # Not "Minutes" in minutes.
+    if column.unit is None or label.lower().endswith(escape(column.unit)):
+        return ""
+    return f"<span class=unit>{escape(column.unit)}</span>"
 
 
 def _words(name: str) -> str:

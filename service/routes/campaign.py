@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import orjson
@@ -94,30 +95,15 @@ def _answer(
     called: NDArray[np.int64],
     left_out: Counter[str],
 ) -> bytes:
-    value, expected = money
+    _, expected = money
     some = CustomerColumns({name: values[called] for name, values in batch.customers.values.items()})
     reasons = CallReasons(served.explainer, served.scorer.values, state.contract, MAX_REASONS).of(some)
     segmenter = served.segmenter
     numbers = [] if segmenter is None else segmenter.of_customers(some, state.contract).tolist()
     names: Iterable[str | None] = repeat(None) if segmenter is None else (segmenter.names[number] for number in numbers)
-    candidates = []
-    for at, why, segment in zip(called.tolist(), reasons, names, strict=False):
-        name = batch.customer_ids[at] or ""
-        call = Call.of(name, float(batch.probabilities[at]), float(value[at]), float(expected.gain[at]), why, segment)
-        candidates.append(
-            {
-                "index": at,
-                "customer_id": name,
-                "churn_probability": float(batch.probabilities[at]),
-                "value": float(value[at]),
-                "expected_gain": float(expected.gain[at]),
-                "expected_saved": float(expected.saved[at]),
-                "expected_cost": float(expected.cost[at]),
-                "reasons": why,
-                **({} if segment is None else {"segment": segment}),
-                "line": csv_line(call),
-            }
-        )
+    candidates = [
+        _candidate(batch, money, at, why, segment) for at, why, segment in zip(called.tolist(), reasons, names, strict=False)
+    ]
     return orjson.dumps(
         {
             "model_version": served.version,
@@ -130,3 +116,24 @@ def _answer(
             "header": csv_header(segment=segmenter is not None),
         }
     )
+
+
+def _candidate(
+    batch: ScoredBatch, money: tuple[Floats, Expected], at: int, reasons: list[str], segment: str | None
+) -> dict[str, Any]:
+    """Return one customer of the list, by the place in the request, ready to be encoded as JSON."""
+    value, expected = money
+    name = batch.customer_ids[at] or ""
+    call = Call.of(name, float(batch.probabilities[at]), float(value[at]), float(expected.gain[at]), reasons, segment)
+    return {
+        "index": at,
+        "customer_id": name,
+        "churn_probability": float(batch.probabilities[at]),
+        "value": float(value[at]),
+        "expected_gain": float(expected.gain[at]),
+        "expected_saved": float(expected.saved[at]),
+        "expected_cost": float(expected.cost[at]),
+        "reasons": reasons,
+        **({} if segment is None else {"segment": segment}),
+        "line": csv_line(call),
+    }

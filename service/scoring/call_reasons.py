@@ -36,7 +36,7 @@ class CallReasons:
         if self.explainer is None:
             yield from ([] for _ in range(len(customers)))
             return
-        columns = customers.spelled(self.contract.feature_names, self.contract)
+        columns = customers.plain_values(self.contract.feature_names, self.contract)
         for values in zip(*columns, strict=True):
             _, found = self.explainer.reasons_for(self.pick(values), len(columns))
             yield [one["text"] for one in found if one["contribution"] > 0][: self.strongest]

@@ -53,11 +53,11 @@ class OptedOut:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read what `to_text` spelled."""
+        """Read what `to_text` returned."""
         return cls(b64decode(text))
 
     def to_text(self) -> str:
-        """Spell it for JSON, without the key of pseudonyms."""
+        """Return it as text for JSON, without the key of pseudonyms."""
         return b64encode(self.packed).decode()
 
     def __len__(self) -> int:

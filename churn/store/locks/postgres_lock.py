@@ -24,12 +24,17 @@ KEEPALIVE = {
 MAX_NAME_LENGTH = 63
 
 
+def lock_number(name: str) -> int:
+    """Return the second key of the advisory lock of this name: PostgreSQL takes integers of 32 bits, of which this uses 31."""
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF
+
+
 class PostgresLock:
     """Lock by name, held by a session whose `application_name` says who holds it."""
 
     def __init__(self, engine: sa.Engine, name: str, holder: str) -> None:
         self._engine = engine
-        self._keys = {"namespace": NAMESPACE, "number": zlib.crc32(name.encode()) & 0x7FFFFFFF}
+        self._keys = {"namespace": NAMESPACE, "number": lock_number(name)}
         self._prefix = f"churn {name}: "
         self._session_name = f"{self._prefix}{holder}"[:MAX_NAME_LENGTH]
         self._session: sa.Connection | None = None

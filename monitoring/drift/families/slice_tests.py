@@ -11,9 +11,11 @@ from monitoring.drift.columns import PROBABILITY
 from monitoring.drift.families.sides import Sides
 from monitoring.drift.months import Figures
 from monitoring.drift.null_distribution import MaxDistribution
+from monitoring.drift.rank_scores import Floats
 from monitoring.drift.results import DriftResult
+from monitoring.drift.slice_scores import SliceScores, SliceSums
 from monitoring.drift.sums import Sums
-from monitoring.slicing import spell_slice
+from monitoring.slicing import describe_slice
 
 # Slices that are listed: the most surprising ones.
 MAX_LISTED = 5
@@ -43,17 +45,7 @@ def compare_slices(sides: Sides, null: MaxDistribution, share: float, moved: set
     if slices is None or window.slices is None:
         return []
     effects = slices.differences(window.slices, window.rows, reference.rows)
-    # A small slice knows its spread from few rows.
-    behind = [reference.rows if column is None else slices.sums.present[place, column] for place, column in slices.tests]
-    size = math.sqrt(1 / window.rows + 1 / reference.rows)
-    z = sides.as_normal(np.abs(effects) / size, np.array(behind, dtype=np.float64))
-    every = np.ones(effects.shape)
-
-    def of_month(month: Sums) -> Figures:
-        found = every * np.nan if month.slices is None else slices.differences(month.slices, month.rows, reference.rows)
-        return found, month.rows * every
-
-    z = np.minimum(z, sides.profile.months.beyond_usual(effects, window.rows * every, of_month, every))
+    z = _surprises(sides, slices, effects)
     names = [*slices.numbers]
     found: list[DriftResult] = []
     for test in np.argsort(-z):
@@ -65,13 +57,7 @@ def compare_slices(sides: Sides, null: MaxDistribution, share: float, moved: set
         p_value = min(1.0, null.p_value(float(z[test])) / share)
         if len(found) >= MAX_LISTED or (found and p_value > sides.alpha):
             break
-        who = spell_slice(rule.column, rule.level)
-        if column is None:
-            what = "share"
-            values = [side.rows[place] / rows for side, rows in ((slices.sums, reference.rows), (window.slices, window.rows))]
-        else:
-            what = "mean probability" if name == PROBABILITY else f"mean {name.replace('_', ' ')}"
-            values = [side.values[place, column] / max(side.present[place, column], 1) for side in (slices.sums, window.slices)]
+        what, values = _measure(sides, slices, window.slices, place, column)
         found.append(
             sides.result(
                 name,
@@ -79,9 +65,36 @@ def compare_slices(sides: Sides, null: MaxDistribution, share: float, moved: set
                 "rank scores, by slice",
                 statistic=float(abs(effects[test])),
                 p_value=p_value,
-                measure=f"{what} of {who}",
-                values=(float(values[0]), float(values[1])),
+                measure=f"{what} of {describe_slice(rule.column, rule.level)}",
+                values=values,
                 other=f"{rule.column}: {rule.level}",
             )
         )
     return found
+
+
+def _surprises(sides: Sides, slices: SliceScores, effects: Floats) -> Floats:
+    """Return |z| of each test, shape (n_tests,): beyond chance, and beyond what the reference's months usually do."""
+    window, reference = sides.window, sides.reference
+    # A small slice knows its spread from few rows.
+    behind = [reference.rows if column is None else slices.sums.present[place, column] for place, column in slices.tests]
+    size = math.sqrt(1 / window.rows + 1 / reference.rows)
+    z = sides.as_normal(np.abs(effects) / size, np.array(behind, dtype=np.float64))
+    every = np.ones(effects.shape)
+
+    def of_month(month: Sums) -> Figures:
+        found = every * np.nan if month.slices is None else slices.differences(month.slices, month.rows, reference.rows)
+        return found, month.rows * every
+
+    return np.minimum(z, sides.profile.months.beyond_usual(effects, window.rows * every, of_month, every))
+
+
+def _measure(
+    sides: Sides, slices: SliceScores, window: SliceSums, place: int, column: int | None
+) -> tuple[str, tuple[float, float]]:
+    """Return what is told of one test, and its values in the reference and the window: a slice's share, or a mean within it."""
+    if column is None:
+        return "share", (slices.sums.rows[place] / sides.reference.rows, window.rows[place] / sides.window.rows)
+    name = [*slices.numbers][column]
+    before, now = (float(side.values[place, column] / max(side.present[place, column], 1)) for side in (slices.sums, window))
+    return "mean probability" if name == PROBABILITY else f"mean {name.replace('_', ' ')}", (before, now)

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 from churn.config.params import SliceParams
 from monitoring import slice_quality
 from monitoring.performance.concept_drift import detect_concept_drift
-from monitoring.slice_quality import SliceQuality, judge_slices, spell_quality, take_baselines
+from monitoring.slice_quality import SliceQuality, describe_quality, judge_slices, take_baselines
 from monitoring.slicing import Slicing
 from tests.unit.monitoring.grouped import CONTRACT, draw
 
@@ -45,7 +45,7 @@ def test_harm_to_a_tenth_is_found_and_named_where_the_whole_is_calm() -> None:
     entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean()
     surprise = ((known["churned"] - known_p) * (np.log1p(-known_p) - np.log(known_p))).mean()
     assert one.expected_log_loss == pytest.approx(entropy + surprise)
-    assert spell_quality(one) == f"churned {100 * one.churn_rate:.2g} % where {100 * one.expected:.2g} % was expected"
+    assert describe_quality(one) == f"churned {100 * one.churn_rate:.2g} % where {100 * one.expected:.2g} % was expected"
 
 
 @pytest.mark.parametrize(("references", "most"), [(2, 7), pytest.param(6, 14, marks=pytest.mark.long)])
@@ -114,7 +114,7 @@ def test_a_worse_order_of_the_same_customers_is_told_as_log_loss() -> None:
     assert one.alarm
     assert one.log_loss > one.expected_log_loss
     shown = SliceQuality(**{name: getattr(one, name) for name in one.__slots__} | {"question": "excess log loss"})
-    assert spell_quality(shown) == f"log loss {one.log_loss:.3g} where {one.expected_log_loss:.3g} was expected"
+    assert describe_quality(shown) == f"log loss {one.log_loss:.3g} where {one.expected_log_loss:.3g} was expected"
 
 
 @pytest.mark.parametrize("learned", [True, False])

@@ -13,7 +13,7 @@ from churn.config.params import SliceParams
 from churn.data.labelled import Labelled
 from churn.evaluation.slices import find_slices
 from churn.segments.segments import SLICE
-from monitoring.slicing import Slicing, add_segments, spell_slice
+from monitoring.slicing import Slicing, add_segments, describe_slice
 from tests.unit.monitoring.grouped import CONTRACT, draw
 
 PARAMS = SliceParams()
@@ -84,5 +84,5 @@ def test_segments_are_slices() -> None:
 
 
 def test_a_slice_is_named_in_words() -> None:
-    assert spell_slice("plan", "Yes") == "customers with plan Yes"
-    assert spell_slice(SLICE, "high day charge, few calls") == 'customers of the segment "high day charge, few calls"'
+    assert describe_slice("plan", "Yes") == "customers with plan Yes"
+    assert describe_slice(SLICE, "high day charge, few calls") == 'customers of the segment "high day charge, few calls"'

@@ -7,28 +7,11 @@ import pandas as pd
 import pytest
 
 from churn.config.params import TuningParams
-from churn.data.labelled import Labelled
 from churn.diagnostics.curves import NOT_ASKED, find_curves
 from churn.diagnostics.validation import ValidationCurve, measure_validation, searched_curves
 from churn.modeling.model import build_pipeline
 from churn.modeling.tuning import Tuned, tune
-
-FEATURES = [f"x{number}" for number in range(30)]
-
-
-PARAMS = TuningParams(folds=4, grid={"logreg__C": [0.001, 0.1, 1.0]})
-
-
-def customers(rows: int, *, churners: float = 0.4, seed: int = 0) -> Labelled:
-    """30 columns that each say a little: many customers are needed to weigh them."""
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(rng.normal(size=(rows, len(FEATURES))), columns=FEATURES)
-    logit = 0.4 * frame.sum(axis=1) + np.log(churners / (1 - churners))
-    return Labelled(frame, pd.Series((rng.random(rows) < 1 / (1 + np.exp(-logit))).astype(np.int64)))
-
-
-def tuned(known: Labelled, params: TuningParams = PARAMS) -> Tuned:
-    return tune(build_pipeline(1), known, FEATURES, params, seed=1)
+from tests.unit.churn.diagnostics.weak_columns import FEATURES, PARAMS, customers, tuned
 
 
 def test_the_search_has_drawn_a_curve_that_costs_nothing() -> None:

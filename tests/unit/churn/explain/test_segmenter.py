@@ -45,7 +45,7 @@ def test_alone_in_a_list_and_in_columns_it_is_the_same(
 ) -> None:
     monkeypatch.setattr(module, "SPELLED_AT_ONCE", at_once)
     found, some = Segmenter.of(compiled, segments), customers(contract, 60)
-    columns = some.spelled(segments.columns, contract)
+    columns = some.plain_values(segments.columns, contract)
     alone = [found.number(values) for values in zip(*columns, strict=True)]
     assert set(alone) == {0, 1, 2}
     assert found.numbers(columns).tolist() == alone

@@ -110,31 +110,31 @@ def test_no_other_model_answers_for_one_that_was_asked_for(
 @pytest.fixture
 def scoring(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stands for the scoring: notes what it is asked for, and gives a summary or fails."""
-    world = SimpleNamespace(asked=[], models=[], summary=SUMMARY, interrupted=False, threads=[])
+    state = SimpleNamespace(asked=[], models=[], summary=SUMMARY, interrupted=False, threads=[])
 
     def into(kind: str) -> Any:
         def score(*given: Any, overwrite: bool, on_plan: Any, on_part: Any, log: Any) -> Summary:
-            world.asked.append((kind, *given, overwrite))
-            world.log = log
+            state.asked.append((kind, *given, overwrite))
+            state.log = log
             on_plan(SimpleNamespace(rows=10, parts=[1]), [])
             on_part(Done("f", 10, 0, 1))
-            if world.interrupted:
+            if state.interrupted:
                 raise KeyboardInterrupt
-            found: Summary = world.summary
+            found: Summary = state.summary
             return found
 
         return score
 
     def find(_settings: Any, _contract: Any, version: str, *, segment: bool) -> str:
-        world.models.append(version)
-        world.segment = segment
+        state.models.append(version)
+        state.segment = segment
         return "scorer"
 
     monkeypatch.setattr("churn.batch.run.score_folder", into("folder"))
     monkeypatch.setattr("churn.batch.single_file.score_file", into("file"))
-    monkeypatch.setattr("churn.batch.run.on_threads", lambda threads: world.threads.append(threads) or "here")
+    monkeypatch.setattr("churn.batch.run.on_threads", lambda threads: state.threads.append(threads) or "here")
     monkeypatch.setattr(scoring_module, "find_scorer", find)
-    return world
+    return state
 
 
 def test_a_folder_is_scored_here_by_the_champion_unless_told_otherwise(churn: Churn, scoring: SimpleNamespace) -> None:

@@ -11,7 +11,7 @@ from pipelines.flows.orphaned_runs import Watch
 
 
 @pytest.fixture
-def world(monkeypatch):
+def server(monkeypatch):
     """Runs that Prefect's server takes for unfinished, and those that it was told are crashed."""
     state = SimpleNamespace(unfinished=[], crashed=[], away=False)
 
@@ -30,33 +30,33 @@ def world(monkeypatch):
     return state
 
 
-def test_a_run_is_an_orphan_if_it_is_one_in_two_checks_in_a_row(world):
+def test_a_run_is_an_orphan_if_it_is_one_in_two_checks_in_a_row(server):
     watch = Watch()
-    world.unfinished = ["a"]
+    server.unfinished = ["a"]
     assert watch.check() == 0
-    world.unfinished = ["b"]
+    server.unfinished = ["b"]
     assert watch.check() == 0, "a has ended, or has its process by now"
-    world.unfinished = ["b", "c"]
+    server.unfinished = ["b", "c"]
     assert watch.check() == 1
-    assert world.crashed == ["b"]
+    assert server.crashed == ["b"]
     assert watch.check() == 1
-    assert world.crashed == ["b", "c"]
+    assert server.crashed == ["b", "c"]
 
 
-def test_a_server_that_is_away_makes_nobody_a_suspect(world):
+def test_a_server_that_is_away_makes_nobody_a_suspect(server):
     watch = Watch()
-    world.unfinished = ["a"]
+    server.unfinished = ["a"]
     watch.check()
-    world.away = True
+    server.away = True
     assert watch.check() == 0
-    world.away = False
+    server.away = False
     assert watch.check() == 0
-    assert world.crashed == []
+    assert server.crashed == []
     assert watch.check() == 1
 
 
-def test_it_checks_in_a_thread_until_it_is_told_to_stop(world):
-    world.unfinished, stop = ["a"], threading.Event()
+def test_it_checks_in_a_thread_until_it_is_told_to_stop(server):
+    server.unfinished, stop = ["a"], threading.Event()
     watch = Watch()
     checked = threading.Semaphore(0)
     check = watch.check
@@ -71,4 +71,4 @@ def test_it_checks_in_a_thread_until_it_is_told_to_stop(world):
     for _ in range(2):
         assert checked.acquire(timeout=120)
     stop.set()
-    assert world.crashed == ["a"]
+    assert server.crashed == ["a"]
