@@ -56,7 +56,7 @@ from service.routes import (
     predict,
 )
 from service.schemas.contacts import ContactItem, ContactsRequest
-from service.schemas.examples import TAGS, request_examples
+from service.schemas.examples import TAGS, csv_examples, request_examples
 from service.schemas.native import OutcomeItem, OutcomesRequest, RequestModels, RollbackBody
 from service.schemas.protocols import InferRequest, InvocationsRequest
 from service.state import ServiceState
@@ -157,6 +157,7 @@ def create_app(
     api = DocumentedAPI(
         bodies=[state.requests.customer, state.requests.batch, *bodies],
         examples=request_examples(state.contract),
+        csv_examples=csv_examples(state.contract),
         title="churn",
         openapi_tags=TAGS,
         description=f"Predicts which customers are about to leave, and why. {state.contract.description}".strip(),

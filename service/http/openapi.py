@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -70,13 +71,17 @@ class DocumentedAPI(FastAPI):
         The models of the request bodies.
     examples : mapping of str to object
         An example of some of them, by name.
+    csv_examples : mapping of str to str
+        An example of each body in CSV, by route.
     **options
         See `fastapi.FastAPI`.
     """
 
-    def __init__(self, *, bodies: Sequence[type[BaseModel]], examples: Mapping[str, Any], **options: Any) -> None:
+    def __init__(
+        self, *, bodies: Sequence[type[BaseModel]], examples: Mapping[str, Any], csv_examples: Mapping[str, str], **options: Any
+    ) -> None:
         super().__init__(**options)
-        self._bodies, self._examples = bodies, examples
+        self._bodies, self._examples, self._csv_examples = bodies, examples, csv_examples
 
     def openapi(self) -> dict[str, Any]:
         """Return the document; it is made once."""
@@ -89,6 +94,11 @@ class DocumentedAPI(FastAPI):
             schemas.update(found["$defs"])
             for name, example in self._examples.items():
                 schemas[name]["examples"] = [example]
+            for path, text in self._csv_examples.items():
+                operation = document["paths"][path]["post"]
+                # What the routes wrote down is theirs, and some of it is shared between them.
+                operation["requestBody"] = deepcopy(operation["requestBody"])
+                operation["requestBody"]["content"]["text/csv"]["example"] = text
             self.openapi_schema = document
         return self.openapi_schema
 
@@ -134,9 +144,12 @@ def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[
 
 
 def _example(body: dict[str, Any], schemas: dict[str, Any]) -> str:
-    reference = body.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    content = body.get("content", {})
+    reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
     examples = schemas.get(reference.rpartition("/")[2], {}).get("examples", [])
-    return "".join(f"<pre>{escape(orjson.dumps(one, option=orjson.OPT_INDENT_2).decode())}</pre>" for one in examples)
+    shown = [orjson.dumps(one, option=orjson.OPT_INDENT_2).decode() for one in examples]
+    shown += [media["example"] for media in content.values() if "example" in media]
+    return "".join(f"<pre>{escape(one)}</pre>" for one in shown)
 
 
 def _contents(part: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from typing import Any
 
@@ -66,3 +68,24 @@ def request_examples(contract: Contract) -> dict[str, Any]:
             ]
         },
     }
+
+
+def csv_examples(contract: Contract) -> dict[str, str]:
+    """Return an example of each request body in CSV, by its route."""
+    bodies = request_examples(contract)
+    lists: dict[str, list[dict[str, Any]]] = {
+        "/predict/batch": bodies["BatchRequest"]["customers"],
+        "/campaign/candidates": [bodies["Customer"]],
+        "/outcomes": bodies["OutcomesRequest"]["outcomes"],
+        "/contacts": bodies["ContactsRequest"]["contacts"],
+        "/invocations": bodies["InvocationsRequest"]["dataframe_records"],
+    }
+    return {path: _as_csv(records) for path, records in lists.items()}
+
+
+def _as_csv(records: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(records[0])
+    writer.writerows([str(value).lower() if isinstance(value, bool) else value for value in one.values()] for one in records)
+    return text.getvalue()

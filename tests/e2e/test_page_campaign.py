@@ -90,6 +90,7 @@ def test_the_list_that_is_taken_away_is_that_of_the_command(page: Browser, store
     heads = "[...document.querySelectorAll('.campaign th')].filter((one) => !one.hidden).map((one) => one.textContent)"
     assert page.ask(heads) == ["Rank", "Customer", "Risk", "Gain", "Segment", "Why"]
     assert page.ask("document.querySelector('#campaign-rows tr').cells[4].textContent") == "high total_day_minutes"
+    reads_on_a_phone(page)
     press(page, "campaign-save")
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (tmp_path / "campaign.csv").exists():
@@ -105,6 +106,19 @@ def test_the_list_that_is_taken_away_is_that_of_the_command(page: Browser, store
         f"Gains curve: 1,500 calls should bring {plan.total(plan.expected.gain):,.0f} USD; a call to everybody"
     )
     assert {one.scheme for one in asked} <= {"http", "data", "blob"}
+
+
+def reads_on_a_phone(page: Browser) -> None:
+    """No column is out of sight to the side, and why somebody is called has the whole width."""
+    try:
+        page.send("Emulation.setDeviceMetricsOverride", width=320, height=640, deviceScaleFactor=1, mobile=True)
+        wide, row = "document.querySelector('.wide')", "document.querySelector('#campaign-rows tr')"
+        assert page.ask(f"document.documentElement.scrollWidth === 320 && {wide}.scrollWidth === {wide}.clientWidth")
+        assert page.ask(f"{row}.cells[5].offsetWidth === {row}.offsetWidth")
+        assert page.ask(f"{row}.cells[5].offsetTop > {row}.cells[0].offsetTop")
+        assert page.ask(f"[...{row}.cells].every((cell) => cell.scrollWidth <= cell.clientWidth)")
+    finally:
+        page.send("Emulation.clearDeviceMetricsOverride")
 
 
 def test_a_budget_is_kept_as_by_the_command_and_the_curve_shows_what_more_would_bring(

@@ -29,6 +29,7 @@ def api() -> DocumentedAPI:
     app = DocumentedAPI(
         bodies=[Sent],
         examples={"Sent": {"share": 0.5, "name": "<b>"}},
+        csv_examples={},
         title="a <title>",
         description="what it's for",
         openapi_url=None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import httpx2
 import pytest
 
@@ -55,6 +57,21 @@ async def test_the_service_takes_each_example_of_its_document(client: httpx2.Asy
     (example,) = document["components"]["schemas"][schema]["examples"]
     response = await client.post(path, json=example)
     assert response.status_code == 200, response.text
+
+
+async def test_the_service_takes_the_example_of_each_body_in_csv(client: httpx2.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    taken = set()
+    page = (await client.get("/docs")).text
+    for path, methods in document["paths"].items():
+        content = methods.get("post", {}).get("requestBody", {}).get("content", {})
+        if "text/csv" in content:
+            example = content["text/csv"]["example"]
+            response = await client.post(path, content=example, headers={"content-type": "text/csv"})
+            assert response.status_code == 200, response.text
+            assert f"<pre>{html.escape(example)}</pre>" in page
+            taken.add(path)
+    assert taken == {"/predict/batch", "/outcomes", "/contacts", "/campaign/candidates", "/invocations"}
 
 
 async def test_every_body_in_json_has_an_example_and_every_group_of_routes_its_purpose(
