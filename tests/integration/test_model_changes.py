@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import skops.io
 import yaml
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -38,6 +37,7 @@ from service.model_loading.registry_source import LOADER_SETTINGS, RegistrySourc
 from service.state import ServiceState
 from tests.checkout import CHECKOUT
 from tests.integration.loading import loading_here
+from tests.skops_io import skops_io
 from tests.unit.service.fakes import FakeLastKnownGood, FakeRegistry, make_info, make_model, make_settings, served_model
 
 pytestmark = pytest.mark.anyio
@@ -179,7 +179,7 @@ def test_an_artifact_that_was_tampered_with_is_refused_by_its_hash_and_by_its_ty
     for digest, words in ((known.artifact_digest, "its hash differs"), ("", r"not trusted: .*simulate")):
         Registry(settings).load("3")
         file = next(artifact_folder(settings, "3", known.run_id).rglob("model.skops"))
-        file.write_bytes(skops.io.dumps(foreign))
+        file.write_bytes(skops_io.dumps(foreign))
         client.set_model_version_tag("churn", "3", DIGEST_TAG, digest)
         answer = asked(settings, {"do": "prepare", "version": "3"})
         assert answer["result"] == "refused"

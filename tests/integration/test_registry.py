@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -37,6 +36,7 @@ from churn.simulation.simulate import simulate
 from churn.store.records import DecisionKind
 from churn.store.store import Store
 from tests.checkout import CHECKOUT
+from tests.skops_io import skops_io
 
 PARAMS = Params(tuning=TuningParams(folds=2, grid={"logreg__C": [0.1]}))
 
@@ -313,7 +313,7 @@ def test_a_foreign_type_in_the_registry_is_refused_and_not_kept(
     here = other_home(settings, tmp_path)
     Registry(here).load("2")
     foreign = Pipeline([("own", FunctionTransformer(assemble)), ("logreg", models[1].pipeline["logreg"])])
-    next(cached(here, models[1]).rglob("model.skops")).write_bytes(skops.io.dumps(foreign))
+    next(cached(here, models[1]).rglob("model.skops")).write_bytes(skops_io.dumps(foreign))
     client, digest = MlflowClient(), registry.registered("2").artifact_digest
     client.delete_model_version_tag("churn", "2", DIGEST_TAG)  # as of a version from before there were digests
     try:

@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import skops.io
 from sqlalchemy import text
 
 from churn.config.settings import Settings
@@ -29,6 +28,7 @@ from churn.store.store import Store
 from pipelines.local.ports import free_port
 from service.model_loading.loader_process import prepare_last
 from tests.loopback_http import http
+from tests.skops_io import skops_io
 from tests.unit.service.fakes import CUSTOMER, make_model, make_settings
 
 SCRIPT = """
@@ -47,7 +47,7 @@ def put_last_known_good(settings: Settings) -> None:
     folder = settings.home / "models" / settings.model_name / f"4-{model.info.run_id}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / artifact.INFO_FILE).write_text(model.info.model_dump_json())
-    skops.io.dump(model.pipeline, folder / artifact.PIPELINE_FILE)
+    skops_io.dump(model.pipeline, folder / artifact.PIPELINE_FILE)
     save_last_known_good(settings, model)
 
 

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -24,6 +23,7 @@ from churn.errors import ChurnError, ModelRefused
 from churn.registry.aliases import DIGEST_TAG, Registered
 from churn.registry.artifact import CARD_FILE, INFO_FILE, PIPELINE_FILE, artifact_folder
 from churn.registry.client import Client
+from churn.registry.trusted_types import prepare_skops
 from churn.simulation.simulate import simulate
 from service.model_loading.bundle import bundle_file
 from service.model_loading.loader_process import respond
@@ -82,6 +82,9 @@ def _another(folder: Path, other: Path) -> None:
 
 
 def _foreign(folder: Path, _other: Path) -> None:
+    prepare_skops()
+    import skops.io
+
     _file(folder).write_bytes(skops.io.dumps(Pipeline([("own", FunctionTransformer(simulate))])))
 
 

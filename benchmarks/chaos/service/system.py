@@ -20,7 +20,6 @@ from typing import Any, Self
 
 import httpx2
 import psutil
-import skops.io
 
 from churn.config.settings import Settings
 from churn.contract import load_contract
@@ -28,6 +27,7 @@ from churn.errors import ChurnError
 from churn.modeling.model import Model, ModelInfo, build_pipeline, columns_read
 from churn.registry import artifact
 from churn.registry.last_known_good import save_last_known_good
+from churn.registry.serialization import dump_pipeline
 from churn.simulation.simulate import simulate
 from pipelines.local.ports import free_port
 from service.model_loading.loader_process import prepare_last
@@ -208,7 +208,7 @@ def _models() -> Path:
     folder = artifact.artifact_folder(settings, info.version, info.run_id)
     folder.mkdir(parents=True)
     (folder / artifact.INFO_FILE).write_text(info.model_dump_json())
-    skops.io.dump(pipeline, folder / artifact.PIPELINE_FILE)
+    (folder / artifact.PIPELINE_FILE).write_bytes(dump_pipeline(pipeline))
     save_last_known_good(settings, Model(pipeline, info))
     prepare_last(settings)
     return home / "models"

@@ -17,7 +17,6 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 
 from churn.clock import now
 from churn.config.params import Params, load_params
@@ -33,6 +32,7 @@ from pipelines import dvc_stages
 from pipelines.dvc_stages import CUSTOMER, FOLD, OUTCOME
 from tests.checkout import CHECKOUT
 from tests.credit_like import CREDIT, credit_like
+from tests.skops_io import skops_io
 
 QUICK = (("folds: 5", "folds: 2"), ("form: terms\n", "form: plain\n"), ("resamples: 500\n", "resamples: 100\n"))
 
@@ -122,7 +122,7 @@ def test_the_stages_hold_out_whom_the_flow_reserves_and_fold_as_it_does(run: Any
 def test_the_model_is_the_one_that_was_fitted_and_is_described(run: Any) -> None:
     trained = run.trained
     features, _ = held(run)
-    pipeline = skops.io.load(run.folder / "model" / "pipeline.skops", trusted=TRUSTED_TYPES)
+    pipeline = skops_io.load(run.folder / "model" / "pipeline.skops", trusted=TRUSTED_TYPES)
     loaded = Model(pipeline, trained.model.info)
     np.testing.assert_array_equal(loaded.predict_probability(features), trained.model.predict_probability(features))
     info = document(run, "model/model.json")

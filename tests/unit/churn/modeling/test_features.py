@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +21,7 @@ from churn.modeling.rules import Ramp, Terms
 from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.simulation.simulate import simulate
+from tests.skops_io import skops_io
 
 SUMS = {"total_charge": ["total_day_charge", "total_eve_charge", "total_night_charge", "total_intl_charge"]}
 
@@ -324,7 +324,7 @@ def test_with_a_handful_of_leavers_there_is_no_sum_of_trees(outcome: list[int]) 
 def test_it_comes_back_from_its_artifact_as_it_was(world: tuple[pd.DataFrame, pd.Series], boosted: int) -> None:
     pipeline = build_pipeline(1, form="terms", contract=load_contract()).set_params(features__boosted=boosted).fit(*world)
     assert bool(len(pipeline["features"].nodes_)) is bool(boosted)
-    back = skops.io.loads(dump_pipeline(pipeline), trusted=TRUSTED_TYPES)
+    back = skops_io.loads(dump_pipeline(pipeline), trusted=TRUSTED_TYPES)
     assert back["features"].terms == pipeline["features"].terms
     assert np.array_equal(back["features"].nodes_, pipeline["features"].nodes_)
     assert np.array_equal(back.predict_proba(world[0]), pipeline.predict_proba(world[0]))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import skops.io
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -33,6 +32,7 @@ from churn.registry.artifact import (
 )
 from churn.registry.last_known_good import load_last_known_good, save_last_known_good
 from churn.registry.serialization import dump_pipeline
+from tests.skops_io import skops_io
 
 X = np.random.default_rng(0).normal(size=(60, 2))
 Y = (X[:, 0] > 0).astype(int)
@@ -91,7 +91,7 @@ def test_the_files_may_lie_deeper_as_mlflow_lays_them(tmp_path: Path) -> None:
 def test_a_function_of_another_module_is_refused_and_not_run(tmp_path: Path) -> None:
     foreign = Pipeline([("own", FunctionTransformer(witnessed)), ("logreg", LogisticRegression())]).fit(X, Y)
     WITNESS.clear()
-    folder = folder_of(tmp_path, skops.io.dumps(foreign))
+    folder = folder_of(tmp_path, skops_io.dumps(foreign))
     with pytest.raises(ModelRefused, match=r"not trusted: .*witnessed"):
         load_folder(folder, "8")
 
@@ -99,7 +99,7 @@ def test_a_function_of_another_module_is_refused_and_not_run(tmp_path: Path) -> 
 def test_an_object_of_another_module_is_refused(tmp_path: Path) -> None:
     foreign = Pipeline([("own", FunctionTransformer(kw_args={"p": Path("/")})), ("logreg", LogisticRegression())])
     with pytest.raises(ModelRefused, match="not trusted"):
-        load_folder(folder_of(tmp_path, skops.io.dumps(foreign)), "8")
+        load_folder(folder_of(tmp_path, skops_io.dumps(foreign)), "8")
 
 
 def test_what_the_artifact_says_of_its_own_trust_is_not_asked(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_pickle_inside_the_archive_is_not_unpickled(tmp_path: Path) -> None:
 
 def test_what_is_no_pipeline_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="no pipeline but a LogisticRegression"):
-        load_folder(folder_of(tmp_path, skops.io.dumps(LogisticRegression())), "8")
+        load_folder(folder_of(tmp_path, skops_io.dumps(LogisticRegression())), "8")
 
 
 @pytest.mark.parametrize("missing", [INFO_FILE, PIPELINE_FILE])
@@ -156,7 +156,7 @@ def test_what_is_known_must_be_readable(tmp_path: Path, info: str) -> None:
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_damaged_archive_is_refused_or_whole_and_nothing_else(tmp_path: Path, compression: int) -> None:
-    content = skops.io.dumps(PIPELINE, compression=compression)
+    content = skops_io.dumps(PIPELINE, compression=compression)
     chance = np.random.default_rng(1)
     refusals = []
     for _ in range(300):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import skops.io
 
 from churn.contract import Contract
 from churn.errors import ModelRefused
@@ -14,6 +13,7 @@ from churn.registry.artifact import INFO_FILE, PIPELINE_FILE, digest_folder
 from service.model_loading import bundle as module
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, serve, write_bundle
 from service.model_loading.parity_check import verify
+from tests.skops_io import skops_io
 from tests.unit.service.fakes import make_model, make_settings
 
 
@@ -72,7 +72,7 @@ def test_a_pipeline_that_cannot_be_compiled_is_loaded_from_the_folder_that_was_c
     bundle: ModelBundle, contract: Contract, tmp_path: Path
 ) -> None:
     model = make_model("7")
-    skops.io.dump(model.pipeline, tmp_path / PIPELINE_FILE)
+    skops_io.dump(model.pipeline, tmp_path / PIPELINE_FILE)
     (tmp_path / INFO_FILE).write_text(model.info.model_dump_json())
     plain = replace(bundle, compiled=None, folder=str(tmp_path), artifact_digest=digest_folder(tmp_path))
     served = serve(plain, contract, "disk")
