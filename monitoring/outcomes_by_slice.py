@@ -19,7 +19,7 @@ from monitoring.reference import Reference
 from monitoring.run_result import RunResult
 from monitoring.sensitive_slices import LOOK_BACK, SensitiveSlices, find_sensitive_slices, read_judged, with_levels
 from monitoring.slice_quality import SliceQuality, SliceReport, SliceSince, judge_slices, take_baseline
-from monitoring.slicing import add_segments
+from monitoring.slicing import Members, add_segments
 from monitoring.windows import Window
 
 
@@ -64,13 +64,13 @@ def judge_outcomes_by_slice(
     StoreError
         If the store is away.
     """
-    params = reference.slicing.params
     start = (0, EPOCH) if before is None else (before.window.last_outcome_seq, before.window.mature_until)
     here = window.last_outcome_seq, window.mature_until
     earlier = SliceReport(alpha, (), ()) if before is None or before.slices is None else before.slices
     known = {(one.column, one.level): one for one in earlier.since}
     first = _judge_at_first_sight(store, contract, settings, window, reference, earlier.introduced, alpha)
     familiar = _with_sensitive(contract, earlier.introduced)
+    params = reference.slicing.params
     sensitive = (
         None if before is None else find_sensitive_slices(store, familiar, settings, window.model_version, params, known, start)
     )
@@ -85,14 +85,10 @@ def judge_outcomes_by_slice(
     if baselines:
         # Their features are read, which the other tests do without.
         outcomes = add_segments(_with_features(store, contract, _outcomes(store, settings, window, since, start)), segmenter)
-        members = reference.slicing.members_of(outcomes)
-        fewest = params.min_rows
-        if sensitive is not None:
-            groups = sensitive.members_of(with_levels(store, familiar, outcomes))
-            members, fewest = np.concatenate([members, groups], axis=1), max(fewest, MIN_CUSTOMERS)
-        for place, one in enumerate(since):
-            members[:, place] &= one.is_new(outcomes)
-        judged = judge_slices(baselines, outcomes, members, fewest, alpha / 2 if first else alpha)
+        groups = None if sensitive is None else sensitive.members_of(with_levels(store, familiar, outcomes))
+        members = _new_members(reference, outcomes, groups, since)
+        min_customers = params.min_rows if sensitive is None else max(params.min_rows, MIN_CUSTOMERS)
+        judged = judge_slices(baselines, outcomes, members, min_customers, alpha / 2 if first else alpha)
     if first:
         # Two families share alpha.
         judged = tuple(replace(one, p_value=min(1.0, 2 * one.p_value)) for one in (*judged, *first))
@@ -100,6 +96,16 @@ def judge_outcomes_by_slice(
     since += [SliceSince(one.column, one.level, *start) for one in first]
     next_since = tuple(SliceSince(one.column, one.level, *here) if (one.column, one.level) in done else one for one in since)
     return SliceReport(alpha, judged, next_since, tuple(dict.fromkeys((*earlier.introduced, *(one.column for one in first)))))
+
+
+def _new_members(reference: Reference, outcomes: pd.DataFrame, groups: Members | None, since: list[SliceSince]) -> Members:
+    """Return whose outcome is new in which slice: those of the reference first, then groups by sensitive columns."""
+    members = reference.slicing.members_of(outcomes)
+    if groups is not None:
+        members = np.concatenate([members, groups], axis=1)
+    for place, one in enumerate(since):
+        members[:, place] &= one.is_new(outcomes)
+    return members
 
 
 def _judge_at_first_sight(
@@ -123,8 +129,8 @@ def _judge_at_first_sight(
     outcomes = with_levels(store, new, read_judged(store, settings, window.model_version, here))
     slices = SensitiveSlices.of(outcomes, new, reference.slicing.params, {}, here)
     baselines = [take_baseline(one.rule, reference.outcomes, learned=False) for one in slices.baselines]
-    fewest = max(reference.slicing.params.min_rows, MIN_CUSTOMERS)
-    judged = judge_slices(baselines, outcomes, slices.members_of(outcomes), fewest, alpha / 2)
+    min_customers = max(reference.slicing.params.min_rows, MIN_CUSTOMERS)
+    judged = judge_slices(baselines, outcomes, slices.members_of(outcomes), min_customers, alpha / 2)
     return tuple(replace(one, first=True) for one in judged)
 
 
