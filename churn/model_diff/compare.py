@@ -136,14 +136,8 @@ def compare(
     """
     check_comparable(first, second, contract)
     features = dataset.features[contract.feature_names]
-    source = Source(features, dataset.customer_id)
-    [who] = assign([source], params.split, pseudonym)
-    rule = rule_digest(params.split.key, pseudonym, () if mostly_named(source) else contract.feature_names)
-    held, notes = take(dataset, who, who.judges), _notes((first, second), contract, rule, params)
+    held, notes = _held_out(first, second, dataset, contract, params, pseudonym)
     outcome = dataset.labelled.to_numpy()
-    if len(held) == 0 or held.outcome.nunique() < 2:
-        notes.append("nobody, or one class only, is held out of the file: the scores are of all its customers")
-        held = take(dataset, who, np.ones(len(who), dtype=np.bool_))
     answers = _answers(first, dataset.features), _answers(second, dataset.features)
     compiled = [compile_pipeline(model.pipeline, model.info.features, contract) for model in (first, second)]
     old, new = compiled
@@ -154,9 +148,6 @@ def compare(
     else:
         reasons = Reasons(old), Reasons(new)
         terms, columns = compare_terms(old, new, contract), _columns(reasons, features, params.seed)
-    names = pd.Series([f"row {row}" for row in range(1, len(features) + 1)])
-    if dataset.customer_id is not None:
-        names = dataset.customer_id.reset_index(drop=True).fillna(names)
     return ModelDiff(
         *(first.info.model_dump(mode="json", include=set(IDENTITY)), second.info.model_dump(mode="json", include=set(IDENTITY))),
         source=dataset.source,
@@ -168,7 +159,7 @@ def compare(
         columns=columns,
         terms=terms,
         named=count_named(named_by(*answers), outcome),
-        changes=largest_changes(features, names, outcome, answers, reasons, top),
+        changes=largest_changes(features, _names(dataset), outcome, answers, reasons, top),
         notes=notes,
     )
 
@@ -197,6 +188,26 @@ def check_comparable(first: Model, second: Model, contract: Contract) -> None:
                 + (f" and{why}" if why else f", and CHURN_CONTRACT names {contract.name!r}")
                 + ": set CHURN_CONTRACT to the contract of both versions"
             )
+
+
+def _held_out(
+    first: Model, second: Model, dataset: Dataset, contract: Contract, params: Params, pseudonym: Pseudonymiser
+) -> tuple[Labelled, list[str]]:
+    """Return the customers on whom scores are compared, and notes on what speaks against these."""
+    source = Source(dataset.features[contract.feature_names], dataset.customer_id)
+    [who] = assign([source], params.split, pseudonym)
+    rule = rule_digest(params.split.key, pseudonym, () if mostly_named(source) else contract.feature_names)
+    held, notes = take(dataset, who, who.judges), _notes((first, second), contract, rule, params)
+    if len(held) == 0 or held.outcome.nunique() < 2:
+        notes.append("nobody, or one class only, is held out of the file: the scores are of all its customers")
+        held = take(dataset, who, np.ones(len(who), dtype=np.bool_))
+    return held, notes
+
+
+def _names(dataset: Dataset) -> pd.Series:
+    """Return what each customer is called: the id or, without one, the number of the row, from 1."""
+    rows = pd.Series([f"row {row}" for row in range(1, len(dataset.features) + 1)])
+    return rows if dataset.customer_id is None else dataset.customer_id.reset_index(drop=True).fillna(rows)
 
 
 def _notes(models: tuple[Model, Model], contract: Contract, rule: str, params: Params) -> list[str]:

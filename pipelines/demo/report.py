@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.box import SIMPLE
@@ -14,6 +15,12 @@ from churn.data.dataset import Dataset
 from churn.evaluation.scorecard import Scorecard, evaluate
 from monitoring.run_result import RunResult
 from pipelines.console import console
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# By the words of `WindowResult.alarms`.
+ALARM_COLORS = {"calm": "tab:green", "covariate": "tab:orange", "covariate + concept": "tab:red", "concept": "tab:red"}
 
 
 @dataclass(frozen=True)
@@ -110,38 +117,33 @@ def draw_windows(results: list[WindowResult], path: Path) -> Path:
 
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    x = np.arange(len(results))
     for axes, name, label in ((upper, "roc_auc", "ROC AUC"), (lower, "brier", "Brier score (lower is better)")):
-        values = [getattr(r.card, name) for r in results]
-        replaced = [(i, getattr(r.without, name)) for i, r in enumerate(results) if r.without]
-        if replaced:
-            axes.scatter(
-                *zip(*replaced, strict=True),
-                facecolors="none",
-                edgecolors="0.3",
-                s=60,
-                label="the old model on the same customers",
-            )
-        axes.plot(x, values, color="0.3", zorder=2)
-        for word, color in (
-            ("calm", "tab:green"),
-            ("covariate", "tab:orange"),
-            ("covariate + concept", "tab:red"),
-            ("concept", "tab:red"),
-        ):
-            where = [i for i, r in enumerate(results) if r.alarms == word]
-            if where:
-                axes.scatter(where, [values[i] for i in where], color=color, s=60, zorder=3, label=word)
-        for i in range(1, len(results)):
-            if results[i].version != results[i - 1].version:
-                axes.axvline(i - 0.5, color="tab:blue", linestyle="--", label=f"version {results[i].version} takes over")
+        _draw_score(axes, results, name)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
     upper.legend(fontsize="small", ncols=2)
-    lower.set_xticks(x, [r.name for r in results])
+    lower.set_xticks(np.arange(len(results)), [result.name for result in results])
     figure.suptitle("Quality of the answers, window by window")
     figure.savefig(path, dpi=120)
     return path
+
+
+def _draw_score(axes: Axes, results: list[WindowResult], name: str) -> None:
+    """Draw one score of each window, coloured by its alarms; beside it that of a replaced model, and where versions change."""
+    values = [getattr(result.card, name) for result in results]
+    replaced = [(at, getattr(result.without, name)) for at, result in enumerate(results) if result.without]
+    if replaced:
+        label = "the old model on the same customers"
+        places, scores = zip(*replaced, strict=True)
+        axes.scatter(places, scores, facecolors="none", edgecolors="0.3", s=60, label=label)
+    axes.plot(np.arange(len(results)), values, color="0.3", zorder=2)
+    for alarms, color in ALARM_COLORS.items():
+        where = [at for at, result in enumerate(results) if result.alarms == alarms]
+        if where:
+            axes.scatter(where, [values[at] for at in where], color=color, s=60, zorder=3, label=alarms)
+    for at, (before, result) in enumerate(pairwise(results), 1):
+        if result.version != before.version:
+            axes.axvline(at - 0.5, color="tab:blue", linestyle="--", label=f"version {result.version} takes over")
 
 
 def describe_drift(run: RunResult) -> str:
