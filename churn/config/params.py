@@ -109,7 +109,13 @@ GRIDS: dict[Form, list[Grid]] = {
 # Beside a sum of many trees the model has lines and hinges only: rules are found with the outcomes that they are weighed by, and
 # would take the weight from the sum, which is predicted out of fold.
 LINES: Grid = {"features__trees": [0], "features__knots": [3], "features__strictness": [0.1], "logreg__C": [1.0]}
-BOOSTED_GRID: list[Grid] = [LINES | {"features__boosted": [100], "features__leaves": [8, 16]}]
+# On few customers hinges are too many beside it, and few straight lines are enough; on fewer still, so are few small trees.
+FEW_LINES: Grid = LINES | {"features__knots": [0], "features__strictness": [0.5]}
+BOOSTED_GRID: list[Grid] = [
+    FEW_LINES | {"features__boosted": [100], "features__leaves": [8]},
+    FEW_LINES | {"features__boosted": [50], "features__leaves": [4]},
+    LINES | {"features__boosted": [100], "features__leaves": [8, 16]},
+]
 # Where rules win, stumps tell those apart for whom the same few rules hold. Each reads one column: reasons stay cheap.
 BESIDE_RULES: dict[str, Any] = {"features__boosted": 100, "features__leaves": 2}
 

@@ -67,9 +67,9 @@ def tune(
     """Search with folds of customers and refit the best candidate. All rows of a customer are in one fold.
 
     Where the form's own grid is searched, its best candidate is then held against ones with the sum of a small boosting, on a
-    sample if there are many customers. The best of these is taken only if its log loss is lower by more than one standard error,
-    paired by customer. If none is and the candidate has rules, a sum beside them is taken if it ranks better by more than one
-    standard error, and its log loss is not higher by more (`churn.modeling.search.choice`).
+    sample if there are many customers. The best of these is taken if its log loss is lower. If it is not and the candidate has
+    rules, a sum beside them is taken if it ranks better by more than one standard error, paired by customer, and its log loss is
+    not higher by more (`churn.modeling.search.choice`).
 
     Of very many customers a sample is searched, and a larger one fitted (`churn.data.many_rows`). Scores are those of the sample:
     where hardly anybody leaves, it has more leavers than all have.
@@ -185,11 +185,11 @@ def _consider_boosted(
     for chosen in candidates:
         scored.append(_score(clone(pipeline).set_params(**chosen), compared, features, folds, seed, scoring))
         gains.append(measure_gain(outcome, so_far, scored[-1][0], compared.customer))
-        if gains[-1].costs:
-            break  # larger ones would not make good for that
+        if gains[0].costs:
+            break  # the others would not make good for that
     candidates = candidates[: len(scored)]
     best = int(np.argmax([gain.mean for gain in gains]))
-    pays = gains[best].pays
+    pays = gains[best].mean > 0
     if not pays and simple.best.get("features__trees"):
         candidates.append(simple.best | BESIDE_RULES)
         scored.append(_score(clone(pipeline).set_params(**candidates[-1]), compared, features, folds, seed, scoring))

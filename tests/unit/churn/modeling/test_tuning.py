@@ -234,9 +234,9 @@ def test_where_it_does_not_pay_the_model_is_what_it_is_without(monkeypatch: pyte
     assert len(found.candidates) > 2, "what was tried is told"
 
 
-@pytest.mark.parametrize(("times", "taken"), [(0.9, False), (1.1, True)])
-def test_a_gain_must_be_more_than_its_own_error(times: float, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: Gain(0.01 * times, 0.01))
+@pytest.mark.parametrize(("gain", "taken"), [(-0.001, False), (0.0, False), (0.001, True)])
+def test_any_gain_is_taken(gain: float, taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: Gain(gain, 0.01))
     assert ("features__boosted" in tune_terms(customers(), monkeypatch).best) is taken
 
 
@@ -263,16 +263,28 @@ def test_larger_ones_are_not_tried_where_a_small_one_is_worse(gain: float, tried
     monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: Gain(gain, 0.01))
     found = tune_terms(customers(), monkeypatch)
     assert len(found.candidates) == len(found.fold_scores) == 2 + tried
-    assert ("features__boosted" in found.best) is (gain > 0.01)
+    assert ("features__boosted" in found.best) is (gain > 0)
+
+
+def test_only_the_first_one_tells_that_the_others_are_worse_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    gains = iter([Gain(-0.009, 0.01), Gain(-0.011, 0.01), Gain(0.001, 0.01)])
+    monkeypatch.setattr(tuning_module, "measure_gain", lambda *_: next(gains))
+    three = [{"features__trees": [0], "features__knots": [0], "features__boosted": [5], "features__leaves": [2, 3, 4]}]
+    monkeypatch.setitem(params_module.GRIDS, "terms", [{"features__trees": [0], "features__knots": [0], "logreg__C": [1.0]}])
+    monkeypatch.setattr(params_module, "BOOSTED_GRID", three)
+    known = customers()
+    found = tune(build_pipeline(1, form="terms"), known, FEATURES, TuningParams(folds=2), seed=1, form="terms")
+    assert len(found.candidates) == 1 + 3
+    assert found.best["features__leaves"] == 4
 
 
 @pytest.mark.parametrize(
     ("loss", "ranking", "taken"),
     [
         (Gain(-0.009, 0.01), Gain(0.02, 0.01), True),
-        (Gain(0.005, 0.01), Gain(0.02, 0.01), True),
+        (Gain(-0.001, 0.01), Gain(0.02, 0.01), True),
         (Gain(-0.011, 0.01), Gain(0.02, 0.01), False),
-        (Gain(0.005, 0.01), Gain(0.009, 0.01), False),
+        (Gain(-0.001, 0.01), Gain(0.009, 0.01), False),
     ],
 )
 def test_beside_rules_it_is_taken_where_it_ranks_better_and_fits_no_worse(
