@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TypeVar
 
 E = TypeVar("E", bound=BaseException)
+# What a machine may refuse to any program: no fault of the code, and a traceback tells an operator nothing.
+MACHINE_REFUSALS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
+)
 
 
 class ChurnError(Exception):
@@ -134,6 +139,17 @@ class Busy(ChurnError):
 
 class ChampionChanged(ChurnError):
     """Another version is champion than the one that was to be replaced; nothing was changed."""
+
+
+def describe_refusal(error: OSError) -> str:
+    """Return in one line what the machine refused.
+
+    Examples
+    --------
+    >>> describe_refusal(OSError(28, "No space left on device", "store.db"))
+    'store.db: No space left on device'
+    """
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
 
 
 def without_frames(error: E) -> E:

@@ -11,7 +11,7 @@ import typer
 
 from churn import DISTRIBUTION
 from churn.config.unknown_settings import unknown_settings
-from churn.errors import ChurnError, InputError
+from churn.errors import MACHINE_REFUSALS, ChurnError, InputError, describe_refusal
 from churn.gc_tuning import collect_seldom
 from pipelines.cli import backup, data, drift, note, score, status, store, system, traffic, train
 from pipelines.cli.campaigns import commands as campaign
@@ -71,8 +71,6 @@ def options(
             warn(sentence)
 
 
-# What a machine may refuse to any program: no fault of the code, and a traceback tells an operator nothing.
-REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE}
 # What only a name that was given can be: too long for a file, or one of a file where a folder must be.
 WRONG_NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
 
@@ -91,9 +89,9 @@ def main() -> None:
             fail(STOPPED)
         raise
     except OSError as error:
-        if error.errno not in REFUSED | WRONG_NAMES:
+        if error.errno not in MACHINE_REFUSALS | WRONG_NAMES:
             raise
-        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
+        fail(describe_refusal(error))
         sys.exit(InputError.exit_code if error.errno in WRONG_NAMES else ChurnError.exit_code)
 
 

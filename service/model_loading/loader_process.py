@@ -25,7 +25,16 @@ import yaml
 from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings, load_settings
 from churn.contract import Contract, load_contract
-from churn.errors import ChampionChanged, ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.errors import (
+    MACHINE_REFUSALS,
+    ChampionChanged,
+    ChurnError,
+    ModelRefused,
+    NoModel,
+    RegistryError,
+    StoreError,
+    describe_refusal,
+)
 from churn.gc_tuning import collect_seldom
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.modeling.model import Model
@@ -56,7 +65,7 @@ def main() -> int:
 
 
 def respond(request: dict[str, Any]) -> dict[str, Any]:
-    """Do what a request asks for, and return the answer. A ChurnError becomes an answer."""
+    """Do what a request asks for, and return the answer. A ChurnError becomes one, and so does what the machine refuses."""
     try:
         settings = load_settings(**request["settings"])
         match request["do"]:
@@ -76,6 +85,10 @@ def respond(request: dict[str, Any]) -> dict[str, Any]:
             (StoreError, "store away"),
         ]
         return {"result": next((name for kind, name in kinds if isinstance(error, kind)), "failed"), "reason": str(error)}
+    except OSError as error:
+        if error.errno not in MACHINE_REFUSALS:
+            raise
+        return {"result": "failed", "reason": f"a model cannot be made ready: {describe_refusal(error)}"}
     return {"result": "done"}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import yaml
 
 from churn.contract import Contract
 from churn.errors import ModelRefused
-from service.model_loading.loader_process import check_signature
+from service.model_loading import loader_process
+from service.model_loading.loader_process import check_signature, respond
 from tests.unit.service.fakes import FEATURES, make_model
 
 MODEL = make_model("7")
@@ -59,3 +62,22 @@ def test_a_model_of_columns_that_the_contract_does_not_have_is_refused(tmp_path:
     other = replace(MODEL, info=MODEL.info.model_copy(update={"features": [*FEATURES, "unknown"]}))
     with pytest.raises(ModelRefused, match="version 7 reads 'unknown', which contract 'telecom' does not have"):
         check_signature(artifact(tmp_path, SIGNED), other, contract)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_what_the_machine_refuses_is_an_answer_and_no_traceback(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(_settings: object) -> None:
+        raise OSError(number, os.strerror(number), "bundle")
+
+    monkeypatch.setattr(loader_process, "prepare_last", refuse)
+    answer = respond({"do": "prepare_last", "settings": {}})
+    assert answer == {"result": "failed", "reason": f"a model cannot be made ready: bundle: {os.strerror(number)}"}
+
+
+def test_another_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_settings: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "a bug")
+
+    monkeypatch.setattr(loader_process, "prepare_last", fail)
+    with pytest.raises(FileNotFoundError, match="a bug"):
+        respond({"do": "prepare_last", "settings": {}})
