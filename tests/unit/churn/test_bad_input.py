@@ -118,7 +118,7 @@ def test_many_columns_take_memory_in_proportion(tmp_path: Path) -> None:
     assert peaks[1] < 12 * 1_000 * 103 * 8, "and no more than some copies of the numbers"
 
 
-def test_every_column_empty(tmp_path: Path) -> None:
+def test_a_file_with_every_column_empty_is_refused(tmp_path: Path) -> None:
     frame = customers()
     frame[["Spent", "Plan"]] = ""
     with pytest.raises(InputError, match="no column is left to learn from"):
@@ -141,7 +141,7 @@ def test_a_sensitive_column_with_one_level_has_no_groups(tmp_path: Path) -> None
     assert "gender" not in set(found.slices["column"])
 
 
-def test_one_class_only(tmp_path: Path) -> None:
+def test_a_file_with_one_class_only_is_refused(tmp_path: Path) -> None:
     frame = customers()
     frame["Churn"] = "No"
     with pytest.raises(InputError, match=r"'Churn' has one level only \('No'\), and both outcomes are needed to learn"):

@@ -26,6 +26,6 @@ def test_it_is_still_collected_but_seldom() -> None:
     assert gc.get_threshold()[0] == YOUNG_OBJECTS > 10 * 700
 
 
-def test_every_command_does(churn: Churn) -> None:
+def test_every_command_tunes_the_garbage_collector(churn: Churn) -> None:
     assert churn("--version").code == 0
     assert gc.get_threshold()[0] == YOUNG_OBJECTS

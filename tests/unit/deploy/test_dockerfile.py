@@ -144,7 +144,7 @@ def test_build_copies_every_package_and_only_what_the_context_has(stages: dict[s
     assert all((CHECKOUT / path).exists() for path in copied)
 
 
-def test_context_starts_empty() -> None:
+def test_the_build_context_holds_only_what_is_listed() -> None:
     rules = [line for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     assert "**/__pycache__" in rules

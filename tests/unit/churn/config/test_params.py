@@ -55,7 +55,7 @@ def test_another_form_has_its_own_grid_and_the_same_one_keeps_what_was_said(tmp_
         params.with_form("wide")
 
 
-def test_distributions_are_read(tmp_path: Path) -> None:
+def test_a_random_search_reads_distributions(tmp_path: Path) -> None:
     path = written(tmp_path, "tuning: {search: random, grid: {logreg__C: {loguniform: [0.1, 10]}, a: {uniform: [0, 1]}}}")
     assert load_params(path).tuning.grid == [
         {"logreg__C": Distribution(law="loguniform", low=0.1, high=10), "a": Distribution(law="uniform", low=0, high=1)}

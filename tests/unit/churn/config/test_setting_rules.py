@@ -56,7 +56,7 @@ def test_a_store_and_a_registry_must_not_be_blank(name: str, value: str) -> None
         ("score_cron", "*/5 * * * *", "61 * * * *", "minute '61' must be a number from 0 to 59"),
     ],
 )
-def test_addresses_and_schedules(name: str, good: str, bad: str, rule: str) -> None:
+def test_an_address_or_schedule_is_kept_or_refused_with_its_rule(name: str, good: str, bad: str, rule: str) -> None:
     extra = {"host": {"api_keys": SecretStr("a:predict:" + "0" * 64)}}.get(name, {})
     assert Settings(**{name: good}, **extra).model_dump()[name] == good
     assert rule

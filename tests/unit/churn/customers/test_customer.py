@@ -49,7 +49,7 @@ def test_fields_are_the_contracts_features(customer: type[CustomerBase], contrac
         ("state", "KS", "KS"),
     ],
 )
-def test_what_is_understood(customer: type[CustomerBase], field: str, given: Any, kept: Any) -> None:
+def test_a_value_is_kept_in_the_type_of_its_column(customer: type[CustomerBase], field: str, given: Any, kept: Any) -> None:
     value = customer(**{field: given}).features()[field]
     assert value == kept
     assert type(value) is type(kept)

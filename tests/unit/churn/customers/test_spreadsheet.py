@@ -15,5 +15,5 @@ def test_what_would_be_run_gets_an_apostrophe(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "c-1", "a=b", "-5", "+49 30 123456", "-1.5e-3", "+1.", "'=1", " =1"])
-def test_all_else_stays(text: str | None) -> None:
+def test_text_that_no_spreadsheet_takes_for_a_formula_stays(text: str | None) -> None:
     assert safe_text(text) == text

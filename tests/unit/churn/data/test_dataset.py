@@ -103,7 +103,7 @@ def test_spellings_of_the_same_file(read: Reader, lines: list[str], spell: Calla
     assert read(spell(text)).digest == read(lines).digest
 
 
-def test_reads_compressed_csv(read: Reader, lines: list[str]) -> None:
+def test_a_compressed_file_reads_as_its_content(read: Reader, lines: list[str]) -> None:
     packed = gzip.compress("\n".join(lines).encode())
     assert read(packed, "customers.csv.gz").digest == read(lines).digest
     with pytest.raises(InputError, match="not readable"):
@@ -111,7 +111,7 @@ def test_reads_compressed_csv(read: Reader, lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "NA", "nan", "NULL", "None"])
-def test_spellings_of_missing(read: Reader, lines: list[str], text: str) -> None:
+def test_every_usual_word_for_missing_is_a_missing_value(read: Reader, lines: list[str], text: str) -> None:
     content = changed(lines, 3, "Total day minutes", text)
     for column in ("State", "Voice mail plan"):
         content = changed(content, 3, column, text)

@@ -103,7 +103,7 @@ def test_profit_has_intervals_only_if_it_is_said_what_a_customer_is_worth() -> N
     assert {"profit", "empc"} <= set(metric_intervals(outcome, probability, 0.2, profit=PROFIT, **WIDE))
 
 
-def test_the_seed_decides() -> None:
+def test_the_same_seed_gives_the_same_intervals() -> None:
     outcome, probability = customers(60)
     once = metric_intervals(outcome, probability, 0.2, confidence=0.9, resamples=100, seed=1)
     assert metric_intervals(outcome, probability, 0.2, confidence=0.9, resamples=100, seed=1) == once

@@ -13,7 +13,7 @@ RNG = np.random.default_rng(5)
 ONCE = RNG.normal(0.3, 1.0, 60)
 
 
-def test_bounds_are_students() -> None:
+def test_bounds_of_a_mean_are_those_of_student_s_t() -> None:
     low, high = mean_bounds(ONCE, 0.025)
     assert (low, high) == pytest.approx(stats.ttest_1samp(ONCE, 0.0).confidence_interval(0.95))
 

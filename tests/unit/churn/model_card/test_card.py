@@ -113,7 +113,7 @@ def test_every_section_is_there_and_filled() -> None:
     assert "Out of scope" in section(card, "Intended use")
 
 
-def test_tables_are_tables() -> None:
+def test_every_row_of_a_table_has_as_many_cells() -> None:
     for block in re.findall(r"(?:^\|.*\n)+", whole() + "\n", re.MULTILINE):
         assert len({len(row) for row in rows(block)}) == 1, block
 

@@ -125,7 +125,7 @@ def test_an_id_that_two_people_share_is_one_customer() -> None:
     assert sides(who)[0] == sides(who)[1]
 
 
-def test_nobody_is_nobody() -> None:
+def test_of_no_customers_nobody_is_assigned() -> None:
     empty, none = assign([source([]), source([], [])], PARAMS)
     assert len(empty) == len(none) == 0
 

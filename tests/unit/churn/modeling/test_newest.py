@@ -41,5 +41,5 @@ def test_order_in_the_store_and_months_without_any_change_nothing() -> None:
     assert sorted(shuffled[found].tolist()) == list(range(109, 140))
 
 
-def test_nothing_of_nothing() -> None:
+def test_of_no_rows_none_is_newest() -> None:
     assert newest_rows(daily(0), np.empty(0), PARAMS).tolist() == []

@@ -14,7 +14,7 @@ def of(rows: int, level: str = "KS") -> CohortSums:
     return CohortSums(rows, {"minutes": number}, {"state": {level: rows}}, {"minutes": 1})
 
 
-def test_sums_add_up() -> None:
+def test_the_sums_of_two_cohorts_add_up_to_those_of_both() -> None:
     both = of(2, "KS").plus(of(3, "OH"))
     assert both.rows == 5
     assert both.numbers == {"minutes": NumberSums(5, 10.0, ((5.0,), (15.0,), (25.0,)), (10.0,), 0.5)}

@@ -45,7 +45,7 @@ def compared() -> PerformanceComparison:
     return compare_performance(REFERENCE, rows, rows[:250], 0.3, ProfitParams())
 
 
-def test_what_was_measured(compared: PerformanceComparison) -> None:
+def test_the_realized_figures_of_a_window_stay_what_they_are(compared: PerformanceComparison) -> None:
     assert isinstance(compared.realized, Performance)
     assert asdict(compared.realized) == near(
         {
@@ -75,7 +75,7 @@ def test_what_was_measured(compared: PerformanceComparison) -> None:
     assert compared.currency == "USD"
 
 
-def test_what_was_estimated(compared: PerformanceComparison) -> None:
+def test_the_estimated_figures_of_a_window_stay_what_they_are(compared: PerformanceComparison) -> None:
     assert isinstance(compared.estimated, Estimate)
     assert asdict(compared.estimated) == near(
         {

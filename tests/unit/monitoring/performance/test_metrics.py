@@ -15,7 +15,7 @@ def labelled(p, y) -> pd.DataFrame:
     return pd.DataFrame({"churn_probability": np.asarray(p, dtype=float), "churned": np.asarray(y, dtype=float)})
 
 
-def test_performance_is_measured():
+def test_measures_are_those_of_the_outcomes_by_definition():
     performance = measure_performance(labelled([0.1, 0.2, 0.6, 0.9], [0, 1, 0, 1]))
     assert performance.rows == 4
     assert performance.churn_rate == 0.5

@@ -63,7 +63,7 @@ def test_prefects_database_is_in_its_home_and_a_servers_is_not_ours(tmp_path: Pa
             assert find(tmp_path).prefect is None
 
 
-def test_where_artifacts_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_artifacts_are_in_a_bucket_or_in_a_folder_of_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = places_in(tmp_path)
     bucket = replace(places, artifacts="s3://bucket/models/")
     assert (bucket.artifact_folder, bucket.artifact_root) == (None, "s3://bucket/models")

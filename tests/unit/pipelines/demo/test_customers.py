@@ -75,7 +75,7 @@ def test_everybody_keeps_features_and_outcome(everybody: Dataset) -> None:
         assert part.simulated
 
 
-def test_the_seed_deals(everybody: Dataset) -> None:
+def test_the_same_seed_deals_out_the_same_customers(everybody: Dataset) -> None:
     first, same, other = (deal_out(everybody, seed=seed) for seed in (1, 1, 2))
     assert ids(first.mixed[0]) == ids(same.mixed[0])
     assert ids(first.mixed[0]) != ids(other.mixed[0])

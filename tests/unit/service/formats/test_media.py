@@ -55,7 +55,7 @@ def test_only_what_a_route_allows_is_read() -> None:
         ("text/html, application/json;q=0.5", Media.JSON),
     ],
 )
-def test_accept_chooses(accept: str, wanted: Media) -> None:
+def test_the_accept_header_chooses_the_media_type(accept: str, wanted: Media) -> None:
     assert negotiate_media(accept, Media.CSV) is wanted
 
 

@@ -117,7 +117,7 @@ def test_what_is_no_list_is_named(rules: ColumnRules) -> None:
         assert [(one.field, one.problem) for one in error.value.errors] == [(field, "must be a list")]
 
 
-def test_parts_and_limits() -> None:
+def test_rows_come_in_parts_of_5000_and_too_many_are_refused() -> None:
     assert [len(part) for part in batched(range(10_001))] == [5_000, 5_000, 1]
     assert list(batched([])) == []
     check_rows(3, 3)

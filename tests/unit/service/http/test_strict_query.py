@@ -98,7 +98,9 @@ def test_no_route_is_forgotten_that_the_document_leaves_out() -> None:
         ("/campaign/candidates?segment=true", ["segment"], "it has none"),
     ],
 )
-async def test_each_is_named(asking: httpx2.AsyncClient, target: str, fields: list[str], words: str) -> None:
+async def test_each_parameter_that_is_unknown_or_there_twice_is_named(
+    asking: httpx2.AsyncClient, target: str, fields: list[str], words: str
+) -> None:
     body = {"customers": [CUSTOMER]} if "batch" in target else CUSTOMER
     found = await asking.post(target, json=body, headers=key_for("/predict"))
     assert found.status_code == 422

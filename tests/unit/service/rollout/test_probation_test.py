@@ -54,7 +54,7 @@ def requests(number: int, errors: int = 0) -> RequestStats:
         (ProbationEvidence(requests(0), excess_losses=[-0.3] * 1_000), "kept"),
     ],
 )
-def test_kinds_of_results(since: ProbationEvidence, kind: str) -> None:
+def test_errors_latency_and_outcomes_decide_whether_a_version_is_kept(since: ProbationEvidence, kind: str) -> None:
     assert run_probation_test(BEFORE, since, BOUNDS).kind == kind
 
 

@@ -83,7 +83,7 @@ async def test_bad_contact_is_422_and_nothing_is_stored(
     assert store.contacts == []
 
 
-async def test_contacts_as_csv(client: httpx2.AsyncClient, store: FakeStore) -> None:
+async def test_contacts_are_read_from_csv(client: httpx2.AsyncClient, store: FakeStore) -> None:
     body = (
         "\ufeffcustomer_id,campaign,contacted_at,opt_out,offer\r\n"
         '007,may,2026-03-01T12:00:00Z,,"ten, percent"\r\n'
@@ -97,7 +97,7 @@ async def test_contacts_as_csv(client: httpx2.AsyncClient, store: FakeStore) -> 
     ]
 
 
-async def test_outcomes_as_csv(client: httpx2.AsyncClient, store: FakeStore) -> None:
+async def test_outcomes_are_read_from_csv(client: httpx2.AsyncClient, store: FakeStore) -> None:
     store.receipt = OutcomeReceipt(accepted=3)
     body = "churned,customer_id,observed_at\ntrue,a,2026-03-01T12:00:00Z\nNo,b,\n1,c,\n"
     response = await client.post("/outcomes", content=body.encode(), headers=CSV)

@@ -26,7 +26,7 @@ def test_a_blank_customer_id_names_nobody(nobody: str | None) -> None:
         Reported.model_validate({"customer_id": nobody})
 
 
-def test_both_name_none() -> None:
+def test_a_report_by_both_ids_is_refused() -> None:
     with pytest.raises(ValidationError, match="needs either prediction_id or customer_id"):
         Reported.model_validate({"prediction_id": "p-1", "customer_id": "c-1"})
 

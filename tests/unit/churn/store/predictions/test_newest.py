@@ -47,6 +47,6 @@ def test_of_the_same_moment_the_last_logged_is_the_newest_under_whichever_name(s
     assert found.prediction_id == prediction(1).prediction_id
 
 
-def test_nobody_has_none(store: Store) -> None:
+def test_a_prediction_without_an_id_is_nobody_s_newest(store: Store) -> None:
     store.write_predictions([replace(prediction(1), customer_id=None)])
     assert read_newest(store.engine, ["c"]) is None

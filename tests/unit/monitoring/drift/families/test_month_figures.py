@@ -35,7 +35,7 @@ def test_figures_of_a_month() -> None:
     assert said(broken_share("a", MONTH)) == [[0.4], [5.0]]
 
 
-def test_figures_of_nobody() -> None:
+def test_a_month_without_customers_has_figures_of_zero() -> None:
     assert said(mean_scores(PROFILE, "b", NOBODY)) == [[0.0], [0.0]]
     for found in (level_share("b", NOBODY, "x"), missing_share("a", NOBODY), broken_share("a", NOBODY)):
         assert said(found) == [[0.0], [0.0]]
