@@ -112,8 +112,7 @@ LINES: Grid = {"features__trees": [0], "features__knots": [3], "features__strict
 # On few customers hinges are too many beside it, and few straight lines are enough; on fewer still, so are few small trees.
 FEW_LINES: Grid = LINES | {"features__knots": [0], "features__strictness": [0.5]}
 BOOSTED_GRID: list[Grid] = [
-    FEW_LINES | {"features__boosted": [100], "features__leaves": [8]},
-    FEW_LINES | {"features__boosted": [50], "features__leaves": [4]},
+    *(FEW_LINES | {"features__boosted": [trees], "features__leaves": [leaves]} for trees, leaves in ((100, 8), (50, 4))),
     LINES | {"features__boosted": [100], "features__leaves": [8, 16]},
 ]
 # Where rules win, stumps tell those apart for whom the same few rules hold. Each reads one column: reasons stay cheap.
