@@ -134,7 +134,7 @@ def _lost(values: Values, name: str, shift: Shift, source: Source) -> Values:
 
 
 def _round(values: Values, decimals: int) -> Values:
-    # Half up, as bills are (and as the real data's charges are); the hair is for decimals that binary spells just below.
+    # Half up, as bills are (and as the real data's charges are). The addend is for decimals whose binary form lies just below.
     factor = 10.0**decimals
     return np.asarray(np.floor(values * factor + 0.5 + 1e-9) / factor)
 
