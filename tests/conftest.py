@@ -86,7 +86,6 @@ def pytest_collection() -> Iterator[None]:
 
 def pytest_collection_finish() -> None:
     """Leave what is there by now out of every later collection, and collect less often: a fifth of the time of many tests."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     gc.enable()
