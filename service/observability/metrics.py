@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from churn.contract import Contract
 from churn.store.contacts.records import ContactReceipt
 from churn.store.records import OutcomeReceipt, PredictionRow
+from service.observability.log_metrics import LogMetrics
 from service.observability.model_metrics import ModelMetrics
 from service.observability.pending_counts import FlushedRegistry, PendingCounts
 from service.observability.process_metrics import ProcessCollector
@@ -71,29 +72,7 @@ class ServiceMetrics:
             "churn_feature_missing_total", "Predictions for customers without this feature.", ["feature"], registry=r
         )
         self.missing = {column.name: missing.labels(column.name) for column in contract.features}
-        self.log_written = Counter("churn_log_written_total", "Predictions committed to the store.", registry=r)
-        self.log_spooled = Gauge(
-            "churn_log_spooled", "Predictions in the spool, which wait for the store.", registry=r, multiprocess_mode="livesum"
-        )
-        self.log_replayed = Counter(
-            "churn_log_replayed_total", "Predictions that were replayed from the spool to the store.", registry=r
-        )
-        self.log_damaged = Counter(
-            "churn_log_damaged_bytes_total",
-            "Bytes of the spool that were cut short or damaged, and are set aside for people to look at.",
-            registry=r,
-        )
-        self.log_refused = Counter(
-            "churn_log_refused_total",
-            "Predictions that the store never accepts, and that are set aside for people to look at.",
-            registry=r,
-        )
-        self.log_lag = Gauge(
-            "churn_log_lag_seconds",
-            "Age of the oldest prediction that is not in the store.",
-            registry=r,
-            multiprocess_mode="livemax",
-        )
+        self.log = LogMetrics(r)
         self.shed = Counter("churn_requests_shed_total", "Requests that exceeded a limit (503 or 429).", registry=r)
         self.rejected = Counter("churn_rejected_total", "Requests answered with a problem.", ["problem"], registry=r)
         self.outcomes = Counter("churn_outcomes_received_total", "Outcomes received.", ["result"], registry=r)

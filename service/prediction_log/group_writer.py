@@ -129,7 +129,7 @@ class GroupWriter:
             return False
         self.current = None
         if error is None and destination == "store":
-            self._metrics.log_written.inc(len(rows))
+            self._metrics.log.written.inc(len(rows))
         self._finish(group, error)
         return True
 

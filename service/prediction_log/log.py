@@ -163,7 +163,7 @@ class PredictionLog:
                 logger.error("a write on the event loop failed: %s", type(bug).__name__)
                 written = False
             if written:
-                self._metrics.log_written.inc(len(rows))
+                self._metrics.log.written.inc(len(rows))
                 if time.monotonic() - started > SLOW_WRITE_SECONDS:
                     self._off_loop_until = time.monotonic() + OFF_LOOP_SECONDS
                 self._this_round = []

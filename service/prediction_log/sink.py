@@ -31,7 +31,7 @@ class Sink:
     def __init__(self, store: PredictionStore, spool: Spool, metrics: ServiceMetrics) -> None:
         self._store, self._spool, self._metrics = store, spool, metrics
         self._running: dict[str, asyncio.Task[None]] = {}
-        spool.on_damage = metrics.log_damaged.inc
+        spool.on_damage = metrics.log.damaged.inc
 
     @property
     def destination(self) -> Destination:
@@ -65,20 +65,20 @@ class Sink:
     def spool(self, rows: Sequence[PredictionRow]) -> None:
         """Write rows to the spool; StoreError if that fails."""
         self._spool.append(rows)
-        self._metrics.log_spooled.set(self._spool.rows)
+        self._metrics.log.spooled.set(self._spool.rows)
 
     def spool_behind(self, rows: Sequence[PredictionRow]) -> bool:
         """Write rows to the spool if anything waits there; return whether it does. StoreError if the spool cannot be written."""
         if self._spool.empty or not self._spool.append_behind(rows):
             return False
-        self._metrics.log_spooled.set(self._spool.rows)
+        self._metrics.log.spooled.set(self._spool.rows)
         return True
 
     def adopt(self) -> None:
         """Take over what dead workers have left in the spool."""
         try:
             if self._spool.adopt():
-                self._metrics.log_spooled.set(self._spool.rows)
+                self._metrics.log.spooled.set(self._spool.rows)
         except OSError as error:
             logger.error("the spool cannot be read: %s", error.strerror)
 
@@ -103,7 +103,7 @@ class Sink:
         except OSError as error:
             logger.error("the spool cannot be read: %s", error.strerror)
         finally:
-            self._metrics.log_spooled.set(self._spool.rows)
+            self._metrics.log.spooled.set(self._spool.rows)
 
     def _replay(self, rows: Sequence[PredictionRow]) -> None:
         try:
@@ -112,13 +112,13 @@ class Sink:
             # A row that the store never accepts must not hold up the others: find it by halving.
             if len(rows) == 1:
                 self._spool.set_aside(rows)
-                self._metrics.log_refused.inc()
+                self._metrics.log.refused.inc()
                 return
             self._replay(rows[: len(rows) // 2])
             self._replay(rows[len(rows) // 2 :])
             return
-        self._metrics.log_written.inc(len(rows))
-        self._metrics.log_replayed.inc(len(rows))
+        self._metrics.log.written.inc(len(rows))
+        self._metrics.log.replayed.inc(len(rows))
 
     async def check(self) -> Destination:
         """Return where rows could be written now; StoreError if nowhere."""

@@ -44,7 +44,7 @@ async def readyz(state: State) -> ReadyAnswer:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems()})
 async def metrics(request: Request, state: State) -> Response:
     """Return the metrics in the Prometheus text format, or in OpenMetrics if asked for."""
-    state.metrics.log_lag.set(state.log.lag_seconds())
+    state.metrics.log.lag.set(state.log.lag_seconds())
     content, media_type = state.metrics.expose(request.headers.get("accept", ""))
     return Response(content, headers={"Content-Type": media_type})
 

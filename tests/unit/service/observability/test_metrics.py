@@ -72,7 +72,7 @@ def test_names_and_buckets_are_those_that_dashboards_and_alerts_know(metrics: Se
 def test_each_gauge_says_how_several_workers_are_one(metrics: ServiceMetrics) -> None:
     gauges = {name: one for name, one in vars(metrics).items() if isinstance(one, Gauge)}
     assert {name: one._multiprocess_mode for name, one in gauges.items()} == {
-        "model_info": "livemax", "model_loaded": "livemin", "log_spooled": "livesum", "log_lag": "livemax",
+        "model_info": "livemax", "model_loaded": "livemin",
         "opt_outs": "livemin", "opt_outs_read": "livemin",
     }  # fmt: skip
 
