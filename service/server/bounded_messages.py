@@ -65,6 +65,26 @@ class BoundedMessages(CoalescedWritesProtocol):
         else:
             self._feed(data)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for it, uvicorn keeps the default
+        """See `asyncio.Protocol`. Whoever has sent all that he has to say still gets his answer, and then the connection ends.
+
+        Returns
+        -------
+        bool
+            Whether it stays open until then.
+        """
+        if not self._is_answering():
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def _is_answering(self) -> bool:
+        """Return whether a request that has arrived as a whole waits for its answer; the newest such one is then `self.cycle`."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(self.pipeline) or not getattr(cycle, "more_body", False)
+
     def _feed_slices(self, data: bytes) -> None:
         """Look at a long read as it is parsed: what is in it may have to be refused before all of it is."""
         for start in range(0, len(data), SLICE_BYTES):
@@ -137,9 +157,8 @@ class BoundedMessages(CoalescedWritesProtocol):
         msg : str
         """
         self._reads_no_more, self._in_head = True, False
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and (self.pipeline or not getattr(cycle, "more_body", False)):
-            cycle.keep_alive = False
+        if self._is_answering():
+            self.cycle.keep_alive = False
         elif not self.transport.is_closing():
             self.transport.write(NOT_HTTP)
             self.transport.close()

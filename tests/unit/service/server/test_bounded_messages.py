@@ -140,6 +140,23 @@ async def test_of_a_flood_of_requests_so_many_are_answered_and_no_more_are_kept(
     assert b"connection: close" in written[written.rindex(b"HTTP/1.1 ") :]
 
 
+@pytest.mark.parametrize("requests", [1, 3])
+async def test_who_has_no_more_to_say_is_answered_all_the_same(echo: Echo, requests: int) -> None:
+    wire = Wire(echo)
+    wire.send(b"GET / HTTP/1.1\r\n\r\n" * requests)
+    assert wire.connection.eof_received()
+    written = await until_closed(wire)
+    assert written.count(b"HTTP/1.1 200 ") == requests
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", CHUNKED + b"2\r\nab\r\n"], ids=["nothing", "a head", "a body"])
+async def test_who_leaves_before_his_request_is_whole_is_not_waited_for(echo: Echo, begun: bytes) -> None:
+    wire = Wire(echo)
+    wire.send(*[begun] if begun else [])
+    assert not wire.connection.eof_received()
+    wire.connection.connection_lost(None)
+
+
 async def test_what_is_not_http_does_not_take_the_place_of_an_earlier_answer(echo: Echo) -> None:
     wire = Wire(echo)
     wire.send(b"GET / HTTP/1.1\r\n\r\n" * 3 + b"\x00\x01 nonsense\r\n\r\n")
