@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,19 @@ def real_data() -> Path:
     from tests.published_data import published
 
     return published(TELECOM, TELECOM_FILE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New stores on SQLite in this process are copies of one that was migrated; see tests/store_template.py."""
+    module = sys.modules.get("churn.store.store")
+    if module is None:  # no test that was collected has to do with it
+        yield
+        return
+    from tests.store_template import migrated_once
+
+    with migrated_once(tmp_path_factory.mktemp("store-template"), module):
+        yield
 
 
 @pytest.fixture(scope="session")
