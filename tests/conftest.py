@@ -37,7 +37,10 @@ SECONDS = {"chaos": 900, "e2e": 900}
 # For one that may have to fetch the customers first, or wait for another process that does.
 FETCHING_SECONDS = 1_200
 # Files that take minutes begin first: at the end of the run a processor would wait for one.
-LONGEST_FIRST = ("e2e/test_demo.py", "chaos/test_pipelines.py", "e2e/test_compose.py", "integration/test_flows.py")
+LONGEST_FIRST = (
+    *("e2e/test_demo.py", "chaos/test_pipelines.py", "e2e/test_compose.py", "integration/test_flows.py"),
+    *("integration/test_benchmarks.py", "integration/test_your_own_data.py", "integration/test_replicas_agree.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +53,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seconds = FETCHING_SECONDS
         if seconds is not None and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m long`, do not import the files that have no such test: nine of ten. It is in the file itself that it is marked."""
+    if config.option.markexpr == "long" and collection_path.match("test_*.py") and not holds_long_tests(collection_path):
+        return True
+    return None
+
+
+def holds_long_tests(file: Path) -> bool:
+    """Return whether a file marks tests as long forms."""
+    return "pytest.mark.long" in file.read_text()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
