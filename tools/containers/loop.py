@@ -17,8 +17,8 @@ from tools.containers.stack import ContainerStack
 # The monitor judges windows as small as the demo's, and may act at once.
 QUICK = {"CHURN_MIN_WINDOW_ROWS": "100", "CHURN_COOLDOWN_SECONDS": "0"}
 TIMEOUT_SECONDS = 600
-# How often the history is asked whether the gate has rejected it.
-HISTORY_SECONDS = 10.0
+# How often the history is asked whether the gate has rejected it: rare, and each time a command that starts from nothing.
+HISTORY_SECONDS = 30.0
 
 
 def first_customers(people: Cast, contract: Contract, folder: Path) -> bytes:

@@ -19,6 +19,7 @@ import yaml
 from churn.errors import ChurnError
 from deploy.make_secrets import make_secrets
 from tools.containers.engine import Engine
+from tools.containers.listening import listens
 from tools.containers.volumes import fill_volume
 from tools.stack.callers import count_predictions
 from tools.stack.compose_file import COMPOSE, PORTS, read_compose, read_services
@@ -159,6 +160,8 @@ class ContainerStack:
             raise ChurnError(f"{name} ended with {state['ExitCode']}:\n{self.log(name)[-3000:]}")
         if self.services[name].ends:
             return ended
+        if not listens(state["Pid"], PORTS[name]):
+            return False
         return self.engine.run("podman", "healthcheck", "run", self.container(name), check=False).returncode == 0
 
     def run(self, service: str, *words: str, check: bool = True, **more: str) -> str:

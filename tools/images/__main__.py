@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from churn.errors import ChurnError
 from tools.containers.command import run_command
+from tools.containers.debian_images import build_debian_images
 from tools.containers.engine import Engine
 from tools.images.base import BASE, ensure_base
 from tools.images.build import TARGETS, build_images, image_name
@@ -26,8 +27,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make images", description=__doc__)
     parser.add_argument("--base", default=BASE, help="the base image; Debian's packages in one that is made, if none is given")
     parser.add_argument("--build-only", action="store_true", help="build, and do not run")
+    prepare = "make Debian's base, and the images of others that `make stack` needs, and nothing of ours: it waits for a network"
+    parser.add_argument("--prepare", action="store_true", help=prepare)
     options = parser.parse_args()
+    if options.prepare:
+        return run_command("images of Debian", _prepare)
     return run_command("images", lambda engine, say: _make(engine, options.base or BASE, options.build_only, say))
+
+
+def _prepare(engine: Engine, say: Callable[[str], None]) -> None:
+    base = ensure_base(engine)
+    say(f"base {base}: {size_of(engine, base) / 1e6:.0f} MB")
+    build_debian_images(engine, base)
+    say("images of Debian's packages are there")
 
 
 def _make(engine: Engine, base: str, build_only: bool, say: Callable[[str], None]) -> None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import httpx2
 
 from churn.errors import ChurnError
 from tools.containers.engine import Engine
+from tools.containers.listening import listens
 
 USER = "10001:10001"
 HARDENED = (
@@ -25,6 +27,7 @@ HARDENED = (
     f"--user={USER}",
 )
 HOME = "/var/lib/churn"
+HEALTHY = ("python", "-m", "service.server.healthcheck")
 LABEL = "churn.images"
 TIMEOUT_SECONDS = 600
 
@@ -71,6 +74,12 @@ class Container:
         number = self.engine.inspect("container", self.name)["State"]["Pid"]
         lines = Path(f"/proc/{number}/status").read_text().splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+    def answers(self, url: str) -> bool:
+        """Run the health check of compose.yaml for a URL of its own, once something listens there."""
+        if not listens(self.engine.inspect("container", self.name)["State"]["Pid"], urlsplit(url).port or 0):
+            return False
+        return self.run(*HEALTHY, url)[0] == 0
 
     def is_healthy(self) -> bool:
         """Run the image's own HEALTHCHECK once."""

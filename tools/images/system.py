@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -19,13 +20,12 @@ from churn.errors import ChurnError
 from deploy.make_secrets import make_secrets
 from tools.containers.engine import Engine
 from tools.images.build import image_name
-from tools.images.container import HOME, Container, Run, get_status
+from tools.images.container import HEALTHY, HOME, Container, Run, get_status
 from tools.stack.callers import CUSTOMER
 from tools.stack.compose_file import read_services
 
 # k8s/base/service.yaml asks for this much.
 MAX_SERVICE_KB = 384 * 1024
-HEALTHY = ("python", "-m", "service.server.healthcheck")
 
 
 @dataclass
@@ -67,7 +67,7 @@ class System:
         }
         for name, server in servers.items():
             url = compose[name].health[-1]
-            server.wait_until(lambda server=server, url=url: server.run(*HEALTHY, url)[0] == 0, "its health")  # type: ignore[misc]
+            server.wait_until(partial(server.answers, url), "its health")
         return servers
 
     def start_flows(self, name: str, *words: str, files: dict[Path, str] | None = None) -> Container:
@@ -233,7 +233,7 @@ def _finds_its_state(system: System, prediction: str) -> None:
 def _flows_run_and_end(system: System) -> None:
     flows = system.start_flows("flows")
     health = read_services()["flows"].health[-1]
-    flows.wait_until(lambda: flows.run(*HEALTHY, health)[0] == 0, "its health")
+    flows.wait_until(lambda: flows.answers(health), "its health")
     system.say("the flows' schedules are served, with the image's own command")
     _ends_cleanly(system, flows, "flows", "")
 
