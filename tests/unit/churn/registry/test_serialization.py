@@ -56,13 +56,16 @@ def test_nothing_tells_when_or_where_it_was_written() -> None:
         assert [member.filename for member in archive.infolist()][:2] == ["schema.json", "0.npy"]
 
 
-def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
+def test_another_process_writes_the_same_bytes_and_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     script = (
         "import sys, numpy as np; from churn.registry.serialization import dump_pipeline\n"
         "from churn.modeling.model import build_pipeline\n"
         "X = np.random.default_rng(0).normal(size=(60, 3)); Y = (X[:, 0] + X[:, 1] > 0).astype(int)\n"
         "open(sys.argv[1], 'wb').write(dump_pipeline(build_pipeline(1).fit(X, Y)))\n"
+        "print(*({'dask', 'pytest', 'sklearn.gaussian_process'} & set(sys.modules)))\n"
     )
     out = tmp_path / "model.skops"
-    subprocess.run([sys.executable, "-c", script, out], check=True, env={**os.environ, "PYTHONHASHSEED": "4711"}, timeout=60)
+    environment = {**os.environ, "PYTHONHASHSEED": "4711"}
+    done = subprocess.run([sys.executable, "-c", script, out], check=True, env=environment, stdout=subprocess.PIPE, timeout=60)
+    assert done.stdout.split() == [], "skops alone would import all of scikit-learn, and what that asks for"
     assert out.read_bytes() == dump_pipeline(fitted())
