@@ -124,7 +124,8 @@ class Sides:
         DriftResult
             Without its impact.
         """
-        before, now = values
+        # Plain ones: a number of NumPy's would make `shift > 0` one that no JSON holds.
+        before, now = (None if value is None else float(value) for value in values)
         return DriftResult(
             feature=name,
             aspect=aspect,
@@ -132,7 +133,7 @@ class Sides:
             statistic=float(statistic),
             p_value=float(p_value),
             threshold=self.alpha,
-            drifted=p_value <= self.alpha,
+            drifted=bool(p_value <= self.alpha),
             measure=measure,
             reference=before,
             current=now,

@@ -55,3 +55,13 @@ def test_a_result_is_drift_at_alpha_or_below(p_value: float, drifted: bool) -> N
     for values in ((None, 1.0), (1.0, None)):
         missing = sides_of(REFERENCE).result("calls", "values", "m", statistic=0, p_value=1, measure="mean", values=values)
         assert missing.shift is None
+
+
+def test_a_result_holds_plain_numbers_whatever_it_is_made_of() -> None:
+    """What a run remembers of it says whether it rises, and goes into JSON, which holds no number of NumPy's."""
+    numbers = np.array([0.001, 0.5, 0.75])
+    made = sides_of(REFERENCE).result(
+        "calls", "slice", "m", statistic=numbers[1], p_value=numbers[0], measure="share", values=(numbers[1], numbers[2])
+    )
+    plain = (made.statistic, made.p_value, made.drifted, made.reference, made.current, made.shift)
+    assert [type(value) for value in plain] == [float, float, bool, float, float, float]

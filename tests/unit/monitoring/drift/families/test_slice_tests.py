@@ -79,6 +79,7 @@ def test_a_segment_s_share_is_compared_and_left_out_where_segments_are_not_known
     one = next(one for one in found(window) if one.other == f"{SLICE}: high")
     assert (one.feature, one.aspect) == (SLICE, "slice")
     assert one.measure == 'share of customers of the segment "high"'
+    assert type(one.shift) is float, "as in JSON, into which a run's result goes"
     assert (one.reference, one.current) == (
         pytest.approx((REFERENCE[SLICE] == "high").mean()),
         pytest.approx((window[SLICE] == "high").mean()),
