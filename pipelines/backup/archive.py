@@ -136,11 +136,21 @@ class ArchiveWriter:
 
 
 @contextmanager
-def written_archive(target: Path) -> Iterator[ArchiveWriter]:
-    """Write an archive that appears at `target` whole, when the block has ended well, or else not at all."""
+def written_archive(target: Path, staging_folder: Path | None = None) -> Iterator[ArchiveWriter]:
+    """Write an archive that appears at `target` whole, when the block has ended well, or else not at all.
+
+    Parameters
+    ----------
+    target, staging_folder : Path
+        See `churn.atomic_write.atomic_write`.
+
+    Yields
+    ------
+    ArchiveWriter
+    """
     # It holds customers: for nobody else to read.
     with (
-        atomic_write(target, mode=PRIVATE) as staging,
+        atomic_write(target, mode=PRIVATE, staging_folder=staging_folder) as staging,
         tarfile.open(staging, mode="w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar,
     ):
         yield ArchiveWriter(tar)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -15,9 +14,11 @@ from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError
 from pipelines.backup.archive import Database, Manifest, written_archive
 from pipelines.backup.databases import SQLITE, dump, kind_of, sqlite_file
+from pipelines.backup.work_folder import remove_abandoned, work_folder
 
 # Locks, and what is about to be written.
 PASSING = (".lock", ".tmp", ".new")
+WORK = ".churn-backup-"
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,13 @@ def make_backup(places: Places, target: Path) -> Manifest:
 
 def _write_backup(places: Places, target: Path) -> Manifest:
     databases: dict[str, Database] = {}
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".churn-backup-") as work, written_archive(target) as archive:
+    remove_abandoned(target.parent, WORK)
+    with work_folder(target.parent, WORK) as work, written_archive(target, work) as archive:
         archive.add_tree("spool", places.home / "spool", _stays)
         for name, url in (("store", places.store), ("registry", places.registry), ("prefect", places.prefect)):
             if url is None or (kind_of(url) == SQLITE and not sqlite_file(url).exists()):
                 continue
-            copy = Path(work) / name
+            copy = work / name
             databases[name] = dump(url, copy)
             archive.add(f"{name}.{suffix(databases[name].kind)}", copy)
             copy.unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,9 +13,11 @@ from pipelines.backup.archive import Manifest, unpack
 from pipelines.backup.backup import Places, suffix
 from pipelines.backup.databases import SQLITE, check_rows, is_in_use, kind_of, move_artifacts, restore_postgres, sqlite_file
 from pipelines.backup.running import stopped
+from pipelines.backup.work_folder import remove_abandoned, work_folder
 
 # What SQLite keeps beside a database. Left there, it would be taken for a part of the new one.
 BESIDE = ("", "-wal", "-shm", "-journal")
+WORK = ".restore-"
 
 
 class _Staging:
@@ -114,9 +115,12 @@ def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> 
         # Not in the system's temporary folder, which may be small or in memory.
         with (
             stopped(places.home, sqlite_files(places)),
-            tempfile.TemporaryDirectory(dir=places.home, prefix=".restore-") as work,
+            work_folder(places.home, WORK) as work,
         ):
-            return _restore(_Staging(places, Path(work)), places, source, overwrite)
+            manifest = _restore(_Staging(places, work), places, source, overwrite)
+            # Not before: in one that was killed may be what was here before it.
+            remove_abandoned(places.home, WORK)
+            return manifest
     except BaseException:
         for folder in made:
             with suppress(OSError):  # it was not made, or is not empty: somebody else uses it

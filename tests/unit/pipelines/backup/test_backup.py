@@ -15,6 +15,7 @@ from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError
 from pipelines.backup import backup
 from pipelines.backup.backup import Places, find_places, make_backup, suffix
+from pipelines.backup.databases import dump
 from tests.unit.pipelines.backup.places import execute, filled, places_in, write
 
 
@@ -153,3 +154,22 @@ def test_a_home_with_nothing_in_it_makes_no_backup(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing to back up in .*/misspelled: is CHURN_HOME right"):
         make_backup(places_in(tmp_path / "misspelled"), tmp_path / "b.tar.gz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_backup_left_is_removed_and_lies_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, target = filled(tmp_path / "home"), tmp_path / "backups"
+    left = target / f"{backup.WORK}killed"
+    left.mkdir(parents=True)
+    (left / "store").write_text("customers")
+    seen: list[str] = []
+
+    def look(url: str, into: Path) -> Any:
+        seen.extend(path.name for path in target.iterdir())
+        return dump(url, into)
+
+    monkeypatch.setattr(backup, "dump", look)
+    make_backup(places, target / "b.tar.gz")
+    assert seen
+    assert all(name.startswith(backup.WORK) for name in seen)
+    assert left.name not in seen
+    assert [path.name for path in target.iterdir()] == ["b.tar.gz"]

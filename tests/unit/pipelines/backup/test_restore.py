@@ -190,10 +190,11 @@ def test_it_is_unpacked_beside_its_place_and_not_in_the_temporary_folder_of_the_
     archive: Path, target: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[dict[str, object]] = []
-    made = tempfile.TemporaryDirectory
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **given: asked.append(given) or made(**given))
+    made = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **given: asked.append(given) or made(**given))
+    (target.home / ".restore-killed").mkdir(parents=True)
     restore_backup(target, archive)
-    assert {"dir": target.home, "prefix": ".restore-"} in asked
+    assert {"dir": target.home, "prefix": restore.WORK} in asked
     assert not list(target.home.glob(".restore-*"))
 
 
