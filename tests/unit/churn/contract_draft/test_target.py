@@ -99,4 +99,4 @@ def test_a_list_is_cut() -> None:
     assert listed(["a", "b"]) == "'a', 'b'"
     assert listed([]) == ""
     assert listed(map(str, range(12))).endswith("'9' and 2 more")
-    assert listed("abc", most=3) == "'a', 'b', 'c'"
+    assert listed("abc", max_names=3) == "'a', 'b', 'c'"
