@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from churn.file_lock import try_lock
 from churn.ids import new_id
 
 # Of the names of files that are being written. One is left behind only by a process that was killed.
 STAGING_PREFIX = ".writing-"
+YOUNG_SECONDS = 1.0
 PRIVATE = 0o600
 USUAL = 0o666
 
@@ -47,8 +50,10 @@ def atomic_write(target: Path, *, mode: int = USUAL, staging_folder: Path | None
         raise OSError(errno.EINVAL, "it is a device or a pipe, and no file", str(target))
     # A name of its own: several threads and processes may write one file at the same time.
     staging = (staging_folder or target.parent) / f"{STAGING_PREFIX}{new_id()}"
-    os.close(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+    handle = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
+        with suppress(OSError):  # a file system without locks: nothing is ever taken for abandoned there
+            try_lock(handle)
         yield staging
         with staging.open("rb") as written:
             os.fsync(written.fileno())
@@ -56,7 +61,29 @@ def atomic_write(target: Path, *, mode: int = USUAL, staging_folder: Path | None
     except BaseException:
         staging.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
     sync_folder(target.parent)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes have left of files that they were writing; what is being written stays.
+
+    Call it where customers are written into a folder that is not ours: nobody else would find them there.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    """
+    for left in folder.glob(f"{STAGING_PREFIX}*"):
+        with suppress(OSError):
+            handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                # One that was made a moment ago may not be locked yet.
+                if time.time() - os.fstat(handle).st_mtime > YOUNG_SECONDS and try_lock(handle):
+                    left.unlink()
+            finally:
+                os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:

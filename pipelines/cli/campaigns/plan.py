@@ -161,11 +161,12 @@ def _is_planned(log: FileLog, name: str, planned: CampaignPlan) -> bool:
 
 
 def _write(planned: CampaignPlan, scorer: Scorer, output: Path, advance: Callable[[int], None], *, overwrite: bool) -> None:
-    from churn.atomic_write import atomic_write
+    from churn.atomic_write import atomic_write, remove_abandoned
     from churn.campaigns.call_list import write_list
     from churn.errors import InputError
     from pipelines.planning import listed
 
+    remove_abandoned(output.parent)
     try:
         with atomic_write(output) as staging:
             write_list(staging, output.suffix, listed(planned, scorer, advance), segment=planned.segments is not None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.atomic_write import PRIVATE, atomic_write
+from churn.atomic_write import PRIVATE, STAGING_PREFIX, atomic_write, remove_abandoned
 
 
 def test_the_target_appears_whole_and_the_staging_file_is_gone(tmp_path: Path) -> None:
@@ -69,3 +69,21 @@ def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
         pytest.fail("there is nothing to write to")
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    left, young = tmp_path / f"{STAGING_PREFIX}left", tmp_path / f"{STAGING_PREFIX}young"
+    for file in (left, young, tmp_path / "other"):
+        file.write_text("customers")
+    (tmp_path / f"{STAGING_PREFIX}link").symlink_to(tmp_path / "other")
+    (tmp_path / f"{STAGING_PREFIX}folder").mkdir()
+    with atomic_write(tmp_path / "a.csv") as staging:
+        for file in (left, staging, tmp_path / "other"):
+            os.utime(file, (0, 0))
+        remove_abandoned(tmp_path)
+        assert not left.exists()
+        assert young.exists()
+        staging.write_text("new")
+    assert (tmp_path / "a.csv").read_text() == "new"
+    assert (tmp_path / "other").read_text() == "customers"
+    remove_abandoned(tmp_path / "no such folder")

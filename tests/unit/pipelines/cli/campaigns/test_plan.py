@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
@@ -158,7 +159,11 @@ def _listed(churn: Churn, tmp_path: Path) -> Path:
 
 
 def test_the_same_plan_again_adds_nothing_and_another_of_that_name_is_refused(churn: Churn, source: Path, tmp_path: Path) -> None:
+    half_written = tmp_path / ".writing-by-one-that-was-killed"
+    half_written.write_text("customers")
+    os.utime(half_written, (0, 0))
     told = planned(churn, "--top", 20)
+    assert not half_written.exists()
     assert (told["calls"], told["contacts_written"], told["planned_before"]) == (20, 20, False)
     again = planned(churn, "--top", 20)
     assert (again["contacts_written"], again["planned_before"]) == (0, True)
