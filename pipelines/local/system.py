@@ -61,6 +61,8 @@ def programs(settings: Settings) -> list[Program]:
     """List the programs. They are stopped in the reverse of this order: first the flows, then what these ask."""
     python, home, started = sys.executable, settings.home, now()
     churn = (python, "-m", "pipelines.cli.main")
+    # A fifth of what a program of others costs to import is to look for cycles in it.
+    seldom = (python, "-m", "churn.gc_tuning")
     local = "http://127.0.0.1"
     mlflow = Program(
         "mlflow",
@@ -75,14 +77,14 @@ def programs(settings: Settings) -> list[Program]:
     )
     prefect = Program(
         "prefect",
-        (python, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port)),
+        (*seldom, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.prefect_port)),
         lambda: is_alive(f"{prefect_api(settings)}/health"),
         hidden=SECRETS,
     )
     evidently = Program(
         "evidently",
         (
-            *(str(Path(python).with_name("evidently")), "ui", "--workspace", str(home / "evidently")),
+            *(*seldom, "evidently.cli", "ui", "--workspace", str(home / "evidently")),
             *("--host", "127.0.0.1", "--port", str(settings.evidently_port)),
         ),
         lambda: is_alive(f"{local}:{settings.evidently_port}/"),

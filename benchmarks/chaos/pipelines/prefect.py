@@ -67,7 +67,7 @@ def _kill_and_restart(
 
 def serve_prefect(environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
     """Start a server, and wait until it answers."""
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "churn.gc_tuning", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if not _eventually(lambda: is_alive(f"http://127.0.0.1:{port}/api/health")):
         server.kill()
