@@ -14,6 +14,7 @@
     control_group: "left alone, as the control group", opted_out: "want no contacts", contacted_lately: "were contacted lately",
   };
   let list = "";
+  let stopping = new AbortController();
 
   // What a file says next; whatever is wrong here is the file's fault, and not the network's.
   async function readOn(reader) {
@@ -69,12 +70,14 @@
         headers: {...(key ? {"X-API-Key": key} : {}), "Content-Type": "text/csv"},
         body: piece.body,
         cache: "no-store",
+        signal: stopping.signal,
       });
       const body = await response.json();
       if (response.ok) return body;
       const later = response.headers.get("Retry-After");
       if (!later || tried === TRIES) throw new Error(problemOf(body, piece));
       await wait(Math.min(30, Number(later) || 1));
+      stopping.signal.throwIfAborted();
     }
   }
 
@@ -179,11 +182,18 @@
       return;
     }
     button.setAttribute("aria-disabled", "true");
+    stopping = new AbortController();
+    byId("campaign-stop").hidden = false;
     byId("progress").value = 0;
     byId("progress").hidden = false;
+    byId("campaign-status").textContent = "";
     try {
       show(await rank(file), limit);
     } catch (problem) {
+      if (stopping.signal.aborted) {
+        byId("campaign-status").textContent = "Stopped; nothing is ranked.";
+        return;
+      }
       error.textContent = problem instanceof TypeError
         ? "The service cannot be reached."
         : problem.message;
@@ -191,6 +201,8 @@
       byId("campaign-status").textContent = "";
     } finally {
       byId("progress").hidden = true;
+      if (document.activeElement === byId("campaign-stop")) button.focus();
+      byId("campaign-stop").hidden = true;
       button.removeAttribute("aria-disabled");
     }
   }
@@ -206,6 +218,7 @@
   byId("campaign-plan").addEventListener("click", () => {
     if (!byId("campaign-plan").hasAttribute("aria-disabled")) plan();
   });
+  byId("campaign-stop").addEventListener("click", () => stopping.abort());
   byId("campaign-save").addEventListener("click", save);
   byId("campaign-plan").disabled = false;
 })();

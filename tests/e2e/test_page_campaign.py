@@ -183,6 +183,25 @@ def test_what_is_wrong_with_a_file_is_told(page: Browser, tmp_path: Path, body: 
     assert page.ask("document.getElementById('ranked').hidden")
 
 
+def test_it_can_be_stopped_and_begun_again(page: Browser, store: FakeStore, tmp_path: Path) -> None:
+    put_in(page, write(tmp_path / "in.csv", 4_000))
+    stop = "document.getElementById('campaign-stop')"
+    page.ask(
+        f"""window.watch = new MutationObserver(() => {{ watch.disconnect(); {stop}.focus(); {stop}.click(); }});
+        watch.observe(document.getElementById('campaign-status'), {{childList: true, characterData: true, subtree: true}})"""
+    )
+    press(page, "campaign-plan")
+    page.wait_for(f"{FINISHED} && document.getElementById('campaign-status').textContent.startsWith('Stopped')")
+    assert page.ask("document.getElementById('ranked').hidden && document.getElementById('campaign-error').hidden")
+    assert page.ask(f"{stop}.hidden")
+    assert page.focused() == "campaign-plan"
+    assert len(store.rows) < 4_000
+    page.press("Enter")
+    page.wait_for(f"{FINISHED} && !document.getElementById('ranked').hidden")
+    assert "chosen from 4,000 customers" in page.text("campaign-sum")
+    assert page.complaints == []
+
+
 def test_without_a_file_it_asks_for_one(page: Browser) -> None:
     press(page, "campaign-plan")
     page.wait_for("!document.getElementById('campaign-error').hidden")
