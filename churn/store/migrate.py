@@ -38,8 +38,7 @@ def migrate(url: str) -> str:
     StoreError
         If it cannot be migrated.
     """
-    config = Config()
-    config.set_main_option("script_location", "churn.store:migrations")
+    config = _config()
     engine = make_engine(url)
     try:
         try:
@@ -51,7 +50,7 @@ def migrate(url: str) -> str:
                 # To alter a table that others refer to, it is rebuilt. This setting has no effect within a transaction.
                 connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
             _lock_migrations(connection)
-            _refuse_other_versions(connection, config, shown(url))
+            check_revision(MigrationContext.configure(connection).get_current_revision(), shown(url))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             revision = str(MigrationContext.configure(connection).get_current_revision())
@@ -63,13 +62,29 @@ def migrate(url: str) -> str:
         engine.dispose()
 
 
-def _refuse_other_versions(connection: sa.Connection, config: Config, address: str) -> None:
-    """Raise StoreError if the schema is one that this version does not know."""
-    here = MigrationContext.configure(connection).get_current_revision()
-    scripts = ScriptDirectory.from_config(config)
-    if here is not None and here not in {script.revision for script in scripts.walk_revisions()}:
+def check_revision(revision: str | None, whose: str) -> None:
+    """Refuse a schema that this version does not know.
+
+    Parameters
+    ----------
+    revision : str or None
+        None is no schema at all, and fine.
+    whose : str
+
+    Raises
+    ------
+    StoreError
+    """
+    scripts = ScriptDirectory.from_config(_config())
+    if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
         known = scripts.get_current_head()
-        raise StoreError(f"the store is of another version of churn: its schema is {here}, this one's is {known} ({address})")
+        raise StoreError(f"the store is of another version of churn: its schema is {revision}, this one's is {known} ({whose})")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "churn.store:migrations")
+    return config
 
 
 def _lock_migrations(connection: sa.Connection) -> None:

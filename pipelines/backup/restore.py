@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from churn.errors import ChurnError, InputError
+from churn.errors import ChurnError, InputError, StoreError
 from churn.ids import new_id
+from churn.store.migrate import check_revision
 from pipelines.backup.archive import Manifest, unpack
 from pipelines.backup.backup import Places, suffix
 from pipelines.backup.databases import SQLITE, check_rows, is_in_use, kind_of, move_artifacts, restore_postgres, sqlite_file
@@ -133,6 +134,7 @@ def _restore(staging: _Staging, places: Places, source: Path, overwrite: bool) -
         if not overwrite:
             _refuse_in_use(staging)
         manifest = unpack(source, staging.place)
+        _refuse_other_versions(source, manifest)
         _prepare(staging, places, manifest)
         _put(staging, places, manifest)
     finally:
@@ -158,6 +160,15 @@ def _refuse_in_use(staging: _Staging) -> None:
     used += [str(folder) for folder in staging.folders.values() if folder.is_dir() and any(folder.iterdir())]
     if used:
         raise InputError(f"not empty: {', '.join(used)}; replace what is there with --overwrite")
+
+
+def _refuse_other_versions(source: Path, manifest: Manifest) -> None:
+    """Refuse a store that could not be opened once it is there, and what it took the place of gone."""
+    store = manifest.databases.get("store")
+    try:
+        check_revision(None if store is None else store.revision, f"in {source}")
+    except StoreError as error:
+        raise InputError(f"{error}; restore it with that version") from None
 
 
 def _prepare(staging: _Staging, places: Places, manifest: Manifest) -> None:

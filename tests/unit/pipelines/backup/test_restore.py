@@ -262,6 +262,18 @@ def test_databases_on_a_server_are_replaced_checked_and_their_artifacts_moved(
     assert files(target.home) == {name: text for name, text in WHOLE.items() if not name.endswith(".db")}
 
 
+def test_a_backup_of_another_version_is_refused_before_anything_is_replaced(tmp_path: Path, target: Places) -> None:
+    source = filled(tmp_path / "source")
+    execute(source.store, "CREATE TABLE alembic_version (version_num TEXT)", "INSERT INTO alembic_version VALUES ('9999')")
+    make_backup(source, tmp_path / "later.tar.gz")
+    filled(target.home, "old")
+    before = files(target.home)
+    with pytest.raises(InputError, match=r"another version of churn: its schema is 9999, .*; restore it with that version"):
+        restore_backup(target, tmp_path / "later.tar.gz", overwrite=True)
+    assert files(target.home) == before
+    assert rows(target.store, "predictions") == ["old"]
+
+
 def test_a_backup_of_another_kind_of_database_is_refused(archive: Path, target: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     Postgres(monkeypatch)
     with pytest.raises(InputError, match="the backup's store is sqlite, and postgresql is set up here"):
