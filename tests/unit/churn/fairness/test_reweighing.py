@@ -182,6 +182,21 @@ def test_weights_are_computed_from_the_fold_that_is_learned_from(
     assert taken.score == pytest.approx(np.mean(scores))
 
 
+def test_very_many_customers_are_weighed_in_as_few_folds_as_they_are_predicted_in(
+    parts: dict[float, TrainingSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def watched(*given: Any) -> tuple[Fit, Reweighing]:
+        seen.append(len(given[4]))
+        return consider(*given)
+
+    monkeypatch.setattr("churn.modeling.training.count_folds", lambda outcome, folds: folds - 1)
+    monkeypatch.setattr("churn.modeling.training.consider", watched)
+    fit(parts[2.0])
+    assert seen == [2]
+
+
 def test_a_model_that_learns_from_no_weights_is_left_as_it_is(parts: dict[float, TrainingSet], plain: Trained) -> None:
     pipeline = plain.tuned.pipeline
     pipeline = type(pipeline)([*pipeline.steps[:-1], ("nearest", KNeighborsClassifier())])
