@@ -22,6 +22,7 @@ from pydantic import (
 from churn.clock import CLOCK_SKEW, now
 from churn.customers.customer_id import CustomerId
 
+UUID_LENGTH = 36
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt_ ][0-9]{2}:")
 
@@ -37,6 +38,11 @@ def _without_nul(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain NUL characters")
     return value
+
+
+def _lower_case(value: str) -> str:
+    # A UUID means the same in upper case (RFC 9562, section 4), in which SQL Server writes it.
+    return value.lower() if len(value) == UUID_LENGTH else value
 
 
 def _as_written(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
@@ -58,7 +64,10 @@ def _is_possible(value: datetime) -> datetime:
 
 _NO_NUL = {"pattern": "^[^\\u0000]*$"}
 PredictionId = Annotated[
-    str, Field(strict=True, min_length=1, max_length=36, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
+    str,
+    Field(strict=True, min_length=1, max_length=UUID_LENGTH, json_schema_extra=_NO_NUL),
+    AfterValidator(_without_nul),
+    AfterValidator(_lower_case),
 ]
 PastTime = Annotated[AwareDatetime, WrapValidator(_as_written), AfterValidator(_is_possible)]
 # In JSON Schema: one of the two, and only one. A text of blanks names nobody.

@@ -26,6 +26,12 @@ def test_a_blank_customer_id_names_nobody(nobody: str | None) -> None:
         Reported.model_validate({"customer_id": nobody})
 
 
+def test_a_prediction_s_uuid_means_the_same_in_upper_case() -> None:
+    given = "01a22931-bea0-702a-8994-80b69b65c931"
+    assert Reported.model_validate({"prediction_id": given.upper()}).prediction_id == given
+    assert Reported.model_validate({"prediction_id": "P-1"}).prediction_id == "P-1"
+
+
 def test_a_report_by_both_ids_is_refused() -> None:
     with pytest.raises(ValidationError, match="needs either prediction_id or customer_id"):
         Reported.model_validate({"prediction_id": "p-1", "customer_id": "c-1"})
