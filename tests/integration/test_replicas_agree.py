@@ -48,4 +48,4 @@ def test_replicas_agree_with_the_registry_and_nobody_goes_back_unasked(tmp_path:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_replicas_agree_in_many_more_runs(tmp_path: Path) -> None:
-    run(tmp_path, examples=200, steps=60)
+    run(tmp_path, examples=100, steps=60)
