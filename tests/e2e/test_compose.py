@@ -1,14 +1,14 @@
-"""compose.yaml, brought up on this machine: databases, object store, registry, a first model, two replicas, the proxy.
+"""compose.yaml, brought up on this machine: databases, object store, registry, two replicas, the proxy; the model is made here.
 
 A long form: what the file says is held by tests/unit/deploy/test_compose.py, and what runs by it also by `make stack`.
-Flows, exporter, Prometheus and the rest take longer to start: `make stack` brings up the whole of it.
+Prefect, the first model by its flow, Prometheus and the rest take longer to start: `make stack` brings up the whole of it.
 """
 
 from __future__ import annotations
 
-import shutil
 import signal
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +19,14 @@ import psutil
 import psycopg
 import pytest
 
+from churn.config.params import load_params
 from churn.config.settings import load_settings
+from churn.contract import Contract
 from churn.errors import ModelRefused
+from churn.modeling.training import assemble, train
 from churn.registry.aliases import DIGEST_TAG
 from churn.registry.registry import Registry
+from churn.simulation.simulate import simulate
 from tests.e2e.conftest import eventually
 from tests.integration.test_flows import QUICK
 from tests.loopback_http import http
@@ -36,24 +40,34 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture(scope="module")
-def stack(real_data: Path) -> Iterator[Stack]:
+def stack(contract: Contract) -> Iterator[Stack]:
     # Not pytest's folder: PostgreSQL's user must get there.
     with (
         skip_where_programs_are_missing(),
         tempfile.TemporaryDirectory(prefix="churn-stack-") as folder,
-        Stack(Path(folder), ["proxy", "first-model"]) as made,
+        Stack(Path(folder), ["proxy", "mlflow"]) as made,
     ):
-        (made.volume("flows") / "data").mkdir()
-        shutil.copy(real_data, made.volume("flows") / "data" / "telecom_churn.csv")
-        (made.root / "quick.yaml").write_text(QUICK)
-        made.more["first-model"] = {"CHURN_PARAMS": str(made.root / "quick.yaml")}
         made.bring_up()
+        register_first_model(made, contract)
         for replica in REPLICAS:
             # They find it by themselves; while there was no registry they have come to look seldom.
             with client(made, replica) as asked:
                 assert asked.post("/admin/reload").json()["model_version"] == "1"
         eventually(lambda: status(made.url("proxy", "/readyz")) == 200, "the proxy has seen it")
         yield made
+
+
+def register_first_model(stack: Stack, contract: Contract) -> None:
+    (stack.root / "quick.yaml").write_text(QUICK)
+    params = load_params(stack.root / "quick.yaml")
+    trained = train(
+        assemble(simulate(contract, 600, seed=1), None, contract, params), contract, params, name="churn", trigger="first model"
+    )
+    registry = Registry(load_settings(tracking_uri=stack.url("mlflow", ""), home=stack.root / "home"))
+    with warnings.catch_warnings():
+        # MLflow warns of type hints of its own functions when it is imported for the first time.
+        warnings.simplefilter("ignore", UserWarning)
+        registry.promote(registry.register(trained, {}, {}).info.version)
 
 
 @contextmanager
@@ -142,7 +156,7 @@ def test_the_proxy_keeps_names_and_limits(stack: Stack) -> None:
 
 
 def test_no_request_fails_when_a_replica_dies_or_is_stopped(stack: Stack) -> None:
-    with Callers(stack.url("proxy", "/predict"), stack.key, threads=4) as callers:
+    with Callers(stack.url("proxy", "/predict"), stack.key, threads=4, pause=0.02) as callers:
         callers.wait_for(100)
         stack.kill("service-1", signal.SIGKILL)
         callers.wait_for(100)
