@@ -25,6 +25,7 @@ from tools.containers.confinement import check_confinement
 from tools.containers.debian_images import require_images
 from tools.containers.engine import Engine
 from tools.containers.loop import close_the_loop, first_customers
+from tools.containers.quick_params import QUICK
 from tools.containers.replicas import lose_replicas
 from tools.containers.stack import ContainerStack
 from tools.stack.compose_file import PORTS
@@ -51,7 +52,8 @@ def _use(stack: ContainerStack, folder: Path, settings: Settings, say: Callable[
     people = shorten(deal_out(population(contract, real, settings.seed), settings.seed))
     say(f"{'real' if real else 'invented'} customers; left out: {', '.join(sorted(stack.left_out))}")
     stack.make()
-    stack.fill_volume("flows", {"data/customers.csv": first_customers(people, contract, folder)})
+    files = {"data/customers.csv": first_customers(people, contract, folder), "data/quick.yaml": QUICK.encode()}
+    stack.fill_volume("flows", files)
     stack.bring_up()
     for name, seconds in sorted(stack.seconds.items(), key=lambda item: item[1]):
         say(f"{seconds:5.1f} s after the first start  {name} is {'done' if stack.services[name].ends else 'healthy'}")

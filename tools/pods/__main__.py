@@ -27,6 +27,7 @@ from pipelines.data_sources.pull import pull_data
 from tools.containers.command import run_command
 from tools.containers.debian_images import PREFIX, require_images
 from tools.containers.engine import Engine
+from tools.containers.quick_params import QUICK
 from tools.containers.volumes import fill_volume
 from tools.packages import CHECKOUT
 from tools.pods.probes import await_probe
@@ -42,6 +43,7 @@ ORDER = (
     ("churn-service", "churn-retention"),
 )
 CUSTOMERS = "/var/lib/customers/customers.csv"
+QUICK_PARAMS = "/var/lib/customers/quick.yaml"
 TIMEOUT_SECONDS = 600
 # The manifests say how long a node may take that runs the pods alone.
 TIMEOUT_FACTOR = 10
@@ -92,7 +94,8 @@ def _use(engine: Engine, prefix: str, folder: Path, say: Callable[[str], None]) 
     settings = load_settings()
     source = pull_data(settings, load_contract(settings.contract))
     engine.podman("volume", "create", f"{prefix}churn-customers")
-    fill_volume(engine, f"{prefix}churn-customers", {Path(CUSTOMERS).name: source.path.read_bytes()}, 10001)
+    files = {Path(CUSTOMERS).name: source.path.read_bytes(), Path(QUICK_PARAMS).name: QUICK.encode()}
+    fill_volume(engine, f"{prefix}churn-customers", files, 10001)
     for makers in ORDER:
         together = [pod for pod in pods if pod.maker.startswith(makers)]
         if missing := [maker for maker in makers if not any(pod.maker.startswith(maker) for pod in together)]:
@@ -103,7 +106,8 @@ def _use(engine: Engine, prefix: str, folder: Path, say: Callable[[str], None]) 
         for pod in together:
             _await(engine, prefix, pod, began, say)
         if "churn-flows" in makers:
-            engine.podman("exec", f"{prefix}churn-flows-flows", "churn", "train", "--trigger", "first model")
+            quickly = ("--env", f"CHURN_PARAMS={QUICK_PARAMS}", f"{prefix}churn-flows-flows")
+            engine.podman("exec", *quickly, "churn", "train", "--trigger", "first model")
             say("the flows' pod has trained and registered the first model")
     for pod in pods:
         if pod.maker == "churn-service":

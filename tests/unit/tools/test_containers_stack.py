@@ -40,7 +40,7 @@ def test_commands_users_and_rights_stay_those_of_compose_yaml() -> None:
         # What is said of health, of memory and of variables takes one thing away, or adds one.
         assert entry.get("healthcheck", {"start_interval": None}) == {"start_interval": None}, name
         assert entry.get("tmpfs", SERVICES[name].entry["tmpfs"][:1]) == SERVICES[name].entry["tmpfs"][:1], name
-        assert set(entry.get("environment", {})) <= {"CHURN_DATA"}, name
+        assert set(entry.get("environment", {})) <= {"CHURN_DATA", "CHURN_PARAMS"}, name
 
 
 def test_debians_images_run_as_the_users_of_compose_yaml() -> None:
