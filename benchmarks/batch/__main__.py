@@ -59,7 +59,7 @@ def main() -> None:
         names = QUICK if options.short else list(BASELINES)
         results = compare(fixture, file, names, fast, slow, 1 if options.short else options.repeats)
         console.print(race_table(results))
-        counts = (1, 2) if options.short else tuple(count // rows for count in MEMORY_ROWS)
+        counts = (1,) if options.short else tuple(count // rows for count in MEMORY_ROWS)
         memory = [measure(fixture, "churn score", links(folder, file, count), count * rows) for count in counts]
         console.print(memory_table(memory))
     document = {"cores": CORES, "file_rows": rows, "results": results, "memory": memory}

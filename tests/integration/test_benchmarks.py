@@ -1,6 +1,6 @@
 """Every benchmark runs by its one command; the short form is enough to see that it still does.
 
-`make test` runs one of them, the gate's; `make test-long` all.
+`make test` runs one of them, the gate's; `make test-long` all, most of them forked from one process (`preloaded`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,29 @@ from benchmarks.year.year import ORACLE, OURS
 from churn.contract import load_contract
 from tests.checkout import CHECKOUT
 from tests.integration.postgres import find_programs
+from tests.integration.preloaded import Preloaded, preloaded
+from tests.integration.test_flows import QUICK
 
 
-def run(name: str, out: Path, data: Path | None = None, *, timeout: float = 300) -> dict[str, Any]:
-    command = [sys.executable, "-W", "error", "-m", f"benchmarks.{name}", "--short", "--out", str(out)]
-    env = os.environ | ({} if data is None else {"CHURN_DATA": str(data)})
-    finished = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=timeout, check=False)
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.strip(), "it prints a table"
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Preloaded]:
+    with preloaded() as forks:
+        yield forks
+
+
+def run(name: str, out: Path, data: Path | None = None, *, forks: Preloaded | None = None, **more: str) -> dict[str, Any]:
+    module, arguments = f"benchmarks.{name}", ["--short", "--out", str(out)]
+    environment = dict(os.environ) | ({} if data is None else {"CHURN_DATA": str(data)}) | more
+    out.parent.mkdir(parents=True, exist_ok=True)
+    printed, errors = out.with_suffix(".out"), out.with_suffix(".err")
+    if forks is None:
+        command = [sys.executable, "-W", "error", "-m", module, *arguments]
+        with printed.open("w") as said, errors.open("w") as wrong:
+            code = subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=said, stderr=wrong, check=False).returncode
+    else:
+        code = forks.run(module, arguments, environment, (printed, errors))
+    assert code == 0, errors.read_text()
+    assert printed.read_text().strip(), "it prints a table"
     document: dict[str, Any] = json.loads(out.read_text())
     return document
 
@@ -35,15 +51,17 @@ def run(name: str, out: Path, data: Path | None = None, *, timeout: float = 300)
 # A benchmark that is added is added here: it takes --short and --out, prints a table and writes JSON.
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["batch", "batch.logged", "campaigns", "drift", "model", "serving", "store", "synchronous"])
-def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path, real_data: Path) -> None:
+def test_a_benchmark_runs_by_one_command(name: str, tmp_path: Path, real_data: Path, forks: Preloaded) -> None:
     if name == "store":
         find_programs()  # skips where there is no PostgreSQL
-    assert run(name, tmp_path / "made" / f"{name}.json", real_data)["results"]
+    assert run(name, tmp_path / "made" / f"{name}.json", real_data, forks=forks)["results"]
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_the_system_is_timed_from_nothing_and_again(tmp_path: Path, real_data: Path) -> None:
-    found = run("startup", tmp_path / "startup.json", real_data, timeout=900)["results"]
+    (tmp_path / "params.yaml").write_text(QUICK)
+    found = run("startup", tmp_path / "startup.json", real_data, CHURN_PARAMS=str(tmp_path / "params.yaml"))["results"]
     assert {
         "churn --help",
         "churn model list, MLflow's server",
@@ -63,9 +81,11 @@ def test_the_gate_tells_equals_from_the_better_even_in_a_short_run(tmp_path: Pat
 
 
 @pytest.mark.long
-def test_a_year_with_a_price_rise_is_lived_through_by_everybody_and_its_results_are_kept(tmp_path: Path) -> None:
+def test_a_year_with_a_price_rise_is_lived_through_by_everybody_and_its_results_are_kept(
+    tmp_path: Path, forks: Preloaded
+) -> None:
     out = tmp_path / "year.json"
-    [result] = run("year", out)["results"]
+    [result] = run("year", out, forks=forks)["results"]
     accounts, event = dict(result["accounts"]), result["event"]
     assert {len(account["log_loss"]) for account in accounts.values()} == {12}
     # No model is as good as the truth, and one that is never retrained does not survive the event.
@@ -78,13 +98,15 @@ def test_a_year_with_a_price_rise_is_lived_through_by_everybody_and_its_results_
     assert out.with_suffix(".png").stat().st_size > 10_000
     # A second run takes what is kept.
     assert len(out.with_suffix(".jsonl").read_text().splitlines()) == 1
-    [again] = run("year", out)["results"]
+    [again] = run("year", out, forks=forks)["results"]
     assert again == result
 
 
 @pytest.mark.long
-def test_columns_scores_and_youth_are_worth_what_the_model_card_builds_on(tmp_path: Path, real_data: Path) -> None:
-    found = run("worth", tmp_path / "worth.json", real_data)["results"]
+def test_columns_scores_and_youth_are_worth_what_the_model_card_builds_on(
+    tmp_path: Path, real_data: Path, forks: Preloaded
+) -> None:
+    found = run("worth", tmp_path / "worth.json", real_data, forks=forks)["results"]
     calls = found["columns"][0]
     assert calls["columns"] == ["customer_service_calls"]
     # (Two folds of the short form make no interval that says anything.)
