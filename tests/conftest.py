@@ -38,8 +38,14 @@ SECONDS = {"chaos": 900, "e2e": 900}
 FETCHING_SECONDS = 1_200
 # Files that take minutes begin first: at the end of the run a processor would wait for one.
 LONGEST_FIRST = (
-    *("e2e/test_demo.py", "chaos/test_pipelines.py", "e2e/test_compose.py", "integration/test_flows.py"),
-    *("integration/test_benchmarks.py", "integration/test_your_own_data.py", "integration/test_replicas_agree.py"),
+    *(
+        "e2e/test_demo.py",
+        "integration/test_benchmarks.py",
+        "chaos/test_pipelines.py",
+        "e2e/test_compose.py",
+        "integration/test_flows.py",
+    ),
+    *("integration/test_your_own_data.py", "integration/test_replicas_agree.py"),
 )
 
 
