@@ -12,6 +12,7 @@ from pipelines.cli.store import names_of, opened_store
 from pipelines.console import console, errors, print_json, warn
 
 if TYPE_CHECKING:
+    from churn.batch.model import Scorer
     from churn.config.settings import Settings
     from churn.contract import Contract
     from churn.store.predictions.newest import NewestPrediction
@@ -37,13 +38,14 @@ def note(
     from pipelines.environment import prepare_environment
     from pipelines.notes.facts import Facts
     from pipelines.notes.note import write_note
+    from pipelines.scoring import find_scorer
 
     settings = load_settings()
     writer = None if template else _language_model(settings)
     prepare_environment(settings)
     contract = load_contract(settings.contract)
     newest = _newest_prediction(customer_id)
-    reasons = _reasons(newest, settings, contract)
+    reasons = _reasons(newest, find_scorer(settings, contract, newest.model_version), contract)
     facts = Facts.of(contract, newest.churn_probability, newest.threshold, reasons)
     with errors.status("writing"):
         written = write_note(facts, contract, writer)
@@ -83,13 +85,12 @@ def _newest_prediction(customer_id: str) -> NewestPrediction:
     return newest
 
 
-def _reasons(newest: NewestPrediction, settings: Settings, contract: Contract) -> list[dict[str, Any]]:
-    """Return all reasons of a stored prediction, strongest first; NoReasons if its model version gives none."""
+def _reasons(newest: NewestPrediction, scorer: Scorer, contract: Contract) -> list[dict[str, Any]]:
+    """Return all reasons of a stored prediction, strongest first; NoReasons if its model version, the scorer's, gives none."""
     from churn.errors import NoReasons
     from pipelines.planning import call_reasons
-    from pipelines.scoring import find_scorer
 
-    explained = call_reasons(find_scorer(settings, contract, newest.model_version))
+    explained = call_reasons(scorer)
     if explained.explainer is None:
         raise NoReasons(f"version {newest.model_version} is not compiled: it gives no reasons, and a note is made of them")
     values = explained.pick([newest.features.get(name) for name in contract.feature_names])
