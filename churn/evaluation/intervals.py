@@ -88,7 +88,7 @@ def metric_intervals(
     for name in shift.keys() & intervals.keys() & {"roc_auc", "pr_auc"}:
         intervals[name] = (min(intervals[name][0], 1.0), min(intervals[name][1], 1.0))
     for name in REFLECTED:
-        value = resampled_metrics(y, p, threshold, once[None, :], None)[name].item()
+        value = resampled_metrics(y, p, threshold, once[None, :], None)[name].item() + shift.get(name, 0.0)
         low, high = intervals[name]
         intervals[name] = (max(0.0, 2 * value - high), max(0.0, 2 * value - low))
     return intervals

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -265,8 +265,14 @@ def score_slices(
         y, p = outcome[part.rows], probability[part.rows]
         card = evaluate(y, p, threshold)
         who = None if customer is None else customer[part.rows]
-        how: Any = {"confidence": params.confidence, "resamples": params.resamples}
-        intervals = metric_intervals(y, p, threshold, **how, seed=seed, customer=who, among=len(outcome))
+        intervals = metric_intervals(
+            *(y, p, threshold),
+            confidence=params.confidence,
+            resamples=params.resamples,
+            seed=seed,
+            customer=who,
+            among=len(outcome),
+        )
         rows.append(
             [part.column, part.level, len(y), int(y.sum()), *(getattr(card, name) for name in MEASURES)]
             + [bound for name in WITH_INTERVAL for bound in intervals[name]]

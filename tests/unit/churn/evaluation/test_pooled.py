@@ -95,6 +95,16 @@ def test_the_order_within_a_bin_is_made_good_for(monkeypatch: pytest.MonkeyPatch
         assert sum(together[name]) / 2 == pytest.approx(sum(each[name]) / 2, abs=0.25 * (each[name][1] - each[name][0])), name
 
 
+@pytest.mark.parametrize("bins", [13, 17])
+def test_a_reflected_interval_is_reflected_at_the_sample_s_value(bins: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    y, p = scored(4_000)
+    low, high = metric_intervals(y, p, 0.2, **HOW)["ece"]
+    monkeypatch.setattr(intervals, "MAX_DRAWN", 100)
+    monkeypatch.setattr(pooled, "BINS", bins)
+    together = metric_intervals(y, p, 0.2, **HOW)["ece"]
+    assert sum(together) / 2 == pytest.approx((low + high) / 2, abs=0.15 * (high - low))
+
+
 def test_nobody_ranks_better_than_perfectly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "MAX_DRAWN", 100)
     monkeypatch.setattr(pooled, "BINS", 2)
