@@ -29,31 +29,31 @@ def night(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SimpleNam
     monkeypatch.setattr(module, "get_run_logger", lambda: SimpleNamespace(info=lambda *_: None))
     for task in ("check_input", "score_and_log"):
         monkeypatch.setattr(module, task, getattr(module, task).fn)
-    pyarrow.csv.write_csv(customers(200), tmp_path / "in-2026-11-30.csv")
+    pyarrow.csv.write_csv(customers(200), tmp_path / "in-2025-11-30.csv")
     store = Store.open(load_settings().store_url)
     yield SimpleNamespace(store=store, folder=tmp_path)
     store.close()
 
 
-def run(day: str | None = "2026-11-30") -> Any:
+def run(day: str | None = "2025-11-30") -> Any:
     return module.score_flow.fn(day)
 
 
 def test_a_nights_file_is_scored_and_logged_once(night: SimpleNamespace) -> None:
     made = run()
     assert (made["scored"], made["logged"], made["version"]) == (200, 200, "3")
-    assert (night.folder / "out" / "2026-11-30" / "_SUCCESS").exists()
+    assert (night.folder / "out" / "2025-11-30" / "_SUCCESS").exists()
     assert run() == {**made, "logged": 0}
     assert night.store.count_predictions() == 200
 
 
 def test_a_late_or_cut_off_file_is_refused_and_leaves_everything_as_it_was(night: SimpleNamespace) -> None:
-    with pytest.raises(InputError, match=r"in-2026-12-01\.csv: is not there yet"):
-        run("2026-12-01")
-    path = night.folder / "in-2026-12-01.csv"
-    path.write_bytes((night.folder / "in-2026-11-30.csv").read_bytes()[:-5])
+    with pytest.raises(InputError, match=r"in-2025-12-01\.csv: is not there yet"):
+        run("2025-12-01")
+    path = night.folder / "in-2025-12-01.csv"
+    path.write_bytes((night.folder / "in-2025-11-30.csv").read_bytes()[:-5])
     with pytest.raises(InputError, match="does not end with a line break"):
-        run("2026-12-01")
+        run("2025-12-01")
     assert night.store.count_predictions() == 0
     assert not (night.folder / "out").exists()
 
