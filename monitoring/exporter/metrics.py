@@ -193,7 +193,11 @@ EXPORTED = {
             ("campaign",),
         ),
         Exported("churn_outcomes_last_received_timestamp_seconds", "gauge", "When the newest outcome was received."),
-        Exported("churn_predictions_last_timestamp_seconds", "gauge", "When the newest logged prediction was asked for."),
+        Exported(
+            "churn_predictions_last_timestamp_seconds",
+            "gauge",
+            "When the prediction logged last was asked for; of a scored file, the moment that it is logged as of.",
+        ),
         Exported(
             "churn_policy_action", "gauge", "1 for what the newest monitoring run decided, 0 for the other actions.", ("action",)
         ),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from prometheus_client.core import Metric
 
+from churn.clock import newest_credible, now
 from churn.store.decisions import DecisionCount
 from churn.store.flow_runs import FlowRunCounts
 from churn.store.records import DecisionAction, DecisionKind, MonitorRun
@@ -69,11 +70,12 @@ def collect_totals(store: Store) -> Iterator[Metric]:
 
 def _flows(flows: list[FlowRunCounts], runs: list[MonitorRun], trained: list[datetime]) -> Iterator[Metric]:
     # Monitoring runs and trainings that no flow counted (`churn monitor --once`) are known all the same.
-    success = {MONITOR: runs[0].started_at} if runs else {}
-    success |= {TRAIN: max(trained)} if trained else {}
+    ended = {MONITOR: [run.started_at for run in runs], TRAIN: list(trained)}
     for flow in flows:
         if flow.last_success_at is not None:
-            success[flow.flow] = max(flow.last_success_at, success.get(flow.flow, flow.last_success_at))
+            ended.setdefault(flow.flow, []).append(flow.last_success_at)
+    # What one source dates ahead does not hide what the other says: the alerts ask how long ago a flow ended well.
+    success = {name: newest_credible(moments, now()) for name, moments in ended.items() if moments}
     counts: dict[tuple[str, ...], float] = {
         (flow.flow, result): float(count)
         for flow in flows

@@ -69,7 +69,8 @@ def _facts(found: Status) -> Table:
     if traffic is not None:
         last = traffic["last_prediction_at"]
         more = "more than " if traffic["at_least"] else ""
-        newest = f"; the newest {_ago(found, last)} ago" if last else ""
+        # A file is logged as of a moment, which may be days before it is scored.
+        newest = f"; last logged: as of {last:%Y-%m-%d %H:%M} UTC, {_ago(found, last)} ago" if last else ""
         table.add_row("[bold]traffic[/bold]", f"{more}{traffic['last_hour']:,} predictions in the last hour{newest}")
     if monitor is not None:
         last = f"{monitor['action']} {_ago(found, monitor['at'])} ago: {escape(monitor['reason'])}"

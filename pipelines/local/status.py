@@ -115,12 +115,25 @@ def _problems(status: Status, settings: Settings) -> list[str]:
     longest = timedelta(seconds=3 * settings.monitor_interval_seconds + 300)
     if last_run is not None and status.at - last_run > longest:
         wrong.append(f"the monitor last ran {format_age(status.at - last_run)} ago")
-    newest = status.traffic["last_prediction_at"] if status.traffic is not None else None
-    if newest is not None and newest - status.at > CLOCK_SKEW:
-        wrong.append(f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, which is still to come: is this clock right?")
+    wrong += _dated_ahead(status)
     if status.monitor is not None and status.monitor["action"] == "page":
         wrong.append(f"the monitor pages someone: {status.monitor['reason']}")
     return wrong
+
+
+def _dated_ahead(status: Status) -> list[str]:
+    """List what is said to have happened later than now: until that moment nothing can be seen to be too long ago."""
+    traffic, monitor = status.traffic or {}, status.monitor or {}
+    moments = {
+        "the newest prediction is of": traffic.get("last_prediction_at"),
+        "the newest decision of the monitor is of": monitor.get("at"),
+        **{f"the flow {flow['flow']} last ended at": flow["last_ended_at"] for flow in status.flows},
+    }
+    return [
+        f"{what} {at:%Y-%m-%d %H:%M} UTC, which is still to come: is this clock right?"
+        for what, at in moments.items()
+        if at is not None and at - status.at > CLOCK_SKEW
+    ]
 
 
 def _client() -> httpx2.Client:

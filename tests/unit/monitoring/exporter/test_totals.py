@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from churn.clock import now
 from churn.store.contacts.records import Contact
 from churn.store.records import Decision, DecisionAction, DecisionKind
 from churn.store.store import Store
@@ -92,3 +95,16 @@ def test_runs_of_the_flows_and_the_newest_success_of_two_sources(store: Store) -
     store.write_flow_run("monitor", seconds=2.0, at=NOON + HOUR)
     assert told(store)["churn_flow_last_success_timestamp_seconds", "monitor"] == (NOON + HOUR).timestamp()
     assert told(store)["churn_monitor_last_run_timestamp_seconds",] == (NOON + HOUR).timestamp()
+
+
+@pytest.mark.parametrize("ahead", ["run", "flow"])
+def test_a_success_that_a_wrong_clock_dated_ahead_does_not_hide_the_one_that_came(store: Store, ahead: str) -> None:
+    present, future = now(), now() + timedelta(days=30)
+    run, flow = (future, present) if ahead == "run" else (present, future)
+    store.write_monitor_run(monitor_run(started_at=run))
+    assert told(store)["churn_monitor_last_run_timestamp_seconds",] == run.timestamp()  # ChurnClockWrong sees it
+    store.write_flow_run("monitor", seconds=2.0, at=flow)
+    assert told(store)["churn_monitor_last_run_timestamp_seconds",] == present.timestamp()
+    decide(store, DecisionKind.RETRAIN, DecisionAction.PROMOTED, run, "drift")
+    store.write_flow_run("train", seconds=2.0, at=flow)
+    assert told(store)["churn_flow_last_success_timestamp_seconds", "train"] == present.timestamp()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings, load_settings
 from churn.store.records import Decision, DecisionAction, DecisionKind, Prediction
 from churn.store.store import Store
@@ -76,11 +77,16 @@ def test_a_monitor_that_does_not_look_is_a_problem(settings):
 def test_a_clock_that_was_set_back_is_a_problem(settings):
     settings.home.mkdir()
     store = Store.open(settings.store_url)
-    later = datetime.now(UTC) + timedelta(hours=3)
+    moment = datetime.now(UTC)
+    later = moment + timedelta(hours=3)
     store.write_predictions([Prediction("p1", None, later, "1", 0.2, 0.5, False, {})])
+    store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.NONE, "monitor", "calm", "1", decided_at=later))
+    store.write_flow_run("train", seconds=2.0, at=later)
+    store.write_flow_run("monitor", seconds=2.0, at=moment + CLOCK_SKEW - timedelta(minutes=1))
     store.close()
-    (said,) = (text for text in find_status(settings).problems if "is this clock right?" in text)
-    assert f"{later:%Y-%m-%d %H:%M} UTC" in said
+    said = [text.split(" is of ")[0] for text in find_status(settings).problems if "is this clock right?" in text]
+    ahead = f"{later:%Y-%m-%d %H:%M} UTC, which is still to come: is this clock right?"
+    assert said == ["the newest prediction", "the newest decision of the monitor", f"the flow train last ended at {ahead}"]
 
 
 def test_parts_on_other_machines_are_asked_there(monkeypatch, settings):
@@ -205,7 +211,7 @@ def test_a_healthy_system_is_told_on_one_screen(monkeypatch):
         "service up http://here",
         "evidently down http://there [gone]",
         "model version 3, trained 2 days ago (drift), of simulated customers, in service for 60 min",
-        "traffic more than 1,234 predictions in the last hour; the newest 5 s ago",
+        "traffic more than 1,234 predictions in the last hour; last logged: as of 2026-03-01 11:59 UTC, 5 s ago",
         "monitor has not run yet",
         "flow train ended well 2 h ago after 41 s; 2 well, 1 failed so far",
         "flow monitor failed 0 s ago after 2 s; 0 well, 1 failed so far",
