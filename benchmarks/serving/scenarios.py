@@ -196,5 +196,5 @@ def machine() -> Figures:
         "python": sys.version.split()[0],
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
-        "at": time.strftime("%Y-%m-%d %H:%M"),
+        "at": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,13 @@ def score_flow(day: str | None = None) -> dict[str, Any]:
     Parameters
     ----------
     day : str, optional
-        What `{date}` stands for; by default, the day for which the run was scheduled.
+        What `{date}` stands for; by default, the day for which the run was scheduled, in UTC.
     """
     settings = load_settings()
     if not settings.score_input:
         raise InputError("CHURN_SCORE_INPUT is not set: name the file to score")
     try:
-        of = date.fromisoformat(day) if day else (flow_run.scheduled_start_time or now()).date()
+        of = date.fromisoformat(day) if day else (flow_run.scheduled_start_time or now()).astimezone(UTC).date()
     except ValueError:
         raise InputError(f"day {day!r} is no date, such as 2026-11-30") from None
     source, output = (Path(name.replace("{date}", of.isoformat())) for name in (settings.score_input, settings.score_output))

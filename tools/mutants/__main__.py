@@ -71,7 +71,8 @@ def main() -> None:
     for worker in workers:
         worker.join()
     results = list(_read(state).values())
-    print(f"{len(results)} of {len(mutants)} mutants, seed {options.seed}, {time.strftime('%Y-%m-%d')}\n\n{table(results)}\n")
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    print(f"{len(results)} of {len(mutants)} mutants, seed {options.seed}, {today}\n\n{table(results)}\n")
     print("\n".join(survivors(results)))
 
 

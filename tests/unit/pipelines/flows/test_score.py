@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,11 +69,20 @@ def test_a_day_is_a_date_and_the_input_is_named(night: SimpleNamespace, monkeypa
         run()
 
 
+@pytest.mark.parametrize("scheduled", ["2025-12-01T00:30:00+02:00", "2025-11-30T00:00:00+00:00", "2025-11-30T18:00:00-05:00"])
+def test_a_day_is_one_of_utc_and_that_of_the_schedule(
+    night: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, scheduled: str
+) -> None:
+    monkeypatch.setattr(module, "flow_run", SimpleNamespace(scheduled_start_time=datetime.fromisoformat(scheduled)))
+    assert run(None)["scored"] == 200
+    assert (night.folder / "out" / "2025-11-30" / "_SUCCESS").exists()
+
+
 def test_it_is_deployed_where_an_input_is_named(night: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_SCORE_CRON", "30 4 * * *")
     *_, nightly = make_deployments(load_settings())
     assert f"{nightly.flow_name}/{nightly.name}" == SCORE
-    assert [schedule.schedule.cron for schedule in nightly.schedules] == ["30 4 * * *"]
+    assert [(one.schedule.cron, one.schedule.timezone) for one in nightly.schedules] == [("30 4 * * *", "UTC")]
     assert nightly.concurrency_limit == 1 or nightly.concurrency_options is not None
     monkeypatch.delenv("CHURN_SCORE_INPUT")
     assert [one.name for one in make_deployments(load_settings())] == ["retrain", "run"]
