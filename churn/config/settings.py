@@ -211,7 +211,7 @@ class Settings(SettingRules):
     score_input: str = Field(
         "",
         description="Customers that the flow score/nightly scores and logs: a file or a folder; `{date}` stands for the day in "
-        "UTC, 2026-11-30. Empty: no such flow.",
+        "UTC, 2026-03-31. Empty: no such flow.",
     )
     score_output: str = Field(
         "", description="Where the flow score/nightly puts the answers, as OUTPUT of `churn score`; `{date}` stands for the day."

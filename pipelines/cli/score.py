@@ -107,7 +107,7 @@ def _moment(text: str | None, *, log: bool) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"--as-of {text!r} is no date, such as 2026-11-30 or 2026-11-30T22:00") from None
+        raise InputError(f"--as-of {text!r} is no date, such as 2026-03-31 or 2026-03-31T22:00") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -52,7 +52,7 @@ def score_flow(day: str | None = None) -> dict[str, Any]:
     try:
         of = date.fromisoformat(day) if day else (flow_run.scheduled_start_time or now()).astimezone(UTC).date()
     except ValueError:
-        raise InputError(f"day {day!r} is no date, such as 2026-11-30") from None
+        raise InputError(f"day {day!r} is no date, such as 2026-03-31") from None
     source, output = (Path(name.replace("{date}", of.isoformat())) for name in (settings.score_input, settings.score_output))
     check_input(settings, source)
     summary = score_and_log(settings, source, output)

@@ -28,7 +28,7 @@ TIMED = Contract(
     ("cell", "time"),
     [
         (" 2026-03 ", datetime(2026, 3, 1, tzinfo=UTC)),
-        (202612.0, datetime(2026, 12, 1, tzinfo=UTC)),
+        (202512.0, datetime(2025, 12, 1, tzinfo=UTC)),
         ("20260331", datetime(2026, 3, 31, tzinfo=UTC)),
         (date(2026, 3, 31), datetime(2026, 3, 31, tzinfo=UTC)),
         (datetime(2026, 3, 31, 8), datetime(2026, 3, 31, 8, tzinfo=UTC)),

@@ -181,7 +181,7 @@ def test_what_is_logged_goes_to_the_store_of_the_settings_under_pseudonyms(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--log", "--as-of", "yesterday"), "--as-of 'yesterday' is no date, such as 2026-11-30"),
+        (("--log", "--as-of", "yesterday"), "--as-of 'yesterday' is no date, such as 2026-03-31"),
         (("--as-of", "2026-02-28"), "--as-of is for --log"),
     ],
 )

@@ -18,7 +18,7 @@ from churn.store.tables import outcomes
 from tests.unit.churn.store.rows import NOON, prediction
 
 DAY = timedelta(days=1)
-LATER = datetime(2026, 12, 1, tzinfo=UTC)
+LATER = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 def come_true(store: Store, *, rows: int = 60, every: int = 6, left_after: float = 1, stayed_after: float = 30) -> None:
