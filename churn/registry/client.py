@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 from churn import DISTRIBUTION
 from churn.config.settings import Settings
 from churn.config.urls import shown
-from churn.errors import InputError, NoModel, RegistryError
+from churn.errors import MACHINE_REFUSALS, InputError, NoModel, RegistryError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # An MLflow server that is away is found out in seconds, not in the default's minutes. MLflow takes these from nowhere else.
 HTTP_LIMITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+# How MLflow repeats what this machine refused while files were downloaded. (What a server was refused has words before it.)
+_REFUSED_HERE = re.compile(r"^\[Errno (\d+)\] ([^:\n]+)", re.MULTILINE)
 
 
 class Client:
@@ -53,7 +56,10 @@ class Client:
 
     @contextmanager
     def translated(self, missing: str = "") -> Iterator[None]:
-        """Turn errors of MLflow, the network and the database below it into RegistryError; into NoModel with `missing`."""
+        """Turn errors of MLflow, the network and the database below it into RegistryError; into NoModel with `missing`.
+
+        What this machine refuses (its disk is full) is not the registry's fault: that stays an OSError.
+        """
         from mlflow.exceptions import MlflowException
         from requests.exceptions import RequestException
         from sqlalchemy.exc import SQLAlchemyError
@@ -63,8 +69,12 @@ class Client:
         except MlflowException as error:
             if missing and error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise NoModel(missing) from error
+            if (refused := _REFUSED_HERE.search(str(error))) and int(refused[1]) in MACHINE_REFUSALS:
+                raise OSError(int(refused[1]), refused[2]) from error
             raise self._registry_error(error) from error
         except (RequestException, SQLAlchemyError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in MACHINE_REFUSALS:
+                raise
             raise self._registry_error(error) from error
         except ImportError as error:
             raise InputError(

@@ -17,14 +17,22 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 from sqlalchemy import make_url
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, StoreError
+from churn.errors import (
+    MACHINE_REFUSALS,
+    ChurnError,
+    ModelRefused,
+    NoModel,
+    RegistryError,
+    StoreError,
+    describe_refusal,
+)
 from churn.file_lock import try_lock
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.lifecycle.same_registry import check_version
@@ -208,16 +216,24 @@ class RegistrySource:
     @contextmanager
     def _lock(self, what: str = "loading") -> Iterator[None]:
         """Let one worker of this home at a time do something. The lock ends with the process, however that ends."""
-        folder = models_folder(self._settings)
-        folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + LOADER_SECONDS
-        with (folder / f"{what}.lock").open("wb") as lock:
+        with self._lock_file(what) as lock:
             while not try_lock(lock):
                 if time.monotonic() > deadline:
                     raise ChurnError(f"another worker has been {NAMES[what]} for too long")
                 if self._closed.wait(LOCK_POLL_SECONDS):
                     raise ChurnError("the service is stopping")
             yield
+
+    def _lock_file(self, what: str) -> IO[bytes]:
+        folder = models_folder(self._settings)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return (folder / f"{what}.lock").open("wb")
+        except OSError as error:
+            if error.errno not in MACHINE_REFUSALS:
+                raise
+            raise ChurnError(f"{NAMES[what]} needs a file: {describe_refusal(error)}") from error
 
 
 def _require(bundle: ModelBundle | None, version: str) -> ModelBundle:

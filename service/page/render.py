@@ -22,7 +22,7 @@ from service.scoring.scorer import CompiledScorer
 from service.scoring.served_model import ServedModel
 
 HIDDEN = "<p>Enter an API key to see the model in service.</p>"
-NONE = "<p class=warning>No model is in service yet. Train one with <code>churn train</code>.</p>"
+NONE = "<p class=warning>No model is in service yet: {why}.</p>"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Page:
         """
         return cls(settings, contract, with_keys)
 
-    def render(self, served: ServedModel | None, *, trusted: bool) -> str:
+    def render(self, served: ServedModel | None, *, trusted: bool, why_none: str = "") -> str:
         """Render the page.
 
         Parameters
@@ -59,6 +59,8 @@ class Page:
             The model in service, if any.
         trusted : bool
             Whether the visitor may see the model.
+        why_none : str
+            Why no model is in service, if none is.
 
         Returns
         -------
@@ -76,9 +78,14 @@ class Page:
             groups=render_groups(group_columns(self.contract.features), {} if compiled is None else compiled.typical),
             example=escape(orjson.dumps(example).decode()),
             key="" if self.with_keys else "hidden",
-            model=HIDDEN if not trusted else NONE if shown is None else render_model(shown, link=not self.with_keys),
+            model=self._model(shown, trusted=trusted, why_none=why_none),
             links=render_links(self.settings),
         )
+
+    def _model(self, shown: ServedModel | None, *, trusted: bool, why_none: str) -> str:
+        if not trusted:
+            return HIDDEN
+        return NONE.format(why=escape(why_none)) if shown is None else render_model(shown, link=not self.with_keys)
 
 
 @cache

@@ -17,7 +17,7 @@ from churn.lifecycle.rollback_request import RollbackRequest
 from churn.registry.aliases import CHALLENGER, CHAMPION, NO_CHAMPION, PREVIOUS, ROLLED_BACK
 from service.observability.metrics import ServiceMetrics
 from service.rollout.activation import Activation
-from service.rollout.active_model import is_same
+from service.rollout.active_model import is_same, why_none
 from service.rollout.backoff import RefusedVersions, backoff_seconds
 from service.rollout.model_loads import ModelLoads
 from service.rollout.model_source import ModelSource
@@ -234,16 +234,14 @@ class ChampionFollower:
 
     async def _read_champion(self) -> tuple[Mapping[str, str], str]:
         aliases = await run_in_thread(self._source.aliases)
-        champion = aliases.get(CHAMPION)
-        if champion is None:
+        if (champion := aliases.get(CHAMPION)) is None:
             self.aliases = aliases
             raise NoModel(NO_CHAMPION)
         return aliases, await run_in_thread(self._source.run_id, champion)
 
     def _forget_previous(self, aliases: Mapping[str, str]) -> None:
         # This process may have missed champions in between: a rollback leads to the one that the registry calls previous.
-        warm = self._active_model.previous
-        if warm is not None and aliases.get(PREVIOUS) not in (None, warm.version):
+        if (warm := self._active_model.previous) is not None and aliases.get(PREVIOUS) not in (None, warm.version):
             self._active_model.keep_warm(None)
 
     def _follow_rollback(self, request: RollbackRequest) -> None:
@@ -286,6 +284,7 @@ class ChampionFollower:
 
     def _note_failure(self, error: ChurnError) -> None:
         """Count a failure, and log it unless it is the same as the last one."""
+        self._active_model.why_none = why_none(error)
         if not isinstance(error, NoModel):
             refused, away = isinstance(error, ModelRefused), isinstance(error, RegistryError)
             self._metrics.reloads.labels("refused" if refused else "unreachable" if away else "failed").inc()

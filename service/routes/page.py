@@ -23,4 +23,5 @@ async def page(request: Request, state: State) -> HTMLResponse:
         trusted = True
     except RequestProblem:
         trusted = False
-    return HTMLResponse(state.page.render(state.active_model.peek(), trusted=trusted), headers=headers())
+    model = state.active_model
+    return HTMLResponse(state.page.render(model.peek(), trusted=trusted, why_none=model.why_none), headers=headers())

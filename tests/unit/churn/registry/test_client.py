@@ -75,6 +75,20 @@ def test_errors_of_the_network_the_database_and_the_disk_too(remote: Client) -> 
         assert caught.value.__cause__ is error
 
 
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_what_this_machine_refuses_is_not_the_registrys_fault(wrapped: bool, remote: Client) -> None:
+    from mlflow.exceptions import MlflowException
+
+    error = OSError(28, "No space left on device")
+    told = f"The following failures occurred while downloading one or more artifacts from s3://b/m:\n##### File a #####\n{error}"
+    with pytest.raises(OSError, match="No space left on device") as caught, remote.translated():
+        raise MlflowException(told) if wrapped else error
+    assert caught.value.errno == 28
+    # A server may say the same of itself.
+    with pytest.raises(RegistryError), remote.translated():
+        raise MlflowException(f"API request failed with error code 500: {error}")
+
+
 def test_a_backend_that_only_full_mlflow_knows_says_what_to_install(remote: Client) -> None:
     with (
         pytest.raises(InputError, match=r"CHURN_TRACKING_URI needs full MLflow: pip install '.*\[pipelines\]' \(no alembic\)"),

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from churn.errors import NoModel
-from service.rollout.active_model import ActiveModel, is_same
+from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError
+from service.rollout.active_model import ActiveModel, is_same, why_none
 from service.scoring.served_model import ServedModel
 from tests.unit.service.fakes import make_model, served_model
 
@@ -18,11 +18,29 @@ def of_run(model: ServedModel, run_id: str) -> ServedModel:
     return replace(model, info=model.info.model_copy(update={"run_id": run_id}))
 
 
-def test_before_the_first_there_is_none_and_the_way_out_is_named() -> None:
+def test_before_the_first_there_is_none_and_it_is_said_why() -> None:
     active = ActiveModel()
     assert (active.peek(), active.previous, active.changes) == (None, None, 0)
-    with pytest.raises(NoModel, match="no model is in service yet; train one with: churn train"):
+    with pytest.raises(NoModel, match=r"^no model is in service yet: the champion is still looked for and made ready$"):
         active.current()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NoModel("there is no champion: train one with churn train"), "there is no champion: train one with churn train"),
+        (ModelRefused("/srv/x: its digest is another one"), "was refused"),
+        (ChurnError("a model cannot be made ready: /srv/x: No space left on device"), "No space left on device"),
+        (ChurnError("making a model ready needs a file: /srv/x: Read-only file system"), "Read-only file system"),
+        (RegistryError("the registry at http://ada:secret@/srv/x did not answer: timed out"), "did not answer"),
+        (ChurnError("the loader process ended with -9: /srv/x"), "could not be made ready"),
+    ],
+)
+def test_why_there_is_none_is_told_without_addresses_and_paths(error: ChurnError, words: str) -> None:
+    told = why_none(error)
+    assert words in told
+    assert "/srv" not in told
+    assert ("train" in told) == isinstance(error, NoModel)
 
 
 def test_the_one_that_is_replaced_becomes_the_previous_one() -> None:
