@@ -16,23 +16,29 @@
   let list = "";
   let stopping = new AbortController();
 
-  // What a file says next; whatever is wrong here is the file's fault, and not the network's.
-  async function readOn(reader) {
+  // What a file says next, as text; what is wrong here is the file's fault, and not the network's.
+  async function readOn(reader, decoder) {
+    let read;
     try {
-      return await reader.read();
-    } catch (problem) {
-      throw problem instanceof TypeError ? new Error("The file is not UTF-8 text: save it as “CSV UTF-8”.") : problem;
+      read = await reader.read();
+    } catch {
+      throw new Error("The file cannot be read: it was changed, moved or deleted since, or is a folder. Choose it again.");
+    }
+    try {
+      return {done: read.done, value: decoder.decode(read.value, {stream: !read.done})};
+    } catch {
+      throw new Error("The file is not UTF-8 text: save it as “CSV UTF-8”.");
     }
   }
 
   // Rows of a CSV file, with the header apart; a line break within quotes ends no row. A row ends as \n, \r\n, or \r alone.
   async function* piecesOf(file) {
-    const reader = file.stream().pipeThrough(new TextDecoderStream("utf-8", {fatal: true})).getReader();
+    const reader = file.stream().getReader(), decoder = new TextDecoder("utf-8", {fatal: true});
     let text = "", scanned = 0, quoted = false, header = null, rows = [], first = 1, read = 0;
     for (let ended = false; !ended;) {
-      const {done, value} = await readOn(reader);
+      const {done, value} = await readOn(reader, decoder);
       ended = done;
-      text += done ? "\n" : value;
+      text += done ? `${value}\n` : value;
       let begin = 0;
       for (let at = scanned; at < text.length; at += 1) {
         const code = text.charCodeAt(at);
@@ -82,7 +88,9 @@
   }
 
   function problemOf({title, detail, errors}, {first}) {
-    const where = (field) => field.replace(/^rows\.(\d+)\.?/, (_, row) => `customer ${first + Number(row)} of the file: `);
+    // (A line is one of the piece, whose first is the header.)
+    const where = (field) => field.replace(/^rows\.(\d+)\.?/, (_, row) => `customer ${first + Number(row)} of the file: `)
+      .replace(/^line (\d+)$/, (_, line) => `about customer ${first + Math.max(0, line - 2)} of the file:`);
     const told = (errors ?? []).slice(0, 5).map(({field, problem}) => `${where(field)} ${problem}`);
     return [`${title}. ${told.length ? "" : detail ?? ""}`, ...told].join("\n");
   }

@@ -172,6 +172,12 @@ def test_quotes_line_breaks_and_old_line_ends_make_no_other_customers(
         (b"state\nOH\n", "customer 1 of the file:"),
         (b"customer_id,state\n\xff\xfe,OH\n", "The file is not UTF-8 text"),
         (TWICE, "Two customers have the id c0"),
+        # A letter that ends in the middle; a line of the second piece.
+        (b"customer_id,state\na,OH\nb\xc3", "The file is not UTF-8 text"),
+        (
+            b"customer_id,state\n" + b"".join(b"c%d,OH\n" % n for n in range(1_003)) + b'"d"e,OH\n',
+            "about customer 1004 of the file:",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told(page: Browser, tmp_path: Path, body: bytes, words: str) -> None:
@@ -181,6 +187,15 @@ def test_what_is_wrong_with_a_file_is_told(page: Browser, tmp_path: Path, body: 
     page.wait_for(f"{FINISHED} && !document.getElementById('campaign-error').hidden")
     assert words in page.text("campaign-error")
     assert page.ask("document.getElementById('ranked').hidden")
+
+
+def test_a_file_that_is_gone_or_another_by_now_is_not_called_a_wrong_one(page: Browser, tmp_path: Path) -> None:
+    for change in (lambda file: file.write_text("customer_id,state\nanother,OH\n"), lambda file: file.unlink()):
+        put_in(page, write(tmp_path / "in.csv", 20))
+        change(tmp_path / "in.csv")
+        press(page, "campaign-plan")
+        page.wait_for(f"{FINISHED} && !document.getElementById('campaign-error').hidden")
+        assert page.text("campaign-error").startswith("The file cannot be read: it was changed, moved or deleted")
 
 
 def test_it_can_be_stopped_and_begun_again(page: Browser, store: FakeStore, tmp_path: Path) -> None:
