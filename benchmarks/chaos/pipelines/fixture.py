@@ -22,6 +22,7 @@ QUICK = """
 seed: 17
 model: {form: plain}
 tuning: {grid: {logreg__C: [0.1]}, folds: 2}
+evaluation: {resamples: 100}
 gate: {resamples: 200, min_fresh_rows: 100}
 """
 CUSTOMERS = 500

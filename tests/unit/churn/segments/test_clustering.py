@@ -59,3 +59,18 @@ def test_the_same_seed_gives_the_same_to_the_last_digit() -> None:
     first, again = (list(stable_clusters(points, seed=5)) for _ in range(2))
     assert [one.stability for one in first] == [one.stability for one in again]
     assert all(np.array_equal(one.centres, two.centres) for one, two in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("spread", [0.5, 2.0])
+def test_samples_that_cannot_change_what_is_kept_are_not_clustered(spread: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = groups((-1, 0), (2, 1), (0, 0), spread=spread)
+    fit, fits = clustering._fit, list[int]()
+    monkeypatch.setattr(clustering, "_fit", lambda points, count, *more: [fits.append(count), fit(points, count, *more)][1])
+    found = {len(one.centres): one.stability for one in stable_clusters(points, seed=3)}
+    spared = len(fits)
+    fits.clear()
+    monkeypatch.setattr(clustering, "MIN_STABILITY", 0.0)
+    in_full = {len(one.centres): one.stability for one in stable_clusters(points, seed=3)}
+    assert found == {count: stability for count, stability in in_full.items() if stability >= MIN_STABILITY}
+    assert found != in_full
+    assert spared < len(fits)
