@@ -75,6 +75,7 @@ def holds_long_tests(file: Path) -> bool:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cpu-times", type=int, nargs="?", const=40, metavar="FILES", help="show the files that cost the most CPU")
+    parser.addoption("--clock", metavar="MOMENT", help="run each test at this moment, UTC: MOMENT is as in ISO 8601")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -91,6 +92,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.cpu_times import CpuTimes
 
         config.pluginmanager.register(CpuTimes(shown))
+    if moment := config.getoption("--clock"):
+        from tests.shifted_clock import ShiftedClock
+
+        config.pluginmanager.register(ShiftedClock(moment))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -15,10 +15,6 @@ from tests.unit.service.fakes import FakeStore
 pytestmark = pytest.mark.anyio
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CSV = {"content-type": "text/csv; charset=utf-8"}
-
-
-def later(**offset: float) -> str:
-    return (datetime.now(UTC) + timedelta(**offset)).isoformat()
 
 
 async def test_contacts_reach_the_store_as_said(client: httpx2.AsyncClient, store: FakeStore) -> None:
@@ -68,7 +64,7 @@ async def test_contacts_reach_the_store_as_said(client: httpx2.AsyncClient, stor
         ({"customer_id": "c", "offer": "c" * 257}, "contacts.0.offer"),
         ({"customer_id": "c" * 129}, "contacts.0.customer_id"),
         ({"customer_id": "c", "contacted_at": "2026-03-01T12:00:00"}, "contacts.0.contacted_at"),
-        ({"customer_id": "c", "contacted_at": later(minutes=600)}, "contacts.0.contacted_at"),
+        ({"customer_id": "c", "contacted_at": "2999-01-01T00:00:00Z"}, "contacts.0.contacted_at"),
         ({"customer_id": "c", "contacted_at": "20260301"}, "contacts.0.contacted_at"),
         ({"customer_id": "c", "contacted_at": "0001-01-01T00:00:00+14:00"}, "contacts.0.contacted_at"),
         ({"customer_id": "c", "why": "price"}, "contacts.0.why"),
