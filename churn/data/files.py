@@ -21,14 +21,13 @@ import pyarrow.parquet
 from churn.customers.bounded_texts import TooMuchText, bounded_texts
 from churn.customers.column_names import first_repeated
 from churn.customers.csv_header import header_problem, is_note, separator_of
+from churn.data.csv_chunks import Irregular, check_columns, chunks, strict_rows
 from churn.data.file_kind import file_kind, is_parquet, parquet_files
 from churn.errors import ContractError, InputError, Problem
 from churn.one_line import one_line
 
 # pyarrow reads in blocks, and a line must fit into one. No customer is that long.
 MAX_LINE_LENGTH = 4 * 2**20
-# No contract has so many.
-MAX_COLUMNS = 10_000
 # A file may unpack to so many times its size, and so many bytes more: customers by the million take a tenth of that.
 MAX_UNPACKED_TIMES, UNPACKED_BYTES = 100, 256 * 2**20
 # Of a number, or of a text's place in its dictionary and what it takes beside it.
@@ -138,7 +137,7 @@ def _read_csv(path: Path) -> pa.Table:
         with suppress(csv.Error):  # of a huge field, which pyarrow may read
             # Below a title there may be more lines of one field: a date, who made it.
             following = next((line for line in islice(lines, TITLE_LINES) if len(line) > 1), [])
-    _check_columns(len(names))
+    check_columns(names)
     check_header(path, names, following)
     packed = file_kind(path) == "gzip"
     table = pa.csv.read_csv(
@@ -148,6 +147,7 @@ def _read_csv(path: Path) -> pa.Table:
         pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=note),
         pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
+    _check_text(path, separator)
     if ragged:
         first = ragged[0].number - 2 - skipped  # pyarrow counts from 1, the header and what is skipped included
         rule = f"must have {ragged[0].expected_columns} fields, as the header has, not {ragged[0].actual_columns}"
@@ -156,12 +156,28 @@ def _read_csv(path: Path) -> pa.Table:
     return table
 
 
+def _check_text(path: Path, separator: str) -> None:
+    """Refuse what pyarrow reads and other readers of the same file do not: NUL characters, and quotes that close too early."""
+    with _open(path) as raw:
+        for chunk in chunks(raw, 1, separator):
+            if not isinstance(chunk, Irregular):
+                continue
+            raw.seek(chunk.start)
+            text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+            try:
+                for _ in strict_rows(bounded_lines(text), separator, str(path), chunk.line):
+                    pass
+            except ContractError as error:
+                if "larger than" not in str(error.__cause__):  # pyarrow reads longer fields
+                    raise
+
+
 def _read_parquet(path: Path) -> pa.Table:
     max_bytes = _max_unpacked(path)
     with pa.parquet.ParquetFile(path) as file:
         metadata, names = file.metadata, file.schema_arrow.names
     leaves = [metadata.schema.column(place) for place in range(metadata.num_columns)]
-    _check_columns(len(leaves))
+    check_columns(leaves)
     # What a few bytes say of every row costs as much as if it were there.
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     cells = [(leaf, group.column(place).num_values) for place, leaf in enumerate(leaves) for group in groups]
@@ -188,11 +204,6 @@ def _bounded(column: Any, max_bytes: int) -> Any:
         for chunk in column.chunks
     ]
     return pa.chunked_array(chunks, kind if not chunks else None)
-
-
-def _check_columns(count: int) -> None:
-    if count > MAX_COLUMNS:
-        raise ValueError(f"it has {count} columns; {MAX_COLUMNS} are the most")
 
 
 def _max_unpacked(path: Path) -> int:

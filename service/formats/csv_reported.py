@@ -6,6 +6,7 @@ import csv
 from collections.abc import Collection, Iterator
 
 from churn.customers.csv_header import first_named, header_problem, separator_of
+from churn.data.csv_chunks import csv_rule
 from service.formats.csv_rows import bounded_lines, decoded, named_fields, without_nameless
 from service.formats.json_text import refuse
 from service.http.errors import TooLarge
@@ -58,7 +59,7 @@ def csv_items(
             yield dict(_pairs(header[:named], kept, flags, f"{name}.{rows}"))
             rows += 1
     except csv.Error as error:
-        refuse(f"line {lines.line_num}", f"must be CSV: {error}")
+        refuse(f"line {lines.line_num}", f"must be CSV: {csv_rule(error)}")
     if not rows:
         refuse(name, "must have at least 1 item, not 0")
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import chain
 
+from churn.data.csv_chunks import MAX_COLUMNS
 from churn.data.foreign_files import AS_CSV, START_BYTES, foreign_file
 from service.formats.json_text import refuse
 
-# No contract has so many.
-MAX_COLUMNS = 10_000
 PIECE_CHARACTERS = 64 * 1024
 NOT_UTF_8 = f"must be UTF-8, and some of its letters are not, as Windows programs write them; {AS_CSV}"
 

@@ -12,7 +12,8 @@ from churn.customers.columns import CustomerColumns
 from churn.customers.csv_header import first_named, header_problem, separator_of
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import Table
-from service.formats.csv_rows import MAX_COLUMNS, bounded_lines, decoded, named_fields, without_nameless
+from churn.data.csv_chunks import MAX_COLUMNS, csv_rule
+from service.formats.csv_rows import bounded_lines, decoded, named_fields, without_nameless
 from service.formats.json_text import refuse
 from service.formats.records import batched, check_rows
 from service.formats.validation import ColumnRules
@@ -55,7 +56,7 @@ def read_csv(body: bytes | memoryview, rules: ColumnRules, max_rows: int) -> Cus
         rows = _rows(chain([first], lines), max_rows, len(header), named, tuple(read.values()))
         return rules.validate_tables(_table(part, tuple(read), rules) for part in batched(rows))
     except csv.Error as error:
-        refuse(f"line {lines.line_num}", f"must be CSV: {error}")
+        refuse(f"line {lines.line_num}", f"must be CSV: {csv_rule(error)}")
 
 
 def _table(rows: Sequence[Sequence[str]], names: Sequence[str], rules: ColumnRules) -> Table:

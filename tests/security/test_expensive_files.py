@@ -19,7 +19,7 @@ import pytest
 from benchmarks.attacks.bodies.tables import LONG, repeated, views
 from churn.contract import Contract
 from churn.contract_draft.draft import draft_contract
-from churn.data import files
+from churn.data import csv_chunks, files
 from churn.data.dataset import read_dataset
 from churn.data.headers import find_columns
 from churn.errors import ChurnError, InputError
@@ -113,7 +113,7 @@ def test_a_file_that_unpacks_to_more_than_any_table_is_named(tmp_path: Path, mon
 
 def test_as_many_columns_as_no_contract_has_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
-    path.write_text(",".join(f"n{n}" for n in range(files.MAX_COLUMNS + 1)) + "\n")
+    path.write_text(",".join(f"n{n}" for n in range(csv_chunks.MAX_COLUMNS + 1)) + "\n")
     with pytest.raises(InputError, match="it has 10001 columns; 10000 are the most"):
         files.read_tabular_file(path)
 

@@ -23,7 +23,6 @@ import pyarrow.csv
 from churn.batch import pieces
 from churn.batch.pieces import Piece, Reading, ReadPiece, find
 from churn.batch.plan import Part, Terms
-from churn.batch.readers.csv_chunks import Chunk, Irregular, chunks
 from churn.batch.readers.id_column import read_id_column
 from churn.customers.arrow_buffers import floats, from_texts
 from churn.customers.cell_rule import MISSING_TEXTS
@@ -34,6 +33,7 @@ from churn.customers.customer_id import read_ids
 from churn.customers.from_arrow import read_cells
 from churn.customers.from_csv import read_texts
 from churn.customers.validation import CustomerRules, Table
+from churn.data.csv_chunks import Chunk, Irregular, check_columns, chunks, strict_rows
 from churn.data.file_kind import file_kind
 from churn.data.files import check_header, csv_separator
 from churn.errors import ContractError, Problem
@@ -90,6 +90,9 @@ def _read_header(part: Part, file: Any, separator: str) -> tuple[list[str], int]
     with _text(file) as text:
         reader = csv.reader(lines(text), delimiter=separator, strict=True)
         header = [name.strip() for name in first_named(reader)]
+        if not header:
+            raise ValueError("it is empty")
+        check_columns(header)
         end, line = used, reader.line_num + 1
         check_header(part.name, header, next(filter(None, reader), []))
     file.seek(end)
@@ -209,15 +212,12 @@ class _Reader:
 
     def _rows(self, lines: Iterable[str], line: int) -> Iterator[Row]:
         """Return the rows that are not empty, each with the number of the line on which it begins."""
-        reader = csv.reader(lines, delimiter=self.separator, strict=True)
-        before = line - 1
-        for row in reader:
+        for number, row in strict_rows(lines, self.separator, self.part.name, line):
             if row and len(row) != self.width:
                 rule = f"must have {self.width} fields, as the header has, not {len(row)}"
-                raise ContractError(self.part.name, [Problem(rule, row=line)])
+                raise ContractError(self.part.name, [Problem(rule, row=number)])
             if row:
-                yield line, row
-            line = before + reader.line_num + 1
+                yield number, row
 
     def _from_rows(self, rows: list[Row]) -> Piece:
         columns = self._columns([row for _, row in rows])
@@ -243,5 +243,6 @@ class _Lines:
         return self._rows[row][0]
 
     def record(self, row: int) -> dict[str, Any]:
-        (cells,) = csv.reader([self._rows[row][1].decode()], delimiter=self.reader.separator, strict=True)
+        number, text = self._rows[row]
+        ((_, cells),) = strict_rows([text.decode()], self.reader.separator, self.reader.part.name, number)
         return self.reader.record(cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from churn.batch import pieces, plan
-from churn.batch.readers import csv_chunks
+from churn.data import csv_chunks
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from churn.batch import joined, part, pieces
 from churn.batch.model import Scorer
 from churn.batch.ordered import in_order
 from churn.batch.plan import Terms
-from churn.batch.readers import csv_chunks, csv_reader
+from churn.batch.readers import csv_reader
 from churn.batch.run import on_threads, score_folder
 from churn.batch.single_file import score_file
+from churn.data import csv_chunks
 from tests.integration.files_to_score import customers, make_scorer
 
 ROWS, FEW, MANY = 250, 3, 16

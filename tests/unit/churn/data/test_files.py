@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churn.data import csv_chunks
 from churn.data import files as module
 from churn.data.files import TabularFile, bounded_lines, check_header, read_tabular_file
 from churn.errors import ContractError, InputError
@@ -125,7 +126,7 @@ def test_lines_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_columns_than_any_contract_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_COLUMNS", 2)
+    monkeypatch.setattr(csv_chunks, "MAX_COLUMNS", 2)
     pq.write_table(pa.table({"a": [1], "b": [1], "c": [1]}), tmp_path / "three.parquet")
     for path in (write(tmp_path, "a,b,c\n1,2,3\n"), tmp_path / "three.parquet"):
         assert "it has 3 columns; 2 are the most" in refused(path)

@@ -9,8 +9,9 @@ from io import StringIO
 
 import pytest
 
+from churn.data.csv_chunks import MAX_COLUMNS
 from service.formats import csv_rows
-from service.formats.csv_rows import MAX_COLUMNS, bounded_lines, decoded
+from service.formats.csv_rows import bounded_lines, decoded
 from service.http.errors import Unprocessable
 
 PARTS = ("a", "", ",", '"', '""', "\n", "\r\n", "\r", "é", "\x0b", "\u2028", '"x\ny"', '"x\r\ny",')

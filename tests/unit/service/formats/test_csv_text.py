@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from churn.contract import Contract
+from churn.data.csv_chunks import MAX_COLUMNS
 from churn.data.dataset import read_dataset
-from service.formats.csv_text import MAX_COLUMNS, read_csv
+from service.formats.csv_text import read_csv
 from service.formats.validation import ColumnRules
 from service.http.errors import TooLarge, Unprocessable
 

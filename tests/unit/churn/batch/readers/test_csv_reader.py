@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from churn.batch.plan import Terms, make_plan
-from churn.batch.readers import csv_chunks, csv_reader
-from churn.batch.readers.csv_chunks import Irregular
+from churn.batch.readers import csv_reader
 from churn.batch.readers.reader import open_part
 from churn.contract import load_contract
 from churn.customers.customer import request_model
 from churn.customers.validation import CustomerRules
+from churn.data import csv_chunks
+from churn.data.csv_chunks import Irregular
 from churn.errors import ContractError
 
 CONTRACT = load_contract()

@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from churn.batch.readers import csv_chunks
-from churn.batch.readers.csv_chunks import Chunk, Irregular, chunks
+from churn.data import csv_chunks
+from churn.data.csv_chunks import Chunk, Irregular, chunks
 
 REGULAR = b'a,b\r\n"x, y",2\n\n"say ""hi""",3\n,\n"",""\n4,"5"'
 

@@ -1,20 +1,33 @@
 """Cut a CSV file into chunks of whole rows, by a look at its bytes: where lines end, and which of those ends lie within quotes.
 
-What is not certainly regular is left to Python's reader, which knows every case and takes its time.
+What is not certainly regular is left to Python's reader, which knows every case and takes its time. Every reader of files meets
+the same rules here: no NUL bytes, quotes as RFC 4180 has them, no more columns than any contract.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from churn.errors import ContractError, Problem
+
 CHUNK_BYTES = 2 * 2**20
 # No row of a customer is that long: perhaps a quote is not closed.
 MAX_ROW_BYTES = 4 * 2**20
+# No contract has so many.
+MAX_COLUMNS = 10_000
 _QUOTE, _LINE_FEED, _RETURN = b'"\n\r'
+_NUL = "holds a NUL byte, as binary files and UTF-16 do"
+# What Python's reader calls it, and what to do about it.
+_RULES = (
+    ("field larger than", "a field has more than 131,072 characters; is a quote not closed?"),
+    ("unexpected end", "a quote is opened and not closed"),
+    ("expected after", "after a quote that closes a field its separator is expected; a quote within quotes is written twice"),
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def chunks(file: Any, line: int, separator: str = ",") -> Iterator[Chunk | Irreg
     ------
     Chunk or Irregular
         After `Irregular` nothing more: from there on, line breaks within quotes, quotes within texts or line ends of other kinds
-        decide what a row is.
+        decide what a row is, or there is a NUL byte.
     """
     start, rest = file.tell(), b""
     while True:
@@ -92,9 +105,72 @@ def chunks(file: Any, line: int, separator: str = ",") -> Iterator[Chunk | Irreg
             return
 
 
+def _without_nul(lines: Iterable[str], source: str, line: int) -> Iterator[str]:
+    for number, text in enumerate(lines, line):
+        if "\0" in text:
+            raise ContractError(source, [Problem(_NUL, row=number)])
+        yield text
+
+
+def strict_rows(lines: Iterable[str], separator: str, source: str, line: int) -> Iterator[tuple[int, list[str]]]:
+    """Read rows as RFC 4180 has them, by Python's reader.
+
+    Parameters
+    ----------
+    lines : iterable of str
+    separator : str
+    source : str
+        What an error calls the file.
+    line : int
+        The number of the first line.
+
+    Yields
+    ------
+    line : int
+        On which the row begins.
+    row : list of str
+
+    Raises
+    ------
+    ContractError
+        At a row that is none, or a NUL character; it says which rule is broken.
+    """
+    reader, start = csv.reader(_without_nul(lines, source, line), delimiter=separator, strict=True), line
+    try:
+        for row in reader:
+            yield start, row
+            start = line + reader.line_num
+    except csv.Error as error:
+        raise ContractError(source, [Problem(csv_rule(error), row=start)]) from error
+
+
+def check_columns(names: Sized) -> None:
+    """Raise ValueError if there are more columns than any contract has."""
+    if len(names) > MAX_COLUMNS:
+        raise ValueError(f"it has {len(names)} columns; {MAX_COLUMNS} are the most")
+
+
+def csv_rule(error: Exception) -> str:
+    """Return which rule of CSV is broken, in words.
+
+    Parameters
+    ----------
+    error : csv.Error
+        Of Python's reader.
+
+    Examples
+    --------
+    >>> csv_rule(ValueError("unexpected end of data"))
+    'a quote is opened and not closed'
+    """
+    return next((rule for said, rule in _RULES if said in str(error)), str(error))
+
+
 def _is_regular(text: bytes, separator: int) -> bool:
     """Tell whether each line is a row, and each quote begins or ends a field, or stands for one in it."""
     if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
+        return False
+    if b"\0" in text:
         return False
     if b'"' not in text:
         return True
