@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -16,6 +18,11 @@ from churn.store.database.engine import describe_error, make_engine
 
 # An arbitrary number that nothing else in the database uses.
 MIGRATION_LOCK = 4_287_001
+_HOLDER = sa.text(
+    "SELECT l.pid, a.state, a.xact_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.objid = :lock AND l.granted AND l.database = a.datid"
+)
+logger = logging.getLogger(__name__)
 
 
 def migrate(url: str) -> str:
@@ -88,9 +95,16 @@ def _config() -> Config:
 
 
 def _lock_migrations(connection: sa.Connection) -> None:
-    """Wait until no other process migrates this database, and keep others out until the transaction ends."""
+    """Wait until no other process migrates this database, and keep others out until the transaction ends.
+
+    Who waits says for whom: one that was stopped in the middle keeps the others out until somebody ends it.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        if not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(MIGRATION_LOCK))):
+            for pid, state, since in connection.execute(_HOLDER, {"lock": MIGRATION_LOCK}):
+                message = "waiting for another process that migrates the store: PostgreSQL's process %d, %s since %s"
+                logger.warning(message, pid, state, f"{since:%Y-%m-%d %H:%M:%S %Z}")
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     else:
         # The driver begins no transaction before it makes tables, so two processes would make the same ones.
         connection.exec_driver_sql("BEGIN IMMEDIATE")

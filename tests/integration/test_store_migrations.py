@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from churn.errors import StoreError
-from churn.store.migrate import migrate
+from churn.store.database.engine import make_engine
+from churn.store.migrate import MIGRATION_LOCK, migrate
 from churn.store.store import Store
 from churn.store.tables import metadata, predictions
 from tests.integration.postgres import Server
@@ -105,3 +108,20 @@ def test_a_store_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) -> No
     with pytest.raises(StoreError, match=r"another version of churn: its schema is 9999, .* \(sqlite:.*store.db\)$") as caught:
         Store.open(url)
     assert "\n" not in str(caught.value)
+
+
+def test_who_waits_for_another_migration_says_for_whom_and_then_finishes(
+    postgres: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    with postgres.database() as url, ThreadPoolExecutor(1) as threads:
+        engine = make_engine(url)
+        with engine.begin() as holder:
+            pid = holder.scalar(sa.select(sa.func.pg_backend_pid()))
+            holder.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            waiting = threads.submit(migrate, url)
+            while not caplog.messages and not waiting.done():
+                time.sleep(0.01)
+            assert not waiting.done()
+            assert f"waiting for another process that migrates the store: PostgreSQL's process {pid}" in caplog.text
+        assert waiting.result(timeout=60) == "0001"
+        engine.dispose()
