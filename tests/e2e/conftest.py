@@ -117,12 +117,6 @@ def eventually(happened: Callable[[], bool], what: str) -> None:
         time.sleep(0.3)
 
 
-@pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    with System(tmp_path / "home") as made:
-        yield made
-
-
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with chromium(tmp_path_factory.mktemp("browser") / "profile") as browser:

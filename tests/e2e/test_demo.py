@@ -1,4 +1,4 @@
-"""The loop, closed once in the system that `churn up` brought up; the long forms: `churn demo`, a restart, what the demo left."""
+"""The loop, closed once in the system that `churn up` brought up; the long form: `churn demo`, and `up` on what it left."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.data.dataset import read_dataset
+from churn.store.store import Store
+from churn.store.tables import outcomes
 from pipelines.demo.customers import deal_out, shorten
 from tests.checkout import CHECKOUT, FOREIGN_SETTINGS
 from tests.e2e import up
@@ -75,34 +79,31 @@ def test_the_demo_closes_the_loop_and_up_goes_on_with_what_it_left(tmp_path: Pat
     assert "the loop closed" in done.stdout
     assert (out / "windows.png").read_bytes().startswith(b"\x89PNG")
     assert b"<html" in (out / "last-monitoring-run.html").read_bytes()[:10_000].lower()
-    with System(home / "demo", data=home / "demo" / "data" / "before-the-launch.csv") as system:
+    goes_on_with_what_was_there(home / "demo")
+
+
+def goes_on_with_what_was_there(home: Path) -> None:
+    """Start the whole system on what was left there: nothing of it is lost, and everything runs by itself."""
+    known, answered = left_in_store(home / "store.db")
+    with System(home, data=home / "data" / "before-the-launch.csv") as system:
         system.start()
         first = up.predict(system)
         assert f"version {first['model_version']} is champion" in system.said()
         assert int(first["model_version"]) >= 2
+        up.assert_an_outcome_is_taken_once(system, answered, duplicate=True)
+        up.assert_an_outcome_is_taken_once(system, first["prediction_id"])
+        assert f"churn_outcomes_total {known + 1}.0" in http.get(system.url("/metrics", "exporter_port")).text
+        up.assert_pages_are_there(system)
+        up.assert_schedules_are_on(system)
         up.assert_status_says_that_all_is_well(system, version=first["model_version"])
-        assert system.stop(signal.SIGTERM) == 0
+        up.assert_a_second_up_is_refused(system)
+        up.assert_a_killed_monitoring_run_is_not_waited_for(system)
+        assert system.stop(signal.SIGINT) == 0
+        assert system.processes() == []
 
 
-@pytest.mark.long
-def test_one_command_brings_everything_up_and_a_restart_loses_nothing(system: System) -> None:
-    system.start()
-    first = up.predict(system)
-    assert first["model_version"] == "1"
-    up.assert_an_outcome_is_taken_once(system, first["prediction_id"])
-    up.assert_pages_are_there(system)
-    assert "churn_outcomes_total 1.0" in http.get(system.url("/metrics", "exporter_port")).text
-    up.assert_schedules_are_on(system)
-    up.assert_monitoring_runs_by_itself(system)
-    up.assert_status_says_that_all_is_well(system, version="1")
-    assert system.stop(signal.SIGINT) == 0
-    assert system.processes() == []
-
-    system.start()
-    assert "version 1 is champion" in system.said()
-    up.assert_readme_shows_a_true_response(system)
-    up.assert_an_outcome_is_taken_once(system, first["prediction_id"], duplicate=True)
-    up.assert_a_second_up_is_refused(system)
-    up.assert_a_killed_monitoring_run_is_not_waited_for(system)
-    assert system.stop(signal.SIGTERM) == 0
-    assert system.processes() == []
+def left_in_store(file: Path) -> tuple[int, str]:
+    """Return how many outcomes there are, and a prediction that came true."""
+    with closing(Store.open(f"sqlite:///{file}")) as store, store.engine.connect() as connection:
+        came_true = sa.select(outcomes.c.prediction_id).where(outcomes.c.churned).limit(1)
+        return store.count_outcomes(), connection.execute(came_true).scalar_one()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from churn.config.settings import load_settings
 from churn.contract import Contract
@@ -23,7 +22,6 @@ from pipelines.local.ports import free_port
 from pipelines.service_client import Client
 from tests.e2e.conftest import CHECKOUT, MONITOR_SECONDS, System, eventually
 from tests.loopback_http import http
-from tests.readme_example import example
 
 PARTS = {"service", "mlflow", "prefect", "exporter", "evidently", "flows", "store"}
 CUSTOMER = {"customer_id": "first", "total_day_minutes": 265.1, "international_plan": "Yes", "customer_service_calls": 4}
@@ -63,10 +61,6 @@ def assert_schedules_are_on(system: System, *, monitor_seconds: float = MONITOR_
     assert schedules["run"][0]["interval"] == monitor_seconds
 
 
-def assert_monitoring_runs_by_itself(system: System) -> None:
-    eventually(lambda: bool(completed_scheduled_runs(system)), "the interval schedule fires and its run completes")
-
-
 def completed_scheduled_runs(system: System) -> list[dict[str, object]]:
     wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "deployments": {"name": {"any_": ["run"]}}}
     runs = http.post(system.url("/api/flow_runs/filter", "prefect_port"), json=wanted).json()
@@ -103,7 +97,10 @@ def assert_a_second_up_is_refused(system: System) -> None:
 
 
 def assert_a_killed_monitoring_run_is_not_waited_for(system: System) -> None:
-    """A monitoring run that the schedule began is killed, and the runner with it: the next runner does not wait for it."""
+    """A monitoring run that the schedule began is killed, and the runner with it: the next runner does not wait for it.
+
+    So the schedule makes runs by itself, and they end well.
+    """
     run, state = _suspend_one_at_work(system)
     for process in (run, system.runner()):
         process.kill()
@@ -136,18 +133,6 @@ def _twice() -> Iterator[None]:
     yield
     time.sleep(1)
     yield
-
-
-def assert_readme_shows_a_true_response(system: System) -> None:
-    """On the real customers the first model answers the README's request as the README says, to what a platform may round."""
-    path, body, shown = example()
-    if http.get(system.url("/model")).json()["simulated"]:
-        return
-    response = http.post(system.url(path), json=body).json()
-    assert response.keys() == shown.keys()
-    assert [reason["text"] for reason in response["reasons"]] == [reason["text"] for reason in shown["reasons"]]
-    for name in ("customer_id", "churn", "model_version", "churn_probability", "threshold", "base_value"):
-        assert response[name] == (pytest.approx(shown[name], rel=1e-6) if isinstance(shown[name], float) else shown[name]), name
 
 
 def close_the_loop(system: System, people: Cast, contract: Contract) -> None:
