@@ -8,12 +8,19 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
+from churn.modeling.model import Model, ModelInfo
+from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
 from pipelines.data_sources.source import TELECOM_MD5
+from service.app import create_app
 from tests.checkout import CHECKOUT
+from tests.readme_example import example
+from tests.unit.service.fakes import FakeRegistry, FakeStore, make_settings, running
 
 # What makes two checkouts on one machine differ in nothing but their folder.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "DVC_", "GIT_"))} | {
@@ -71,7 +78,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 # With a quick search and few bootstraps, or with the repository's own params. What DVC is asked afterwards, it is asked once.
 PARAMS = ("quick", pytest.param("own params", marks=pytest.mark.long))
 WITH_EACH = pytest.mark.parametrize("reproduced", PARAMS, indirect=True, scope="module")
-QUICKLY = pytest.mark.parametrize("reproduced", PARAMS[:1], indirect=True, scope="module")
+QUICKLY, AS_PINNED = (pytest.mark.parametrize("reproduced", [which], indirect=True, scope="module") for which in PARAMS)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +132,26 @@ def test_the_numbers_are_those_of_a_model_that_works(reproduced: list[tuple[Path
     assert scorecard["roc_auc"]["low"] < metrics["roc_auc"] == scorecard["roc_auc"]["value"] < scorecard["roc_auc"]["high"]
     assert 0.75 < metrics["roc_auc"] < 0.95
     assert metrics["brier"] < 0.12
+
+
+@AS_PINNED
+def test_the_readme_shows_what_this_model_answers(reproduced: list[tuple[Path, str]], tmp_path: Path) -> None:
+    """The first model of `make up` is fitted like this one, to the same customers: so it answers what the README says."""
+    prepare_skops()
+    import skops.io
+
+    made = reproduced[0][0] / "build" / "model"
+    info = ModelInfo.model_validate(json.loads((made / "model.json").read_text()) | {"trained_at": 0, "version": "1"})
+    registry = FakeRegistry(Model(skops.io.load(made / "pipeline.skops", trusted=TRUSTED_TYPES), info))
+    app = create_app(make_settings(tmp_path), registry=registry, store=FakeStore())
+    path, body, shown = example()
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running(app)) as client:
+        told = portal.call(partial(client.post, path, json=body)).json()
+    assert told.keys() == shown.keys()
+    assert [reason["text"] for reason in told["reasons"]] == [reason["text"] for reason in shown["reasons"]]
+    for name in ("customer_id", "churn", "model_version", "churn_probability", "threshold", "base_value"):
+        # To what a platform may round.
+        assert told[name] == (pytest.approx(shown[name], rel=1e-6) if isinstance(shown[name], float) else shown[name]), name
 
 
 @pytest.fixture(scope="module")
