@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Many tests wait for a program or a server: with a third process, the processors have work meanwhile.
 PROCESSES ?= 3
+# The long forms wait more: for servers that are overwhelmed, killed or cut off. And few files are imported for them.
+LONG_PROCESSES ?= 4
 # FACTS: with this set, every start imports 2-4 times slower.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -45,7 +47,7 @@ lint-then-tests: lint
 
 test-long: setup ## the long forms and repetitions of what `make test` tests (pytest -m long)
 	@# Exit code 5, no test at all, fails as well: the long forms may not vanish unseen.
-	$(ONE_THREAD) $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m long
+	$(ONE_THREAD) $(BIN)/pytest -n $(LONG_PROCESSES) --dist loadfile --no-loadscope-reorder -m long
 
 check: lint types unit ## for every few minutes of work: lint, types and the tests without I/O
 

@@ -41,11 +41,13 @@ LONGEST_FIRST = (
     *(
         "e2e/test_demo.py",
         "integration/test_benchmarks.py",
+        "integration/test_long_benchmarks.py",
         "chaos/test_pipelines.py",
         "e2e/test_compose.py",
         "integration/test_flows.py",
     ),
-    *("integration/test_your_own_data.py", "integration/test_replicas_agree.py"),
+    *("integration/test_your_own_data.py", "integration/test_replicas_agree.py", "integration/test_lost_prefect.py"),
+    *("integration/test_dvc.py", "integration/test_attacks.py", "integration/test_model_changes.py"),
 )
 
 

@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="keep each cell's result beside --out, and take those kept before")
     options = parser.parse_args()
     wanted, console, contract = options.only.split(","), Console(), load_contract()
+    jobs = 1 if options.short else options.jobs
 
     cells = (
         short_cells(options.seed)
@@ -53,7 +54,7 @@ def main() -> None:
         else all_cells(wanted, options.populations.split(","), options.trials, options.seed)
     )
     kept = Memory(options.out.with_suffix(".cells") if options.resume else None, verbose=0)
-    results = judge(cells, load_settings().data, 1 if options.short else options.jobs, console, kept)
+    results = judge(cells, load_settings().data, jobs, console, kept)
     streams, runs, bases, groups, others, alike = [], [], [], [], [], []
     if "same-base" in wanted:
         if options.short:
@@ -63,14 +64,14 @@ def main() -> None:
         bases = [row for lives in told for row in lives.figures()]
     if "newcomers" in wanted:
         sizes = (400,) if options.short else newcomers.SIZES
-        others = newcomers.run(1 if options.short else options.lives, options.seed, sizes=sizes, jobs=options.jobs)
-        alike = newcomers.calibrate(10 if options.short else 20 * options.trials, options.seed, jobs=options.jobs)
+        others = newcomers.run(1 if options.short else options.lives, options.seed, sizes=sizes, jobs=jobs)
+        alike = newcomers.calibrate(10 if options.short else 20 * options.trials, options.seed, jobs=jobs)
     if "by-slice" in wanted:
         data, calm = load_settings().data, options.references
         if options.short:
             groups = by_slice.run(data, 1, 1, options.seed, sizes=(500,), windows=2)
         else:
-            groups = by_slice.run(data, calm, calm // 4, options.seed, jobs=options.jobs)
+            groups = by_slice.run(data, calm, calm // 4, options.seed, jobs=jobs)
     if "concept" in wanted:
         streams = concept.run(
             20 if options.short else 1_000, options.seed, peers=not options.short, work=options.out.parent / "river"

@@ -28,7 +28,7 @@ from benchmarks.year.year import Live, run_scenario, run_seed
 from churn.simulation.scenario import telecom_scenarios
 
 OUT, CAMPAIGN_OUT = Path("build/benchmarks/year.json"), Path("build/benchmarks/year-campaign.json")
-SEED, SHORT_CUSTOMERS = 1, 3_000
+SEED, SHORT_CUSTOMERS = 1, 1_000
 
 
 def main() -> None:
