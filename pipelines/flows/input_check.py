@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from churn.clock import CLOCK_SKEW
 from churn.data.file_kind import file_kind, is_parquet
 from churn.errors import InputError
 from churn.one_line import one_line
@@ -42,7 +43,7 @@ def require_whole(
     Raises
     ------
     InputError
-        If it is not there, too old, still being written, or ends in the middle.
+        If it is not there, too old, dated ahead, still being written, or ends in the middle.
     """
     first = _look(source)
     age = clock() - max(mtime for _, mtime in first.values()) / 1e9
@@ -50,6 +51,10 @@ def require_whole(
         raise InputError(
             f"{source}: is {age / 3600:.1f} hours old, and CHURN_SCORE_MAX_AGE_SECONDS allows {max_age_seconds / 3600:.1f}: "
             "that of this night is late"
+        )
+    if max_age_seconds and -age > CLOCK_SKEW.total_seconds():
+        raise InputError(
+            f"{source}: is dated {-age / 3600:.1f} hours ahead, and would be of this night for so long: is this clock right?"
         )
     sleep(settle_seconds)
     if _look(source) != first:

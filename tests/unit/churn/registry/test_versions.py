@@ -23,8 +23,10 @@ def test_before_anything_is_registered_there_is_nothing_and_the_way_out_is_named
     versions = Versions(client)
     assert (versions.versions(), versions.aliases(), versions.of_training("t1")) == ([], {}, None)
     assert (versions.end_challenge(), versions.rolled_back_version()) == (None, None)
-    with pytest.raises(NoModel, match="there is no champion: train one with churn train, or promote"):
-        versions.champion_version()
+    for find in (versions.champion_version, versions.previous_version):
+        with pytest.raises(NoModel, match=r"there is no (champion: train one with churn train, or promote|previous)") as caught:
+            find()
+        assert caught.value.exit_code == 1, "nobody named it"
     with pytest.raises(NoModel, match="no version '1'"):
         versions.find("1")
 
@@ -36,8 +38,9 @@ def test_a_version_is_found_by_its_number_and_by_what_it_is_called(versions: Ver
     assert versions.identity("champion") == "r2"
     assert versions.tags_of("3") == {"training": "t3", "artifact_digest": "d3"}
     for missing in ("4", "challenger", "0", "02", "²", "9" * 30):
-        with pytest.raises(NoModel, match=f"'{missing}'"):
+        with pytest.raises(NoModel, match=f"'{missing}'") as caught:
             versions.registered(missing)
+        assert caught.value.exit_code == 2, "a wrong name is wrong input"
 
 
 def test_versions_are_listed_newest_first_with_their_aliases(versions: Versions) -> None:

@@ -55,6 +55,12 @@ def test_a_file_that_is_late_is_refused(tmp_path: Path) -> None:
     refused(write(tmp_path / "in.csv"), "is 2.0 hours old.*that of this night is late", age=2 * HOUR)
 
 
+def test_a_file_that_is_dated_ahead_would_be_of_tonight_for_many_nights(tmp_path: Path) -> None:
+    refused(write(tmp_path / "in.csv"), "is dated 48.0 hours ahead.*is this clock right", age=-48 * HOUR)
+    check(write(tmp_path / "in.csv"), age=-290.0)  # another host's clock
+    check(write(tmp_path / "in.csv"), age=-48 * HOUR, max_age=0.0)
+
+
 @pytest.mark.parametrize("change", ["grows", "is touched", "is gone"])
 def test_a_file_that_is_being_written_is_refused(tmp_path: Path, change: str) -> None:
     path = write(tmp_path / "in.csv")
