@@ -18,6 +18,12 @@ from pipelines.backup.archive import Database
 from pipelines.backup.postgres_tools import find_program
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# Sessions of the services name no program, or the one that the URL names: as this one does. A lock's names its holder.
+_OTHERS = sa.text(
+    "SELECT coalesce(host(client_addr), 'this machine') FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    " AND application_name IN ('', current_setting('application_name'))"
+)
 # How long a copy waits for whoever holds a SQLite file, and how long one of PostgreSQL's programs may take in all.
 BUSY_SECONDS, PROGRAM_SECONDS = 60.0, 6 * 3600.0
 # A server that is gone without a word, or does not accept; see libpq's parameters of these names.
@@ -159,6 +165,33 @@ def is_in_use(url: str, name: str) -> bool:
         raise
     finally:
         engine.dispose()
+
+
+def check_left_alone(url: str) -> None:
+    """Refuse a database of PostgreSQL that programs like this one are connected to: they would write between a restore's steps.
+
+    Sessions that say to be another program (psql, an exporter of metrics) only read, as far as anybody knows.
+
+    Parameters
+    ----------
+    url : str
+        SQLite is not looked at: `pipelines.backup.running` sees who has its file open.
+
+    Raises
+    ------
+    InputError
+    """
+    if kind_of(url) == SQLITE:
+        return
+    engine = make_engine(url)
+    try:
+        with translated(shown(url)), engine.connect() as connection:
+            others = list(connection.execute(_OTHERS).scalars())
+    finally:
+        engine.dispose()
+    if others:
+        who = ", ".join(sorted(set(others)))
+        raise InputError(f"{shown(url)}: {len(others)} other sessions use it (from {who}); stop what uses it first")
 
 
 def _is_no_database(error: BaseException | None) -> bool:

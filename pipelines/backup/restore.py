@@ -12,7 +12,16 @@ from churn.ids import new_id
 from churn.store.migrate import check_revision
 from pipelines.backup.archive import Manifest, unpack
 from pipelines.backup.backup import Places, suffix
-from pipelines.backup.databases import SQLITE, check_rows, is_in_use, kind_of, move_artifacts, restore_postgres, sqlite_file
+from pipelines.backup.databases import (
+    SQLITE,
+    check_left_alone,
+    check_rows,
+    is_in_use,
+    kind_of,
+    move_artifacts,
+    restore_postgres,
+    sqlite_file,
+)
 from pipelines.backup.running import stopped
 from pipelines.backup.work_folder import remove_abandoned, work_folder
 
@@ -131,11 +140,13 @@ def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> 
 
 def _restore(staging: _Staging, places: Places, source: Path, overwrite: bool) -> Manifest:
     try:
+        check_left_alone(places.store)
         if not overwrite:
             _refuse_in_use(staging)
         manifest = unpack(source, staging.place)
         _refuse_other_versions(source, manifest)
         _prepare(staging, places, manifest)
+        check_left_alone(places.store)  # again: unpacking may have taken an hour
         _put(staging, places, manifest)
     finally:
         staging.clear()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from churn.clock import now
-from churn.errors import ChurnError
+from churn.errors import ChurnError, InputError
 from churn.store.store import Store
 from pipelines.backup.archive import Database, Manifest, written_archive
 from pipelines.backup.backup import Places
@@ -36,8 +36,13 @@ def test_a_dump_that_cannot_be_restored_changes_nothing(url: str, tmp_path: Path
         )
         writer.finish(manifest)
     home = tmp_path / "home"
+    places = Places(home, url, None, str(home / "artifacts"), None)
+    with pytest.raises(InputError, match=r"1 other sessions use it \(from this machine\); stop what uses it first"):
+        restore_backup(places, archive, overwrite=True)
+    store.close()
     with pytest.raises(ChurnError, match="pg_restore failed"):
-        restore_backup(Places(home, url, None, str(home / "artifacts"), None), archive, overwrite=True)
+        restore_backup(places, archive, overwrite=True)
+    store = Store.open(url)
     assert store.count_predictions() == 1
     assert not home.exists()
     store.close()

@@ -236,6 +236,7 @@ class Postgres:
         monkeypatch.setattr(restore, "check_rows", lambda url, _expected: self.asked.append(("check", url)))
         monkeypatch.setattr(restore, "move_artifacts", lambda url, old, new: self.asked.append(("move", url, old, new)))
         monkeypatch.setattr(restore, "is_in_use", lambda *_: False)
+        monkeypatch.setattr(restore, "check_left_alone", lambda url: self.asked.append(("alone", url)))
 
 
 def test_databases_on_a_server_are_replaced_checked_and_their_artifacts_moved(
@@ -253,6 +254,8 @@ def test_databases_on_a_server_are_replaced_checked_and_their_artifacts_moved(
     make_backup(made, tmp_path / "b.tar.gz")
     restore_backup(on_server, tmp_path / "b.tar.gz")
     assert server.asked == [
+        ("alone", "postgresql://db/s"),
+        ("alone", "postgresql://db/s"),
         ("restore", "postgresql://db/s", "store"),
         ("check", "postgresql://db/s"),
         ("restore", "postgresql://db/r", "registry"),
