@@ -62,7 +62,7 @@ def why_none(error: ChurnError) -> str:
     Examples
     --------
     >>> why_none(RegistryError("the registry at http://mlflow:5000 did not answer: timed out"))
-    "the registry did not answer, and no last known good model is at hand; see the service's log"
+    "the registry did not answer or lacks its artifact, and no last known good one is at hand; see the service's log"
     >>> why_none(ChurnError("a model cannot be made ready: /srv/churn/models: No space left on device"))
     "the machine refused what it takes to make the champion ready (No space left on device); see the service's log"
     """
@@ -74,7 +74,7 @@ def why_none(error: ChurnError) -> str:
     if told := next((text for text in refused if text in str(error)), None):
         return f"the machine refused what it takes to make the champion ready ({told}); see the service's log"
     if isinstance(error, RegistryError):
-        return "the registry did not answer, and no last known good model is at hand; see the service's log"
+        return "the registry did not answer or lacks its artifact, and no last known good one is at hand; see the service's log"
     return "the champion could not be made ready; see the service's log"
 
 
