@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
+from churn.config.safe_yaml import load_yaml
 from tests.checkout import CHECKOUT
 from tools.metrics_page import monitor_metrics, service_metrics
 
 FOLDER = CHECKOUT / "monitoring/prometheus"
 TESTS = ("alerts_test.yml", "alerts_slow_test.yml", "alerts_days_test.yml", "alerts_campaigns_test.yml")
 GROUPS: list[dict[str, Any]] = [
-    group for name in ("recording.yml", "alerts.yml") for group in yaml.safe_load((FOLDER / name).read_text())["groups"]
+    group for name in ("recording.yml", "alerts.yml") for group in load_yaml((FOLDER / name).read_text())["groups"]
 ]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
 ALERTS = [rule for rule in RULES if "alert" in rule]
@@ -56,7 +57,7 @@ def series(expression: str) -> set[str]:
 
 @cache
 def cases() -> list[dict[str, Any]]:
-    return [case for name in TESTS for case in yaml.safe_load((FOLDER / name).read_text())["tests"]]
+    return [case for name in TESTS for case in load_yaml((FOLDER / name).read_text())["tests"]]
 
 
 @cache

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from churn.config.safe_yaml import load_yaml
 from tools.packages import CHECKOUT
 from tools.stack.dockerfile import Stage, lineage, read_stages
 
@@ -109,7 +108,7 @@ class Service:
 
 def read_compose(path: Path = COMPOSE) -> dict[str, Any]:
     """Read the file as it is."""
-    return dict(yaml.safe_load(path.read_text()))
+    return dict(load_yaml(path.read_text()))
 
 
 def read_services(path: Path = COMPOSE) -> dict[str, Service]:

@@ -4,16 +4,14 @@ import re
 import shlex
 
 import pytest
-import yaml
 
+from churn.config.safe_yaml import load_yaml
 from churn.config.settings import Settings
 from tests.checkout import CHECKOUT
 from tests.unit.deploy.commands import assert_is_churn_command
 
 FOLDER = CHECKOUT / "docs/runbooks"
-ALERTS = [
-    rule["alert"] for rule in yaml.safe_load((CHECKOUT / "monitoring/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
-]
+ALERTS = [rule["alert"] for rule in load_yaml((CHECKOUT / "monitoring/prometheus/alerts.yml").read_text())["groups"][0]["rules"]]
 SECTIONS = ["What it means", "How bad", "Look here first", "How to mend", "How to roll back"]
 
 runbooks = pytest.mark.parametrize("alert", ALERTS)
