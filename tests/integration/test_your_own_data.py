@@ -28,9 +28,9 @@ from tests.unit.service.fakes import running
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1_800), pytest.mark.filterwarnings("default")]
 
 SAMPLE = "ibm-telco"
-# The whole search, over fewer folds, and fewer bootstraps: nothing that is held here is as fine as what they would add.
+# A search of few candidates, over fewer folds, and fewer bootstraps: nothing that is held here is as fine as what they would add.
 FEWER = """
-tuning: {folds: 2}
+tuning: {folds: 2, grid: {features__trees: [50], features__strictness: [0.5], logreg__C: [0.1, 1.0]}}
 evaluation: {resamples: 100}
 gate: {resamples: 500}
 """
