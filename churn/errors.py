@@ -88,6 +88,12 @@ class NoModel(RegistryError):
     """There is no such model version, or no champion yet."""
 
 
+class NoVersion(NoModel):
+    """There is no model version of this name: whoever named it gave wrong input."""
+
+    exit_code = InputError.exit_code
+
+
 class NoPreviousModel(ChurnError):
     """There is no model to roll back to."""
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from churn.errors import NoModel, RegistryError
+from churn.errors import NoVersion, RegistryError
 from churn.one_line import one_line
 from churn.registry.aliases import DIGEST_TAG, TIMEOUT_SECONDS, Registered, Version, list_versions
 
@@ -66,7 +66,7 @@ class HttpReader:
 
         known = self._ask("model-versions/get", {"name": self._name, "version": version}, read)
         if known is None:
-            raise NoModel(f"there is no version {version!r} of model {self._name!r}")
+            raise NoVersion(f"there is no version {version!r} of model {self._name!r}")
         return known
 
     def versions(self) -> list[Version]:

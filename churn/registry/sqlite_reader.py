@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from churn.errors import NoModel, RegistryError
+from churn.errors import NoVersion, RegistryError
 from churn.registry.aliases import DIGEST_TAG, TIMEOUT_SECONDS, Registered, Version, list_versions
 
 # The stage that MLflow gives to a version that was deleted: its row stays.
@@ -29,7 +29,7 @@ class SqliteReader:
         """See `RegistryReader`."""
         runs = self._read("run_id, current_stage", "model_versions", version=version)
         if not runs or runs[0][1] == DELETED:
-            raise NoModel(f"there is no version {version!r} of model {self._name!r}")
+            raise NoVersion(f"there is no version {version!r} of model {self._name!r}")
         digest = self._read("value", "model_version_tags", version=version, key=DIGEST_TAG)
         return Registered(version, str(runs[0][0] or ""), str(digest[0][0]) if digest else "")
 

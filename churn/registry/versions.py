@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from churn.errors import InputError, NoModel
+from churn.errors import NoModel, NoVersion
 from churn.registry.aliases import (
     CHALLENGER,
     CHAMPION,
@@ -42,20 +42,14 @@ class Versions:
     def find(self, version_or_alias: str) -> ModelVersion:
         """Return MLflow's record of a version. Raise NoModel if there is none."""
         mlflow = self._client.mlflow
-        missing = (
-            NO_CHAMPION
-            if version_or_alias == CHAMPION
-            else f"there is no version {version_or_alias!r} of model {self._name!r}; train one with: churn train"
-        )
+        missing = f"there is no version {version_or_alias!r} of model {self._name!r}; train one with: churn train"
         try:
             with self._client.translated(missing):
                 if _NUMBER.fullmatch(version_or_alias):
                     return mlflow.get_model_version(self._name, version_or_alias)
                 return mlflow.get_model_version_by_alias(self._name, version_or_alias)
         except NoModel as error:
-            if version_or_alias not in (CHAMPION, PREVIOUS):
-                error.exit_code = InputError.exit_code  # whoever names a version that is not there gave wrong input
-            raise
+            raise (NoModel(NO_CHAMPION) if version_or_alias == CHAMPION else NoVersion(missing)) from error
 
     def version(self, version_or_alias: str) -> str:
         """Return the number of a version or of what has an alias. Raise NoModel if there is none."""

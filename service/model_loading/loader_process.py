@@ -3,9 +3,9 @@
     python -m service.model_loading.loader_process < request.json > answer.json
 
 A request says what to `do`: `prepare` (a registered version), `prepare_last` (the last known good one, from disk alone) or
-`roll_back` (move the registry's aliases, with a record). The answer is one line: {"result": "done" | "refused" | "no model" |
-"away" | "failed", "reason": ...}. `service.model_loading.registry_source` is the other end. Addresses may hold passwords, so
-they come by stdin.
+`roll_back` (move the registry's aliases, with a record). The answer is one line: {"result": "done" | "refused" | "no version" |
+"no model" | "away" | "failed", "reason": ...}. `service.model_loading.registry_source` is the other end. Addresses may hold
+passwords, so they come by stdin.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from churn.errors import (
     ChurnError,
     ModelRefused,
     NoModel,
+    NoVersion,
     RegistryError,
     StoreError,
     describe_refusal,
@@ -80,6 +81,7 @@ def respond(request: dict[str, Any]) -> dict[str, Any]:
     except ChurnError as error:
         kinds: list[tuple[type[ChurnError], str]] = [
             (ModelRefused, "refused"),
+            (NoVersion, "no version"),
             (NoModel, "no model"),
             (RegistryError, "away"),
             (StoreError, "store away"),

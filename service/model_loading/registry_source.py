@@ -29,6 +29,7 @@ from churn.errors import (
     ChurnError,
     ModelRefused,
     NoModel,
+    NoVersion,
     RegistryError,
     StoreError,
     describe_refusal,
@@ -57,6 +58,7 @@ LOADER_SETTINGS = {"home", "contract", "model_name", "store_url", "tracking_uri"
 WITHHELD = {"CHURN_API_KEYS", "CHURN_API_KEY", "CHURN_PSEUDONYM_KEY"}
 ERRORS: dict[str, type[ChurnError]] = {
     "refused": ModelRefused,
+    "no version": NoVersion,
     "no model": NoModel,
     "away": RegistryError,
     "store away": StoreError,

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from churn.errors import NoModel, RegistryError
+from churn.errors import NoModel, NoVersion, RegistryError
 from churn.registry.aliases import Registered, Version
 from churn.registry.http_reader import HttpReader
 
@@ -57,7 +57,7 @@ def test_a_model_without_aliases_or_versions_without_tags_or_run_are_read() -> N
 def test_nothing_registered_is_no_alias_and_no_version() -> None:
     reader = server(lambda _: httpx2.Response(404, json=MISSING))
     assert reader.aliases() == {}
-    with pytest.raises(NoModel, match="'7'"):
+    with pytest.raises(NoVersion, match="'7'"):
         reader.registered("7")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.errors import NoModel, RegistryError
+from churn.errors import NoModel, NoVersion, RegistryError
 from churn.registry.aliases import Registered, Version
 from churn.registry.sqlite_reader import DELETED, SqliteReader
 
@@ -58,7 +58,7 @@ def test_a_version_is_read_with_its_run_and_its_digest(file: Path, fill: Fill) -
 @pytest.mark.parametrize("version", ["5", "4"])
 def test_a_version_that_was_never_there_or_is_deleted_is_none(version: str, file: Path, fill: Fill) -> None:
     fill("model_versions", ("churn", 3, "r3", "None"), ("churn", 4, "r4", DELETED), ("other", 5, "r5", "None"))
-    with pytest.raises(NoModel, match=f"no version '{version}' of model 'churn'"):
+    with pytest.raises(NoVersion, match=f"no version '{version}' of model 'churn'"):
         SqliteReader(file, "churn").registered(version)
 
 

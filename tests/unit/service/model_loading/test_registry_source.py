@@ -16,7 +16,7 @@ import pytest
 
 from churn.config.settings import Settings
 from churn.contract import Contract
-from churn.errors import ChurnError, ModelRefused, NoModel, RegistryError, RegistryMismatch, StoreError
+from churn.errors import ChurnError, ModelRefused, NoModel, NoVersion, RegistryError, RegistryMismatch, StoreError
 from churn.lifecycle.rollback_request import RollbackRequest
 from churn.registry.aliases import Registered
 from churn.store.records import Decision, DecisionAction, DecisionKind
@@ -24,7 +24,7 @@ from churn.store.store import Store
 from service.model_loading import registry_source
 from service.model_loading.bundle import ModelBundle, bundle_file, read_bundle, write_bundle
 from service.model_loading.parity_check import verify
-from service.model_loading.registry_source import RegistrySource
+from service.model_loading.registry_source import ERRORS, RegistrySource
 from tests.unit.service.fakes import make_model, make_settings
 
 
@@ -134,6 +134,7 @@ def test_the_loader_gets_what_it_needs_of_the_settings_and_not_by_its_arguments(
     ("result", "error"),
     [
         ("refused", ModelRefused),
+        ("no version", NoVersion),
         ("no model", NoModel),
         ("away", RegistryError),
         ("store away", StoreError),
@@ -271,3 +272,28 @@ def test_a_rollback_reaches_the_loader_process(source: RegistrySource, loader: A
     told = requests(tmp_path)[0]
     assert told["do"] == "roll_back"
     assert RollbackRequest(**told["request"]) == RollbackRequest("2", "run-2", "1", "run-1", "ada", "complaints")
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (ModelRefused("x"), "refused"),
+        (NoVersion("x"), "no version"),
+        (NoModel("x"), "no model"),
+        (RegistryError("x"), "away"),
+        (StoreError("x"), "store away"),
+        (ChurnError("x"), "failed"),
+    ],
+)
+def test_the_loader_names_each_error_so_that_it_is_the_same_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: ChurnError, result: str
+) -> None:
+    from service.model_loading import loader_process
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(loader_process, "prepare", fail)
+    request = {"do": "prepare", "version": "1", "settings": {"home": str(tmp_path)}}
+    assert loader_process.respond(request) == {"result": result, "reason": "x"}
+    assert ERRORS[result] is type(error)

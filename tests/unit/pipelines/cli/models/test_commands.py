@@ -16,7 +16,7 @@ from rich.console import Console
 from sklearn.pipeline import Pipeline
 
 from churn.contract import Contract
-from churn.errors import ModelRefused, NoModel, RegistryError
+from churn.errors import ModelRefused, NoModel, NoVersion, RegistryError
 from churn.lifecycle.actor import current_user
 from churn.modeling.model import Model, ModelInfo, build_pipeline
 from churn.simulation.simulate import simulate
@@ -71,7 +71,7 @@ class Registry:
         if number == self.spoiled:
             raise ModelRefused(f"the artifact of version {number} is not the one that was registered: its hash differs")
         if number not in {"1", "2", "3"}:
-            raise NoModel(f"there is no version {version!r}")
+            raise NoVersion(f"there is no version {version!r}")
         info = ModelInfo(
             name="churn",
             version=number,
@@ -197,7 +197,7 @@ def test_a_reason_is_asked_for(churn: Churn, registry: Registry) -> None:
 
 
 def test_what_is_not_there_is_not_promoted(churn: Churn, registry: Registry) -> None:
-    assert "there is no version '9'" in churn("promote", "9", "--reason", "x", code=1)
+    assert "there is no version '9'" in churn("promote", "9", "--reason", "x", code=2)
     registry.previous = ""
     assert "no previous champion" in churn("rollback", "--reason", "x", code=1)
     assert history(churn) == []
@@ -278,7 +278,7 @@ def test_a_challenger_is_named_and_ended(churn: Churn, registry: Registry) -> No
         ((), "needs a version, or --stop", 2),
         (("2", "--stop"), "needs a version, or --stop", 2),
         (("1",), "cannot challenge itself", 2),
-        (("9",), "there is no version '9'", 1),
+        (("9",), "there is no version '9'", 2),
     ],
 )
 def test_what_can_be_no_challenger_is_told(

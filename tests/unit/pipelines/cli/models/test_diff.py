@@ -8,7 +8,7 @@ import pytest
 
 from churn.clock import now
 from churn.contract import Contract
-from churn.errors import NoModel
+from churn.errors import NoVersion
 from churn.modeling.model import Model, ModelInfo, build_pipeline
 from churn.simulation.simulate import simulate
 from pipelines.cli.models import diff as model_diff
@@ -40,7 +40,7 @@ class Registry:
     def load(self, version: str) -> Model:
         number = "2" if version == "champion" else version
         if number not in self.models:
-            raise NoModel(f"there is no version {version!r} of model 'churn'; train one with: churn train")
+            raise NoVersion(f"there is no version {version!r} of model 'churn'; train one with: churn train")
         return self.models[number]
 
 
@@ -74,7 +74,7 @@ def test_scripts_get_everything(churn: Churn, customers: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_one_line(churn: Churn, customers: Path, registry: Registry) -> None:
-    assert_one_line(churn("model", "diff", "1", "7", "--data", customers), 1, "there is no version '7'")
+    assert_one_line(churn("model", "diff", "1", "7", "--data", customers), 2, "there is no version '7'")
     assert_one_line(churn("model", "diff", "2", "champion", "--data", customers), 2, "both are version 2", "name two versions")
     assert_one_line(churn("model", "diff", "1", "2", "--data", "none.csv"), 2, "none.csv")
     known = registry.models["1"]
