@@ -28,7 +28,7 @@ def build(name: str) -> str:
         .tags(["churn"])
         .refresh("30s")
         .time("now-6h", "now")
-        .timezone("browser")
+        .timezone("utc")
         .readonly()
         .with_variable(dashboard.DatasourceVariable("datasource").label("data source").type("prometheus"))
         .with_variable(_variable("instance", 'label_values(up{job="churn-service"}, instance)'))
