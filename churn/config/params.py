@@ -56,6 +56,7 @@ class TuningParams(_Part):
     scoring: Literal["neg_log_loss", "roc_auc", "average_precision", "neg_brier_score"] = "neg_log_loss"
     grid: list[Grid] | None = None
     boosted: bool = Field(True, description="With the form's own grid: try the sum of a small boosting as one more term, too.")
+    mean: bool = Field(True, description="With the form's own grid: try the mean of up to four candidates' log-odds, too.")
 
     @field_validator("grid", mode="before")
     @classmethod
@@ -92,8 +93,7 @@ class Distribution(_Part):
 
 Grid = dict[str, Annotated[list[Any], Field(min_length=1)] | Distribution]
 GRIDS: dict[Form, list[Grid]] = {
-    # The recipe's own.
-    "plain": [{"logreg__solver": ["newton-cg", "saga", "lbfgs"], "logreg__C": np.linspace(0.001, 1.0, 10).tolist()}],
+    "plain": [{"logreg__solver": ["newton-cg", "saga", "lbfgs"], "logreg__C": np.linspace(0.001, 1.0, 10).tolist()}],  # recipe
     # Few rules, with weights of their own or shrunken ones; fewer still; all candidates, shrunken, for many deep interactions; no
     # rules, for what is linear as it is, or bent but without interactions.
     "terms": [

@@ -16,6 +16,7 @@ from churn.data.labelled import Labelled
 from churn.diagnostics.fold_differences import NAMES, gain_over_folds
 from churn.diagnostics.learning import bounded
 from churn.modeling.folds import make_folds
+from churn.modeling.search.mean_of_models import MeanOfModels
 from churn.modeling.tuning import Tuned
 
 # Parameters of which one direction is the more flexible: whether that is up, and the factors tried around the chosen value.
@@ -93,7 +94,7 @@ def searched_curves(tuned: Tuned, scoring: str) -> list[ValidationCurve]:
     """Return the curves that the search has drawn already, of each number that it tried at least two values of.
 
     At each value stands the best candidate that has it, of those with a sum of boosted trees if the chosen one has it, else of
-    those without.
+    those without. Of a mean, the chosen one is its heaviest member.
 
     Parameters
     ----------
@@ -107,13 +108,14 @@ def searched_curves(tuned: Tuned, scoring: str) -> list[ValidationCurve]:
     """
     if tuned.fold_scores.size == 0 or tuned.candidates.empty or not np.isfinite(tuned.fold_scores).all():
         return []
+    best = tuned.pipeline.members[0] if isinstance(tuned.pipeline, MeanOfModels) else tuned.best
     boosted = pd.to_numeric(tuned.candidates.get(BOOSTED, pd.Series(0.0, tuned.candidates.index)), errors="coerce") > 0
-    alike = boosted == (BOOSTED.removeprefix("param_") in tuned.best)
+    alike = boosted == (BOOSTED.removeprefix("param_") in best)
     curves = []
     for column in tuned.candidates.columns[tuned.candidates.columns.str.startswith("param_")]:
         name = str(column).removeprefix("param_")
         numbers = pd.to_numeric(tuned.candidates[column], errors="coerce").where(alike)
-        chosen = tuned.best.get(name)
+        chosen = best.get(name)
         if not isinstance(chosen, int | float) or isinstance(chosen, bool) or numbers.nunique() < 2:
             continue
         # Candidates are in the order of their ranks: the first with a value is its best.
@@ -131,7 +133,8 @@ def measure_validation(
     Parameters
     ----------
     pipeline : Pipeline
-        With the parameters that were chosen; it is cloned.
+        With the parameters that were chosen; it is cloned. Of a mean, the parameter of each member is multiplied alike, and the
+        values are those of the heaviest member of which it is not 0.
     train : Labelled
     features : list of str
         The columns the model reads, in order.
@@ -147,16 +150,22 @@ def measure_validation(
     known, _ = bounded(train, seed)
     curves = []
     for name, factors in FACTORS.items():
-        chosen = pipeline.get_params().get(name)
+        if isinstance(pipeline, MeanOfModels):
+            chosen = next((value for value in pipeline.values_of(name) if value), None)
+        else:
+            chosen = pipeline.get_params().get(name)
         if chosen is None:
             continue
         values = _values(chosen, factors)
+        varied, tried = name, values
+        if isinstance(pipeline, MeanOfModels):
+            varied, tried = "members", [pipeline.multiplied(name, value / chosen) for value in values]
         own, others = validation_curve(
             clone(pipeline),
             known.features[features],
             known.outcome,
-            param_name=name,
-            param_range=values,
+            param_name=varied,
+            param_range=tried,
             groups=known.customer if known.fold is None else None,
             cv=make_folds(known, folds, seed),
             scoring=scoring,

@@ -228,7 +228,8 @@ def _training(info: ModelInfo, params: Params | None) -> str:
     chosen = facts({name: number(value) for name, value in info.params.items()}) if info.params else UNKNOWN
     if params is None:
         return chosen
-    return f"Searched by {params.tuning.folds}-fold cross-validation, scored by {params.tuning.scoring}. Chosen:\n\n{chosen}"
+    what = "Chosen: the mean of the log-odds of" if "member_1" in info.params else "Chosen"
+    return f"Searched by {params.tuning.folds}-fold cross-validation, scored by {params.tuning.scoring}. {what}:\n\n{chosen}"
 
 
 def _limits(info: ModelInfo, evaluation: Report | None) -> str:

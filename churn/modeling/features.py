@@ -175,11 +175,7 @@ class LinearTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not len(terms):
             raise InputError(NOTHING)
         self.inputs_ = dict(vars(inputs))
-        self.ramps_ = np.array([(ramp.input, ramp.low, ramp.high) for ramp in terms.ramps], dtype=np.float64).reshape(-1, 3)
-        self.conditions_ = np.array(
-            [(number, column, low, high) for number, rule in enumerate(terms.rules) for column, (low, high) in rule],
-            dtype=np.float64,
-        ).reshape(-1, 4)
+        self.ramps_, self.conditions_ = terms.as_arrays()
         self.feature_names_in_ = np.array(inputs.columns, dtype=object)
         self.n_features_in_ = len(inputs.columns)
         self.nodes_, out_of_fold = np.empty((0, 6)), np.empty(0)

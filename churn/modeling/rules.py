@@ -55,6 +55,12 @@ class Terms:
         """Return the inputs that each term reads."""
         return [*((ramp.input,) for ramp in self.ramps), *(tuple(column for column, _ in rule) for rule in self.rules)]
 
+    def as_arrays(self) -> tuple[Floats, Floats]:
+        """Return ramps, shape (n_ramps, 3), and conditions, shape (n_conditions, 4), as `LinearTerms` stores them."""
+        ramps = [(ramp.input, ramp.low, ramp.high) for ramp in self.ramps]
+        conditions = [(number, column, low, high) for number, rule in enumerate(self.rules) for column, (low, high) in rule]
+        return np.array(ramps, dtype=np.float64).reshape(-1, 3), np.array(conditions, dtype=np.float64).reshape(-1, 4)
+
     def evaluate(self, inputs: Floats) -> Floats:
         """Return the terms' values, shape (n, n_terms), for inputs of shape (n, n_inputs)."""
         values = np.empty((len(inputs), len(self)))

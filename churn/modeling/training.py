@@ -281,7 +281,7 @@ def train(
         split_rule=training_set.rule,
         reserved=params.split.reserved,
     )
-    model = Model(tuned.pipeline, info)
+    model = Model(tuned.served, info)
     evaluation = assess(held, model.predict_probability(held.features), threshold, contract, params)
     reference = known.features.copy()
     reference.insert(0, "churn_probability", tuned.out_of_fold)
@@ -296,5 +296,5 @@ def train(
     if training_set.standing is not None:
         reference = training_set.standing.complete(reference, training_set.dated, model)
     found = {"metrics": evaluation.card.metrics(), "reference_digest": frame_digest(reference)}
-    model = Model(tuned.pipeline, info.model_copy(update=found))
+    model = Model(tuned.served, info.model_copy(update=found))
     return Trained(model, tuned, evaluation, reference, known, _digest(held), reweighing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, cross_val_predict, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import has_fit_parameter
 
 from churn.config.params import BESIDE_RULES, Form, TuningParams
 from churn.data.labelled import Labelled
@@ -21,37 +20,14 @@ from churn.errors import InputError
 from churn.modeling.folds import folds_of, make_folds
 from churn.modeling.search.candidates import CountingScorer, OnScore, searcher
 from churn.modeling.search.choice import measure_gain, measure_ranking
+from churn.modeling.search.mean import Candidate, consider_mean, tries_mean
+from churn.modeling.search.tuned import Tuned, known_customers
 
+__all__ = ["Tuned", "tune"]
+
+Floats = NDArray[np.float64]
 # Rows on which models with boosted trees are held against the simpler one.
 MAX_COMPARED = 20_000
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """The result of a search.
-
-    Attributes
-    ----------
-    pipeline : Pipeline
-        With the best parameters, fitted on the training customers.
-    best : dict
-        The best parameters.
-    score : float
-        Mean score over the folds, in the scoring's own units.
-    candidates : pandas.DataFrame, shape (n_candidates, …)
-        Parameters, mean and standard deviation of the score, rank.
-    out_of_fold : numpy.ndarray of float64, shape (n_customers,)
-        Churn probability of each training customer by a model that was not fitted on it.
-    fold_scores : numpy.ndarray of float64, shape (n_candidates, n_folds)
-        The score in each fold, of each row of `candidates`.
-    """
-
-    pipeline: Pipeline
-    best: dict[str, object]
-    score: float
-    candidates: pd.DataFrame
-    out_of_fold: np.ndarray
-    fold_scores: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def tune(
@@ -69,7 +45,8 @@ def tune(
     Where the form's own grid is searched, its best candidate is then held against ones with the sum of a small boosting, on a
     sample if there are many customers. The best of these is taken if its log loss is lower. If it is not and the candidate has
     rules, a sum beside them is taken if it ranks better by more than one standard error, paired by customer, and its log loss is
-    not higher by more (`churn.modeling.search.choice`).
+    not higher by more (`churn.modeling.search.choice`). Of at most `MAX_COMPARED` customers, the mean of several candidates is
+    taken if its log loss is lower (`churn.modeling.search.mean`).
 
     Of very many customers a sample is searched, and a larger one fitted (`churn.data.many_rows`). Scores are those of the sample:
     where hardly anybody leaves, it has more leavers than all have.
@@ -108,7 +85,7 @@ def tune(
     # Where customers have places among the folds, a customer's rows are together already, and scikit-learn warns of groups.
     groups = searched.customer if searched.fold is None else None
     x = searched.features[features]
-    known = _known_customers(pipeline, searched)
+    known = known_customers(pipeline, searched)
     scoring = CountingScorer(params.scoring, on_score)
     search = searcher(pipeline, grids, params, seed)(scoring=scoring, cv=folds, error_score="raise")
     try:
@@ -121,11 +98,15 @@ def tune(
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
     ranked = results.sort_values("rank_test_score", kind="stable")
     splits = [f"split{number}_test_score" for number in range(search.n_splits_)]
-    best = clone(pipeline).set_params(**chosen)
-    out_of_fold = cross_val_predict(best, x, searched.outcome, groups=groups, cv=folds, method="predict_proba", params=known)[
-        :, 1
-    ]
-    found = Tuned(
+    tried: list[Candidate] = []
+    if params.search == "halving":  # whose candidates were asked about parts of the customers
+        best = clone(pipeline).set_params(**chosen)
+        out_of_fold = cross_val_predict(best, x, searched.outcome, groups=groups, cv=folds, method="predict_proba", params=known)
+        out_of_fold = out_of_fold[:, 1]
+    else:
+        tried = _kept(scoring.said, search.cv_results_["params"], folds_of(searched, params.folds, seed))
+        out_of_fold = tried[search.best_index_].out_of_fold
+    simple = found = Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
         best=chosen,
         score=float(search.best_score_),
@@ -134,8 +115,23 @@ def tune(
         fold_scores=ranked[splits].to_numpy(dtype=np.float64),
     )
     if boosted:
-        found = _consider_boosted(found, pipeline, boosted, searched, features, params.folds, seed, scoring)
+        found = _consider_boosted(found, pipeline, boosted, searched, features, params.folds, seed, scoring, tried)
+    if tries_mean(params, form) and len(train) <= MAX_COMPARED:
+        found = consider_mean(found, simple, pipeline, tried, train, features, params.folds, seed)
     return found if searched is train else _fit_many(found, train, features, params.folds, seed)
+
+
+def _kept(
+    said: list[Floats], tried: list[dict[str, Any]], folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> list[Candidate]:
+    """Return each candidate of a search, which asks one after the other, each in one fold after the other."""
+    rows = np.concatenate([asked for _, asked in folds])
+    found = []
+    for number, chosen in enumerate(tried):
+        out_of_fold = np.empty(len(rows))
+        out_of_fold[rows] = np.concatenate(said[number * len(folds) : (number + 1) * len(folds)])
+        found.append(Candidate(chosen, out_of_fold))
+    return found
 
 
 def _fit_many(found: Tuned, train: Labelled, features: list[str], folds: int, seed: int) -> Tuned:
@@ -144,7 +140,7 @@ def _fit_many(found: Tuned, train: Labelled, features: list[str], folds: int, se
 
     def fitted(rows: NDArray[np.int64]) -> Pipeline:
         part = train.take(draw_rows(rows, MAX_FITTED, outcome, seed))
-        made = clone(found.pipeline).fit(part.features[features], part.outcome, **_known_customers(found.pipeline, part))
+        made = clone(found.pipeline).fit(part.features[features], part.outcome, **known_customers(found.pipeline, part))
         return restore_churn_rate(made, part.outcome.to_numpy(), outcome[rows])
 
     x, out_of_fold = train.features[features], np.empty(len(train))
@@ -159,13 +155,6 @@ def _sample(train: Labelled, max_rows: int, seed: int) -> Labelled:
     return train.take(draw_rows(np.arange(len(train)), max_rows, train.outcome.to_numpy(), seed))
 
 
-def _known_customers(pipeline: Pipeline, train: Labelled) -> dict[str, Any]:
-    """Return what the feature step is told of customers, if it is there and there is something to tell."""
-    step = pipeline.named_steps.get("features")
-    asks = step is not None and has_fit_parameter(step, "customer")
-    return {"features__customer": train.customer} if asks and train.customer is not None else {}
-
-
 def _consider_boosted(
     simple: Tuned,
     pipeline: Pipeline,
@@ -175,8 +164,9 @@ def _consider_boosted(
     folds: int,
     seed: int,
     scoring: CountingScorer,
+    tried: list[Candidate],
 ) -> Tuned:
-    """Return the best of further candidates if it pays, else the simple one; with the scores of all."""
+    """Return the best of further candidates if it pays, else the simple one; with the scores of all; add them to `tried`."""
     compared, so_far = train, simple.out_of_fold
     if len(train) > MAX_COMPARED:
         compared = _sample(train, MAX_COMPARED, seed)
@@ -195,10 +185,11 @@ def _consider_boosted(
         scored.append(_score(clone(pipeline).set_params(**candidates[-1]), compared, features, folds, seed, scoring))
         compare = outcome, so_far, scored[-1][0], compared.customer
         pays, best = not measure_gain(*compare).costs and measure_ranking(*compare).pays, len(scored) - 1
-    tried = pd.DataFrame([{f"param_{name}": value for name, value in chosen.items()} for chosen in candidates])
-    tried["mean_test_score"] = [scores.mean() for _, scores in scored]
-    tried["std_test_score"] = [scores.std() for _, scores in scored]
-    every = pd.concat([simple.candidates, tried], ignore_index=True)
+    tried += [Candidate(chosen, said) for chosen, (said, _) in zip(candidates, scored, strict=True)]
+    further = pd.DataFrame([{f"param_{name}": value for name, value in chosen.items()} for chosen in candidates])
+    further["mean_test_score"] = [scores.mean() for _, scores in scored]
+    further["std_test_score"] = [scores.std() for _, scores in scored]
+    every = pd.concat([simple.candidates, further], ignore_index=True)
     places = every["mean_test_score"].rank(ascending=False, method="min")
     every["rank_test_score"] = places.astype(simple.candidates["rank_test_score"].dtype)
     order = every["rank_test_score"].sort_values(kind="stable").index
@@ -210,7 +201,7 @@ def _consider_boosted(
     if not pays:
         return both
     fitted = clone(pipeline).set_params(**candidates[best])
-    fitted.fit(train.features[features], train.outcome, **_known_customers(pipeline, train))
+    fitted.fit(train.features[features], train.outcome, **known_customers(pipeline, train))
     out_of_fold, scores = scored[best]
     if compared is not train:
         out_of_fold, _ = _score(clone(fitted), train, features, folds, seed, None)
@@ -229,7 +220,7 @@ def _score(
         groups=train.customer if train.fold is None else None,
         scoring=scoring,
         cv=make_folds(train, folds, seed),
-        params=_known_customers(pipeline, train),
+        params=known_customers(pipeline, train),
         return_estimator=True,
         return_indices=True,
         error_score="raise",

@@ -6,6 +6,7 @@ values is a sum of weighed rules, and so is what a linear model makes of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,38 @@ def add_up(nodes: Floats, inputs: Floats) -> Floats:
         for root in roots:
             total[start : start + BLOCK] += below[root]
     return total
+
+
+def join_trees(grown: Iterable[tuple[Floats, float]]) -> Floats:
+    """Return the trees of several boostings as those of one, whose sum is the weighted sum of theirs.
+
+    Parameters
+    ----------
+    grown : iterable of (array of float, float)
+        Nodes, as `grow_trees` returns them, and the weight of their sum.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n_nodes, 6)
+
+    Examples
+    --------
+    >>> stump = np.array([[0, 0, 1.5, 1, 2, 0], [0, -1, 0, 0, 0, -0.5], [0, -1, 0, 0, 0, 0.25]])
+    >>> add_up(join_trees([(stump, 2.0), (stump, 10.0)]), np.array([[1.0], [2.0]])).tolist()
+    [-6.0, 3.0]
+    """
+    joined: list[Floats] = [np.empty((0, 6))]
+    first = trees = 0
+    for nodes, weight in grown:
+        moved = nodes.copy()
+        moved[:, TREE] += trees
+        inner = nodes[:, INPUT] >= 0
+        for child in (LEFT, RIGHT):
+            moved[inner, child] += first
+        moved[:, VALUE] *= weight
+        joined.append(moved)
+        first, trees = first + len(nodes), int(moved[-1, TREE]) + 1
+    return np.concatenate(joined)
 
 
 def leaf_rules(nodes: Floats) -> list[tuple[Rule, float]]:

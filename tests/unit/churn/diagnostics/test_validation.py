@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.metrics import log_loss
 
 from churn.config.params import TuningParams
+from churn.data.labelled import Labelled
 from churn.diagnostics.curves import NOT_ASKED, find_curves
+from churn.diagnostics.learning import measure_learning
 from churn.diagnostics.validation import ValidationCurve, measure_validation, searched_curves
+from churn.modeling.folds import folds_of
 from churn.modeling.model import build_pipeline
+from churn.modeling.search.mean_of_models import MeanOfModels
 from churn.modeling.tuning import Tuned, tune
 from tests.unit.churn.diagnostics.weak_columns import FEATURES, PARAMS, customers, tuned
 
@@ -96,3 +102,51 @@ def test_what_may_be_chance_and_what_is_at_the_edge_is_said() -> None:
     assert said.endswith("may be chance.")
     said = ValidationCurve("logreg__C", 1.0, "neg_log_loss", [1.0, 10.0], noisy[::-1] - np.array([[0], [1]])).sentence()
     assert said.endswith("; it is the last value tried on its side.")
+
+
+KINDS = ((0.0, 1.0), (0.5, 0.01))
+
+
+def mean_of(known: Labelled) -> MeanOfModels:
+    kinds = [{"features__trees": 0, "features__knots": 0, "features__strictness": s, "logreg__C": c} for s, c in KINDS]
+    mean = MeanOfModels(build_pipeline(1, form="terms").steps, kinds, [0.75, 0.25])
+    return mean.fit(known.features[FEATURES], known.outcome)
+
+
+def test_of_a_mean_each_members_value_is_multiplied() -> None:
+    known = customers(300)
+    mean = mean_of(known)
+    strength, strictness = measure_validation(mean, known, FEATURES, "neg_log_loss", 2, 1)
+    assert (strength.parameter, strength.chosen, strength.values) == ("logreg__C", 1.0, [0.01, 0.1, 1.0, 10.0])
+    assert (strictness.parameter, strictness.chosen) == ("features__strictness", 0.5), "a strictness of 0 has no multiples"
+    x, y = known.features[FEATURES], known.outcome
+    weaker = MeanOfModels(mean.steps, [member | {"logreg__C": member["logreg__C"] * 10} for member in mean.members], mean.weights)
+    [one, other] = [
+        -log_loss(y[asked], clone(weaker).fit(x.iloc[learned], y[learned]).predict_proba(x.iloc[asked])[:, 1])
+        for learned, asked in folds_of(known, 2, 1)
+    ]
+    assert strength.others[3].tolist() == pytest.approx([one, other], abs=1e-9)
+    assert not np.allclose(strength.others[3], strength.others[2])
+
+
+def test_the_searched_curves_of_a_mean_are_those_of_its_heaviest_member() -> None:
+    rows = [(0.1, np.nan, -0.5), (1.0, np.nan, -0.6), (1.0, 100.0, -0.1), (10.0, 100.0, -0.2)]
+    candidates = pd.DataFrame(rows, columns=["param_logreg__C", "param_features__boosted", "mean_test_score"])
+    fold_scores = np.repeat(candidates[["mean_test_score"]].to_numpy(), 2, axis=1)
+    members = [{"logreg__C": 10.0, "features__boosted": 100}, {"logreg__C": 0.1}]
+    mean = MeanOfModels(build_pipeline(1, form="terms").steps, members, [0.75, 0.25])
+    [curve] = searched_curves(Tuned(mean, {"member_1": "…"}, 0.0, candidates, np.empty(0), fold_scores), "neg_log_loss")
+    assert (curve.chosen, curve.values, curve.others[:, 0].tolist()) == (10.0, [1.0, 10.0], [-0.1, -0.2])
+
+
+def test_the_learning_curve_of_a_mean_fits_all_members() -> None:
+    known = customers(300)
+    curve = measure_learning(mean_of(known), known, FEATURES, "neg_log_loss", 2, 1)
+    assert curve is not None
+    x, y = known.features[FEATURES], known.outcome
+    losses = [
+        log_loss(y[asked], clone(mean_of(known)).fit(x.iloc[learned], y[learned]).predict_proba(x.iloc[asked])[:, 1])
+        for learned, asked in folds_of(known, 2, 1)
+    ]
+    # The rows are the same in another order, which draws other trees of the same kind: none here, so only the last digits differ.
+    assert curve.others[-1] == pytest.approx(-np.array(losses), abs=1e-3)

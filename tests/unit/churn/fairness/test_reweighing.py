@@ -23,6 +23,7 @@ from churn.fairness.reweighing import Fit, Reweighing, consider
 from churn.fairness.weights import cells_of, reweighed
 from churn.modeling.folds import folds_of
 from churn.modeling.model import build_pipeline
+from churn.modeling.search.mean_of_models import MeanOfModels
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from tests.credit_like import CREDIT, credit_like
 
@@ -255,3 +256,25 @@ def test_boosted_trees_are_reweighed_too(parts: dict[float, TrainingSet], monkey
         assert np.array_equal(outcome, part.outcome)
         assert np.array_equal(weight, reweighed(part.outcome.to_numpy(), cells_of(part, CREDIT, chosen.evaluation.slices)))
         assert weight.std() > 0
+
+
+def test_of_a_mean_each_member_is_reweighed(parts: dict[float, TrainingSet]) -> None:
+    known, chosen = parts[2.0].train.take(np.arange(600)), params(reweigh="always")
+    features, folds = CREDIT.feature_names, folds_of(known, 2, 1)
+    kinds: list[dict[str, Any]] = [
+        {"features__trees": 0, "features__knots": 0, "features__strictness": strictness, "logreg__C": c}
+        for strictness, c in ((0.1, 1.0), (0.5, 0.01))
+    ]
+    unfitted = build_pipeline(1, form="terms", contract=CREDIT)
+    mean = MeanOfModels(unfitted.steps, kinds, [0.75, 0.25]).fit(known.features[features], known.outcome)
+    plain = Fit(mean, np.full(len(known), 0.3), 0.5, -0.6)
+    found, _ = consider(plain, known, parts[2.0].holdout, features, folds, lambda _: 0.5, CREDIT, chosen)
+    assert isinstance(found.pipeline, MeanOfModels)
+    weight = reweighed(known.outcome.to_numpy(), cells_of(known, CREDIT, chosen.evaluation.slices))
+    told = {"features__sample_weight": weight, "logreg__sample_weight": weight, "features__customer": known.customer}
+    alone = [
+        build_pipeline(1, form="terms", contract=CREDIT).set_params(**kind).fit(known.features[features], known.outcome, **told)
+        for kind in kinds
+    ]
+    expected = sum(w * one.decision_function(known.features[features]) for w, one in zip((0.75, 0.25), alone, strict=True))
+    np.testing.assert_allclose(found.pipeline.decision_function(known.features[features]), expected, rtol=0, atol=1e-9)

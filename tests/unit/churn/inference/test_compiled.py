@@ -17,6 +17,7 @@ from churn.inference.terms import Condition, Ramp, WeighedRule
 from churn.inference.vectorized import logits, probabilities
 from churn.modeling.features import LinearTerms
 from churn.modeling.model import build_pipeline
+from churn.modeling.search.mean_of_models import MeanOfModels, as_one
 from churn.simulation.simulate import simulate
 from tests.checkout import CHECKOUT
 
@@ -32,6 +33,16 @@ def fitted(form: Any = "terms", rows: int = 1_500) -> Pipeline:
         pipeline.set_params(features__trees=30, features__strictness=0.4, features__boosted=20, features__leaves=8)
     if form == "terms":
         pipeline.set_params(features__strictness=0.2)  # so that there are terms of every kind
+    if form == "mean":
+        beside = {"features__boosted": 10, "features__leaves": 4}
+        lines = {"features__trees": 0, "features__strictness": 0.1, **beside}
+        members = [
+            {"features__trees": 30, "features__strictness": 0.4, **beside},
+            lines,
+            {"features__trees": 30, "logreg__C": 0.1},
+        ]
+        pipeline = MeanOfModels(pipeline.steps, members, [0.5, 0.25, 0.25])
+        return as_one(pipeline.fit(data.features[columns], data.outcome))
     return pipeline.fit(data.features[columns], data.outcome)
 
 

@@ -21,7 +21,7 @@ from churn.modeling.boosted.trees import leaf_rules
 from tests.unit.churn.inference.test_compiled import CONTRACT, asked, columns_of, compiled, fitted, rows_of
 
 
-@pytest.mark.parametrize("form", ["terms", "boosted", "plain"])
+@pytest.mark.parametrize("form", ["terms", "boosted", "mean", "plain"])
 def test_it_answers_what_the_pipeline_answers(form: str) -> None:
     pipeline = fitted(form)
     columns = CONTRACT.numeric_features if form == "plain" else CONTRACT.feature_names

@@ -242,6 +242,14 @@ def test_it_can_be_reproduced_from_commit_data_and_params() -> None:
     assert (training["logreg__C"], training["logreg__solver"]) == ("0.5000", "lbfgs")
 
 
+def test_of_a_mean_its_members_are_told() -> None:
+    members = {"member_1": "0.75 of logreg__C=0.1", "member_2": "0.25 of logreg__C=1.0"}
+    told = section(whole(known(params=members)), "Training")
+    assert "Chosen: the mean of the log-odds of:" in told
+    assert {name: dict(rows(told))[name] for name in members} == members
+    assert "the mean of" not in section(whole(), "Training")
+
+
 def test_of_an_old_version_what_is_known_is_told_and_the_rest_is_not_recorded() -> None:
     card = render_card(known(version="3"))
     assert card.startswith("# Model card: churn, version 3\n")

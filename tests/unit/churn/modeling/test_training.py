@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
+from sklearn.pipeline import Pipeline
 
+import churn.config.params as params_module
 from churn.clock import now
 from churn.config.params import EvaluationParams, GateParams, ModelParams, Params, SplitParams, TuningParams
 from churn.contract import Contract
@@ -15,9 +18,11 @@ from churn.data.row_time import as_times
 from churn.evaluation.report import assess
 from churn.modeling.assignment import NO_PSEUDONYM, Source, assign
 from churn.modeling.customer_keys import rule_digest
+from churn.modeling.search.mean_of_models import MeanOfModels
 from churn.modeling.threshold import choose_threshold
 from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.registry.serialization import dump_pipeline
+from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.simulation.simulate import simulate
 
 PARAMS = Params(
@@ -384,3 +389,21 @@ def test_which_outcome_a_row_of_the_gate_repeats_is_known_where_some_stand_for_o
     some = fresh.take(np.arange(0, len(fresh), 2))
     assert some.original is not None
     assert some.original.tolist() == fresh.original[::2].tolist()
+
+
+def test_of_a_mean_an_ordinary_pipeline_is_the_model_and_its_members_are_told(
+    customers: Dataset, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = {"features__trees": [0], "features__knots": [0], "features__strictness": [0.5]}
+    monkeypatch.setitem(params_module.GRIDS, "terms", [lines])
+    monkeypatch.setattr(params_module, "BOOSTED_GRID", [lines | {"features__boosted": [10], "features__leaves": [2, 8]}])
+    found = fit(customers, contract, TERMS.model_copy(update={"tuning": TuningParams(folds=2)}))
+    assert isinstance(found.tuned.pipeline, MeanOfModels)
+    loaded = skops.io.loads(dump_pipeline(found.model.pipeline), trusted=TRUSTED_TYPES)
+    assert type(loaded) is Pipeline
+    asked = customers.features[found.model.info.features]
+    assert np.array_equal(loaded.predict_proba(asked), found.tuned.pipeline.predict_proba(asked))
+    assert {"member_1", "member_2"} <= set(found.model.info.params)
+    assert found.model.info.threshold == choose_threshold(
+        found.learned.outcome.to_numpy(), found.tuned.out_of_fold, TERMS.threshold, TERMS.profit
+    )

@@ -188,11 +188,17 @@ SIMPLE = [{"features__trees": [0], "features__knots": [0], "logreg__C": [0.1, 1.
 
 
 def tune_terms(
-    known: Labelled, monkeypatch: pytest.MonkeyPatch, *, boosted: bool = True, grid: list[Any] = SIMPLE, **further: Any
+    known: Labelled,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    boosted: bool = True,
+    mean: bool = False,
+    grid: list[Any] = SIMPLE,
+    **further: Any,
 ) -> Tuned:
     monkeypatch.setitem(params_module.GRIDS, "terms", grid)
     monkeypatch.setattr(params_module, "BOOSTED_GRID", GRID)
-    params = TuningParams(folds=2, boosted=boosted)
+    params = TuningParams(folds=2, boosted=boosted, mean=mean)
     return tune(build_pipeline(1, form="terms"), known, FEATURES, params, seed=1, form="terms", **further)
 
 
@@ -273,7 +279,7 @@ def test_only_the_first_one_tells_that_the_others_are_worse_too(monkeypatch: pyt
     monkeypatch.setitem(params_module.GRIDS, "terms", [{"features__trees": [0], "features__knots": [0], "logreg__C": [1.0]}])
     monkeypatch.setattr(params_module, "BOOSTED_GRID", three)
     known = customers()
-    found = tune(build_pipeline(1, form="terms"), known, FEATURES, TuningParams(folds=2), seed=1, form="terms")
+    found = tune(build_pipeline(1, form="terms"), known, FEATURES, TuningParams(folds=2, mean=False), seed=1, form="terms")
     assert len(found.candidates) == 1 + 3
     assert found.best["features__leaves"] == 4
 
