@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, WithJsonSchema
 
 from churn.customers.cell_rule import MISSING_TEXTS
+from churn.errors import InputError
 
 MAX_ID_LENGTH = 128
 LOOKED_AT_ONCE = 8_192
@@ -63,6 +64,38 @@ def read_id(cell: Any) -> str | None:
     if abs(cell) >= _INEXACT:
         raise ValueError(_TOO_LARGE)
     return str(int(cell))
+
+
+def require_id(text: str, where: str = "") -> str:
+    """Return the id that a person typed, or put on a line of a file, as the service stores it.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        What an error begins with.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If it names nobody, or breaks the rule of an id.
+
+    Examples
+    --------
+    >>> require_id(" c-1 "), require_id("415.0")
+    ('c-1', '415')
+    """
+    try:
+        found = read_id(text)
+    except ValueError as error:
+        raise InputError(f"{where}customer id {text[:40]!r} {error}") from None
+    if found is None:
+        raise InputError(f"{where}which customer? {text!r} stands for nobody")
+    return found
 
 
 def _read_text(text: str) -> str | None:

@@ -224,12 +224,11 @@ def export(
 def names_of(customer_id: str) -> list[str]:
     """Return the names that a customer may have in the store: what was stored before there was a key has the plain id."""
     from churn.config.settings import load_settings
+    from churn.customers.customer_id import require_id
     from churn.customers.pseudonym import Pseudonymiser
-    from churn.errors import InputError
 
-    if not customer_id:
-        raise InputError("which customer? An empty id stands for nobody")
-    return sorted({customer_id, Pseudonymiser(load_settings().pseudonym_key.get_secret_value())(customer_id)})
+    stored = require_id(customer_id)
+    return sorted({stored, Pseudonymiser(load_settings().pseudonym_key.get_secret_value())(stored)})
 
 
 @contextmanager

@@ -107,13 +107,14 @@ def opt_out(
     """
     from churn.clock import now
     from churn.config.settings import load_settings
+    from churn.customers.customer_id import require_id
     from churn.customers.pseudonym import Pseudonymiser
     from churn.errors import InputError
     from churn.store.contacts.records import Contact
 
-    named = [*(customer_ids or []), *(_lines(file) if file else [])]
-    if not named or not all(named):
-        raise InputError("which customers? Name one or more ids, or a --file with one a line; an empty id stands for nobody")
+    named = [*map(require_id, customer_ids or []), *(_ids_of(file) if file else [])]
+    if not named:
+        raise InputError("which customers? Name one or more ids, or a --file with one a line")
     pseudonym, said_at = Pseudonymiser(load_settings().pseudonym_key.get_secret_value()), now()
     said = [Contact(said_at, customer_id=pseudonym(one), opt_out=not undo) for one in dict.fromkeys(named)]
     with opened_store() as store:
@@ -126,11 +127,14 @@ def opt_out(
         console.print(f"{len(said):,} customer{'s' if len(said) > 1 else ''} {wish}; {in_all:,} want no contacts in all")
 
 
-def _lines(file: Path) -> list[str]:
+def _ids_of(file: Path) -> list[str]:
+    from churn.customers.customer_id import require_id
     from churn.errors import InputError
 
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: {getattr(error, 'strerror', None) or 'must be UTF-8'}") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    # (`splitlines` would also part an id at letters that only some programs take for the end of a line.)
+    lines = enumerate(text.split("\n"), start=1)
+    return [require_id(line, f"{file}: line {number}: ") for number, line in lines if line.strip()]

@@ -63,7 +63,7 @@ def test_the_newest_answer_is_told_by_the_version_that_gave_it(churn: Churn, log
 
 def test_a_customer_without_an_answer(churn: Churn, logged: None) -> None:
     assert_one_line(churn("note", "c-2"), 2, "'c-2'", "no prediction in the store")
-    assert_one_line(churn("note", ""), 2, "An empty id")
+    assert_one_line(churn("note", ""), 2, "stands for nobody")
 
 
 def test_a_language_model_is_asked_and_its_fault_is_said(

@@ -116,6 +116,20 @@ def test_an_opt_out_is_noted_once_and_can_be_taken_back(churn: Churn, home: Path
     store.close()
 
 
+def test_an_id_is_read_as_the_service_reads_it(churn: Churn, home: Path, tmp_path: Path) -> None:
+    """Opted out under another name than the one that is called, a customer would be called all the same."""
+    (tmp_path / "ids.txt").write_text("\ufeff416.0\r\n \r\nc\u20283\r\n", "utf-8", newline="")
+    assert churn("campaign", "opt-out", "415.0", " c1", "--file", str(tmp_path / "ids.txt")).code == 0
+    store = opened(home)
+    assert store.opted_out(["415", "416", "c1", "c\u20283"]) == {"415", "416", "c1", "c\u20283"}
+    assert store.count_opt_outs() == 4
+    store.close()
+    (tmp_path / "ids.txt").write_text("c4\nc\t5\n", "utf-8")
+    said = churn("campaign", "opt-out", "--file", str(tmp_path / "ids.txt"))
+    assert (said.code, "line 2: customer id 'c\\t5' must not contain control characters" in said.err) == (2, True)
+    assert churn("campaign", "opt-out", "c" * 129).code == 2
+
+
 def test_with_a_key_the_pseudonym_opts_out(churn: Churn, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_PSEUDONYM_KEY", "a key of sixteen or more")
     assert churn("campaign", "opt-out", "c1").code == 0
