@@ -35,6 +35,7 @@ class Spool:
         self._segments: list[Segment] = []
         self.rows = 0
         self.on_damage: Callable[[int], None] = lambda _: None
+        # By the clock that nobody sets: when the clock of the day is set back, what waits goes on growing old.
         self._oldest: float | None = None
 
     @property
@@ -45,7 +46,7 @@ class Spool:
     def lag_seconds(self) -> float:
         """Return the age of the oldest row that waits, in seconds; 0 if none does."""
         oldest = self._oldest
-        return 0.0 if oldest is None else max(0.0, time.time() - oldest)
+        return 0.0 if oldest is None else time.monotonic() - oldest
 
     def check(self) -> None:
         """Raise StoreError unless rows could be appended now."""
@@ -88,7 +89,7 @@ class Spool:
         last.append(record)
         self.rows += len(rows)
         if self._oldest is None:
-            self._oldest = time.time()
+            self._oldest = time.monotonic()
 
     def adopt(self) -> int:
         """Take over the segments of dead workers; return how many rows they hold. Those of live workers are left alone."""
@@ -109,7 +110,8 @@ class Spool:
                 place = next((n for n, other in enumerate(self._segments) if other.own), len(self._segments))
                 self._segments.insert(place, segment)
                 self.rows += rows
-                self._oldest = min(filter(None, (self._oldest, segment.created_at)), default=None)
+                since = _monotonic(segment.created_at)
+                self._oldest = since if self._oldest is None else min(self._oldest, since)
             found += rows
             logger.warning("adopted %d spooled predictions of a dead worker", rows)
         return found
@@ -130,7 +132,7 @@ class Spool:
                 replayed += len(rows)
                 with self._lock:
                     self.rows = max(0, self.rows - len(rows))
-                    self._oldest = requested_at(rows[-1])
+                    self._oldest = _monotonic(requested_at(rows[-1]))
             with self._lock:
                 # What was appended meanwhile is replayed in another round.
                 if segment.replayed == segment.size:
@@ -161,3 +163,8 @@ class Spool:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise StoreError(f"the spool's folder cannot be made: {error.strerror}") from error
+
+
+def _monotonic(moment: float) -> float:
+    """Return a moment of the day's clock, in seconds since 1970, by the monotonic clock; the present for one that is to come."""
+    return time.monotonic() - max(0.0, time.time() - moment)

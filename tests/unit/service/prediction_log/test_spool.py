@@ -241,15 +241,53 @@ def test_two_workers_do_not_take_one_segment_both(tmp_path: Path, monkeypatch: p
     assert not path.exists()
 
 
-def test_the_age_of_what_waits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Clocks:
+    """The day's clock, which may be set, and the one that only goes on."""
+
+    def __init__(self, day: float) -> None:
+        self.day, self.gone = day, 1_000.0
+
+    def pass_by(self, seconds: float) -> None:
+        self.day, self.gone = self.day + seconds, self.gone + seconds
+
+    def time(self) -> float:
+        return self.day
+
+    def monotonic(self) -> float:
+        return self.gone
+
+
+def test_the_age_of_what_waits_is_told_though_the_clock_is_set_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "time", clocks := Clocks(spool_module.time.time()))
     spool = make(tmp_path)
     assert spool.lag_seconds() == 0
     spool.append(rows(1))
-    now = spool_module.time.time()
-    monkeypatch.setattr(spool_module.time, "time", lambda: now + 60)
-    assert 60 <= spool.lag_seconds() < 70
-    monkeypatch.setattr(spool_module.time, "time", lambda: now - 60)
-    assert spool.lag_seconds() == 0, "a clock that was set back"
+    clocks.pass_by(60)
+    assert spool.lag_seconds() == 60
+    clocks.day -= 3_600
+    assert spool.lag_seconds() == 60
+    spool.append(rows(1))
+    clocks.pass_by(5)
+    assert spool.lag_seconds() == 65
+
+
+@pytest.mark.parametrize(("written", "age"), [(-40.0, 50.0), (3_600.0, 10.0)])
+def test_what_a_dead_worker_left_is_as_old_as_its_file_and_never_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: float, age: float
+) -> None:
+    dead = make(tmp_path)
+    dead.append(rows(1))
+    dead.close()
+    (path,) = files(tmp_path)
+    monkeypatch.setattr(spool_module, "time", clocks := Clocks(1_700_000_000.0))
+    os.utime(path, (clocks.day + written,) * 2)
+    spool = make(tmp_path)
+    spool.append(rows(1))
+    clocks.pass_by(10)
+    assert spool.adopt() == 1
+    assert spool.lag_seconds() == age
+    clocks.pass_by(7)
+    assert spool.lag_seconds() == age + 7
 
 
 def test_a_disk_that_refuses_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
