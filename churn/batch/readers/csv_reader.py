@@ -36,7 +36,7 @@ from churn.customers.validation import CustomerRules, Table
 from churn.data.csv_chunks import Chunk, Irregular, check_columns, chunks, strict_rows
 from churn.data.file_kind import file_kind
 from churn.data.files import check_header, csv_separator
-from churn.errors import ContractError, Problem
+from churn.errors import ContractError, InputError, Problem
 
 Row = tuple[int, list[str]]
 _BYTE_ORDER_MARK = "\ufeff"
@@ -91,7 +91,7 @@ def _read_header(part: Part, file: Any, separator: str) -> tuple[list[str], int]
         reader = csv.reader(lines(text), delimiter=separator, strict=True)
         header = [name.strip() for name in first_named(reader)]
         if not header:
-            raise ValueError("it is empty")
+            raise InputError(f"{part.path}: is empty")
         check_columns(header)
         end, line = used, reader.line_num + 1
         check_header(part.name, header, next(filter(None, reader), []))
