@@ -17,7 +17,7 @@ from churn.config.params import Gap, SliceParams
 from churn.config.settings import Settings
 from churn.contract import Column, Contract
 from churn.data.sensitive_levels import sensitive_frame
-from churn.evaluation.slices import FEW
+from churn.evaluation.slice_levels import FEW
 from churn.evaluation.weights import WEIGHT
 from churn.store.store import Store
 from monitoring.performance.group_gaps import MIN_CUSTOMERS, GroupReport, compare_groups

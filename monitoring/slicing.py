@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from churn.config.params import SliceParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
-from churn.evaluation.slices import MISSING, find_slices, slice_by, sliced_levels
+from churn.evaluation.slice_levels import MISSING, sliced_levels
+from churn.evaluation.slices import find_slices, slice_by
 from churn.explain.frames import column_values
 from churn.explain.segmenter import Segmenter
 from churn.segments.segments import SLICE

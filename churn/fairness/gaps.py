@@ -16,7 +16,8 @@ from churn.config.params import Gap, SliceParams
 from churn.contract import Contract
 from churn.data.labelled import Labelled
 from churn.evaluation.paired import Answers
-from churn.evaluation.slices import Slice, slice_by, sliced_levels
+from churn.evaluation.slice_levels import sliced_levels
+from churn.evaluation.slices import Slice, slice_by
 from churn.evaluation.statistics import Customers
 
 Floats = NDArray[np.float64]
