@@ -18,7 +18,7 @@ from churn.data.labelled import Labelled
 from churn.data.many_rows import MAX_FITTED, MAX_SEARCHED, count_folds, draw_rows, predict_in_blocks, restore_churn_rate
 from churn.errors import InputError
 from churn.modeling.folds import folds_of, make_folds
-from churn.modeling.search.candidates import CountingScorer, OnScore, searcher
+from churn.modeling.search.candidates import CountingScorer, OnScore, Scored, searcher
 from churn.modeling.search.choice import measure_gain, measure_ranking
 from churn.modeling.search.mean import Candidate, consider_mean, tries_mean
 from churn.modeling.search.tuned import Tuned, known_customers
@@ -98,14 +98,21 @@ def tune(
     columns = [c for c in map(str, results) if c.startswith("param_")] + ["mean_test_score", "std_test_score", "rank_test_score"]
     ranked = results.sort_values("rank_test_score", kind="stable")
     splits = [f"split{number}_test_score" for number in range(search.n_splits_)]
+    mean = tries_mean(params, form) and len(train) <= MAX_COMPARED
+    parameters = search.cv_results_["params"]
     tried: list[Candidate] = []
-    if params.search == "halving":  # whose candidates were asked about parts of the customers
+    if params.search != "halving":  # whose candidates were asked about parts of the customers
+        tried = _kept(scoring.scored, parameters, results[splits].to_numpy(), folds_of(searched, params.folds, seed))
+    if mean and not tried:
+        asked = (clone(pipeline).set_params(**values) for values in parameters)
+        again = [_score(candidate, searched, features, params.folds, seed, None)[0] for candidate in asked]
+        tried = [*map(Candidate, parameters, again)]
+    if tried:
+        out_of_fold = tried[search.best_index_].out_of_fold
+    else:
         best = clone(pipeline).set_params(**chosen)
         out_of_fold = cross_val_predict(best, x, searched.outcome, groups=groups, cv=folds, method="predict_proba", params=known)
         out_of_fold = out_of_fold[:, 1]
-    else:
-        tried = _kept(scoring.said, search.cv_results_["params"], folds_of(searched, params.folds, seed))
-        out_of_fold = tried[search.best_index_].out_of_fold
     simple = found = Tuned(
         pipeline=search.best_estimator_.set_params(**chosen),
         best=chosen,
@@ -116,20 +123,22 @@ def tune(
     )
     if boosted:
         found = _consider_boosted(found, pipeline, boosted, searched, features, params.folds, seed, scoring, tried)
-    if tries_mean(params, form) and len(train) <= MAX_COMPARED:
+    if mean:
         found = consider_mean(found, simple, pipeline, tried, train, features, params.folds, seed)
     return found if searched is train else _fit_many(found, train, features, params.folds, seed)
 
 
 def _kept(
-    said: list[Floats], tried: list[dict[str, Any]], folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+    scored: list[Scored], tried: list[dict[str, Any]], scores: Floats, folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 ) -> list[Candidate]:
-    """Return each candidate of a search, which asks one after the other, each in one fold after the other."""
+    """Return each candidate of a search by what the scorer kept; none if they were not scored here, one after the other."""
+    if [one.score for one in scored] != scores.ravel().tolist():
+        return []
     rows = np.concatenate([asked for _, asked in folds])
     found = []
     for number, chosen in enumerate(tried):
         out_of_fold = np.empty(len(rows))
-        out_of_fold[rows] = np.concatenate(said[number * len(folds) : (number + 1) * len(folds)])
+        out_of_fold[rows] = np.concatenate([one.probability for one in scored[number * len(folds) : (number + 1) * len(folds)]])
         found.append(Candidate(chosen, out_of_fold))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -102,8 +102,15 @@ def expected_scores(params: TuningParams, form: Form) -> int | None:
             return None
 
 
+class Scored(NamedTuple):
+    """A score, and the probabilities that it is of, shape (n_customers_asked,)."""
+
+    score: float
+    probability: NDArray[np.float64]
+
+
 class CountingScorer:
-    """A scorer that reports how often it was called, and keeps what pipelines said.
+    """A scorer that reports how often it was called, and keeps what it scored.
 
     Parameters
     ----------
@@ -114,22 +121,22 @@ class CountingScorer:
 
     Attributes
     ----------
-    said : list of numpy.ndarray of float64
-        The probabilities of each call.
+    scored : list of Scored
+        Each call in this process: candidates that are fitted in others are scored there.
     """
 
     def __init__(self, scoring: str, on_score: OnScore | None) -> None:
         self._scorer = None if scoring == "neg_log_loss" else get_scorer(scoring)
         self._on_score = on_score
-        self.said: list[NDArray[np.float64]] = []
+        self.scored: list[Scored] = []
 
     def __call__(self, estimator: Any, x: pd.DataFrame, y: pd.Series) -> float:
         """Return the score of a fitted pipeline."""
         probability = estimator.predict_proba(x)[:, -1]
         score = _neg_log_loss(estimator, x, y, probability) if self._scorer is None else float(self._scorer(estimator, x, y))
-        self.said.append(probability)
+        self.scored.append(Scored(score, probability))
         if self._on_score is not None:
-            self._on_score(len(self.said))
+            self._on_score(len(self.scored))
         return score
 
 

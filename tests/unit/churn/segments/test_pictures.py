@@ -13,13 +13,14 @@ from tests.unit.churn.segments.groups import CONTRACT, customers
 
 @pytest.mark.parametrize("projection", ["pca", "t-sne"])
 def test_every_segment_is_in_the_tree_and_every_customer_in_the_plane(projection: Projection) -> None:
-    frame, reasons, _ = customers(160)
+    frame, reasons, _ = customers(300)
     segments = find_segments(frame, reasons, CONTRACT, seed=1)
+    assert len(segments.names) > 1
     figure = draw_segments(segments, reasons, "Title", projection)
     tree, plane = figure.axes
     shown = {label.get_text().rpartition(" (")[0] for label in tree.get_yticklabels()}
     assert shown == set(segments.names)
-    assert sum(len(points.get_offsets()) for points in plane.collections) == 160
+    assert sum(len(points.get_offsets()) for points in plane.collections) == 300
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5])

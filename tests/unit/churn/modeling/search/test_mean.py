@@ -19,7 +19,7 @@ from churn.config.params import TuningParams
 from churn.data.labelled import Labelled
 from churn.modeling.folds import folds_of
 from churn.modeling.model import build_pipeline
-from churn.modeling.search.candidates import expected_scores
+from churn.modeling.search.candidates import CountingScorer, Scored, expected_scores
 from churn.modeling.search.mean import choose_mean, tries_mean
 from churn.modeling.search.mean_of_models import MeanOfModels
 from churn.modeling.tuning import Tuned, tune
@@ -137,6 +137,39 @@ def test_it_costs_no_further_scores(search: Any) -> None:
     pipeline = build_pipeline(1, form="terms")
     found = tune(pipeline, customers(), FEATURES, TuningParams(folds=2), seed=1, form="terms", on_score=told.append)
     assert len(told) == 2 * len(found.candidates) <= expected_scores(TuningParams(folds=2), "terms")
+
+
+class Elsewhere(list[Scored]):
+    """What a scorer keeps whose calls are in other processes, as Dask's workers."""
+
+    def append(self, one: Scored) -> None:
+        pass
+
+
+class AnyOrder(list[Scored]):
+    """What a scorer keeps that several threads call."""
+
+    def append(self, one: Scored) -> None:
+        self.insert(0, one)
+
+
+@pytest.mark.parametrize("kept", [Elsewhere, AnyOrder])
+def test_the_model_is_the_same_wherever_candidates_are_scored(
+    kept: type[list[Scored]], search: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = search(customers())
+    begin = CountingScorer.__init__
+
+    def begin_there(self: CountingScorer, *args: Any) -> None:
+        begin(self, *args)
+        self.scored = kept()
+
+    monkeypatch.setattr(CountingScorer, "__init__", begin_there)
+    there = search(customers())
+    assert isinstance(here.pipeline, MeanOfModels)
+    assert there.best == here.best
+    assert np.array_equal(there.out_of_fold, here.out_of_fold)
+    pd.testing.assert_frame_equal(there.candidates, here.candidates, check_exact=True)
 
 
 @pytest.mark.parametrize(
