@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 from xmlrpc.client import Fault, ServerProxy
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from churn.errors import ChurnError
@@ -100,9 +100,14 @@ class Supervisor:
         self.wait(*names)
 
     def launch(self, *names: str) -> None:
-        """Start programs, one right after the other, and wait for none of them."""
+        """Start programs, one right after the other, and wait for none of them: `wait` tells of one that ended at once."""
         for name in names:
-            self._call("startProcess", name, False)
+            try:
+                self._call("startProcess", name, False)
+            except ChurnError as error:
+                # Where it had ended before supervisord looked. It is started anew as often as any other one that ends.
+                if not (isinstance(error.__cause__, Fault) and error.__cause__.faultCode == Faults.SPAWN_ERROR):
+                    raise
 
     def wait(self, *names: str, on_ready: Callable[[str], None] = lambda _name: None) -> None:
         """Wait until each of some programs is ready, in whatever order they are.
@@ -136,7 +141,8 @@ class Supervisor:
                 time.sleep(0.2)
 
     def _tail(self, name: str) -> str:
-        return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-15:])
+        log = self.log(name)  # of a program that could not even be forked there is none
+        return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
 
     def state(self, name: str) -> str:
         """Return a program's state in supervisord's words, such as RUNNING or BACKOFF."""

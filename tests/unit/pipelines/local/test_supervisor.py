@@ -11,9 +11,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
 
 import psutil
 import pytest
+from supervisor.xmlrpc import Faults
 
 from churn.errors import ChurnError
 from pipelines.local.supervisor import Program, Supervisor
@@ -123,6 +126,39 @@ def test_a_program_that_ends_is_an_error_that_shows_the_end_of_its_log(tmp_path:
     assert str(caught.value).endswith("hello\nthe port is taken 100%")
     assert str(tmp_path / "home" / "logs" / "broken.log") in str(caught.value)
     assert is_gone(pids(tmp_path, "one")[0])
+
+
+def test_a_program_that_ends_before_supervisord_looks_is_the_same_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late:
+        """Answers as supervisord does where what it has started is gone by the time that it looks."""
+
+        def __init__(self, *args: Any, **further: Any) -> None:
+            self.real = ServerProxy(*args, **further)
+            self.supervisor = self
+
+        def __enter__(self) -> Late:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.real("close")()
+
+        def __getattr__(self, method: str) -> Callable[..., Any]:
+            def ask(*args: Any) -> Any:
+                answer = getattr(self.real.supervisor, method)(*args)
+                if method == "startProcess":
+                    raise Fault(Faults.SPAWN_ERROR, f"SPAWN_ERROR: {args[0]}")
+                return answer
+
+            return ask
+
+    monkeypatch.setattr("pipelines.local.supervisor.ServerProxy", Late)
+    program = Program("broken", (sys.executable, "-u", "-c", FAILS), ready=lambda: False, retries=0)
+    with (
+        Supervisor([program], tmp_path / "home") as supervisor,
+        pytest.raises(ChurnError, match="broken did not start") as caught,
+    ):
+        supervisor.start("broken")
+    assert str(caught.value).endswith("the port is taken 100%")
 
 
 def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
