@@ -14,6 +14,7 @@ from typing import NoReturn
 import httptools
 
 from service.server.coalesced_writes import CoalescedWritesProtocol
+from service.server.head_rules import last_answer
 
 # What is no data between and after the chunks of a body. Chunks of three bytes and more, on average, need no allowance.
 MAX_FRAMING_BYTES = 64 * 1024
@@ -25,21 +26,11 @@ MAX_TARGET_BYTES = 2**16 - 1
 SLICE_BYTES = 16 * 1024
 
 
-def _last_answer(status: HTTPStatus, title: str, detail: str) -> bytes:
-    """Return a problem document (RFC 9457) as bytes; what is no request has no path and no id."""
-    kind = title.lower().replace(" ", "-")
-    body = f'{{"type":"urn:churn:problem:{kind}","title":"{title}","status":{status},"detail":"{detail}"}}'
-    return (
-        f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
-        f"connection: close\r\n\r\n{body}"
-    ).encode("ascii")
-
-
-NOT_HTTP = _last_answer(HTTPStatus.BAD_REQUEST, "Bad Request", "What came is no HTTP request, or can be read in two ways.")
-TARGET_TOO_LONG = _last_answer(
+NOT_HTTP = last_answer(HTTPStatus.BAD_REQUEST, "Bad Request", "What came is no HTTP request, or can be read in two ways.")
+TARGET_TOO_LONG = last_answer(
     HTTPStatus.REQUEST_URI_TOO_LONG, "URI Too Long", "The address is too long: what is to be scored or reported is the body."
 )
-TOO_LONG = _last_answer(
+TOO_LONG = last_answer(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "Request Header Fields Too Large",
     "The head of the request is too long, or has too many fields.",
@@ -145,6 +136,8 @@ class BoundedMessages(CoalescedWritesProtocol):
 
     def on_message_complete(self) -> None:
         """See `httptools`."""
+        if self._in_chunks and not self.parser.should_keep_alive():
+            self.cycle.keep_alive = False  # a trailer has said so, and the parser reads nothing more
         self._in_chunks = False
         if not self._declines:
             super().on_message_complete()

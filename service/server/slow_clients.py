@@ -11,6 +11,7 @@ import asyncio
 
 from service.server.bounded_messages import MAX_HEADERS
 from service.server.fast_connection import FastConnection
+from service.server.head_rules import refusal
 
 # How long the head of a request may take to arrive, and a response may wait for its client to read it.
 HEAD_SECONDS = 10.0
@@ -58,6 +59,11 @@ class Connection(FastConnection):
         """See `httptools`."""
         if len(self.headers) > MAX_HEADERS:
             self._refuse_head()
+        version = self.parser.get_http_version()
+        if (answer := refusal(version, self.headers)) is not None:
+            self._refuse_head(answer)
+        if version == "1.0":
+            self.expect_100_continue = False  # whoever speaks HTTP/1.0 would take a 100 for the answer (RFC 9110, section 10.1.1)
         super().on_headers_complete()
         self._in_head = False
         if self._deadline is not None:

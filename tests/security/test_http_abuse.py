@@ -224,7 +224,7 @@ def test_no_bytes_whatsoever_are_a_server_error(address: Address) -> None:
             assert status < 500, raw
 
     holds()
-    counted = ask(address, b"GET /metrics HTTP/1.1\r\n\r\n")
+    counted = ask(address, b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
     assert b"churn_http_requests_total{" in counted
     assert b'status="5' not in counted
     assert statuses(ask(address, post(b"Content-Length: 26\r\n"))) == [200]
