@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -267,18 +268,11 @@ def load_contract(name_or_path: str | Path = "telecom") -> Contract:
     return parse_contract(text, str(name_or_path))
 
 
+@lru_cache(maxsize=8)  # a text takes ten milliseconds, and a process asks for the same one again and again
 def parse_contract(text: str, name: str) -> Contract:
-    """Read a contract from its YAML text.
+    """Read a contract from its YAML text; error messages call it `name`.
 
-    Parameters
-    ----------
-    text : str
-    name : str
-        What error messages call the contract.
-
-    Returns
-    -------
-    Contract
+    Nobody changes a contract: of a text that was read before it is the same one.
 
     Raises
     ------

@@ -169,7 +169,8 @@ def create_app(
     )
     api.state.service = state
     for routes in ROUTES:
-        api.include_router(routes.router)
+        # As they are: `include_router` would only put off reading each of their signatures again, until the first requests.
+        api.router.routes.extend(routes.router.routes)
     problems = ProblemResponses(state.note_rejected)
     problems.install(api)
     return ServiceApp(api, state, problems)

@@ -39,6 +39,13 @@ def test_digest_stands_for_the_file(tmp_path: Path) -> None:
     assert first.digest != load(tmp_path, {**CALLS, "maximum": 9}).digest
 
 
+def test_a_text_is_parsed_once_and_a_changed_file_is_read(tmp_path: Path) -> None:
+    assert load_contract("telecom") is load_contract("telecom")
+    first = load(tmp_path, CALLS)
+    assert load(tmp_path, CALLS) is first
+    assert load(tmp_path, CALLS, BILL).feature_names == ["calls", "bill"]
+
+
 def test_roles_decide_what_a_model_may_use(tmp_path: Path) -> None:
     number = {"name": "customer", "source": "No.", "kind": "category", "role": "id"}
     gender = {"name": "gender", "source": "Gender", "kind": "category", "role": "sensitive"}

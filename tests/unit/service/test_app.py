@@ -13,7 +13,7 @@ from churn.campaigns.control_group import ControlGroup
 from churn.customers.pseudonym import Pseudonymiser
 from churn.errors import InputError
 from service import app as app_module
-from service.app import FIELDS, create_app
+from service.app import FIELDS, ROUTES, create_app
 from service.http.rejected_requests import RejectedRequests
 from service.prediction_log.lazy_store import LazyStore
 from service.prediction_log.pseudonymous_store import PseudonymousStore
@@ -50,6 +50,12 @@ def test_all_has_begun_when_it_is_told_and_all_is_closed_at_the_end(tmp_path: Pa
     run(app, lambda: told.append((store.closed, app.state.draining)))
     assert told == [(True, False), (False, False)]
     assert (store.closed, app.state.draining) == (True, True)
+
+
+def test_routes_are_served_as_they_were_made(tmp_path: Path) -> None:
+    """To include a router makes its routes once more for each app, while the first requests wait."""
+    served = {id(route) for route in make(tmp_path).api.routes}
+    assert all(id(route) in served for routes in ROUTES for route in routes.router.routes)
 
 
 def test_rejected_requests_are_written_between_start_and_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
