@@ -44,6 +44,17 @@ def new_id(at: int | None = None) -> str:
     return "%08x-%04x-7%03x-%04x-%012x" % (milliseconds >> 16, milliseconds & 0xFFFF, fraction, first, last)  # noqa: UP031
 
 
+def first_id(milliseconds: int) -> str:
+    """Return what no UUIDv7 of a moment, in milliseconds since 1970, sorts before: ids from it on are those since then.
+
+    Examples
+    --------
+    >>> first_id(1_767_225_600_000) <= numbered_ids(1_767_225_600_000, bytes(6), [0])[0]
+    True
+    """
+    return "%08x-%04x-7" % (milliseconds >> 16, milliseconds & 0xFFFF)  # noqa: UP031
+
+
 def next_id() -> str:
     """Return a UUIDv7 that was made ahead with others, in a fifth of the time: for what needs no moment of its own.
 

@@ -63,7 +63,7 @@ class Store:
         log = LogReader(engine)
         self.read_predictions = log.read
         self.count_predictions = log.count
-        self.count_newest_predictions = log.count_newest
+        self.count_predictions_since = log.count_since
         self.last_prediction_at = log.last_requested_at
 
         window = WindowReader(engine)

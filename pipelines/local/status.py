@@ -22,8 +22,8 @@ from churn.store.store import Store
 from pipelines.environment import prefect_api
 
 TIMEOUT_SECONDS = 3.0
-# At most so many of the newest predictions are counted for the last hour.
-MAX_COUNTED = 100_000
+# So many predictions of the last hour are counted at most: 2,800 a second, in a second or two.
+MAX_COUNTED = 10_000_000
 HOUR = timedelta(hours=1)
 LAST_DECISIONS, NEXT_RUNS = 5, 200
 # One process comes for the runs of all flows, and Prefect notes of each deployment when that was.
@@ -259,7 +259,7 @@ def _monitor(store: Store) -> dict[str, Any] | None:
 
 
 def _traffic(store: Store) -> dict[str, Any]:
-    hour = store.count_newest_predictions(since=now() - HOUR, max_rows=MAX_COUNTED)
+    hour = store.count_predictions_since(now() - HOUR, max_rows=MAX_COUNTED)
     return {"last_hour": hour, "at_least": hour >= MAX_COUNTED, "last_prediction_at": store.last_prediction_at()}
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from churn.clock import CLOCK_SKEW
 from churn.config.settings import Settings, load_settings
+from churn.ids import new_id
 from churn.store.records import Decision, DecisionAction, DecisionKind, Prediction
 from churn.store.store import Store
 from pipelines.cli.main import app
@@ -48,7 +49,8 @@ def test_what_is_remembered_is_told_while_the_rest_is_down(settings):
     settings.home.mkdir()
     store = Store.open(settings.store_url)
     moment = datetime.now(UTC)
-    asked = [Prediction(f"p{n}", None, moment - timedelta(minutes=50 * n), "1", 0.2, 0.5, False, {}) for n in range(3)]
+    times = [moment - timedelta(minutes=50 * n) for n in range(3)]
+    asked = [Prediction(new_id(int(at.timestamp() * 1e9)), None, at, "1", 0.2, 0.5, False, {}) for at in times]
     store.write_predictions(asked)
     store.write_decision(Decision(DecisionKind.POLICY, DecisionAction.WATCH, "monitor", "500 predictions [drifted]", "1"))
     store.write_flow_run("train", seconds=41.0, failure="no data")

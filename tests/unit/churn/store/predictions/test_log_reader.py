@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from churn.contract import Contract
 from churn.errors import StoreError
+from churn.ids import new_id
 from churn.store.store import Store
 from tests.unit.churn.store.rows import NOON, OBSERVED, ids, outcome, prediction
 
@@ -105,9 +108,21 @@ def test_the_newest_are_counted_among_the_labelled_when_those_are_asked_for(stor
     assert ids(store, contract, after_outcome_seq=0, newest=2) == ["p2", "p3"]
 
 
-def test_the_newest_predictions_are_counted_and_dated(store: Store) -> None:
-    assert (store.count_newest_predictions(since=NOON, max_rows=10), store.last_prediction_at()) == (0, None)
-    store.write_predictions([prediction(n) for n in range(6)])
-    assert store.last_prediction_at() == NOON + timedelta(seconds=5)
-    assert store.count_newest_predictions(since=NOON + timedelta(seconds=2), max_rows=10) == 4
-    assert store.count_newest_predictions(since=NOON, max_rows=3) == 3, "it looks at no more of them"
+def test_predictions_since_a_moment_are_counted_whatever_was_written_after_them(store: Store) -> None:
+    assert (store.count_predictions_since(NOON, max_rows=10), store.last_prediction_at()) == (0, None)
+    moments = [*range(6), -7200]  # the last one waited in a spool for two hours, and has the newest number
+    rows = [prediction(n, prediction_id=new_id(int(NOON.timestamp() + second) * 10**9)) for n, second in enumerate(moments)]
+    store.write_predictions(rows)
+    assert store.count_predictions_since(NOON, max_rows=10) == 6
+    assert store.count_predictions_since(NOON + timedelta(seconds=2), max_rows=10) == 4
+    assert store.count_predictions_since(NOON, max_rows=3) == 3, "it looks at no more of them"
+
+
+def test_counting_reads_the_index_of_the_ids_alone(store: Store) -> None:
+    asked: list[Any] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
+    store.count_predictions_since(NOON, max_rows=10)
+    statement, parameters = asked[-1]
+    with store.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert any("COVERING INDEX" in row[-1] for row in plan), plan
