@@ -170,7 +170,7 @@ class Settings(SettingRules):
         ge=0,
         le=MAX_SECONDS,
         description="Age of a prediction at which its outcome counts, in seconds, as who leaves is known sooner than who stays. "
-        "`auto`: found from the outcomes known so far. 0: at once.",
+        "`auto`: found from the outcomes known so far. A number: so much at least. 0: at once.",
     )
     control_share: float = Field(
         0.1,

@@ -47,11 +47,14 @@ class Maturity:
         Why, in a sentence with numbers.
     too_short : bool
         Whether the setting asks for less than the delays do.
+    age : float
+        The age that the delays ask for, in seconds, without what was added for those that nobody has seen yet.
     """
 
     seconds: float | None
     reason: str
     too_short: bool = False
+    age: float = 0.0
 
     def until(self, now: datetime) -> datetime:
         """Return when the youngest mature prediction was requested, at the latest: outcomes of later ones do not count."""
@@ -62,6 +65,9 @@ class Maturity:
 
 def label_maturity(store: DelayStore, setting: float | None, now: datetime) -> Maturity:
     """Return from which age on outcomes count: as the setting says or, without one, as the delays of known outcomes do.
+
+    A setting above 0 is the least: where the delays show that not all can be known by then, or one class has not been heard of,
+    outcomes wait as they do without it. Else each cohort would be judged by those who left alone. 0 means at once, in any case.
 
     Parameters
     ----------
@@ -80,12 +86,15 @@ def label_maturity(store: DelayStore, setting: float | None, now: datetime) -> M
     StoreError
         If the store is away.
     """
-    found = estimate_maturity(store.outcome_delays(now))
+    delays = store.outcome_delays(now)
+    found = estimate_maturity(delays)
     if setting is None:
         return found
     said = f"CHURN_LABEL_MATURITY_SECONDS is {setting:g} ({in_words(setting)})"
-    if found.seconds is not None and found.seconds > setting:
-        return Maturity(setting, f"{said}, which is too short: {found.reason}", too_short=True)
+    if found.seconds is None:
+        return Maturity(None, f"{said}, but {found.reason}") if setting else Maturity(setting, said)
+    if found.age > setting:
+        return Maturity(found.seconds if setting else setting, f"{said}, which is too short: {found.reason}", too_short=True)
     return Maturity(setting, said)
 
 
@@ -132,7 +141,7 @@ def estimate_maturity(delays: Delays) -> Maturity:
         return Maturity(0.0, f"outcomes count at once: {told}")
     age = float(ages[np.flatnonzero(gap > MAX_GAP)[-1] + 1])
     seconds = age * (1 + MARGIN * (min(1.0, 2 * age / delays.history) if delays.history > 0 else 1.0))
-    return Maturity(seconds, f"an outcome counts once its prediction is {in_words(seconds)} old: {told}")
+    return Maturity(seconds, f"an outcome counts once its prediction is {in_words(seconds)} old: {told}", age=age)
 
 
 def in_words(seconds: float) -> str:

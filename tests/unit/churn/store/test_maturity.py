@@ -99,5 +99,26 @@ def test_a_setting_wins_and_one_that_is_too_short_is_said_to_be() -> None:
     assert label_maturity(Known(EARLY_LEAVERS), None, NOW).seconds == pytest.approx(31.5 * DAY)
 
 
+@pytest.mark.parametrize("setting", [1.0, 29.9 * DAY])
+def test_a_setting_that_is_too_short_waits_for_those_who_stay_all_the_same(setting: float) -> None:
+    """A feed that comes a night later than the setting would have each cohort judged by those who left alone."""
+    found = label_maturity(Known(EARLY_LEAVERS), setting, NOW)
+    assert (found.seconds, found.too_short) == (pytest.approx(31.5 * DAY), True)
+    assert "too short" in found.reason
+
+
+@pytest.mark.parametrize("setting", [30 * DAY, 31 * DAY])
+def test_a_setting_within_the_margin_is_not_too_short(setting: float) -> None:
+    found = label_maturity(Known(EARLY_LEAVERS), setting, NOW)
+    assert (found.seconds, found.too_short) == (setting, False)
+
+
+@pytest.mark.parametrize("one_class", [delays([DAY] * 100, []), delays([], [DAY] * 100), delays([], [])])
+def test_while_one_class_is_unheard_of_a_stated_age_counts_nothing_and_zero_counts_all(one_class: Delays) -> None:
+    found = label_maturity(Known(one_class), 30 * DAY, NOW)
+    assert (found.seconds, found.until(NOW)) == (None, EPOCH)
+    assert label_maturity(Known(one_class), 0.0, NOW).until(NOW) == NO_LIMIT
+
+
 def test_an_age_beyond_all_time_ends_at_the_beginning() -> None:
     assert Maturity(10 * 366 * DAY, "").until(EPOCH + timedelta(days=1)) == EPOCH
