@@ -54,13 +54,15 @@ def decide(
     """
     if current.concept_alarm:
         return _on_violation(current, history, decisions, settings, now)
-    if current.window.blind or current.missed_groups:
+    if current.window.blind or current.window.leavers_only or current.missed_groups:
         return RetrainDecision(DecisionAction.WATCH, _for_a_person(current))
     found, noted = _found(current), _named(current.news, note=True)
     if current.labelled_rows == 0:
         if current.covariate_alarm:
             return RetrainDecision(DecisionAction.WATCH, f"{found}; outcomes are needed to judge the model")
-        return RetrainDecision(DecisionAction.NONE, _calm(current, noted))
+        # While one class has not been heard of, nobody would learn why the model is not judged.
+        waits = f"; {current.window.labels}" if current.window.maturity_seconds is None and current.window.labels else ""
+        return RetrainDecision(DecisionAction.NONE, f"{_calm(current, noted)}{waits}")
     if current.covariate_alarm:
         return RetrainDecision(DecisionAction.WATCH, f"{found}, but the model holds on {current.labelled_rows} outcomes")
     holds = f"the model holds on {current.labelled_rows} outcomes"
@@ -74,7 +76,7 @@ def memory(settings: Settings) -> timedelta:
 
 def _for_a_person(current: Findings) -> str:
     """Say what no retraining is known to mend: that nothing more can be known, or groups that a version never served well."""
-    if current.window.blind:
+    if current.window.blind or current.window.leavers_only:
         return f"whether the model holds can no longer be known: {current.window.labels}"
     missed = f"the model misses groups since the first outcomes of its version: {_listed(current.missed_groups)}"
     return f"{missed}; it takes a person to say what helps them"

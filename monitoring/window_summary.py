@@ -36,6 +36,8 @@ class WindowSummary:
         Effective sample size of those that were judged, some of which stand for others; None if each stands for itself.
     blind : bool
         Whether nobody stands for some whom a model named, so that it can no longer be known how good it is.
+    leavers_only : bool
+        Whether outcomes seem to be told of those who left only, so that none was judged.
     """
 
     rows: int
@@ -53,3 +55,4 @@ class WindowSummary:
     aside_rows: int = 0
     effective_rows: float | None = None
     blind: bool = False
+    leavers_only: bool = False

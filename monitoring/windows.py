@@ -11,7 +11,7 @@ from churn.clock import now as present
 from churn.config.settings import Settings
 from churn.contract import Contract
 from churn.store.maturity import Maturity, label_maturity
-from churn.store.predictions.cohort import Cohort
+from churn.store.predictions.cohort import LEAVERS_ONLY, Cohort
 from churn.store.predictions.window_reader import Span, empty_part
 from churn.store.records import EPOCH, MonitorRun
 from churn.store.store import Store
@@ -72,6 +72,8 @@ class Window:
         Outcomes that earlier runs judged, and that were corrected or withdrawn since the last one.
     selection : Selection or None
         Which of the outcomes that came may be learned from; None if all may.
+    leavers_only : bool
+        Whether outcomes seem to be told of those who left only. Then they wait.
     before_seq : int
         Predictions numbered below it are earlier ones: with them, customers who come again are compared.
     """
@@ -91,6 +93,7 @@ class Window:
     cohort: Cohort = NO_COHORT
     corrected_rows: int = 0
     selection: Selection | None = None
+    leavers_only: bool = False
     before_seq: int = 0
 
     @property
@@ -103,7 +106,7 @@ class Window:
         """What is to be known of the outcomes, in a sentence; empty if all count, at once, and none was wrong."""
         said = [self.maturity.reason] if self.maturity.seconds != 0 or self.maturity.too_short else []
         if said and self.cohort.unknown:
-            said.append(str(self.cohort))
+            said.append(f"{self.cohort}; {LEAVERS_ONLY}" if self.leavers_only else str(self.cohort))
         if self.corrected_rows:
             said.append(f"{self.corrected_rows} outcomes that were judged before have been corrected or withdrawn since")
         if self.selection is not None:
@@ -152,6 +155,7 @@ class Window:
             aside_rows=0 if self.selection is None else self.selection.set_aside,
             effective_rows=None if self.selection is None else self.selection.effective,
             blind=self.selection is not None and self.selection.blind,
+            leavers_only=self.leavers_only,
         )
 
 
@@ -206,6 +210,9 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
     selection = selection_of(came)
     labelled = came if selection is None else came[came["churned"].notna()].reset_index(drop=True)
     enough, enough_labelled = span.rows >= settings.min_window_rows, len(labelled) >= settings.min_labelled_rows
+    cohort = _cohort(store, model_version, came) if maturity.seconds and enough_labelled else NO_COHORT
+    leavers_only = cohort.told_of_leavers(labelled["churned"].to_numpy(), labelled["churn_probability"].to_numpy())
+    enough_labelled = enough_labelled and not leavers_only
     current = _hold(store, contract, model_version, span) if enough else empty_part(contract)
     end = _move(start, span if enough else None, came if enough_labelled else None)
 
@@ -227,9 +234,10 @@ def take_window(store: Store, contract: Contract, model_version: str, settings: 
         waiting_rows=0 if enough else span.rows,
         waiting_labelled_rows=0 if enough_labelled else len(labelled),
         maturity=maturity,
-        cohort=_cohort(store, model_version, came) if maturity.seconds and enough_labelled else NO_COHORT,
+        cohort=cohort,
         corrected_rows=0 if before is None else _corrected_since(store, before),
         selection=selection,
+        leavers_only=leavers_only,
         before_seq=start.last_seq + 1 if start.last_seq else span.first_seq,
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.contract import Contract
 from churn.store.maturity import Maturity, label_maturity
-from churn.store.predictions.cohort import Cohort
+from churn.store.predictions.cohort import LEAVERS_ONLY, Cohort
 from churn.store.store import Store
 from churn.store.treatment.labels import selection_of
 from churn.store.treatment.marks import CONTACT_EFFECT
@@ -34,6 +34,8 @@ class MatureTraffic:
         Predictions requested later were left out.
     selection : Selection or None
         What of them may be learned from; None if nobody was acted on.
+    leavers_only : bool
+        Whether outcomes seem to be told of those who left only (`Cohort.told_of_leavers`). Then there are no rows.
     """
 
     rows: pd.DataFrame
@@ -41,16 +43,18 @@ class MatureTraffic:
     cohort: Cohort
     until: datetime
     selection: Selection | None = None
+    leavers_only: bool = False
 
     @property
     def doubtful(self) -> bool:
-        """Whether somebody should look: labels count too early, or nobody stands for those who were acted on."""
-        return self.maturity.too_short or (self.selection is not None and self.selection.blind)
+        """Whether somebody should look: the age is too short, leavers alone are told, or nobody stands for who was acted on."""
+        return self.maturity.too_short or self.leavers_only or (self.selection is not None and self.selection.blind)
 
     def __str__(self) -> str:
         """Return in a sentence what was left out, and why."""
         said = [self.maturity.reason]
         said += [str(self.cohort)] if self.cohort.unknown else []
+        said += [LEAVERS_ONLY] if self.leavers_only else []
         return "; ".join(said if self.selection is None else [*said, str(self.selection)])
 
     def report(self) -> dict[str, Any]:
@@ -107,4 +111,6 @@ def read_mature_traffic(
         return MatureTraffic(rows, maturity, Cohort(), until)
     times = rows["requested_at"].min().to_pydatetime(), rows["requested_at"].max().to_pydatetime()
     cohort = store.count_cohort(seqs=(int(rows["seq"].min()), int(rows["seq"].max())), times=times)
+    if maturity.seconds and cohort.told_of_leavers(rows["churned"].to_numpy(), rows["churn_probability"].to_numpy()):
+        return MatureTraffic(rows.iloc[:0], maturity, cohort, until, leavers_only=True)
     return MatureTraffic(rows, maturity, cohort, until, selection_of(rows))

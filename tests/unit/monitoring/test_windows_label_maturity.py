@@ -105,6 +105,20 @@ def test_rows_that_only_grew_old_make_a_window_of_their_own(store):
     assert store.write_monitor_run(run_of(old, 3))
 
 
+@pytest.mark.parametrize("stayers_told", [1, 20])
+def test_where_only_leavers_are_told_and_few_who_stayed_no_outcome_counts(store, stayers_told):
+    ids, frame, gone = leave_first(store)
+    here = np.flatnonzero(~gone)[:stayers_told]
+    come_true(store, [ids[one] for one in here], frame.iloc[here])
+    window = take_window(store, CONTRACT, "1", MONTH, NOW + 31 * DAY)
+    assert (len(window.labelled), window.last_outcome_seq, window.leavers_only) == (0, 0, True)
+    assert window.waiting_labelled_rows == gone.sum() + stayers_told
+    assert "report those who stayed too" in window.labels
+    stay(store, ids, frame, gone)
+    whole = take_window(store, CONTRACT, "1", MONTH, NOW + 31 * DAY)
+    assert (len(whole.labelled), whole.leavers_only) == (400, False)
+
+
 def test_a_prediction_of_the_future_waits(store):
     frame = customers(100, 5)
     come_true(store, serve(store, frame), frame)

@@ -79,6 +79,16 @@ def test_who_was_acted_on_is_set_aside_while_the_contact_is_in_effect(store: Sto
     assert shorter.report()["acted_on"] == 3, "the contact of the first day reaches predictions 1, 5 and 9"
 
 
+def test_where_only_leavers_are_told_nothing_is_learned(store: Store, contract: Contract) -> None:
+    store.write_predictions([prediction(n, requested_at=NOON + n * HOUR) for n in range(20)])
+    store.write_outcomes([Outcome(n != 3, NOON + n * HOUR + DAY, f"p{n}") for n in range(0, 20, 3)])
+    found = read_mature_traffic(store, contract, 2 * 86_400.0, newest=1_000, now=NOW)
+    assert (len(found.rows), found.cohort.labelled, found.leavers_only, found.doubtful) == (0, 7, True, True)
+    assert "report those who stayed too" in str(found)
+    at_once = read_mature_traffic(store, contract, 0.0, newest=1_000, now=NOW)
+    assert (len(at_once.rows), at_once.leavers_only) == (7, False), "nobody asked for a whole cohort"
+
+
 @pytest.mark.parametrize(
     ("too_short", "blind", "doubtful"),
     [(False, None, False), (True, None, True), (False, False, False), (False, True, True), (True, False, True)],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from churn.errors import StoreError
@@ -47,3 +48,22 @@ def test_what_is_not_known_is_said_with_its_share() -> None:
     assert Cohort(4_000, 2_999).unknown == 1_001
     assert str(Cohort(4_000, 2_999)) == "1,001 of 4,000 mature predictions (25.0%) have no outcome, and are left aside"
     assert str(Cohort()) == "0 of 0 mature predictions (0.0%) have no outcome, and are left aside"
+
+
+@pytest.mark.parametrize(
+    ("labelled", "left", "said", "told_of_leavers"),
+    [
+        (160, 0.9, 0.5, True),
+        (160, 0.9, 0.85, False),  # of named customers alone outcomes are known: they leave as was said
+        (160, 0.45, 0.1, False),  # the churn rate rose
+        (600, 0.9, 0.5, False),  # more than half is known
+        (0, 0.0, 0.5, False),
+    ],
+)
+def test_outcomes_of_leavers_alone_are_known_by_what_is_missing(
+    labelled: int, left: float, said: float, told_of_leavers: bool
+) -> None:
+    outcomes = np.where(np.arange(labelled) < left * labelled, 1.0, 0.0)
+    assert Cohort(1_000, labelled).told_of_leavers(outcomes, np.full(labelled, said)) is told_of_leavers
+    aside = np.concatenate([outcomes, np.full(50, np.nan)])
+    assert Cohort(1_000, labelled).told_of_leavers(aside, np.full(labelled + 50, said)) is told_of_leavers
