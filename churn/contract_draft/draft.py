@@ -84,7 +84,7 @@ def draft_contract(path: Path, target: str | None = None, true_level: str | None
     names = _Names(profiles)
     column = names.give("churn", outcome)
     guesses = tuple(
-        _guess(profile, names, profiles[outcome], times, is_id=source == identity)
+        _guess(profile, names, profiles[outcome], levels[0], times, is_id=source == identity)
         for source, profile in profiles.items()
         if source != outcome
     )
@@ -111,7 +111,7 @@ class _Names:
 
 
 def _guess(
-    profile: ColumnProfile, names: _Names, outcome: ColumnProfile, times: RowTimes | None, *, is_id: bool
+    profile: ColumnProfile, names: _Names, outcome: ColumnProfile, true_level: str, times: RowTimes | None, *, is_id: bool
 ) -> DraftedColumn:
     # `customer_id` is the log's own name for it.
     name = names.give("customer" if is_id else snake_case(profile.source), profile.source)
@@ -131,7 +131,7 @@ def _guess(
     if is_sensitive(profile):
         return DraftedColumn(column | {"role": "sensitive"} | _flag_levels(profile) | written, "sensitive, by its name")
     details, why = _details(profile)
-    said = (*suspect(profile, outcome), *notes(profile, "feature"))
+    said = (*suspect(profile, outcome, true_level), *notes(profile, "feature"))
     nullable = {"nullable": True} if profile.missing else {}
     return DraftedColumn(column | details | written | nullable, "; ".join(filter(None, (why, *said))), said)
 

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+# Letters that Unicode does not take apart into one of ASCII and an accent.
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"})
 # Where a word ends: "SeniorCitizen", "customerID", "HTTPServer".
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -16,9 +18,9 @@ def snake_case(spelling: str) -> str:
     Examples
     --------
     >>> [snake_case(name) for name in ("SeniorCitizen", "customerID", "Total day-minutes", "StreamingTV", "Größe (€)", "5G")]
-    ['senior_citizen', 'customer_id', 'total_day_minutes', 'streaming_tv', 'groe', '5_g']
+    ['senior_citizen', 'customer_id', 'total_day_minutes', 'streaming_tv', 'grosse', '5_g']
     """
-    ascii_only = unicodedata.normalize("NFKD", spelling).encode("ascii", "ignore").decode()
+    ascii_only = unicodedata.normalize("NFKD", spelling.translate(_LETTERS)).encode("ascii", "ignore").decode()
     return "_".join(re.findall(r"[a-z0-9]+", _WORD_ENDS.sub("_", ascii_only).lower()))
 
 

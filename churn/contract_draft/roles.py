@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from churn.contract_draft.column_profile import ColumnProfile
 from churn.contract_draft.target import names_outcome
 from churn.customers.cell_rule import MAX_NUMBER
-from churn.data.telling import nearly_tells_outcome, rows_told_wrong
+from churn.data.telling import leavers_given_away, nearly_tells_outcome, rows_told_wrong
 
 ID_WORDS = frozenset({"id", "ids", "identifier", "uuid", "guid", "msisdn", "imsi", "iccid"})
 # As the columns of German, French, Spanish, Italian and Portuguese exports are named, too; without accents.
@@ -113,42 +113,55 @@ def why_ignored(profile: ColumnProfile, outcome: ColumnProfile) -> str:
         ),
         f"numbers beyond {MAX_NUMBER:g}, which cannot be weighed and added up": profile.kind is None and profile.mostly_too_large,
         f"free text, or a category of too many levels ({profile.different})": profile.kind is None and not is_sensitive(profile),
-        "it tells the outcome in every row: is it known only afterwards?": _told_wrong(profile, outcome)[0] == 0,
+        "it tells the outcome in every row: is it known only afterwards?": rows_told_wrong(*_beside(profile, outcome)) == 0,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
-def suspect(profile: ColumnProfile, outcome: ColumnProfile) -> tuple[str, ...]:
-    """Return what is to be said of a feature that tells the outcome in nearly every row.
+def suspect(profile: ColumnProfile, outcome: ColumnProfile, true_level: str) -> tuple[str, ...]:
+    """Return what is to be said of a feature that tells the outcome in nearly every row, or of many who left.
 
     Parameters
     ----------
     profile : ColumnProfile
     outcome : ColumnProfile
         That of the outcome.
+    true_level : str
+        The outcome of who left.
 
     Returns
     -------
     tuple of str
         A sentence, or nothing.
     """
-    wrong, left = _told_wrong(profile, outcome)
-    if not nearly_tells_outcome(wrong, left):
-        return ()
-    rows = f"{wrong:,} of {len(left):,} rows"
-    return (f"it tells the outcome in all but {rows}: is it known only afterwards? Then give it role: ignored",)
+    values, left = _beside(profile, outcome, true_level)
+    wrong = rows_told_wrong(values, left)
+    if nearly_tells_outcome(wrong, left):
+        rows = f"{wrong:,} of {len(left):,} rows"
+        return (f"it tells the outcome in all but {rows}: is it known only afterwards? Then give it role: ignored",)
+    if given_away := leavers_given_away(values, left):
+        rows = f"{given_away:,} of {left.sum():,} rows of who left"
+        return (
+            f"{rows} have values that (nearly) nobody who stayed has: is it known only afterwards? Then give it role: ignored",
+        )
+    return ()
 
 
-def _told_wrong(profile: ColumnProfile, outcome: ColumnProfile) -> tuple[int | None, NDArray[np.bool_]]:
+def _beside(profile: ColumnProfile, outcome: ColumnProfile, true_level: str | None = None) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return the values of the rows whose outcome is known, and which of these have that level: that of the first row if None."""
     known = outcome.values.dropna()
-    if known.empty:
-        return None, np.empty(0, dtype=np.bool_)
     values = profile.values[known.index]
     if profile.kind in ("number", "integer") and profile.numbers is not None and profile.numbers.form is None:
         # A larger one may tell, too. (Those in another way are compared as texts.)
         values = pd.to_numeric(values, errors="coerce")
-    left = (known == known.iloc[0]).to_numpy(dtype=np.bool_)
-    return rows_told_wrong(values, left), left
+    text_of_row, texts = pd.factorize(known.to_numpy(dtype=object))
+    levels = [_same_for_all_spellings(text) for text in texts]
+    level = levels[0] if true_level is None and levels else _same_for_all_spellings(true_level or "")
+    return values, np.array([text == level for text in levels], dtype=np.bool_)[text_of_row]
+
+
+def _same_for_all_spellings(level: str) -> str:
+    return level.lower().removesuffix(".0")
 
 
 def is_sensitive(profile: ColumnProfile) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from churn.customers.cell_rule import MIN_SPREAD
 from churn.data.dataset import Dataset
-from churn.data.telling import MIN_ROWS, nearly_tells_outcome, rows_told_wrong
+from churn.data.telling import MIN_ROWS, leavers_given_away, nearly_tells_outcome, rows_told_wrong
 
 # Levels of fewer customers say nothing of whoever else has them.
 LEVEL_ROWS = 20
@@ -25,7 +25,8 @@ def doubts(dataset: Dataset) -> list[str]:
     Returns
     -------
     list of str
-        Sentences: columns from which nothing is learned; columns that (nearly) tell the outcome, or say the same as another one;
+        Sentences: columns from which nothing is learned; columns that (nearly) tell the outcome, or that of many who
+        left, or say the same as another one;
         categories of too many levels.
     """
     found = []
@@ -38,6 +39,11 @@ def doubts(dataset: Dataset) -> list[str]:
             rows = "every row" if wrong == 0 else f"all but {wrong:,} of {len(values):,} rows"
             found.append(
                 f"{name}: tells the outcome in {rows}; if it is known only afterwards, give it role: ignored in the contract"
+            )
+        elif left is not None and (given_away := leavers_given_away(values, left)):
+            found.append(
+                f"{name}: {given_away:,} of {left.sum():,} customers who left have values that (nearly) nobody who stayed has; "
+                "if it is known only afterwards, give it role: ignored in the contract"
             )
         elif few := _in_small_levels(values):
             found.append(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from churn.contract_draft.column_profile import ColumnProfile
-from churn.contract_draft.roles import find_id, is_code, is_sensitive, says_id, why_ignored
+from churn.contract_draft.roles import find_id, is_code, is_sensitive, says_id, suspect, why_ignored
 from tests.unit.churn.contract_draft.profiles import profile, profiles_of
 
 ROWS = 200
@@ -156,3 +156,16 @@ def test_whole_numbers_with_zeros_before_them_are_a_code_whatever_its_name() -> 
     assert why_ignored(many, OUTCOME) == (
         "a code of 150 levels, more than a category can have. If it is a quantity, say kind: integer, without a role"
     )
+
+
+@pytest.mark.parametrize("spellings", [("Yes", "yes"), ("1", "1.0")], ids=str)
+def test_what_is_noted_of_many_who_left_and_of_nobody_else_is_suspected_however_the_outcome_is_spelled(
+    spellings: tuple[str, str],
+) -> None:
+    no = "0" if spellings[0] == "1" else "No"
+    outcome = profile([no if row % 4 else spellings[row % 8 // 4] for row in range(400)], "Churn")
+    call = named("call result", ["refused" if row % 4 == 0 and row % 20 > 4 else None for row in range(400)])
+    [said] = suspect(call, outcome, spellings[0])
+    assert said.startswith("60 of 100 rows of who left have values that (nearly) nobody who stayed has")
+    noted_of_stayers = named("bond", ["until 2030" if row % 4 == 1 else "none" for row in range(400)])
+    assert suspect(noted_of_stayers, outcome, spellings[0]) == ()

@@ -69,6 +69,16 @@ def test_a_flag_of_the_outcome_with_one_percent_noise_is_named_where_one_in_twen
     assert "in all but 10 of 1,000 rows" in sentence
 
 
+def test_what_is_noted_of_many_who_left_and_of_nobody_else_is_named() -> None:
+    noted = np.where((LEFT == 1) & (np.arange(400) < 300), "refused", None)
+    [sentence] = said(noted)
+    assert re.match(
+        rf"x: {np.sum(noted == 'refused')} of {LEFT.sum()} customers who left have values that \(nearly\) nobody", sentence
+    )
+    assert said(noted, labelled=False) == []
+    assert said(np.where((LEFT == 0) & (np.arange(400) < 300), "until 2030", None)) == [], "a bond is no leak"
+
+
 def test_a_few_known_values_do_not_tell_of_every_row() -> None:
     """Each of them is alone, and so says who left; of the others nothing is known."""
     few = np.arange(400) % 20 == 0

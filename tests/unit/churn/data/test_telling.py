@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.data.telling import nearly_tells_outcome, rows_told_wrong, tells_outcome
+from churn.data.telling import leavers_given_away, nearly_tells_outcome, rows_told_wrong, tells_outcome
 
 # 200 customers, every fourth of whom left.
 LEFT = np.arange(200) % 4 == 0
@@ -58,3 +58,42 @@ def test_nearly_is_wrong_of_less_than_a_quarter_of_the_rarer_outcome(wrong: int 
     assert LEFT.sum() == 50
     assert nearly_tells_outcome(wrong, LEFT) == nearly
     assert nearly_tells_outcome(wrong, ~LEFT) == nearly
+
+
+def noted_of(leavers: int, stayers: int = 0) -> pd.Series:
+    """What was noted down of the first who left, and of the first who stayed."""
+    noted = pd.Series([None] * 2_000, dtype=object)
+    noted.iloc[np.flatnonzero(MANY_LEFT)[:leavers]] = "refused"
+    noted.iloc[np.flatnonzero(~MANY_LEFT)[:stayers]] = "refused"
+    return noted
+
+
+MANY_LEFT = np.arange(2_000) % 4 == 0
+
+
+@pytest.mark.parametrize(
+    ("leavers", "stayers", "given_away"), [(300, 0, 300), (125, 0, 125), (124, 0, 0), (300, 3, 300), (300, 4, 0)]
+)
+def test_what_is_noted_of_a_quarter_of_the_leavers_and_hardly_of_others_gives_them_away(
+    leavers: int, stayers: int, given_away: int
+) -> None:
+    noted = noted_of(leavers, stayers)
+    amount = noted.map({"refused": 9.5})
+    flag, level = noted.eq("refused"), noted.fillna("none")
+    for values in (noted, amount, amount.fillna(0.0), -amount.fillna(0.0), flag.astype(float), level):
+        assert leavers_given_away(values.infer_objects(), MANY_LEFT) == given_away
+    assert leavers_given_away(noted, ~MANY_LEFT) == 0, "a bond that nobody breaks is no leak"
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_an_amount_beyond_which_only_leavers_are_gives_these_away(sign: float) -> None:
+    amounts = noted_of(300).eq("refused") * 5.0 + np.linspace(0.0, 1.0, 2_000)
+    assert leavers_given_away(sign * amounts, MANY_LEFT) == 300
+    assert leavers_given_away(sign * amounts, ~MANY_LEFT) == 0
+
+
+def test_a_level_that_few_have_gives_nobody_away() -> None:
+    few = pd.Series([f"reason {row % 30}" if left else "none" for row, left in enumerate(MANY_LEFT)])
+    few = few.where(np.arange(2_000) % 8 != 0, "none")
+    assert few[MANY_LEFT].value_counts().iloc[1] < 20
+    assert leavers_given_away(few, MANY_LEFT) == 0
