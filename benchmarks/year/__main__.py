@@ -1,6 +1,8 @@
 """Live through a year: `python -m benchmarks.year [--campaign] [--short] [--seed N] [--seeds N] [--customers N] [--only NAMES]`.
 
-With --campaign everybody whom a model names is called, each month; results go to year-campaign.jsonl.
+With --life NAMES [--rise DAY] the loop alone lives through other lives than the year's (`benchmarks/year/lives.py`), by 1,000
+customers unless said otherwise. With --campaign everybody whom a model names is called, each month; results go to
+year-campaign.jsonl.
 
 Results are added to build/benchmarks/year.jsonl, a line a scenario and seed: a run that was broken off goes on where it was, and
 more seeds are added. Prints a table a scenario, and the targets; without --campaign, draws a plot beside it.
@@ -20,6 +22,8 @@ from rich.progress import Progress
 
 from benchmarks.year.campaign import CAMPAIGN_SCENARIOS, run_campaign_scenario
 from benchmarks.year.campaign_tables import campaign_table, campaign_targets
+from benchmarks.year.lives import LIVES
+from benchmarks.year.other_lives import live_lives
 from benchmarks.year.picture import draw
 from benchmarks.year.results import YearResult, read_results
 from benchmarks.year.tables import scenario_table
@@ -28,21 +32,29 @@ from benchmarks.year.year import Live, run_scenario, run_seed
 from churn.simulation.scenario import telecom_scenarios
 
 OUT, CAMPAIGN_OUT = Path("build/benchmarks/year.json"), Path("build/benchmarks/year-campaign.json")
-SEED, SHORT_CUSTOMERS = 1, 1_000
+LIFE_OUT = Path("build/benchmarks/lives.jsonl")
+SEED, CUSTOMERS, SHORT_CUSTOMERS = 1, 20_000, 1_000
 
 
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.year", description=__doc__)
     parser.add_argument("--campaign", action="store_true", help="every month's list is called")
+    parser.add_argument("--life", help=f"other lives, comma-separated: {', '.join(LIVES)}")
+    parser.add_argument("--rise", type=int, help="with --life: the day of a price rise")
     parser.add_argument("--short", action="store_true", help="one scenario, one seed, few customers, to see that it works")
     parser.add_argument("--seed", type=int, default=SEED, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from the first on")
-    parser.add_argument("--customers", type=int, default=20_000)
+    parser.add_argument("--customers", type=int, default=CUSTOMERS)
     parser.add_argument("--only", help="scenarios, comma-separated; by default all, and with --campaign calm and price-rise")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    if options.life:
+        seeds = range(options.seed, options.seed + options.seeds)
+        customers = SHORT_CUSTOMERS if options.customers == CUSTOMERS else options.customers
+        Console(width=150).print(live_lives(options.life.split(","), seeds, customers, options.rise, LIFE_OUT))
+        return
     options.out = options.out or (CAMPAIGN_OUT if options.campaign else OUT)
     options.only = options.only or ",".join(CAMPAIGN_SCENARIOS if options.campaign else telecom_scenarios())
     scenarios, customers, seeds = (

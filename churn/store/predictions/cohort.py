@@ -51,6 +51,10 @@ class Cohort(NamedTuple):
         probability : numpy.ndarray of float64, shape (n,)
             What their predictions said, in [0, 1].
 
+        Returns
+        -------
+        bool
+
         Examples
         --------
         >>> Cohort(1_000, 160).told_of_leavers(np.array([1.0] * 8 + [0.0] * 2), np.full(10, 0.5))
