@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 DRAWS, BLOCK = 4_000, 250
 # With more rows than these on a side the means are as good as normal: what is drawn from fewer has the heavier tails. With
@@ -98,7 +98,7 @@ def draw_maxima(families: list[NDArray[np.float32]], rows: int, reference_rows: 
         factors, sizes = families, (min(rows, MAX_WINDOW_ROWS), min(reference_rows, MAX_WINDOW_ROWS))
     seeds = np.random.SeedSequence(seed).spawn(DRAWS // BLOCK)
     # Each block has a processor; linear algebra that takes all of them for itself would only be in the others' way.
-    with threadpool_limits(1):
+    with _thread_pools().limit(limits=1):
         blocks = Parallel(n_jobs=THREADS, prefer="threads")(delayed(_draw_block)(factors, sizes, one) for one in seeds)
     return [MaxDistribution.of(np.concatenate(maxima).astype(np.float64)) for maxima in zip(*blocks, strict=True)]
 
@@ -122,14 +122,30 @@ def _draw_block(
 def _contrasts(rng: np.random.Generator, count: int, rows: int, reference_rows: int) -> NDArray[np.float32]:
     """Draw weights of `count` rows, shape (BLOCK, count): with scores they give z values of window minus reference."""
     scale = np.float32(1 / np.sqrt(1 / rows + 1 / reference_rows))
-    sides = [_poisson(size / count)[rng.integers(0, STEPS, (BLOCK, count), dtype=np.uint16)] for size in (rows, reference_rows)]
-    current, reference = (side / np.maximum(side.sum(axis=1, keepdims=True), 1) for side in sides)
-    return np.asarray((current - reference) * scale)
+    current, reference = (
+        _poisson(size / count).take(rng.integers(0, STEPS, (BLOCK, count), dtype=np.uint16)) for size in (rows, reference_rows)
+    )
+    # In place: half the time goes into new arrays.
+    for side in (current, reference):
+        np.divide(side, np.maximum(side.sum(axis=1, keepdims=True), 1), out=side)
+    current -= reference
+    current *= scale
+    return current
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Find the process's libraries for linear algebra, which takes milliseconds: NumPy's has been there since its import."""
+    return ThreadpoolController()
 
 
 @lru_cache(maxsize=4)
 def _poisson(mean: float) -> NDArray[np.float32]:
+    """Return quantiles at equal steps: picked at random, they are ten times as fast as drawing from the distribution itself."""
     from scipy import stats
 
-    # Quantiles at equal steps, picked at random: ten times as fast as drawing from the distribution itself.
-    return np.asarray(stats.poisson.ppf((np.arange(STEPS) + 0.5) / STEPS, mean), dtype=np.float32)
+    # No quantile here is as far out as eight standard deviations and twenty; each count stands as often as steps fall to it,
+    # which is what `stats.poisson.ppf` says in five hundred times the time.
+    counts = np.arange(int(mean + 8 * np.sqrt(mean)) + 20)
+    steps = np.searchsorted((np.arange(STEPS) + 0.5) / STEPS, stats.poisson.cdf(counts, mean), side="right")
+    return np.repeat(counts.astype(np.float32), np.diff(steps, prepend=0))

@@ -104,3 +104,11 @@ def test_the_table_of_poisson_s_distribution_has_its_mean_and_variance() -> None
     for mean in (0.25, 1.0, 7.0):
         drawn = _poisson(mean)
         assert (drawn.mean(), drawn.var()) == (pytest.approx(mean, rel=1e-3), pytest.approx(mean, rel=1e-2))
+
+
+@pytest.mark.parametrize("mean", [0.0001, 0.3, 1.0, 20.0, 600.0, 20_000.0])
+def test_the_table_of_poisson_s_distribution_holds_its_quantiles(mean: float) -> None:
+    table = _poisson(mean)
+    some = np.unique([*range(0, module.STEPS, 499), *range(module.STEPS - 5, module.STEPS)])
+    assert len(table) == module.STEPS
+    assert table[some].tolist() == stats.poisson.ppf((some + 0.5) / module.STEPS, mean).tolist()
