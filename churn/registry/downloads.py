@@ -70,7 +70,7 @@ class Downloads:
         """
         models = models_folder(self._client.settings)
         models.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(models)
+        _remove_abandoned_downloads(models)
         staging = Path(tempfile.mkdtemp(dir=models, prefix=STAGING_PREFIX))
         try:
             with self._client.translated():
@@ -148,7 +148,7 @@ def move_into_place(staging: Path, target: Path) -> None:
             raise
 
 
-def _remove_abandoned(models: Path) -> None:
+def _remove_abandoned_downloads(models: Path) -> None:
     """Remove downloads of processes that were killed."""
     for left in models.glob(f"{STAGING_PREFIX}*"):
         with suppress(OSError):

@@ -14,7 +14,7 @@ from churn.config.settings import Settings
 from churn.errors import ChurnError, InputError
 from pipelines.backup.archive import Database, Manifest, written_archive
 from pipelines.backup.databases import SQLITE, dump, kind_of, sqlite_file
-from pipelines.backup.work_folder import remove_abandoned, work_folder
+from pipelines.backup.work_folder import remove_abandoned_folders, work_folder
 
 # Locks, and what is about to be written.
 PASSING = (".lock", ".tmp", ".new")
@@ -134,7 +134,7 @@ def make_backup(places: Places, target: Path) -> Manifest:
 
 def _write_backup(places: Places, target: Path) -> Manifest:
     databases: dict[str, Database] = {}
-    remove_abandoned(target.parent, WORK)
+    remove_abandoned_folders(target.parent, WORK)
     with work_folder(target.parent, WORK) as work, written_archive(target, work) as archive:
         archive.add_tree("spool", places.home / "spool", _stays)
         for name, url in (("store", places.store), ("registry", places.registry), ("prefect", places.prefect)):

@@ -23,7 +23,7 @@ from pipelines.backup.databases import (
     sqlite_file,
 )
 from pipelines.backup.running import stopped
-from pipelines.backup.work_folder import remove_abandoned, work_folder
+from pipelines.backup.work_folder import remove_abandoned_folders, work_folder
 
 # What SQLite keeps beside a database. Left there, it would be taken for a part of the new one.
 BESIDE = ("", "-wal", "-shm", "-journal")
@@ -129,7 +129,7 @@ def restore_backup(places: Places, source: Path, *, overwrite: bool = False) -> 
         ):
             manifest = _restore(_Staging(places, work), places, source, overwrite)
             # Not before: in one that was killed may be what was here before it.
-            remove_abandoned(places.home, WORK)
+            remove_abandoned_folders(places.home, WORK)
             return manifest
     except BaseException:
         for folder in made:

@@ -40,7 +40,7 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
         os.close(handle)
 
 
-def remove_abandoned(parent: Path, prefix: str) -> None:
+def remove_abandoned_folders(parent: Path, prefix: str) -> None:
     """Remove the work folders that killed processes have left; those in use stay.
 
     Parameters

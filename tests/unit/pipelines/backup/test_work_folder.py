@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.backup import work_folder as module
-from pipelines.backup.work_folder import remove_abandoned, work_folder
+from pipelines.backup.work_folder import remove_abandoned_folders, work_folder
 
 
 def leave_behind(parent: Path, name: str) -> Path:
@@ -28,7 +28,7 @@ def test_what_a_killed_process_left_is_removed_and_what_another_works_in_stays(t
     left, other = leave_behind(tmp_path, ".work-left"), leave_behind(tmp_path, "theirs")
     (tmp_path / ".work-link").symlink_to(other)
     with work_folder(tmp_path, ".work-") as first, work_folder(tmp_path, ".work-") as second:
-        remove_abandoned(tmp_path, ".work-")
+        remove_abandoned_folders(tmp_path, ".work-")
         assert first.is_dir()
         assert second.is_dir()
         assert not left.exists()
@@ -58,6 +58,6 @@ def test_where_there_are_no_locks_nothing_is_taken_for_abandoned(tmp_path: Path,
     monkeypatch.setattr(module, "try_lock", refuse)
     left = leave_behind(tmp_path, ".work-left")
     with work_folder(tmp_path, ".work-") as folder:
-        remove_abandoned(tmp_path, ".work-")
+        remove_abandoned_folders(tmp_path, ".work-")
         assert folder.is_dir()
         assert left.is_dir()
