@@ -18,13 +18,15 @@ from churn.errors import ContractError, Problem
 CHUNK_BYTES = 2 * 2**20
 # No row of a customer is that long: perhaps a quote is not closed.
 MAX_ROW_BYTES = 4 * 2**20
+# What Python's reader takes of one field, and so every reader of CSV.
+MAX_FIELD = 131_072
 # No contract has so many.
 MAX_COLUMNS = 10_000
 _QUOTE, _LINE_FEED, _RETURN = b'"\n\r'
 _NUL = "holds a NUL byte, as binary files and UTF-16 do"
 # What Python's reader calls it, and what to do about it.
 _RULES = (
-    ("field larger than", "a field has more than 131,072 characters; is a quote not closed?"),
+    ("field larger than", f"a field has more than {MAX_FIELD:,} characters; is a quote not closed?"),
     ("unexpected end", "a quote is opened and not closed"),
     ("expected after", "after a quote that closes a field its separator is expected; a quote within quotes is written twice"),
 )
@@ -85,7 +87,7 @@ def chunks(file: Any, line: int, separator: str = ",") -> Iterator[Chunk | Irreg
     ------
     Chunk or Irregular
         After `Irregular` nothing more: from there on, line breaks within quotes, quotes within texts or line ends of other kinds
-        decide what a row is, or there is a NUL byte.
+        decide what a row is, a field may be too long, or there is a NUL byte.
     """
     start, rest = file.tell(), b""
     while True:
@@ -95,7 +97,7 @@ def chunks(file: Any, line: int, separator: str = ",") -> Iterator[Chunk | Irreg
             return
         end = len(text) if not read else text.rfind(b"\n") + 1
         rest, text = text[end:], text[:end]
-        if len(rest) > MAX_ROW_BYTES or not _is_regular(text, ord(separator)):
+        if len(rest) > MAX_ROW_BYTES or _has_long_line(text) or not _is_regular(text, ord(separator)):
             yield Irregular(start, line)
             return
         if text:
@@ -164,6 +166,16 @@ def csv_rule(error: Exception) -> str:
     'a quote is opened and not closed'
     """
     return next((rule for said, rule in _RULES if said in str(error)), str(error))
+
+
+def _has_long_line(text: bytes) -> bool:
+    """Tell whether a line is longer than a field may be; from one line end it leaps to the last one within reach."""
+    place = 0
+    while len(text) - place > MAX_FIELD:
+        place = text.rfind(b"\n", place, place + MAX_FIELD) + 1
+        if not place:
+            return True
+    return False
 
 
 def _is_regular(text: bytes, separator: int) -> bool:

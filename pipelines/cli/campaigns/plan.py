@@ -88,9 +88,8 @@ def plan(
             found = find_candidates(scorer, source, terms, profit, advance)
         planned = make_campaign_plan(found, scorer, profit, _left_out(log, settings, name), Limit(top, budget))
         known = _is_planned(log, name, planned)
-        with _bar("listing", len(planned.called), quiet=as_json) as advance:
+        with _drawn(planned, profit, drawn, name), _bar("listing", len(planned.called), quiet=as_json) as advance:
             _write(planned, scorer, output, advance, overwrite=overwrite)
-        _draw(planned, profit, drawn, name)
         written = 0
         if not dry_run and not known:
             # Contacts come after the predictions that their customers were chosen by.
@@ -176,7 +175,9 @@ def _write(planned: CampaignPlan, scorer: Scorer, output: Path, advance: Callabl
         raise InputError(f"{output}: cannot be written ({error.strerror})") from error
 
 
-def _draw(planned: CampaignPlan, profit: ProfitParams, picture: Path, name: str) -> None:
+@contextmanager
+def _drawn(planned: CampaignPlan, profit: ProfitParams, picture: Path, name: str) -> Iterator[None]:
+    """Draw the picture, and put it where it belongs once the list is there: without the one, the other is not written."""
     from churn.atomic_write import atomic_write
     from churn.campaigns.gains_picture import draw_gains
     from churn.errors import InputError
@@ -186,6 +187,7 @@ def _draw(planned: CampaignPlan, profit: ProfitParams, picture: Path, name: str)
     try:
         with atomic_write(picture) as staging:
             figure.savefig(staging, format="png", dpi=120)
+            yield
     except OSError as error:
         raise InputError(f"{picture}: cannot be written ({error.strerror})") from error
 

@@ -69,6 +69,14 @@ def test_an_endless_row_is_not_read_on_and_on(monkeypatch: pytest.MonkeyPatch) -
     assert cut(b"1\n" + b"x" * 30) == [Chunk(b"1\n", 1, False), Irregular(2, 2)]
 
 
+def test_a_line_in_which_a_field_may_be_too_long_is_not_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_chunks, "MAX_FIELD", 5)
+    for text in (b"1,34\n" * 9, b"1,34\n" * 9 + b"12345", b"12345", b""):
+        assert not any(isinstance(piece, Irregular) for piece in cut(text)), text
+    for text in (b"1,345\n1\n", b"1\n1,3456\n", b"1\n1\n1\n1,3456", b"123456"):
+        assert isinstance(cut(text)[-1], Irregular), text
+
+
 def test_it_begins_where_the_file_stands_and_nothing_is_no_chunk() -> None:
     assert cut(b"a\nb\n", start=2, line=2) == [Chunk(b"b\n", 2, False)]
     assert cut(b"a\nx\ry\n", start=2, line=2) == [Irregular(2, 2)]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from churn.contract import Column, Contract, Target
+from churn.data.csv_chunks import MAX_FIELD
 from churn.data.dataset import Dataset, read_dataset
 from churn.errors import ContractError, InputError, Problem
 from churn.simulation.simulate import simulate, write_csv
@@ -232,8 +233,15 @@ def test_a_huge_field_is_shown_by_its_beginning(read: Reader, lines: list[str]) 
     assert found.row == 3
     assert found.value is not None
     assert len(found.value) < 100
-    (found,) = problems(read, changed(lines, 3, "State", "x" * 1_000_000))
+    (found,) = problems(read, changed(lines, 3, "State", "x" * MAX_FIELD))
     assert found.column == "state"
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_field_is_as_long_as_every_reader_of_csv_takes_it(read: Reader, lines: list[str], quote: str) -> None:
+    """Also one that pyarrow would read, in a file without a quote or with all of them where they belong."""
+    (found,) = problems(read, changed(lines, 3, "State", quote + "x" * (MAX_FIELD + 1) + quote))
+    assert (found.row, found.rule.split(";")[0]) == (3, "a field has more than 131,072 characters")
 
 
 def test_a_file_that_is_not_there(contract: Contract, tmp_path: Path) -> None:

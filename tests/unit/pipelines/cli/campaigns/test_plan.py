@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
@@ -34,7 +35,7 @@ from tests.unit.pipelines.cli.command import Churn, assert_one_line
 
 PROFIT = ProfitParams()
 CONTROL = ControlGroup(0.1)
-DRAW = campaign_plan._draw
+DRAW = campaign_plan._drawn
 COLUMNS = ["rank", "customer_id", "churn_probability", "value", "expected_gain", "reasons"]
 
 
@@ -47,7 +48,12 @@ def model(monkeypatch: pytest.MonkeyPatch) -> None:
 def pictures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would be drawn, which takes a second; one test draws."""
     asked: list[Any] = []
-    monkeypatch.setattr(campaign_plan, "_draw", lambda *given: asked.append(given))
+
+    def drawn(*given: Any) -> AbstractContextManager[None]:
+        asked.append(given)
+        return nullcontext()
+
+    monkeypatch.setattr(campaign_plan, "_drawn", drawn)
     return asked
 
 
@@ -99,6 +105,17 @@ def test_the_best_are_called_first_and_nobody_of_the_control_group(churn: Churn,
     assert all("raises the risk" in row["reasons"] for row in rows[:20])
 
 
+def test_where_the_picture_cannot_be_written_there_is_no_list_either(
+    churn: Churn, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign_plan, "_drawn", DRAW)
+    said = churn("campaign", "plan", source, "out.csv", "--name", "may", "--picture", "/dev/full")
+    assert_one_line(said, 2, "/dev/full: cannot be written")
+    assert not (tmp_path / "out.csv").exists()
+    with closing(opened()) as store:
+        assert store.campaign_members("may") == set()
+
+
 def test_the_gains_curve_is_a_picture_beside_the_list(churn: Churn, source: Path, tmp_path: Path, pictures: list[Any]) -> None:
     told = planned(churn, "--top", 9)
     (given,) = pictures
@@ -107,7 +124,8 @@ def test_the_gains_curve_is_a_picture_beside_the_list(churn: Churn, source: Path
     assert curve.calls[-1] == 600 - sum(told["left_out"].values())
     assert curve.gain[list(curve.calls).index(9)] == pytest.approx(told["gain"])
     assert int(np.argmax(curve.gain)) == told["worth_a_call"] - told["left_out"]["control_group"]
-    DRAW(*given)
+    with DRAW(*given):
+        assert not Path("out.png").exists(), "it comes with the list, and not before"
     assert Path(told["picture"]) == Path("out.png")
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tests.unit.pipelines.cli.command import Churn
 def model(monkeypatch: pytest.MonkeyPatch) -> Scorer:
     scorer = make_scorer(control=ControlGroup(0.1), segments=True)
     monkeypatch.setattr(scoring_module, "find_scorer", lambda *_: scorer)
-    monkeypatch.setattr(campaign_plan, "_draw", lambda *_: None)
+    monkeypatch.setattr(campaign_plan, "_drawn", lambda *_: nullcontext())
     return scorer
 
 
