@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from churn.errors import ChurnError
 
 # The remote is a folder, and the data are 300 kB; but folders of other machines may stand still.
 DVC_SECONDS = 300
+# To import DVC takes half a second, what it is told here a few milliseconds.
+ONE_PROCESS = "import json, sys; from dvc.cli import main; sys.exit([main(command) for command in json.loads(sys.argv[1])][-1])"
 
 
 def pull_from_remote(settings: Settings) -> bool:
@@ -21,20 +24,16 @@ def pull_from_remote(settings: Settings) -> bool:
     if not remote.is_dir() or not Path("data.dvc").exists():
         return False
     # For this checkout on this machine only. Without `verify` a corrupt remote is pulled silently.
-    for name, value in (
-        ("core.remote", "machine"),
-        ("remote.machine.url", str(remote.absolute())),
-        ("remote.machine.verify", "true"),
-    ):
-        _dvc("config", "--local", name, value)
-    return _dvc("pull", "--quiet", "data.dvc").returncode == 0
+    chosen = {"core.remote": "machine", "remote.machine.url": str(remote.absolute()), "remote.machine.verify": "true"}
+    return _dvc(*(["config", "--local", *one] for one in chosen.items()), ["pull", "--quiet", "data.dvc"]).returncode == 0
 
 
-def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dvc", *arguments]
+def _dvc(*commands: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run some commands; it ends as the last of them does."""
+    command = [sys.executable, "-c", ONE_PROCESS, json.dumps(commands)]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DVC_SECONDS)  # noqa: S603 -- our own interpreter
     except subprocess.TimeoutExpired:
         raise ChurnError(
-            f"dvc {arguments[0]} did not end within {DVC_SECONDS} s: check CHURN_DVC_REMOTE, or set CHURN_DATA to a file"
+            f"dvc {commands[-1][0]} did not end within {DVC_SECONDS} s: check CHURN_DVC_REMOTE, or set CHURN_DATA to a file"
         ) from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -27,6 +26,7 @@ from monitoring.monitor import record_run, run_monitor
 from monitoring.reference import Reference
 from monitoring.reports.summary import render_summary
 from monitoring.run_result import RunResult
+from tests import forked
 from tests.unit.monitoring.fakes import NOW, come_true, make_settings, serve
 from tests.unit.monitoring.grouped import CONTRACT, draw
 
@@ -46,8 +46,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def churn(url: str, home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"CHURN_HOME": str(home), "CHURN_STORE_URL": url, "CHURN_PSEUDONYM_KEY": KEY}
     env["CHURN_CONTRACT"] = str(home / "contract.yaml")
-    command = [sys.executable, "-m", "pipelines.cli.main", *map(str, arguments)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return forked.churn(*map(str, arguments), environment=env)
 
 
 def test_what_is_sent_is_compared_on_the_page_in_metrics_and_erased_with_the_customer(url: str, tmp_path: Path) -> None:

@@ -11,13 +11,16 @@ import orjson
 
 from churn.store.store import Store
 from service.prediction_log.spool import Spool
+from tests.forked import churn
 from tests.unit.churn.store.test_erasure import ANNA, BEN, HIDDEN, KEY, everything, fill, is_anywhere, prediction
 
 
+def environment(url: str, home: Path) -> dict[str, str]:
+    return os.environ | {"CHURN_HOME": str(home), "CHURN_STORE_URL": url, "CHURN_PSEUDONYM_KEY": KEY}
+
+
 def run(url: str, home: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"CHURN_HOME": str(home), "CHURN_STORE_URL": url, "CHURN_PSEUDONYM_KEY": KEY}
-    command = [sys.executable, "-m", "pipelines.cli.main", "store", "erase", *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False, input=answer)
+    return churn("store", "erase", *arguments, environment=environment(url, home), answer=answer)
 
 
 def test_the_command_erases_the_store_and_the_spool(url: str, store: Store, tmp_path: Path) -> None:
@@ -52,7 +55,10 @@ def test_the_command_erases_the_store_and_the_spool(url: str, store: Store, tmp_
 
 
 def test_an_id_that_the_usual_reason_holds_can_be_erased(tmp_path: Path) -> None:
-    said = run(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, "for", "--yes", "--json")
+    """As a program that was just started; the other commands here are forks of this process."""
+    command = [sys.executable, "-m", "pipelines.cli.main", "store", "erase", "for", "--yes", "--json"]
+    own = environment(f"sqlite:///{tmp_path / 'store.db'}", tmp_path)
+    said = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
     assert (said.returncode, orjson.loads(said.stdout)["predictions"]) == (0, 0), said.stderr
 
 

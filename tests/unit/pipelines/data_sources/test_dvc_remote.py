@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,13 +26,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands of DVC; each ends as `code` of the command's first word says."""
+    """The commands that DVC is given, all of them in one process."""
     commands: list[list[str]] = []
 
     def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        assert command[:3] == [sys.executable, "-m", "dvc"]
+        assert command[:3] == [sys.executable, "-c", dvc_remote.ONE_PROCESS]
         assert options["timeout"] == dvc_remote.DVC_SECONDS
-        commands.append(command[3:])
+        assert commands == []
+        commands.extend(json.loads(command[3]))
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -64,10 +66,21 @@ def test_outside_of_a_checkout_nothing_is_run(checkout: Path, ran: list[list[str
 
 def test_a_pull_that_fails_is_no_data(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess(command, int("pull" in command), "", "")
+        return subprocess.CompletedProcess(command, 1, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
     assert not pull_from_remote(make_settings(checkout, dvc_remote="remote"))
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_it_ends_as_the_last_command_does(checkout: Path, code: int) -> None:
+    (checkout / "dvc").mkdir()
+    (checkout / "dvc" / "__init__.py").touch()
+    (checkout / "dvc" / "cli.py").write_text(
+        f"def main(command):\n    print(command[0])\n    return {code} if command[0] == 'pull' else {1 - code}\n"
+    )
+    ended = dvc_remote._dvc(["config", "a"], ["config", "b"], ["pull"])
+    assert (ended.returncode, ended.stdout.split()) == (code, ["config", "config", "pull"])
 
 
 def test_a_remote_that_stands_still_says_what_to_do(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
