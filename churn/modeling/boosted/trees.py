@@ -7,12 +7,13 @@ values is a sum of weighed rules, and so is what a linear model makes of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from churn.errors import InputError
 from churn.modeling.folds import fold_numbers
@@ -61,7 +62,7 @@ def grow_trees(
         random_state=seed,
     )
     # Several threads add gradients up in the order in which they come to an end: the last digits would differ from run to run.
-    with threadpool_limits(1, user_api="openmp"):
+    with _thread_pools().limit(limits=1, user_api="openmp"):
         boosted.fit(np.clip(inputs, -LARGEST, LARGEST), outcome, sample_weight=weight)
     grown: list[Floats] = []
     first = 0
@@ -78,6 +79,12 @@ def grow_trees(
         grown.append(found)
         first += len(nodes)
     return np.concatenate(grown)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Find the process's thread pools, which takes milliseconds each time: scikit-learn's has been there since its import."""
+    return ThreadpoolController()
 
 
 def add_up(nodes: Floats, inputs: Floats) -> Floats:

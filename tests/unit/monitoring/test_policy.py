@@ -250,13 +250,13 @@ def test_drift_without_outcomes_asks_for_them_and_drift_that_the_model_ignores_a
     most=st.integers(1, 5),
 )
 def test_whatever_happens_it_keeps_its_limits(steps, cooldown, most):
-    limits = {"cooldown_seconds": cooldown, "max_retrains_per_day": most, "retrain_timeout_seconds": 900}
+    limits = make_settings(cooldown_seconds=cooldown, max_retrains_per_day=most, retrain_timeout_seconds=900)
     past: list[Decision] = []
     now, triggered, ended_at = NOW, [], NOW
     for wait, end in steps:
         now += timedelta(seconds=wait)
         known = [decision for decision in past if decision.decided_at <= now]
-        if decide(VIOLATES, [VIOLATES], known, make_settings(**limits), now).action != DecisionAction.RETRAIN:
+        if decide(VIOLATES, [VIOLATES], known, limits, now).action != DecisionAction.RETRAIN:
             continue
         assert not triggered or (now - triggered[-1]).total_seconds() >= cooldown
         assert now >= ended_at
