@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.pipeline import Pipeline
 
 import churn.config.params as params_module
@@ -24,6 +23,7 @@ from churn.modeling.training import Trained, TrainingSet, assemble, train
 from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES
 from churn.simulation.simulate import simulate
+from tests.skops_io import skops_io
 
 PARAMS = Params(
     seed=3,
@@ -399,7 +399,7 @@ def test_of_a_mean_an_ordinary_pipeline_is_the_model_and_its_members_are_told(
     monkeypatch.setattr(params_module, "BOOSTED_GRID", [lines | {"features__boosted": [10], "features__leaves": [2, 8]}])
     found = fit(customers, contract, TERMS.model_copy(update={"tuning": TuningParams(folds=2)}))
     assert isinstance(found.tuned.pipeline, MeanOfModels)
-    loaded = skops.io.loads(dump_pipeline(found.model.pipeline), trusted=TRUSTED_TYPES)
+    loaded = skops_io.loads(dump_pipeline(found.model.pipeline), trusted=TRUSTED_TYPES)
     assert type(loaded) is Pipeline
     asked = customers.features[found.model.info.features]
     assert np.array_equal(loaded.predict_proba(asked), found.tuned.pipeline.predict_proba(asked))

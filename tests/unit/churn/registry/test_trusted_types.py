@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from churn.modeling.model import build_pipeline
 from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES, prepare_skops
+from tests.checkout import CHECKOUT
 from tests.skops_io import skops_io
 
 FRAME = pd.DataFrame({"a": np.arange(40.0), "b": ["x", "y"] * 20})
@@ -30,6 +33,14 @@ def named() -> dict[str, set[str]]:
 def test_the_trusted_types_are_those_of_our_pipelines_and_no_more(named: dict[str, set[str]]) -> None:
     assert set().union(*named.values()) == set(TRUSTED_TYPES)
     assert "churn.modeling.features.LinearTerms" in named["terms"]
+
+
+def test_no_test_imports_skops_before_it_is_told_whom_to_trust() -> None:
+    """In one process with these tests it would be what skops trusts by itself, and all of scikit-learn would be imported."""
+    found = [
+        path for path in (CHECKOUT / "tests").rglob("*.py") if re.search(r"^(import|from) skops", path.read_text("utf-8"), re.M)
+    ]
+    assert [path.name for path in found] == ["skops_io.py"]
 
 
 def test_an_estimator_that_no_pipeline_of_ours_has_is_not_trusted() -> None:

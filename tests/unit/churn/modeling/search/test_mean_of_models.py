@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
@@ -20,6 +19,7 @@ from churn.modeling.model import build_pipeline
 from churn.modeling.search.mean_of_models import MeanOfModels, as_one, merge
 from churn.registry.serialization import dump_pipeline
 from churn.registry.trusted_types import TRUSTED_TYPES
+from tests.skops_io import skops_io
 
 Members = list[dict[str, Any]]
 KINDS: Members = [
@@ -98,7 +98,7 @@ def test_what_is_stored_is_an_ordinary_pipeline_and_says_the_same_when_loaded() 
     x, y = customers()
     mean = MeanOfModels(base().steps, KINDS[1:4], [0.5, 0.25, 0.25]).fit(x, y)
     stored = dump_pipeline(as_one(mean))
-    loaded = skops.io.loads(stored, trusted=TRUSTED_TYPES)
+    loaded = skops_io.loads(stored, trusted=TRUSTED_TYPES)
     assert type(loaded) is Pipeline
     assert [type(step) for step in loaded.named_steps.values()] == [type(step) for _, step in base().steps]
     assert np.array_equal(loaded.predict_proba(x), mean.predict_proba(x))
