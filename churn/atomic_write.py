@@ -86,6 +86,21 @@ def remove_abandoned(folder: Path) -> None:
                 os.close(handle)
 
 
+def is_same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths name one file, also through links: who writes to the one would replace the other.
+
+    Parameters
+    ----------
+    one, other : pathlib.Path
+        Of files that need not be there.
+
+    Returns
+    -------
+    bool
+    """
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
 def sync_folder(folder: Path) -> None:
     """Let the names in a folder survive a power cut, as `os.fsync` does for what is in a file.
 

@@ -85,6 +85,8 @@ def model_sql(
         Dialect.get_or_raise(dialect)
     except (ValueError, SqlglotError) as error:
         raise InputError(f"--dialect {dialect} is not known; for example: postgres, duckdb, bigquery, snowflake") from error
+    if not all(part.strip() for part in (*table.split("."), *keys)):
+        raise InputError("--table and --key need a name, which may be that of a schema.table")
     statement = parse_one(_statement(model, contract, threshold, version, table, tuple(keys)), read=_WRITTEN_IN)
     for name in statement.find_all(Identifier):
         # A quoted name is another where unquoted ones become capitals (Snowflake).

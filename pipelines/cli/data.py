@@ -231,9 +231,11 @@ def warn_doubts(dataset: Dataset) -> None:
 
 
 def _draft(path: Path, out: Path, target: str | None, true_level: str | None, force: bool, as_json: bool) -> None:
-    from churn.atomic_write import atomic_write
+    from churn.atomic_write import atomic_write, is_same_file
     from churn.contract_draft.draft import draft_contract
 
+    if is_same_file(out, path):
+        raise InputError(f"{out}: is the file of customers; name another one for the draft")
     if out.exists() and not force:
         raise InputError(f"{out}: is there already; --force overwrites it")
     draft = draft_contract(path, target, true_level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,11 +40,16 @@ def drift(
 
     Example: churn drift january.csv february.csv march.csv
     """
+    from churn.atomic_write import is_same_file
     from churn.config.settings import load_settings
     from churn.contract import load_contract
     from churn.data.unvalidated import read_unvalidated
     from monitoring.drift.detect import detect_drift
 
+    pages = {path: _page_of(report, path, current) for path in current} if report is not None else {}
+    for page, read in product(pages.values(), (reference, *current)):
+        if is_same_file(page, read):
+            raise InputError(f"{page}: is a file of customers; name another one for the page")
     settings = load_settings()
     contract = load_contract(settings.contract)
     before, known, profile = _read_reference(reference, contract)
@@ -63,14 +69,18 @@ def drift(
         results.append(_document(now, found, len(profile.months.sums)))
         if not as_json:
             _print(now, found)
-        if report is not None:
-            _draw(report if len(current) == 1 else report.with_stem(f"{report.stem}-{path.stem}"), known, now, found)
+        if path in pages:
+            _draw(pages[path], known, now, found)
     if as_json:
         print_json(results)
     if unread:
         raise typer.Exit(2)
     if fail_on_drift and any(result["alarm"] for result in results):
         raise typer.Exit(1)
+
+
+def _page_of(report: Path, path: Path, current: list[Path]) -> Path:
+    return report if len(current) == 1 else report.with_stem(f"{report.stem}-{path.stem}")
 
 
 def _read_reference(path: Path, contract: Contract) -> tuple[UnvalidatedRows, pd.DataFrame, ReferenceProfile]:

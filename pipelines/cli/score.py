@@ -97,7 +97,8 @@ def _waiting(holder: str) -> None:
 
 
 def _moment(text: str | None, *, log: bool) -> datetime | None:
-    """Read the moment that a file speaks of."""
+    """Read the moment that a file speaks of. One that is not yet is refused before anything is written."""
+    from churn.clock import CLOCK_SKEW, now
     from churn.errors import InputError
 
     if text is None:
@@ -108,7 +109,10 @@ def _moment(text: str | None, *, log: bool) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(f"--as-of {text!r} is no date, such as 2026-03-31 or 2026-03-31T22:00") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment > now() + CLOCK_SKEW:
+        raise InputError(f"--as-of {text} is in the future; name the moment that the input speaks of")
+    return moment
 
 
 @contextmanager

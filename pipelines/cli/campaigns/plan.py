@@ -102,6 +102,7 @@ def plan(
 
 def _check_name_and_files(name: str, customers: Path, output: Path, picture: Path | None) -> Path:
     """Return where the picture goes. Refused are names that `POST /contacts` refuses, and a file that is another one too."""
+    from churn.atomic_write import is_same_file
     from churn.campaigns.call_list import ENDINGS
     from churn.errors import InputError
     from churn.store.contacts.records import MAX_CAMPAIGN_LENGTH, NAME_PATTERN
@@ -112,16 +113,12 @@ def _check_name_and_files(name: str, customers: Path, output: Path, picture: Pat
         )
     if output.suffix not in ENDINGS:
         raise InputError(f"{output}: the list is a {' or '.join(ENDINGS)} file")
-    if _same_file(output, customers):
+    if is_same_file(output, customers):
         raise InputError(f"{output}: is the file of customers; name another one for the list")
     drawn = picture or output.with_suffix(".png")
-    if any(_same_file(drawn, other) for other in (customers, output)):
+    if any(is_same_file(drawn, other) for other in (customers, output)):
         raise InputError(f"{drawn}: the picture needs a file of its own; name another one with --picture")
     return drawn
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _waiting(holder: str) -> None:

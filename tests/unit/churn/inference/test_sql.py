@@ -213,6 +213,12 @@ def test_plain_names_are_not_quoted_for_they_would_be_others_in_a_warehouse_of_c
     assert "`customer_id`" not in statement
 
 
+@pytest.mark.parametrize(("table", "keys"), [("", []), (" ", []), ("base.", []), (".customers", []), ("customers", [""])])
+def test_a_name_that_is_none_is_refused(table: str, keys: list[str]) -> None:
+    with pytest.raises(InputError, match="--table and --key need a name"):
+        model_sql(model([], [], 0.0, None), SHOP, threshold=0.5, version="1", table=table, keys=keys, dialect="duckdb")
+
+
 def test_an_unknown_dialect_is_named() -> None:
     with pytest.raises(InputError, match=r"--dialect klingon is not known; for example: postgres"):
         model_sql(model([], [], 0.0, None), SHOP, threshold=0.5, version="1", dialect="klingon")

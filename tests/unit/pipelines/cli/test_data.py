@@ -182,6 +182,14 @@ def test_a_draft_in_json_says_what_was_guessed_and_why(churn: Churn, customers: 
     assert (columns["version"]["role"], columns["version"]["why"]) == ("ignored", "ignored: it is the same for everybody")
 
 
+def test_a_draft_never_replaces_the_customers_it_is_drafted_from(churn: Churn, customers: Path, tmp_path: Path) -> None:
+    before = customers.read_bytes()
+    (tmp_path / "link.csv").symlink_to(customers)
+    for out in (customers, tmp_path / "link.csv"):
+        assert_one_line(churn("data", "describe", customers, "--draft", out, "--force"), 2, "is the file of customers")
+    assert customers.read_bytes() == before
+
+
 def test_a_draft_is_not_written_over_a_file_unless_told_to(churn: Churn, customers: Path, tmp_path: Path) -> None:
     out = tmp_path / "drafted.yaml"
     out.write_text("mended by hand\n")

@@ -76,3 +76,9 @@ def test_drift_of_a_file_without_rows_is_no_verdict_on_anything(churn: Churn, cu
     empty.write_text(customers.read_text().splitlines()[0] + "\n")
     assert "no drift (it has no rows)" in churn("drift", customers, empty).out
     assert_one_line(churn("drift", empty, customers), 2, "empty.csv", "no rows")
+
+
+def test_a_page_never_replaces_a_file_that_is_compared(churn: Churn, customers: Path) -> None:
+    before = customers.read_bytes()
+    assert_one_line(churn("drift", customers, customers, "--report", customers), 2, "is a file of customers")
+    assert customers.read_bytes() == before

@@ -183,6 +183,7 @@ def test_what_is_logged_goes_to_the_store_of_the_settings_under_pseudonyms(
     [
         (("--log", "--as-of", "yesterday"), "--as-of 'yesterday' is no date, such as 2026-03-31"),
         (("--as-of", "2026-02-28"), "--as-of is for --log"),
+        (("--log", "--as-of", "9000-01-01"), "--as-of 9000-01-01 is in the future"),
     ],
 )
 def test_a_moment_that_is_none_is_refused(churn: Churn, scoring: SimpleNamespace, words: tuple[str, ...], said: str) -> None:
